@@ -41,6 +41,7 @@ VECTORS = {
     "masked_fill": lambda x: x.masked_fill(x > 2, float("-inf")),
     "cumulative": lambda x: (x.cumsum(1), x.sigmoid().cumprod(1)),
     "largest": lambda x: (*x.max(1), x.amax(1, keepdim=True), *x.min(1, keepdim=True), x.argmax(1)),
+    "largest without positions": lambda x: (x.max(1).values, x.min(1, keepdim=True)[0], x.max(-1).indices, x.min(0).values),
     "spread": lambda x: (x.var(1), x.std(1, unbiased=False), *torch.var_mean(x, 1, correction=0)),
     "norms": lambda x: (x.norm(dim=1), torch.linalg.vector_norm(x, 1, dim=1), F.normalize(x)),
     "sorted": lambda x: (*x.topk(2), *x.sort(1, descending=True)),

@@ -48,6 +48,29 @@ def test_a_module_that_is_called_in_two_others_is_shared_around_them() -> None:
     assert set(found.weights) == {"a.own.weight", "a.own.bias", "b.own.weight", "b.own.bias", "norm.weight", "norm.bias"}
 
 
+def test_the_only_layer_of_a_module_that_has_a_second_name_in_the_model() -> None:
+    block = Of(lambda m, x: torch.sin(m.layer(x)), layer=nn.Linear(4, 4))
+    module = Of(lambda m, x: m.alias(m.block(x)), block=block, alias=block.layer)
+    found = agree(module, *batches(4))
+    assert set(found.weights) == {"alias.weight", "alias.bias"}
+
+
+def test_calls_that_differ_of_a_module_whose_layer_has_a_second_name() -> None:
+    class Steps(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 4)
+
+        def forward(self, x: Tensor, times: int) -> Tensor:
+            for _ in range(times):
+                x = torch.sin(self.layer(x))
+            return x
+
+    block = Steps()
+    module = Of(lambda m, x: m.a(x, 1) + m.b(x, 3), a=block, b=block, layer=block.layer)
+    netc.from_torch(module, torch.randn(2, 4))  # which compares
+
+
 def test_a_shared_module_with_modules_inside() -> None:
     inner = Of(lambda m, x: x + m.two(F.relu(m.one(x))), one=nn.Linear(4, 8), two=nn.Linear(8, 4))
     agree(Of(lambda m, x, y: m.norm(m.inner(x)) + m.norm(m.inner(y)), inner=inner, norm=nn.LayerNorm(4)), *[(x, x * 2) for x in batches(4)])

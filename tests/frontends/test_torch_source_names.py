@@ -158,3 +158,22 @@ def test_a_trace_of_a_file_is_not_followed() -> None:
     outer, inner = frames_of(TRACE, read=False)
     assert outer.statement.targets == ("q", "k")
     assert inner.statement.targets == ()
+
+
+def test_the_number_of_an_iteration_hides_no_variable() -> None:
+    class Experts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.gate = nn.Linear(4, 4)
+            self.experts = nn.ModuleList(nn.Linear(4, 4) for _ in range(4))
+
+        def forward(self, x: Tensor) -> Tensor:
+            (w, i) = self.gate(x).topk(2)
+            y = torch.zeros_like(x)
+            for number, expert in enumerate(self.experts):
+                y = y + expert(x) * (w * (i == number)).sum(-1, keepdim=True)
+            return y
+
+    spec = netc.from_torch(Experts(), torch.randn(3, 4)).spec()  # which compares
+    assert "(w, i) = " in spec
+    assert "repeat (j, by) in enumerate([0, 1, 2, 3])" in spec

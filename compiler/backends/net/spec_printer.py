@@ -99,11 +99,19 @@ class Printer(Values):
 
     def _fresh(self, binders: Sequence[str]) -> tuple[str, ...]:
         """Names of a loop that no tensor, parameter or loop around it has."""
-        taken = {*self.names, *self.parameters, *(name for around in self.binders for name in around)}
+        taken = self._taken_names()
         found: list[str] = []
         for wanted in binders:
             found.append(free(wanted, {*taken, *found}))
         return tuple(found)
+
+    def _fresh_counter(self) -> str:
+        """The name of the number of an iteration. It must hide no tensor: `(w, i) = x.topk(2)` is read as `i` in the body of a loop."""
+        taken = self._taken_names()
+        return next((name for name in COUNTERS if name not in taken), None) or free("i", taken)
+
+    def _taken_names(self) -> set[str]:
+        return {*self.names, *self.parameters, *self.counters, *(name for around in self.binders for name in around)}
 
     def _shared_name(self, label: str) -> str:
         """The name of the shared stage with this label: not one with which the path of another stage begins."""
@@ -162,7 +170,7 @@ class Printer(Values):
             case IfGiven(tensor, given, otherwise):
                 return f"if given({self.expression(tensor, NET.atom)}) {{{self._steps(given)}}} else {{{self._steps(otherwise)}}}"
             case Picked(value, number, count):
-                name = free("h", {*self.names, *self.parameters, *(name for around in self.binders for name in around)})
+                name = free("h", self._taken_names())
                 names = [name if at == number else "_" for at in range(count)]
                 return f"({', '.join(names)}) = {self.expression(value)}\n{name}"
         raise TypeError(type(tree).__name__)
@@ -230,9 +238,11 @@ class Printer(Values):
     def _loop(self, loop: Loop) -> str:
         over = self.value(loop.over)
         index = loop.start is not None or has_first(loop.body) or has_templates(loop.body)
+        i = self._fresh_counter()
+        self.counters.append(i)
         self.binders.append(self._fresh(loop.binders))
         self.starts.append(0 if loop.binders else loop.start or 0)
-        body = fill_templates(loop.body, COUNTERS[len(self.binders) - 1])
+        body = fill_templates(loop.body, i)
         if isinstance(body, Steps):
             text = "\n".join(["", *self._lines(body.statements, (body.result,)), ""])
         elif isinstance(body, Growing):
@@ -245,7 +255,7 @@ class Printer(Values):
             text = self.expression(body)
         binders = self.binders.pop()
         self.starts.pop()
-        i = COUNTERS[len(self.binders)]
+        self.counters.pop()
         names = binders[0] if len(binders) == 1 else f"({', '.join(binders)})"
         label = loop.label
         if index and loop.binders:

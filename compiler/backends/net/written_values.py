@@ -32,7 +32,7 @@ LONG_NUMBER = 14
 """The digits of a number that says nothing to a reader."""
 MOST_SQUARE = 1e6
 COUNTERS = "ijklmn"
-"""The names of the numbers of iterations, from the outermost loop."""
+"""The names of the numbers of iterations, from the outermost loop, unless something in the body has that name."""
 
 
 class Values:
@@ -42,6 +42,8 @@ class Values:
         self.names, self.parameters, self.stored = names, parameters, stored
         self.binders: list[tuple[str, ...]] = []
         """What the loops around call their items, from the outermost."""
+        self.counters: list[str] = []
+        """What the loops around call the numbers of their iterations, from the outermost."""
         self.starts: list[int] = []
 
     def arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
@@ -112,7 +114,7 @@ class Values:
             case Item(number, up):
                 return self.binders[-1 - up][number]
             case IfFirst(first, others, up):
-                i = COUNTERS[len(self.binders) - 1 - up]
+                i = self.counters[-1 - up]
                 start = self.starts[-1 - up]
                 if isinstance(first, Literal) and type(first.value) is bool and isinstance(others, Literal) and type(others.value) is bool:
                     return f"{i} == {start}" if first.value else f"{i} > {start}"

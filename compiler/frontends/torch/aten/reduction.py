@@ -35,7 +35,7 @@ def amax(site: AtenSite) -> Value:
 
 
 @reads("max", "min")
-def max_(site: AtenSite) -> Value | tuple[Value, ...]:
+def max_(site: AtenSite) -> Value | tuple[Value | None, ...]:
     """Of all elements, of two tensors, or of one axis, with the positions."""
     x = site.tensor()
     if "other" in site.args:
@@ -45,7 +45,7 @@ def max_(site: AtenSite) -> Value | tuple[Value, ...]:
     axis, keepdim = site.integer("dim"), _keepdim(site)
     values = site.one(site.name, x, axis=(axis,), keepdim=keepdim)
     if not site.reads_result(1):
-        return values, values
+        return values, None  # torch.export lists the positions even if the module reads the values alone
     return values, site.one(f"arg{site.name}", x, axis=axis, keepdim=keepdim)
 
 
