@@ -17,7 +17,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 export PYTHONDONTWRITEBYTECODE :=
 
 
-.PHONY: help install demo import editors test long train-long quick matrix zoo fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
+.PHONY: help install demo import editors test long train-long quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,7 +35,7 @@ $(BASE): pyproject.toml
 	@touch $@
 
 $(READY): pyproject.toml $(BASE)
-	@echo "Installing what the tests and tools need in $(VENV), once: 1.1 GB more on disk. This takes a few minutes."
+	@echo "Installing what the tests and tools need in $(VENV), once: 0.9 GB more on disk. This takes a few minutes."
 	$(PIP_INSTALL) '.[dev]'
 	@touch $@
 
@@ -63,6 +63,9 @@ CELLS ?=
 
 matrix: $(READY) ## the tests at the lowest and the newest versions, oldest and newest Python here: make matrix CELLS=lowest-3.11
 	PYTHONPATH=tests $(BIN)/python -m matrix $(CELLS)
+
+pictures: $(READY) ## the pictures of README.md, from what netc says today, into docs/pictures
+	$(BIN)/python docs/pictures/make.py
 
 zoo: $(READY) ## the models of the zoo against their references, all sizes; writes docs/zoo.md
 	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo" --numprocesses 0 --update

@@ -1,5 +1,7 @@
-"""Where the installed package `netc` comes from: folders at the top level become packages inside it. And its description, which package
-indexes show: README.md, whose links lead to files that are not there. The rest is in pyproject.toml."""
+"""Build the package `netc`: folders at the top level become packages inside it. The rest is in pyproject.toml.
+
+The description that package indexes show is README.md. Its links and pictures are files of the repository, which an index does not have.
+"""
 
 import re
 import tomllib
@@ -8,7 +10,9 @@ from pathlib import Path
 from setuptools import find_namespace_packages, find_packages, setup
 
 ROOT = Path(__file__).resolve().parent
-LINK = re.compile(r"\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?![a-z]+:|#)([^)\s]+)\)")
+PICTURE = re.compile(r"!\[((?:[^\[\]]|\[[^\[\]]*\])*)\]\((?![a-z]+:)([^)\s]+)\)")
+"""The words of a picture may have shapes, `[N, 3]`."""
 
 FOLDERS = {
     "netc": "netc",
@@ -21,7 +25,8 @@ FOLDERS = {
 
 
 def description(readme: str, repository: str | None) -> str:
-    """The text with its links to files as links into the repository; as words while the project names none."""
+    """Return the text with links and pictures from the repository; with words and no pictures while the project names no repository."""
+    readme = PICTURE.sub("" if repository is None else rf"![\1]({repository}/raw/HEAD/\2)", readme)
     return LINK.sub(r"\1" if repository is None else rf"[\1]({repository}/blob/HEAD/\2)", readme)
 
 

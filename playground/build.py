@@ -98,11 +98,10 @@ def _tables() -> dict[str, bytes]:
 
 
 def lessons() -> list[dict[str, object]]:
-    """The tutorial's, the README's examples of the language, and some published networks."""
+    """The tutorial's, those of docs/examples.md, and some published networks."""
     made: list[dict[str, object]] = json.loads((HERE / "lessons" / "tutorial.json").read_text(encoding="utf-8"))
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    section = readme[readme.index("## The language in ten examples") : readme.index("## Targets")]
-    for title, text in re.findall(r"^\*\*(.+?)\.?\*\*.*?^```net\n(.*?)^```", section, re.MULTILINE | re.DOTALL):
+    page = (ROOT / "docs" / "examples.md").read_text(encoding="utf-8")
+    for title, text in re.findall(r"^\*\*(.+?)\.?\*\*.*?^```net\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         made.append({"group": "The language", "title": title, "text": text})
     networks = {path: (ROOT / "specs" / path).read_text(encoding="utf-8") for path in SAMPLES}
     return made + [{"group": "Published networks", "title": path, "text": text} for path, text in networks.items()]

@@ -17,14 +17,18 @@ from pathlib import Path
 
 import pytest
 
+from netc.cli import COMMANDS
 from netc.training.run_files import read_metrics
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
+README = ROOT / "README.md"
+PAGES_WITH_PYTHON = (README, ROOT / "docs" / "python.md")
+MOST_WORDS = 1500
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def fences(language: str) -> Iterator[re.Match[str]]:
-    return (m for m in FENCE.finditer(README.read_text(encoding="utf-8")) if m[1] == language)
+def fences(language: str, page: Path = README) -> Iterator[re.Match[str]]:
+    return (m for m in FENCE.finditer(page.read_text(encoding="utf-8")) if m[1] == language)
 
 
 @pytest.fixture
@@ -53,6 +57,13 @@ def played(session: str, folder: Path) -> str:
     return re.sub(r".*samples/s\n", "", real)
 
 
+def shorten(session: str, shown: str) -> str:
+    """A session without the lines for which the page shows `...`."""
+    before, dots, after = shown.partition("...\n")
+    lines = session.splitlines(keepends=True)
+    return "".join([*lines[: before.count("\n")], dots, *lines[len(lines) - after.count("\n") :]]) if dots else session
+
+
 def masked(session: str) -> str:
     """A session without what differs between machines: numbers with units of time and memory, and the columns they are in."""
     return re.sub(r" +", " ", re.sub(r"-?\d[\d,]*(\.\d+)?(e-?\d+)?( (µs|ms|s|kB|MB|GB)\b)?", "0", session))
@@ -68,12 +79,13 @@ def test_commands_give_what_is_shown(folder: Path, update: bool) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_the_digits_are_learned(folder: Path, update: bool) -> None:
     """Other versions of PyTorch give other numbers, in the same lines."""
     text = README.read_text(encoding="utf-8")
     (session,) = (m for m in fences("console") if m[2] == " varying")
-    real = played(session[3], folder)
+    whole = played(session[3], folder)
+    real = shorten(whole, session[3])
+    assert len(whole.splitlines()) > len(real.splitlines()) > 5
     if update:
         README.write_text(text.replace(session[3], real), encoding="utf-8")
     assert masked(real) == masked(session[3])
@@ -81,15 +93,33 @@ def test_the_digits_are_learned(folder: Path, update: bool) -> None:
     assert best >= 0.97
 
 
-def test_python_runs_and_prints_what_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("page", PAGES_WITH_PYTHON, ids=lambda page: page.stem)
+def test_python_runs_and_prints_what_is_said(page: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
-    (example,) = fences("python")
+    (example,) = fences("python", page)
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
-        exec(compile(example[3], "README.md", "exec"), {})
+        exec(compile(example[3], page.name, "exec"), {})
     lines = printed.getvalue()
     said = re.findall(r"print\(.*\)\s+# (.+)$", example[3], re.MULTILINE)
     assert said
     for one in said:
         assert one.removesuffix(", ...]") in lines
     assert (folder / "mlp.onnx").stat().st_size > 0
+
+
+def test_it_is_short() -> None:
+    assert len(README.read_text(encoding="utf-8").split()) <= MOST_WORDS
+
+
+def test_the_names_of_commands_are_all_of_them() -> None:
+    """In the table of README.md, and on the page that describes them."""
+    table = README.read_text(encoding="utf-8").partition("\n## Commands\n")[2].partition("\n## ")[0]
+    in_table = [
+        name
+        for row in re.findall(r"^\| [a-z]+(?: and [a-z]+)? \| (.*) \|$", table, re.MULTILINE)
+        for name in re.findall(r"`([a-z]+)`", row)
+    ]
+    page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert sorted(in_table) == sorted(COMMANDS)
+    assert sorted(re.findall(r"^\| `netc ([a-z]+)", page, re.MULTILINE)) == sorted(COMMANDS)

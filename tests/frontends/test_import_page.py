@@ -7,6 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+import torchvision
+
+import netc
 
 PAGE = Path(__file__).parents[2] / "docs" / "import.md"
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\n```net\n(.*?)```", re.DOTALL)
@@ -28,3 +32,13 @@ def test_examples(update: bool) -> None:
         text = written
     assert len(found) == 5
     assert text == written
+
+
+@pytest.mark.long
+def test_resnet50_is_what_the_page_shows() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("This is all of torchvision's ResNet-50")[2]
+    shown = text.partition("```net\n")[2].partition("```")[0]
+    module = torchvision.models.resnet50(weights=None)
+    made = netc.from_torch(module, torch.randn(2, 3, 224, 224), verify=False)
+    assert "\n".join(line for line in made.spec().splitlines() if not line.startswith("#")).strip() == shown.strip()
+    assert made.parameters.keys() == module.state_dict().keys()

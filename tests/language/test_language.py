@@ -38,7 +38,8 @@ from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 
 HERE = Path(__file__).parent
-CHAPTERS = [*sorted(HERE.glob("*.md")), *sorted((HERE.parents[1] / "docs/language").glob("*.md")), HERE.parents[1] / "README.md"]
+DOCS = HERE.parents[1] / "docs"
+CHAPTERS = [*sorted(HERE.glob("*.md")), *sorted((DOCS / "language").glob("*.md")), DOCS / "examples.md", HERE.parents[1] / "README.md"]
 TABLES = HERE.parent / "errors/constants/tables.safetensors"
 """Arrays that examples may have as tables."""
 MOST = 3_000_000

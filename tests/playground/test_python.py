@@ -166,6 +166,6 @@ def test_the_lessons_have_the_numbers_of_the_tutorial() -> None:
             assert given == pytest.approx(tensor.flatten().tolist(), rel=1e-5)
 
 
-def test_lessons_are_those_of_the_readme_too() -> None:
+def test_lessons_are_those_of_the_page_of_examples_too() -> None:
     made = runpy.run_path(str(FOLDER / "build.py"))["lessons"]()
     assert len({lesson["title"] for lesson in made}) == len(made) >= 3 + 10 + 6
