@@ -180,3 +180,24 @@ def test_bags_of_embeddings(options: dict[str, Any]) -> None:
 def test_a_size_among_the_results_is_named() -> None:
     with pytest.raises(ImportFailed, match="is a size that the module returns or uses as a tensor; return tensors only"):
         imported(Function(lambda x: (x * 2, x.shape[0])), torch.randn(2, 6))
+
+
+SEVERAL_RESULTS: dict[str, Any] = {
+    "max": lambda x: x.max(1),
+    "min keepdim": lambda x: x.min(2, keepdim=True),
+    "median": lambda x: x.median(1),
+    "sort": lambda x: x.sort(2),
+    "topk": lambda x: x.topk(2, 2),
+    "cummax": lambda x: x.cummax(1),
+    "aminmax": lambda x: torch.aminmax(x, dim=1),
+    "var_mean": lambda x: torch.var_mean(x, 2),
+    "max_pool": lambda x: F.max_pool1d(x, 2, return_indices=True),
+    "chunk": lambda x: x.chunk(2, 1),
+}
+
+
+@pytest.mark.parametrize("at", [0, 1])
+@pytest.mark.parametrize("name", SEVERAL_RESULTS)
+def test_one_result_of_several(name: str, at: int) -> None:
+    """Models often read only the first: `x.max(1).values`."""
+    agree(Of(lambda m, x: SEVERAL_RESULTS[name](x)[at]), *[torch.randn(n, 5, 4) for n in (2, 3, 1)])
