@@ -10,12 +10,22 @@ import netc
 
 ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+LONGEST_CHANGE = 170
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 
 
 def test_the_changelog_begins_with_this_version() -> None:
     headings = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert headings[0] == netc.__version__
+
+
+def test_each_change_is_one_line() -> None:
+    """One that needs more belongs in docs/."""
+    lines = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\n## ")[2].splitlines()[1:]
+    entries = [line for line in lines if line.startswith("- ")]
+    assert len(entries) > 50
+    assert [line for line in entries if len(line) > LONGEST_CHANGE or not line.endswith(".")] == []
+    assert [line for line in lines if line.startswith(" ")] == []
 
 
 def test_workflows_call_targets_that_exist() -> None:
