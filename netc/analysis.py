@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate import Definitions, complete_models, elaborate, elaborate_training, section_name, sections_of
+from netc.compiler.elaborate import FileDefinitions, complete_models, elaborate, elaborate_training, section_name, sections_of
 from netc.compiler.elaborate.model_precision import FULL, Precision
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -96,7 +96,7 @@ class WholeFile:
 
     def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
         self.loader = Loader(source, path, choice.allow_paths)
-        self.definitions = Definitions(file, source)
+        self.definitions = FileDefinitions(file, source)
 
 
 class TrainingAnalysis(Record):
@@ -124,7 +124,7 @@ class ParsedSpec(Record):
         return Loader(self.source, self.path, self.choice.allow_paths) if self.whole is None else self.whole.loader
 
     @property
-    def definitions(self) -> Definitions | None:
+    def definitions(self) -> FileDefinitions | None:
         """The definitions of the whole file, if several models share them."""
         return None if self.whole is None else self.whole.definitions
 

@@ -35,7 +35,7 @@ class FileNames:
     def __init__(self, file: ast.File) -> None:
         self.file = file
         self.top = NameScope(file.span, None)
-        self.own = NameScope(file.span, self.top, tuple([item for item in file.items if isinstance(item, ast.Statement)]))
+        self.statement_scope = NameScope(file.span, self.top, tuple([item for item in file.items if isinstance(item, ast.Statement)]))
         """The scope of the file's own statements, which are a model if it has no other."""
         self.items: list[ItemNames] = []
         """In the order of the text. `use` items are left out."""
@@ -45,30 +45,34 @@ class FileNames:
     @cached_property
     def occurrences(self) -> tuple[Occurrence, ...]:
         """All names, definitions included, in the order of the text."""
-        found = [*self.imported, *(one for item in self.items for one in item.occurrences)]
-        return tuple(sorted(found, key=lambda one: (one.span.start, one.span.end)))
+        occurrences = [*self.imported, *(occurrence for item in self.items for occurrence in item.occurrences)]
+        return tuple(sorted(occurrences, key=lambda occurrence: (occurrence.span.start, occurrence.span.end)))
 
     @cached_property
     def by_node(self) -> dict[int, ItemNames]:
         """The names of each item, by the identity of its node."""
-        return {id(one.item): one for one in self.items}
+        return {id(item.item): item for item in self.items}
 
     def reachable_nodes(self, item: ItemNames) -> frozenset[int]:
         """The identities of the nodes of an item, and of all definitions of the file that its names lead to."""
         seen: set[int] = set()
         stack = [item]
         while stack:
-            one = stack.pop()
-            if id(one.item) not in seen:
-                seen.add(id(one.item))
-                named = (self.top.names.get(name) for name, _ in one.reads)
-                stack += [self.by_node[id(found.node)] for found in named if found is not None and id(found.node) in self.by_node]
+            item_names = stack.pop()
+            if id(item_names.item) not in seen:
+                seen.add(id(item_names.item))
+                named = (self.top.names.get(name) for name, _ in item_names.reads)
+                stack += [
+                    self.by_node[id(definition.node)]
+                    for definition in named
+                    if definition is not None and id(definition.node) in self.by_node
+                ]
         return frozenset(seen)
 
 
 def bind_file(file: ast.File, imports: Imports, known: Known | None = None) -> FileNames:
     """Binds the names of a file. `known` has the names of blocks of earlier versions, and gets those of this version."""
-    return _FileBinder(file, imports, {} if known is None else known).bind()
+    return _FileBinder(file, imports, {} if known is None else known).bind_items()
 
 
 class _FileBinder:
@@ -78,7 +82,7 @@ class _FileBinder:
         """By the identity of the list of a `let (a, b) = ...`, which all its parts have, the names of the first part."""
         self.names = FileNames(file)
         self.top = self.names.top
-        self.own = self.names.own
+        self.statement_scope = self.names.statement_scope
         self.dimensions: dict[str, Definition] = {}
         """Those of all models. Of several with one name, the first one."""
         self.own_dimensions: dict[int, dict[str, Definition]] = {}
@@ -88,7 +92,7 @@ class _FileBinder:
         self.sections: dict[str, NameScope] = {}
         """The scope of the body of each train section, for those that are derived from it."""
 
-    def bind(self) -> FileNames:
+    def bind_items(self) -> FileNames:
         for item in self.file.items:
             self._declare_item(item)
         self._declare_dimensions()
@@ -122,17 +126,19 @@ class _FileBinder:
                     self.top.names.setdefault(name.name, _make_definition(name, item))
 
     def _import_names(self, item: ast.Use) -> None:
-        theirs = self.imports(item)
-        wanted = {name.name: name for name in item.names}
-        for name, definition in theirs.items():
-            if not wanted or name in wanted:
+        imported = self.imports(item)
+        requested = {name.name: name for name in item.names}
+        for name, definition in imported.items():
+            if not requested or name in requested:
                 self.top.names.setdefault(name, definition)
-        self.names.imported += [Occurrence(one.span, one.name, theirs.get(one.name)) for one in item.names if one.span.end > one.span.start]
+        self.names.imported += [
+            Occurrence(one.span, one.name, imported.get(one.name)) for one in item.names if one.span.end > one.span.start
+        ]
 
     def _declare_dimensions(self) -> None:
         models = [item for item in self.file.items if isinstance(item, ast.ModelDecl)]
         if not models:
-            self._add_dimensions(self.file, self.own.statements, [])
+            self._add_dimensions(self.file, self.statement_scope.statements, [])
         for model in models:
             self._add_dimensions(model, model.body.statements, [p.name.name for p in model.parameters])
         for item in self.file.items:
@@ -148,13 +154,13 @@ class _FileBinder:
 
     def _bind_item(self, item: ast.Item) -> ItemNames:
         known = self.known.get(id(item))
-        if known is not None and known.scope is not None and all(self._is_same(*read) for read in known.reads.items()):
+        if known is not None and known.scope is not None and all(self._is_same_definition(*read) for read in known.reads.items()):
             known.scope.parent = self.top
             self.top.inner.append(known.scope)
             return known
         names = ItemNames(item)
-        own = self.own_dimensions[id(item)] if isinstance(item, ast.ModelDecl) else {}
-        binder = ItemBinder(names, self.top, self.dimensions | own if own else self.dimensions)
+        own_dimensions = self.own_dimensions[id(item)] if isinstance(item, ast.ModelDecl) else {}
+        binder = ItemBinder(names, self.top, self.dimensions | own_dimensions if own_dimensions else self.dimensions)
         for name in declared_names(item) if isinstance(item, _DEFINITIONS) else ():
             binder.record_occurrence(name.span, name.name, binder.look_up(name.name, self.top) or _make_definition(name, item))
         self._walk_item(item, names, binder)
@@ -162,27 +168,27 @@ class _FileBinder:
             self.known[id(item)] = names
         return names
 
-    def _is_same(self, read: tuple[str, bool], before: Definition | None) -> bool:
+    def _is_same_definition(self, read: tuple[str, bool], before: Definition | None) -> bool:
         now = find_definition(*read, self.top, self.dimensions)
         return before is now or (before is not None and now is not None and before.node is now.node and before.span is now.span)
 
     def _walk_item(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
         match item:
-            case ast.Let(value=ast.UnpackedItem(value=whole)):
-                first = self.lists.setdefault(id(whole), names)
+            case ast.Let(value=ast.UnpackedItem(value=unpacked)):
+                first = self.lists.setdefault(id(unpacked), names)
                 if first is names:
-                    binder.visit(item.value, self.own)
+                    binder.visit_node(item.value, self.statement_scope)
                 names.reads, names.used = first.reads, first.used
             case ast.Let():
-                binder.visit(item.value, self.own)
+                binder.visit_node(item.value, self.statement_scope)
             case ast.Broken():
                 names.is_broken = True
             case ast.Statement():
-                names.scope = names.body = self.own
-                binder.visit(item, self.own)
+                names.scope = names.body = self.statement_scope
+                binder.visit_node(item, self.statement_scope)
             case ast.Fn():
                 names.scope = self._open_parameters(item, binder, item.name.name)
-                binder.visit(item.body, names.scope)
+                binder.visit_node(item.body, names.scope)
             case ast.Block():
                 names.scope = self._open_parameters(item, binder, item.name.name)
                 names.body = binder.open_body(item.body, names.scope)
@@ -212,7 +218,7 @@ class _FileBinder:
         self.sections.setdefault(section_name(item), names.body)
 
     def _model_of(self, item: ast.TrainDecl) -> NameScope:
-        first = next(iter(self.models.values()), self.own)
+        first = next(iter(self.models.values()), self.statement_scope)
         return self.models.get(section_name(item) if item.model is None else item.model.name, first)
 
 

@@ -41,11 +41,11 @@ class ItemNames:
     @cached_property
     def occurrences(self) -> list[Occurrence]:
         """The occurrences in the item's own file, one for each place."""
-        found: dict[tuple[int, int], Occurrence] = {}
+        by_span: dict[tuple[int, int], Occurrence] = {}
         for span, name, definition, role in self.notes:
             if span.end > span.start and span.file is self.item.span.file:
-                found.setdefault((span.start, span.end), Occurrence(span, name, definition, role))
-        return list(found.values())
+                by_span.setdefault((span.start, span.end), Occurrence(span, name, definition, role))
+        return list(by_span.values())
 
 
 class ItemBinder:
@@ -55,7 +55,7 @@ class ItemBinder:
         self.names, self.top, self.dimensions = names, top, dimensions
         self._unpacked: set[int] = set()
 
-    def visit(self, node: ast.Node, scope: NameScope) -> None:
+    def visit_node(self, node: ast.Node, scope: NameScope) -> None:
         """Finds the names in a node. The names that the node declares are bound in the scope."""
         rule = _RULES.get(type(node))
         if rule is None:
@@ -63,37 +63,37 @@ class ItemBinder:
         else:
             rule(self, node, scope)
 
-    def visit_all(self, nodes: Iterable[object], scope: NameScope) -> None:
+    def visit_nodes(self, nodes: Iterable[object], scope: NameScope) -> None:
         """Visits the nodes among some values and in their tuples, in order."""
         for node in nodes:
             if isinstance(node, tuple):
-                self.visit_all(node, scope)
+                self.visit_nodes(node, scope)
             elif isinstance(node, ast.Node):
-                self.visit(node, scope)
+                self.visit_node(node, scope)
 
     def _visit_fields(self, node: ast.Node, scope: NameScope) -> None:
-        outer, inner = _fields(type(node))
-        self.visit_all(outer(node), scope)
+        outer, inner = _field_readers(type(node))
+        self.visit_nodes(outer(node), scope)
         if inner is None:
-            self._bind_declared(node, scope)
+            self._bind_declarations(node, scope)
         else:
             scope = NameScope(node.span, scope)
-            self._bind_declared(node, scope)
-            self.visit_all(inner(node), scope)
+            self._bind_declarations(node, scope)
+            self.visit_nodes(inner(node), scope)
 
-    def _bind_declared(self, node: ast.Node, scope: NameScope) -> None:
+    def _bind_declarations(self, node: ast.Node, scope: NameScope) -> None:
         for name in declared_names(node):
             self.bind_name(scope, name, kind_of(node), node)
 
     def bind_name(self, scope: NameScope, name: ast.Name, kind: str, node: ast.Node, owner: str = "") -> None:
         """Binds a name in a scope. In the scope of a file or comprehension, the first of several definitions counts. The evaluator reports
         the others."""
-        made = Definition(name.span, name.name, kind, node, owner)
+        definition = Definition(name.span, name.name, kind, node, owner)
         if name.name != "_":
             if scope.hoisted and name.name in scope.names:
-                made = scope.names[name.name]
-            scope.names[name.name] = made
-        self.record_occurrence(name.span, name.name, made)
+                definition = scope.names[name.name]
+            scope.names[name.name] = definition
+        self.record_occurrence(name.span, name.name, definition)
 
     def record_occurrence(self, span: Span, name: str, definition: Definition | None, role: str = "name") -> None:
         """Records an occurrence."""
@@ -102,102 +102,102 @@ class ItemBinder:
 
     def look_up(self, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
         """Returns the definition of a name, and records a lookup in the scope of the file."""
-        found = find_definition(name, stage, scope, self.dimensions)
-        if found is None or self.top.names.get(name) is found or found.kind == "dimension":
-            self.names.reads[name, stage] = found
-        return found
+        definition = find_definition(name, stage, scope, self.dimensions)
+        if definition is None or self.top.names.get(name) is definition or definition.kind == "dimension":
+            self.names.reads[name, stage] = definition
+        return definition
 
     def record_use(self, span: Span, name: str, scope: NameScope, stage: bool = False, role: str = "name") -> Definition | None:
         """Records a use of a name, and returns its definition."""
-        found = self.look_up(name, scope, stage)
-        self.record_occurrence(span, name, found, role)
-        if found is not None:
-            self.names.used.add(id(found))
-        return found
+        definition = self.look_up(name, scope, stage)
+        self.record_occurrence(span, name, definition, role)
+        if definition is not None:
+            self.names.used.add(id(definition))
+        return definition
 
     # --- expressions -------------------------------------------------------------------------------------------------------
 
-    def _name(self, node: ast.Name, scope: NameScope) -> None:
+    def _visit_name(self, node: ast.Name, scope: NameScope) -> None:
         self.record_use(node.span, node.name, scope)
 
-    def _chain(self, node: ast.Binary | ast.TensorBinary, scope: NameScope) -> None:
+    def _visit_chain(self, node: ast.Binary | ast.TensorBinary, scope: NameScope) -> None:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
         left: ast.Node = node
         while isinstance(left, type(node)):
-            self.visit(left.right, scope)
+            self.visit_node(left.right, scope)
             left = left.left
-        self.visit(left, scope)
+        self.visit_node(left, scope)
 
-    def _call(self, node: ast.Call, scope: NameScope) -> None:
-        found = self.record_use(node.function.span, node.function.name, scope, stage=True, role="function")
-        self.visit_all(node.arguments, scope)
-        self._keywords(node.keywords, scope, found)
+    def _visit_call(self, node: ast.Call, scope: NameScope) -> None:
+        definition = self.record_use(node.function.span, node.function.name, scope, stage=True, role="function")
+        self.visit_nodes(node.arguments, scope)
+        self._visit_keywords(node.keywords, scope, definition)
 
-    def _stage_value(self, node: ast.StageExpr, scope: NameScope) -> None:
+    def _visit_stage_value(self, node: ast.StageExpr, scope: NameScope) -> None:
         self.visit_stage(node.stage, scope)
 
-    def _comprehension(self, node: ast.Comprehension, scope: NameScope) -> None:
+    def _visit_comprehension(self, node: ast.Comprehension, scope: NameScope) -> None:
         inner = NameScope(node.span, scope)
-        self.visit_all(node.clauses, inner)
+        self.visit_nodes(node.clauses, inner)
         inner.hoisted = True  # its item is written before its clauses
-        self.visit(node.item, inner)
+        self.visit_node(node.item, inner)
 
-    def _unpack(self, node: ast.UnpackedItem, scope: NameScope) -> None:
+    def _visit_unpacked_item(self, node: ast.UnpackedItem, scope: NameScope) -> None:
         if id(node.value) not in self._unpacked:  # the list of `let (a, b) = ...`, which the parts of all its names have
             self._unpacked.add(id(node.value))
-            self.visit(node.value, scope)
+            self.visit_node(node.value, scope)
 
     # --- stages and their arguments ----------------------------------------------------------------------------------------
 
-    def _apply(self, node: ast.Apply, scope: NameScope, stage: bool = False) -> None:
+    def _visit_apply(self, node: ast.Apply, scope: NameScope, stage: bool = False) -> None:
         has_arguments = bool(node.positional or node.keywords or node.activation)
-        found = self.record_use(node.name_span, node.name, scope, stage or has_arguments)
+        definition = self.record_use(node.name_span, node.name, scope, stage or has_arguments)
         if has_arguments:
-            self._arguments(node, scope, found)
+            self._visit_arguments(node, scope, definition)
         if node.label is not None:
-            self.visit(node.label, scope)
+            self.visit_node(node.label, scope)
 
-    def _arguments(self, node: ast.Apply, scope: NameScope, found: Definition | None) -> None:
-        operator = _operator_of(node, found)
+    def _visit_arguments(self, node: ast.Apply, scope: NameScope, definition: Definition | None) -> None:
+        operator = _operator_of(node, definition)
         slots = operator.slots if operator is not None and not node.called else ()
         for index, value in enumerate(node.positional):
             if operator is not None and not node.called and index == len(slots):  # the activation after the arguments
-                self._activation(value, scope)
+                self._visit_activation(value, scope)
             else:
-                self._argument(value, scope, slots[index].kind.words if index < len(slots) else ())
-        self._keywords(node.keywords, scope, found, operator)
+                self._visit_argument(value, scope, slots[index].kind.words if index < len(slots) else ())
+        self._visit_keywords(node.keywords, scope, definition, operator)
         if node.activation is not None:
-            self._activation(node.activation, scope)
+            self._visit_activation(node.activation, scope)
 
-    def _activation(self, value: ast.Expr, scope: NameScope) -> None:
+    def _visit_activation(self, value: ast.Expr, scope: NameScope) -> None:
         """Finds the names in the activation after the arguments of a stage. `relu` is the operator there, even if
         a tensor has this name."""
         if isinstance(value, ast.Name):
             self.record_use(value.span, value.name, scope, stage=True)
         else:
-            self.visit(value, scope)
+            self.visit_node(value, scope)
 
-    def _argument(self, value: ast.Expr, scope: NameScope, words: tuple[str, ...]) -> None:
+    def _visit_argument(self, value: ast.Expr, scope: NameScope, words: tuple[str, ...]) -> None:
         """Finds the names in an argument. It may also be one of the operator's own `words`, as in `padding=same`."""
         if not (isinstance(value, ast.Name) and value.name in words):
-            self.visit(value, scope)
+            self.visit_node(value, scope)
 
-    def _keywords(
-        self, keywords: Iterable[ast.Keyword], scope: NameScope, found: Definition | None, operator: type[Operator] | None = None
+    def _visit_keywords(
+        self, keywords: Iterable[ast.Keyword], scope: NameScope, target: Definition | None, operator: type[Operator] | None = None
     ) -> None:
-        parameters = getattr(found.node, "parameters", ()) if found is not None and keywords else ()
+        parameters = getattr(target.node, "parameters", ()) if target is not None and keywords else ()
         declared = {p.name.name: p for p in parameters}
         for keyword in keywords:
             parameter = declared.get(keyword.name)
             definition = None
-            if parameter is not None and found is not None:
-                definition = Definition(parameter.name.span, keyword.name, kind_of(parameter), parameter, found.name)
+            if parameter is not None and target is not None:
+                definition = Definition(parameter.name.span, keyword.name, kind_of(parameter), parameter, target.name)
             self.record_occurrence(keyword.name_span, keyword.name, definition, "argument")
             arg = operator.signature.get(keyword.name) if operator is not None else None
-            self._argument(keyword.value, scope, arg.kind.words if arg is not None else ())
+            self._visit_argument(keyword.value, scope, arg.kind.words if arg is not None else ())
 
-    def _keyword(self, node: ast.Keyword, scope: NameScope) -> None:
-        self._keywords((node,), scope, None)
+    def _visit_keyword(self, node: ast.Keyword, scope: NameScope) -> None:
+        self._visit_keywords((node,), scope, None)
 
     # --- tensors -----------------------------------------------------------------------------------------------------------
 
@@ -205,30 +205,30 @@ class ItemBinder:
         """Finds the names in a tensor expression after an arrow."""
         match node:
             case ast.Apply():
-                self._apply(node, scope, stage=True)
+                self._visit_apply(node, scope, stage=True)
             case ast.Group(members=(ast.Pipeline(head=head, stages=stages),), keywords=keywords, label=label) if stages:
                 for stage in (head, *stages):
                     self.visit_stage(stage, scope)
-                self.visit_all((keywords, label), scope)
+                self.visit_nodes((keywords, label), scope)
             case _:
-                self.visit(node, scope)
+                self.visit_node(node, scope)
 
-    def _pipeline(self, node: ast.Pipeline, scope: NameScope) -> None:
-        self.visit(node.head, scope)
+    def _visit_pipeline(self, node: ast.Pipeline, scope: NameScope) -> None:
+        self.visit_node(node.head, scope)
         for stage in node.stages:
             self.visit_stage(stage, scope)
 
-    def _scan(self, node: ast.Scan, scope: NameScope) -> None:
-        self.visit_all((state.start for state in node.states), scope)
-        self.visit_all(node.keywords, scope)
+    def _visit_scan(self, node: ast.Scan, scope: NameScope) -> None:
+        self.visit_nodes((state.start for state in node.states), scope)
+        self.visit_nodes(node.keywords, scope)
         inner = NameScope(node.span, scope)
         for state in node.states:
-            self._bind_declared(state, inner)
+            self._bind_declarations(state, inner)
         body = self.open_body(node.body, inner)
         for state in node.states:  # which the next step uses
-            self.names.used.add(id(body.find(state.name.name)))
+            self.names.used.add(id(body.find_name(state.name.name)))
 
-    def _input(self, node: ast.InputDecl, scope: NameScope) -> None:
+    def _visit_input(self, node: ast.InputDecl, scope: NameScope) -> None:
         self._visit_fields(node, NameScope(node.each.span, scope) if node.each is not None else scope)
 
     # --- statements --------------------------------------------------------------------------------------------------------
@@ -236,31 +236,31 @@ class ItemBinder:
     def open_body(self, node: ast.Body, outer: NameScope) -> NameScope:
         """Finds the names in a body, and returns its scope as it is after the last statement."""
         scope = NameScope(node.span, outer, node.statements)
-        self.visit_all(node.statements, scope)
+        self.visit_nodes(node.statements, scope)
         return scope
 
-    def _shared(self, node: ast.Shared, scope: NameScope) -> None:
+    def _visit_shared(self, node: ast.Shared, scope: NameScope) -> None:
         self.visit_stage(node.stage, scope)
-        self._bind_declared(node, scope)
+        self._bind_declarations(node, scope)
 
-    def _default(self, node: ast.Default, scope: NameScope) -> None:
+    def _visit_default(self, node: ast.Default, scope: NameScope) -> None:
         self.record_use(node.operator.span, node.operator.name, scope, stage=True)
-        self._keywords(node.keywords, scope, None)
+        self._visit_keywords(node.keywords, scope, None)
 
-    def _setting(self, node: ast.Setting, scope: NameScope) -> None:
+    def _visit_setting(self, node: ast.Setting, scope: NameScope) -> None:
         for stage in node.stages:
             if not isinstance(stage, ast.Apply):
-                self.visit(stage, scope)
+                self.visit_node(stage, scope)
                 continue
             if stage.name_span == node.word.span:  # a word of the language, even if a tensor has the same name
                 self.record_occurrence(stage.name_span, stage.name, None)
             else:
                 self.record_use(stage.name_span, stage.name, scope)
-            self._arguments(stage, scope, None)
+            self._visit_arguments(stage, scope, None)
 
-    def _broken(self, node: ast.Broken, scope: NameScope) -> None:
+    def _visit_broken(self, node: ast.Broken, scope: NameScope) -> None:
         self.names.is_broken = True
-        self._bind_declared(node, scope)
+        self._bind_declarations(node, scope)
 
     # --- parameters --------------------------------------------------------------------------------------------------------
 
@@ -270,14 +270,14 @@ class ItemBinder:
         for parameter in parameters:
             if isinstance(parameter, ast.ParameterDecl):
                 if parameter.default is not None:
-                    self.visit(parameter.default, scope)
+                    self.visit_node(parameter.default, scope)
                 self.bind_name(scope, parameter.name, "parameter", parameter, owner)
         for tensor in tensors:
             self.bind_name(scope, tensor.name, "tensor", tensor, owner)
             for size in tensor.pattern:
-                self._size(size, scope)
+                self._visit_size(size, scope)
 
-    def _size(self, size: ast.Expr, scope: NameScope) -> None:
+    def _visit_size(self, size: ast.Expr, scope: NameScope) -> None:
         """Finds the names in a size of a pattern. A new name is bound, and an upper-case name even if it has a definition outside of the
         block."""
         if isinstance(size, ast.Name):
@@ -286,21 +286,21 @@ class ItemBinder:
             if size.name not in scope.names and (size.name.isupper() or self.look_up(size.name, scope) is None):
                 self.bind_name(scope, size, "variable", size)
                 return
-        self.visit(size, scope)
+        self.visit_node(size, scope)
 
 
 def find_definition(name: str, stage: bool, scope: NameScope, dimensions: Mapping[str, Definition]) -> Definition | None:
     """Returns the definition of a name. Where a `stage` is needed, a tensor does not hide an operator. A tensor without such an operator is
     the definition, although its use there is an error."""
-    found = scope.find(name, stage)
-    if found is None and not (stage and name in Operator.registry):
-        return scope.find(name) or dimensions.get(name)
-    return found
+    definition = scope.find_name(name, stage)
+    if definition is None and not (stage and name in Operator.registry):
+        return scope.find_name(name) or dimensions.get(name)
+    return definition
 
 
-def _operator_of(node: ast.Apply, found: Definition | None) -> type[Operator] | None:
+def _operator_of(node: ast.Apply, definition: Definition | None) -> type[Operator] | None:
     """Returns the operator whose words the arguments may be. None if no argument is a name."""
-    if found is not None:
+    if definition is not None:
         return None
     values = [*node.positional, *[keyword.value for keyword in node.keywords]]
     is_named = any(isinstance(value, ast.Name) for value in values)
@@ -311,7 +311,7 @@ Reader = Callable[[ast.Node], tuple[object, ...]]
 
 
 @cache
-def _fields(kind: type[ast.Node]) -> tuple[Reader, Reader | None]:
+def _field_readers(kind: type[ast.Node]) -> tuple[Reader, Reader | None]:
     """Returns two functions that read the fields of a node without the names that it binds: the fields that do not see these names, and
     the fields that do."""
     declaration = DECLARATIONS.get(kind)
@@ -323,22 +323,22 @@ def _fields(kind: type[ast.Node]) -> tuple[Reader, Reader | None]:
 
 
 _RULES: dict[type[ast.Node], Callable[[ItemBinder, Any, NameScope], Any]] = {
-    ast.Name: ItemBinder._name,
-    ast.Binary: ItemBinder._chain,
-    ast.Call: ItemBinder._call,
-    ast.StageExpr: ItemBinder._stage_value,
-    ast.Comprehension: ItemBinder._comprehension,
-    ast.UnpackedItem: ItemBinder._unpack,
-    ast.Keyword: ItemBinder._keyword,
-    ast.Apply: ItemBinder._apply,
-    ast.TensorBinary: ItemBinder._chain,
-    ast.Pipeline: ItemBinder._pipeline,
-    ast.Scan: ItemBinder._scan,
-    ast.InputDecl: ItemBinder._input,
+    ast.Name: ItemBinder._visit_name,
+    ast.Binary: ItemBinder._visit_chain,
+    ast.Call: ItemBinder._visit_call,
+    ast.StageExpr: ItemBinder._visit_stage_value,
+    ast.Comprehension: ItemBinder._visit_comprehension,
+    ast.UnpackedItem: ItemBinder._visit_unpacked_item,
+    ast.Keyword: ItemBinder._visit_keyword,
+    ast.Apply: ItemBinder._visit_apply,
+    ast.TensorBinary: ItemBinder._visit_chain,
+    ast.Pipeline: ItemBinder._visit_pipeline,
+    ast.Scan: ItemBinder._visit_scan,
+    ast.InputDecl: ItemBinder._visit_input,
     ast.Body: ItemBinder.open_body,
-    ast.Shared: ItemBinder._shared,
-    ast.Default: ItemBinder._default,
-    ast.Setting: ItemBinder._setting,
-    ast.Broken: ItemBinder._broken,
+    ast.Shared: ItemBinder._visit_shared,
+    ast.Default: ItemBinder._visit_default,
+    ast.Setting: ItemBinder._visit_setting,
+    ast.Broken: ItemBinder._visit_broken,
 }
 """The nodes with a rule of their own. Any other node uses the names in its fields, and then binds the names that it declares."""

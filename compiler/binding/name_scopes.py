@@ -51,37 +51,37 @@ class NameScope:
         if parent is not None:
             parent.inner.append(self)
 
-    def find(self, name: str, stage: bool = False) -> Definition | None:
+    def find_name(self, name: str, stage: bool = False) -> Definition | None:
         """The definition of a name; for a `stage`, what is no tensor."""
         scope: NameScope | None = self
         while scope is not None:
-            found = scope.names.get(name)
-            if found is not None and not (stage and _is_no_stage(found)):
-                return found
+            definition = scope.names.get(name)
+            if definition is not None and not (stage and _is_no_stage(definition)):
+                return definition
             scope = scope.parent
         return None
 
-    def at(self, offset: int) -> NameScope:
+    def scope_at(self, offset: int) -> NameScope:
         """The innermost scope that has an offset."""
         scope = self
         while True:
-            inside = [one for one in scope.inner if one.span.start <= offset <= one.span.end]
+            inside = [inner for inner in scope.inner if inner.span.start <= offset <= inner.span.end]
             if not inside:
                 return scope
-            scope = max(reversed(inside), key=lambda one: (one.span.start, -one.span.end))
+            scope = max(reversed(inside), key=lambda inner: (inner.span.start, -inner.span.end))
 
-    def visible(self, offset: int) -> dict[str, Definition]:
+    def visible_names(self, offset: int) -> dict[str, Definition]:
         """What can be named at an offset in this scope, the innermost ones first."""
-        found: dict[str, Definition] = {}
+        result: dict[str, Definition] = {}
         scope: NameScope | None = self
         while scope is not None:
             for name, definition in scope.names.items():
                 if scope.hoisted or definition.span.end < offset or definition.span.file is not scope.span.file:
-                    found.setdefault(name, definition)
+                    result.setdefault(name, definition)
             scope = scope.parent
-        return found
+        return result
 
-    def walk(self) -> Iterator[NameScope]:
+    def walk_scopes(self) -> Iterator[NameScope]:
         """The scope and all inside it, outermost first."""
         stack = [self]
         while stack:
@@ -90,9 +90,9 @@ class NameScope:
             stack += reversed(scope.inner)
 
 
-def _is_no_stage(found: Definition) -> bool:
+def _is_no_stage(definition: Definition) -> bool:
     """Whether a definition is passed over where a stage is needed: a tensor, or, under the name of an operator, a literal."""
-    if found.kind in ("tensor", "dimension"):
+    if definition.kind in ("tensor", "dimension"):
         return True
-    value = getattr(found.node, "default", None) or getattr(found.node, "value", None)
-    return isinstance(value, _LITERALS) and found.name in Operator.registry
+    value = getattr(definition.node, "default", None) or getattr(definition.node, "value", None)
+    return isinstance(value, _LITERALS) and definition.name in Operator.registry

@@ -21,7 +21,7 @@ from ..elaborate import deep_stack
 from ..elaborate.elaboration_session import ElaborationSession
 from ..elaborate.interpreter.block_arguments import BoundParameters
 from ..elaborate.interpreter.elaborator import Elaborator
-from ..elaborate.scopes.compile_time_values import Absent, TensorTuple, tensors
+from ..elaborate.scopes.compile_time_values import AbsentTensor, TensorTuple, tensors_of
 from ..elaborate.scopes.early_exits import LimitExceeded
 from ..elaborate.scopes.label_scope import LabelAllocator
 from ..elaborate.scopes.scope import GIVEN, GraphFrame, Scope
@@ -116,8 +116,8 @@ class _Writer:
     def bind_arguments(self) -> None:
         """An argument without a value can be asked for with `given`, and passed on to an operator, which is then called without it."""
         for name, value in self.op.args.items():
-            self.arguments.bind(name, Absent(name) if value is None else self._name_argument(name, value))
-            self.arguments.bind(name + GIVEN, value is not None)
+            self.arguments.bind_name(name, AbsentTensor(name) if value is None else self._name_argument(name, value))
+            self.arguments.bind_name(name + GIVEN, value is not None)
 
     def _name_argument(self, name: str, value: Any) -> Any:
         """Numbers become symbols of the graph, as the arguments of a block do, so that a class of them has these arguments."""
@@ -139,14 +139,14 @@ class _Writer:
             ]
             widened = [self._cast(value, FLOAT32) if _is_half(value.type.dtype) else value for value in values]
             if isinstance(operand, Inputs):
-                self.scope.bind(name, TensorTuple(tuple(widened)))
+                self.scope.bind_name(name, TensorTuple(tuple(widened)))
             elif widened:
-                self.scope.bind(name, widened[0])
+                self.scope.bind_name(name, widened[0])
             elif operand.or_number and self.op.args[name] is not None:
                 continue
             else:
-                self.scope.bind(name, Absent(name))
-            self.scope.bind(name + GIVEN, bool(values))
+                self.scope.bind_name(name, AbsentTensor(name))
+            self.scope.bind_name(name + GIVEN, bool(values))
 
     def bind_parameter(self, spec: ParameterSpec) -> None:
         """Adds a parameter of the operator as a `param` of its own name, so that the keys of the state dict stay."""
@@ -155,21 +155,21 @@ class _Writer:
         specs = op.parameters(op.bind((), self.session.facts))
         self.parameters.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
         self.graph.nodes.append(self.parameters[-1])
-        self.frame.labels.taken[spec.name] = self.body.span
-        self.scope.bind(spec.name, self._cast(value, FLOAT32) if _is_half(spec.dtype) else value)
-        self.scope.bind(spec.name + GIVEN, True)
+        self.frame.labels.used[spec.name] = self.body.span
+        self.scope.bind_name(spec.name, self._cast(value, FLOAT32) if _is_half(spec.dtype) else value)
+        self.scope.bind_name(spec.name + GIVEN, True)
 
     def elaborate(self) -> list[Value]:
         """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""
         try:
-            with deep_stack(), self.session.decisions.within(self.graph.decisions):
+            with deep_stack(), self.session.decisions.collect_into(self.graph.decisions):
                 flow = Elaborator(self.session).body(self.body, self.scope, f"the definition of `{self.op.name}`")
         except LimitExceeded:
             flow = TensorTuple(())
         _refuse(self.op.name, self.session.diagnostics)
         if any(spec.persistent for node in self._operators() for spec in node.specs):
             raise WrongDefinition(self.op.name, "does not compile", "it has parameters that `parameters` does not declare")
-        return tensors(flow) or []
+        return tensors_of(flow) or []
 
     def _operators(self) -> Iterator[OpNode]:
         """The operators that the text has made, those in its blocks too."""
@@ -194,7 +194,7 @@ class _Writer:
     def _cast(self, value: Value, dtype: DType) -> Value:
         cast = Value(value.type.with_dtype(dtype), self.body.span, value.name)
         self.graph.nodes.append(
-            OpNode(Cast(dtype=dtype), (value,), (cast,), self.frame.labels.ordinal("cast", self.body.span), self.body.span, ())
+            OpNode(Cast(dtype=dtype), (value,), (cast,), self.frame.labels.allocate_ordinal("cast", self.body.span), self.body.span, ())
         )
         return cast
 

@@ -27,14 +27,14 @@ from ..errors.binding_errors import NoIn, UnusedResult
 from ..errors.limit_errors import LargeFormulas, TooMuchNesting
 from ..ir.graph import Program
 from ..ir.training_program import Training
-from .body_cache import Memory
-from .elaboration_session import ArrayLoader, CannotLoad, ElaborationSession, Foreign, Loader, Parse
+from .body_cache import BodyCache
+from .elaboration_session import ArrayLoader, CannotLoad, ElaborationSession, ForeignNames, Loader, Parse
 from .index import Index
 from .interpreter.elaborator import Elaborator
 from .model_precision import FULL, Precision
-from .program.build_program import build
-from .program.file_definitions import Definitions, complete_models
-from .program.model_selection import select
+from .program.build_program import build_program
+from .program.file_definitions import FileDefinitions, complete_models
+from .program.model_selection import select_model
 from .resource_limits import MAX_STACK, TERMS, deep_stack
 from .scopes.early_exits import Failure, LimitExceeded
 from .scopes.scope import Scope
@@ -42,12 +42,12 @@ from .scopes.scope import Scope
 __all__ = [
     "ArrayLoader",
     "CannotLoad",
-    "Definitions",
+    "FileDefinitions",
     "Elaboration",
     "Failure",
     "Index",
     "Loader",
-    "Memory",
+    "BodyCache",
     "Precision",
     "TrainingElaboration",
     "complete_models",
@@ -73,17 +73,17 @@ def elaborate(
     source: SourceFile,
     *,
     loader: Loader | None = None,
-    foreign: Foreign | None = None,
+    foreign: ForeignNames | None = None,
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
     index: bool = False,
     precision: Precision = FULL,
     parse: Parse = parse_source,
-    memory: Memory | None = None,
+    memory: BodyCache | None = None,
     arrays: ArrayLoader | None = None,
     names: FileNames | None = None,
-    definitions: Definitions | None = None,
+    definitions: FileDefinitions | None = None,
 ) -> Elaboration:
     """Checks a file's model and builds its graph.
 
@@ -95,22 +95,22 @@ def elaborate(
     A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any
     diagnostic is an error. Diagnostics are in no particular order and may repeat.
     """
-    definitions = definitions or Definitions(file, source, names)
+    definitions = definitions or FileDefinitions(file, source, names)
     session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays, definitions.next_budget())
     program: Program | None = None
-    with _elaborating(definitions, session):
+    with _limit_resources(definitions, session):
         files = definitions.file_scope(session)
-        selected = select(definitions, model, session)
+        selected = select_model(definitions, model, session)
         if selected is not None:
             with _within_stack(selected.span, session):
-                program = build(selected, files, params or {}, dims or {}, session)
-    if session.failed:
+                program = build_program(selected, files, params or {}, dims or {}, session)
+    if session.has_failed:
         program = None
     with suppress(LimitExceeded):
         for problem, span in definitions.unused_names():
-            if not session.failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
-                session.report(problem, span)
-    return Elaboration(program, session.diagnostics, session.index.finish())
+            if not session.has_failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
+                session.report_problem(problem, span)
+    return Elaboration(program, session.diagnostics, session.index.build_index())
 
 
 class TrainingElaboration(Record):
@@ -126,29 +126,29 @@ def elaborate_training(
     *,
     section: str | None = None,
     loader: Loader | None = None,
-    foreign: Foreign | None = None,
+    foreign: ForeignNames | None = None,
     model: str | None = None,
     params: Mapping[str, Any] | None = None,
     dims: Mapping[str, int] | None = None,
     precision: Precision = FULL,
     arrays: ArrayLoader | None = None,
-    definitions: Definitions | None = None,
+    definitions: FileDefinitions | None = None,
 ) -> TrainingElaboration:
     """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
     `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
     from .program.sections import select_section
     from .program.train_section import build_training
 
-    definitions = definitions or Definitions(file, source)
+    definitions = definitions or FileDefinitions(file, source)
     session = ElaborationSession(loader, False, foreign, precision, arrays=arrays, budget=definitions.next_budget())
     training: Training | None = None
-    with _elaborating(definitions, session):
+    with _limit_resources(definitions, session):
         files = definitions.file_scope(session)
         selected = select_section(definitions, section, model, session)
         if selected is not None:
             with _within_stack(selected.span, session):
                 training = build_training(selected, files, params or {}, dims or {}, session)
-    return TrainingElaboration(None if session.failed else training, session.diagnostics)
+    return TrainingElaboration(None if session.has_failed else training, session.diagnostics)
 
 
 def _may_be_cause(unused_result: Span, diagnostics: list[Diagnostic]) -> bool:
@@ -164,7 +164,7 @@ def evaluate_constant(expr: ast.Expr) -> object:
 
 
 @contextmanager
-def _elaborating(definitions: Definitions, session: ElaborationSession) -> Iterator[None]:
+def _limit_resources(definitions: FileDefinitions, session: ElaborationSession) -> Iterator[None]:
     """The context of an elaboration. A limit that ends it has been reported. Its resources are recorded in any case."""
     try:
         with deep_stack(), limit_effort(session.budget.effort), suppress(LimitExceeded):
@@ -179,6 +179,6 @@ def _within_stack(span: Span, session: ElaborationSession) -> Iterator[None]:
     try:
         yield
     except RecursionError:
-        session.report(TooMuchNesting(MAX_STACK, "expressions, functions and values"), span)
+        session.report_problem(TooMuchNesting(MAX_STACK, "expressions, functions and values"), span)
     except EffortSpent:
-        session.report(LargeFormulas(TERMS.limit), span)
+        session.report_problem(LargeFormulas(TERMS.limit), span)

@@ -21,8 +21,8 @@ with a memory gives the same result as one without.
 
 The key of a body has its closure and its context as numbers, its node, its inputs, and what it read from the graph around it. Keys use
 the identity of nodes and other objects. An object that is freed could pass its identity on to a new one, so the memory *holds* these
-objects for as long as the keys exist. It never drops single bodies: past MOST names, `begin` forgets all of them, and the next
-elaboration starts anew.
+objects for as long as the keys exist. It never drops single bodies: past MAX_NAMES names, `begin_elaboration` forgets all of them, and
+the next elaboration starts anew.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from netc.dsl.source import SourceFile
 from ..binding.file_names import Known
 from .scopes.memo import Memo
 
-MOST = 6_000
+MAX_NAMES = 6_000
 """The names of bodies after which everything is forgotten."""
 
 Trace = tuple[CallSite, ...]
@@ -60,7 +60,7 @@ class Recording:
         self.lasting = True
 
 
-class Memory:
+class BodyCache:
     """The bodies of earlier elaborations."""
 
     def __init__(self) -> None:
@@ -76,23 +76,23 @@ class Memory:
         self._numbers: dict[Hashable, int] = {}
         self._holds: list[object] = []
 
-    def begin(self, closures: Mapping[SourceFile, Hashable], holds: Iterable[object]) -> None:
+    def begin_elaboration(self, closures: Mapping[SourceFile, Hashable], holds: Iterable[object]) -> None:
         """Before an elaboration: `closures` has what the definitions in each lasting file depend on. `holds` are objects whose identity
         is part of that."""
-        if max(len(self.owners), len(self._numbers), len(self.names)) > MOST:
+        if max(len(self.owners), len(self._numbers), len(self.names)) > MAX_NAMES:
             self._forget_all()
         self._closures = {}
         for file, closure in closures.items():
-            self._closures[id(file)] = self._number(closure)
+            self._closures[id(file)] = self._number_of(closure)
         self._holds += (*closures, *closures.values(), *holds)
 
-    def closure(self, file: SourceFile) -> int | None:
+    def closure_number(self, file: SourceFile) -> int | None:
         """A number for what a lasting file depends on; None for another file."""
         return self._closures.get(id(file))
 
-    def context(self, context: Hashable) -> int:
+    def context_number(self, context: Hashable) -> int:
         """A number for what all bodies of an elaboration depend on."""
-        return self._number(("context", context))
+        return self._number_of(("context", context))
 
-    def _number(self, key: Hashable) -> int:
+    def _number_of(self, key: Hashable) -> int:
         return self._numbers.setdefault(key, len(self._numbers))

@@ -18,203 +18,207 @@ from ..types.traced_ints import has_origin, plain
 from .decisions import Decisions
 from .resource_limits import check_dimension, check_list
 from .scopes.early_exits import Failure
-from .scopes.value_text import show_value
+from .scopes.value_text import format_value
 
 
 class Builtin(Record):
     """A function, the least and greatest number of its arguments (None: no limit), and what they must be."""
 
     function: Callable[..., Any]
-    least: int
-    most: int | None
-    wanted: str
+    min_arguments: int
+    max_arguments: int | None
+    expects: str
 
 
-class _Bad(Exception):
+class _InvalidArgument(Exception):
     pass
 
 
-_MOST_DIGITS = 2000
+_MAX_DIGITS = 2000
 
 
-def _numbers(values: Sequence[Any]) -> list[Any]:
+def _require_numbers(values: Sequence[Any]) -> list[Any]:
     items = list(values[0]) if len(values) == 1 and isinstance(values[0], tuple) else list(values)
     if not items or any(isinstance(v, bool) or not isinstance(v, (int, float, SymDim)) for v in items):
-        raise _Bad
+        raise _InvalidArgument
     return items
 
 
-def _extreme(symbolic: Callable[..., Dim], plain: Callable[[list[Any]], Any]) -> Callable[..., Any]:
+def _make_extreme(symbolic: Callable[..., Dim], plain: Callable[[list[Any]], Any]) -> Callable[..., Any]:
     def function(*values: Any) -> Any:
-        items = _numbers(values)
+        items = _require_numbers(values)
         if any(isinstance(v, SymDim) for v in items):
             if any(isinstance(v, float) for v in items):
-                raise _Bad
+                raise _InvalidArgument
             return symbolic(*items)
         return plain(items)
 
     return function
 
 
-def _sum(*values: Any) -> Any:
+def _sum_values(*values: Any) -> Any:
     if values == ((),):
         return 0
-    items = _numbers(values)
+    items = _require_numbers(values)
     if any(isinstance(v, SymDim) for v in items) and any(isinstance(v, float) for v in items):
-        raise _Bad
+        raise _InvalidArgument
     total = items[0]
     for item in items[1:]:
         total = total + item
     return total
 
 
-def _real(function: Callable[[float], float]) -> Callable[[Any], float]:
+def _make_real_function(function: Callable[[float], float]) -> Callable[[Any], float]:
     def of(value: Any) -> float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise _Bad
+            raise _InvalidArgument
         return function(value)
 
     return of
 
 
-def _integer(function: Callable[[float], int]) -> Callable[[Any], Any]:
+def _make_rounding_function(function: Callable[[float], int]) -> Callable[[Any], Any]:
     def of(value: Any) -> Any:
         if isinstance(value, bool) or not isinstance(value, (int, float, SymDim)):
-            raise _Bad
+            raise _InvalidArgument
         return function(value) if isinstance(value, float) else value
 
     return of
 
 
-def _round(value: Any, digits: int = 0) -> Any:
+def _round_number(value: Any, digits: int = 0) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or isinstance(digits, bool) or not isinstance(digits, int):
-        raise _Bad
+        raise _InvalidArgument
     # No number has more digits than that, and Python would compute the power of ten
-    digits = max(-_MOST_DIGITS, min(digits, _MOST_DIGITS))
+    digits = max(-_MAX_DIGITS, min(digits, _MAX_DIGITS))
     return round(value, digits) if digits else round(value)
 
 
-def _absolute(value: Any) -> Any:
+def _absolute_value(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, SymDim)):
-        raise _Bad
+        raise _InvalidArgument
     return maximum(value, -value) if isinstance(value, SymDim) else abs(value)
 
 
-def _length(value: Any) -> int:
+def _list_length(value: Any) -> int:
     if not isinstance(value, (tuple, str)):
-        raise _Bad
+        raise _InvalidArgument
     return len(value)
 
 
-def _range(*bounds: Any) -> tuple[int, ...]:
+def _make_range(*bounds: Any) -> tuple[int, ...]:
     if any(isinstance(b, bool) or not isinstance(b, int) for b in bounds) or (len(bounds) == 3 and bounds[2] == 0):
-        raise _Bad
+        raise _InvalidArgument
     values = range(*bounds)
     if len(values) > 1_000_000:
         raise OverflowError
     return tuple(values)
 
 
-def _lists(*values: Any) -> list[tuple[Any, ...]]:
+def _require_lists(*values: Any) -> list[tuple[Any, ...]]:
     if not all(isinstance(v, tuple) for v in values):
-        raise _Bad
+        raise _InvalidArgument
     return list(values)
 
 
-def _enumerate(values: Any, start: Any = 0) -> tuple[Any, ...]:
+def _enumerate_list(values: Any, start: Any = 0) -> tuple[Any, ...]:
     if isinstance(start, bool) or not isinstance(start, int):
-        raise _Bad
-    return tuple(enumerate(_lists(values)[0], start))
+        raise _InvalidArgument
+    return tuple(enumerate(_require_lists(values)[0], start))
 
 
-KEEPING = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
+KEEPS_ORIGINS = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
 """The functions that leave integers, and the items of lists, as they are."""
-ROUNDING = ("sum", "ceil", "floor", "int")
+ROUNDS_FLOATS = ("sum", "ceil", "floor", "int")
 """Those of them that do not leave floats as they are."""
-REALS = ("sqrt", "exp", "log", "log2", "sin", "cos", "float")
+REAL_FUNCTIONS = ("sqrt", "exp", "log", "log2", "sin", "cos", "float")
 """The functions whose value is a float that knows what it is computed from."""
 IS_GIVEN = "given"
-HAS_PARAMETER, PARAMETER_SHAPE, PARAMETER_INIT = OF_LAYERS = ("has_parameter", "parameter_shape", "parameter_init")
+HAS_PARAMETER, PARAMETER_SHAPE, PARAMETER_INIT = LAYER_FUNCTIONS = ("has_parameter", "parameter_shape", "parameter_init")
 """What a layer that is an argument would have as parameters: see interpreter/layer_parameters.py."""
-OF_TENSORS = (IS_GIVEN, *OF_LAYERS)
+TENSOR_FUNCTIONS = (IS_GIVEN, *LAYER_FUNCTIONS)
 """The functions that are asked about tensors, and whose values are none."""
 """The function of the name of a tensor, which is therefore not evaluated as an argument."""
 BUILTINS: dict[str, Builtin] = {
-    "min": Builtin(_extreme(minimum, min), 1, None, "numbers, or a list of them"),
-    "max": Builtin(_extreme(maximum, max), 1, None, "numbers, or a list of them"),
-    "abs": Builtin(_absolute, 1, 1, "a number"),
-    "sum": Builtin(_sum, 1, None, "numbers, or a list of them"),
-    "len": Builtin(_length, 1, 1, "a list or a string"),
-    "range": Builtin(_range, 1, 3, "integers, the step not 0"),
-    "enumerate": Builtin(_enumerate, 1, 2, "a list, and the number of its first item"),
-    "zip": Builtin(lambda *v: tuple(zip(*_lists(*v), strict=False)), 1, None, "lists"),
-    "sqrt": Builtin(_real(math.sqrt), 1, 1, "a number that is known"),
-    "exp": Builtin(_real(math.exp), 1, 1, "a number that is known"),
-    "log": Builtin(_real(math.log), 1, 1, "a number that is known"),
-    "log2": Builtin(_real(math.log2), 1, 1, "a number that is known"),
-    "sin": Builtin(_real(math.sin), 1, 1, "a number that is known"),
-    "cos": Builtin(_real(math.cos), 1, 1, "a number that is known"),
-    "ceil": Builtin(_integer(math.ceil), 1, 1, "a number"),
-    "floor": Builtin(_integer(math.floor), 1, 1, "a number"),
-    "round": Builtin(_round, 1, 2, "a known number and a number of digits"),
-    "int": Builtin(_integer(int), 1, 1, "a number"),
-    "float": Builtin(_real(float), 1, 1, "a number that is known"),
-    IS_GIVEN: Builtin(_lists, 1, 1, "an optional tensor"),
+    "min": Builtin(_make_extreme(minimum, min), 1, None, "numbers, or a list of them"),
+    "max": Builtin(_make_extreme(maximum, max), 1, None, "numbers, or a list of them"),
+    "abs": Builtin(_absolute_value, 1, 1, "a number"),
+    "sum": Builtin(_sum_values, 1, None, "numbers, or a list of them"),
+    "len": Builtin(_list_length, 1, 1, "a list or a string"),
+    "range": Builtin(_make_range, 1, 3, "integers, the step not 0"),
+    "enumerate": Builtin(_enumerate_list, 1, 2, "a list, and the number of its first item"),
+    "zip": Builtin(lambda *v: tuple(zip(*_require_lists(*v), strict=False)), 1, None, "lists"),
+    "sqrt": Builtin(_make_real_function(math.sqrt), 1, 1, "a number that is known"),
+    "exp": Builtin(_make_real_function(math.exp), 1, 1, "a number that is known"),
+    "log": Builtin(_make_real_function(math.log), 1, 1, "a number that is known"),
+    "log2": Builtin(_make_real_function(math.log2), 1, 1, "a number that is known"),
+    "sin": Builtin(_make_real_function(math.sin), 1, 1, "a number that is known"),
+    "cos": Builtin(_make_real_function(math.cos), 1, 1, "a number that is known"),
+    "ceil": Builtin(_make_rounding_function(math.ceil), 1, 1, "a number"),
+    "floor": Builtin(_make_rounding_function(math.floor), 1, 1, "a number"),
+    "round": Builtin(_round_number, 1, 2, "a known number and a number of digits"),
+    "int": Builtin(_make_rounding_function(int), 1, 1, "a number"),
+    "float": Builtin(_make_real_function(float), 1, 1, "a number that is known"),
+    IS_GIVEN: Builtin(_require_lists, 1, 1, "an optional tensor"),
 }
 
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 """Numbers with a name, unless the name is defined otherwise."""
-NOT_FINITE = {"inf": math.inf, "nan": math.nan}
+NONFINITE_CONSTANTS = {"inf": math.inf, "nan": math.nan}
 """The same in arithmetic with tensors and in tables alone: compile-time arithmetic has finite numbers only."""
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:
     """The value of a builtin; its errors get the span of the call."""
     builtin = BUILTINS[name]
-    check_count(name, builtin.least, builtin.most, node)
-    value = _applied(name, builtin, arguments, node.span)
-    if name in REALS:
+    check_count(name, builtin.min_arguments, builtin.max_arguments, node)
+    value = _apply_builtin(name, builtin, arguments, node.span)
+    if name in REAL_FUNCTIONS:
         return real(name, tuple(arguments), value)
     if name in ("min", "max") and isinstance(value, int):
-        for other in _numbers(arguments):
-            decisions.ordered("<=" if name == "min" else ">=", value, other, True)
-    elif _loses(name, value, tuple(arguments)):
-        decisions.pin(tuple(arguments))
+        for other in _require_numbers(arguments):
+            decisions.record_comparison("<=" if name == "min" else ">=", value, other, True)
+    elif _loses_origin(name, value, tuple(arguments)):
+        decisions.pin_value(tuple(arguments))
         value = plain(value)
     check_dimension(value, node.span)
     check_list(value, node.span)
     return value
 
 
-def _loses(name: str, value: Any, arguments: tuple[Any, ...]) -> bool:
+def _loses_origin(name: str, value: Any, arguments: tuple[Any, ...]) -> bool:
     """Whether the value of a function does not say what it is computed from."""
-    return name not in KEEPING or (isinstance(value, SymDim) and has_origin(arguments)) or (name in ROUNDING and has_real(arguments))
+    return (
+        name not in KEEPS_ORIGINS
+        or (isinstance(value, SymDim) and has_origin(arguments))
+        or (name in ROUNDS_FLOATS and has_real(arguments))
+    )
 
 
-def no_keywords(node: ast.Call) -> Failure:
+def unexpected_keyword(node: ast.Call) -> Failure:
     """The failure for a keyword where only positional arguments are accepted."""
     first = node.keywords[0]
     return Failure(UnknownArgument(node.function.name, first.name, hint="its arguments have no names"), first.name_span)
 
 
-def check_count(name: str, least: int, most: int | None, node: ast.Call) -> None:
+def check_count(name: str, min_arguments: int, max_arguments: int | None, node: ast.Call) -> None:
     """Rejects a call with too many or too few arguments, or with keywords."""
     if node.keywords:
-        raise no_keywords(node)
-    if most is not None and len(node.arguments) > most:
-        raise Failure(TooManyArguments(name, most, kind=""), node.arguments[most].span)
-    if len(node.arguments) < least:
-        raise Failure(FewArguments(name, least, len(node.arguments)), node.span)
+        raise unexpected_keyword(node)
+    if max_arguments is not None and len(node.arguments) > max_arguments:
+        raise Failure(TooManyArguments(name, max_arguments, kind=""), node.arguments[max_arguments].span)
+    if len(node.arguments) < min_arguments:
+        raise Failure(FewArguments(name, min_arguments, len(node.arguments)), node.span)
 
 
-def _applied(name: str, builtin: Builtin, arguments: Sequence[Any], span: Span) -> Any:
+def _apply_builtin(name: str, builtin: Builtin, arguments: Sequence[Any], span: Span) -> Any:
     try:
         return builtin.function(*arguments)
-    except _Bad:
-        found = " and ".join(show_value(a) for a in arguments)
-        raise Failure(FunctionTakes(name, builtin.wanted, found), span) from None
+    except _InvalidArgument:
+        description = " and ".join(format_value(a) for a in arguments)
+        raise Failure(FunctionTakes(name, builtin.expects, description), span) from None
     except OverflowError:
         raise Failure(NoValue(name, "the result is too large"), span) from None
     except ValueError:
-        raise Failure(NoValue(name, f"{show_value(arguments[0])} is outside its domain"), span) from None
+        raise Failure(NoValue(name, f"{format_value(arguments[0])} is outside its domain"), span) from None

@@ -23,41 +23,41 @@ class Decisions:
     def __init__(self) -> None:
         self.current: Decided = {}
 
-    def note(self, op: str, left: object, right: object) -> None:
+    def record_relation(self, op: str, left: object, right: object) -> None:
         """`left op right` holds, and matters."""
         if isinstance(left, TracedInt) or isinstance(right, TracedInt):
-            self._add(decision(op, left, right))
+            self._add_decision(decision(op, left, right))
 
-    def ordered(self, op: str, left: object, right: object, holds: bool) -> None:
+    def record_comparison(self, op: str, left: object, right: object, holds: bool) -> None:
         """The answer to a comparison of two integers."""
         if not (isinstance(left, TracedInt) or isinstance(right, TracedInt)) or isinstance(left, float) or isinstance(right, float):
-            self.pin((left, right))
+            self.pin_value((left, right))
             return
         if not holds:
             op = OPPOSITE[op]
         if op in (">", ">="):
             op, left, right = {">": "<", ">=": "<="}[op], right, left
-        self.note(op, left, right)
+        self.record_relation(op, left, right)
 
-    def pin(self, value: object) -> None:
+    def pin_value(self, value: object) -> None:
         """The numbers in the value are used as they are."""
         for number in traced_in(value):
             if isinstance(number, TracedInt):
-                self.note("==", number, int(number))
+                self.record_relation("==", number, int(number))
             else:
-                self._add(pinned(names_in(number)))
+                self._add_decision(pinned(names_in(number)))
 
-    def take(self, decisions: Decided, places: Mapping[str, Any]) -> None:
+    def import_decisions(self, decisions: Decided, values: Mapping[str, Any]) -> None:
         """The decisions of a graph, at a use of it: there its symbols have the given values."""
-        for made in decisions:
-            self._add(moved_decision(made, places))
+        for item in decisions:
+            self._add_decision(moved_decision(item, values))
 
-    def _add(self, made: Decision | None) -> None:
-        if made is not None:
-            self.current[made] = None
+    def _add_decision(self, item: Decision | None) -> None:
+        if item is not None:
+            self.current[item] = None
 
     @contextmanager
-    def within(self, decisions: Decided) -> Iterator[None]:
+    def collect_into(self, decisions: Decided) -> Iterator[None]:
         """While another graph is elaborated: notes those of that one."""
         before, self.current = self.current, decisions
         try:
@@ -65,19 +65,19 @@ class Decisions:
         finally:
             self.current = before
 
-    def about(self, names: Mapping[str, Any], found: Decided, value: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-        """The value of a block's parameter: what is decided about the symbols `names` meanwhile is put into `found`."""
+    def collect_about(self, names: Mapping[str, Any], collected: Decided, value: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """The value of a block's parameter: what is decided about the symbols `names` meanwhile is put into `collected`."""
         before, noted = self.current, Decided()
         self.current = noted
         try:
             result = value(*args, **kwargs)
         finally:
             self.current = before
-        for made in noted:
-            if (free_symbols(made.left) | free_symbols(made.right)) & names.keys():
-                found[made] = None
+        for item in noted:
+            if (free_symbols(item.left) | free_symbols(item.right)) & names.keys():
+                collected[item] = None
             else:
-                self._add(made)
+                self._add_decision(item)
         return result
 
 

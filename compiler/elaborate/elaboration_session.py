@@ -20,11 +20,11 @@ from ..ir.graph import CallNode, Graph, Node
 from ..ops.operator import Operator
 from ..ops.stored_tables import TableArray
 from ..types.tensor_types import FLOAT32, DType
-from .body_cache import Memory
+from .body_cache import BodyCache
 from .decisions import DecidingFacts, Decisions
 from .index import IndexRecorder, Recorder
-from .inferences import Inferences
-from .memoized_bodies import Remembering
+from .inferences import InferenceCache
+from .memoized_bodies import BodyRecorder
 from .model_precision import FULL, Precision
 from .resource_limits import (
     CHECKS,
@@ -40,7 +40,7 @@ from .resource_limits import (
     Budget,
     Resource,
 )
-from .scopes.early_exits import AlreadyReported, Failure, LimitExceeded, Marks, changes
+from .scopes.early_exits import AlreadyReported, Failure, LimitExceeded, Marks, edits_for
 from .scopes.memo import Memo
 from .scopes.scope import Binding, Scope
 
@@ -52,7 +52,7 @@ Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 """The tree of a text and its syntax errors."""
 
 
-class Foreign(Protocol):
+class ForeignNames(Protocol):
     """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
 
     def stage(self, name: str) -> Advice:
@@ -83,7 +83,7 @@ class CannotLoad(Exception):
         self.remedy = remedy
 
 
-class NoSuchArray(CannotLoad):
+class ArrayNotFound(CannotLoad):
     """A file without an array of the wanted name; `near` are names that it has."""
 
 
@@ -94,10 +94,10 @@ class ElaborationSession:
         self,
         loader: Loader | None = None,
         index: bool = False,
-        foreign: Foreign | None = None,
+        foreign: ForeignNames | None = None,
         precision: Precision = FULL,
         parse: Parse = parse_source,
-        memory: Memory | None = None,
+        memory: BodyCache | None = None,
         arrays: ArrayLoader | None = None,
         budget: Budget | None = None,
     ) -> None:
@@ -136,32 +136,34 @@ class ElaborationSession:
         self.depth = 0
         self.in_training = False
         """Whether the statements of a train section are being elaborated."""
-        self.settled: list[tuple[Binding, Any]] = []
+        self.lazily_bound: list[tuple[Binding, Any]] = []
         """The bindings that were evaluated at their first use, with their earlier values."""
         self.checked: set[tuple[int, int]] = set()
-        self.remembering = Remembering(self, memory) if memory is not None else None
+        self.body_recorder = BodyRecorder(self, memory) if memory is not None else None
 
     def set_facts(self, facts: Facts) -> None:
         """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
         self.facts = facts
-        self.deciding = DecidingFacts(facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.note)
-        self.inferences = Inferences(self.deciding)
+        self.deciding = DecidingFacts(
+            facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.record_relation
+        )
+        self.inferences = InferenceCache(self.deciding)
 
-    def settle_binding(self, binding: Binding, value: Any) -> None:
+    def bind_lazily(self, binding: Binding, value: Any) -> None:
         """Binds a name to its value, for this elaboration alone: another model of the file may give it another value."""
-        self.settled.append((binding, binding.value))
+        self.lazily_bound.append((binding, binding.value))
         binding.value = value
 
-    def owner(self, node: object, name: str) -> str:
+    def symbol_prefix(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
         within = node if isinstance(node, ast.Block) else next((a for a in reversed(self.active) if isinstance(a, ast.Block)), None)
-        place = (id(node), self.levels(within))
+        place = (id(node), self.count_levels(within))
         if self.memory is not None:
             owners = self.memory.owners
             return owners.setdefault(place, (f"{name}#{len(owners)}", node))[0]
         return self._owners.setdefault(place, f"{name}#{len(self._owners)}")
 
-    def levels(self, definition: object) -> int:
+    def count_levels(self, definition: object) -> int:
         """The number of times that a definition is being evaluated, inside itself from the second on."""
         return sum(a is definition for a in self.active)
 
@@ -172,10 +174,10 @@ class ElaborationSession:
         return FLOAT32 if self.in_training and model.size < FLOAT32.size else model
 
     @property
-    def failed(self) -> bool:
+    def has_failed(self) -> bool:
         return any(d.severity == "error" for d in self.diagnostics)
 
-    def near(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
+    def similar_names(self, name: str, candidates: Iterable[str]) -> tuple[str, ...]:
         """Names that are similar to this one: for the first errors of a file, since the search takes time."""
         self.suggestions -= 1
         return tuple(find_similar_names(name, candidates)) if self.suggestions >= 0 else ()
@@ -197,7 +199,7 @@ class ElaborationSession:
         return self.foreign.order(operator.name) if self.foreign is not None else ()
 
     @contextmanager
-    def nested(self, span: Span) -> Iterator[None]:
+    def limit_nesting(self, span: Span) -> Iterator[None]:
         """Limits the nesting of blocks and groups."""
         self.depth += 1
         try:
@@ -208,14 +210,14 @@ class ElaborationSession:
             self.depth -= 1
 
     def _too_deep(self, span: Span) -> Failure:
-        block = max((a for a in self.active if isinstance(a, ast.Block)), key=self.levels, default=None)
-        if block is None or self.levels(block) == 1:
+        block = max((a for a in self.active if isinstance(a, ast.Block)), key=self.count_levels, default=None)
+        if block is None or self.count_levels(block) == 1:
             return Failure(TooMuchNesting(MAX_NESTING), span)
         return Failure(EndlessRecursion(block.name.name, "block", MAX_NESTING), span, ((block.name.span, "defined here"),), final=True)
 
     def count_recursion(self, block: ast.Block) -> None:
         """Counts the bodies of blocks that are inside themselves, and rejects an excessive number of them."""
-        if self.levels(block) > 1 and not self.budget.try_spend(RECURSIONS, 1):
+        if self.count_levels(block) > 1 and not self.budget.try_spend(RECURSIONS, 1):
             raise Failure(TooMuchRecursion(block.name.name, RECURSIONS.limit), block.name.span, final=True)
 
     def append_node(self, graph: Graph, node: Node, span: Span, trace: tuple[CallSite, ...]) -> None:
@@ -228,12 +230,12 @@ class ElaborationSession:
         graph.letters += len(node.label) * operators + (0 if inside is None else inside.letters)
         self.check_size(graph.size, span, trace)
         if graph.letters > LETTERS.limit:
-            self.report(TooManyNodes(graph.letters, LETTERS.limit, LETTERS.whole, LETTERS.parts), span, trace=trace)
+            self.report_problem(TooManyNodes(graph.letters, LETTERS.limit, LETTERS.whole, LETTERS.parts), span, trace=trace)
             raise LimitExceeded
 
     def check_size(self, size: int, span: Span, trace: tuple[CallSite, ...]) -> None:
         if size > MAX_NODES:
-            self.report(TooManyNodes(size, MAX_NODES), span, trace=trace)
+            self.report_problem(TooManyNodes(size, MAX_NODES), span, trace=trace)
             raise LimitExceeded
 
     def count_iteration(self, span: Span, trace: tuple[CallSite, ...]) -> None:
@@ -252,18 +254,18 @@ class ElaborationSession:
 
     def _count_resource(self, resource: Resource, span: Span, trace: tuple[CallSite, ...]) -> None:
         if not self.budget.try_spend(resource, 1):
-            self.report(self.budget.limit_problem(resource), span, trace=trace)
+            self.report_problem(self.budget.limit_problem(resource), span, trace=trace)
             raise LimitExceeded
 
     def count_items(self, amount: int, span: Span) -> None:
         """Counts items and characters that are made, compared or passed on, and ends the elaboration when there are too many."""
-        self.budget.spend(ITEMS, amount, span)
+        self.budget.spend_amount(ITEMS, amount, span)
 
     def count_step(self, span: Span) -> None:
         """Counts the evaluation of an expression, and ends the elaboration when there are too many."""
-        self.budget.spend(STEPS, 1, span)
+        self.budget.spend_amount(STEPS, 1, span)
 
-    def report(
+    def report_problem(
         self,
         problem: Problem,
         span: Span,
@@ -276,32 +278,34 @@ class ElaborationSession:
 
         If a `where` would solve the problem, the declarations of its dimensions are marked too.
         """
-        marks = tuple(dict.fromkeys((*marks, *self._declarations(problem, marks))))
+        marks = tuple(dict.fromkeys((*marks, *self._declaration_marks(problem, marks))))
         seconds = tuple(Mark(s, t) for s, t in marks if s != span)
         label = problem.label() if label is None else label
         if not label:
             label = next((t for s, t in marks if s == span), "")
         severity = "error" if self.in_training and problem.error_in_training else problem.severity
-        edits = changes(problem, span, edits)
-        made = Diagnostic(severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace)
-        self.diagnostics.append(made)
-        self.errors += made.severity == "error"
+        edits = edits_for(problem, span, edits)
+        diagnostic = Diagnostic(
+            severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace
+        )
+        self.diagnostics.append(diagnostic)
+        self.errors += diagnostic.severity == "error"
         if self.errors > MAX_ERRORS:
             raise LimitExceeded
 
     def report_failure(self, failure: Failure, trace: tuple[CallSite, ...]) -> None:
-        self.report(failure.problem, failure.span, failure.marks, trace, failure.label, failure.edits)
+        self.report_problem(failure.problem, failure.span, failure.marks, trace, failure.label, failure.edits)
         if failure.final:
             raise LimitExceeded
 
-    def _declarations(self, problem: Problem, marks: Marks) -> Iterator[tuple[Span, str]]:
+    def _declaration_marks(self, problem: Problem, marks: Marks) -> Iterator[tuple[Span, str]]:
         for name in dict.fromkeys(re.findall(r"\w+", getattr(problem, "advice", ""))):
             place = self.declared.get(name)
             if place is not None and not any(s.file is place.file and s.start <= place.start and place.end <= s.end for s, _ in marks):
                 yield place, f"`{name}` is declared here"
 
     @contextmanager
-    def catching(self, trace: tuple[CallSite, ...]) -> Iterator[None]:
+    def catch_failures(self, trace: tuple[CallSite, ...]) -> Iterator[None]:
         """Reports a failure within the `with` statement; execution continues after it."""
         try:
             yield

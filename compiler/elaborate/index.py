@@ -4,8 +4,8 @@ In: one note from the evaluator for each identifier that it resolves and each st
 Always: nothing is recorded, and almost no time spent, unless an index was asked for.
 
 A body that is elaborated several times (a block with other arguments, a loop without a label) notes the same text several times. An
-entry keeps the different values among the first `KEPT` evaluations, in order, and the number of all of them. Text that is never evaluated
-(a branch not taken, a block that is never used) has no entries.
+entry keeps the different values among the first `MAX_EVALUATIONS` evaluations, in order, and the number of all of them. Text that is
+never evaluated (a branch not taken, a block that is never used) has no entries.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from .scopes.compile_time_values import CONST_TYPES, UNKNOWN, Operand, OperatorR
 from .scopes.scope import Binding, BlockDef, FnDef, LazyLet, SharedDef, StageClosure
 
 _NameNote = tuple[Span, str, Binding | None, Span | None, str]
-_Place = tuple[str, int, int, int]
+_SpanKey = tuple[str, int, int, int]
 
-KEPT = 64
+MAX_EVALUATIONS = 64
 """The evaluations of one text whose values are looked at."""
 
 
@@ -49,7 +49,7 @@ class Reference(Record):
     @property
     def values(self) -> tuple[object, ...]:
         """The different `TensorType`s (a tuple of them for a tuple of tensors) or compile-time values it had."""
-        return _different(self.noted)
+        return _distinct_values(self.noted)
 
 
 class StageResult(Record):
@@ -62,12 +62,12 @@ class StageResult(Record):
     @property
     def types(self) -> tuple[object, ...]:
         """The different types of its result: a `TensorType`, or a tuple of them."""
-        return _different(self.noted)
+        return _distinct_values(self.noted)
 
     @property
     def is_typed(self) -> bool:
         """Whether it has `types`."""
-        return any(_shown(value) is not None for value in self.noted)
+        return any(_type_or_value(value) is not None for value in self.noted)
 
 
 class Index:
@@ -78,50 +78,50 @@ class Index:
 
     @cached_property
     def references(self) -> tuple[Reference, ...]:
-        found: dict[_Place, _Uses] = {}
-        known: dict[int, _Uses] = {}
+        by_span: dict[_SpanKey, _ReferenceNotes] = {}
+        known: dict[int, _ReferenceNotes] = {}
         """By the identity of a span, which most notes of one place have in common."""
         for span, name, binding, definition, kind in self._name_notes():
             uses = known.get(id(span))
             if uses is None:
-                uses = known[id(span)] = found.setdefault(_place(span), _Uses(span, name))
+                uses = known[id(span)] = by_span.setdefault(_span_key(span), _ReferenceNotes(span, name))
                 uses.spans[id(span)] = span
-            uses.kind = uses.kind or kind or _kind(binding)
+            uses.kind = uses.kind or kind or _binding_kind(binding)
             uses.definition = uses.definition or definition or (binding.declared if binding is not None else None)
-            if binding is not None and len(uses.values) < KEPT:
+            if binding is not None and len(uses.values) < MAX_EVALUATIONS:
                 uses.values.append(binding.value)
-        return tuple([self._reference(found[place]) for place in sorted(found)])
+        return tuple([self._make_reference(by_span[place]) for place in sorted(by_span)])
 
     def _name_notes(self) -> Iterator[_NameNote]:
         return zip(*(self._names[i::5] for i in range(5)), strict=True)
 
-    def _reference(self, uses: _Uses) -> Reference:
+    def _make_reference(self, uses: _ReferenceNotes) -> Reference:
         count = sum(self._counts[key] for key in uses.spans)
         definition = _name_within(uses.definition, uses.name)
         return Reference(uses.span, uses.name, uses.kind or "name", definition, tuple(uses.values), count)
 
     @cached_property
     def stages(self) -> tuple[StageResult, ...]:
-        found: dict[_Place, tuple[dict[int, Span], list[object]]] = {}
+        by_span: dict[_SpanKey, tuple[dict[int, Span], list[object]]] = {}
         known: dict[int, list[object]] = {}
         for span, result in zip(self._stages[::2], self._stages[1::2], strict=True):
             results = known.get(id(span))
             if results is None:
-                spans, results = found.setdefault(_place(span), ({}, []))
+                spans, results = by_span.setdefault(_span_key(span), ({}, []))
                 spans[id(span)], known[id(span)] = span, results
-            if len(results) < KEPT:
+            if len(results) < MAX_EVALUATIONS:
                 results.append(result)
-        return tuple([self._stage(*found[place]) for place in sorted(found)])
+        return tuple([self._make_stage(*by_span[place]) for place in sorted(by_span)])
 
-    def _stage(self, spans: dict[int, Span], results: list[object]) -> StageResult:
+    def _make_stage(self, spans: dict[int, Span], results: list[object]) -> StageResult:
         return StageResult(next(iter(spans.values())), tuple(results), sum(self._counts[key] for key in spans))
 
-    def at(self, file: SourceFile, offset: int) -> Reference | None:
+    def reference_at(self, file: SourceFile, offset: int) -> Reference | None:
         """The identifier at an offset, or directly before it."""
-        found = (r for r in self.references if r.span.file is file and r.span.start <= offset <= r.span.end)
-        return next(found, None)
+        matches = (r for r in self.references if r.span.file is file and r.span.start <= offset <= r.span.end)
+        return next(matches, None)
 
-    def uses(self, definition: Span) -> tuple[Reference, ...]:
+    def references_to(self, definition: Span) -> tuple[Reference, ...]:
         """Everything that refers to the name bound at `definition`, that name included."""
         return tuple([r for r in self.references if r.definition == definition])
 
@@ -129,27 +129,27 @@ class Index:
 class Recorder:
     """Takes notes and forgets them: for an elaboration without an index."""
 
-    def name(self, span: Span, name: str, binding: Binding | None, definition: Span | None = None, kind: str = "") -> None:
+    def record_name(self, span: Span, name: str, binding: Binding | None, definition: Span | None = None, kind: str = "") -> None:
         """An identifier and its binding, or else its definition and kind."""
 
-    def bound(self, name: ast.Name, binding: Binding) -> None:
+    def record_binding(self, name: ast.Name, binding: Binding) -> None:
         """A name where it is bound."""
 
-    def stage(self, span: Span, result: Operand) -> None:
+    def record_stage(self, span: Span, result: Operand) -> None:
         """A stage and its result."""
 
-    def mark(self) -> tuple[int, int]:
-        """The numbers of notes so far, as `since` takes them."""
+    def current_mark(self) -> tuple[int, int]:
+        """The numbers of notes so far, as `notes_since` takes them."""
         return 0, 0
 
-    def since(self, mark: tuple[int, int]) -> tuple[list[Any], list[Any]]:
+    def notes_since(self, mark: tuple[int, int]) -> tuple[list[Any], list[Any]]:
         """The notes after a mark, about names and about stages."""
         return [], []
 
-    def repeat(self, names: list[Any], stages: list[Any]) -> None:
+    def repeat_notes(self, names: list[Any], stages: list[Any]) -> None:
         """Notes of an earlier elaboration, once more."""
 
-    def finish(self) -> Index | None:
+    def build_index(self) -> Index | None:
         """The index of all notes, if they were kept."""
         return None
 
@@ -160,7 +160,7 @@ class IndexRecorder(Recorder):
     Values are looked at later: a file's `let` may not have one yet.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
+    def __init__(self, kept: int = MAX_EVALUATIONS) -> None:
         """`kept`: the notes of one text that are kept at all."""
         self._kept = kept
         self._names: list[Any] = []
@@ -168,39 +168,39 @@ class IndexRecorder(Recorder):
         self._counts: dict[int, int] = {}
         """The number of notes for each span, by identity: the notes keep the spans alive."""
 
-    def name(self, span: Span, name: str, binding: Binding | None, definition: Span | None = None, kind: str = "") -> None:
+    def record_name(self, span: Span, name: str, binding: Binding | None, definition: Span | None = None, kind: str = "") -> None:
         count = self._counts.get(id(span), 0)
         self._counts[id(span)] = count + 1
         if count < self._kept:
             self._names += (span, name, binding, definition, kind)
 
-    def bound(self, name: ast.Name, binding: Binding) -> None:
-        self.name(name.span, name.name, binding, name.span)
+    def record_binding(self, name: ast.Name, binding: Binding) -> None:
+        self.record_name(name.span, name.name, binding, name.span)
 
-    def stage(self, span: Span, result: Operand) -> None:
+    def record_stage(self, span: Span, result: Operand) -> None:
         count = self._counts.get(id(span), 0)
         self._counts[id(span)] = count + 1
         if count < self._kept:
             self._stages += (span, result)
 
-    def mark(self) -> tuple[int, int]:
+    def current_mark(self) -> tuple[int, int]:
         return len(self._names), len(self._stages)
 
-    def since(self, mark: tuple[int, int]) -> tuple[list[Any], list[Any]]:
+    def notes_since(self, mark: tuple[int, int]) -> tuple[list[Any], list[Any]]:
         return self._names[mark[0] :], self._stages[mark[1] :]
 
-    def repeat(self, names: list[Any], stages: list[Any]) -> None:
+    def repeat_notes(self, names: list[Any], stages: list[Any]) -> None:
         counts = self._counts
         self._names += names
         self._stages += stages
         for span in (*names[::5], *stages[::2]):
             counts[id(span)] = counts.get(id(span), 0) + 1
 
-    def finish(self) -> Index:
+    def build_index(self) -> Index:
         return Index(self._names, self._stages, self._counts)
 
 
-class _Uses:
+class _ReferenceNotes:
     """The notes of one identifier."""
 
     __slots__ = ("definition", "kind", "name", "span", "spans", "values")
@@ -214,7 +214,7 @@ class _Uses:
         self.spans: dict[int, Span] = {}
 
 
-def _place(span: Span) -> _Place:
+def _span_key(span: Span) -> _SpanKey:
     return span.file.name, id(span.file), span.start, span.end
 
 
@@ -225,17 +225,17 @@ def _name_within(definition: Span | None, name: str) -> Span | None:
     return Span(definition.file, definition.start, definition.start + len(name))
 
 
-def _different(values: Iterable[object]) -> tuple[object, ...]:
+def _distinct_values(values: Iterable[object]) -> tuple[object, ...]:
     """The different values, in order; those that say nothing are left out."""
-    found: dict[object, object] = {}
+    distinct: dict[object, object] = {}
     for value in values:
-        shown = _shown(value)
-        if shown is not None:
-            found.setdefault((type(shown), shown), shown)
-    return tuple(found.values())
+        content = _type_or_value(value)
+        if content is not None:
+            distinct.setdefault((type(content), content), content)
+    return tuple(distinct.values())
 
 
-def _shown(value: object) -> object | None:
+def _type_or_value(value: object) -> object | None:
     match value:
         case Value(type=type_):
             return type_
@@ -247,7 +247,7 @@ def _shown(value: object) -> object | None:
     return value
 
 
-def _kind(binding: Binding | None) -> str:
+def _binding_kind(binding: Binding | None) -> str:
     value = binding.value if binding is not None else UNKNOWN
     match value:
         case Value() | TensorTuple():

@@ -22,7 +22,7 @@ from ..types.traced_ints import has_origin
 Types = tuple[TensorType, ...]
 
 
-class Inferred(Record):
+class Inference(Record):
     """An operator with inputs of these types: the types of the results, the parameters, and warnings with their locations."""
 
     op: Operator
@@ -32,52 +32,52 @@ class Inferred(Record):
     warnings: tuple[tuple[Problem, Location], ...]
 
 
-class Inferences:
+class InferenceCache:
     """Those of one elaboration, with what is known of its dimensions."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
         self._operators: dict[Hashable, Operator] = {}
         self._types: dict[TensorType, TensorType] = {}
-        self._known: dict[tuple[int, ...], Inferred] = {}
+        self._known: dict[tuple[int, ...], Inference] = {}
         """By the identities of the operator and the types, which it holds."""
 
-    def operator(self, cls: type[Operator], args: dict[str, Any]) -> Operator:
+    def make_operator(self, cls: type[Operator], args: dict[str, Any]) -> Operator:
         """The operator with these arguments, which its kinds have converted."""
         if any(map(has_origin, args.values())):
             return cls(**args)
         key = (cls, *args, *map(strict_key, args.values()))
-        found = self._operators.get(key)
-        if found is None:
-            found = self._operators[key] = cls(**args)
-        return found
+        operator = self._operators.get(key)
+        if operator is None:
+            operator = self._operators[key] = cls(**args)
+        return operator
 
-    def find(self, op: Operator, types: Types) -> Inferred | None:
+    def find_inference(self, op: Operator, types: Types) -> Inference | None:
         """What is known of the operator with inputs of these types."""
         return self._known.get((id(op), *map(id, types)))
 
-    def infer(self, op: Operator, types: Types) -> Inferred:
+    def infer_types(self, op: Operator, types: Types) -> Inference:
         """What the rules say. Raises `OperatorError`."""
-        given = op.bind(types, self._facts)
-        results = op.infer(given)
-        warnings = op.warnings(given)
-        if op.pointwise and _joins_batches(given, results[0]):
-            warnings += ((BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in given), results[0].shape), STAGE),)
-        return Inferred(op, types, results, op.parameters(given), warnings)
+        inputs = op.bind(types, self._facts)
+        results = op.infer(inputs)
+        warnings = op.warnings(inputs)
+        if op.pointwise and _joins_batches(inputs, results[0]):
+            warnings += ((BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in inputs), results[0].shape), STAGE),)
+        return Inference(op, types, results, op.parameters(inputs), warnings)
 
-    def keep(self, made: Inferred) -> Inferred:
+    def store_inference(self, inference: Inference) -> Inference:
         """Remembers what has been accepted; its results have the types of equal ones before."""
-        if any(has_origin(t.shape) for t in made.types) or any(map(has_origin, made.op.numbers)):
-            return made
-        results = tuple([self._types.setdefault(t, t) for t in made.results])
-        known = self._known[(id(made.op), *map(id, made.types))] = replace(made, results=results)
+        if any(has_origin(t.shape) for t in inference.types) or any(map(has_origin, inference.op.numbers)):
+            return inference
+        results = tuple([self._types.setdefault(t, t) for t in inference.results])
+        known = self._known[(id(inference.op), *map(id, inference.types))] = replace(inference, results=results)
         return known
 
 
-def _joins_batches(given: OpInputs, result: TensorType) -> bool:
+def _joins_batches(inputs: OpInputs, result: TensorType) -> bool:
     """Whether broadcasting pairs the samples of one operand with those of another."""
 
     def batches(type: TensorType) -> int:
         return sum(BATCH in symbols(d) for d in type.shape)
 
-    return len(given) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in given)
+    return len(inputs) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in inputs)

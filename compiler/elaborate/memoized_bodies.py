@@ -17,10 +17,10 @@ from netc.dsl.source import Span
 
 from ..dims import Dim, Facts
 from ..ops.operator import strict_key
-from .body_cache import Memory, Recording, Trace
+from .body_cache import BodyCache, Recording, Trace
 from .index import Recorder
 from .resource_limits import Budget
-from .scopes.memo import Entry, Memo
+from .scopes.memo import Memo, MemoEntry
 
 
 class Session(Protocol):
@@ -35,19 +35,19 @@ class Session(Protocol):
     defaults: dict[str, dict[str, Any]]
 
 
-class Remembering:
+class BodyRecorder:
     """The recordings of one elaboration with a memory."""
 
-    def __init__(self, session: Session, memory: Memory) -> None:
+    def __init__(self, session: Session, memory: BodyCache) -> None:
         self._session, self._memory = session, memory
         self._current: Recording | None = None
-        self._mark = (session.index.mark(), 0)
+        self._mark = (session.index.current_mark(), 0)
         self._repeated: set[int] = set()
         self._context: tuple[Hashable, int] = ((), -1)
 
     def key_of(self, node: ast.Node) -> Hashable | None:
         """The beginning of the key of a body in the memory; None for a body that is not kept there."""
-        closure = self._memory.closure(node.span.file)
+        closure = self._memory.closure_number(node.span.file)
         return None if closure is None else (closure, self._context_number())
 
     @property
@@ -60,10 +60,10 @@ class Remembering:
         version = (id(session.facts), len(session.defaults))
         if self._context[0] != version:
             defaults = tuple([(n, tuple([(k, strict_key(a[k])) for k in sorted(a)])) for n, a in sorted(session.defaults.items())])
-            self._context = (version, self._memory.context((session.facts, tuple(session.dims.items()), defaults)))
+            self._context = (version, self._memory.context_number((session.facts, tuple(session.dims.items()), defaults)))
         return self._context[1]
 
-    def forget(self) -> None:
+    def mark_transient(self) -> None:
         """The body that is being elaborated depends on something that may change without its text."""
         if self._current is not None:
             self._current.lasting = False
@@ -71,68 +71,73 @@ class Remembering:
     # --- recording -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def recording(self, use: CallSite | None, trace: Trace) -> Iterator[Recording]:
+    def record_body(self, use: CallSite | None, trace: Trace) -> Iterator[Recording]:
         """While a body is elaborated: its notes are its own, not those of the body around it. `trace` leads to the inside of the body."""
-        outer, made = self._current, Recording()
-        self._flush(outer, trace[use is not None :])
-        self._current = made
-        counts = self._counts()
+        outer, recording = self._current, Recording()
+        self._flush_notes(outer, trace[use is not None :])
+        self._current = recording
+        counts = self._spent_amounts()
         try:
-            yield made
+            yield recording
         finally:
-            self._flush(made, trace)
-            made.counts = tuple([now - then for now, then in zip(self._counts(), counts, strict=True)])
+            self._flush_notes(recording, trace)
+            recording.counts = tuple([now - then for now, then in zip(self._spent_amounts(), counts, strict=True)])
             self._current = outer
-            self._repeated.add(id(made))
+            self._repeated.add(id(recording))
             if outer is not None:
-                outer.inside.append((made, use))
-                outer.lasting = outer.lasting and made.lasting
+                outer.inside.append((recording, use))
+                outer.lasting = outer.lasting and recording.lasting
 
-    def _counts(self) -> tuple[int, ...]:
+    def _spent_amounts(self) -> tuple[int, ...]:
         return tuple(self._session.budget.spent.values())
 
-    def _flush(self, recording: Recording | None, trace: Trace) -> None:
+    def _flush_notes(self, recording: Recording | None, trace: Trace) -> None:
         """Gives a recording what was noted since the last time."""
         index, diagnostics = self._session.index, self._session.diagnostics
         if recording is not None:
-            names, stages = index.since(self._mark[0])
+            names, stages = index.notes_since(self._mark[0])
             recording.names += names
             recording.stages += stages
-            for one in diagnostics[self._mark[1] :]:
-                around = len(trace) if trace and one.trace[-len(trace) :] == trace else 0
-                recording.diagnostics.append((one, around))
-                recording.lasting = recording.lasting and self._lasts(one, around)
-        self._mark = (index.mark(), len(diagnostics))
+            for diagnostic in diagnostics[self._mark[1] :]:
+                around = len(trace) if trace and diagnostic.trace[-len(trace) :] == trace else 0
+                recording.diagnostics.append((diagnostic, around))
+                recording.lasting = recording.lasting and self._is_lasting(diagnostic, around)
+        self._mark = (index.current_mark(), len(diagnostics))
 
-    def _lasts(self, one: Diagnostic, around: int) -> bool:
+    def _is_lasting(self, diagnostic: Diagnostic, around: int) -> bool:
         """Whether all positions of a diagnostic are in files that last."""
-        own = one.trace[: len(one.trace) - around]
-        spans: list[Span] = [one.span, *(m.span for m in one.marks), *(e.span for e in one.edits), *(site.span for site in own)]
-        return all(self._memory.closure(span.file) is not None for span in spans)
+        inner_sites = diagnostic.trace[: len(diagnostic.trace) - around]
+        spans: list[Span] = [
+            diagnostic.span,
+            *(m.span for m in diagnostic.marks),
+            *(e.span for e in diagnostic.edits),
+            *(site.span for site in inner_sites),
+        ]
+        return all(self._memory.closure_number(span.file) is not None for span in spans)
 
     # --- repeating -------------------------------------------------------------------------------------------------------
 
-    def reuse(self, entry: Entry, use: CallSite | None, trace: Trace) -> None:
+    def reuse_body(self, entry: MemoEntry, use: CallSite | None, trace: Trace) -> None:
         """A body that was found in a memo is used. `trace` leads to the inside of the body."""
         recording = entry.recording
         if not isinstance(recording, Recording):
             return
         if id(recording) not in self._repeated:
-            self._flush(self._current, trace[use is not None :])
-            self._repeat(recording, trace)
-            self._mark = (self._session.index.mark(), len(self._session.diagnostics))
+            self._flush_notes(self._current, trace[use is not None :])
+            self._repeat_notes(recording, trace)
+            self._mark = (self._session.index.current_mark(), len(self._session.diagnostics))
         if self._current is not None:
             self._current.inside.append((recording, use))
             self._current.lasting = self._current.lasting and recording.lasting
 
-    def _repeat(self, recording: Recording, trace: Trace) -> None:
+    def _repeat_notes(self, recording: Recording, trace: Trace) -> None:
         session = self._session
         self._repeated.add(id(recording))
-        session.index.repeat(recording.names, recording.stages)
-        for one, around in recording.diagnostics:
-            made = replace(one, trace=(*one.trace[: len(one.trace) - around], *trace)) if around else one
-            session.diagnostics.append(made)
-            session.errors += made.severity == "error"
+        session.index.repeat_notes(recording.names, recording.stages)
+        for diagnostic, around in recording.diagnostics:
+            repeated = replace(diagnostic, trace=(*diagnostic.trace[: len(diagnostic.trace) - around], *trace)) if around else diagnostic
+            session.diagnostics.append(repeated)
+            session.errors += repeated.severity == "error"
         spent = session.budget.spent
         for resource, count in zip(spent, recording.counts, strict=True):
             spent[resource] += count
@@ -141,7 +146,7 @@ class Remembering:
                 self._repeat_inside(inner, (use, *trace) if use is not None else trace)
 
     def _repeat_inside(self, recording: Recording, trace: Trace) -> None:
-        before = self._counts()
-        self._repeat(recording, trace)
+        before = self._spent_amounts()
+        self._repeat_notes(recording, trace)
         spent = self._session.budget.spent
         spent.update(zip(spent, before, strict=True))  # the counts of a body include those of the bodies inside it

@@ -31,17 +31,17 @@ MAX_ERRORS = 1_000
 """The errors after which no further ones are looked for, and the most warnings of names that are not used."""
 MAX_STACK = 20_000
 """The nesting of Python's own calls."""
-GREATEST = 2**63 - 1
+MAX_INTEGER = 2**63 - 1
 """The greatest integer of the backends."""
-MOST_ELEMENTS = 2**60 - 1
+MAX_ELEMENTS = 2**60 - 1
 """The most elements of a tensor, so that its bytes can be counted in an integer too."""
-MOST_CHARACTERS = 65_536
+MAX_CHARACTERS = 65_536
 """The longest string that a text can compute."""
-MOST_LEAVES = 10_000
+MAX_LEAVES = 10_000
 """The longest formula for the size of an axis, in symbols and numbers."""
-MOST_TENSORS = 10_000
+MAX_TENSORS = 10_000
 """The most tensors of a tuple."""
-MOST_STAGES = 1_000
+MAX_STAGES = 1_000
 """The most stages within a stage that is used as a value."""
 
 
@@ -73,7 +73,7 @@ LETTERS = Resource(100_000_000, "characters in the names of its parameters", "ne
 """The characters of the keys that a state dict would have, if each operator had a parameter."""
 RESOURCES = (ITERATIONS, STAGES, CHECKS, CALLS, RECURSIONS, ITEMS, STEPS, TERMS)
 """The resources that add up over an elaboration. `LETTERS` belong to a graph, as its operators do."""
-MODELS = 20
+MAX_MODELS = 20
 """All models and train sections of one file together may take the limits this many times."""
 
 
@@ -85,8 +85,10 @@ class Budget:
 
     def __init__(self, earlier: Mapping[Resource, int] | None = None) -> None:
         self.spent = dict.fromkeys(RESOURCES, 0)
-        taken = earlier or {}
-        self.limits = {one: min(one.limit, MODELS * one.limit - taken.get(one, 0)) for one in RESOURCES}
+        spent_earlier = earlier or {}
+        self.limits = {
+            resource: min(resource.limit, MAX_MODELS * resource.limit - spent_earlier.get(resource, 0)) for resource in RESOURCES
+        }
         self.effort = Effort(self.limits[TERMS])
 
     def try_spend(self, resource: Resource, amount: int) -> bool:
@@ -98,11 +100,11 @@ class Budget:
         """The error of a resource whose limit is exceeded."""
         count, limit = self.spent[resource], self.limits[resource]
         if limit < resource.limit:
-            most = MODELS * resource.limit
+            most = MAX_MODELS * resource.limit
             return TooManyNodes(most + count - limit, most, "file with all its models", resource.parts)
         return TooManyNodes(count, limit, resource.whole, resource.parts)
 
-    def spend(self, resource: Resource, amount: int, span: Span) -> None:
+    def spend_amount(self, resource: Resource, amount: int, span: Span) -> None:
         """Counts this amount, and ends the elaboration if it is too much."""
         if not self.try_spend(resource, amount):
             raise Failure(self.limit_problem(resource), span, final=True)
@@ -112,40 +114,40 @@ class Budget:
         return {**self.spent, TERMS: self.effort.spent}
 
 
-def size_of_value(value: Any) -> int:
+def count_items(value: Any) -> int:
     """The number of items and characters of a value, to which the work of copying or writing it is proportional."""
     match value:
         case str():
             return len(value)
         case tuple():
-            return len(value) + sum(size_of_value(item) for item in value if isinstance(item, (tuple, str)))
+            return len(value) + sum(count_items(item) for item in value if isinstance(item, (tuple, str)))
     return 0
 
 
 def check_string(text: str, span: Span) -> str:
     """Rejects a string that is too long to be a label, a name or a pattern."""
-    if len(text) > MOST_CHARACTERS:
-        raise Failure(TooManyNodes(len(text), MOST_CHARACTERS, "string", "characters"), span)
+    if len(text) > MAX_CHARACTERS:
+        raise Failure(TooManyNodes(len(text), MAX_CHARACTERS, "string", "characters"), span)
     return text
 
 
 def check_number(value: Any, span: Span) -> None:
     """Rejects an integer that no backend can hold, alone or in a list."""
     for item in value if isinstance(value, tuple) else (value,):
-        if isinstance(item, int) and not -GREATEST - 1 <= item <= GREATEST:
-            raise Failure(LargeNumber(item, GREATEST), span)
+        if isinstance(item, int) and not -MAX_INTEGER - 1 <= item <= MAX_INTEGER:
+            raise Failure(LargeNumber(item, MAX_INTEGER), span)
 
 
 def check_dimension(value: Any, span: Span) -> None:
     """Rejects a symbolic dimension whose formula is too long to be useful."""
-    if isinstance(value, SymDim) and size(value) > MOST_LEAVES:
-        raise Failure(LargeDimension(MOST_LEAVES), span)
+    if isinstance(value, SymDim) and size(value) > MAX_LEAVES:
+        raise Failure(LargeDimension(MAX_LEAVES), span)
 
 
 def check_product(left: Dim, right: Dim, span: Span) -> None:
     """The same for a product, before it is computed."""
-    if size(left) * size(right) > 10 * MOST_LEAVES:
-        raise Failure(LargeDimension(MOST_LEAVES), span)
+    if size(left) * size(right) > 10 * MAX_LEAVES:
+        raise Failure(LargeDimension(MAX_LEAVES), span)
 
 
 def check_tensor(shape: Shape, span: Span) -> None:
@@ -158,7 +160,7 @@ def check_tensor(shape: Shape, span: Span) -> None:
             elements *= int(axis)
         else:
             check_dimension(axis, span)
-    if elements > MOST_ELEMENTS:
+    if elements > MAX_ELEMENTS:
         raise Failure(LargeTensor(shape), span)
 
 
@@ -179,22 +181,22 @@ def check_list(value: Any, span: Span) -> None:
 
 def check_tuple(tensors: tuple[Value, ...], span: Span) -> tuple[Value, ...]:
     """Rejects a tuple of too many tensors, which a loop that doubles them soon produces."""
-    if len(tensors) > MOST_TENSORS:
-        raise Failure(TooManyNodes(len(tensors), MOST_TENSORS, "tuple", "tensors"), span)
+    if len(tensors) > MAX_TENSORS:
+        raise Failure(TooManyNodes(len(tensors), MAX_TENSORS, "tuple", "tensors"), span)
     return tensors
 
 
-def stages_within(value: Any) -> int:
+def count_stages(value: Any) -> int:
     """The number of stages that a value contains as values."""
     if isinstance(value, tuple):
-        return sum(stages_within(item) for item in value)
+        return sum(count_stages(item) for item in value)
     return value.size if isinstance(value, StageClosure) else 0
 
 
 def check_closure(closure: StageClosure) -> StageClosure:
     """Rejects a stage as a value that contains too many others."""
-    if closure.size > MOST_STAGES:
-        raise Failure(TooManyNodes(closure.size, MOST_STAGES, "stage", "stages"), closure.span)
+    if closure.size > MAX_STAGES:
+        raise Failure(TooManyNodes(closure.size, MAX_STAGES, "stage", "stages"), closure.span)
     return closure
 
 

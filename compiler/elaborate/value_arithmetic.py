@@ -21,7 +21,7 @@ from .elaboration_session import ElaborationSession
 from .resource_limits import MAX_NODES, check_dimension, check_list, check_product, check_string
 from .scopes.early_exits import Failure
 from .scopes.scope import Scope
-from .scopes.value_text import show_value
+from .scopes.value_text import format_value
 
 _ORDER = ("<", "<=", ">", ">=")
 MAX_BITS = 4096
@@ -29,45 +29,47 @@ MAX_BITS = 4096
 _SHORT = 60
 
 
-def negate(value: Any, span: Span) -> Any:
+def negate_value(value: Any, span: Span) -> Any:
     if not _is_number(value):
-        raise Failure(BadOperand("-", show_value(value)), span)
+        raise Failure(BadOperand("-", format_value(value)), span)
     return real("-", (value,), -value) if isinstance(value, float) else -value
 
 
-def binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
+def evaluate_binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
     """`left op right`. `and` and `or` are evaluated by the caller, since they may skip the right side."""
     op = node.op
     if op in ("==", "!="):
-        return _equal(left, right, op, node, scope, session) == (op == "==")
+        return _compare_equality(left, right, op, node, scope, session) == (op == "==")
     if op == "in":
         if not isinstance(right, tuple):
-            raise Failure(FunctionTakes("in", "a list on its right", show_value(right)), node.right.span)
+            raise Failure(FunctionTakes("in", "a list on its right", format_value(right)), node.right.span)
         session.count_items(len(right), node.span)
-        return any(_equal(left, item, "==", node, scope, session) for item in right)
+        return any(_compare_equality(left, item, "==", node, scope, session) for item in right)
     if op in _ORDER:
-        return _ordered(op, left, right, node, scope, session)
+        return _compare_order(op, left, right, node, scope, session)
     if op == "/":
-        return _divide(node, left, right, scope, session)
-    value = _compute(op, left, right, node, session)
+        return _divide_values(node, left, right, scope, session)
+    value = _compute_value(op, left, right, node, session)
     if isinstance(value, float):
         return real(op, (left, right), value)
     if (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
-        session.decisions.pin((left, right))  # a power, or a size known at run time, has no formula
+        session.decisions.pin_value((left, right))  # a power, or a size known at run time, has no formula
     elif op == "*" and isinstance(value, tuple):
-        session.decisions.pin(right)
+        session.decisions.pin_value(right)
     return value
 
 
-def _decide(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
+def _require_decision(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
     """A comparison of dimensions that must be decided now."""
     if answer is None:
-        wanted = advice(left, right) if op == "==" else f"{show_value(left)} {op} {show_value(right)}"  # type: ignore[arg-type]
+        wanted = advice(left, right) if op == "==" else f"{format_value(left)} {op} {format_value(right)}"  # type: ignore[arg-type]
         symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
-        values = f"{show_value(left)} {op} {show_value(right)}"
+        values = f"{format_value(left)} {op} {format_value(right)}"
         text = Span(node.span.file, node.left.span.start, node.right.span.end).text
         text = text if len(text) <= _SHORT else values
-        marks = tuple(m for e, v in ((node.left, left), (node.right, right)) if not isinstance(e, ast.Name) for m in _origin(e, v, scope))
+        marks = tuple(
+            m for e, v in ((node.left, left), (node.right, right)) if not isinstance(e, ast.Name) for m in _find_origin(e, v, scope)
+        )
         raise Failure(UndecidableCondition(text, wanted or "", symbolic[0] if symbolic else ""), node.span, marks)
     return answer
 
@@ -77,57 +79,57 @@ def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
     start, stop = node.left.span.end, node.right.span.start
     lines = node.span.file.text[start:stop].split("\n")
     for line in lines:
-        at = line.partition("#")[0].find(node.op)
-        if at >= 0:
-            return Span(node.span.file, start + at, start + at + len(node.op))
+        offset = line.partition("#")[0].find(node.op)
+        if offset >= 0:
+            return Span(node.span.file, start + offset, start + offset + len(node.op))
         start += len(line) + 1
     return node.span
 
 
-def _equal(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
+def _compare_equality(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
     if _has_symbol(left, right):
         if not (_is_dim(left) and _is_dim(right)):
             return False
-        session.decisions.pin((left, right))
-        return _decide(session.facts.equal(left, right), left, op, right, node, scope)
+        session.decisions.pin_value((left, right))
+        return _require_decision(session.facts.equal(left, right), left, op, right, node, scope)
     if isinstance(left, tuple) and isinstance(right, tuple):
         session.count_items(len(left) + len(right), node.span)
-        return len(left) == len(right) and all(_equal(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
+        return len(left) == len(right) and all(_compare_equality(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
     if _is_number(left) and _is_number(right):
-        session.decisions.ordered("==", left, right, left == right)
+        session.decisions.record_comparison("==", left, right, left == right)
         return bool(left == right)
     return strict_key(left) == strict_key(right)
 
 
-def _ordered(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
+def _compare_order(op: str, left: Any, right: Any, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
     if _has_symbol(left, right):
         if _is_dim(left) and _is_dim(right):
-            session.decisions.pin((left, right))
-            return _decide(session.facts.compare(op, left, right), left, op, right, node, scope)
-        raise Failure(_bad(op, left, right), symbol_span(node))
+            session.decisions.pin_value((left, right))
+            return _require_decision(session.facts.compare(op, left, right), left, op, right, node, scope)
+        raise Failure(_bad_operands(op, left, right), symbol_span(node))
     if not (_is_number(left) and _is_number(right)) and not (isinstance(left, str) and isinstance(right, str)):
-        raise Failure(_bad(op, left, right), symbol_span(node))
+        raise Failure(_bad_operands(op, left, right), symbol_span(node))
     answer = bool(COMPARISONS[op](left, right))
-    session.decisions.ordered(op, left, right, answer)
+    session.decisions.record_comparison(op, left, right, answer)
     return answer
 
 
-def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
+def _divide_values(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
     if not (_is_number(left) and _is_number(right)):
-        raise Failure(_bad("/", left, right), symbol_span(node))
+        raise Failure(_bad_operands("/", left, right), symbol_span(node))
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if _has_float(left, right):
-        return real("/", (left, right), _compute("/", left, right, node, session))
+        return real("/", (left, right), _compute_value("/", left, right, node, session))
     quotient = session.facts.exact_div(left, right)
     if isinstance(quotient, SymDim):
-        session.decisions.pin((left, right))
+        session.decisions.pin_value((left, right))
     if quotient is not None:
-        session.decisions.note(DIVIDES, right, left)
+        session.decisions.record_relation(DIVIDES, right, left)
         return quotient
-    marks = (*_origin(node.left, left, scope), *_origin(node.right, right, scope))
+    marks = (*_find_origin(node.left, left, scope), *_find_origin(node.right, right, scope))
     if session.facts.divides(right, left) is False:
-        problem, symbol = NotExact(left, right, _plural(node.left), _plural(node.right)), symbol_span(node)
+        problem, symbol = NotExact(left, right, _plural_name(node.left), _plural_name(node.right)), symbol_span(node)
         # For `1 / 3`, rounding down would give 0, so the fraction is meant.
         edits: tuple[Edit, ...] = (Edit(symbol, "//", safe=False),)
         if problem.is_fraction:
@@ -136,31 +138,31 @@ def _divide(node: ast.Binary, left: Any, right: Any, scope: Scope, session: Elab
     raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), symbol_span(node), marks)
 
 
-def _plural(expr: ast.Expr) -> str:
+def _plural_name(expr: ast.Expr) -> str:
     """What an operand counts, if its name says so: `heads`, `features`."""
     name = expr.name if isinstance(expr, (ast.Name, ast.Attribute)) else ""
     return name if name.endswith("s") and name.islower() else ""
 
 
-def _origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str], ...]:
+def _find_origin(expr: ast.Expr, value: Any, scope: Scope) -> tuple[tuple[Span, str], ...]:
     """Where an operand that is a name, or an attribute or item of one, got its value."""
     inner = expr
     while isinstance(inner, (ast.Attribute, ast.IndexExpr)):
         inner = inner.value
-    found = scope.find(inner.name) if isinstance(inner, ast.Name) else None
-    if found is None:
+    binding_and_scope = scope.find_binding(inner.name) if isinstance(inner, ast.Name) else None
+    if binding_and_scope is None:
         return ()
-    place = found[0].value.span if isinstance(found[0].value, Tensor) else found[0].span
-    return ((place, f"`{expr.span.text}` is {show_value(value)}"),) if place is not None else ()
+    place = binding_and_scope[0].value.span if isinstance(binding_and_scope[0].value, Tensor) else binding_and_scope[0].span
+    return ((place, f"`{expr.span.text}` is {format_value(value)}"),) if place is not None else ()
 
 
-def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
-    if op in ("+", "*") and _concatenable(op, left, right):
-        return _join(op, left, right, node, session)
+def _compute_value(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
+    if op in ("+", "*") and _is_concatenation(op, left, right):
+        return _concatenate_lists(op, left, right, node, session)
     if op not in ARITHMETIC or not (_is_number(left) and _is_number(right)):
-        raise Failure(_bad(op, left, right), symbol_span(node))
+        raise Failure(_bad_operands(op, left, right), symbol_span(node))
     if _has_symbol(left, right):
-        return _symbolic(op, left, right, node)
+        return _compute_symbolic(op, left, right, node)
     if op == "**":
         _check_power(left, right, node)
     try:
@@ -176,7 +178,7 @@ def _compute(op: str, left: Any, right: Any, node: ast.Binary, session: Elaborat
     return value
 
 
-def _symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
+def _compute_symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
     if _has_float(left, right):
         raise Failure(NoValue(op, "a symbolic dimension and a float cannot be combined at compile time"), node.span)
     if op == "**":
@@ -201,7 +203,7 @@ def _check_power(left: Any, right: Any, node: ast.Binary) -> None:
         raise Failure(NoValue("**", "the result is too large"), node.span)
 
 
-def _concatenable(op: str, left: Any, right: Any) -> bool:
+def _is_concatenation(op: str, left: Any, right: Any) -> bool:
     match op, left, right:
         case ("+", tuple(), tuple()) | ("+", str(), str()):
             return True
@@ -211,7 +213,7 @@ def _concatenable(op: str, left: Any, right: Any) -> bool:
             return False
 
 
-def _join(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
+def _concatenate_lists(op: str, left: Any, right: Any, node: ast.Binary, session: ElaborationSession) -> Any:
     length = len(left) + len(right) if op == "+" else len(left) * max(right, 0)
     if length > MAX_NODES:
         raise Failure(TooManyNodes(length, MAX_NODES, "list", "items"), node.span)
@@ -240,7 +242,7 @@ def _is_dim(value: Any) -> bool:
     return isinstance(value, (int, SymDim)) and not isinstance(value, bool)
 
 
-def _bad(op: str, left: Any, right: Any) -> Problem:
+def _bad_operands(op: str, left: Any, right: Any) -> Problem:
     text = op == "+" and isinstance(left, str) != isinstance(right, str) and any(map(_is_number, (left, right)))
     hint = 'write the value into the string, in braces: `"...{value}"`' if text else ""
-    return BadOperand(op, f"{show_value(left)} and {show_value(right)}", hint)
+    return BadOperand(op, f"{format_value(left)} and {format_value(right)}", hint)

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from netc.compiler.elaborate.elaboration_session import CannotLoad, NoSuchArray
+from netc.compiler.elaborate.elaboration_session import ArrayNotFound, CannotLoad
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import SourceFile
 
@@ -137,7 +137,7 @@ class Loader:
     @staticmethod
     def _named(arrays: Mapping[str, TableArray], name: str) -> TableArray:
         if name not in arrays:
-            raise NoSuchArray("it has no such array", tuple(find_similar_names(name, arrays)))
+            raise ArrayNotFound("it has no such array", tuple(find_similar_names(name, arrays)))
         return arrays[name]
 
     def read_bytes(self, real: str, name: str) -> bytes:

@@ -10,7 +10,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-from netc.compiler.elaborate.names.name_errors import plain
+from netc.compiler.elaborate.names.name_errors import normalize_name
 from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.errors.problem import Advice, Replacement
 from netc.compiler.ops import Operator
@@ -247,15 +247,15 @@ ORDER = {
 
 def stage(name: str) -> Advice:
     """What to write for a stage that is called so elsewhere; empty if nothing is known."""
-    if plain(name) == "input":
+    if normalize_name(name) == "input":
         return Advice("write a shape without its batch axis, channels first: `x = input 3x224x224`", Replacement("input"))
     if name in OPTIMIZERS:
         return _optimizer(name)
-    sentence = next((text for word, text in SENTENCES.items() if plain(word) == plain(name)), "")
+    sentence = next((text for word, text in SENTENCES.items() if normalize_name(word) == normalize_name(name)), "")
     if sentence:
         return Advice(sentence)
     for library, names in _stages().items():
-        own = names.get(name.lower(), names.get(plain(name)))
+        own = names.get(name.lower(), names.get(normalize_name(name)))
         if own is not None:
             same = _targets().get(name.lower()) == own
             return Advice(f"use `{own}`, which corresponds to {library}'s `{name}`", Replacement(own), same_arguments=same)
@@ -264,8 +264,8 @@ def stage(name: str) -> Advice:
         return Advice(f'it is a block of the standard library: write `use "{path}": {name}` at the top of the file', use=path)
     if name in SETTINGS:
         return Advice(f"`{name}` is a setting of a train section, `train {{ ... }}`: see `netc ops train`")
-    short = SHORT.get(plain(name))
-    if short is None and plain(name).endswith("loss"):
+    short = SHORT.get(normalize_name(name))
+    if short is None and normalize_name(name).endswith("loss"):
         return Advice("losses are operators, `(guess, target) -> mse_loss`; `netc ops` lists them, and others are written with arithmetic")
     return Advice(f"write `{short}`", Replacement(short, safe=True)) if short else Advice()
 
@@ -312,7 +312,7 @@ def _standard_blocks() -> dict[str, str]:
 @cache
 def _stages() -> dict[str, dict[str, str]]:
     """The tables with plain names. What PyTorch's targets say comes after what the tables say of PyTorch."""
-    tables = {library: {plain(name): stage for name, stage in names.items()} for library, names in STAGES.items()}
+    tables = {library: {normalize_name(name): stage for name, stage in names.items()} for library, names in STAGES.items()}
     return {**tables, "PyTorch": {**_targets(), **tables["PyTorch"]}}
 
 
@@ -322,7 +322,7 @@ def _targets() -> dict[str, str]:
     A module goes before a function, of which other operators may be made."""
     from netc.compiler.backends.backend_registry import get_or_raise
 
-    own = {plain(name): name for name in Operator.registry}
+    own = {normalize_name(name): name for name in Operator.registry}
     functions: dict[str, str] = {}
     modules: dict[str, str] = {}
     pytorch = get_or_raise("torch")  # the library that most people know the names of
@@ -330,7 +330,7 @@ def _targets() -> dict[str, str]:
         for path in (pytorch.operator_target(operator) or "").split(","):
             words = path.strip().split(".")
             if len(words) > 1 and all(word.isidentifier() for word in words):
-                names, word = modules if words[-1][0].isupper() else functions, plain(words[-1])
+                names, word = modules if words[-1][0].isupper() else functions, normalize_name(words[-1])
                 names[words[-1].lower()] = operator.name
                 if own.get(word, operator.name) == operator.name:
                     names[word] = operator.name

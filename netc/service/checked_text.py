@@ -15,8 +15,8 @@ from typing import Protocol, TypeVar
 from netc.compiler.binding.file_names import FileNames, bind_file
 from netc.compiler.binding.name_scopes import Definition, Occurrence
 from netc.compiler.elaborate import (
-    Definitions,
-    Memory,
+    BodyCache,
+    FileDefinitions,
     TrainingElaboration,
     complete_models,
     deep_stack,
@@ -81,7 +81,7 @@ class Past:
     """What checks of one text leave for the next one."""
 
     def __init__(self) -> None:
-        self.memory = Memory()
+        self.memory = BodyCache()
         self.trees = StableTrees()
 
 
@@ -170,7 +170,7 @@ class Checked:
         uses = [(item.path.value, *(name.name for name in item.names)) for item in self.file.items if isinstance(item, ast.Use)]
         imports = (*uses, *(id(file) for file in used.values()))
         names = self.names_in_tree
-        memory.begin(tree.closures(names, imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
+        memory.begin_elaboration(tree.closures(names, imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
         made = elaborate(
             tree.file,
             self.source,
@@ -197,7 +197,7 @@ class Checked:
         """The train sections, without what PyTorch alone knows of them."""
         for section in sections_of(self.file):
             loader = self.workspace.loader(self.source, self.path)
-            definitions = Definitions(self.file, self.source, self.names)
+            definitions = FileDefinitions(self.file, self.source, self.names)
             yield elaborate_training(
                 self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names, definitions=definitions
             )

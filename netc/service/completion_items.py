@@ -123,7 +123,7 @@ def _is_table(context: Context, back: int) -> bool:
 def _named(scope: NameScope, start: int, kinds: Iterable[str] = ()) -> Iterator[Suggestion]:
     """The visible names, of some kinds."""
     wanted = tuple(kinds)
-    for name, one in scope.visible(start).items():
+    for name, one in scope.visible_names(start).items():
         if (not wanted or one.kind in wanted) and one.kind != "model":
             yield Suggestion(name, one.kind, start, _detail(one), above(one.span) if one.kind in ("block", "function", "let") else "")
 
@@ -157,7 +157,7 @@ def _heads(scope: NameScope, start: int) -> Iterator[Suggestion]:
     yield from _named(scope, start)
     yield from _keywords(start, ("in", *SOURCES))
     yield from _operators(start)
-    yield from (Suggestion(name, "function", start, f"takes {builtin.wanted}") for name, builtin in BUILTINS.items())
+    yield from (Suggestion(name, "function", start, f"takes {builtin.expects}") for name, builtin in BUILTINS.items())
 
 
 def _statements(checked: Checked, scope: NameScope, start: int) -> Iterator[Suggestion]:
@@ -173,7 +173,7 @@ def _statements(checked: Checked, scope: NameScope, start: int) -> Iterator[Sugg
 
 def _attributes(checked: Checked, context: Context, scope: NameScope) -> Iterator[Suggestion]:
     """After a dot: attributes of a tensor, or parameters of a labelled stage."""
-    names = parameters_at(checked, context.text(2), context.start) if scope.find(context.text(2)) is None else ()
+    names = parameters_at(checked, context.text(2), context.start) if scope.find_name(context.text(2)) is None else ()
     yield from (Suggestion(name, "label", context.start, "parameter of the stage") for name in names)
     yield from (Suggestion(name, "word", context.start, "attribute of a tensor") for name in ATTRIBUTES)
 
@@ -183,16 +183,16 @@ def _attributes(checked: Checked, context: Context, scope: NameScope) -> Iterato
 
 def definition_of(scope: NameScope, name: str) -> Definition | None:
     """The block or function that a name is, also by way of a `let`."""
-    found = scope.find(name, stage=True)
+    found = scope.find_name(name, stage=True)
     if found is not None and isinstance(found.node, ast.Let) and isinstance(found.node.value, (ast.Name, ast.StageExpr)):
         value = found.node.value
-        return scope.find(value.name if isinstance(value, ast.Name) else value.stage.name, stage=True) or found
+        return scope.find_name(value.name if isinstance(value, ast.Name) else value.stage.name, stage=True) or found
     return found
 
 
 def operator_of(scope: NameScope, name: str) -> type[Operator] | None:
     """The operator that a name is, also by way of a `let` or the default of a parameter."""
-    found = scope.find(name, stage=True)
+    found = scope.find_name(name, stage=True)
     if found is None:
         return Operator.registry.get(name)
     value = getattr(found.node, "value", None) or getattr(found.node, "default", None)

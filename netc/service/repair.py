@@ -21,7 +21,7 @@ _CLOSERS = {"LPAR": ")", "LBRACK": "]", "LBRACE": "}"}
 def scope_at(checked: Checked, context: Context) -> NameScope:
     """The scope of the word that is typed."""
     if not checked.problems:
-        return checked.names.top.at(context.start)
+        return checked.names.top.scope_at(context.start)
     closers: list[str] = []
     end = 0
     for token in context.before:
@@ -32,12 +32,12 @@ def scope_at(checked: Checked, context: Context) -> NameScope:
         if token.type in ("LBRACE", "NL", "SEMICOLON"):
             end, open_there = token.end, len(closers)
     if not end:
-        return checked.names.top.at(context.start)
+        return checked.names.top.scope_at(context.start)
     text = checked.source.text[:end] + "\n" + "".join(reversed(closers[:open_there]))
     source = SourceFile(checked.source.name, text)
     importer = Importer(checked.workspace.loader(source, checked.path), checked.workspace.parse_used)
-    repaired = bind_file(parse_source(source)[0], importer).top.at(end)
-    known = checked.names.top.at(context.start)
+    repaired = bind_file(parse_source(source)[0], importer).top.scope_at(end)
+    known = checked.names.top.scope_at(context.start)
     return repaired if _depth(repaired) >= _depth(known) else known
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from netc.compiler.elaborate.scopes.value_text import show_value
+from netc.compiler.elaborate.scopes.value_text import format_value
 from netc.compiler.types.tensor_types import TensorType
 
 MOST = 3
@@ -33,7 +33,7 @@ def show_values(values: Iterable[object]) -> str:
 def show_one(value: object) -> str:
     """A type or a compile-time value."""
     tensors = isinstance(value, tuple) and bool(value) and all(isinstance(part, TensorType) for part in value)
-    return show_type(value) if tensors or isinstance(value, TensorType) else show_value(value)
+    return show_type(value) if tensors or isinstance(value, TensorType) else format_value(value)
 
 
 def _joined(different: list[object], show: Callable[[object], str]) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from netc.compiler.elaborate.names.setting_words import OF_OPTIMIZERS
+from netc.compiler.elaborate.names.setting_words import OPTIMIZER_ARGUMENTS
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import UnknownChoice, UnknownOption, WrongSetting
 from netc.compiler.ir.training_program import SettingArgument
@@ -141,7 +141,7 @@ def _arguments(
             remedy = f"write `{others[option.name].format(option.value)}`"
             yield WrongSetting(owner, f"has no argument `{option.name}`", remedy), option.name_span
         elif option.name not in taken:
-            usual = OF_OPTIMIZERS.get(option.name)
+            usual = OPTIMIZER_ARGUMENTS.get(option.name)
             alike = (usual,) if usual in taken else tuple(find_similar_names(option.name, taken))
             yield UnknownOption(owner, option.name, alike, taken), option.name_span
         elif option.name in seen:

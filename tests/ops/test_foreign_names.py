@@ -12,7 +12,7 @@ import torch
 
 import netc
 from netc.cli.check import fixed
-from netc.compiler.elaborate.names.name_errors import plain
+from netc.compiler.elaborate.names.name_errors import normalize_name
 from netc.compiler.ops import Operator
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -29,12 +29,14 @@ SCHEMAS = onnx.defs.get_all_schemas()
 @pytest.mark.parametrize(("library", "name", "stage"), STAGES, ids=lambda v: str(v))
 def test_stage(library: str, name: str, stage: str) -> None:
     assert stage.split()[0] in Operator.registry
-    assert plain(name) not in {plain(one) for one in Operator.registry}
-    assert foreign_names.stage(name).help == f"use `{stage}`, which corresponds to {library}'s `{name}`" or plain(name) in others(library)
+    assert normalize_name(name) not in {normalize_name(one) for one in Operator.registry}
+    assert foreign_names.stage(name).help == f"use `{stage}`, which corresponds to {library}'s `{name}`" or normalize_name(name) in others(
+        library
+    )
 
 
 def others(library: str) -> set[str]:
-    return {plain(name) for other, name, _ in STAGES if other != library} | set(foreign_names._targets())
+    return {normalize_name(name) for other, name, _ in STAGES if other != library} | set(foreign_names._targets())
 
 
 @pytest.mark.parametrize("name", foreign_names.STAGES["PyTorch"])
@@ -54,7 +56,7 @@ def test_einops_has_it(name: str) -> None:
 
 @pytest.mark.parametrize("name", foreign_names.STAGES["ONNX"])
 def test_onnx_has_it(name: str) -> None:
-    assert plain(name) in {plain(schema.name) for schema in SCHEMAS}
+    assert normalize_name(name) in {normalize_name(schema.name) for schema in SCHEMAS}
 
 
 LOSSES = [name for name in dir(torch.nn) if name.endswith("Loss") and not name.startswith("_")]
@@ -71,11 +73,11 @@ def test_modules_that_are_losses(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in LOSSES if name not in WITHOUT])
 def test_losses_are_the_functions_of_that_name(name: str) -> None:
     """`L1Loss` is `l1_loss`, but some functions are called otherwise."""
-    own = plain(name).removesuffix("loss")
+    own = normalize_name(name).removesuffix("loss")
     others = {"bce": "binarycrossentropy", "bcewithlogits": "binarycrossentropywithlogits"}
     found = foreign_names.stage(name).help.split("`")[1]
     assert hasattr(torch.nn.functional, found)
-    assert plain(found).removesuffix("loss") == others.get(own, own)
+    assert normalize_name(found).removesuffix("loss") == others.get(own, own)
 
 
 @pytest.mark.parametrize("name", [name for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name != "Optimizer"])

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from netc.compiler.elaborate.index import KEPT
+from netc.compiler.elaborate.index import MAX_EVALUATIONS
 from netc.dsl.source import Span
 from netc.service.checked_text import Checked
 from netc.service.type_text import show_one
@@ -30,9 +30,10 @@ def answers(checked: Checked) -> dict[str, object]:
             (d.code, d.message, d.label, at(d.span), [(at(m.span), m.text) for m in d.marks], [(at(e.span), e.text) for e in d.edits])
             for d in checked.diagnostics()
         ],
-        "stages": [(at(s.span), sorted(map(show_one, s.types)) if s.count <= KEPT else []) for s in checked.stages],
+        "stages": [(at(s.span), sorted(map(show_one, s.types)) if s.count <= MAX_EVALUATIONS else []) for s in checked.stages],
         "names": [
-            (at(r.span), r.kind, at(r.definition), sorted(map(show_one, r.values)) if r.count <= KEPT else []) for r in checked.references
+            (at(r.span), r.kind, at(r.definition), sorted(map(show_one, r.values)) if r.count <= MAX_EVALUATIONS else [])
+            for r in checked.references
         ],
         "compiles": view.program is not None,
     }

@@ -129,18 +129,18 @@ def test_each_stage_has_the_type_of_its_result() -> None:
 def test_a_parameter_is_found_from_the_argument() -> None:
     text = "block f(units, rate=0.5) { dense units -> dropout rate }\ninput 3 -> f units=4 rate=0.1"
     index = index_of(text)
-    keyword = index.at(index.references[0].span.file, text.rindex("rate"))
+    keyword = index.reference_at(index.references[0].span.file, text.rindex("rate"))
     assert keyword is not None
     assert keyword.definition is not None
     assert keyword.definition.start == text.index("rate")
-    assert [r.span.start for r in index.uses(keyword.definition)] == [m.start() for m in re.finditer(r"\brate\b", text)]
+    assert [r.span.start for r in index.references_to(keyword.definition)] == [m.start() for m in re.finditer(r"\brate\b", text)]
 
 
 def test_a_name_can_be_found_in_a_text_with_errors() -> None:
     source = SourceFile("test.net", "x = input 3\ny = x -> dens 2\ny -> dense 4")
     index = analyze(source, Choice(), index=True).index
     assert index is not None
-    use = index.at(source, source.text.rindex("y"))
+    use = index.reference_at(source, source.text.rindex("y"))
     assert use is not None
     assert use.definition is not None
     assert use.definition.start == source.text.index("y")

@@ -14,9 +14,9 @@ from zoo.small import SPECS, Small
 import netc
 from netc.compiler.dims import SymDim, evaluate, symbols
 from netc.compiler.elaborate.elaboration_session import ElaborationSession
-from netc.compiler.elaborate.program.build_program import build
-from netc.compiler.elaborate.program.file_definitions import Definitions
-from netc.compiler.elaborate.program.model_selection import select
+from netc.compiler.elaborate.program.build_program import build_program
+from netc.compiler.elaborate.program.file_definitions import FileDefinitions
+from netc.compiler.elaborate.program.model_selection import select_model
 from netc.compiler.elaborate.scopes.compile_time_values import ConstExpr
 from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.ir.graph import Graph
@@ -41,11 +41,11 @@ class Elaborated:
         source = SourceFile(str(path), path.read_text(encoding="utf-8"))
         file, _ = parse_source(source)
         self._session = ElaborationSession(Loader(source, str(path)))
-        definitions = Definitions(file, source)
+        definitions = FileDefinitions(file, source)
         files = definitions.file_scope(self._session)
-        selected = select(definitions, small.model, self._session)
+        selected = select_model(definitions, small.model, self._session)
         assert selected is not None
-        program = build(selected, files, {n: _as_tuple(v) for n, v in small.params.items()}, {}, self._session)
+        program = build_program(selected, files, {n: _as_tuple(v) for n, v in small.params.items()}, {}, self._session)
         assert program is not None
         self.model = netc.Model(program)
 
@@ -56,7 +56,7 @@ class Elaborated:
         """
         scope = Scope(self._session.files[graph.span.file.name], None)
         for name, value in graph.arguments.items():
-            scope.bind(f"given_{name}", _argument(graph, name, value, sizes))
+            scope.bind_name(f"given_{name}", _argument(graph, name, value, sizes))
         inputs = [_type(graph, value, sizes, run_time) for value in graph.inputs[: len(graph.inputs) - graph.captures]]
         lines = [f"x{index} = input {_written(type_)}" for index, type_ in enumerate(inputs)]
         use = " ".join([graph.name, *(f"{name}=given_{name}" for name in graph.arguments)])
@@ -70,10 +70,10 @@ class Elaborated:
         assert not problems, text
         session = ElaborationSession()
         session.defaults = dict(self._session.defaults)
-        selected = select(Definitions(file, source), None, session)
+        selected = select_model(FileDefinitions(file, source), None, session)
         assert selected is not None
-        program = build(selected, scope, {}, {}, session)
-        return None if program is None or session.failed else netc.Model(program)
+        program = build_program(selected, scope, {}, {}, session)
+        return None if program is None or session.has_failed else netc.Model(program)
 
 
 def _as_tuple(value: Any) -> Any:

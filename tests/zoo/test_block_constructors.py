@@ -20,7 +20,7 @@ import netc
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.python_expressions import FrameworkValue
 from netc.compiler.backends.torch.torch_source import classes_in
-from netc.compiler.elaborate.scopes.value_text import show_value
+from netc.compiler.elaborate.scopes.value_text import format_value
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.traced_ints import plain
@@ -83,7 +83,7 @@ def fixed(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
     """What the graph depends on that is no argument of its class: other parameters of the block, and sizes of its inputs. Of a tuple the
     class takes what its tensors have together."""
     others = {name: plain(value) for name, value in graph.arguments.items() if name not in given}
-    found: dict[str, object] = {name: value if isinstance(value, tuple) else show_value(value) for name, value in others.items()}
+    found: dict[str, object] = {name: value if isinstance(value, tuple) else format_value(value) for name, value in others.items()}
     for i, one in enumerate(graph.takes):
         shapes = [v.type.shape for v in ([one] if isinstance(one, Value) else one.values)]
         sizes = [sum(several) for several in zip(*shapes, strict=False) if all(isinstance(size, int) for size in several)]

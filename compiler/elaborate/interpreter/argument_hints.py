@@ -16,9 +16,9 @@ from ...ops.initializers import ALIASES, INIT, INITIALIZERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
 from ...ops.operator import Arg, Operator
 from ...types.tensor_types import TYPE_ALIASES
-from ..scopes.compile_time_values import Flow, OperatorRef, TensorTuple, tensors
+from ..scopes.compile_time_values import Flow, OperatorRef, TensorTuple, tensors_of
 from ..scopes.scope import BlockDef, Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .argument_edits import Hint, moved_last, removed, rewritten, strip_brackets
 from .block_arguments import extra_argument_hint, is_activation
 from .tensor_arguments import pipeline_text, tensor_hint
@@ -26,7 +26,7 @@ from .tensor_arguments import pipeline_text, tensor_hint
 
 def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
     """The sizes along these axes, one of each tensor, which other libraries write first; empty texts where they are unknown."""
-    values = tensors(flow) if flow is not None else None
+    values = tensors_of(flow) if flow is not None else None
     shapes = [value.type.shape for value in values or ()]
     return tuple(show(shapes[i][axis]) if i < len(shapes) and len(shapes[i]) > 1 else "" for i, axis in enumerate(axes))
 
@@ -166,7 +166,7 @@ def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope)
         if not rest:  # another one was last
             return Hint(f"a stage has one activation, and the next is a stage of its own: `{cls.name} {written} -> ...`")
         return Hint(f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`")
-    found = scope.find(expr.name)
+    found = scope.find_binding(expr.name)
     match found[0].value if found is not None else None:
         case OperatorRef(operator=stage) if cls.takes_activation:
             return Hint(_no_activation(expr.name, stage))
@@ -189,11 +189,11 @@ def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
     if isinstance(value, str) and value.isdecimal() and value.isascii() and _is_of(kind, int(value)):
         return Hint(f"write it without quotes: `{value}`", rewritten(span, span, value))
     if _is_of(kind, (value,)) and not isinstance(value, tuple):
-        return Hint(f"write `[{show_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
+        return Hint(f"write `[{format_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
     share = isinstance(kind, NumberKind) and 1 in (kind.high, kind.below)
     match value:
         case (tuple() as inner,) if _is_of(kind, inner):
-            text = show_value(inner)
+            text = format_value(inner)
             return Hint(f"write `{text}`", rewritten(span, span, text))
         case int() | float() if share and value >= 2 and _is_of(kind, value / 100):
             text = f"{value / 100:g}"

@@ -21,14 +21,14 @@ from ..scopes.compile_time_values import (
     Flow,
     TensorTuple,
     Unknown,
-    differs,
-    divide,
+    differs_in_training,
     flow_of,
     keep_results,
     main_result,
     parts_of,
-    same_in_both,
-    tensors,
+    require_same_in_modes,
+    split_parts,
+    tensors_of,
 )
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import UNNEEDED, Binding, Entity, Scope
@@ -58,7 +58,7 @@ class Assignments(Part):
             scope.frame.leads.update((id(choice), node.rests[0]) for choice in _choices(node.value))
         let = () if node.unpack or node.value.stages else (Edit(node.span.shrink_to_start(), "let "),)
         flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first, edits=let)
-        flow = self.recover(scope, same_in_both, flow, node.value.span)
+        flow = self.recover(scope, require_same_in_modes, flow, node.value.span)
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
             kept = _alone(main_result(flow))
@@ -76,7 +76,7 @@ class Assignments(Part):
         for value, name in zip(values, names, strict=True):
             _name(name, value, node)
         self._bind_all(node, values, scope)
-        return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors(v) or ()))
+        return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors_of(v) or ()))
 
     def _collected(self, node: ast.Assign, flow: Flow, scope: Scope) -> BodyResult:
         """`(h, keys[]) = ... -> repeat`: what the loop passes on, and its lists, each at the position of its name."""
@@ -93,9 +93,9 @@ class Assignments(Part):
     def out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
         given = [self._pipelines.tensors(p, scope) for p in node.results]
-        if len(given) == 1 and differs(given[0]):
+        if len(given) == 1 and differs_in_training(given[0]):
             return BodyResult(given[0], ())
-        given = [self.recover(scope, same_in_both, one, p.span) for one, p in zip(given, node.results, strict=True)]
+        given = [self.recover(scope, require_same_in_modes, one, p.span) for one, p in zip(given, node.results, strict=True)]
         flows = [parts_of(one) for one in given]
         if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
@@ -110,7 +110,7 @@ class Assignments(Part):
         """A pipeline by itself. A body returns only the main result of an operator with secondary ones, even if it is inlined: the names
         below remove the others from the node."""
         flow = main_result(self._pipelines.tensors(node.pipeline, scope))
-        if differs(flow):
+        if differs_in_training(flow):
             return BodyResult(flow, ())
         return BodyResult(flow, _names(bare_name(node.pipeline), flow))
 
@@ -145,7 +145,7 @@ def _alone(flow: Flow) -> Flow:
 
 def _names(name: str, flow: Flow) -> tuple[str, ...]:
     """The names of the tensors of what is bound to a name, or has none: the items of a list are numbered."""
-    found = tensors(flow) or ()
+    found = tensors_of(flow) or ()
     if isinstance(flow, TensorTuple) and as_list(flow.parts) is not None:
         return tuple(f"{name}.{i}" if name else "" for i in range(len(found)))
     return (name,) if len(found) == 1 else ("",) * len(found)
@@ -170,12 +170,12 @@ def _with_lists(node: ast.Assign, flow: Flow) -> tuple[Flow, ...] | Unknown:
 
 def _as_tuple(node: ast.Assign, flow: Flow, scope: Scope) -> Flow:
     """The input of a group or loop is a tuple where `(x, kept...) = in` says so."""
-    frame, found = scope.frame, scope.find("in")
-    if not node.rests or frame is None or frame.graph.kind != "sequence" or frame.given is not flow or found is None:
+    frame, found = scope.frame, scope.find_binding("in")
+    if not node.rests or frame is None or frame.graph.kind != "sequence" or frame.body_input is not flow or found is None:
         return flow
     binding, home = found
     alone = isinstance(flow, Value)
-    if frame.lead is not None or (alone and home is not frame.home) or len(tensors(flow) or ()) < node.rests[0]:
+    if frame.lead is not None or (alone and home is not frame.home) or len(tensors_of(flow) or ()) < node.rests[0]:
         return flow
     name = node.targets[node.rests[0]].name
     made = frame.make_tuple("" if name == "_" else name, node.rests[0])
@@ -199,13 +199,13 @@ def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
     if name.name == BATCH:
         scope.names.setdefault(BATCH, Binding(UNKNOWN, name.span))
         raise Failure(ReservedName(BATCH, "it is the batch dimension"), name.span)
-    earlier = scope.earlier(name.name)
+    earlier = scope.find_conflict(name.name)
     if earlier is not None and earlier.value is UNKNOWN and earlier.span is not None and earlier.span.start > name.span.start:
         raise AlreadyReported  # a statement below did not parse
     if earlier is not None and name.name != UNNEEDED:
         scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "defined here"),) if earlier.declared else ())
-    index.bound(name, scope.bind(name.name, value, name.span))
+    index.record_binding(name, scope.bind_name(name.name, value, name.span))
 
 
 def bare_name(pipeline: ast.Pipeline) -> str:
@@ -220,7 +220,7 @@ def _distribute(node: ast.Assign, found: TensorTuple) -> tuple[Flow, ...]:
     if not node.rests:
         return found.values
     before = node.rests[0]
-    first, rest, last = divide(found.parts, before, len(node.targets) - before - 1)
+    first, rest, last = split_parts(found.parts, before, len(node.targets) - before - 1)
     if last and rest and isinstance(rest[-1], TupleSlice):
         rest[-1].of.from_end = max(rest[-1].of.from_end, rest[-1].back)
     return (*first, flow_of(rest), *last)
@@ -237,7 +237,7 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
             return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
             return TensorTuple(flow.values)
-    found = tensors(flow)
+    found = tensors_of(flow)
     if found is None:
         return UNKNOWN
     if len(found) == len(node.targets):

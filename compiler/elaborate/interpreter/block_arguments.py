@@ -14,7 +14,7 @@ from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArg
 from ...ir.traced_floats import named
 from ...ops.operator import Operator
 from ...types.traced_ints import Decided, Origin, has_origin, moved, plain
-from ..resource_limits import size_of_value
+from ..resource_limits import count_items
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
 from .argument_edits import Hint, labelled, rewritten, separated
@@ -94,18 +94,18 @@ class Parameters(Part):
             if expr is None:
                 raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             seen_from = inner if written is None else scope
-            value = self.session.decisions.about(bound.given, bound.decisions, self.interpreter.evaluate, expr, seen_from)
-            self.session.count_items(_TRACED * size_of_value(value), expr.span)
+            value = self.session.decisions.collect_about(bound.given, bound.decisions, self.interpreter.evaluate, expr, seen_from)
+            self.session.count_items(_TRACED * count_items(value), expr.span)
             bound.values[name] = bound.name(name, value, parameter.default)
             if isinstance(parameter.default, ast.Boolean):
                 bound.flags[name] = parameter.default.value
-            binding = inner.bind(name, bound.values[name], (written or parameter).span, parameter.name.span)
-            self.session.index.bound(parameter.name, binding)
+            binding = inner.bind_name(name, bound.values[name], (written or parameter).span, parameter.name.span)
+            self.session.index.record_binding(parameter.name, binding)
 
     def _note_keywords(self, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply) -> None:
         declared = {p.name.name: p.name.span for p in parameters}
         for keyword in node.keywords:
-            self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
+            self.session.index.record_name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
 
 
 def match_arguments(

@@ -13,10 +13,10 @@ from ...errors.argument_errors import MissingArgument
 from ...errors.structure_errors import ModelAsStage
 from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value
-from ..scopes.body_tensors import name_tensor, with_named_sizes
-from ..scopes.compile_time_values import UNKNOWN, Absent, Flow, TensorTuple, parts_of
+from ..scopes.body_tensors import copy_with_symbols, name_tensor
+from ..scopes.compile_time_values import UNKNOWN, AbsentTensor, Flow, TensorTuple, parts_of
 from ..scopes.early_exits import Failure
-from ..scopes.memo import Entry
+from ..scopes.memo import MemoEntry
 from ..scopes.scope import GIVEN, BlockDef, Scope
 from .block_arguments import BoundParameters, Parameters
 from .block_tensors import BlockTensors, assign, declared, split
@@ -47,7 +47,7 @@ class Blocks(Part):
             given = _assign(definition, flow, named, written)
             self._patterns.match(definition, given, given.values if given is not None else [], node, outside)
             return self._inline(definition, given, outside, use)
-        arguments = self._bind_arguments(definition, node, outside, scope, self.session.owner(definition, name))
+        arguments = self._bind_arguments(definition, node, outside, scope, self.session.symbol_prefix(definition, name))
         given = _assign(definition, flow, named, written)
         self._match(definition, arguments, given, node, outside)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, name, node.span, scope)
@@ -64,8 +64,8 @@ class Blocks(Part):
 
     def _match(self, block: ast.Block, bound: BoundParameters, given: BlockTensors | None, node: ast.Apply, outside: Scope) -> None:
         """Binds in `outside` the dimensions that the block's patterns name: in its own symbols."""
-        own = [with_named_sizes(v, bound.owner, i, {}) for i, v in enumerate(given.values)] if given is not None else []
-        with self.session.decisions.within(bound.decisions):
+        own = [copy_with_symbols(v, bound.owner, i, {}) for i, v in enumerate(given.values)] if given is not None else []
+        with self.session.decisions.collect_into(bound.decisions):
             self._patterns.match(block, given, own, node, outside)
 
     def _run(self, definition: ast.Block, given: BlockTensors | None, inner: Scope, inlined: bool = False) -> Flow:
@@ -84,18 +84,18 @@ class Blocks(Part):
         if definition.takes_none or (values and values[0] is None):
             del inner.names["in"]
         elif values:
-            inner.bind("in", values[0])  # type: ignore[arg-type]
+            inner.bind_name("in", values[0])  # type: ignore[arg-type]
         return self.interpreter.body(definition.body, inner, f"the block `{definition.name.name}`")
 
     def _bind_tensor(self, parameter: ast.TensorParameter, value: Flow | None, inner: Scope, rename: bool) -> None:
         name = parameter.name.name
         if rename and isinstance(value, Value):
             name_tensor(name, value, axis_names(parameter, value.type.rank))
-        binding = inner.bind(name, Absent(name) if value is None else value, parameter.span)
-        self.session.index.bound(parameter.name, binding)
+        binding = inner.bind_name(name, AbsentTensor(name) if value is None else value, parameter.span)
+        self.session.index.record_binding(parameter.name, binding)
         if parameter.optional or parameter.many:
             some = value is not None and not (isinstance(value, TensorTuple) and not value.values)
-            inner.bind(name + GIVEN, UNKNOWN if value is UNKNOWN else some)
+            inner.bind_name(name + GIVEN, UNKNOWN if value is UNKNOWN else some)
 
     def _inline(self, definition: ast.Block, given: BlockTensors | None, outside: Scope, use: CallSite) -> Flow:
         """Runs the body of a block in the frame where it is used."""
@@ -103,10 +103,10 @@ class Blocks(Part):
         assert frame is not None
         inner = Scope(outside, frame)
         inner.sibling = outside
-        inner.bind("in", UNKNOWN if given is None else given.flow)
+        inner.bind_name("in", UNKNOWN if given is None else given.flow)
         before, frame.trace = frame.trace, (use, *frame.trace)
         try:
-            with self._active(definition), self.session.nested(use.span), frame.inlining():
+            with self._active(definition), self.session.limit_nesting(use.span), frame.inline_stages():
                 return self._run(definition, given, inner, inlined=True)
         finally:
             frame.trace = before
@@ -151,7 +151,7 @@ def _heads(body: ast.Body) -> list[str]:
     return [p.head.name for p in pipelines if isinstance(p.head, ast.Apply) and p.stages]
 
 
-def _is_single_operator(entry: Entry, scope: Scope) -> bool:
+def _is_single_operator(entry: MemoEntry, scope: Scope) -> bool:
     """Whether a block is one operator whose names do not change if it is inlined.
 
     A buffer that is not persistent would get a number for its name in a sequence.

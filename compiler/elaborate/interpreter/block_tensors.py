@@ -14,7 +14,7 @@ from netc.dsl.source import Span
 
 from ...errors.argument_errors import ArgumentTwice, WrongTensors
 from ...ir.graph_values import Parts, Value, flat
-from ..scopes.compile_time_values import Flow, TensorTuple, divide, flow_of
+from ..scopes.compile_time_values import Flow, TensorTuple, flow_of, split_parts
 from ..scopes.early_exits import Failure
 
 
@@ -48,7 +48,7 @@ def assign(block: ast.Block, parts: Parts, named: Mapping[str, Parts], node: ast
             raise _wrong_count(block, parts, node)
         return BlockTensors(parts, ())
     single = [p for p in parameters if not p.many]
-    front, rest, _ = divide(parts, min(len(single), len(flat(parts))), 0)
+    front, rest, _ = split_parts(parts, min(len(single), len(flat(parts))), 0)
     given: dict[str, Parts] = {p.name.name: (v,) for p, v in zip(single, front, strict=False)}
     if parameters[-1].many and flat(rest):
         given[parameters[-1].name.name] = rest
@@ -71,7 +71,7 @@ def split(parameters: list[ast.TensorParameter], counts: tuple[int, ...], whole:
     at = 0
     for parameter, count in zip(parameters, counts, strict=True):
         if parameter.many:
-            found.append(TensorTuple(divide(whole.parts, at, 0)[1]))
+            found.append(TensorTuple(split_parts(whole.parts, at, 0)[1]))
         else:
             found.append(whole.values[at] if count else None)
         at += count

@@ -1,6 +1,6 @@
 """Bodies as graphs of their own: elaborated once for each different use.
 
-In: the syntax of a body, its input and the scope around it. Out: an `Entry` of the memo.
+In: the syntax of a body, its input and the scope around it. Out: a `MemoEntry` of the memo.
 """
 
 from __future__ import annotations
@@ -21,13 +21,22 @@ from ...ir.graph import Graph, Kind
 from ...ir.graph_values import Parts, ReturnedTuple, as_list, flat, sources
 from ...types.traced_ints import origin_key
 from ..elaboration_session import ElaborationSession
-from ..memoized_bodies import Remembering
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, leading, parts_of, same_in_both, tensors, without_empty
+from ..memoized_bodies import BodyRecorder
+from ..scopes.compile_time_values import (
+    UNKNOWN,
+    Flow,
+    TensorTuple,
+    count_leading,
+    drop_empty_tuples,
+    parts_of,
+    require_same_in_modes,
+    tensors_of,
+)
 from ..scopes.early_exits import Failure
 from ..scopes.label_scope import LabelAllocator
-from ..scopes.memo import Entry
+from ..scopes.memo import MemoEntry
 from ..scopes.pass_through import call_signature
-from ..scopes.scope import GraphFrame, Scope, token
+from ..scopes.scope import GraphFrame, Scope, dependency_key
 from .block_arguments import BoundParameters
 
 
@@ -62,58 +71,58 @@ class BodySyntax:
         self.count = count
 
 
-def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> Entry:
+def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> MemoEntry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
-    key = (id(syntax.node), syntax.kind, None if flow is None else token(flow), syntax.items, origin_key(syntax.count))
-    if session.remembering is not None:
-        return _remembered(key, syntax, flow, scope, session, session.remembering)
-    entry = session.memo.find(key, scope)
+    key = (id(syntax.node), syntax.kind, None if flow is None else dependency_key(flow), syntax.items, origin_key(syntax.count))
+    if session.body_recorder is not None:
+        return _remembered(key, syntax, flow, scope, session, session.body_recorder)
+    entry = session.memo.find_entry(key, scope)
     if entry is not None:
         return entry
     entry, frame = _elaborate(syntax, flow, scope, session)
-    session.memo.keep(key, entry, tuple(frame.reads.values()))
+    session.memo.add_entry(key, entry, tuple(frame.reads.values()))
     return entry
 
 
 def _remembered(
-    key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: Remembering
-) -> Entry:
+    key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: BodyRecorder
+) -> MemoEntry:
     """The same with a memory of earlier elaborations."""
     lasting = past.key_of(syntax.node)
-    entry = past.memo.find((lasting, key), scope) if lasting is not None else None
+    entry = past.memo.find_entry((lasting, key), scope) if lasting is not None else None
     if entry is None:
-        entry = session.memo.find(key, scope)
+        entry = session.memo.find_entry(key, scope)
     trace = (*(() if syntax.use is None else (syntax.use,)), *(() if scope.frame is None else scope.frame.trace))
     if entry is not None:
-        past.reuse(entry, syntax.use, trace)
+        past.reuse_body(entry, syntax.use, trace)
         if entry.failed:  # it is not called, but the body around it depends on the same
             for name in entry.reads:
-                scope.use(name)
+                scope.use_binding(name)
         return entry
-    with past.recording(syntax.use, trace) as recording:
+    with past.record_body(syntax.use, trace) as recording:
         entry, frame = _elaborate(syntax, flow, scope, session)
     recording.holds = (syntax.node, *frame.captured.values())
     entry = replace(entry, recording=recording)
     if lasting is not None and recording.lasting:
-        past.memo.keep((lasting, key), entry, tuple(frame.reads.values()))
+        past.memo.add_entry((lasting, key), entry, tuple(frame.reads.values()))
     else:
-        session.memo.keep(key, entry, tuple(frame.reads.values()))
+        session.memo.add_entry(key, entry, tuple(frame.reads.values()))
     return entry
 
 
-def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[Entry, GraphFrame]:
+def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[MemoEntry, GraphFrame]:
     frame = _open_frame(syntax, scope, session)
     inner = frame.home = Scope(scope, frame)
     inner.sibling = scope if syntax.kind == "block" else None
     if flow is not None:
-        inner.bind("in", _add_inputs(flow, frame))
-    with session.nested(syntax.use.span if syntax.use else syntax.node.span), session.decisions.within(frame.graph.decisions):
-        result = same_in_both(syntax.run(inner), syntax.node.span)
+        inner.bind_name("in", _add_inputs(flow, frame))
+    with session.limit_nesting(syntax.use.span if syntax.use else syntax.node.span), session.decisions.collect_into(frame.graph.decisions):
+        result = require_same_in_modes(syntax.run(inner), syntax.node.span)
         if frame.graph.count not in (None, len(frame.graph.nodes)):  # there is more than the loop
-            session.decisions.pin(frame.graph.count)
+            session.decisions.pin_value(frame.graph.count)
             frame.graph.count = None
     if not isinstance(syntax.node, (ast.Repeat, ast.Each, ast.Body)):
-        result = without_empty(result)
+        result = drop_empty_tuples(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
     return finish(frame, result, session), frame
@@ -129,24 +138,24 @@ def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -
         graph.origins.update(bound.origins)
         graph.flags = bound.flags
     labels = LabelAllocator(numbered=syntax.kind != "block")
-    owner = bound.owner if bound is not None else session.owner(syntax.node, syntax.name)
+    owner = bound.owner if bound is not None else session.symbol_prefix(syntax.node, syntax.name)
     return GraphFrame(graph, outer, labels, (syntax.use, *trace) if syntax.use else trace, owner)
 
 
 def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
-    values = tensors(flow)
-    return UNKNOWN if values is None else frame.receive(flow, values)
+    values = tensors_of(flow)
+    return UNKNOWN if values is None else frame.receive_input(flow, values)
 
 
-def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entry:
+def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> MemoEntry:
     """Closes a frame: sets its outputs, resolves its ties, and simplifies its interface."""
     graph = frame.graph
     for pending in frame.ties:
-        with session.catching(frame.trace):
-            pending.resolve(graph)
-            session.index.name(pending.span, pending.path, None, frame.labels.taken.get(pending.path), "label")
+        with session.catch_failures(frame.trace):
+            pending.resolve_in(graph)
+            session.index.record_name(pending.span, pending.path, None, frame.labels.used.get(pending.path), "label")
     for node in unfollowed(graph):
-        session.report(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
+        session.report_problem(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
     parts = parts_of(result)
     lead = _lead(frame, parts or ())
     graph.outputs = list(flat(parts or ()))
@@ -154,15 +163,17 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Entr
     inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
     if frame.alone is not None and (len(graph.nodes) != 1 or graph.kind != "block"):
-        session.report(BadLabel(NO_LEVEL, NO_LEVEL, operator=True), frame.alone, (), frame.trace)
+        session.report_problem(BadLabel(NO_LEVEL, NO_LEVEL, operator=True), frame.alone, (), frame.trace)
     single = _is_single(frame)  # before `call_signature` removes inputs and outputs of the graph
-    return Entry(graph, many, parts is None, single, frame.alone is not None, tuple(frame.reads), frame.lead, call_signature(graph), inputs)
+    return MemoEntry(
+        graph, many, parts is None, single, frame.alone is not None, tuple(frame.reads), frame.lead, call_signature(graph), inputs
+    )
 
 
 def _lead(frame: GraphFrame, parts: Parts) -> int | None:
     """The number of results before the tuple that they end with. What is put in front of the body's own tuple belongs to it, so that the
     results are as many as the inputs."""
-    found = leading(parts)
+    found = count_leading(parts)
     if found is None or frame.lead is None or found <= frame.lead:
         return found
     return frame.lead if any(of in frame.graph.tuples for of in sources(parts[found : found + 1])) else found
@@ -190,5 +201,5 @@ def warn_unused_input(scope: Scope, result: Flow, span: Span, session: Elaborati
     """The result of a body that ran in `scope`; a warning if it never read its input."""
     binding = scope.names.get("in")
     if binding is not None and not binding.used and result is not UNKNOWN and scope.frame is not None:
-        session.report(UnusedFlow(), span, (), scope.frame.trace)
+        session.report_problem(UnusedFlow(), span, (), scope.frame.trace)
     return result

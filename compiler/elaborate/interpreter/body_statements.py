@@ -44,7 +44,7 @@ class Statements(Part):
         for statement in body.statements:
             if isinstance(statement, ast.Out):
                 if out is not None:
-                    self.session.report(OutTwice(), statement.span, ((out.span, "the first one"),), trace_of(scope))
+                    self.session.report_problem(OutTwice(), statement.span, ((out.span, "the first one"),), trace_of(scope))
                 out = statement
                 result = self._assignments.out(statement, scope)
                 continue
@@ -74,13 +74,13 @@ class Statements(Part):
             case ast.Metric():
                 from ...errors.training_errors import TrainingOnly
 
-                self.session.report(TrainingOnly(), node.name.span, (), trace_of(scope))
+                self.session.report_problem(TrainingOnly(), node.name.span, (), trace_of(scope))
             case ast.Broken():
                 return _bind_broken(node, scope)
         return None
 
     def _let(self, node: ast.Let, scope: Scope) -> None:
-        found = scope.find(node.name.name)
+        found = scope.find_binding(node.name.name)
         if found is not None and found[0].span == node.name.span:
             self._force(found[0], scope)
             return
@@ -107,8 +107,8 @@ class Statements(Part):
             raise Failure(DefaultMisplaced(), node.span)
         cls = Operator.registry.get(name)
         if cls is None or not cls.operands:
-            raise Failure(UnknownStage(name, self.session.near(name, Operator.registry)), node.operator.span)
-        self.session.index.name(node.operator.span, name, None, None, "operator")
+            raise Failure(UnknownStage(name, self.session.similar_names(name, Operator.registry)), node.operator.span)
+        self.session.index.record_name(node.operator.span, name, None, None, "operator")
         given = self._arguments.default(cls, node.keywords, scope)
         known = self.session.defaults.get(name, {})
         twice = next((argument for argument in given if argument in known), None)
@@ -118,7 +118,7 @@ class Statements(Part):
 
     def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
         if not _is_outermost(scope):
-            self.session.report(ExpectMisplaced(), node.span, (), trace_of(scope))
+            self.session.report_problem(ExpectMisplaced(), node.span, (), trace_of(scope))
 
 
 def _named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

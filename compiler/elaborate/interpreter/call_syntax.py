@@ -13,8 +13,8 @@ from netc.dsl.diagnostics import Edit
 from ...errors.argument_errors import NotForTensors
 from ...errors.binding_errors import NotATensor
 from ...ir.graph_values import Value
-from ..builtins import NOT_FINITE, OF_TENSORS
-from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, Absent, Flow, TensorTuple, Unknown, flow_of, parts_of
+from ..builtins import NONFINITE_CONSTANTS, TENSOR_FUNCTIONS
+from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, AbsentTensor, Flow, TensorTuple, Unknown, flow_of, parts_of
 from ..scopes.early_exits import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from .argument_edits import Hint, strip_brackets
@@ -71,10 +71,10 @@ class CallSyntax(Part):
     def _evaluate_number(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression without tensors; next to a tensor it may be infinite."""
         match expr:
-            case ast.Name(name=name) if name in NOT_FINITE and scope.find(name) is None:
-                return NOT_FINITE[name]
-            case ast.Unary(op="-", operand=ast.Name(name=name)) if name in NOT_FINITE and scope.find(name) is None:
-                return -NOT_FINITE[name]
+            case ast.Name(name=name) if name in NONFINITE_CONSTANTS and scope.find_binding(name) is None:
+                return NONFINITE_CONSTANTS[name]
+            case ast.Unary(op="-", operand=ast.Name(name=name)) if name in NONFINITE_CONSTANTS and scope.find_binding(name) is None:
+                return -NONFINITE_CONSTANTS[name]
         return self.interpreter.evaluate(expr, scope)
 
     def _chain(self, expr: ast.Binary, scope: Scope) -> Any:
@@ -90,14 +90,14 @@ class CallSyntax(Part):
 
 def on_tensors(node: ast.Apply, scope: Scope) -> bool:
     """Whether a called name has tensors as arguments, rather than compile-time values."""
-    if not node.called or node.name in OF_TENSORS:
+    if not node.called or node.name in TENSOR_FUNCTIONS:
         return False
     return any(has_tensor(a, scope) for a in node.positional) or any(has_tensor(k.value, scope, False) for k in node.keywords)
 
 
 def makes_tensors(name: str, scope: Scope) -> bool:
     """Whether a name is a block that takes no tensors, and so begins a pipeline."""
-    found = scope.find(name)
+    found = scope.find_binding(name)
     if found is None:
         return False
     match found[0].value:
@@ -112,7 +112,7 @@ def makes_tensors(name: str, scope: Scope) -> bool:
 def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
     """Whether an expression contains tensors, or what has failed before if `unknown`. Attributes of a tensor, such as the shape, do not
     count."""
-    kinds = (Value, TensorTuple, Absent, Unknown) if unknown else (Value, TensorTuple, Absent)
+    kinds = (Value, TensorTuple, AbsentTensor, Unknown) if unknown else (Value, TensorTuple, AbsentTensor)
     stack = [expr]
     while stack:
         match stack.pop():
@@ -121,14 +121,14 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
             case ast.Attribute() as attribute:
                 if is_parameter(attribute, scope):
                     return True
-            case ast.Call(function=ast.Name(name=name)) if name in OF_TENSORS:
+            case ast.Call(function=ast.Name(name=name)) if name in TENSOR_FUNCTIONS:
                 continue
             case ast.Call(function=ast.Name(name=name)) if makes_tensors(name, scope):
                 return True
             case ast.IndexExpr(value=value):
                 stack.append(value)
             case ast.Name(name=name):
-                found = scope.find(name)
+                found = scope.find_binding(name)
                 if found is not None and isinstance(found[0].value, kinds):
                     return True
             case other:

@@ -1,6 +1,7 @@
 """Uses of elaborated bodies: a call of the graph, or its only stage inlined.
 
-In: an `Entry`, the input of the use, the scope that its reads are seen from. Out: a node in the graph under construction, and its result.
+In: a `MemoEntry`, the input of the use, the scope that its reads are seen from. Out: a node in the graph under
+construction, and its result.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from ...ops.operator import Operator, ParameterSpec
 from ...types.tensor_types import TensorType
 from ...types.traced_ints import has_origin, moved, origin_key
 from ..elaboration_session import ElaborationSession
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, Unknown, cut, flow_of, parts_of
-from ..scopes.memo import Entry
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, Unknown, drop_ends, flow_of, parts_of
+from ..scopes.memo import MemoEntry
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from .block_arguments import BoundParameters
 from .shared_stages import check_shared, specs_within
@@ -25,7 +26,7 @@ from .tuple_sums import summed
 
 
 def emit_call(
-    entry: Entry,
+    entry: MemoEntry,
     flow: Flow | None,
     scope: Scope,
     session: ElaborationSession,
@@ -55,7 +56,7 @@ def emit_call(
 
 
 def emit_inline(
-    entry: Entry,
+    entry: MemoEntry,
     flow: Flow | None,
     scope: Scope,
     session: ElaborationSession,
@@ -105,7 +106,7 @@ def _seen_from(node: Node, given: Mapping[str, int], graph: Graph) -> SeenFrom:
     return graph.seen_from
 
 
-def forward_inputs(entry: Entry, flow: Flow | None, scope: Scope) -> Flow:
+def forward_inputs(entry: MemoEntry, flow: Flow | None, scope: Scope) -> Flow:
     """The results of a body without stages: inputs or captures, perhaps in another order, some twice or not at all."""
     actual = _actual(entry, flow, scope)
     if entry.failed or actual is None:
@@ -126,7 +127,7 @@ def _tails_of(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...
 
 
 def _given(
-    entry: Entry, actual: _Actual, bound: BoundParameters | None, session: ElaborationSession, frame: GraphFrame | None
+    entry: MemoEntry, actual: _Actual, bound: BoundParameters | None, session: ElaborationSession, frame: GraphFrame | None
 ) -> dict[str, int]:
     """What each symbol of the entry's graph is here. The decisions about them are decisions here."""
     assert frame is not None
@@ -142,7 +143,7 @@ def _given(
             given[name] = outside.get(id(origin.input), origin.input).type.shape[origin.axis]
     for made in bound.decisions if bound is not None else ():
         graph.decisions[made] = None
-    session.decisions.take(graph.decisions, given)
+    session.decisions.import_decisions(graph.decisions, given)
     return given
 
 
@@ -158,7 +159,7 @@ def _moved_spec(spec: ParameterSpec, given: Mapping[str, int]) -> ParameterSpec:
     )
 
 
-def _result(entry: Entry, parts: Parts) -> Flow:
+def _result(entry: MemoEntry, parts: Parts) -> Flow:
     return TensorTuple(parts) if entry.many else flow_of(parts)
 
 
@@ -180,7 +181,7 @@ class SeenFrom(Record):
 class _Actual:
     """What a use passes: its input, then the tensors, tuples and shared stages that the body captured."""
 
-    def __init__(self, entry: Entry, inputs: tuple[Value, ...], tuples: tuple[Parts, ...], modules: tuple[SharedModule, ...]) -> None:
+    def __init__(self, entry: MemoEntry, inputs: tuple[Value, ...], tuples: tuple[Parts, ...], modules: tuple[SharedModule, ...]) -> None:
         self.entry, self.inputs, self.tuples, self.modules = entry, inputs, tuples, modules
 
     def outer(self, values: Sequence[Value]) -> tuple[Value, ...]:
@@ -193,11 +194,11 @@ class _Actual:
         found: list[Part] = []
         for part in parts:
             if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple):
-                found += cut(self.outer_parts(part.of.parts), part.front, part.back)
+                found += drop_ends(self.outer_parts(part.of.parts), part.front, part.back)
             elif isinstance(part, Value) or part.of not in self.entry.graph.tuples:
                 found += self.outer(flat((part,)))
             else:
-                found += cut(self.whole(part.of), part.front, part.back)
+                found += drop_ends(self.whole(part.of), part.front, part.back)
         return tuple(found)
 
     def whole(self, one: ValueTuple) -> Parts:
@@ -205,7 +206,7 @@ class _Actual:
         return self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(one)]]
 
 
-def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
+def _actual(entry: MemoEntry, flow: Flow | None, scope: Scope) -> _Actual | None:
     """None if something of it has failed."""
     inputs: list[Value] = []
     tuples: list[Parts] = []
@@ -215,7 +216,7 @@ def _actual(entry: Entry, flow: Flow | None, scope: Scope) -> _Actual | None:
             return None
         inputs += flat(parts)
         if entry.lead is not None:
-            tuples.append(cut(parts, entry.lead, 0))
+            tuples.append(drop_ends(parts, entry.lead, 0))
     taken = captured(entry.reads, scope)
     if taken is None:
         return None
@@ -234,7 +235,7 @@ def captured(reads: tuple[str, ...], scope: Scope) -> Captured | None:
     """The tensors, tuples and shared stages among the names, as they are seen from `scope`; None if one of them is unknown."""
     found = Captured([], [], [])
     for name in reads:
-        binding = scope.use(name)
+        binding = scope.use_binding(name)
         assert binding is not None
         value = binding.value
         if isinstance(value, SharedDef):

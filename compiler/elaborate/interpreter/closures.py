@@ -18,12 +18,12 @@ from ...errors.binding_errors import NotAStage
 from ...ir.graph_values import Value
 from ...ops.kinds import Kind
 from ...ops.operator import Operator
-from ..names.name_errors import unbound
-from ..resource_limits import check_closure, stages_within
+from ..names.name_errors import unbound_stage
+from ..resource_limits import check_closure, count_stages
 from ..scopes.compile_time_values import ConstExpr, OperatorRef, TensorTuple, TrailingActivation
 from ..scopes.early_exits import Failure
 from ..scopes.scope import BlockDef, Scope, StageClosure
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .block_arguments import is_activation, match_arguments
 from .compile_time_expressions import Expressions
 from .compile_time_functions import Functions
@@ -39,8 +39,8 @@ class Closures(Part):
     def make(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
         """The value of `(name arguments)`."""
         node = expr.stage
-        if scope.find(node.name) is None and node.name not in Operator.registry:
-            raise unbound(node, scope, self.session)
+        if scope.find_binding(node.name) is None and node.name not in Operator.registry:
+            raise unbound_stage(node, scope, self.session)
         if hidden_by_tensor(node.name, scope):
             target: Any = OperatorRef(node.name)
         else:
@@ -52,7 +52,7 @@ class Closures(Part):
             return self._of_operator(target, node, expr.span, scope)
         if isinstance(target, BlockDef):
             return self._of_block(target, node, expr.span, scope)
-        raise Failure(NotAStage(node.name, f"the value {show_value(target)}"), node.name_span)
+        raise Failure(NotAStage(node.name, f"the value {format_value(target)}"), node.name_span)
 
     def _of_operator(self, target: OperatorRef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
         cls = Operator.registry[target.operator]
@@ -80,7 +80,7 @@ class Closures(Part):
             return value if isinstance(value, ConstExpr) else ConstExpr(value.span, self.interpreter.evaluate(value, scope))
 
         for keyword in node.keywords:
-            self.session.index.name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
+            self.session.index.record_name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
         keywords = tuple(ast.Keyword(k.span, k.name, k.name_span, evaluated(k.value)) for k in node.keywords)
         return _closure(target, tuple(evaluated(e) for e in node.positional), keywords, None, span)
 
@@ -120,11 +120,11 @@ class Closures(Part):
         return None
 
     def _bare(self, name: str) -> Operator:
-        return self.session.inferences.operator(Operator.registry[name], self.session.defaults.get(name, {}))
+        return self.session.inferences.make_operator(Operator.registry[name], self.session.defaults.get(name, {}))
 
     def _note_operator(self, expr: ast.Expr, scope: Scope) -> None:
-        if isinstance(expr, ast.Name) and (scope.find(expr.name) is None or hidden_by_tensor(expr.name, scope)):
-            self.session.index.name(expr.span, expr.name, None, None, "operator")
+        if isinstance(expr, ast.Name) and (scope.find_binding(expr.name) is None or hidden_by_tensor(expr.name, scope)):
+            self.session.index.record_name(expr.span, expr.name, None, None, "operator")
 
     def _stage_value(self, expr: ast.Expr, scope: Scope) -> object:
         match expr:
@@ -133,13 +133,13 @@ class Closures(Part):
             case ast.StageExpr():
                 return self.make(expr, scope)
             case ast.Name(name=name):
-                found = scope.find(name)
+                found = scope.find_binding(name)
                 if found is None or hidden_by_tensor(name, scope):
                     return OperatorRef(name)
                 value = self._functions.value_of(found[0])
                 if isinstance(value, (OperatorRef, StageClosure)):
-                    scope.use(name)
-                    self.session.index.name(expr.span, name, found[0])
+                    scope.use_binding(name)
+                    self.session.index.record_name(expr.span, name, found[0])
                 return value
         return None
 
@@ -152,7 +152,7 @@ def _closure(
     span: Span,
 ) -> StageClosure:
     given = (*positional, *(k.value for k in keywords))
-    size = 1 + sum(stages_within(e.value) for e in given if isinstance(e, ConstExpr))
+    size = 1 + sum(count_stages(e.value) for e in given if isinstance(e, ConstExpr))
     return check_closure(StageClosure(target, positional, keywords, activation, span, size))
 
 
@@ -170,5 +170,5 @@ def _moved(value: ast.Expr, here: Span) -> ast.Expr:
 
 def hidden_by_tensor(name: str, scope: Scope) -> bool:
     """Whether a stage's name means an operator although a tensor has the same name: a tensor is no stage."""
-    found = scope.find(name)
+    found = scope.find_binding(name)
     return found is not None and isinstance(found[0].value, (Value, TensorTuple)) and name in Operator.registry

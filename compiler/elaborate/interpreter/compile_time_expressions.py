@@ -37,11 +37,11 @@ from ...ops.operator import Operator
 from ...types.tensor_types import DTYPES, TensorType, show_shape
 from ..builtins import CONSTANTS
 from ..resource_limits import MAX_NODES, TERMS, check_list
-from ..scopes.compile_time_values import CONST_TYPES, Absent, Const, ConstExpr, DimsTuple, OperatorRef, TensorTuple, Unknown
+from ..scopes.compile_time_values import CONST_TYPES, AbsentTensor, Const, ConstExpr, DimsTuple, OperatorRef, TensorTuple, Unknown
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
-from ..scopes.value_text import describe, show_value
-from ..value_arithmetic import binary, negate
+from ..scopes.value_text import describe_kind, format_value
+from ..value_arithmetic import evaluate_binary, negate_value
 from .compile_time_functions import Functions
 from .evaluator_protocol import Interpreter, Part
 from .list_comprehensions import Comprehensions
@@ -117,7 +117,7 @@ class Expressions(Part):
         """The value of an expression that must be a boolean."""
         value = self.evaluate(expr, scope)
         if not isinstance(value, bool):
-            raise Failure(NotABool(show_value(value)), expr.span)
+            raise Failure(NotABool(format_value(value)), expr.span)
         return value
 
     def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
@@ -136,26 +136,28 @@ class Expressions(Part):
 
     def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
         """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""
-        binding = scope.use(name)
+        binding = scope.use_binding(name)
         if binding is not None:
-            self.session.index.name(span, name, binding)
-            if isinstance(binding.value, Absent):
+            self.session.index.record_name(span, name, binding)
+            if isinstance(binding.value, AbsentTensor):
                 raise Failure(TensorNotGiven(name), span)
             return binding
         found = self._ambient(name)
         if found is not None:
-            self.session.index.name(span, name, found, self.session.declared.get(name))
+            self.session.index.record_name(span, name, found, self.session.declared.get(name))
             return found
         if name == "in":
             raise Failure(NoIn(expression=True), span)
-        if name in MISSPELT or scope.lacks():
+        if name in MISSPELT or scope.may_lack_names():
             raise AlreadyReported
         if name == "training":
             raise Failure(TrainingMisplaced(), span)
-        later = scope.later(name, span)
+        later = scope.find_later(name, span)
         if later is not None:
             raise Failure(UnknownName(name, later=True), span, ((later, "defined here"),))
-        candidates = self.session.near(name, [*scope.visible(), *self.session.dims]) or self.session.near(name, _values_everywhere())
+        candidates = self.session.similar_names(name, [*scope.visible_names(), *self.session.dims]) or self.session.similar_names(
+            name, _values_everywhere()
+        )
         hint = "declare the dimension in the shape of an `input`" if name.isupper() and not candidates else ""
         if re.fullmatch(r"[A-Z]+(x([0-9]+|[A-Z]+))+", name):
             scope.incomplete = True  # it would have declared them
@@ -192,13 +194,13 @@ class Expressions(Part):
             case OperatorRef() | StageClosure() | BlockDef(node=ast.Block()):
                 return value
             case _:
-                raise Failure(NotAConstant(name, describe(value)), span, marks)
+                raise Failure(NotAConstant(name, describe_kind(value)), span, marks)
 
     def _attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
         name = expr.value
         if not isinstance(name, ast.Name):
             value = self.evaluate(name, scope)
-            raise Failure(NotATensor(show_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
+            raise Failure(NotATensor(format_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
         binding = self.lookup(name.name, name.span, scope)
         value = binding.value
         if isinstance(value, TensorTuple) and (value.extras is not None or len(value.values) == 1):
@@ -207,7 +209,7 @@ class Expressions(Part):
             raise AlreadyReported
         if not isinstance(value, Value):
             marks = ((binding.span, f"`{name.name}` is defined here"),) if binding.span is not None else ()
-            found = show_value(value) if isinstance(value, CONST_TYPES) else f"the {describe(value)} `{name.name}`"
+            found = format_value(value) if isinstance(value, CONST_TYPES) else f"the {describe_kind(value)} `{name.name}`"
             raise Failure(NotATensor(found, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
         return attribute_of(value.type, expr)
 
@@ -215,8 +217,8 @@ class Expressions(Part):
         value = self.evaluate(expr.value, scope)
         index = self.evaluate(expr.index, scope)
         if not isinstance(value, (tuple, str)):
-            raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
-        self.session.decisions.pin(index)
+            raise Failure(BadOperand("[ ]", format_value(value)), expr.span)
+        self.session.decisions.pin_value(index)
         if isinstance(index, tuple) and isinstance(value, tuple):
             return tuple(_item(value, i, expr) for i in index)
         return _item(value, index, expr)
@@ -225,7 +227,7 @@ class Expressions(Part):
         if expr.op == "not":
             return not self.boolean(expr.operand, scope)
         value = self.evaluate(expr.operand, scope)
-        return negate(value, expr.span) if expr.op == "-" else value
+        return negate_value(value, expr.span) if expr.op == "-" else value
 
     def _binary(self, expr: ast.Binary, scope: Scope) -> Any:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
@@ -235,10 +237,10 @@ class Expressions(Part):
         value = self.evaluate(chain[-1].left, scope)
         for node in reversed(chain):
             if node.op not in ("and", "or"):
-                value = binary(node, value, self.evaluate(node.right, scope), scope, self.session)
+                value = evaluate_binary(node, value, self.evaluate(node.right, scope), scope, self.session)
                 continue
             if not isinstance(value, bool):
-                raise Failure(NotABool(show_value(value)), node.left.span)
+                raise Failure(NotABool(format_value(value)), node.left.span)
             if value == (node.op == "and"):
                 value = self.boolean(node.right, scope)
         return value
@@ -247,8 +249,8 @@ class Expressions(Part):
         bounds = [self.evaluate(e, scope) for e in (expr.start, expr.stop)]
         for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
             if isinstance(bound, bool) or not isinstance(bound, int):
-                raise Failure(NotANumber("an end of a range", "an integer", show_value(bound)), part.span)
-        self.session.decisions.pin(tuple(bounds))
+                raise Failure(NotANumber("an end of a range", "an integer", format_value(bound)), part.span)
+        self.session.decisions.pin_value(tuple(bounds))
         start, stop = bounds
         if stop - start > MAX_NODES:
             raise Failure(TooManyNodes(stop - start, MAX_NODES, "list", "items"), expr.span)
@@ -267,7 +269,7 @@ class WrittenShape(Record):
 def dimension(value: Any, span: Span) -> Dim:
     """The value, if it is an integer or a dimension."""
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
-        raise Failure(NotANumber("each part of a shape", "an integer or a dimension", show_value(value)), span)
+        raise Failure(NotANumber("each part of a shape", "an integer or a dimension", format_value(value)), span)
     return value
 
 
@@ -306,9 +308,9 @@ def attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
 def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.IndexExpr) -> Any:
     if isinstance(index, bool) or not isinstance(index, int):
         wanted = "an integer" if isinstance(value, str) else "an integer, or a list of integers"
-        raise Failure(NotANumber("an index", wanted, show_value(index)), expr.index.span)
+        raise Failure(NotANumber("an index", wanted, format_value(index)), expr.index.span)
     try:
         return value[index]
     except IndexError:
-        marks = ((expr.value.span, f"this is {show_value(value)}"),)
+        marks = ((expr.value.span, f"this is {format_value(value)}"),)
         raise Failure(BadListIndex(index, len(value)), expr.index.span, marks) from None

@@ -17,13 +17,13 @@ from ...errors.limit_errors import EndlessRecursion, Recursion, TooManyCalls, To
 from ...errors.value_errors import NotAFunction
 from ...ops.initializers import INITIALIZERS
 from ...ops.operator import Operator
-from ..builtins import BUILTINS, IS_GIVEN, OF_LAYERS, call_builtin, check_count
+from ..builtins import BUILTINS, IS_GIVEN, LAYER_FUNCTIONS, call_builtin, check_count
 from ..elaboration_session import ElaborationSession
 from ..resource_limits import CALLS, MAX_DEPTH, MAX_NESTING
 from ..scopes.compile_time_values import UNKNOWN, Unknown
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GIVEN, Binding, FnDef, LazyLet, Scope
-from ..scopes.value_text import describe
+from ..scopes.value_text import describe_kind
 from .block_arguments import function_arguments
 from .evaluator_protocol import Part
 from .initializer_calls import initializer
@@ -38,15 +38,15 @@ class Functions(Part):
     def call(self, expr: ast.Call, scope: Scope) -> Any:
         """The value of a call of a builtin or a `fn`."""
         name = expr.function.name
-        binding = scope.use(name)
-        self.session.index.name(expr.function.span, name, binding, kind="function" if binding is None else "")
+        binding = scope.use_binding(name)
+        self.session.index.record_name(expr.function.span, name, binding, kind="function" if binding is None else "")
         if binding is not None and isinstance(binding.value, FnDef):
             return self._call_fn(expr, binding.value, scope)
         if binding is None and name in INITIALIZERS:
             return initializer(expr, scope, self.interpreter)
         if binding is None and name == IS_GIVEN:
             return self._is_given(expr, scope)
-        if binding is None and name in OF_LAYERS:
+        if binding is None and name in LAYER_FUNCTIONS:
             return self.interpreter.layer_parameter(expr, scope)
         arguments = [self.interpreter.evaluate(a, scope) for a in expr.arguments]
         if binding is None and name in BUILTINS:
@@ -55,11 +55,11 @@ class Functions(Part):
             return call_builtin(name, arguments, expr, self.session.decisions)
         if binding is not None:
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()
-            raise Failure(NotAFunction(name, describe(binding.value)), expr.function.span, marks)
-        functions = [n for n in scope.visible() if isinstance((found := scope.find(n)) and found[0].value, FnDef)]
+            raise Failure(NotAFunction(name, describe_kind(binding.value)), expr.function.span, marks)
+        functions = [n for n in scope.visible_names() if isinstance((found := scope.find_binding(n)) and found[0].value, FnDef)]
         own = name.rpartition(".")[2]  # of `np.sqrt`
-        known = [*BUILTINS, *OF_LAYERS, *INITIALIZERS, *functions]
-        candidates = (own,) if own != name and own in known else self.session.near(name, known)
+        known = [*BUILTINS, *LAYER_FUNCTIONS, *INITIALIZERS, *functions]
+        candidates = (own,) if own != name and own in known else self.session.similar_names(name, known)
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else _HABITS.get(name, "")
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 
@@ -68,16 +68,16 @@ class Functions(Part):
         check_count(IS_GIVEN, 1, 1, expr)
         tensor = expr.arguments[0]
         name = tensor.name if isinstance(tensor, ast.Name) else ""
-        found, answer = scope.find(name), scope.find(name + GIVEN)
+        found, answer = scope.find_binding(name), scope.find_binding(name + GIVEN)
         if found is None and name:
-            candidates = self.session.near(name, scope.visible())
+            candidates = self.session.similar_names(name, scope.visible_names())
             hint = "" if candidates else f"declare it as an optional tensor of the block: `{name}?: [...]`"
             raise Failure(UnknownName(name, candidates, hint), tensor.span)
         if found is None or answer is None or found[1] is not answer[1]:
             marks = ((found[0].declared, "defined here"),) if found is not None and found[0].declared is not None else ()
             raise Failure(NotOptional(tensor.span.text, name), tensor.span, marks)
-        self.session.index.name(tensor.span, name, found[0])
-        binding = scope.use(name + GIVEN)
+        self.session.index.record_name(tensor.span, name, found[0])
+        binding = scope.use_binding(name + GIVEN)
         if binding is None or isinstance(binding.value, Unknown):
             raise AlreadyReported
         return binding.value is True
@@ -90,7 +90,7 @@ class Functions(Part):
         with calling(fn, expr, self.session):  # a failing default is a failure of the function, a failing argument is not
             for (parameter, given, default), value in zip(arguments, values, strict=True):
                 actual = self.interpreter.evaluate(default, inner) if given is None else value
-                self.session.index.bound(parameter.name, inner.bind(parameter.name.name, actual, parameter.span))
+                self.session.index.record_binding(parameter.name, inner.bind_name(parameter.name.name, actual, parameter.span))
             return self.interpreter.evaluate(fn.node.body, inner)
 
     def value_of(self, binding: Binding) -> Any:
@@ -107,9 +107,9 @@ class Functions(Part):
         check_depth(self.session, name.span)
         active.append(let.node)
         try:
-            self.session.settle_binding(binding, self.interpreter.evaluate(let.node.value, let.scope))
+            self.session.bind_lazily(binding, self.interpreter.evaluate(let.node.value, let.scope))
         except (Failure, AlreadyReported):
-            self.session.settle_binding(binding, UNKNOWN)  # a further use must not report the failure again
+            self.session.bind_lazily(binding, UNKNOWN)  # a further use must not report the failure again
             raise
         finally:
             active.pop()
@@ -118,7 +118,7 @@ class Functions(Part):
 
 def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
     """Rejects a function that calls itself without end, and an excessive number of calls."""
-    if session.levels(fn.node) == MAX_DEPTH:
+    if session.count_levels(fn.node) == MAX_DEPTH:
         raise Failure(EndlessRecursion(fn.node.name.name, "function", MAX_DEPTH), expr.span)
     check_depth(session, expr.span)
     if not session.budget.try_spend(CALLS, 1):

@@ -17,11 +17,11 @@ from ...ir.graph import Graph, Kind, SharedModule
 from ...ir.graph_values import Value
 from ...types.traced_ints import is_integer, origin_key
 from ..resource_limits import CHECKS, MAX_NODES, check_tuple
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors_of
 from ..scopes.early_exits import Failure
-from ..scopes.memo import Entry
-from ..scopes.scope import Scope, distinct, token
-from ..scopes.value_text import show_value
+from ..scopes.memo import MemoEntry
+from ..scopes.scope import Scope, check_distinct, dependency_key
+from ..scopes.value_text import format_value
 from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
 from .evaluator_protocol import Interpreter, Part
@@ -42,7 +42,7 @@ class Loops(Part):
         """Runs a loop. With a plain label, and in a body, it is a graph of its own; otherwise, and with `as _`, its iterations are
         inlined."""
         assert scope.frame is not None
-        distinct(node.binders.names)
+        check_distinct(node.binders.names)
         items, count = self._items(node, scope)
         if isinstance(node, ast.Each) and not items:
             raise Failure(EmptyEach(), node.over.span)
@@ -50,7 +50,7 @@ class Loops(Part):
         indexed = is_indexed(node.label) and not inline
         if shared is None and (indexed or inline):
             before = len(scope.frame.graph.nodes)
-            with scope.frame.inlining():
+            with scope.frame.inline_stages():
                 made = self._iterations(node, items, flow, scope, inline=not indexed)
             # a single stage may be put into the graph around
             alone = not before and not indexed and len(scope.frame.graph.nodes) > 1
@@ -58,7 +58,7 @@ class Loops(Part):
             return made.result
         label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
         if not items:
-            self.session.decisions.pin(count)
+            self.session.decisions.pin_value(count)
             return self._iterations(node, items, flow, scope, inline=False).result
 
         def body(inner: Scope) -> Flow:
@@ -78,7 +78,7 @@ class Loops(Part):
         if steady and graph.count is None:
             graph.count = count
         else:
-            self.session.decisions.pin(count)
+            self.session.decisions.pin_value(count)
 
     def _iterations(self, node: Loop, items: Sequence[Any], flow: Flow, scope: Scope, inline: bool) -> _Iterations:
         """All iterations, which go into the scope's graph."""
@@ -105,7 +105,7 @@ class Loops(Part):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
             needed = "an integer of at least 0, a range or a list"
-            problem = NotANumber(f"what `{_keyword(node)}` iterates over", needed, show_value(value) + unknown)
+            problem = NotANumber(f"what `{_keyword(node)}` iterates over", needed, format_value(value) + unknown)
             raise Failure(problem, node.over.span)
         _check_count(value, node)
         return range(value), value
@@ -139,7 +139,7 @@ def _keyword(node: Loop) -> str:
 
 def _form(flow: Flow) -> tuple[object, object]:
     """Equal for tensors of one type, whose sizes have the same formulas."""
-    return token(flow), tuple(origin_key(v.type.shape) for v in tensors(flow) or ())
+    return dependency_key(flow), tuple(origin_key(v.type.shape) for v in tensors_of(flow) or ())
 
 
 class _Iterations(Part):
@@ -155,7 +155,7 @@ class _Iterations(Part):
         self._label = node.label if is_indexed(node.label) else None
         name = "".join(p for p in node.label.parts if isinstance(p, str)) if node.label else self._frame.graph.name
         self._body = BodySyntax(node.body, self._run_body, name)
-        self._last: tuple[object, Entry] | None = None
+        self._last: tuple[object, MemoEntry] | None = None
         self.result: Flow = UNKNOWN
         self.steady = False
         """Whether any further iteration is like the last one: it gets what that got, and does not ask which one it is."""
@@ -187,7 +187,7 @@ class _Iterations(Part):
         """All iterations on the same input."""
         results: list[Value] = []
         for item in items:
-            found = tensors(self._run_iteration(item, flow))
+            found = tensors_of(self._run_iteration(item, flow))
             if found is None or self._failed():
                 return UNKNOWN
             results += found
@@ -216,17 +216,17 @@ class _Iterations(Part):
     def _trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self._node.binders
         values = [(name.name, value) for name, value in self._bindings(item) if not isinstance(value, Value)]
-        bound = " and ".join(f"`{name}` is {show_value(value)}" for name, value in values)
+        bound = " and ".join(f"`{name}` is {format_value(value)}" for name, value in values)
         return (CallSite(binders.span, f"in this `{_keyword(self._node)}`, where {bound}"),) if bound else ()
 
     def _add(self, item: Any, flow: Flow) -> Flow:
         scope = Scope(self._scope, self._frame) if self._node.binders.parts else self._scope
         for name, value in self._bindings(item):
             self._given_tensors |= isinstance(value, (Value, TensorTuple)) and isinstance(self._node, ast.Each)
-            self.session.index.bound(name, scope.bind(name.name, value, name.span))
+            self.session.index.record_binding(name, scope.bind_name(name.name, value, name.span))
         if self._inline:
             inner = Scope(scope, self._frame)
-            inner.bind("in", main_result(flow))
+            inner.bind_name("in", main_result(flow))
             return self._run_body(inner)
         entry = self._entry(flow, scope)
         self.session.check_size(self._frame.graph.size + entry.graph.size, self._node.span, self._frame.trace)
@@ -245,9 +245,9 @@ class _Iterations(Part):
         result = self.interpreter.body(body, inner, "the repeated body")
         return result if self._given_tensors else warn_unused_input(inner, result, body.span, self.session)
 
-    def _entry(self, flow: Flow, scope: Scope) -> Entry:
+    def _entry(self, flow: Flow, scope: Scope) -> MemoEntry:
         """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""
-        key = token(flow)
+        key = dependency_key(flow)
         if self._last is not None and not self._node.binders.parts and self._last[0] == key:
             return self._last[1]
         entry = elaborate_body(self._body, flow, scope, self.session)
@@ -256,5 +256,5 @@ class _Iterations(Part):
 
     def _next_label(self, scope: Scope) -> str:
         if self._label is None:
-            return self._frame.labels.automatic("", self._node.span)
+            return self._frame.labels.allocate_label("", self._node.span)
         return self._labels.claim(self._label, scope, self._frame)

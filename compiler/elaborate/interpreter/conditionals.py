@@ -13,7 +13,7 @@ from ...ops.formula import COMPARISONS, BinaryFormula, Const, Formula, UnaryForm
 from ...ops.mode import ByMode
 from ...types.traced_ints import is_integer
 from ..index import Recorder
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, flow_of, joined, leading, main_result, parts_of
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, count_leading, flow_of, join_trailing_tuple, main_result, parts_of
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from .body_graphs import BodySyntax, elaborate_body
@@ -28,9 +28,9 @@ TRAINING = "training"
 def mode_test(test: ast.Expr, scope: Scope) -> bool | None:
     """Whether a condition is `training` (True) or `not training` (False); None for any other, also if the name is defined otherwise."""
     match test:
-        case ast.Name(name=name) if name == TRAINING and scope.find(TRAINING) is None:
+        case ast.Name(name=name) if name == TRAINING and scope.find_binding(TRAINING) is None:
             return True
-        case ast.Unary(op="not", operand=ast.Name(name=name)) if name == TRAINING and scope.find(TRAINING) is None:
+        case ast.Unary(op="not", operand=ast.Name(name=name)) if name == TRAINING and scope.find_binding(TRAINING) is None:
             return False
     return None
 
@@ -50,7 +50,7 @@ class Conditionals(Part):
             return self._by_mode(node, training, flow, scope)
         inner = Scope(scope, scope.frame)
         if flow is not None:
-            inner.bind("in", flow)
+            inner.bind_name("in", flow)
         taken = self._expressions.boolean(node.test, inner)
         assert scope.frame is not None
         graph = scope.frame.graph
@@ -62,7 +62,7 @@ class Conditionals(Part):
         if branch is not None:
             if flow is not None:
                 inner = Scope(scope, scope.frame)
-                inner.bind("in", main_result(flow))
+                inner.bind_name("in", main_result(flow))
             return self.interpreter.body(branch, inner, "this branch")
         return self._passed(node, inner)
 
@@ -84,7 +84,7 @@ class Conditionals(Part):
     def _side(self, body: ast.Body | None, node: ast.If, flow: Flow | None, scope: Scope) -> Flow:
         inner = Scope(scope, scope.frame)
         if flow is not None:
-            inner.bind("in", main_result(flow))
+            inner.bind_name("in", main_result(flow))
         if body is None:
             return self._passed(node, inner)
         return self.recover(scope, self.interpreter.body, body, inner, "this branch")
@@ -114,8 +114,8 @@ class Conditionals(Part):
             return result
         key = (node.span.start, sum(choice.key[0] == node.span.start for choice in every(graph.choices)))
         if graph.kind == "block":
-            taken_as = leading(given.parts) if isinstance(given, TensorTuple) else None
-            result = joined(result, key, scope.frame.leads.get(id(node), taken_as))
+            taken_as = count_leading(given.parts) if isinstance(given, TensorTuple) else None
+            result = join_trailing_tuple(result, key, scope.frame.leads.get(id(node), taken_as))
         after, inner = graph.nodes[nodes - 1].label if nodes else "", tuple(graph.choices[choices:])
         labels = tuple([n.label for n in made])
         graph.choices[choices:] = [Choice(key, test, taken, labels, after, inner, _values(given), _values(result))]
@@ -127,11 +127,11 @@ class Conditionals(Part):
             return flows[1]
         inner = Scope(scope, scope.frame)
         if flows[0] is not None:
-            inner.bind("in", flows[0])
+            inner.bind_name("in", flows[0])
         return self._noted(node, self._expressions.boolean(node.test, inner), inner, flows, nodes, choices)
 
     def _passed(self, node: ast.If, inner: Scope) -> Flow:
-        passed = inner.use("in")
+        passed = inner.use_binding("in")
         if passed is None:
             raise Failure(NoIn("if"), node.span)
         return passed.value  # type: ignore[return-value]
@@ -156,7 +156,7 @@ def condition(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Formula
     session = expressions.session
     before, session.index = session.index, Recorder()
     try:
-        with session.decisions.within({}):
+        with session.decisions.collect_into({}):
             return _condition(expr, scope, expressions)
     except (Failure, AlreadyReported):
         return None  # a side that was not evaluated, since the other decided

@@ -17,7 +17,7 @@ from netc.dsl.source import SourceFile
 
 from ...errors.binding_errors import UnknownStage
 from ...ops.operator import Operator
-from ..scopes.early_exits import AlreadyReported, Failure, changes
+from ..scopes.early_exits import AlreadyReported, Failure, edits_for
 from .argument_edits import unbracketed
 
 Bind = Callable[[type[Operator], ast.Apply], object]
@@ -28,7 +28,7 @@ _LONGEST = 200
 
 def as_here(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
     """`bind` takes the arguments of a stage, or raises a `Failure`."""
-    problem, edits = failure.problem, changes(failure.problem, failure.span, failure.edits)
+    problem, edits = failure.problem, edits_for(failure.problem, failure.span, failure.edits)
     if not isinstance(problem, UnknownStage) or len(edits) != 1 or len(node.span.text) > _LONGEST or "\n" in node.span.text:
         return failure
     (renamed,) = edits
@@ -57,7 +57,7 @@ def _settled(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
                     return None
                 bind(cls, stage)
             except Failure as failure:
-                found = [*changes(failure.problem, failure.span, failure.edits)]
+                found = [*edits_for(failure.problem, failure.span, failure.edits)]
             except AlreadyReported:
                 return None
             else:

@@ -67,7 +67,7 @@ class Groups(Part):
         if node.label is not None or shared is not None:
             return self._labelled(node, flow, scope, shared)
         inner = Scope(scope, scope.frame)
-        inner.bind("in", main_result(flow))
+        inner.bind_name("in", main_result(flow))
         return self._members(node, inner)
 
     def _passed_on(self, node: ast.Group, scope: Scope) -> ast.Group:

@@ -17,12 +17,12 @@ from ...errors.binding_errors import UnknownName
 from ...errors.constants import ItemIndexCount, UnevenList
 from ...errors.value_errors import BadOperand, NotANumber, NoValue
 from ...ops import formula as f
-from ..builtins import BUILTINS, NOT_FINITE, check_count
+from ..builtins import BUILTINS, NONFINITE_CONSTANTS, check_count
 from ..resource_limits import check_number
 from ..scopes.compile_time_values import UNKNOWN
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Binding, FnDef, Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .block_arguments import function_arguments
 from .compile_time_functions import calling, check_call
 from .evaluator_protocol import Interpreter, Part
@@ -60,16 +60,16 @@ class _Formulas(Part):
     def define(self, name: ast.Name, formula: f.Formula) -> None:
         binding = Binding(UNKNOWN, name.span)
         self._names[name.name] = (formula, binding)
-        self.session.index.bound(name, binding)
+        self.session.index.record_binding(name, binding)
 
     def read(self, expr: ast.Expr) -> f.Formula:
         match expr:
             case ast.Name(name=name) if name in self._names:
                 formula, binding = self._names[name]
-                self.session.index.name(expr.span, name, binding)
+                self.session.index.record_name(expr.span, name, binding)
                 return formula
-            case ast.Name(name=name) if name in NOT_FINITE and self._scope.find(name) is None:
-                return f.Const(NOT_FINITE[name], name)
+            case ast.Name(name=name) if name in NONFINITE_CONSTANTS and self._scope.find_binding(name) is None:
+                return f.Const(NONFINITE_CONSTANTS[name], name)
             case ast.Unary(op="-", operand=ast.NumberLiteral()):
                 return self._constant(expr)  # the least integer of int64, whose positive counterpart is none
             case ast.Unary(op=op, operand=operand):
@@ -89,7 +89,7 @@ class _Formulas(Part):
         depends = self._depends(expr)
         value = None if depends else self.interpreter.evaluate(expr, self._scope)
         if not isinstance(value, (int, float, SymDim)):
-            found = f"`{expr.span.text}`" if depends else show_value(value)
+            found = f"`{expr.span.text}`" if depends else format_value(value)
             functions = ", ".join(sorted(f"`{name}`" for name in (*f.FUNCTIONS, "ceil")))
             of_call = isinstance(expr, ast.Call)
             needed = f"made of numbers, indices, arithmetic and {functions if of_call else 'functions such as `sin`'}"
@@ -121,12 +121,14 @@ class _Formulas(Part):
 
     def _list(self, value: Any, expr: ast.Expr) -> f.ListFormula:
         if not isinstance(value, tuple):
-            raise Failure(BadOperand("[ ]", show_value(value)), expr.span)
+            raise Failure(BadOperand("[ ]", format_value(value)), expr.span)
         return f.ListFormula(tuple(self._list(item, expr) if isinstance(item, tuple) else self._list_item(item, expr) for item in value))
 
     def _list_item(self, value: Any, expr: ast.Expr) -> f.Const:
         if not isinstance(value, (int, float)):
-            raise Failure(NotANumber("an item of a list in the formula of a table", "a number that is known", show_value(value)), expr.span)
+            raise Failure(
+                NotANumber("an item of a list in the formula of a table", "a number that is known", format_value(value)), expr.span
+            )
         check_number(value, expr.span)
         return f.Const(value)
 
@@ -145,21 +147,21 @@ class _Formulas(Part):
     def _call(self, expr: ast.Call) -> f.Formula:
         name = expr.function.name
         function = f.FUNCTIONS.get(name)
-        found = self._scope.find(name)
+        found = self._scope.find_binding(name)
         if found is not None and isinstance(found[0].value, FnDef) and self._depends(*expr.arguments, *(k.value for k in expr.keywords)):
-            self._scope.use(name)
-            self.session.index.name(expr.function.span, name, found[0])
+            self._scope.use_binding(name)
+            self.session.index.record_name(expr.function.span, name, found[0])
             return self._inline(expr, found[0].value)
         if name == "ceil" and found is None and self._depends(*expr.arguments):
             check_count(name, 1, 1, expr)
-            self.session.index.name(expr.function.span, name, None, None, "function")
+            self.session.index.record_name(expr.function.span, name, None, None, "function")
             return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read(expr.arguments[0])),)))
         if function is None or found is not None:
             if found is None and name not in BUILTINS:
                 raise Failure(UnknownName(name, tuple(find_similar_names(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
             return self._constant(expr)
         check_count(name, function.least, function.most, expr)
-        self.session.index.name(expr.function.span, name, None, None, "function")
+        self.session.index.record_name(expr.function.span, name, None, None, "function")
         return f.CallFormula(name, tuple([self.read(a) for a in expr.arguments]))
 
     def _inline(self, expr: ast.Call, fn: FnDef) -> f.Formula:

@@ -18,7 +18,7 @@ from ...ops.operator import Init
 from ..resource_limits import check_number
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .block_arguments import did_you_mean
 from .evaluator_protocol import Interpreter
 
@@ -62,7 +62,7 @@ def _value(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, int
     match expr:
         case ast.Name(name=word) if word in kind.words:
             return word
-        case ast.Name(name=word) if kind.words and scope.find(word) is None:
+        case ast.Name(name=word) if kind.words and scope.find_binding(word) is None:
             hint = did_you_mean(find_similar_names(word, kind.words))
             raise Failure(WrongArgument(owner, argument.name, kind.describe(), f"`{word}`", hint), expr.span)
     value = interpreter.evaluate(expr, scope)
@@ -70,4 +70,4 @@ def _value(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, int
     try:
         return kind.convert(value)
     except InvalidArgument:
-        raise Failure(WrongArgument(owner, argument.name, kind.describe(), show_value(value)), expr.span) from None
+        raise Failure(WrongArgument(owner, argument.name, kind.describe(), format_value(value)), expr.span) from None

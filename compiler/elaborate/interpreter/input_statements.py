@@ -21,7 +21,7 @@ from ..resource_limits import check_tensor, check_tuple
 from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .argument_hints import near_word
 from .compile_time_expressions import Expressions, WrittenShape
 from .evaluator_protocol import Interpreter, Part
@@ -95,7 +95,7 @@ class InputDeclarations(Part):
         check_tensor(shape, node.shape.span)
         if has_batch:
             assert isinstance(first, ast.Name)
-            self.session.report(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
+            self.session.report_problem(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
         value = Value(type_, node.span, name, weak=is_weak_type(type_.dtype, self.session))
         if node.dtype is None:
@@ -113,7 +113,7 @@ class InputDeclarations(Part):
                 close = tuple(find_similar_names(keyword.name, ["batch"]))
                 raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
             batched = self._arguments.flag("input", keyword, scope)
-            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+            self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
         return batched
 
 
@@ -134,7 +134,7 @@ def _check_batch(shape: ast.Expr, scope: Scope) -> None:
         return
     first, *rest = shape.items
     text = first.span.text
-    if text in _OPEN_BATCH and scope.find(text) is None:
+    if text in _OPEN_BATCH and scope.find_binding(text) is None:
         raise Failure(BatchSizeUnknown(text, _text(rest)), shape.span)
 
 
@@ -154,11 +154,11 @@ def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> D
     if name is None:
         return expressions.session.dtype
     if name.name in DTYPES:
-        expressions.session.index.name(name.span, name.name, None, None, "type")
+        expressions.session.index.record_name(name.span, name.name, None, None, "type")
         return DTYPES[name.name]
-    if scope.find(name.name) is None:
+    if scope.find_binding(name.name) is None:
         raise Failure(UnknownType(name.name, tuple(near_word(DTYPE, name.name)), tuple(DTYPES)), name.span)
     value = expressions.evaluate(name, scope)
     if not isinstance(value, DType):
-        raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", show_value(value)), name.span)
+        raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", format_value(value)), name.span)
     return value

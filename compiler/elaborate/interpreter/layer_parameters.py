@@ -16,10 +16,10 @@ from ...errors.value_errors import FunctionTakes
 from ...ir.graph_values import Value
 from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ..builtins import HAS_PARAMETER, PARAMETER_SHAPE, check_count
-from ..scopes.compile_time_values import OperatorRef, TensorTuple, Unknown, tensors
+from ..scopes.compile_time_values import OperatorRef, TensorTuple, Unknown, tensors_of
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope, StageClosure
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .closures import Closures
 from .evaluator_protocol import Interpreter, Part
 from .nodes import locate_problem
@@ -40,12 +40,12 @@ class LayerParameters(Part):
         layer, tensor, parameter = expr.arguments
         name = self.interpreter.evaluate(parameter, scope)
         if not isinstance(name, str):
-            raise Failure(FunctionTakes(function, _WANTED, show_value(name)), parameter.span)
+            raise Failure(FunctionTakes(function, _WANTED, format_value(name)), parameter.span)
         spec = {s.name: s for s in self._specs(function, layer, tensor, scope)}.get(name)
         if function == HAS_PARAMETER:
             return spec is not None
         if spec is None:
-            stage = show_value(self.interpreter.evaluate(layer, scope)).strip("`")
+            stage = format_value(self.interpreter.evaluate(layer, scope)).strip("`")
             known = tuple(s.name for s in self._specs(function, layer, tensor, scope))
             raise Failure(NoParameterToRead(stage, name, known=known), expr.span)
         return spec.shape if function == PARAMETER_SHAPE else spec.init
@@ -54,7 +54,7 @@ class LayerParameters(Part):
         value = self.interpreter.evaluate(layer, scope)
         stage = value.stage if isinstance(value, StageClosure) else value
         if not isinstance(stage, OperatorRef):
-            raise Failure(FunctionTakes(function, _WANTED, show_value(value)), layer.span)
+            raise Failure(FunctionTakes(function, _WANTED, format_value(value)), layer.span)
         cls = Operator.registry[stage.operator]
         node = ast.Apply(layer.span, cls.name, layer.span, (), ())
         if isinstance(value, StageClosure):
@@ -62,8 +62,8 @@ class LayerParameters(Part):
         op = self._arguments.bind(cls, node, scope).op
         flow = self.interpreter.mixed(tensor, scope)
         if not isinstance(flow, (Value, TensorTuple, Unknown)):
-            raise Failure(FunctionTakes(function, _WANTED, show_value(flow)), tensor.span)
-        inputs = tensors(flow)
+            raise Failure(FunctionTakes(function, _WANTED, format_value(flow)), tensor.span)
+        inputs = tensors_of(flow)
         if inputs is None:
             raise AlreadyReported
         given = op.bind(tuple(v.type for v in inputs), self.session.deciding)

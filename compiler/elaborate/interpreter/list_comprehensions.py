@@ -11,8 +11,8 @@ from ...errors.limit_errors import TooManyNodes
 from ...errors.value_errors import NotABool, NotANumber
 from ..resource_limits import MAX_NODES, check_list, check_string
 from ..scopes.early_exits import Failure
-from ..scopes.scope import Scope, distinct, trace_of
-from ..scopes.value_text import show_value
+from ..scopes.scope import Scope, check_distinct, trace_of
+from ..scopes.value_text import format_value
 from .evaluator_protocol import Interpreter, Part
 from .unpacking import unpack
 
@@ -55,12 +55,12 @@ class Comprehensions(Part):
             if self._holds(clause, scope):
                 yield from self._scopes(rest, scope)
             return
-        distinct(clause.binders.names)
+        check_distinct(clause.binders.names)
         for value in self.items(clause, scope):
             self.session.count_iteration(clause.over.span, trace_of(scope))
             inner = Scope(scope, scope.frame)
             for name, part in unpack(clause.binders, value):
-                self.session.index.bound(name, inner.bind(name.name, part, name.span))
+                self.session.index.record_binding(name, inner.bind_name(name.name, part, name.span))
             yield from self._scopes(rest, inner)
 
     def items(self, clause: ast.ForClause, scope: Scope) -> Sequence[Any]:
@@ -70,8 +70,8 @@ class Comprehensions(Part):
             return value
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             needed = "an integer of at least 0, a range or a list"
-            raise Failure(NotANumber("what `for` iterates over", needed, show_value(value)), clause.over.span)
-        self.session.decisions.pin(value)
+            raise Failure(NotANumber("what `for` iterates over", needed, format_value(value)), clause.over.span)
+        self.session.decisions.pin_value(value)
         return range(value)
 
     def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
@@ -81,7 +81,7 @@ class Comprehensions(Part):
     def _holds(self, condition: ast.Expr, scope: Scope) -> bool:
         value = self.interpreter.evaluate(condition, scope)
         if not isinstance(value, bool):
-            raise Failure(NotABool(show_value(value)), condition.span)
+            raise Failure(NotABool(format_value(value)), condition.span)
         return value
 
     def _text(self, expr: ast.TemplateString, scope: Scope) -> str:
@@ -93,15 +93,15 @@ class Comprehensions(Part):
     def _shown(self, part: ast.Expr, scope: Scope) -> str:
         value = self.interpreter.evaluate(part, scope)
         if not isinstance(value, (int, float, str)):
-            raise Failure(NotANumber("a value in a text", "a number, a boolean or a string", show_value(value)), part.span)
-        self.session.decisions.pin(value)
-        return value if isinstance(value, str) else show_value(value)
+            raise Failure(NotANumber("a value in a text", "a number, a boolean or a string", format_value(value)), part.span)
+        self.session.decisions.pin_value(value)
+        return value if isinstance(value, str) else format_value(value)
 
     def _part(self, expr: ast.UnpackedItem, scope: Scope) -> Any:
         """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated once, at the first use of any of its names."""
         key = (id(expr.value), id(scope))
         if key not in self._unpacked:
-            distinct(expr.pattern.names)
+            check_distinct(expr.pattern.names)
             value = self.interpreter.evaluate(expr.value, scope)
             parts = {id(name): part for name, part in unpack(expr.pattern, value)}
             self._unpacked[key] = (scope, parts)

@@ -12,10 +12,10 @@ from netc.dsl import ast
 
 from ...errors.binding_errors import WrongUnpacking
 from ...ir.graph_values import TupleSlice, Value, ValueTuple, flat
-from ..resource_limits import MOST_TENSORS, check_tuple
-from ..scopes.compile_time_values import Flow, TensorTuple, divide, flow_of, parts_of
+from ..resource_limits import MAX_TENSORS, check_tuple
+from ..scopes.compile_time_values import Flow, TensorTuple, flow_of, parts_of, split_parts
 from ..scopes.early_exits import Failure
-from ..scopes.scope import Scope, token
+from ..scopes.scope import Scope, dependency_key
 from .call_syntax import has_tensor
 from .evaluator_protocol import Interpreter, Part
 
@@ -37,10 +37,10 @@ class Collector:
             marks = tuple((v.span, f"this is {v.type}") for v in found[:1])
             hint = "the body of the loop needs a result for each name: `out h, key`"
             raise Failure(WrongUnpacking(wanted.before + after, len(found), wanted.after is not None, hint), wanted.span, marks)
-        first, rest, last = divide(parts, wanted.before, after)
+        first, rest, last = split_parts(parts, wanted.before, after)
         for index, items in zip(wanted.lists, self._lists, strict=True):
             items.append((first if index >= 0 else last)[index])
-            if len(items) > MOST_TENSORS:
+            if len(items) > MAX_TENSORS:
                 check_tuple(tuple(items), wanted.span)
         front = [v for i, v in enumerate(first) if i not in wanted.lists]
         back = [v for i, v in enumerate(last) if i - after not in wanted.lists]
@@ -67,9 +67,9 @@ class Items(Part):
             return self.interpreter.evaluate(expr, scope)
         match expr:
             case ast.Name(name=name):
-                binding = scope.use(name)
+                binding = scope.use_binding(name)
                 if binding is not None and isinstance(binding.value, TensorTuple):
-                    self.session.index.name(expr.span, name, binding)
+                    self.session.index.record_name(expr.span, name, binding)
                     return binding.value.values
             case ast.Call(function=ast.Name(name="zip"), arguments=arguments, keywords=()) if arguments:
                 lists = [self._list(a, scope) for a in arguments]
@@ -90,10 +90,10 @@ class Items(Part):
 def items_key(items: object) -> Hashable:
     """What a body depends on of the items that it iterates over: of tensors their types."""
     if isinstance(items, Value):
-        return token(items)
+        return dependency_key(items)
     if isinstance(items, tuple) and _has_tensors(items):
         return tuple([items_key(item) for item in items])
-    return token(items)  # type: ignore[arg-type]
+    return dependency_key(items)  # type: ignore[arg-type]
 
 
 def _has_tensors(items: tuple[Any, ...]) -> bool:

@@ -67,4 +67,4 @@ def in_model_type(op: Operator, inputs: Sequence[Value], written: Container[str]
         return op
     if op.is_given_weight(tuple([v.type for v in inputs])):
         return op
-    return session.inferences.operator(type(op), {**op.args, _DTYPE: session.dtype})
+    return session.inferences.make_operator(type(op), {**op.args, _DTYPE: session.dtype})

@@ -13,10 +13,10 @@ from ...errors.argument_errors import ArgumentTwice, WrongTensors
 from ...errors.binding_errors import NotATensor, TensorNotGiven
 from ...ir.graph_values import Parts, flat
 from ...ops.operator import Operator
-from ..scopes.compile_time_values import CONST_TYPES, Absent, parts_of
+from ..scopes.compile_time_values import CONST_TYPES, AbsentTensor, parts_of
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .block_tensors import declared
 from .call_syntax import CallSyntax, has_tensor
 from .evaluator_protocol import Interpreter, Part
@@ -37,7 +37,7 @@ class NamedTensors(Part):
             parameter = parameters.get(keyword.name)
             if parameter is None:
                 continue
-            self.session.index.name(keyword.name_span, keyword.name, None, parameter.name.span, "argument")
+            self.session.index.record_name(keyword.name_span, keyword.name, None, parameter.name.span, "argument")
             self._add(node, keyword, found, scope, parameter.optional, parameter.many)
         return _without(node, set(parameters)), found
 
@@ -53,7 +53,7 @@ class NamedTensors(Part):
             operand = aliases.get(keyword.name)
             if operand is None or not (keyword.name not in cls.signature or has_tensor(keyword.value, scope)):
                 continue
-            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+            self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
             self._add(node, replace(keyword, name=operand.name), found, scope, operand.optional, False)
             taken.add(keyword.name)
         return _without(node, taken), {name: found[name] for name in cls.operands if name in found}
@@ -67,7 +67,7 @@ class NamedTensors(Part):
             return
         if not has_tensor(keyword.value, scope):
             value = self.interpreter.evaluate(keyword.value, scope)
-            raise Failure(NotATensor(show_value(value), _as_table(keyword.name, node.name, value)), keyword.value.span)
+            raise Failure(NotATensor(format_value(value), _as_table(keyword.name, node.name, value)), keyword.value.span)
         flow = self._calls.mixed(keyword.value, scope)
         parts = None if isinstance(flow, CONST_TYPES) else parts_of(flow)
         if parts is None:
@@ -79,10 +79,10 @@ class NamedTensors(Part):
     def _is_absent(self, expr: ast.Expr, scope: Scope) -> bool:
         if not isinstance(expr, ast.Name):
             return False
-        bound = scope.find(expr.name)
-        if bound is None or not isinstance(bound[0].value, Absent):
+        bound = scope.find_binding(expr.name)
+        if bound is None or not isinstance(bound[0].value, AbsentTensor):
             return False
-        self.session.index.name(expr.span, expr.name, scope.use(expr.name))
+        self.session.index.record_name(expr.span, expr.name, scope.use_binding(expr.name))
         return True
 
 
@@ -97,5 +97,5 @@ def _as_table(name: str, operator: str, value: object) -> str:
     needed = f"`{name}` of `{operator}` is a tensor"
     if not (isinstance(value, tuple) and value and all(isinstance(item, (int, float)) for item in value)):
         return needed
-    table = f"{name}s = table (i) [{len(value)}] float32 = {show_value(value)}[i]"
+    table = f"{name}s = table (i) [{len(value)}] float32 = {format_value(value)}[i]"
     return f"{needed}: write `{table}` on a line before, and here `{name}={name}s`"

@@ -18,8 +18,8 @@ from ...ops.operator import Operator, OperatorError, ParameterSpec
 from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import FLOAT32, UNNAMED_INPUT, TensorType, show_shape
 from ..elaboration_session import ElaborationSession
-from ..inferences import Inferred
-from ..resource_limits import check_tensor, size_of_value
+from ..inferences import Inference
+from ..resource_limits import check_tensor, count_items
 from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame
@@ -46,19 +46,19 @@ class NodeText:
 def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> Flow:
     """Applies the operator's rules and adds a node to the frame's graph."""
     session.count_stage(text.span, frame.trace)
-    session.count_items(sum([size_of_value(value) for value in op.args.values()]), text.span)
+    session.count_items(sum([count_items(value) for value in op.args.values()]), text.span)
     types = seen_types(op, inputs, session)
-    known = session.inferences.find(op, types)
+    known = session.inferences.find_inference(op, types)
     made = known or _infer(op, types, inputs, frame, session, text)
     for problem, place in made.warnings:
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
     _warn_of_sources(made, inputs, frame, session, text)
     for problem, place in warnings(op, inputs, made.results[0], frame):
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
-        session.report(problem, text.locate(place), marks, frame.trace)
+        session.report_problem(problem, text.locate(place), marks, frame.trace)
     if known is None:
         _check(made, inputs, text)
-        made = session.inferences.keep(made)
+        made = session.inferences.store_inference(made)
     results, specs = made.results, made.specs
     keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
     weak = makes_weak(op, inputs, session)
@@ -76,18 +76,18 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
 
 def _infer(
     op: Operator, types: tuple[TensorType, ...], inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText
-) -> Inferred:
+) -> Inference:
     """What the operator's rules say of inputs of these types, or a `Failure`."""
     try:
-        return session.inferences.infer(op, types)
+        return session.inferences.infer_types(op, types)
     except OperatorError as error:
         failure = locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate)
         if error.stated is not None:
-            failure.stated = types[0].with_shape(error.stated)
+            failure.declared_type = types[0].with_shape(error.stated)
         raise failure from None
 
 
-def _warn_of_sources(made: Inferred, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> None:
+def _warn_of_sources(made: Inference, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> None:
     """Reports warnings about the operators that made the inputs. Only operators that have such warnings look for them, as it takes time."""
     op = made.op
     if type(op).source_warnings is Operator.source_warnings:
@@ -134,7 +134,7 @@ def _span_of(place: Location, inputs: list[Value], locate: Locate) -> Span:
     return locate(place)
 
 
-def _check(made: Inferred, inputs: list[Value], text: NodeText) -> None:
+def _check(made: Inference, inputs: list[Value], text: NodeText) -> None:
     """Rejects tensors that are too large, and parameters of a symbolic shape."""
     _check_static(made.op, made.specs, inputs, text.locate)
     for shape in (*[t.shape for t in made.results], *[s.shape for s in made.specs]):

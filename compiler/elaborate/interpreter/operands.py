@@ -15,12 +15,12 @@ from ...errors.structure_errors import InputScaled
 from ...errors.value_errors import BadListIndex, NotANumber
 from ...ir.graph_values import Value
 from ...ops.operator import Operator
-from ..builtins import BUILTINS, CONSTANTS, NOT_FINITE
+from ..builtins import BUILTINS, CONSTANTS, NONFINITE_CONSTANTS
 from ..names.name_errors import hint_in_training
-from ..scopes.compile_time_values import CONST_TYPES, Absent, Flow, Operand, TensorTuple, Unknown
+from ..scopes.compile_time_values import CONST_TYPES, AbsentTensor, Flow, Operand, TensorTuple, Unknown
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Binding, BlockDef, FnDef, Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .block_arguments import extra_argument_hint, surplus_argument
 from .block_tensors import declared
 from .call_syntax import CallSyntax, makes_tensors, on_tensors
@@ -95,7 +95,7 @@ class Operands(Part):
                 made = self._constants().stored_table(node, scope)
             case _:
                 raise TypeError(f"no operand: {node}")
-        self.session.index.stage(node.span, made)
+        self.session.index.record_stage(node.span, made)
         return made
 
     def _binary(self, node: ast.TensorBinary, scope: Scope) -> Operand:
@@ -106,7 +106,7 @@ class Operands(Part):
         first = chain[-1]
         value: Operand = self.recover(scope, self.run, first.left, scope)
         if isinstance(first.left, ast.InputDecl) and isinstance(first.right, ast.Scalar) and first.op == "*":
-            self.session.report(InputScaled(first.right.span.text), first.span)
+            self.session.report_problem(InputScaled(first.right.span.text), first.span)
         for step in reversed(chain):
             right = self.recover(scope, self.run, step.right, scope)
             value = self.recover(scope, infix, step, value, right, scope, self.session)
@@ -116,12 +116,12 @@ class Operands(Part):
         """A name, perhaps with arguments: a tensor, a constant, an item of a list, a function call, a dimension, or a stage on `in`."""
         if on_tensors(node, scope):
             return self.interpreter.stage(*self._calls.split(node, scope), scope)
-        bound = scope.use(node.name)
+        bound = scope.use_binding(node.name)
         value = self._functions.value_of(bound) if bound is not None else None
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
-        if isinstance(value, (Value, TensorTuple, Absent, Unknown, *CONST_TYPES)) and (bare or _item(node) is not None):
-            self.session.index.name(node.name_span, node.name, bound)
-        if isinstance(value, Absent):
+        if isinstance(value, (Value, TensorTuple, AbsentTensor, Unknown, *CONST_TYPES)) and (bare or _item(node) is not None):
+            self.session.index.record_name(node.name_span, node.name, bound)
+        if isinstance(value, AbsentTensor):
             raise Failure(TensorNotGiven(node.name), node.name_span)
         if bare and isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             return value
@@ -129,8 +129,8 @@ class Operands(Part):
             return cast(Operand, self.interpreter.evaluate(item, scope))
         if isinstance(value, TensorTuple) and value.extras is None and (item := _item(node)) is not None:
             return self._element(value, item, scope)
-        if bare and bound is None and node.name in NOT_FINITE:
-            return NOT_FINITE[node.name]
+        if bare and bound is None and node.name in NONFINITE_CONSTANTS:
+            return NONFINITE_CONSTANTS[node.name]
         if bare and bound is None and (node.name in self.session.dims or node.name in CONSTANTS):
             return cast(Operand, self.interpreter.evaluate(ast.Name(node.name_span, node.name), scope))
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
@@ -145,8 +145,8 @@ class Operands(Part):
         """`keys[0]`, `keys[-1]`: a tensor of a tuple."""
         index = self.interpreter.evaluate(item.index, scope)
         if isinstance(index, bool) or not isinstance(index, int):
-            raise Failure(NotANumber("the index of a tensor in a tuple", "an integer", show_value(index)), item.index.span)
-        self.session.decisions.pin(index)
+            raise Failure(NotANumber("the index of a tensor in a tuple", "an integer", format_value(index)), item.index.span)
+        self.session.decisions.pin_value(index)
         if not -len(several.values) <= index < len(several.values):
             raise Failure(BadListIndex(index, len(several.values)), item.index.span)
         return several.values[index]
@@ -158,27 +158,27 @@ class Operands(Part):
         return cast(Operand, self.interpreter.evaluate(call, scope))
 
     def _unknown(self, node: ast.Apply, scope: Scope) -> Failure:
-        later = scope.later(node.name, node.name_span)
+        later = scope.find_later(node.name, node.name_span)
         if later is not None:
             return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
-        names = (n for known in (Operator.registry, scope.visible()) for n in known if n != "in")
-        candidates = self.session.near(node.name, names)
+        names = (n for known in (Operator.registry, scope.visible_names()) for n in known if n != "in")
+        candidates = self.session.similar_names(node.name, names)
         return Failure(UnknownName(node.name, candidates, hint_in_training(node.name, candidates, self.session)), node.name_span)
 
     def _on_in(self, node: ast.Apply, scope: Scope) -> Flow:
         """A stage without a head, on the input of the body."""
-        if scope.use("in") is None and node.name != "in":
+        if scope.use_binding("in") is None and node.name != "in":
             self._stages.resolve(node, scope)  # which reports a name that is no stage
         return self._on_input(node, node.name, scope)
 
     def _on_input(self, node: ast.Tensor, name: str, scope: Scope) -> Flow:
-        flow: Binding | None = scope.use("in")
+        flow: Binding | None = scope.use_binding("in")
         if flow is not None:
             return self.interpreter.stage(node, flow.value, scope)  # type: ignore[arg-type]
         if isinstance(node, ast.Apply) and node.called and node.positional:
             self.interpreter.evaluate(node.positional[0], scope)  # which reports the name of a tensor that is not defined
         span = node.name_span if isinstance(node, ast.Apply) else node.span
-        found = scope.find(name)
+        found = scope.find_binding(name)
         block = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
         idle = isinstance(block, ast.Block) and not declared(block)
         around = scope.frame.graph if scope.frame is not None else None

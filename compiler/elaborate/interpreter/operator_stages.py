@@ -19,7 +19,17 @@ from ...ops.argument import Arg, Idle
 from ...ops.operand import NAMED
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import BIAS, Parametric
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, TrailingActivation, flow_of, leading, main_result, parts_of, tensors
+from ..scopes.compile_time_values import (
+    UNKNOWN,
+    Flow,
+    TensorTuple,
+    TrailingActivation,
+    count_leading,
+    flow_of,
+    main_result,
+    parts_of,
+    tensors_of,
+)
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
@@ -49,7 +59,7 @@ class OperatorStages(Part):
             assert node.label is not None
             scope.frame.alone, node = node.label.span, replace(node, label=None)
         label = shared.label if shared is not None else self._labels.of_stage(node.label, cls.name, node.span, scope)
-        inputs = tensors(flow)
+        inputs = tensors_of(flow)
         if inputs is None:
             return UNKNOWN
         is_tuple = isinstance(flow, TensorTuple) and flow.extras is None  # a main result with others is no tuple of one
@@ -59,7 +69,7 @@ class OperatorStages(Part):
         if named:
             op = _with_named(op, inputs, named, written)
             flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
-            inputs = tensors(flow) or []
+            inputs = tensors_of(flow) or []
         if cls.folds and len(inputs) > 2:
             return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
@@ -70,7 +80,7 @@ class OperatorStages(Part):
             return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
 
         result = add_operator(op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
-        if isinstance(flow, TensorTuple) and leading(flow.parts) is not None:
+        if isinstance(flow, TensorTuple) and count_leading(flow.parts) is not None:
             made = scope.frame.graph.nodes[-1]
             assert isinstance(made, OpNode)
             made.parts = flow.parts
@@ -85,8 +95,8 @@ class OperatorStages(Part):
         """The operator on the first two tensors, then on the result and the next. Only the first has the label of the stage."""
         result: Flow = inputs[0]
         for value in inputs[1:]:
-            result = add_operator(op, [*(tensors(result) or ()), value], frame, self.session, text)
-            text = NodeText(text.span, frame.labels.ordinal(op.name, text.span), text.locate)
+            result = add_operator(op, [*(tensors_of(result) or ()), value], frame, self.session, text)
+            text = NodeText(text.span, frame.labels.allocate_ordinal(op.name, text.span), text.locate)
         return result
 
     def _evaluated(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
@@ -98,9 +108,9 @@ class OperatorStages(Part):
     def _activate(self, activation: TrailingActivation, flow: Flow, scope: Scope) -> Flow:
         op, span, frame = activation.op, activation.span, scope.frame
         assert frame is not None
-        text = NodeText(span, frame.labels.automatic(op.name, span), lambda place: span)
+        text = NodeText(span, frame.labels.allocate_label(op.name, span), lambda place: span)
         with noting(span.text, scope, self.session):
-            return add_operator(op, tensors(flow) or [], frame, self.session, text)
+            return add_operator(op, tensors_of(flow) or [], frame, self.session, text)
 
 
 def _sum(node: OpNode, frame: GraphFrame) -> None:

@@ -23,10 +23,10 @@ from ...ops.operator import Operator
 from ...ops.stored_tables import TableArray
 from ...types.tensor_types import FLOAT32, TensorType
 from ...types.traced_ints import plain
-from ..elaboration_session import CannotLoad, NoSuchArray
+from ..elaboration_session import ArrayNotFound, CannotLoad
 from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import Failure
-from ..scopes.scope import Scope, distinct
+from ..scopes.scope import Scope, check_distinct
 from ..scopes.ties import PendingNorms, tie_path
 from .compile_time_expressions import Expressions
 from .evaluator_protocol import Interpreter, Part
@@ -67,7 +67,7 @@ class Constants(Part):
     def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
         """A tensor computed from its indices. Without a type, its real numbers are float32 until they meet a tensor of the model, but those
         of a wider model are of its type."""
-        distinct(node.indices)
+        check_distinct(node.indices)
         formula = table_formula(node, scope, self.interpreter)
         args: dict[str, Any] = {
             "indices": tuple(n.name for n in node.indices),
@@ -88,7 +88,7 @@ class Constants(Part):
         dtype = FLOAT32 if node.dtype is None else dtype_of(node.dtype, scope, self._expressions)
         array = self._read(*given["file"], *given["name"])
         for size in shape:
-            self.session.decisions.pin(size)
+            self.session.decisions.pin_value(size)
         if array.shape != plain(shape) or array.dtype != dtype:
             wanted, found = TensorType(dtype, shape), TensorType(array.dtype, array.shape)
             raise Failure(StoredTableDiffers(array.name, array.path, wanted, found), node.shape.span)
@@ -109,13 +109,13 @@ class Constants(Part):
 
     def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
         session = self.session
-        if session.remembering is not None:
-            session.remembering.forget()
+        if session.body_recorder is not None:
+            session.body_recorder.mark_transient()
         try:
             if session.arrays is None:
                 raise CannotLoad("there are no files to be read here")
             return session.arrays(path, name, path_span.file)
-        except NoSuchArray as problem:
+        except ArrayNotFound as problem:
             raise Failure(NoStoredTable(name, path, problem.near), name_span) from None
         except CannotLoad as problem:
             raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), path_span) from None
@@ -132,7 +132,7 @@ class Constants(Part):
             if name in found:
                 raise Failure(ArgumentTwice(owner, name), keyword.span, ((found[name][1], "first here"),))
             found[name] = self._arguments.convert(owner, name, kinds[name], keyword.value, scope), keyword.value.span
-            self.session.index.name(keyword.name_span, name, None, None, "argument")
+            self.session.index.record_name(keyword.name_span, name, None, None, "argument")
         return found
 
     def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope) -> Flow:

@@ -11,10 +11,10 @@ from netc.dsl.source import Span
 
 from ...errors.binding_errors import NotATensor
 from ...ir.graph_values import Value
-from ..scopes.compile_time_values import CONST_TYPES, Flow, Operand, differs, same_in_both
+from ..scopes.compile_time_values import CONST_TYPES, Flow, Operand, differs_in_training, require_same_in_modes
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope, trace_of
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .evaluator_protocol import Interpreter, Part
 from .input_statements import InputDeclarations
 
@@ -30,17 +30,17 @@ class Pipelines(Part):
         flow: Operand
         if isinstance(head, ast.InputDecl):
             flow = self.recover(scope, self._inputs.make, head, "" if pipeline.stages else name, scope)
-            self.session.index.stage(head.span, flow)
+            self.session.index.record_stage(head.span, flow)
         else:
             flow = self.recover(scope, self.interpreter.operand, head, scope)
             if isinstance(head, (ast.TensorBinary, ast.TensorUnary)) and isinstance(flow, Value):
-                self.session.index.stage(head.span, flow)
+                self.session.index.record_stage(head.span, flow)
         if not pipeline.stages:
             return flow
         tensor = self.recover(scope, _only_tensors, flow, head.span, "")
         for stage in pipeline.stages:
-            if differs(tensor):
-                tensor = self.recover(scope, same_in_both, tensor, stage.span)
+            if differs_in_training(tensor):
+                tensor = self.recover(scope, require_same_in_modes, tensor, stage.span)
             tensor = self.recover(scope, self._stage, stage, tensor, scope)
         return tensor
 
@@ -49,11 +49,15 @@ class Pipelines(Part):
         try:
             return self.interpreter.stage(stage, tensor, scope)
         except Failure as failure:
-            if failure.stated is None or failure.final or any(isinstance(size, int) and size < 1 for size in failure.stated.shape):
+            if (
+                failure.declared_type is None
+                or failure.final
+                or any(isinstance(size, int) and size < 1 for size in failure.declared_type.shape)
+            ):
                 raise
             self.session.report_failure(failure, trace_of(scope))
-            made = Value(failure.stated, stage.span)
-            self.session.index.stage(stage.span, made)
+            made = Value(failure.declared_type, stage.span)
+            self.session.index.record_stage(stage.span, made)
             return made
 
     def tensors(
@@ -71,5 +75,5 @@ class Pipelines(Part):
 
 def _only_tensors(flow: Operand, span: Span, hint: str, edits: tuple[Edit, ...] = ()) -> Flow:
     if isinstance(flow, CONST_TYPES):
-        raise Failure(NotATensor(show_value(flow), hint), span, edits=edits)
+        raise Failure(NotATensor(format_value(flow), hint), span, edits=edits)
     return flow

@@ -24,9 +24,9 @@ from ...ops.kinds import AXIS, FLAG, ListKind
 from ...types.tensor_types import TensorType
 from ..elaboration_session import ElaborationSession
 from ..resource_limits import check_tuple
-from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors
+from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result, tensors_of
 from ..scopes.early_exits import AlreadyReported, Failure
-from ..scopes.scope import GraphFrame, Scope, distinct
+from ..scopes.scope import GraphFrame, Scope, check_distinct
 from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
 from .calls import add_node, captured, emit_call
 from .evaluator_protocol import Interpreter, Part
@@ -60,9 +60,9 @@ class Scans(Part):
         return self._loop(node, flow, scope)
 
     def _loop(self, node: ast.Scan, flow: Flow, scope: Scope) -> Flow:
-        distinct([state.name for state in node.states])
+        check_distinct([state.name for state in node.states])
         starts = [self.recover(scope, self._start, state, scope) for state in node.states]
-        values = tensors(flow)
+        values = tensors_of(flow)
         if values is None:
             return UNKNOWN
         steps = self._steps(node, values, scope)
@@ -76,7 +76,7 @@ class Scans(Part):
         """What a state is before the first step."""
         hint = f"a state starts with a tensor of its type: `zeros = table (n, i) [N, 8] float32 = 0`, then `{state.name.name} = zeros`"
         flow = main_result(self._pipelines.tensors(state.start, scope, hint=hint))
-        found = tensors(flow)
+        found = tensors_of(flow)
         if found is None:
             raise AlreadyReported
         if len(found) != 1:
@@ -94,7 +94,7 @@ class Scans(Part):
             if name in given:
                 raise Failure(ArgumentTwice("scan", name), keyword.span, ((given[name].span, "first here"),))
             given[name] = keyword
-            self.session.index.name(keyword.name_span, name, None, None, "argument")
+            self.session.index.record_name(keyword.name_span, name, None, None, "argument")
         if "axis" not in given:
             raise Failure(MissingArgument("scan", "axis", "the axis to scan", f"{_head(node).text} axis=1 {{ ... }}"), _head(node))
         reverse = "reverse" in given and self._arguments.flag("scan", given["reverse"], scope)
@@ -137,13 +137,13 @@ class Scans(Part):
         for state, start in zip(node.states, starts, strict=True):
             before = frame.add_input(start, state.name.name, "")
             before.type, before.weak = _state_type(start, self.session).with_shape(before.type.shape), False
-            self.session.index.bound(state.name, inner.bind(state.name.name, before, state.name.span))
+            self.session.index.record_binding(state.name, inner.bind_name(state.name.name, before, state.name.span))
         parts = [self._part(value, axis, frame) for value, axis in zip(values, steps.axes, strict=True)]
-        inner.bind("in", parts[0] if len(parts) == 1 else TensorTuple(tuple(parts)))
+        inner.bind_name("in", parts[0] if len(parts) == 1 else TensorTuple(tuple(parts)))
         body = Scope(inner, frame)
-        with outer.inlining(), self.session.nested(node.span):
+        with outer.inline_stages(), self.session.limit_nesting(node.span):
             result = self.interpreter.body(node.body, body, "the body of `scan`")
-        found = tensors(warn_unused_input(inner, result, node.body.span, self.session))
+        found = tensors_of(warn_unused_input(inner, result, node.body.span, self.session))
         nexts = [self.recover(body, self._next, *given, body) for given in zip(node.states, starts, strict=True)]
         outer.ties += frame.ties
         if found is None or not all(isinstance(v, Value) for v in nexts):
@@ -164,7 +164,7 @@ class Scans(Part):
         binding = body.names.get(name)
         if binding is None:
             raise Failure(StateNotSet(name), state.name.span)
-        found = tensors(binding.value) if isinstance(binding.value, (Value, TensorTuple)) else None
+        found = tensors_of(binding.value) if isinstance(binding.value, (Value, TensorTuple)) else None
         if found is None:
             raise AlreadyReported
         if len(found) != 1:

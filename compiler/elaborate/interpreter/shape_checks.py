@@ -10,7 +10,7 @@ from ...errors.assertion_errors import IsMismatch
 from ...errors.operator_errors import Unprovable
 from ...ir.graph_values import Value
 from ...types.tensor_types import BATCH, TensorType
-from ..scopes.compile_time_values import UNKNOWN, Flow, tensors
+from ..scopes.compile_time_values import UNKNOWN, Flow, tensors_of
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
 from .compile_time_expressions import Expressions, dimension
@@ -24,7 +24,7 @@ class ShapeChecks(Part):
 
     def stage(self, node: ast.Is, flow: Flow, scope: Scope) -> Flow:
         """The input itself, once its shape is proved to be as stated. `_` means any size."""
-        values = tensors(flow)
+        values = tensors_of(flow)
         if values is None:
             return UNKNOWN
         if len(values) != 1:
@@ -34,7 +34,7 @@ class ShapeChecks(Part):
         try:
             self.check(node.shape, values[0], scope)
         except Failure as failure:
-            failure.stated = self._stated_type(node.shape, values[0], scope)
+            failure.declared_type = self._stated_type(node.shape, values[0], scope)
             raise
         return flow
 

@@ -14,7 +14,7 @@ from ...ir.graph_values import Value
 from ..scopes.compile_time_values import UNKNOWN
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .block_tensors import BlockTensors, declared
 from .evaluator_protocol import Part
 
@@ -57,12 +57,12 @@ class Patterns(Part):
         if isinstance(item, ast.Name):
             if item.name == "_":
                 return None
-            if item.name not in outside.names and (item.name.isupper() or outside.find(item.name) is None):
-                self.session.index.bound(item, outside.bind(item.name, size, item.span))
+            if item.name not in outside.names and (item.name.isupper() or outside.find_binding(item.name) is None):
+                self.session.index.record_binding(item, outside.bind_name(item.name, size, item.span))
                 return None
         stated: Any = self.interpreter.evaluate(item, outside)
         if isinstance(stated, bool) or not isinstance(stated, (int, SymDim)):
-            raise Failure(NotANumber("each part of a pattern", "an integer or a dimension", show_value(stated)), item.span)
+            raise Failure(NotANumber("each part of a pattern", "an integer or a dimension", format_value(stated)), item.span)
         return stated
 
 
@@ -98,5 +98,5 @@ class _Tensor:
 def _bind_unknown(parameters: list[ast.TensorParameter], outside: Scope) -> None:
     """The dimensions of tensors that have failed before are unknown too."""
     for item in (item for parameter in parameters for item in parameter.pattern):
-        if isinstance(item, ast.Name) and outside.find(item.name) is None:
-            outside.bind(item.name, UNKNOWN, item.span)
+        if isinstance(item, ast.Name) and outside.find_binding(item.name) is None:
+            outside.bind_name(item.name, UNKNOWN, item.span)

@@ -34,7 +34,7 @@ class SharedStages(Part):
         if label is not None:
             text = self._labels.claim(label, scope, scope.frame)
         else:
-            text = scope.frame.labels.claim(node.name.name, node.name.span)
+            text = scope.frame.labels.claim_label(node.name.name, node.name.span)
         module = SharedModule(text, node.span)
         scope.frame.graph.declares.append(module)
         return SharedDef(node.stage, scope, module)
@@ -47,7 +47,7 @@ class SharedStages(Part):
             raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
         session = self.session
         if any(a is shared.module for a in session.active):
-            found = scope.find(node.name)
+            found = scope.find_binding(node.name)
             place = found[0].span if found is not None and found[0].span is not None else shared.module.span
             raise Failure(Recursion(node.name, "shared stage"), node.name_span, ((place, f"`{node.name}` is defined here"),))
         inside = _seen_from(shared.scope, scope.frame)

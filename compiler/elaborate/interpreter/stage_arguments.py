@@ -19,12 +19,12 @@ from ...ops.initializers import INIT, INITIALIZERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ...ops.operator import Init, Operator
 from ...types.traced_ints import plain
-from ..builtins import BUILTINS, OF_LAYERS
+from ..builtins import BUILTINS, LAYER_FUNCTIONS
 from ..resource_limits import check_number
-from ..scopes.compile_time_values import UNKNOWN, Absent, Flow, TrailingActivation
+from ..scopes.compile_time_values import UNKNOWN, AbsentTensor, Flow, TrailingActivation
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .argument_edits import Hint, labelled, moved_last, removed, rewritten
 from .argument_hints import example_of, known_sizes, meant_hint, near_word, relative_hint, sizes_of, surplus_hint
 from .block_arguments import did_you_mean, extra_argument_hint, is_activation, surplus_argument
@@ -59,7 +59,7 @@ class Arguments(Part):
         missing = next((a for a in cls.required if a.name not in raw.args), None)
         if missing is not None:
             raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
-        return BoundArguments(self.session.inferences.operator(cls, raw.args), raw.spans, raw.activation, raw.tie)
+        return BoundArguments(self.session.inferences.make_operator(cls, raw.args), raw.spans, raw.activation, raw.tie)
 
     def written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
         """Checks and converts the arguments that are written."""
@@ -107,7 +107,7 @@ class Arguments(Part):
                 spans[keyword.name] = keyword.span
             else:
                 raise self._unknown(cls, node, keyword, list(cls.aliases), scope)
-            self.session.index.name(keyword.name_span, keyword.name, None, None, "argument")
+            self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
         if cls.open_keywords is not None:
             args["sizes"] = tuple(sizes)
         return tie
@@ -123,14 +123,14 @@ class Arguments(Part):
 
     def _failed(self, expr: ast.Expr, scope: Scope) -> bool:
         """Whether the expression is the name of something that has failed."""
-        found = scope.find(expr.name) if isinstance(expr, ast.Name) else None
+        found = scope.find_binding(expr.name) if isinstance(expr, ast.Name) else None
         return found is not None and found[0].value is UNKNOWN
 
     def default(self, cls: type[Operator], keywords: tuple[ast.Keyword, ...], scope: Scope) -> dict[str, Any]:
         """The arguments of a `default`, whose integers are traced to nothing."""
         node = ast.Apply(keywords[0].span, cls.name, keywords[0].name_span, (), keywords)
         args = self.written(cls, node, scope).args
-        self.session.decisions.pin(tuple(args.values()))
+        self.session.decisions.pin_value(tuple(args.values()))
         return {name: plain(value) for name, value in args.items()}
 
     def _unknown(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
@@ -190,13 +190,15 @@ class Arguments(Part):
             converted = kind.convert(value)
             kept = converted.values if isinstance(converted, Init) else converted
             if not kind.varies or (has_real(value) and not has_real(kept)):
-                self.session.decisions.pin(value)
+                self.session.decisions.pin_value(value)
                 converted = plain(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too
             return converted
         except InvalidArgument:
             hint = meant_hint(kind, value, expr.span)
-            raise Failure(WrongArgument(owner, name, kind.describe(), show_value(value), hint.help), expr.span, edits=hint.edits) from None
+            raise Failure(
+                WrongArgument(owner, name, kind.describe(), format_value(value), hint.help), expr.span, edits=hint.edits
+            ) from None
 
     def raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument as it is written. A bare word of the kind is that word."""
@@ -218,11 +220,11 @@ class Arguments(Part):
             case ast.Name(name=name) if (kind.words or kind is FLAG) and self._is_unbound(name, scope):
                 return name
             case ast.Call(function=ast.Name(name=name)) if kind is INIT and self._is_unbound(name, scope):
-                return "" if name in (*BUILTINS, *OF_LAYERS, *INITIALIZERS) else name
+                return "" if name in (*BUILTINS, *LAYER_FUNCTIONS, *INITIALIZERS) else name
         return ""
 
     def _is_unbound(self, name: str, scope: Scope) -> bool:
-        return name not in MISSPELT and scope.find(name) is None and name not in self.session.dims
+        return name not in MISSPELT and scope.find_binding(name) is None and name not in self.session.dims
 
     def flag(self, owner: str, keyword: ast.Keyword, scope: Scope) -> bool:
         """The value of a keyword that must be true or false."""
@@ -232,8 +234,8 @@ class Arguments(Part):
 
 def _is_absent(expr: ast.Expr, scope: Scope) -> bool:
     """Whether the value is an argument that a definition passes on, and that its use was not given: it is left out here too."""
-    found = scope.find(expr.name) if isinstance(expr, ast.Name) else None
-    return found is not None and isinstance(found[0].value, Absent)
+    found = scope.find_binding(expr.name) if isinstance(expr, ast.Name) else None
+    return found is not None and isinstance(found[0].value, AbsentTensor)
 
 
 def _refuse_twice(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hint) -> NoReturn:

@@ -13,7 +13,7 @@ from ...errors.binding_errors import NotAStage
 from ...errors.limit_errors import LargeFormulas
 from ...ir.graph import SharedModule
 from ...ops.operator import Operator
-from ..names.name_errors import not_a_stage, unbound
+from ..names.name_errors import not_a_stage, unbound_stage
 from ..resource_limits import TERMS
 from ..scopes.compile_time_values import Flow, OperatorRef, Unknown
 from ..scopes.early_exits import AlreadyReported, Failure
@@ -66,7 +66,7 @@ class Stages(Part):
             result = self._run(node, flow, scope, shared)
         except EffortSpent:
             raise Failure(LargeFormulas(TERMS.limit), node.span, final=True) from None
-        self.session.index.stage(node.span, result)
+        self.session.index.record_stage(node.span, result)
         return result
 
     def _run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
@@ -118,18 +118,18 @@ class Stages(Part):
 
     def resolve(self, node: ast.Apply, scope: Scope) -> tuple[BlockDef | SharedDef | type[Operator], ast.Apply]:
         """The block, shared stage or operator class that a stage names, and the stage with all its arguments."""
-        found = scope.find(node.name)
+        found = scope.find_binding(node.name)
         value = self._functions.value_of(found[0]) if found is not None else None
         if isinstance(value, (BlockDef, SharedDef, OperatorRef, StageClosure)):
-            used = scope.use(node.name)
+            used = scope.use_binding(node.name)
             assert used is not None
-            self.session.index.name(node.name_span, node.name, used)
+            self.session.index.record_name(node.name_span, node.name, used)
             if isinstance(value, StageClosure):
                 node, value = self._closures.apply(value, node, scope), value.stage
             return (Operator.registry[value.operator] if isinstance(value, OperatorRef) else value), node
         if node.name in Operator.registry:
-            self.session.index.name(node.name_span, node.name, None, None, "operator")
+            self.session.index.record_name(node.name_span, node.name, None, None, "operator")
             return Operator.registry[node.name], node
         if isinstance(value, Unknown):
             raise AlreadyReported
-        raise unbound(node, scope, self.session) if found is None else not_a_stage(node, found[0])
+        raise unbound_stage(node, scope, self.session) if found is None else not_a_stage(node, found[0])

@@ -13,7 +13,7 @@ from ...errors.limit_errors import TooMuchNesting
 from ..resource_limits import MAX_NESTING, check_string
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .evaluator_protocol import Part
 
 
@@ -22,15 +22,15 @@ class StageLabels(Part):
         """The name of a stage in the graph under construction: its label, or else its kind and number."""
         assert scope.frame is not None
         if label is None:
-            return scope.frame.labels.automatic(kind, span)
+            return scope.frame.labels.allocate_label(kind, span)
         return self.claim(label, scope, scope.frame)
 
     def claim(self, label: ast.Label, scope: Scope, frame: GraphFrame) -> str:
         """The text of a label, which is then taken in the frame's graph. Its expressions are evaluated in `scope`."""
         text = self._text(label, scope)
         self.session.count_items(len(text), label.span)
-        frame.labels.claim(text, label.span)
-        self.session.index.name(label.span, text, None, label.span, "label")
+        frame.labels.claim_label(text, label.span)
+        self.session.index.record_name(label.span, text, None, label.span, "label")
         return text
 
     def is_inline(self, label: ast.Label | None, scope: Scope, binders: tuple[ast.Name, ...] = ()) -> bool:
@@ -52,8 +52,8 @@ class StageLabels(Part):
                 continue
             value = self.interpreter.evaluate(part, scope)
             if isinstance(value, (float, bool, tuple)) or not isinstance(value, (int, str)):
-                raise Failure(BadLabel(show_value(value), show_value(value)), part.span)
-            self.session.decisions.pin(value)
+                raise Failure(BadLabel(format_value(value), format_value(value)), part.span)
+            self.session.decisions.pin_value(value)
             parts.append(str(value))
         text = check_string("".join(parts), label.span)
         if text == NO_LEVEL:

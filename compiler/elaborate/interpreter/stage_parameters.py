@@ -47,12 +47,12 @@ class StageParameters(Part):
         return None if found is None else self._of_label(names, found, expr, scope)
 
     def _of_shared(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
-        binding = scope.use(names[0])
+        binding = scope.use_binding(names[0])
         assert binding is not None
         assert isinstance(binding.value, SharedDef)
         assert scope.frame is not None
         module = binding.value.module
-        self.session.index.name(_root(expr).span, names[0], binding)
+        self.session.index.record_name(_root(expr).span, names[0], binding)
         return self._of_module(names, module, expr, scope)
 
     def _of_module(self, names: list[str], module: SharedModule, expr: ast.Attribute, scope: Scope) -> Flow:
@@ -75,19 +75,19 @@ class StageParameters(Part):
             shared = next((m for m in home.frame.graph.declares if key.startswith(f"{m.label}.")), None)
             if not nodes and shared is not None:  # none of its uses is in this body
                 return self._of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, scope)
-            if not nodes and names[0] in home.frame.labels.taken and not route(home.frame.graph, names[0]):
+            if not nodes and names[0] in home.frame.labels.used and not route(home.frame.graph, names[0]):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
                 first = route(home.frame.graph, names[0])
                 raise Failure(_unknown(names[0], ".".join(names[1:]), _specs(first) if first else {}), expr.span)
-            tensor = scope.find(names[0])
+            tensor = scope.find_binding(names[0])
             if len(names) == 2 and names[1] not in _specs(nodes) and tensor is not None and isinstance(tensor[0].value, Value):
                 attribute_of(tensor[0].value.type, expr)  # a tensor of that name, which has no such attribute either
             made = self._add(home.frame, path, path, names[-1], _specs(nodes), expr)
-            home.bind(key, made, expr.span)
-        binding = scope.use(key)
+            home.bind_name(key, made, expr.span)
+        binding = scope.use_binding(key)
         assert binding is not None
-        self.session.index.name(_root(expr).span, names[0], None, None, "label")
+        self.session.index.record_name(_root(expr).span, names[0], None, None, "label")
         return binding.value  # type: ignore[return-value]
 
     def _add(
@@ -104,7 +104,7 @@ class StageParameters(Part):
             raise Failure(_unknown(stage, name, specs), expr.span)
         shape, dtype = specs[name]
         op = ParameterOf(path=path, parameter=name, shape=shape, dtype=dtype)
-        label = "" if shared is not None else frame.labels.ordinal(op.name, expr.span)
+        label = "" if shared is not None else frame.labels.allocate_ordinal(op.name, expr.span)
         return add_operator(op, [], frame, self.session, NodeText(expr.span, label, lambda place: expr.span, shared))
 
 
@@ -142,7 +142,7 @@ def _root(expr: ast.Expr) -> ast.Expr:
 
 
 def _shared(names: list[str], scope: Scope) -> SharedDef | None:
-    found = scope.find(names[0])
+    found = scope.find_binding(names[0])
     return found[0].value if found is not None and isinstance(found[0].value, SharedDef) else None
 
 
@@ -159,4 +159,4 @@ def _labelled(names: list[str], scope: Scope) -> Scope | None:
 def _has_label(frame: GraphFrame, label: str) -> bool:
     if frame.parent is not None and frame.labels is frame.parent.labels and not route(frame.graph, label):
         return False  # a `scan`: its labels are those of the body around it, whose stage it is
-    return label in frame.labels.taken or label in frame.labels.levels
+    return label in frame.labels.used or label in frame.labels.levels

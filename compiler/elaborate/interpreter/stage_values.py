@@ -38,7 +38,7 @@ def _noting(parameter: StageParameter, graph: Graph) -> Iterator[None]:
 
 
 def _parameter(name: str, scope: Scope, session: ElaborationSession) -> StageParameter | None:
-    found = scope.find(name)
+    found = scope.find_binding(name)
     if found is None or scope.frame is None or not isinstance(found[0].value, (OperatorRef, StageClosure)):
         return None
     if around(scope.frame.graph).arguments.get(name) is not found[0].value:
@@ -51,7 +51,7 @@ def _default(name: str, scope: Scope, session: ElaborationSession) -> Operator |
     block = next((a for a in reversed(session.active) if isinstance(a, ast.Block)), None)
     declared = (p for p in block.parameters if isinstance(p, ast.ParameterDecl)) if block is not None else ()
     default = next((p.default for p in declared if p.name.name == name), None)
-    if not isinstance(default, ast.Name) or scope.find(default.name) is not None:
+    if not isinstance(default, ast.Name) or scope.find_binding(default.name) is not None:
         return None
     cls = Operator.registry.get(default.name)
     arguments = {} if cls is None else session.defaults.get(cls.name, {})

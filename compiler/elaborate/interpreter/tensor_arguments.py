@@ -30,7 +30,9 @@ def refuse_tensors(cls: type[Operator], slots: Sequence[Arg[Any]], positional: S
             case ast.PipelineExpr():
                 problem: PipelineAsValue | TensorAsValue = PipelineAsValue(pipeline_text(expr))
                 marks: tuple[tuple[Span, str], ...] = ()
-            case ast.Name(name=name) if (found := scope.find(name)) is not None and isinstance(found[0].value, (Value, TensorTuple)):
+            case ast.Name(name=name) if (found := scope.find_binding(name)) is not None and isinstance(
+                found[0].value, (Value, TensorTuple)
+            ):
                 problem, marks = TensorAsValue(name), ((found[0].span, "defined here"),) if found[0].span else ()
             case _:
                 continue

@@ -20,11 +20,11 @@ from ...ops.families import PREFIXES, SYMBOLS
 from ...ops.operator import Operator
 from ..elaboration_session import ElaborationSession
 from ..resource_limits import check_number
-from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, Flow, Operand, TensorTuple, Unknown, tensors
+from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, Flow, Operand, TensorTuple, Unknown, tensors_of
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame, Scope
-from ..scopes.value_text import show_value
-from ..value_arithmetic import binary, negate, symbol_span
+from ..scopes.value_text import format_value
+from ..value_arithmetic import evaluate_binary, negate_value, symbol_span
 from .nodes import Locate, NodeText, add_operator
 
 _SCALARS = (int, float, SymDim)
@@ -36,7 +36,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     """`left op right`."""
     if all(isinstance(side, CONST_TYPES) for side in (left, right)):
         plain = ast.Binary(node.span, node.op, _as_name(node.left), _as_name(node.right))
-        return binary(plain, left, right, scope, session)  # type: ignore[no-any-return]
+        return evaluate_binary(plain, left, right, scope, session)  # type: ignore[no-any-return]
     if any(isinstance(side, Unknown) for side in (left, right)):
         return UNKNOWN
     assert scope.frame is not None
@@ -47,7 +47,7 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     for index, (side, place) in enumerate(((left, node.left.span), (right, node.right.span))):
         if isinstance(side, CONST_TYPES):
             if "other" not in cls.signature or not isinstance(side, _SCALARS):
-                shown = ("a tensor", show_value(side)) if index else (show_value(side), "a tensor")
+                shown = ("a tensor", format_value(side)) if index else (format_value(side), "a tensor")
                 hint = NUMBERS if isinstance(side, tuple) and all(isinstance(item, (int, float)) for item in side) else ""
                 raise Failure(BadOperand(node.op, " and ".join(shown), hint), symbol_span(node))
             check_number(side, place)
@@ -60,15 +60,15 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
     def locate(place: Location) -> Span:
         return number if place.kind == "argument" else symbol
 
-    return _add(session.inferences.operator(cls, args), node, inputs, scope.frame, session, locate)
+    return _add(session.inferences.make_operator(cls, args), node, inputs, scope.frame, session, locate)
 
 
 def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`-value`."""
     if isinstance(value, CONST_TYPES):
-        return negate(value, node.span)  # type: ignore[no-any-return]
+        return negate_value(value, node.span)  # type: ignore[no-any-return]
     _check(node.op, value, node.operand.span)
-    inputs = tensors(value)
+    inputs = tensors_of(value)
     if inputs is None:
         return UNKNOWN
     if len(inputs) != 1:
@@ -76,13 +76,13 @@ def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, sess
     assert scope.frame is not None
     cls = Operator.registry[PREFIXES[node.op]]
     symbol = Span(node.span.file, node.span.start, node.span.start + len(node.op))
-    return _add(session.inferences.operator(cls, {}), node, inputs, scope.frame, session, lambda place: symbol)
+    return _add(session.inferences.make_operator(cls, {}), node, inputs, scope.frame, session, lambda place: symbol)
 
 
 def _single(op: str, side: Flow, span: Span) -> list[Value]:
     """The one tensor of an operand."""
     _check(op, side, span)
-    found = tensors(side) or []
+    found = tensors_of(side) or []
     if isinstance(side, TensorTuple) and len(found) != 1:
         raise Failure(_of_a_tuple(op, found), span, tuple((v.span, f"this is {v.type}") for v in found[:2]))
     return found
@@ -92,7 +92,7 @@ def _check(op: str, side: Operand, span: Span) -> None:
     """Refuses a stage, which an expression among the arguments of a call may be."""
     if not isinstance(side, (Value, TensorTuple, Unknown)):
         hint = f"apply it to a tensor, as in `{span.text}(x)`" if span.text.isidentifier() else ""
-        raise Failure(BadOperand(op, f"the stage {show_value(side)}", hint), span)
+        raise Failure(BadOperand(op, f"the stage {format_value(side)}", hint), span)
 
 
 def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
@@ -102,7 +102,7 @@ def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
 
 def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, locate: Locate) -> Flow:
     """The operator in the graph. Its problems mention the symbol, since the text has no operator name."""
-    label = frame.labels.ordinal(op.name, node.span)
+    label = frame.labels.allocate_ordinal(op.name, node.span)
     try:
         return add_operator(op, inputs, frame, session, NodeText(node.span, label, locate))
     except Failure as failure:

@@ -9,7 +9,7 @@ from netc.dsl import ast
 
 from ...errors.structure_errors import IterationMismatch
 from ..scopes.early_exits import Failure
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 
 
 def unpack(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any]]:
@@ -18,7 +18,7 @@ def unpack(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any
     if len(parts) == 1:
         value = (value,)
     elif not isinstance(value, tuple) or len(value) != len(parts):
-        raise Failure(IterationMismatch(len(parts), show_value(value)), pattern.span)
+        raise Failure(IterationMismatch(len(parts), format_value(value)), pattern.span)
     for part, item in zip(parts, value, strict=True):
         if isinstance(part, ast.Name):
             yield part, item

@@ -47,16 +47,16 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
     return Failure(NotAStage(name, "a compile-time value", f"use it as an argument, as in `-> dense {name}`"), node.name_span, marks)
 
 
-def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failure:
+def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failure:
     """The name is not bound."""
     name = node.name.rpartition(".")[2]
-    later = scope.later(name, node.name_span)
+    later = scope.find_later(name, node.name_span)
     if later is not None:
         return Failure(UnknownName(name, later=True), node.name_span, ((later, "defined here"),))
     if name in BUILTINS:
         hint = "a tensor has `x.shape`, `x.rank`, `x.channels` and `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
-    if scope.lacks():
+    if scope.may_lack_names():
         raise AlreadyReported
     if name in HABITS:
         return Failure(UnknownStage(name, elsewhere=Advice(HABITS[name])), node.name_span)
@@ -64,18 +64,20 @@ def unbound(node: ast.Apply, scope: Scope, session: ElaborationSession) -> Failu
     if form:
         return Failure(UnknownStage(node.name, elsewhere=Advice(f"write `{form}`")), node.name_span, edits=(form_edit(node, form),))
     elsewhere = session.foreign_stage(name)
-    own = elsewhere.replacement.text if elsewhere.replacement is not None else ""
-    alike = _by_plain_name(tuple(Operator.registry)).get(plain(name), [])
-    if own in Operator.registry and own not in alike:  # PyTorch's `Dropout2d` is not `dropout`
+    replacement = elsewhere.replacement.text if elsewhere.replacement is not None else ""
+    alike = _by_plain_name(tuple(Operator.registry)).get(normalize_name(name), [])
+    if replacement in Operator.registry and replacement not in alike:  # PyTorch's `Dropout2d` is not `dropout`
         alike = []
-    candidates = tuple(alike) or session.near(name, (n for names in (Operator.registry, scope.visible()) for n in names if n != "in"))
-    if not node.positional and not node.keywords and any(scope.find(n) for n in candidates):
+    candidates = tuple(alike) or session.similar_names(
+        name, (n for names in (Operator.registry, scope.visible_names()) for n in names if n != "in")
+    )
+    if not node.positional and not node.keywords and any(scope.find_binding(n) for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
     problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)
-    return Failure(problem, node.name_span, edits=_with_use(name, elsewhere, node) if not alike else ())
+    return Failure(problem, node.name_span, edits=_import_edits(name, elsewhere, node) if not alike else ())
 
 
-def _with_use(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
+def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
     """The edit that adds the `use` of a block of the standard library at the beginning of the file."""
     return (Edit(Span(node.span.file, 0, 0), f'use "{elsewhere.use}": {name}\n'),) if elsewhere.use else ()
 
@@ -84,13 +86,13 @@ def _with_use(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]
 @lru_cache(1)
 def _by_plain_name(names: tuple[str, ...]) -> dict[str, list[str]]:
     """The names by their plain form, which is the same for `LayerNorm` and `layer_norm`."""
-    found: dict[str, list[str]] = {}
+    by_name: dict[str, list[str]] = {}
     for name in names:
-        found.setdefault(plain(name), []).append(name)
-    return found
+        by_name.setdefault(normalize_name(name), []).append(name)
+    return by_name
 
 
-def plain(name: str) -> str:
+def normalize_name(name: str) -> str:
     """A name without what differs between styles of writing it: `conv2d`, `Conv2d`, `max_pool`, `MaxPool1d`."""
     word = name.lower().replace("_", "")
     return word[:-2] if word.endswith(("1d", "2d", "3d")) else word

@@ -11,11 +11,11 @@ from netc.dsl.source import Span
 
 from ...ops import Operator
 
-NAMED = ("optimizer", "schedule", "data", "validate")
+TAKES_NAME = ("optimizer", "schedule", "data", "validate")
 """What is followed by a name: an optimizer, a schedule, a format of data."""
-OF_OPTIMIZERS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
+OPTIMIZER_ARGUMENTS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
 """Words that are often taken for settings, with the argument of the optimizer that is meant."""
-OF_OTHERS = {
+FOREIGN_SETTINGS = {
     "batch": ("batch_size", "batchsize", "bs", "train_batch_size", "per_device_train_batch_size"),
     "epochs": ("epoch", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs"),
     "steps": ("step", "num_steps", "max_steps", "total_steps", "iterations", "max_iters"),
@@ -47,8 +47,8 @@ REMEDIES = {
     ("ema_decay", "swa"): "write `ema {value}`",
 }
 """Help for other words; `{value}` is the first argument."""
-REPEATED = ("group", "freeze", "keep", "draw")
-SIGNED = ("draw",)
+REPEATABLE = ("group", "freeze", "keep", "draw")
+TAKES_NEGATIVE = ("draw",)
 """The settings whose arguments without a name may be negative."""
 SETTINGS = (
     "optimizer",
@@ -71,24 +71,24 @@ SETTINGS = (
 
 def similar_settings(word: str) -> tuple[str, ...]:
     """The settings that may be meant by another word."""
-    own = tuple(setting for setting, others in OF_OTHERS.items() if word in others)
-    return own or tuple(find_similar_names(word, SETTINGS))
+    exact = tuple(setting for setting, others in FOREIGN_SETTINGS.items() if word in others)
+    return exact or tuple(find_similar_names(word, SETTINGS))
 
 
 def setting_advice(word: str, value: str) -> str:
     """The help for a word that is no setting, with its first argument; empty if none is known."""
-    if word in OF_OPTIMIZERS:
+    if word in OPTIMIZER_ARGUMENTS:
         return optimizer_advice(word, value)
     return next((text.format(value=value) for words, text in REMEDIES.items() if word in words), "")
 
 
 def optimizer_advice(word: str, value: str) -> str:
     """The help for an argument of the optimizer that is written as a setting; empty for other words."""
-    name = OF_OPTIMIZERS.get(word)
+    name = OPTIMIZER_ARGUMENTS.get(word)
     return f"it is an argument of the optimizer: write `optimizer adamw {name}={value}`" if name is not None else ""
 
 
-def arithmetic(head: ast.Tensor) -> tuple[str, Span] | None:
+def find_arithmetic_setting(head: ast.Tensor) -> tuple[str, Span] | None:
     """The setting that an expression begins with, and the part of it that is the argument."""
     left, op = head, ""
     while isinstance(left, ast.TensorBinary):
@@ -106,12 +106,14 @@ def arithmetic(head: ast.Tensor) -> tuple[str, Span] | None:
     return left.name, Span(head.span.file, start + len(argument) - len(argument.lstrip()), head.span.end)
 
 
-def mistaken(statement: ast.Statement) -> bool:
+def is_mistaken_setting(statement: ast.Statement) -> bool:
     """Whether a statement is meant as a setting and is another."""
-    return assigned(statement) is not None or (isinstance(statement, ast.Flow) and arithmetic(statement.pipeline.head) is not None)
+    return find_assigned_setting(statement) is not None or (
+        isinstance(statement, ast.Flow) and find_arithmetic_setting(statement.pipeline.head) is not None
+    )
 
 
-def assigned(statement: ast.Statement) -> tuple[str, str] | None:
+def find_assigned_setting(statement: ast.Statement) -> tuple[str, str] | None:
     """The setting, or the argument of an optimizer, that is written as a tensor, `epochs = 3`, and what it is set to."""
     match statement:
         case ast.Assign(targets=(name,), unpack=False, value=ast.Pipeline(head=head, stages=())):
@@ -130,7 +132,7 @@ def _is_set(word: str, head: ast.Tensor) -> bool:
     """Whether what follows the `=` is no tensor: a number, or `adamw lr=1e-3` after a word that a name follows."""
     match head:
         case ast.Scalar():
-            return word in SETTINGS or word in OF_OPTIMIZERS
+            return word in SETTINGS or word in OPTIMIZER_ARGUMENTS
         case ast.Apply():
-            return word in NAMED and bool(head.positional or head.keywords) and head.name not in Operator.registry
+            return word in TAKES_NAME and bool(head.positional or head.keywords) and head.name not in Operator.registry
     return False

@@ -17,7 +17,7 @@ from ...binding.name_scopes import Definition, NameScope
 from ...errors.binding_errors import UnusedName, UnusedResult
 from ...errors.problem import Problem
 from ...ir.training_program import LOSS
-from .setting_words import mistaken
+from .setting_words import is_mistaken_setting
 
 _WORDS: dict[type[ast.Node], str] = {
     ast.Assign: "name",
@@ -28,35 +28,35 @@ _WORDS: dict[type[ast.Node], str] = {
 }
 """What the warning calls a name that such a node binds. Other names may be unused: an index, a size in a pattern."""
 
-Found = tuple[Problem, Span]
+UnusedWarning = tuple[Problem, Span]
 
 
-def find_unused(names: FileNames) -> Iterator[Found]:
+def find_unused_names(names: FileNames) -> Iterator[UnusedWarning]:
     """The warnings for all bodies of a file. A file's own `let`s are its parameters, which other files may set or use."""
     if any(item.is_broken for item in names.items):
         return  # the names may be used in what did not parse
-    used = {one for item in names.items for one in item.used}
+    used = {definition_id for item in names.items for definition_id in item.used}
     sections = [item for item in names.items if isinstance(item.item, ast.TrainDecl)]
-    of_sections = {one.name for item in sections for one in item.occurrences if not one.is_declaration}
+    of_sections = {definition_id.name for item in sections for definition_id in item.occurrences if not definition_id.is_declaration}
     purposes = {LOSS, *_input_names(names)} if sections else set()
     for item in names.items:
         yield from _check_item(item, used, of_sections, purposes)
     if not any(isinstance(item, ast.ModelDecl) for item in names.file.items):
-        for scope in names.own.walk():
-            yield from _check_scope(scope, scope.statements, used, of_sections if scope is names.own else ())
+        for scope in names.statement_scope.walk_scopes():
+            yield from _check_scope(scope, scope.statements, used, of_sections if scope is names.statement_scope else ())
 
 
-def _check_item(names: ItemNames, used: Container[int], of_sections: set[str], purposes: set[str]) -> Iterator[Found]:
+def _check_item(names: ItemNames, used: Container[int], of_sections: set[str], purposes: set[str]) -> Iterator[UnusedWarning]:
     """The warnings for a definition. A section may be derived from any other, and then it uses the names of that, and of its model. What
     it binds for `purposes`, its loss and the inputs of its model, is used."""
     item = names.item
     if not isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)) or names.scope is None:
         return
     exempt = {id(next((p for p in item.parameters if isinstance(p, ast.TensorParameter)), None))}
-    for scope in names.scope.walk():
+    for scope in names.scope.walk_scopes():
         statements, elsewhere = scope.statements, of_sections
         if isinstance(item, ast.TrainDecl) and scope is names.body:  # what only looks like a setting is an error of its own
-            exempt |= {id(s) for s in statements if mistaken(s)}
+            exempt |= {id(s) for s in statements if is_mistaken_setting(s)}
             statements, elsewhere = tuple(s for s in statements if id(s) not in exempt), purposes.union(of_sections)
         elif isinstance(item, ast.Block) or scope not in (names.scope, names.body):
             elsewhere = set()
@@ -69,15 +69,15 @@ def _check_scope(
     used: Container[int],
     elsewhere: Container[str],
     exempt: Container[int] = (),
-) -> Iterator[Found]:
+) -> Iterator[UnusedWarning]:
     """What nothing refers to, neither here nor by its name `elsewhere`, and the pipelines whose results go nowhere. The nodes that are
     `exempt`, by identity, may bind unused names."""
     last = _last_pipeline(statements)
-    for name, one in scope.names.items():
-        if id(one) in used or name in elsewhere or name.startswith("_") or type(one.node) not in _WORDS:
+    for name, definition in scope.names.items():
+        if id(definition) in used or name in elsewhere or name.startswith("_") or type(definition.node) not in _WORDS:
             continue
-        if one.node is not last and id(one.node) not in exempt and not _is_number(one.node):
-            yield UnusedName(name, _WORDS[type(one.node)]), one.span
+        if definition.node is not last and id(definition.node) not in exempt and not _is_number(definition.node):
+            yield UnusedName(name, _WORDS[type(definition.node)]), definition.span
     for statement in statements:
         if isinstance(statement, ast.Flow) and statement is not last:
             yield UnusedResult(), statement.span
@@ -101,7 +101,7 @@ def _is_number(node: ast.Node) -> bool:
 def _input_names(names: FileNames) -> Iterator[str]:
     """The names of all inputs. A train section that binds one computes it for the model."""
     for item in names.items:
-        for one in item.occurrences:
-            match one.definition:
-                case Definition(node=ast.Assign(value=ast.Pipeline(head=ast.InputDecl()))) if one.is_declaration:
-                    yield one.name
+        for occurrence in item.occurrences:
+            match occurrence.definition:
+                case Definition(node=ast.Assign(value=ast.Pipeline(head=ast.InputDecl()))) if occurrence.is_declaration:
+                    yield occurrence.name

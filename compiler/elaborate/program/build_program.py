@@ -18,7 +18,7 @@ from ..interpreter.assignments import BodyResult
 from ..interpreter.body_graphs import finish
 from ..interpreter.elaborator import Elaborator
 from ..model_precision import FULL
-from ..scopes.compile_time_values import UNKNOWN, TensorTuple, without_empty
+from ..scopes.compile_time_values import UNKNOWN, TensorTuple, drop_empty_tuples
 from ..scopes.label_scope import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from .expectations import check_expectations
@@ -29,39 +29,42 @@ from .written_batches import warn_of_batches
 
 
 class ModelBody(Record):
-    """An elaborated model, before its graph is closed. `own` has the model's parameters, `base` those of the model it is derived from."""
+    """An elaborated model, before its graph is closed.
+
+    `parameter_scope` has the model's parameters, and `base_scope` the parameters of the model that it is derived from.
+    """
 
     elaborator: Elaborator
     frame: GraphFrame
     scope: Scope
     body: ast.Body
     results: BodyResult
-    own: Scope
-    base: Scope
+    parameter_scope: Scope
+    base_scope: Scope
 
 
-def build(
+def build_program(
     selected: SelectedModel, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: ElaborationSession
 ) -> Program | None:
     """Elaborates the model's body. None if anything failed."""
-    made = elaborate_model(selected, files, params, dims, session)
-    if made is None:
+    model = elaborate_model(selected, files, params, dims, session)
+    if model is None:
         return None
-    finish(made.frame, without_empty(made.results.flow), session)
-    graph, flow = made.frame.graph, made.results.flow
+    finish(model.frame, drop_empty_tuples(model.results.flow), session)
+    graph, flow = model.frame.graph, model.results.flow
     if isinstance(flow, TensorTuple) and flow.training is not None:
         graph.training_outputs = list(flat(flow.training))
     if flow is UNKNOWN:
         return None
-    if not session.failed and session.precision != FULL:
+    if not session.has_failed and session.precision != FULL:
         from .float_conversions import write_conversions
 
         write_conversions(graph, session.precision, session.untyped)
-    program = _program(graph, made.results, selected, made.body, session)
-    if not session.failed:
-        outer = made.scope if made.base is made.own else Scope(made.own, made.frame)
-        check_expectations(selected, program, params, outer, made.elaborator)
-        warn_of_batches(made.body, graph, session)
+    program = _make_program(graph, model.results, selected, model.body, session)
+    if not session.has_failed:
+        outer = model.scope if model.base_scope is model.parameter_scope else Scope(model.parameter_scope, model.frame)
+        check_expectations(selected, program, params, outer, model.elaborator)
+        warn_of_batches(model.body, graph, session)
     return program
 
 
@@ -75,7 +78,7 @@ def elaborate_model(
 ) -> ModelBody | None:
     """Binds the model's parameters, declares its dimensions and those of the inputs in `also`, and runs its statements."""
     elaborator = Elaborator(session)
-    own = outside = Scope(files, None)
+    parameter_scope = outside = Scope(files, None)
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
@@ -84,7 +87,7 @@ def elaborate_model(
     else:
         origins = bind_parameters(selected.node, params, outside, elaborator)
     if selected.node is not None and selected.node.base is not None:
-        with session.catching(()):
+        with session.catch_failures(()):
             body, outside = resolve_base(selected.node, outside, files, elaborator, origins)
         if body is selected.body:
             return None
@@ -93,17 +96,17 @@ def elaborate_model(
     frame.graph.decisions = session.decisions.current
     scope.parent, scope.frame, frame.home = outside, frame, scope
     scope.sibling = files if selected.node is None else outside
-    frame.graph.arguments = arguments if selected.node is None else {k: b.value for k, b in (outside.names | own.names).items()}
+    frame.graph.arguments = arguments if selected.node is None else {k: b.value for k, b in (outside.names | parameter_scope.names).items()}
     declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
     results = elaborator.statements.run(body, scope, "the model")
-    return ModelBody(elaborator, frame, scope, body, results, own, outside)
+    return ModelBody(elaborator, frame, scope, body, results, parameter_scope, outside)
 
 
-def _program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: ElaborationSession) -> Program:
+def _make_program(graph: Graph, results: BodyResult, selected: SelectedModel, body: ast.Body, session: ElaborationSession) -> Program:
     if not graph.inputs:
-        session.report(NoInput(), selected.span)
+        session.report_problem(NoInput(), selected.span)
     if not graph.outputs:
-        session.report(NoResult("the model"), _result_span(body))
+        session.report_problem(NoResult("the model"), _result_span(body))
     graph.output_names = list(output_names(results, len(graph.outputs), {v.name for v in graph.inputs} | _own_keys(graph)))
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     return Program(graph, session.facts, free, tuple(session.conditions), session.dims)
@@ -120,18 +123,18 @@ def _result_span(body: ast.Body) -> Span:
     return (outs or body.statements)[-1].span
 
 
-def output_names(results: BodyResult, count: int, taken: set[str]) -> Iterable[str]:
+def output_names(results: BodyResult, count: int, used: set[str]) -> Iterable[str]:
     """The names of the outputs: as bound, else `output`, or `output1` and so on for several.
 
-    In an ONNX graph they must differ from those of the inputs and parameters, `taken`, and from each other: an input that is also an output
+    In an ONNX graph they must differ from those of the inputs and parameters, `used`, and from each other: an input that is also an output
     gets a `_` appended, and at further ones `_2`, `_3` and so on.
     """
-    taken, repeated = set(taken), dict.fromkeys(taken, 0)
+    used, repeated = set(used), dict.fromkeys(used, 0)
     names = results.names if len(results.names) == count else ("",) * count
     for index, name in enumerate(names):
         wanted = candidate = name or ("output" if count == 1 else f"output{index + 1}")
-        while candidate in taken:
+        while candidate in used:
             repeated[wanted] = repeated.get(wanted, 0) + 1
             candidate = f"{wanted}_" if repeated[wanted] == 1 else f"{wanted}_{repeated[wanted]}"
-        taken.add(candidate)
+        used.add(candidate)
         yield candidate

@@ -23,30 +23,30 @@ class Casts:
         self._taken: dict[int, set[str]] = {}
         self._made: set[int] = set()
 
-    def make(self, value: Value, dtype: DType, span: Span, graph: Graph) -> OpNode:
-        made = Value(value.type.with_dtype(dtype), span, spatial=value.spatial)
-        node = OpNode(Cast(dtype=dtype), (value,), (made,), self._label(graph), span, ())
+    def make_cast(self, value: Value, dtype: DType, span: Span, graph: Graph) -> OpNode:
+        result = Value(value.type.with_dtype(dtype), span, spatial=value.spatial)
+        node = OpNode(Cast(dtype=dtype), (value,), (result,), self._allocate_label(graph), span, ())
         self._made.add(id(node))
         return node
 
-    def has(self, node: Node) -> bool:
+    def is_cast(self, node: Node) -> bool:
         """Whether it was made here."""
         return id(node) in self._made
 
-    def _label(self, graph: Graph) -> str:
+    def _allocate_label(self, graph: Graph) -> str:
         home = graph
         while home.kind == "scan" and home.around is not None:
             home = home.around
-        taken = self._taken.get(id(home))
-        if taken is None:
-            taken = self._taken[id(home)] = _labels(home)
-        label = next(text for number in count(1) if (text := f"{Cast.name}{number}") not in taken)
-        taken.add(label)
+        used = self._taken.get(id(home))
+        if used is None:
+            used = self._taken[id(home)] = _collect_labels(home)
+        label = next(text for number in count(1) if (text := f"{Cast.name}{number}") not in used)
+        used.add(label)
         return label
 
 
-def _labels(graph: Graph) -> set[str]:
+def _collect_labels(graph: Graph) -> set[str]:
     """Those of a graph and of the loops in it, of which each is the first level."""
-    own = {node.label.partition(".")[0] for node in graph.nodes} | {m.label for m in (*graph.declares, *graph.modules)}
+    labels = {node.label.partition(".")[0] for node in graph.nodes} | {m.label for m in (*graph.declares, *graph.modules)}
     loops = (node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
-    return own.union(*(_labels(loop) for loop in loops))
+    return labels.union(*(_collect_labels(loop) for loop in loops))

@@ -18,7 +18,7 @@ from ...types.traced_ints import plain
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .model_selection import EXPECTS, SelectedModel
 
 FLOPS = "flops"
@@ -29,7 +29,7 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
     session = elaborator.session
     expects = [s for s in selected.body.statements if isinstance(s, EXPECTS)]
     if expects and params:
-        session.report(ExpectSkipped(), expects[0].span)
+        session.report_problem(ExpectSkipped(), expects[0].span)
         return
     if not expects:
         return
@@ -40,18 +40,18 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
 
         measured[FLOPS] = plain(summary(program).totals.flops)
     for name, value in measured.items():
-        inner.bind(name, value)
+        inner.bind_name(name, value)
     for expect in expects:
-        with session.catching(()), _hints(expect), session.decisions.within({}):
+        with session.catch_failures(()), _add_hints(expect), session.decisions.collect_into({}):
             if isinstance(expect, ast.ExpectShape):
                 _check_output(expect, program, inner, elaborator)
             elif not elaborator.expressions.boolean(expect.condition, inner):
-                used = ", ".join(f"`{n}` is {_format(v)}" for n, v in measured.items() if n in expect.condition.span.text)
+                used = ", ".join(f"`{n}` is {_format_number(v)}" for n, v in measured.items() if n in expect.condition.span.text)
                 raise Failure(ExpectFailed(expect.condition.span.text, used), expect.span)
 
 
 @contextmanager
-def _hints(expect: ast.ExpectCondition | ast.ExpectShape) -> Iterator[None]:
+def _add_hints(expect: ast.ExpectCondition | ast.ExpectShape) -> Iterator[None]:
     """Adds help to an error for an unknown name: the names there are, or the syntax for a shape."""
     try:
         yield
@@ -65,8 +65,8 @@ def _hints(expect: ast.ExpectCondition | ast.ExpectShape) -> Iterator[None]:
         raise Failure(replace(failure.problem, hint=hint), failure.span, failure.marks) from None
 
 
-def _format(value: Any) -> str:
-    return f"{value:_}" if isinstance(value, int) else show_value(value)
+def _format_number(value: Any) -> str:
+    return f"{value:_}" if isinstance(value, int) else format_value(value)
 
 
 def _check_output(expect: ast.ExpectShape, program: Program, scope: Scope, elaborator: Elaborator) -> None:

@@ -19,13 +19,13 @@ from ...binding.name_scopes import Definition
 from ...binding.section_names import section_name, sections_of
 from ...errors.structure_errors import StrayStatement
 from ..elaboration_session import ElaborationSession
-from ..names.unused import Found, find_unused
+from ..names.unused import UnusedWarning, find_unused_names
 from ..resource_limits import MAX_ERRORS, Budget, Resource, deep_stack
 from ..scopes.scope import Binding, BlockDef, FnDef, LazyLet, Scope
-from .file_scopes import define
+from .file_scopes import define_file
 
 
-class Definitions:
+class FileDefinitions:
     """The definitions of one file, for any number of elaborations."""
 
     def __init__(self, file: ast.File, source: SourceFile, names: FileNames | None = None) -> None:
@@ -42,7 +42,7 @@ class Definitions:
         self.statements = tuple(i for i in file.items if isinstance(i, ast.Statement))
         """The statements outside of all definitions."""
         self._names = names
-        self._unused: list[Found] | None = None
+        self._unused: list[UnusedWarning] | None = None
         self._scopes: dict[str, tuple[Scope, bool]] = {}
         self._failure: ElaborationSession | None = None
         self._settled: list[tuple[Binding, Any]] = []
@@ -52,10 +52,10 @@ class Definitions:
         """The budget of the next elaboration."""
         return Budget(self._spent)
 
-    def unused_names(self) -> list[Found]:
+    def unused_names(self) -> list[UnusedWarning]:
         """The warnings about unused names, at most as many as are shown."""
         if self._unused is None:
-            self._unused = [*islice(find_unused(self.names), MAX_ERRORS)]
+            self._unused = [*islice(find_unused_names(self.names), MAX_ERRORS)]
         return self._unused
 
     @property
@@ -85,20 +85,20 @@ class Definitions:
             session.diagnostics += () if first is None else (first,)
             session.errors += first is not None
             return session.files[self.source.name]
-        made = define(self.file, self.source, session)
+        scope = define_file(self.file, self.source, session)
         for statement in self.statements if self.models else ():
             # The parser has reported a broken statement.
             if not isinstance(statement, (ast.Let, ast.Broken)):
-                session.report(StrayStatement(), statement.span)
-        if session.failed:
+                session.report_problem(StrayStatement(), statement.span)
+        if session.has_failed:
             self._failure = session
         self._scopes = {name: (scope, scope.incomplete) for name, scope in session.files.items()}
         _ = self.names  # before any `let` gets its value, which is no definition
-        return made
+        return scope
 
     def record_elaboration(self, session: ElaborationSession) -> None:
         """Records an elaboration at its end: its resources count for the next one, and its bindings will be restored."""
-        self._settled = session.settled
+        self._settled = session.lazily_bound
         for resource, amount in session.budget.total_spent().items():
             self._spent[resource] = self._spent.get(resource, 0) + amount
 

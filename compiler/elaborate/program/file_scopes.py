@@ -14,49 +14,49 @@ from ..elaboration_session import CannotLoad, ElaborationSession
 from ..resource_limits import MAX_DEPTH
 from ..scopes.compile_time_values import UNKNOWN
 from ..scopes.early_exits import Failure
-from ..scopes.scope import UNNEEDED, Binding, BlockDef, FnDef, LazyLet, Scope, distinct
+from ..scopes.scope import UNNEEDED, Binding, BlockDef, FnDef, LazyLet, Scope, check_distinct
 
 
-def define(file: ast.File, source: SourceFile, session: ElaborationSession) -> Scope:
+def define_file(file: ast.File, source: SourceFile, session: ElaborationSession) -> Scope:
     """The scope of a file: its blocks, models, fns, lets, and what it uses. Each is visible everywhere in the file."""
     scope = Scope(None, None)
     session.files[source.name] = scope
     session.loading.append(source.name)
     for item in file.items:
-        with session.catching(()):
-            _define(item, scope, session)
+        with session.catch_failures(()):
+            _define_item(item, scope, session)
     session.loading.pop()
     return scope
 
 
-def _define(item: ast.Item, scope: Scope, session: ElaborationSession) -> None:
+def _define_item(item: ast.Item, scope: Scope, session: ElaborationSession) -> None:
     match item:
         case ast.Fn():
-            _bind(item.name, FnDef(item, scope), scope, session)
+            _bind_definition(item.name, FnDef(item, scope), scope, session)
         case ast.Block() | ast.ModelDecl():
-            _bind(item.name, BlockDef(item, scope), scope, session)
+            _bind_definition(item.name, BlockDef(item, scope), scope, session)
         case ast.Let():
-            _bind(item.name, LazyLet(item, scope), scope, session)
+            _bind_definition(item.name, LazyLet(item, scope), scope, session)
         case ast.Use():
-            _use(item, scope, session)
+            _import_file(item, scope, session)
         case ast.Broken():
             for name in item.names:
                 scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
 
 
-def _bind(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, session: ElaborationSession) -> None:
+def _bind_definition(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: Scope, session: ElaborationSession) -> None:
     earlier = scope.names.get(name.name)
     if earlier is not None and name.name != UNNEEDED:
         raise _bound_twice(name, earlier, scope)
     parameters = value.node.parameters if isinstance(value, (BlockDef, FnDef)) else ()
     if parameters:
-        with session.catching(()):
-            distinct(p.name for p in parameters)
+        with session.catch_failures(()):
+            check_distinct(p.name for p in parameters)
     for bound in (name, *(p.name for p in parameters)):
         if bound.name == BATCH:
             scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
             raise Failure(ReservedName(BATCH, "it is the batch dimension"), bound.span)
-    session.index.bound(name, scope.bind(name.name, value, name.span))
+    session.index.record_binding(name, scope.bind_name(name.name, value, name.span))
 
 
 def _bound_twice(name: ast.Name, earlier: Binding, scope: Scope) -> Failure:
@@ -64,24 +64,24 @@ def _bound_twice(name: ast.Name, earlier: Binding, scope: Scope) -> Failure:
     return Failure(BoundTwice(name.name), name.span, ((earlier.span, "defined here"),) if earlier.span else ())
 
 
-def _use(node: ast.Use, scope: Scope, session: ElaborationSession) -> None:
-    source = _find(node, scope, session)
+def _import_file(node: ast.Use, scope: Scope, session: ElaborationSession) -> None:
+    source = _load_source(node, scope, session)
     if source.name in session.loading:
         chain = (*session.loading[session.loading.index(source.name) :], source.name)
         raise Failure(UseCycle(chain), node.path.span)
     if len(session.loading) > MAX_DEPTH:
         raise Failure(TooMuchNesting(MAX_DEPTH, "files that use others"), node.path.span)
-    theirs = session.files.get(source.name) or _load(source, session)
+    theirs = session.files.get(source.name) or _define_source(source, session)
     wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if n != UNNEEDED and not _is_model(b))
     session.count_items(len(theirs.names), node.path.span)
     for name in wanted:
-        with session.catching(()):
-            _import(name, node, theirs, scope)
+        with session.catch_failures(()):
+            _import_name(name, node, theirs, scope)
     for name in node.names:
-        session.index.name(name.span, name.name, theirs.names.get(name.name))
+        session.index.record_name(name.span, name.name, theirs.names.get(name.name))
 
 
-def _find(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFile:
+def _load_source(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFile:
     path = node.path.value
     try:
         if session.loader is None:
@@ -91,7 +91,7 @@ def _find(node: ast.Use, scope: Scope, session: ElaborationSession) -> SourceFil
         return session.loader(path, node.span.file)
     except CannotLoad as problem:
         for name in node.names:
-            scope.bind(name.name, UNKNOWN, name.span)
+            scope.bind_name(name.name, UNKNOWN, name.span)
         scope.incomplete |= not node.names
         raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), node.path.span) from None
 
@@ -100,16 +100,16 @@ def _is_model(binding: Binding) -> bool:
     return isinstance(binding.value, BlockDef) and isinstance(binding.value.node, ast.ModelDecl)
 
 
-def _load(source: SourceFile, session: ElaborationSession) -> Scope:
+def _define_source(source: SourceFile, session: ElaborationSession) -> Scope:
     file, diagnostics = session.parse(source)
     session.diagnostics += diagnostics
-    return define(file, source, session)
+    return define_file(file, source, session)
 
 
-def _import(name: ast.Name, node: ast.Use, theirs: Scope, scope: Scope) -> None:
+def _import_name(name: ast.Name, node: ast.Use, theirs: Scope, scope: Scope) -> None:
     binding = theirs.names.get(name.name)
     if binding is None:
-        scope.bind(name.name, UNKNOWN, name.span)
+        scope.bind_name(name.name, UNKNOWN, name.span)
         raise Failure(NotInFile(name.name, node.path.value, tuple(find_similar_names(name.name, list(theirs.names)))), name.span)
     earlier = scope.names.get(name.name)
     if earlier is not None and earlier.value is not binding.value:

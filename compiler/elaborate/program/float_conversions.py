@@ -18,7 +18,7 @@ from ...ir.walk import graphs
 from ...types.tensor_types import FLOAT32, DType
 from ..model_precision import FULL, Precision
 from .casts import Casts
-from .moved_conversions import move_conversions
+from .moved_conversions import move_casts
 
 
 def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str]) -> None:
@@ -28,8 +28,8 @@ def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str])
     order = graphs(main)
     casts = Casts()
     for graph in order:
-        _Conversions(graph, casts).write()
-    move_conversions(order, precision.dtype, casts)
+        _CastWriter(graph, casts).write_casts()
+    move_casts(order, precision.dtype, casts)
     if precision.keep_io:
         _keep_inputs(main, precision.dtype, set(untyped), casts)
         _keep_outputs(main, precision.dtype, casts)
@@ -37,7 +37,7 @@ def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str])
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 
 
-class _Conversions:
+class _CastWriter:
     """Those within one graph: one for each tensor and type, before the first node that needs it."""
 
     def __init__(self, graph: Graph, casts: Casts) -> None:
@@ -45,27 +45,27 @@ class _Conversions:
         self.made: dict[tuple[int, DType], Value] = {}
         self.nodes: list[Node] = []
 
-    def write(self) -> None:
+    def write_casts(self) -> None:
         for node in self.graph.nodes:
-            self._convert(node)
+            self._convert_inputs(node)
             self.nodes.append(node)
             if isinstance(node, CallNode) and node.scan is not None:
                 _convert_states(node.graph, node.scan.states, self.casts)
         self.graph.nodes = self.nodes
 
-    def _convert(self, node: Node) -> None:
+    def _convert_inputs(self, node: Node) -> None:
         if isinstance(node, OpNode):
             wanted, node.taken = node.taken, ()
         else:
             wanted = tuple(v.type.dtype for v in node.graph.inputs)
         if any(v.type.dtype != dtype for v, dtype in zip(node.inputs, wanted, strict=False)):
-            set_inputs(node, [self._of_type(v, dtype, node.span) for v, dtype in zip(node.inputs, wanted, strict=True)])
+            set_inputs(node, [self._cast_to(v, dtype, node.span) for v, dtype in zip(node.inputs, wanted, strict=True)])
 
-    def _of_type(self, value: Value, dtype: DType, span: Span) -> Value:
+    def _cast_to(self, value: Value, dtype: DType, span: Span) -> Value:
         if value.type.dtype == dtype:
             return value
         if (id(value), dtype) not in self.made:
-            node = self.casts.make(value, dtype, span, self.graph)
+            node = self.casts.make_cast(value, dtype, span, self.graph)
             self.nodes.append(node)
             self.made[id(value), dtype] = node.outputs[0]
         return self.made[id(value), dtype]
@@ -76,7 +76,7 @@ def _convert_states(step: Graph, states: int, casts: Casts) -> None:
     for index in range(states):
         after, dtype = step.outputs[index], step.inputs[index].type.dtype
         if after.type.dtype != dtype:
-            node = casts.make(after, dtype, after.span, step)
+            node = casts.make_cast(after, dtype, after.span, step)
             step.nodes.append(node)
             step.outputs[index] = node.outputs[0]
 
@@ -89,12 +89,12 @@ def _keep_inputs(main: Graph, model: DType, untyped: set[str], casts: Casts) -> 
         if value.name in untyped and value.type.dtype == model:
             outer = main.inputs[index] = Value(value.type.with_dtype(FLOAT32), value.span, value.name, value.spatial)
             outer.axes = value.axes
-            node = casts.make(outer, model, value.span, main)
+            node = casts.make_cast(outer, model, value.span, main)
             inside[id(value)] = node.outputs[0]
             first.append(node)
     substitute(main, inside)
-    for one in main.tuples:
-        one.values = tuple(main.inputs[one.at : one.at + len(one.values)])
+    for value_tuple in main.tuples:
+        value_tuple.values = tuple(main.inputs[value_tuple.at : value_tuple.at + len(value_tuple.values)])
     main.nodes = [*first, *main.nodes]
 
 
@@ -103,7 +103,7 @@ def _keep_outputs(main: Graph, model: DType, casts: Casts) -> None:
     outside: dict[int, Value] = {}
     for value in (*main.outputs, *(main.training_outputs or ())):
         if value.type.dtype == model and id(value) not in outside:
-            node = casts.make(value, FLOAT32, value.span, main)
+            node = casts.make_cast(value, FLOAT32, value.span, main)
             node.outputs[0].name = value.name
             main.nodes.append(node)
             outside[id(value)] = node.outputs[0]

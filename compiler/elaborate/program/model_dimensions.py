@@ -21,7 +21,7 @@ from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure
 from ..scopes.scope import LazyLet, Scope
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .option_origin import option_span
 
 _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
@@ -38,15 +38,15 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     """Gives the session the dimensions of the inputs' shapes, and the facts that the `where`s state. `fixed` are sizes that are set."""
     session = elaborator.session
     inputs = list(inputs_of(body.statements))
-    free = dimension_names(inputs, body.statements, lambda name: scope.find(name) is not None)
+    free = dimension_names(inputs, body.statements, lambda name: scope.find_binding(name) is not None)
     dimensions = tuple(dict.fromkeys((BATCH, *(name.name for name in free))))
     for name, size in fixed.items():
         if name not in dimensions:
-            session.report(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
+            session.report_problem(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
     session.dims = {name: symbol(name, lower=0) for name in dimensions}
     for written in (name for node in inputs for name in names_in_shape(node.shape)):
         session.declared.setdefault(written.name, written.span)
-    wheres = _wheres(inputs, _with_lets(body, scope), elaborator)
+    wheres = _evaluate_wheres(inputs, _scope_with_lets(body, scope), elaborator)
     known = {name: size for name, size in fixed.items() if name in dimensions}
     declared = declare(dimensions, [w.condition for w in wheres], known)
     session.dims = dict(declared.dims)
@@ -56,54 +56,54 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
         _report_contradiction(contradiction, wheres, known, session)
 
 
-def _wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elaborator) -> list[_Where]:
-    return [_Where(c, where) for node in inputs for where in node.where for c in _conditions(where, scope, elaborator)]
+def _evaluate_wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elaborator) -> list[_Where]:
+    return [_Where(c, where) for node in inputs for where in node.where for c in _split_conditions(where, scope, elaborator)]
 
 
 def _report_contradiction(contradiction: Stated, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession) -> None:
     where = next((w.text for w in wheres if w.condition == contradiction), None)
     if where is None:
         return
-    given = ", ".join(f"{n} is {s}" for n, s in known.items())
+    sizes = ", ".join(f"{n} is {s}" for n, s in known.items())
     others = [w.text for w in wheres if w.text is not where and stated_symbols(w.condition) & stated_symbols(contradiction)]
     marks = tuple((w.span, "this is also stated") for w in others)
-    session.report(Contradiction(where.span.text, given), where.span, marks)
+    session.report_problem(Contradiction(where.span.text, sizes), where.span, marks)
 
 
-def _with_lets(body: ast.Body, scope: Scope) -> Scope:
+def _scope_with_lets(body: ast.Body, scope: Scope) -> Scope:
     """What a `where` can use: the model's `let`s too, wherever they are. Those that need a tensor have no value yet."""
     inner = Scope(scope, None)
     for statement in body.statements:
-        if isinstance(statement, ast.Let) and scope.find(statement.name.name) is None:
-            inner.bind(statement.name.name, LazyLet(statement, inner), statement.name.span)
+        if isinstance(statement, ast.Let) and scope.find_binding(statement.name.name) is None:
+            inner.bind_name(statement.name.name, LazyLet(statement, inner), statement.name.span)
     return inner
 
 
-def _conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Stated]:
+def _split_conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Stated]:
     """The comparisons of a `where`, in plain symbols."""
     if isinstance(where, ast.Binary) and where.op == "and":
-        yield from _conditions(where.left, scope, elaborator)
-        yield from _conditions(where.right, scope, elaborator)
+        yield from _split_conditions(where.left, scope, elaborator)
+        yield from _split_conditions(where.right, scope, elaborator)
         return
-    with elaborator.session.catching(()):
+    with elaborator.session.catch_failures(()):
         if isinstance(where, ast.Binary) and where.op == "in":
-            yield OneOf(_side(where.left, scope, elaborator), _sizes(where.right, scope, elaborator))
+            yield OneOf(_evaluate_side(where.left, scope, elaborator), _evaluate_sizes(where.right, scope, elaborator))
             return
         if not isinstance(where, ast.Binary) or where.op not in _COMPARISONS:
             joined = isinstance(where, ast.Binary) and where.op == "or"
             raise Failure(BadWhere("`or` is not supported" if joined else "this is not a comparison"), where.span)
-        yield Condition(where.op, _side(where.left, scope, elaborator), _side(where.right, scope, elaborator))
+        yield Condition(where.op, _evaluate_side(where.left, scope, elaborator), _evaluate_side(where.right, scope, elaborator))
 
 
-def _side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
+def _evaluate_side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
     value = elaborator.evaluate(side, scope)
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
-        raise Failure(BadWhere(f"{show_value(value)} is not an integer"), side.span)
+        raise Failure(BadWhere(f"{format_value(value)} is not an integer"), side.span)
     return plain(value)  # type: ignore[no-any-return]
 
 
-def _sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, ...]:
+def _evaluate_sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, ...]:
     values = elaborator.evaluate(side, scope)
     if not isinstance(values, tuple) or not values or any(isinstance(v, bool) or not isinstance(v, int) for v in values):
-        raise Failure(BadWhere(f"{show_value(values)} is not a list of integers"), side.span)
+        raise Failure(BadWhere(f"{format_value(values)} is not a list of integers"), side.span)
     return tuple([int(v) for v in values])

@@ -23,7 +23,7 @@ from ..resource_limits import MAX_DEPTH
 from ..scopes.compile_time_values import UNKNOWN, OperatorRef
 from ..scopes.early_exits import Failure
 from ..scopes.scope import UNNEEDED, BlockDef, LazyLet, Scope, StageClosure
-from ..scopes.value_text import show_value
+from ..scopes.value_text import format_value
 from .model_selection import EXPECTS, SelectedModel
 from .option_origin import option_span
 
@@ -42,13 +42,13 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
             value = literal_value(let.value)
             if name in params:
                 value = UNKNOWN
-                with session.catching(()):
-                    value = _as_default(params[name], name, let.value, files, scope, elaborator)
+                with session.catch_failures(()):
+                    value = _convert_like_default(params[name], name, let.value, files, scope, elaborator)
             if value is None:
-                session.settle_binding(files.names[name], LazyLet(let, scope))
+                session.bind_lazily(files.names[name], LazyLet(let, scope))
             else:
                 bound.values[name] = bound.name(name, value)
-                session.settle_binding(files.names[name], bound.values[name])
+                session.bind_lazily(files.names[name], bound.values[name])
     return bound
 
 
@@ -63,53 +63,53 @@ def bind_parameters(
     reject_unknown(params, constants, session)
     for parameter in model.parameters:
         value: Any = UNKNOWN
-        with session.catching(()):
-            value = _value_of(model.name.name, parameter, params, scope, elaborator)
+        with session.catch_failures(()):
+            value = _parameter_value(model.name.name, parameter, params, scope, elaborator)
         name = parameter.name.name
-        session.index.bound(parameter.name, scope.bind(name, bound.name(name, value), parameter.span))
+        session.index.record_binding(parameter.name, scope.bind_name(name, bound.name(name, value), parameter.span))
     return bound.origins
 
 
-def _value_of(
+def _parameter_value(
     owner: str, parameter: ast.ParameterDecl | ast.TensorParameter, params: Mapping[str, Any], scope: Scope, elaborator: Elaborator
 ) -> Any:
     if isinstance(parameter, ast.TensorParameter):
         raise Failure(InputMisplaced(parameter.name.name), parameter.span)
     name = parameter.name.name
     if name in params:
-        return _as_default(params[name], name, parameter.default, scope, scope, elaborator)
+        return _convert_like_default(params[name], name, parameter.default, scope, scope, elaborator)
     if parameter.default is None:
         hint = f"give it a default, `{name}=...`, or a value by `--set {name}=...`"
         raise Failure(MissingArgument(owner, name, "which has no default", hint=hint), parameter.span)
     return elaborator.evaluate(parameter.default, scope)
 
 
-def _as_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
+def _convert_like_default(value: Any, name: str, default: ast.Expr | None, files: Scope, scope: Scope, elaborator: Elaborator) -> Any:
     """A value that is set. Where the default is a stage or an element type, a string is the text of one, in terms of the file."""
     if not isinstance(default, (ast.Name, ast.StageExpr)):
         return value
-    usual = elaborator.evaluate(default, scope)
-    kinds, what = (DType, "an element type") if isinstance(usual, DType) else (_STAGES, "a stage")
-    if not isinstance(usual, kinds):
+    default_value = elaborator.evaluate(default, scope)
+    kinds, what = (DType, "an element type") if isinstance(default_value, DType) else (_STAGES, "a stage")
+    if not isinstance(default_value, kinds):
         return value
-    made, span = value, option_span("--set", name, value if isinstance(value, str) else show_value(value))
+    result, span = value, option_span("--set", name, value if isinstance(value, str) else format_value(value))
     if isinstance(value, str):
         text, problems = parse_value(SourceFile(f"<{name}>", value))
         if text is None:
             elaborator.session.diagnostics += problems
             return UNKNOWN
-        made, span = elaborator.evaluate(text, files), text.span
-    if isinstance(made, kinds):
-        return made
-    raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", show_value(made)), span)
+        result, span = elaborator.evaluate(text, files), text.span
+    if isinstance(result, kinds):
+        return result
+    raise Failure(NotANumber(f"the parameter `{name}`", f"{what}, as its default is", format_value(result)), span)
 
 
 def reject_unknown(params: Mapping[str, Any], known: list[str], session: ElaborationSession) -> None:
     """Reports what is set and is no parameter."""
     for name, value in params.items():
         if name not in known:
-            place = option_span("--set", name, value if isinstance(value, str) else show_value(value))
-            session.report(UnknownParameter(name, tuple(find_similar_names(name, known)), tuple(known)), place)
+            place = option_span("--set", name, value if isinstance(value, str) else format_value(value))
+            session.report_problem(UnknownParameter(name, tuple(find_similar_names(name, known)), tuple(known)), place)
 
 
 def resolve_base(
@@ -123,12 +123,12 @@ def resolve_base(
         target = _base_of(model.base, files)
         for statement in model.body.statements:
             if not isinstance(statement, (ast.Broken, *EXPECTS)):
-                session.report(StrayStatement(name), statement.span)
+                session.report_problem(StrayStatement(name), statement.span)
         if any(target is m for m in seen):
             raise Failure(Recursion(name, "model"), model.base.name_span)
         if len(seen) >= MAX_DEPTH:
             raise Failure(TooMuchNesting(MAX_DEPTH, "models that are derived from others"), model.base.name_span)
-        session.index.name(model.base.name_span, name, files.names.get(name))
+        session.index.record_name(model.base.name_span, name, files.names.get(name))
         inner = Scope(files, None)
         constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
         bound = ModelParameters.empty(name)
@@ -140,8 +140,8 @@ def resolve_base(
 
 
 def _base_of(base: ast.Apply, files: Scope) -> ast.ModelDecl:
-    found = files.find(base.name)
-    target = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
+    binding_and_scope = files.find_binding(base.name)
+    target = binding_and_scope[0].value.node if binding_and_scope is not None and isinstance(binding_and_scope[0].value, BlockDef) else None
     if isinstance(target, ast.ModelDecl):
         return target
     models = [n for n, b in files.names.items() if isinstance(b.value, BlockDef) and isinstance(b.value.node, ast.ModelDecl)]

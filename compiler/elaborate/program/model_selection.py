@@ -10,7 +10,7 @@ from netc.dsl.source import SourceFile, Span
 
 from ...errors.structure_errors import MARKED, AmbiguousModel, ExpectMisplaced, UnknownModel
 from ..elaboration_session import ElaborationSession
-from .file_definitions import Definitions
+from .file_definitions import FileDefinitions
 from .option_origin import option_span
 
 EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
@@ -26,7 +26,7 @@ class SelectedModel:
         self.span = node.name.span if node is not None else Span(body.span.file, 0, 0)
 
 
-def select(definitions: Definitions, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
+def select_model(definitions: FileDefinitions, wanted: str | None, session: ElaborationSession) -> SelectedModel | None:
     """The selected model; None if there is none, or if the choice is ambiguous (which is reported)."""
     models, source, complete = definitions.models, definitions.source, definitions.complete
     stem = os.path.splitext(os.path.basename(source.name))[0]
@@ -34,11 +34,13 @@ def select(definitions: Definitions, wanted: str | None, session: ElaborationSes
         return _select_statements(definitions.statements, source, stem, wanted, session)
     if wanted is None and len(complete) > 1 and stem not in complete:
         first, *others = (models[n].name.span for n in complete[:MARKED])
-        session.report(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
+        session.report_problem(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
         return None
     name = wanted or (stem if stem in complete else complete[0])
     if name not in models:
-        session.report(UnknownModel(name, tuple(find_similar_names(name, list(models))), tuple(models)), option_span("--model", name))
+        session.report_problem(
+            UnknownModel(name, tuple(find_similar_names(name, list(models))), tuple(models)), option_span("--model", name)
+        )
         return None
     return SelectedModel(name, models[name].body, models[name])
 
@@ -48,18 +50,18 @@ def _select_statements(
 ) -> SelectedModel | None:
     """The model that a file's own statements are."""
     if wanted is not None and wanted != stem:
-        session.report(UnknownModel(wanted, (), ()), option_span("--model", wanted))
+        session.report_problem(UnknownModel(wanted, (), ()), option_span("--model", wanted))
         return None
     if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in statements):
         for statement in statements:
             if isinstance(statement, EXPECTS):
-                session.report(ExpectMisplaced(lone=True), statement.span)
+                session.report_problem(ExpectMisplaced(lone=True), statement.span)
         return None
     span = statements[0].span.to(statements[-1].span)
-    return SelectedModel(_identifier(stem), ast.Body(span, statements), None)
+    return SelectedModel(_make_identifier(stem), ast.Body(span, statements), None)
 
 
-def _identifier(stem: str) -> str:
+def _make_identifier(stem: str) -> str:
     if stem.startswith("<"):  # `<text>`, `<stdin>`: no file
         return "net"
     if not stem.isascii():  # letters without their accents

@@ -19,12 +19,12 @@ from ...types.traced_ints import plain
 from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..names.setting_words import (
-    NAMED,
-    REPEATED,
+    REPEATABLE,
     SETTINGS,
-    SIGNED,
-    arithmetic,
-    assigned,
+    TAKES_NAME,
+    TAKES_NEGATIVE,
+    find_arithmetic_setting,
+    find_assigned_setting,
     optimizer_advice,
     setting_advice,
     similar_settings,
@@ -37,28 +37,28 @@ SHARE = "validate"
 """The setting whose argument may be a number instead of a name with arguments."""
 
 
-def without_mistaken(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
+def drop_mistaken_settings(statements: tuple[ast.Statement, ...], session: ElaborationSession) -> tuple[ast.Statement, ...]:
     """The statements without those that are meant as settings and are others, `batch 2 * 8` and `epochs = 3`, which are reported."""
-    made: list[ast.Statement] = []
+    kept: list[ast.Statement] = []
     for statement in statements:
-        found = arithmetic(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
-        if found is not None:
-            word, span = found
-            is_refused = word not in SIGNED and _NEGATIVE.fullmatch(span.text)
-            session.report(NegativeSetting(word) if is_refused else SettingArithmetic(word, span.text), span)
-        elif (setting := assigned(statement)) is not None:
+        match = find_arithmetic_setting(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
+        if match is not None:
+            word, span = match
+            is_refused = word not in TAKES_NEGATIVE and _NEGATIVE.fullmatch(span.text)
+            session.report_problem(NegativeSetting(word) if is_refused else SettingArithmetic(word, span.text), span)
+        elif (setting := find_assigned_setting(statement)) is not None:
             word, value = setting
-            session.report(SettingAssigned(word, value, optimizer_advice(word, value)), statement.span)
+            session.report_problem(SettingAssigned(word, value, optimizer_advice(word, value)), statement.span)
         else:
-            made.append(statement)
-    return tuple(made)
+            kept.append(statement)
+    return tuple(kept)
 
 
 def _setting_advice(node: ast.Setting, scope: Scope) -> str:
     """The help for a word that is no setting; empty if none is known."""
     name, stage = node.word.name, node.stages[0]
     arguments = (*stage.positional, *(k.value for k in stage.keywords)) if isinstance(stage, ast.Apply) else ()
-    is_stage = name in Operator.registry or scope.find(name) is not None
+    is_stage = name in Operator.registry or scope.find_binding(name) is not None
     advice = setting_advice(name, arguments[0].span.text if arguments else "...")
     return advice or (f"give the tensor a name: `{name} = ...`" if is_stage else "")
 
@@ -66,32 +66,34 @@ def _setting_advice(node: ast.Setting, scope: Scope) -> str:
 def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elaborator: Elaborator) -> tuple[Setting, ...]:
     """Reports unknown words, words that are set twice, and arguments that cannot be evaluated."""
     session = elaborator.session
-    found: list[Setting] = []
+    settings: list[Setting] = []
     first: dict[str, ast.Name] = {}
     for statement in statements:
         if not isinstance(statement, ast.Setting):
             continue
         word = statement.word
         if word.name not in SETTINGS:
-            session.report(UnknownSetting(word.name, similar_settings(word.name), SETTINGS, _setting_advice(statement, scope)), word.span)
+            session.report_problem(
+                UnknownSetting(word.name, similar_settings(word.name), SETTINGS, _setting_advice(statement, scope)), word.span
+            )
             continue
-        if word.name in first and word.name not in REPEATED:
-            session.report(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))
+        if word.name in first and word.name not in REPEATABLE:
+            session.report_problem(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))
         first[word.name] = word
-        with session.catching(()):
-            found.append(_setting(statement, scope, elaborator))
-    return tuple(found)
+        with session.catch_failures(()):
+            settings.append(_evaluate_setting(statement, scope, elaborator))
+    return tuple(settings)
 
 
-def _setting(node: ast.Setting, scope: Scope, elaborator: Elaborator) -> Setting:
+def _evaluate_setting(node: ast.Setting, scope: Scope, elaborator: Elaborator) -> Setting:
     word = node.word
-    stages = [_stage(stage, word.name, index == 0, scope, elaborator) for index, stage in enumerate(node.stages)]
+    stages = [_evaluate_stage(stage, word.name, index == 0, scope, elaborator) for index, stage in enumerate(node.stages)]
     if len(stages) > 1 and word.name != "schedule":
         raise Failure(WrongSetting(word.name, "is not followed by `->`"), node.stages[1].span)
     return Setting(word.name, word.span, tuple(stages), node.span)
 
 
-def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: Elaborator) -> SettingStage:
+def _evaluate_stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: Elaborator) -> SettingStage:
     if not isinstance(node, ast.Apply):
         raise Failure(WrongSetting(word, "takes names and arguments"), node.span)
     positional = list(node.positional) + ([node.activation] if isinstance(node.activation, ast.Name) else [])
@@ -100,25 +102,27 @@ def _stage(node: ast.Tensor, word: str, first: bool, scope: Scope, elaborator: E
         name = ""
         lead = positional[0] if positional else None
         only = lead if len(positional) == 1 and not node.keywords else None
-        if word in NAMED and isinstance(lead, ast.Name) and not (word == SHARE and only is lead and _is_number(lead, scope)):
+        if word in TAKES_NAME and isinstance(lead, ast.Name) and not (word == SHARE and only is lead and _is_number(lead, scope)):
             positional = positional[1:]
             name, name_span = lead.name, lead.span
-    given = tuple(SettingArgument("", _value(one, scope, elaborator), one.span, one.span) for one in positional)
-    named = tuple(SettingArgument(k.name, _value(k.value, scope, elaborator), k.value.span, k.name_span) for k in node.keywords)
-    return SettingStage(name, name_span, given, named, node.span)
+    unnamed = tuple(
+        SettingArgument("", _evaluate_value(argument, scope, elaborator), argument.span, argument.span) for argument in positional
+    )
+    named = tuple(SettingArgument(k.name, _evaluate_value(k.value, scope, elaborator), k.value.span, k.name_span) for k in node.keywords)
+    return SettingStage(name, name_span, unnamed, named, node.span)
 
 
 def _is_number(name: ast.Name, scope: Scope) -> bool:
     """Whether a name is bound to a number, or to a `let` that is not evaluated yet, so that it is no format."""
-    found = scope.find(name.name)
-    return found is not None and isinstance(found[0].value, (int, float, LazyLet))
+    binding_and_scope = scope.find_binding(name.name)
+    return binding_and_scope is not None and isinstance(binding_and_scope[0].value, (int, float, LazyLet))
 
 
-def _value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:
+def _evaluate_value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any:
     if isinstance(expr, ast.Name):
-        found = scope.find(expr.name)
-        if found is None or not isinstance(found[0].value, (int, float, str, tuple, LazyLet)):
+        binding_and_scope = scope.find_binding(expr.name)
+        if binding_and_scope is None or not isinstance(binding_and_scope[0].value, (int, float, str, tuple, LazyLet)):
             return Word(expr.name)
     if isinstance(expr, ast.ListExpr):
-        return tuple(_value(item, scope, elaborator) for item in expr.items)
+        return tuple(_evaluate_value(item, scope, elaborator) for item in expr.items)
     return plain(elaborator.evaluate(expr, scope))

@@ -19,8 +19,8 @@ from ...errors.training_errors import NoSection, NoTrainedModel, SectionOfNoMode
 from ..elaboration_session import ElaborationSession
 from ..resource_limits import MAX_DEPTH
 from ..scopes.early_exits import Failure
-from .file_definitions import Definitions
-from .model_selection import SelectedModel, select
+from .file_definitions import FileDefinitions
+from .model_selection import SelectedModel, select_model
 from .option_origin import option_span
 
 LENGTHS = ("epochs", "steps")
@@ -47,44 +47,46 @@ def _span_of(section: ast.TrainDecl) -> Span:
     return Span(section.span.file, section.span.start, section.span.start + len(UNNAMED))
 
 
-def select_section(definitions: Definitions, wanted: str | None, model: str | None, session: ElaborationSession) -> SelectedSection | None:
+def select_section(
+    definitions: FileDefinitions, wanted: str | None, model: str | None, session: ElaborationSession
+) -> SelectedSection | None:
     """The section that is asked for: `wanted`, the only one, or the only one for `model`. None after a diagnostic."""
-    found = definitions.sections
+    sections = definitions.sections
     for section in definitions.repeated_sections:
         name = section_name(section)
-        session.report(BoundTwice(name), _span_of(section), ((_span_of(found[name]), "defined here"),))
-    if wanted is not None or len(found) != 1:
-        names = tuple(found)
-        if wanted is None and model in found:
+        session.report_problem(BoundTwice(name), _span_of(section), ((_span_of(sections[name]), "defined here"),))
+    if wanted is not None or len(sections) != 1:
+        names = tuple(sections)
+        if wanted is None and model in sections:
             wanted = model
-        if not found and any(isinstance(item, ast.Broken) for item in definitions.file.items):
+        if not sections and any(isinstance(item, ast.Broken) for item in definitions.file.items):
             return None  # it may be what did not parse, which is reported
-        if wanted not in found:
+        if wanted not in sections:
             place = option_span("--section", wanted) if wanted is not None else Span(SourceFile(definitions.source.name, ""), 0, 0)
-            session.report(NoSection(wanted or "", names), place)
+            session.report_problem(NoSection(wanted or "", names), place)
             return None
-        chosen = found[wanted]
+        chosen = sections[wanted]
     else:
-        chosen = next(iter(found.values()))
-    with session.catching(()):
-        chain = _chain(chosen, found)
+        chosen = next(iter(sections.values()))
+    with session.catch_failures(()):
+        chain = _resolve_chain(chosen, sections)
         call = next((s.model for s in chain if s.model is not None), None)
         selected = _model_of(chain, call, definitions, session)
         if model is not None and selected.name != model:
-            session.report(NoSection("", tuple(found), model), option_span("--model", model))
+            session.report_problem(NoSection("", tuple(sections), model), option_span("--model", model))
             return None
         return SelectedSection(section_name(chosen), chain, selected, call, len(definitions.models) > 1)
     return None
 
 
-def _chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tuple[ast.TrainDecl, ...]:
+def _resolve_chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tuple[ast.TrainDecl, ...]:
     chain = [section]
     while chain[-1].base is not None:
         base = chain[-1].base
         target = sections.get(base.name)
         if target is None:
             raise Failure(NoSection(base.name, tuple(find_similar_names(base.name, list(sections)))), base.name_span)
-        if any(target is one for one in chain):
+        if any(target is section_before for section_before in chain):
             raise Failure(Recursion(base.name, "train section"), base.name_span)
         chain.append(target)
         if len(chain) > MAX_DEPTH:
@@ -93,59 +95,62 @@ def _chain(section: ast.TrainDecl, sections: Mapping[str, ast.TrainDecl]) -> tup
 
 
 def _model_of(
-    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, definitions: Definitions, session: ElaborationSession
+    chain: tuple[ast.TrainDecl, ...], call: ast.Apply | None, definitions: FileDefinitions, session: ElaborationSession
 ) -> SelectedModel:
     """The model that a section is for: as it says, of its own name, or the one that a file without a choice has."""
     models = definitions.models
     if call is not None:
         if call.name not in models:
             raise Failure(UnknownModel(call.name, tuple(find_similar_names(call.name, list(models))), tuple(models)), call.name_span)
-        return _selected(models[call.name])
+        return _make_selected(models[call.name])
     named = next((models[s.name.name] for s in chain if s.name is not None and s.name.name in models), None)
     if named is not None:
-        return _selected(named)
-    own = chain[-1].name
-    if models and own is not None:
-        raise Failure(SectionOfNoModel(own.name, tuple(find_similar_names(own.name, list(models))), tuple(models)), own.span)
+        return _make_selected(named)
+    section_word = chain[-1].name
+    if models and section_word is not None:
+        raise Failure(
+            SectionOfNoModel(section_word.name, tuple(find_similar_names(section_word.name, list(models))), tuple(models)),
+            section_word.span,
+        )
     if models:
         complete = definitions.complete
         if len(complete) != 1:
             raise Failure(NoTrainedModel(tuple(complete)), _span_of(chain[0]))
-        return _selected(models[complete[0]])
-    selected = select(definitions, None, session)
+        return _make_selected(models[complete[0]])
+    selected = select_model(definitions, None, session)
     if selected is None:
         raise Failure(NoTrainedModel(()), _span_of(chain[0]))
     return selected
 
 
-def _selected(model: ast.ModelDecl) -> SelectedModel:
+def _make_selected(model: ast.ModelDecl) -> SelectedModel:
     return SelectedModel(model.name.name, model.body, model)
 
 
 def statements_of(chain: tuple[ast.TrainDecl, ...]) -> tuple[ast.Statement, ...]:
     """All statements, those of the base first. What the derived section sets, or binds again, replaces what its base says."""
-    made: tuple[ast.Statement, ...] = ()
+    statements: tuple[ast.Statement, ...] = ()
     for section in reversed(chain):
-        made = _replaced(made, section.body.statements)
-    return made
+        statements = _override_statements(statements, section.body.statements)
+    return statements
 
 
-def _replaced(base: tuple[ast.Statement, ...], own: tuple[ast.Statement, ...]) -> tuple[ast.Statement, ...]:
+def _override_statements(base: tuple[ast.Statement, ...], overriding: tuple[ast.Statement, ...]) -> tuple[ast.Statement, ...]:
     """The statements of a base with those of the derived section: where one replaces another, in its place, and else at the end."""
-    left = list(own)
-    made: list[ast.Statement] = []
+    remaining = list(overriding)
+    result: list[ast.Statement] = []
     for statement in base:
-        keys = set(_keys(statement))
-        instead = [s for s in left if not keys.isdisjoint(_keys(s))]
-        if instead or any(not keys.isdisjoint(_keys(s)) for s in own):
-            made += instead
-            left = [s for s in left if all(s is not one for one in instead)]
+        keys = set(_statement_keys(statement))
+        instead = [s for s in remaining if not keys.isdisjoint(_statement_keys(s))]
+        if instead or any(not keys.isdisjoint(_statement_keys(s)) for s in overriding):
+            result += instead
+            remaining = [s for s in remaining if all(s is not replacement for replacement in instead)]
         else:
-            made.append(statement)
-    return (*made, *left)
+            result.append(statement)
+    return (*result, *remaining)
 
 
-def _keys(statement: ast.Statement) -> tuple[Any, ...]:
+def _statement_keys(statement: ast.Statement) -> tuple[Any, ...]:
     match statement:
         case ast.Setting(word=word) if word.name in LENGTHS:
             return (("setting", LENGTHS),)

@@ -15,35 +15,35 @@ from ...ir.graph import Graph, OpNode
 from ...ir.graph_values import Value
 from ..elaboration_session import ElaborationSession
 
-_USUAL = (16, 32, 64, 128, 256, 512)
-_MOST = 1000
+_USUAL_BATCHES = (16, 32, 64, 128, 256, 512)
+_MAX_OPERATORS = 1000
 """The operators of a model that is looked at."""
 
 
 def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -> None:
     """The warning for the only input of a model, of two sizes in brackets."""
-    if len(graph.inputs) != 1 or graph.size > _MOST:
+    if len(graph.inputs) != 1 or graph.size > _MAX_OPERATORS:
         return
     declared = list(inputs_of(body.statements))
     if len(declared) != 1:
         return
     shape, x = declared[0].shape, graph.inputs[0]
-    if not isinstance(shape, ast.ListExpr) or not x.type.is_batch or x.type.rank != 3 or x.type.shape[1] not in _USUAL:
+    if not isinstance(shape, ast.ListExpr) or not x.type.is_batch or x.type.rank != 3 or x.type.shape[1] not in _USUAL_BATCHES:
         return
-    if all(isinstance(item, ast.NumberLiteral) for item in shape.items) and _is_kept(graph, x):
-        session.report(BatchSizeWritten(x.type, shape.items[0].span.text, shape.items[1].span.text), shape.span)
+    if all(isinstance(item, ast.NumberLiteral) for item in shape.items) and _keeps_axis(graph, x):
+        session.report_problem(BatchSizeWritten(x.type, shape.items[0].span.text, shape.items[1].span.text), shape.span)
 
 
-def _is_kept(graph: Graph, x: Value) -> bool:
+def _keeps_axis(graph: Graph, x: Value) -> bool:
     """Whether all stages work on each position alone, one of them a layer, and all results have the axis."""
     from ...ops.dense import Dense
 
     nodes = [use.node for use in FlatGraph(graph).operators()]
     kept = all(value.type.rank == 3 and value.type.shape[:2] == x.type.shape[:2] for value in graph.outputs)
-    return kept and any(isinstance(node.op, Dense) for node in nodes) and all(map(_is_of_each, nodes))
+    return kept and any(isinstance(node.op, Dense) for node in nodes) and all(map(_is_positionwise, nodes))
 
 
-def _is_of_each(node: OpNode) -> bool:
+def _is_positionwise(node: OpNode) -> bool:
     from ...ops.dense import Dense
     from ...ops.normalization import LayerNorm, RMSNorm
 

@@ -12,10 +12,10 @@ from ...types.traced_ints import Origin, TracedInt
 from .compile_time_values import TensorTuple
 
 
-def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:
+def copy_with_symbols(outer: Value, owner: str, key: object, origins: dict[str, Origin]) -> Value:
     """An input of a graph: the outer tensor, with a symbol for each of its sizes that is known. A size of 1 has one only if it could be
     another: axes of 1 broadcast. `key`: its number among the body's own inputs, or the name of a captured one."""
-    inner = copied(outer)
+    inner = copy_tensor(outer)
     shape = list(outer.type.shape)
     for axis, size in enumerate(shape):
         if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
@@ -26,7 +26,7 @@ def with_named_sizes(outer: Value, owner: str, key: object, origins: dict[str, O
     return inner
 
 
-def copied(outer: Value) -> Value:
+def copy_tensor(outer: Value) -> Value:
     """A tensor of the same type."""
     return Value(outer.type, outer.span, outer.name, outer.spatial, outer.weak)
 

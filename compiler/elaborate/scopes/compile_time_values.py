@@ -59,7 +59,7 @@ class DimsTuple(tuple[Any, ...]):
     __slots__ = ()
 
 
-class Absent(Record):
+class AbsentTensor(Record):
     """An optional tensor of a block, where a use does not give it."""
 
     name: str
@@ -90,12 +90,12 @@ class TrailingActivation(Record):
     span: Span
 
 
-def differs(flow: Flow) -> bool:
+def differs_in_training(flow: Flow) -> bool:
     """Whether it is something else in training."""
     return isinstance(flow, TensorTuple) and flow.training is not None
 
 
-def same_in_both(flow: Flow, span: Span) -> Flow:
+def require_same_in_modes(flow: Flow, span: Span) -> Flow:
     """Rejects what is something else in training, at its use."""
     if isinstance(flow, TensorTuple) and flow.training is not None:
         training, evaluation = (tuple(v.type for v in flat(parts)) for parts in (flow.training, flow.parts))
@@ -103,7 +103,7 @@ def same_in_both(flow: Flow, span: Span) -> Flow:
     return flow
 
 
-def tensors(flow: Flow) -> list[Value] | None:
+def tensors_of(flow: Flow) -> list[Value] | None:
     """The tensors of a flow; None if they are unknown. Extra results that were not unpacked are dropped from the node itself."""
     if isinstance(flow, Unknown):
         return None
@@ -117,8 +117,8 @@ def tensors(flow: Flow) -> list[Value] | None:
 
 def parts_of(flow: Flow) -> Parts | None:
     """The same with the tuples that they are from."""
-    found = tensors(flow)
-    return None if found is None else flow.parts if isinstance(flow, TensorTuple) and flow.extras is None else tuple(found)
+    values = tensors_of(flow)
+    return None if values is None else flow.parts if isinstance(flow, TensorTuple) and flow.extras is None else tuple(values)
 
 
 def flow_of(parts: Parts) -> Flow:
@@ -126,34 +126,34 @@ def flow_of(parts: Parts) -> Flow:
     return parts[0] if len(parts) == 1 and isinstance(parts[0], Value) else TensorTuple(parts)
 
 
-def without_empty(flow: Flow) -> Flow:
+def drop_empty_tuples(flow: Flow) -> Flow:
     """Without tuples that are empty: what is not a loop does not return them."""
     if isinstance(flow, TensorTuple) and flow.extras is None:
         return flow_of(tuple(part for part in flow.parts if isinstance(part, Value) or part.values))
     return flow
 
 
-def joined(flow: Flow, key: tuple[int, int], lead: int | None) -> Flow:
+def join_trailing_tuple(flow: Flow, key: tuple[int, int], lead: int | None) -> Flow:
     """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple. `lead`: how many tensors are
     before the tuple in all branches, if that is known."""
-    found = leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
-    if found is None or not isinstance(flow, TensorTuple) or any(as_list((part,)) for part in flow.parts):
+    lead_count = count_leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
+    if lead_count is None or not isinstance(flow, TensorTuple) or any(as_list((part,)) for part in flow.parts):
         return flow
-    first = found if lead is None else min(lead, found)
+    first = lead_count if lead is None else min(lead, lead_count)
     return TensorTuple((*flow.parts[:first], TupleSlice(JoinedTuple(flow.parts[first:], key))))
 
 
-def leading(parts: Parts) -> int | None:
+def count_leading(parts: Parts) -> int | None:
     """The number of tensors before the first tuple, if there is one."""
     return next((i for i, part in enumerate(parts) if isinstance(part, TupleSlice)), None)
 
 
-def cut(parts: Parts, front: int, back: int) -> Parts:
+def drop_ends(parts: Parts, front: int, back: int) -> Parts:
     """The parts without that many tensors at the ends."""
-    return divide(parts, front, back)[1]
+    return split_parts(parts, front, back)[1]
 
 
-def divide(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...], Parts, tuple[Value, ...]]:
+def split_parts(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...], Parts, tuple[Value, ...]]:
     """The first `before` tensors, those between as parts, and the last `after`."""
     middle, first, last = list(parts), list[Value](), list[Value]()
     while len(first) < before:
@@ -178,7 +178,7 @@ def divide(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...], Pa
 def main_result(flow: Flow) -> Flow:
     """What a single name or `in` is bound to: of an operator with extra results, the main one."""
     if isinstance(flow, TensorTuple) and flow.extras is not None:
-        return flow_of(tuple(tensors(flow) or ()))
+        return flow_of(tuple(tensors_of(flow) or ()))
     return flow
 
 

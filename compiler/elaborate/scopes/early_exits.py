@@ -15,11 +15,11 @@ class Failure(Exception):
     """A problem with its span: raised by an expression or a stage, caught and reported by the statement around it.
 
     `label` replaces the problem's own text under the carets, when that text is at a mark instead. `final`: there is no point in going on
-    with the program. `edits` carry out the help where that concerns more than the span. `stated`: the type that the text states for the
+    with the program. `edits` carry out the help where that concerns more than the span. `declared_type`: the type that the text gives the
     result of the stage that failed, with which the stages after it are checked.
     """
 
-    stated: TensorType | None = None
+    declared_type: TensorType | None = None
 
     def __init__(
         self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None, final: bool = False, edits: tuple[Edit, ...] = ()
@@ -33,7 +33,7 @@ class Failure(Exception):
         self.edits = edits
 
 
-def changes(problem: Problem, span: Span, edits: tuple[Edit, ...] = ()) -> tuple[Edit, ...]:
+def edits_for(problem: Problem, span: Span, edits: tuple[Edit, ...] = ()) -> tuple[Edit, ...]:
     """What carries out the help of a problem: these edits, or its replacement of the span."""
     new = problem.replacement()
     return edits or (() if new is None else (Edit(span.shrink_to_start() if new.before else span, new.text, new.safe),))

@@ -18,33 +18,33 @@ class LabelAllocator:
 
     def __init__(self, numbered: bool) -> None:
         self.numbered = numbered
-        self.taken: dict[str, Span] = {}
+        self.used: dict[str, Span] = {}
         self.levels: dict[str, tuple[str, Span]] = {}
         """The prefixes of labels with several levels, each with the first such label."""
         self.explicit: set[str] = set()
         self._counts: dict[str, int] = {}
 
-    def automatic(self, operator: str, span: Span) -> str:
+    def allocate_label(self, operator: str, span: Span) -> str:
         """The label of an unlabelled stage."""
-        return self._next("", span) if self.numbered else self.ordinal(operator, span)
+        return self._next_free("", span) if self.numbered else self.allocate_ordinal(operator, span)
 
-    def ordinal(self, operator: str, span: Span) -> str:
+    def allocate_ordinal(self, operator: str, span: Span) -> str:
         """A label of operator and ordinal. In a sequence, arithmetic has these: it is no member of the sequence."""
-        return self._next(operator, span)
+        return self._next_free(operator, span)
 
-    def _next(self, word: str, span: Span) -> str:
+    def _next_free(self, word: str, span: Span) -> str:
         while True:
             count = self._counts.get(word, 0)
             self._counts[word] = count + 1
             label = f"{word}{count + 1}" if word else str(count)
-            if label not in self.taken and label not in self.levels:
-                self.taken[label] = span
+            if label not in self.used and label not in self.levels:
+                self.used[label] = span
                 return label
 
-    def claim(self, label: str, span: Span) -> str:
+    def claim_label(self, label: str, span: Span) -> str:
         """Takes a label that was written. Rejects one that is taken already, or of which the other would be a level."""
-        automatic = label in self.taken and label not in self.explicit
-        conflict = self._register(label, span)
+        automatic = label in self.used and label not in self.explicit
+        conflict = self._register_label(label, span)
         if conflict is None:
             return label
         other, place = conflict
@@ -54,12 +54,12 @@ class LabelAllocator:
             raise Failure(LabelWithin(*sorted((label, other), key=len)), span, ((place, f"this is `{other}`"),))
         raise Failure(LabelTwice(label, span.text if place == span else ""), span, ((place, "first here"),))
 
-    def _register(self, label: str, span: Span) -> tuple[str, Span] | None:
+    def _register_label(self, label: str, span: Span) -> tuple[str, Span] | None:
         """Registers the label, or returns the label that it conflicts with."""
         above = list(accumulate(label.split("."), "{}.{}".format))[:-1]
-        earlier = next(((other, self.taken[other]) for other in (label, *above) if other in self.taken), self.levels.get(label))
+        earlier = next(((other, self.used[other]) for other in (label, *above) if other in self.used), self.levels.get(label))
         if earlier is None:
-            self.taken[label] = span
+            self.used[label] = span
             self.explicit.add(label)
             for level in above:
                 self.levels.setdefault(level, (label, span))

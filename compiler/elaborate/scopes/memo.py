@@ -13,10 +13,10 @@ from netc.dsl.record import Record
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
 from .pass_through import CallSignature
-from .scope import Scope, token
+from .scope import Scope, dependency_key
 
 
-class Entry(Record):
+class MemoEntry(Record):
     """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage. `alone`: it
     is one operator without a level of its own. `lead`: the
     number of tensors before the tuple in its input, if there is one."""
@@ -39,25 +39,25 @@ class Memo:
     """Finished bodies, by key, names read, and the values of those names."""
 
     def __init__(self) -> None:
-        self._entries: dict[Hashable, dict[tuple[str, ...], dict[Hashable, Entry]]] = {}
+        self._entries: dict[Hashable, dict[tuple[str, ...], dict[Hashable, MemoEntry]]] = {}
 
-    def find(self, key: Hashable, scope: Scope) -> Entry | None:
+    def find_entry(self, key: Hashable, scope: Scope) -> MemoEntry | None:
         """The entry whose reads have the same values when seen from `scope`."""
         for names, entries in self._entries.get(key, {}).items():
-            tokens = _tokens(names, scope)
+            tokens = _dependency_keys(names, scope)
             if tokens is not None and tokens in entries:
                 return entries[tokens]
         return None
 
-    def keep(self, key: Hashable, entry: Entry, tokens: Hashable) -> None:
+    def add_entry(self, key: Hashable, entry: MemoEntry, tokens: Hashable) -> None:
         self._entries.setdefault(key, {}).setdefault(entry.reads, {})[tokens] = entry
 
 
-def _tokens(names: tuple[str, ...], scope: Scope) -> Hashable | None:
-    found = []
+def _dependency_keys(names: tuple[str, ...], scope: Scope) -> Hashable | None:
+    keys = []
     for name in names:
-        bound = scope.find(name)
+        bound = scope.find_binding(name)
         if bound is None:
             return None
-        found.append(token(bound[0].value))
-    return tuple(found)
+        keys.append(dependency_key(bound[0].value))
+    return tuple(keys)

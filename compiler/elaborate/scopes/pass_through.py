@@ -34,45 +34,51 @@ def call_signature(graph: Graph) -> CallSignature:
     """Removes from the graph the outputs that are inputs or duplicates, and the inputs that nothing else reads."""
     inputs, leading, tuples = list(graph.inputs), graph.leading, list(graph.tuples)
     used = {id(v) for node in graph.nodes for v in node.inputs}
-    passed = _passed(graph)
-    given = {id(v): i for i, v in enumerate(inputs)}
-    own = list({id(v): v for v in leading if id(v) not in given}.values())
+    passed = _find_passed_tuple(graph)
+    input_indices = {id(v): i for i, v in enumerate(inputs)}
+    returned = list({id(v): v for v in leading if id(v) not in input_indices}.values())
     rest = None if not graph.tails else RETURNED if passed is None else passed
-    made = graph.nodes and (own or rest == RETURNED)
+    has_results = graph.nodes and (returned or rest == RETURNED)
     lists = any(tail.listed for tail in graph.tails)
-    if graph.kind != "sequence" or lists or not made or (len(own) == len(leading) and passed is None):
+    if graph.kind != "sequence" or lists or not has_results or (len(returned) == len(leading) and passed is None):
         rest = RETURNED if graph.tails else None
         return CallSignature(tuple(range(len(inputs))), tuple(range(len(leading))), tuple(range(len(tuples))), rest)
-    through = {id(v) for v in leading if id(v) in given} - used - {id(v) for i, one in enumerate(tuples) if i != passed for v in one.values}
+    through = (
+        {id(v) for v in leading if id(v) in input_indices}
+        - used
+        - {id(v) for i, value_tuple in enumerate(tuples) if i != passed for v in value_tuple.values}
+    )
     if passed is not None:
         through |= {id(v) for v in tuples[passed].values}
         graph.tails = ()
     kept = tuple(i for i, v in enumerate(inputs) if id(v) not in through)
-    taken = tuple(i for i in range(len(tuples)) if i != passed)
+    kept_tuples = tuple(i for i in range(len(tuples)) if i != passed)
     graph.captures = sum(i >= len(inputs) - graph.captures for i in kept)
     graph.inputs = [inputs[i] for i in kept]
-    graph.outputs = [*own, *(v for tail in graph.tails for v in flat(tail.parts))]
-    graph.tuples = [tuples[i] for i in taken]
-    for one in graph.tuples:
-        one.at = sum(i < one.at for i in kept)
-    index = {id(v): i for i, v in enumerate(own)}
-    return CallSignature(kept, tuple(index.get(id(v), len(graph.outputs) + given.get(id(v), 0)) for v in leading), taken, rest)
+    graph.outputs = [*returned, *(v for tail in graph.tails for v in flat(tail.parts))]
+    graph.tuples = [tuples[i] for i in kept_tuples]
+    for value_tuple in graph.tuples:
+        value_tuple.at = sum(i < value_tuple.at for i in kept)
+    index = {id(v): i for i, v in enumerate(returned)}
+    return CallSignature(
+        kept, tuple(index.get(id(v), len(graph.outputs) + input_indices.get(id(v), 0)) for v in leading), kept_tuples, rest
+    )
 
 
-def _passed(graph: Graph) -> int | None:
+def _find_passed_tuple(graph: Graph) -> int | None:
     """The number of the tuple that the body gets and returns as it is, if it does."""
     match graph.tails:
-        case (ReturnedTuple((TupleSlice(of, 0, 0),)),) if of in graph.tuples and not of.from_end and not _is_used(of, graph):
+        case (ReturnedTuple((TupleSlice(of, 0, 0),)),) if of in graph.tuples and not of.from_end and not _is_tuple_used(of, graph):
             return graph.tuples.index(of)
     return None
 
 
-def _is_used(one: ValueTuple, graph: Graph) -> bool:
+def _is_tuple_used(value_tuple: ValueTuple, graph: Graph) -> bool:
     """Whether a node takes the tuple, which may be empty, or something of it."""
-    ids = {id(one), *(id(v) for v in one.values)}
+    ids = {id(value_tuple), *(id(v) for v in value_tuple.values)}
     for node in graph.nodes:
         parts = [node.parts] if isinstance(node, OpNode) else node.tuples
-        taken = (*node.inputs, *(p.of for some in parts for p in some if isinstance(p, TupleSlice)))
-        if any(id(v) in ids for v in taken):
+        inputs = (*node.inputs, *(p.of for some in parts for p in some if isinstance(p, TupleSlice)))
+        if any(id(v) in ids for v in inputs):
             return True
     return any(id(v) in ids for v in graph.leading)

@@ -24,8 +24,19 @@ from ...ir.graph import Graph, SharedModule
 from ...ir.graph_values import Parts, TupleSlice, Value, ValueTuple
 from ...ops.operator import strict_key
 from ...types.traced_ints import TracedInt, has_origin, origin_key, origin_of
-from .body_tensors import copied, with_named_sizes
-from .compile_time_values import Absent, Const, ConstExpr, Flow, OperatorRef, TensorTuple, TrailingActivation, leading, parts_of, tensors
+from .body_tensors import copy_tensor, copy_with_symbols
+from .compile_time_values import (
+    AbsentTensor,
+    Const,
+    ConstExpr,
+    Flow,
+    OperatorRef,
+    TensorTuple,
+    TrailingActivation,
+    count_leading,
+    parts_of,
+    tensors_of,
+)
 from .early_exits import Failure
 from .label_scope import LabelAllocator
 from .ties import PendingNorms, PendingTie
@@ -80,7 +91,7 @@ class LazyLet(Record):
     scope: Scope
 
 
-Entity = Const | Flow | Absent | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
+Entity = Const | Flow | AbsentTensor | FnDef | BlockDef | OperatorRef | StageClosure | SharedDef | LazyLet
 
 
 class Binding:
@@ -118,24 +129,24 @@ class Scope:
         self.incomplete = False
         """Whether it may lack names: a file that it uses could not be read."""
 
-    def lacks(self) -> bool:
+    def may_lack_names(self) -> bool:
         """Whether it, or a scope around it, is incomplete: that a name is unknown is no news."""
         scope: Scope | None = self
         while scope is not None and not scope.incomplete:
             scope = scope.parent
         return scope is not None
 
-    def bind(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
+    def bind_name(self, name: str, value: Entity, span: Span | None = None, declared: Span | None = None) -> Binding:
         binding = Binding(value, span, declared)
         self.names[name] = binding
         return binding
 
-    def earlier(self, name: str) -> Binding | None:
+    def find_conflict(self, name: str) -> Binding | None:
         """The binding that another one of this name would contradict."""
-        own = self.names.get(name)
-        return own if own is not None or self.sibling is None else self.sibling.names.get(name)
+        binding = self.names.get(name)
+        return binding if binding is not None or self.sibling is None else self.sibling.names.get(name)
 
-    def find(self, name: str) -> tuple[Binding, Scope] | None:
+    def find_binding(self, name: str) -> tuple[Binding, Scope] | None:
         """The binding as it is in the scope where it was made."""
         scope: Scope | None = self
         while scope is not None:
@@ -145,12 +156,12 @@ class Scope:
             scope = scope.parent
         return None
 
-    def use(self, name: str) -> Binding | None:
+    def use_binding(self, name: str) -> Binding | None:
         """The binding as it is seen from this scope's frame; it counts as used."""
-        found = self.find(name)
-        if found is None:
+        binding_and_scope = self.find_binding(name)
+        if binding_and_scope is None:
             return None
-        binding, home = found
+        binding, home = binding_and_scope
         binding.used = True
         if home.frame is self.frame or home.frame is None or self.frame is None:
             return binding
@@ -161,29 +172,29 @@ class Scope:
             frame = frame.parent
         value = binding.value
         for inner in reversed(crossed):
-            value = inner.capture(name, value)
+            value = inner.capture_name(name, value)
         return Binding(value, binding.span, binding.declared)
 
-    def later(self, name: str, use: Span) -> Span | None:
+    def find_later(self, name: str, use: Span) -> Span | None:
         """Where a statement below this use of an unknown name binds it."""
         scope: Scope | None = self
         while scope is not None:
-            found = next((span for span in scope._bindings().get(name, ()) if span.start > use.start), None)
-            if found is not None:
-                return found
+            position = next((span for span in scope._statement_bindings().get(name, ()) if span.start > use.start), None)
+            if position is not None:
+                return position
             scope = scope.parent
         return None
 
-    def _bindings(self) -> dict[str, list[Span]]:
+    def _statement_bindings(self) -> dict[str, list[Span]]:
         if self._bound[0] is not self.body:
-            found: dict[str, list[Span]] = {}
+            spans: dict[str, list[Span]] = {}
             for statement in self.body.statements if self.body is not None else ():
                 for name in declared_names(statement):
-                    found.setdefault(name.name, []).append(name.span)
-            self._bound = (self.body, found)
+                    spans.setdefault(name.name, []).append(name.span)
+            self._bound = (self.body, spans)
         return self._bound[1]
 
-    def visible(self) -> Iterator[str]:
+    def visible_names(self) -> Iterator[str]:
         """All names that are visible from here. They are collected only if a caller reads them, since most errors do not."""
         names: dict[str, None] = {}
         scope: Scope | None = self
@@ -215,7 +226,7 @@ class GraphFrame:
         """The number of nested loops and blocks being elaborated whose stages go into this graph."""
         self.home: Scope | None = None
         """The scope of the body's statements."""
-        self.given: Flow = TensorTuple(())
+        self.body_input: Flow = TensorTuple(())
         """The input of the body."""
         self.lead: int | None = None
         """The number of tensors before the tuple in that, if there is one."""
@@ -226,36 +237,36 @@ class GraphFrame:
         self.outer: dict[int, Value] = {}
         """By the id of each input that is a captured tensor, the tensor outside."""
 
-    def capture(self, name: str, value: Entity) -> Entity:
+    def capture_name(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
         if name not in self.captured:
-            self.reads[name] = token(value)
-            self.captured[name] = self._inner(name, value)
+            self.reads[name] = dependency_key(value)
+            self.captured[name] = self._make_inner(name, value)
         return self.captured[name]
 
-    def _inner(self, name: str, value: Entity) -> Entity:
+    def _make_inner(self, name: str, value: Entity) -> Entity:
         self.name_size(name, value)
         if isinstance(value, Value):
             self.graph.captures += 1
-            return self._captured(value, value.name if name == "in" else name.replace(".", "_"), name)
+            return self._capture_tensor(value, value.name if name == "in" else name.replace(".", "_"), name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
-            at = len(self.graph.inputs)
-            inner = [self._captured(v, v.name, f"{name}{i}") for v, i in zip(value.values, _from_end(value.values), strict=True)]
-            one = ValueTuple(name, tuple(inner), at)
-            self.graph.tuples.append(one)
-            return TensorTuple((TupleSlice(one),))
+            first = len(self.graph.inputs)
+            inner = [self._capture_tensor(v, v.name, f"{name}{i}") for v, i in zip(value.values, _from_end(value.values), strict=True)]
+            value_tuple = ValueTuple(name, tuple(inner), first)
+            self.graph.tuples.append(value_tuple)
+            return TensorTuple((TupleSlice(value_tuple),))
         if isinstance(value, SharedDef):
             self.graph.modules.append(value.module)
         return value
 
-    def _captured(self, outer: Value, name: str, key: object) -> Value:
+    def _capture_tensor(self, outer: Value, name: str, key: object) -> Value:
         inner = self.add_input(outer, name, key)
         self.outer[id(inner)] = outer
         return inner
 
     @contextmanager
-    def inlining(self) -> Iterator[None]:
+    def inline_stages(self) -> Iterator[None]:
         """While a loop or a block puts its stages into this graph."""
         self.has_inlined = True
         self.inline_depth += 1
@@ -267,37 +278,37 @@ class GraphFrame:
     def add_input(self, outer: Value, name: str, key: object, borrowed: bool = False) -> Value:
         """A further input of the graph, of the type of an outer tensor. Its known sizes are symbols of the graph, with the `key` in their
         names. `borrowed`: it has this name until the body gives it another."""
-        inner = with_named_sizes(outer, self.owner, key, self.graph.origins) if self.owner else copied(outer)
+        inner = copy_with_symbols(outer, self.owner, key, self.graph.origins) if self.owner else copy_tensor(outer)
         inner.name, inner.borrowed = name, borrowed
         self.graph.inputs.append(inner)
         return inner
 
-    def receive(self, flow: Flow, values: list[Value]) -> Flow:
+    def receive_input(self, flow: Flow, values: list[Value]) -> Flow:
         """The body's input, as inputs of its graph: a tuple stays one. A single tensor is named `in`; the body may name them."""
         parts = parts_of(flow) or ()
-        lead = leading(parts) if self.graph.kind != "block" else None
+        lead = count_leading(parts) if self.graph.kind != "block" else None
         keys = [*range(len(values))] if lead is None else [*range(lead), *_from_end(values[lead:])]
         names = [v.name for v in values] if len(values) > 1 else ["in"]
-        inner = tuple([self.add_input(*one, borrowed=True) for one in zip(values, names, keys, strict=False)])
-        self.given = inner[0] if len(inner) == 1 and lead is None else TensorTuple(inner)
+        inner = tuple([self.add_input(*arguments, borrowed=True) for arguments in zip(values, names, keys, strict=False)])
+        self.body_input = inner[0] if len(inner) == 1 and lead is None else TensorTuple(inner)
         if lead is not None:
             source = parts[lead]
             assert isinstance(source, TupleSlice)
             self.make_tuple(source.of.name, lead, borrowed=True)
-        return self.given
+        return self.body_input
 
     def make_tuple(self, name: str, lead: int, borrowed: bool = False) -> TensorTuple:
         """Makes a tuple of the body's input from the tensor number `lead` on."""
-        inner = tuple(tensors(self.given) or ())
-        one = ValueTuple(name, inner[lead:], lead)
-        one.borrowed, self.lead = borrowed, lead
-        self.graph.tuples.insert(0, one)
-        parts: Parts = (*inner[:lead], TupleSlice(one))
-        if isinstance(self.given, TensorTuple):
-            self.given.parts = parts
+        inner = tuple(tensors_of(self.body_input) or ())
+        value_tuple = ValueTuple(name, inner[lead:], lead)
+        value_tuple.borrowed, self.lead = borrowed, lead
+        self.graph.tuples.insert(0, value_tuple)
+        parts: Parts = (*inner[:lead], TupleSlice(value_tuple))
+        if isinstance(self.body_input, TensorTuple):
+            self.body_input.parts = parts
         else:
-            self.given = TensorTuple(parts)
-        return self.given
+            self.body_input = TensorTuple(parts)
+        return self.body_input
 
     def name_size(self, name: str, value: Entity) -> None:
         """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
@@ -316,7 +327,7 @@ def trace_of(scope: Scope) -> tuple[CallSite, ...]:
     return scope.frame.trace if scope.frame is not None else ()
 
 
-def distinct(names: Iterable[ast.Name]) -> None:
+def check_distinct(names: Iterable[ast.Name]) -> None:
     """Rejects a name that occurs twice among the parameters of one definition."""
     seen: dict[str, Span] = {}
     for name in names:
@@ -325,7 +336,7 @@ def distinct(names: Iterable[ast.Name]) -> None:
         seen[name.name] = name.span
 
 
-def token(value: Entity) -> object:
+def dependency_key(value: Entity) -> object:
     """What a graph can depend on of a binding: the value, or for tensors the type."""
     match value:
         case TracedInt():
@@ -341,13 +352,13 @@ def token(value: Entity) -> object:
         case BlockDef():
             return ("block", id(value.node))
         case StageClosure():
-            return _token_of_closure(value)
+            return _closure_key(value)
         case int() | float() | str() | tuple():
             return (strict_key(value), origin_key(value)) if has_origin(value) else strict_key(value)
     return value
 
 
-def _token_of_closure(value: StageClosure) -> object:
+def _closure_key(value: StageClosure) -> object:
     keywords = [(k.name, k.value.value if isinstance(k.value, ConstExpr) else k.value) for k in value.keywords]
-    given = (*(k.value for k in value.positional), *keywords, value.activation and value.activation.op)
-    return ("closure", token(value.stage), strict_key(given), origin_key(given))
+    arguments = (*(k.value for k in value.positional), *keywords, value.activation and value.activation.op)
+    return ("closure", dependency_key(value.stage), strict_key(arguments), origin_key(arguments))

@@ -34,9 +34,9 @@ class PendingTie(Record):
     def span(self) -> Span:
         return self.keyword.value.span
 
-    def resolve(self, graph: Graph) -> None:
+    def resolve_in(self, graph: Graph) -> None:
         """Finds the stage in the node's own graph, or in a graph that it calls."""
-        resolve(self, graph)
+        resolve_tie(self, graph)
 
 
 class PendingNorms(Record):
@@ -46,43 +46,43 @@ class PendingNorms(Record):
     path: str
     span: Span
 
-    def resolve(self, graph: Graph) -> None:
+    def resolve_in(self, graph: Graph) -> None:
         """Checks that the other one is in the same graph, and has a row for each of the norms."""
-        (own,) = self.node.outputs
+        (norms,) = self.node.outputs
         params = [n for n in graph.nodes if applies(n, ParamOperator)]
         labelled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
         other = labelled.get(self.path)
         if other is None:
             raise Failure(NoNorms(self.path, tuple(find_similar_names(self.path, list(labelled)))), self.span)
         wanted = (other.type.shape[:1] + (1,) * (other.type.rank - 1)) if other.type.rank else ()
-        if own.type.shape != wanted or not own.type.dtype.is_float:
-            problem = NormsMismatch(self.path, show_shape(other.type.shape), show_shape(wanted), show_shape(own.type.shape))
+        if norms.type.shape != wanted or not norms.type.dtype.is_float:
+            problem = NormsMismatch(self.path, show_shape(other.type.shape), show_shape(wanted), show_shape(norms.type.shape))
             raise Failure(problem, self.span, ((other.span, f"this is {show_shape(other.type.shape)}"),))
 
 
-def resolve(pending: PendingTie, graph: Graph) -> None:
+def resolve_tie(pending: PendingTie, graph: Graph) -> None:
     path = pending.path
-    found = route(graph, path)
-    if not found and path.endswith(WEIGHT):  # `wte.weight` is the weight of `wte`
+    route_nodes = route(graph, path)
+    if not route_nodes and path.endswith(WEIGHT):  # `wte.weight` is the weight of `wte`
         path = path.removesuffix(WEIGHT)
-        found = route(graph, path)
-    target = found[-1] if found and isinstance(found[-1], OpNode) else None
+        route_nodes = route(graph, path)
+    target = route_nodes[-1] if route_nodes and isinstance(route_nodes[-1], OpNode) else None
     span = pending.span
-    if found and isinstance(found[-1], CallNode):
-        inside = [n.label for n in found[-1].graph.nodes if isinstance(n, OpNode) and any(spec.name == "weight" for spec in n.specs)]
+    if route_nodes and isinstance(route_nodes[-1], CallNode):
+        inside = [n.label for n in route_nodes[-1].graph.nodes if isinstance(n, OpNode) and any(spec.name == "weight" for spec in n.specs)]
         close = tuple(f"{path}.{label}" for label in inside[:2])
         raise Failure(TieTarget(path, close, "it has no weight of its own, but stages inside of it"), span)
     if target is None:
         labels = [n.label for n in graph.nodes if n.label != pending.node.label]
         raise Failure(TieTarget(path, tuple(find_similar_names(path, labels))), span)
-    own = next(s for s in pending.node.specs if s.name == "weight")
+    own_weight = next(s for s in pending.node.specs if s.name == "weight")
     other = next((s for s in target.specs if s.name == "weight"), None)
     if other is None or target is pending.node:
         problem = TieTarget(path, (), "that stage has no weight of its own", weightless=True)
         raise Failure(problem, span, ((target.span, "this one"),))
-    if other.shape != own.shape:
+    if other.shape != own_weight.shape:
         raise Failure(
-            TieMismatch(show_shape(own.shape), path, show_shape(other.shape)),
+            TieMismatch(show_shape(own_weight.shape), path, show_shape(other.shape)),
             span,
             ((target.span, f"its weight is {show_shape(other.shape)}"),),
         )
@@ -95,10 +95,10 @@ def resolve(pending: PendingTie, graph: Graph) -> None:
 def _leads_to(node: Node, end: OpNode, graph: Graph) -> bool:
     """Whether the weight of `node` is, from tie to tie, that of `end`. Ties lead into bodies, not out of them: a circle is within one."""
     while isinstance(node, OpNode) and node.tie is not None and node in graph.nodes:
-        found = route(graph, node.tie.path)
-        if not found or found[-1] is end:
-            return bool(found)
-        node = found[-1]
+        route_nodes = route(graph, node.tie.path)
+        if not route_nodes or route_nodes[-1] is end:
+            return bool(route_nodes)
+        node = route_nodes[-1]
     return False
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from ...dims import SymDim, show
 from ...ir.graph_values import Value
 from ...ops.operator import Init
-from .compile_time_values import Absent, OperatorRef, TensorTuple
+from .compile_time_values import AbsentTensor, OperatorRef, TensorTuple
 from .scope import BlockDef, FnDef, SharedDef, StageClosure
 
-_LONGEST = 60
-_MOST_ITEMS = 8
-_DEEPEST = 3
+_MAX_CHARACTERS = 60
+_MAX_ITEMS = 8
+_MAX_DEPTH = 3
 
 
-def show_value(value: object, depth: int = 0) -> str:
+def format_value(value: object, depth: int = 0) -> str:
     """A compile-time value as it is written in a spec; of a long one the beginning."""
     match value:
         case bool():
@@ -21,12 +21,12 @@ def show_value(value: object, depth: int = 0) -> str:
         case SymDim():
             return show(value)
         case str():
-            return f'"{value}"' if len(value) <= _LONGEST else f'"{value[: _LONGEST - 3]}..."'
-        case tuple() if depth == _DEEPEST:
+            return f'"{value}"' if len(value) <= _MAX_CHARACTERS else f'"{value[: _MAX_CHARACTERS - 3]}..."'
+        case tuple() if depth == _MAX_DEPTH:
             return "[...]"
         case tuple():
-            items = [show_value(v, depth + 1) for v in value[:_MOST_ITEMS]]
-            return "[" + ", ".join(items + ["..."] * (len(value) > _MOST_ITEMS)) + "]"
+            items = [format_value(v, depth + 1) for v in value[:_MAX_ITEMS]]
+            return "[" + ", ".join(items + ["..."] * (len(value) > _MAX_ITEMS)) + "]"
         case Value():
             return f"a tensor {value.type}"
         case OperatorRef():
@@ -41,7 +41,7 @@ def show_value(value: object, depth: int = 0) -> str:
             return str(value)
 
 
-def describe(value: object) -> str:
+def describe_kind(value: object) -> str:
     """The kind of thing that a name is bound to."""
-    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", TensorTuple: "tuple", Absent: "tensor"}
+    kinds = {FnDef: "function", BlockDef: "block", SharedDef: "shared stage", Value: "tensor", TensorTuple: "tuple", AbsentTensor: "tensor"}
     return kinds.get(type(value), "value")
