@@ -45,7 +45,7 @@ def _tree(root: ast.Node) -> Iterator[str]:
             continue
         fields = [(name, getattr(value, name)) for name in value.__match_args__ if name != "span"]
         plain = [f" {name}={v!r}" for name, v in fields if _is_plain(v)]
-        line, column = value.span.file.position(value.span.start)  # type: ignore[attr-defined]
+        line, column = value.span.file.line_and_column(value.span.start)  # type: ignore[attr-defined]
         yield f"{prefix}{type(value).__name__}{''.join(plain)} @{line}:{column}\n"
         for name, inner in reversed(fields):
             if isinstance(inner, tuple):

@@ -149,7 +149,7 @@ def test_names_are_visible_from_their_statement_on_and_in_their_comprehension() 
     text = "a = input 3; b = a -> relu; let l = [i + 1 for i in 0..3]; c = b; block f(p) { q = in }"
     top = bind(text).top
     places = {part: text.index(part) for part in ("relu", "i + 1", "in }")}
-    seen = {part: {*top.at(place).visible(place)} for part, place in places.items()}
+    seen = {part: {*top.scope_at(place).visible_names(place)} for part, place in places.items()}
     assert seen == {"relu": {*"ablf"}, "i + 1": {*"abilf"}, "in }": {*"pqlf"}}
 
 

@@ -146,7 +146,7 @@ def test_names_across_files(tmp_path: Path) -> None:
     place = definition(checked, offset)
     assert place is not None
     assert (place.file.name, place.text) == (str(tmp_path / "parts.net"), "half")
-    found = {(Path(span.file.name).name, span.file.position(span.start)) for span in references(workspace, checked, offset)}
+    found = {(Path(span.file.name).name, span.file.line_and_column(span.start)) for span in references(workspace, checked, offset)}
     assert found == {("x.net", (1, 18)), ("x.net", (2, 12)), ("parts.net", (2, 7)), ("other.net", (2, 12))}
     edits = rename(workspace, checked, offset, "thin")
     assert {Path(edit.span.file.name).name for edit in edits} == {"x.net", "parts.net", "other.net"}
@@ -266,7 +266,7 @@ def test_outline_and_folds() -> None:
     outline = [(one.kind, one.text, [(part.kind, part.text) for part in one.inner]) for one in symbols(checked)]
     inside = [("tensor", "main"), ("label", "first")]
     assert outline == [("let", "width", []), ("block", "residual", inside), ("tensor", "x", []), ("tensor", "y", [])]
-    lines = [(checked.source.position(one.start)[0], checked.source.position(one.end)[0]) for one in folds(checked)]
+    lines = [(checked.source.line_and_column(one.start)[0], checked.source.line_and_column(one.end)[0]) for one in folds(checked)]
     assert lines == [(3, 5)]
 
 

@@ -86,7 +86,7 @@ def test_hover_shows_the_lines_of_a_definition_alone(text: str, shown: str) -> N
 
 def test_hints_are_at_the_ends_of_lines() -> None:
     _, checked, _ = checked_at(RESIDUAL)
-    shown = {checked.source.position(hint.offset)[0]: hint.text for hint in hints(checked)}
+    shown = {checked.source.line_and_column(hint.offset)[0]: hint.text for hint in hints(checked)}
     assert shown == {4: "# [N, T, 8]", 5: "# [N, T, 8]", 7: "# [N, T, 8]", 8: "# [N, T, 8]", 9: "# [N, T, 2]"}
     assert all(checked.source.text[hint.offset : hint.offset + 1] == "\n" for hint in hints(checked))
     second = checked.source.text.index("y = ")
