@@ -34,14 +34,14 @@ class Draws:
 
     def __init__(self, file: SectionFile, columns: InputColumns) -> None:
         self.file, self.columns = file, columns
-        self.is_empty = not file.has("drawn")
+        self.is_empty = not file.has("draw_inputs")
 
     def batch(self, number: int, count: int) -> dict[str, Tensor]:
         """The tensors `[count, ...]` by input, for the whole batch with this number."""
         if self.is_empty:
             return {}
         batch = {name: torch.empty((count, *shape), device="meta") for name, shape in self.columns.shapes.items()}
-        drawn: dict[str, Tensor] = self.file.drawn(batch, number)
+        drawn: dict[str, Tensor] = self.file.draw_inputs(batch, number)
         return drawn
 
 
@@ -96,7 +96,7 @@ class Batches:
         epoch, index = divmod(number, self.per_epoch)
         known, order = self._epoch
         if known != epoch:  # a permutation of a million takes longer than a step
-            order = self.file.shuffled(torch.from_numpy(self.indices), epoch).numpy()
+            order = self.file.shuffle_samples(torch.from_numpy(self.indices), epoch).numpy()
             self._epoch = epoch, order
         return order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
 

@@ -128,7 +128,7 @@ class Trainer:
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
         self.machine = Run(objective, self.precision, ranks)
-        objective.file.define(run=self.machine, totals=self.machine.compute_totals(objective.file.totals))
+        objective.file.define(run=self.machine, compute_totals=self.machine.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.trained = Trained(self.model, optimizer, average)
         self.step = 0
@@ -248,7 +248,7 @@ class Trainer:
 
     def _results(self, tally: Tally) -> dict[str, float]:
         totals = [torch.tensor(total, dtype=torch.float64, device=self.ranks.device) for total in tally.totals]
-        return {name: value.item() for name, value in self.objective.file.results(totals, tally.counts).items()}
+        return {name: value.item() for name, value in self.objective.file.compute_metrics(totals, tally.counts).items()}
 
     def _tell(self, results: dict[str, float], samples: int, validation: bool = False) -> None:
         if not self.ranks.first:

@@ -92,8 +92,8 @@ class Objective(nn.Module):
 
     def clip(self) -> None:
         """Clips the gradients of `model` as the section says; nothing if it says nothing. Called between `backward` and the optimizer."""
-        if self.file.has("clip"):
-            self.file.clip(self.model)
+        if self.file.has("clip_gradients"):
+            self.file.clip_gradients(self.model)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and the metrics of a batch. Inputs of other names are left alone; a missing one is a `ValueError`."""
@@ -103,18 +103,18 @@ class Objective(nn.Module):
 
     def totals(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """One sum for each mean of the objective, with a gradient."""
-        return list(self.file.totals(self.module, inputs))
+        return list(self.file.compute_totals(self.module, inputs))
 
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
         """What each total is divided by; of data alone. Nothing waits for the device."""
         device = next(iter(inputs.values())).device
         with torch.no_grad():
-            counts = self.file.counts(inputs)
+            counts = self.file.compute_counts(inputs)
         return [c.double() if isinstance(c, Tensor) else torch.tensor(c, dtype=torch.float64, device=device) for c in counts]
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
         """The loss and the metrics of totals and counts."""
-        results: dict[str, Tensor] = self.file.results(totals, [c.to(t.dtype) for t, c in zip(totals, counts, strict=True)])
+        results: dict[str, Tensor] = self.file.compute_metrics(totals, [c.to(t.dtype) for t, c in zip(totals, counts, strict=True)])
         return results
 
     def _check(self, inputs: Mapping[str, Tensor]) -> None:

@@ -17,11 +17,11 @@ from .source import settings_source
 
 def split(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
     """The indices for training, and those for validation, which are that share of all, at least one of each."""
-    kept, held = SectionFile(settings_source(replace(recipe, validation=share, validate=None))).split(count)
+    kept, held = SectionFile(settings_source(replace(recipe, validation=share, validate=None))).split_samples(count)
     return kept.numpy(), held.numpy()
 
 
 def first_epoch(recipe: Recipe, indices: Indices) -> Indices:
     """The indices in the order of the first epoch."""
-    order: Indices = SectionFile(settings_source(recipe)).shuffled(torch.from_numpy(indices), 0).numpy()
+    order: Indices = SectionFile(settings_source(recipe)).shuffle_samples(torch.from_numpy(indices), 0).numpy()
     return order

@@ -2,11 +2,11 @@
 
 In: an objective arranged for the machine. Out: the `run` of the file's `train_step`, whose lines with `run` call its methods in order:
 
-    divisors = run.sum_counts(divisors)
-    run.begin(part is parts[-1])    # for each of several parts
+    counts = run.all_reduce_counts(counts)
+    run.begin_micro_batch(micro_batch is micro_batches[-1])    # for each of several micro-batches
     run.backward(loss)
-    made = run.check(optimizer, made, divisors, loss)
-    run.update(optimizer)
+    totals = run.check_loss(optimizer, totals, counts, loss)
+    run.step_optimizer(optimizer)
 
 Always: the gradient is that of the loss of the whole batch, in however many parts and on however many processes it is computed. If the loss
 is not finite, nothing is changed.
@@ -105,7 +105,7 @@ class Run:
         if self.ranks.world > 1:
             totals = self.sum(totals)
         if loss is None or self.ranks.world > 1:
-            loss = self.objective.file.results(totals, divisors)[LOSS]
+            loss = self.objective.file.compute_metrics(totals, divisors)[LOSS]
         value = loss.item()
         if not math.isfinite(value):
             raise NotFinite(value)

@@ -118,7 +118,7 @@ def test_the_written_file_has_the_same_gradient(line: str, accumulate: int, tmp_
     parameters = list(model.parameters())
     loss = reference(line, model, batch)
     wanted = torch.autograd.grad(loss, parameters, allow_unused=True)
-    found = made.results(*made.train_step(model, torch.optim.SGD(parameters, lr=0.05), batch))
+    found = made.compute_metrics(*made.train_step(model, torch.optim.SGD(parameters, lr=0.05), batch))
     assert found["loss"].item() == pytest.approx(loss.item(), rel=1e-5)
     for parameter, gradient in zip(parameters, wanted, strict=True):
         own = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

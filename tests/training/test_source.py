@@ -185,12 +185,12 @@ def test_the_file_trains_to_the_bits_of_netc_train(
     optimizers, make_optimizer = [], made.make_optimizer
     made.make_optimizer = lambda model: optimizers.append(make_optimizer(model)) or optimizers[0]
     rates = lambda: {"lr": optimizers[0].param_groups[0]["lr"]}  # noqa: E731
-    made.shown = lambda found: json.dumps({name: float(value) for name, value in found.items()} | rates())
+    made.format_metrics = lambda found: json.dumps({name: float(value) for name, value in found.items()} | rates())
     (class_name,) = re.findall(r"model = (\w+)\(\)", Path(made.__file__).read_text(encoding="utf-8"))
     model = getattr(made, class_name)()
     model.load_state_dict(torch.load(tmp_path / "initial.pt"))
     capsys.readouterr()
-    trained = made.train(model, made.load(str(tmp_path / "data.npz"))) or model
+    trained = made.train(model, made.load_data(str(tmp_path / "data.npz"))) or model
     printed = {head: json.loads(rest) for head, rest in (line.split(": ", 1) for line in capsys.readouterr().out.splitlines())}
 
     kept = load_file(tmp_path / "run" / "last.safetensors")
@@ -243,7 +243,7 @@ def test_tables_are_read_as_netc_reads_them(setting: str, tmp_path: Path, monkey
     text = spec(setting, target="[] int64")
     monkeypatch.chdir(tmp_path)
     made = module_of(text, tmp_path)
-    found, wanted = made.load(made.DATA), arrays_of(text, path=tmp_path / "spec.net")
+    found, wanted = made.load_data(made.DATA), arrays_of(text, path=tmp_path / "spec.net")
     assert found.keys() == wanted.keys()
     for column, array in wanted.items():
         assert found[column].numpy().dtype == array.dtype
@@ -254,8 +254,8 @@ def test_validation_data_may_be_read_in_another_way(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("u,v,p\n1,2,3\n", encoding="utf-8")
     np.savez(tmp_path / "b.npz", X=np.ones((2, 2)), p=np.ones(2))
     made = module_of(spec('data csv "a.csv" x=[u, v] target=p\nvalidate npz "b.npz" x=X'), tmp_path)
-    assert made.load(str(tmp_path / "a.csv"))["x"].tolist() == [[1, 2]]
-    assert made.load_validation(str(tmp_path / "b.npz"))["x"].shape == (2, 2)
+    assert made.load_data(str(tmp_path / "a.csv"))["x"].tolist() == [[1, 2]]
+    assert made.load_validation_data(str(tmp_path / "b.npz"))["x"].shape == (2, 2)
     assert (made.DATA, made.VALIDATION) == ("a.csv", "b.npz")
 
 
@@ -264,7 +264,7 @@ def test_data_that_the_file_does_not_read_are_named_in_it(tmp_path: Path) -> Non
     assert made.DATA == "train.npz"
     assert '# The section has images "a\\u2028import b", which this file does not read.' in Path(made.__file__).read_text(encoding="utf-8")
     np.savez(tmp_path / "train.npz", x=np.ones((3, 2)), target=np.ones(3))
-    assert made.load(str(tmp_path / "train.npz"))["x"].shape == (3, 2)
+    assert made.load_data(str(tmp_path / "train.npz"))["x"].shape == (3, 2)
 
 
 def module_of(text: str, folder: Path) -> ModuleType:
@@ -305,7 +305,7 @@ def test_inputs_that_are_drawn(tmp_path: Path) -> None:
 
 def test_what_the_section_does_not_say_is_not_written() -> None:
     text = netc.compile("y = input 3 -> dense 1\ntrain { t = input [1]; loss = (y, t) -> mse_loss }").training().source()
-    for word in ("ACCUMULATE", "VALIDATION", "GROUPS", "FROZEN", "EMA", "schedule", "clip", "evaluate", "best", "math", "finish"):
+    for word in ("ACCUMULATE", "VALIDATION", "GROUPS", "FROZEN", "EMA", "schedule", "clip", "evaluate", "best", "math", "combine_means"):
         assert word not in text
     assert len(text.splitlines()) < 120
     assert max(map(len, text.splitlines())) <= 110

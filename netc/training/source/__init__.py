@@ -53,9 +53,9 @@ ABSTRACT = ("Iterable", "Iterator")
 TAKEN = frozenset({"Any", "StepSums", "Batch", "np", "fnmatch", "copy", "csv", "math", "blake2b", *ABSTRACT})
 """Names that the file uses, which no class has."""
 MARKER = "# --- the file "
-OF_SETTINGS = frozenset({"make_optimizer", "make_schedule", "shuffled", "split"})
+OF_SETTINGS = frozenset({"make_optimizer", "make_schedule", "shuffle_samples", "split_samples"})
 """The functions that depend on the settings alone."""
-OF_RUNS = OF_SETTINGS | {"drawn", "clip", "seed_step", "train_step", "evaluate", "end_epoch"}
+OF_RUNS = OF_SETTINGS | {"draw_inputs", "clip_gradients", "seed_step", "train_step", "evaluate", "end_epoch"}
 """The functions that `netc train` and `objective` call, where the section has them."""
 
 
@@ -127,12 +127,12 @@ def _imports(texts: list[str]) -> list[str]:
 def _of_template(section: Section, machine: Machine | None, roots: Set[str]) -> list[str]:
     """The functions of the template that the roots use, for a section."""
     recipe = section.recipe
-    tags = tags_of(recipe, section.means, section.is_random, machine) | ({"modes"} if "sums" in section.computed.modules else set())
+    tags = tags_of(recipe, section.means, section.is_random, machine) | ({"modes"} if "compute_sums" in section.computed.modules else set())
     generated = {
         "make_optimizer": optimizer_text(recipe, kernel(recipe)),
         "make_schedule": schedule_text(recipe),
-        "load": load_texts(section.training, recipe),
-        "drawn": [draws_text(section.training, recipe)] if recipe.draws else [],
+        "load_data": load_texts(section.training, recipe),
+        "draw_inputs": [draws_text(section.training, recipe)] if recipe.draws else [],
     }
     return _fold_template(tags, _names(section, tags, machine), generated, roots)
 
@@ -166,14 +166,14 @@ def _names(section: Section, tags: Set[str], machine: Machine | None) -> dict[st
         "ZEROS": zeros,
         "Model": section.cls,
         "Trained": "nn.Module" if "ema" in tags else "None",
-        "load_validation": load_validation(recipe),
+        "load_validation_data": load_validation(recipe),
     }
     names |= {"steps": "STEPS"} if "steps" in tags else {"epochs": "EPOCHS"}
-    names |= {} if "held" in tags else {"held": "data"}
+    names |= {} if "held" in tags else {"validation_data": "data"}
     names |= {} if recipe.keep.higher else {"> best": "< best", "-math.inf": "math.inf"}
     if machine is None:
         return names if "ema" in tags else {**names, "average": "model"}
-    names |= {"len(parts)": _count_parts(tags, machine)} if machine.replicas > 1 else {}
+    names |= {"len(micro_batches)": _count_parts(tags, machine)} if machine.replicas > 1 else {}
     names |= {"{SEED} {step}": f"{{SEED}} {{step}} {machine.replica}"} if machine.replica else {}
     names |= {"nn.utils.clip_grad_norm_": "run.clip_grad_norm_"} if machine.tensor > 1 else {}
     return names
@@ -184,16 +184,16 @@ def _count_parts(tags: Set[str], machine: Machine | None) -> str:
     replicas = 1 if machine is None else machine.replicas
     if "parts" not in tags:
         return str(replicas)
-    return "len(parts)" if replicas == 1 else f"(len(parts) * {replicas})"
+    return "len(micro_batches)" if replicas == 1 else f"(len(micro_batches) * {replicas})"
 
 
 def _terms(means: Means, repeated: bool, count: str) -> tuple[str, str]:
     """The totals of a part, and those that do not depend on its samples. These are the same in each part, and are divided by `count`, the
     number of parts."""
     if not repeated or not any(means.constant):
-        return "made", "[torch.zeros_like(total) for total in made]"
-    own = f"made[{{}}] * {count}"
-    return _listed(means, "made[{}]", own), _listed(means, "torch.zeros_like(made[{}])", own)
+        return "totals", "[torch.zeros_like(total) for total in totals]"
+    own = f"totals[{{}}] * {count}"
+    return _listed(means, "totals[{}]", own), _listed(means, "torch.zeros_like(totals[{}])", own)
 
 
 def _listed(means: Means, other: str, constant: str) -> str:

@@ -1,7 +1,7 @@
 """Reading of the data: where they are, and a function for each way to read them.
 
-In: a section and its recipe. Out: lines that set `DATA` and `VALIDATION`, and the texts of `load` and, if the data to validate on are
-read in another way, `load_validation`. Always: npz files and tables of text are read as `netc train` reads them; of data in another format
+In: a section and its recipe. Out: lines that set `DATA` and `VALIDATION`, and the texts of `load_data` and, if the data to validate on are
+read in another way, `load_validation_data`. Always: npz files and tables of text are read as `netc train` reads them; of data in another format
 the file says that it reads an npz file in their place, with an array for each input.
 """
 
@@ -22,10 +22,13 @@ from .sampled_inputs import given_inputs
 DATA, VALIDATION = "train.npz", "validation.npz"
 """The files that are read if the section has none, or one in a format that the file does not read."""
 READ = ("npz", "csv")
-JOINED = '''def side_by_side(arrays: Any, names: tuple[str, ...]) -> np.ndarray:
-    """Columns next to each other along the first axis of a sample. A name may be a pattern."""
-    found = [arrays[own] for name in names for own in ([name] if name in arrays else arrays) if fnmatch(own, name) or own == name]
-    return np.concatenate([array[:, None] if array.ndim == 1 else array for array in found], 1)'''
+JOINED = '''def concatenate_columns(arrays: Any, names: tuple[str, ...]) -> np.ndarray:
+    """Concatenate columns along the first axis of a sample. A name may be a pattern."""
+    columns = []
+    for name in names:
+        matches = [name] if name in arrays else [column for column in arrays if fnmatch(column, name)]
+        columns += [arrays[match] for match in matches]
+    return np.concatenate([column[:, None] if column.ndim == 1 else column for column in columns], 1)'''
 
 
 class Way(Record):
@@ -51,23 +54,23 @@ def _path(name: str, rule: DataRule | None, instead: str) -> list[str]:
         return [f"{name} = {quoted(rule.path)}"]
     return [
         f"# The section has {rule.format} {quoted(rule.path)}, which this file does not read.",
-        "# Save its samples as an npz file with an array for each input, or write a `load` of your own.",
+        "# Save its samples as an npz file with an array for each input, or replace `load_data`.",
         f"{name} = {quoted(instead)}",
     ]
 
 
 def load_validation(recipe: Recipe) -> str:
     """The name of the function that reads the data to validate on."""
-    return "load" if _validation_way(recipe) == _way(recipe.data, {}) else "load_validation"
+    return "load_data" if _validation_way(recipe) == _way(recipe.data, {}) else "load_validation_data"
 
 
 def load_texts(training: Training, recipe: Recipe) -> list[str]:
     """The functions that read data."""
     inputs = given_inputs(training, recipe)
-    made = [_load("load", _way(recipe.data, {}), inputs)]
-    if recipe.validate is not None and load_validation(recipe) != "load":
-        made.append(_load("load_validation", _validation_way(recipe), inputs))
-    return [*([JOINED] if any("side_by_side(" in text for text in made) else []), *made]
+    made = [_load("load_data", _way(recipe.data, {}), inputs)]
+    if recipe.validate is not None and load_validation(recipe) != "load_data":
+        made.append(_load("load_validation_data", _validation_way(recipe), inputs))
+    return [*([JOINED] if any("concatenate_columns(" in text for text in made) else []), *made]
 
 
 def _validation_way(recipe: Recipe) -> Way:
@@ -92,7 +95,7 @@ def _load(name: str, way: Way, inputs: list[Value]) -> str:
 
 
 def _archive() -> list[str]:
-    return ['    """The columns of an npz file, `[samples, ...]`."""', "    arrays = np.load(path)"]
+    return ['    """Load the columns of an npz file, `[samples, ...]`."""', "    arrays = np.load(path)"]
 
 
 def _table(way: Way) -> list[str]:
@@ -101,7 +104,7 @@ def _table(way: Way) -> list[str]:
     if not way.options.get("header", True):
         made = "{str(i): np.array(cells) for i, cells in enumerate(zip(*rows, strict=True))}"
     return [
-        '    """The columns of a table, `[samples, ...]`."""',
+        '    """Load the columns of a table, `[samples, ...]`."""',
         '    with open(path, encoding="utf-8-sig", newline="") as file:',
         f"        rows = [{rows}]",
         f"    arrays = {made}",
@@ -113,7 +116,7 @@ def _array(column: ColumnSpec) -> str:
     if isinstance(column, str) and not {",", "*"} & set(column):
         return f"arrays[{quoted(column)}]"
     names = tuple(column.split(",")) if isinstance(column, str) else column
-    return f"side_by_side(arrays, {literal(names)})"
+    return f"concatenate_columns(arrays, {literal(names)})"
 
 
 def _converted(array: str, value: Value, way: Way) -> str:

@@ -39,9 +39,9 @@ def _groups(recipe: Recipe) -> list[str]:
 def optimizer_text(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
     """The function that makes the optimizer. `kernel`: options that choose between PyTorch's implementations of it."""
     cls, options = chosen_optimizer(recipe)
-    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze(model)"] if recipe.freeze else [])]
+    lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze_parameters(model)"] if recipe.freeze else [])]
     trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.freeze else "model.parameters()"
-    trained = "parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
+    trained = "make_parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
     lines += call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords({**options, **kernel})])
     return ["\n".join(lines)]
 
@@ -54,11 +54,11 @@ def schedule_text(recipe: Recipe) -> list[str]:
     made = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *keywords(options)]) for cls, options in chosen]
     if follows_metric(recipe):
         head = f"def make_schedule(optimizer: torch.optim.Optimizer) -> {made[0][0]}:"
-        doc = f'    """The schedule of the learning rate, which follows the {recipe.keep.metric} of each epoch."""'
+        doc = f'    """Make the learning rate schedule, which is stepped with the {recipe.keep.metric} of each epoch."""'
         return ["\n".join([head, doc, *call("    return ", *made[0])])]
     lines = [
         "def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:",
-        '    """The schedule of the learning rate over that many steps."""',
+        '    """Make the learning rate schedule over that many steps."""',
     ]
     if len(made) == 1:
         return ["\n".join([*lines, *call("    return ", *made[0])])]

@@ -17,13 +17,13 @@ def given_inputs(training: Training, recipe: Recipe) -> list[Value]:
 
 
 def draws_text(training: Training, recipe: Recipe) -> str:
-    """`drawn(batch, number)`: the inputs that are drawn, for as many samples as the batch has. They depend on the seed and the number of
+    """`draw_inputs(batch, number)`: the inputs that are drawn, for as many samples as the batch has. They depend on the seed and the number of
     the batch alone, so that it does not matter in how many parts or on how many processes a step is computed."""
     given = given_inputs(training, recipe)
     types = {value.name: value.type for value in training.program.main.inputs}
     lines = [
-        "def drawn(batch: Batch, number: int) -> Batch:",
-        '    """What is drawn for the batch with this number, which depends on that and the seed alone."""',
+        "def draw_inputs(batch: Batch, number: int) -> Batch:",
+        '    """Draw inputs for the batch with this number. They depend only on the seed and the number."""',
         "    generator = np.random.Generator(np.random.Philox(key=np.array([SEED, 2**62 + number], np.uint64)))",
         "    return {",
     ]

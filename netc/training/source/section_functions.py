@@ -1,6 +1,7 @@
 """What a section computes, as functions: the sums of a batch, what they are divided by, and loss and metrics of both.
 
-In: a section cut at its means. Out: the texts of `totals(model, batch)`, `counts(batch)` and `results(totals, counts)`, and of what these
+In: a section cut at its means. Out: the texts of `compute_totals(model, batch)`, `compute_counts(batch)` and
+`compute_metrics(totals, counts)`, and of what these
 call. Always: a batch is a dict of tensors `[N, ...]` by input; what needs a module, such as constants of the section, is a class with one
 instance.
 """
@@ -22,6 +23,9 @@ from netc.dsl.record import Record
 
 from .batch_columns import column, dim_text, size_of
 from .lines import call, listed, literal, quoted
+
+RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
+"""The names in `compute_totals` that are not values of the spec."""
 
 
 class Functions(Record):
@@ -62,19 +66,19 @@ class _Functions:
         inputs = self._add(
             program,
             nodes,
-            "sums",
-            f"The sum that {named} is made of." if len(self.means.names) == 1 else f"The sums that {named} are made of.",
+            "compute_sums",
+            f"Compute the sums that {named} average{'s' if len(self.means.names) == 1 else ''}.",
         )
         outputs, given = self._model_call(inputs, known)
         arguments = [outputs.get(id(v)) or known.get(id(v)) or column(v) for v in inputs]
         several = len(program.main.outputs) > 1
-        head = ["def totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """The sums of a batch."""']
+        head = ["def compute_totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """Compute the totals of a batch."""']
         lines = [*head, *prepared, *given]
         if not any(self.means.scaled):
-            lines += call("    return " if several else "    return (", "sums", arguments, "" if several else ",)")
+            lines += call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
         else:
-            lines += call("    made = " if several else "    made = (", "sums", arguments, "" if several else ",)")
-            scaled = [f"made[{i}] * {size_of(self.main.inputs, BATCH)}" if s else f"made[{i}]" for i, s in enumerate(self.means.scaled)]
+            lines += call("    sums = " if several else "    sums = (", "compute_sums", arguments, "" if several else ",)")
+            scaled = [f"sums[{i}] * {size_of(self.main.inputs, BATCH)}" if s else f"sums[{i}]" for i, s in enumerate(self.means.scaled)]
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
 
@@ -90,17 +94,17 @@ class _Functions:
         program, made = self.means.totals, {id(v) for n in before for v in n.outputs}
         used = [*self.training.call.inputs, *_inputs(after, program.main.outputs)]
         results = list({id(v): v for v in used if id(v) in made}.values())
-        inputs = self._add(program, before, "prepare", "What the section computes for the model.", outputs=results)
-        taken, names = {"model", "batch", "sums", "made", "prepare"}, dict[int, str]()
+        inputs = self._add(program, before, "prepare_inputs", "Compute the inputs of the model that are not in the data.", outputs=results)
+        taken, names = set(RESERVED), dict[int, str]()
         for value in results:
             names[id(value)] = unique(local(value.name or "input"), taken)
             taken.add(names[id(value)])
-        return names, call(f"    {', '.join(names.values())} = ", "prepare", [column(v) for v in inputs])
+        return names, call(f"    {', '.join(names.values())} = ", "prepare_inputs", [column(v) for v in inputs])
 
     def _model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
         """The variables of the model's outputs that are used, and the lines that call it."""
         node = self.training.call
-        used, taken, names = {id(v) for v in inputs}, {"model", "batch", "sums", "made", *known.values()}, dict[int, str]()
+        used, taken, names = {id(v) for v in inputs}, {*RESERVED, *known.values()}, dict[int, str]()
         targets = []
         for value in node.outputs:
             name = unique(local(value.name or "output"), taken) if id(value) in used else "_"
@@ -115,13 +119,13 @@ class _Functions:
         means, lines = self.means, list[str]()
         counted: list[str] = []
         if means.counted is not None:
-            inputs = self._add(means.counted, list(means.counted.main.nodes), "counted", "What is counted of the data.")
-            counted = [f"number{i}" if len(means.counted.main.outputs) > 1 else "number" for i in range(len(means.counted.main.outputs))]
-            lines = call(f"    {', '.join(counted)} = ", "counted", [column(v) for v in inputs])
+            inputs = self._add(means.counted, list(means.counted.main.nodes), "count_terms", "Count the terms of the means, as far as they depend on the data.")
+            counted = [f"count{i}" if len(means.counted.main.outputs) > 1 else "count" for i in range(len(means.counted.main.outputs))]
+            lines = call(f"    {', '.join(counted)} = ", "count_terms", [column(v) for v in inputs])
         each = [dim_text(self.main.inputs, c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
         head = [
-            "def counts(batch: Batch) -> tuple[Tensor | int, ...]:",
-            '    """What each of the sums is divided by, which depends on the data alone."""',
+            "def compute_counts(batch: Batch) -> tuple[Tensor | int, ...]:",
+            '    """Count what each total is divided by. The counts depend only on the data."""',
         ]
         self.texts.append("\n".join([*head, *lines, f"    return {', '.join(each)}" if len(each) > 1 else f"    return ({each[0]},)"]))
 
@@ -131,8 +135,8 @@ class _Functions:
         if any(self.means.is_sum):  # a sum is divided by nothing
             quotients = ", ".join(f"totals[{i}]" if is_sum else f"totals[{i}] / counts[{i}]" for i, is_sum in enumerate(self.means.is_sum))
         head = [
-            "def results(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
-            f'    """The {"results" if len(names) > 1 else names[0]} of sums, of one batch or added up over several."""',
+            "def compute_metrics(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
+            f'    """Compute {listed(names)} from the totals and counts of one batch, or of several added up."""',
         ]
         if finish is None:
             pairs = f"zip({literal(names)}, totals, counts, strict=True)"
@@ -140,12 +144,12 @@ class _Functions:
             if any(self.means.is_sum):
                 lines = [f"    return dict(zip({literal(names)}, ({quotients},), strict=True))"]
         else:
-            self._add(finish, list(finish.main.nodes), "finish", f"{listed(names)} of the means.".capitalize(), keep=True)
-            lines = [f"    made = finish({quotients})"]
+            self._add(finish, list(finish.main.nodes), "combine_means", f"Compute {listed(names)} from the means.", keep=True)
+            lines = [f"    {'values' if len(names) > 1 else 'value'} = combine_means({quotients})"]
             lines.append(
-                f"    return dict(zip({literal(names)}, made, strict=True))"
+                f"    return dict(zip({literal(names)}, values, strict=True))"
                 if len(names) > 1
-                else f"    return {{{quoted(names[0])}: made}}"
+                else f"    return {{{quoted(names[0])}: value}}"
             )
         if any(self.means.is_sum):
             lines.insert(0, "    totals, counts = list(totals), list(counts)")

@@ -1,14 +1,15 @@
-"""The training file, as one Python module: every clause of a train section that computes something is here, and nowhere else.
+"""The training file as one Python module. Every clause of a train section that computes something is here, and nowhere else.
 
 `netc compile --target train` prints the part below the marker, and `netc train` and `objective` execute it. A tag keeps a line, and
-the block below it, for some sections only:
+the block below it, only for sections that have the tag:
 
-    clip(model)  # if: clip_norm or clip_value
-    for part in parts:  # if: parts else batch
+    clip_gradients(model)  # if: clip_norm or clip_value
+    for micro_batch in micro_batches:  # if: parts else batch
 
-With `else`, the block stays without its loop, for that one value. clauses.py says which tags a section has. `run` lines are those of a
-run of `netc train`, which may have several processes, another precision and checkpoints: `run` is a `Run` of ../step.py. A file has only
-the functions that it uses. `# generated: NAME` stands for a function that depends on the model or the data.
+With `else`, a section without the tag gets the block without its loop, for the single value. clauses.py decides which tags a section has.
+Lines with the tag `run` are for `netc train`, which may have several processes, another precision and checkpoints: `run` is the `StepHooks`
+of ../step.py. A file contains only the functions that it uses. `# generated: NAME` stands for a function that depends on the model or the
+data.
 """
 
 # Values that one section has as tensors are numbers in another; only some sections have some arguments.
@@ -51,21 +52,21 @@ TERMS: Sequence[Tensor]
 ZEROS: Sequence[Tensor]
 Model: type[nn.Module]
 run: Any
-sums: nn.Module
-totals: Callable[[nn.Module, Batch], tuple[Tensor, ...]]
-counts: Callable[[Batch], tuple[Tensor | int, ...]]
-results: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
-drawn: Callable[[Batch, int], Batch]
-load: Callable[[str], Batch]
-load_validation: Callable[[str], Batch]
+compute_sums: nn.Module
+compute_totals: Callable[[nn.Module, Batch], tuple[Tensor, ...]]
+compute_counts: Callable[[Batch], tuple[Tensor | int, ...]]
+compute_metrics: Callable[[Iterable[Tensor], Iterable[Tensor | int]], dict[str, Tensor]]
+draw_inputs: Callable[[Batch, int], Batch]
+load_data: Callable[[str], Batch]
+load_validation_data: Callable[[str], Batch]
 make_optimizer: Callable[[nn.Module], torch.optim.Optimizer]
 make_schedule: Callable[..., Any]
 
 # --- the file --------------------------------------------------------------------------------------------------------------
 
 
-def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """The parameters by the options in GROUPS whose patterns match their names; later ones win."""
+def make_parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """Group the parameters by the options in GROUPS whose patterns match their names. Later patterns win."""
     groups: dict[tuple[Any, ...], dict[str, Any]] = {}
     for name, parameter in model.named_parameters():
         if not parameter.requires_grad:
@@ -79,8 +80,8 @@ def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
     return list(groups.values())
 
 
-def freeze(model: nn.Module) -> None:
-    """Parameters whose names match a pattern are not trained."""
+def freeze_parameters(model: nn.Module) -> None:
+    """Exclude the parameters whose names match a pattern in FROZEN from training."""
     for name, parameter in model.named_parameters():
         if any(fnmatch(name, pattern) for pattern in FROZEN):
             parameter.requires_grad_(False)
@@ -92,72 +93,72 @@ def freeze(model: nn.Module) -> None:
 # generated: make_schedule
 
 
-# generated: load
+# generated: load_data
 
 
-def shuffled(samples: Tensor, epoch: int) -> Tensor:
-    """The samples in the order of an epoch, which depends on it and the seed alone."""
+def shuffle_samples(samples: Tensor, epoch: int) -> Tensor:
+    """Shuffle the samples for an epoch. The order depends only on the seed and the epoch, so that a run can be resumed."""
     generator = np.random.Generator(np.random.Philox(key=np.array([SEED, epoch], np.uint64)))
     return samples[torch.from_numpy(generator.permutation(len(samples)))]
 
 
-def split(count: int) -> tuple[Tensor, Tensor]:
-    """The samples to train on, and a share of all to validate on."""
-    number = min(max(1, round(count * VALIDATION)), count - 1)
-    mixed = shuffled(torch.arange(count), 2**63)
-    return mixed[number:].sort().values, mixed[:number].sort().values
+def split_samples(count: int) -> tuple[Tensor, Tensor]:
+    """Split the samples into training and validation samples, at random."""
+    validation_count = min(max(1, round(count * VALIDATION)), count - 1)
+    shuffled = shuffle_samples(torch.arange(count), 2**63)  # no epoch has this number
+    return shuffled[validation_count:].sort().values, shuffled[:validation_count].sort().values
 
 
-# generated: drawn
+# generated: draw_inputs
 
 
-def batches(
+def iterate_batches(
     data: Batch,
     samples: Tensor,
-    first: int = 0,  # if: draws
+    start: int = 0,  # if: draws
 ) -> Iterator[Batch]:
-    """The samples in batches, columns `[N, ...]`. To train on other data, replace this."""
-    for number, chosen in enumerate(samples.split(BATCH), first):  # if: draws
-        batch = {name: column[chosen] for name, column in data.items()}
-        yield {name: column.to(DEVICE) for name, column in (batch | drawn(batch, number)).items()}
-    for chosen in samples.split(BATCH):  # if: not draws
-        yield {name: column[chosen].to(DEVICE) for name, column in data.items()}
+    """Yield the samples in batches of tensors `[N, ...]`. To train on other data, replace this function."""
+    for number, indices in enumerate(samples.split(BATCH), start):  # if: draws
+        batch = {name: column[indices] for name, column in data.items()}
+        yield {name: column.to(DEVICE) for name, column in (batch | draw_inputs(batch, number)).items()}
+    for indices in samples.split(BATCH):  # if: not draws
+        yield {name: column[indices].to(DEVICE) for name, column in data.items()}
 
 
-def in_parts(batch: Batch) -> list[Batch]:
-    """A batch in parts, each of which fits into memory."""
+def split_batch(batch: Batch) -> list[Batch]:
+    """Split a batch into micro-batches, which are computed one after the other to save memory."""
     count = min(ACCUMULATE, len(batch[INPUT]))
-    parts = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)
-    return [dict(zip(batch, part, strict=True)) for part in parts]
+    micro_batches = zip(*(column.tensor_split(count) for column in batch.values()), strict=True)
+    return [dict(zip(batch, micro_batch, strict=True)) for micro_batch in micro_batches]
 
 
-def add_up(several: Iterable[Iterable[Any]]) -> list[Any]:
-    """The sums of what the parts have, place by place."""
-    return [sum(values) for values in zip(*several, strict=True)]
+def sum_rows(rows: Iterable[Iterable[Any]]) -> list[Any]:
+    """Add up rows of numbers, column by column."""
+    return [sum(column) for column in zip(*rows, strict=True)]
 
 
 def seed_step(step: int) -> None:
-    """What a step draws depends on its number and the seed alone."""
+    """Seed the random numbers of a step. They depend only on the seed and the step, so that a run can be resumed."""
     number = int.from_bytes(blake2b(f"{SEED} {step}".encode(), digest_size=8).digest(), "little") >> 1
     torch.default_generator.manual_seed(number)
     if DEVICE == "cuda":
         torch.cuda.manual_seed(number)
 
 
-def clip(model: nn.Module) -> None:  # if: clip_value or clip_norm
-    """Limits the gradients."""
+def clip_gradients(model: nn.Module) -> None:  # if: clip_value or clip_norm
+    """Clip the gradients in place."""
     nn.utils.clip_grad_value_(model.parameters(), CLIP_VALUE)  # if: clip_value
     nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)  # if: clip_norm
 
 
 @torch.no_grad()
-def follow(average: nn.Module, model: nn.Module) -> None:
-    """Moves the averaged parameters towards those of the model."""
-    for kept, value in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if kept.is_floating_point():
-            kept.lerp_(value, 1 - EMA)
-        else:
-            kept.copy_(value)
+def update_average(average: nn.Module, model: nn.Module) -> None:
+    """Update the exponential moving average of the parameters and buffers."""
+    for averaged, current in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if averaged.is_floating_point():
+            averaged.lerp_(current, 1 - EMA)
+        else:  # counters, such as the number of batches in batch norm
+            averaged.copy_(current)
 
 
 StepSums = tuple[Iterable[Tensor], Iterable[Tensor | int]]
@@ -169,37 +170,38 @@ def train_step(
     schedule: torch.optim.lr_scheduler.LRScheduler,  # if: schedule or run
     average: nn.Module,  # if: ema or run
     batch: Batch,  # if: not parts or not run
-    parts: list[Batch],  # if: parts and run
+    micro_batches: list[Batch],  # if: parts and run
     step: int,  # if: random or run
 ) -> StepSums:
-    """One step of the optimizer; the sums of the batch, and what they are divided by."""
+    """Make one optimizer step. Return the totals and counts of the batch."""
     seed_step(step)  # if: random or run
-    parts = in_parts(batch)  # if: parts and not run
-    divisors = counts(batch)  # if: not parts
-    divisors = add_up(map(counts, parts))  # if: parts
-    divisors = run.sum_counts(divisors)  # if: processes
+    micro_batches = split_batch(batch)  # if: parts and not run
+    counts = compute_counts(batch)  # if: not parts
+    counts = sum_rows(map(compute_counts, micro_batches))  # if: parts
+    counts = run.all_reduce_counts(counts)  # if: processes
     optimizer.zero_grad()  # if: not run
-    run.clear(optimizer)  # if: run
-    found = []  # if: parts
-    for part in parts:  # if: parts else batch
-        run.begin(part is parts[-1])  # if: run and parts
-        made = totals(model, part)
-        loss = results(TERMS, divisors)["loss"]
+    run.zero_grad(optimizer)  # if: run
+    batch_totals = []  # if: parts
+    for micro_batch in micro_batches:  # if: parts else batch
+        run.begin_micro_batch(micro_batch is micro_batches[-1])  # if: run and parts
+        totals = compute_totals(model, micro_batch)
+        # Divided by the counts of the whole batch, so that the gradients add up to the gradient of the batch.  # if: parts
+        loss = compute_metrics(TERMS, counts)["loss"]
         # Terms that do not depend on the samples count once.  # if: repeated
-        loss = loss - results(ZEROS, divisors)["loss"] * (1 - 1 / len(parts))  # if: repeated
+        loss = loss - compute_metrics(ZEROS, counts)["loss"] * (1 - 1 / len(micro_batches))  # if: repeated
         loss.backward()  # if: not run
         run.backward(loss)  # if: run
-        found.append([total.detach() for total in made])  # if: parts
-    made = add_up(found)  # if: parts
-    made = [total.detach().clone() for total in made]  # if: not parts and not run
-    made = run.check(optimizer, made, divisors, loss)  # if: run and not parts
-    made = run.check(optimizer, made, divisors)  # if: run and parts
-    clip(model)  # if: clip_value or clip_norm
+        batch_totals.append([total.detach() for total in totals])  # if: parts
+    totals = sum_rows(batch_totals)  # if: parts
+    totals = [total.detach().clone() for total in totals]  # if: not parts and not run
+    totals = run.check_loss(optimizer, totals, counts, loss)  # if: run and not parts
+    totals = run.check_loss(optimizer, totals, counts)  # if: run and parts
+    clip_gradients(model)  # if: clip_value or clip_norm
     optimizer.step()  # if: not run
-    run.update(optimizer)  # if: run
+    run.step_optimizer(optimizer)  # if: run
     schedule.step()  # if: schedule
-    follow(average, model)  # if: ema
-    return made, divisors
+    update_average(average, model)  # if: ema
+    return totals, counts
 
 
 @torch.no_grad()
@@ -207,43 +209,44 @@ def evaluate(
     model: nn.Module,
     data: Batch,  # if: not run
     samples: Tensor,  # if: not run
-    parts: Iterable[Batch],  # if: run
+    batches: Iterable[Batch],  # if: run
 ) -> dict[str, float]:
-    """Loss and metrics over the samples, in evaluation mode."""
-    parts = batches(  # if: not run
+    """Compute loss and metrics over the samples in evaluation mode."""
+    batches = iterate_batches(  # if: not run
         data,
         samples,
         2**61,  # if: draws
     )
-    parts = (part for batch in parts for part in in_parts(batch))  # if: parts and not run
+    batches = (micro_batch for batch in batches for micro_batch in split_batch(batch))  # if: parts and not run
     model.eval()
-    sums.eval()  # if: modes
-    found = [([total.double() for total in totals(model, part)], counts(part)) for part in parts]
+    compute_sums.eval()  # if: modes
+    rows = [([total.double() for total in compute_totals(model, batch)], compute_counts(batch)) for batch in batches]
     model.train()
-    sums.train()  # if: modes
-    made, divisors = (add_up(several) for several in zip(*found, strict=True))
-    made, divisors = run.sum(made), run.sum(divisors)  # if: processes
-    return {name: value.item() for name, value in results(made, divisors).items()}
+    compute_sums.train()  # if: modes
+    totals, counts = map(sum_rows, zip(*rows, strict=True))
+    totals, counts = run.all_reduce(totals), run.all_reduce(counts)  # if: processes
+    return {name: value.item() for name, value in compute_metrics(totals, counts).items()}
 
 
-def end_epoch(schedule: torch.optim.lr_scheduler.ReduceLROnPlateau, scores: dict[str, Tensor] | dict[str, float]) -> None:  # if: plateau
-    """The learning rate follows the scores of each epoch."""
-    schedule.step(scores[METRIC])
+def end_epoch(schedule: torch.optim.lr_scheduler.ReduceLROnPlateau, metrics: dict[str, Tensor] | dict[str, float]) -> None:  # if: plateau
+    """Reduce the learning rate if the metric has stopped improving."""
+    schedule.step(metrics[METRIC])
 
 
-def shown(found: dict[str, Tensor] | dict[str, float]) -> str:
-    return ", ".join(f"{name} {value:.6g}" for name, value in found.items())
+def format_metrics(metrics: dict[str, Tensor] | dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.6g}" for name, value in metrics.items())
 
 
 def train(model: nn.Module, data: Batch) -> Trained:
-    """Trains the model; the result has the averages of its parameters."""  # if: ema
-    """Trains the model."""  # if: not ema
-    samples = torch.arange(len(data[INPUT]))  # if: not share
-    samples, validation = split(len(data[INPUT]))  # if: share
-    held = load_validation(VALIDATION)  # if: held
-    validation = torch.arange(len(held[INPUT]))  # if: held
-    epochs = -(-STEPS // -(-len(samples) // BATCH))  # if: steps
-    steps = EPOCHS * -(-len(samples) // BATCH)  # if: schedule and not steps
+    """Train the model. Return a model with the moving averages of its parameters."""  # if: ema
+    """Train the model."""  # if: not ema
+    train_samples = torch.arange(len(data[INPUT]))  # if: not share
+    train_samples, validation_samples = split_samples(len(data[INPUT]))  # if: share
+    validation_data = load_validation_data(VALIDATION)  # if: held
+    validation_samples = torch.arange(len(validation_data[INPUT]))  # if: held
+    steps_per_epoch = -(-len(train_samples) // BATCH)  # if: steps or schedule
+    epochs = -(-STEPS // steps_per_epoch)  # if: steps
+    steps = EPOCHS * steps_per_epoch  # if: schedule and not steps
     optimizer = make_optimizer(model)
     schedule = make_schedule(optimizer, steps)  # if: schedule
     schedule = make_schedule(optimizer)  # if: plateau
@@ -252,12 +255,12 @@ def train(model: nn.Module, data: Batch) -> Trained:
     step = 0
     for epoch in range(epochs):
         history = []  # if: history
-        for batch in batches(
+        for batch in iterate_batches(
             data,
-            shuffled(samples, epoch),
+            shuffle_samples(train_samples, epoch),
             step,  # if: draws
         ):
-            found = train_step(
+            step_sums = train_step(
                 model,
                 optimizer,
                 schedule,  # if: schedule
@@ -265,19 +268,19 @@ def train(model: nn.Module, data: Batch) -> Trained:
                 batch,
                 step,  # if: random
             )
-            history.append(found)  # if: history
+            history.append(step_sums)  # if: history
             step += 1
             if step % REPORT_EVERY == 0:
-                print(f"step {step}: {shown(results(*found))}")
+                print(f"step {step}: {format_metrics(compute_metrics(*step_sums))}")
             if step == STEPS:  # if: steps
                 break
-        made, divisors = (add_up(several) for several in zip(*history, strict=True))  # if: history
-        end_epoch(schedule, results(made, divisors))  # if: history
-        scores = evaluate(average, held, validation)  # if: validates
-        print(f"epoch {epoch + 1}: {shown(scores)}")  # if: validates
-        end_epoch(schedule, scores)  # if: plateau and validates
-        if scores[METRIC] > best:  # if: validates
-            best = scores[METRIC]
+        totals, counts = map(sum_rows, zip(*history, strict=True))  # if: history
+        end_epoch(schedule, compute_metrics(totals, counts))  # if: history
+        metrics = evaluate(average, validation_data, validation_samples)  # if: validates
+        print(f"epoch {epoch + 1}: {format_metrics(metrics)}")  # if: validates
+        end_epoch(schedule, metrics)  # if: plateau and validates
+        if metrics[METRIC] > best:  # if: validates
+            best = metrics[METRIC]
             torch.save(average.state_dict(), BEST_FILE)
     return average  # if: ema
 
@@ -285,8 +288,8 @@ def train(model: nn.Module, data: Batch) -> Trained:
 def main() -> None:
     torch.manual_seed(SEED)
     model = Model().to(DEVICE)
-    average = train(model, load(DATA))  # if: ema
-    train(model, load(DATA))  # if: not ema
+    average = train(model, load_data(DATA))  # if: ema
+    train(model, load_data(DATA))  # if: not ema
     torch.save(average.state_dict(), FILE)
 
 
