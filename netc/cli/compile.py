@@ -285,7 +285,7 @@ def _backend(target: str | None, output: str | None) -> Backend:
 def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None, output: str | None) -> None:
     if output not in (None, "-") and not (output or "").endswith(".py"):
         raise click.UsageError(f"--target {SECTION} makes a Python file: give -o NAME.py")
-    from ..training.source import train_source
+    from ..training.source import emit_training_file
     from ..training.training_session import check_section
 
     analysis = read_and_analyze_training(read, choice, section)
@@ -294,7 +294,7 @@ def _train_section(read: Callable[[], tuple[SourceFile, str | None]], choice: Ch
     if analysis.training is None or any(d.severity == "error" for d in problems):
         give_up_on(diagnostics)
     report(diagnostics, "text", sys.stderr)
-    write_bytes(output or "-", train_source(analysis.training).encode("utf-8", "backslashreplace"))
+    write_bytes(output or "-", emit_training_file(analysis.training).encode("utf-8", "backslashreplace"))
 
 
 def _emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, output: str | None, graph: dict[str, Any]) -> None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
 
     from ..analysis import Choice
-    from ..training.planning.device_plan import Plan
-    from ..training.planning.measure import Measured
+    from ..training.planning.device_plan import DevicePlan
+    from ..training.planning.measure import StepProfile
 
 DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 """Element types of activations, with their bytes."""
@@ -75,7 +75,7 @@ def command(
 ) -> None:
     """Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds."""
     path = one_source(file, text)
-    from ..training.planning.device_plan import Layout, check_groups, make_plan
+    from ..training.planning.device_plan import ParallelLayout, check_groups, make_plan
 
     device = _device(device_type, memory, flops, bandwidth, link, dtype)
     if strategy == "ddp" and tensor > 1:
@@ -88,7 +88,7 @@ def command(
     share = 1.0 if splits is None else split_share(training, splits)
     strategy = strategy or ("ddp" if tensor == 1 else "fsdp")
     with wrong_usage():
-        plan = make_plan(measured, device, Layout(devices, tensor, strategy, dtype, DTYPES[dtype], split=share), batch)
+        plan = make_plan(measured, device, ParallelLayout(devices, tensor, strategy, dtype, DTYPES[dtype], split_share=share), batch)
     for line in lines(plan, "" if splits is None else splits.summary(tensor)):
         write(line)
 
@@ -122,13 +122,13 @@ def _training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice,
     return analysis.training
 
 
-def _measured(training: Training, dtype: str, recompute: bool) -> Measured:
+def _measured(training: Training, dtype: str, recompute: bool) -> StepProfile:
     import torch
 
-    from ..training.planning.measure import measure
+    from ..training.planning.measure import profile_step
 
     try:
-        return measure(training, getattr(torch, dtype), recompute)
+        return profile_step(training, getattr(torch, dtype), recompute)
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except (RuntimeError, NotImplementedError, TypeError) as error:
@@ -144,7 +144,7 @@ def _memory_row(name: str, value: float) -> tuple[str, str, str]:
     return (name, size(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
 
 
-def lines(plan: Plan, split: str = "") -> list[str]:
+def lines(plan: DevicePlan, split: str = "") -> list[str]:
     """The plan as text; `split` says which layers are shared."""
     layout, device, memory = plan.layout, plan.device, plan.memory
     shown = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
@@ -162,15 +162,17 @@ def lines(plan: Plan, split: str = "") -> list[str]:
         ("memory", f"{size(round(device.memory))}, of which 10 % are left free"),
         (
             "largest batch",
-            f"{plan.largest} on a device, {plan.largest * layout.replicas} in all" if plan.largest else "not even one sample fits",
+            f"{plan.largest_batch} on a device, {plan.largest_batch * layout.replicas} in all"
+            if plan.largest_batch
+            else "not even one sample fits",
         ),
         ("batch", f"{plan.batch} on a device, {plan.batch * layout.replicas} in all" + ("" if plan.fits else ", which does not fit")),
         *((f"{what}", f"at least {seconds:.3g} s a step") for what, seconds in plan.times.items()),
-        ("limit", plan.limit),
+        ("limit", plan.bottleneck),
     ]
     if plan.fits:
-        rows.append(("samples a day", f"at most {plan.samples:,.0f}"))
-        rows += [("tokens a day", f"at most {plan.tokens:,.0f}")] if plan.measured.tokens else []
+        rows.append(("samples a day", f"at most {plan.samples_per_day:,.0f}"))
+        rows += [("tokens a day", f"at most {plan.tokens_per_day:,.0f}")] if plan.profile.tokens else []
     rows += [("split", split)] if split else []
     rows += [("source", device.source)] if device.source else []
     return [", ".join(shown), "", *table, "", *align(rows[0], rows[1:], (False, False))]

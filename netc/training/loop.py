@@ -39,7 +39,7 @@ from .recipe import Recipe
 from .run_files import BEST, LAST
 from .run_folder import RunFolder
 from .source.clauses import Machine
-from .step import NotFinite, Run
+from .step import NotFinite, StepHooks
 from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, numbers
 
@@ -127,7 +127,7 @@ class Trainer:
         optimizer = objective.optimizer()
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
-        self.machine = Run(objective, self.precision, ranks)
+        self.machine = StepHooks(objective, self.precision, ranks)
         objective.file.define(run=self.machine, compute_totals=self.machine.wrap_totals(objective.file.compute_totals))
         average = None if recipe.ema is None else {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.trained = Trained(self.model, optimizer, average)

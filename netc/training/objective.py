@@ -24,9 +24,9 @@ from ..inputs.backend_input import Weights, backend_input, reported
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
-from .source import Section, draws_numbers, model_program, run_source, settings_source, train_source
+from .source import TrainSection, emit_run_file, emit_settings_file, emit_training_file, extract_model_program, may_draw_numbers
 from .source.clauses import Machine
-from .source.section_functions import functions
+from .source.section_functions import emit_functions
 from .training_session import check_section
 
 
@@ -54,15 +54,15 @@ class Objective(nn.Module):
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
         with unsupported_is_compile_error(training.program):
             self.model: nn.Module = BACKEND.module(_model_input(training, weights, seed))
-            computed = functions(training, self.means)
+            computed = emit_functions(training, self.means)
         self._replicated: list[nn.Module] = []
         """The module that computes the model's outputs on several processes. In a list, since its parameters are those of `model`."""
-        self._section = Section(training, self.recipe, self.means, computed, draws_numbers(training.program))
+        self._section = TrainSection(training, self.recipe, self.means, computed, may_draw_numbers(training.program))
         self.execute(None)
 
     def execute(self, machine: Machine | None) -> None:
         """Executes the file of the section, for a run of `netc train` on a machine, or for a loop of the caller's."""
-        self.file = SectionFile(run_source(self._section, machine))
+        self.file = SectionFile(emit_run_file(self._section, machine))
         self.constants = nn.ModuleDict(self.file.modules)
 
     @property
@@ -77,7 +77,7 @@ class Objective(nn.Module):
     def optimizer(self) -> torch.optim.Optimizer:
         """A new optimizer of the section over the parameters of `model`, in groups; frozen ones no longer require gradients."""
         meshes = {p.device_mesh for p in self.model.parameters() if isinstance(p, DTensor)}
-        file = SectionFile(settings_source(self.recipe, len(meshes))) if meshes else self.file
+        file = SectionFile(emit_settings_file(self.recipe, len(meshes))) if meshes else self.file
         optimizer: torch.optim.Optimizer = file.make_optimizer(self.model)
         return optimizer
 
@@ -88,7 +88,7 @@ class Objective(nn.Module):
 
     def source(self) -> str:
         """The section as a file that needs torch and NumPy alone, which is what `netc compile --target train` writes."""
-        return train_source(self.training_section)
+        return emit_training_file(self.training_section)
 
     def clip(self) -> None:
         """Clips the gradients of `model` as the section says; nothing if it says nothing. Called between `backward` and the optimizer."""
@@ -141,7 +141,7 @@ def objective_of(training: Training, weights: Weights | None = None, seed: int |
 
 def _model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:
     """The model alone, so that a seed gives it the parameters that it has without the section."""
-    model = backend_input(model_program(training), weights, seed)
+    model = backend_input(extract_model_program(training), weights, seed)
     if model.weights is None:
         return model
     with reported(model):

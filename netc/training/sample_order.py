@@ -12,16 +12,16 @@ from netc.dsl.record import replace
 from .data.data_source import Indices
 from .recipe import Recipe
 from .section_file import SectionFile
-from .source import settings_source
+from .source import emit_settings_file
 
 
 def split(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
     """The indices for training, and those for validation, which are that share of all, at least one of each."""
-    kept, held = SectionFile(settings_source(replace(recipe, validation=share, validate=None))).split_samples(count)
+    kept, held = SectionFile(emit_settings_file(replace(recipe, validation=share, validate=None))).split_samples(count)
     return kept.numpy(), held.numpy()
 
 
 def first_epoch(recipe: Recipe, indices: Indices) -> Indices:
     """The indices in the order of the first epoch."""
-    order: Indices = SectionFile(settings_source(recipe)).shuffle_samples(torch.from_numpy(indices), 0).numpy()
+    order: Indices = SectionFile(emit_settings_file(recipe)).shuffle_samples(torch.from_numpy(indices), 0).numpy()
     return order

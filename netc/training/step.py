@@ -42,14 +42,14 @@ class NotFinite(Exception):
         self.value = value
 
 
-class Run:
-    """The methods that the file calls. `stop`: whether a process was asked to stop; after `sum_counts`, whether any was."""
+class StepHooks:
+    """The methods that the file calls. `stop`: whether a process was asked to stop; after `all_reduce_counts`, whether any was."""
 
     def __init__(self, objective: Objective, precision: Precision, ranks: Ranks) -> None:
         self.objective, self.precision, self.ranks = objective, precision, ranks
         self.stop = False
 
-    def compute_totals(self, totals: Callable[..., Any]) -> Callable[..., Any]:
+    def wrap_totals(self, totals: Callable[..., Any]) -> Callable[..., Any]:
         """The file's `totals`, in the number format and the context of this run."""
         computed = self.precision.computed(totals)
         if self.ranks.tensor == 1:
@@ -61,26 +61,26 @@ class Run:
 
         return in_context
 
-    def sum(self, values: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
+    def all_reduce(self, values: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
         """The sums over all processes."""
-        return list(self._reduced(values).unbind())
+        return list(self._reduce_values(values).unbind())
 
-    def sum_counts(self, counts: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
+    def all_reduce_counts(self, counts: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
         """The sums of the counts over all processes. They learn here whether one of them was asked to stop."""
-        *values, stopped = self._reduced([*counts, float(self.stop)]).tolist()
+        *values, stopped = self._reduce_values([*counts, float(self.stop)]).tolist()
         self.stop = bool(stopped)
         return values
 
-    def _reduced(self, values: Sequence[Tensor | float]) -> Tensor:
+    def _reduce_values(self, values: Sequence[Tensor | float]) -> Tensor:
         return self.ranks.sum(torch.tensor(numbers(values), dtype=torch.float64, device=self.ranks.device))
 
-    def clear(self, optimizer: torch.optim.Optimizer) -> None:
+    def zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
         """`optimizer.zero_grad()`, which takes a small model a tenth of its step."""
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
-    def begin(self, last: bool) -> None:
+    def begin_micro_batch(self, last: bool) -> None:
         """Begins a part of the batch; gradients travel between processes with the last one."""
         if self.ranks.world > 1:
             synchronize(self.objective.module, last)
@@ -98,12 +98,12 @@ class Run:
         with computing(self.ranks):
             self.precision.backward(loss, float(self.ranks.replicas))
 
-    def check(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> list[float]:
+    def check_loss(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> list[float]:
         """Checks the loss, and takes the scale of the loss out of the gradients. `loss`: the loss of the whole batch of this process, where
         it is known. Returns the totals of all processes, as numbers: a total may be a parameter, which the update moves. Raises
         `NotFinite`."""
         if self.ranks.world > 1:
-            totals = self.sum(totals)
+            totals = self.all_reduce(totals)
         if loss is None or self.ranks.world > 1:
             loss = self.objective.file.compute_metrics(totals, divisors)[LOSS]
         value = loss.item()
@@ -112,7 +112,7 @@ class Run:
         self.precision.unscale(optimizer)
         return numbers(totals)
 
-    def update(self, optimizer: torch.optim.Optimizer) -> None:
+    def step_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Moves the parameters."""
         self.precision.update(optimizer)
 

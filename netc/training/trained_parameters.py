@@ -27,7 +27,7 @@ from .optimizer_options import refusal
 from .optimizers import Chosen, chosen_schedules, make_schedule, stage_lengths
 from .recipe import USUAL, Recipe
 from .section_file import SectionFile
-from .source import settings_source
+from .source import emit_settings_file
 
 STEPS = 10
 """Steps of the schedule where their number is not known."""
@@ -48,7 +48,7 @@ def nothing_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
 
 def check_making(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
     """What PyTorch says of the optimizer for the model's parameters, and of the schedule for this optimizer."""
-    file, model = SectionFile(settings_source(recipe)), _Shapes(_shapes(training))
+    file, model = SectionFile(emit_settings_file(recipe)), _Shapes(_shapes(training))
     why = refusal(lambda given: file.make_optimizer(model), {})
     if why:
         yield _refused(recipe.optimizer.name, why, recipe.optimizer.span, USUAL)

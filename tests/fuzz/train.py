@@ -22,9 +22,9 @@ from netc.training.objective import Objective, objective_of
 from netc.training.recipe import read_recipe
 from netc.training.run_training import train_file
 from netc.training.section_file import SectionFile
-from netc.training.source import Section as SourceSection
-from netc.training.source import run_source
-from netc.training.source.section_functions import functions
+from netc.training.source import TrainSection as SourceSection
+from netc.training.source import emit_run_file
+from netc.training.source.section_functions import emit_functions
 from tests.fuzz.campaign import Found, main
 from tests.fuzz.train_texts import EXPRESSIONS, USES, Bound, Section, Tensors, batch, bindings, literal, output, section, tensors_of
 
@@ -88,8 +88,8 @@ def check_parts(made: Objective, fed: Tensors, count: int) -> None:
     named = {name: fed[name].to(getattr(torch, t.dtype.name)) for name, t in made.inputs.items()}
     plain, _ = read_recipe(replace(made.training_section, settings=()))  # no clause, present or future, that changes gradients
     recipe = replace(plain, accumulate=count)
-    computed_by = functions(made.training_section, made.means)
-    file = SectionFile(run_source(SourceSection(made.training_section, recipe, made.means, computed_by, is_random=False), None))
+    computed_by = emit_functions(made.training_section, made.means)
+    file = SectionFile(emit_run_file(SourceSection(made.training_section, recipe, made.means, computed_by, is_random=False), None))
     optimizer = torch.optim.SGD(made.model.parameters(), lr=0.0)
     results = file.results(*file.train_step(made.model, optimizer, named))
     wanted, gradients = computed(made, fed)

@@ -7,7 +7,7 @@ import torch
 
 import netc
 from netc.compiler.ops import Operator
-from netc.training.source import draws_numbers
+from netc.training.source import may_draw_numbers
 from tests.parity import inputs_for, run_module, sizes_of
 
 TEXTS = [text for cls in Operator.registry.values() for text in cls.examples]
@@ -31,13 +31,13 @@ def draws(model: netc.Model) -> bool:
 @pytest.mark.parametrize("text", MODES)
 def test_written_models(text: str) -> None:
     model = netc.compile(text)
-    assert draws_numbers(model.program) == draws(model)
+    assert may_draw_numbers(model.program) == draws(model)
 
 
 def test_examples() -> None:
     """A use that is said to draw may draw nothing, such as a pool that is given its samples. The other way round, runs would differ."""
     models = [netc.compile(text) for text in TEXTS]
     drawing = {model.spec() for model in models if draws(model)}
-    said = {model.spec() for model in models if draws_numbers(model.program)}
+    said = {model.spec() for model in models if may_draw_numbers(model.program)}
     assert drawing <= said
     assert all("fractional_max_pool" in text or "drop" in text for text in said - drawing), said - drawing

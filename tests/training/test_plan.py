@@ -27,9 +27,9 @@ from netc.compiler.ir.training_program import Training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.objective import Objective
-from netc.training.planning.device_plan import Layout, largest_batch, make_plan, memory
+from netc.training.planning.device_plan import ParallelLayout, estimate_memory, find_largest_batch, make_plan
 from netc.training.planning.device_specs import DEVICES
-from netc.training.planning.measure import Measured, inputs_of, measure
+from netc.training.planning.measure import StepProfile, make_inputs, profile_step
 from netc.training.repeated_blocks import repeated_blocks
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -83,7 +83,7 @@ def mesh() -> Iterator[DeviceMesh]:
 def peak(objective: Objective, optimizer: torch.optim.Optimizer, tracker: MemTracker, count: int, whole: bool) -> float:
     """The peak of the second step, by the tracker. `whole`: with the optimizer. There, the tracker of FSDP counts what DTensor's rules make
     to find out shapes: tensors of the size of the whole model."""
-    given = inputs_of(objective, count, torch.float32)
+    given = make_inputs(objective, count, torch.float32)
     tracker.track_external(*given.values())
     with tracker:
         objective(given)[0].backward()
@@ -108,7 +108,7 @@ def test_memory_of_one_device(name: str) -> None:
         tracker = MemTracker()
         tracker.track_external(objective.model, optimizer)
         real = peak(objective, optimizer, tracker, count, whole=True)
-    planned = memory(measure(training), Layout(1, 1, "ddp", "float32", 4), count)
+    planned = estimate_memory(profile_step(training), ParallelLayout(1, 1, "ddp", "float32", 4), count)
     assert planned.total == pytest.approx(real, rel=0.1)
 
 
@@ -124,7 +124,7 @@ def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
         fully_shard(objective.model, mesh=mesh)
         optimizer = objective.optimizer()
         real = peak(objective, optimizer, FSDPMemTracker(objective.model, optimizer), count, whole=False)
-    planned = memory(measure(training), Layout(RANKS, 1, "fsdp", "float32", 4), count)
+    planned = estimate_memory(profile_step(training), ParallelLayout(RANKS, 1, "fsdp", "float32", 4), count)
     assert planned.total == pytest.approx(real, rel=0.1)
 
 
@@ -140,16 +140,16 @@ def test_optimizers_take_the_shares_of_fsdp(optimizer: str, mesh: DeviceMesh) ->
 
 
 @pytest.fixture(scope="module")
-def measured() -> Measured:
-    return measure(training_of("layers"))
+def measured() -> StepProfile:
+    return profile_step(training_of("layers"))
 
 
 @pytest.mark.slow
-def test_parameters_state_and_operations(measured: Measured) -> None:
+def test_parameters_state_and_operations(measured: StepProfile) -> None:
     one = 4 * (2 * 256 + 256 * 1024 + 1024 + 1024 * 256 + 256)
     assert measured.units == (one,) * 6
     assert measured.rest == 4 * (256 * 10 + 10)
-    assert measured.parameters == measured.trained == 6 * one + measured.rest
+    assert measured.parameters == measured.trainable == 6 * one + measured.rest
     assert measured.state == pytest.approx(2 * measured.parameters, rel=1e-4)  # and the steps
     products = 6 * 2 * 256 * 1024 + 256 * 10
     assert measured.flops == 3 * 2 * products  # forward, and backward for the inputs and the weights
@@ -157,48 +157,54 @@ def test_parameters_state_and_operations(measured: Measured) -> None:
 
 
 @pytest.mark.slow
-def test_the_largest_batch_is_the_largest_that_fits(measured: Measured) -> None:
-    for layout in (Layout(1, 1, "ddp", "float32", 4), Layout(8, 1, "fsdp", "float32", 4), Layout(8, 2, "fsdp", "bfloat16", 2)):
+def test_the_largest_batch_is_the_largest_that_fits(measured: StepProfile) -> None:
+    for layout in (
+        ParallelLayout(1, 1, "ddp", "float32", 4),
+        ParallelLayout(8, 1, "fsdp", "float32", 4),
+        ParallelLayout(8, 2, "fsdp", "bfloat16", 2),
+    ):
         available = 100e6
-        largest = largest_batch(measured, layout, available)
-        assert memory(measured, layout, largest).total <= available < memory(measured, layout, largest + 1).total
-    assert largest_batch(measured, Layout(1, 1, "ddp", "float32", 4), measured.parameters * 2) == 0
+        largest = find_largest_batch(measured, layout, available)
+        assert estimate_memory(measured, layout, largest).total <= available < estimate_memory(measured, layout, largest + 1).total
+    assert find_largest_batch(measured, ParallelLayout(1, 1, "ddp", "float32", 4), measured.parameters * 2) == 0
 
 
-def test_shares_and_bounds(measured: Measured) -> None:
+def test_shares_and_bounds(measured: StepProfile) -> None:
     device = replace(DEVICES["h100"], memory=1e9)
-    whole = make_plan(measured, device, Layout(8, 1, "ddp", "float32", 4), 64)
-    shared = make_plan(measured, device, Layout(8, 1, "fsdp", "float32", 4), 64)
+    whole = make_plan(measured, device, ParallelLayout(8, 1, "ddp", "float32", 4), 64)
+    shared = make_plan(measured, device, ParallelLayout(8, 1, "fsdp", "float32", 4), 64)
     assert whole.memory.parameters == measured.parameters
     assert shared.memory.parameters == measured.parameters / 8
     assert shared.memory.state == measured.state / 8
     assert whole.batch == shared.batch == 8
     assert whole.times["compute"] == pytest.approx(measured.flops * 8 / 67e12)
-    assert whole.times["links"] == pytest.approx(2 * 7 / 8 * measured.trained / 450e9)
-    assert shared.times["links"] == pytest.approx(3 * 7 / 8 * measured.trained / 450e9)
-    far = make_plan(measured, device, Layout(16, 1, "ddp", "float32", 4), 64)
-    assert far.times["links"] == pytest.approx(2 * 15 / 16 * measured.trained / 50e9)
-    assert whole.samples == pytest.approx(64 / whole.step * 86400)
-    assert whole.limit in whole.times
+    assert whole.times["links"] == pytest.approx(2 * 7 / 8 * measured.trainable / 450e9)
+    assert shared.times["links"] == pytest.approx(3 * 7 / 8 * measured.trainable / 450e9)
+    far = make_plan(measured, device, ParallelLayout(16, 1, "ddp", "float32", 4), 64)
+    assert far.times["links"] == pytest.approx(2 * 15 / 16 * measured.trainable / 50e9)
+    assert whole.samples_per_day == pytest.approx(64 / whole.step_seconds * 86400)
+    assert whole.bottleneck in whole.times
     with pytest.raises(ValueError, match="8 devices cannot be divided into groups of 3"):
-        make_plan(measured, device, Layout(8, 3, "ddp", "float32", 4))
+        make_plan(measured, device, ParallelLayout(8, 3, "ddp", "float32", 4))
     with pytest.raises(ValueError, match="a batch of 9 cannot be divided over 8"):
-        make_plan(measured, device, Layout(8, 1, "ddp", "float32", 4), 9)
+        make_plan(measured, device, ParallelLayout(8, 1, "ddp", "float32", 4), 9)
     with pytest.raises(ValueError, match="there is no rate of bfloat16 for v100"):
-        make_plan(measured, DEVICES["v100"], Layout(1, 1, "ddp", "bfloat16", 2))
+        make_plan(measured, DEVICES["v100"], ParallelLayout(1, 1, "ddp", "bfloat16", 2))
 
 
 @pytest.mark.long
-def test_recomputing_activations_and_a_smaller_type_need_less(measured: Measured) -> None:
-    layout, training = Layout(1, 1, "ddp", "float32", 4), training_of("layers")
-    usual = memory(measured, layout, 4000).activations
-    assert memory(measure(training, recompute=True), layout, 4000).activations < usual * 0.8
-    assert memory(measure(training, torch.bfloat16), layout, 4000).activations == pytest.approx(usual / 2, rel=0.1)
+def test_recomputing_activations_and_a_smaller_type_need_less(measured: StepProfile) -> None:
+    layout, training = ParallelLayout(1, 1, "ddp", "float32", 4), training_of("layers")
+    usual = estimate_memory(measured, layout, 4000).activations
+    assert estimate_memory(profile_step(training, recompute=True), layout, 4000).activations < usual * 0.8
+    assert estimate_memory(profile_step(training, torch.bfloat16), layout, 4000).activations == pytest.approx(usual / 2, rel=0.1)
 
 
-def test_a_part_without_memory_has_a_dash_and_the_reason(measured: Measured) -> None:
-    before = replace(measured, state=0, moments=(replace(measured.moments[0], gradients=0.0, rest=0.0, fixed=1e12, sample=0.0),))
-    shown = lines(make_plan(before, DEVICES["l4"], Layout(1, 1, "ddp", "float32", 4), 1))
+def test_a_part_without_memory_has_a_dash_and_the_reason(measured: StepProfile) -> None:
+    before = replace(
+        measured, state=0, snapshots=(replace(measured.snapshots[0], gradients=0.0, other_gradients=0.0, fixed=1e12, per_sample=0.0),)
+    )
+    shown = lines(make_plan(before, DEVICES["l4"], ParallelLayout(1, 1, "ddp", "float32", 4), 1))
     rows = [" ".join(line.split()) for line in shown]
     assert "gradients - none at the moment of the peak" in rows
     assert "optimizer state - this optimizer keeps none" in rows

@@ -21,7 +21,7 @@ from netc.training.optimizers import make_schedule as schedule_of
 from netc.training.option_kinds import Kinds
 from netc.training.recipe import Recipe, read_recipe
 from netc.training.section_file import SectionFile
-from netc.training.source import settings_source
+from netc.training.source import emit_settings_file
 from netc.training.training_session import check_section
 from tests.training.test_objective import section
 
@@ -29,12 +29,12 @@ MODEL = "x = input 5\ny = x -> dense 4 as stem -> layer_norm as norm -> dense 2 
 
 
 def make_optimizer(model: nn.Module, made: Recipe) -> torch.optim.Optimizer:
-    optimizer: torch.optim.Optimizer = SectionFile(settings_source(made)).make_optimizer(model)
+    optimizer: torch.optim.Optimizer = SectionFile(emit_settings_file(made)).make_optimizer(model)
     return optimizer
 
 
 def make_schedule(optimizer: torch.optim.Optimizer, made: Recipe, steps: int) -> Schedule | None:
-    return schedule_of(SectionFile(settings_source(made)), optimizer, made, steps)
+    return schedule_of(SectionFile(emit_settings_file(made)), optimizer, made, steps)
 
 
 def recipe(*lines: str) -> Recipe:

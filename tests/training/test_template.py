@@ -17,9 +17,9 @@ from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training.recipe import read_recipe
 from netc.training.section_file import SectionFile
-from netc.training.source import Section, run_source, template_folding
+from netc.training.source import TrainSection, emit_run_file, template_folding
 from netc.training.source.clauses import CONSTANTS, Machine
-from netc.training.source.section_functions import functions
+from netc.training.source.section_functions import emit_functions
 
 SPEC = """
 x = input 3
@@ -28,12 +28,12 @@ train { t = input [2]; loss = (y, t) -> mse_loss; ema 0.9; batch 8 accumulate=2 
 """
 
 
-def section() -> Section:
+def section() -> TrainSection:
     found = analyze_training(SourceFile("<text>", SPEC), Choice())
     training = found.training
     assert isinstance(training, Training)
     means = means_of(training)
-    return Section(training, read_recipe(training)[0], means, functions(training, means), is_random=True)
+    return TrainSection(training, read_recipe(training)[0], means, emit_functions(training, means), is_random=True)
 
 
 TEXT = """
@@ -64,7 +64,7 @@ def step(
     ids=["parts", "sum", "schedule"],
 )
 def test_lines_with_tags(tags: set[str], expected: str) -> None:
-    assert template_folding.fold(TEXT, frozenset(tags)) == expected
+    assert template_folding.fold_template(TEXT, frozenset(tags)) == expected
 
 
 def test_functions_that_nothing_uses_are_left_out() -> None:
@@ -75,7 +75,7 @@ def test_functions_that_nothing_uses_are_left_out() -> None:
         "def train_step():\n    pass",
         "main()",
     ]
-    assert template_folding.reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
+    assert template_folding.select_reachable(blocks, {""}) == [blocks[0], blocks[2], blocks[3]]
 
 
 def test_every_tag_is_known() -> None:
@@ -88,7 +88,7 @@ def test_every_tag_is_known() -> None:
 
 def test_replicas_draw_different_numbers_and_the_first_one_those_of_one_process() -> None:
     def drawn(machine: Machine, step: int) -> float:
-        SectionFile(run_source(section(), machine)).seed_step(step)
+        SectionFile(emit_run_file(section(), machine)).seed_step(step)
         return torch.rand(()).item()
 
     alone = [drawn(Machine(), step) for step in (0, 1, 0)]

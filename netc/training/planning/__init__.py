@@ -1,8 +1,8 @@
-"""What a training needs, before machines are rented: memory on each device, the largest batch, and bounds of the time of a step.
+"""Estimate what a training run needs before you rent a machine: memory on each device, the largest batch, and bounds on the time of a step.
 
     device_specs.py    devices by name, from public data sheets
-    measure.py    one step on tensors without numbers: what is in memory when, and the number of operations
-    device_plan.py       the division over devices, and what limits it
+    measure.py         profiles one step on fake tensors: the memory after each operation, and the number of operations
+    device_plan.py     divides the step over devices, and finds the bottleneck
 
-In: a `Training` and the machine. Out: a `Plan`. Always: nothing is allocated, computed or read; times are lower bounds.
+In: a `Training` and the machine. Out: a `DevicePlan`. Always: nothing is allocated, computed or read; times are lower bounds.
 """

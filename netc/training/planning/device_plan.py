@@ -1,11 +1,12 @@
-"""The division of a training over devices: memory of each, the largest batch, bounds of the time of a step, and what limits it.
+"""Divide a training step over devices: the memory of each, the largest batch, bounds on the time of a step, and the bottleneck.
 
-In: `Measured`, a machine, a way to divide. Out: a `Plan`. Always: a time is a lower bound, as if computing, memory and links were fully
-used at the same time; memory is the peak over the moments of a step.
+In: a `StepProfile`, a device and a `ParallelLayout`. Out: a `DevicePlan`. Always: a time is a lower bound, as if computing, memory and
+links were fully used at the same time; memory is the peak over the snapshots of a step.
 
-FSDP keeps its share of parameters, gradients and optimizer state; in addition, the block that is computed and the next one are gathered,
-in the type of the activations, and the gradients of a block are whole until they are summed. What is not in a block that repeats stays
-gathered. Tensor parallelism divides the parameters of the layers that are split, and is taken to divide all activations: a lower bound.
+FSDP keeps its share of parameters, gradients and optimizer state. In addition, it gathers the block that is computed and the next one in
+the type of the activations, and keeps the full gradients of a block until they are summed. Parameters outside the repeated blocks stay
+gathered. Tensor parallelism divides the parameters of the split layers; that it divides all activations too is assumed, so the result is
+a lower bound.
 """
 
 from __future__ import annotations
@@ -15,42 +16,42 @@ import math
 from netc.dsl.record import Record
 
 from .device_specs import Device
-from .measure import Measured
+from .measure import StepProfile
 
 DAY = 24 * 60 * 60
 RESERVED = 0.1
-"""The share of the memory that is left to the driver, workspaces, and what the allocator cannot use."""
+"""The share of the memory that is left for the driver, for workspaces and for the allocator's fragments."""
 
 
-class Layout(Record):
-    """`devices` in all, `tensor` of them on each part of the batch; `item` is the number of bytes of an activation's element, `single` that
-    of a parameter's. `strategy`: `ddp` or `fsdp`. `split` is the share of the parameters that `tensor` devices divide."""
+class ParallelLayout(Record):
+    """`devices` in total; `tensor` of them compute the same samples and share each layer. `activation_bytes` and `parameter_bytes` are the
+    sizes of one element. `strategy` is `ddp` or `fsdp`. `split_share` is the share of the parameters that the `tensor` devices divide."""
 
     devices: int
     tensor: int
     strategy: str
     dtype: str
-    item: int
-    single: int = 4
-    split: float = 1.0
+    activation_bytes: int
+    parameter_bytes: int = 4
+    split_share: float = 1.0
 
     @property
     def replicas(self) -> int:
         return self.devices // self.tensor
 
     @property
-    def part(self) -> float:
-        """The share of the parameters that one of `tensor` devices has."""
-        return self.split / self.tensor + 1 - self.split
+    def parameter_share(self) -> float:
+        """The share of the parameters that one of the `tensor` devices computes with."""
+        return self.split_share / self.tensor + 1 - self.split_share
 
     @property
-    def share(self) -> float:
-        """The same, of what FSDP leaves to each device."""
-        return self.part / (self.replicas if self.strategy == "fsdp" else 1)
+    def stored_share(self) -> float:
+        """The share of the parameters that a device stores: FSDP divides them among the replicas too."""
+        return self.parameter_share / (self.replicas if self.strategy == "fsdp" else 1)
 
 
-class Memory(Record):
-    """Bytes of one device at the moment when it needs most."""
+class DeviceMemory(Record):
+    """The bytes of one device at the peak."""
 
     parameters: float
     gradients: float
@@ -64,83 +65,91 @@ class Memory(Record):
         return self.parameters + self.gradients + self.state + self.buffers + self.gathered + self.activations
 
 
-class Plan(Record):
-    """`batch` is that of one device, `largest` the largest that fits, 0 if none does. `times` are lower bounds of a step by what they are
-    for, in seconds; the longest one limits. `samples` and `tokens` a day are upper bounds."""
+class DevicePlan(Record):
+    """`batch` is the number of samples on one device; `largest_batch` is the largest number that fits, or 0. `times` has the lower bounds
+    of a step in seconds, by cause; the longest one decides. `samples_per_day` and `tokens_per_day` are upper bounds."""
 
     device: Device
-    layout: Layout
-    measured: Measured
+    layout: ParallelLayout
+    profile: StepProfile
     batch: int
-    largest: int
-    memory: Memory
+    largest_batch: int
+    memory: DeviceMemory
     times: dict[str, float]
 
     @property
-    def step(self) -> float:
+    def step_seconds(self) -> float:
         return max(self.times.values())
 
     @property
-    def limit(self) -> str:
-        """What the bound is: the memory if nothing fits, else what takes longest."""
+    def bottleneck(self) -> str:
+        """`memory` if nothing fits, else the cause of the longest time."""
         return "memory" if not self.fits else max(self.times, key=lambda what: self.times[what])
 
     @property
     def fits(self) -> bool:
-        return 0 < self.batch <= self.largest
+        return 0 < self.batch <= self.largest_batch
 
     @property
-    def samples(self) -> float:
-        return self.batch * self.layout.replicas / self.step * DAY
+    def samples_per_day(self) -> float:
+        return self.batch * self.layout.replicas / self.step_seconds * DAY
 
     @property
-    def tokens(self) -> float:
-        return self.samples * self.measured.tokens
+    def tokens_per_day(self) -> float:
+        return self.samples_per_day * self.profile.tokens
 
 
 def check_groups(devices: int, tensor: int) -> None:
-    """Raises `ValueError` unless the devices are groups of as many as share each layer."""
+    """Raise `ValueError` unless the devices form groups of `tensor` devices."""
     if devices % tensor:
         raise ValueError(f"{devices} devices cannot be divided into groups of {tensor}")
 
 
-def make_plan(measured: Measured, device: Device, layout: Layout, batch: int | None = None) -> Plan:
-    """The plan for `batch` samples in all, by default as many as fit. Raises `ValueError` for what cannot be divided so."""
+def make_plan(profile: StepProfile, device: Device, layout: ParallelLayout, batch: int | None = None) -> DevicePlan:
+    """Make the plan for `batch` samples in total, by default as many as fit. Raises `ValueError` if the layout cannot divide them."""
     check_groups(layout.devices, layout.tensor)
     if layout.dtype not in device.flops:
         raise ValueError(f"there is no rate of {layout.dtype} for {device.name}: it is known for {', '.join(device.flops)}")
     if batch is not None and batch % layout.replicas:
         raise ValueError(f"a batch of {batch} cannot be divided over {layout.replicas} devices or groups of devices")
-    largest = largest_batch(measured, layout, device.memory * (1 - RESERVED))
-    own = batch // layout.replicas if batch is not None else max(1, largest)
-    return Plan(device, layout, measured, own, largest, memory(measured, layout, own), times(measured, device, layout, own))
+    largest = find_largest_batch(profile, layout, device.memory * (1 - RESERVED))
+    device_batch = batch // layout.replicas if batch is not None else max(1, largest)
+    return DevicePlan(
+        device,
+        layout,
+        profile,
+        device_batch,
+        largest,
+        estimate_memory(profile, layout, device_batch),
+        estimate_times(profile, device, layout, device_batch),
+    )
 
 
-def memory(measured: Measured, layout: Layout, batch: int) -> Memory:
-    """The memory of the moment that needs most."""
-    parameters, state = measured.parameters * layout.share, measured.state * layout.share
-    found = [
-        Memory(parameters, needs.gradients, state, float(measured.buffers), needs.gathered, needs.fixed + needs.sample * batch)
-        for needs in _needs(measured, layout)
+def estimate_memory(profile: StepProfile, layout: ParallelLayout, batch: int) -> DeviceMemory:
+    """Return the memory of a device at the snapshot that needs most."""
+    parameters, state = profile.parameters * layout.stored_share, profile.state * layout.stored_share
+    candidates = [
+        DeviceMemory(parameters, needs.gradients, state, float(profile.buffers), needs.gathered, needs.fixed + needs.sample * batch)
+        for needs in _list_needs(profile, layout)
     ]
-    return max(found, key=lambda one: one.total)
+    return max(candidates, key=lambda candidate: candidate.total)
 
 
-def largest_batch(measured: Measured, layout: Layout, available: float) -> int:
-    """How many samples fit on a device; 0 if not even one does."""
-    left = available - (measured.parameters + measured.state) * layout.share - measured.buffers
-    found = math.inf
-    for needs in _needs(measured, layout):
-        room = left - needs.gradients - needs.gathered - needs.fixed
-        if room < 0:
+def find_largest_batch(profile: StepProfile, layout: ParallelLayout, available: float) -> int:
+    """Return how many samples fit on a device, or 0."""
+    remaining = available - (profile.parameters + profile.state) * layout.stored_share - profile.buffers
+    largest = math.inf
+    for needs in _list_needs(profile, layout):
+        free = remaining - needs.gradients - needs.gathered - needs.fixed
+        if free < 0:
             return 0
         if needs.sample > 0:
-            found = min(found, room / needs.sample)
-    return int(found) if math.isfinite(found) else 1
+            largest = min(largest, free / needs.sample)
+    return int(largest) if math.isfinite(largest) else 1
 
 
-class _Needs(Record):
-    """What a moment needs on a device, in addition to the shares of parameters and optimizer state."""
+class _MemoryNeeds(Record):
+    """The bytes that a snapshot needs on a device, in addition to the shares of parameters and optimizer state."""
 
     gradients: float
     gathered: float
@@ -148,46 +157,61 @@ class _Needs(Record):
     sample: float
 
 
-def _needs(measured: Measured, layout: Layout) -> list[_Needs]:
-    """The needs of each moment; at last those of the sum of the gradients, and of the optimizer's step."""
-    computed, tensor, part = layout.item / layout.single, layout.tensor, layout.part
+def _list_needs(profile: StepProfile, layout: ParallelLayout) -> list[_MemoryNeeds]:
+    """List the needs of each snapshot, then of the reduction of the gradients and of the optimizer's step."""
+    computed, tensor, part = layout.activation_bytes / layout.parameter_bytes, layout.tensor, layout.parameter_share
     if layout.strategy != "fsdp" or layout.replicas == 1:
-        converted = computed * measured.parameters * part if computed != 1 else 0.0  # autocast keeps what it converts for the step
-        made = [_Needs((m.gradients + m.rest) * part, converted, m.fixed / tensor, m.sample / tensor) for m in measured.moments]
-        return [*made, _Needs(measured.trained * part, 0.0, 0.0, 0.0)]
-    found = [_Needs(0.0, 2 * computed * measured.rest * part, 0.0, 0.0)]  # gathered, and copied into the parameters
-    for m in measured.moments:
-        whole = measured.rest + m.rest + 2 * m.block + m.own  # the block and the next one; gradients that are not summed yet
-        found.append(_Needs((m.gradients - m.own) * layout.share, computed * whole * part, m.fixed / tensor, m.sample / tensor))
-    gradients = measured.trained * layout.share
-    return [*found, _Needs(gradients, 2 * computed * measured.rest * part, 0.0, 0.0), _Needs(gradients, 0.0, 0.0, 0.0)]
+        converted = computed * profile.parameters * part if computed != 1 else 0.0  # autocast keeps what it converts for the step
+        needs = [
+            _MemoryNeeds((m.gradients + m.other_gradients) * part, converted, m.fixed / tensor, m.per_sample / tensor)
+            for m in profile.snapshots
+        ]
+        return [*needs, _MemoryNeeds(profile.trainable * part, 0.0, 0.0, 0.0)]
+    needs_list = [_MemoryNeeds(0.0, 2 * computed * profile.rest * part, 0.0, 0.0)]  # gathered, and copied into the parameters
+    for m in profile.snapshots:
+        gathered = (
+            profile.rest + m.other_gradients + 2 * m.block_parameters + m.block_gradients
+        )  # the block and the next one; gradients that are not summed yet
+        needs_list.append(
+            _MemoryNeeds(
+                (m.gradients - m.block_gradients) * layout.stored_share, computed * gathered * part, m.fixed / tensor, m.per_sample / tensor
+            )
+        )
+    gradients = profile.trainable * layout.stored_share
+    return [*needs_list, _MemoryNeeds(gradients, 2 * computed * profile.rest * part, 0.0, 0.0), _MemoryNeeds(gradients, 0.0, 0.0, 0.0)]
 
 
-def times(measured: Measured, device: Device, layout: Layout, batch: int) -> dict[str, float]:
-    """The bounds: operations, bytes of the device's memory, bytes sent."""
-    passes = (2 * measured.parameters * layout.item / layout.single + 2 * measured.trained + 2 * measured.state) * layout.part
+def estimate_times(profile: StepProfile, device: Device, layout: ParallelLayout, batch: int) -> dict[str, float]:
+    """Return the bounds in seconds: operations, bytes of the device's memory, and bytes sent."""
+    # Parameters are read twice, forward and backward; the optimizer reads and writes parameters and state.
+    passes = (
+        2 * profile.parameters * layout.activation_bytes / layout.parameter_bytes + 2 * profile.trainable + 2 * profile.state
+    ) * layout.parameter_share
     if layout.strategy == "fsdp":
-        passes -= 2 * (measured.trained + measured.state) * layout.part * (1 - 1 / layout.replicas)
-    kept = max((m.sample for m in measured.moments), default=0.0) * batch / layout.tensor
-    made = {
-        "compute": measured.flops * batch / layout.tensor / device.flops[layout.dtype],
+        passes -= 2 * (profile.trainable + profile.state) * layout.parameter_share * (1 - 1 / layout.replicas)
+    kept = max((m.per_sample for m in profile.snapshots), default=0.0) * batch / layout.tensor
+    bounds = {
+        "compute": profile.flops * batch / layout.tensor / device.flops[layout.dtype],
         "memory bandwidth": (passes + 2 * kept) / device.bandwidth,
     }
     if layout.devices > 1:
-        made["links"] = _links(measured, device, layout, batch)
-    return made
+        bounds["links"] = _estimate_link_time(profile, device, layout, batch)
+    return bounds
 
 
-def _links(measured: Measured, device: Device, layout: Layout, batch: int) -> float:
-    """Of the gradients, and with FSDP of the parameters; of what tensor parallelism sums, twice forward and twice backward a block."""
+def _estimate_link_time(profile: StepProfile, device: Device, layout: ParallelLayout, batch: int) -> float:
+    """Return the seconds for sending gradients, with FSDP also parameters, and the activations that tensor parallelism sums."""
+    # A ring reduces or gathers n bytes among k devices by sending (k - 1) / k * n from each; an all-reduce is both. FSDP gathers the
+    # parameters twice and scatters the gradients once, DDP reduces the gradients. Tensor parallelism reduces activations twice forward and
+    # twice backward in each block.
     other = (layout.replicas - 1) / layout.replicas
     if layout.strategy == "fsdp":
-        computed = layout.item / layout.single
-        sent = other * (2 * measured.parameters * computed + measured.trained * computed) * layout.part
+        computed = layout.activation_bytes / layout.parameter_bytes
+        sent = other * (2 * profile.parameters * computed + profile.trainable * computed) * layout.parameter_share
     else:
-        sent = other * 2 * measured.trained * layout.part
+        sent = other * 2 * profile.trainable * layout.parameter_share
     rate = device.link if layout.devices <= device.together else device.network
     across = (layout.tensor - 1) / layout.tensor
-    summed = 4 * 2 * across * measured.exchanged * batch
+    summed = 4 * 2 * across * profile.exchanged * batch
     near = device.link if layout.tensor <= device.together else device.network
     return sent / rate + summed / near

@@ -1,4 +1,4 @@
-"""Columns of a batch, and sizes read off them, as Python."""
+"""Emit expressions for the columns of a batch and for their sizes."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from collections.abc import Sequence
 from netc.compiler.dims import Dim, SymDim, to_python
 from netc.compiler.ir.graph_values import Value
 
-from .lines import quoted
+from .lines import quote_string
 
 
-def column(value: Value) -> str:
-    """`batch["image"]`."""
-    return f"batch[{quoted(value.name)}]"
+def emit_column(value: Value) -> str:
+    """Emit `batch["image"]`."""
+    return f"batch[{quote_string(value.name)}]"
 
 
-def size_of(inputs: Sequence[Value], symbol: str) -> str:
-    """The size of an axis, which one of the inputs has: `len(batch["target"])`, `batch["tokens"].shape[1]`."""
+def emit_size(inputs: Sequence[Value], symbol: str) -> str:
+    """Emit the size of an axis that one of the inputs has: `len(batch["target"])`, `batch["tokens"].shape[1]`."""
     for value in reversed(inputs):
         for axis, size in enumerate(value.type.shape):
             if isinstance(size, SymDim) and str(size) == symbol:
-                return f"len({column(value)})" if axis == 0 else f"{column(value)}.shape[{axis}]"
+                return f"len({emit_column(value)})" if axis == 0 else f"{emit_column(value)}.shape[{axis}]"
     raise LookupError(f"no input has the size {symbol}")
 
 
-def dim_text(inputs: Sequence[Value], size: Dim) -> str:
-    """A dimension as a formula of such sizes."""
+def emit_dim(inputs: Sequence[Value], size: Dim) -> str:
+    """Emit a dimension as a formula of such sizes."""
     if isinstance(size, int):
         return str(size)
     symbols = {str(s) for v in inputs for s in v.type.shape if isinstance(s, SymDim) and str(s).isidentifier()}
-    return to_python(size, {symbol: size_of(inputs, symbol) for symbol in symbols})
+    return to_python(size, {symbol: emit_size(inputs, symbol) for symbol in symbols})

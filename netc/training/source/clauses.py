@@ -1,7 +1,7 @@
-"""The clauses of a section that have a number or a pattern: each is a constant of the file, and a tag of the template's lines.
+"""The constants and tags of a section. A clause with a number or a pattern is a constant of the file and a tag of the template's lines.
 
-In: a recipe, the means of the objective, and whether the file is for a run of `netc train`. Out: the constants and the tags that hold.
-A new clause is a record in CONSTANTS, and its lines in template.py.
+In: a recipe, the means of the objective, and the machine if the file is for a run of `netc train`. Out: the constants and the tags that
+the section has. A new clause is a record in CONSTANTS, and its lines in template.py.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..optimizers import follows_metric
 from ..recipe import Recipe
 
 
-class Constant(Record):
+class ClauseConstant(Record):
     """A constant of the file, whose name in lower case is a tag. It is absent where its value is None."""
 
     name: str
@@ -24,21 +24,21 @@ class Constant(Record):
 
 
 CONSTANTS = (
-    Constant("STEPS", lambda recipe: recipe.steps),
-    Constant("EPOCHS", lambda recipe: recipe.epochs if recipe.steps is None else None),
-    Constant("BATCH", lambda recipe: recipe.batch),
-    Constant("ACCUMULATE", lambda recipe: recipe.accumulate if recipe.accumulate > 1 else None),
-    Constant("CLIP_VALUE", lambda recipe: recipe.clip_value),
-    Constant("CLIP_NORM", lambda recipe: recipe.clip_norm),
-    Constant("EMA", lambda recipe: recipe.ema),
-    Constant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.freeze) or None),
-    Constant("SEED", lambda recipe: recipe.seed),
+    ClauseConstant("STEPS", lambda recipe: recipe.steps),
+    ClauseConstant("EPOCHS", lambda recipe: recipe.epochs if recipe.steps is None else None),
+    ClauseConstant("BATCH", lambda recipe: recipe.batch),
+    ClauseConstant("ACCUMULATE", lambda recipe: recipe.accumulate if recipe.accumulate > 1 else None),
+    ClauseConstant("CLIP_VALUE", lambda recipe: recipe.clip_value),
+    ClauseConstant("CLIP_NORM", lambda recipe: recipe.clip_norm),
+    ClauseConstant("EMA", lambda recipe: recipe.ema),
+    ClauseConstant("FROZEN", lambda recipe: tuple(pattern.text for pattern in recipe.freeze) or None),
+    ClauseConstant("SEED", lambda recipe: recipe.seed),
 )
 
 
 class Machine(Record):
-    """What the file of a run of `netc train` depends on: the device, on how many replicas a step is computed and which one this is, and how
-    many processes share each layer."""
+    """What the text for `netc train` depends on: the device, the number of replicas and which one this is, and the number `tensor` of
+    processes that share each layer."""
 
     device: str = "cpu"
     replicas: int = 1
@@ -46,15 +46,15 @@ class Machine(Record):
     tensor: int = 1
 
 
-def constants_of(recipe: Recipe) -> dict[str, Any]:
-    """The values of the constants that a section has."""
+def read_constants(recipe: Recipe) -> dict[str, Any]:
+    """Return the constants of a section with their values."""
     values = {constant.name: constant.value(recipe) for constant in CONSTANTS}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def tags_of(recipe: Recipe, means: Means, is_random: bool, machine: Machine | None) -> set[str]:
-    """The tags of the template that hold; `machine` is None for a file of its own."""
-    constants, plateau = constants_of(recipe), follows_metric(recipe)
+def select_tags(recipe: Recipe, means: Means, is_random: bool, machine: Machine | None) -> set[str]:
+    """Return the tags of a section; `machine` is None for a file that runs alone."""
+    constants, plateau = read_constants(recipe), follows_metric(recipe)
     others = {
         "run": machine is not None,
         "processes": machine is not None and machine.replicas * machine.tensor > 1,

@@ -1,4 +1,10 @@
-"""Lines of Python: literals and calls."""
+"""Emit lines of Python: literals and calls.
+
+>>> to_literal((0.9, 1 / 300)), quote_string("min")
+('(0.9, 1 / 300)', '"min"')
+>>> format_call("x = ", "f", ["a", "b"])
+['x = f(a, b)']
+"""
 
 from __future__ import annotations
 
@@ -12,15 +18,15 @@ LONGEST = 100
 
 
 class Expression(int):
-    """A number of steps that is known when the file runs: an expression, with a large value in its place for comparisons. What is left of
-    it is at least 1: a run may be shorter than the first stages of its schedule."""
+    """A number of steps that is known only when the file runs: an expression, with a large value for comparisons. A difference is at least
+    1, because a run may be shorter than the first stages of its schedule."""
 
     text: str
 
     def __new__(cls, text: str, value: int = 10**9) -> Expression:
-        made = super().__new__(cls, value)
-        made.text = text
-        return made
+        expression = super().__new__(cls, value)
+        expression.text = text
+        return expression
 
     def __sub__(self, other: int) -> Expression:
         return Expression(f"max(1, {self.text} - {other})" if other else self.text, int(self) - other)
@@ -35,54 +41,55 @@ class Reciprocal(float):
     text: str
 
     def __new__(cls, text: str) -> Reciprocal:
-        made = super().__new__(cls, 0.5)
-        made.text = text
-        return made
+        reciprocal = super().__new__(cls, 0.5)
+        reciprocal.text = text
+        return reciprocal
 
 
-def literal(value: Any) -> str:
-    """A value of a setting as Python: `0.02`, `1 / 300`, `True`, `"min"`, `(0.9, 0.95)`."""
+def to_literal(value: Any) -> str:
+    """Emit a value of a setting as Python: `0.02`, `1 / 300`, `True`, `"min"`, `(0.9, 0.95)`."""
     match value:
         case Expression() | Reciprocal():
             return value.text
         case CosineTo():
-            return value.to_python(literal(value.length))
+            return value.to_python(to_literal(value.length))
         case tuple() | list():
-            inside = ", ".join(map(literal, value))
+            inside = ", ".join(map(to_literal, value))
             return f"({inside},)" if len(value) == 1 else f"({inside})"
         case str():
-            return quoted(str(value))
+            return quote_string(str(value))
+        # A spec computes `1 / 300`, and the reader of the file should see it rather than 0.0033333333333333335.
         case float() if 0 < value < 1 and len(repr(value)) > 8 and 1 / round(1 / value) == value:
             return f"1 / {round(1 / value)}"
         case _:
             return repr(value)
 
 
-def quoted(text: str) -> str:
-    """A string in double quotes, if it has none."""
-    shown = repr(text)
-    return f'"{shown[1:-1]}"' if shown[0] == "'" and '"' not in shown and "\\'" not in shown else shown
+def quote_string(text: str) -> str:
+    """Emit a string in double quotes unless it contains some."""
+    text_repr = repr(text)
+    return f'"{text_repr[1:-1]}"' if text_repr[0] == "'" and '"' not in text_repr and "\\'" not in text_repr else text_repr
 
 
-def keywords(options: Mapping[str, Any]) -> list[str]:
-    """`lr=0.001`, for each option."""
-    return [f"{name}={literal(value)}" for name, value in options.items()]
+def format_keywords(options: Mapping[str, Any]) -> list[str]:
+    """Emit `lr=0.001` for each option."""
+    return [f"{name}={to_literal(value)}" for name, value in options.items()]
 
 
-def indent_of(line: str) -> int:
-    """The number of spaces that a line begins with."""
+def count_indent(line: str) -> int:
+    """Count the spaces at the beginning of a line."""
     return len(line) - len(line.lstrip())
 
 
-def call(head: str, function: str, arguments: Sequence[str], tail: str = "") -> list[str]:
-    """A statement that calls a function, in one line or in one for each argument."""
+def format_call(head: str, function: str, arguments: Sequence[str], tail: str = "") -> list[str]:
+    """Emit a statement that calls a function, on one line or with a line for each argument."""
     line = f"{head}{function}({', '.join(arguments)}){tail}"
     if len(line) <= LONGEST:
         return [line]
-    indent = " " * indent_of(head)
+    indent = " " * count_indent(head)
     return [f"{head}{function}(", *(f"{indent}    {one}," for one in arguments), f"{indent}){tail}"]
 
 
-def listed(names: Sequence[str]) -> str:
-    """`loss, error and accuracy`."""
+def join_names(names: Sequence[str]) -> str:
+    """Join names to `loss, error and accuracy`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

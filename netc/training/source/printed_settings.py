@@ -1,6 +1,7 @@
-"""The settings of a section: constants at the top of the file, the optimizer with its groups, the schedule.
+"""Emit the settings of a section: the constants at the top of the file, the optimizer with its groups, and the schedule.
 
-In: a recipe that has been checked. Out: texts. Always: classes and arguments are those that `netc train` constructs, from the same tables.
+In: a recipe that has been checked. Out: texts. Always: `netc train` constructs the same classes with the same arguments, because it
+executes these functions.
 """
 
 from __future__ import annotations
@@ -10,62 +11,66 @@ from typing import Any
 
 from ..optimizers import chosen_optimizer, chosen_schedules, follows_metric
 from ..recipe import Recipe
-from .clauses import constants_of
-from .data_reading import paths
-from .lines import Expression, call, keywords, literal, quoted
+from .clauses import read_constants
+from .data_reading import emit_paths
+from .lines import Expression, format_call, format_keywords, quote_string, to_literal
 
 REPORTS = 100
-"""The number of steps between two reports."""
+"""The number of steps between two lines that the file prints."""
 
 
-def constants(recipe: Recipe, device: str | None = None) -> str:
-    """Numbers and paths. `device` is where the file computes, None for a GPU if there is one."""
-    lines = [*paths(recipe), *(f"{name} = {literal(value)}" for name, value in constants_of(recipe).items())]
-    lines += [f"REPORT_EVERY = {REPORTS}", *_groups(recipe)]
-    place = '"cuda" if torch.cuda.is_available() else "cpu"' if device is None else quoted(device)
-    return "\n".join([*lines, f"DEVICE = {place}", "", "Batch = dict[str, Tensor]"])
+def emit_constants(recipe: Recipe, device: str | None = None) -> str:
+    """Emit the constants of the file. `device` is the file's device; None chooses a GPU if there is one."""
+    lines = [*emit_paths(recipe), *(f"{name} = {to_literal(value)}" for name, value in read_constants(recipe).items())]
+    lines += [f"REPORT_EVERY = {REPORTS}", *_emit_groups(recipe)]
+    device_expression = '"cuda" if torch.cuda.is_available() else "cpu"' if device is None else quote_string(device)
+    return "\n".join([*lines, f"DEVICE = {device_expression}", "", "Batch = dict[str, Tensor]"])
 
 
-def _groups(recipe: Recipe) -> list[str]:
-    """The table of options by pattern: later ones replace earlier ones."""
+def _emit_groups(recipe: Recipe) -> list[str]:
+    """Emit the table of options by pattern, in which later entries win."""
+    # In a spec the first group that matches wins, so the order is reversed; `no_decay` wins over all groups.
     rules: list[tuple[str, dict[str, Any]]] = [(r.pattern.text, {o.name: o.value for o in r.options}) for r in reversed(recipe.groups)]
     rules += [(pattern.text, {"weight_decay": 0.0}) for pattern in recipe.no_decay]
     if not rules:
         return []
-    shown = [f"    ({quoted(p)}, {{{', '.join(f'{quoted(n)}: {literal(v)}' for n, v in options.items())}}})," for p, options in rules]
-    return ["GROUPS: list[tuple[str, dict[str, Any]]] = [", *shown, "]"]
+    lines = [
+        f"    ({quote_string(p)}, {{{', '.join(f'{quote_string(n)}: {to_literal(v)}' for n, v in options.items())}}}),"
+        for p, options in rules
+    ]
+    return ["GROUPS: list[tuple[str, dict[str, Any]]] = [", *lines, "]"]
 
 
-def optimizer_text(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
-    """The function that makes the optimizer. `kernel`: options that choose between PyTorch's implementations of it."""
+def emit_optimizer(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
+    """Emit the function that makes the optimizer. `kernel` has the options that choose among PyTorch's implementations (`fused=True`)."""
     cls, options = chosen_optimizer(recipe)
     lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze_parameters(model)"] if recipe.freeze else [])]
     trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.freeze else "model.parameters()"
     trained = "make_parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
-    lines += call("    return ", f"torch.optim.{cls.__name__}", [trained, *keywords({**options, **kernel})])
+    lines += format_call("    return ", f"torch.optim.{cls.__name__}", [trained, *format_keywords({**options, **kernel})])
     return ["\n".join(lines)]
 
 
-def schedule_text(recipe: Recipe) -> list[str]:
-    """The function that makes the schedule; none for a constant learning rate."""
+def emit_schedule(recipe: Recipe) -> list[str]:
+    """Emit the function that makes the schedule; nothing for a constant learning rate."""
     if not recipe.schedule:
         return []
-    chosen, milestones = chosen_schedules(recipe, Expression("steps"))
-    made = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *keywords(options)]) for cls, options in chosen]
+    schedulers, milestones = chosen_schedules(recipe, Expression("steps"))
+    calls = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *format_keywords(options)]) for cls, options in schedulers]
     if follows_metric(recipe):
-        head = f"def make_schedule(optimizer: torch.optim.Optimizer) -> {made[0][0]}:"
+        head = f"def make_schedule(optimizer: torch.optim.Optimizer) -> {calls[0][0]}:"
         doc = f'    """Make the learning rate schedule, which is stepped with the {recipe.keep.metric} of each epoch."""'
-        return ["\n".join([head, doc, *call("    return ", *made[0])])]
+        return ["\n".join([head, doc, *format_call("    return ", *calls[0])])]
     lines = [
         "def make_schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:",
         '    """Make the learning rate schedule over that many steps."""',
     ]
-    if len(made) == 1:
-        return ["\n".join([*lines, *call("    return ", *made[0])])]
+    if len(calls) == 1:
+        return ["\n".join([*lines, *format_call("    return ", *calls[0])])]
     names = [stage.name if stage.name.isidentifier() else f"stage{i}" for i, stage in enumerate(recipe.schedule)]
     if len(set(names)) < len(names):
         names = [f"{name}{i + 1}" for i, name in enumerate(names)]
-    for name, (cls_, arguments) in zip(names, made, strict=True):
-        lines += call(f"    {name} = ", cls_, arguments)
-    lines += call("    return ", "torch.optim.lr_scheduler.SequentialLR", ["optimizer", f"[{', '.join(names)}]", f"{milestones}"])
+    for name, (cls_, arguments) in zip(names, calls, strict=True):
+        lines += format_call(f"    {name} = ", cls_, arguments)
+    lines += format_call("    return ", "torch.optim.lr_scheduler.SequentialLR", ["optimizer", f"[{', '.join(names)}]", f"{milestones}"])
     return ["\n".join(lines)]

@@ -1,4 +1,4 @@
-"""Inputs that are drawn for each batch, as a function of the file."""
+"""Emit the function that draws inputs at random for each batch, as `draw noise normal` declares."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import Training
 
 from ..recipe import Draw, Recipe
-from .batch_columns import dim_text
-from .lines import literal, quoted
+from .batch_columns import emit_dim
+from .lines import quote_string, to_literal
 
 
-def given_inputs(training: Training, recipe: Recipe) -> list[Value]:
-    """The inputs that the data give, not those that are drawn."""
+def list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
+    """List the inputs that are read from data, without the drawn ones."""
     drawn = {draw.input for draw in recipe.draws}
     return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
-def draws_text(training: Training, recipe: Recipe) -> str:
-    """`draw_inputs(batch, number)`: the inputs that are drawn, for as many samples as the batch has. They depend on the seed and the number of
-    the batch alone, so that it does not matter in how many parts or on how many processes a step is computed."""
-    given = given_inputs(training, recipe)
+def emit_draws(training: Training, recipe: Recipe) -> str:
+    """Emit `draw_inputs(batch, number)`, which draws inputs for the samples of a batch. The values depend only on the seed and the number
+    of the batch, so they are the same for any number of micro-batches and processes."""
+    data_inputs = list_data_inputs(training, recipe)
     types = {value.name: value.type for value in training.program.main.inputs}
     lines = [
         "def draw_inputs(batch: Batch, number: int) -> Batch:",
@@ -28,22 +28,22 @@ def draws_text(training: Training, recipe: Recipe) -> str:
         "    return {",
     ]
     for draw in recipe.draws:
-        shape = ", ".join(dim_text(given, size) for size in types[draw.input].shape)
-        array = _drawn(draw, f"({shape},)" if "," not in shape else f"({shape})")
+        shape = ", ".join(emit_dim(data_inputs, size) for size in types[draw.input].shape)
+        array = _emit_draw(draw, f"({shape},)" if "," not in shape else f"({shape})")
         dtype = types[draw.input].dtype.name
         converted = "" if dtype == _DTYPES[draw.distribution] else f".to(torch.{dtype})"
-        lines.append(f"        {quoted(draw.input)}: torch.from_numpy({array}){converted},")
+        lines.append(f"        {quote_string(draw.input)}: torch.from_numpy({array}){converted},")
     return "\n".join([*lines, "    }"])
 
 
 _DTYPES = {"normal": "float32", "uniform": "float64", "integers": "int64"}
-"""What NumPy draws."""
+"""The types of NumPy's random numbers."""
 
 
-def _drawn(draw: Draw, shape: str) -> str:
+def _emit_draw(draw: Draw, shape: str) -> str:
     match draw.distribution:
         case "normal":
             return f"generator.standard_normal({shape}, np.float32)"
         case "uniform":
-            return f"generator.uniform({literal(draw.low)}, {literal(draw.high)}, {shape})"
+            return f"generator.uniform({to_literal(draw.low)}, {to_literal(draw.high)}, {shape})"
     return f"generator.integers({int(draw.low)}, {int(draw.high)}, {shape})"

@@ -1,4 +1,4 @@
-"""What a section computes, as functions: the sums of a batch, what they are divided by, and loss and metrics of both.
+"""Emit the functions that compute an objective: the totals of a batch, the counts that divide them, and the loss and metrics of both.
 
 In: a section cut at its means. Out: the texts of `compute_totals(model, batch)`, `compute_counts(batch)` and
 `compute_metrics(totals, counts)`, and of what these
@@ -21,16 +21,16 @@ from netc.compiler.ir.walk import needed
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
-from .batch_columns import column, dim_text, size_of
-from .lines import call, listed, literal, quoted
+from .batch_columns import emit_column, emit_dim, emit_size
+from .lines import format_call, join_names, quote_string, to_literal
 
 RESERVED = ("model", "batch", "sums", "compute_sums", "prepare_inputs")
 """The names in `compute_totals` that are not values of the spec."""
 
 
-class Functions(Record):
-    """The texts in their order, the definitions that they use, the names of those that are instances of modules, and the
-    modules of plugins that they need."""
+class SectionFunctions(Record):
+    """The texts of the functions in order, the definitions that they use, the names that are instances of modules, and the plugin modules
+    that they need."""
 
     texts: tuple[str, ...]
     definitions: tuple[str, ...]
@@ -38,16 +38,16 @@ class Functions(Record):
     outside: tuple[str, ...]
 
 
-def functions(training: Training, means: Means) -> Functions:
-    """All functions of a section."""
-    made = _Functions(training, means)
-    made.totals()
-    made.counts()
-    made.results()
-    return Functions(tuple(made.texts), tuple(made.definitions), tuple(made.modules), tuple(made.outside))
+def emit_functions(training: Training, means: Means) -> SectionFunctions:
+    """Emit all functions of a section."""
+    emitter = _FunctionEmitter(training, means)
+    emitter.emit_totals()
+    emitter.emit_counts()
+    emitter.emit_metrics()
+    return SectionFunctions(tuple(emitter.texts), tuple(emitter.definitions), tuple(emitter.modules), tuple(emitter.outside))
 
 
-class _Functions:
+class _FunctionEmitter:
     def __init__(self, training: Training, means: Means) -> None:
         self.training, self.means = training, means
         self.main = training.program.main
@@ -57,132 +57,143 @@ class _Functions:
         self.modules: list[str] = []
         self.outside: list[str] = []
 
-    def totals(self) -> None:
+    def emit_totals(self) -> None:
         program = self.means.totals
-        before = self._before_model()
+        before = self._find_preparation()
         nodes = [n for n in program.main.nodes if n.label != MODEL and n not in before]
-        known, prepared = self._prepared(before, nodes)
-        named = listed(self.means.names)
-        inputs = self._add(
+        known, prepared = self._emit_preparation(before, nodes)
+        named = join_names(self.means.names)
+        inputs = self._add_function(
             program,
             nodes,
             "compute_sums",
             f"Compute the sums that {named} average{'s' if len(self.means.names) == 1 else ''}.",
         )
-        outputs, given = self._model_call(inputs, known)
-        arguments = [outputs.get(id(v)) or known.get(id(v)) or column(v) for v in inputs]
+        outputs, call_lines = self._emit_model_call(inputs, known)
+        arguments = [outputs.get(id(v)) or known.get(id(v)) or emit_column(v) for v in inputs]
         several = len(program.main.outputs) > 1
         head = ["def compute_totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """Compute the totals of a batch."""']
-        lines = [*head, *prepared, *given]
+        lines = [*head, *prepared, *call_lines]
         if not any(self.means.scaled):
-            lines += call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
+            lines += format_call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
         else:
-            lines += call("    sums = " if several else "    sums = (", "compute_sums", arguments, "" if several else ",)")
-            scaled = [f"sums[{i}] * {size_of(self.main.inputs, BATCH)}" if s else f"sums[{i}]" for i, s in enumerate(self.means.scaled)]
+            lines += format_call("    sums = " if several else "    sums = (", "compute_sums", arguments, "" if several else ",)")
+            scaled = [f"sums[{i}] * {emit_size(self.main.inputs, BATCH)}" if s else f"sums[{i}]" for i, s in enumerate(self.means.scaled)]
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
 
-    def _before_model(self) -> list[Node]:
-        """The nodes of the section that compute inputs of the model, such as a noisy image."""
+    def _find_preparation(self) -> list[Node]:
+        """Return the nodes of the section that compute inputs of the model, such as a noisy image."""
         others = [n for n in self.means.totals.main.nodes if n.label != MODEL]
         return needed(others, list(self.training.call.inputs))
 
-    def _prepared(self, before: list[Node], after: list[Node]) -> tuple[dict[int, str], list[str]]:
-        """The variables that those nodes compute for the model and for what follows it, and the line that computes them."""
+    def _emit_preparation(self, before: list[Node], after: list[Node]) -> tuple[dict[int, str], list[str]]:
+        """Emit the call that computes inputs of the model. Return the variables by value, and the lines."""
         if not before:
             return {}, []
-        program, made = self.means.totals, {id(v) for n in before for v in n.outputs}
-        used = [*self.training.call.inputs, *_inputs(after, program.main.outputs)]
-        results = list({id(v): v for v in used if id(v) in made}.values())
-        inputs = self._add(program, before, "prepare_inputs", "Compute the inputs of the model that are not in the data.", outputs=results)
-        taken, names = set(RESERVED), dict[int, str]()
+        program, computed = self.means.totals, {id(v) for n in before for v in n.outputs}
+        used = [*self.training.call.inputs, *_find_inputs(after, program.main.outputs)]
+        results = list({id(v): v for v in used if id(v) in computed}.values())
+        inputs = self._add_function(
+            program, before, "prepare_inputs", "Compute the inputs of the model that are not in the data.", outputs=results
+        )
+        taken_names, names = set(RESERVED), dict[int, str]()
         for value in results:
-            names[id(value)] = unique(local(value.name or "input"), taken)
-            taken.add(names[id(value)])
-        return names, call(f"    {', '.join(names.values())} = ", "prepare_inputs", [column(v) for v in inputs])
+            names[id(value)] = unique(local(value.name or "input"), taken_names)
+            taken_names.add(names[id(value)])
+        return names, format_call(f"    {', '.join(names.values())} = ", "prepare_inputs", [emit_column(v) for v in inputs])
 
-    def _model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
-        """The variables of the model's outputs that are used, and the lines that call it."""
+    def _emit_model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
+        """Emit the call of the model. Return the variables of the outputs that are used, and the lines."""
         node = self.training.call
-        used, taken, names = {id(v) for v in inputs}, {*RESERVED, *known.values()}, dict[int, str]()
+        used, taken_names, names = {id(v) for v in inputs}, {*RESERVED, *known.values()}, dict[int, str]()
         targets = []
         for value in node.outputs:
-            name = unique(local(value.name or "output"), taken) if id(value) in used else "_"
-            taken.add(name)
+            name = unique(local(value.name or "output"), taken_names) if id(value) in used else "_"
+            taken_names.add(name)
             names[id(value)] = name
             targets.append(name)
         if not any(id(v) in used for v in node.outputs):
             return {}, []
-        return names, call(f"    {', '.join(targets)} = ", "model", [known.get(id(v)) or column(v) for v in node.inputs])
+        return names, format_call(f"    {', '.join(targets)} = ", "model", [known.get(id(v)) or emit_column(v) for v in node.inputs])
 
-    def counts(self) -> None:
+    def emit_counts(self) -> None:
         means, lines = self.means, list[str]()
         counted: list[str] = []
         if means.counted is not None:
-            inputs = self._add(means.counted, list(means.counted.main.nodes), "count_terms", "Count the terms of the means, as far as they depend on the data.")
+            inputs = self._add_function(
+                means.counted,
+                list(means.counted.main.nodes),
+                "count_terms",
+                "Count the terms of the means, as far as they depend on the data.",
+            )
             counted = [f"count{i}" if len(means.counted.main.outputs) > 1 else "count" for i in range(len(means.counted.main.outputs))]
-            lines = call(f"    {', '.join(counted)} = ", "count_terms", [column(v) for v in inputs])
-        each = [dim_text(self.main.inputs, c) if size else counted[int(c)] for c, size in zip(means.counts, means.is_size, strict=True)]  # type: ignore[arg-type]
+            lines = format_call(f"    {', '.join(counted)} = ", "count_terms", [emit_column(v) for v in inputs])
+        divisors = []
+        for count, is_size in zip(means.counts, means.is_size, strict=True):
+            divisors.append(emit_dim(self.main.inputs, count) if is_size else counted[int(count)])  # type: ignore[arg-type]
         head = [
             "def compute_counts(batch: Batch) -> tuple[Tensor | int, ...]:",
             '    """Count what each total is divided by. The counts depend only on the data."""',
         ]
-        self.texts.append("\n".join([*head, *lines, f"    return {', '.join(each)}" if len(each) > 1 else f"    return ({each[0]},)"]))
+        self.texts.append(
+            "\n".join([*head, *lines, f"    return {', '.join(divisors)}" if len(divisors) > 1 else f"    return ({divisors[0]},)"])
+        )
 
-    def results(self) -> None:
+    def emit_metrics(self) -> None:
         names, finish = self.means.names, self.means.finish
         quotients = "*(total / count for total, count in zip(totals, counts, strict=True))"
         if any(self.means.is_sum):  # a sum is divided by nothing
             quotients = ", ".join(f"totals[{i}]" if is_sum else f"totals[{i}] / counts[{i}]" for i, is_sum in enumerate(self.means.is_sum))
         head = [
             "def compute_metrics(totals: Iterable[Tensor], counts: Iterable[Tensor | int]) -> dict[str, Tensor]:",
-            f'    """Compute {listed(names)} from the totals and counts of one batch, or of several added up."""',
+            f'    """Compute {join_names(names)} from the totals and counts of one batch, or of several added up."""',
         ]
         if finish is None:
-            pairs = f"zip({literal(names)}, totals, counts, strict=True)"
+            pairs = f"zip({to_literal(names)}, totals, counts, strict=True)"
             lines = [f"    return {{name: total / count for name, total, count in {pairs}}}"]
             if any(self.means.is_sum):
-                lines = [f"    return dict(zip({literal(names)}, ({quotients},), strict=True))"]
+                lines = [f"    return dict(zip({to_literal(names)}, ({quotients},), strict=True))"]
         else:
-            self._add(finish, list(finish.main.nodes), "combine_means", f"Compute {listed(names)} from the means.", keep=True)
+            self._add_function(finish, list(finish.main.nodes), "combine_means", f"Compute {join_names(names)} from the means.", keep=True)
             lines = [f"    {'values' if len(names) > 1 else 'value'} = combine_means({quotients})"]
             lines.append(
-                f"    return dict(zip({literal(names)}, values, strict=True))"
+                f"    return dict(zip({to_literal(names)}, values, strict=True))"
                 if len(names) > 1
-                else f"    return {{{quoted(names[0])}: value}}"
+                else f"    return {{{quote_string(names[0])}: value}}"
             )
         if any(self.means.is_sum):
             lines.insert(0, "    totals, counts = list(totals), list(counts)")
         self.texts.append("\n".join([*head, *lines]))
 
-    def _add(
+    def _add_function(
         self, program: Program, nodes: list[Node], name: str, doc: str, keep: bool = False, outputs: Sequence[Value] | None = None
     ) -> Sequence[Value]:
-        """Writes a part of a program as a function of this name; its inputs."""
+        """Emit some nodes of a program as a function, and return its inputs."""
         results = program.main.outputs if outputs is None else outputs
-        inputs = list(program.main.inputs) if keep else _inputs(nodes, results)
+        inputs = list(program.main.inputs) if keep else _find_inputs(nodes, results)
         try:
-            made, main = _written(_part(program, nodes, inputs, name, results), name, doc), inputs
-        except MissingSize:  # it needs a size that only other inputs have
+            emitted, main = _emit_program(_cut_program(program, nodes, inputs, name, results), name, doc), inputs
+        except MissingSize:  # the nodes need a size that can only be read off other inputs of the program
             main = [*inputs, *(v for v in program.main.inputs if all(v is not i for i in inputs))]
-            made = _written(_part(program, nodes, main, name, results), name, doc)
-        self.definitions += made.definitions
-        self.outside += made.outside
-        self.texts += made.texts
-        if made.main != name:
+            emitted = _emit_program(_cut_program(program, nodes, main, name, results), name, doc)
+        self.definitions += emitted.definitions
+        self.outside += emitted.outside
+        self.texts += emitted.texts
+        if emitted.main != name:
             self.modules.append(name)
-            self.texts.append(f"{name} = {made.main}().to(DEVICE)")
+            self.texts.append(f"{name} = {emitted.main}().to(DEVICE)")
         return main
 
 
-def _inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:
-    """The values that nodes take and do not make, each once."""
-    made = {id(v) for n in nodes for v in n.outputs}
+def _find_inputs(nodes: Sequence[Node], outputs: Sequence[Value]) -> list[Value]:
+    """Return the values that nodes take and do not compute, each once."""
+    computed = {id(v) for n in nodes for v in n.outputs}
     used = [v for n in nodes for v in n.inputs] + list(outputs)
-    return list({id(v): v for v in used if id(v) not in made}.values())
+    return list({id(v): v for v in used if id(v) not in computed}.values())
 
 
-def _part(program: Program, nodes: list[Node], inputs: list[Value], name: str, outputs: Sequence[Value]) -> Program:
+def _cut_program(program: Program, nodes: list[Node], inputs: list[Value], name: str, outputs: Sequence[Value]) -> Program:
     main = program.main
     graph = Graph(name, "model", main.span)
     graph.inputs, graph.nodes = inputs, nodes
@@ -192,5 +203,5 @@ def _part(program: Program, nodes: list[Node], inputs: list[Value], name: str, o
     return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
 
 
-def _written(program: Program, name: str, doc: str) -> Parts:
+def _emit_program(program: Program, name: str, doc: str) -> Parts:
     return function(program, name, doc) or parts(program, name)

@@ -97,7 +97,7 @@ def freeze_parameters(model: nn.Module) -> None:
 
 
 def shuffle_samples(samples: Tensor, epoch: int) -> Tensor:
-    """Shuffle the samples for an epoch. The order depends only on the seed and the epoch, so that a run can be resumed."""
+    """Shuffle the samples. The order depends only on the seed and the epoch, so a run can be resumed."""
     generator = np.random.Generator(np.random.Philox(key=np.array([SEED, epoch], np.uint64)))
     return samples[torch.from_numpy(generator.permutation(len(samples)))]
 
@@ -138,7 +138,7 @@ def sum_rows(rows: Iterable[Iterable[Any]]) -> list[Any]:
 
 
 def seed_step(step: int) -> None:
-    """Seed the random numbers of a step. They depend only on the seed and the step, so that a run can be resumed."""
+    """Seed the random numbers of a step by its number, so that a run can be resumed."""
     number = int.from_bytes(blake2b(f"{SEED} {step}".encode(), digest_size=8).digest(), "little") >> 1
     torch.default_generator.manual_seed(number)
     if DEVICE == "cuda":

@@ -1,14 +1,18 @@
-"""The template cut down to the lines that a section needs.
+"""Fold the template: keep only the lines that a section needs.
 
-In: a function of template.py, and the tags that hold. Out: its lines, as a person would have written them. For example, these lines become
-`yield batches(data)` where `draws` does not hold:
+In: a function of template.py and the tags of a section. Out: its lines, as a person would have written them.
 
-    if first:  # if: draws else data
-        yield drawn(data)  # if: draws
-        yield batches(
-            data,
-            first,  # if: draws
-        )
+>>> template = '''
+... for batch in iterate_batches(
+...     data,
+...     start,  # if: draws
+... ):
+...     for micro_batch in split(batch):  # if: parts else batch
+...         step(micro_batch)
+... '''
+>>> print(fold_template(template.strip(), frozenset()))
+for batch in iterate_batches(data):
+    step(batch)
 """
 
 from __future__ import annotations
@@ -17,21 +21,21 @@ import re
 from collections.abc import Mapping, Set
 from functools import lru_cache
 
-from .lines import indent_of
+from .lines import count_indent
 
 LONGEST = 110
-"""A call, or the head of a function, that is longer has a line for each argument."""
+"""A longer call or head of a function keeps a line for each argument."""
 _TAG = re.compile(r"  # if: (?P<condition>.+?)(?: else (?P<value>\w+))?$")
 
 
 @lru_cache(maxsize=1024)
-def fold(text: str, tags: frozenset[str]) -> str:
-    """The lines whose conditions hold, without their tags."""
-    return "\n".join(_join(_fold(text.split("\n"), tags)))
+def fold_template(text: str, tags: frozenset[str]) -> str:
+    """Return the lines whose conditions the tags satisfy, without the conditions."""
+    return "\n".join(_join_lines(_fold_lines(text.split("\n"), tags)))
 
 
-def holds(condition: str, tags: Set[str]) -> bool:
-    """Whether a condition such as `ema or run and not first` holds."""
+def is_satisfied(condition: str, tags: Set[str]) -> bool:
+    """Whether the tags satisfy a condition such as `ema or run and not first`."""
     return any(all(_is_set(word, tags) for word in each.split(" and ")) for each in condition.split(" or "))
 
 
@@ -39,7 +43,7 @@ def _is_set(word: str, tags: Set[str]) -> bool:
     return (word.removeprefix("not ") in tags) != word.startswith("not ")
 
 
-def _fold(lines: list[str], tags: Set[str]) -> list[str]:
+def _fold_lines(lines: list[str], tags: Set[str]) -> list[str]:
     result: list[str] = []
     while lines:
         line, *lines = lines
@@ -48,7 +52,7 @@ def _fold(lines: list[str], tags: Set[str]) -> list[str]:
             result.append(line)
             continue
         line = line[: match.start()]
-        if holds(match["condition"], tags):
+        if is_satisfied(match["condition"], tags):
             result.append(line)
             continue
         length = _block_length(line, lines)
@@ -61,15 +65,15 @@ def _fold(lines: list[str], tags: Set[str]) -> list[str]:
 
 
 def _block_length(head: str, lines: list[str]) -> int:
-    """The number of lines that belong to a head: its block, or the arguments of its call with the closing parenthesis."""
+    """Return the number of lines that belong to a head: its block, or the arguments of its call and the closing parenthesis."""
     if not head.endswith((":", "(")):
         return 0
-    length = next((i for i, line in enumerate(lines) if line and indent_of(line) <= indent_of(head)), len(lines))
+    length = next((i for i, line in enumerate(lines) if line and count_indent(line) <= count_indent(head)), len(lines))
     return length + head.endswith("(")
 
 
-def _join(lines: list[str]) -> list[str]:
-    """Calls and heads with a line for each argument, in one line if they fit."""
+def _join_lines(lines: list[str]) -> list[str]:
+    """Join calls and heads that have a line for each argument into one line if they fit."""
     result: list[str] = []
     while lines:
         line, *lines = lines
@@ -84,15 +88,15 @@ def _join(lines: list[str]) -> list[str]:
     return result
 
 
-def rename(text: str, names: Mapping[str, str]) -> str:
-    """The text with other names for some of its names."""
+def rename_words(text: str, names: Mapping[str, str]) -> str:
+    """Replace names in a text. All at once, so that a replacement is not replaced again."""
     return re.sub("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), lambda match: names[match[0]], text) if names else text
 
 
-def reachable(blocks: list[str], roots: Set[str]) -> list[str]:
-    """The blocks whose names are among the roots, and those that these use, directly or not. A block that defines nothing has an empty
-    name."""
-    names = [_defined_name(block) for block in blocks]
+def select_reachable(blocks: list[str], roots: Set[str]) -> list[str]:
+    """Return the blocks that the roots name, and those that these use, directly or not. A block that defines nothing has an empty name."""
+    # Names in docstrings, in comments and after a dot are not uses: `x.split` does not use a function `split`.
+    names = [_find_defined_name(block) for block in blocks]
     code = [re.sub(r'""".*?"""|#.*', "", block) for block in blocks]
     uses = {name: set(re.findall(r"(?<![.\w])\w+", block)) for name, block in zip(names, code, strict=True)}
     kept, new = set[str](), roots & uses.keys()
@@ -102,6 +106,6 @@ def reachable(blocks: list[str], roots: Set[str]) -> list[str]:
     return [block for name, block in zip(names, blocks, strict=True) if name in kept]
 
 
-def _defined_name(block: str) -> str:
+def _find_defined_name(block: str) -> str:
     match = re.search(r"^(?:def (\w+)|(\w+)(?::.*)? = )", block, re.MULTILINE)
     return (match[1] or match[2]) if match else ""
