@@ -21,7 +21,7 @@ from .terminal import colored, write
 
 @click.command("ops")
 @click.argument("name", required=False, metavar="NAME", shell_complete=operators)
-@click.option("--markdown", is_flag=True, help="All pages, as docs/operators.md has them.")
+@click.option("--markdown", is_flag=True, help="Print all pages, as docs/operators/ has them.")
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
     """NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has."""

@@ -1,4 +1,4 @@
-"""The reference of operators, derived from their declarations: `netc ops` and docs/operators.md.
+"""The reference of operators, derived from their declarations: `netc ops` and docs/operators/.
 
 In: the registry of operators. Out: text. Nothing here is kept by hand; a word that is missing is missing from an operator's class.
 """
@@ -23,6 +23,13 @@ from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyze
 from ..display.text_table import wrapped
+
+INTRODUCTION = """\
+netc has {count} operators, with a page each. `netc ops NAME` prints the same page. The pages are generated from the declarations of the
+operators.
+
+`axis` counts the batch as axis 0; negative axes count from the end. A default of `...` means that leaving the argument out has a meaning of
+its own, which the text explains. [Conventions of operators](../language/conventions.md) applies to all of them."""
 
 
 def families() -> dict[str, list[type[Operator]]]:
@@ -74,9 +81,9 @@ def table() -> str:
     return "\n".join(wrapped([("operator", "family", "meaning"), *rows]))
 
 
-def page(operator: type[Operator], level: int = 1) -> str:
+def page(operator: type[Operator]) -> str:
     """One operator's page, as Markdown."""
-    parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
+    parts = [f"# {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
     if issubclass(operator, Parametric):
         parts.append(f"Initial values: {operator.drawn}.")
@@ -145,17 +152,20 @@ def example(text: str) -> str:
 
 
 def reference() -> str:
-    """The whole reference, docs/operators.md."""
+    """All pages as one text, for `netc ops --markdown`."""
+    return "\n".join(reference_pages().values())
+
+
+def reference_pages() -> dict[str, str]:
+    """The files of docs/operators/: an index by family, and a page for each operator."""
     found = families()
-    total = sum(map(len, found.values()))
-    parts = [
-        "# Operators",
-        f"{total} operators, in families. This page is made from their declarations (`netc ops --markdown`), which a test checks.\n"
-        "`axis` counts the batch axis as 0; negative axes count from the end. A default of `...` means that leaving the argument out has\n"
-        "a meaning of its own, explained in the text.",
-    ]
-    for family, operators in found.items():
+    names = [family.replace("_", " ") for family in found]
+    links = ", ".join(f"[{name}](#{name.replace(' ', '-')})" for name in names)
+    parts = ["# Operators", INTRODUCTION.format(count=sum(map(len, found.values()))), f"Families: {links}."]
+    pages = {"index.md": ""}
+    for name, operators in zip(names, found.values(), strict=True):
         doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")
-        names = ", ".join(f"[{op.name}](#{op.name})" for op in operators)
-        parts += [f"## {family.replace('_', ' ')}", doc, names, *(page(op, 3).rstrip() for op in operators)]
-    return "\n\n".join(parts) + "\n"
+        rows = [f"| [{op.name}]({op.name}.md) | {meaning(op)} |" for op in operators]
+        parts += [f"## {name}", doc, "\n".join(["| operator | meaning |", "|---|---|", *rows])]
+        pages |= {f"{op.name}.md": f"{page(op)}\nFamily: [{name}](index.md#{name.replace(' ', '-')}).\n" for op in operators}
+    return pages | {"index.md": "\n\n".join(parts) + "\n"}

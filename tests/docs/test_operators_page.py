@@ -1,4 +1,4 @@
-"""docs/operators.md is up to date (`pytest tests/docs --update` rewrites it), and its examples compile."""
+"""docs/operators/ is up to date (`pytest tests/docs --update` rewrites it), and its examples compile."""
 
 from __future__ import annotations
 
@@ -8,17 +8,20 @@ import pytest
 
 from netc.compiler.backends.backend_registry import backends
 from netc.compiler.ops import Operator
-from netc.reference.operator_reference import families, page, reference
+from netc.reference.operator_reference import families, page, reference_pages
 
-PAGE = Path(__file__).parents[2] / "docs" / "operators.md"
+FOLDER = Path(__file__).parents[2] / "docs" / "operators"
 
 
 @pytest.mark.slow
 def test_fresh(update: bool) -> None:
-    text = reference()
+    pages = reference_pages()
     if update:
-        PAGE.write_text(text, encoding="utf-8")
-    assert PAGE.read_text(encoding="utf-8") == text
+        for path in FOLDER.glob("*.md"):
+            path.unlink()
+        for name, text in pages.items():
+            (FOLDER / name).write_text(text, encoding="utf-8")
+    assert {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")} == pages
 
 
 @pytest.mark.parametrize("name", [op.name for family in families().values() for op in family])

@@ -79,4 +79,4 @@ def _rows(found: Mapping[str, str]) -> Iterator[str]:
 def _linked(text: str) -> str:
     """Names of operators as links to their descriptions."""
     described = {name for name, operator in Operator.registry.items() if operator.operands}
-    return ANCHOR.sub(lambda word: f"[{word[0]}](operators.md#{word[0]})" if word[0] in described else word[0], text)
+    return ANCHOR.sub(lambda word: f"[{word[0]}](operators/{word[0]}.md)" if word[0] in described else word[0], text)
