@@ -81,9 +81,9 @@ def table() -> str:
     return "\n".join(wrapped([("operator", "family", "meaning"), *rows]))
 
 
-def page(operator: type[Operator]) -> str:
+def page(operator: type[Operator], level: int = 1) -> str:
     """One operator's page, as Markdown."""
-    parts = [f"# {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
+    parts = [f"{'#' * level} {operator.name}", cleandoc(operator.__doc__ or ""), f"    {signature(operator)}"]
     parts += _inputs(operator), _arguments(operator)
     if issubclass(operator, Parametric):
         parts.append(f"Initial values: {operator.drawn}.")
