@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from itertools import groupby
 from math import gcd
 
 from netc.dsl.precedence import NET, outside_brackets
@@ -22,10 +23,11 @@ LONGEST = 2000
 
 
 class _Text(Folder[str]):
-    """Close together for people, where `/` has no remainder; with `names`, as code of Python with spaces."""
+    """Close together for people, where `/` has no remainder; with `names`, as code of Python with spaces. `powers`: `width**2` for a
+    product of equal factors."""
 
-    def __init__(self, names: Mapping[str, str] | None = None) -> None:
-        self.names = names
+    def __init__(self, names: Mapping[str, str] | None = None, *, powers: bool = False) -> None:
+        self.names, self.powers = names, powers
         self.times, self.exact, self.by = ("*", "/", "//") if names is None else (" * ", " // ", " // ")
 
     def floor(self, top: str, bottom: str) -> str:
@@ -34,9 +36,7 @@ class _Text(Folder[str]):
     def whole(self, d: Dim) -> str:
         d = with_remainders(d)
         for atom in {a for monomial in terms_of(d) for a in monomial if isinstance(a, Remainder)}:
-            bottom = self.whole(atom.bottom)
-            text = f"{_in_quotient(self.whole(atom.top))} % {bottom if _is_plain(bottom) else f'({bottom})'}"
-            self.known[atom] = self.brief(atom) or text
+            self.known[atom] = self.brief(atom) or remainder_text(self.whole(atom.top), self.whole(atom.bottom))
         return super().whole(d)
 
     def min_max(self, args: list[str], greatest: bool) -> str:
@@ -74,7 +74,9 @@ class _Text(Folder[str]):
 
     def _product(self, number: int, factors: list[Factor]) -> str:
         parts = [self.number(number)] if number != 1 or not factors else []
-        return self.times.join([*parts, *(self._factor(f) for f in factors)])
+        for factor, count in ((f, len([*same])) for f, same in groupby(self._factor(f) for f in factors)):
+            parts += [_power(factor, count)] if self.powers and count > 1 else [factor] * count
+        return self.times.join(parts)
 
     def _factor(self, factor: Factor) -> str:
         if isinstance(factor, str):
@@ -99,6 +101,10 @@ class _Text(Folder[str]):
 _SIMPLE = re.compile(r"[A-Za-z_]\w*(\.\w+|\[[^\[\]]*\]|\([^()]*\))*|\{?\d+\}?|\.\.\.")
 
 
+def _power(text: str, exponent: int) -> str:
+    return f"{text}**{exponent}" if _is_plain(text) else f"{text} ** {exponent}"
+
+
 def _is_plain(text: str) -> bool:
     return _SIMPLE.fullmatch(text) is not None
 
@@ -107,6 +113,11 @@ def _in_quotient(text: str) -> str:
     """As what is divided: sums in brackets, products as they are."""
     outside = outside_brackets(text)
     return f"({text})" if NET.strength_of_text(outside) < NET.binding_strength("*") or " % " in outside else text
+
+
+def remainder_text(top: str, bottom: str) -> str:
+    """`top % bottom`, with the brackets that it needs."""
+    return f"{_in_quotient(top)} % {bottom if _is_plain(bottom) else f'({bottom})'}"
 
 
 def show(d: Dim) -> str:
@@ -120,13 +131,14 @@ def _shown(d: SymDim) -> str:
     return _Text().run(d)
 
 
-def to_python(d: Dim, names: Mapping[str, str]) -> str:
-    """A Python expression of integers, with code substituted for the symbols. An OverflowError if it would be too long."""
+def to_python(d: Dim, names: Mapping[str, str], *, powers: bool = False) -> str:
+    """A Python expression of integers, with code substituted for the symbols. `powers`: equal factors as a power. An OverflowError if it
+    would be too long."""
     if isinstance(d, int):
         return _Text(names).number(d)
     if size(d) > 50 * LONGEST:
         raise OverflowError("the dimension is too long to be written out")
-    return _Text(names).run(d)
+    return _Text(names, powers=powers).run(d)
 
 
 def invert(d: Dim) -> tuple[str, int, int, int] | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import gcd
 
-from .dim_text import show
+from .dim_text import remainder_text, show
 from .division import divided, polynomial_divmod, rebuilt, replace_atoms, shared_factor
 from .facts import Facts
 from .polynomial import Atom, Dim, FloorQuotient, Quotient, Symbol, constant_of, make, symbol, terms_of
@@ -44,7 +44,7 @@ def _advice_floor(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
                 if Facts.nothing().equal(_deep(a, known), _deep(b, known)):
                     return _modulus(atom, k, residue)
     exact = Facts(multiples=((k, floor.top),))
-    return _divisibility(k, floor.top) if exact.equal(a, b) else None
+    return advice_divides(k, floor.top) if exact.equal(a, b) else None
 
 
 def _deep(d: Dim, known: dict[Atom, Dim]) -> Dim:
@@ -97,13 +97,9 @@ def _look(d: Dim) -> tuple[int, str]:
 
 def advice_divides(k: Dim, a: Dim) -> str:
     """The `where` condition that would ensure that k divides a, in the user's symbols."""
-    return _divisibility(k, a)
-
-
-def _divisibility(k: Dim, a: Dim) -> str:
     if not isinstance(k, int):
         rest = polynomial_divmod(a, k)[1]
-        return _remainder(rest if rest != 0 else a, k)
+        return f"{remainder_text(show(rest if rest != 0 else a), show(k))} == 0"
     common = gcd(k, *terms_of(a).values())
     a = make({m: c // common for m, c in terms_of(a).items()})
     k //= common
@@ -115,11 +111,4 @@ def _divisibility(k: Dim, a: Dim) -> str:
             found = _modulus(atom, k, -constant * pow(times, -1, k) % k)
             if found is not None:
                 return found
-    return _remainder(a, k)
-
-
-def _remainder(a: Dim, k: Dim) -> str:
-    left, right = show(a), show(k)
-    left = f"({left})" if len(terms_of(a)) > 1 or "/" in left else left
-    right = right if right.isalnum() else f"({right})"
-    return f"{left} % {right} == 0"
+    return f"{remainder_text(show(a), show(k))} == 0"

@@ -6,7 +6,6 @@ formula that the spec names, or that follows from one by a factor, a divisor or 
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
@@ -55,7 +54,7 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
     texts = {n: _argument_text(code_of(n)) for n in symbols(whole_formula)}
     shown = substitute(whole_formula, {n: symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
-    return SizeRef(_with_powers(text), sources, formula=shown)
+    return SizeRef(text, sources, formula=shown)
 
 
 def _argument_text(code: Code) -> str:
@@ -66,12 +65,6 @@ def _argument_text(code: Code) -> str:
         case Subscript(Argument(name, 1, 0), (Lit(int() as index),)):
             return f"{name}[{index}]"
     return ""
-
-
-def _with_powers(text: str) -> str:
-    """`{0} * {0}` as `{0}**2`, and `(a // b) * (a // b)` as `(a // b) ** 2`, except after a division."""
-    text = re.sub(r"(?<!// )(\([^()]*\))((?: \* \1)+)", lambda m: f"{m[1]} ** {m[2].count(m[1]) + 1}", text)
-    return re.sub(r"(?<!// )(\{\d+\})((?: \* \1)+)", lambda m: f"{m[1]}**{m[2].count('*') + 1}", text)
 
 
 def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:

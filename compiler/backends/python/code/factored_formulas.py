@@ -16,8 +16,8 @@ from ....dims.polynomial import FloorQuotient, Symbol, make
 def factored(formula: Dim, names: Mapping[str, str]) -> str:
     """The formula, with texts for its symbols."""
     if not isinstance(formula, SymDim):
-        return to_python(formula, names)
-    return _floor(formula, names) or _product(formula, names) or _square(formula, names) or to_python(formula, names)
+        return _to_python(formula, names)
+    return _floor(formula, names) or _product(formula, names) or _square(formula, names) or _to_python(formula, names)
 
 
 def _product(formula: SymDim, names: Mapping[str, str]) -> str:
@@ -26,7 +26,7 @@ def _product(formula: SymDim, names: Mapping[str, str]) -> str:
         return ""
     shared = shared_factor(list(formula.terms))
     common = gcd(*formula.terms.values())
-    return f"{to_python(make({shared: common}), names)} * ({factored(divided(formula, shared, common), names)})"
+    return f"{_to_python(make({shared: common}), names)} * ({factored(divided(formula, shared, common), names)})"
 
 
 def is_product(formula: SymDim) -> bool:
@@ -44,7 +44,11 @@ def _square(formula: SymDim, names: Mapping[str, str]) -> str:
     middle = formula.terms.get(one, 0)
     if not a or not b or abs(middle) != 2 * a * b:
         return ""
-    return f"({to_python(make({one: a, (): b if middle > 0 else -b}), names)})**2"
+    return f"({_to_python(make({one: a, (): b if middle > 0 else -b}), names)})**2"
+
+
+def _to_python(formula: Dim, names: Mapping[str, str]) -> str:
+    return to_python(formula, names, powers=True)
 
 
 def _root(number: int) -> int:
@@ -62,5 +66,5 @@ def _floor(formula: SymDim, names: Mapping[str, str]) -> str:
             before = top.terms.get((), 0)
             after = before + offset * bottom
             if abs(after) <= abs(before):
-                return f"({to_python(top + offset * bottom, names)}) // {bottom}"
+                return f"({_to_python(top + offset * bottom, names)}) // {bottom}"
     return ""
