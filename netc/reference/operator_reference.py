@@ -25,6 +25,8 @@ from ..analysis import Choice, analyze
 from ..display.text_table import wrapped
 
 INTRODUCTION = """\
+# Operators
+
 netc has {count} operators, with a page each. `netc ops NAME` prints the same page. The pages are generated from the declarations of the
 operators.
 
@@ -157,15 +159,14 @@ def reference() -> str:
 
 
 def reference_pages() -> dict[str, str]:
-    """The files of docs/operators/: an index by family, and a page for each operator."""
-    found = families()
-    names = [family.replace("_", " ") for family in found]
-    links = ", ".join(f"[{name}](#{name.replace(' ', '-')})" for name in names)
-    parts = ["# Operators", INTRODUCTION.format(count=sum(map(len, found.values()))), f"Families: {links}."]
-    pages = {"index.md": ""}
-    for name, operators in zip(names, found.values(), strict=True):
-        doc = cleandoc(sys.modules[operators[0].__module__].__doc__ or "")
-        rows = [f"| [{op.name}]({op.name}.md) | {meaning(op)} |" for op in operators]
-        parts += [f"## {name}", doc, "\n".join(["| operator | meaning |", "|---|---|", *rows])]
-        pages |= {f"{op.name}.md": f"{page(op)}\nFamily: [{name}](index.md#{name.replace(' ', '-')}).\n" for op in operators}
-    return pages | {"index.md": "\n\n".join(parts) + "\n"}
+    """The files of docs/operators/: an index, the introductions of the families, and a page for each operator."""
+    found = {family.replace("_", " "): operators for family, operators in families().items()}
+    index = [INTRODUCTION.format(count=sum(map(len, found.values()))), "", "| family | operators |", "|---|---|"]
+    introductions = ["# Families of operators", "The operators of a family share these rules. [Operators](index.md) lists the members."]
+    pages = {}
+    for name, operators in found.items():
+        link = f"[{name}](families.md#{name.replace(' ', '-')})"
+        index.append(f"| {link} | {', '.join(f'[{op.name}]({op.name}.md)' for op in operators)} |")
+        introductions += [f"## {name}", cleandoc(sys.modules[operators[0].__module__].__doc__ or "")]
+        pages |= {f"{op.name}.md": f"{page(op)}\nFamily: {link}.\n" for op in operators}
+    return {"index.md": "\n".join(index) + "\n", "families.md": "\n\n".join(introductions) + "\n", **pages}
