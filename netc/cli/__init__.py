@@ -21,26 +21,27 @@ from netc.compiler.backends.backend_names import ARTEFACTS
 
 from .python_warnings import warnings_shown
 
+_ARTEFACTS = tuple(ARTEFACTS.values())
 COMMANDS = {
-    "new": "Start a project: a folder with a spec, data, a train section and a README.",
+    "new": "Start a project: a spec, data, a train section and a README.",
     "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
-    "compile": f"Compile a spec to {' or '.join(ARTEFACTS.values())}.",
-    "import": "Write a spec for a model that exists, and prove that it is the same.",
-    "train": "Train a network as the `train` section of a spec says.",
-    "plan": "Plan a training: memory, the largest batch, and the time of a step at best.",
+    "compile": f"Compile a spec to {' or '.join((', '.join(_ARTEFACTS[:-1]), _ARTEFACTS[-1]))}.",
+    "import": "Write a spec for an existing model, and prove that both agree.",
+    "train": "Train a network with the `train` section of its spec.",
+    "plan": "Plan a training: memory, largest batch, fastest possible step.",
     "plot": "Draw the losses and metrics of training runs.",
-    "run": "Run a spec or an ONNX model, and show the results.",
-    "bench": "Measure latency, throughput, memory and load time of a model.",
+    "run": "Run a spec or an ONNX model, and show its outputs.",
+    "bench": "Measure latency, throughput, memory and load time.",
     "summary": "Show stages, shapes, parameters, FLOPs and memory.",
-    "diff": "Compare two models: stages added, removed and changed, and the totals.",
-    "sweep": "Compile a model with every combination of values, and show what each costs.",
-    "draw": "Draw a model: stages as boxes, blocks to be opened, shapes on the wires.",
-    "play": "Show the playground in a browser: text on one side, what netc knows of it on the other.",
-    "zoo": "List the specs that are part of netc, or print one.",
+    "diff": "Compare two models stage by stage, and their totals.",
+    "sweep": "Compile or train a model for each combination of values.",
+    "draw": "Draw a model: stages, blocks that open, and shapes.",
+    "play": "Open the playground in a browser.",
+    "zoo": "List the published networks that netc contains, or print one.",
     "ops": "List the operators, or show the page of one.",
-    "explain": "Explain an error or warning by its code. Without CODE, list all codes with what they mean.",
+    "explain": "Explain an error or warning by its code. Without CODE, list all codes and their meanings.",
     "format": "Format specs in place: files, or all `*.net` files in a folder. `-` formats standard input to standard output.",
-    "lsp": "Serve an editor: the Language Server Protocol on standard input and output.",
+    "lsp": "Run the language server, which an editor starts.",
 }
 """The commands and the first paragraph of their help, in the order of `netc --help`, which imports none of them. A command is in the module
 here of that name."""
@@ -132,10 +133,10 @@ class Commands(click.Group):
         return result
 
 
-EPILOG = """Exit codes: 0 success, 1 errors in the spec or the files, 2 wrong usage.
+EPILOG = """Exit codes: 0 for success, 1 for errors in the spec or the files, 2 for wrong usage.
 
-To complete commands, files, operators, codes and models in the shell: `eval "$(_NETC_COMPLETE=bash_source netc)"` in bash, with
-zsh_source or fish_source in those."""
+To complete commands, files, operators, codes and models in bash, run `eval "$(_NETC_COMPLETE=bash_source netc)"`. In zsh and fish, use
+zsh_source and fish_source."""
 
 
 @click.group(epilog=EPILOG, cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

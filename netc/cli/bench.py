@@ -36,18 +36,20 @@ if TYPE_CHECKING:
     from ..benching.measure_contenders import Measured
     from ..inputs.checkpoint import Checkpoint
 
-_AGAINST_HELP = f"What to compare with: {', '.join(AGAINST)}, or a model as FILE is one. Several: again."
+_AGAINST_HELP = f"Compare with {', '.join(AGAINST)}, or another model of the same kinds as FILE. Repeat for several."
 
 
 @click.command("bench")
 @source_options
 @click.option("--against", multiple=True, metavar="WHAT", type=FileName(), help=_AGAINST_HELP)
-@other_model_option("Which model of a spec that --against names.")
-@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads on the CPU; as many as there are cores unless given.")
-@device_option("Where to run.")
-@click.option("--rounds", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="Turns of each contender.")
-@module_input_option("An input of a PyTorch module: `3x224x224`, `[T] int64`.")
-@module_argument_option("An argument of the module's class or function.")
+@other_model_option("Select a model of the spec that --against names.")
+@click.option("--threads", type=click.IntRange(1), metavar="N", help="Threads on the CPU. [default: one per core]")
+@device_option("Device to run on.")
+@click.option(
+    "--rounds", type=click.IntRange(1, 100_000), default=20, show_default=True, metavar="N", help="Number of turns of each model."
+)
+@module_input_option("Declare an input of a PyTorch module: `3x224x224`, `[T] int64`.")
+@module_argument_option("Pass an argument to the module's class or function.")
 @form_options
 @precision_options
 @spec_options
@@ -73,8 +75,10 @@ def command(
     seed: int | None,
 ) -> None:
     """FILE is a spec, which runs in ONNX Runtime, an ONNX file, an exported program (.pt2), or a PyTorch module such as
-    `torchvision.models:resnet50`, whose inputs --input says. Each contender is a process of its own, and they take turns. Naming a module
-    runs its code, and PyTorch unpickles a .pt2, which may: name only what you trust.
+    `torchvision.models:resnet50` with --input. Each model runs in its own process, and the processes take turns.
+
+    netc runs the code of a module that you name, and PyTorch unpickles a .pt2 file, which can run code too. Name only files that you
+    trust.
     """
     path = one_source(file, text)
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)

@@ -31,10 +31,10 @@ FORMATS = ("text", "short", "json", "sarif", "github")
 
 @click.command("check")
 @click.argument("files", nargs=-1, metavar="FILE...", type=FileName())
-@expression_option("A spec itself, instead of files.")
+@expression_option("Check this text instead of files.")
 @click.option("--shapes", is_flag=True, help="Show every stage with the shape of its result.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="How diagnostics are written.")
-@click.option("--strict", is_flag=True, help="Warnings are failures too.")
+@click.option("--format", "form", type=click.Choice(FORMATS), default="text", help="Format of the diagnostics.")
+@click.option("--strict", is_flag=True, help="Fail on warnings too.")
 @click.option("--fix", is_flag=True, help="Apply the safe edits that the errors suggest, then check.")
 @click.option("--causal", metavar="T", help="Prove that no output depends on later inputs along this dimension.")
 @precision_options
@@ -58,7 +58,7 @@ def command(
     keep_io: bool,
     weights: Checkpoint | None,
 ) -> None:
-    """A file with several models is checked model by model."""
+    """netc checks each model of a file with several."""
     if bool(files) == (text is not None):
         raise click.UsageError("give either files or `-e TEXT`" if files else "give a FILE, `-` for standard input, or `-e TEXT`")
     if shapes and form in ("json", "sarif"):

@@ -50,7 +50,7 @@ BACKENDS = backends()
 SUFFIXED = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in BACKENDS))
 SECTION = "train"
 """The target that is made of a train section rather than of a model: `netc.training.source`."""
-TARGET_HELP = f"What to make; by default, what the ending of OUT asks for. `{SECTION}`: the train section as a Python file."
+TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION}` writes the train section as a Python file."
 TEXTS = " or ".join(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
 HELP = f"""Without -o, {TEXTS} and --emit write to standard output.
 """
@@ -58,15 +58,19 @@ HELP = f"""Without -o, {TEXTS} and --emit write to standard output.
 
 @click.command("compile", help=HELP)
 @source_options
-@click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Where to: {SUFFIXED}, or `-` for standard output.")
+@click.option("-o", "--output", metavar="OUT", type=FileName(), help=f"Write here: {SUFFIXED}, or `-` for standard output.")
 @click.option("--target", type=click.Choice((*NAMES, SECTION)), help=TARGET_HELP)
-@section_option(f"Which train section of the file, for --target {SECTION}.")
-@click.option("--stream", metavar="T", help="Write the step that takes the sequence in pieces along this dimension, and carries a state.")
-@click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: a folder that this runtime generates texts from.")
+@section_option(f"With --target {SECTION}: select a train section of the file.")
+@click.option("--stream", metavar="T", help="Write the form that takes the sequence in pieces along this dimension, and carries a state.")
+@click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: write a folder from which this runtime generates text.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
-@click.option("--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits; says what that changes.")
-@click.option("--calibration", metavar="FILE.npz", type=FileName(), help="Inputs by name, to fix the scales of activations; for int8.")
-@click.option("--verbose", is_flag=True, help="Also say which operators differ in the target's runtime for NaN or infinite inputs.")
+@click.option(
+    "--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits, and report what that changes."
+)
+@click.option(
+    "--calibration", metavar="FILE.npz", type=FileName(), help="With --quantize int8: inputs by name, to fix the scales of activations."
+)
+@click.option("--verbose", is_flag=True, help="Also report operators that differ in the target's runtime for NaN or infinite inputs.")
 @precision_options
 @graph_options
 @spec_options

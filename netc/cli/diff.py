@@ -27,7 +27,7 @@ SIGNS = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yel
 @click.command("diff")
 @click.argument("before", metavar="BEFORE", type=FileName())
 @click.argument("after", metavar="AFTER", type=FileName())
-@other_model_option("The model of AFTER, if it is another one than --model.")
+@other_model_option("Select a model of AFTER, if its name differs from --model.")
 @click.option("--json", "as_data", is_flag=True, help="Print JSON.")
 @spec_options
 def command(
@@ -40,7 +40,7 @@ def command(
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """Stages are the same if the state dict calls them the same."""
+    """Stages are compared by their keys in the state dict."""
     if before == after == "-":
         raise click.UsageError("only one of the two can be standard input")
 

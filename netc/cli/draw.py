@@ -19,10 +19,14 @@ from .terminal import expect_no_garbage, note
 @click.command("draw")
 @source_options
 @click.argument("after", required=False, metavar="[AFTER]", type=FileName())
-@click.option("-o", "--output", required=True, metavar="OUT", type=FileName(), help="Where to: NAME.svg, .html, .png, .mmd or .dot.")
-@click.option("--depth", type=click.IntRange(0), metavar="N", help="How many blocks within each other are open; by default as is readable.")
+@click.option("-o", "--output", required=True, metavar="OUT", type=FileName(), help="Write here: NAME.svg, .html, .png, .mmd or .dot.")
+@click.option(
+    "--depth", type=click.IntRange(0), metavar="N", help="Number of nested levels of blocks to open. By default, as many as are readable."
+)
 @click.option("--at", default="", metavar="STAGE", help="Draw the inside of this stage, such as layer1.0.")
-@click.option("--theme", type=click.Choice(THEMES), default=THEMES[0], show_default=True, help="Colours; auto: as the reader's system.")
+@click.option(
+    "--theme", type=click.Choice(THEMES), default=THEMES[0], show_default=True, help="Colors; `auto` follows the reader's system."
+)
 @spec_options
 def command(
     file: str | None,
@@ -37,9 +41,9 @@ def command(
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """With two files, the second is drawn, and what differs from the first is marked.
+    """With two files, netc draws AFTER and marks its differences from FILE.
 
-    In HTML, a click opens a block; the file needs no network. A PNG needs one more package: `pip install resvg-py`.
+    In an HTML file, a click opens a block; the file loads nothing from the network. A PNG needs one more package: `pip install resvg-py`.
     """
     path = one_source(file, text)
     refuse_overwriting(output, path, after)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @click.command("format")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...", type=FileName())
-@click.option("--check", is_flag=True, help="Change nothing; list the files that would change, and exit with 1 if there are any.")
+@click.option("--check", is_flag=True, help="Change nothing. List the files that would change, and exit with 1 if there are any.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
     """A file with syntax errors is left unchanged."""

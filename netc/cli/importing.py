@@ -28,23 +28,27 @@ WEIGHTS = ".safetensors"
 @click.command("import")
 @click.argument("source", metavar="SOURCE")
 @click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="The spec, or `-` for standard output.")
-@module_input_option("An input, as a spec declares it: `3x224x224`, `[T] int64`.")
-@click.option("--example", "examples", metavar="H=224,W=320", help="Sizes of the symbolic axes to trace the module with.")
-@module_argument_option("An argument of the class or function.")
-@click.option("--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Another argument of the module's forward.")
+@module_input_option("Declare an input as in a spec: `3x224x224`, `[T] int64`.")
+@click.option("--example", "examples", metavar="H=224,W=320", help="Trace the module with these sizes of its symbolic axes.")
+@module_argument_option("Pass an argument to the class or function.")
+@click.option(
+    "--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Pass another argument to the module's `forward`."
+)
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
 @click.option(
     "--output-name",
     "outputs",
     multiple=True,
     metavar="NAME",
-    help="A tensor of an ONNX file to output, in place of its own outputs.",
+    help="Output this tensor of an ONNX file instead of the file's outputs.",
 )
-@click.option("--train", is_flag=True, help="Import what a PyTorch module does in training too.")
-@click.option("--dequantize", is_flag=True, help="Take quantised weights of an ONNX file as the floats that they represent.")
-@click.option("--weights", metavar="OUT.safetensors", type=FileName(), help="Keep the weights. Those of an ONNX file are kept in any case.")
+@click.option("--train", is_flag=True, help="Also import what a PyTorch module does in training.")
+@click.option("--dequantize", is_flag=True, help="Import quantized weights of an ONNX file as the floats that they represent.")
+@click.option(
+    "--weights", metavar="OUT.safetensors", type=FileName(), help="Write the weights too. The weights of an ONNX file are always written."
+)
 @click.option("--no-verify", is_flag=True, help="Do not compare the spec with the model.")
-@click.option("--force", is_flag=True, help="Overwrite OUT.net and the file of weights.")
+@click.option("--force", is_flag=True, help="Overwrite OUT.net and the weights file.")
 def command(
     source: str,
     output: str,
@@ -60,8 +64,10 @@ def command(
     no_verify: bool,
     force: bool,
 ) -> None:
-    """SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`. Naming a
-    module runs its code, and PyTorch unpickles an exported program, which may: name only what you trust.
+    """SOURCE is an ONNX file, an exported program (.pt2), or a PyTorch module: `torchvision.models:resnet50`, `model.py:Net`.
+
+    netc runs the code of a module that you name, and PyTorch unpickles an exported program, which can run code too. Name only files
+    that you trust.
     """
     onnx = source.lower().endswith(".onnx")
     kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)

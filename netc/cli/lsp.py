@@ -10,7 +10,7 @@ from .command_failure import FAILED, Failed
 
 
 @click.command("lsp")
-@click.option("--stdio", is_flag=True, help="Speak on standard input and output. There is no other way; editors pass this.")
+@click.option("--stdio", is_flag=True, help="Use standard input and output, the only transport. Editors pass this option.")
 def command(stdio: bool) -> None:
     """The server needs two more packages: `pip install pygls lsprotocol`. docs/editors.md shows how to set up your editor."""
     try:

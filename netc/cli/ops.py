@@ -21,10 +21,10 @@ from .terminal import colored, write
 
 @click.command("ops")
 @click.argument("name", required=False, metavar="NAME", shell_complete=operators)
-@click.option("--markdown", is_flag=True, help="Print all pages, as docs/operators/ has them.")
+@click.option("--markdown", is_flag=True, help="Print all pages in Markdown, as in docs/operators/.")
 @plugin_option
 def command(name: str | None, markdown: bool) -> None:
-    """NAME may also be a word of the language, such as `repeat`, or `std`, for what the standard library has."""
+    """NAME may also be a word of the language, such as `repeat`, or `std` for the standard library."""
     load_installed()
     if markdown:
         write(operator_reference.reference().rstrip("\n"))

@@ -38,19 +38,25 @@ DTYPES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @click.command("plan")
 @source_options
-@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="How many devices.")
-@click.option("--device-type", "device_type", metavar="NAME", help="Which devices, such as h100; another name lists them.")
-@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="The memory of a device.")
-@click.option("--flops", type=click.FloatRange(0, min_open=True), metavar="TFLOPS", help="The operations of a device in a second.")
-@click.option("--bandwidth", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="The bandwidth of a device's memory.")
-@click.option("--link", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="What a device sends to the others in a second.")
+@click.option("--devices", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Number of devices.")
+@click.option("--device-type", "device_type", metavar="NAME", help="Type of the devices, such as h100. An unknown name lists them all.")
+@click.option("--memory", type=click.FloatRange(0, min_open=True), metavar="GB", help="Memory of a device.")
+@click.option("--flops", type=click.FloatRange(0, min_open=True), metavar="TFLOPS", help="Operations of a device per second.")
+@click.option("--bandwidth", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="Memory bandwidth of a device.")
+@click.option("--link", type=click.FloatRange(0, min_open=True), metavar="GB/S", help="Data that a device sends to the others per second.")
 @click.option(
-    "--strategy", type=click.Choice(("ddp", "fsdp")), help="Copies of the model, or shares of it; ddp unless given, fsdp with --tp."
+    "--strategy",
+    type=click.Choice(("ddp", "fsdp")),
+    help="Copy the model to each device (ddp), or divide it (fsdp). [default: ddp; fsdp with --tp]",
 )
-@click.option("--tp", "tensor", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Devices that share each layer.")
-@click.option("--dtype", type=click.Choice(tuple(DTYPES)), default="float32", show_default=True, help="The type of activations.")
-@batch_option("Samples of a step, on all devices; by default as many as fit.")
-@click.option("--checkpoint-activations", "recompute", is_flag=True, help="Compute the activations of blocks that repeat again, backward.")
+@click.option(
+    "--tp", "tensor", type=click.IntRange(1), default=1, show_default=True, metavar="K", help="Number of devices that share each layer."
+)
+@click.option("--dtype", type=click.Choice(tuple(DTYPES)), default="float32", show_default=True, help="Element type of activations.")
+@batch_option("Samples in a step, on all devices together. By default, as many as fit.")
+@click.option(
+    "--checkpoint-activations", "recompute", is_flag=True, help="Compute the activations of repeated blocks again in the backward pass."
+)
 @section_option()
 @spec_options
 def command(
@@ -73,7 +79,7 @@ def command(
     dims: dict[str, int],
     allow_paths: tuple[str, ...],
 ) -> None:
-    """Nothing is allocated or computed. Parameters, gradients and optimizer state are float32; times are lower bounds."""
+    """netc computes the plan from the spec alone. Parameters, gradients and optimizer state are float32, and times are lower bounds."""
     path = one_source(file, text)
     from ..training.planning.device_plan import ParallelLayout, check_groups, make_plan
 

@@ -13,12 +13,10 @@ from .terminal import write
 
 
 @click.command("play")
-@click.option(
-    "--port", type=click.IntRange(0, 65535), default=8123, show_default=True, metavar="N", help="The port; 0 for one that is free."
-)
-@click.option("--folder", type=FolderName(), metavar="DIR", help="Where `make playground` has built it, if not in this checkout.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8123, show_default=True, metavar="N", help="Port; 0 selects a free one.")
+@click.option("--folder", type=FolderName(), metavar="DIR", help="Folder that `make playground` built, if not in this checkout.")
 def command(port: int, folder: str | None) -> None:
-    """The page runs netc itself; this only hands out its files, to this machine alone. Ctrl-C ends it."""
+    """This command serves the page to this machine alone; netc runs in the page. Press Ctrl-C to stop."""
     try:
         serving = server(folder or built(), port)
     except NotBuilt as error:

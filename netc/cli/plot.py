@@ -15,9 +15,11 @@ from .terminal import note
 
 @click.command("plot")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option("-o", "--output", default="curves.svg", show_default=True, metavar="FILE.svg", help="Where to draw; `-` is standard output.")
+@click.option(
+    "-o", "--output", default="curves.svg", show_default=True, metavar="FILE.svg", help="Write the picture here; `-` is standard output."
+)
 def command(runs: tuple[str, ...], output: str) -> None:
-    """A run is the folder that `netc train` made. Several are drawn into one picture, to be compared."""
+    """RUN is a folder that `netc train` wrote. Several runs share one picture, so that you can compare them."""
     if output != "-" and not output.lower().endswith(".svg"):
         raise click.UsageError(f"`{output}` is not a name for a picture, which is an SVG: FILE.svg, or `-`")
 

@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @source_options
-@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=named_words, help="The array for an input.")
-@click.option("--random", is_flag=True, help="Random numbers for the other inputs, drawn with --seed; integers are 0 or 1.")
-@device_option("Where to run.")
-@click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Keep the results.")
+@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=named_words, help="Read an input from this file.")
+@click.option("--random", is_flag=True, help="Fill the other inputs with random numbers from --seed; integers are 0 or 1.")
+@device_option("Device to run on.")
+@click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Write the outputs to this file.")
 @precision_options
 @spec_options
 @weight_options
@@ -62,7 +62,7 @@ def command(
     weights: Checkpoint | None,
     seed: int | None,
 ) -> None:
-    """Without --weights the parameters are drawn with --seed, 0 unless given."""
+    """Without --weights, the parameters are random numbers from --seed, which is 0 by default."""
     from . import runnable
 
     path = one_source(file, text)

@@ -39,7 +39,7 @@ def plugin_option(function: F) -> F:
         callback=_load,
         expose_value=False,
         is_eager=True,
-        help="Import a Python module with operators of your own.",
+        help="Import a Python module that defines operators.",
     )(function)
 
 
@@ -51,7 +51,7 @@ def spec_options(function: F) -> F:
 
 def sweep_options(function: F) -> F:
     """The same with several values for each parameter: lists of what `choose` takes."""
-    help = "The values of a parameter of the model."
+    help = "Values of a parameter of the model."
     return _spec_options(function, click.option("--set", "params", multiple=True, metavar="NAME=A,B,...", callback=_several, help=help))
 
 
@@ -64,11 +64,11 @@ def _spec_options(function: F, setting: Callable[[F], F]) -> F:
             multiple=True,
             metavar="DIR",
             type=FolderName(),
-            help="A folder that `use` may read too, next to that of FILE.",
+            help="Let `use` read this folder, in addition to FILE's folder.",
         ),
         click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
         setting,
-        click.option("--model", metavar="NAME", shell_complete=models, help="Which model of the file."),
+        click.option("--model", metavar="NAME", shell_complete=models, help="Select a model of the file."),
     ):
         function = option(function)
     return function
@@ -89,9 +89,15 @@ def graph_options(function: F) -> F:
     told = f"Write the operators of this opset of ONNX; {OPSET} without it."
 
     @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=told)
-    @click.option("--no-optimize", is_flag=True, help="Write the graph of ONNX stage by stage, with the parameters as they are.")
-    @click.option("--functions", is_flag=True, help="Write a function of ONNX for each block, so that viewers show the hierarchy.")
-    @click.option("--metadata", multiple=True, metavar="NAME=TEXT", callback=_metadata, help="A text for the file: a version, a licence.")
+    @click.option("--no-optimize", is_flag=True, help="Write one ONNX node or more for each stage, and the parameters unchanged.")
+    @click.option("--functions", is_flag=True, help="Write an ONNX function for each block, so that viewers show the hierarchy.")
+    @click.option(
+        "--metadata",
+        multiple=True,
+        metavar="NAME=TEXT",
+        callback=_metadata,
+        help="Store a text in the file, such as a version or a license.",
+    )
     @wraps(function)
     def command(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], functions: bool, **kwargs: Any) -> Any:
         asked = {"opset": opset, "optimize": False if no_optimize else None, "metadata": metadata or None, "functions": functions or None}
@@ -109,9 +115,9 @@ class FloatName(click.Choice):  # type: ignore[type-arg]
 
 def precision_options(function: F) -> F:
     """`--dtype`, `--keep-io`."""
-    keep = click.option("--keep-io", is_flag=True, help="With --dtype: inputs and outputs stay float32.")
+    keep = click.option("--keep-io", is_flag=True, help="With --dtype: keep inputs and outputs in float32.")
     dtype = click.option(
-        "--dtype", type=FloatName(FLOAT_NAMES), help="The element type of everything that the spec gives none; float32 without it."
+        "--dtype", type=FloatName(FLOAT_NAMES), help="Element type for everything without one in the spec. [default: float32]"
     )
     return dtype(keep(function))
 
@@ -119,7 +125,7 @@ def precision_options(function: F) -> F:
 def source_options(function: F) -> F:
     """One spec: a file, `-` or `-e TEXT`."""
     function = click.argument("file", required=False, metavar="FILE", type=FileName())(function)
-    return expression_option("The spec itself, instead of a file.")(function)
+    return expression_option("Read the spec from this text instead of a file.")(function)
 
 
 def expression_option(help: str) -> Callable[[F], F]:
@@ -132,7 +138,7 @@ def seed_option(help: str) -> Callable[[F], F]:
     return click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help=help)
 
 
-def section_option(help: str = "Which train section of the file.") -> Callable[[F], F]:
+def section_option(help: str = "Select a train section of the file.") -> Callable[[F], F]:
     """`--section`."""
     return click.option("--section", metavar="NAME", help=help)
 
@@ -164,7 +170,7 @@ def module_argument_option(help: str) -> Callable[[F], F]:
 
 def weight_options(function: F) -> F:
     """`--weights` and what goes with it, as a `Checkpoint` or None; `--seed`."""
-    return checkpoint_options(seed_option("Draw the parameters with this seed.")(function))
+    return checkpoint_options(seed_option("Initialize the parameters with this seed.")(function))
 
 
 def checkpoint_options(function: F) -> F:
@@ -176,8 +182,13 @@ def checkpoint_options(function: F) -> F:
         return function(*args, weights=_checkpoint(weights, strip_prefix, patterns), **others)
 
     for option in (
-        click.option("--allow-missing", multiple=True, metavar="PATTERN", help="Draw such parameters if the weights lack them: 'fc.*'."),
-        click.option("--ignore", multiple=True, metavar="PATTERN", help="Leave such names out of the weights: 'aux.*'."),
+        click.option(
+            "--allow-missing",
+            multiple=True,
+            metavar="PATTERN",
+            help="Initialize parameters that match, such as 'fc.*', if the weights lack them.",
+        ),
+        click.option("--ignore", multiple=True, metavar="PATTERN", help="Skip weights whose names match, such as 'aux.*'."),
         click.option("--strip-prefix", metavar="PREFIX", help="Remove a prefix from the names of the weights."),
         click.option("--weights", multiple=True, metavar="FILE", type=FileName(), help=_WEIGHTS_HELP),
     ):
@@ -186,7 +197,9 @@ def checkpoint_options(function: F) -> F:
 
 
 _PATTERNS = ("ignore", "allow_missing")
-_WEIGHTS_HELP = "Parameters: .safetensors, .npz, .pt, .bin, .ckpt, an index of shards, a folder, a run, or hf:ORG/NAME. Several: again."
+_WEIGHTS_HELP = (
+    "Weights: a .safetensors, .npz, .pt, .bin or .ckpt file, an index of shards, a folder, a run, or hf:ORG/NAME. Repeat for several."
+)
 
 
 def _checkpoint(paths: tuple[str, ...], prefix: str | None, patterns: dict[str, tuple[str, ...]]) -> Checkpoint | None:

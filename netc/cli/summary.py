@@ -15,8 +15,8 @@ from .terminal import columns, table, write
 
 @click.command("summary")
 @source_options
-@click.option("--depth", type=click.IntRange(1), metavar="N", help="How many stages within each other are shown.")
-@click.option("--wide", is_flag=True, help="All columns and whole formulas, however wide the terminal is.")
+@click.option("--depth", type=click.IntRange(1), metavar="N", help="Number of nested levels to show.")
+@click.option("--wide", is_flag=True, help="Show all columns and complete formulas, even if wider than the terminal.")
 @form_options
 @precision_options
 @spec_options
@@ -33,7 +33,7 @@ def command(
     dtype: str | None,
     keep_io: bool,
 ) -> None:
-    """In the columns of the terminal, or 80 where there is none."""
+    """The table fits the width of the terminal, or 80 columns without a terminal."""
     if wide and form is not None:
         raise click.UsageError(f"--wide is about the table, and --{form} prints none")
     choice = choose(model, params, dims, allow_paths, dtype, keep_io)

@@ -40,8 +40,8 @@ TITLES = {"flops": "FLOPs", "activation_bytes": "activation bytes"}
 @click.command("sweep")
 @source_options
 @form_options
-@click.option("--train", is_flag=True, help="Train each combination, and show what it reached.")
-@click.option("-o", "--output", metavar="RUNS", help="With --train: the folder for the runs, one folder for each combination.")
+@click.option("--train", is_flag=True, help="Train each combination, and show its final results.")
+@click.option("-o", "--output", metavar="RUNS", help="With --train: write the runs here, one folder for each combination.")
 @training_options
 @sweep_options
 def command(
@@ -57,10 +57,11 @@ def command(
     allow_paths: tuple[str, ...],
     **wishes: Any,
 ) -> None:
-    """`netc sweep x.net --set width=8,16,32 --set act=relu,gelu`. A combination that is wrong has its error in the table.
+    """For example, `netc sweep x.net --set width=8,16,32 --set act=relu,gelu` compiles six models and shows their costs. If a
+    combination is invalid, its row shows the error.
 
-    With --train each is trained as the `train` section says, one after the other, and the table shows what they reached. Values of --set
-    may be those of the section too. The same command again continues a sweep that was stopped.
+    With --train, netc trains the combinations one after the other, and the table shows their results. --set may then name parameters of
+    the train section too. Repeat the command to continue a stopped sweep.
     """
     path = one_source(file, text)
     _check_usage(params, train, output, {"section": section, **wishes})

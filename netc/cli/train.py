@@ -44,14 +44,14 @@ def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None
 @click.command("train")
 @source_options
 @training_options
-@click.option("-o", "--output", metavar="RUN", help="The folder of the run; made if it is not there.")
-@click.option("--resume", metavar="RUN", help="Go on with a run, from its last checkpoint.")
+@click.option("-o", "--output", metavar="RUN", help="Create this folder for the run.")
+@click.option("--resume", metavar="RUN", help="Continue a run from its last checkpoint.")
 @click.option(
     "--dtype", hidden=True, expose_value=False, callback=_refuse_dtype, help="An option of other commands, which says what to do."
 )
-@click.option("--strategy", type=click.Choice(STRATEGIES), help="How several processes of torchrun share the work; ddp unless given.")
-@click.option("--tp", type=click.IntRange(1), metavar="K", help="Of the processes of torchrun, K share each layer (tensor parallelism).")
-@click.option("--tensorboard", is_flag=True, help="Write the reports for TensorBoard too, in the run's folder.")
+@click.option("--strategy", type=click.Choice(STRATEGIES), help="How the processes of torchrun share the work. [default: ddp]")
+@click.option("--tp", type=click.IntRange(1), metavar="K", help="Divide each layer among K processes of torchrun (tensor parallelism).")
+@click.option("--tensorboard", is_flag=True, help="Also write the metrics for TensorBoard, into the run's folder.")
 @spec_options
 def command(
     file: str | None,
@@ -66,8 +66,9 @@ def command(
     tensorboard: bool,
     **wishes: Any,
 ) -> None:
-    """The run is a folder with the metrics, checkpoints, and the weights as best.safetensors and last.safetensors. `netc train
-    --resume RUN` continues a run that was stopped. On several processes: `torchrun --nproc-per-node 2 -m netc train ...`.
+    """The folder RUN gets the metrics, the checkpoints, and the weights as best.safetensors and last.safetensors.
+
+    `netc train --resume RUN` continues a stopped run. To train on several processes, run `torchrun --nproc-per-node 2 -m netc train ...`.
     """
     wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
     own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}

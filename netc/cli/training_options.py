@@ -22,29 +22,38 @@ def training_options(function: F) -> F:
 
 
 _OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--data", metavar="DATA", help="The data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits."),
+    click.option("--data", metavar="DATA", help="Training data: a path such as train.npz, or FORMAT:PATH such as sklearn:digits."),
     click.option(
-        "--validation", metavar="DATA|SHARE", help="Data to validate on, or the share of the data that is kept for it, such as 0.1."
+        "--validation", metavar="DATA|SHARE", help="Validation data, or the share of the data to keep for validation, such as 0.1."
     ),
-    click.option("--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=named_words, help="The column for an input."),
+    click.option(
+        "--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=named_words, help="Read an input from this column."
+    ),
     click.option(
         "--data-option",
         "data_options",
         multiple=True,
         metavar="OPTION=VALUE",
         callback=named_words,
-        help="An option of the data's format, such as size=224 for images.",
+        help="Set an option of the data's format, such as size=224 for images.",
     ),
     section_option(),
-    click.option("--epochs", type=click.IntRange(1), metavar="N", help="Instead of the section's `epochs`."),
-    click.option("--steps", type=click.IntRange(1), metavar="N", help="Instead of the section's `steps`."),
-    batch_option("Instead of the section's `batch`."),
-    seed_option("For the parameters, the order of samples, and dropout."),
-    device_option("Where to train; the CPU unless given.", default=None),
-    click.option("--precision", type=click.Choice(PRECISIONS), help="What the passes compute in, by torch.amp; fp32 unless given."),
-    click.option("--compile", is_flag=True, default=None, help="Compile the model by torch.compile."),
+    click.option("--epochs", type=click.IntRange(1), metavar="N", help="Override the section's `epochs`."),
+    click.option("--steps", type=click.IntRange(1), metavar="N", help="Override the section's `steps`."),
+    batch_option("Override the section's `batch`."),
+    seed_option("Seed for the initial parameters, the order of samples, and dropout."),
+    device_option("Device to train on. [default: cpu]", default=None),
     click.option(
-        "--checkpoint-every", type=click.IntRange(1), metavar="STEPS", help="Checkpoints in addition to those at the ends of epochs."
+        "--precision", type=click.Choice(PRECISIONS), help="Precision of the forward and backward passes, with torch.amp. [default: fp32]"
     ),
-    click.option("--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute the blocks that repeat twice."),
+    click.option("--compile", is_flag=True, default=None, help="Compile the model with torch.compile."),
+    click.option(
+        "--checkpoint-every",
+        type=click.IntRange(1),
+        metavar="STEPS",
+        help="Save a checkpoint every STEPS steps, in addition to each epoch's end.",
+    ),
+    click.option(
+        "--checkpoint-activations", is_flag=True, default=None, help="Save memory: compute repeated blocks again in the backward pass."
+    ),
 )

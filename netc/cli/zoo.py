@@ -15,11 +15,9 @@ from .terminal import columns, table, write
 
 @click.command("zoo")
 @click.argument("name", required=False, metavar="NAME", shell_complete=published)
-@click.option("--path", "where", is_flag=True, help="Print where the file is, for other commands.")
+@click.option("--path", "where", is_flag=True, help="Print the path of the file, for other commands.")
 def command(name: str | None, where: bool) -> None:
-    """NAME is that of a model, such as resnet50, or of a file, such as vision/resnet.net. A spec uses one as
-    `use "zoo/vision/resnet.net"`.
-    """
+    """NAME is a model, such as resnet50, or a file, such as vision/resnet.net. In a spec, write `use "zoo/vision/resnet.net"`."""
     if name is None:
         write(FOLDER if where else table(_listed()))
         return

@@ -21,6 +21,12 @@ def test_the_help_of_a_command_begins_with_its_summary() -> None:
         assert " ".join(summary.split()) in " ".join(shown.split())
 
 
+def test_no_line_of_the_list_of_commands_is_cut() -> None:
+    """At 80 columns."""
+    shown = CliRunner().invoke(cli, ["--help"], prog_name="netc", terminal_width=80).output
+    assert "..." not in shown.partition("Commands:")[2]
+
+
 def test_the_list_of_commands_imports_none() -> None:
     code = "import sys; from netc.cli import cli; cli(['--help'], standalone_mode=False); print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
