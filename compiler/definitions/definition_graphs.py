@@ -124,8 +124,8 @@ class _Writer:
         default = self.op.signature[name].default if name in self.op.signature else None
         if isinstance(default, float) and type(value) is int:
             value = float(value)  # `a=2` and `a=2.5` are one class with an argument
-        bound = BoundParameters.empty(self.owner)
-        own = bound.name(name, value)
+        bound = BoundParameters.make_empty(self.owner)
+        own = bound.name_value(name, value)
         usual = default if isinstance(default, (int, float)) and not isinstance(default, bool) else None
         self.graph.origins |= {symbol: replace(origin, default=usual) for symbol, origin in bound.origins.items()}
         return own
@@ -163,7 +163,7 @@ class _Writer:
         """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""
         try:
             with deep_stack(), self.session.decisions.collect_into(self.graph.decisions):
-                flow = Elaborator(self.session).body(self.body, self.scope, f"the definition of `{self.op.name}`")
+                flow = Elaborator(self.session).run_body(self.body, self.scope, f"the definition of `{self.op.name}`")
         except LimitExceeded:
             flow = TensorTuple(())
         _refuse(self.op.name, self.session.diagnostics)

@@ -45,7 +45,7 @@ def arguments_of(node: ast.Apply) -> list[Span]:
     return sorted((a.span for a in (*node.positional, *node.keywords, *last)), key=lambda span: span.start)
 
 
-def removed(node: ast.Apply, first: Span, last: Span, *, safe: bool) -> tuple[Edit, ...]:
+def remove_arguments(node: ast.Apply, first: Span, last: Span, *, safe: bool) -> tuple[Edit, ...]:
     """Leaves out the arguments from `first` to `last`, and what separates them from their neighbours."""
     arguments = arguments_of(node)
     after = next((span for span in arguments if span.start >= last.end), None)
@@ -58,37 +58,37 @@ def removed(node: ast.Apply, first: Span, last: Span, *, safe: bool) -> tuple[Ed
     return (Edit(Span(first.file, start, last.end), "", safe=safe),)
 
 
-def rewritten(first: Span, last: Span, text: str, *, safe: bool = True) -> tuple[Edit, ...]:
+def replace_arguments(first: Span, last: Span, text: str, *, safe: bool = True) -> tuple[Edit, ...]:
     """Other text in place of the arguments from `first` to `last`."""
     return (Edit(first.to(last), text, safe=safe),)
 
 
-def moved_last(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
+def move_activation_last(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
     """An activation without its name after the other arguments, but not after another one."""
     if node.called:
-        return _without_brackets(node, argument, activation)
+        return _activation_without_brackets(node, argument, activation)
     if node.activation is not None:
         return ()
     arguments = arguments_of(node)
     rest = [span for span in arguments if span.start >= argument.end]
     if not rest:
-        return rewritten(argument, argument, activation)
+        return replace_arguments(argument, argument, activation)
     between = argument.file.text[rest[0].start : rest[-1].end]
-    return rewritten(argument, rest[-1], f"{between} {activation}")
+    return replace_arguments(argument, rest[-1], f"{between} {activation}")
 
 
-def _without_brackets(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
+def _activation_without_brackets(node: ast.Apply, argument: Span, activation: str) -> tuple[Edit, ...]:
     """`dense(2, activation="relu")` as `dense 2 relu`, since no activation can be in brackets. Only if the arguments are simple ones, and
     all that the brackets contain."""
-    return _unbracketed(node, argument, [activation])
+    return _rewrite_without_brackets(node, argument, [activation])
 
 
-def unbracketed(node: ast.Apply) -> tuple[Edit, ...]:
+def remove_call_brackets(node: ast.Apply) -> tuple[Edit, ...]:
     """`dense(2, bias=false)` as `dense 2 bias=false`, on the same terms."""
-    return _unbracketed(node, None, []) if node.called and node.activation is None else ()
+    return _rewrite_without_brackets(node, None, []) if node.called and node.activation is None else ()
 
 
-def _unbracketed(node: ast.Apply, without: Span | None, last: list[str]) -> tuple[Edit, ...]:
+def _rewrite_without_brackets(node: ast.Apply, without: Span | None, last: list[str]) -> tuple[Edit, ...]:
     """The arguments, but for one of them, and then `last`."""
     file, arguments = node.span.file, arguments_of(node)
     written = [a for a in (*node.positional, *node.keywords) if a.span != without]
@@ -101,7 +101,7 @@ def _unbracketed(node: ast.Apply, without: Span | None, last: list[str]) -> tupl
     return (Edit(Span(file, node.name_span.end, end.end()), "".join(f" {word}" for word in words), safe=True),)
 
 
-def separated(node: ast.Apply, argument: Span) -> tuple[Edit, ...]:
+def split_off_stage(node: ast.Apply, argument: Span) -> tuple[Edit, ...]:
     """The last argument as a stage of its own. A stage with a label is left to the reader: which of the two has it? So is one that is not
     among others of a pipeline."""
     arguments = arguments_of(node)
@@ -112,14 +112,14 @@ def separated(node: ast.Apply, argument: Span) -> tuple[Edit, ...]:
     return (Edit(Span(argument.file, before.end, argument.end), f" -> {argument.text}", safe=True),)
 
 
-def labelled(node: ast.Apply, keyword: ast.Keyword) -> Hint:
+def label_hint(node: ast.Apply, keyword: ast.Keyword) -> Hint:
     """A label that is written as an argument, `name="fc"` as in Keras: it comes after the stage."""
     if keyword.name not in ("name", "label"):
         return Hint()
     text = keyword.value.value if isinstance(keyword.value, ast.String) else keyword.value.span.text
     if node.label is not None or not _LABEL.fullmatch(text):
         return Hint("a label is written after the stage, without quotes: `as NAME`")
-    (left_out,) = removed(node, keyword.span, keyword.span, safe=True)
+    (left_out,) = remove_arguments(node, keyword.span, keyword.span, safe=True)
     start, file = left_out.span.start, node.span.file
     rest = file.text[left_out.span.end : node.span.end]
     return Hint(

@@ -19,12 +19,12 @@ from ...types.tensor_types import TYPE_ALIASES
 from ..scopes.compile_time_values import Flow, OperatorRef, TensorTuple, tensors_of
 from ..scopes.scope import BlockDef, Scope
 from ..scopes.value_text import format_value
-from .argument_edits import Hint, moved_last, removed, rewritten, strip_brackets
+from .argument_edits import Hint, move_activation_last, remove_arguments, replace_arguments, strip_brackets
 from .block_arguments import extra_argument_hint, is_activation
 from .tensor_arguments import pipeline_text, tensor_hint
 
 
-def sizes_of(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
+def first_sizes(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
     """The sizes along these axes, one of each tensor, which other libraries write first; empty texts where they are unknown."""
     values = tensors_of(flow) if flow is not None else None
     shapes = [value.type.shape for value in values or ()]
@@ -54,11 +54,11 @@ def _order_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply)
     first = next((e for e in positional[: len(slots)] if isinstance(e, ast.Name) and is_activation(e.name)), None)
     if cls.takes_activation and first is not None:
         written = " ".join((*(t for t in text if t != first.name), first.name))
-        last = moved_last(node, positional[0].span, first.name) if first is positional[0] else ()
+        last = move_activation_last(node, positional[0].span, first.name) if first is positional[0] else ()
         return Hint(f"an activation comes last: `{cls.name} {written}`", last)
     if cls.name == "transpose" and sorted(text) == [str(i) for i in range(len(text))]:
         written = f"permute [{', '.join(text)}]"
-        edits = () if node.called else rewritten(node.name_span, positional[-1].span, written)
+        edits = () if node.called else replace_arguments(node.name_span, positional[-1].span, written)
         return Hint(f"`transpose` swaps two axes; to reorder all of them, write `{written}`", edits)
     return Hint()
 
@@ -76,7 +76,7 @@ def _position_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.App
         return Hint()
     written = [*texts[known : known + count], *(f"{name}={text}" for name, text in zip(names, texts[known + count :], strict=True))]
     safe = known == 0 or texts[0] != texts[known]
-    edits = rewritten(positional[0].span, positional[-1].span, (", " if node.called else " ").join(written), safe=safe)
+    edits = replace_arguments(positional[0].span, positional[-1].span, (", " if node.called else " ").join(written), safe=safe)
     return Hint(f"write `{cls.name} {' '.join(written)}`", edits)
 
 
@@ -88,7 +88,7 @@ def _sizes_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply,
         return Hint()
     first = positional[: len(sizes)]
     known = tuple(e.span.text.strip("[]()") for e in first) == sizes
-    return replace(known_sizes(cls, node, len(sizes)), edits=removed(node, first[0].span, first[-1].span, safe=known))
+    return replace(known_sizes(cls, node, len(sizes)), edits=remove_arguments(node, first[0].span, first[-1].span, safe=known))
 
 
 def known_sizes(cls: type[Operator], node: ast.Apply, count: int) -> Hint:
@@ -117,7 +117,7 @@ def _by_name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], surplus: ast.E
             value = tuple(item.value for item in items if isinstance(item, ast.NumberLiteral))
         case _:
             return Hint()
-    names = [] if slots else [arg.name for arg in cls.signature.values() if _is_of(arg.kind, value)]
+    names = [] if slots else [arg.name for arg in cls.signature.values() if _is_of_kind(arg.kind, value)]
     return Hint("write " + " or ".join(f"`{name}={surplus.span.text}`" for name in names)) if names else Hint()
 
 
@@ -133,7 +133,9 @@ def _name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply) 
     written = " ".join(f"{name.span.text}={value.span.text}" for name, value in zip(names, values, strict=False))
     named = len(names) == len(values) and all(isinstance(name, ast.Name) and name.name in cls.signature for name in names)
     separator = ", " if node.called else " "
-    return Hint(f"write `{written}`", rewritten(surplus[0].span, surplus[-1].span, written.replace(" ", separator)) if named else ())
+    return Hint(
+        f"write `{written}`", replace_arguments(surplus[0].span, surplus[-1].span, written.replace(" ", separator)) if named else ()
+    )
 
 
 def list_hint(owner: str, slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
@@ -143,7 +145,7 @@ def list_hint(owner: str, slots: Sequence[Arg[Any]], node: ast.Apply) -> Hint:
     before, items = node.positional[: len(slots) - 1], node.positional[len(slots) - 1 :]
     listed = f"[{', '.join(strip_brackets(e.span.text) for e in items)}]"
     written = [*(e.span.text for e in before), listed]
-    return Hint(f"write several values as a list: `{owner} {' '.join(written)}`", rewritten(items[0].span, items[-1].span, listed))
+    return Hint(f"write several values as a list: `{owner} {' '.join(written)}`", replace_arguments(items[0].span, items[-1].span, listed))
 
 
 def example_of(cls: type[Operator]) -> str:
@@ -152,33 +154,33 @@ def example_of(cls: type[Operator]) -> str:
     return next((part for part in parts if part.split()[:1] == [cls.name]), "")
 
 
-def _misplaced_hint(cls: type[Operator], node: ast.Apply, at: int, scope: Scope) -> Hint:
+def _misplaced_hint(cls: type[Operator], node: ast.Apply, index: int, scope: Scope) -> Hint:
     """For an argument too many that is an activation or a tensor."""
-    expr, rest = node.positional[at], node.positional[at + 1 :]
+    expr, rest = node.positional[index], node.positional[index + 1 :]
     if isinstance(expr, ast.PipelineExpr):
         return tensor_hint(cls, None, expr) or Hint(f"pass the tensor with an arrow: `{pipeline_text(expr)} -> {cls.name}`")
     if not isinstance(expr, ast.Name):
         return Hint()
     if cls.takes_activation and is_activation(expr.name):
-        written = " ".join(e.span.text for e in (*node.positional[:at], *node.keywords, expr))
+        written = " ".join(e.span.text for e in (*node.positional[:index], *node.keywords, expr))
         if not rest and node.called:
             return Hint(f"leave the parentheses out: `{cls.name} {written}`")
         if not rest:  # another one was last
             return Hint(f"a stage has one activation, and the next is a stage of its own: `{cls.name} {written} -> ...`")
         return Hint(f"an activation comes last; with arguments, in parentheses: `({expr.name} ...)`")
-    found = scope.find_binding(expr.name)
-    match found[0].value if found is not None else None:
+    binding_and_scope = scope.find_binding(expr.name)
+    match binding_and_scope[0].value if binding_and_scope is not None else None:
         case OperatorRef(operator=stage) if cls.takes_activation:
-            return Hint(_no_activation(expr.name, stage))
+            return Hint(_describe_non_activation(expr.name, stage))
         case BlockDef(node=block) if cls.takes_activation:
-            return Hint(_no_activation(expr.name, block.name.name))
+            return Hint(_describe_non_activation(expr.name, block.name.name))
         case Value() | TensorTuple() if cls.arity()[1] != 1:
             return Hint(f"pass a tensor to a stage with an arrow: `(..., {expr.name}) -> {cls.name}`")
         case _:
             return Hint()
 
 
-def _no_activation(name: str, stage: str) -> str:
+def _describe_non_activation(name: str, stage: str) -> str:
     meant = f"`{name}` is `{stage}` here, which" if stage != name else f"`{name}`"
     return f"{meant} is not an activation; write it as a stage, `-> {name}`"
 
@@ -186,23 +188,23 @@ def _no_activation(name: str, stage: str) -> str:
 def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
     """For a value that would be of the kind if it were written in another way: in brackets, `reshape (-1)`, in fewer, `pad [[1, 0]]`, not
     in percent, `dropout 50`, or without quotes, `dense "2"`."""
-    if isinstance(value, str) and value.isdecimal() and value.isascii() and _is_of(kind, int(value)):
-        return Hint(f"write it without quotes: `{value}`", rewritten(span, span, value))
-    if _is_of(kind, (value,)) and not isinstance(value, tuple):
-        return Hint(f"write `[{format_value(value)}]`", rewritten(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
+    if isinstance(value, str) and value.isdecimal() and value.isascii() and _is_of_kind(kind, int(value)):
+        return Hint(f"write it without quotes: `{value}`", replace_arguments(span, span, value))
+    if _is_of_kind(kind, (value,)) and not isinstance(value, tuple):
+        return Hint(f"write `[{format_value(value)}]`", replace_arguments(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
     share = isinstance(kind, NumberKind) and 1 in (kind.high, kind.below)
     match value:
-        case (tuple() as inner,) if _is_of(kind, inner):
+        case (tuple() as inner,) if _is_of_kind(kind, inner):
             text = format_value(inner)
-            return Hint(f"write `{text}`", rewritten(span, span, text))
-        case int() | float() if share and value >= 2 and _is_of(kind, value / 100):
+            return Hint(f"write `{text}`", replace_arguments(span, span, text))
+        case int() | float() if share and value >= 2 and _is_of_kind(kind, value / 100):
             text = f"{value / 100:g}"
-            return Hint(f"for {value:g} %, write `{text}`", rewritten(span, span, text, safe=False))
+            return Hint(f"for {value:g} %, write `{text}`", replace_arguments(span, span, text, safe=False))
         case _:
             return Hint()
 
 
-def _is_of(kind: Kind[Any], value: object) -> bool:
+def _is_of_kind(kind: Kind[Any], value: object) -> bool:
     try:
         kind.convert(value)
     except InvalidArgument:
@@ -210,7 +212,7 @@ def _is_of(kind: Kind[Any], value: object) -> bool:
     return True
 
 
-def near_word(kind: Kind[Any], name: str) -> list[str]:
+def similar_words(kind: Kind[Any], name: str) -> list[str]:
     """The words of the kind that may be meant: the one for a name of PyTorch or Keras, or similar ones."""
     names = {DTYPE: TYPE_ALIASES, INIT: ALIASES}.get(kind, {})
     meant = names.get(name, names.get(name.lower()))

@@ -32,7 +32,7 @@ from ..scopes.compile_time_values import (
 )
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import UNNEEDED, Binding, Entity, Scope
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .pipelines import Pipelines
 
 
@@ -46,112 +46,114 @@ class BodyResult:
         self.names = names
 
 
-class Assignments(Part):
+class Assignments(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, pipelines: Pipelines) -> None:
         super().__init__(interpreter)
         self._pipelines = pipelines
 
-    def assign(self, node: ast.Assign, scope: Scope) -> BodyResult:
+    def run_assign(self, node: ast.Assign, scope: Scope) -> BodyResult:
         """`name = pipeline`, or `(a, b) = pipeline`."""
         first = node.targets[0].name
         if node.rests and scope.frame is not None:
-            scope.frame.leads.update((id(choice), node.rests[0]) for choice in _choices(node.value))
+            scope.frame.leads.update((id(choice), node.rests[0]) for choice in _result_choices(node.value))
         let = () if node.unpack or node.value.stages else (Edit(node.span.shrink_to_start(), "let "),)
-        flow = self._pipelines.tensors(node.value, scope, "" if node.unpack else first, edits=let)
+        flow = self._pipelines.run_for_tensors(node.value, scope, "" if node.unpack else first, edits=let)
         flow = self.recover(scope, require_same_in_modes, flow, node.value.span)
         names = tuple(t.name for t in node.targets)
         if not node.unpack:
-            kept = _alone(main_result(flow))
-            _name(first, kept, node)
+            kept = _unwrap_single(main_result(flow))
+            _name_value(first, kept, node)
             self._bind_all(node, (kept,), scope)
             return BodyResult(kept, names)
         if node.lists:
-            return self._collected(node, flow, scope)
-        flow = _as_tuple(node, flow, scope)
-        parts = self.recover(scope, _unpack, node, flow)
+            return self._assign_collected(node, flow, scope)
+        flow = _make_input_tuple(node, flow, scope)
+        parts = self.recover(scope, _unpack_tuple, node, flow)
         if not isinstance(parts, TensorTuple):
             self._bind_all(node, (UNKNOWN,) * len(names), scope)
             return BodyResult(parts, names)
-        values = _distribute(node, parts)
+        values = _distribute_to_targets(node, parts)
         for value, name in zip(values, names, strict=True):
-            _name(name, value, node)
+            _name_value(name, value, node)
         self._bind_all(node, values, scope)
         return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors_of(v) or ()))
 
-    def _collected(self, node: ast.Assign, flow: Flow, scope: Scope) -> BodyResult:
+    def _assign_collected(self, node: ast.Assign, flow: Flow, scope: Scope) -> BodyResult:
         """`(h, keys[]) = ... -> repeat`: what the loop passes on, and its lists, each at the position of its name."""
-        found = self.recover(scope, _with_lists, node, flow)
-        if isinstance(found, Unknown):
+        values = self.recover(scope, _values_with_lists, node, flow)
+        if isinstance(values, Unknown):
             self._bind_all(node, (UNKNOWN,) * len(node.targets), scope)
             return BodyResult(UNKNOWN, ())
-        for target, value in zip(node.targets, found, strict=True):
-            _name(target.name, value, node)
-        self._bind_all(node, found, scope)
-        parts = tuple(part for value in found for part in parts_of(value) or ())
-        return BodyResult(TensorTuple(parts), tuple(name for t, v in zip(node.targets, found, strict=True) for name in _names(t.name, v)))
+        for target, value in zip(node.targets, values, strict=True):
+            _name_value(target.name, value, node)
+        self._bind_all(node, values, scope)
+        parts = tuple(part for value in values for part in parts_of(value) or ())
+        return BodyResult(
+            TensorTuple(parts), tuple(name for t, v in zip(node.targets, values, strict=True) for name in _tensor_names(t.name, v))
+        )
 
-    def out(self, node: ast.Out, scope: Scope) -> BodyResult:
+    def run_out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
-        given = [self._pipelines.tensors(p, scope) for p in node.results]
-        if len(given) == 1 and differs_in_training(given[0]):
-            return BodyResult(given[0], ())
-        given = [self.recover(scope, require_same_in_modes, one, p.span) for one, p in zip(given, node.results, strict=True)]
-        flows = [parts_of(one) for one in given]
+        results = [self._pipelines.run_for_tensors(p, scope) for p in node.results]
+        if len(results) == 1 and differs_in_training(results[0]):
+            return BodyResult(results[0], ())
+        results = [self.recover(scope, require_same_in_modes, result, p.span) for result, p in zip(results, node.results, strict=True)]
+        flows = [parts_of(result) for result in results]
         if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
         values = [flat(parts or ()) for parts in flows]
-        names = [name for p, one in zip(node.results, given, strict=True) for name in _names(bare_name(p), one)]
-        found = self.recover(scope, check_tuple, tuple(chain.from_iterable(values)), node.span)
-        if isinstance(found, Unknown):
+        names = [name for p, result in zip(node.results, results, strict=True) for name in _tensor_names(bare_name(p), result)]
+        checked = self.recover(scope, check_tuple, tuple(chain.from_iterable(values)), node.span)
+        if isinstance(checked, Unknown):
             return BodyResult(UNKNOWN, ())
         return BodyResult(flow_of(tuple(part for parts in flows if parts is not None for part in parts)), tuple(names))
 
-    def flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
+    def run_flow(self, node: ast.Flow, scope: Scope) -> BodyResult:
         """A pipeline by itself. A body returns only the main result of an operator with secondary ones, even if it is inlined: the names
         below remove the others from the node."""
-        flow = main_result(self._pipelines.tensors(node.pipeline, scope))
+        flow = main_result(self._pipelines.run_for_tensors(node.pipeline, scope))
         if differs_in_training(flow):
             return BodyResult(flow, ())
-        return BodyResult(flow, _names(bare_name(node.pipeline), flow))
+        return BodyResult(flow, _tensor_names(bare_name(node.pipeline), flow))
 
     def _bind_all(self, node: ast.Assign, values: tuple[Flow, ...], scope: Scope) -> None:
         for target, value in zip(node.targets, values, strict=True):
-            self.recover(scope, self._bind, target, value, scope)
+            self.recover(scope, self._bind_target, target, value, scope)
 
-    def _bind(self, name: ast.Name, value: Flow, scope: Scope) -> None:
+    def _bind_target(self, name: ast.Name, value: Flow, scope: Scope) -> None:
         if name.name in self.session.dims and name.name != BATCH:
             scope.names.setdefault(name.name, Binding(UNKNOWN, name.span))
             declared = self.session.declared.get(name.name)
             marks = ((declared, "declared here"),) if declared is not None else ()
             raise Failure(ReservedName(name.name, "it is a dimension"), name.span, marks)
-        bind(name, value, scope, self.session.index)
+        bind_name(name, value, scope, self.session.index)
 
 
-def _choices(pipeline: ast.Pipeline) -> Iterator[ast.If]:
+def _result_choices(pipeline: ast.Pipeline) -> Iterator[ast.If]:
     """The `if`s whose results are that of the pipeline."""
     last = pipeline.stages[-1] if pipeline.stages else pipeline.head
     if isinstance(last, ast.If):
         yield last
         for body in (last.then, last.otherwise):
             for end in body.statements[-1:] if body is not None else ():
-                yield from _choices(end.pipeline) if isinstance(end, ast.Flow) else ()
+                yield from _result_choices(end.pipeline) if isinstance(end, ast.Flow) else ()
 
 
-def _alone(flow: Flow) -> Flow:
+def _unwrap_single(flow: Flow) -> Flow:
     if not isinstance(flow, TensorTuple) or len(flow.values) != 1 or as_list(flow.parts) is not None:
         return flow
     return flow.values[0]
 
 
-def _names(name: str, flow: Flow) -> tuple[str, ...]:
+def _tensor_names(name: str, flow: Flow) -> tuple[str, ...]:
     """The names of the tensors of what is bound to a name, or has none: the items of a list are numbered."""
-    found = tensors_of(flow) or ()
+    values = tensors_of(flow) or ()
     if isinstance(flow, TensorTuple) and as_list(flow.parts) is not None:
-        return tuple(f"{name}.{i}" if name else "" for i in range(len(found)))
-    return (name,) if len(found) == 1 else ("",) * len(found)
+        return tuple(f"{name}.{i}" if name else "" for i in range(len(values)))
+    return (name,) if len(values) == 1 else ("",) * len(values)
 
 
-def _with_lists(node: ast.Assign, flow: Flow) -> tuple[Flow, ...] | Unknown:
+def _values_with_lists(node: ast.Assign, flow: Flow) -> tuple[Flow, ...] | Unknown:
     """The value of each target of a loop that collects."""
     parts = parts_of(flow)
     if parts is None or not isinstance(flow, TensorTuple):
@@ -161,30 +163,30 @@ def _with_lists(node: ast.Assign, flow: Flow) -> tuple[Flow, ...] | Unknown:
     others = tuple(t for i, t in enumerate(node.targets) if i not in node.lists)
     rests = tuple(others.index(node.targets[i]) for i in node.rests)
     inner = replace(node, targets=others, rests=rests, lists=())
-    unpacked = _unpack(inner, flow_of(passed))
+    unpacked = _unpack_tuple(inner, flow_of(passed))
     if not isinstance(unpacked, TensorTuple):
         return UNKNOWN
-    values, collected = iter(_distribute(inner, unpacked)), iter(lists)
+    values, collected = iter(_distribute_to_targets(inner, unpacked)), iter(lists)
     return tuple(next(collected) if i in node.lists else next(values) for i in range(len(node.targets)))
 
 
-def _as_tuple(node: ast.Assign, flow: Flow, scope: Scope) -> Flow:
+def _make_input_tuple(node: ast.Assign, flow: Flow, scope: Scope) -> Flow:
     """The input of a group or loop is a tuple where `(x, kept...) = in` says so."""
-    frame, found = scope.frame, scope.find_binding("in")
-    if not node.rests or frame is None or frame.graph.kind != "sequence" or frame.body_input is not flow or found is None:
+    frame, binding_and_scope = scope.frame, scope.find_binding("in")
+    if not node.rests or frame is None or frame.graph.kind != "sequence" or frame.body_input is not flow or binding_and_scope is None:
         return flow
-    binding, home = found
+    binding, home = binding_and_scope
     alone = isinstance(flow, Value)
     if frame.lead is not None or (alone and home is not frame.home) or len(tensors_of(flow) or ()) < node.rests[0]:
         return flow
     name = node.targets[node.rests[0]].name
-    made = frame.make_tuple("" if name == "_" else name, node.rests[0])
+    input_tuple = frame.make_tuple("" if name == "_" else name, node.rests[0])
     if alone:
-        binding.value = made
-    return made
+        binding.value = input_tuple
+    return input_tuple
 
 
-def _name(name: str, value: Flow, node: ast.Assign) -> None:
+def _name_value(name: str, value: Flow, node: ast.Assign) -> None:
     """Names a tensor. The input of a body is called what `name = in` says, not what `skip = in -> if downsample { ... }` leaves of it."""
     if name == "_":
         return
@@ -194,7 +196,7 @@ def _name(name: str, value: Flow, node: ast.Assign) -> None:
         name_tensor(name, value)
 
 
-def bind(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
+def bind_name(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> None:
     """Binds a name in the innermost scope; a second time is an error, but for `_`."""
     if name.name == BATCH:
         scope.names.setdefault(BATCH, Binding(UNKNOWN, name.span))
@@ -215,18 +217,18 @@ def bare_name(pipeline: ast.Pipeline) -> str:
     return head.name if plain and isinstance(head, ast.Apply) else ""
 
 
-def _distribute(node: ast.Assign, found: TensorTuple) -> tuple[Flow, ...]:
+def _distribute_to_targets(node: ast.Assign, value: TensorTuple) -> tuple[Flow, ...]:
     """The value of each target: a tensor, or for `name...` a tuple of those that the others leave."""
     if not node.rests:
-        return found.values
+        return value.values
     before = node.rests[0]
-    first, rest, last = split_parts(found.parts, before, len(node.targets) - before - 1)
+    first, rest, last = split_parts(value.parts, before, len(node.targets) - before - 1)
     if last and rest and isinstance(rest[-1], TupleSlice):
         rest[-1].of.from_end = max(rest[-1].of.from_end, rest[-1].back)
     return (*first, flow_of(rest), *last)
 
 
-def _unpack(node: ast.Assign, flow: Flow) -> Flow:
+def _unpack_tuple(node: ast.Assign, flow: Flow) -> Flow:
     if node.rests:
         return _unpack_rest(node, flow)
     if isinstance(flow, TensorTuple):
@@ -237,12 +239,12 @@ def _unpack(node: ast.Assign, flow: Flow) -> Flow:
             return TensorTuple(flow.values[:wanted])
         if len(flow.values) == wanted:
             return TensorTuple(flow.values)
-    found = tensors_of(flow)
-    if found is None:
+    values = tensors_of(flow)
+    if values is None:
         return UNKNOWN
-    if len(found) == len(node.targets):
-        return TensorTuple(tuple(found))
-    every = flow.values if isinstance(flow, TensorTuple) and isinstance(flow.extras, CallNode) else found
+    if len(values) == len(node.targets):
+        return TensorTuple(tuple(values))
+    every = flow.values if isinstance(flow, TensorTuple) and isinstance(flow.extras, CallNode) else values
     raise _wrong_unpacking(node, every)
 
 
@@ -258,7 +260,7 @@ def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
     return TensorTuple(parts)
 
 
-def _wrong_unpacking(node: ast.Assign, found: Sequence[Value]) -> Failure:
+def _wrong_unpacking(node: ast.Assign, values: Sequence[Value]) -> Failure:
     span = node.targets[0].span.to(node.targets[-1].span)
-    problem = WrongUnpacking(len(node.targets) - len(node.rests), len(found), bool(node.rests))
-    return Failure(problem, span, tuple((v.span, f"this is {v.type}") for v in found[:1]))
+    problem = WrongUnpacking(len(node.targets) - len(node.rests), len(values), bool(node.rests))
+    return Failure(problem, span, tuple((v.span, f"this is {v.type}") for v in values[:1]))

@@ -17,8 +17,8 @@ from ...types.traced_ints import Decided, Origin, has_origin, moved, plain
 from ..resource_limits import count_items
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
-from .argument_edits import Hint, labelled, rewritten, separated
-from .evaluator_protocol import Part
+from .argument_edits import Hint, label_hint, replace_arguments, split_off_stage
+from .evaluator_protocol import EvaluatorPart
 
 
 def literal_value(expr: ast.Expr | None) -> Any:
@@ -37,7 +37,7 @@ UNTRACED = ""
 """The owner of parameters that get no symbols."""
 
 
-_TRACED = 8
+_SYMBOL_WEIGHT = 8
 """The weight of each item of an argument in the count of items, since each integer in it becomes a symbol of the block."""
 
 
@@ -48,55 +48,55 @@ class BoundParameters(Record):
     owner: str
     values: dict[str, Any]
     origins: dict[str, Origin]
-    given: dict[str, Any]
+    values_at_use: dict[str, Any]
     flags: dict[str, bool]
     """The defaults of those that are booleans."""
     decisions: Decided
 
     @classmethod
-    def empty(cls, owner: str) -> Self:
+    def make_empty(cls, owner: str) -> Self:
         return cls(owner, {}, {}, {}, {}, {})
 
-    def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
+    def name_value(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
         """The value as symbols of the block's own, if it is a number or a list of integers; but 0.0 stays one, as what does nothing for
         it, such as a dropout, is left out."""
         symbol = f"{self.owner}.{parameter}"
         off = isinstance(value, float) and value == 0 and not has_origin(value)
-        own = named(value, symbol) if self.owner and not off else value
-        if own is value:
+        symbols = named(value, symbol) if self.owner and not off else value
+        if symbols is value:
             return value
         literal = literal_value(default)
         items = [(f"{symbol}.{i}", i, v) for i, v in enumerate(value)] if isinstance(value, tuple) else [(symbol, None, value)]
         for inside, index, outside in items:
             self.origins[inside] = Origin(parameter, plain(outside), index, literal)
-            self.given[inside] = moved(outside, self.given)  # a default may be in terms of other parameters
-        return own
+            self.values_at_use[inside] = moved(outside, self.values_at_use)  # a default may be in terms of other parameters
+        return symbols
 
 
 class ModelParameters(BoundParameters):
     """The parameters of a model. One that is computed from others, as by the default `hidden=4 * width`, keeps its formula."""
 
-    def name(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
-        return value if has_origin(value) else super().name(parameter, value, default)
+    def name_value(self, parameter: str, value: Any, default: ast.Expr | None = None) -> Any:
+        return value if has_origin(value) else super().name_value(parameter, value, default)
 
 
-class Parameters(Part):
-    def bind(
+class ParameterBinder(EvaluatorPart):
+    def bind_parameters(
         self, owner: str, parameters: tuple[ast.ParameterDecl, ...], node: ast.Apply, inner: Scope, scope: Scope, bound: BoundParameters
     ) -> None:
         """Binds compile-time parameters in `inner`. Arguments are evaluated in `scope`, defaults in `inner`, parameter by parameter;
         `bound` names the integers."""
-        given = match_arguments(owner, parameters, node)
+        arguments = match_arguments(owner, parameters, node)
         self._note_keywords(parameters, node)
         for parameter in parameters:
-            name, written = parameter.name.name, given.get(parameter.name.name)
+            name, written = parameter.name.name, arguments.get(parameter.name.name)
             expr = written or parameter.default
             if expr is None:
                 raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             seen_from = inner if written is None else scope
-            value = self.session.decisions.collect_about(bound.given, bound.decisions, self.interpreter.evaluate, expr, seen_from)
-            self.session.count_items(_TRACED * count_items(value), expr.span)
-            bound.values[name] = bound.name(name, value, parameter.default)
+            value = self.session.decisions.collect_about(bound.values_at_use, bound.decisions, self.interpreter.evaluate, expr, seen_from)
+            self.session.count_items(_SYMBOL_WEIGHT * count_items(value), expr.span)
+            bound.values[name] = bound.name_value(name, value, parameter.default)
             if isinstance(parameter.default, ast.Boolean):
                 bound.flags[name] = parameter.default.value
             binding = inner.bind_name(name, bound.values[name], (written or parameter).span, parameter.name.span)
@@ -109,7 +109,7 @@ class Parameters(Part):
 
 
 def match_arguments(
-    owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply, advise: Callable[[ast.Apply, ast.Keyword], Hint] = labelled
+    owner: str, parameters: Sequence[ast.ParameterDecl], node: ast.Apply, advise: Callable[[ast.Apply, ast.Keyword], Hint] = label_hint
 ) -> dict[str, ast.Expr]:
     """The arguments given to a block or function, by the names of its parameters. `advise` has the help for unknown names."""
     if len(node.positional) > len(parameters):
@@ -119,7 +119,7 @@ def match_arguments(
         raise surplus_argument(owner, len(parameters), surplus, hint, accepts)
     if node.activation is not None:
         raise surplus_argument(owner, len(parameters), node.activation, extra_argument_hint(node.activation, node))
-    given: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
+    arguments: dict[str, ast.Expr] = {p.name.name: e for p, e in zip(parameters, node.positional, strict=False)}
     # A dict, since thousands of keywords may be looked up in it.
     names = dict.fromkeys(p.name.name for p in parameters)
     for keyword in node.keywords:
@@ -127,12 +127,12 @@ def match_arguments(
             hint = advise(node, keyword)
             problem = UnknownArgument(owner, keyword.name, tuple(find_similar_names(keyword.name, names)), tuple(names), hint.help)
             raise Failure(problem, keyword.name_span, edits=hint.edits)
-        if keyword.name in given and given[keyword.name].span.start > keyword.span.start:
+        if keyword.name in arguments and arguments[keyword.name].span.start > keyword.span.start:
             raise AlreadyReported  # the parser has reported an argument in the wrong place
-        if keyword.name in given:
-            raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((given[keyword.name].span, "first here"),))
-        given[keyword.name] = keyword.value
-    return given
+        if keyword.name in arguments:
+            raise Failure(ArgumentTwice(owner, keyword.name), keyword.span, ((arguments[keyword.name].span, "first here"),))
+        arguments[keyword.name] = keyword.value
+    return arguments
 
 
 def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDecl, ast.Expr | None, ast.Expr]]:
@@ -142,15 +142,15 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
     """
     parameters, owner = fn.node.parameters, fn.node.name.name
     as_apply = ast.Apply(call.span, owner, call.function.span, call.arguments, call.keywords)
-    given = match_arguments(owner, parameters, as_apply, lambda *_: Hint())
-    found = []
+    arguments = match_arguments(owner, parameters, as_apply, lambda *_: Hint())
+    result = []
     for parameter in parameters:
-        expr = given.get(parameter.name.name)
+        expr = arguments.get(parameter.name.name)
         default = expr or parameter.default
         if default is None:
             raise Failure(MissingArgument(owner, parameter.name.name, ""), call.span, ((parameter.span, "declared here"),))
-        found.append((parameter, expr, default))
-    return found
+        result.append((parameter, expr, default))
+    return result
 
 
 def _stage_hint(node: ast.Apply, most: int) -> Hint:
@@ -160,10 +160,12 @@ def _stage_hint(node: ast.Apply, most: int) -> Hint:
         return Hint()
     inside = (last, *node.positional[most:])
     written = f"({' '.join(e.span.text for e in inside)})"
-    return Hint(f"a stage with arguments is an argument in parentheses: `{written}`", rewritten(last.span, inside[-1].span, written))
+    return Hint(
+        f"a stage with arguments is an argument in parentheses: `{written}`", replace_arguments(last.span, inside[-1].span, written)
+    )
 
 
-CLAMPED = {"maximum": "min", "minimum": "max"}
+CLAMP_BOUNDS = {"maximum": "min", "minimum": "max"}
 """The bound of `clamp` that is what these operators of tensors are with a number, as in NumPy's `maximum(x, 0)`."""
 
 
@@ -171,7 +173,7 @@ def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
     """The help for an argument too many that is really a stage, or a word of an argument that has a name, or a number that another
     operator takes."""
     if not isinstance(expr, ast.Name):
-        bound = CLAMPED.get(node.name)
+        bound = CLAMP_BOUNDS.get(node.name)
         return Hint(f"with a number, write `clamp {bound}={expr.span.text}`") if bound else Hint()
     signature = Operator.registry[node.name].signature if node.name in Operator.registry else {}
     takers = [arg.name for arg in signature.values() if not arg.positional and expr.name in arg.kind.words]
@@ -179,14 +181,14 @@ def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
         written = f"{takers[0]}={expr.name}"
         return Hint(f"write the name of the argument: `{written}`", (Edit(expr.span, written),))
     if expr.name in Operator.registry:
-        return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", separated(node, expr.span))
+        return Hint(f"`{expr.name}` is a separate stage: write `-> {expr.name}`", split_off_stage(node, expr.span))
     close = find_similar_names(expr.name, [name for name in Operator.registry if is_activation(name)])
     return Hint(did_you_mean(close), (Edit(expr.span, close[0], safe=False),) if close else ())
 
 
-def surplus_argument(owner: str, most: int, expr: ast.Expr, hint: Hint, accepts: tuple[str, ...] = ()) -> Failure:
+def surplus_argument(owner: str, max_arguments: int, expr: ast.Expr, hint: Hint, accepts: tuple[str, ...] = ()) -> Failure:
     """The failure for one argument too many."""
-    return Failure(TooManyArguments(owner, most, hint.help, accepts=accepts), expr.span, edits=hint.edits)
+    return Failure(TooManyArguments(owner, max_arguments, hint.help, accepts=accepts), expr.span, edits=hint.edits)
 
 
 def did_you_mean(names: Sequence[str]) -> str:

@@ -18,43 +18,43 @@ from ..scopes.compile_time_values import UNKNOWN, AbsentTensor, Flow, TensorTupl
 from ..scopes.early_exits import Failure
 from ..scopes.memo import MemoEntry
 from ..scopes.scope import GIVEN, BlockDef, Scope
-from .block_arguments import BoundParameters, Parameters
-from .block_tensors import BlockTensors, assign, declared, split
+from .block_arguments import BoundParameters, ParameterBinder
+from .block_tensors import BlockTensors, assign_tensors, declared_tensors, split_by_parameter
 from .body_graphs import BodySyntax, elaborate_body
 from .calls import emit_call, emit_inline
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .named_tensors import Named, NamedTensors
-from .shape_patterns import Patterns, axis_names
+from .shape_patterns import ShapePatterns, axis_names
 from .stage_labels import StageLabels
 
 
-class Blocks(Part):
+class BlockStages(EvaluatorPart):
     def __init__(
-        self, interpreter: Interpreter, parameters: Parameters, patterns: Patterns, labels: StageLabels, named: NamedTensors
+        self, interpreter: Interpreter, parameters: ParameterBinder, patterns: ShapePatterns, labels: StageLabels, named: NamedTensors
     ) -> None:
         super().__init__(interpreter)
         self._parameters, self._patterns, self._labels, self._named = parameters, patterns, labels, named
 
-    def apply(self, node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+    def apply_block(self, node: ast.Apply, block: BlockDef, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """Uses a block on its input. With `as _` its stages are inlined."""
-        definition, name = self._usable(node, block), block.node.name.name
+        definition, name = self._require_block(node, block), block.node.name.name
         use = CallSite(node.span, f"in block `{name}`, used here")
         written = node
-        node, named = self._named.of_block(node, definition, scope)
+        node, named = self._named.extract_for_block(node, definition, scope)
         outside = Scope(block.scope, scope.frame)
         if shared is None and self._labels.is_inline(node.label, scope):
             self._bind_arguments(definition, node, outside, scope, "")
-            given = _assign(definition, flow, named, written)
-            self._patterns.match(definition, given, given.values if given is not None else [], node, outside)
-            return self._inline(definition, given, outside, use)
+            tensors = _assign_tensors(definition, flow, named, written)
+            self._patterns.match_tensors(definition, tensors, tensors.values if tensors is not None else [], node, outside)
+            return self._inline_body(definition, tensors, outside, use)
         arguments = self._bind_arguments(definition, node, outside, scope, self.session.symbol_prefix(definition, name))
-        given = _assign(definition, flow, named, written)
-        self._match(definition, arguments, given, node, outside)
-        label = shared.label if shared is not None else self._labels.of_stage(node.label, name, node.span, scope)
-        counts = None if given is None else given.counts
-        syntax = BodySyntax(definition, lambda inner: self._run(definition, given, inner), name, "block", use, arguments, counts)
-        flow = UNKNOWN if given is None else given.flow
-        with self._active(definition):
+        tensors = _assign_tensors(definition, flow, named, written)
+        self._match_patterns(definition, arguments, tensors, node, outside)
+        label = shared.label if shared is not None else self._labels.name_stage(node.label, name, node.span, scope)
+        counts = None if tensors is None else tensors.counts
+        syntax = BodySyntax(definition, lambda inner: self._run_body(definition, tensors, inner), name, "block", use, arguments, counts)
+        flow = UNKNOWN if tensors is None else tensors.flow
+        with self._mark_active(definition):
             entry = elaborate_body(syntax, flow, outside, self.session)
         if entry.alone:
             return emit_inline(entry, flow, outside, self.session, label, node.span, arguments, shared)
@@ -62,30 +62,33 @@ class Blocks(Part):
             return emit_inline(entry, flow, outside, self.session, label, node.span, arguments)
         return emit_call(entry, flow, outside, self.session, label, node.span, shared, arguments)
 
-    def _match(self, block: ast.Block, bound: BoundParameters, given: BlockTensors | None, node: ast.Apply, outside: Scope) -> None:
+    def _match_patterns(
+        self, block: ast.Block, bound: BoundParameters, tensors: BlockTensors | None, node: ast.Apply, outside: Scope
+    ) -> None:
         """Binds in `outside` the dimensions that the block's patterns name: in its own symbols."""
-        own = [copy_with_symbols(v, bound.owner, i, {}) for i, v in enumerate(given.values)] if given is not None else []
+        own_tensors = [copy_with_symbols(v, bound.owner, i, {}) for i, v in enumerate(tensors.values)] if tensors is not None else []
         with self.session.decisions.collect_into(bound.decisions):
-            self._patterns.match(block, given, own, node, outside)
+            self._patterns.match_tensors(block, tensors, own_tensors, node, outside)
 
-    def _run(self, definition: ast.Block, given: BlockTensors | None, inner: Scope, inlined: bool = False) -> Flow:
+    def _run_body(self, definition: ast.Block, tensors: BlockTensors | None, inner: Scope, inlined: bool = False) -> Flow:
         """The body in a scope where `in` is its input. The declared tensors get their names."""
         self.session.count_recursion(definition)
-        parameters = declared(definition)
-        whole = inner.names["in"].value
-        if given is not None and parameters and parameters[-1].many and not inlined:
+        parameters = declared_tensors(definition)
+        body_input = inner.names["in"].value
+        if tensors is not None and parameters and parameters[-1].many and not inlined:
             assert inner.frame is not None
-            whole = inner.frame.make_tuple(parameters[-1].name.name, sum(given.counts[:-1]))
+            body_input = inner.frame.make_tuple(parameters[-1].name.name, sum(tensors.counts[:-1]))
         values: list[Flow | None] = [UNKNOWN] * len(parameters)
-        if given is not None:
-            values = split(parameters, given.counts, whole if isinstance(whole, TensorTuple) else TensorTuple((whole,)))  # type: ignore[arg-type]
+        if tensors is not None:
+            as_tuple = body_input if isinstance(body_input, TensorTuple) else TensorTuple((body_input,))  # type: ignore[arg-type]
+            values = split_by_parameter(parameters, tensors.counts, as_tuple)
         for parameter, value in zip(parameters, values, strict=True):
             self._bind_tensor(parameter, value, inner, not inlined)
         if definition.takes_none or (values and values[0] is None):
             del inner.names["in"]
         elif values:
             inner.bind_name("in", values[0])  # type: ignore[arg-type]
-        return self.interpreter.body(definition.body, inner, f"the block `{definition.name.name}`")
+        return self.interpreter.run_body(definition.body, inner, f"the block `{definition.name.name}`")
 
     def _bind_tensor(self, parameter: ast.TensorParameter, value: Flow | None, inner: Scope, rename: bool) -> None:
         name = parameter.name.name
@@ -97,22 +100,22 @@ class Blocks(Part):
             some = value is not None and not (isinstance(value, TensorTuple) and not value.values)
             inner.bind_name(name + GIVEN, UNKNOWN if value is UNKNOWN else some)
 
-    def _inline(self, definition: ast.Block, given: BlockTensors | None, outside: Scope, use: CallSite) -> Flow:
+    def _inline_body(self, definition: ast.Block, tensors: BlockTensors | None, outside: Scope, use: CallSite) -> Flow:
         """Runs the body of a block in the frame where it is used."""
         frame = outside.frame
         assert frame is not None
         inner = Scope(outside, frame)
         inner.sibling = outside
-        inner.bind_name("in", UNKNOWN if given is None else given.flow)
+        inner.bind_name("in", UNKNOWN if tensors is None else tensors.flow)
         before, frame.trace = frame.trace, (use, *frame.trace)
         try:
-            with self._active(definition), self.session.limit_nesting(use.span), frame.inline_stages():
-                return self._run(definition, given, inner, inlined=True)
+            with self._mark_active(definition), self.session.limit_nesting(use.span), frame.inline_stages():
+                return self._run_body(definition, tensors, inner, inlined=True)
         finally:
             frame.trace = before
 
     @contextmanager
-    def _active(self, definition: ast.Block) -> Iterator[None]:
+    def _mark_active(self, definition: ast.Block) -> Iterator[None]:
         self.session.active.append(definition)
         try:
             yield
@@ -121,31 +124,31 @@ class Blocks(Part):
 
     def _bind_arguments(self, block: ast.Block, node: ast.Apply, outside: Scope, scope: Scope, prefix: str) -> BoundParameters:
         """The block's arguments. A missing one that the body uses as a tensor was meant to be the input."""
-        bound = BoundParameters.empty(prefix)
+        bound = BoundParameters.make_empty(prefix)
         constants = tuple(p for p in block.parameters if isinstance(p, ast.ParameterDecl))
         try:
-            self._parameters.bind(block.name.name, constants, node, outside, scope, bound)
+            self._parameters.bind_parameters(block.name.name, constants, node, outside, scope, bound)
             return bound
         except Failure as failure:
             problem = failure.problem
-            if not isinstance(problem, MissingArgument) or problem.name not in _heads(block.body):
+            if not isinstance(problem, MissingArgument) or problem.name not in _pipeline_heads(block.body):
                 raise
             hint = f"the input is `in`, or a parameter with a shape: `block {problem.owner}({problem.name}: [...])`"
             raise Failure(replace(problem, hint=hint), failure.span, failure.marks) from None
 
-    def _usable(self, node: ast.Apply, block: BlockDef) -> ast.Block:
+    def _require_block(self, node: ast.Apply, block: BlockDef) -> ast.Block:
         if isinstance(block.node, ast.Block):
             return block.node
         raise Failure(ModelAsStage(block.node.name.name), node.name_span, ((block.node.name.span, "declared here"),))
 
 
-def _assign(block: ast.Block, flow: Flow, named: Named, node: ast.Apply) -> BlockTensors | None:
+def _assign_tensors(block: ast.Block, flow: Flow, named: Named, node: ast.Apply) -> BlockTensors | None:
     """The tensors of a use; None if something of them has failed."""
     parts = parts_of(flow)
-    return None if parts is None else assign(block, parts, named, node)
+    return None if parts is None else assign_tensors(block, parts, named, node)
 
 
-def _heads(body: ast.Body) -> list[str]:
+def _pipeline_heads(body: ast.Body) -> list[str]:
     """The names that a body's pipelines begin with."""
     pipelines = [s.pipeline if isinstance(s, ast.Flow) else s.value for s in body.statements if isinstance(s, (ast.Flow, ast.Assign))]
     return [p.head.name for p in pipelines if isinstance(p.head, ast.Apply) and p.stages]

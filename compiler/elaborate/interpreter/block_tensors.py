@@ -35,51 +35,51 @@ class BlockTensors(Record):
         return list(flat(self.parts))
 
 
-def declared(block: ast.Block) -> list[ast.TensorParameter]:
+def declared_tensors(block: ast.Block) -> list[ast.TensorParameter]:
     """The tensors that a block declares."""
     return [p for p in block.parameters if isinstance(p, ast.TensorParameter)]
 
 
-def assign(block: ast.Block, parts: Parts, named: Mapping[str, Parts], node: ast.Apply) -> BlockTensors:
+def assign_tensors(block: ast.Block, parts: Parts, named: Mapping[str, Parts], node: ast.Apply) -> BlockTensors:
     """The tensors of a use: `parts` are its input, `named` those given by name. Rejects too many, too few, and one given twice."""
-    parameters = declared(block)
+    parameters = declared_tensors(block)
     if not parameters:
         if len(flat(parts)) != (0 if block.takes_none else 1):
             raise _wrong_count(block, parts, node)
         return BlockTensors(parts, ())
     single = [p for p in parameters if not p.many]
     front, rest, _ = split_parts(parts, min(len(single), len(flat(parts))), 0)
-    given: dict[str, Parts] = {p.name.name: (v,) for p, v in zip(single, front, strict=False)}
+    by_name: dict[str, Parts] = {p.name.name: (v,) for p, v in zip(single, front, strict=False)}
     if parameters[-1].many and flat(rest):
-        given[parameters[-1].name.name] = rest
+        by_name[parameters[-1].name.name] = rest
     elif flat(rest):
         raise _wrong_count(block, parts, node)
     for name, value in named.items():
-        if name in given:
+        if name in by_name:
             keyword = next(k for k in node.keywords if k.name == name)
-            raise Failure(ArgumentTwice(block.name.name, name), keyword.span, ((flat(given[name])[0].span, "this is its input already"),))
-        given[name] = value
-    if any(p.name.name not in given for p in parameters if not (p.optional or p.many)):
-        raise _wrong_count(block, tuple(part for some in given.values() for part in some), node)
-    ordered = [given.get(p.name.name, ()) for p in parameters]
+            raise Failure(ArgumentTwice(block.name.name, name), keyword.span, ((flat(by_name[name])[0].span, "this is its input already"),))
+        by_name[name] = value
+    if any(p.name.name not in by_name for p in parameters if not (p.optional or p.many)):
+        raise _wrong_count(block, tuple(part for some in by_name.values() for part in some), node)
+    ordered = [by_name.get(p.name.name, ()) for p in parameters]
     return BlockTensors(tuple(part for some in ordered for part in some), tuple(len(flat(some)) for some in ordered))
 
 
-def split(parameters: list[ast.TensorParameter], counts: tuple[int, ...], whole: TensorTuple) -> list[Flow | None]:
+def split_by_parameter(parameters: list[ast.TensorParameter], counts: tuple[int, ...], all_tensors: TensorTuple) -> list[Flow | None]:
     """What each parameter is within the body: None if it is absent. A tuple comes last."""
-    found: list[Flow | None] = []
-    at = 0
+    values: list[Flow | None] = []
+    position = 0
     for parameter, count in zip(parameters, counts, strict=True):
         if parameter.many:
-            found.append(TensorTuple(split_parts(whole.parts, at, 0)[1]))
+            values.append(TensorTuple(split_parts(all_tensors.parts, position, 0)[1]))
         else:
-            found.append(whole.values[at] if count else None)
-        at += count
-    return found
+            values.append(all_tensors.values[position] if count else None)
+        position += count
+    return values
 
 
 def _wrong_count(block: ast.Block, parts: Parts, node: ast.Apply) -> Failure:
-    name, parameters, values = block.name.name, declared(block), flat(parts)
+    name, parameters, values = block.name.name, declared_tensors(block), flat(parts)
     marks: tuple[tuple[Span, str], ...] = tuple((v.span, f"this is {v.type}") for v in values[:3])
     least = [p for p in parameters if not (p.optional or p.many)]
     hint = f"pass it a tuple: `({', '.join(p.name.name for p in least)}) -> {name}`" if len(least) > 1 else ""
@@ -87,12 +87,12 @@ def _wrong_count(block: ast.Block, parts: Parts, node: ast.Apply) -> Failure:
         hint = f"begin a pipeline with it: `{name} -> ...`"
     elif not parameters:
         hint = f"declare the tensors of a block that takes several: `block {name}(a: [...], b: [...])`, or `block {name}(all...)`"
-    return Failure(WrongTensors(name, _wanted(block), len(values), hint), node.name_span, marks)
+    return Failure(WrongTensors(name, _describe_tensors(block), len(values), hint), node.name_span, marks)
 
 
-def _wanted(block: ast.Block) -> str:
+def _describe_tensors(block: ast.Block) -> str:
     """The tensors that a block takes, in words."""
-    parameters = declared(block)
+    parameters = declared_tensors(block)
     if not parameters:
         return "no tensors" if block.takes_none else "one tensor, `in`"
     least = sum(not (p.optional or p.many) for p in parameters)

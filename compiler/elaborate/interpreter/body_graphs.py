@@ -75,16 +75,16 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
     key = (id(syntax.node), syntax.kind, None if flow is None else dependency_key(flow), syntax.items, origin_key(syntax.count))
     if session.body_recorder is not None:
-        return _remembered(key, syntax, flow, scope, session, session.body_recorder)
+        return _elaborate_with_cache(key, syntax, flow, scope, session, session.body_recorder)
     entry = session.memo.find_entry(key, scope)
     if entry is not None:
         return entry
-    entry, frame = _elaborate(syntax, flow, scope, session)
+    entry, frame = _elaborate_anew(syntax, flow, scope, session)
     session.memo.add_entry(key, entry, tuple(frame.reads.values()))
     return entry
 
 
-def _remembered(
+def _elaborate_with_cache(
     key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: BodyRecorder
 ) -> MemoEntry:
     """The same with a memory of earlier elaborations."""
@@ -100,7 +100,7 @@ def _remembered(
                 scope.use_binding(name)
         return entry
     with past.record_body(syntax.use, trace) as recording:
-        entry, frame = _elaborate(syntax, flow, scope, session)
+        entry, frame = _elaborate_anew(syntax, flow, scope, session)
     recording.holds = (syntax.node, *frame.captured.values())
     entry = replace(entry, recording=recording)
     if lasting is not None and recording.lasting:
@@ -110,7 +110,7 @@ def _remembered(
     return entry
 
 
-def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[MemoEntry, GraphFrame]:
+def _elaborate_anew(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[MemoEntry, GraphFrame]:
     frame = _open_frame(syntax, scope, session)
     inner = frame.home = Scope(scope, frame)
     inner.sibling = scope if syntax.kind == "block" else None
@@ -125,7 +125,7 @@ def _elaborate(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: Ela
         result = drop_empty_tuples(result)
     if frame.graph.nodes and isinstance(result, TensorTuple) and not result.values:
         raise Failure(NoResult(f"`{syntax.name}`"), syntax.node.span)
-    return finish(frame, result, session), frame
+    return close_frame(frame, result, session), frame
 
 
 def _open_frame(syntax: BodySyntax, scope: Scope, session: ElaborationSession) -> GraphFrame:
@@ -147,7 +147,7 @@ def _add_inputs(flow: Flow, frame: GraphFrame) -> Flow:
     return UNKNOWN if values is None else frame.receive_input(flow, values)
 
 
-def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> MemoEntry:
+def close_frame(frame: GraphFrame, result: Flow, session: ElaborationSession) -> MemoEntry:
     """Closes a frame: sets its outputs, resolves its ties, and simplifies its interface."""
     graph = frame.graph
     for pending in frame.ties:
@@ -157,9 +157,9 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Memo
     for node in unfollowed(graph):
         session.report_problem(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
     parts = parts_of(result)
-    lead = _lead(frame, parts or ())
+    lead = _count_leading_results(frame, parts or ())
     graph.outputs = list(flat(parts or ()))
-    graph.tails = () if parts is None or lead is None else _tails(parts[lead:])
+    graph.tails = () if parts is None or lead is None else _returned_tuples(parts[lead:])
     inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
     if frame.alone is not None and (len(graph.nodes) != 1 or graph.kind != "block"):
@@ -170,16 +170,16 @@ def finish(frame: GraphFrame, result: Flow, session: ElaborationSession) -> Memo
     )
 
 
-def _lead(frame: GraphFrame, parts: Parts) -> int | None:
+def _count_leading_results(frame: GraphFrame, parts: Parts) -> int | None:
     """The number of results before the tuple that they end with. What is put in front of the body's own tuple belongs to it, so that the
     results are as many as the inputs."""
-    found = count_leading(parts)
-    if found is None or frame.lead is None or found <= frame.lead:
-        return found
-    return frame.lead if any(of in frame.graph.tuples for of in sources(parts[found : found + 1])) else found
+    lead_count = count_leading(parts)
+    if lead_count is None or frame.lead is None or lead_count <= frame.lead:
+        return lead_count
+    return frame.lead if any(of in frame.graph.tuples for of in sources(parts[lead_count : lead_count + 1])) else lead_count
 
 
-def _tails(parts: Parts) -> tuple[ReturnedTuple, ...]:
+def _returned_tuples(parts: Parts) -> tuple[ReturnedTuple, ...]:
     """The tuples that parts are: lists at their end, and all before these together."""
     count = len(parts)
     while count and as_list(parts[count - 1 : count]) is not None:

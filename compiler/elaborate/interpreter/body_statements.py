@@ -18,24 +18,29 @@ from ...ops.operator import Operator
 from ..scopes.compile_time_values import UNKNOWN, Flow
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Binding, LazyLet, Scope, trace_of
-from .assignments import Assignments, BodyResult, bind
-from .compile_time_functions import Functions
-from .evaluator_protocol import Interpreter, Part
+from .assignments import Assignments, BodyResult, bind_name
+from .compile_time_functions import CompileTimeFunctions
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .shared_stages import SharedStages
-from .stage_arguments import Arguments
+from .stage_arguments import ArgumentBinder
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class Statements(Part):
+class Statements(EvaluatorPart):
     def __init__(
-        self, interpreter: Interpreter, functions: Functions, arguments: Arguments, assignments: Assignments, shared: SharedStages
+        self,
+        interpreter: Interpreter,
+        functions: CompileTimeFunctions,
+        arguments: ArgumentBinder,
+        assignments: Assignments,
+        shared: SharedStages,
     ) -> None:
         super().__init__(interpreter)
         self._functions, self._arguments, self._assignments, self._shared = functions, arguments, assignments, shared
 
-    def run(self, body: ast.Body, scope: Scope, what: str) -> BodyResult:
+    def run_body(self, body: ast.Body, scope: Scope, what: str) -> BodyResult:
         """Runs the statements of a body, which bind their names in `scope`: the result of `out`, or else of the last pipeline."""
         scope.body = body
         result: BodyResult | None = None
@@ -46,9 +51,9 @@ class Statements(Part):
                 if out is not None:
                     self.session.report_problem(OutTwice(), statement.span, ((out.span, "the first one"),), trace_of(scope))
                 out = statement
-                result = self._assignments.out(statement, scope)
+                result = self._assignments.run_out(statement, scope)
                 continue
-            last = self._run(statement, scope) or last
+            last = self._run_statement(statement, scope) or last
         if result is not None:
             return result
         if last is not None:
@@ -56,21 +61,21 @@ class Statements(Part):
         self.recover(scope, _no_result, body, what)
         return BodyResult(UNKNOWN, ())
 
-    def _run(self, node: ast.Statement, scope: Scope) -> BodyResult | None:
+    def _run_statement(self, node: ast.Statement, scope: Scope) -> BodyResult | None:
         """One statement; its result, if it has one."""
         match node:
             case ast.Assign():
-                return self._assignments.assign(node, scope)
+                return self._assignments.run_assign(node, scope)
             case ast.Flow():
-                return self._assignments.flow(node, scope)
+                return self._assignments.run_flow(node, scope)
             case ast.Let():
-                self._let(node, scope)
+                self._run_let(node, scope)
             case ast.Shared():
                 self._declare_shared(node, scope)
             case ast.ExpectCondition() | ast.ExpectShape():
                 self._check_outermost(node, scope)
             case ast.Default():
-                self.recover(scope, self._default, node, scope)
+                self.recover(scope, self._run_default, node, scope)
             case ast.Metric():
                 from ...errors.training_errors import TrainingOnly
 
@@ -79,29 +84,29 @@ class Statements(Part):
                 return _bind_broken(node, scope)
         return None
 
-    def _let(self, node: ast.Let, scope: Scope) -> None:
-        found = scope.find_binding(node.name.name)
-        if found is not None and found[0].span == node.name.span:
-            self._force(found[0], scope)
+    def _run_let(self, node: ast.Let, scope: Scope) -> None:
+        binding_and_scope = scope.find_binding(node.name.name)
+        if binding_and_scope is not None and binding_and_scope[0].span == node.name.span:
+            self._force_let(binding_and_scope[0], scope)
             return
-        value = self.recover(scope, _named, node, self.interpreter.evaluate, node.value, scope)
+        value = self.recover(scope, _evaluate_named, node, self.interpreter.evaluate, node.value, scope)
         if scope.frame is not None:
             scope.frame.name_size(node.name.name, value)
-        self.recover(scope, bind, node.name, value, scope, self.session.index)
+        self.recover(scope, bind_name, node.name, value, scope, self.session.index)
 
-    def _force(self, binding: Binding, scope: Scope) -> None:
+    def _force_let(self, binding: Binding, scope: Scope) -> None:
         """A file's own `let`, which is bound already: it is evaluated here at the latest."""
         if isinstance(binding.value, LazyLet):
-            binding.value = self.recover(scope, _named, binding.value.node, self._functions.value_of, binding)
+            binding.value = self.recover(scope, _evaluate_named, binding.value.node, self._functions.value_of, binding)
 
     def _declare_shared(self, node: ast.Shared, scope: Scope) -> None:
         if node.name.name in scope.names:
-            self.recover(scope, bind, node.name, UNKNOWN, scope, self.session.index)  # which reports that it is bound twice
+            self.recover(scope, bind_name, node.name, UNKNOWN, scope, self.session.index)  # which reports that it is bound twice
             return
-        shared = self.recover(scope, self._shared.declare, node, scope)
-        self.recover(scope, bind, node.name, shared, scope, self.session.index)
+        shared = self.recover(scope, self._shared.declare_shared, node, scope)
+        self.recover(scope, bind_name, node.name, shared, scope, self.session.index)
 
-    def _default(self, node: ast.Default, scope: Scope) -> None:
+    def _run_default(self, node: ast.Default, scope: Scope) -> None:
         name = node.operator.name
         if not _is_outermost(scope) or (scope.frame is not None and scope.frame.graph.nodes):
             raise Failure(DefaultMisplaced(), node.span)
@@ -109,25 +114,25 @@ class Statements(Part):
         if cls is None or not cls.operands:
             raise Failure(UnknownStage(name, self.session.similar_names(name, Operator.registry)), node.operator.span)
         self.session.index.record_name(node.operator.span, name, None, None, "operator")
-        given = self._arguments.default(cls, node.keywords, scope)
+        arguments = self._arguments.convert_defaults(cls, node.keywords, scope)
         known = self.session.defaults.get(name, {})
-        twice = next((argument for argument in given if argument in known), None)
+        twice = next((argument for argument in arguments if argument in known), None)
         if twice is not None:
             raise Failure(ArgumentTwice(name, twice), node.span)
-        self.session.defaults[name] = {**known, **given}
+        self.session.defaults[name] = {**known, **arguments}
 
     def _check_outermost(self, node: ast.ExpectCondition | ast.ExpectShape, scope: Scope) -> None:
         if not _is_outermost(scope):
             self.session.report_problem(ExpectMisplaced(), node.span, (), trace_of(scope))
 
 
-def _named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _evaluate_named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """The value that a `let` gives a name."""
     try:
         return evaluate(*args, **kwargs)
     except Failure as failure:
-        whole = failure.span == node.value.span
-        if isinstance(failure.problem, TensorAsValue) or (isinstance(failure.problem, PipelineAsValue) and whole):
+        covers_value = failure.span == node.value.span
+        if isinstance(failure.problem, TensorAsValue) or (isinstance(failure.problem, PipelineAsValue) and covers_value):
             failure.problem = replace(failure.problem, bound=node.name.name)
             failure.edits = (Edit(Span(node.span.file, node.span.start, node.name.span.start), "", safe=False),)
         raise

@@ -18,55 +18,55 @@ from ..scopes.compile_time_values import CONST_TYPES, UNKNOWN, AbsentTensor, Flo
 from ..scopes.early_exits import Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure
 from .argument_edits import Hint, strip_brackets
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .stage_parameters import StageParameters, is_parameter
-from .tensor_arithmetic import infix, prefix
+from .tensor_arithmetic import emit_infix, emit_prefix
 
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "@", "**", "==", "!=", "<", "<=", ">", ">=")
 
 
-_LONGEST = 60
+_MAX_HELP_LENGTH = 60
 """The longest text that a help repeats."""
 
 
-class CallSyntax(Part):
+class CallSyntax(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, parameters: StageParameters) -> None:
         super().__init__(interpreter)
         self._parameters = parameters
 
-    def split(self, node: ast.Apply, scope: Scope) -> tuple[ast.Apply, Flow]:
+    def split_call(self, node: ast.Apply, scope: Scope) -> tuple[ast.Apply, Flow]:
         """The stage that a call is, and its input."""
         count = next((i for i, a in enumerate(node.positional) if not has_tensor(a, scope)), len(node.positional))
         late = next((a for a in node.positional[count:] if has_tensor(a, scope)), None)
         if late is not None:
             hint = _tensors_first(node, count, scope)
             raise Failure(NotATensor("a compile-time value", hint.help), node.positional[count].span, edits=hint.edits)
-        flows = [self.mixed(a, scope) for a in node.positional[:count]]
+        flows = [self.evaluate_mixed(a, scope) for a in node.positional[:count]]
         stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
-        found = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
-        if any(f is None for f in found):
+        parts_of_flows = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
+        if any(f is None for f in parts_of_flows):
             return stage, UNKNOWN
-        return stage, flow_of(tuple(part for f in found if f is not None for part in f))
+        return stage, flow_of(tuple(part for f in parts_of_flows if f is not None for part in f))
 
-    def mixed(self, expr: ast.Expr, scope: Scope) -> Any:
+    def evaluate_mixed(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
         if not has_tensor(expr, scope):
             return self._evaluate_number(expr, scope)
         match expr:
             case ast.Name(span, name):
-                return self.interpreter.operand(ast.Apply(span, name, span, (), ()), scope)
+                return self.interpreter.run_operand(ast.Apply(span, name, span, (), ()), scope)
             case ast.Attribute():
-                return self._parameters.read(expr, scope)
+                return self._parameters.read_parameter(expr, scope)
             case ast.PipelineExpr(_, group):
-                return self.interpreter.operand(group, scope)
+                return self.interpreter.run_operand(group, scope)
             case ast.Binary(op=op) if op in ARITHMETIC:
-                return self._chain(expr, scope)
+                return self._evaluate_chain(expr, scope)
             case ast.Unary(_, "-", inner):
-                return prefix(expr, self.mixed(inner, scope), scope, self.session)
+                return emit_prefix(expr, self.evaluate_mixed(inner, scope), scope, self.session)
             case ast.Call(span, function, arguments, keywords):
                 call = ast.Apply(span, function.name, function.span, arguments, keywords, called=True)
-                return self.interpreter.operand(call, scope)
-        raise Failure(NotForTensors(*_reason(expr)), expr.span)
+                return self.interpreter.run_operand(call, scope)
+        raise Failure(NotForTensors(*_explain_refusal(expr)), expr.span)
 
     def _evaluate_number(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression without tensors; next to a tensor it may be infinite."""
@@ -77,18 +77,18 @@ class CallSyntax(Part):
                 return -NONFINITE_CONSTANTS[name]
         return self.interpreter.evaluate(expr, scope)
 
-    def _chain(self, expr: ast.Binary, scope: Scope) -> Any:
+    def _evaluate_chain(self, expr: ast.Binary, scope: Scope) -> Any:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
         chain = [expr]
         while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op in ARITHMETIC:
             chain.append(chain[-1].left)
-        value = self.mixed(chain[-1].left, scope)
+        value = self.evaluate_mixed(chain[-1].left, scope)
         for step in reversed(chain):
-            value = infix(step, value, self.mixed(step.right, scope), scope, self.session)
+            value = emit_infix(step, value, self.evaluate_mixed(step.right, scope), scope, self.session)
         return value
 
 
-def on_tensors(node: ast.Apply, scope: Scope) -> bool:
+def is_called_on_tensors(node: ast.Apply, scope: Scope) -> bool:
     """Whether a called name has tensors as arguments, rather than compile-time values."""
     if not node.called or node.name in TENSOR_FUNCTIONS:
         return False
@@ -97,10 +97,10 @@ def on_tensors(node: ast.Apply, scope: Scope) -> bool:
 
 def makes_tensors(name: str, scope: Scope) -> bool:
     """Whether a name is a block that takes no tensors, and so begins a pipeline."""
-    found = scope.find_binding(name)
-    if found is None:
+    binding_and_scope = scope.find_binding(name)
+    if binding_and_scope is None:
         return False
-    match found[0].value:
+    match binding_and_scope[0].value:
         case SharedDef(stage=ast.Apply(name=shared), scope=where):
             return makes_tensors(shared, where)
         case BlockDef(node=ast.Block() as block) | StageClosure(stage=BlockDef(node=ast.Block() as block)):
@@ -128,8 +128,8 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
             case ast.IndexExpr(value=value):
                 stack.append(value)
             case ast.Name(name=name):
-                found = scope.find_binding(name)
-                if found is not None and isinstance(found[0].value, kinds):
+                binding_and_scope = scope.find_binding(name)
+                if binding_and_scope is not None and isinstance(binding_and_scope[0].value, kinds):
                     return True
             case other:
                 children = [getattr(other, f) for f in other.__match_args__]
@@ -138,7 +138,7 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
     return False
 
 
-def _reason(expr: ast.Expr) -> tuple[str, str]:
+def _explain_refusal(expr: ast.Expr) -> tuple[str, str]:
     """Why a construct takes no tensors, and what does."""
     match expr:
         case ast.ListExpr():
@@ -163,10 +163,10 @@ def _reason(expr: ast.Expr) -> tuple[str, str]:
 def _tensors_first(node: ast.Apply, count: int, scope: Scope) -> Hint:
     """Help for a tensor after other arguments, such as Keras's `Dense(64)(x)`, and `where(c, 0, x)`."""
     *others, last = (e.span.text for e in node.positional)
-    short = len(node.span.text) <= _LONGEST and "\n" not in node.span.text
+    short = len(node.span.text) <= _MAX_HELP_LENGTH and "\n" not in node.span.text
     if node.name == "where" and short and len(node.positional) == 3 and not node.keywords and has_tensor(node.positional[2], scope):
         written = f"where({others[0]}, {last}, {others[1]}, reverse=true)"
         return Hint(f"tensors come first: `{written}`", (Edit(node.span, written),))
     written = f"{strip_brackets(last)} -> {' '.join((node.name, *others))}"
-    shown = count == 0 and len(written) <= _LONGEST and "\n" not in written
+    shown = count == 0 and len(written) <= _MAX_HELP_LENGTH and "\n" not in written
     return Hint(f"tensors come first: `{written}`" if shown else "tensors come first")

@@ -21,8 +21,8 @@ from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, Unknown, dr
 from ..scopes.memo import MemoEntry
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from .block_arguments import BoundParameters
-from .shared_stages import check_shared, specs_within
-from .tuple_sums import summed
+from .shared_stages import check_same_parameters, specs_within
+from .tuple_sums import sum_sizes
 
 
 def emit_call(
@@ -36,23 +36,23 @@ def emit_call(
     bound: BoundParameters | None = None,
 ) -> Flow:
     """Adds a call of the graph. `bound`: the parameters of a block."""
-    actual = _actual(entry, flow, scope)
+    actual = _collect_inputs(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
     graph, signature = entry.graph, entry.signature
     inputs = tuple([actual.inputs[i] for i in signature.inputs])
-    given = _given(entry, actual, bound, session, scope.frame)
-    outputs = tuple([Value(_moved_type(v.type, given), span, spatial=v.spatial, weak=v.weak) for v in graph.outputs])
-    tails = _tails_of(graph, outputs)
+    symbol_values = _symbol_values(entry, actual, bound, session, scope.frame)
+    outputs = tuple([Value(_substitute_in_type(v.type, symbol_values), span, spatial=v.spatial, weak=v.weak) for v in graph.outputs])
+    tails = _result_tuples(graph, outputs)
     if shared is not None:
-        check_shared(shared, specs_within(graph), span, session)
+        check_same_parameters(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
-    add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, given, tuples, tails), scope, session)
+    add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, symbol_values, tuples, tails), scope, session)
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
     if tails:
-        return _result(entry, (*leading, *map(TupleSlice, tails)))
-    return _result(entry, leading if signature.rest is None else (*leading, *actual.tuples[signature.rest]))
+        return _make_result(entry, (*leading, *map(TupleSlice, tails)))
+    return _make_result(entry, leading if signature.rest is None else (*leading, *actual.tuples[signature.rest]))
 
 
 def emit_inline(
@@ -66,100 +66,100 @@ def emit_inline(
     shared: SharedModule | None = None,
 ) -> Flow:
     """Adds the body's only stage itself, under the label that the body would have. Its span is `span`, or else its own."""
-    actual = _actual(entry, flow, scope)
+    actual = _collect_inputs(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
-    given = _given(entry, actual, bound, session, scope.frame)
+    symbol_values = _symbol_values(entry, actual, bound, session, scope.frame)
     node = entry.graph.nodes[0]
-    inputs, at = actual.outer(node.inputs), span or node.span
-    seen = _seen_from(node, given, entry.graph)
+    inputs, stage_span = actual.outer_values(node.inputs), span or node.span
+    seen = _stage_at_use(node, symbol_values, entry.graph)
     outputs = tuple([Value(t, span or v.span, spatial=v.spatial, weak=v.weak) for v, t in zip(node.outputs, seen.types, strict=True)])
     copy: Node
     if isinstance(node, OpNode):
         tails, parts, specs = tuple[ValueTuple, ...](), actual.outer_parts(node.parts), seen.specs
         if shared is not None:
-            check_shared(shared, {s.name: (s.shape, s.dtype) for s in specs}, at, session)
+            check_same_parameters(shared, {s.name: (s.shape, s.dtype) for s in specs}, stage_span, session)
         shared = shared or node.shared
         assert seen.op is not None
-        copy = OpNode(seen.op, inputs, outputs, label, at, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
+        copy = OpNode(seen.op, inputs, outputs, label, stage_span, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
     else:
-        tails, modules, scan, frozen = _tails_of(node.graph, outputs), node.modules, node.scan, node.frozen
+        tails, modules, scan, frozen = _result_tuples(node.graph, outputs), node.modules, node.scan, node.frozen
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
-        arguments = {name: moved(value, given) for name, value in node.arguments.items()}
-        copy = CallNode(node.graph, inputs, outputs, label, at, modules, node.shared, arguments, tuples, tails, scan, frozen)
+        arguments = {name: moved(value, symbol_values) for name, value in node.arguments.items()}
+        copy = CallNode(node.graph, inputs, outputs, label, stage_span, modules, node.shared, arguments, tuples, tails, scan, frozen)
     add_node(copy, scope, session)
-    return _result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
+    return _make_result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
 
 
-def _seen_from(node: Node, given: Mapping[str, int], graph: Graph) -> SeenFrom:
+def _stage_at_use(node: Node, symbol_values: Mapping[str, int], graph: Graph) -> StageAtUse:
     """The graph's only stage with these values for its symbols. The last result is cached on the graph: in a loop, the next iteration has
     the same values, and thousands of nodes share one operator, its shapes and its types."""
     # Equal integers may have different formulas, which the emitted code shows.
-    key = tuple([(name, value, origin_key(value)) for name, value in given.items()])
+    key = tuple([(name, value, origin_key(value)) for name, value in symbol_values.items()])
     last = graph.seen_from
-    if isinstance(last, SeenFrom) and last.key == key:
+    if isinstance(last, StageAtUse) and last.key == key:
         return last
-    types = tuple([_moved_type(v.type, given) for v in node.outputs])
-    specs = tuple([_moved_spec(s, given) for s in node.specs]) if isinstance(node, OpNode) else ()
-    op = (node.op.moved(given) if given else node.op) if isinstance(node, OpNode) else None
-    graph.seen_from = SeenFrom(key, types, specs, op)
+    types = tuple([_substitute_in_type(v.type, symbol_values) for v in node.outputs])
+    specs = tuple([_substitute_in_spec(s, symbol_values) for s in node.specs]) if isinstance(node, OpNode) else ()
+    op = (node.op.moved(symbol_values) if symbol_values else node.op) if isinstance(node, OpNode) else None
+    graph.seen_from = StageAtUse(key, types, specs, op)
     return graph.seen_from
 
 
 def forward_inputs(entry: MemoEntry, flow: Flow | None, scope: Scope) -> Flow:
     """The results of a body without stages: inputs or captures, perhaps in another order, some twice or not at all."""
-    actual = _actual(entry, flow, scope)
+    actual = _collect_inputs(entry, flow, scope)
     if entry.failed or actual is None:
         return UNKNOWN
     tails = [part for tail in entry.graph.tails for part in actual.outer_parts(tail.parts)]
-    return _result(entry, (*actual.outer(entry.graph.leading), *tails))
+    return _make_result(entry, (*actual.outer_values(entry.graph.leading), *tails))
 
 
-def _tails_of(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...]:
+def _result_tuples(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...]:
     """The tuples with which the results of a call end."""
-    at = len(graph.leading)
-    found: list[ValueTuple] = []
+    first = len(graph.leading)
+    result: list[ValueTuple] = []
     for tail in graph.tails:
         count = len(flat(tail.parts))
-        found.append(ValueTuple("", outputs[at : at + count], at, tail.listed))
-        at += count
-    return tuple(found)
+        result.append(ValueTuple("", outputs[first : first + count], first, tail.listed))
+        first += count
+    return tuple(result)
 
 
-def _given(
-    entry: MemoEntry, actual: _Actual, bound: BoundParameters | None, session: ElaborationSession, frame: GraphFrame | None
+def _symbol_values(
+    entry: MemoEntry, actual: _ActualInputs, bound: BoundParameters | None, session: ElaborationSession, frame: GraphFrame | None
 ) -> dict[str, int]:
     """What each symbol of the entry's graph is here. The decisions about them are decisions here."""
     assert frame is not None
     graph = entry.graph
-    given = dict(bound.given) if bound is not None else {}
+    values = dict(bound.values_at_use) if bound is not None else {}
     outside = {id(v): outer for v, outer in zip(entry.inputs, actual.inputs, strict=True)}
     for name, origin in graph.origins.items():
         if isinstance(origin.input, JoinedTuple):
-            given[name] = moved(origin.value, given)
+            values[name] = moved(origin.value, values)
         elif isinstance(origin.input, ValueTuple):
-            given[name] = summed(actual.whole(origin.input), origin.axis, frame)
+            values[name] = sum_sizes(actual.outer_tuple(origin.input), origin.axis, frame)
         elif origin.input is not None:
-            given[name] = outside.get(id(origin.input), origin.input).type.shape[origin.axis]
-    for made in bound.decisions if bound is not None else ():
-        graph.decisions[made] = None
-    session.decisions.import_decisions(graph.decisions, given)
-    return given
+            values[name] = outside.get(id(origin.input), origin.input).type.shape[origin.axis]
+    for decision in bound.decisions if bound is not None else ():
+        graph.decisions[decision] = None
+    session.decisions.import_decisions(graph.decisions, values)
+    return values
 
 
-def _moved_type(type_: TensorType, given: Mapping[str, int]) -> TensorType:
-    return type_.with_shape(moved(type_.shape, given)) if given and has_origin(type_.shape) else type_
+def _substitute_in_type(type_: TensorType, symbol_values: Mapping[str, int]) -> TensorType:
+    return type_.with_shape(moved(type_.shape, symbol_values)) if symbol_values and has_origin(type_.shape) else type_
 
 
-def _moved_spec(spec: ParameterSpec, given: Mapping[str, int]) -> ParameterSpec:
+def _substitute_in_spec(spec: ParameterSpec, symbol_values: Mapping[str, int]) -> ParameterSpec:
     return (
-        replace(spec, shape=moved(spec.shape, given), init=moved(spec.init, given))
-        if given and has_origin((spec.shape, spec.init))
+        replace(spec, shape=moved(spec.shape, symbol_values), init=moved(spec.init, symbol_values))
+        if symbol_values and has_origin((spec.shape, spec.init))
         else spec
     )
 
 
-def _result(entry: MemoEntry, parts: Parts) -> Flow:
+def _make_result(entry: MemoEntry, parts: Parts) -> Flow:
     return TensorTuple(parts) if entry.many else flow_of(parts)
 
 
@@ -169,7 +169,7 @@ def add_node(node: Node, scope: Scope, session: ElaborationSession) -> None:
     session.append_node(frame.graph, node, node.span, frame.trace)
 
 
-class SeenFrom(Record):
+class StageAtUse(Record):
     """The only stage of a graph as a caller sees it: the types of its results, its parameters, and its operator if it is no call."""
 
     key: tuple[object, ...]
@@ -178,35 +178,35 @@ class SeenFrom(Record):
     op: Operator | None
 
 
-class _Actual:
+class _ActualInputs:
     """What a use passes: its input, then the tensors, tuples and shared stages that the body captured."""
 
     def __init__(self, entry: MemoEntry, inputs: tuple[Value, ...], tuples: tuple[Parts, ...], modules: tuple[SharedModule, ...]) -> None:
         self.entry, self.inputs, self.tuples, self.modules = entry, inputs, tuples, modules
 
-    def outer(self, values: Sequence[Value]) -> tuple[Value, ...]:
+    def outer_values(self, values: Sequence[Value]) -> tuple[Value, ...]:
         """Inputs of the body as they are outside. The placeholder that a failed stage leaves is no input, and is kept."""
-        found = {id(v): outer for v, outer in zip(self.entry.inputs, self.inputs, strict=True)}
-        return tuple([found.get(id(v), v) for v in values])
+        by_id = {id(v): outer for v, outer in zip(self.entry.inputs, self.inputs, strict=True)}
+        return tuple([by_id.get(id(v), v) for v in values])
 
     def outer_parts(self, parts: Parts) -> Parts:
         """The same for parts of its tuples."""
-        found: list[Part] = []
+        result: list[Part] = []
         for part in parts:
             if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple):
-                found += drop_ends(self.outer_parts(part.of.parts), part.front, part.back)
+                result += drop_ends(self.outer_parts(part.of.parts), part.front, part.back)
             elif isinstance(part, Value) or part.of not in self.entry.graph.tuples:
-                found += self.outer(flat((part,)))
+                result += self.outer_values(flat((part,)))
             else:
-                found += drop_ends(self.whole(part.of), part.front, part.back)
-        return tuple(found)
+                result += drop_ends(self.outer_tuple(part.of), part.front, part.back)
+        return tuple(result)
 
-    def whole(self, one: ValueTuple) -> Parts:
+    def outer_tuple(self, value_tuple: ValueTuple) -> Parts:
         """What is passed as one of the tuples of the body's graph."""
-        return self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(one)]]
+        return self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(value_tuple)]]
 
 
-def _actual(entry: MemoEntry, flow: Flow | None, scope: Scope) -> _Actual | None:
+def _collect_inputs(entry: MemoEntry, flow: Flow | None, scope: Scope) -> _ActualInputs | None:
     """None if something of it has failed."""
     inputs: list[Value] = []
     tuples: list[Parts] = []
@@ -217,13 +217,13 @@ def _actual(entry: MemoEntry, flow: Flow | None, scope: Scope) -> _Actual | None
         inputs += flat(parts)
         if entry.lead is not None:
             tuples.append(drop_ends(parts, entry.lead, 0))
-    taken = captured(entry.reads, scope)
-    if taken is None:
+    outer = captured_values(entry.reads, scope)
+    if outer is None:
         return None
-    return _Actual(entry, (*inputs, *taken.inputs), (*tuples, *taken.tuples), tuple(taken.modules))
+    return _ActualInputs(entry, (*inputs, *outer.inputs), (*tuples, *outer.tuples), tuple(outer.modules))
 
 
-class Captured(Record):
+class CapturedValues(Record):
     """What a body takes from outside, in the order in which it read the names."""
 
     inputs: list[Value]
@@ -231,20 +231,20 @@ class Captured(Record):
     modules: list[SharedModule]
 
 
-def captured(reads: tuple[str, ...], scope: Scope) -> Captured | None:
+def captured_values(reads: tuple[str, ...], scope: Scope) -> CapturedValues | None:
     """The tensors, tuples and shared stages among the names, as they are seen from `scope`; None if one of them is unknown."""
-    found = Captured([], [], [])
+    result = CapturedValues([], [], [])
     for name in reads:
         binding = scope.use_binding(name)
         assert binding is not None
         value = binding.value
         if isinstance(value, SharedDef):
-            found.modules.append(value.module)
+            result.modules.append(value.module)
         elif isinstance(value, Value):
-            found.inputs.append(value)
+            result.inputs.append(value)
         elif isinstance(value, TensorTuple):
-            found.inputs.extend(value.values)
-            found.tuples.append(value.parts)
+            result.inputs.extend(value.values)
+            result.tuples.append(value.parts)
         elif isinstance(value, Unknown):
             return None
-    return found
+    return result

@@ -26,28 +26,30 @@ from ..scopes.scope import BlockDef, Scope, StageClosure
 from ..scopes.value_text import format_value
 from .block_arguments import is_activation, match_arguments
 from .compile_time_expressions import Expressions
-from .compile_time_functions import Functions
-from .evaluator_protocol import Interpreter, Part
-from .stage_arguments import Arguments
+from .compile_time_functions import CompileTimeFunctions
+from .evaluator_protocol import EvaluatorPart, Interpreter
+from .stage_arguments import ArgumentBinder
 
 
-class Closures(Part):
-    def __init__(self, interpreter: Interpreter, functions: Functions, expressions: Expressions, arguments: Arguments) -> None:
+class Closures(EvaluatorPart):
+    def __init__(
+        self, interpreter: Interpreter, functions: CompileTimeFunctions, expressions: Expressions, arguments: ArgumentBinder
+    ) -> None:
         super().__init__(interpreter)
         self._functions, self._expressions, self._arguments = functions, expressions, arguments
 
-    def make(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
+    def make_closure(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
         """The value of `(name arguments)`."""
         node = expr.stage
         if scope.find_binding(node.name) is None and node.name not in Operator.registry:
             raise unbound_stage(node, scope, self.session)
-        if hidden_by_tensor(node.name, scope):
+        if is_hidden_by_tensor(node.name, scope):
             target: Any = OperatorRef(node.name)
         else:
-            binding = self._expressions.lookup(node.name, node.name_span, scope)
-            target = self._expressions.constant(binding, node.name, node.name_span)
+            binding = self._expressions.look_up(node.name, node.name_span, scope)
+            target = self._expressions.require_constant(binding, node.name, node.name_span)
         if isinstance(target, StageClosure):
-            node, target = self.apply(target, node, scope), target.stage
+            node, target = self.apply_closure(target, node, scope), target.stage
         if isinstance(target, OperatorRef):
             return self._of_operator(target, node, expr.span, scope)
         if isinstance(target, BlockDef):
@@ -56,46 +58,48 @@ class Closures(Part):
 
     def _of_operator(self, target: OperatorRef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
         cls = Operator.registry[target.operator]
-        raw = self._arguments.written(cls, node, scope)
+        raw = self._arguments.convert_written(cls, node, scope)
 
-        def evaluated(name: str, kind: Kind[Any], value: ast.Expr) -> ConstExpr:
+        def evaluate_argument(name: str, kind: Kind[Any], value: ast.Expr) -> ConstExpr:
             if isinstance(value, ConstExpr):
                 return value
-            return ConstExpr(value.span, self._arguments.raw(cls.name, name, kind, value, scope))
+            return ConstExpr(value.span, self._arguments.evaluate_raw(cls.name, name, kind, value, scope))
 
-        positional = tuple(evaluated(a.name, a.kind, e) for a, e in zip(cls.slots, raw.positional, strict=False))
+        positional = tuple(evaluate_argument(a.name, a.kind, e) for a, e in zip(cls.slots, raw.positional, strict=False))
         keywords = []
         for keyword in node.keywords:
             kind = cls.aliases[keyword.name].kind if keyword.name in cls.aliases else cls.open_keywords
-            value = keyword.value if kind is None else evaluated(keyword.name, kind, keyword.value)  # `tie` holds a path, not a value
+            value = (
+                keyword.value if kind is None else evaluate_argument(keyword.name, kind, keyword.value)
+            )  # `tie` holds a path, not a value
             keywords.append(ast.Keyword(keyword.span, keyword.name, keyword.name_span, value))
-        return _closure(target, positional, tuple(keywords), raw.activation, span)
+        return _make_closure(target, positional, tuple(keywords), raw.activation, span)
 
     def _of_block(self, target: BlockDef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
         parameters = [p for p in target.node.parameters if isinstance(p, ast.ParameterDecl)]
         match_arguments(target.node.name.name, parameters, node)
         declared = {p.name.name: p.name.span for p in parameters}
 
-        def evaluated(value: ast.Expr) -> ConstExpr:
+        def evaluate_argument(value: ast.Expr) -> ConstExpr:
             return value if isinstance(value, ConstExpr) else ConstExpr(value.span, self.interpreter.evaluate(value, scope))
 
         for keyword in node.keywords:
             self.session.index.record_name(keyword.name_span, keyword.name, None, declared[keyword.name], "argument")
-        keywords = tuple(ast.Keyword(k.span, k.name, k.name_span, evaluated(k.value)) for k in node.keywords)
-        return _closure(target, tuple(evaluated(e) for e in node.positional), keywords, None, span)
+        keywords = tuple(ast.Keyword(k.span, k.name, k.name_span, evaluate_argument(k.value)) for k in node.keywords)
+        return _make_closure(target, tuple(evaluate_argument(e) for e in node.positional), keywords, None, span)
 
-    def apply(self, closure: StageClosure, node: ast.Apply, scope: Scope) -> ast.Apply:
+    def apply_closure(self, closure: StageClosure, node: ast.Apply, scope: Scope) -> ast.Apply:
         """The stage that `node` is when its name is bound to a closure: its own arguments follow, and replace those of the same name."""
-        slots, names = _parameters(closure.stage)
-        own = {names.get(k.name, k.name) for k in node.keywords}
+        slots, names = _parameter_names(closure.stage)
+        explicit = {names.get(k.name, k.name) for k in node.keywords}
         here = node.name_span
         positional = tuple(ConstExpr(here, e.value) for e in closure.positional)
-        before = {names.get(k.name, k.name): ast.Keyword(here, k.name, here, _moved(k.value, here)) for k in closure.keywords}
+        before = {names.get(k.name, k.name): ast.Keyword(here, k.name, here, _move_to_span(k.value, here)) for k in closure.keywords}
         has_activation = isinstance(closure.stage, OperatorRef) and self._ends_in_activation(node.positional, scope)
         for slot, expr in zip(slots[len(positional) :], node.positional[: len(node.positional) - has_activation], strict=False):
             if slot in before:
                 raise Failure(ArgumentTwice(node.name, slot), expr.span, ((here, "given by name in the stage that this refers to"),))
-        keywords = (*(k for name, k in before.items() if name not in own), *node.keywords)
+        keywords = (*(k for name, k in before.items() if name not in explicit), *node.keywords)
         activation: ast.Expr | None = node.activation
         if closure.activation is not None and activation is None and not has_activation:
             activation = ConstExpr(here, closure.activation.op)
@@ -103,27 +107,27 @@ class Closures(Part):
 
     def _ends_in_activation(self, positional: Iterable[ast.Expr], scope: Scope) -> bool:
         last = tuple(positional)[-1:]
-        return bool(last) and self.activation(last[0], scope) is not None
+        return bool(last) and self.find_activation(last[0], scope) is not None
 
-    def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
+    def find_activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
         """The activation that an argument is: an operator's name, a name bound to one, or one with arguments in parentheses."""
         stage = self._stage_value(expr, scope)
         if isinstance(stage, Operator):
             return TrailingActivation(stage, expr.span)
         if isinstance(stage, OperatorRef) and is_activation(stage.operator):
             self._note_operator(expr, scope)
-            return TrailingActivation(self._bare(stage.operator), expr.span)
+            return TrailingActivation(self._operator_with_defaults(stage.operator), expr.span)
         if isinstance(stage, StageClosure) and isinstance(stage.stage, OperatorRef) and is_activation(stage.stage.operator):
             bare = ast.Apply(expr.span, stage.stage.operator, expr.span, (), ())
-            bound = self._arguments.bind(Operator.registry[bare.name], self.apply(stage, bare, scope), scope)
+            bound = self._arguments.bind_arguments(Operator.registry[bare.name], self.apply_closure(stage, bare, scope), scope)
             return TrailingActivation(bound.op, expr.span)
         return None
 
-    def _bare(self, name: str) -> Operator:
+    def _operator_with_defaults(self, name: str) -> Operator:
         return self.session.inferences.make_operator(Operator.registry[name], self.session.defaults.get(name, {}))
 
     def _note_operator(self, expr: ast.Expr, scope: Scope) -> None:
-        if isinstance(expr, ast.Name) and (scope.find_binding(expr.name) is None or hidden_by_tensor(expr.name, scope)):
+        if isinstance(expr, ast.Name) and (scope.find_binding(expr.name) is None or is_hidden_by_tensor(expr.name, scope)):
             self.session.index.record_name(expr.span, expr.name, None, None, "operator")
 
     def _stage_value(self, expr: ast.Expr, scope: Scope) -> object:
@@ -131,32 +135,32 @@ class Closures(Part):
             case ConstExpr(value=value):
                 return value
             case ast.StageExpr():
-                return self.make(expr, scope)
+                return self.make_closure(expr, scope)
             case ast.Name(name=name):
-                found = scope.find_binding(name)
-                if found is None or hidden_by_tensor(name, scope):
+                binding_and_scope = scope.find_binding(name)
+                if binding_and_scope is None or is_hidden_by_tensor(name, scope):
                     return OperatorRef(name)
-                value = self._functions.value_of(found[0])
+                value = self._functions.value_of(binding_and_scope[0])
                 if isinstance(value, (OperatorRef, StageClosure)):
                     scope.use_binding(name)
-                    self.session.index.record_name(expr.span, name, found[0])
+                    self.session.index.record_name(expr.span, name, binding_and_scope[0])
                 return value
         return None
 
 
-def _closure(
+def _make_closure(
     target: OperatorRef | BlockDef,
     positional: tuple[ConstExpr, ...],
     keywords: tuple[ast.Keyword, ...],
     activation: TrailingActivation | None,
     span: Span,
 ) -> StageClosure:
-    given = (*positional, *(k.value for k in keywords))
-    size = 1 + sum(count_stages(e.value) for e in given if isinstance(e, ConstExpr))
+    arguments = (*positional, *(k.value for k in keywords))
+    size = 1 + sum(count_stages(e.value) for e in arguments if isinstance(e, ConstExpr))
     return check_closure(StageClosure(target, positional, keywords, activation, span, size))
 
 
-def _parameters(stage: OperatorRef | BlockDef) -> tuple[list[str], dict[str, str]]:
+def _parameter_names(stage: OperatorRef | BlockDef) -> tuple[list[str], dict[str, str]]:
     """The names of a stage's positional parameters, in order; and for each alias of a parameter its name."""
     if isinstance(stage, BlockDef):
         return [p.name.name for p in stage.node.parameters if isinstance(p, ast.ParameterDecl)], {}
@@ -164,11 +168,11 @@ def _parameters(stage: OperatorRef | BlockDef) -> tuple[list[str], dict[str, str
     return [arg.name for arg in cls.slots], {alias: arg.name for alias, arg in cls.aliases.items()}
 
 
-def _moved(value: ast.Expr, here: Span) -> ast.Expr:
+def _move_to_span(value: ast.Expr, here: Span) -> ast.Expr:
     return ConstExpr(here, value.value) if isinstance(value, ConstExpr) else value
 
 
-def hidden_by_tensor(name: str, scope: Scope) -> bool:
+def is_hidden_by_tensor(name: str, scope: Scope) -> bool:
     """Whether a stage's name means an operator although a tensor has the same name: a tensor is no stage."""
-    found = scope.find_binding(name)
-    return found is not None and isinstance(found[0].value, (Value, TensorTuple)) and name in Operator.registry
+    binding_and_scope = scope.find_binding(name)
+    return binding_and_scope is not None and isinstance(binding_and_scope[0].value, (Value, TensorTuple)) and name in Operator.registry

@@ -42,12 +42,12 @@ from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Binding, BlockDef, Scope, StageClosure
 from ..scopes.value_text import describe_kind, format_value
 from ..value_arithmetic import evaluate_binary, negate_value
-from .compile_time_functions import Functions
-from .evaluator_protocol import Interpreter, Part
+from .compile_time_functions import CompileTimeFunctions
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .list_comprehensions import Comprehensions
 from .tensor_arguments import pipeline_text
 
-MISSPELT = ("True", "False")
+MISSPELLED = ("True", "False")
 """Names for which the parser has reported the right spelling."""
 
 
@@ -56,8 +56,8 @@ def _values_everywhere() -> list[str]:
     return [*DTYPES, *INIT.words, *(name for name, operator in Operator.registry.items() if operator.is_activation)]
 
 
-class Expressions(Part):
-    def __init__(self, interpreter: Interpreter, functions: Functions) -> None:
+class Expressions(EvaluatorPart):
+    def __init__(self, interpreter: Interpreter, functions: CompileTimeFunctions) -> None:
         super().__init__(interpreter)
         self._functions = functions
         self._comprehensions = Comprehensions(interpreter)
@@ -65,19 +65,19 @@ class Expressions(Part):
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         self.session.count_step(expr.span)
         try:
-            return self._evaluate(expr, scope)
+            return self._evaluate_expression(expr, scope)
         except EffortSpent:
             # The effort is spent, so that every further formula would fail too.
             raise Failure(LargeFormulas(TERMS.limit), expr.span, final=True) from None
 
-    def _evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
+    def _evaluate_expression(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
             case ast.NumberLiteral() | ast.String() | ast.Boolean() | ConstExpr():
                 return expr.value
             case ast.Name():
-                return self.constant(self.lookup(expr.name, expr.span, scope), expr.name, expr.span)
+                return self.require_constant(self.look_up(expr.name, expr.span, scope), expr.name, expr.span)
             case ast.Binary():
-                return self._binary(expr, scope)
+                return self._evaluate_binary(expr, scope)
             case ast.ListExpr():
                 value = tuple([self.evaluate(item, scope) for item in expr.items])
                 self.session.count_items(len(value), expr.span)
@@ -86,55 +86,55 @@ class Expressions(Part):
             case ast.Dims():
                 return DimsTuple([self.evaluate(part, scope) for part in expr.parts])
             case ast.Attribute():
-                return self._attribute(expr, scope)
+                return self._evaluate_attribute(expr, scope)
             case ast.Call():
-                return self._counted(self._functions.call(expr, scope), expr)
+                return self._count_value(self._functions.call_function(expr, scope), expr)
             case ast.Unary():
-                return self._unary(expr, scope)
+                return self._evaluate_unary(expr, scope)
             case ast.IndexExpr():
-                return self._counted(self._index(expr, scope), expr)
+                return self._count_value(self._evaluate_index(expr, scope), expr)
             case ast.Conditional():
-                chosen = expr.then if self.boolean(expr.test, scope) else expr.otherwise
+                chosen = expr.then if self.evaluate_boolean(expr.test, scope) else expr.otherwise
                 return self.evaluate(chosen, scope)
             case ast.Range():
-                return self._range(expr, scope)
+                return self._evaluate_range(expr, scope)
             case ast.StageExpr():
-                return self.interpreter.closure(expr, scope)
+                return self.interpreter.make_closure(expr, scope)
             case ast.PipelineExpr():
                 raise Failure(PipelineAsValue(pipeline_text(expr)), expr.span)
         return self._comprehensions.evaluate(expr, scope)
 
-    def _counted(self, value: Any, expr: ast.Expr) -> Any:
+    def _count_value(self, value: Any, expr: ast.Expr) -> Any:
         if isinstance(value, (tuple, str)):
             self.session.count_items(len(value), expr.span)
         return value
 
-    def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+    def item_scopes(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
         """A scope for each item that a `for` iterates over."""
-        return self._comprehensions.each(clause, scope)
+        return self._comprehensions.item_scopes(clause, scope)
 
-    def boolean(self, expr: ast.Expr, scope: Scope) -> bool:
+    def evaluate_boolean(self, expr: ast.Expr, scope: Scope) -> bool:
         """The value of an expression that must be a boolean."""
         value = self.evaluate(expr, scope)
         if not isinstance(value, bool):
             raise Failure(NotABool(format_value(value)), expr.span)
         return value
 
-    def shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
+    def evaluate_shape(self, expr: ast.Expr, scope: Scope) -> tuple[Dim, ...]:
         """The dimensions of a shape: an integer or a list, whose items may be lists of dimensions."""
-        return self.written_shape(expr, scope).sizes
+        return self.evaluate_written_shape(expr, scope).sizes
 
-    def written_shape(self, expr: ast.Expr, scope: Scope) -> WrittenShape:
+    def evaluate_written_shape(self, expr: ast.Expr, scope: Scope) -> WrittenShape:
         """The dimensions of a shape, with the items that they are written in."""
         is_list = isinstance(expr, ast.ListExpr)
         items = expr.items if isinstance(expr, ast.ListExpr) else (expr,)
         values = [self.evaluate(item, scope) for item in items]
         lists = [value if isinstance(value, tuple) else (value,) for value in values]
         parts = [(part, item) for value, item in zip(lists, items, strict=True) for part in value]
-        sizes = tuple([dimension(part, item.span) for part, item in parts])
+        sizes = tuple([require_dimension(part, item.span) for part, item in parts])
         return WrittenShape(sizes, tuple([item for _, item in parts]), not is_list and isinstance(values[0], DimsTuple))
 
-    def lookup(self, name: str, span: Span, scope: Scope) -> Binding:
+    def look_up(self, name: str, span: Span, scope: Scope) -> Binding:
         """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""
         binding = scope.use_binding(name)
         if binding is not None:
@@ -142,13 +142,13 @@ class Expressions(Part):
             if isinstance(binding.value, AbsentTensor):
                 raise Failure(TensorNotGiven(name), span)
             return binding
-        found = self._ambient(name)
-        if found is not None:
-            self.session.index.record_name(span, name, found, self.session.declared.get(name))
-            return found
+        predefined = self._find_predefined(name)
+        if predefined is not None:
+            self.session.index.record_name(span, name, predefined, self.session.declared.get(name))
+            return predefined
         if name == "in":
             raise Failure(NoIn(expression=True), span)
-        if name in MISSPELT or scope.may_lack_names():
+        if name in MISSPELLED or scope.may_lack_names():
             raise AlreadyReported
         if name == "training":
             raise Failure(TrainingMisplaced(), span)
@@ -167,7 +167,7 @@ class Expressions(Part):
             )
         raise Failure(UnknownName(name, candidates, hint), span)
 
-    def _ambient(self, name: str) -> Binding | None:
+    def _find_predefined(self, name: str) -> Binding | None:
         if name in self.session.dims:
             return Binding(self.session.dims[name], None)
         if name in DTYPES:
@@ -180,7 +180,7 @@ class Expressions(Part):
             return Binding(INIT.convert(name), None)
         return None
 
-    def constant(self, binding: Binding, name: str, span: Span) -> Const | OperatorRef | StageClosure | BlockDef:
+    def require_constant(self, binding: Binding, name: str, span: Span) -> Const | OperatorRef | StageClosure | BlockDef:
         """The value of a binding that must be usable at compile time; operators, blocks and stages with arguments are."""
         value = self._functions.value_of(binding)
         if isinstance(value, CONST_TYPES):
@@ -196,12 +196,12 @@ class Expressions(Part):
             case _:
                 raise Failure(NotAConstant(name, describe_kind(value)), span, marks)
 
-    def _attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
+    def _evaluate_attribute(self, expr: ast.Attribute, scope: Scope) -> Any:
         name = expr.value
         if not isinstance(name, ast.Name):
             value = self.evaluate(name, scope)
             raise Failure(NotATensor(format_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
-        binding = self.lookup(name.name, name.span, scope)
+        binding = self.look_up(name.name, name.span, scope)
         value = binding.value
         if isinstance(value, TensorTuple) and (value.extras is not None or len(value.values) == 1):
             value = value.values[0]
@@ -209,27 +209,27 @@ class Expressions(Part):
             raise AlreadyReported
         if not isinstance(value, Value):
             marks = ((binding.span, f"`{name.name}` is defined here"),) if binding.span is not None else ()
-            found = format_value(value) if isinstance(value, CONST_TYPES) else f"the {describe_kind(value)} `{name.name}`"
-            raise Failure(NotATensor(found, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
+            description = format_value(value) if isinstance(value, CONST_TYPES) else f"the {describe_kind(value)} `{name.name}`"
+            raise Failure(NotATensor(description, f"`.{expr.name}` is an attribute of a tensor"), name.span, marks)
         return attribute_of(value.type, expr)
 
-    def _index(self, expr: ast.IndexExpr, scope: Scope) -> Any:
+    def _evaluate_index(self, expr: ast.IndexExpr, scope: Scope) -> Any:
         value = self.evaluate(expr.value, scope)
         index = self.evaluate(expr.index, scope)
         if not isinstance(value, (tuple, str)):
             raise Failure(BadOperand("[ ]", format_value(value)), expr.span)
         self.session.decisions.pin_value(index)
         if isinstance(index, tuple) and isinstance(value, tuple):
-            return tuple(_item(value, i, expr) for i in index)
-        return _item(value, index, expr)
+            return tuple(_select_item(value, i, expr) for i in index)
+        return _select_item(value, index, expr)
 
-    def _unary(self, expr: ast.Unary, scope: Scope) -> Any:
+    def _evaluate_unary(self, expr: ast.Unary, scope: Scope) -> Any:
         if expr.op == "not":
-            return not self.boolean(expr.operand, scope)
+            return not self.evaluate_boolean(expr.operand, scope)
         value = self.evaluate(expr.operand, scope)
         return negate_value(value, expr.span) if expr.op == "-" else value
 
-    def _binary(self, expr: ast.Binary, scope: Scope) -> Any:
+    def _evaluate_binary(self, expr: ast.Binary, scope: Scope) -> Any:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
         chain = [expr]
         while isinstance(chain[-1].left, ast.Binary):
@@ -242,10 +242,10 @@ class Expressions(Part):
             if not isinstance(value, bool):
                 raise Failure(NotABool(format_value(value)), node.left.span)
             if value == (node.op == "and"):
-                value = self.boolean(node.right, scope)
+                value = self.evaluate_boolean(node.right, scope)
         return value
 
-    def _range(self, expr: ast.Range, scope: Scope) -> tuple[int, ...]:
+    def _evaluate_range(self, expr: ast.Range, scope: Scope) -> tuple[int, ...]:
         bounds = [self.evaluate(e, scope) for e in (expr.start, expr.stop)]
         for bound, part in zip(bounds, (expr.start, expr.stop), strict=True):
             if isinstance(bound, bool) or not isinstance(bound, int):
@@ -266,14 +266,14 @@ class WrittenShape(Record):
     is_dims: bool
 
 
-def dimension(value: Any, span: Span) -> Dim:
+def require_dimension(value: Any, span: Span) -> Dim:
     """The value, if it is an integer or a dimension."""
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
         raise Failure(NotANumber("each part of a shape", "an integer or a dimension", format_value(value)), span)
     return value
 
 
-_ELSEWHERE = {"ndim": "rank", "dim": "rank", "size": "shape"}
+_FOREIGN_ATTRIBUTES = {"ndim": "rank", "dim": "rank", "size": "shape"}
 """What attributes of tensors are called in PyTorch and NumPy."""
 
 
@@ -284,7 +284,7 @@ def _stage_for(type_: TensorType, expr: ast.Attribute) -> str:
         return f"transpose it with a stage: `({owner} -> transpose {type_.rank - 2} {type_.rank - 1})`"
     if name in Operator.registry:
         return f"write the stage after an arrow: `{owner} -> {name}`"
-    return f"write `{owner}.{_ELSEWHERE[name]}`" if name in _ELSEWHERE else ""
+    return f"write `{owner}.{_FOREIGN_ATTRIBUTES[name]}`" if name in _FOREIGN_ATTRIBUTES else ""
 
 
 def attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
@@ -305,7 +305,7 @@ def attribute_of(type_: TensorType, expr: ast.Attribute) -> Any:
         raise Failure(NoSuchAxis(expr.name, which, show_shape(type_.shape)), expr.span) from None
 
 
-def _item(value: tuple[Any, ...] | str, index: Any, expr: ast.IndexExpr) -> Any:
+def _select_item(value: tuple[Any, ...] | str, index: Any, expr: ast.IndexExpr) -> Any:
     if isinstance(index, bool) or not isinstance(index, int):
         wanted = "an integer" if isinstance(value, str) else "an integer, or a list of integers"
         raise Failure(NotANumber("an index", wanted, format_value(index)), expr.index.span)

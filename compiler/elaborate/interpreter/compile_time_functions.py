@@ -25,17 +25,17 @@ from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GIVEN, Binding, FnDef, LazyLet, Scope
 from ..scopes.value_text import describe_kind
 from .block_arguments import function_arguments
-from .evaluator_protocol import Part
-from .initializer_calls import initializer
+from .evaluator_protocol import EvaluatorPart
+from .initializer_calls import evaluate_initializer
 
 _HABITS = {"str": 'a number becomes text in a string: `"{n}"`'}
 """Functions of Python, and what is written for them."""
-MOST_MARKS = 6
+MAX_MARKS = 6
 """Of a long chain of calls, the inner ones and the outermost are shown."""
 
 
-class Functions(Part):
-    def call(self, expr: ast.Call, scope: Scope) -> Any:
+class CompileTimeFunctions(EvaluatorPart):
+    def call_function(self, expr: ast.Call, scope: Scope) -> Any:
         """The value of a call of a builtin or a `fn`."""
         name = expr.function.name
         binding = scope.use_binding(name)
@@ -43,7 +43,7 @@ class Functions(Part):
         if binding is not None and isinstance(binding.value, FnDef):
             return self._call_fn(expr, binding.value, scope)
         if binding is None and name in INITIALIZERS:
-            return initializer(expr, scope, self.interpreter)
+            return evaluate_initializer(expr, scope, self.interpreter)
         if binding is None and name == IS_GIVEN:
             return self._is_given(expr, scope)
         if binding is None and name in LAYER_FUNCTIONS:
@@ -57,9 +57,9 @@ class Functions(Part):
             marks = ((binding.span, "defined here"),) if binding.span is not None else ()
             raise Failure(NotAFunction(name, describe_kind(binding.value)), expr.function.span, marks)
         functions = [n for n in scope.visible_names() if isinstance((found := scope.find_binding(n)) and found[0].value, FnDef)]
-        own = name.rpartition(".")[2]  # of `np.sqrt`
+        last_name = name.rpartition(".")[2]  # of `np.sqrt`
         known = [*BUILTINS, *LAYER_FUNCTIONS, *INITIALIZERS, *functions]
-        candidates = (own,) if own != name and own in known else self.session.similar_names(name, known)
+        candidates = (last_name,) if last_name != name and last_name in known else self.session.similar_names(name, known)
         hint = f"`{name}` is an operator: apply it with `->`" if name in Operator.registry else _HABITS.get(name, "")
         raise Failure(UnknownName(name, candidates, hint), expr.function.span)
 
@@ -68,15 +68,19 @@ class Functions(Part):
         check_count(IS_GIVEN, 1, 1, expr)
         tensor = expr.arguments[0]
         name = tensor.name if isinstance(tensor, ast.Name) else ""
-        found, answer = scope.find_binding(name), scope.find_binding(name + GIVEN)
-        if found is None and name:
+        binding_and_scope, answer = scope.find_binding(name), scope.find_binding(name + GIVEN)
+        if binding_and_scope is None and name:
             candidates = self.session.similar_names(name, scope.visible_names())
             hint = "" if candidates else f"declare it as an optional tensor of the block: `{name}?: [...]`"
             raise Failure(UnknownName(name, candidates, hint), tensor.span)
-        if found is None or answer is None or found[1] is not answer[1]:
-            marks = ((found[0].declared, "defined here"),) if found is not None and found[0].declared is not None else ()
+        if binding_and_scope is None or answer is None or binding_and_scope[1] is not answer[1]:
+            marks = (
+                ((binding_and_scope[0].declared, "defined here"),)
+                if binding_and_scope is not None and binding_and_scope[0].declared is not None
+                else ()
+            )
             raise Failure(NotOptional(tensor.span.text, name), tensor.span, marks)
-        self.session.index.record_name(tensor.span, name, found[0])
+        self.session.index.record_name(tensor.span, name, binding_and_scope[0])
         binding = scope.use_binding(name + GIVEN)
         if binding is None or isinstance(binding.value, Unknown):
             raise AlreadyReported
@@ -86,18 +90,18 @@ class Functions(Part):
         inner = Scope(fn.scope, fn.scope.frame)
         check_call(fn, expr, self.session)
         arguments = function_arguments(fn, expr)
-        values: list[Any] = [None if given is None else self.interpreter.evaluate(given, scope) for _, given, _ in arguments]
-        with calling(fn, expr, self.session):  # a failing default is a failure of the function, a failing argument is not
-            for (parameter, given, default), value in zip(arguments, values, strict=True):
-                actual = self.interpreter.evaluate(default, inner) if given is None else value
+        values: list[Any] = [None if argument is None else self.interpreter.evaluate(argument, scope) for _, argument, _ in arguments]
+        with trace_call(fn, expr, self.session):  # a failing default is a failure of the function, a failing argument is not
+            for (parameter, argument, default), value in zip(arguments, values, strict=True):
+                actual = self.interpreter.evaluate(default, inner) if argument is None else value
                 self.session.index.record_binding(parameter.name, inner.bind_name(parameter.name.name, actual, parameter.span))
             return self.interpreter.evaluate(fn.node.body, inner)
 
     def value_of(self, binding: Binding) -> Any:
         """The value of a binding; a file's `let` is evaluated at its first use."""
-        return self._force(binding, binding.value) if isinstance(binding.value, LazyLet) else binding.value
+        return self._force_let(binding, binding.value) if isinstance(binding.value, LazyLet) else binding.value
 
-    def _force(self, binding: Binding, let: LazyLet) -> Any:
+    def _force_let(self, binding: Binding, let: LazyLet) -> Any:
         active, name = self.session.active, let.node.name
         first = next((i for i, a in enumerate(active) if a is let.node), None)
         if first is not None:
@@ -126,14 +130,14 @@ def check_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> None:
 
 
 @contextmanager
-def calling(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> Iterator[None]:
+def trace_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> Iterator[None]:
     """While the body of a function is evaluated: failures within it get a mark at the call."""
     session.active.append(fn.node)
     try:
         yield
     except Failure as failure:
         outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
-        here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MOST_MARKS else ()
+        here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MAX_MARKS else ()
         raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label, failure.final, failure.edits) from None
     finally:
         session.active.pop()

@@ -24,26 +24,26 @@ from ..scopes.scope import Scope, check_distinct, dependency_key
 from ..scopes.value_text import format_value
 from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
-from .evaluator_protocol import Interpreter, Part
-from .loop_lists import Collector, Items, items_key
+from .evaluator_protocol import EvaluatorPart, Interpreter
+from .loop_lists import ListCollector, LoopItems, items_key
 from .stage_labels import StageLabels, is_indexed
-from .unpacking import unpack
+from .unpacking import unpack_pattern
 
 Loop = ast.Repeat | ast.Each
 
 
-class Loops(Part):
+class Loops(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, labels: StageLabels) -> None:
         super().__init__(interpreter)
         self._labels = labels
-        self._evaluated = Items(interpreter)
+        self._evaluated = LoopItems(interpreter)
 
-    def run(self, node: Loop, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+    def run_loop(self, node: Loop, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """Runs a loop. With a plain label, and in a body, it is a graph of its own; otherwise, and with `as _`, its iterations are
         inlined."""
         assert scope.frame is not None
         check_distinct(node.binders.names)
-        items, count = self._items(node, scope)
+        items, count = self._loop_items(node, scope)
         if isinstance(node, ast.Each) and not items:
             raise Failure(EmptyEach(), node.over.span)
         inline = scope.frame.labels.numbered if node.label is None else self._labels.is_inline(node.label, scope, node.binders.names)
@@ -51,22 +51,22 @@ class Loops(Part):
         if shared is None and (indexed or inline):
             before = len(scope.frame.graph.nodes)
             with scope.frame.inline_stages():
-                made = self._iterations(node, items, flow, scope, inline=not indexed)
+                iterations = self._run_iterations(node, items, flow, scope, inline=not indexed)
             # a single stage may be put into the graph around
             alone = not before and not indexed and len(scope.frame.graph.nodes) > 1
-            self._note_count(count, scope.frame.graph, made.steady and alone)
-            return made.result
-        label = shared.label if shared is not None else self._labels.of_stage(node.label, _keyword(node), node.span, scope)
+            self._note_count(count, scope.frame.graph, iterations.steady and alone)
+            return iterations.result
+        label = shared.label if shared is not None else self._labels.name_stage(node.label, _loop_keyword(node), node.span, scope)
         if not items:
             self.session.decisions.pin_value(count)
-            return self._iterations(node, items, flow, scope, inline=False).result
+            return self._run_iterations(node, items, flow, scope, inline=False).result
 
         def body(inner: Scope) -> Flow:
-            own = self._items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
-            made = self._iterations(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
+            own = self._loop_items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
+            iterations = self._run_iterations(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
             assert inner.frame is not None
-            self._note_count(count, inner.frame.graph, made.steady)
-            return made.result
+            self._note_count(count, inner.frame.graph, iterations.steady)
+            return iterations.result
 
         kind: Kind = "sequence" if isinstance(node, ast.Repeat) else "branches"
         key = (items_key(items) if isinstance(items, tuple) else items, node.collected if isinstance(node, ast.Repeat) else None)
@@ -80,18 +80,18 @@ class Loops(Part):
         else:
             self.session.decisions.pin_value(count)
 
-    def _iterations(self, node: Loop, items: Sequence[Any], flow: Flow, scope: Scope, inline: bool) -> _Iterations:
+    def _run_iterations(self, node: Loop, items: Sequence[Any], flow: Flow, scope: Scope, inline: bool) -> _Iterations:
         """All iterations, which go into the scope's graph."""
-        made = _Iterations(self.interpreter, self._labels, node, scope, inline)
+        iterations = _Iterations(self.interpreter, self._labels, node, scope, inline)
         if isinstance(node, ast.Each):
-            made.result = made.branches(items, flow)
-            return made
-        collector = None if node.collected is None else Collector(node.collected)
-        last = made.chain(items, main_result(flow), collector)  # a loop without iterations returns its input
-        made.result = last if collector is None else collector.result(last)
-        return made
+            iterations.result = iterations.run_branches(items, flow)
+            return iterations
+        collector = None if node.collected is None else ListCollector(node.collected)
+        last = iterations.run_chain(items, main_result(flow), collector)  # a loop without iterations returns its input
+        iterations.result = last if collector is None else collector.finish_lists(last)
+        return iterations
 
-    def _items(self, node: Loop, scope: Scope) -> tuple[range | tuple[Any, ...], int | None]:
+    def _loop_items(self, node: Loop, scope: Scope) -> tuple[range | tuple[Any, ...], int | None]:
         """The values that a loop iterates over; and their number, if they are counted from 0."""
         match node.over:
             case ast.Range(start=ast.NumberLiteral(value=0), stop=stop):
@@ -105,7 +105,7 @@ class Loops(Part):
         if isinstance(value, bool) or not isinstance(value, int) or value < 0:
             unknown = ", which is known only at run time" if isinstance(value, SymDim) else ""
             needed = "an integer of at least 0, a range or a list"
-            problem = NotANumber(f"what `{_keyword(node)}` iterates over", needed, format_value(value) + unknown)
+            problem = NotANumber(f"what `{_loop_keyword(node)}` iterates over", needed, format_value(value) + unknown)
             raise Failure(problem, node.over.span)
         _check_count(value, node)
         return range(value), value
@@ -117,12 +117,12 @@ def _check_count(count: int, node: Loop) -> None:
         raise Failure(TooManyNodes(count, MAX_NODES, "network", "iterations"), node.over.span)
 
 
-def _asks(node: Loop) -> bool | None:
+def _asks_for_first(node: Loop) -> bool | None:
     """Whether the body of a loop asks if an iteration is the first; None if it asks more of what the loop binds."""
     names = {name.name for name in node.binders.names}
     inside = list(walk_nodes(node.body))
-    uses = sum(isinstance(one, (ast.Name, ast.Apply)) and one.name in names for one in inside)
-    firsts = sum(_is_first(one, names) for one in inside)
+    uses = sum(isinstance(node_inside, (ast.Name, ast.Apply)) and node_inside.name in names for node_inside in inside)
+    firsts = sum(_is_first(node_inside, names) for node_inside in inside)
     return None if firsts != uses else firsts > 0
 
 
@@ -133,16 +133,16 @@ def _is_first(node: ast.Node, names: set[str]) -> bool:
     return False
 
 
-def _keyword(node: Loop) -> str:
+def _loop_keyword(node: Loop) -> str:
     return "repeat" if isinstance(node, ast.Repeat) else "each"
 
 
-def _form(flow: Flow) -> tuple[object, object]:
+def _type_and_formulas(flow: Flow) -> tuple[object, object]:
     """Equal for tensors of one type, whose sizes have the same formulas."""
     return dependency_key(flow), tuple(origin_key(v.type.shape) for v in tensors_of(flow) or ())
 
 
-class _Iterations(Part):
+class _Iterations(EvaluatorPart):
     """The iterations of one loop, each with its own names and labels.
 
     An iteration is a graph, or the one stage it consists of; with `inline`, its stages are added to the graph of the loop.
@@ -163,72 +163,72 @@ class _Iterations(Part):
         self._given_tensors = False
         """Whether each iteration of an `each` gets a tensor of a list, so that it may leave its input unused."""
 
-    def chain(self, items: Sequence[Any], flow: Flow, collector: Collector | None) -> Flow:
+    def run_chain(self, items: Sequence[Any], flow: Flow, collector: ListCollector | None) -> Flow:
         """Each iteration on what the one before passes on: all of its results that are not collected."""
-        passed = [_form(flow)]
+        passed = [_type_and_formulas(flow)]
         is_foreseen = bool(self._node.binders.parts)
         for index, item in enumerate(items):
             size = self._frame.graph.size
             flow = self._run_iteration(item, flow)
-            if self._failed():
+            if self._has_failed():
                 return UNKNOWN
-            flow = flow if collector is None else collector.take(flow)
-            passed.append(_form(flow))
+            flow = flow if collector is None else collector.collect_iteration(flow)
+            passed.append(_type_and_formulas(flow))
             if not is_foreseen and passed[-1][0] == passed[-2][0]:
                 # All others are as large as this one: an excessive number is rejected at once
                 total = size + (self._frame.graph.size - size) * (len(items) - index)
                 self.session.check_size(total, self._node.over.span, self._frame.trace)
                 is_foreseen = True
-        alone = int(len(items) > 1 or _asks(self._node) is True)  # the first, which may differ
-        self.steady = _asks(self._node) is not None and len(set(passed[alone:])) == 1 and len(items) > alone
+        alone = int(len(items) > 1 or _asks_for_first(self._node) is True)  # the first, which may differ
+        self.steady = _asks_for_first(self._node) is not None and len(set(passed[alone:])) == 1 and len(items) > alone
         return flow
 
-    def branches(self, items: Sequence[Any], flow: Flow) -> Flow:
+    def run_branches(self, items: Sequence[Any], flow: Flow) -> Flow:
         """All iterations on the same input."""
         results: list[Value] = []
         for item in items:
-            found = tensors_of(self._run_iteration(item, flow))
-            if found is None or self._failed():
+            values = tensors_of(self._run_iteration(item, flow))
+            if values is None or self._has_failed():
                 return UNKNOWN
-            results += found
+            results += values
         return TensorTuple(check_tuple(tuple(results), self._node.span))
 
-    def _failed(self) -> bool:
+    def _has_failed(self) -> bool:
         """Whether an error has been reported since the last call: further iterations would only repeat it."""
-        found = self.session.diagnostics[self._reported :]
-        self._reported += len(found)
-        return any(d.severity == "error" for d in found)
+        diagnostics = self.session.diagnostics[self._reported :]
+        self._reported += len(diagnostics)
+        return any(d.severity == "error" for d in diagnostics)
 
     def _run_iteration(self, item: Any, flow: Flow) -> Flow:
         """One iteration on its input. Its problems say which one it was. It is counted only if it adds no operator or is checked again;
         the number of operators limits all others."""
         outer, graph, spent = self._frame.trace, self._frame.graph, self.session.budget.spent
         size, checks = graph.size, spent[CHECKS]
-        self._frame.trace = (*self._trace(item), *outer)
+        self._frame.trace = (*self._iteration_trace(item), *outer)
         try:
-            result = self._add(item, flow)
+            result = self._add_iteration(item, flow)
         finally:
             self._frame.trace = outer
         if graph.size == size or spent[CHECKS] != checks:
             self.session.count_iteration(self._node.over.span, outer)
         return result
 
-    def _trace(self, item: Any) -> tuple[CallSite, ...]:
+    def _iteration_trace(self, item: Any) -> tuple[CallSite, ...]:
         binders = self._node.binders
-        values = [(name.name, value) for name, value in self._bindings(item) if not isinstance(value, Value)]
+        values = [(name.name, value) for name, value in self._item_bindings(item) if not isinstance(value, Value)]
         bound = " and ".join(f"`{name}` is {format_value(value)}" for name, value in values)
-        return (CallSite(binders.span, f"in this `{_keyword(self._node)}`, where {bound}"),) if bound else ()
+        return (CallSite(binders.span, f"in this `{_loop_keyword(self._node)}`, where {bound}"),) if bound else ()
 
-    def _add(self, item: Any, flow: Flow) -> Flow:
+    def _add_iteration(self, item: Any, flow: Flow) -> Flow:
         scope = Scope(self._scope, self._frame) if self._node.binders.parts else self._scope
-        for name, value in self._bindings(item):
+        for name, value in self._item_bindings(item):
             self._given_tensors |= isinstance(value, (Value, TensorTuple)) and isinstance(self._node, ast.Each)
             self.session.index.record_binding(name, scope.bind_name(name.name, value, name.span))
         if self._inline:
             inner = Scope(scope, self._frame)
             inner.bind_name("in", main_result(flow))
             return self._run_body(inner)
-        entry = self._entry(flow, scope)
+        entry = self._elaborate_iteration(flow, scope)
         self.session.check_size(self._frame.graph.size + entry.graph.size, self._node.span, self._frame.trace)
         if not entry.graph.nodes and not entry.graph.declares:
             return forward_inputs(entry, flow, scope)
@@ -237,15 +237,15 @@ class _Iterations(Part):
             return emit_inline(entry, flow, scope, self.session, label)
         return emit_call(entry, flow, scope, self.session, label, self._node.body.span)
 
-    def _bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
-        return unpack(self._node.binders, item) if self._node.binders.parts else iter(())
+    def _item_bindings(self, item: Any) -> Iterator[tuple[ast.Name, Any]]:
+        return unpack_pattern(self._node.binders, item) if self._node.binders.parts else iter(())
 
     def _run_body(self, inner: Scope) -> Flow:
         body = self._node.body
-        result = self.interpreter.body(body, inner, "the repeated body")
+        result = self.interpreter.run_body(body, inner, "the repeated body")
         return result if self._given_tensors else warn_unused_input(inner, result, body.span, self.session)
 
-    def _entry(self, flow: Flow, scope: Scope) -> MemoEntry:
+    def _elaborate_iteration(self, flow: Flow, scope: Scope) -> MemoEntry:
         """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""
         key = dependency_key(flow)
         if self._last is not None and not self._node.binders.parts and self._last[0] == key:
@@ -257,4 +257,4 @@ class _Iterations(Part):
     def _next_label(self, scope: Scope) -> str:
         if self._label is None:
             return self._frame.labels.allocate_label("", self._node.span)
-        return self._labels.claim(self._label, scope, self._frame)
+        return self._labels.claim_label(self._label, scope, self._frame)

@@ -1,6 +1,6 @@
 """The evaluator: its parts, composed, and the steps that they take through each other.
 
-To find where a construct is handled, start at the `match` of `Statements`, `Stages`, `Operands` or `Expressions`.
+To find where a construct is handled, start at the `match` of `Statements`, `StageDispatch`, `Operands` or `Expressions`.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ..elaboration_session import ElaborationSession
 from ..scopes.compile_time_values import Flow, Operand, TrailingActivation
 from ..scopes.scope import Scope, StageClosure
 from .assignments import Assignments
-from .block_arguments import Parameters
-from .block_stages import Blocks
+from .block_arguments import ParameterBinder
+from .block_stages import BlockStages
 from .body_statements import Statements
 from .call_syntax import CallSyntax
 from .closures import Closures
 from .compile_time_expressions import Expressions
-from .compile_time_functions import Functions
+from .compile_time_functions import CompileTimeFunctions
 from .compile_time_loops import Loops
 from .conditionals import Conditionals
 from .groups import Groups
@@ -31,15 +31,15 @@ from .operands import Operands
 from .operator_stages import OperatorStages
 from .pipelines import Pipelines
 from .shape_checks import ShapeChecks
-from .shape_patterns import Patterns
+from .shape_patterns import ShapePatterns
 from .shared_stages import SharedStages
-from .stage_arguments import Arguments
-from .stage_dispatch import Stages
+from .stage_arguments import ArgumentBinder
+from .stage_dispatch import StageDispatch
 from .stage_labels import StageLabels
 from .stage_parameters import StageParameters
 
 if TYPE_CHECKING:
-    from .param_and_table import Constants
+    from .param_and_table import TensorConstants
     from .scan_stages import Scans
 
 
@@ -49,22 +49,22 @@ class Elaborator:
 
     def __init__(self, session: ElaborationSession) -> None:
         self.session = session
-        functions = Functions(self)
+        functions = CompileTimeFunctions(self)
         self.expressions = Expressions(self, functions)
-        self.parameters = Parameters(self)
+        self.parameters = ParameterBinder(self)
         self.checks = ShapeChecks(self, self.expressions)
         labels = StageLabels(self)
-        arguments = Arguments(self)
+        arguments = ArgumentBinder(self)
         self._closures = Closures(self, functions, self.expressions, arguments)
         self._layer_parameters = LayerParameters(self, arguments, self._closures)
         inputs = InputDeclarations(self, self.expressions, arguments)
         pipelines = Pipelines(self, inputs)
         shared = SharedStages(self, labels)
 
-        def constants() -> Constants:
-            from .param_and_table import Constants
+        def constants() -> TensorConstants:
+            from .param_and_table import TensorConstants
 
-            return Constants(self, self.expressions, arguments, labels)
+            return TensorConstants(self, self.expressions, arguments, labels)
 
         def scans() -> Scans:
             from .scan_stages import Scans
@@ -76,13 +76,13 @@ class Elaborator:
         stage_parameters = StageParameters(self)
         calls = self._calls = CallSyntax(self, stage_parameters)
         named = NamedTensors(self, calls)
-        self._stages = Stages(
+        self._stages = StageDispatch(
             self,
             functions,
             self._closures,
             arguments,
             OperatorStages(self, arguments, labels, named),
-            Blocks(self, self.parameters, Patterns(self), labels, named),
+            BlockStages(self, self.parameters, ShapePatterns(self), labels, named),
             shared,
             groups,
             Loops(self, labels),
@@ -98,23 +98,23 @@ class Elaborator:
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         return self.expressions.evaluate(expr, scope)
 
-    def closure(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
-        return self._closures.make(expr, scope)
+    def make_closure(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
+        return self._closures.make_closure(expr, scope)
 
-    def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
-        return self._closures.activation(expr, scope)
+    def find_activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
+        return self._closures.find_activation(expr, scope)
 
-    def mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
-        return cast(Operand, self._calls.mixed(expr, scope))
+    def evaluate_mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
+        return cast(Operand, self._calls.evaluate_mixed(expr, scope))
 
     def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:
-        return self._layer_parameters.call(expr, scope)
+        return self._layer_parameters.call_function(expr, scope)
 
-    def operand(self, node: ast.Tensor, scope: Scope) -> Operand:
-        return self._operands.run(node, scope)
+    def run_operand(self, node: ast.Tensor, scope: Scope) -> Operand:
+        return self._operands.run_operand(node, scope)
 
-    def stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
-        return self._stages.run(node, flow, scope, shared)
+    def run_stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+        return self._stages.run_stage(node, flow, scope, shared)
 
-    def body(self, body: ast.Body, scope: Scope, what: str) -> Flow:
-        return self.statements.run(body, scope, what).flow
+    def run_body(self, body: ast.Body, scope: Scope, what: str) -> Flow:
+        return self.statements.run_body(body, scope, what).flow

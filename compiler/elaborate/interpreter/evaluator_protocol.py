@@ -29,29 +29,29 @@ class Interpreter(Protocol):
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         """The compile-time value of an expression."""
 
-    def closure(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
+    def make_closure(self, expr: ast.StageExpr, scope: Scope) -> StageClosure:
         """The value of a stage with arguments."""
 
-    def activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
+    def find_activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
         """The activation that an argument names or is; None if it is another argument."""
 
-    def mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
+    def evaluate_mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
         """The value of an expression in which tensors may occur."""
 
     def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:
         """What a call says of the parameters of a layer that is a value."""
 
-    def operand(self, node: ast.Tensor, scope: Scope) -> Operand:
+    def run_operand(self, node: ast.Tensor, scope: Scope) -> Operand:
         """The head of a pipeline, or one side of an operation."""
 
-    def stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+    def run_stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
         """The result of a stage on its input."""
 
-    def body(self, body: ast.Body, scope: Scope, what: str) -> Flow:
+    def run_body(self, body: ast.Body, scope: Scope, what: str) -> Flow:
         """The result of a body's statements; `what` names the body in messages."""
 
 
-class Part:
+class EvaluatorPart:
     """One part of the evaluator: the constructs that it handles, and the interpreter that it belongs to."""
 
     def __init__(self, interpreter: Interpreter) -> None:

@@ -18,18 +18,18 @@ from netc.dsl.source import SourceFile
 from ...errors.binding_errors import UnknownStage
 from ...ops.operator import Operator
 from ..scopes.early_exits import AlreadyReported, Failure, edits_for
-from .argument_edits import unbracketed
+from .argument_edits import remove_call_brackets
 
 Bind = Callable[[type[Operator], ast.Apply], object]
 _BEFORE = "x -> "
-_STEPS = 8
-_LONGEST = 200
+_MAX_STEPS = 8
+_MAX_LENGTH = 200
 
 
-def as_here(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
+def translate_failure(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
     """`bind` takes the arguments of a stage, or raises a `Failure`."""
     problem, edits = failure.problem, edits_for(failure.problem, failure.span, failure.edits)
-    if not isinstance(problem, UnknownStage) or len(edits) != 1 or len(node.span.text) > _LONGEST or "\n" in node.span.text:
+    if not isinstance(problem, UnknownStage) or len(edits) != 1 or len(node.span.text) > _MAX_LENGTH or "\n" in node.span.text:
         return failure
     (renamed,) = edits
     if not (renamed.safe or problem.elsewhere.same_arguments):  # `moveaxis 1 2` is no `permute [1, 2]`, and who knows what `lyer 2` is
@@ -38,37 +38,37 @@ def as_here(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
     after = node.span.file.text[renamed.span.end : node.span.end]
     if cls is None or renamed.span.start != node.span.start or not after:
         return failure
-    settled = _settled(Edit(node.span, renamed.text + after, renamed.safe), cls, bind)
+    settled = _apply_helps(Edit(node.span, renamed.text + after, renamed.safe), cls, bind)
     if settled is None or settled.text == renamed.text + after:
         return failure
     return Failure(replace(problem, written=settled.text), failure.span, failure.marks, edits=(settled,))
 
 
-def _settled(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
+def _apply_helps(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
     """The edit with arguments that the operator takes."""
-    for _ in range(_STEPS):
+    for _ in range(_MAX_STEPS):
         source = SourceFile("", _BEFORE + edit.text)
         file, problems = parse_source(source)
-        found = [change for one in problems for change in one.edits]
+        changes = [change for problem in problems for change in problem.edits]
         if not problems:
-            stage = _stage(file)
+            stage = _only_stage(file)
             try:
                 if stage is None or stage.name != cls.name:
                     return None
                 bind(cls, stage)
             except Failure as failure:
-                found = [*edits_for(failure.problem, failure.span, failure.edits)]
+                changes = [*edits_for(failure.problem, failure.span, failure.edits)]
             except AlreadyReported:
                 return None
             else:
-                return replace(edit, text=apply_edits(plain)[len(_BEFORE) :]) if (plain := unbracketed(stage)) else edit
-        if not found:
+                return replace(edit, text=apply_edits(plain)[len(_BEFORE) :]) if (plain := remove_call_brackets(stage)) else edit
+        if not changes:
             return None
-        edit = replace(edit, text=apply_edits(found)[len(_BEFORE) :], safe=edit.safe and all(change.safe for change in found))
+        edit = replace(edit, text=apply_edits(changes)[len(_BEFORE) :], safe=edit.safe and all(change.safe for change in changes))
     return None
 
 
-def _stage(file: ast.File) -> ast.Apply | None:
+def _only_stage(file: ast.File) -> ast.Apply | None:
     match file.items:
         case (ast.Flow(pipeline=ast.Pipeline(stages=(ast.Apply() as stage,))),):
             return stage

@@ -20,33 +20,33 @@ from ..scopes.scope import BlockDef, Scope, SharedDef
 TRAINABLE = "trainable"
 
 
-def own_keyword(node: ast.Apply, named: BlockDef | SharedDef | type[Operator]) -> ast.Keyword | None:
+def trainable_keyword(node: ast.Apply, named: BlockDef | SharedDef | type[Operator]) -> ast.Keyword | None:
     """The keyword `trainable` of a stage that has no argument of this name."""
-    found = next((k for k in node.keywords if k.name == TRAINABLE), None)
-    if found is None:
+    keyword = next((k for k in node.keywords if k.name == TRAINABLE), None)
+    if keyword is None:
         return None
     match named:
         case BlockDef():
-            taken = any(isinstance(p, ast.ParameterDecl) and p.name.name == TRAINABLE for p in named.node.parameters)
+            is_argument = any(isinstance(p, ast.ParameterDecl) and p.name.name == TRAINABLE for p in named.node.parameters)
         case SharedDef():
-            taken = True
+            is_argument = True
         case _:
-            taken = TRAINABLE in named.signature or named.parameters is Operator.parameters
-    return None if taken else found
+            is_argument = TRAINABLE in named.signature or named.parameters is Operator.parameters
+    return None if is_argument else keyword
 
 
 @contextmanager
-def freezing(keyword: ast.Keyword | None, trainable: bool, scope: Scope) -> Iterator[None]:
+def freeze_added(keyword: ast.Keyword | None, trainable: bool, scope: Scope) -> Iterator[None]:
     """Marks what is added to the graph meanwhile, if it is not to be trained."""
     nodes = scope.frame.graph.nodes if scope.frame is not None else []
     start = len(nodes)
     yield
     if keyword is None or trainable or len(nodes) == start:
         return
-    found = [node for node in nodes[start:] if _has_parameters(node)]
-    if not found:
+    frozen = [node for node in nodes[start:] if _has_parameters(node)]
+    if not frozen:
         raise Failure(NothingToFreeze(), keyword.span)
-    for node in found:
+    for node in frozen:
         node.frozen = True
 
 
@@ -54,11 +54,11 @@ def _has_parameters(node: Node) -> bool:
     stack: list[Node] = [node]
     seen: set[int] = set()
     while stack:
-        found = stack.pop()
-        if isinstance(found, OpNode):
-            if any(spec.trainable for spec in found.specs):
+        current = stack.pop()
+        if isinstance(current, OpNode):
+            if any(spec.trainable for spec in current.specs):
                 return True
-        elif id(found.graph) not in seen:
-            seen.add(id(found.graph))
-            stack += found.graph.nodes
+        elif id(current.graph) not in seen:
+            seen.add(id(current.graph))
+            stack += current.graph.nodes
     return False

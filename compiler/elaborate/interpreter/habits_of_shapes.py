@@ -29,38 +29,38 @@ _CHANNELS = 8
 """An even number from this on is rarely a kernel, and often the number of channels."""
 
 
-def warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
+def find_habit_warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
     """The problems of one stage; those of the first input are marked there."""
     if not inputs or not (op.spatial or inputs[0].spatial or op.name == "dense"):
         return
     x = inputs[0]
-    if looks_channels_last(x.type) and _slides_over_an_input(op, x, frame):
+    if looks_channels_last(x.type) and _slides_over_input(op, x, frame):
         yield ChannelsLast(op.name, x.type), STAGE
     if op.spatial and looks_batched(x.type) and x in frame.graph.inputs:
         yield BatchTakenForChannels(op.name, x.type), STAGE
-    if _order_of_pytorch(op, x.type):
+    if _has_pytorch_order(op, x.type):
         yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument("kernel")
-    if _is_dense_of_an_image(op, x) or (op.name == "dense" and x in frame.graph.inputs and _is_square(x)):
+    if _is_dense_on_image(op, x) or (op.name == "dense" and x in frame.graph.inputs and _is_square(x)):
         yield DenseAfterSpatial(x.type, result), STAGE
 
 
-def explained(problem: Problem, op: Operator, inputs: list[Value], frame: GraphFrame) -> Problem:
+def add_habit_help(problem: Problem, op: Operator, inputs: list[Value], frame: GraphFrame) -> Problem:
     """The problem with the help that these habits ask for."""
     if not isinstance(problem, KernelTooLarge) or not inputs:
         return problem
-    if _slides_over_an_input(op, inputs[0], frame) and looks_channels_last(inputs[0].type):
+    if _slides_over_input(op, inputs[0], frame) and looks_channels_last(inputs[0].type):
         return replace(problem, channels_last=True)
-    return replace(problem, channels_first=op.args["kernel"]) if _order_of_pytorch(op, inputs[0].type) else problem
+    return replace(problem, channels_first=op.args["kernel"]) if _has_pytorch_order(op, inputs[0].type) else problem
 
 
-def _slides_over_an_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
+def _slides_over_input(op: Operator, x: Value, frame: GraphFrame) -> bool:
     """Whether a window slides over the last axis of one of the model's inputs that is written as an image is."""
     kernel = op.args.get("kernel", 1)
     span = kernel[-1] if isinstance(kernel, tuple) and kernel else kernel
     return op.spatial and span != 1 and frame.graph.kind == "model" and x.spatial and x in frame.graph.inputs
 
 
-def _is_dense_of_an_image(op: Operator, x: Value) -> bool:
+def _is_dense_on_image(op: Operator, x: Value) -> bool:
     return x.spatial and x.type.rank >= 3 and op.name == "dense"
 
 
@@ -70,7 +70,7 @@ def _is_square(x: Value) -> bool:
     return written is not None and x.type.rank == 3 and int(written[1]) >= _SMALLEST_IMAGE
 
 
-def _order_of_pytorch(op: Operator, x: TensorType) -> bool:
+def _has_pytorch_order(op: Operator, x: TensorType) -> bool:
     """`conv 3 8` of an image of 3 channels: PyTorch's order, where the channels of the input come first. With groups, each of which has
     a part of the channels, as many channels as the input has are usual."""
     if x.rank < 3 or op.name not in _CONVOLUTIONS or x.shape[1] != op.args["channels"] or op.args["groups"] != 1:

@@ -24,19 +24,19 @@ from ..scopes.early_exits import Failure
 from ..scopes.scope import Binding, FnDef, Scope
 from ..scopes.value_text import format_value
 from .block_arguments import function_arguments
-from .compile_time_functions import calling, check_call
-from .evaluator_protocol import Interpreter, Part
+from .compile_time_functions import check_call, trace_call
+from .evaluator_protocol import EvaluatorPart, Interpreter
 
-MOST_PARTS = 10_000
+MAX_PARTS = 10_000
 """The most parts of a formula after its functions have been inlined."""
 
 
 def table_formula(node: ast.TableDecl, scope: Scope, interpreter: Interpreter) -> f.Formula:
     """The formula of a table in terms of its indices."""
-    reader = _Formulas(interpreter, Scope(scope, scope.frame))
+    reader = _FormulaReader(interpreter, Scope(scope, scope.frame))
     for axis, name in enumerate(node.indices):
-        reader.define(name, f.IndexFormula(axis))
-    return reader.read(node.formula)
+        reader.define_name(name, f.IndexFormula(axis))
+    return reader.read_formula(node.formula)
 
 
 _NO_NUMBERS = ("in", "@")
@@ -48,7 +48,7 @@ def _is_of_numbers(expr: ast.Binary) -> bool:
     return expr.op not in _NO_NUMBERS and not any(isinstance(side, ast.String | ast.TemplateString) for side in (expr.left, expr.right))
 
 
-class _Formulas(Part):
+class _FormulaReader(EvaluatorPart):
     """Reads the expressions of one body: that of the table, or of a function that it calls."""
 
     def __init__(self, interpreter: Interpreter, scope: Scope) -> None:
@@ -57,12 +57,12 @@ class _Formulas(Part):
         self._names: dict[str, tuple[f.Formula, Binding]] = {}
         """The names that are formulas: the indices, or within a function its parameters."""
 
-    def define(self, name: ast.Name, formula: f.Formula) -> None:
+    def define_name(self, name: ast.Name, formula: f.Formula) -> None:
         binding = Binding(UNKNOWN, name.span)
         self._names[name.name] = (formula, binding)
         self.session.index.record_binding(name, binding)
 
-    def read(self, expr: ast.Expr) -> f.Formula:
+    def read_formula(self, expr: ast.Expr) -> f.Formula:
         match expr:
             case ast.Name(name=name) if name in self._names:
                 formula, binding = self._names[name]
@@ -71,60 +71,62 @@ class _Formulas(Part):
             case ast.Name(name=name) if name in NONFINITE_CONSTANTS and self._scope.find_binding(name) is None:
                 return f.Const(NONFINITE_CONSTANTS[name], name)
             case ast.Unary(op="-", operand=ast.NumberLiteral()):
-                return self._constant(expr)  # the least integer of int64, whose positive counterpart is none
+                return self._read_constant(expr)  # the least integer of int64, whose positive counterpart is none
             case ast.Unary(op=op, operand=operand):
-                return f.UnaryFormula(op, self.read(operand))
+                return f.UnaryFormula(op, self.read_formula(operand))
             case ast.Binary() if _is_of_numbers(expr):
-                return self._binary(expr)
+                return self._read_binary(expr)
             case ast.Conditional(test=test, then=then, otherwise=otherwise):
-                return f.CallFormula("where", (self.read(test), self.read(then), self.read(otherwise)))
+                return f.CallFormula("where", (self.read_formula(test), self.read_formula(then), self.read_formula(otherwise)))
             case ast.Call():
-                return self._call(expr)
-            case ast.IndexExpr() if self._depends(expr):
-                return self._item(expr)
-        return self._constant(expr)
+                return self._read_call(expr)
+            case ast.IndexExpr() if self._depends_on_index(expr):
+                return self._read_item(expr)
+        return self._read_constant(expr)
 
-    def _constant(self, expr: ast.Expr) -> f.Formula:
+    def _read_constant(self, expr: ast.Expr) -> f.Formula:
         """What does not depend on an index: a number."""
-        depends = self._depends(expr)
+        depends = self._depends_on_index(expr)
         value = None if depends else self.interpreter.evaluate(expr, self._scope)
         if not isinstance(value, (int, float, SymDim)):
-            found = f"`{expr.span.text}`" if depends else format_value(value)
+            description = f"`{expr.span.text}`" if depends else format_value(value)
             functions = ", ".join(sorted(f"`{name}`" for name in (*f.FUNCTIONS, "ceil")))
             of_call = isinstance(expr, ast.Call)
             needed = f"made of numbers, indices, arithmetic and {functions if of_call else 'functions such as `sin`'}"
-            raise Failure(NotANumber("the formula of a table", needed, found), expr.span)
+            raise Failure(NotANumber("the formula of a table", needed, description), expr.span)
         check_number(value, expr.span)
         return f.Const(value, expr.name if isinstance(expr, ast.Name) else "")
 
-    def _item(self, expr: ast.IndexExpr) -> f.Formula:
+    def _read_item(self, expr: ast.IndexExpr) -> f.Formula:
         """`list[i][j]`: the list is evaluated, its indices are formulas."""
-        whole, at = self._indexed(expr)
-        listed = self._list(self.interpreter.evaluate(whole, self._scope), whole)
+        indexed, indices = self._split_indices(expr)
+        listed = self._read_list(self.interpreter.evaluate(indexed, self._scope), indexed)
         sizes = f.list_shape(listed)
         if sizes is None:
-            raise Failure(UnevenList(), whole.span)
-        if len(sizes) != len(at):
-            raise Failure(ItemIndexCount(len(at), sizes), expr.span)
-        return f.ItemFormula(listed, tuple(self.read(index) for index in at))
+            raise Failure(UnevenList(), indexed.span)
+        if len(sizes) != len(indices):
+            raise Failure(ItemIndexCount(len(indices), sizes), expr.span)
+        return f.ItemFormula(listed, tuple(self.read_formula(index) for index in indices))
 
-    def _indexed(self, expr: ast.IndexExpr) -> tuple[ast.Expr, list[ast.Expr]]:
+    def _split_indices(self, expr: ast.IndexExpr) -> tuple[ast.Expr, list[ast.Expr]]:
         """What does not depend on an index of the table, and the indices of that."""
-        at: list[ast.Expr] = []
-        whole: ast.Expr = expr
-        while isinstance(whole, ast.IndexExpr) and self._depends(whole):
-            at.insert(0, whole.index)
-            whole = whole.value
-        if self._depends(whole):
-            self._constant(whole)
-        return whole, at
+        indices: list[ast.Expr] = []
+        indexed: ast.Expr = expr
+        while isinstance(indexed, ast.IndexExpr) and self._depends_on_index(indexed):
+            indices.insert(0, indexed.index)
+            indexed = indexed.value
+        if self._depends_on_index(indexed):
+            self._read_constant(indexed)
+        return indexed, indices
 
-    def _list(self, value: Any, expr: ast.Expr) -> f.ListFormula:
+    def _read_list(self, value: Any, expr: ast.Expr) -> f.ListFormula:
         if not isinstance(value, tuple):
             raise Failure(BadOperand("[ ]", format_value(value)), expr.span)
-        return f.ListFormula(tuple(self._list(item, expr) if isinstance(item, tuple) else self._list_item(item, expr) for item in value))
+        return f.ListFormula(
+            tuple(self._read_list(item, expr) if isinstance(item, tuple) else self._read_list_item(item, expr) for item in value)
+        )
 
-    def _list_item(self, value: Any, expr: ast.Expr) -> f.Const:
+    def _read_list_item(self, value: Any, expr: ast.Expr) -> f.Const:
         if not isinstance(value, (int, float)):
             raise Failure(
                 NotANumber("an item of a list in the formula of a table", "a number that is known", format_value(value)), expr.span
@@ -132,48 +134,52 @@ class _Formulas(Part):
         check_number(value, expr.span)
         return f.Const(value)
 
-    def _depends(self, *exprs: ast.Expr) -> bool:
+    def _depends_on_index(self, *exprs: ast.Expr) -> bool:
         return any(name in self._names for name in find_names(exprs))
 
-    def _binary(self, expr: ast.Binary) -> f.Formula:
+    def _read_binary(self, expr: ast.Binary) -> f.Formula:
         chain = [expr]
         while isinstance(chain[-1].left, ast.Binary) and _is_of_numbers(chain[-1].left):
             chain.append(chain[-1].left)
-        made = self.read(chain[-1].left)
+        formula = self.read_formula(chain[-1].left)
         for step in reversed(chain):
-            made = f.BinaryFormula(step.op, made, self.read(step.right))
-        return made
+            formula = f.BinaryFormula(step.op, formula, self.read_formula(step.right))
+        return formula
 
-    def _call(self, expr: ast.Call) -> f.Formula:
+    def _read_call(self, expr: ast.Call) -> f.Formula:
         name = expr.function.name
         function = f.FUNCTIONS.get(name)
-        found = self._scope.find_binding(name)
-        if found is not None and isinstance(found[0].value, FnDef) and self._depends(*expr.arguments, *(k.value for k in expr.keywords)):
+        binding_and_scope = self._scope.find_binding(name)
+        if (
+            binding_and_scope is not None
+            and isinstance(binding_and_scope[0].value, FnDef)
+            and self._depends_on_index(*expr.arguments, *(k.value for k in expr.keywords))
+        ):
             self._scope.use_binding(name)
-            self.session.index.record_name(expr.function.span, name, found[0])
-            return self._inline(expr, found[0].value)
-        if name == "ceil" and found is None and self._depends(*expr.arguments):
+            self.session.index.record_name(expr.function.span, name, binding_and_scope[0])
+            return self._inline_function(expr, binding_and_scope[0].value)
+        if name == "ceil" and binding_and_scope is None and self._depends_on_index(*expr.arguments):
             check_count(name, 1, 1, expr)
             self.session.index.record_name(expr.function.span, name, None, None, "function")
-            return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read(expr.arguments[0])),)))
-        if function is None or found is not None:
-            if found is None and name not in BUILTINS:
+            return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read_formula(expr.arguments[0])),)))
+        if function is None or binding_and_scope is not None:
+            if binding_and_scope is None and name not in BUILTINS:
                 raise Failure(UnknownName(name, tuple(find_similar_names(name, [*f.FUNCTIONS, *BUILTINS]))), expr.function.span)
-            return self._constant(expr)
+            return self._read_constant(expr)
         check_count(name, function.least, function.most, expr)
         self.session.index.record_name(expr.function.span, name, None, None, "function")
-        return f.CallFormula(name, tuple([self.read(a) for a in expr.arguments]))
+        return f.CallFormula(name, tuple([self.read_formula(a) for a in expr.arguments]))
 
-    def _inline(self, expr: ast.Call, fn: FnDef) -> f.Formula:
+    def _inline_function(self, expr: ast.Call, fn: FnDef) -> f.Formula:
         """The body of a `fn` with formulas in place of its parameters."""
         check_call(fn, expr, self.session)
-        inner = _Formulas(self.interpreter, Scope(fn.scope, fn.scope.frame))
+        inner = _FormulaReader(self.interpreter, Scope(fn.scope, fn.scope.frame))
         arguments = function_arguments(fn, expr)
-        values: list[Any] = [None if given is None else self.read(given) for _, given, _ in arguments]
-        with calling(fn, expr, self.session):
+        values: list[Any] = [None if argument is None else self.read_formula(argument) for _, argument, _ in arguments]
+        with trace_call(fn, expr, self.session):
             for (parameter, _, default), value in zip(arguments, values, strict=True):
-                inner.define(parameter.name, inner.read(default) if value is None else value)
-            made = inner.read(fn.node.body)
-        if any(count == MOST_PARTS for count, _ in enumerate(f.parts(made))):
-            raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {MOST_PARTS} parts"), expr.span)
-        return made
+                inner.define_name(parameter.name, inner.read_formula(default) if value is None else value)
+            formula = inner.read_formula(fn.node.body)
+        if any(count == MAX_PARTS for count, _ in enumerate(f.parts(formula))):
+            raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {MAX_PARTS} parts"), expr.span)
+        return formula

@@ -23,41 +23,41 @@ from .block_arguments import did_you_mean
 from .evaluator_protocol import Interpreter
 
 
-def initializer(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
+def evaluate_initializer(call: ast.Call, scope: Scope, interpreter: Interpreter) -> Init:
     name = call.function.name
     declared = {a.name: a for a in INITIALIZERS[name].arguments}
-    given: dict[str, Any] = {}
-    for argument, expr in _written(call, declared).items():
-        given[argument] = _value(name, declared[argument], expr, scope, interpreter)
-    for one in declared.values():
-        if one.default is None and one.name not in given:
-            raise Failure(MissingArgument(name, one.name, one.kind.describe()), call.span)
+    arguments: dict[str, Any] = {}
+    for argument, expr in _match_expressions(call, declared).items():
+        arguments[argument] = _evaluate_argument(name, declared[argument], expr, scope, interpreter)
+    for parameter in declared.values():
+        if parameter.default is None and parameter.name not in arguments:
+            raise Failure(MissingArgument(name, parameter.name, parameter.kind.describe()), call.span)
     try:
-        return with_values(name, given)
+        return with_values(name, arguments)
     except InvalidArgument as error:
         raise Failure(BadInitialiser(name, str(error)), call.span) from None
 
 
-def _written(call: ast.Call, declared: dict[str, InitArgument]) -> dict[str, ast.Expr]:
+def _match_expressions(call: ast.Call, declared: dict[str, InitArgument]) -> dict[str, ast.Expr]:
     """The expression of each argument."""
     name, positional = call.function.name, INITIALIZERS[call.function.name].positional
     names = list(declared)
     if len(call.arguments) > positional:
         hint = f"write their names: `{name}({', '.join(f'{n}=...' for n in names)})`" if len(names) > positional else ""
         raise Failure(TooManyArguments(name, positional, hint, accepts=tuple(names)), call.arguments[positional].span)
-    found = dict(zip(names, call.arguments, strict=False))
+    expressions = dict(zip(names, call.arguments, strict=False))
     for keyword in call.keywords:
         if keyword.name not in declared:
             raise Failure(
                 UnknownArgument(name, keyword.name, tuple(find_similar_names(keyword.name, names)), tuple(names)), keyword.name_span
             )
-        if keyword.name in found:
-            raise Failure(ArgumentTwice(name, keyword.name), keyword.span, ((found[keyword.name].span, "first here"),))
-        found[keyword.name] = keyword.value
-    return found
+        if keyword.name in expressions:
+            raise Failure(ArgumentTwice(name, keyword.name), keyword.span, ((expressions[keyword.name].span, "first here"),))
+        expressions[keyword.name] = keyword.value
+    return expressions
 
 
-def _value(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, interpreter: Interpreter) -> Any:
+def _evaluate_argument(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, interpreter: Interpreter) -> Any:
     kind = argument.kind
     match expr:
         case ast.Name(name=word) if word in kind.words:

@@ -20,28 +20,28 @@ def source_of(value: Value, frame: GraphFrame) -> OpNode | None:
     moves = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
     graph = frame.graph
     while True:
-        node = _maker(value, graph)
+        node = _defining_node(value, graph)
         if node is None and graph is frame.graph and id(value) in frame.outer and frame.parent is not None:
             value, frame = frame.outer[id(value)], frame.parent
             graph = frame.graph
         elif isinstance(node, CallNode):
             if node.scan is not None:
                 return None
-            value, graph = node.graph.outputs[_position(value, node)], node.graph
+            value, graph = node.graph.outputs[_output_index(value, node)], node.graph
         elif applies(node, moves):
             value = node.inputs[0]
         else:
             return node
 
 
-def _maker(value: Value, graph: Graph) -> Node | None:
+def _defining_node(value: Value, graph: Graph) -> Node | None:
     """The node that made a value. The graph keeps an index, to which the nodes that were added since are added first."""
     known, count = graph.makers
     for node in graph.nodes[count:]:
-        known.update((id(made), node) for made in node.outputs)
+        known.update((id(output), node) for output in node.outputs)
     graph.makers = (known, len(graph.nodes))
     return known.get(id(value))
 
 
-def _position(value: Value, node: CallNode) -> int:
-    return next(index for index, made in enumerate(node.outputs) if made is value)
+def _output_index(value: Value, node: CallNode) -> int:
+    return next(index for index, output in enumerate(node.outputs) if output is value)

@@ -22,11 +22,11 @@ from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
 from ..scopes.value_text import format_value
-from .argument_hints import near_word
+from .argument_hints import similar_words
 from .compile_time_expressions import Expressions, WrittenShape
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .model_element_types import is_weak_type
-from .stage_arguments import Arguments
+from .stage_arguments import ArgumentBinder
 
 _OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
 """What Keras, PyTorch and models call a batch of any size."""
@@ -38,56 +38,56 @@ _KEYWORDS = {"dtype": _OF_TYPES, "type": _OF_TYPES, "name": "a name comes first:
 """Arguments of other libraries, and what to write."""
 
 
-class InputDeclarations(Part):
-    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments) -> None:
+class InputDeclarations(EvaluatorPart):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: ArgumentBinder) -> None:
         super().__init__(interpreter)
         self._expressions, self._arguments = expressions, arguments
-        self._taken: set[str] = set()
+        self._used_names: set[str] = set()
         self._unnamed = 0
 
-    def _free(self) -> str:
+    def _free_name(self) -> str:
         """A name that no input has yet: `input`, `input2`, ..."""
         while True:
             self._unnamed += 1
             name = UNNAMED_INPUT if self._unnamed == 1 else f"{UNNAMED_INPUT}{self._unnamed}"
-            if name not in self._taken:
+            if name not in self._used_names:
                 return name
 
-    def make(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
+    def make_input(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
         """Adds an input to the model's graph. `name` is empty if the text gives it none."""
         frame = scope.frame
         if frame is None or frame.graph.kind != "model" or frame.inline_depth:
             raise Failure(InputMisplaced(), node.span)
         if node.each is not None:
-            return self._list(node, node.each, name, scope)
-        value = self._one(node, name or self._free(), scope)
-        self._taken.add(value.name)
+            return self._make_list(node, node.each, name, scope)
+        value = self._make_one(node, name or self._free_name(), scope)
+        self._used_names.add(value.name)
         frame.graph.inputs.append(value)
         return value
 
-    def _list(self, node: ast.InputDecl, each: ast.ForClause, name: str, scope: Scope) -> Flow:
+    def _make_list(self, node: ast.InputDecl, each: ast.ForClause, name: str, scope: Scope) -> Flow:
         """An input for each item of a list, together a list of tensors."""
         assert scope.frame is not None
         graph = scope.frame.graph
-        name = name or self._free()
-        self._taken.add(name)
-        values = [self._one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.each(each, scope))]
+        name = name or self._free_name()
+        self._used_names.add(name)
+        values = [self._make_one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.item_scopes(each, scope))]
         check_tuple(tuple(values), node.span)
-        made = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
-        graph.tuples.append(made)
+        value_tuple = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
+        graph.tuples.append(value_tuple)
         graph.inputs += values
-        return TensorTuple((TupleSlice(made),))
+        return TensorTuple((TupleSlice(value_tuple),))
 
-    def _one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+    def _make_one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
         self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
         try:
-            written = self._expressions.written_shape(node.shape, scope)
+            written = self._expressions.evaluate_written_shape(node.shape, scope)
         except Failure as failure:
-            raise _as_dimension(failure) from None
+            raise _suggest_dimension(failure) from None
         _check_positive(written)
         shape, items = written.sizes, written.items
-        batched = self._batched(node, scope)
+        batched = self._is_batched(node, scope)
         first = items[0] if items else None
         has_batch = batched and isinstance(first, ast.Name) and first.name in _BATCHES
         if batched:
@@ -95,7 +95,7 @@ class InputDeclarations(Part):
         check_tensor(shape, node.shape.span)
         if has_batch:
             assert isinstance(first, ast.Name)
-            self.session.report_problem(BatchAxisWritten(first.name, show_shape(shape), _text(items[1:])), node.shape.span)
+            self.session.report_problem(BatchAxisWritten(first.name, show_shape(shape), _format_items(items[1:])), node.shape.span)
         type_ = TensorType(dtype_of(node.dtype, scope, self._expressions), shape)
         value = Value(type_, node.span, name, weak=is_weak_type(type_.dtype, self.session))
         if node.dtype is None:
@@ -103,7 +103,7 @@ class InputDeclarations(Part):
         value.spatial = batched and written.is_dims and len(shape) > 3  # `3x224x224` is an image
         return value
 
-    def _batched(self, node: ast.InputDecl, scope: Scope) -> bool:
+    def _is_batched(self, node: ast.InputDecl, scope: Scope) -> bool:
         batched = True
         for index, keyword in enumerate(node.keywords):
             if index and keyword.name == "batch":
@@ -112,12 +112,12 @@ class InputDeclarations(Part):
                 hint = _KEYWORDS.get(keyword.name, "")
                 close = tuple(find_similar_names(keyword.name, ["batch"]))
                 raise Failure(UnknownArgument("input", keyword.name, close, ("batch",), hint), keyword.name_span)
-            batched = self._arguments.flag("input", keyword, scope)
+            batched = self._arguments.convert_flag("input", keyword, scope)
             self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
         return batched
 
 
-def _as_dimension(failure: Failure) -> Failure:
+def _suggest_dimension(failure: Failure) -> Failure:
     """The failure of a name in a shape, `input [seq]`, with the help to write a dimension in capitals."""
     match failure.problem:
         case UnknownName(name=name, near=(), hint="", later=False) if name.isidentifier() and not name.isupper():
@@ -135,10 +135,10 @@ def _check_batch(shape: ast.Expr, scope: Scope) -> None:
     first, *rest = shape.items
     text = first.span.text
     if text in _OPEN_BATCH and scope.find_binding(text) is None:
-        raise Failure(BatchSizeUnknown(text, _text(rest)), shape.span)
+        raise Failure(BatchSizeUnknown(text, _format_items(rest)), shape.span)
 
 
-def _text(items: Sequence[ast.Expr]) -> str:
+def _format_items(items: Sequence[ast.Expr]) -> str:
     return f"[{', '.join(item.span.text for item in items)}]"
 
 
@@ -157,7 +157,7 @@ def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> D
         expressions.session.index.record_name(name.span, name.name, None, None, "type")
         return DTYPES[name.name]
     if scope.find_binding(name.name) is None:
-        raise Failure(UnknownType(name.name, tuple(near_word(DTYPE, name.name)), tuple(DTYPES)), name.span)
+        raise Failure(UnknownType(name.name, tuple(similar_words(DTYPE, name.name)), tuple(DTYPES)), name.span)
     value = expressions.evaluate(name, scope)
     if not isinstance(value, DType):
         raise Failure(NotANumber(f"`{name.name}`", "an element type such as `float16` here", format_value(value)), name.span)

@@ -21,54 +21,54 @@ from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope, StageClosure
 from ..scopes.value_text import format_value
 from .closures import Closures
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .nodes import locate_problem
-from .stage_arguments import Arguments
+from .stage_arguments import ArgumentBinder
 
-_WANTED = "an operator, perhaps with arguments in parentheses, a tensor, and the name of a parameter"
+_EXPECTED = "an operator, perhaps with arguments in parentheses, a tensor, and the name of a parameter"
 
 
-class LayerParameters(Part):
-    def __init__(self, interpreter: Interpreter, arguments: Arguments, closures: Closures) -> None:
+class LayerParameters(EvaluatorPart):
+    def __init__(self, interpreter: Interpreter, arguments: ArgumentBinder, closures: Closures) -> None:
         super().__init__(interpreter)
         self._arguments, self._closures = arguments, closures
 
-    def call(self, expr: ast.Call, scope: Scope) -> Any:
+    def call_function(self, expr: ast.Call, scope: Scope) -> Any:
         """The value of one of the three functions."""
         function = expr.function.name
         check_count(function, 3, 3, expr)
         layer, tensor, parameter = expr.arguments
         name = self.interpreter.evaluate(parameter, scope)
         if not isinstance(name, str):
-            raise Failure(FunctionTakes(function, _WANTED, format_value(name)), parameter.span)
-        spec = {s.name: s for s in self._specs(function, layer, tensor, scope)}.get(name)
+            raise Failure(FunctionTakes(function, _EXPECTED, format_value(name)), parameter.span)
+        spec = {s.name: s for s in self._layer_specs(function, layer, tensor, scope)}.get(name)
         if function == HAS_PARAMETER:
             return spec is not None
         if spec is None:
             stage = format_value(self.interpreter.evaluate(layer, scope)).strip("`")
-            known = tuple(s.name for s in self._specs(function, layer, tensor, scope))
+            known = tuple(s.name for s in self._layer_specs(function, layer, tensor, scope))
             raise Failure(NoParameterToRead(stage, name, known=known), expr.span)
         return spec.shape if function == PARAMETER_SHAPE else spec.init
 
-    def _specs(self, function: str, layer: ast.Expr, tensor: ast.Expr, scope: Scope) -> tuple[ParameterSpec, ...]:
+    def _layer_specs(self, function: str, layer: ast.Expr, tensor: ast.Expr, scope: Scope) -> tuple[ParameterSpec, ...]:
         value = self.interpreter.evaluate(layer, scope)
         stage = value.stage if isinstance(value, StageClosure) else value
         if not isinstance(stage, OperatorRef):
-            raise Failure(FunctionTakes(function, _WANTED, format_value(value)), layer.span)
+            raise Failure(FunctionTakes(function, _EXPECTED, format_value(value)), layer.span)
         cls = Operator.registry[stage.operator]
         node = ast.Apply(layer.span, cls.name, layer.span, (), ())
         if isinstance(value, StageClosure):
-            node = self._closures.apply(value, node, scope)
-        op = self._arguments.bind(cls, node, scope).op
-        flow = self.interpreter.mixed(tensor, scope)
+            node = self._closures.apply_closure(value, node, scope)
+        op = self._arguments.bind_arguments(cls, node, scope).op
+        flow = self.interpreter.evaluate_mixed(tensor, scope)
         if not isinstance(flow, (Value, TensorTuple, Unknown)):
-            raise Failure(FunctionTakes(function, _WANTED, format_value(flow)), tensor.span)
+            raise Failure(FunctionTakes(function, _EXPECTED, format_value(flow)), tensor.span)
         inputs = tensors_of(flow)
         if inputs is None:
             raise AlreadyReported
-        given = op.bind(tuple(v.type for v in inputs), self.session.deciding)
+        op_inputs = op.bind(tuple(v.type for v in inputs), self.session.deciding)
         try:
-            op.infer(given)
+            op.infer(op_inputs)
         except OperatorError as error:
             raise locate_problem(error.problem, error.at, inputs, lambda place: layer.span) from None
-        return op.parameters(given)
+        return op.parameters(op_inputs)

@@ -13,11 +13,11 @@ from ..resource_limits import MAX_NODES, check_list, check_string
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope, check_distinct, trace_of
 from ..scopes.value_text import format_value
-from .evaluator_protocol import Interpreter, Part
-from .unpacking import unpack
+from .evaluator_protocol import EvaluatorPart, Interpreter
+from .unpacking import unpack_pattern
 
 
-class Comprehensions(Part):
+class Comprehensions(EvaluatorPart):
     def __init__(self, interpreter: Interpreter) -> None:
         super().__init__(interpreter)
         self._unpacked: dict[tuple[int, int], tuple[Scope, dict[int, Any]]] = {}
@@ -26,44 +26,44 @@ class Comprehensions(Part):
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
             case ast.Comprehension():
-                return self._list(expr, scope)
+                return self._evaluate_list(expr, scope)
             case ast.TemplateString():
-                return self._text(expr, scope)
+                return self._evaluate_template(expr, scope)
             case ast.UnpackedItem():
-                return self._part(expr, scope)
+                return self._evaluate_unpacked(expr, scope)
         raise TypeError(f"no expression: {expr}")
 
-    def _list(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
+    def _evaluate_list(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
         """The list that a comprehension means. Each name is visible in the clauses after it, and in the item."""
         items: list[Any] = []
-        for inner in self._scopes(expr.clauses, scope):
+        for inner in self._item_scopes(expr.clauses, scope):
             items.append(self.interpreter.evaluate(expr.item, inner))
             self.session.count_items(1, expr.span)
             if len(items) > MAX_NODES:
                 raise Failure(TooManyNodes(len(items), MAX_NODES, "list", "items"), expr.span)
-        made = tuple(items)
-        check_list(made, expr.span)
-        return made
+        result = tuple(items)
+        check_list(result, expr.span)
+        return result
 
-    def _scopes(self, clauses: tuple[ast.ForClause | ast.Expr, ...], scope: Scope) -> Iterator[Scope]:
+    def _item_scopes(self, clauses: tuple[ast.ForClause | ast.Expr, ...], scope: Scope) -> Iterator[Scope]:
         """A scope for each item."""
         if not clauses:
             yield scope
             return
         clause, rest = clauses[0], clauses[1:]
         if not isinstance(clause, ast.ForClause):
-            if self._holds(clause, scope):
-                yield from self._scopes(rest, scope)
+            if self._is_true(clause, scope):
+                yield from self._item_scopes(rest, scope)
             return
         check_distinct(clause.binders.names)
-        for value in self.items(clause, scope):
+        for value in self.clause_items(clause, scope):
             self.session.count_iteration(clause.over.span, trace_of(scope))
             inner = Scope(scope, scope.frame)
-            for name, part in unpack(clause.binders, value):
+            for name, part in unpack_pattern(clause.binders, value):
                 self.session.index.record_binding(name, inner.bind_name(name.name, part, name.span))
-            yield from self._scopes(rest, inner)
+            yield from self._item_scopes(rest, inner)
 
-    def items(self, clause: ast.ForClause, scope: Scope) -> Sequence[Any]:
+    def clause_items(self, clause: ast.ForClause, scope: Scope) -> Sequence[Any]:
         """What a `for` iterates over: as of a loop, a number means a range."""
         value = self.interpreter.evaluate(clause.over, scope)
         if isinstance(value, tuple):
@@ -74,35 +74,35 @@ class Comprehensions(Part):
         self.session.decisions.pin_value(value)
         return range(value)
 
-    def each(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
+    def item_scopes(self, clause: ast.ForClause, scope: Scope) -> Iterator[Scope]:
         """A scope for each item of one clause."""
-        return self._scopes((clause,), scope)
+        return self._item_scopes((clause,), scope)
 
-    def _holds(self, condition: ast.Expr, scope: Scope) -> bool:
+    def _is_true(self, condition: ast.Expr, scope: Scope) -> bool:
         value = self.interpreter.evaluate(condition, scope)
         if not isinstance(value, bool):
             raise Failure(NotABool(format_value(value)), condition.span)
         return value
 
-    def _text(self, expr: ast.TemplateString, scope: Scope) -> str:
+    def _evaluate_template(self, expr: ast.TemplateString, scope: Scope) -> str:
         """A text with the values of its expressions."""
-        made = "".join([part if isinstance(part, str) else self._shown(part, scope) for part in expr.parts])
-        self.session.count_items(len(made), expr.span)
-        return check_string(made, expr.span)
+        text = "".join([part if isinstance(part, str) else self._format_part(part, scope) for part in expr.parts])
+        self.session.count_items(len(text), expr.span)
+        return check_string(text, expr.span)
 
-    def _shown(self, part: ast.Expr, scope: Scope) -> str:
+    def _format_part(self, part: ast.Expr, scope: Scope) -> str:
         value = self.interpreter.evaluate(part, scope)
         if not isinstance(value, (int, float, str)):
             raise Failure(NotANumber("a value in a text", "a number, a boolean or a string", format_value(value)), part.span)
         self.session.decisions.pin_value(value)
         return value if isinstance(value, str) else format_value(value)
 
-    def _part(self, expr: ast.UnpackedItem, scope: Scope) -> Any:
+    def _evaluate_unpacked(self, expr: ast.UnpackedItem, scope: Scope) -> Any:
         """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated once, at the first use of any of its names."""
         key = (id(expr.value), id(scope))
         if key not in self._unpacked:
             check_distinct(expr.pattern.names)
             value = self.interpreter.evaluate(expr.value, scope)
-            parts = {id(name): part for name, part in unpack(expr.pattern, value)}
+            parts = {id(name): part for name, part in unpack_pattern(expr.pattern, value)}
             self._unpacked[key] = (scope, parts)
         return self._unpacked[key][1][id(expr.name)]

@@ -17,36 +17,36 @@ from ..scopes.compile_time_values import Flow, TensorTuple, flow_of, parts_of, s
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope, dependency_key
 from .call_syntax import has_tensor
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 
 
-class Collector:
+class ListCollector:
     """The lists of one loop."""
 
     def __init__(self, collected: ast.CollectedResults) -> None:
         self._collected = collected
         self._lists: list[list[Value]] = [[] for _ in collected.lists]
 
-    def take(self, flow: Flow) -> Flow:
+    def collect_iteration(self, flow: Flow) -> Flow:
         """Adds the results of one iteration to the lists: those that are passed on."""
-        wanted, parts = self._collected, parts_of(flow)
+        pattern, parts = self._collected, parts_of(flow)
         if parts is None:
             return flow
-        found, after = flat(parts), wanted.after or 0
-        if len(found) < wanted.before + after or (wanted.after is None and len(found) > wanted.before):
-            marks = tuple((v.span, f"this is {v.type}") for v in found[:1])
+        values, after = flat(parts), pattern.after or 0
+        if len(values) < pattern.before + after or (pattern.after is None and len(values) > pattern.before):
+            marks = tuple((v.span, f"this is {v.type}") for v in values[:1])
             hint = "the body of the loop needs a result for each name: `out h, key`"
-            raise Failure(WrongUnpacking(wanted.before + after, len(found), wanted.after is not None, hint), wanted.span, marks)
-        first, rest, last = split_parts(parts, wanted.before, after)
-        for index, items in zip(wanted.lists, self._lists, strict=True):
+            raise Failure(WrongUnpacking(pattern.before + after, len(values), pattern.after is not None, hint), pattern.span, marks)
+        first, rest, last = split_parts(parts, pattern.before, after)
+        for index, items in zip(pattern.lists, self._lists, strict=True):
             items.append((first if index >= 0 else last)[index])
             if len(items) > MAX_TENSORS:
-                check_tuple(tuple(items), wanted.span)
-        front = [v for i, v in enumerate(first) if i not in wanted.lists]
-        back = [v for i, v in enumerate(last) if i - after not in wanted.lists]
+                check_tuple(tuple(items), pattern.span)
+        front = [v for i, v in enumerate(first) if i not in pattern.lists]
+        back = [v for i, v in enumerate(last) if i - after not in pattern.lists]
         return flow_of((*front, *rest, *back))
 
-    def result(self, flow: Flow) -> Flow:
+    def finish_lists(self, flow: Flow) -> Flow:
         """The results of the loop, of which `flow` is passed on."""
         parts = parts_of(flow)
         if parts is None:
@@ -55,7 +55,7 @@ class Collector:
         return TensorTuple((*parts, *lists))
 
 
-class Items(Part):
+class LoopItems(EvaluatorPart):
     """What a loop iterates over, if tensors are among it: a list of tensors, and `zip` and `enumerate` of such lists."""
 
     def __init__(self, interpreter: Interpreter) -> None:
@@ -72,19 +72,19 @@ class Items(Part):
                     self.session.index.record_name(expr.span, name, binding)
                     return binding.value.values
             case ast.Call(function=ast.Name(name="zip"), arguments=arguments, keywords=()) if arguments:
-                lists = [self._list(a, scope) for a in arguments]
+                lists = [self._evaluate_list(a, scope) for a in arguments]
                 return tuple(zip(*lists, strict=False))
             case ast.Call(function=ast.Name(name="enumerate"), arguments=(argument,), keywords=()):
-                return tuple(enumerate(self._list(argument, scope)))
+                return tuple(enumerate(self._evaluate_list(argument, scope)))
         return self.interpreter.evaluate(expr, scope)  # which reports what is wrong
 
-    def _list(self, expr: ast.Expr, scope: Scope) -> tuple[Any, ...]:
-        found = self.evaluate(expr, scope)
-        if isinstance(found, tuple):
-            return found
+    def _evaluate_list(self, expr: ast.Expr, scope: Scope) -> tuple[Any, ...]:
+        items = self.evaluate(expr, scope)
+        if isinstance(items, tuple):
+            return items
         call = ast.Call(expr.span, ast.Name(expr.span, "zip"), (expr,))
         self.interpreter.evaluate(call, scope)  # which reports what is wrong
-        raise AssertionError(f"no list: {found}")
+        raise AssertionError(f"no list: {items}")
 
 
 def items_key(items: object) -> Hashable:

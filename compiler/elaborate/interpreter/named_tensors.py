@@ -17,49 +17,49 @@ from ..scopes.compile_time_values import CONST_TYPES, AbsentTensor, parts_of
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.value_text import format_value
-from .block_tensors import declared
+from .block_tensors import declared_tensors
 from .call_syntax import CallSyntax, has_tensor
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 
 Named = dict[str, Parts]
 
 
-class NamedTensors(Part):
+class NamedTensors(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, calls: CallSyntax) -> None:
         super().__init__(interpreter)
         self._calls = calls
 
-    def of_block(self, node: ast.Apply, block: ast.Block, scope: Scope) -> tuple[ast.Apply, Named]:
+    def extract_for_block(self, node: ast.Apply, block: ast.Block, scope: Scope) -> tuple[ast.Apply, Named]:
         """The tensors that a use of a block gives by name."""
-        parameters = {p.name.name: p for p in declared(block)}
-        found: Named = {}
+        parameters = {p.name.name: p for p in declared_tensors(block)}
+        tensors: Named = {}
         for keyword in node.keywords:
             parameter = parameters.get(keyword.name)
             if parameter is None:
                 continue
             self.session.index.record_name(keyword.name_span, keyword.name, None, parameter.name.span, "argument")
-            self._add(node, keyword, found, scope, parameter.optional, parameter.many)
-        return _without(node, set(parameters)), found
+            self._add_tensor(node, keyword, tensors, scope, parameter.optional, parameter.many)
+        return _without_keywords(node, set(parameters)), tensors
 
-    def of_operator(self, node: ast.Apply, cls: type[Operator], scope: Scope) -> tuple[ast.Apply, Named]:
+    def extract_for_operator(self, node: ast.Apply, cls: type[Operator], scope: Scope) -> tuple[ast.Apply, Named]:
         """The tensors that a use of an operator gives by name. A number for one of them is an argument."""
         if not node.keywords:
             return node, {}
         single = [operand for operand in cls.operands.values() if not operand.many]
         aliases = {alias: operand for operand in single for alias in (operand.name, operand.alias) if alias}
-        found: Named = {}
-        taken: set[str] = set()
+        tensors: Named = {}
+        used: set[str] = set()
         for keyword in node.keywords:
             operand = aliases.get(keyword.name)
             if operand is None or not (keyword.name not in cls.signature or has_tensor(keyword.value, scope)):
                 continue
             self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
-            self._add(node, replace(keyword, name=operand.name), found, scope, operand.optional, False)
-            taken.add(keyword.name)
-        return _without(node, taken), {name: found[name] for name in cls.operands if name in found}
+            self._add_tensor(node, replace(keyword, name=operand.name), tensors, scope, operand.optional, False)
+            used.add(keyword.name)
+        return _without_keywords(node, used), {name: tensors[name] for name in cls.operands if name in tensors}
 
-    def _add(self, node: ast.Apply, keyword: ast.Keyword, found: Named, scope: Scope, optional: bool, many: bool) -> None:
-        if keyword.name in found:
+    def _add_tensor(self, node: ast.Apply, keyword: ast.Keyword, tensors: Named, scope: Scope, optional: bool, many: bool) -> None:
+        if keyword.name in tensors:
             raise Failure(ArgumentTwice(node.name, keyword.name), keyword.span)
         if self._is_absent(keyword.value, scope):
             if not optional:
@@ -67,14 +67,14 @@ class NamedTensors(Part):
             return
         if not has_tensor(keyword.value, scope):
             value = self.interpreter.evaluate(keyword.value, scope)
-            raise Failure(NotATensor(format_value(value), _as_table(keyword.name, node.name, value)), keyword.value.span)
-        flow = self._calls.mixed(keyword.value, scope)
+            raise Failure(NotATensor(format_value(value), _table_help(keyword.name, node.name, value)), keyword.value.span)
+        flow = self._calls.evaluate_mixed(keyword.value, scope)
         parts = None if isinstance(flow, CONST_TYPES) else parts_of(flow)
         if parts is None:
             raise AlreadyReported
         if len(flat(parts)) != 1 and not many:
             raise Failure(WrongTensors(f"{keyword.name}=", "one tensor", len(flat(parts))), keyword.value.span)
-        found[keyword.name] = parts
+        tensors[keyword.name] = parts
 
     def _is_absent(self, expr: ast.Expr, scope: Scope) -> bool:
         if not isinstance(expr, ast.Name):
@@ -86,13 +86,13 @@ class NamedTensors(Part):
         return True
 
 
-def _without(node: ast.Apply, names: set[str]) -> ast.Apply:
+def _without_keywords(node: ast.Apply, names: set[str]) -> ast.Apply:
     if not any(k.name in names for k in node.keywords):
         return node
     return replace(node, keywords=tuple(k for k in node.keywords if k.name not in names))
 
 
-def _as_table(name: str, operator: str, value: object) -> str:
+def _table_help(name: str, operator: str, value: object) -> str:
     """How numbers become the tensor that is needed."""
     needed = f"`{name}` of `{operator}` is a tensor"
     if not (isinstance(value, tuple) and value and all(isinstance(item, (int, float)) for item in value)):

@@ -23,10 +23,10 @@ from ..resource_limits import check_tensor, count_items
 from ..scopes.compile_time_values import Flow, TensorTuple
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame
-from .habits_of_shapes import explained, warnings
+from .habits_of_shapes import add_habit_help, find_habit_warnings
 from .input_sources import source_of
 from .model_element_types import makes_weak, seen_types
-from .shared_stages import check_shared
+from .shared_stages import check_same_parameters
 
 Locate = Callable[[Location], Span]
 
@@ -49,17 +49,17 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     session.count_items(sum([count_items(value) for value in op.args.values()]), text.span)
     types = seen_types(op, inputs, session)
     known = session.inferences.find_inference(op, types)
-    made = known or _infer(op, types, inputs, frame, session, text)
-    for problem, place in made.warnings:
+    inference = known or _infer_or_fail(op, types, inputs, frame, session, text)
+    for problem, place in inference.warnings:
         session.report_failure(locate_problem(problem, place, inputs, text.locate), frame.trace)
-    _warn_of_sources(made, inputs, frame, session, text)
-    for problem, place in warnings(op, inputs, made.results[0], frame):
+    _warn_of_sources(inference, inputs, frame, session, text)
+    for problem, place in find_habit_warnings(op, inputs, inference.results[0], frame):
         marks = ((inputs[0].span, f"this is {inputs[0].type}"),)
         session.report_problem(problem, text.locate(place), marks, frame.trace)
     if known is None:
-        _check(made, inputs, text)
-        made = session.inferences.store_inference(made)
-    results, specs = made.results, made.specs
+        _check_inference(inference, inputs, text)
+        inference = session.inferences.store_inference(inference)
+    results, specs = inference.results, inference.specs
     keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
     weak = makes_weak(op, inputs, session)
     outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps, weak=weak and t.dtype == FLOAT32) for t in results])
@@ -67,49 +67,49 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     if not session.is_full and any(t.dtype != v.type.dtype for t, v in zip(types, inputs, strict=True)):
         node.taken = tuple([t.dtype for t in types])
     if text.shared is not None and not isinstance(op, ParameterOf):
-        check_shared(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
+        check_same_parameters(text.shared, {s.name: (s.shape, s.dtype) for s in specs}, text.span, session)
     session.append_node(frame.graph, node, text.span, frame.trace)
     if len(outputs) == 1:
         return outputs[0]
     return TensorTuple(outputs, node if op.extras else None)
 
 
-def _infer(
+def _infer_or_fail(
     op: Operator, types: tuple[TensorType, ...], inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText
 ) -> Inference:
     """What the operator's rules say of inputs of these types, or a `Failure`."""
     try:
         return session.inferences.infer_types(op, types)
     except OperatorError as error:
-        failure = locate_problem(explained(error.problem, op, inputs, frame), error.at, inputs, text.locate)
+        failure = locate_problem(add_habit_help(error.problem, op, inputs, frame), error.at, inputs, text.locate)
         if error.stated is not None:
             failure.declared_type = types[0].with_shape(error.stated)
         raise failure from None
 
 
-def _warn_of_sources(made: Inference, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> None:
+def _warn_of_sources(inference: Inference, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> None:
     """Reports warnings about the operators that made the inputs. Only operators that have such warnings look for them, as it takes time."""
-    op = made.op
+    op = inference.op
     if type(op).source_warnings is Operator.source_warnings:
         return
-    given = op.bind(made.types, session.deciding)
-    sources = {name: node for name, value in zip(given.names, inputs, strict=True) if (node := source_of(value, frame)) is not None}
+    op_inputs = op.bind(inference.types, session.deciding)
+    sources = {name: node for name, value in zip(op_inputs.names, inputs, strict=True) if (node := source_of(value, frame)) is not None}
 
     def locate(place: Location) -> Span:
-        return sources[given.names[place.index]].span if place.kind == "source" else text.locate(place)
+        return sources[op_inputs.names[place.index]].span if place.kind == "source" else text.locate(place)
 
-    for problem, place in op.source_warnings(given, {name: node.op for name, node in sources.items()}):
+    for problem, place in op.source_warnings(op_inputs, {name: node.op for name, node in sources.items()}):
         session.report_failure(locate_problem(problem, place, inputs, locate), frame.trace)
 
 
-def locate_problem(problem: Problem, at: Location, inputs: list[Value], locate: Locate) -> Failure:
+def locate_problem(problem: Problem, location: Location, inputs: list[Value], locate: Locate) -> Failure:
     """A problem of an operator with the spans that it concerns. `{0}` in its suggestion becomes the name of that input."""
     problem = _with_input_names(problem, inputs)
     marks = [(_span_of(p, inputs, locate), text) for p, text in problem.marks()]
-    if at.kind == "input" and at.index < len(inputs) and not problem.marks():
-        marks.append((inputs[at.index].span, problem.label() or f"this is {inputs[at.index].type}"))
-        return Failure(problem, locate(at), tuple(marks), label="")
-    return Failure(problem, locate(at), tuple(marks), edits=_before_stage(problem, locate))
+    if location.kind == "input" and location.index < len(inputs) and not problem.marks():
+        marks.append((inputs[location.index].span, problem.label() or f"this is {inputs[location.index].type}"))
+        return Failure(problem, locate(location), tuple(marks), label="")
+    return Failure(problem, locate(location), tuple(marks), edits=_before_stage(problem, locate))
 
 
 def _before_stage(problem: Problem, locate: Locate) -> tuple[Edit, ...]:
@@ -134,10 +134,10 @@ def _span_of(place: Location, inputs: list[Value], locate: Locate) -> Span:
     return locate(place)
 
 
-def _check(made: Inference, inputs: list[Value], text: NodeText) -> None:
+def _check_inference(inference: Inference, inputs: list[Value], text: NodeText) -> None:
     """Rejects tensors that are too large, and parameters of a symbolic shape."""
-    _check_static(made.op, made.specs, inputs, text.locate)
-    for shape in (*[t.shape for t in made.results], *[s.shape for s in made.specs]):
+    _check_static(inference.op, inference.specs, inputs, text.locate)
+    for shape in (*[t.shape for t in inference.results], *[s.shape for s in inference.specs]):
         check_tensor(shape, text.span)
 
 
@@ -151,7 +151,7 @@ def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[V
             raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), locate(STAGE), marks)
 
 
-_OF_SEVERAL = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
+_ELEMENTWISE = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
 """What does with several tensors what a reduction does with the elements of one."""
 
 
@@ -163,7 +163,7 @@ def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:
         hint = f"pass it a tuple: `({', '.join(names[:least])}) -> {cls.name}`" if least > 1 else ""
         if least == most == 1 and inputs:
             hint = "continue with one of them, `(a, b) = ...`, or join them, for example by `-> concat axis=1`"
-            hint = f"for several tensors, element by element, use `-> {_OF_SEVERAL[cls.name]}`" if cls.name in _OF_SEVERAL else hint
+            hint = f"for several tensors, element by element, use `-> {_ELEMENTWISE[cls.name]}`" if cls.name in _ELEMENTWISE else hint
         marks = tuple((v.span, f"this is {v.type}") for v in inputs[:3])
         raise Failure(WrongTensors(cls.name, _format_arity(least, most, names), len(inputs), hint), span, marks)
 

@@ -22,33 +22,33 @@ from ..scopes.early_exits import Failure
 from ..scopes.scope import Binding, BlockDef, FnDef, Scope
 from ..scopes.value_text import format_value
 from .block_arguments import extra_argument_hint, surplus_argument
-from .block_tensors import declared
-from .call_syntax import CallSyntax, makes_tensors, on_tensors
-from .compile_time_functions import Functions
+from .block_tensors import declared_tensors
+from .call_syntax import CallSyntax, is_called_on_tensors, makes_tensors
+from .compile_time_functions import CompileTimeFunctions
 from .conditionals import Conditionals
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .groups import Groups
 from .input_statements import InputDeclarations
 from .pipelines import Pipelines
-from .stage_dispatch import Stages
+from .stage_dispatch import StageDispatch
 from .stage_parameters import StageParameters
-from .tensor_arithmetic import infix, prefix
+from .tensor_arithmetic import emit_infix, emit_prefix
 
 if TYPE_CHECKING:
-    from .param_and_table import Constants
+    from .param_and_table import TensorConstants
 
 
-class Operands(Part):
+class Operands(EvaluatorPart):
     def __init__(
         self,
         interpreter: Interpreter,
-        functions: Functions,
+        functions: CompileTimeFunctions,
         inputs: InputDeclarations,
-        constants: Callable[[], Constants],
+        constants: Callable[[], TensorConstants],
         pipelines: Pipelines,
         groups: Groups,
         conditionals: Conditionals,
-        stages: Stages,
+        stages: StageDispatch,
         calls: CallSyntax,
         parameters: StageParameters,
     ) -> None:
@@ -57,78 +57,80 @@ class Operands(Part):
         self._pipelines, self._groups, self._conditionals, self._stages = pipelines, groups, conditionals, stages
         self._calls, self._parameters = calls, parameters
 
-    def run(self, node: ast.Tensor, scope: Scope) -> Operand:
+    def run_operand(self, node: ast.Tensor, scope: Scope) -> Operand:
         match node:
             case ast.Apply():
-                return self._apply(node, scope)
+                return self._run_apply(node, scope)
             case ast.Scalar():
                 return node.value
             case ast.TensorBinary():
-                return self._binary(node, scope)
+                return self._run_binary(node, scope)
             case ast.Pipeline():
-                return self._pipelines.run(node, scope)
-            case ast.ValueOperand(value=ast.Attribute() as attribute) if (read := self._parameters.read(attribute, scope)) is not None:
+                return self._pipelines.run_pipeline(node, scope)
+            case ast.ValueOperand(value=ast.Attribute() as attribute) if (
+                read := self._parameters.read_parameter(attribute, scope)
+            ) is not None:
                 return read
             case ast.ValueOperand():
                 return cast(Operand, self.interpreter.evaluate(node.value, scope))
             case ast.TensorUnary():
-                return prefix(node, self.run(node.operand, scope), scope, self.session)
+                return emit_prefix(node, self.run_operand(node.operand, scope), scope, self.session)
             case ast.Repeat() | ast.Each() | ast.Scan() | ast.Is():
-                return self._on_input(node, type(node).__name__.lower(), scope)
-        return self._source(node, scope)
+                return self._run_on_input(node, type(node).__name__.lower(), scope)
+        return self._run_source(node, scope)
 
-    def _source(self, node: ast.Tensor, scope: Scope) -> Operand:
+    def _run_source(self, node: ast.Tensor, scope: Scope) -> Operand:
         """What needs no input, or takes it from the scope."""
-        made: Operand
+        result: Operand
         match node:
             case ast.Group():
-                made = self._groups.operand(node, scope)
+                result = self._groups.run_operand(node, scope)
             case ast.If():
-                made = self._conditionals.run(node, None, scope)
+                result = self._conditionals.run_if(node, None, scope)
             case ast.InputDecl():
-                made = self._inputs.make(node, "", scope)
+                result = self._inputs.make_input(node, "", scope)
             case ast.ParamDecl():
-                made = self._constants().param(node, scope)
+                result = self._constants().make_param(node, scope)
             case ast.TableDecl():
-                made = self._constants().table(node, scope)
+                result = self._constants().make_table(node, scope)
             case ast.StoredTableDecl():
-                made = self._constants().stored_table(node, scope)
+                result = self._constants().make_stored_table(node, scope)
             case _:
                 raise TypeError(f"no operand: {node}")
-        self.session.index.record_stage(node.span, made)
-        return made
+        self.session.index.record_stage(node.span, result)
+        return result
 
-    def _binary(self, node: ast.TensorBinary, scope: Scope) -> Operand:
+    def _run_binary(self, node: ast.TensorBinary, scope: Scope) -> Operand:
         """`a + b + c ...`: a loop rather than recursion, so that the length of a chain is not limited."""
         chain = [node]
         while isinstance(chain[-1].left, ast.TensorBinary):
             chain.append(chain[-1].left)
         first = chain[-1]
-        value: Operand = self.recover(scope, self.run, first.left, scope)
+        value: Operand = self.recover(scope, self.run_operand, first.left, scope)
         if isinstance(first.left, ast.InputDecl) and isinstance(first.right, ast.Scalar) and first.op == "*":
             self.session.report_problem(InputScaled(first.right.span.text), first.span)
         for step in reversed(chain):
-            right = self.recover(scope, self.run, step.right, scope)
-            value = self.recover(scope, infix, step, value, right, scope, self.session)
+            right = self.recover(scope, self.run_operand, step.right, scope)
+            value = self.recover(scope, emit_infix, step, value, right, scope, self.session)
         return value
 
-    def _apply(self, node: ast.Apply, scope: Scope) -> Operand:
+    def _run_apply(self, node: ast.Apply, scope: Scope) -> Operand:
         """A name, perhaps with arguments: a tensor, a constant, an item of a list, a function call, a dimension, or a stage on `in`."""
-        if on_tensors(node, scope):
-            return self.interpreter.stage(*self._calls.split(node, scope), scope)
+        if is_called_on_tensors(node, scope):
+            return self.interpreter.run_stage(*self._calls.split_call(node, scope), scope)
         bound = scope.use_binding(node.name)
         value = self._functions.value_of(bound) if bound is not None else None
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
-        if isinstance(value, (Value, TensorTuple, AbsentTensor, Unknown, *CONST_TYPES)) and (bare or _item(node) is not None):
+        if isinstance(value, (Value, TensorTuple, AbsentTensor, Unknown, *CONST_TYPES)) and (bare or _as_item(node) is not None):
             self.session.index.record_name(node.name_span, node.name, bound)
         if isinstance(value, AbsentTensor):
             raise Failure(TensorNotGiven(node.name), node.name_span)
         if bare and isinstance(value, (Value, TensorTuple, Unknown, *CONST_TYPES)):
             return value
-        if isinstance(value, CONST_TYPES) and (item := _item(node)) is not None:
+        if isinstance(value, CONST_TYPES) and (item := _as_item(node)) is not None:
             return cast(Operand, self.interpreter.evaluate(item, scope))
-        if isinstance(value, TensorTuple) and value.extras is None and (item := _item(node)) is not None:
-            return self._element(value, item, scope)
+        if isinstance(value, TensorTuple) and value.extras is None and (item := _as_item(node)) is not None:
+            return self._tuple_element(value, item, scope)
         if bare and bound is None and node.name in NONFINITE_CONSTANTS:
             return NONFINITE_CONSTANTS[node.name]
         if bare and bound is None and (node.name in self.session.dims or node.name in CONSTANTS):
@@ -136,12 +138,12 @@ class Operands(Part):
         if node.called and (isinstance(value, FnDef) or (bound is None and node.name in BUILTINS)):
             return self._call_function(node, scope)
         if makes_tensors(node.name, scope):
-            return self.interpreter.stage(node, TensorTuple(()), scope)
+            return self.interpreter.run_stage(node, TensorTuple(()), scope)
         if bare and bound is None and node.name != "in" and node.name not in Operator.registry:
-            raise self._unknown(node, scope)
-        return self._on_in(node, scope)
+            raise self._unknown_name(node, scope)
+        return self._run_on_body_input(node, scope)
 
-    def _element(self, several: TensorTuple, item: ast.IndexExpr, scope: Scope) -> Value:
+    def _tuple_element(self, several: TensorTuple, item: ast.IndexExpr, scope: Scope) -> Value:
         """`keys[0]`, `keys[-1]`: a tensor of a tuple."""
         index = self.interpreter.evaluate(item.index, scope)
         if isinstance(index, bool) or not isinstance(index, int):
@@ -157,7 +159,7 @@ class Operands(Part):
         call = ast.Call(node.span, ast.Name(node.name_span, node.name), node.positional, node.keywords)
         return cast(Operand, self.interpreter.evaluate(call, scope))
 
-    def _unknown(self, node: ast.Apply, scope: Scope) -> Failure:
+    def _unknown_name(self, node: ast.Apply, scope: Scope) -> Failure:
         later = scope.find_later(node.name, node.name_span)
         if later is not None:
             return Failure(UnknownName(node.name, later=True), node.name_span, ((later, "defined here"),))
@@ -165,28 +167,30 @@ class Operands(Part):
         candidates = self.session.similar_names(node.name, names)
         return Failure(UnknownName(node.name, candidates, hint_in_training(node.name, candidates, self.session)), node.name_span)
 
-    def _on_in(self, node: ast.Apply, scope: Scope) -> Flow:
+    def _run_on_body_input(self, node: ast.Apply, scope: Scope) -> Flow:
         """A stage without a head, on the input of the body."""
         if scope.use_binding("in") is None and node.name != "in":
-            self._stages.resolve(node, scope)  # which reports a name that is no stage
-        return self._on_input(node, node.name, scope)
+            self._stages.resolve_stage(node, scope)  # which reports a name that is no stage
+        return self._run_on_input(node, node.name, scope)
 
-    def _on_input(self, node: ast.Tensor, name: str, scope: Scope) -> Flow:
+    def _run_on_input(self, node: ast.Tensor, name: str, scope: Scope) -> Flow:
         flow: Binding | None = scope.use_binding("in")
         if flow is not None:
-            return self.interpreter.stage(node, flow.value, scope)  # type: ignore[arg-type]
+            return self.interpreter.run_stage(node, flow.value, scope)  # type: ignore[arg-type]
         if isinstance(node, ast.Apply) and node.called and node.positional:
             self.interpreter.evaluate(node.positional[0], scope)  # which reports the name of a tensor that is not defined
         span = node.name_span if isinstance(node, ast.Apply) else node.span
-        found = scope.find_binding(name)
-        block = found[0].value.node if found is not None and isinstance(found[0].value, BlockDef) else None
-        idle = isinstance(block, ast.Block) and not declared(block)
+        binding_and_scope = scope.find_binding(name)
+        block = (
+            binding_and_scope[0].value.node if binding_and_scope is not None and isinstance(binding_and_scope[0].value, BlockDef) else None
+        )
+        idle = isinstance(block, ast.Block) and not declared_tensors(block)
         around = scope.frame.graph if scope.frame is not None else None
         inside = around.name if around is not None and around.kind == "block" and name == "in" else ""
         raise Failure(NoIn(inside=inside) if name == "in" else NoIn(name, block=idle), span)
 
 
-def _item(node: ast.Apply) -> ast.IndexExpr | None:
+def _as_item(node: ast.Apply) -> ast.IndexExpr | None:
     """`xs[0]`: to the grammar a stage with a list directly after its name, to a reader an item of `xs`."""
     match node.positional:
         case (ast.ListExpr(span, (item,)),) if span.start == node.name_span.end and not (node.keywords or node.label or node.activation):

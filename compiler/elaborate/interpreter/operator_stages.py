@@ -33,32 +33,32 @@ from ..scopes.compile_time_values import (
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
-from .argument_edits import removed
-from .evaluator_protocol import Interpreter, Part
+from .argument_edits import remove_arguments
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .model_element_types import in_model_type
 from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
-from .stage_arguments import Arguments
+from .stage_arguments import ArgumentBinder
 from .stage_labels import StageLabels
-from .stage_values import noting
-from .tuple_sums import summed
+from .stage_values import record_stage_parameter
+from .tuple_sums import sum_sizes
 
 
-class OperatorStages(Part):
-    def __init__(self, interpreter: Interpreter, arguments: Arguments, labels: StageLabels, named: NamedTensors) -> None:
+class OperatorStages(EvaluatorPart):
+    def __init__(self, interpreter: Interpreter, arguments: ArgumentBinder, labels: StageLabels, named: NamedTensors) -> None:
         super().__init__(interpreter)
         self._arguments, self._labels, self._named = arguments, labels, named
 
-    def apply(self, node: ast.Apply, cls: type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+    def apply_operator(self, node: ast.Apply, cls: type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         """Applies the operator that a stage names, and the activation after it."""
         assert scope.frame is not None
         written = node
-        node, named = self._named.of_operator(node, cls, scope)
-        bound = self._arguments.bind(cls, node, scope, flow)
+        node, named = self._named.extract_for_operator(node, cls, scope)
+        bound = self._arguments.bind_arguments(cls, node, scope, flow)
         if shared is None and self._labels.is_inline(node.label, scope):
             assert node.label is not None
             scope.frame.alone, node = node.label.span, replace(node, label=None)
-        label = shared.label if shared is not None else self._labels.of_stage(node.label, cls.name, node.span, scope)
+        label = shared.label if shared is not None else self._labels.name_stage(node.label, cls.name, node.span, scope)
         inputs = tensors_of(flow)
         if inputs is None:
             return UNKNOWN
@@ -67,11 +67,11 @@ class OperatorStages(Part):
             return inputs[0]
         op, flow = bound.op, main_result(flow)
         if named:
-            op = _with_named(op, inputs, named, written)
+            op = _add_named_inputs(op, inputs, named, written)
             flow = flow_of((*(parts_of(flow) or ()), *chain.from_iterable(named.values())))
             inputs = tensors_of(flow) or []
         if cls.folds and len(inputs) > 2:
-            return self._fold(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
+            return self._fold_inputs(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
         op = in_model_type(op, inputs, bound.spans, self.session)
         _check_bias(op, inputs, bound.spans)
@@ -81,17 +81,17 @@ class OperatorStages(Part):
 
         result = add_operator(op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
         if isinstance(flow, TensorTuple) and count_leading(flow.parts) is not None:
-            made = scope.frame.graph.nodes[-1]
-            assert isinstance(made, OpNode)
-            made.parts = flow.parts
-            _sum(made, scope.frame)
+            node_added = scope.frame.graph.nodes[-1]
+            assert isinstance(node_added, OpNode)
+            node_added.parts = flow.parts
+            _sum_tuple_sizes(node_added, scope.frame)
         if written.keywords:
-            check_idle(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
+            check_unused_arguments(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
         if bound.tie is not None:
-            _add_tie(bound.op, self._evaluated(bound.tie, scope), scope.frame)
-        return result if bound.activation is None else self._activate(bound.activation, result, scope)
+            _add_tie(bound.op, self._evaluate_tie(bound.tie, scope), scope.frame)
+        return result if bound.activation is None else self._apply_activation(bound.activation, result, scope)
 
-    def _fold(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
+    def _fold_inputs(self, op: Operator, inputs: Sequence[Value], frame: GraphFrame, text: NodeText) -> Flow:
         """The operator on the first two tensors, then on the result and the next. Only the first has the label of the stage."""
         result: Flow = inputs[0]
         for value in inputs[1:]:
@@ -99,27 +99,27 @@ class OperatorStages(Part):
             text = NodeText(text.span, frame.labels.allocate_ordinal(op.name, text.span), text.locate)
         return result
 
-    def _evaluated(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
+    def _evaluate_tie(self, tie: ast.Keyword, scope: Scope) -> ast.Keyword:
         """A `tie` whose path has values in it, as one whose path is known."""
         if not isinstance(tie.value, ast.TemplateString):
             return tie
         return replace(tie, value=ast.String(tie.value.span, self.interpreter.evaluate(tie.value, scope)))
 
-    def _activate(self, activation: TrailingActivation, flow: Flow, scope: Scope) -> Flow:
+    def _apply_activation(self, activation: TrailingActivation, flow: Flow, scope: Scope) -> Flow:
         op, span, frame = activation.op, activation.span, scope.frame
         assert frame is not None
         text = NodeText(span, frame.labels.allocate_label(op.name, span), lambda place: span)
-        with noting(span.text, scope, self.session):
+        with record_stage_parameter(span.text, scope, self.session):
             return add_operator(op, tensors_of(flow) or [], frame, self.session, text)
 
 
-def _sum(node: OpNode, frame: GraphFrame) -> None:
+def _sum_tuple_sizes(node: OpNode, frame: GraphFrame) -> None:
     """Of tensors of tuples that are joined, the size of the result."""
     (result,) = node.outputs
     if node.op.name == "concat":  # which models without it do not import
         axis = node.op.args["axis"] % result.type.rank
         shape = result.type.shape
-        total = summed(node.parts, axis, frame)
+        total = sum_sizes(node.parts, axis, frame)
         result.type = result.type.with_shape((*shape[:axis], total, *shape[axis + 1 :]))
 
 
@@ -139,7 +139,7 @@ def _check_bias(op: Operator, inputs: Sequence[Value], spans: Mapping[str, Span]
         raise Failure(NoOwnBias(op.name), spans[BIAS])
 
 
-def _with_named(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
+def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
     """The operator with its inputs and then the named ones: it notes which these are, unless the number of inputs says so."""
     types = tuple(v.type for v in inputs)
     before = op.in_order(types)
@@ -150,9 +150,9 @@ def _with_named(op: Operator, inputs: Sequence[Value], named: Named, node: ast.A
     missing = [o.name for o in op.operands.values() if o.required and o.name not in (*before, *named)]
     if missing:
         raise Failure(MissingTensor(op.name, missing[0]), node.name_span)
-    whole = (*types, *(v.type for v in chain.from_iterable(map(flat, named.values()))))
+    all_types = (*types, *(v.type for v in chain.from_iterable(map(flat, named.values()))))
     names = (*before, *named)
-    return op if op.in_order(whole) == names else type(op)(**op.args, **{NAMED: tuple(named)})
+    return op if op.in_order(all_types) == names else type(op)(**op.args, **{NAMED: tuple(named)})
 
 
 # Arguments that are written on a stage and have no effect there. In: an operator with its inputs, and the stage as it is written. Out:
@@ -165,19 +165,19 @@ _LITERALS = (ast.NumberLiteral, ast.Boolean, ast.String, ast.Dims)
 _TIED = Idle("the weight is that of another stage")
 
 
-def check_idle(op: Operator, given: OpInputs, stage: ast.Apply, tied: bool) -> None:
+def check_unused_arguments(op: Operator, op_inputs: OpInputs, stage: ast.Apply, tied: bool) -> None:
     """Rejects the first of them."""
     written = {op.aliases[k.name]: k for k in stage.keywords if k.name in op.aliases}
     if not written:
         return
     varying = {arg.name for arg, keyword in written.items() if not _is_literal(keyword.value, arg)}
-    idle = op.idle() | (op.idle_initializers(given) if isinstance(op, Parametric) else {}) | ({"init": _TIED} if tied else {})
+    idle = op.idle() | (op.idle_initializers(op_inputs) if isinstance(op, Parametric) else {}) | ({"init": _TIED} if tied else {})
     for arg, keyword in written.items():
-        found = idle.get(arg.name)
+        reason = idle.get(arg.name)
         is_own = keyword.span != stage.name_span
-        if found is not None and is_own and not varying.intersection(found.decided_by):
-            problem = WithoutEffect(keyword.name, found.why, keyword.span.text)
-            raise Failure(problem, keyword.span, edits=removed(stage, keyword.span, keyword.span, safe=True))
+        if reason is not None and is_own and not varying.intersection(reason.decided_by):
+            problem = WithoutEffect(keyword.name, reason.why, keyword.span.text)
+            raise Failure(problem, keyword.span, edits=remove_arguments(stage, keyword.span, keyword.span, safe=True))
 
 
 def _is_literal(value: ast.Expr, arg: Arg[object]) -> bool:

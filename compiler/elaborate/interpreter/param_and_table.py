@@ -29,11 +29,11 @@ from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope, check_distinct
 from ..scopes.ties import PendingNorms, tie_path
 from .compile_time_expressions import Expressions
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .index_formulas import table_formula
 from .input_statements import dtype_of
 from .nodes import NodeText, add_operator
-from .stage_arguments import Arguments
+from .stage_arguments import ArgumentBinder
 from .stage_labels import StageLabels
 
 _NORMS = "norms_of"
@@ -42,56 +42,56 @@ _FROM_FILE: Mapping[str, Kind[Any]] = {"file": STRING, "name": STRING}
 _EXAMPLE = 'table [49, 49] int64 file="x.safetensors" name="index"'
 
 
-class Constants(Part):
-    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: Arguments, labels: StageLabels) -> None:
+class TensorConstants(EvaluatorPart):
+    def __init__(self, interpreter: Interpreter, expressions: Expressions, arguments: ArgumentBinder, labels: StageLabels) -> None:
         super().__init__(interpreter)
         self._expressions, self._arguments, self._labels = expressions, arguments, labels
 
-    def param(self, node: ast.ParamDecl, scope: Scope) -> Flow:
+    def make_param(self, node: ast.ParamDecl, scope: Scope) -> Flow:
         """A learned tensor, or a buffer, under its label."""
         args: dict[str, Any] = {
-            "shape": self._expressions.shape(node.shape, scope),
+            "shape": self._expressions.evaluate_shape(node.shape, scope),
             "dtype": dtype_of(node.dtype, scope, self._expressions),
         }
         kinds = {name: ParamOperator.signature[name].kind for name in _KEYWORDS}
-        given = self._keywords("param", kinds, map(_with_path, node.keywords), scope)
-        args |= {name: value for name, (value, _) in given.items()}
-        spans = {"shape": node.shape.span, **{name: span for name, (_, span) in given.items()}}
-        made = self._add(ParamOperator(**args), node, spans, scope)
-        if _NORMS in given and scope.frame is not None:
+        arguments = self._convert_keywords("param", kinds, map(_path_as_string, node.keywords), scope)
+        args |= {name: value for name, (value, _) in arguments.items()}
+        spans = {"shape": node.shape.span, **{name: span for name, (_, span) in arguments.items()}}
+        result = self._add_constant(ParamOperator(**args), node, spans, scope)
+        if _NORMS in arguments and scope.frame is not None:
             _check_alone(node)
             (added,) = [n for n in scope.frame.graph.nodes[-1:] if isinstance(n, OpNode)]
-            scope.frame.ties.append(PendingNorms(added, *given[_NORMS]))
-        return made
+            scope.frame.ties.append(PendingNorms(added, *arguments[_NORMS]))
+        return result
 
-    def table(self, node: ast.TableDecl, scope: Scope) -> Flow:
+    def make_table(self, node: ast.TableDecl, scope: Scope) -> Flow:
         """A tensor computed from its indices. Without a type, its real numbers are float32 until they meet a tensor of the model, but those
         of a wider model are of its type."""
         check_distinct(node.indices)
         formula = table_formula(node, scope, self.interpreter)
         args: dict[str, Any] = {
             "indices": tuple(n.name for n in node.indices),
-            "shape": self._expressions.shape(node.shape, scope),
+            "shape": self._expressions.evaluate_shape(node.shape, scope),
             "formula": formula,
             "dtype": dtype_of(node.dtype, scope, self._expressions) if node.dtype is not None else None,
             "labelled": node.label is not None,
         }
-        return self._add(self._widened(args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
+        return self._add_constant(self._make_table_operator(args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
 
-    def stored_table(self, node: ast.StoredTableDecl, scope: Scope) -> Flow:
+    def make_stored_table(self, node: ast.StoredTableDecl, scope: Scope) -> Flow:
         """A tensor that a file has. Its type and shape must be those that are written."""
-        given = self._keywords("table", _FROM_FILE, node.keywords, scope)
+        arguments = self._convert_keywords("table", _FROM_FILE, node.keywords, scope)
         for keyword in _FROM_FILE:
-            if keyword not in given:
+            if keyword not in arguments:
                 raise Failure(MissingArgument("table", keyword, "a string", _EXAMPLE), node.span)
-        shape = self._expressions.shape(node.shape, scope)
+        shape = self._expressions.evaluate_shape(node.shape, scope)
         dtype = FLOAT32 if node.dtype is None else dtype_of(node.dtype, scope, self._expressions)
-        array = self._read(*given["file"], *given["name"])
+        array = self._read_array(*arguments["file"], *arguments["name"])
         for size in shape:
             self.session.decisions.pin_value(size)
         if array.shape != plain(shape) or array.dtype != dtype:
-            wanted, found = TensorType(dtype, shape), TensorType(array.dtype, array.shape)
-            raise Failure(StoredTableDiffers(array.name, array.path, wanted, found), node.shape.span)
+            wanted, actual = TensorType(dtype, shape), TensorType(array.dtype, array.shape)
+            raise Failure(StoredTableDiffers(array.name, array.path, wanted, actual), node.shape.span)
         args: dict[str, Any] = {
             "indices": tuple(f"i{axis}" for axis in range(len(array.shape))),
             "shape": array.shape,
@@ -99,15 +99,15 @@ class Constants(Part):
             "dtype": None if node.dtype is None else dtype,
             "labelled": node.label is not None,
         }
-        return self._add(self._widened(args), node, {"shape": node.shape.span}, scope)
+        return self._add_constant(self._make_table_operator(args), node, {"shape": node.shape.span}, scope)
 
-    def _widened(self, args: dict[str, Any]) -> TableOperator:
+    def _make_table_operator(self, args: dict[str, Any]) -> TableOperator:
         """The table, real numbers without a type as those of a wider model."""
         op, model = TableOperator(**args), self.session.dtype
         wider = op.dtype is None and model.size > FLOAT32.size and not op.misshapen()
         return TableOperator(**{**args, "dtype": model}) if wider and op.element.is_float else op
 
-    def _read(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
+    def _read_array(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
         session = self.session
         if session.body_recorder is not None:
             session.body_recorder.mark_transient()
@@ -120,24 +120,26 @@ class Constants(Part):
         except CannotLoad as problem:
             raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), path_span) from None
 
-    def _keywords(
+    def _convert_keywords(
         self, owner: str, kinds: Mapping[str, Kind[Any]], keywords: Iterable[ast.Keyword], scope: Scope
     ) -> dict[str, tuple[Any, Span]]:
         """The values of keyword arguments, and where they are."""
-        found: dict[str, tuple[Any, Span]] = {}
+        arguments: dict[str, tuple[Any, Span]] = {}
         for keyword in keywords:
             name = keyword.name
             if name not in kinds:
                 raise Failure(UnknownArgument(owner, name, tuple(find_similar_names(name, list(kinds))), tuple(kinds)), keyword.name_span)
-            if name in found:
-                raise Failure(ArgumentTwice(owner, name), keyword.span, ((found[name][1], "first here"),))
-            found[name] = self._arguments.convert(owner, name, kinds[name], keyword.value, scope), keyword.value.span
+            if name in arguments:
+                raise Failure(ArgumentTwice(owner, name), keyword.span, ((arguments[name][1], "first here"),))
+            arguments[name] = self._arguments.convert_argument(owner, name, kinds[name], keyword.value, scope), keyword.value.span
             self.session.index.record_name(keyword.name_span, name, None, None, "argument")
-        return found
+        return arguments
 
-    def _add(self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope) -> Flow:
+    def _add_constant(
+        self, op: Operator, node: ast.ParamDecl | ast.TableDecl | ast.StoredTableDecl, spans: dict[str, Span], scope: Scope
+    ) -> Flow:
         assert scope.frame is not None
-        label = self._labels.of_stage(node.label, op.name, node.span, scope)
+        label = self._labels.name_stage(node.label, op.name, node.span, scope)
 
         def locate(place: Location) -> Span:
             return spans.get(place.name, node.span) if place.kind == "argument" else node.span
@@ -145,7 +147,7 @@ class Constants(Part):
         return add_operator(op, [], scope.frame, self.session, NodeText(node.span, label, locate))
 
 
-def _with_path(keyword: ast.Keyword) -> ast.Keyword:
+def _path_as_string(keyword: ast.Keyword) -> ast.Keyword:
     """A label that is written without quotes, as text."""
     if keyword.name != _NORMS or not isinstance(keyword.value, (ast.Name, ast.Attribute)):
         return keyword

@@ -15,39 +15,39 @@ from ..scopes.compile_time_values import CONST_TYPES, Flow, Operand, differs_in_
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope, trace_of
 from ..scopes.value_text import format_value
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .input_statements import InputDeclarations
 
 
-class Pipelines(Part):
+class Pipelines(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, inputs: InputDeclarations) -> None:
         super().__init__(interpreter)
         self._inputs = inputs
 
-    def run(self, pipeline: ast.Pipeline, scope: Scope, name: str = "") -> Operand:
+    def run_pipeline(self, pipeline: ast.Pipeline, scope: Scope, name: str = "") -> Operand:
         """The result of a pipeline. `name` is what the result will be bound to: an `input` without a stage takes it as its own."""
         head = pipeline.head
         flow: Operand
         if isinstance(head, ast.InputDecl):
-            flow = self.recover(scope, self._inputs.make, head, "" if pipeline.stages else name, scope)
+            flow = self.recover(scope, self._inputs.make_input, head, "" if pipeline.stages else name, scope)
             self.session.index.record_stage(head.span, flow)
         else:
-            flow = self.recover(scope, self.interpreter.operand, head, scope)
+            flow = self.recover(scope, self.interpreter.run_operand, head, scope)
             if isinstance(head, (ast.TensorBinary, ast.TensorUnary)) and isinstance(flow, Value):
                 self.session.index.record_stage(head.span, flow)
         if not pipeline.stages:
             return flow
-        tensor = self.recover(scope, _only_tensors, flow, head.span, "")
+        tensor = self.recover(scope, _require_tensors, flow, head.span, "")
         for stage in pipeline.stages:
             if differs_in_training(tensor):
                 tensor = self.recover(scope, require_same_in_modes, tensor, stage.span)
-            tensor = self.recover(scope, self._stage, stage, tensor, scope)
+            tensor = self.recover(scope, self._run_stage, stage, tensor, scope)
         return tensor
 
-    def _stage(self, stage: ast.Tensor, tensor: Flow, scope: Scope) -> Flow:
+    def _run_stage(self, stage: ast.Tensor, tensor: Flow, scope: Scope) -> Flow:
         """The result of a stage; of one that failed, a tensor of the type that it states."""
         try:
-            return self.interpreter.stage(stage, tensor, scope)
+            return self.interpreter.run_stage(stage, tensor, scope)
         except Failure as failure:
             if (
                 failure.declared_type is None
@@ -56,11 +56,11 @@ class Pipelines(Part):
             ):
                 raise
             self.session.report_failure(failure, trace_of(scope))
-            made = Value(failure.declared_type, stage.span)
-            self.session.index.record_stage(stage.span, made)
-            return made
+            placeholder = Value(failure.declared_type, stage.span)
+            self.session.index.record_stage(stage.span, placeholder)
+            return placeholder
 
-    def tensors(
+    def run_for_tensors(
         self,
         pipeline: ast.Pipeline,
         scope: Scope,
@@ -69,11 +69,11 @@ class Pipelines(Part):
         edits: tuple[Edit, ...] = (),
     ) -> Flow:
         """The same where only tensors are accepted. `hint` is for a number, and `edits` carry it out."""
-        flow = self.run(pipeline, scope, name)
-        return self.recover(scope, _only_tensors, flow, pipeline.span, hint, edits)
+        flow = self.run_pipeline(pipeline, scope, name)
+        return self.recover(scope, _require_tensors, flow, pipeline.span, hint, edits)
 
 
-def _only_tensors(flow: Operand, span: Span, hint: str, edits: tuple[Edit, ...] = ()) -> Flow:
+def _require_tensors(flow: Operand, span: Span, hint: str, edits: tuple[Edit, ...] = ()) -> Flow:
     if isinstance(flow, CONST_TYPES):
         raise Failure(NotATensor(format_value(flow), hint), span, edits=edits)
     return flow

@@ -28,10 +28,10 @@ from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, main_result
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, check_distinct
 from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
-from .calls import add_node, captured, emit_call
-from .evaluator_protocol import Interpreter, Part
+from .calls import add_node, captured_values, emit_call
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .pipelines import Pipelines
-from .stage_arguments import Arguments
+from .stage_arguments import ArgumentBinder
 
 _AXES = ListKind(AXIS, scalar=True)
 _KINDS = {"axis": _AXES, "reverse": FLAG}
@@ -47,67 +47,69 @@ class _Steps(Record):
     reverse: bool
 
 
-class Scans(Part):
-    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, arguments: Arguments) -> None:
+class Scans(EvaluatorPart):
+    def __init__(self, interpreter: Interpreter, pipelines: Pipelines, arguments: ArgumentBinder) -> None:
         super().__init__(interpreter)
         self._pipelines, self._arguments = pipelines, arguments
 
-    def run(self, node: ast.Scan, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+    def run_scan(self, node: ast.Scan, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
         if shared is not None:
-            syntax = BodySyntax(node, lambda inner: self._loop(node, inner.names["in"].value, inner), shared.label)  # type: ignore[arg-type]
+            syntax = BodySyntax(node, lambda inner: self._run_loop(node, inner.names["in"].value, inner), shared.label)  # type: ignore[arg-type]
             entry = elaborate_body(syntax, flow, scope, self.session)
             return emit_call(entry, flow, scope, self.session, shared.label, node.span, shared)
-        return self._loop(node, flow, scope)
+        return self._run_loop(node, flow, scope)
 
-    def _loop(self, node: ast.Scan, flow: Flow, scope: Scope) -> Flow:
+    def _run_loop(self, node: ast.Scan, flow: Flow, scope: Scope) -> Flow:
         check_distinct([state.name for state in node.states])
-        starts = [self.recover(scope, self._start, state, scope) for state in node.states]
+        starts = [self.recover(scope, self._evaluate_start, state, scope) for state in node.states]
         values = tensors_of(flow)
         if values is None:
             return UNKNOWN
-        steps = self._steps(node, values, scope)
-        found = [v for v in starts if isinstance(v, Value)]
-        if len(found) < len(starts):
+        steps = self._read_steps(node, values, scope)
+        states = [v for v in starts if isinstance(v, Value)]
+        if len(states) < len(starts):
             return UNKNOWN
-        made = self._step(node, found, values, steps, scope)
-        return UNKNOWN if made is None else self._emit(node, [*found, *values], steps, made, scope)
+        frame = self._elaborate_step(node, states, values, steps, scope)
+        return UNKNOWN if frame is None else self._emit_loop(node, [*states, *values], steps, frame, scope)
 
-    def _start(self, state: ast.ScanState, scope: Scope) -> Value:
+    def _evaluate_start(self, state: ast.ScanState, scope: Scope) -> Value:
         """What a state is before the first step."""
         hint = f"a state starts with a tensor of its type: `zeros = table (n, i) [N, 8] float32 = 0`, then `{state.name.name} = zeros`"
-        flow = main_result(self._pipelines.tensors(state.start, scope, hint=hint))
-        found = tensors_of(flow)
-        if found is None:
+        flow = main_result(self._pipelines.run_for_tensors(state.start, scope, hint=hint))
+        values = tensors_of(flow)
+        if values is None:
             raise AlreadyReported
-        if len(found) != 1:
-            raise Failure(WrongTensors(f"{state.name.name} = ...", "one tensor", len(found)), state.start.span)
-        return found[0]
+        if len(values) != 1:
+            raise Failure(WrongTensors(f"{state.name.name} = ...", "one tensor", len(values)), state.start.span)
+        return values[0]
 
     # --- the axis --------------------------------------------------------------------------------------------------------
 
-    def _steps(self, node: ast.Scan, values: Sequence[Value], scope: Scope) -> _Steps:
-        given: dict[str, ast.Keyword] = {}
+    def _read_steps(self, node: ast.Scan, values: Sequence[Value], scope: Scope) -> _Steps:
+        keywords: dict[str, ast.Keyword] = {}
         for keyword in node.keywords:
             name = _ALIASES.get(keyword.name, keyword.name)
             if name not in _KINDS:
                 raise Failure(UnknownArgument("scan", keyword.name, (), tuple(_KINDS)), keyword.name_span)
-            if name in given:
-                raise Failure(ArgumentTwice("scan", name), keyword.span, ((given[name].span, "first here"),))
-            given[name] = keyword
+            if name in keywords:
+                raise Failure(ArgumentTwice("scan", name), keyword.span, ((keywords[name].span, "first here"),))
+            keywords[name] = keyword
             self.session.index.record_name(keyword.name_span, name, None, None, "argument")
-        if "axis" not in given:
-            raise Failure(MissingArgument("scan", "axis", "the axis to scan", f"{_head(node).text} axis=1 {{ ... }}"), _head(node))
-        reverse = "reverse" in given and self._arguments.flag("scan", given["reverse"], scope)
-        axis = given["axis"].value
-        written = self._arguments.convert("scan", "axis", _AXES, axis, scope)
+        if "axis" not in keywords:
+            raise Failure(
+                MissingArgument("scan", "axis", "the axis to scan", f"{_head_span(node).text} axis=1 {{ ... }}"), _head_span(node)
+            )
+        reverse = "reverse" in keywords and self._arguments.convert_flag("scan", keywords["reverse"], scope)
+        axis = keywords["axis"].value
+        written = self._arguments.convert_argument("scan", "axis", _AXES, axis, scope)
         if len(written) not in (1, len(values)):
             wanted = f"an axis, or one for each of the {len(values)} tensors"
             raise Failure(WrongArgument("scan", "axis", wanted, f"{len(written)} of them"), axis.span)
         several = written if len(written) == len(values) else tuple(written) * len(values)
-        axes = tuple(_front(a, v, axis) for a, v in zip(several, values, strict=True))
-        return _Steps(axes, written[0], self._length(node, values, axes), reverse)
+        axes = tuple(_normalize_axis(a, v, axis) for a, v in zip(several, values, strict=True))
+        return _Steps(axes, written[0], self._step_count(node, values, axes), reverse)
 
-    def _length(self, node: ast.Scan, values: Sequence[Value], axes: Sequence[int]) -> Dim:
+    def _step_count(self, node: ast.Scan, values: Sequence[Value], axes: Sequence[int]) -> Dim:
         """The number of steps, which is the same for all tensors."""
         first, size = values[0], values[0].type.shape[axes[0]]
         for value, axis in zip(values, axes, strict=True):
@@ -118,16 +120,16 @@ class Scans(Part):
             marks = ((first.span, f"{show(size)} is from here"), (value.span, f"{show(other)} is from here"))
             if equal is None:
                 need = "the scanned tensors must have the same length"
-                raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), _head(node), marks)
+                raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), _head_span(node), marks)
             why = f"{show(size)} steps for one, {show(other)} for the other"
-            raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), _head(node), marks)
+            raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), _head_span(node), marks)
         if not self.session.deciding.at_least(size, 1):
-            raise Failure(MayBeEmpty(size), _head(node), ((first.span, f"this is {first.type}"),))
+            raise Failure(MayBeEmpty(size), _head_span(node), ((first.span, f"this is {first.type}"),))
         return size
 
     # --- the body ----------------------------------------------------------------------------------------------------------
 
-    def _step(self, node: ast.Scan, starts: list[Value], values: list[Value], steps: _Steps, scope: Scope) -> GraphFrame | None:
+    def _elaborate_step(self, node: ast.Scan, starts: list[Value], values: list[Value], steps: _Steps, scope: Scope) -> GraphFrame | None:
         """The graph of a step, its outputs the states after it and then its results; None if something in it is unknown."""
         outer = scope.frame
         assert outer is not None
@@ -138,39 +140,39 @@ class Scans(Part):
             before = frame.add_input(start, state.name.name, "")
             before.type, before.weak = _state_type(start, self.session).with_shape(before.type.shape), False
             self.session.index.record_binding(state.name, inner.bind_name(state.name.name, before, state.name.span))
-        parts = [self._part(value, axis, frame) for value, axis in zip(values, steps.axes, strict=True)]
+        parts = [self._add_step_input(value, axis, frame) for value, axis in zip(values, steps.axes, strict=True)]
         inner.bind_name("in", parts[0] if len(parts) == 1 else TensorTuple(tuple(parts)))
         body = Scope(inner, frame)
         with outer.inline_stages(), self.session.limit_nesting(node.span):
-            result = self.interpreter.body(node.body, body, "the body of `scan`")
-        found = tensors_of(warn_unused_input(inner, result, node.body.span, self.session))
-        nexts = [self.recover(body, self._next, *given, body) for given in zip(node.states, starts, strict=True)]
+            result = self.interpreter.run_body(node.body, body, "the body of `scan`")
+        results = tensors_of(warn_unused_input(inner, result, node.body.span, self.session))
+        nexts = [self.recover(body, self._next_state, *state_and_start, body) for state_and_start in zip(node.states, starts, strict=True)]
         outer.ties += frame.ties
-        if found is None or not all(isinstance(v, Value) for v in nexts):
+        if results is None or not all(isinstance(v, Value) for v in nexts):
             return None
-        frame.graph.outputs = [*(v for v in nexts if isinstance(v, Value)), *found]
+        frame.graph.outputs = [*(v for v in nexts if isinstance(v, Value)), *results]
         return frame
 
-    def _part(self, value: Value, axis: int, frame: GraphFrame) -> Value:
+    def _add_step_input(self, value: Value, axis: int, frame: GraphFrame) -> Value:
         """What a step gets of a scanned tensor."""
         shape = value.type.shape
-        whole = Value(value.type.with_shape((*shape[:axis], *shape[axis + 1 :])), value.span)
+        step_value = Value(value.type.with_shape((*shape[:axis], *shape[axis + 1 :])), value.span)
         named = value.name if value.name not in ("", "in") else "x"
-        return frame.add_input(whole, f"{named}_t", "", borrowed=True)
+        return frame.add_input(step_value, f"{named}_t", "", borrowed=True)
 
-    def _next(self, state: ast.ScanState, start: Value, body: Scope) -> Value:
+    def _next_state(self, state: ast.ScanState, start: Value, body: Scope) -> Value:
         """What a state is after a step: what the body defines under its name."""
         name = state.name.name
         binding = body.names.get(name)
         if binding is None:
             raise Failure(StateNotSet(name), state.name.span)
-        found = tensors_of(binding.value) if isinstance(binding.value, (Value, TensorTuple)) else None
-        if found is None:
+        values = tensors_of(binding.value) if isinstance(binding.value, (Value, TensorTuple)) else None
+        if values is None:
             raise AlreadyReported
-        if len(found) != 1:
-            raise Failure(WrongTensors(f"{name} = ...", "one tensor", len(found)), binding.span or state.name.span)
-        after, before = found[0].type, _state_type(start, self.session)
-        if found[0].weak:
+        if len(values) != 1:
+            raise Failure(WrongTensors(f"{name} = ...", "one tensor", len(values)), binding.span or state.name.span)
+        after, before = values[0].type, _state_type(start, self.session)
+        if values[0].weak:
             after = after.with_dtype(before.dtype)
         same: bool | None = before.dtype == after.dtype and before.rank == after.rank
         for a, b in zip(before.shape, after.shape, strict=False):
@@ -178,23 +180,23 @@ class Scans(Part):
             same = same and equal if equal is not False else False
         if not same:
             marks = ((start.span, f"it begins as {before}"),)
-            raise Failure(StateMismatch(name, before, after, same is not None), found[0].span, marks)
-        return found[0]
+            raise Failure(StateMismatch(name, before, after, same is not None), values[0].span, marks)
+        return values[0]
 
     # --- the loop ----------------------------------------------------------------------------------------------------------
 
-    def _emit(self, node: ast.Scan, own: list[Value], steps: _Steps, frame: GraphFrame, scope: Scope) -> Flow:
+    def _emit_loop(self, node: ast.Scan, inputs_of_loop: list[Value], steps: _Steps, frame: GraphFrame, scope: Scope) -> Flow:
         graph, count = frame.graph, len(node.states)
-        taken = captured(tuple(frame.reads), scope)
-        if taken is None:
+        outer = captured_values(tuple(frame.reads), scope)
+        if outer is None:
             return UNKNOWN
-        made = [v.type for v in graph.outputs]
-        stacked = tuple(_place(steps.written, type_, node) for type_ in made[count:])
+        result_types = [v.type for v in graph.outputs]
+        stacked = tuple(_result_axis(steps.written, type_, node) for type_ in result_types[count:])
         scan = Scan(count, steps.axes, stacked, steps.length, steps.reverse)
-        types = [*(_state_type(v, self.session) for v in own[:count]), *scan.results(made)[count:]]
+        types = [*(_state_type(v, self.session) for v in inputs_of_loop[:count]), *scan.results(result_types)[count:]]
         outputs = tuple([Value(type_, node.span) for type_ in types])
-        inputs = (*own, *taken.inputs)
-        call = CallNode(graph, inputs, outputs, "", node.span, tuple(taken.modules), tuples=tuple(taken.tuples), scan=scan)
+        inputs = (*inputs_of_loop, *outer.inputs)
+        call = CallNode(graph, inputs, outputs, "", node.span, tuple(outer.modules), tuples=tuple(outer.tuples), scan=scan)
         add_node(call, scope, self.session)
         ordered = check_tuple((*outputs[count:], *outputs[:count]), node.span)
         return TensorTuple(ordered, call, len(stacked))
@@ -205,21 +207,21 @@ def _state_type(start: Value, session: ElaborationSession) -> TensorType:
     return start.type.with_dtype(session.precision.dtype) if start.weak else start.type
 
 
-def _head(node: ast.Scan) -> Span:
+def _head_span(node: ast.Scan) -> Span:
     """What precedes the body."""
     span = node.span
     return Span(span.file, span.start, span.start + len(span.file.text[span.start : node.body.span.start].rstrip()))
 
 
-def _front(axis: int, value: Value, expr: ast.Expr) -> int:
+def _normalize_axis(axis: int, value: Value, expr: ast.Expr) -> int:
     rank = value.type.rank
     if not -rank <= axis < rank:
         raise Failure(BadAxis("scan", axis, value.type), expr.span, ((value.span, f"this is {value.type}"),))
     return axis % rank
 
 
-def _place(axis: int, made: TensorType, node: ast.Scan) -> int:
+def _result_axis(axis: int, result_type: TensorType, node: ast.Scan) -> int:
     """Where the axis of the steps is in a result."""
-    if not -made.rank - 1 <= axis <= made.rank:
-        raise Failure(NoPlaceForAxis("scan", axis, made), next(k.value.span for k in node.keywords if k.name in ("axis", "dim")))
-    return axis % (made.rank + 1)
+    if not -result_type.rank - 1 <= axis <= result_type.rank:
+        raise Failure(NoPlaceForAxis("scan", axis, result_type), next(k.value.span for k in node.keywords if k.name in ("axis", "dim")))
+    return axis % (result_type.rank + 1)

@@ -13,16 +13,16 @@ from ...types.tensor_types import BATCH, TensorType
 from ..scopes.compile_time_values import UNKNOWN, Flow, tensors_of
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
-from .compile_time_expressions import Expressions, dimension
-from .evaluator_protocol import Interpreter, Part
+from .compile_time_expressions import Expressions, require_dimension
+from .evaluator_protocol import EvaluatorPart, Interpreter
 
 
-class ShapeChecks(Part):
+class ShapeChecks(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, expressions: Expressions) -> None:
         super().__init__(interpreter)
         self._expressions = expressions
 
-    def stage(self, node: ast.Is, flow: Flow, scope: Scope) -> Flow:
+    def check_stage(self, node: ast.Is, flow: Flow, scope: Scope) -> Flow:
         """The input itself, once its shape is proved to be as stated. `_` means any size."""
         values = tensors_of(flow)
         if values is None:
@@ -32,24 +32,24 @@ class ShapeChecks(Part):
                 WrongTensors("is", "one tensor", len(values)), node.span, tuple((v.span, f"this is {v.type}") for v in values[:3])
             )
         try:
-            self.check(node.shape, values[0], scope)
+            self.check_shape(node.shape, values[0], scope)
         except Failure as failure:
-            failure.declared_type = self._stated_type(node.shape, values[0], scope)
+            failure.declared_type = self._declared_type(node.shape, values[0], scope)
             raise
         return flow
 
-    def _stated_type(self, stated: ast.Expr, value: Value, scope: Scope) -> TensorType | None:
+    def _declared_type(self, stated: ast.Expr, value: Value, scope: Scope) -> TensorType | None:
         """The type with the stated shape, where `_` is the actual size; None if there is none."""
-        sizes, _ = self._stated(stated, scope)
+        sizes, _ = self._evaluate_declared(stated, scope)
         actual = value.type.shape
         if len(sizes) != len(actual) and None in sizes:
             return None
         return value.type.with_shape(tuple([actual[axis] if size is None else size for axis, size in enumerate(sizes)]))
 
-    def check(self, stated: ast.Expr, value: Value, scope: Scope) -> None:
+    def check_shape(self, stated: ast.Expr, value: Value, scope: Scope) -> None:
         """Raises unless the tensor provably has the stated shape."""
         actual = value.type.shape
-        sizes, items = self._stated(stated, scope)
+        sizes, items = self._evaluate_declared(stated, scope)
         text = "[" + ", ".join("_" if size is None else show(size) for size in sizes) + "]"
         marks = ((value.span, f"this is {value.type}"),)
         if len(sizes) != len(actual):
@@ -64,15 +64,15 @@ class ShapeChecks(Part):
             if not equal:
                 raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
 
-    def _stated(self, stated: ast.Expr, scope: Scope) -> tuple[tuple[Dim | None, ...], tuple[ast.Expr, ...]]:
+    def _evaluate_declared(self, stated: ast.Expr, scope: Scope) -> tuple[tuple[Dim | None, ...], tuple[ast.Expr, ...]]:
         """The sizes of a stated shape, and the expression of each."""
         if isinstance(stated, ast.ListExpr):
-            return tuple([self._size(item, scope) for item in stated.items]), stated.items
-        sizes = self._expressions.shape(stated, scope)
+            return tuple([self._evaluate_size(item, scope) for item in stated.items]), stated.items
+        sizes = self._expressions.evaluate_shape(stated, scope)
         return sizes, (stated,) * len(sizes)
 
-    def _size(self, item: ast.Expr, scope: Scope) -> Dim | None:
+    def _evaluate_size(self, item: ast.Expr, scope: Scope) -> Dim | None:
         """A stated size; None for `_`."""
         if isinstance(item, ast.Name) and item.name == "_":
             return None
-        return dimension(self.interpreter.evaluate(item, scope), item.span)
+        return require_dimension(self.interpreter.evaluate(item, scope), item.span)

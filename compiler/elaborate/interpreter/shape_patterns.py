@@ -15,44 +15,44 @@ from ..scopes.compile_time_values import UNKNOWN
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
 from ..scopes.value_text import format_value
-from .block_tensors import BlockTensors, declared
-from .evaluator_protocol import Part
+from .block_tensors import BlockTensors, declared_tensors
+from .evaluator_protocol import EvaluatorPart
 
 
-class Patterns(Part):
-    def match(self, block: ast.Block, tensors: BlockTensors | None, values: list[Value], node: ast.Apply, outside: Scope) -> None:
+class ShapePatterns(EvaluatorPart):
+    def match_tensors(self, block: ast.Block, tensors: BlockTensors | None, values: list[Value], node: ast.Apply, outside: Scope) -> None:
         """Checks the tensors of a block, and binds the dimensions of its patterns in `outside`. `values` are the tensors in the block's
         own symbols."""
         if tensors is None:
-            _bind_unknown(declared(block), outside)
+            _bind_unknown(declared_tensors(block), outside)
             return
-        at = 0
-        for parameter, count in zip(declared(block), tensors.counts, strict=False):
-            for value in values[at : at + count]:
-                self._match_tensor(_Tensor(block.name.name, parameter, value, node), outside)
-            at += count
+        first = 0
+        for parameter, count in zip(declared_tensors(block), tensors.counts, strict=False):
+            for value in values[first : first + count]:
+                self._match_tensor(_PatternTensor(block.name.name, parameter, value, node), outside)
+            first += count
 
-    def _match_tensor(self, tensor: _Tensor, outside: Scope) -> None:
+    def _match_tensor(self, tensor: _PatternTensor, outside: Scope) -> None:
         pattern, shape = tensor.parameter.pattern, tensor.value.type.shape
         ellipses = [i for i, item in enumerate(pattern) if isinstance(item, ast.Name) and item.name == "..."]
         if len(ellipses) > 1:
-            raise tensor.mismatch("`...` may occur once in a pattern")
+            raise tensor.pattern_mismatch("`...` may occur once in a pattern")
         front = pattern[: ellipses[0]] if ellipses else pattern
         back = pattern[ellipses[0] + 1 :] if ellipses else ()
         fixed = (*front, *back)
         if len(shape) < len(fixed) or (not ellipses and len(shape) != len(fixed)):
-            raise tensor.mismatch(f"needs {len(fixed)}{' or more' if ellipses else ''} axes")
+            raise tensor.pattern_mismatch(f"needs {len(fixed)}{' or more' if ellipses else ''} axes")
         for item, size in zip(fixed, (*shape[: len(front)], *shape[len(shape) - len(back) :]), strict=True):
-            stated = self._stated(item, size, outside)
+            stated = self._evaluate_item(item, size, outside)
             if stated is None:
                 continue
             equal = self.session.deciding.equal(stated, size)
             if equal is None:
-                raise tensor.unprovable(item, stated, size)
+                raise tensor.unprovable_size(item, stated, size)
             if not equal:
-                raise tensor.mismatch(f"`{item.span.text}` is {show(stated)}, but the tensor has {show(size)}")
+                raise tensor.pattern_mismatch(f"`{item.span.text}` is {show(stated)}, but the tensor has {show(size)}")
 
-    def _stated(self, item: ast.Expr, size: Dim, outside: Scope) -> Dim | None:
+    def _evaluate_item(self, item: ast.Expr, size: Dim, outside: Scope) -> Dim | None:
         """The size that the pattern states for an axis; a name that is new is bound to the actual size."""
         if isinstance(item, ast.Name):
             if item.name == "_":
@@ -70,28 +70,28 @@ def axis_names(parameter: ast.TensorParameter, rank: int) -> tuple[str, ...]:
     """The name that the pattern gives to each axis of a tensor that fits it; empty for an axis without one."""
     names = [item.name if isinstance(item, ast.Name) else "" for item in parameter.pattern]
     if "..." in names:
-        at = names.index("...")
-        names[at : at + 1] = [""] * (rank - len(names) + 1)
+        index = names.index("...")
+        names[index : index + 1] = [""] * (rank - len(names) + 1)
     return tuple("" if name == "_" else name for name in names)
 
 
-class _Tensor:
+class _PatternTensor:
     """One declared tensor and its actual value, for messages."""
 
     def __init__(self, block: str, parameter: ast.TensorParameter, value: Value, use: ast.Apply) -> None:
         self.block, self.parameter, self.value, self.use = block, parameter, value, use
 
-    def mismatch(self, why: str) -> Failure:
+    def pattern_mismatch(self, why: str) -> Failure:
         text = "[" + ", ".join(p.span.text for p in self.parameter.pattern) + "]"
         problem = PatternMismatch(self.block, self.parameter.name.name, text, self.value.type, why)
-        return Failure(problem, self.use.name_span, (self._mark(), (self.parameter.span, "declared here")))
+        return Failure(problem, self.use.name_span, (self._tensor_mark(), (self.parameter.span, "declared here")))
 
-    def unprovable(self, item: ast.Expr, stated: Dim, size: Dim) -> Failure:
+    def unprovable_size(self, item: ast.Expr, stated: Dim, size: Dim) -> Failure:
         need = f"`{item.span.text}` of `{self.parameter.name.name}` must be {show(stated)}"
         problem = Unprovable(self.block, stated, size, need, advice(stated, size) or "")
-        return Failure(problem, self.use.name_span, (self._mark(), (item.span, "declared here")))
+        return Failure(problem, self.use.name_span, (self._tensor_mark(), (item.span, "declared here")))
 
-    def _mark(self) -> tuple[Any, str]:
+    def _tensor_mark(self) -> tuple[Any, str]:
         return self.value.span, f"this is {self.value.type}"
 
 

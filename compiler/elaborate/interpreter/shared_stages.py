@@ -18,28 +18,28 @@ from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from .block_arguments import extra_argument_hint, surplus_argument
-from .evaluator_protocol import Interpreter, Part
+from .evaluator_protocol import EvaluatorPart, Interpreter
 from .stage_labels import StageLabels
 
 
-class SharedStages(Part):
+class SharedStages(EvaluatorPart):
     def __init__(self, interpreter: Interpreter, labels: StageLabels) -> None:
         super().__init__(interpreter)
         self._labels = labels
 
-    def declare(self, node: ast.Shared, scope: Scope) -> SharedDef:
+    def declare_shared(self, node: ast.Shared, scope: Scope) -> SharedDef:
         """The identity of a shared stage, and its label in the graph under construction: its own, or else its name."""
         assert scope.frame is not None
         label: ast.Label | None = getattr(node.stage, "label", None)
         if label is not None:
-            text = self._labels.claim(label, scope, scope.frame)
+            text = self._labels.claim_label(label, scope, scope.frame)
         else:
             text = scope.frame.labels.claim_label(node.name.name, node.name.span)
         module = SharedModule(text, node.span)
         scope.frame.graph.declares.append(module)
         return SharedDef(node.stage, scope, module)
 
-    def use(self, node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope) -> Flow:
+    def use_shared(self, node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope) -> Flow:
         """The stage on its input: its names are resolved in the scope of its declaration, its nodes are added where it is used."""
         if node.positional:
             raise surplus_argument(node.name, 0, node.positional[0], extra_argument_hint(node.positional[0], node))
@@ -47,34 +47,36 @@ class SharedStages(Part):
             raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
         session = self.session
         if any(a is shared.module for a in session.active):
-            found = scope.find_binding(node.name)
-            place = found[0].span if found is not None and found[0].span is not None else shared.module.span
+            binding_and_scope = scope.find_binding(node.name)
+            place = (
+                binding_and_scope[0].span if binding_and_scope is not None and binding_and_scope[0].span is not None else shared.module.span
+            )
             raise Failure(Recursion(node.name, "shared stage"), node.name_span, ((place, f"`{node.name}` is defined here"),))
-        inside = _seen_from(shared.scope, scope.frame)
+        inside = _scope_in_frame(shared.scope, scope.frame)
         session.active.append(shared.module)
         session.shared_uses.append(node.name_span)
         try:
-            return self.interpreter.stage(shared.stage, flow, inside, shared.module)
+            return self.interpreter.run_stage(shared.stage, flow, inside, shared.module)
         finally:
             session.active.pop()
             session.shared_uses.pop()
 
 
-def _seen_from(scope: Scope, frame: GraphFrame | None) -> Scope:
+def _scope_in_frame(scope: Scope, frame: GraphFrame | None) -> Scope:
     return scope if scope.frame is frame else Scope(scope, frame)
 
 
-def check_shared(module: SharedModule, specs: dict[str, Any], span: Span, session: ElaborationSession) -> None:
+def check_same_parameters(module: SharedModule, specs: dict[str, Any], span: Span, session: ElaborationSession) -> None:
     """Rejects a use whose parameters differ from those of the first use."""
     span = session.shared_uses[-1] if session.shared_uses else span
     first = session.shared_specs.setdefault(id(module), (specs, span))
     for name in {**first[0], **specs}:
-        one, other = first[0].get(name), specs.get(name)
-        if one is not None and other is not None and one == other:
-            for a, b in zip(one[0], other[0], strict=True):
+        before, other = first[0].get(name), specs.get(name)
+        if before is not None and other is not None and before == other:
+            for a, b in zip(before[0], other[0], strict=True):
                 session.deciding.equal(a, b)
-        if one != other:
-            problem = SharedConflict(module.label, name or "value", *_format_specs(one, other))
+        if before != other:
+            problem = SharedConflict(module.label, name or "value", *_format_specs(before, other))
             raise Failure(problem, span, ((first[1], "first used here"),))
 
 
@@ -86,7 +88,7 @@ def _format_specs(*specs: Any) -> tuple[str, ...]:
 
 def specs_within(graph: Graph) -> dict[str, Any]:
     """The shapes of all parameters inside a graph, by their names relative to it, in the order of the graph."""
-    found: dict[str, Any] = {}
+    specs: dict[str, Any] = {}
     stack: list[tuple[Graph, str]] = [(graph, "")]
     while stack:
         current, prefix = stack.pop()
@@ -96,8 +98,8 @@ def specs_within(graph: Graph) -> dict[str, Any]:
             if node.shared is not None and all(m is not node.shared for m in current.declares):
                 continue
             if isinstance(node, OpNode):
-                found.update({join(path, s.name): (s.shape, s.dtype) for s in node.specs})
+                specs.update({join(path, s.name): (s.shape, s.dtype) for s in node.specs})
             elif isinstance(node, CallNode):
                 inside.append((node.graph, path))
         stack += reversed(inside)
-    return found
+    return specs

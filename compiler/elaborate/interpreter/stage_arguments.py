@@ -25,11 +25,11 @@ from ..scopes.compile_time_values import UNKNOWN, AbsentTensor, Flow, TrailingAc
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.value_text import format_value
-from .argument_edits import Hint, labelled, moved_last, removed, rewritten
-from .argument_hints import example_of, known_sizes, meant_hint, near_word, relative_hint, sizes_of, surplus_hint
+from .argument_edits import Hint, label_hint, move_activation_last, remove_arguments, replace_arguments
+from .argument_hints import example_of, first_sizes, known_sizes, meant_hint, relative_hint, similar_words, surplus_hint
 from .block_arguments import did_you_mean, extra_argument_hint, is_activation, surplus_argument
-from .compile_time_expressions import MISSPELT
-from .evaluator_protocol import Part
+from .compile_time_expressions import MISSPELLED
+from .evaluator_protocol import EvaluatorPart
 from .tensor_arguments import refuse_tensors
 
 
@@ -52,38 +52,38 @@ class RawArguments(Record):
     tie: ast.Keyword | None
 
 
-class Arguments(Part):
-    def bind(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> BoundArguments:
+class ArgumentBinder(EvaluatorPart):
+    def bind_arguments(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> BoundArguments:
         """Checks and converts the arguments of an operator. The tensors of `flow` are for errors."""
-        raw = self.written(cls, node, scope, flow)
+        raw = self.convert_written(cls, node, scope, flow)
         missing = next((a for a in cls.required if a.name not in raw.args), None)
         if missing is not None:
             raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
         return BoundArguments(self.session.inferences.make_operator(cls, raw.args), raw.spans, raw.activation, raw.tie)
 
-    def written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
+    def convert_written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
         """Checks and converts the arguments that are written."""
         positional, activation = self._split_activation(cls, node, scope)
         if node.activation is not None:
-            activation = self._trailing(cls, node, node.activation, scope)
+            activation = self._trailing_activation(cls, node, node.activation, scope)
         slots = cls.slots
         if len(positional) > len(slots):
-            if self._failed(positional[len(slots)], scope):
+            if self._has_failed(positional[len(slots)], scope):
                 raise AlreadyReported
-            sizes = sizes_of(flow, self.session.sizes_first(cls))
+            sizes = first_sizes(flow, self.session.sizes_first(cls))
             hint = surplus_hint(cls, slots, replace(node, positional=positional), scope, sizes, self.session.foreign_order(cls))
             raise surplus_argument(cls.name, len(slots), positional[len(slots)], hint, tuple(cls.signature))
         refuse_tensors(cls, slots, positional, scope)
         args: dict[str, Any] = {}
         spans: dict[str, Span] = {}
         for arg, expr in zip(slots, positional, strict=False):
-            args[arg.name] = self.convert(cls.name, arg.name, arg.kind, expr, scope)
+            args[arg.name] = self.convert_argument(cls.name, arg.name, arg.kind, expr, scope)
             spans[arg.name] = expr.span
-        tie = self._keywords(cls, node, args, spans, scope, flow)
+        tie = self._convert_keywords(cls, node, args, spans, scope, flow)
         args = self.session.defaults.get(cls.name, {}) | args
         return RawArguments(args, spans, positional, activation, tie)
 
-    def _keywords(
+    def _convert_keywords(
         self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope, flow: Flow | None
     ) -> ast.Keyword | None:
         """Adds the keyword arguments to `args` and `spans`; returns that of `tie`."""
@@ -95,18 +95,18 @@ class Arguments(Part):
                 if _is_absent(keyword.value, scope):
                     continue
                 if arg.name in args:
-                    _refuse_twice(node, keyword, spans[arg.name], self._sizes_written(cls, node, flow))
-                args[arg.name] = self.convert(cls.name, arg.name, arg.kind, keyword.value, scope)
+                    _reject_duplicate(node, keyword, spans[arg.name], self._sizes_written(cls, node, flow))
+                args[arg.name] = self.convert_argument(cls.name, arg.name, arg.kind, keyword.value, scope)
                 spans[arg.name] = keyword.value.span
             elif keyword.name == "tie":
                 if tie is not None:
                     raise Failure(ArgumentTwice(cls.name, "tie"), keyword.span, ((tie.span, "first here"),))
                 tie = keyword
             elif cls.open_keywords is not None:
-                sizes.append((keyword.name, self.convert(cls.name, keyword.name, cls.open_keywords, keyword.value, scope)))
+                sizes.append((keyword.name, self.convert_argument(cls.name, keyword.name, cls.open_keywords, keyword.value, scope)))
                 spans[keyword.name] = keyword.span
             else:
-                raise self._unknown(cls, node, keyword, list(cls.aliases), scope)
+                raise self._unknown_argument(cls, node, keyword, list(cls.aliases), scope)
             self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")
         if cls.open_keywords is not None:
             args["sizes"] = tuple(sizes)
@@ -114,36 +114,36 @@ class Arguments(Part):
 
     def _sizes_written(self, cls: type[Operator], node: ast.Apply, flow: Flow | None) -> Hint:
         """For PyTorch's order with names, `conv(3, 16, kernel_size=3)`: the first arguments are the sizes of the input."""
-        sizes = sizes_of(flow, self.session.sizes_first(cls))
+        sizes = first_sizes(flow, self.session.sizes_first(cls))
         first = tuple(expr.span.text for expr in node.positional[: len(sizes)])
         if not sizes or first != sizes:
             return Hint()
-        edits = removed(node, node.positional[0].span, node.positional[len(sizes) - 1].span, safe=True)
+        edits = remove_arguments(node, node.positional[0].span, node.positional[len(sizes) - 1].span, safe=True)
         return replace(known_sizes(cls, node, len(sizes)), edits=edits)
 
-    def _failed(self, expr: ast.Expr, scope: Scope) -> bool:
+    def _has_failed(self, expr: ast.Expr, scope: Scope) -> bool:
         """Whether the expression is the name of something that has failed."""
-        found = scope.find_binding(expr.name) if isinstance(expr, ast.Name) else None
-        return found is not None and found[0].value is UNKNOWN
+        binding_and_scope = scope.find_binding(expr.name) if isinstance(expr, ast.Name) else None
+        return binding_and_scope is not None and binding_and_scope[0].value is UNKNOWN
 
-    def default(self, cls: type[Operator], keywords: tuple[ast.Keyword, ...], scope: Scope) -> dict[str, Any]:
+    def convert_defaults(self, cls: type[Operator], keywords: tuple[ast.Keyword, ...], scope: Scope) -> dict[str, Any]:
         """The arguments of a `default`, whose integers are traced to nothing."""
         node = ast.Apply(keywords[0].span, cls.name, keywords[0].name_span, (), keywords)
-        args = self.written(cls, node, scope).args
+        args = self.convert_written(cls, node, scope).args
         self.session.decisions.pin_value(tuple(args.values()))
         return {name: plain(value) for name, value in args.items()}
 
-    def _unknown(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
-        hint, advice = labelled(node, keyword), self.session.foreign_argument(cls, keyword.name)
+    def _unknown_argument(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
+        hint, advice = label_hint(node, keyword), self.session.foreign_argument(cls, keyword.name)
         quoted = keyword.value.value if isinstance(keyword.value, ast.String) else ""
-        own = self._activation_with(cls, node, keyword)
-        if own:
-            hint = own
-        elif cls.takes_activation and (is_activation(quoted) or self.interpreter.activation(keyword.value, scope)):
+        activation_hint = self._activation_with(cls, node, keyword)
+        if activation_hint:
+            hint = activation_hint
+        elif cls.takes_activation and (is_activation(quoted) or self.interpreter.find_activation(keyword.value, scope)):
             bare = quoted or keyword.value.span.text
             sentence = f"write the activation without a name, after the other arguments: `{bare}`"
-            hint = Hint(sentence, moved_last(node, keyword.span, bare))
-        edits = removed(node, keyword.span, keyword.span, safe=True) if advice.removes else hint.edits
+            hint = Hint(sentence, move_activation_last(node, keyword.span, bare))
+        edits = remove_arguments(node, keyword.span, keyword.span, safe=True) if advice.removes else hint.edits
         close = tuple(find_similar_names(keyword.name, known))
         longer = [name for name in cls.operands if name.endswith(f"_{keyword.name}")]
         close = close or tuple(longer or find_similar_names(keyword.name, list(cls.operands)))
@@ -163,7 +163,7 @@ class Arguments(Part):
             return Hint()
         written = f"({last.name} {keyword.span.text})"
         between = [k for k in node.keywords if last.span.end <= k.span.start < keyword.span.start]
-        edits = () if between else rewritten(last.span, keyword.span, written)
+        edits = () if between else replace_arguments(last.span, keyword.span, written)
         return Hint(f"it is an argument of `{last.name}`: write `{written}`", edits)
 
     def _split_activation(
@@ -172,20 +172,20 @@ class Arguments(Part):
         """Splits `2 sigmoid` into the arguments and the activation."""
         if not cls.takes_activation or not node.positional or node.called:
             return node.positional, None
-        activation = self.interpreter.activation(node.positional[-1], scope)
+        activation = self.interpreter.find_activation(node.positional[-1], scope)
         return (node.positional[:-1], activation) if activation is not None else (node.positional, None)
 
-    def _trailing(self, cls: type[Operator], node: ast.Apply, name: ast.Expr, scope: Scope) -> TrailingActivation:
+    def _trailing_activation(self, cls: type[Operator], node: ast.Apply, name: ast.Expr, scope: Scope) -> TrailingActivation:
         """What follows the keywords without a name of its own, which can only be an activation."""
-        activation = self.interpreter.activation(name, scope)
+        activation = self.interpreter.find_activation(name, scope)
         if activation is not None and cls.takes_activation:
             return activation
         hint = extra_argument_hint(name, node)
         raise surplus_argument(cls.name, len(cls.slots), name, hint or Hint("arguments without names come before those with names"))
 
-    def convert(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
+    def convert_argument(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument, converted to its kind."""
-        value = self.raw(owner, name, kind, expr, scope)
+        value = self.evaluate_raw(owner, name, kind, expr, scope)
         try:
             converted = kind.convert(value)
             kept = converted.values if isinstance(converted, Init) else converted
@@ -200,14 +200,14 @@ class Arguments(Part):
                 WrongArgument(owner, name, kind.describe(), format_value(value), hint.help), expr.span, edits=hint.edits
             ) from None
 
-    def raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
+    def evaluate_raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument as it is written. A bare word of the kind is that word."""
-        word = _word(expr)
+        word = _bare_word(expr)
         if word in kind.words:
             return word
         unknown = self._unknown_word(kind, expr, scope)
         if unknown:
-            hint = did_you_mean(near_word(kind, unknown))
+            hint = did_you_mean(similar_words(kind, unknown))
             written = f"`{unknown}`" if isinstance(expr, ast.Name) else f"`{unknown}(...)`"
             raise Failure(WrongArgument(owner, name, kind.describe(), written, hint), expr.span)
         value = self.interpreter.evaluate(expr, scope)
@@ -224,21 +224,21 @@ class Arguments(Part):
         return ""
 
     def _is_unbound(self, name: str, scope: Scope) -> bool:
-        return name not in MISSPELT and scope.find_binding(name) is None and name not in self.session.dims
+        return name not in MISSPELLED and scope.find_binding(name) is None and name not in self.session.dims
 
-    def flag(self, owner: str, keyword: ast.Keyword, scope: Scope) -> bool:
+    def convert_flag(self, owner: str, keyword: ast.Keyword, scope: Scope) -> bool:
         """The value of a keyword that must be true or false."""
-        value: bool = self.convert(owner, keyword.name, FLAG, keyword.value, scope)
+        value: bool = self.convert_argument(owner, keyword.name, FLAG, keyword.value, scope)
         return value
 
 
 def _is_absent(expr: ast.Expr, scope: Scope) -> bool:
     """Whether the value is an argument that a definition passes on, and that its use was not given: it is left out here too."""
-    found = scope.find_binding(expr.name) if isinstance(expr, ast.Name) else None
-    return found is not None and isinstance(found[0].value, AbsentTensor)
+    binding_and_scope = scope.find_binding(expr.name) if isinstance(expr, ast.Name) else None
+    return binding_and_scope is not None and isinstance(binding_and_scope[0].value, AbsentTensor)
 
 
-def _refuse_twice(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hint) -> NoReturn:
+def _reject_duplicate(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hint) -> NoReturn:
     if earlier.start > keyword.span.start:
         raise AlreadyReported  # the parser has reported an argument in the wrong place
     positional = any(expr.span == earlier for expr in node.positional)
@@ -246,7 +246,7 @@ def _refuse_twice(node: ast.Apply, keyword: ast.Keyword, earlier: Span, hint: Hi
     raise Failure(problem, keyword.span, ((earlier, "first here"),), edits=hint.edits if positional else ())
 
 
-def _word(expr: ast.Expr) -> str:
+def _bare_word(expr: ast.Expr) -> str:
     """A bare word, perhaps with a minus before it; empty for any other expression."""
     match expr:
         case ast.Name(name=name):

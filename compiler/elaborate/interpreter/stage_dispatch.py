@@ -18,34 +18,34 @@ from ..resource_limits import TERMS
 from ..scopes.compile_time_values import Flow, OperatorRef, Unknown
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import BlockDef, Scope, SharedDef, StageClosure, trace_of
-from .block_stages import Blocks
+from .block_stages import BlockStages
 from .closures import Closures
-from .compile_time_functions import Functions
+from .compile_time_functions import CompileTimeFunctions
 from .compile_time_loops import Loops
 from .conditionals import Conditionals
-from .evaluator_protocol import Interpreter, Part
-from .foreign_stages import as_here
-from .freezing import freezing, own_keyword
+from .evaluator_protocol import EvaluatorPart, Interpreter
+from .foreign_stages import translate_failure
+from .freezing import freeze_added, trainable_keyword
 from .groups import Groups
 from .operator_stages import OperatorStages
 from .shape_checks import ShapeChecks
 from .shared_stages import SharedStages
-from .stage_arguments import Arguments
-from .stage_values import noting
+from .stage_arguments import ArgumentBinder
+from .stage_values import record_stage_parameter
 
 if TYPE_CHECKING:
     from .scan_stages import Scans
 
 
-class Stages(Part):
+class StageDispatch(EvaluatorPart):
     def __init__(
         self,
         interpreter: Interpreter,
-        functions: Functions,
+        functions: CompileTimeFunctions,
         closures: Closures,
-        arguments: Arguments,
+        arguments: ArgumentBinder,
         operators: OperatorStages,
-        blocks: Blocks,
+        blocks: BlockStages,
         shared: SharedStages,
         groups: Groups,
         loops: Loops,
@@ -60,76 +60,76 @@ class Stages(Part):
         self._groups, self._loops, self._scans = groups, loops, scans
         self._conditionals, self._checks = conditionals, checks
 
-    def run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
+    def run_stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None = None) -> Flow:
         """The result of a stage on its input. `shared` is set for a use of a shared stage."""
         try:
-            result = self._run(node, flow, scope, shared)
+            result = self._dispatch_stage(node, flow, scope, shared)
         except EffortSpent:
             raise Failure(LargeFormulas(TERMS.limit), node.span, final=True) from None
         self.session.index.record_stage(node.span, result)
         return result
 
-    def _run(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+    def _dispatch_stage(self, node: ast.Tensor, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         match node:
             case ast.Apply():
-                return self._apply(node, flow, scope, shared)
+                return self._run_apply(node, flow, scope, shared)
         self.session.count_stage(node.span, trace_of(scope))
         match node:
             case ast.Group():
-                return self._groups.stage(node, flow, scope, shared)
+                return self._groups.run_stage(node, flow, scope, shared)
             case ast.Repeat() | ast.Each():
-                return self._loops.run(node, flow, scope, shared)
+                return self._loops.run_loop(node, flow, scope, shared)
             case ast.Scan():
-                return self._scans().run(node, flow, scope, shared)
+                return self._scans().run_scan(node, flow, scope, shared)
             case ast.If():
-                return self._conditionals.run(node, flow, scope, shared)
+                return self._conditionals.run_if(node, flow, scope, shared)
             case ast.Is():
-                return self._checks.stage(node, flow, scope)
+                return self._checks.check_stage(node, flow, scope)
         raise Failure(NotAStage(node.span.text.split()[0], "where a pipeline begins"), node.span)
 
-    def _apply(self, node: ast.Apply, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
+    def _run_apply(self, node: ast.Apply, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         if node.name == "in":
             if isinstance(flow, Unknown):
                 raise AlreadyReported
             raise Failure(NotAStage("in", "the input of the body"), node.name_span)
         try:
-            named, node = self.resolve(node, scope)
+            named, node = self.resolve_stage(node, scope)
         except Failure as failure:
-            raise as_here(failure, node, lambda cls, stage: self._arguments.bind(cls, stage, scope, flow)) from None
-        keyword = own_keyword(node, named)
-        with noting(node.name, scope, self.session):
+            raise translate_failure(failure, node, lambda cls, stage: self._arguments.bind_arguments(cls, stage, scope, flow)) from None
+        keyword = trainable_keyword(node, named)
+        with record_stage_parameter(node.name, scope, self.session):
             if keyword is None:
-                return self._named(node, named, flow, scope, shared)
+                return self._run_definition(node, named, flow, scope, shared)
             node = replace(node, keywords=tuple(k for k in node.keywords if k is not keyword))
-            with freezing(keyword, self._arguments.flag(node.name, keyword, scope), scope):
-                return self._named(node, named, flow, scope, shared)
+            with freeze_added(keyword, self._arguments.convert_flag(node.name, keyword, scope), scope):
+                return self._run_definition(node, named, flow, scope, shared)
 
-    def _named(
+    def _run_definition(
         self, node: ast.Apply, named: BlockDef | SharedDef | type[Operator], flow: Flow, scope: Scope, shared: SharedModule | None
     ) -> Flow:
         match named:
             case BlockDef():
                 self.session.count_stage(node.span, trace_of(scope))
-                return self._blocks.apply(node, named, flow, scope, shared)
+                return self._blocks.apply_block(node, named, flow, scope, shared)
             case SharedDef():
                 self.session.count_stage(node.span, trace_of(scope))
-                return self._shared.use(node, named, flow, scope)
-        return self._operators.apply(node, named, flow, scope, shared)
+                return self._shared.use_shared(node, named, flow, scope)
+        return self._operators.apply_operator(node, named, flow, scope, shared)
 
-    def resolve(self, node: ast.Apply, scope: Scope) -> tuple[BlockDef | SharedDef | type[Operator], ast.Apply]:
+    def resolve_stage(self, node: ast.Apply, scope: Scope) -> tuple[BlockDef | SharedDef | type[Operator], ast.Apply]:
         """The block, shared stage or operator class that a stage names, and the stage with all its arguments."""
-        found = scope.find_binding(node.name)
-        value = self._functions.value_of(found[0]) if found is not None else None
+        binding_and_scope = scope.find_binding(node.name)
+        value = self._functions.value_of(binding_and_scope[0]) if binding_and_scope is not None else None
         if isinstance(value, (BlockDef, SharedDef, OperatorRef, StageClosure)):
             used = scope.use_binding(node.name)
             assert used is not None
             self.session.index.record_name(node.name_span, node.name, used)
             if isinstance(value, StageClosure):
-                node, value = self._closures.apply(value, node, scope), value.stage
+                node, value = self._closures.apply_closure(value, node, scope), value.stage
             return (Operator.registry[value.operator] if isinstance(value, OperatorRef) else value), node
         if node.name in Operator.registry:
             self.session.index.record_name(node.name_span, node.name, None, None, "operator")
             return Operator.registry[node.name], node
         if isinstance(value, Unknown):
             raise AlreadyReported
-        raise unbound_stage(node, scope, self.session) if found is None else not_a_stage(node, found[0])
+        raise unbound_stage(node, scope, self.session) if binding_and_scope is None else not_a_stage(node, binding_and_scope[0])

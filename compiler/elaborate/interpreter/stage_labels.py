@@ -14,20 +14,20 @@ from ..resource_limits import MAX_NESTING, check_string
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.value_text import format_value
-from .evaluator_protocol import Part
+from .evaluator_protocol import EvaluatorPart
 
 
-class StageLabels(Part):
-    def of_stage(self, label: ast.Label | None, kind: str, span: Span, scope: Scope) -> str:
+class StageLabels(EvaluatorPart):
+    def name_stage(self, label: ast.Label | None, kind: str, span: Span, scope: Scope) -> str:
         """The name of a stage in the graph under construction: its label, or else its kind and number."""
         assert scope.frame is not None
         if label is None:
             return scope.frame.labels.allocate_label(kind, span)
-        return self.claim(label, scope, scope.frame)
+        return self.claim_label(label, scope, scope.frame)
 
-    def claim(self, label: ast.Label, scope: Scope, frame: GraphFrame) -> str:
+    def claim_label(self, label: ast.Label, scope: Scope, frame: GraphFrame) -> str:
         """The text of a label, which is then taken in the frame's graph. Its expressions are evaluated in `scope`."""
-        text = self._text(label, scope)
+        text = self._evaluate_text(label, scope)
         self.session.count_items(len(text), label.span)
         frame.labels.claim_label(text, label.span)
         self.session.index.record_name(label.span, text, None, label.span, "label")
@@ -42,7 +42,7 @@ class StageLabels(Part):
             return part == NO_LEVEL
         return not {b.name for b in binders} & set(find_names((part,))) and self.interpreter.evaluate(part, scope) == NO_LEVEL
 
-    def _text(self, label: ast.Label, scope: Scope) -> str:
+    def _evaluate_text(self, label: ast.Label, scope: Scope) -> str:
         if not label.parts:  # what is in its braces could not be read
             raise AlreadyReported
         parts = []

@@ -20,42 +20,42 @@ from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
 from .compile_time_expressions import attribute_of
-from .evaluator_protocol import Part
+from .evaluator_protocol import EvaluatorPart
 from .nodes import NodeText, add_operator
 from .shared_stages import specs_within
 
-OF_TENSORS = ("shape", "rank", "channels", "features", "dtype")
+TENSOR_ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 """The attributes that tensors have: they are never parameters."""
 Specs = dict[str, tuple[Shape, DType]]
 
 
 def is_parameter(expr: ast.Expr, scope: Scope) -> bool:
     """Whether an expression is a parameter of a stage."""
-    names = _names(expr)
-    return names is not None and (_shared(names, scope) is not None or _labelled(names, scope) is not None)
+    names = _dotted_names(expr)
+    return names is not None and (_find_shared(names, scope) is not None or _find_labeled_scope(names, scope) is not None)
 
 
-class StageParameters(Part):
-    def read(self, expr: ast.Attribute, scope: Scope) -> Flow | None:
+class StageParameters(EvaluatorPart):
+    def read_parameter(self, expr: ast.Attribute, scope: Scope) -> Flow | None:
         """The tensor; None if the expression is no parameter of a stage."""
-        names = _names(expr)
+        names = _dotted_names(expr)
         if names is None:
             return None
-        if _shared(names, scope) is not None:
-            return self._of_shared(names, expr, scope)
-        found = _labelled(names, scope)
-        return None if found is None else self._of_label(names, found, expr, scope)
+        if _find_shared(names, scope) is not None:
+            return self._read_of_shared(names, expr, scope)
+        home = _find_labeled_scope(names, scope)
+        return None if home is None else self._read_of_label(names, home, expr, scope)
 
-    def _of_shared(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
+    def _read_of_shared(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
         binding = scope.use_binding(names[0])
         assert binding is not None
         assert isinstance(binding.value, SharedDef)
         assert scope.frame is not None
         module = binding.value.module
-        self.session.index.record_name(_root(expr).span, names[0], binding)
-        return self._of_module(names, module, expr, scope)
+        self.session.index.record_name(_root_name(expr).span, names[0], binding)
+        return self._read_of_module(names, module, expr, scope)
 
-    def _of_module(self, names: list[str], module: SharedModule, expr: ast.Attribute, scope: Scope) -> Flow:
+    def _read_of_module(self, names: list[str], module: SharedModule, expr: ast.Attribute, scope: Scope) -> Flow:
         """The parameter of a shared stage, wherever that is used."""
         assert scope.frame is not None
         first = self.session.shared_specs.get(id(module))
@@ -63,10 +63,10 @@ class StageParameters(Part):
             raise Failure(NotUsedBefore(names[0]), expr.span)
         if len(names) > 2:
             raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), (), inside=True), expr.span)
-        own = {name: (plain(shape), dtype) for name, (shape, dtype) in first[0].items()}
-        return self._add(scope.frame, "", names[0], names[-1], own, expr, module)
+        own_specs = {name: (plain(shape), dtype) for name, (shape, dtype) in first[0].items()}
+        return self._add_parameter_node(scope.frame, "", names[0], names[-1], own_specs, expr, module)
 
-    def _of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
+    def _read_of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
         key = ".".join(names)
         if key not in home.names:
             assert home.frame is not None
@@ -74,23 +74,23 @@ class StageParameters(Part):
             nodes = route(home.frame.graph, path)
             shared = next((m for m in home.frame.graph.declares if key.startswith(f"{m.label}.")), None)
             if not nodes and shared is not None:  # none of its uses is in this body
-                return self._of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, scope)
+                return self._read_of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, scope)
             if not nodes and names[0] in home.frame.labels.used and not route(home.frame.graph, names[0]):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
                 first = route(home.frame.graph, names[0])
-                raise Failure(_unknown(names[0], ".".join(names[1:]), _specs(first) if first else {}), expr.span)
+                raise Failure(_unknown_parameter(names[0], ".".join(names[1:]), _specs_of_route(first) if first else {}), expr.span)
             tensor = scope.find_binding(names[0])
-            if len(names) == 2 and names[1] not in _specs(nodes) and tensor is not None and isinstance(tensor[0].value, Value):
+            if len(names) == 2 and names[1] not in _specs_of_route(nodes) and tensor is not None and isinstance(tensor[0].value, Value):
                 attribute_of(tensor[0].value.type, expr)  # a tensor of that name, which has no such attribute either
-            made = self._add(home.frame, path, path, names[-1], _specs(nodes), expr)
-            home.bind_name(key, made, expr.span)
+            parameter = self._add_parameter_node(home.frame, path, path, names[-1], _specs_of_route(nodes), expr)
+            home.bind_name(key, parameter, expr.span)
         binding = scope.use_binding(key)
         assert binding is not None
-        self.session.index.record_name(_root(expr).span, names[0], None, None, "label")
+        self.session.index.record_name(_root_name(expr).span, names[0], None, None, "label")
         return binding.value  # type: ignore[return-value]
 
-    def _add(
+    def _add_parameter_node(
         self,
         frame: GraphFrame,
         path: str,
@@ -101,58 +101,58 @@ class StageParameters(Part):
         shared: SharedModule | None = None,
     ) -> Flow:
         if name not in specs:
-            raise Failure(_unknown(stage, name, specs), expr.span)
+            raise Failure(_unknown_parameter(stage, name, specs), expr.span)
         shape, dtype = specs[name]
         op = ParameterOf(path=path, parameter=name, shape=shape, dtype=dtype)
         label = "" if shared is not None else frame.labels.allocate_ordinal(op.name, expr.span)
         return add_operator(op, [], frame, self.session, NodeText(expr.span, label, lambda place: expr.span, shared))
 
 
-def _unknown(stage: str, name: str, specs: Specs) -> NoParameterToRead:
+def _unknown_parameter(stage: str, name: str, specs: Specs) -> NoParameterToRead:
     """The error that the stage has no such parameter. Those of stages inside are known by their paths."""
     known = [spec for spec in specs if spec and "." not in spec] or [spec for spec in specs if spec]
     return NoParameterToRead(stage, name, tuple(find_similar_names(name, known)), tuple(known))
 
 
-def _specs(way: list[Node]) -> Specs:
+def _specs_of_route(way: list[Node]) -> Specs:
     """The parameters of the last of the nodes, each within the one before it, as the graph of the first sees their sizes."""
     *around, last = way
-    found = specs_within(last.graph) if isinstance(last, CallNode) else {s.name: (s.shape, s.dtype) for s in last.specs}
+    specs = specs_within(last.graph) if isinstance(last, CallNode) else {s.name: (s.shape, s.dtype) for s in last.specs}
     for call in reversed(way if isinstance(last, CallNode) else around):
         assert isinstance(call, CallNode)
-        found = {name: (moved(shape, call.arguments), dtype) for name, (shape, dtype) in found.items()}
-    return found
+        specs = {name: (moved(shape, call.arguments), dtype) for name, (shape, dtype) in specs.items()}
+    return specs
 
 
-def _names(expr: ast.Expr) -> list[str] | None:
+def _dotted_names(expr: ast.Expr) -> list[str] | None:
     """`embed.weight` as names, if it can be a parameter."""
     names: list[str] = []
     while isinstance(expr, ast.Attribute):
         names.append(expr.name)
         expr = expr.value
-    if not isinstance(expr, ast.Name) or not names or names[0] in OF_TENSORS:
+    if not isinstance(expr, ast.Name) or not names or names[0] in TENSOR_ATTRIBUTES:
         return None
     return [expr.name, *reversed(names)]
 
 
-def _root(expr: ast.Expr) -> ast.Expr:
+def _root_name(expr: ast.Expr) -> ast.Expr:
     while isinstance(expr, ast.Attribute):
         expr = expr.value
     return expr
 
 
-def _shared(names: list[str], scope: Scope) -> SharedDef | None:
-    found = scope.find_binding(names[0])
-    return found[0].value if found is not None and isinstance(found[0].value, SharedDef) else None
+def _find_shared(names: list[str], scope: Scope) -> SharedDef | None:
+    binding_and_scope = scope.find_binding(names[0])
+    return binding_and_scope[0].value if binding_and_scope is not None and isinstance(binding_and_scope[0].value, SharedDef) else None
 
 
-def _labelled(names: list[str], scope: Scope) -> Scope | None:
+def _find_labeled_scope(names: list[str], scope: Scope) -> Scope | None:
     """The scope of the statements of the innermost body that has a stage with a label of this name."""
-    at: Scope | None = scope
-    while at is not None:
-        if at.frame is not None and at is at.frame.home and _has_label(at.frame, names[0]):
-            return at
-        at = at.parent
+    current: Scope | None = scope
+    while current is not None:
+        if current.frame is not None and current is current.frame.home and _has_label(current.frame, names[0]):
+            return current
+        current = current.parent
     return None
 
 

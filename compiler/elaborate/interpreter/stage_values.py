@@ -22,31 +22,31 @@ from ..scopes.scope import Scope, StageClosure
 _NOTHING = nullcontext()
 
 
-def noting(name: str, scope: Scope, session: ElaborationSession) -> AbstractContextManager[None]:
+def record_stage_parameter(name: str, scope: Scope, session: ElaborationSession) -> AbstractContextManager[None]:
     """Notes the operator that is added meanwhile, if `name` is a parameter of the block."""
-    parameter = _parameter(name, scope, session)
-    return _NOTHING if parameter is None or scope.frame is None else _noting(parameter, scope.frame.graph)
+    parameter = _stage_parameter(name, scope, session)
+    return _NOTHING if parameter is None or scope.frame is None else _record_added(parameter, scope.frame.graph)
 
 
 @contextmanager
-def _noting(parameter: StageParameter, graph: Graph) -> Iterator[None]:
+def _record_added(parameter: StageParameter, graph: Graph) -> Iterator[None]:
     before = len(graph.nodes)
     yield
-    made = graph.nodes[before:]
-    if len(made) == 1 and isinstance(made[0], OpNode) and made[0].shared is None:
-        graph.stages[made[0].label] = parameter
+    added = graph.nodes[before:]
+    if len(added) == 1 and isinstance(added[0], OpNode) and added[0].shared is None:
+        graph.stages[added[0].label] = parameter
 
 
-def _parameter(name: str, scope: Scope, session: ElaborationSession) -> StageParameter | None:
-    found = scope.find_binding(name)
-    if found is None or scope.frame is None or not isinstance(found[0].value, (OperatorRef, StageClosure)):
+def _stage_parameter(name: str, scope: Scope, session: ElaborationSession) -> StageParameter | None:
+    binding_and_scope = scope.find_binding(name)
+    if binding_and_scope is None or scope.frame is None or not isinstance(binding_and_scope[0].value, (OperatorRef, StageClosure)):
         return None
-    if around(scope.frame.graph).arguments.get(name) is not found[0].value:
+    if around(scope.frame.graph).arguments.get(name) is not binding_and_scope[0].value:
         return None
-    return StageParameter(name, _default(name, scope, session))
+    return StageParameter(name, _default_operator(name, scope, session))
 
 
-def _default(name: str, scope: Scope, session: ElaborationSession) -> Operator | None:
+def _default_operator(name: str, scope: Scope, session: ElaborationSession) -> Operator | None:
     """The operator that the block's parameter is by default."""
     block = next((a for a in reversed(session.active) if isinstance(a, ast.Block)), None)
     declared = (p for p in block.parameters if isinstance(p, ast.ParameterDecl)) if block is not None else ()

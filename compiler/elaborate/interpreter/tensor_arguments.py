@@ -30,10 +30,10 @@ def refuse_tensors(cls: type[Operator], slots: Sequence[Arg[Any]], positional: S
             case ast.PipelineExpr():
                 problem: PipelineAsValue | TensorAsValue = PipelineAsValue(pipeline_text(expr))
                 marks: tuple[tuple[Span, str], ...] = ()
-            case ast.Name(name=name) if (found := scope.find_binding(name)) is not None and isinstance(
-                found[0].value, (Value, TensorTuple)
+            case ast.Name(name=name) if (binding_and_scope := scope.find_binding(name)) is not None and isinstance(
+                binding_and_scope[0].value, (Value, TensorTuple)
             ):
-                problem, marks = TensorAsValue(name), ((found[0].span, "defined here"),) if found[0].span else ()
+                problem, marks = TensorAsValue(name), ((binding_and_scope[0].span, "defined here"),) if binding_and_scope[0].span else ()
             case _:
                 continue
         hint = tensor_hint(cls, arg, expr)

@@ -32,10 +32,10 @@ _SUGGESTED = re.compile(r"`(?P<text>\((?P<name>\w+) -> [^`]*\))`$")
 Operation = ast.TensorBinary | ast.Binary | ast.TensorUnary | ast.Unary
 
 
-def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: ElaborationSession) -> Operand:
+def emit_infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`left op right`."""
     if all(isinstance(side, CONST_TYPES) for side in (left, right)):
-        plain = ast.Binary(node.span, node.op, _as_name(node.left), _as_name(node.right))
+        plain = ast.Binary(node.span, node.op, _operand_name(node.left), _operand_name(node.right))
         return evaluate_binary(plain, left, right, scope, session)  # type: ignore[no-any-return]
     if any(isinstance(side, Unknown) for side in (left, right)):
         return UNKNOWN
@@ -54,53 +54,55 @@ def infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operand, sc
             number = place
             args |= {"other": side, "reverse": index == 0}
         else:
-            inputs += _single(node.op, side, place)
+            inputs += _require_single(node.op, side, place)
     symbol = symbol_span(node)
 
     def locate(place: Location) -> Span:
         return number if place.kind == "argument" else symbol
 
-    return _add(session.inferences.make_operator(cls, args), node, inputs, scope.frame, session, locate)
+    return _add_operation(session.inferences.make_operator(cls, args), node, inputs, scope.frame, session, locate)
 
 
-def prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: ElaborationSession) -> Operand:
+def emit_prefix(node: ast.TensorUnary | ast.Unary, value: Operand, scope: Scope, session: ElaborationSession) -> Operand:
     """`-value`."""
     if isinstance(value, CONST_TYPES):
         return negate_value(value, node.span)  # type: ignore[no-any-return]
-    _check(node.op, value, node.operand.span)
+    _check_operand(node.op, value, node.operand.span)
     inputs = tensors_of(value)
     if inputs is None:
         return UNKNOWN
     if len(inputs) != 1:
-        raise Failure(_of_a_tuple(node.op, inputs), node.span)
+        raise Failure(_tuple_operand(node.op, inputs), node.span)
     assert scope.frame is not None
     cls = Operator.registry[PREFIXES[node.op]]
     symbol = Span(node.span.file, node.span.start, node.span.start + len(node.op))
-    return _add(session.inferences.make_operator(cls, {}), node, inputs, scope.frame, session, lambda place: symbol)
+    return _add_operation(session.inferences.make_operator(cls, {}), node, inputs, scope.frame, session, lambda place: symbol)
 
 
-def _single(op: str, side: Flow, span: Span) -> list[Value]:
+def _require_single(op: str, side: Flow, span: Span) -> list[Value]:
     """The one tensor of an operand."""
-    _check(op, side, span)
-    found = tensors_of(side) or []
-    if isinstance(side, TensorTuple) and len(found) != 1:
-        raise Failure(_of_a_tuple(op, found), span, tuple((v.span, f"this is {v.type}") for v in found[:2]))
-    return found
+    _check_operand(op, side, span)
+    values = tensors_of(side) or []
+    if isinstance(side, TensorTuple) and len(values) != 1:
+        raise Failure(_tuple_operand(op, values), span, tuple((v.span, f"this is {v.type}") for v in values[:2]))
+    return values
 
 
-def _check(op: str, side: Operand, span: Span) -> None:
+def _check_operand(op: str, side: Operand, span: Span) -> None:
     """Refuses a stage, which an expression among the arguments of a call may be."""
     if not isinstance(side, (Value, TensorTuple, Unknown)):
         hint = f"apply it to a tensor, as in `{span.text}(x)`" if span.text.isidentifier() else ""
         raise Failure(BadOperand(op, f"the stage {format_value(side)}", hint), span)
 
 
-def _of_a_tuple(op: str, values: list[Value]) -> BadOperand:
+def _tuple_operand(op: str, values: list[Value]) -> BadOperand:
     hint = "unpack them and use one: `(a, b) = ...`" if len(values) == 2 else ""
     return BadOperand(op, f"a tuple of {len(values)} tensors", hint)
 
 
-def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, locate: Locate) -> Flow:
+def _add_operation(
+    op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, locate: Locate
+) -> Flow:
     """The operator in the graph. Its problems mention the symbol, since the text has no operator name."""
     label = frame.labels.allocate_ordinal(op.name, node.span)
     try:
@@ -111,18 +113,18 @@ def _add(op: Operator, node: Operation, inputs: list[Value], frame: GraphFrame, 
             problem = BadNumber(node.op, problem.found, problem.needed, problem.suggestion)
         elif getattr(problem, "operator", None) == op.name:
             problem = replace(problem, operator=node.op)
-        edits = failure.edits or _edits_of_operands(problem, node)
+        edits = failure.edits or _operand_edits(problem, node)
         raise Failure(problem, failure.span, failure.marks, failure.label, edits=edits) from None
 
 
-def _edits_of_operands(problem: Problem, node: Operation) -> tuple[Edit, ...]:
+def _operand_edits(problem: Problem, node: Operation) -> tuple[Edit, ...]:
     """The operand that is a name, with the stage that the help suggests for it: `(w -> transpose 0 1)`."""
-    found = _SUGGESTED.search(getattr(problem, "suggestion", ""))
+    match = _SUGGESTED.search(getattr(problem, "suggestion", ""))
     sides = [node.left, node.right] if isinstance(node, (ast.TensorBinary, ast.Binary)) else []
-    named = [side.span for side in sides if found is not None and side.span.text == found["name"]]
-    return (Edit(named[0], found["text"], safe=False),) if found is not None and len(named) == 1 else ()
+    named = [side.span for side in sides if match is not None and side.span.text == match["name"]]
+    return (Edit(named[0], match["text"], safe=False),) if match is not None and len(named) == 1 else ()
 
 
-def _as_name(side: ast.Node) -> ast.Name:
+def _operand_name(side: ast.Node) -> ast.Name:
     """One side as an operand of compile-time arithmetic, whose messages use its name if it has one."""
     return ast.Name(side.span, side.name if isinstance(side, (ast.Apply, ast.Name)) else "")

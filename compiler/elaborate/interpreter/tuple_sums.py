@@ -14,29 +14,29 @@ from ...types.traced_ints import Origin, is_integer
 from ..scopes.scope import GraphFrame
 
 
-def summed(parts: Parts, axis: int, frame: GraphFrame) -> Dim:
+def sum_sizes(parts: Parts, axis: int, frame: GraphFrame) -> Dim:
     """The sizes of all tensors along the axis, counted from the front."""
     total: Dim = 0
     for part in parts:
-        total = total + _size(part, axis, frame)
+        total = total + _part_size(part, axis, frame)
     return total
 
 
-def _size(part: Part, axis: int, frame: GraphFrame) -> Dim:
+def _part_size(part: Part, axis: int, frame: GraphFrame) -> Dim:
     if isinstance(part, Value):
         return part.type.shape[axis]
-    name = _name(part.of, frame) if part.is_whole and frame.owner else ""
-    total = summed(part.of.parts if isinstance(part.of, JoinedTuple) and part.is_whole else part.values, axis, frame)
+    name = _tuple_symbol(part.of, frame) if part.is_whole and frame.owner else ""
+    total = sum_sizes(part.of.parts if isinstance(part.of, JoinedTuple) and part.is_whole else part.values, axis, frame)
     if not name or not is_integer(total):
         return total
     symbol = f"{frame.owner}[{name}...].{axis}"
     value = total if isinstance(part.of, JoinedTuple) else int(total)
     frame.graph.origins.setdefault(symbol, Origin("", value, None, None, part.of, axis))
-    made: int = named(int(total), symbol)
-    return made
+    size: int = named(int(total), symbol)
+    return size
 
 
-def _name(of: ValueTuple, frame: GraphFrame) -> str:
+def _tuple_symbol(of: ValueTuple, frame: GraphFrame) -> str:
     """What the symbols of a tuple are called after; empty for one that has none."""
     if isinstance(of, JoinedTuple):
         return "if{}.{}".format(*of.key)

@@ -12,7 +12,7 @@ from ..scopes.early_exits import Failure
 from ..scopes.value_text import format_value
 
 
-def unpack(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any]]:
+def unpack_pattern(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any]]:
     """Each name of a pattern with its part of the value. A pattern of one name is that name."""
     parts = pattern.parts
     if len(parts) == 1:
@@ -23,4 +23,4 @@ def unpack(pattern: ast.NamePattern, value: Any) -> Iterator[tuple[ast.Name, Any
         if isinstance(part, ast.Name):
             yield part, item
         else:
-            yield from unpack(part, item)
+            yield from unpack_pattern(part, item)

@@ -15,7 +15,7 @@ from ...ir.graph_values import flat
 from ...ir.walk import join
 from ..elaboration_session import ElaborationSession
 from ..interpreter.assignments import BodyResult
-from ..interpreter.body_graphs import finish
+from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
 from ..model_precision import FULL
 from ..scopes.compile_time_values import UNKNOWN, TensorTuple, drop_empty_tuples
@@ -50,7 +50,7 @@ def build_program(
     model = elaborate_model(selected, files, params, dims, session)
     if model is None:
         return None
-    finish(model.frame, drop_empty_tuples(model.results.flow), session)
+    close_frame(model.frame, drop_empty_tuples(model.results.flow), session)
     graph, flow = model.frame.graph, model.results.flow
     if isinstance(flow, TensorTuple) and flow.training is not None:
         graph.training_outputs = list(flat(flow.training))
@@ -98,7 +98,7 @@ def elaborate_model(
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = arguments if selected.node is None else {k: b.value for k, b in (outside.names | parameter_scope.names).items()}
     declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
-    results = elaborator.statements.run(body, scope, "the model")
+    results = elaborator.statements.run_body(body, scope, "the model")
     return ModelBody(elaborator, frame, scope, body, results, parameter_scope, outside)
 
 

@@ -45,7 +45,7 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
         with session.catch_failures(()), _add_hints(expect), session.decisions.collect_into({}):
             if isinstance(expect, ast.ExpectShape):
                 _check_output(expect, program, inner, elaborator)
-            elif not elaborator.expressions.boolean(expect.condition, inner):
+            elif not elaborator.expressions.evaluate_boolean(expect.condition, inner):
                 used = ", ".join(f"`{n}` is {_format_number(v)}" for n, v in measured.items() if n in expect.condition.span.text)
                 raise Failure(ExpectFailed(expect.condition.span.text, used), expect.span)
 
@@ -76,4 +76,4 @@ def _check_output(expect: ast.ExpectShape, program: Program, scope: Scope, elabo
         names.setdefault("output", graph.outputs[0])
     if expect.name.name not in names:
         raise Failure(UnknownOutput(expect.name.name, tuple(graph.output_names)), expect.name.span)
-    elaborator.checks.check(expect.shape, names[expect.name.name], scope)
+    elaborator.checks.check_shape(expect.shape, names[expect.name.name], scope)

@@ -34,7 +34,7 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives those
     that are set or literals, and the symbols of the integers among them."""
     session = elaborator.session
-    bound = ModelParameters.empty(selected.name)
+    bound = ModelParameters.make_empty(selected.name)
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let) and s.name.name != UNNEEDED}
     reject_unknown(params, list(lets), session)
     for name, let in lets.items():
@@ -47,7 +47,7 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
             if value is None:
                 session.bind_lazily(files.names[name], LazyLet(let, scope))
             else:
-                bound.values[name] = bound.name(name, value)
+                bound.values[name] = bound.name_value(name, value)
                 session.bind_lazily(files.names[name], bound.values[name])
     return bound
 
@@ -58,7 +58,7 @@ def bind_parameters(
     """Binds a model's parameters in `scope`, and returns the symbols of the integers among them. `bound` names the symbols; by default, the
     model does."""
     session = elaborator.session
-    bound = bound or ModelParameters.empty(model.name.name)
+    bound = bound or ModelParameters.make_empty(model.name.name)
     constants = [p.name.name for p in model.parameters if isinstance(p, ast.ParameterDecl)]
     reject_unknown(params, constants, session)
     for parameter in model.parameters:
@@ -66,7 +66,7 @@ def bind_parameters(
         with session.catch_failures(()):
             value = _parameter_value(model.name.name, parameter, params, scope, elaborator)
         name = parameter.name.name
-        session.index.record_binding(parameter.name, scope.bind_name(name, bound.name(name, value), parameter.span))
+        session.index.record_binding(parameter.name, scope.bind_name(name, bound.name_value(name, value), parameter.span))
     return bound.origins
 
 
@@ -131,8 +131,8 @@ def resolve_base(
         session.index.record_name(model.base.name_span, name, files.names.get(name))
         inner = Scope(files, None)
         constants = tuple(p for p in target.parameters if isinstance(p, ast.ParameterDecl))
-        bound = ModelParameters.empty(name)
-        elaborator.parameters.bind(name, constants, model.base, inner, scope, bound)
+        bound = ModelParameters.make_empty(name)
+        elaborator.parameters.bind_parameters(name, constants, model.base, inner, scope, bound)
         origins.update(bound.origins)
         seen.append(target)
         model, scope = target, inner

@@ -34,7 +34,7 @@ from ...ir.walk import graphs, needed, symbol_values
 from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
 from ..interpreter.block_arguments import UNTRACED, BoundParameters
-from ..interpreter.body_graphs import finish
+from ..interpreter.body_graphs import close_frame
 from ..interpreter.elaborator import Elaborator
 from ..scopes.body_tensors import copy_tensor
 from ..scopes.compile_time_values import UNKNOWN, TensorTuple, drop_empty_tuples, tensors_of
@@ -126,7 +126,7 @@ def _bind_sections(section: SelectedSection, params: Mapping[str, Any], scope: S
         _bind_explicit(part, section, tuple(p for p in constants if p.name.name in explicit), explicit, scope, elaborator)
         rest, arguments = tuple(p for p in constants if p.name.name not in explicit), _drop_arguments(base, constants, explicit)
         with elaborator.session.catch_failures(()):
-            elaborator.parameters.bind(base.name, rest, arguments, scope, scope, BoundParameters.empty(UNTRACED))
+            elaborator.parameters.bind_parameters(base.name, rest, arguments, scope, scope, BoundParameters.make_empty(UNTRACED))
 
 
 def _bind_explicit(
@@ -139,7 +139,7 @@ def _bind_explicit(
 ) -> None:
     """Binds parameters of a section to what is set, and others to their defaults."""
     shown = ast.ModelDecl(part.span, part.name or ast.Name(section.span, section.name), constants, part.body)
-    bind_parameters(shown, params, scope, elaborator, BoundParameters.empty(UNTRACED))
+    bind_parameters(shown, params, scope, elaborator, BoundParameters.make_empty(UNTRACED))
 
 
 def _drop_arguments(call: ast.Apply, constants: tuple[ast.ParameterDecl, ...], names: Container[str]) -> ast.Apply:
@@ -169,7 +169,7 @@ def _build_objective(
     session.in_training = True
     with session.decisions.collect_into(frame.graph.decisions):
         if computed:
-            body.elaborator.statements.run(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
+            body.elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
         outputs = _collect_results(section, scope, spans, session)
         settings = evaluate_settings(statements, scope, body.elaborator)
     for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
@@ -233,7 +233,7 @@ def _require_scalar(name: str, values: list[Value], span: Span) -> Value:
 
 def _model_graph(section: SelectedSection, model: ModelBody, frame: GraphFrame) -> Graph:
     """The model's graph, whose outputs are the model's and then the other tensors that the section names."""
-    finish(model.frame, drop_empty_tuples(model.results.flow), model.elaborator.session)
+    close_frame(model.frame, drop_empty_tuples(model.results.flow), model.elaborator.session)
     graph = model.frame.graph
     graph.output_names = list(output_names(model.results, len(graph.outputs), {v.name for v in graph.inputs}))
     for value in frame.outer.values():
