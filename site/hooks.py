@@ -25,6 +25,8 @@ INTRODUCTIONS = {
 HEADER = re.compile(r"^```(\w+) +(.+)$", re.MULTILINE)
 FENCE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
+BOOSTS = {"guides": 3.0, "operators": 2.0, "errors": 0.5}
+"""How much a page of a folder counts in a search: the pages of errors have so few words that each of them counts too much."""
 CODE = re.compile(r"(<code>)([^<]*)(?=</code>)")
 """Code that is not highlighted: in a sentence."""
 SECTION = re.compile(r'\bdocs/(language/\w+\.md), "([^"]+)"')
@@ -55,6 +57,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """Leads links out of docs/ to the copies."""
     name = page.file.src_uri
+    page.meta["search"] = {"boost": BOOSTS.get(name.partition("/")[0], 1.0)}
     up = "../" * name.count("/")
 
     def link(match: re.Match[str]) -> str:

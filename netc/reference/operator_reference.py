@@ -163,7 +163,7 @@ def reference_pages() -> dict[str, str]:
     found = {family.replace("_", " "): operators for family, operators in families().items()}
     index = [INTRODUCTION.format(count=sum(map(len, found.values()))), "", "| family | operators |", "|---|---|"]
     introductions = ["# Families of operators", "The operators of a family share these rules. [Operators](index.md) lists the members."]
-    pages = {}
+    pages: dict[str, str] = {}
     for name, operators in found.items():
         link = f"[{name}](families.md#{name.replace(' ', '-')})"
         index.append(f"| {link} | {', '.join(f'[{op.name}]({op.name}.md)' for op in operators)} |")
