@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 import netc
 from netc.cli import cli
+from netc.compiler.frontends.imported_model import ImportFailed
 
 IMAGE = {0: ["N", None, "H", "W"]}
 SEQUENCE = {0: ["N", "T"]}
@@ -186,3 +187,16 @@ def test_assertions_of_an_exported_program_are_conditions(tmp_path: Path) -> Non
     torch.export.save(program, tmp_path / "model.pt2")
     result = CliRunner().invoke(cli, ["import", str(tmp_path / "model.pt2"), "-o", "-"])
     assert where_of(result.output) == "A % 4 != 3", result.output
+
+
+def test_an_example_with_a_remainder_that_torch_export_takes_for_a_rule() -> None:
+    def windows(m: nn.Module, x: Tensor) -> Tensor:
+        n, height, width, channels = x.shape
+        padded = F.pad(x, (0, 0, 0, (4 - width % 4) % 4, 0, (4 - height % 4) % 4))
+        rows, columns = padded.shape[1] // 4, padded.shape[2] // 4
+        parts = padded.view(n, rows, 4, columns, 4, channels).permute(0, 1, 3, 2, 4, 5).reshape(-1, 16, channels)
+        parts = (parts + 1).view(n, rows, columns, 4, 4, channels).permute(0, 1, 3, 2, 4, 5)
+        return parts.reshape(n, 4 * rows, 4 * columns, channels)[:, :height, :width]
+
+    with pytest.raises(ImportFailed, match="give example sizes that are multiples"):
+        netc.from_torch(Of(windows), torch.randn(2, 6, 10, 4), {0: ["N", "H", "W"]})

@@ -174,8 +174,19 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
         if node is None:
             continue
         fake = node.meta["val"]
-        shape = tuple(main.model.sizes.dim(size) for size in fake.shape)
+        try:
+            shape = tuple(main.model.sizes.dim(size) for size in fake.shape)
+        except ImportRefused:
+            raise ImportFailed((_undeclarable(node, fake.shape),)) from None
         main.env[node] = main.builder.input(TensorType(dtype_of(fake.dtype), shape), input_name(node.name, taken))
+
+
+def _undeclarable(node: Node, shape: Sequence[Any]) -> Obstacle:
+    """An input with a size such as `4*H + 2`. torch.export finds this of `H + -H % 4` if the example has 6: it solves a rounded division as
+    an exact one with the example's remainder."""
+    sizes = " x ".join(str(size) for size in shape)
+    why = f"finds that the shape of the input is {sizes} for some s, as the example's sizes leave remainders"
+    return Obstacle("torch.export", why, node.name, "give example sizes that are multiples of what the model divides sizes by, such as 64")
 
 
 # --- outputs -----------------------------------------------------------------------------------------------------------------
