@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+import netc
 from netc.cli import COMMANDS
 from netc.training.run_files import read_metrics
 
@@ -123,3 +124,13 @@ def test_the_names_of_commands_are_all_of_them() -> None:
     page = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert sorted(in_table) == sorted(COMMANDS)
     assert sorted(re.findall(r"^\| `netc ([a-z]+)", page, re.MULTILINE)) == sorted(COMMANDS)
+
+
+def test_the_page_on_python_names_what_there_is() -> None:
+    page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+    methods = set(re.findall(r"\bmodel\.(\w+)\(", page))
+    functions = set(re.findall(r"\bnetc\.([A-Za-z_]+)\b", page))
+    assert len(methods) >= 8
+    assert len(functions) >= 6
+    assert {name for name in methods if not hasattr(netc.Model, name)} == set()
+    assert {name for name in functions if not hasattr(netc, name)} == set()
