@@ -26,6 +26,7 @@ from ..dims import EffortSpent, limit_effort
 from ..errors.binding_errors import NoIn, UnusedResult
 from ..errors.limit_errors import LargeFormulas, TooMuchNesting
 from ..ir.graph import Program
+from ..ir.program_text import ProgramText
 from ..ir.training_program import Training
 from .body_cache import BodyCache
 from .elaboration_session import ArrayLoader, CannotLoad, ElaborationSession, ForeignNames, Loader, Parse
@@ -104,6 +105,8 @@ def elaborate(
         if selected is not None:
             with _within_stack(selected.span, session):
                 program = build_program(selected, files, params or {}, dims or {}, session)
+            if program is not None and not dims and precision == FULL:
+                program.text = ProgramText(file, selected.node, params or {}, session.used)
     if session.has_failed:
         program = None
     with suppress(LimitExceeded):

@@ -124,6 +124,8 @@ class ElaborationSession:
         self.diagnostics: list[Diagnostic] = []
         self.errors = 0
         self.files: dict[str, Scope] = {}
+        self.used: dict[tuple[str, str], SourceFile] = {}
+        """The files that others use, by the name of the file with the `use` and the path in it."""
         self.loading: list[str] = []
         """The files being read, each used by the one before it."""
         self.active: list[object] = []

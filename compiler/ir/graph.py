@@ -25,6 +25,7 @@ from ..types.traced_ints import Decided, Origin
 from .frames import Frame
 from .graph_values import Parts, ReturnedTuple, Value, ValueTuple, flat
 from .parameter_stages import StageParameter
+from .program_text import ProgramText
 from .tests import Choice
 
 
@@ -290,7 +291,8 @@ class Program:
 
     `symbols` are the symbolic dimensions that are free, `N` first if it is used. `conditions` are those of every `where`, in plain symbols,
     with their texts: what the proofs rest on, and what the sizes of real inputs must keep. `dims` says what each declared name is by the
-    conditions: of `S == 2 * T`, S is `2*T`. `derived` caches the results of analyses, by their classes.
+    conditions: of `S == 2 * T`, S is `2*T`. `derived` caches the results of analyses, by their classes. `text` is the text that says the
+    same, for a program that was elaborated from one in float32, without fixed dimensions.
     """
 
     def __init__(
@@ -307,3 +309,4 @@ class Program:
         self.conditions = conditions
         self.dims = dims or {}
         self.derived: dict[type, Any] = {}
+        self.text: ProgramText | None = None

@@ -120,7 +120,7 @@ def onnx_unsupported() -> Words:
 
 def spec_unsupported() -> Words:
     text = "past = input [4, T] for _ in 2; past -> concat axis=2"
-    return ["compile", "-e", text, "--target", "net"]
+    return ["compile", "-e", text, "--dim", "T=5", "--target", "net"]
 
 
 def source_unsupported() -> Words:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import netc
+from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.backends.net.written_values import literal
 
 
@@ -45,7 +46,7 @@ def test_a_number_that_is_none() -> None:
 )
 def test_texts_mean_the_same(text: str) -> None:
     model = netc.compile(text)
-    written = model.source("net")
+    written = text_of(model.program)
     other = netc.compile(written)
     assert "0.35355" not in written or "table" in written
     assert model.module(seed=1)(example()).equal(other.module(seed=1)(example()))
@@ -57,6 +58,6 @@ def example() -> torch.Tensor:
 
 def test_negative_bases_of_tables_keep_their_brackets() -> None:
     model = netc.compile("x = input [5]; m = table (i) [5] float32 = (-1) ** i + 2 ** -i - -3 * i; x + m")
-    text = model.source("net")
+    text = text_of(model.program)
     wanted = torch.tensor([(-1.0) ** i + 2.0**-i + 3 * i for i in range(5)])
     torch.testing.assert_close(netc.compile(text).module()(torch.zeros(1, 5))[0], wanted)

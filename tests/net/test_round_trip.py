@@ -40,7 +40,7 @@ def test_zoo(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SMALL if name in NOT_YET])
 def test_refused(name: str) -> None:
     with pytest.raises(netc.CompileError, match=f"{NOT_YET[name]} cannot be written as a spec"):
-        SMALL[name].compiled().source("net")
+        text_of(SMALL[name].compiled().program)
 
 
 SCAN = "x = input [4, T]; y = input [T, 4]; z = table (n, i) [N, 4] float32 = 0; "

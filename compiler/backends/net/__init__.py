@@ -1,4 +1,4 @@
-"""Graph to the text of a spec: what elaboration does, backwards."""
+"""Graph to the text of a spec: what elaboration does, backwards. A program that was elaborated from a text has the definitions of that."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ class NetBackend(Backend):
     parts = r"\.safetensors"
 
     def text(self, given: BackendInput) -> str:
-        from .spec_source import text_of
+        from .artefact import spec_of
 
-        return text_of(given.program)
+        return spec_of(given.program)
 
     def build(self, given: BackendInput) -> Artefact:
         from .artefact import SpecArtefact

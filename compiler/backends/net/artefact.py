@@ -1,17 +1,21 @@
 """A spec as files: the text, and next to it the arrays that its tables are.
 
-In: a program, and comments. Out: `x.net`, and `x.net.safetensors` if there are arrays. Always: a text without arrays is one file.
+In: a program, and comments. Out: `x.net`, and `x.net.safetensors` if there are arrays. Always: a text without arrays is one file; a program
+that was elaborated from a text has the definitions of that.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 
 from netc.dsl.record import Record
 
 from ...ir.graph import Program
 from ..backend import WrongOutput
 from .array_storage import StoredNames, content
+from .bundled_text import CannotBundle, bundle_text
 from .spec_source import text_of
 
 
@@ -24,15 +28,23 @@ class SpecArtefact(Record):
     def to_bytes(self) -> bytes:
         if StoredNames(self.program.main, "-").arrays:
             raise WrongOutput("the spec has tables whose numbers are in a file next to it: give it a name")
-        return text_of(self.program, self.comments).encode()
+        return spec_of(self.program, self.comments).encode()
 
     def save(self, path: str) -> None:
         stored = stored_names(self.program, os.path.basename(path))
         with open(path, "wb") as file:
-            file.write(text_of(self.program, self.comments, stored).encode())
+            file.write(spec_of(self.program, self.comments, stored).encode())
         if stored.arrays:
             with open(f"{path}.safetensors", "wb") as file:
                 file.write(content(stored.arrays))
+
+
+def spec_of(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
+    """The text that a program was elaborated from, as one file, or one that is made of its graph. `comments` and `stored` are for the
+    latter."""
+    with suppress(CannotBundle):
+        return bundle_text(program)
+    return text_of(program, comments, stored)
 
 
 def stored_names(program: Program, name: str) -> StoredNames:

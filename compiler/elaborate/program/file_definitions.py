@@ -44,6 +44,7 @@ class FileDefinitions:
         self._names = names
         self._unused: list[UnusedWarning] | None = None
         self._scopes: dict[str, tuple[Scope, bool]] = {}
+        self._used: dict[tuple[str, str], SourceFile] = {}
         self._failure: ElaborationSession | None = None
         self._settled: list[tuple[Binding, Any]] = []
         self._spent: dict[Resource, int] = {}
@@ -80,6 +81,7 @@ class FileDefinitions:
         has failed too."""
         if self._scopes:
             self._restore_bindings()
+            session.used = self._used
             session.files = {name: scope for name, (scope, _) in self._scopes.items()}
             first = None if self._failure is None else next((d for d in self._failure.diagnostics if d.severity == "error"), None)
             session.diagnostics += () if first is None else (first,)
@@ -93,6 +95,7 @@ class FileDefinitions:
         if session.has_failed:
             self._failure = session
         self._scopes = {name: (scope, scope.incomplete) for name, scope in session.files.items()}
+        self._used = session.used
         _ = self.names  # before any `let` gets its value, which is no definition
         return scope
 

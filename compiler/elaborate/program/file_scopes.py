@@ -88,7 +88,8 @@ def _load_source(node: ast.Use, scope: Scope, session: ElaborationSession) -> So
             raise CannotLoad("there are no files to be read here")
         if not path.strip():
             raise CannotLoad("the path is empty")
-        return session.loader(path, node.span.file)
+        source = session.used[node.span.file.name, path] = session.loader(path, node.span.file)
+        return source
     except CannotLoad as problem:
         for name in node.names:
             scope.bind_name(name.name, UNKNOWN, name.span)

@@ -1,0 +1,217 @@
+"""A program that was elaborated from a text, as one file that uses no other: the definitions that its model needs, as they are written.
+
+In: the `ProgramText` of a program. Out: a text with one model. Always: blocks, functions and `let`s have their names, parameters,
+conditions, loops, formulas and comments; a name that two files give to different definitions is changed in one of them.
+
+For `model small = network 8 depth=2`, where `network` is `model network(width, depth, classes=10) { ... }`, the text has
+
+    model small(width=8, depth=2, classes=10) { ... }
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from math import isfinite
+from typing import Any
+
+from netc.dsl import ast
+from netc.dsl.diagnostics import Edit
+from netc.dsl.formatter import format_source
+from netc.dsl.parser import parse_source
+from netc.dsl.source import SourceFile, Span
+from netc.dsl.tree_walk import walk_nodes
+
+from ...binding.item_binder import ItemNames
+from ...elaborate import elaborate
+from ...ir.graph import Program
+from ...ir.program_equality import is_same
+from ...ir.program_text import ProgramText
+from ...ops import Operator
+from .tensor_names import free
+from .used_definitions import UsedDefinitions
+
+_ATOM = re.compile(r"[\w.]+|\[[^\[\]]*\]|\"[^\"]*\"|\([^()]*\)")
+"""A value that needs no parentheses as an argument."""
+_EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
+
+
+class CannotBundle(Exception):
+    """A text that is not written as one file: `str()` says why."""
+
+
+def bundle_text(program: Program) -> str:
+    """The text of a program, formatted, which gives the same program. Raises `CannotBundle`."""
+    if program.text is None:
+        raise CannotBundle("it was made of no text")
+    made = _Bundle(program.text).write()
+    file, _ = parse_source(source := SourceFile(program.main.span.file.name, made))
+    again = elaborate(file, source).program
+    if again is None or not is_same(program, again):
+        raise CannotBundle("its names mean something else in one file")
+    return made
+
+
+class _Bundle:
+    def __init__(self, text: ProgramText) -> None:
+        self.text = text
+        self.used = UsedDefinitions(text)
+        self.names: dict[int, str] = {}
+        """The names of definitions that have others than in their file, by the identity of their nodes."""
+        if any(isinstance(node, ast.StoredTableDecl) for item in self.used.needed.values() for node in walk_nodes(item.item)):
+            raise CannotBundle("a table has its numbers in a file, whose path depends on where the text is")
+
+    def write(self) -> str:
+        self._rename()
+        models = [id(model) for model in self.used.chain()]
+        pieces: list[str] = []
+        before: ast.Item | None = None
+        for item in self.used.in_order():
+            if id(item.item) not in models:
+                is_row = all(isinstance(one, ast.Statement) for one in (before, item.item)) and not _comment(item.item.span)
+                pieces += ["\n" if is_row else "\n\n", _comment(item.item.span), self._definition(item)]
+                before = item.item
+        if models:
+            pieces += ["\n\n", self._model(self.used.chain())]
+        made, problems = format_source(SourceFile("", "".join(pieces).strip("\n") + "\n"))
+        if made is None:
+            raise CannotBundle(problems[0].message)
+        return made
+
+    def _rename(self) -> None:
+        """Gives other names to definitions whose names another definition has. Blocks keep their names if they can, because stages without
+        labels have them in their keys, and so does the main file."""
+        taken: dict[str, int] = {}
+        found = [*self.used.definitions()][::-1]
+        for definition in sorted(found, key=lambda one: one.kind not in ("block", "model")):
+            node, name = id(definition.node), definition.name
+            if taken.setdefault(name, node) != node:
+                name = self.names[node] = free(name, {*(one.name for one in found), *taken, *Operator.registry})
+                taken[name] = node
+
+    def _edits(self, item: ItemNames) -> Iterator[Edit]:
+        """The changes of names in an item."""
+        for one in item.occurrences:
+            if one.definition is not None and id(one.definition.node) in self.names and one.role != "argument":
+                yield Edit(one.span, self.names[id(one.definition.node)])
+
+    def _definition(self, item: ItemNames) -> str:
+        node = item.item
+        edits = [*self._edits(item)]
+        if isinstance(node, ast.Let) and self.text.model is None and node.name.name in self.text.params:
+            edits = [Edit(node.value.span, _value(self.text.params[node.name.name], node.value))]
+        if isinstance(node, _EXPECTS) and self.text.params:
+            return ""  # it may hold for the defaults alone
+        return _changed(node.span, edits)
+
+    def _model(self, chain: list[ast.ModelDecl]) -> str:
+        """The model, with the arguments of those that are derived from it as defaults."""
+        model, base = chain[0], chain[-1]
+        values = self._values(base, self._arguments_of(chain))
+        names = [parameter.name.name for parameter in base.parameters]
+        head = ", ".join(f"{name}={values[name]}" if name in values else name for name in names)
+        lines = [f"model {model.name.name}({head}) {self._body(chain)[:-1].rstrip()}", *self._expects(chain), "}"]
+        return _comment(base.span) + "\n".join(lines)
+
+    def _arguments_of(self, chain: list[ast.ModelDecl]) -> dict[str, str]:
+        """What is given to the last model of the chain."""
+        defaults = {parameter.name.name: parameter.default for parameter in _parameters(chain[0])}
+        given = {name: _value(value, defaults[name]) for name, value in self.text.params.items()}
+        for model, base in pairwise(chain):
+            given = self._arguments(model, base, self._values(model, given, is_closed=True))
+        return given
+
+    def _body(self, chain: list[ast.ModelDecl]) -> str:
+        """The body, without what is expected of other values of its parameters."""
+        base = chain[-1]
+        others = len(chain) > 1 or self.text.params
+        dropped = [Edit(one.span, "") for one in base.body.statements if others and isinstance(one, _EXPECTS)]
+        names = self._edits(self.used.needed[id(base)])
+        kept = [one for one in names if not any(d.span.start <= one.span.start < d.span.end for d in dropped)]
+        return _changed(base.body.span, [*kept, *dropped])
+
+    def _expects(self, chain: list[ast.ModelDecl]) -> Iterator[str]:
+        """What a derived model expects of its results."""
+        model = chain[0]
+        if len(chain) > 1 and not self.text.params:
+            item, values = self.used.needed[id(model)], self._values(model, {}, is_closed=True)
+            for check in (one for one in model.body.statements if isinstance(one, _EXPECTS)):
+                yield _changed(check.span, [*self._edits(item), *_substitutions(item, model, values, check.span)])
+
+    def _values(self, model: ast.ModelDecl, given: Mapping[str, str], *, is_closed: bool = False) -> dict[str, str]:
+        """What the parameters of a model are by default. `given` replaces defaults. A closed one names no other parameter."""
+        item = self.used.needed[id(model)]
+        values: dict[str, str] = {}
+        for parameter in _parameters(model):
+            name = parameter.name.name
+            if name in given:
+                values[name] = given[name]
+            elif parameter.default is not None:
+                edits = [*self._edits(item), *(_substitutions(item, model, values, parameter.default.span) if is_closed else ())]
+                values[name] = _changed(parameter.default.span, edits)
+        return values
+
+    def _arguments(self, model: ast.ModelDecl, base: ast.ModelDecl, values: Mapping[str, str]) -> dict[str, str]:
+        """What a derived model gives its base, with its own parameters replaced by their values."""
+        assert model.base is not None
+        if model.base.activation is not None or len(model.base.positional) > len(base.parameters):
+            raise CannotBundle("an argument of a base has no name")
+        item = self.used.needed[id(model)]
+        edits = [*self._edits(item), *_substitutions(item, model, values, model.base.span)]
+        pairs = [*zip([p.name.name for p in base.parameters], model.base.positional, strict=False)]
+        pairs += [(keyword.name, keyword.value) for keyword in model.base.keywords]
+        return {name: _changed(value.span, edits) for name, value in pairs}
+
+
+def _parameters(model: ast.ModelDecl) -> Iterator[ast.ParameterDecl]:
+    return (p for p in model.parameters if isinstance(p, ast.ParameterDecl))
+
+
+def _substitutions(item: ItemNames, model: ast.ModelDecl, values: Mapping[str, str], span: Span) -> Iterator[Edit]:
+    """A model's parameters, where they are named in a span, as their values."""
+    own = {id(p) for p in model.parameters}
+    for one in item.occurrences:
+        if one.definition is None or id(one.definition.node) not in own or one.role == "argument":
+            continue
+        if not span.start <= one.span.start < span.end:
+            continue
+        if one.name not in values:
+            raise CannotBundle(f"`{one.name}` has no value")
+        yield Edit(one.span, values[one.name] if _ATOM.fullmatch(values[one.name]) else f"({values[one.name]})")
+
+
+def _changed(span: Span, edits: list[Edit]) -> str:
+    """The text of a span, after the edits that are in it."""
+    inside = [edit for edit in edits if edit.span.file is span.file and span.start <= edit.span.start and edit.span.end <= span.end]
+    text = span.file.text
+    for edit in sorted(inside, key=lambda edit: edit.span.start, reverse=True):
+        text = text[: edit.span.start] + edit.text + text[edit.span.end :]
+    return text[span.start : span.end + len(text) - len(span.file.text)]
+
+
+def _comment(span: Span) -> str:
+    """The lines of comments directly above a definition."""
+    lines = span.file.text[: span.start].split("\n")[:-1]
+    found: list[str] = []
+    for line in reversed(lines):
+        if not line.lstrip().startswith("#"):
+            break
+        found.insert(0, line + "\n")
+    return "".join(found)
+
+
+def _value(value: Any, default: ast.Expr | None) -> str:
+    """A value that was set, as text."""
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case int() | float() if isfinite(value):
+            return repr(value) if value >= 0 else f"({value!r})"
+        case tuple() | list():
+            return f"[{', '.join(_value(item, None) for item in value)}]"
+        case str() if isinstance(default, (ast.Name, ast.StageExpr)):
+            return value if _ATOM.fullmatch(value) else f"({value})"
+        case str() if '"' not in value and "\n" not in value:
+            return f'"{value}"'
+    raise CannotBundle(f"{value!r} has no text")

@@ -1,0 +1,91 @@
+"""Which definitions of a text, and of the files that it uses, a model needs.
+
+In: the `ProgramText` of a program. Out: the items of each file that the model's names lead to. Always: nothing is evaluated, so a name that
+only a value decides may lead to a definition that is not needed, or to none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from netc.dsl import ast
+from netc.dsl.parser import parse_source
+from netc.dsl.source import SourceFile
+
+from ...binding.file_names import FileNames, bind_file
+from ...binding.item_binder import ItemNames
+from ...binding.name_scopes import Definition
+from ...ir.program_text import ProgramText
+
+
+class UsedDefinitions:
+    """The definitions that the model of a text needs. `files` are all files, those that others use first; `needed` are the items, by the
+    identity of their nodes."""
+
+    def __init__(self, text: ProgramText) -> None:
+        self.text = text
+        self.files: dict[str, FileNames] = {}
+        self.needed: dict[int, ItemNames] = {}
+        self.main = self._bind(text.file)
+        for item in self._roots():
+            self._need(self.main.by_node[id(item)])
+
+    def chain(self) -> list[ast.ModelDecl]:
+        """The model, and those that it is derived from; empty if the file's own statements are the model."""
+        models = {item.name.name: item for item in self.text.file.items if isinstance(item, ast.ModelDecl)}
+        found = [] if self.text.model is None else [self.text.model]
+        while found and found[-1].base is not None:
+            found.append(models[found[-1].base.name])
+        return found
+
+    def in_order(self) -> Iterator[ItemNames]:
+        """The items that are needed, in the order of the files and of their texts. Of a `let` of several names, one."""
+        for file in self.files.values():
+            seen: set[int] = set()
+            for item in file.items:
+                if id(item.item) in self.needed and item.item.span.start not in seen:
+                    seen.add(item.item.span.start)
+                    yield item
+
+    def definitions(self) -> Iterator[Definition]:
+        """What the items define, in their order."""
+        for name, file in self.files.items():
+            own = (one for one in file.top.names.values() if one.span.file.name == name)
+            yield from sorted((one for one in own if id(one.node) in self.needed), key=lambda one: one.span.start)
+
+    def _roots(self) -> list[ast.Item]:
+        """The models of the chain, or the statements that are the model."""
+        return [*self.chain()] or [i for i in self.text.file.items if isinstance(i, ast.Statement) and not isinstance(i, ast.Let)]
+
+    def _bind(self, file: ast.File) -> FileNames:
+        """Binds a file after those that it uses."""
+        self.files[file.span.file.name] = bind_file(file, self._imported)
+        return self.files[file.span.file.name]
+
+    def _imported(self, use: ast.Use) -> Mapping[str, Definition]:
+        """What a `use` imports: all but models."""
+        source: SourceFile | None = self.text.used.get((use.span.file.name, use.path.value))
+        if source is None:
+            return {}
+        names = self.files.get(source.name) or self._bind(parse_source(source)[0])
+        return {name: definition for name, definition in names.top.names.items() if definition.kind != "model"}
+
+    def _need(self, root: ItemNames) -> None:
+        stack = [root]
+        while stack:
+            item = stack.pop()
+            if id(item.item) in self.needed:
+                continue
+            self.needed[id(item.item)] = item
+            definitions = [one.definition for one in item.occurrences if one.definition is not None]
+            if isinstance(item.item, ast.Let):
+                definitions += self._parts(item.item)
+            for definition in definitions:
+                found = self.files[definition.span.file.name].by_node.get(id(definition.node))
+                if found is not None and not isinstance(found.item, ast.TrainDecl):
+                    stack.append(found)
+
+    def _parts(self, let: ast.Let) -> Iterator[Definition]:
+        """The definitions of all names of a `let`."""
+        file = self.files[let.span.file.name]
+        yield from (d for d in file.top.names.values() if isinstance(d.node, ast.Let) and d.node.span.start == let.span.start)

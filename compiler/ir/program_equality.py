@@ -1,0 +1,40 @@
+"""Whether two programs are the same: inputs, outputs, operators and parameters, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from itertools import zip_longest
+
+from .flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan
+from .graph import OpNode, Program
+
+
+def is_same(one: Program, other: Program) -> bool:
+    """Whether two programs have equal inputs and outputs, and the same operators with the same keys, one after the other."""
+    if _border(one) != _border(other):
+        return False
+    flat, others = FlatGraph(one.main), FlatGraph(other.main)
+    pairs = zip_longest(flat, others)
+    return all(a is not None and b is not None and _key(a) == _key(b) for a, b in pairs) and flat.results() == others.results()
+
+
+def _border(program: Program) -> Hashable:
+    main = program.main
+    conditions = tuple(str(condition) for condition, _ in program.conditions)
+    inputs = tuple((value.name, value.type) for value in main.inputs)
+    modes = None if main.training_outputs is None else len(main.training_outputs)
+    return inputs, tuple(main.output_names), tuple(value.type for value in main.outputs), modes, program.symbols, conditions
+
+
+def _key(item: FlatItem) -> Hashable:
+    match item:
+        case FlatNode():
+            return "node", *_operator(item.node), item.path if item.node.specs or item.node.tie else "", item.inputs, item.outputs
+        case FlatScan():
+            return "scan", item.node.scan, item.inputs, item.given
+    return "end", item.made, item.outputs
+
+
+def _operator(node: OpNode) -> tuple[Hashable, ...]:
+    tie = None if node.tie is None else (node.tie.name, node.tie.path, node.tie.target_name)
+    return node.op.identity(), node.specs, tie, node.frozen, tuple(value.type for value in node.outputs)
