@@ -25,9 +25,9 @@ from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
 from netc.training.objective import Objective
-from netc.training.open_data import Asked
+from netc.training.open_data import DataRequest
 from netc.training.run_folder import RunFolder
-from netc.training.training_session import Wishes, prepare
+from netc.training.training_session import RunRequest, prepare_training
 
 BATCH = {"mlp": 64, "resnet18": 8, "gpt": 8}
 SAMPLES = 4096
@@ -120,15 +120,15 @@ def timed(run: Callable[[], None]) -> float:
 def objective_of(text: str, x: np.ndarray, y: np.ndarray) -> tuple[Objective, Callable[[str], Trainer]]:
     analysis = analyze_training(SourceFile("spec.net", text), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
-    prepared = prepare(analysis.training, Wishes(Asked(ArraySource({"x": x, "target": y}))))
+    prepared = prepare_training(analysis.training, RunRequest(DataRequest(ArraySource({"x": x, "target": y}))))
     objective = Objective(prepared.training, prepared.means, seed=0, recipe=prepared.recipe)
     return objective, lambda folder: Trainer(objective, prepared.recipe, prepared.data, None, RunFolder(folder), lambda report: None)
 
 
 def netc_run(text: str, x: np.ndarray, y: np.ndarray) -> Callable[[], None]:
     trainer = objective_of(text, x, y)[1](tempfile.mkdtemp(dir="."))
-    trainer.save = lambda: None  # type: ignore[method-assign]
-    return lambda: trainer.run() and None
+    trainer.save_checkpoint = lambda: None  # type: ignore[method-assign]
+    return lambda: trainer.run_training() and None
 
 
 def _plain(network: Network, text: str, x: np.ndarray, y: np.ndarray, batch: int, steps: int) -> Callable[[], None]:

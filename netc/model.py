@@ -251,7 +251,7 @@ class Model:
 
         Raises `CompileError` for a section that is wrong or missing, `ValueError` for one of another model.
         """
-        from .training.objective import objective_of
+        from .training.objective import make_objective
 
         name = checked_name(section, "section")
         if self._spec is None:
@@ -259,7 +259,7 @@ class Model:
         training = self._spec.training(name)
         if self._spec.choice.model not in (None, training.model):
             raise ValueError(f"the section `{training.name}` trains `{training.model}`, and this is `{self._spec.choice.model}`")
-        return objective_of(training, weights, seed)
+        return make_objective(training, weights, seed)
 
     def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""

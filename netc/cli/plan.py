@@ -14,7 +14,7 @@ from ..analysis import read_and_analyze_training
 from ..display.figures import size
 from ..display.text_table import align
 from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
-from ..training.shardable_layers import checked_splits, split_share
+from ..training.shardable_layers import measure_split_share, require_sharding_plan
 from .command_failure import Failed
 from .program import wrong_usage
 from .report import give_up_on, report
@@ -89,13 +89,13 @@ def command(
     with wrong_usage():
         check_groups(devices, tensor)
     training = _training(reader(path, text), choose(model, params, dims, allow_paths), section)
-    splits = checked_splits(training, tensor) if tensor > 1 else None
+    splits = require_sharding_plan(training, tensor) if tensor > 1 else None
     measured = _measured(training, dtype, recompute)
-    share = 1.0 if splits is None else split_share(training, splits)
+    share = 1.0 if splits is None else measure_split_share(training, splits)
     strategy = strategy or ("ddp" if tensor == 1 else "fsdp")
     with wrong_usage():
         plan = make_plan(measured, device, ParallelLayout(devices, tensor, strategy, dtype, DTYPES[dtype], split_share=share), batch)
-    for line in lines(plan, "" if splits is None else splits.summary(tensor)):
+    for line in lines(plan, "" if splits is None else splits.format_summary(tensor)):
         write(line)
 
 

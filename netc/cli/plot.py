@@ -7,7 +7,7 @@ import os
 import click
 
 from ..files.atomic_writing import write_bytes
-from ..training.curves import curves_svg
+from ..training.curves import draw_curves
 from ..training.run_files import read_metrics
 from .command_failure import Failed
 from .terminal import note
@@ -29,7 +29,7 @@ def command(runs: tuple[str, ...], output: str) -> None:
         if not entries:
             raise Failed(f"`{run}` is not a run with metrics: there is no metrics.jsonl with lines in it")
         found[_name(run, runs)] = entries
-    write_bytes(output, curves_svg(found).encode())
+    write_bytes(output, draw_curves(found).encode())
     if output != "-":
         note(f"wrote {output}")
 

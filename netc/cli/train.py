@@ -15,7 +15,7 @@ from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.types.tensor_types import BATCH
 
 from ..training.stop_signals import Interrupted
-from ..training.tensorboard import Board
+from ..training.tensorboard import TensorBoardWriter
 from .command_failure import FAILED, Failed
 from .progress import Progress
 from .report import report
@@ -136,22 +136,22 @@ def _ending() -> Iterator[None]:
             raise click.exceptions.Exit(FAILED) from None
         raise
     except RuntimeError as error:
-        from ..training.locate_refusal import is_of_lost_process
+        from ..training.locate_refusal import is_lost_process_error
 
-        if world_size() == 1 or not is_of_lost_process(error):
+        if world_size() == 1 or not is_lost_process_error(error):
             raise
         raise Failed("another process of the run has ended; its own message says why") from None
 
 
 @contextmanager
-def _board(folder: str, wanted: bool) -> Iterator[Board | None]:
+def _board(folder: str, wanted: bool) -> Iterator[TensorBoardWriter | None]:
     """What writes for TensorBoard, if it is wanted."""
     if not wanted:
         yield None
         return
 
     try:
-        board = Board(folder)
+        board = TensorBoardWriter(folder)
     except ImportError:
         raise Failed(f"TensorBoard is not installed: run `{format_install_command('tensorboard')}`") from None
     with closing(board):

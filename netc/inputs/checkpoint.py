@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..training.run_files import weights_of
+from ..training.run_files import find_weights
 from .argument_checks import checked_name, checked_path
 from .argument_types import checks_methods
 
@@ -98,7 +98,7 @@ def _paths(source: object) -> tuple[str, ...]:
     several = source if isinstance(source, (list, tuple)) else [source]
     if not several:
         raise ValueError("`weights` must be at least one path, not an empty list")
-    return tuple(weights_of(checked_path(path, "`weights`")) for path in several)
+    return tuple(find_weights(checked_path(path, "`weights`")) for path in several)
 
 
 def _patterns(patterns: object, what: str) -> tuple[str, ...]:

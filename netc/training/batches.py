@@ -19,8 +19,8 @@ from .ranks import Ranks
 from .recipe import Recipe
 from .section_file import SectionFile
 
-Part = dict[str, Tensor]
-Samples = tuple[InputColumns, Indices]
+MicroBatch = dict[str, Tensor]
+Subset = tuple[InputColumns, Indices]
 """Columns, and which of their samples."""
 
 
@@ -28,15 +28,15 @@ VALIDATION = 2**61
 """The number of the first batch of a validation; every validation draws alike."""
 
 
-class Draws:
+class InputSampler:
     """What the file of a section draws next to columns. It depends on the seed, the step and the position in the batch alone: it does not
     matter in how many parts or on how many processes a step is computed."""
 
     def __init__(self, file: SectionFile, columns: InputColumns) -> None:
         self.file, self.columns = file, columns
-        self.is_empty = not file.has("draw_inputs")
+        self.is_empty = not file.has_function("draw_inputs")
 
-    def batch(self, number: int, count: int) -> dict[str, Tensor]:
+    def draw_batch(self, number: int, count: int) -> dict[str, Tensor]:
         """The tensors `[count, ...]` by input, for the whole batch with this number."""
         if self.is_empty:
             return {}
@@ -45,54 +45,58 @@ class Draws:
         return drawn
 
 
-class Batches:
+class BatchLoader:
     """The batches of a training, and of its validations. `file` has the order of the samples, and what is drawn."""
 
-    def __init__(self, data: Samples, recipe: Recipe, ranks: Ranks, file: SectionFile) -> None:
+    def __init__(self, data: Subset, recipe: Recipe, ranks: Ranks, file: SectionFile) -> None:
         self.columns, self.indices = data
         self.recipe, self.ranks, self.file = recipe, ranks, file
         self.per_epoch = -(-len(self.indices) // recipe.batch)
         self._epoch: tuple[int, Indices] = (-1, self.indices[:0])
 
-    def steps(self, start: int, stop: int) -> Generator[tuple[list[Part], int]]:
+    def iterate_steps(self, start: int, stop: int) -> Generator[tuple[list[MicroBatch], int]]:
         """For each step the parts of this process, and the number of samples of all. Where reading computes, the next is read meanwhile."""
-        return self._batches(self.columns, ((number, self._chosen(number)) for number in range(start, stop)))
+        return self._iterate_batches(self.columns, ((number, self._select_indices(number)) for number in range(start, stop)))
 
-    def validation(self, data: Samples) -> Iterator[Part]:
+    def iterate_validation(self, data: Subset) -> Iterator[MicroBatch]:
         """The validation samples in order, in parts as large as those of training."""
         columns, indices = data
         size = self.recipe.batch
         pieces = ((VALIDATION + n, indices[start : start + size]) for n, start in enumerate(range(0, len(indices), size)))
-        for parts, _ in self._batches(columns, pieces):
-            yield from parts
+        for micro_batches, _ in self._iterate_batches(columns, pieces):
+            yield from micro_batches
 
-    def _batches(self, columns: InputColumns, numbered: Iterator[tuple[int, Indices]]) -> Generator[tuple[list[Part], int]]:
-        draws = Draws(self.file, columns)
-        first, ahead = tee((number, indices, self._pieces(indices)) for number, indices in numbered)
-        made = columns.iterate_batches((self.ranks.share(piece) for _, _, pieces in ahead for piece in pieces), self._tensors)
+    def _iterate_batches(
+        self, columns: InputColumns, numbered_indices: Iterator[tuple[int, Indices]]
+    ) -> Generator[tuple[list[MicroBatch], int]]:
+        draws = InputSampler(self.file, columns)
+        first, lookahead = tee((number, indices, self._split_indices(indices)) for number, indices in numbered_indices)
+        tensors = columns.iterate_batches(
+            (self.ranks.select_share(piece) for _, _, pieces in lookahead for piece in pieces), self._to_tensors
+        )
         for number, indices, pieces in first:
-            parts = [next(made) for _ in pieces]
+            micro_batches = [next(tensors) for _ in pieces]
             if not draws.is_empty:
-                drawn = self._shares(draws.batch(number, len(indices)), pieces)
-                parts = [part | own for part, own in zip(parts, drawn, strict=True)]
-            yield parts, len(indices)
+                drawn = self._split_draws(draws.draw_batch(number, len(indices)), pieces)
+                micro_batches = [micro_batch | drawn_part for micro_batch, drawn_part in zip(micro_batches, drawn, strict=True)]
+            yield micro_batches, len(indices)
 
-    def _tensors(self, arrays: dict[str, Array]) -> Part:
-        return as_tensors(arrays, self.ranks.device)
+    def _to_tensors(self, arrays: dict[str, Array]) -> MicroBatch:
+        return arrays_to_tensors(arrays, self.ranks.device)
 
-    def _shares(self, drawn: Part, pieces: list[Indices]) -> Iterator[Part]:
+    def _split_draws(self, drawn: MicroBatch, pieces: list[Indices]) -> Iterator[MicroBatch]:
         """For each part of a batch what is drawn for the samples of this process."""
         start = 0
         for piece in pieces:
-            positions = torch.from_numpy(self.ranks.share(np.arange(start, start + len(piece))))
+            positions = torch.from_numpy(self.ranks.select_share(np.arange(start, start + len(piece))))
             yield {name: tensor[positions].to(self.ranks.device) for name, tensor in drawn.items()}
             start += len(piece)
 
-    def _pieces(self, indices: Indices) -> list[Indices]:
-        parts = min(self.recipe.accumulate, len(indices))
-        return [indices] if parts == 1 else np.array_split(indices, parts)
+    def _split_indices(self, indices: Indices) -> list[Indices]:
+        micro_batches = min(self.recipe.accumulate, len(indices))
+        return [indices] if micro_batches == 1 else np.array_split(indices, micro_batches)
 
-    def _chosen(self, number: int) -> Indices:
+    def _select_indices(self, number: int) -> Indices:
         epoch, index = divmod(number, self.per_epoch)
         known, order = self._epoch
         if known != epoch:  # a permutation of a million takes longer than a step
@@ -101,13 +105,13 @@ class Batches:
         return order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
 
 
-def as_tensors(arrays: dict[str, Array], device: torch.device) -> Part:
+def arrays_to_tensors(arrays: dict[str, Array], device: torch.device) -> MicroBatch:
     """The arrays of a batch on the device."""
-    made = {name: tensor_of(array) for name, array in arrays.items()}
-    return made if device.type == "cpu" else {name: tensor.to(device, non_blocking=True) for name, tensor in made.items()}
+    tensors = {name: array_to_tensor(array) for name, array in arrays.items()}
+    return tensors if device.type == "cpu" else {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
 
-def tensor_of(array: Array) -> Tensor:
+def array_to_tensor(array: Array) -> Tensor:
     """The array as a tensor, which shares its memory. PyTorch does not take bfloat16 from NumPy: the bits are the same."""
     if array.dtype.kind == "V":
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)

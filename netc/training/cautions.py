@@ -12,39 +12,39 @@ from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import diagnostic
 from .data.data_columns import InputColumns
-from .optimizers import key
+from .optimizers import normalize_name
 from .recipe import Recipe
 
-RISING = "warmup"
+WARMUP = "warmup"
 """The stage that is of no use if it is cut off."""
 
 
-def cut_schedule(recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
+def check_schedule_length(recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
     """The first stage of the schedule that the run ends within, if others follow it or it is a warmup."""
-    begin = 0
+    start = 0
     for index, stage in enumerate(recipe.schedule if steps is not None else ()):
         length = stage.positional[0].value if stage.positional else 0
         if not isinstance(length, int) or steps is None:  # reported with the options
             return
         last = index == len(recipe.schedule) - 1
-        if (begin + length > steps and (not last or key(stage.name) == RISING)) or (begin + length == steps and not last):
+        if (start + length > steps and (not last or normalize_name(stage.name) == WARMUP)) or (start + length == steps and not last):
             later = "" if last else recipe.schedule[index + 1].name
-            yield diagnostic(ScheduleCut(stage.name, length, steps, begin, later), stage.span)
+            yield diagnostic(ScheduleCut(stage.name, length, steps, start, later), stage.span)
             return
-        begin += length
+        start += length
 
 
-def shared_columns(columns: InputColumns) -> Iterator[str]:
+def find_shared_columns(columns: InputColumns) -> Iterator[str]:
     """Columns that are among those next to each other for one input, and are another input too."""
-    for name, joined in columns.columns.items():
-        if joined.single:
+    for name, selection in columns.columns.items():
+        if selection.single:
             continue
-        for other, own in columns.columns.items():
-            if other != name and own.single and own.names[0] in joined.names:
-                column = own.names[0]
+        for other, other_selection in columns.columns.items():
+            if other != name and other_selection.single and other_selection.names[0] in selection.names:
+                column = other_selection.names[0]
                 yield f"the column `{column}` is the input `{other}`, and is in `{name}` too: a model that is given it need not guess it"
 
 
-def notes(recipe: Recipe, steps: int, columns: InputColumns) -> list[str]:
+def collect_notes(recipe: Recipe, steps: int, columns: InputColumns) -> list[str]:
     """The same as texts, for a run."""
-    return [*shared_columns(columns), *(found.message for found in cut_schedule(recipe, steps))]
+    return [*find_shared_columns(columns), *(problem.message for problem in check_schedule_length(recipe, steps))]

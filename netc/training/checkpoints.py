@@ -37,7 +37,7 @@ from netc.compiler.errors.run_errors import RunError, RunUnreadable
 from ..files.atomic_writing import write_files
 from ..files.source_files import reason
 from .ranks import Ranks
-from .read_checkpoint import Planner, Reader, read_metadata
+from .read_checkpoint import SafePlanner, SafeReader, read_metadata
 from .tensor_parallel import place_tensor
 
 FILE = "checkpoint.pt"
@@ -63,28 +63,28 @@ _FULL = StateDictOptions(full_state_dict=True)
 State = dict[str, Any]
 
 
-class Trained:
+class TrainingState:
     """What has tensors in a checkpoint. `average` has the averaged parameters under the keys of the model, None without."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None) -> None:
         self.model, self.optimizer, self.average = model, optimizer, average
 
-    def tensors(self) -> State:
+    def to_plain_state(self) -> State:
         """Plain tensors and numbers, of one process."""
         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "average": self.average}
 
-    def named(self) -> State:
+    def to_sharded_state(self) -> State:
         """The same with the optimizer's state by the names of parameters, and of each process its own part."""
         optimizer = get_optimizer_state_dict(self.model, self.optimizer)
         average = {} if self.average is None else {"average": self.average}
         return {"model": get_model_state_dict(self.model), "optimizer": optimizer, **average}
 
-    def load(self, state: State, ranks: Ranks) -> None:
-        """Takes what `tensors` gave."""
+    def load_plain_state(self, state: State, ranks: Ranks) -> None:
+        """Takes what `to_plain_state` gave."""
         if ranks.world == 1:
             self.optimizer.load_state_dict(state["optimizer"])
         else:
-            named = _by_name(state["optimizer"], _in_order(self.model, self.optimizer))
+            named = _name_optimizer_state(state["optimizer"], _list_optimizer_parameters(self.model, self.optimizer))
             set_optimizer_state_dict(self.model, self.optimizer, named, options=_FULL)
         if self.average is not None:
             self._load_model(state["average"], ranks)
@@ -92,8 +92,8 @@ class Trained:
                 self.average[key].copy_(value)
         self._load_model(state["model"], ranks)
 
-    def load_named(self, state: State) -> None:
-        """Takes what was read into the result of `named`."""
+    def load_sharded_state(self, state: State) -> None:
+        """Takes what was read into the result of `to_sharded_state`."""
         set_optimizer_state_dict(self.model, self.optimizer, state["optimizer"])
         set_model_state_dict(self.model, state["model"])
 
@@ -101,11 +101,11 @@ class Trained:
         if ranks.world == 1:
             self.model.load_state_dict(state)
         else:
-            own = self.model.state_dict()
-            set_model_state_dict(self.model, {name: _shaped(value, own[name]) for name, value in state.items()}, options=_FULL)
+            local = self.model.state_dict()
+            set_model_state_dict(self.model, {name: _reshape_like(value, local[name]) for name, value in state.items()}, options=_FULL)
 
 
-class Checkpoints:
+class CheckpointStore:
     """Those of a run in a folder."""
 
     def __init__(self, folder: Path, ranks: Ranks) -> None:
@@ -115,25 +115,25 @@ class Checkpoints:
         self.step: int | None = None
         """The step of the newest checkpoint."""
 
-    def save(self, progress: State, trained: Trained) -> None:
+    def save_checkpoint(self, progress: State, trained: TrainingState) -> None:
         progress = {**progress, "number": self.number + 1}
         if self.ranks.world == 1:
-            state = {"progress": progress, **trained.tensors()}
+            state = {"progress": progress, **trained.to_plain_state()}
             write_files(os.fspath(self.folder / FILE), lambda path: write_state(state, path))
             self._remove_folders(self.number)
         else:
             self._save_folder(progress, trained)
         self.number, self.step = self.number + 1, progress["step"]
 
-    def _save_folder(self, progress: State, trained: Trained) -> None:
+    def _save_folder(self, progress: State, trained: TrainingState) -> None:
         """Every process writes into a folder with another name, which is renamed when all have finished."""
         target = self.folder / f"checkpoint-{progress['number']}"
         temporary = self.folder / f".checkpoint-{progress['number']}"
-        self.ranks.once(lambda: shutil.rmtree(temporary, ignore_errors=True))
-        state_dict_saver.save(trained.named(), checkpoint_id=temporary)
-        self.ranks.once(lambda: self._complete(progress, temporary, target))
+        self.ranks.run_once(lambda: shutil.rmtree(temporary, ignore_errors=True))
+        state_dict_saver.save(trained.to_sharded_state(), checkpoint_id=temporary)
+        self.ranks.run_once(lambda: self._commit_folder(progress, temporary, target))
 
-    def _complete(self, progress: State, temporary: Path, target: Path) -> None:
+    def _commit_folder(self, progress: State, temporary: Path, target: Path) -> None:
         write_state(progress, temporary / PROGRESS)
         for file in temporary.iterdir():
             with file.open("r+b") as stream:
@@ -143,54 +143,56 @@ class Checkpoints:
         self._remove_folders(progress["number"] - 1)
 
     def _remove_folders(self, last: int) -> None:
-        for number, path in self._folders():
+        for number, path in self._list_folders():
             if number <= last:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def _folders(self) -> list[tuple[int, Path]]:
-        found = ((m, entry) for entry in self.folder.iterdir() if (m := _FOLDER.fullmatch(entry.name)) and entry.is_dir())
-        return sorted((int(match[1]), entry) for match, entry in found)
+    def _list_folders(self) -> list[tuple[int, Path]]:
+        matches = ((m, entry) for entry in self.folder.iterdir() if (m := _FOLDER.fullmatch(entry.name)) and entry.is_dir())
+        return sorted((int(match[1]), entry) for match, entry in matches)
 
-    def load(self, trained: Trained) -> State:
+    def load_checkpoint(self, trained: TrainingState) -> State:
         """Reads the newest one; what `progress` was. Raises `RunError`."""
         try:
-            progress = self._load(trained)
+            progress = self._load_newest(trained)
             self.number, self.step = int(progress["number"]), int(progress["step"])
         except _DAMAGED as error:
             if isinstance(error, RunError):
                 raise
             remedy = f"start a new run with its weights: `--weights {quote(f'{self.folder}/last.safetensors')} -o RUN`"
-            raise RunError(RunUnreadable(os.fspath(self.folder), _why_damaged(error), remedy)) from None
+            raise RunError(RunUnreadable(os.fspath(self.folder), _describe_damage(error), remedy)) from None
         return progress
 
-    def _load(self, trained: Trained) -> State:
-        file, folders = self.folder / FILE, self._folders()
-        whole = torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None
-        if folders and (whole is None or whole["progress"]["number"] < folders[-1][0]):
+    def _load_newest(self, trained: TrainingState) -> State:
+        file, folders = self.folder / FILE, self._list_folders()
+        state = torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None
+        if folders and (state is None or state["progress"]["number"] < folders[-1][0]):
             return self._load_folder(folders[-1][1], trained)
-        if whole is None:
+        if state is None:
             remedy = "start it again: the same command with another folder"
             raise RunError(RunUnreadable(os.fspath(self.folder), "it was stopped before its first checkpoint", remedy))
-        trained.load(whole, self.ranks)
-        progress: State = whole["progress"]
+        trained.load_plain_state(state, self.ranks)
+        progress: State = state["progress"]
         return progress
 
-    def _load_folder(self, path: Path, trained: Trained) -> State:
+    def _load_folder(self, path: Path, trained: TrainingState) -> State:
         progress: State = torch.load(path / PROGRESS, map_location="cpu", weights_only=True)
-        state = trained.named()
+        state = trained.to_sharded_state()
         shapes = {
-            name: kept.size for name, kept in read_metadata(path).state_dict_metadata.items() if isinstance(kept, TensorStorageMetadata)
+            name: stored.size
+            for name, stored in read_metadata(path).state_dict_metadata.items()
+            if isinstance(stored, TensorStorageMetadata)
         }
-        others = list(_stand_ins(state, shapes))
-        state_dict_loader.load(state, storage_reader=Reader(path), planner=Planner(), no_dist=self.ranks.world == 1)
-        for container, key, own in others:
-            own.copy_(place_tensor(_shaped(container[key], own), own))
-            container[key] = own
-        trained.load_named(state)
+        substituted = list(_substitute_full_tensors(state, shapes))
+        state_dict_loader.load(state, storage_reader=SafeReader(path), planner=SafePlanner(), no_dist=self.ranks.world == 1)
+        for container, key, local in substituted:
+            local.copy_(place_tensor(_reshape_like(container[key], local), local))
+            container[key] = local
+        trained.load_sharded_state(state)
         return progress
 
 
-def _why_damaged(error: BaseException) -> str:
+def _describe_damage(error: BaseException) -> str:
     """What is said of a checkpoint that cannot be read. PyTorch's own words are about its functions, and advise to unpickle everything."""
     if isinstance(error, (PermissionError, FileNotFoundError, IsADirectoryError)):
         return f"its checkpoint cannot be read: {reason(error)}"
@@ -203,41 +205,48 @@ def _why_damaged(error: BaseException) -> str:
     return "its checkpoint is damaged: the file is not complete, or was changed"
 
 
-def whole_tensors(tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
+def gather_tensors(tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
     """The tensors in these shapes, those that are spread over processes gathered in each of them."""
-    whole = {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in tensors.items()}
-    return {name: value.view(shapes[name]) for name, value in whole.items()}
+    full = {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in tensors.items()}
+    return {name: value.view(shapes[name]) for name, value in full.items()}
 
 
-def _stand_ins(state: State, shapes: Mapping[str, torch.Size], path: str = "") -> Iterator[tuple[State, str, Tensor]]:
+def _substitute_full_tensors(state: State, shapes: Mapping[str, torch.Size], path: str = "") -> Iterator[tuple[State, str, Tensor]]:
     """Replaces tensors that have other shapes in the checkpoint, as layers that several processes share have them, by whole ones of these
     shapes. Gives where, and the tensor that was there."""
     for key, value in list(state.items()):
         name = f"{path}{key}"
         if isinstance(value, dict):
-            yield from _stand_ins(value, shapes, f"{name}.")
-        elif isinstance(value, Tensor) and (kept := shapes.get(name)) not in (None, value.shape) and prod(kept or ()) == value.numel():
-            state[key] = torch.empty(kept, dtype=value.dtype, device=value.device)
+            yield from _substitute_full_tensors(value, shapes, f"{name}.")
+        elif (
+            isinstance(value, Tensor)
+            and (stored_shape := shapes.get(name)) not in (None, value.shape)
+            and prod(stored_shape or ()) == value.numel()
+        ):
+            state[key] = torch.empty(stored_shape, dtype=value.dtype, device=value.device)
             yield state, key, value
 
 
-def _shaped(value: Any, like: Tensor) -> Any:
+def _reshape_like(value: Any, like: Tensor) -> Any:
     """A tensor in the shape of another one, if it has as many elements."""
     fits = isinstance(value, Tensor) and value.shape != like.shape and value.numel() == like.numel()
     return value.reshape(like.shape) if fits else value
 
 
-def _in_order(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:
+def _list_optimizer_parameters(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:
     """The parameters of the optimizer with their names, in its order."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     return [(names[id(p)], p) for group in optimizer.param_groups for p in group["params"]]
 
 
-def _by_name(state: State, known: list[tuple[str, Tensor]]) -> State:
+def _name_optimizer_state(state: State, parameters: list[tuple[str, Tensor]]) -> State:
     """An optimizer's state with names in place of numbers, and in the shapes of the parameters."""
-    groups = [{**group, "params": [known[i][0] for i in group["params"]]} for group in state["param_groups"]]
-    kept = {known[i][0]: {key: _shaped(value, known[i][1]) for key, value in own.items()} for i, own in state["state"].items()}
-    return {"state": kept, "param_groups": groups}
+    groups = [{**group, "params": [parameters[i][0] for i in group["params"]]} for group in state["param_groups"]]
+    named_state = {
+        parameters[i][0]: {key: _reshape_like(value, parameters[i][1]) for key, value in values.items()}
+        for i, values in state["state"].items()
+    }
+    return {"state": named_state, "param_groups": groups}
 
 
 def write_state(state: State, path: str | Path) -> None:

@@ -18,25 +18,25 @@ from netc.dsl.source import SourceFile
 from ..analysis import Choice
 from .data.fingerprint import DataFingerprint
 from .engine import Engine
-from .open_data import Asked
+from .open_data import DataRequest
 from .ranks import world_size
-from .training_session import Wishes
+from .training_session import RunRequest
 
 DAMAGED = "its `config.json` is damaged"
 SETTINGS = ("epochs", "steps", "batch", "seed")
-"""Those of `Wishes` that are numbers."""
-OF_PROCESSES = ("strategy", "tp")
+"""Those of `RunRequest` that are numbers."""
+PROCESS_OPTIONS = ("strategy", "tp")
 """Those of `Engine` that mean nothing where one process goes on with what several began."""
 
 
-class Arguments(Record):
+class RunArguments(Record):
     """The arguments of a run, apart from its folder. `path` is where the spec was read from, None for a text."""
 
     text: str
     path: str | None
     section: str | None
     choice: Choice
-    wishes: Wishes
+    run_request: RunRequest
     engine: Engine
 
     @property
@@ -44,42 +44,49 @@ class Arguments(Record):
         return SourceFile(self.path or "<text>", self.text)
 
 
-def as_json(arguments: Arguments) -> dict[str, Any]:
+def arguments_to_json(arguments: RunArguments) -> dict[str, Any]:
     """The arguments as a JSON object. Paths are absolute: the run may be continued from another folder."""
-    choice, wishes, asked = arguments.choice, arguments.wishes, arguments.wishes.asked
+    choice, run_request, data_request = arguments.choice, arguments.run_request, arguments.run_request.data_request
     return {
         "spec": arguments.text,
         "path": None if arguments.path is None else os.path.abspath(arguments.path),
         "section": arguments.section,
         "choice": {
             "model": choice.model,
-            "params": {name: _plain(value) for name, value in choice.params.items()},
+            "params": {name: _value_to_json(value) for name, value in choice.params.items()},
             "dims": choice.dims,
             "allow_paths": [os.path.abspath(path) for path in choice.allow_paths],
         },
-        "given": {"data": _place(asked.data), "validation": _place(asked.validation), "columns": asked.columns, "options": asked.options},
-        "settings": {name: getattr(wishes, name) for name in SETTINGS},
+        "given": {
+            "data": _location_to_json(data_request.data),
+            "validation": _location_to_json(data_request.validation),
+            "columns": data_request.columns,
+            "options": data_request.options,
+        },
+        "settings": {name: getattr(run_request, name) for name in SETTINGS},
         "engine": {name: getattr(arguments.engine, name) for name in Engine.__match_args__},
     }
 
 
-def from_json(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any = None, validation: Any = None) -> Arguments:
+def arguments_from_json(
+    config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any = None, validation: Any = None
+) -> RunArguments:
     """The arguments again, with what is given now of the engine, and of data that are elsewhere now. Raises `RunError`."""
     try:
-        return _arguments(config, folder, engine, data, validation)
+        return _read_arguments(config, folder, engine, data, validation)
     except RunError:
         raise
     except (KeyError, TypeError, ValueError, AttributeError):
         raise RunError(RunUnreadable(folder, DAMAGED)) from None
 
 
-def check_contents(contents: Mapping[str, DataFingerprint], config: Mapping[str, Any], folder: str) -> None:
+def check_fingerprints(fingerprints: Mapping[str, DataFingerprint], config: Mapping[str, Any], folder: str) -> None:
     """A run goes on with the data that it was started with. Raises `RunError`."""
     try:
         known = config["content"]
-        if "training" in known and contents.keys() - known.keys():
+        if "training" in known and fingerprints.keys() - known.keys():
             raise RunError(RunDiffers(folder, "it was started without other data to validate on"))
-        changes = [content.describe_change(known[name]) for name, content in contents.items()]
+        changes = [fingerprint.describe_change(known[name]) for name, fingerprint in fingerprints.items()]
     except (KeyError, TypeError, AttributeError):
         raise RunError(RunUnreadable(folder, DAMAGED)) from None
     change = next(filter(None, changes), None)
@@ -87,23 +94,23 @@ def check_contents(contents: Mapping[str, DataFingerprint], config: Mapping[str,
         raise RunError(RunDiffers(folder, change))
 
 
-def _arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any, validation: Any) -> Arguments:
-    kept, path, chosen = dict(config["given"]), config["path"], dict(config["choice"])
-    chosen["params"] = {name: _value(value) for name, value in chosen["params"].items()}
+def _read_arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any, validation: Any) -> RunArguments:
+    given, path, chosen = dict(config["given"]), config["path"], dict(config["choice"])
+    chosen["params"] = {name: _value_from_json(value) for name, value in chosen["params"].items()}
     chosen["allow_paths"] = tuple(chosen["allow_paths"])
-    columns = {name: tuple(c) if isinstance(c, list) else c for name, c in kept["columns"].items()}
-    own = kept["data"] if data is None else data, kept["validation"] if validation is None else validation
-    if any(isinstance(one, dict) for one in own):
+    columns = {name: tuple(c) if isinstance(c, list) else c for name, c in given["columns"].items()}
+    locations = given["data"] if data is None else data, given["validation"] if validation is None else validation
+    if any(isinstance(location, dict) for location in locations):
         raise RunError(RunUnreadable(folder, "its data were given in Python", "resume it in Python, with the same data"))
-    asked = Asked(*own, columns, dict(kept["options"]), path, chosen["allow_paths"])
+    data_request = DataRequest(*locations, columns, dict(given["options"]), path, chosen["allow_paths"])
     settings = {name: config["settings"][name] for name in SETTINGS}
-    several = OF_PROCESSES if world_size() == 1 else ()
-    known = {name: value for name, value in config["engine"].items() if name in Engine.__match_args__ and name not in several}
-    choice, where = Choice(**chosen), Engine(**{**known, **engine})
-    return Arguments(str(config["spec"]), path, config["section"], choice, Wishes(asked, **settings), where)
+    ignored = PROCESS_OPTIONS if world_size() == 1 else ()
+    kept_engine = {name: value for name, value in config["engine"].items() if name in Engine.__match_args__ and name not in ignored}
+    choice, run_engine = Choice(**chosen), Engine(**{**kept_engine, **engine})
+    return RunArguments(str(config["spec"]), path, config["section"], choice, RunRequest(data_request, **settings), run_engine)
 
 
-def _place(value: Any) -> Any:
+def _location_to_json(value: Any) -> Any:
     """Where data are, or another argument that JSON has; `{}` for an object of the caller's."""
     if isinstance(value, str):
         head, colon, path = value.partition(":")
@@ -113,14 +120,14 @@ def _place(value: Any) -> Any:
     return value if value is None or isinstance(value, (bool, int, float)) else {}
 
 
-def _plain(value: object) -> Any:
+def _value_to_json(value: object) -> Any:
     """The value of a parameter."""
     if isinstance(value, DType):
         return {"type": value.name}
-    return [_plain(item) for item in value] if isinstance(value, (tuple, list)) else value
+    return [_value_to_json(item) for item in value] if isinstance(value, (tuple, list)) else value
 
 
-def _value(value: Any) -> object:
+def _value_from_json(value: Any) -> object:
     if isinstance(value, dict):
         return DTYPES[value["type"]]
-    return tuple(_value(item) for item in value) if isinstance(value, list) else value
+    return tuple(_value_from_json(item) for item in value) if isinstance(value, list) else value

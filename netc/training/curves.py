@@ -17,7 +17,7 @@ from netc.dsl.record import Record
 from ..drawing.metrics import fitted, label_text, width
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 64, 16, 34, 40
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
+COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
 """Those of Okabe and Ito, which people with colour blindness distinguish: https://jfly.uni-koeln.de/color/"""
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
 """How lines are drawn when all colours are in use."""
@@ -27,7 +27,7 @@ LOGARITHMIC = 30
 NOT_RESULTS = ("step", "epoch", "lr", "validation")
 
 
-class Look(Record):
+class LineStyle(Record):
     """The colour of a run, and the dashes of its lines."""
 
     color: str
@@ -42,15 +42,15 @@ class Curve(Record):
     """Points (step, value) of one run; `validation` ones are drawn solid, those of training thin."""
 
     run: str
-    look: Look
+    style: LineStyle
     validation: bool
     points: tuple[tuple[float, float], ...]
 
 
-def curves_svg(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
     """The picture of the runs, by their names."""
-    panels = [(name, curves) for name in _names(runs.values()) if (curves := _curves(name, runs))]
-    entries = _legend(list(runs)) if len(runs) > 1 else []
+    panels = [(name, curves) for name in _list_results(runs.values()) if (curves := _make_curves(name, runs))]
+    entries = _draw_legend(list(runs)) if len(runs) > 1 else []
     legend = 6 + LINE * len(entries) if entries else 0
     height = HEIGHT * max(1, len(panels)) + legend
     parts = [
@@ -60,40 +60,40 @@ def curves_svg(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
         *(part for line in entries for part in line),
     ]
     for index, (name, curves) in enumerate(panels):
-        parts += _panel(name, curves, legend + index * HEIGHT)
+        parts += _draw_panel(name, curves, legend + index * HEIGHT)
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
-def _names(runs: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
+def _list_results(runs: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
     """All results that there are, the loss first."""
-    found = {LOSS: None}
+    names = {LOSS: None}
     for entries in runs:
         for entry in entries:
-            found |= dict.fromkeys(n for n in (*entry, *entry.get("validation", ())) if n not in NOT_RESULTS)
-    return list(found)
+            names |= dict.fromkeys(n for n in (*entry, *entry.get("validation", ())) if n not in NOT_RESULTS)
+    return list(names)
 
 
-def _curves(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Curve]:
-    made = []
+def _make_curves(name: str, runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Curve]:
+    curves = []
     for index, (run, entries) in enumerate(runs.items()):
         for validation in (False, True):
-            found = ((e["step"], e.get("validation", {}) if validation else e) for e in entries)
-            values = ((step, math.nan if results[name] is None else results[name]) for step, results in found if name in results)
+            candidates = ((e["step"], e.get("validation", {}) if validation else e) for e in entries)
+            values = ((step, math.nan if results[name] is None else results[name]) for step, results in candidates if name in results)
             points = tuple((float(step), float(value)) for step, value in values if isinstance(value, (int, float)))
             if points:
-                made.append(Curve(run, _look(index), validation, points))
-    return made
+                curves.append(Curve(run, _choose_style(index), validation, points))
+    return curves
 
 
-def _panel(name: str, curves: list[Curve], top: int) -> list[str]:
+def _draw_panel(name: str, curves: list[Curve], top: int) -> list[str]:
     values = [v for c in curves for _, v in c.points if math.isfinite(v)]
     steps = [s for c in curves for s, _ in c.points]
     if not values:
         return []
     logarithmic = min(values) > 0 and max(values) > LOGARITHMIC * min(values)
-    marks = _powers(min(values), max(values)) if logarithmic else _marks(min(values), max(values), 5)
-    low, high = min(*values, *marks), max(*values, *marks)
-    across = _marks(0, max(steps), 6)
+    ticks = _find_log_ticks(min(values), max(values)) if logarithmic else _find_ticks(min(values), max(values), 5)
+    low, high = min(*values, *ticks), max(*values, *ticks)
+    step_ticks = _find_ticks(0, max(steps), 6)
     right = max(*steps, 1.0)
 
     def x(step: float) -> float:
@@ -105,17 +105,17 @@ def _panel(name: str, curves: list[Curve], top: int) -> list[str]:
 
     bottom = top + HEIGHT - BOTTOM
     parts = [f'<text x="{LEFT}" y="{top + 20}" font-size="14" font-weight="600">{escape(name)}</text>']
-    for mark in marks:
-        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(mark):.1f}" y2="{y(mark):.1f}" stroke="#e5e5e5"/>')
-        parts.append(f'<text x="{LEFT - 8}" y="{y(mark) + 4:.1f}" text-anchor="end" fill="#555555">{mark:.4g}</text>')
+    for tick in ticks:
+        parts.append(f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" stroke="#e5e5e5"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y(tick) + 4:.1f}" text-anchor="end" fill="#555555">{tick:.4g}</text>')
     parts += [
-        f'<text x="{x(mark):.1f}" y="{bottom + 18}" text-anchor="middle" fill="#555555">{mark:,.0f}</text>'
-        for mark in across
-        if mark <= right
+        f'<text x="{x(tick):.1f}" y="{bottom + 18}" text-anchor="middle" fill="#555555">{tick:,.0f}</text>'
+        for tick in step_ticks
+        if tick <= right
     ]
     parts.append(f'<text x="{WIDTH - RIGHT}" y="{bottom + 34}" text-anchor="end" fill="#555555">step</text>')
     for curve in sorted(curves, key=lambda c: c.validation):
-        parts += _lines(curve, x, y)
+        parts += _draw_curve(curve, x, y)
     if any(c.validation for c in curves):
         parts.append(
             f'<text x="{WIDTH - RIGHT}" y="{top + 20}" text-anchor="end" fill="#555555">thin: training, with dots: validation</text>'
@@ -123,7 +123,7 @@ def _panel(name: str, curves: list[Curve], top: int) -> list[str]:
     return parts
 
 
-def _lines(curve: Curve, x: Any, y: Any) -> list[str]:
+def _draw_curve(curve: Curve, x: Any, y: Any) -> list[str]:
     """The curve, in pieces where a value is not finite."""
     pieces: list[list[str]] = [[]]
     for step, value in curve.points:
@@ -132,36 +132,36 @@ def _lines(curve: Curve, x: Any, y: Any) -> list[str]:
         elif pieces[-1]:
             pieces.append([])
     style = 'stroke-width="2"' if curve.validation else 'stroke-width="1" stroke-opacity="0.6"'
-    made = [f'<polyline points="{" ".join(p)}" fill="none" {curve.look} {style}/>' for p in pieces if len(p) > 1]
+    elements = [f'<polyline points="{" ".join(p)}" fill="none" {curve.style} {style}/>' for p in pieces if len(p) > 1]
     if curve.validation:
         for point in (point for piece in pieces for point in piece):
             px, py = point.split(",")
-            made.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.look.color}"/>')
-    return made
+            elements.append(f'<circle cx="{px}" cy="{py}" r="2.5" fill="{curve.style.color}"/>')
+    return elements
 
 
-def _look(index: int) -> Look:
-    return Look(COLOURS[index % len(COLOURS)], DASHES[index // len(COLOURS) % len(DASHES)])
+def _choose_style(index: int) -> LineStyle:
+    return LineStyle(COLORS[index % len(COLORS)], DASHES[index // len(COLORS) % len(DASHES)])
 
 
-def _legend(runs: list[str]) -> list[list[str]]:
+def _draw_legend(runs: list[str]) -> list[list[str]]:
     """The names of the runs in lines, each with its stroke."""
     lines: list[list[str]] = []
-    at: float = WIDTH
+    position: float = WIDTH
     for index, run in enumerate(runs):
-        shown = fitted(label_text(run), SIZE, WIDTH - LEFT - RIGHT - 40)
-        wide = 56 + width(shown, SIZE)
-        if at + wide > WIDTH:
+        label = fitted(label_text(run), SIZE, WIDTH - LEFT - RIGHT - 40)
+        entry_width = 56 + width(label, SIZE)
+        if position + entry_width > WIDTH:
             lines.append([])
-            at = LEFT
+            position = LEFT
         y = 12 + LINE * (len(lines) - 1)
-        lines[-1].append(f'<line x1="{at:.0f}" x2="{at + 28:.0f}" y1="{y}" y2="{y}" {_look(index)} stroke-width="3"/>')
-        lines[-1].append(f'<text x="{at + 34:.0f}" y="{y + 4}">{escape(shown)}</text>')
-        at += wide
+        lines[-1].append(f'<line x1="{position:.0f}" x2="{position + 28:.0f}" y1="{y}" y2="{y}" {_choose_style(index)} stroke-width="3"/>')
+        lines[-1].append(f'<text x="{position + 34:.0f}" y="{y + 4}">{escape(label)}</text>')
+        position += entry_width
     return lines
 
 
-def _marks(low: float, high: float, count: int) -> list[float]:
+def _find_ticks(low: float, high: float, count: int) -> list[float]:
     """Round numbers around a range."""
     if high <= low:
         return [low]
@@ -172,5 +172,5 @@ def _marks(low: float, high: float, count: int) -> list[float]:
     return [i * step for i in range(first, math.ceil(high / step) + 1)]
 
 
-def _powers(low: float, high: float) -> list[float]:
+def _find_log_ticks(low: float, high: float) -> list[float]:
     return [10.0**p for p in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]

@@ -15,45 +15,47 @@ from torch.distributed import DistError
 
 from netc.compiler.ir.graph import CallNode, Node
 
-from .batches import Part
+from .batches import MicroBatch
 from .objective import Objective
-from .probe_objective import Place, graph_at, label_of, probe_values
+from .probe_objective import StageLocation, find_graph, find_label, probe_values
 
 REFUSALS = (IndexError, RuntimeError, ValueError)
 """The classes of PyTorch's errors for values that an operator does not accept."""
-LOST = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
+LOST_PROCESS_MESSAGES = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
 """What PyTorch says in a process when another one has ended. NCCL's errors have a class of their own, Gloo's are `RuntimeError`."""
 
 
-def is_of_machine(error: Exception) -> bool:
+def is_machine_error(error: Exception) -> bool:
     """Whether the memory or another process is the cause, and not the values."""
-    return isinstance(error, (torch.OutOfMemoryError, DistError)) or is_of_lost_process(error)
+    return isinstance(error, (torch.OutOfMemoryError, DistError)) or is_lost_process_error(error)
 
 
-def is_of_lost_process(error: Exception) -> bool:
+def is_lost_process_error(error: Exception) -> bool:
     """Whether another process of the run has ended, which says why itself."""
-    return any(words in str(error) for words in LOST)
+    return any(words in str(error) for words in LOST_PROCESS_MESSAGES)
 
 
-def find_refusing(objective: Objective, weights: Mapping[str, Tensor], part: Part, error: Exception) -> Place | None:
+def find_refusing(objective: Objective, weights: Mapping[str, Tensor], micro_batch: MicroBatch, error: Exception) -> StageLocation | None:
     """The first stage that raises the same error again; None if no stage does, for example because memory ran out. `weights` are the
     model's weights."""
-    if is_of_machine(error):
+    if is_machine_error(error):
         return None
     path: list[CallNode] = []
     refusing: Node | None = None
-    while (node := _find_first_refusing(objective, path, weights, part, str(error))) is not None:
+    while (node := _find_first_refusing(objective, path, weights, micro_batch, str(error))) is not None:
         refusing = node
         if not isinstance(node, CallNode) or node.scan is not None:
             break
         path.append(node)
-    return None if refusing is None else Place(label_of(path, refusing), refusing.span)
+    return None if refusing is None else StageLocation(find_label(path, refusing), refusing.span)
 
 
-def _find_first_refusing(objective: Objective, path: list[CallNode], weights: Mapping[str, Tensor], part: Part, text: str) -> Node | None:
+def _find_first_refusing(
+    objective: Objective, path: list[CallNode], weights: Mapping[str, Tensor], micro_batch: MicroBatch, text: str
+) -> Node | None:
     """The first node, in the body at the end of a path of calls, for which PyTorch raises an error with this text."""
-    nodes = graph_at(objective, path).nodes
-    inputs = [part[value.name] for value in objective.means.totals.main.inputs]
+    nodes = find_graph(objective, path).nodes
+    inputs = [micro_batch[value.name] for value in objective.means.totals.main.inputs]
 
     def is_refused(count: int) -> bool:
         try:

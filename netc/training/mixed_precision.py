@@ -25,11 +25,11 @@ class Precision:
         self._factor = math.nan, torch.empty(0)
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 
-    def computed(self, function: F) -> F:
+    def wrap_forward(self, function: F) -> F:
         """The function, which computes in this format."""
         return function if self.type is None else cast(F, torch.autocast(self.device.type, self.type)(function))
 
-    def backward(self, total: Tensor, factor: float) -> None:
+    def run_backward(self, total: Tensor, factor: float) -> None:
         """Adds the gradient of the total times a factor."""
         total = total if total.dtype.itemsize > 2 else total.float()  # the scaled factor is too large for float16
         if factor != self._factor[0]:  # most batches are equally large
@@ -37,12 +37,12 @@ class Precision:
         weight = self._factor[1]
         total.backward(weight if self.scaler is None else self.scaler.scale(weight))  # type: ignore[no-untyped-call]
 
-    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+    def unscale_gradients(self, optimizer: torch.optim.Optimizer) -> None:
         """Takes the scale of the loss out of the gradients, before they are clipped."""
         if self.scaler is not None:
             self.scaler.unscale_(optimizer)
 
-    def update(self, optimizer: torch.optim.Optimizer) -> None:
+    def step_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Makes the step of the optimizer."""
         if self.scaler is None:
             optimizer.step()
@@ -50,9 +50,9 @@ class Precision:
         self.scaler.step(optimizer)
         self.scaler.update()
 
-    def state(self) -> dict[str, Any] | None:
+    def state_dict(self) -> dict[str, Any] | None:
         return None if self.scaler is None else self.scaler.state_dict()
 
-    def load(self, state: dict[str, Any] | None) -> None:
+    def load_state_dict(self, state: dict[str, Any] | None) -> None:
         if self.scaler is not None and state:
             self.scaler.load_state_dict(state)

@@ -13,53 +13,55 @@ from torch import Tensor
 
 from netc.compiler.ir.graph import CallNode, Node
 
-from .batches import Part
+from .batches import MicroBatch
 from .objective import Objective
-from .probe_objective import Place, graph_at, label_of, probe_values
+from .probe_objective import StageLocation, find_graph, find_label, probe_values
 
 
-def find(objective: Objective, weights: Mapping[str, Tensor], part: Part) -> Place | None:
+def find_nonfinite(objective: Objective, weights: Mapping[str, Tensor], micro_batch: MicroBatch) -> StageLocation | None:
     """The first thing that is not finite: an input, a parameter, or the output of a stage; None if all are finite. `weights` are those of
     the model, whole; what is drawn at random follows from the state of the generator."""
     main = objective.means.totals.main
     for value in main.inputs:
-        if not _finite(part[value.name]):
-            return Place(f"the data of `{value.name}` have {_kind(part[value.name])}", value.span)
+        if not _is_finite(micro_batch[value.name]):
+            return StageLocation(f"the data of `{value.name}` have {_describe_values(micro_batch[value.name])}", value.span)
     for name, tensor in weights.items():
-        if not _finite(tensor):
-            return Place(f"`{name}` has {_kind(tensor)}, since the gradient of an earlier step was not finite", main.span)
-    inputs = [part[value.name] for value in main.inputs]
+        if not _is_finite(tensor):
+            return StageLocation(
+                f"`{name}` has {_describe_values(tensor)}, since the gradient of an earlier step was not finite", main.span
+            )
+    inputs = [micro_batch[value.name] for value in main.inputs]
     state = torch.default_generator.get_state()
     path: list[CallNode] = []
-    found: Node | None = None
+    last_node: Node | None = None
     while True:
         torch.default_generator.set_state(state)
         try:
-            node = _first(objective, path, inputs, weights)
+            node = _find_first_nonfinite(objective, path, inputs, weights)
         except Exception:  # some bodies cannot return what is inside of them; the stage around it is the place then
             node = None
         if node is None:
             break
-        found = node
+        last_node = node
         if not isinstance(node, CallNode) or node.scan is not None:
             break
         path.append(node)
-    if found is None:
+    if last_node is None:
         return None
-    return Place(f"`{label_of(path, found)}` is the first stage whose output is not finite", found.span)
+    return StageLocation(f"`{find_label(path, last_node)}` is the first stage whose output is not finite", last_node.span)
 
 
-def _first(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: Mapping[str, Tensor]) -> Node | None:
+def _find_first_nonfinite(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: Mapping[str, Tensor]) -> Node | None:
     """The first node, in the body that the path of calls leads to, whose output is not finite."""
-    nodes = graph_at(objective, path).nodes
+    nodes = find_graph(objective, path).nodes
     makers = [(node, value) for node in nodes for value in node.outputs if value.type.dtype.is_float]
     results = probe_values(objective, path, [value for _, value in makers], inputs, weights)
-    return next((node for (node, _), result in zip(makers, results, strict=True) if not _finite(result)), None)
+    return next((node for (node, _), result in zip(makers, results, strict=True) if not _is_finite(result)), None)
 
 
-def _finite(tensor: Tensor) -> bool:
+def _is_finite(tensor: Tensor) -> bool:
     return not tensor.is_floating_point() or bool(torch.isfinite(tensor).all())
 
 
-def _kind(tensor: Tensor) -> str:
+def _describe_values(tensor: Tensor) -> str:
     return "NaN" if bool(torch.isnan(tensor).any()) else "infinities"

@@ -53,14 +53,14 @@ class Objective(nn.Module):
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}
         with unsupported_is_compile_error(training.program):
-            self.model: nn.Module = BACKEND.module(_model_input(training, weights, seed))
+            self.model: nn.Module = BACKEND.module(_make_model_input(training, weights, seed))
             computed = emit_functions(training, self.means)
         self._replicated: list[nn.Module] = []
         """The module that computes the model's outputs on several processes. In a list, since its parameters are those of `model`."""
         self._section = TrainSection(training, self.recipe, self.means, computed, may_draw_numbers(training.program))
-        self.execute(None)
+        self.execute_file(None)
 
-    def execute(self, machine: Machine | None) -> None:
+    def execute_file(self, machine: Machine | None) -> None:
         """Executes the file of the section, for a run of `netc train` on a machine, or for a loop of the caller's."""
         self.file = SectionFile(emit_run_file(self._section, machine))
         self.constants = nn.ModuleDict(self.file.modules)
@@ -70,7 +70,7 @@ class Objective(nn.Module):
         """The module that computes the model's outputs: the model, or one that does it on several processes."""
         return self._replicated[0] if self._replicated else self.model
 
-    def compute_by(self, module: nn.Module | None) -> None:
+    def set_parallel_module(self, module: nn.Module | None) -> None:
         """Computes the model's outputs by another module, which does it on several processes; None for the model again."""
         self._replicated = [] if module is None else [module]
 
@@ -84,7 +84,7 @@ class Objective(nn.Module):
     @checks_arguments
     def schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> Schedule | None:
         """The scheduler of the section for a training of that many steps, stepped after each of them; None for a constant learning rate."""
-        return make_schedule(self.file, optimizer, self.recipe, _positive(steps, "steps"))
+        return make_schedule(self.file, optimizer, self.recipe, _check_positive(steps, "steps"))
 
     def source(self) -> str:
         """The section as a file that needs torch and NumPy alone, which is what `netc compile --target train` writes."""
@@ -92,12 +92,12 @@ class Objective(nn.Module):
 
     def clip(self) -> None:
         """Clips the gradients of `model` as the section says; nothing if it says nothing. Called between `backward` and the optimizer."""
-        if self.file.has("clip_gradients"):
+        if self.file.has_function("clip_gradients"):
             self.file.clip_gradients(self.model)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss and the metrics of a batch. Inputs of other names are left alone; a missing one is a `ValueError`."""
-        self._check(inputs)
+        self._check_inputs(inputs)
         results = self.results(self.totals(inputs), self.counts(inputs))
         return results[LOSS], {name: value for name, value in results.items() if name != LOSS}
 
@@ -117,20 +117,20 @@ class Objective(nn.Module):
         results: dict[str, Tensor] = self.file.compute_metrics(totals, [c.to(t.dtype) for t, c in zip(totals, counts, strict=True)])
         return results
 
-    def _check(self, inputs: Mapping[str, Tensor]) -> None:
+    def _check_inputs(self, inputs: Mapping[str, Tensor]) -> None:
         if not isinstance(inputs, Mapping):
             raise TypeError(f"the objective takes a mapping of names to tensors, not {type(inputs).__name__}")
         for name, type_ in self.inputs.items():
             if name not in inputs:
                 raise ValueError(f"the input `{name}` is missing: the objective takes {', '.join(self.inputs)}")
-            found = inputs[name]
-            if not isinstance(found, Tensor):
-                raise TypeError(f"the input `{name}` must be a tensor, not {type(found).__name__}")
-            if found.ndim != type_.rank:
-                raise ValueError(f"the input `{name}` must be {type_}, found {list(found.shape)}")
+            tensor = inputs[name]
+            if not isinstance(tensor, Tensor):
+                raise TypeError(f"the input `{name}` must be a tensor, not {type(tensor).__name__}")
+            if tensor.ndim != type_.rank:
+                raise ValueError(f"the input `{name}` must be {type_}, found {list(tensor.shape)}")
 
 
-def objective_of(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:
+def make_objective(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:
     """The objective of a section. Raises `CompileError` for settings that are wrong, or a loss that is no function of means; `WeightsError`
     for weights that do not fit."""
     problems = check_section(training)
@@ -139,7 +139,7 @@ def objective_of(training: Training, weights: Weights | None = None, seed: int |
     return Objective(training, None, weights, seed)
 
 
-def _model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:
+def _make_model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:
     """The model alone, so that a seed gives it the parameters that it has without the section."""
     model = backend_input(extract_model_program(training), weights, seed)
     if model.weights is None:
@@ -149,7 +149,7 @@ def _model_input(training: Training, weights: Weights | None, seed: int | None) 
     return BackendInput(model.program, model.name, weights=lambda: arrays)
 
 
-def _positive(value: int, what: str) -> int:
+def _check_positive(value: int, what: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{what} must be an integer, not {type(value).__name__}")
     if value < 1:

@@ -32,12 +32,12 @@ from .data.data_source import DataError, Indices, Source
 from .data.python import make_source
 from .data.value_checks import check_finite
 from .recipe import DataRule, Recipe
-from .sampled_sizes import drawn_shapes
+from .sampled_sizes import infer_drawn_shapes
 
-Part = tuple[InputColumns, Indices]
+Subset = tuple[InputColumns, Indices]
 
 
-class Asked(Record):
+class DataRequest(Record):
     """What the caller says of the data. `data` and `validation` are paths, `FORMAT:PATH`, or objects with samples; a number such as 0.1
     is a share of the data. `spec` is the path of the spec, None if it is a text; `allow_paths` are folders that the spec may read too."""
 
@@ -49,27 +49,27 @@ class Asked(Record):
     allow_paths: Sequence[str] = ()
 
 
-class Opened(Record):
+class OpenedData(Record):
     """Where data come from, in words, and what of them is used. `data` is None if there are diagnostics. `notes`: what of the caller's
     wishes the number of samples does not allow."""
 
     described: str
-    data: Part | None
-    validation: Part | None
+    data: Subset | None
+    validation: Subset | None
     diagnostics: tuple[Diagnostic, ...]
     notes: tuple[str, ...] = ()
 
 
-class _Wanted(Record):
-    """Data to be opened: where from, for which inputs, and the place of diagnostics. `shown` is the path in messages."""
+class _DataToOpen(Record):
+    """Data to be opened: where from, for which inputs, and the place of diagnostics. `display_path` is the path in messages."""
 
-    place: DataLocation | Source
+    location: DataLocation | Source
     columns: Mapping[str, ColumnSpec]
     span: Span
-    shown: str
+    display_path: str
 
 
-class _Failed(Exception):
+class _DataRejected(Exception):
     """The data cannot be used."""
 
     def __init__(self, *diagnostics: Diagnostic) -> None:
@@ -77,118 +77,124 @@ class _Failed(Exception):
         self.diagnostics = diagnostics
 
 
-def open_data(training: Training, recipe: Recipe, asked: Asked) -> Opened:
+def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> OpenedData:
     """Opens the data and those for validation. What is wrong is in the diagnostics."""
     problems: list[Diagnostic] = []
     data = validation = None
     described = ""
     notes: tuple[str, ...] = ()
     try:
-        wanted = _training_data(training, recipe, asked)
-        described = str(wanted.place) if isinstance(wanted.place, DataLocation) else type(asked.data).__name__
-        columns = _columns(training, recipe, wanted)
-        data, validation = _split(columns, recipe, asked, training.span)
-        notes = tuple(_unfit_share(len(columns), _share(recipe, asked)))
-        found = _unfit(training, recipe, data, wanted.span)
+        wanted = _locate_training_data(training, recipe, data_request)
+        described = str(wanted.location) if isinstance(wanted.location, DataLocation) else type(data_request.data).__name__
+        columns = _open_columns(training, recipe, wanted)
+        data, validation = _split_data(columns, recipe, data_request, training.span)
+        notes = tuple(_note_small_share(len(columns), _read_validation_share(recipe, data_request)))
+        value_problems = _check_values(training, recipe, data, wanted.span)
         if validation is not None:  # where a sample is depends on the seed, and whether it is reported must not
-            known = {problem.span for problem in found}
-            found += [p for p in _unfit(training, recipe, validation, wanted.span) if p.span not in known]
-        problems += found
-    except _Failed as failed:
+            known = {problem.span for problem in value_problems}
+            value_problems += [p for p in _check_values(training, recipe, validation, wanted.span) if p.span not in known]
+        problems += value_problems
+    except _DataRejected as failed:
         problems += failed.diagnostics
     try:
-        other = _validation_data(training, recipe, asked)
+        other = _locate_validation_data(training, recipe, data_request)
         if other is not None:
-            columns = _columns(training, recipe, other)
+            columns = _open_columns(training, recipe, other)
             if data is not None:
-                _same_classes(data[0], columns, other)
+                _check_same_classes(data[0], columns, other)
             validation = columns, np.arange(len(columns))
-            problems += _unfit(training, recipe, validation, other.span)
-    except _Failed as failed:
+            problems += _check_values(training, recipe, validation, other.span)
+    except _DataRejected as failed:
         problems += failed.diagnostics
-    return Opened(described, None if problems else data, validation, tuple(problems), notes)
+    return OpenedData(described, None if problems else data, validation, tuple(problems), notes)
 
 
 # --- what is asked for -----------------------------------------------------------------------------------------------------
 
 
-def _training_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted:
-    names = [value.name for value in _read_inputs(training, recipe)]
-    unknown = [diagnostic(_no_input(name, names), training.span) for name in asked.columns if name not in names]
+def _locate_training_data(training: Training, recipe: Recipe, data_request: DataRequest) -> _DataToOpen:
+    names = [value.name for value in _list_data_inputs(training, recipe)]
+    unknown = [diagnostic(_unknown_input(name, names), training.span) for name in data_request.columns if name not in names]
     if unknown:
-        raise _Failed(*unknown)
-    given = {**(recipe.data.columns if recipe.data is not None else {}), **asked.columns}
-    if asked.data is not None:
-        if asked.options and not isinstance(asked.data, (str, os.PathLike)):
-            error = DataError(f"it has no options, such as `{next(iter(asked.options))}`: they are for data in files")
-            raise _unreadable(type(asked.data).__name__, error, training.span)
-        return _of_caller(asked.data, given, asked, training.span)
+        raise _DataRejected(*unknown)
+    given = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
+    if data_request.data is not None:
+        if data_request.options and not isinstance(data_request.data, (str, os.PathLike)):
+            error = DataError(f"it has no options, such as `{next(iter(data_request.options))}`: they are for data in files")
+            raise _reject_data(type(data_request.data).__name__, error, training.span)
+        return _locate_caller_data(data_request.data, given, data_request, training.span)
     if recipe.data is None:
         if any(setting.word == "data" for setting in training.settings):
-            raise _Failed  # reported when the settings were read
+            raise _DataRejected  # reported when the settings were read
         why = "no data are given"
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
-        raise _Failed(diagnostic(CannotReadData("data", why, remedy), training.span))
+        raise _DataRejected(diagnostic(CannotReadData("data", why, remedy), training.span))
     try:
-        options = {**recipe.data.options, **parse_options(recipe.data.format, asked.options)}
+        options = {**recipe.data.options, **parse_options(recipe.data.format, data_request.options)}
     except DataError as error:
-        raise _unreadable(recipe.data.path, error, recipe.data.span) from error
-    return _of_rule(replace(recipe.data, options=options), given, asked)
+        raise _reject_data(recipe.data.path, error, recipe.data.span) from error
+    return _locate_rule_data(replace(recipe.data, options=options), given, data_request)
 
 
-def _no_input(name: str, names: list[str]) -> WrongSetting:
+def _unknown_input(name: str, names: list[str]) -> WrongSetting:
     close = find_similar_names(name, names)
     remedy = f"did you mean `{close[0]}`?" if close else "the inputs are " + ", ".join(f"`{n}`" for n in names)
     return WrongSetting(name, "is no input that the data are read for, and cannot have a column", remedy)
 
 
-def _validation_data(training: Training, recipe: Recipe, asked: Asked) -> _Wanted | None:
+def _locate_validation_data(training: Training, recipe: Recipe, data_request: DataRequest) -> _DataToOpen | None:
     """None if a share of the data is used, or nothing."""
-    if asked.validation is not None:
-        given = {**(recipe.data.columns if recipe.data is not None else {}), **asked.columns}
-        return None if isinstance(asked.validation, float) else _of_caller(asked.validation, given, asked, training.span)
+    if data_request.validation is not None:
+        given = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
+        return (
+            None
+            if isinstance(data_request.validation, float)
+            else _locate_caller_data(data_request.validation, given, data_request, training.span)
+        )
     if recipe.validate is None:
         return None
     inherited = recipe.data.columns if recipe.data is not None else {}
-    return _of_rule(_with_known_options(recipe.validate, asked), {**inherited, **asked.columns, **recipe.validate.columns}, asked)
+    return _locate_rule_data(
+        _with_known_options(recipe.validate, data_request), {**inherited, **data_request.columns, **recipe.validate.columns}, data_request
+    )
 
 
-def _with_known_options(rule: DataRule, asked: Asked) -> DataRule:
+def _with_known_options(rule: DataRule, data_request: DataRequest) -> DataRule:
     """The rule's own options, and those of the caller's for the data that its format has too."""
-    known = {name: word for name, word in asked.options.items() if FORMATS[rule.format].find_option(name) is not None}
+    known = {name: word for name, word in data_request.options.items() if FORMATS[rule.format].find_option(name) is not None}
     try:
         return replace(rule, options={**parse_options(rule.format, known), **rule.options})
     except DataError as error:
-        raise _unreadable(rule.path, error, rule.span) from error
+        raise _reject_data(rule.path, error, rule.span) from error
 
 
-def _of_caller(data: Any, columns: Mapping[str, ColumnSpec], asked: Asked, span: Span) -> _Wanted:
-    shown = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
+def _locate_caller_data(data: Any, columns: Mapping[str, ColumnSpec], data_request: DataRequest, span: Span) -> _DataToOpen:
+    display_path = os.fspath(data) if isinstance(data, (str, os.PathLike)) else type(data).__name__
     try:
         if isinstance(data, (str, os.PathLike)):
-            place = parse_location(shown, asked.options)
-            return _Wanted(place, columns, span, place.path)
-        return _Wanted(make_source(data), columns, span, shown)
+            location = parse_location(display_path, data_request.options)
+            return _DataToOpen(location, columns, span, location.path)
+        return _DataToOpen(make_source(data), columns, span, display_path)
     except DataError as error:
-        raise _unreadable(shown, error, span) from error
+        raise _reject_data(display_path, error, span) from error
 
 
-def _of_rule(rule: DataRule, columns: Mapping[str, ColumnSpec], asked: Asked) -> _Wanted:
-    place = DataLocation(rule.format, rule.path, dict(rule.options))
+def _locate_rule_data(rule: DataRule, columns: Mapping[str, ColumnSpec], data_request: DataRequest) -> _DataToOpen:
+    location = DataLocation(rule.format, rule.path, dict(rule.options))
     if not FORMATS[rule.format].is_path:
-        return _Wanted(place, columns, rule.span, rule.path)
-    home = os.path.dirname(os.path.realpath(asked.spec)) if asked.spec is not None else os.getcwd()
+        return _DataToOpen(location, columns, rule.span, rule.path)
+    home = os.path.dirname(os.path.realpath(data_request.spec)) if data_request.spec is not None else os.getcwd()
     try:
         real = os.path.realpath(os.path.join(home, rule.path))
-        why = why_no_data(real, [home, *map(os.path.realpath, asked.allow_paths)])
+        why = why_no_data(real, [home, *map(os.path.realpath, data_request.allow_paths)])
     except (OSError, ValueError):  # a NUL, a surrogate
         why = real = "no file can have this name"
     if why:
-        raise _Failed(diagnostic(_forbidden(rule.path, why), rule.span))
-    return _Wanted(replace(place, file=real), columns, rule.span, rule.path)
+        raise _DataRejected(diagnostic(_forbidden_path(rule.path, why), rule.span))
+    return _DataToOpen(replace(location, file=real), columns, rule.span, rule.path)
 
 
-def _forbidden(path: str, why: str) -> CannotReadData:
+def _forbidden_path(path: str, why: str) -> CannotReadData:
     if why != OUTSIDE:
         return CannotReadData(path, why)
     remedy = "move it there, allow its folder by `--allow-path DIR`, or name it on the command line: `--data`"
@@ -198,78 +204,86 @@ def _forbidden(path: str, why: str) -> CannotReadData:
 # --- opened and checked ----------------------------------------------------------------------------------------------------
 
 
-def _columns(training: Training, recipe: Recipe, wanted: _Wanted) -> InputColumns:
-    inputs = _read_inputs(training, recipe)
+def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen) -> InputColumns:
+    inputs = _list_data_inputs(training, recipe)
     try:
-        place = wanted.place
-        source = open_source(place, map_column_types(inputs, wanted.columns)) if isinstance(place, DataLocation) else place
+        location = wanted.location
+        source = open_source(location, map_column_types(inputs, wanted.columns)) if isinstance(location, DataLocation) else location
         if not len(source):
             raise DataError("there are no samples in it")
-        columns, problems = match_columns(source, inputs, wanted.columns, wanted.shown)
+        columns, problems = match_columns(source, inputs, wanted.columns, wanted.display_path)
     except DataError as error:
-        raise _unreadable(wanted.shown, error, wanted.span) from error
+        raise _reject_data(wanted.display_path, error, wanted.span) from error
     if columns is None:
-        raise _Failed(*problems)
+        raise _DataRejected(*problems)
     try:
-        drawn = drawn_shapes(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns)
+        drawn = infer_drawn_shapes(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns)
         check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
     except ValueError as error:
-        raise _Failed(diagnostic(SizesRefused(wanted.shown, str(error)), wanted.span)) from error
+        raise _DataRejected(diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)) from error
     return columns
 
 
-def _read_inputs(training: Training, recipe: Recipe) -> list[Value]:
+def _list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
     """The inputs that the data give: all that are not drawn."""
     drawn = {draw.input for draw in recipe.draws}
     return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
-def _split(columns: InputColumns, recipe: Recipe, asked: Asked, place: Span) -> tuple[Part, Part | None]:
+def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest, span: Span) -> tuple[Subset, Subset | None]:
     """All of the data, or two parts of them. A share of 0 is no validation, whatever the spec says."""
     count = len(columns)
-    share = _share(recipe, asked)
+    share = _read_validation_share(recipe, data_request)
     if not 0 <= share < 1:
-        raise _Failed(diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), place))
+        raise _DataRejected(diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), span))
     if not share or count < 2:
         return (columns, np.arange(count)), None
-    from .sample_order import split
+    from .sample_order import split_indices
 
-    kept, held = split(recipe, count, share)
-    return (columns, kept), (columns, held)
+    train_indices, validation_indices = split_indices(recipe, count, share)
+    return (columns, train_indices), (columns, validation_indices)
 
 
-def _share(recipe: Recipe, asked: Asked) -> float:
+def _read_validation_share(recipe: Recipe, data_request: DataRequest) -> float:
     """The share of the data that is asked for to validate on."""
-    return asked.validation if isinstance(asked.validation, float) else recipe.validation if asked.validation is None else 0.0
+    return (
+        data_request.validation
+        if isinstance(data_request.validation, float)
+        else recipe.validation
+        if data_request.validation is None
+        else 0.0
+    )
 
 
-def _unfit_share(count: int, share: float) -> Iterator[str]:
+def _note_small_share(count: int, share: float) -> Iterator[str]:
     if share and count < 2:
         yield f"no sample is kept to validate on, as there is only {count}: results are those of training"
     elif share and round(count * share) < 1:
         yield f"1 sample is kept to validate on, as a share of {share:g} of {count} is less: results say little"
 
 
-def _unfit(training: Training, recipe: Recipe, part: Part, span: Span) -> list[Diagnostic]:
-    from .sample_order import first_epoch
+def _check_values(training: Training, recipe: Recipe, part: Subset, span: Span) -> list[Diagnostic]:
+    from .sample_order import order_first_epoch
 
     columns, indices = part
-    order = first_epoch(recipe, indices)
+    order = order_first_epoch(recipe, indices)
     try:
-        return [*check_finite(columns, _read_inputs(training, recipe), order), *check_classes(columns, training.program.main, order)]
+        return [*check_finite(columns, _list_data_inputs(training, recipe), order), *check_classes(columns, training.program.main, order)]
     except DataError as error:
-        raise _unreadable(columns.path, error, span) from error
+        raise _reject_data(columns.path, error, span) from error
 
 
-def _same_classes(data: InputColumns, validation: InputColumns, wanted: _Wanted) -> None:
+def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: _DataToOpen) -> None:
     """Labels that mean something else in training would be counted as mistakes."""
-    one, other = data.source.classes, validation.source.classes
-    if one == other or not (one and other):
+    train_classes, validation_classes = data.source.classes, validation.source.classes
+    if train_classes == validation_classes or not (train_classes and validation_classes):
         return
-    extra, absent = sorted({*other} - {*one}), sorted({*one} - {*other})
-    shown = [f"`{name}` is a class here alone" for name in extra[:1]] + [f"`{name}` is missing" for name in absent[:1]]
-    raise _unreadable(wanted.shown, DataError("its classes are not those of the training data: " + ", ".join(shown)), wanted.span)
+    extra, absent = sorted({*validation_classes} - {*train_classes}), sorted({*train_classes} - {*validation_classes})
+    differences = [f"`{name}` is a class here alone" for name in extra[:1]] + [f"`{name}` is missing" for name in absent[:1]]
+    raise _reject_data(
+        wanted.display_path, DataError("its classes are not those of the training data: " + ", ".join(differences)), wanted.span
+    )
 
 
-def _unreadable(path: str, error: DataError, span: Span) -> _Failed:
-    return _Failed(diagnostic(CannotReadData(path, str(error), error.remedy), span))
+def _reject_data(path: str, error: DataError, span: Span) -> _DataRejected:
+    return _DataRejected(diagnostic(CannotReadData(path, str(error), error.remedy), span))

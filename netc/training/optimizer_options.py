@@ -25,62 +25,65 @@ from netc.dsl.source import Span
 
 from ..files.file_problems import diagnostic
 from ..reference.foreign_names import UNUSABLE
-from .optimizers import SHAPES, Schedule, fill, key, keyword_options, optimizer_classes, scheduler_classes
-from .option_kinds import Kinds
-from .recipe import USUAL, Named, Recipe, found, is_number
+from .optimizers import NAMED_SCHEDULES, Schedule, fill_step_counts, list_keyword_options, list_optimizers, list_schedulers, normalize_name
+from .option_kinds import OptionKinds
+from .recipe import USUAL_REMEDY, NamedSetting, Recipe, describe_found, is_number
 
-Make = Callable[[dict[str, Any]], object]
-Found = tuple[Problem, Span]
+Constructor = Callable[[dict[str, Any]], object]
+LocatedProblem = tuple[Problem, Span]
 PLATEAU = "reducelronplateau"
 """The schedule that is stepped once an epoch, with the metric that `keep` names."""
 NEEDS = "it needs"
 TO = "write `to=0.1` to end at a tenth of the learning rate"
-OF_SHAPES = {"cosine": {"eta_min": "cosine_annealing eta_min={}"}, "linear": {"end_factor": "to={}"}}
+TORCH_ARGUMENTS = {"cosine": {"eta_min": "cosine_annealing eta_min={}"}, "linear": {"end_factor": "to={}"}}
 """By schedule, arguments of PyTorch's class, and the words to write instead."""
-TRIED = 5
+TRIED_STEPS = 5
 """Steps of a schedule that are tried."""
-OF_FUNCTIONS = ("lambda", "multiplicative")
+FUNCTION_SCHEDULES = ("lambda", "multiplicative")
 """Schedules whose argument is a Python function."""
 
 
 def check_options(recipe: Recipe) -> list[Diagnostic]:
     """What is wrong with the names and arguments of the optimizer, the groups and the schedule."""
-    return [diagnostic(problem, span) for problem, span in (*_optimizer(recipe), *_schedule(recipe))]
+    return [diagnostic(problem, span) for problem, span in (*_check_optimizer(recipe), *_check_schedule(recipe))]
 
 
-def _optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
+def _check_optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
     named = recipe.optimizer
     if not named.name:
         return  # reported when the settings were read
-    classes = optimizer_classes()
-    cls = classes.get(key(named.name))
+    classes = list_optimizers()
+    cls = classes.get(normalize_name(named.name))
     if cls is None:
-        yield UnknownChoice("optimizer", named.name, tuple(find_similar_names(key(named.name), list(classes))), tuple(classes)), named.span
+        yield (
+            UnknownChoice("optimizer", named.name, tuple(find_similar_names(normalize_name(named.name), list(classes))), tuple(classes)),
+            named.span,
+        )
         return
-    if key(named.name) in UNUSABLE:
-        yield WrongSetting(named.name, UNUSABLE[key(named.name)], USUAL), named.span
+    if normalize_name(named.name) in UNUSABLE:
+        yield WrongSetting(named.name, UNUSABLE[normalize_name(named.name)], USUAL_REMEDY), named.span
         return
     for argument in named.positional:
         yield WrongSetting(named.name, "takes its arguments by name", f"write `lr={argument.value}`"), argument.span
-    taken = keyword_options(cls, 1)
-    yield from _arguments(named.name, named.options, taken)
+    known = list_keyword_options(cls, 1)
+    yield from _check_arguments(named.name, named.options, known)
     for rule in recipe.groups:
-        yield from _arguments(named.name, rule.options, taken)
+        yield from _check_arguments(named.name, rule.options, known)
     for options in (named.options, *(rule.options for rule in recipe.groups)):
-        yield from _values(cls, named, options, taken, partial(_step, cls))
+        yield from _check_values(cls, named, options, known, partial(_try_optimizer, cls))
 
 
-def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
-    classes = {name: c for name, c in scheduler_classes().items() if name not in OF_FUNCTIONS}
-    known = (*SHAPES, *(name if name not in SHAPES else f"{name}lr" for name in classes))
+def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
+    classes = {name: c for name, c in list_schedulers().items() if name not in FUNCTION_SCHEDULES}
+    known = (*NAMED_SCHEDULES, *(name if name not in NAMED_SCHEDULES else f"{name}lr" for name in classes))
     for index, stage in enumerate(recipe.schedule):
-        name = key(stage.name)
+        name = normalize_name(stage.name)
         if not name:
             continue
-        if name not in SHAPES:
+        if name not in NAMED_SCHEDULES:
             name = name.removesuffix("lr")
-        if name not in classes and name not in SHAPES:
-            why = "takes a Python function, which a spec cannot have" if name in OF_FUNCTIONS else ""
+        if name not in classes and name not in NAMED_SCHEDULES:
+            why = "takes a Python function, which a spec cannot have" if name in FUNCTION_SCHEDULES else ""
             problem = (
                 WrongSetting(stage.name, why)
                 if why
@@ -98,41 +101,43 @@ def _schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
         if index < len(recipe.schedule) - 1 and not stage.positional:
             remedy = f"write `{stage.name} 1000 -> ...`"
             yield WrongSetting(stage.name, "needs its number of steps, as another schedule follows", remedy), stage.span
-        if key(stage.name) in SHAPES:
-            yield from _arguments(stage.name, stage.options, ("to",) if name in ("cosine", "linear") else (), OF_SHAPES.get(name, {}))
+        if normalize_name(stage.name) in NAMED_SCHEDULES:
+            yield from _check_arguments(
+                stage.name, stage.options, ("to",) if name in ("cosine", "linear") else (), TORCH_ARGUMENTS.get(name, {})
+            )
             for option in (o for o in stage.options if o.name == "to" and not (is_number(o.value) and 0 <= o.value <= 1)):
-                yield WrongSetting("to", f"must be a factor of the rate, from 0 to 1, {found(option.value)}", TO), option.span
+                yield WrongSetting("to", f"must be a factor of the rate, from 0 to 1, {describe_found(option.value)}", TO), option.span
             continue
         cls = classes[name]
-        taken = tuple(n for n in keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
-        yield from _arguments(stage.name, stage.options, taken)
-        yield from _values(cls, stage, stage.options, taken, partial(_scheduler, cls))
+        known_options = tuple(n for n in list_keyword_options(cls, 1) if n not in ("last_epoch", "verbose"))
+        yield from _check_arguments(stage.name, stage.options, known_options)
+        yield from _check_values(cls, stage, stage.options, known_options, partial(_try_scheduler, cls))
 
 
-def _step(cls: type[torch.optim.Optimizer], given: dict[str, Any]) -> None:
+def _try_optimizer(cls: type[torch.optim.Optimizer], arguments: dict[str, Any]) -> None:
     """Makes the optimizer and a step; whether it can be `capturable` is a matter of the device."""
     parameter = nn.Parameter(torch.zeros(2, 2))
-    cls([parameter], **given)
-    optimizer = cls([parameter], **{name: value for name, value in given.items() if name != "capturable"})
+    cls([parameter], **arguments)
+    optimizer = cls([parameter], **{name: value for name, value in arguments.items() if name != "capturable"})
     parameter.grad = torch.ones(2, 2)
     optimizer.step()
 
 
-def _scheduler(cls: type[Schedule], given: dict[str, Any]) -> None:
+def _try_scheduler(cls: type[Schedule], arguments: dict[str, Any]) -> None:
     """Makes the schedule and a few steps: some arguments are used by these alone."""
-    optimizer = _dummy()
-    made: Any = cls(optimizer, **fill(cls, given, TRIED))
+    optimizer = _make_dummy_optimizer()
+    scheduler: Any = cls(optimizer, **fill_step_counts(cls, arguments, TRIED_STEPS))
     optimizer.step()
-    for _ in range(min(TRIED, getattr(made, "total_steps", TRIED))):  # OneCycleLR takes no more than its own
-        made.step(*((1.0,) if cls is torch.optim.lr_scheduler.ReduceLROnPlateau else ()))
+    for _ in range(min(TRIED_STEPS, getattr(scheduler, "total_steps", TRIED_STEPS))):  # OneCycleLR takes no more than its own
+        scheduler.step(*((1.0,) if cls is torch.optim.lr_scheduler.ReduceLROnPlateau else ()))
 
 
-def _dummy() -> torch.optim.Optimizer:
+def _make_dummy_optimizer() -> torch.optim.Optimizer:
     return torch.optim.SGD([nn.Parameter(torch.zeros(2, 2))], lr=0.1, momentum=0.9)
 
 
-def _arguments(
-    owner: str, options: tuple[SettingArgument, ...], taken: tuple[str, ...], others: Mapping[str, str] = {}
+def _check_arguments(
+    owner: str, options: tuple[SettingArgument, ...], known: tuple[str, ...], others: Mapping[str, str] = {}
 ) -> Iterable[tuple[Problem, Span]]:
     """Reports arguments that `owner` does not have, or that are given twice. `others`: the words to write for arguments of PyTorch."""
     seen: set[str] = set()
@@ -140,49 +145,57 @@ def _arguments(
         if option.name in others:
             remedy = f"write `{others[option.name].format(option.value)}`"
             yield WrongSetting(owner, f"has no argument `{option.name}`", remedy), option.name_span
-        elif option.name not in taken:
+        elif option.name not in known:
             usual = OPTIMIZER_ARGUMENTS.get(option.name)
-            alike = (usual,) if usual in taken else tuple(find_similar_names(option.name, taken))
-            yield UnknownOption(owner, option.name, alike, taken), option.name_span
+            alike = (usual,) if usual in known else tuple(find_similar_names(option.name, known))
+            yield UnknownOption(owner, option.name, alike, known), option.name_span
         elif option.name in seen:
             yield WrongSetting(option.name, "is given twice"), option.name_span
         seen.add(option.name)
 
 
-def _values(cls: type, owner: Named, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make) -> Iterable[Found]:
+def _check_values(
+    cls: type, owner: NamedSetting, options: tuple[SettingArgument, ...], known: tuple[str, ...], make: Constructor
+) -> Iterable[LocatedProblem]:
     """Values of other types than PyTorch declares; or what it says of them all, at the one without which it takes the others. PyTorch
     itself takes any value for a flag, and fails only in some of the ways to compute a step."""
     parameters = inspect.signature(cls).parameters
-    needs = [(option, Kinds.of(parameters[option.name]).need(option.value)) for option in options if option.name in taken]
-    wrong = [(WrongSetting(option.name, f"{need}, {found(option.value)}"), option.span) for option, need in needs if need]
-    yield from wrong or _refusals(owner, options, taken, make)
+    needs = [
+        (option, OptionKinds.from_parameter(parameters[option.name]).describe_mismatch(option.value))
+        for option in options
+        if option.name in known
+    ]
+    problems = [(WrongSetting(option.name, f"{need}, {describe_found(option.value)}"), option.span) for option, need in needs if need]
+    yield from problems or _find_refusals(owner, options, known, make)
 
 
-def _refusals(owner: Named, options: tuple[SettingArgument, ...], taken: tuple[str, ...], make: Make) -> Iterable[Found]:
-    chosen = {o.name: o for o in options if o.name in taken}
-    given = {name: tuple(o.value) if isinstance(o.value, tuple) else o.value for name, o in chosen.items()}
-    why = refusal(make, given)
+def _find_refusals(
+    owner: NamedSetting, options: tuple[SettingArgument, ...], known: tuple[str, ...], make: Constructor
+) -> Iterable[LocatedProblem]:
+    chosen = {o.name: o for o in options if o.name in known}
+    arguments = {name: tuple(o.value) if isinstance(o.value, tuple) else o.value for name, o in chosen.items()}
+    why = find_refusal(make, arguments)
     if not why:
         return
-    culprit = None if why.startswith(NEEDS) else next((o for name, o in chosen.items() if _is_culprit(name, given, why, make)), None)
+    culprit = None if why.startswith(NEEDS) else next((o for name, o in chosen.items() if _is_culprit(name, arguments, why, make)), None)
     named = owner if culprit is None else culprit
     yield WrongSetting(named.name, f"is refused by PyTorch: {why}"), named.span
 
 
-def _is_culprit(name: str, given: Mapping[str, Any], why: str, make: Make) -> bool:
+def _is_culprit(name: str, arguments: Mapping[str, Any], why: str, make: Constructor) -> bool:
     """Whether PyTorch accepts the other arguments, or refuses this one alone for the same reason, as if several are wrong."""
-    others = {other: value for other, value in given.items() if other != name}
-    return not refusal(make, others) or refusal(make, {name: given[name]}) == why
+    others = {other: value for other, value in arguments.items() if other != name}
+    return not find_refusal(make, others) or find_refusal(make, {name: arguments[name]}) == why
 
 
-def refusal(make: Make, given: Mapping[str, Any]) -> str:
+def find_refusal(make: Constructor, arguments: Mapping[str, Any]) -> str:
     """PyTorch's message, empty if it takes the arguments."""
     import warnings
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            make(dict(given))
+            make(dict(arguments))
     except (TypeError, AttributeError) as error:
         missing = re.findall(r"'(\w+)'", str(error)) if "missing" in str(error) else []
         return f"{NEEDS} {' and '.join(f'`{name}`' for name in missing)}" if missing else "it takes a value of another type"

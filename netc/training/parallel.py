@@ -19,73 +19,73 @@ from torch.utils.checkpoint import checkpoint
 
 from netc.compiler.errors.run_errors import NoDevice, RunError
 
-from .batches import Part
+from .batches import MicroBatch
 from .engine import Engine
 from .objective import Objective
 from .ranks import REPLICAS, TENSOR, Ranks
-from .repeated_blocks import repeated_blocks
-from .shardable_layers import checked_splits
-from .tensor_parallel import in_parts, split_layers
+from .repeated_blocks import find_repeated_blocks
+from .shardable_layers import require_sharding_plan
+from .tensor_parallel import shard_operations, split_layers
 
 
-def arrange(objective: Objective, engine: Engine, ranks: Ranks, sample: Callable[[], Part]) -> list[str]:
+def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sample: Callable[[], MicroBatch]) -> list[str]:
     """Changes the objective's modules as the engine says; notes on what could not be done. `sample` makes a batch of a few samples."""
     notes: list[str] = []
-    mesh = ranks.mesh() if ranks.tensor > 1 else None
+    mesh = ranks.make_mesh() if ranks.tensor > 1 else None
     if mesh is not None:
-        splits = checked_splits(objective.training_section, ranks.tensor)
+        splits = require_sharding_plan(objective.training_section, ranks.tensor)
         split_layers(objective.model, splits, mesh[TENSOR])
-        notes.append(splits.summary(ranks.tensor))
+        notes.append(splits.format_summary(ranks.tensor))
     if ranks.replicas > 1 and any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in objective.model.modules()):
         notes.append("batch_norm uses the samples of each process alone: results differ from those of one process")
     if engine.checkpoint_activations:
         notes += recompute_activations(objective.model)
     if engine.compile:
-        compile_modules(objective.model)
+        compile_model(objective.model)
     if ranks.world > 1:
         if engine.strategy == "fsdp" or mesh is not None:
-            _shard(objective, None if mesh is None else mesh[REPLICAS])
+            _apply_fsdp(objective, None if mesh is None else mesh[REPLICAS])
         else:
-            _replicate(objective, ranks, sample)
+            _wrap_in_ddp(objective, ranks, sample)
     return notes
 
 
-def compile_modules(model: nn.Module) -> None:
+def compile_model(model: nn.Module) -> None:
     """The model is compiled as a whole, when it is first called."""
     model.compile()
 
 
 def recompute_activations(model: nn.Module) -> list[str]:
     """The blocks that repeat keep their inputs only, and compute the rest again in the backward pass."""
-    blocks = repeated_blocks(model)
+    blocks = find_repeated_blocks(model)
     if not blocks:
         return ["no block of the model repeats: all activations are kept"]
-    kept = [b for b in blocks if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in b.modules())]
+    skipped = [b for b in blocks if any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in b.modules())]
     for block in blocks:
-        if block not in kept:  # a second pass would count the statistics of the batch twice
+        if block not in skipped:  # a second pass would count the statistics of the batch twice
             block.forward = partial(checkpoint, block.forward, use_reentrant=False)
-    return [f"the activations of {len(kept)} blocks with batch_norm are kept"] if kept else []
+    return [f"the activations of {len(skipped)} blocks with batch_norm are kept"] if skipped else []
 
 
-def _replicate(objective: Objective, ranks: Ranks, sample: Callable[[], Part]) -> None:
+def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroBatch]) -> None:
     """DDP. Parameters without a gradient are not waited for."""
-    for parameter in unused_parameters(objective, sample()):
+    for parameter in find_unused_parameters(objective, sample()):
         parameter.requires_grad_(False)
     if any(p.requires_grad for p in objective.model.parameters()):
         devices = [ranks.device] if ranks.device.type == "cuda" else None
-        objective.compute_by(nn.parallel.DistributedDataParallel(objective.model, device_ids=devices))
+        objective.set_parallel_module(nn.parallel.DistributedDataParallel(objective.model, device_ids=devices))
 
 
-def release(objective: Objective) -> None:
+def release_ddp(objective: Objective) -> None:
     """Undoes DDP. Its reducer must be gone before the group of processes is: as the last owner of the group it would wait, with Python
     locked, for a thread of the group that waits for Python."""
     replicated = objective.module
     if isinstance(replicated, nn.parallel.DistributedDataParallel):
-        objective.compute_by(None)
+        objective.set_parallel_module(None)
         del replicated.logger, replicated.reducer
 
 
-def _shard(objective: Objective, mesh: DeviceMesh | None) -> None:
+def _apply_fsdp(objective: Objective, mesh: DeviceMesh | None) -> None:
     """FSDP2 over a mesh, or all processes: the blocks that repeat, then what is left. Raises `RunError` for a parameter without an axis,
     which `fully_shard` does not take."""
     scalar = next((name for name, parameter in objective.model.named_parameters() if not parameter.dim()), None)
@@ -94,12 +94,12 @@ def _shard(objective: Objective, mesh: DeviceMesh | None) -> None:
         raise RunError(NoDevice(f"FSDP cannot shard the parameter `{scalar}`, which has no axis", remedy))
     # It warns of views as results, which a module that changes them in place would break: what netc emits does not.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
-    for block in repeated_blocks(objective.model):
+    for block in find_repeated_blocks(objective.model):
         fully_shard(block, mesh=mesh)
     fully_shard(objective.model, mesh=mesh)
 
 
-def synchronize(module: nn.Module, last: bool) -> None:
+def set_gradient_sync(module: nn.Module, last: bool) -> None:
     """Whether gradients travel with the next backward pass of a module, which they do once a step."""
     if isinstance(module, nn.parallel.DistributedDataParallel):
         module.require_backward_grad_sync = last  # as `no_sync` sets it
@@ -107,18 +107,18 @@ def synchronize(module: nn.Module, last: bool) -> None:
         module.set_requires_gradient_sync(last)
 
 
-def computing(ranks: Ranks) -> AbstractContextManager[Any]:
+def computation_context(ranks: Ranks) -> AbstractContextManager[Any]:
     """What surrounds any pass."""
-    return in_parts() if ranks.tensor > 1 else nullcontext()
+    return shard_operations() if ranks.tensor > 1 else nullcontext()
 
 
-def unused_parameters(objective: Objective, part: Part) -> list[nn.Parameter]:
+def find_unused_parameters(objective: Objective, micro_batch: MicroBatch) -> list[nn.Parameter]:
     """The trained parameters that the loss does not depend on. Buffers stay as they are."""
     buffers = [(b, b.clone()) for b in objective.model.buffers()]
     trained = [p for p in objective.model.parameters() if p.requires_grad]
     if not trained:
         return []
-    loss, _ = objective(part)
+    loss, _ = objective(micro_batch)
     grads = torch.autograd.grad(loss, trained, allow_unused=True) if loss.requires_grad else [None] * len(trained)
     with torch.no_grad():
         for buffer, value in buffers:

@@ -16,10 +16,10 @@ from netc.compiler.types.tensor_types import BATCH, Shape
 from .recipe import Recipe
 
 
-def check_part_sizes(training: Training, recipe: Recipe, samples: int, replicas: int) -> None:
+def check_micro_batch_sizes(training: Training, recipe: Recipe, samples: int, replicas: int) -> None:
     """Raises `RunError` if a step of the run has a part of one sample, of which `batch_norm` gets one number a channel. `samples` are
     those that are trained on."""
-    step = _first_single(recipe, samples, replicas)
+    step = _find_single_sample_step(recipe, samples, replicas)
     if step is None:
         return
     flat = (item for item in FlatGraph(training.program.main) if isinstance(item, FlatNode))
@@ -27,12 +27,12 @@ def check_part_sizes(training: Training, recipe: Recipe, samples: int, replicas:
         raise RunError(BatchTooSmall(step, 1))
 
 
-def _first_single(recipe: Recipe, samples: int, replicas: int) -> int | None:
+def _find_single_sample_step(recipe: Recipe, samples: int, replicas: int) -> int | None:
     """The first step in which a process has a part of one sample, counted from 1."""
     per_epoch = -(-samples // recipe.batch)
     last = samples - (per_epoch - 1) * recipe.batch
     sizes = {per_epoch: last} if per_epoch == 1 else {1: recipe.batch, per_epoch: last}
-    steps = (step for step, size in sizes.items() if step <= recipe.steps_on(samples) and _has_single(size, recipe.accumulate, replicas))
+    steps = (step for step, size in sizes.items() if step <= recipe.count_steps(samples) and _has_single(size, recipe.accumulate, replicas))
     return next(steps, None)
 
 

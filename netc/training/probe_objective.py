@@ -22,7 +22,7 @@ from ..model import Model
 from .objective import Objective
 
 
-class Place(Record):
+class StageLocation(Record):
     """A clause about a stage, an input or a parameter, and its span."""
 
     what: str
@@ -35,7 +35,7 @@ def probe_values(
     """The tensors of values in the body at the end of a path of calls. `weights` are the model's full, unsharded weights. PyTorch's errors
     are passed on."""
     program = objective.means.totals
-    main = _with_outputs(program.main, path, values)
+    main = _replace_outputs(program.main, path, values)
     module = Model(Program(main, program.facts, program.symbols, program.conditions, program.dims)).module()
     module.load_state_dict({f"{MODEL}.{name}": tensor for name, tensor in weights.items()}, strict=False)
     module.to(inputs[0].device).train(objective.training)
@@ -44,24 +44,24 @@ def probe_values(
     return [results] if isinstance(results, Tensor) else list(results)
 
 
-def graph_at(objective: Objective, path: list[CallNode]) -> Graph:
+def find_graph(objective: Objective, path: list[CallNode]) -> Graph:
     """The body at the end of a path of calls."""
     return path[-1].graph if path else objective.means.totals.main
 
 
-def label_of(path: list[CallNode], node: Node) -> str:
+def find_label(path: list[CallNode], node: Node) -> str:
     """The name of a node of that body, as the state dict has it."""
     labels = [call.label for call in path if call is not node] + [node.label]
     return ".".join(label for label in labels if label and label != MODEL)
 
 
-def _with_outputs(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
+def _replace_outputs(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
     """A copy of the graph whose outputs are values of the body at the end of the path."""
     result = copy(graph)
     result.tails = ()
     if path:
         call = copy(path[0])
-        call.graph = _with_outputs(call.graph, path[1:], values)
+        call.graph = _replace_outputs(call.graph, path[1:], values)
         call.outputs = tuple(Value(value.type, value.span) for value in values)
         call.tails = ()
         values = list(call.outputs)

@@ -37,7 +37,7 @@ class Ranks(Record):
     tensor: int = 1
 
     @property
-    def first(self) -> bool:
+    def is_first(self) -> bool:
         """Whether this is the process that writes and reports."""
         return self.rank == 0
 
@@ -50,15 +50,15 @@ class Ranks(Record):
     def replica(self) -> int:
         return self.rank // self.tensor
 
-    def mesh(self) -> DeviceMesh:
+    def make_mesh(self) -> DeviceMesh:
         """The processes as `[replicas, tensor]`."""
         return init_device_mesh(self.device.type, (self.replicas, self.tensor), mesh_dim_names=(REPLICAS, TENSOR))
 
-    def share(self, indices: Indices) -> Indices:
+    def select_share(self, indices: Indices) -> Indices:
         """The samples of this process, perhaps none."""
         return indices if self.replicas == 1 else indices[self.replica :: self.replicas]
 
-    def sum(self, numbers: Tensor) -> Tensor:
+    def all_reduce(self, numbers: Tensor) -> Tensor:
         """The sums over all replicas, in place; the same in each process."""
         if self.world > 1:
             dist.all_reduce(numbers)
@@ -66,34 +66,34 @@ class Ranks(Record):
             numbers /= self.tensor
         return numbers
 
-    def any(self, value: bool) -> bool:
+    def reduce_any(self, value: bool) -> bool:
         """Whether the value is true in any process."""
         if self.world == 1:
             return value
-        return bool(self.sum(torch.tensor(float(value), device=self.device)))
+        return bool(self.all_reduce(torch.tensor(float(value), device=self.device)))
 
-    def wait(self) -> None:
+    def wait_for_all(self) -> None:
         """Until all processes are here."""
         if self.world > 1:
             dist.barrier()
 
-    def gathered(self, value: T) -> list[T]:
+    def all_gather(self, value: T) -> list[T]:
         """The values of all processes, in each of them."""
         if self.world == 1:
             return [value]
-        found: list[Any] = [None] * self.world
-        dist.all_gather_object(found, value)
-        return found
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
-    def once(self, action: Callable[[], object]) -> None:
+    def run_once(self, action: Callable[[], object]) -> None:
         """Does it in the first process; what it raises is raised in all."""
         failure: Exception | None = None
-        if self.first:
+        if self.is_first:
             try:
                 action()
             except Exception as error:
                 failure = error
-        failure = next(iter(self.gathered(failure)))
+        failure = next(iter(self.all_gather(failure)))
         if failure is not None:
             raise failure
 
@@ -109,23 +109,23 @@ def world_size() -> int:
 
 
 @contextmanager
-def joined(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks]:
+def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks]:
     """The processes of this run, connected until the end. Raises `RunError` if the device or the other processes are not there."""
     world = world_size()
     _check_processes(world, strategy, tensor)
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":
-        _check_cuda(local)
-        torch.cuda.set_device(local)
-    place = torch.device("cuda", local) if device == "cuda" else torch.device("cpu")
+        _check_cuda(local_rank)
+        torch.cuda.set_device(local_rank)
+    torch_device = torch.device("cuda", local_rank) if device == "cuda" else torch.device("cpu")
     if world == 1:
-        yield Ranks(place)
+        yield Ranks(torch_device)
         return
-    dist.init_process_group("nccl" if device == "cuda" else "gloo", device_id=place if device == "cuda" else None)
+    dist.init_process_group("nccl" if device == "cuda" else "gloo", device_id=torch_device if device == "cuda" else None)
     try:
         # A process that leaves early takes its connections away from the others.
         try:
-            yield Ranks(place, dist.get_rank(), world, tensor)
+            yield Ranks(torch_device, dist.get_rank(), world, tensor)
         except Interrupted:  # which all processes are, after the same step
             dist.barrier()
             raise
@@ -137,9 +137,9 @@ def joined(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks
 def _check_processes(world: int, strategy: str | None, tensor: int) -> None:
     """Whether they can share the work in this way."""
     if "WORLD_SIZE" not in os.environ and (strategy is not None or tensor > 1):
-        asked = f"--tp {tensor}" if tensor > 1 else f"--strategy {strategy}"
+        options = f"--tp {tensor}" if tensor > 1 else f"--strategy {strategy}"
         remedy = f"start it by `torchrun --nproc-per-node {max(2, tensor)} -m netc train ...`"
-        raise RunError(NoDevice(f"`{asked}` is for several processes, and this is one", remedy))
+        raise RunError(NoDevice(f"`{options}` is for several processes, and this is one", remedy))
     if world % tensor:
         remedy = f"start a multiple of {tensor}: `--nproc-per-node {tensor}`"
         raise RunError(NoDevice(f"`--tp {tensor}` has {tensor} processes share each layer, and there are {world}", remedy))
@@ -148,12 +148,12 @@ def _check_processes(world: int, strategy: str | None, tensor: int) -> None:
         raise RunError(NoDevice(why, "leave out `--strategy`: what is not split is shared by FSDP"))
 
 
-def _check_cuda(local: int) -> None:
+def _check_cuda(local_rank: int) -> None:
     if not torch.cuda.is_available():
         built = torch.version.cuda is not None
         why = "PyTorch finds no CUDA device" if built else "this PyTorch is built without CUDA"
         remedy = "check the driver with `nvidia-smi`" if built else "install one with CUDA, see https://pytorch.org/get-started/locally"
         raise RunError(NoDevice(why, f"{remedy}, or train on the CPU: `--device cpu`"))
     count = torch.cuda.device_count()
-    if local >= count:
+    if local_rank >= count:
         raise RunError(NoDevice(f"there are {count} CUDA devices for more processes", f"start {count}: `--nproc-per-node {count}`"))

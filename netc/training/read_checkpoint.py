@@ -36,17 +36,17 @@ RECORDS = (
 """What metadata consist of, in the module of PyTorch that declares them."""
 
 
-def _member(kind: Any, name: Any) -> Enum:
+def _read_enum_member(kind: Any, name: Any) -> Enum:
     """The member of an enumeration: Python 3.11.0 to 3.11.3 pickles it as `getattr(kind, name)`."""
     if not isinstance(kind, type) or not issubclass(kind, Enum) or name not in kind.__members__:
         raise pickle.UnpicklingError("an attribute is no part of a checkpoint's metadata")
     return kind[name]
 
 
-KNOWN: dict[tuple[str, str], Any] = {
+KNOWN_CLASSES: dict[tuple[str, str], Any] = {
     **{(records.__name__, name): getattr(records, name) for name in RECORDS},
     (_StorageInfo.__module__, _StorageInfo.__name__): _StorageInfo,
-    ("builtins", "getattr"): _member,
+    ("builtins", "getattr"): _read_enum_member,
     ("torch.serialization", "_get_layout"): _get_layout,
     ("torch", "Size"): torch.Size,
     **{("torch", name): value for name, value in vars(torch).items() if isinstance(value, torch.dtype)},
@@ -55,50 +55,50 @@ KNOWN: dict[tuple[str, str], Any] = {
 PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 
 
-class _Records(pickle.Unpickler):
+class _RecordUnpickler(pickle.Unpickler):
     """An unpickler that knows nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.partition(".")[0] == "pathlib" and name in PATHS:
             return PurePath
-        if (module, name) not in KNOWN:
+        if (module, name) not in KNOWN_CLASSES:
             raise pickle.UnpicklingError(f"`{module}.{name}` is no part of a checkpoint's metadata")
-        return KNOWN[module, name]
+        return KNOWN_CLASSES[module, name]
 
 
-def unpickled(content: bytes) -> Any:
+def unpickle_records(content: bytes) -> Any:
     """What is pickled, if it is made of the records alone. Raises `UnpicklingError`."""
-    return _Records(io.BytesIO(content)).load()
+    return _RecordUnpickler(io.BytesIO(content)).load()
 
 
 def read_metadata(folder: Path) -> Metadata:
     """What is in the checkpoint. Raises `UnpicklingError` and `OSError`."""
-    found = unpickled((folder / METADATA).read_bytes())
-    if not isinstance(found, Metadata) or not isinstance(found.storage_data, dict):
+    metadata = unpickle_records((folder / METADATA).read_bytes())
+    if not isinstance(metadata, Metadata) or not isinstance(metadata.storage_data, dict):
         raise pickle.UnpicklingError("these are no metadata")
-    for place in found.storage_data.values():
-        plain = isinstance(place, _StorageInfo) and isinstance(place.relative_path, str) and not place.transform_descriptors
-        if not plain or os.path.basename(place.relative_path) != place.relative_path:
+    for storage in metadata.storage_data.values():
+        plain = isinstance(storage, _StorageInfo) and isinstance(storage.relative_path, str) and not storage.transform_descriptors
+        if not plain or os.path.basename(storage.relative_path) != storage.relative_path:
             raise pickle.UnpicklingError("the metadata lead out of the folder")
-    return found
+    return metadata
 
 
-class Reader(FileSystemReader):
+class SafeReader(FileSystemReader):
     """PyTorch's reader, with metadata that are data."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
-        found = read_metadata(Path(self.path))
-        found.storage_meta = getattr(found, "storage_meta", None) or records.StorageMeta()
-        found.storage_meta.load_id = self.load_id
-        return found
+        metadata = read_metadata(Path(self.path))
+        metadata.storage_meta = getattr(metadata, "storage_meta", None) or records.StorageMeta()
+        metadata.storage_meta.load_id = self.load_id
+        return metadata
 
 
-class Planner(DefaultLoadPlanner):
+class SafePlanner(DefaultLoadPlanner):
     """PyTorch's planner, which takes numbers, texts and lists where it would take any object."""
 
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
         content = torch.load(value, map_location="cpu", weights_only=True)
-        whole = io.BytesIO()
-        torch.save(content, whole)
-        whole.seek(0)
-        super().load_bytes(read_item, whole)
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        buffer.seek(0)
+        super().load_bytes(read_item, buffer)

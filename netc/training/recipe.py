@@ -25,7 +25,7 @@ from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
 
 OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
-USUAL = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
+USUAL_REMEDY = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
 EPOCHS, BATCH = 10, 32
 SEEDS = 2**63
 """Seeds are smaller, as PyTorch's generators take them."""
@@ -36,7 +36,7 @@ HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
 """Words in the names of metrics of which more is better."""
 
 
-class Named(Record):
+class NamedSetting(Record):
     """An optimizer, or a stage of a schedule, with its arguments."""
 
     name: str
@@ -82,7 +82,7 @@ class Draw(Record):
     high: float = 1.0
 
 
-class Keep(Record):
+class KeepRule(Record):
     """The checkpoint that is kept as the best one: by which metric, and whether more is better."""
 
     metric: str
@@ -92,10 +92,10 @@ class Keep(Record):
 class Recipe(Record):
     """All settings, with defaults. `steps` None: the number follows from `epochs`. `validation`: a share of the data, or 0."""
 
-    optimizer: Named
+    optimizer: NamedSetting
     groups: tuple[GroupRule, ...]
     no_decay: tuple[Pattern, ...]
-    schedule: tuple[Named, ...]
+    schedule: tuple[NamedSetting, ...]
     epochs: int
     steps: int | None
     batch: int
@@ -104,7 +104,7 @@ class Recipe(Record):
     clip_value: float | None
     ema: float | None
     freeze: tuple[Pattern, ...]
-    keep: Keep
+    keep: KeepRule
     data: DataRule | None
     validate: DataRule | None
     validation: float
@@ -116,12 +116,12 @@ class Recipe(Record):
         """Whether the section says on what to validate."""
         return bool(self.validation) or self.validate is not None
 
-    def steps_on(self, samples: int) -> int:
+    def count_steps(self, samples: int) -> int:
         """The number of steps of the run on that many samples."""
         return self.steps if self.steps is not None else self.epochs * -(-samples // self.batch)
 
 
-class _Reader:
+class _RecipeReader:
     """Reads the settings; what is wrong is noted."""
 
     def __init__(self, training: Training) -> None:
@@ -131,119 +131,121 @@ class _Reader:
         for setting in training.settings:
             self.by_word.setdefault(setting.word, []).append(setting)
 
-    def read(self) -> Recipe:
-        batch = self.first("batch")
+    def read_recipe(self) -> Recipe:
+        batch = self.find_stage("batch")
         if "steps" in self.by_word and "epochs" in self.by_word:
-            self.wrong("steps", "and `epochs` both say how long", self.by_word["steps"][0].word_span, "set one of them")
-        clip = self.first("clip")
-        optimizer = self.named("optimizer") or (Named(OPTIMIZER, self.training.span),)
+            self.report_problem("steps", "and `epochs` both say how long", self.by_word["steps"][0].word_span, "set one of them")
+        clip = self.find_stage("clip")
+        optimizer = self.read_named("optimizer") or (NamedSetting(OPTIMIZER, self.training.span),)
         plain = tuple(o for o in optimizer[0].options if o.name != "no_decay")
         no_decay = next((o for o in optimizer[0].options if o.name == "no_decay"), None)
         return Recipe(
-            optimizer=Named(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
-            groups=tuple(self._groups()),
-            no_decay=() if no_decay is None else self._patterns("no_decay", no_decay),
-            schedule=self.named("schedule") or (),
-            epochs=self._whole("epochs", EPOCHS),
-            steps=self._whole("steps", None),
-            batch=self._whole("batch", BATCH),
-            accumulate=self._accumulate(batch),
-            clip_norm=self._amount("clip", None),
-            clip_value=self._option(clip, "value", None, _is_positive, "must be a positive number"),
-            ema=self._share("ema", None),
-            freeze=tuple(p for s in self.by_word.get("freeze", ()) for a in s.stages[0].positional for p in self._patterns("freeze", a)),
-            keep=self._keep(),
-            data=self._data("data"),
-            validate=self._data("validate"),
-            validation=self._validation(),
-            draws=tuple(self._draws()),
-            seed=self._checked("seed", 0, lambda v: _is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
+            optimizer=NamedSetting(optimizer[0].name, optimizer[0].span, optimizer[0].positional, plain),
+            groups=tuple(self._read_groups()),
+            no_decay=() if no_decay is None else self._read_patterns("no_decay", no_decay),
+            schedule=self.read_named("schedule") or (),
+            epochs=self._read_integer("epochs", EPOCHS),
+            steps=self._read_integer("steps", None),
+            batch=self._read_integer("batch", BATCH),
+            accumulate=self._read_accumulate(batch),
+            clip_norm=self._read_positive("clip", None),
+            clip_value=self._read_option(clip, "value", None, _is_positive, "must be a positive number"),
+            ema=self._read_fraction("ema", None),
+            freeze=tuple(
+                p for s in self.by_word.get("freeze", ()) for a in s.stages[0].positional for p in self._read_patterns("freeze", a)
+            ),
+            keep=self._read_keep(),
+            data=self._read_data("data"),
+            validate=self._read_data("validate"),
+            validation=self._read_validation(),
+            draws=tuple(self._read_draws()),
+            seed=self._read_value("seed", 0, lambda v: _is_int(v) and 0 <= v < SEEDS, "must be an integer of at least 0 and below 2**63"),
         )
 
-    def wrong(self, what: str, need: str, span: Span, remedy: str = "") -> None:
+    def report_problem(self, what: str, need: str, span: Span, remedy: str = "") -> None:
         self.problems.append((WrongSetting(what, need, remedy), span))
 
-    def first(self, word: str) -> SettingStage | None:
-        found = self.by_word.get(word)
-        return found[0].stages[0] if found else None
+    def find_stage(self, word: str) -> SettingStage | None:
+        settings = self.by_word.get(word)
+        return settings[0].stages[0] if settings else None
 
-    def named(self, word: str) -> tuple[Named, ...] | None:
-        found = self.by_word.get(word)
-        if not found:
+    def read_named(self, word: str) -> tuple[NamedSetting, ...] | None:
+        settings = self.by_word.get(word)
+        if not settings:
             return None
-        for stage in found[0].stages:
+        for stage in settings[0].stages:
             if not stage.name:
-                self.wrong(word, "must be followed by a name", stage.span)
-        return tuple(Named(s.name, s.name_span, s.positional, _with_none(s.named)) for s in found[0].stages)
+                self.report_problem(word, "must be followed by a name", stage.span)
+        return tuple(NamedSetting(s.name, s.name_span, s.positional, _convert_none_options(s.named)) for s in settings[0].stages)
 
-    def _single(self, word: str, allowed: tuple[str, ...] = ()) -> SettingArgument | None:
+    def _read_single(self, word: str, allowed: tuple[str, ...] = ()) -> SettingArgument | None:
         """The only argument of a setting; other named ones than those allowed are refused."""
-        stage = self.first(word)
+        stage = self.find_stage(word)
         if stage is None:
             return None
         for argument in stage.named:
             if argument.name not in allowed:
-                self.wrong(word, f"has no argument `{argument.name}`", argument.name_span)
+                self.report_problem(word, f"has no argument `{argument.name}`", argument.name_span)
         if len(stage.positional) > 1:
-            self.wrong(word, "takes one argument", stage.positional[1].span)
+            self.report_problem(word, "takes one argument", stage.positional[1].span)
         return stage.positional[0] if stage.positional else None
 
-    def _checked(self, word: str, usual: Any, good: Callable[[Any], bool], need: str, allowed: tuple[str, ...] = ()) -> Any:
-        argument = self._single(word, allowed)
+    def _read_value(self, word: str, usual: Any, good: Callable[[Any], bool], need: str, allowed: tuple[str, ...] = ()) -> Any:
+        argument = self._read_single(word, allowed)
         if argument is None:
-            stage = self.first(word)
+            stage = self.find_stage(word)
             if stage is not None and not stage.named:
-                self.wrong(word, need, stage.span)
+                self.report_problem(word, need, stage.span)
             return usual
         if not good(argument.value):
-            self.wrong(word, f"{need}, {found(argument.value)}", argument.span)
+            self.report_problem(word, f"{need}, {describe_found(argument.value)}", argument.span)
             return usual
         return argument.value
 
-    def _whole(self, word: str, usual: int | None, least: int = 1) -> Any:
+    def _read_integer(self, word: str, usual: int | None, least: int = 1) -> Any:
         allowed = ("accumulate",) if word == "batch" else ()
-        return self._checked(word, usual, lambda v: _is_int(v) and v >= least, f"must be an integer of at least {least}", allowed)
+        return self._read_value(word, usual, lambda v: _is_int(v) and v >= least, f"must be an integer of at least {least}", allowed)
 
-    def _accumulate(self, batch: SettingStage | None) -> int:
-        parts: int = self._option(batch, "accumulate", 1, _is_count, "must be an integer of at least 1")
+    def _read_accumulate(self, batch: SettingStage | None) -> int:
+        count: int = self._read_option(batch, "accumulate", 1, _is_count, "must be an integer of at least 1")
         size = batch.positional[0].value if batch is not None and batch.positional else BATCH
-        if batch is not None and _is_count(size) and parts > size:
-            place = next(a.span for a in batch.named if a.name == "accumulate")
-            self.wrong("accumulate", f"must be at most {size}, the number of samples in a batch, found `{parts}`", place)
-        return parts
+        if batch is not None and _is_count(size) and count > size:
+            span = next(a.span for a in batch.named if a.name == "accumulate")
+            self.report_problem("accumulate", f"must be at most {size}, the number of samples in a batch, found `{count}`", span)
+        return count
 
-    def _amount(self, word: str, usual: float | None) -> Any:
-        return self._checked(word, usual, _is_positive, "must be a positive number", ("value",))
+    def _read_positive(self, word: str, usual: float | None) -> Any:
+        return self._read_value(word, usual, _is_positive, "must be a positive number", ("value",))
 
-    def _share(self, word: str, usual: float | None) -> Any:
-        return self._checked(word, usual, lambda v: is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
+    def _read_fraction(self, word: str, usual: float | None) -> Any:
+        return self._read_value(word, usual, lambda v: is_number(v) and 0 < v < 1, "must be a number between 0 and 1")
 
-    def _option(self, stage: SettingStage | None, name: str, usual: Any, good: Callable[[Any], bool], need: str) -> Any:
+    def _read_option(self, stage: SettingStage | None, name: str, usual: Any, good: Callable[[Any], bool], need: str) -> Any:
         argument = None if stage is None else next((a for a in stage.named if a.name == name), None)
         if argument is None:
             return usual
         if not good(argument.value):
-            self.wrong(name, f"{need}, {found(argument.value)}", argument.span)
+            self.report_problem(name, f"{need}, {describe_found(argument.value)}", argument.span)
             return usual
         return argument.value
 
-    def _patterns(self, what: str, argument: SettingArgument) -> tuple[Pattern, ...]:
+    def _read_patterns(self, what: str, argument: SettingArgument) -> tuple[Pattern, ...]:
         values = argument.value if isinstance(argument.value, tuple) else (argument.value,)
         if not all(isinstance(v, str) and not isinstance(v, Word) for v in values):
-            self.wrong(what, "takes patterns of parameters' names in quotes", argument.span, 'write `"stem.*"`')
+            self.report_problem(what, "takes patterns of parameters' names in quotes", argument.span, 'write `"stem.*"`')
             return ()
         return tuple(Pattern(value, argument.span) for value in values)
 
-    def _groups(self) -> Iterator[GroupRule]:
+    def _read_groups(self) -> Iterator[GroupRule]:
         for setting in self.by_word.get("group", ()):
             stage = setting.stages[0]
             if not stage.positional or not stage.named:
-                self.wrong("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
+                self.report_problem("group", "takes a pattern and options", stage.span, 'write `group "head.*" lr=1e-2`')
             for argument in stage.positional:
-                for pattern in self._patterns("group", argument):
-                    yield GroupRule(pattern, _with_none(stage.named))
+                for pattern in self._read_patterns("group", argument):
+                    yield GroupRule(pattern, _convert_none_options(stage.named))
 
-    def _keep(self) -> Keep:
+    def _read_keep(self) -> KeepRule:
         settings = self.by_word.get("keep", ())
         words = [a for s in settings for a in s.stages[0].positional]
         metrics = [name for name in self.training.program.main.output_names if name != LOSS]
@@ -253,76 +255,80 @@ class _Reader:
             if value in metrics or value == LOSS:
                 chosen, higher = str(value), any(word in str(value).lower() for word in HIGHER) and value != LOSS
             elif value not in ("best", *DIRECTIONS):
-                self.wrong("keep", f"has no metric {_shown(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS]))
+                self.report_problem(
+                    "keep", f"has no metric {_format_value(value)}", argument.span, "the metrics are " + ", ".join([*metrics, LOSS])
+                )
         for setting in settings:
             if not setting.stages[0].positional:
-                self.wrong("keep", "takes a metric", setting.span, "write `keep best`, or `keep best accuracy max`")
+                self.report_problem("keep", "takes a metric", setting.span, "write `keep best`, or `keep best accuracy max`")
         directions = [a for a in words if a.value in DIRECTIONS]
         measures = [a for a in words if a.value in metrics or a.value == LOSS]
-        for twice, what in ((directions[1:], "takes one of `min` and `max`"), (measures[1:], "takes one metric")):
-            if twice:
-                self.wrong("keep", what, twice[0].span)
+        for repeated, what in ((directions[1:], "takes one of `min` and `max`"), (measures[1:], "takes one metric")):
+            if repeated:
+                self.report_problem("keep", what, repeated[0].span)
         if directions:
             higher = directions[0].value == "max"
-        return Keep(chosen, higher)
+        return KeepRule(chosen, higher)
 
-    def _data(self, word: str) -> DataRule | None:
-        stage = self.first(word)
+    def _read_data(self, word: str) -> DataRule | None:
+        stage = self.find_stage(word)
         if stage is None or (word == "validate" and not stage.name):
             return None
         if not stage.name or len(stage.positional) != 1 or not isinstance(stage.positional[0].value, str):
-            self.wrong(word, "takes a format and a path", stage.span, f'write `{word} npz "data.npz"`')
+            self.report_problem(word, "takes a format and a path", stage.span, f'write `{word} npz "data.npz"`')
             return None
         inputs = {value.name for value in self.training.program.main.inputs}
         columns, options, problems = read_data_arguments(word, stage, inputs)
         self.problems += problems
         return None if problems else DataRule(stage.name, str(stage.positional[0].value), columns, stage.span, options)
 
-    def _draws(self) -> Iterator[Draw]:
+    def _read_draws(self) -> Iterator[Draw]:
         types = {value.name: value.type for value in self.training.program.main.inputs}
         for setting in self.by_word.get("draw", ()):
             stage = setting.stages[0]
             words = [a for a in stage.positional if isinstance(a.value, Word)]
             numbers = [a.value for a in stage.positional if not isinstance(a.value, Word)]
             if len(words) != 2 or stage.named:
-                self.wrong("draw", "takes an input and a distribution", stage.span, "write `draw noise normal`")
+                self.report_problem("draw", "takes an input and a distribution", stage.span, "write `draw noise normal`")
                 continue
             (name, distribution) = words
             if name.value not in types:
                 known = ", ".join(f"`{n}`" for n in types)
-                self.wrong("draw", f"takes an input, and `{name.value}` is none", name.span, f"the inputs are {known}")
+                self.report_problem("draw", f"takes an input, and `{name.value}` is none", name.span, f"the inputs are {known}")
             elif distribution.value not in DISTRIBUTIONS:
                 known = ", ".join(f"`{n}`" for n in DISTRIBUTIONS)
-                self.wrong("draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}")
+                self.report_problem(
+                    "draw", f"has no distribution `{distribution.value}`", distribution.span, f"the distributions are {known}"
+                )
             elif types[str(name.value)].dtype.is_float == (distribution.value == "integers"):
                 needed = "integers" if distribution.value == "integers" else "floats"
-                self.wrong(
+                self.report_problem(
                     str(distribution.value), f"draws {needed}, and `{name.value}` is {types[str(name.value)].dtype.name}", stage.span
                 )
-            elif wrong := _wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
-                self.wrong(str(distribution.value), wrong[0], stage.span, wrong[1])
-            elif unknown := self._unread_sizes(types[str(name.value)]):
+            elif wrong := _find_wrong_bounds(str(distribution.value), numbers, types[str(name.value)].dtype, str(name.value)):
+                self.report_problem(str(distribution.value), wrong[0], stage.span, wrong[1])
+            elif unknown := self._find_unread_sizes(types[str(name.value)]):
                 need = f"needs the sizes of `{name.value}`, and no input from the data has an axis of size `{unknown[0]}`"
-                self.wrong("draw", need, name.span, "give the axis the size of an axis of another input")
+                self.report_problem("draw", need, name.span, "give the axis the size of an axis of another input")
             else:
                 yield Draw(str(name.value), str(distribution.value), *numbers)
 
-    def _unread_sizes(self, drawn: TensorType) -> list[str]:
+    def _find_unread_sizes(self, drawn: TensorType) -> list[str]:
         """The symbols in the sizes of what is drawn that are the size of no axis of the inputs that the data give."""
         names = {a.value for s in self.by_word["draw"] for a in s.stages[0].positional}
         given = [value.type for value in self.training.program.main.inputs if value.name not in names]
         known = {BATCH_SYMBOL, *(str(size) for type_ in given for size in type_.shape)}
         return sorted({name for size in drawn.shape for name in symbols(size)} - known)
 
-    def _validation(self) -> float:
-        stage = self.first("validate")
-        return 0.0 if stage is None or stage.name else float(self._share("validate", 0.0))
+    def _read_validation(self) -> float:
+        stage = self.find_stage("validate")
+        return 0.0 if stage is None or stage.name else float(self._read_fraction("validate", 0.0))
 
 
 def read_recipe(training: Training) -> tuple[Recipe, list[Diagnostic]]:
     """The settings of a section, and what is wrong with them."""
-    reader = _Reader(training)
-    recipe = reader.read()
+    reader = _RecipeReader(training)
+    recipe = reader.read_recipe()
     return recipe, [diagnostic(problem, span) for problem, span in reader.problems]
 
 
@@ -334,7 +340,7 @@ def is_number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _wrong_bounds(distribution: str, numbers: list[Any], dtype: DType, name: str) -> tuple[str, str] | None:
+def _find_wrong_bounds(distribution: str, numbers: list[Any], dtype: DType, name: str) -> tuple[str, str] | None:
     """What is wrong with the numbers after a distribution, and the help; None if the type of the input holds all that is drawn."""
     if distribution == "normal":
         return ("takes no numbers", f"leave them out, and compute `mean + deviation * {name}`") if numbers else None
@@ -357,12 +363,12 @@ def _is_positive(value: object) -> bool:
     return is_number(value) and value > 0  # type: ignore[operator]
 
 
-def found(value: object) -> str:
+def describe_found(value: object) -> str:
     """The end of a sentence that says what a value must be."""
-    return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_shown(value)}"
+    return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_format_value(value)}"
 
 
-def _shown(value: object) -> str:
+def _format_value(value: object) -> str:
     """The value as a spec has it."""
     match value:
         case None | bool():
@@ -370,16 +376,16 @@ def _shown(value: object) -> str:
         case int() | float() | str():
             return f"`{value}`"
         case tuple():
-            return f"`[{', '.join(_shown(item).strip('`') for item in value)}]`"
+            return f"`[{', '.join(_format_value(item).strip('`') for item in value)}]`"
     return str(value)
 
 
-def _with_none(options: tuple[SettingArgument, ...]) -> tuple[SettingArgument, ...]:
+def _convert_none_options(options: tuple[SettingArgument, ...]) -> tuple[SettingArgument, ...]:
     """The word `none` is Python's `None`."""
-    return tuple(replace(option, value=_none(option.value)) for option in options)
+    return tuple(replace(option, value=_convert_none(option.value)) for option in options)
 
 
-def _none(value: Any) -> Any:
+def _convert_none(value: Any) -> Any:
     if isinstance(value, tuple):
-        return tuple(map(_none, value))
+        return tuple(map(_convert_none, value))
     return None if isinstance(value, Word) and value == "none" else value

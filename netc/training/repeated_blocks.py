@@ -12,22 +12,22 @@ from collections.abc import Iterator
 from torch import nn
 
 
-def repeated_blocks(module: nn.Module) -> list[nn.Module]:
+def find_repeated_blocks(module: nn.Module) -> list[nn.Module]:
     """The outermost blocks that repeat."""
-    return list(_below(module))
+    return list(_iterate_blocks(module))
 
 
-def _below(module: nn.Module) -> Iterator[nn.Module]:
+def _iterate_blocks(module: nn.Module) -> Iterator[nn.Module]:
     members = list(module.children())
-    counts = Counter(_kind(m) for m in members) if isinstance(module, (nn.ModuleList, nn.Sequential)) else Counter()
+    counts = Counter(_block_kind(m) for m in members) if isinstance(module, (nn.ModuleList, nn.Sequential)) else Counter()
     for member in members:
-        if counts[_kind(member)] > 1 and any(True for _ in member.parameters()):
+        if counts[_block_kind(member)] > 1 and any(True for _ in member.parameters()):
             yield member
         else:
-            yield from _below(member)
+            yield from _iterate_blocks(member)
 
 
-def _kind(module: nn.Module) -> object:
+def _block_kind(module: nn.Module) -> object:
     """Blocks of the spec are alike if they have one class; PyTorch's own modules if they have the same parameters too."""
     if not type(module).__module__.startswith("torch."):
         return type(module)

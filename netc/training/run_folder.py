@@ -27,8 +27,8 @@ from torch import Tensor
 from netc.compiler.errors.run_errors import FolderNotEmpty, RunError, RunExists, RunUnreadable
 
 from ..files.atomic_writing import write_files
-from .curves import curves_svg
-from .run_files import CONFIG, CURVES, METRICS, metrics_line, read_metrics
+from .curves import draw_curves
+from .run_files import CONFIG, CURVES, METRICS, format_metrics_line, read_metrics
 from .run_lock import lock_folder
 
 
@@ -59,11 +59,11 @@ class RunFolder:
             self.write_json(CONFIG, config)
             yield
 
-    def config(self) -> dict[str, Any]:
+    def read_config(self) -> dict[str, Any]:
         """What the run was started with. Raises `RunError`."""
         path = os.fspath(self.path)
         try:
-            found = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+            content = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError:
             why = f"there is no `{CONFIG}` in it" if os.path.isdir(self.path) else "there is no such folder"
             raise RunError(RunUnreadable(path, why, "`--resume` takes the folder that `-o` of the run was")) from None
@@ -71,11 +71,11 @@ class RunFolder:
             raise RunError(RunUnreadable(path, (error.strerror or str(error)).lower())) from None
         except (ValueError, RecursionError):
             raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged")) from None
-        if not isinstance(found, dict):
+        if not isinstance(content, dict):
             raise RunError(RunUnreadable(path, f"its `{CONFIG}` is damaged"))
-        return found
+        return content
 
-    def forget(self) -> None:
+    def remove_unfinished_run(self) -> None:
         """Removes what a run has written that was stopped before its first checkpoint, so that it can begin again."""
         for name in (METRICS, CURVES, CONFIG):
             (self.path / name).unlink(missing_ok=True)
@@ -84,13 +84,13 @@ class RunFolder:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         write_files(os.fspath(self.path / name), lambda temporary: _write_text(temporary, text))
 
-    def log(self, entry: Mapping[str, Any]) -> None:
-        """A line of the metrics, written with those before it once a second has passed, or by `flush`."""
-        self._lines.append(metrics_line(entry))
+    def log_entry(self, entry: Mapping[str, Any]) -> None:
+        """A line of the metrics, written with those before it once a second has passed, or by `flush_metrics`."""
+        self._lines.append(format_metrics_line(entry))
         if time.monotonic() > self._flushed + 1:
-            self.flush()
+            self.flush_metrics()
 
-    def flush(self) -> None:
+    def flush_metrics(self) -> None:
         """Appends the lines that were logged to the metrics."""
         with (self.path / METRICS).open("a", encoding="utf-8") as stream:
             stream.write("".join(self._lines))
@@ -104,14 +104,14 @@ class RunFolder:
             for e in read_metrics(os.fspath(self.path))
             if e["step"] < step or (e["step"] == step and (with_validation or "validation" not in e))
         ]
-        text = "".join(map(metrics_line, kept))
+        text = "".join(map(format_metrics_line, kept))
         write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
 
-    def draw(self) -> None:
+    def draw_curves(self) -> None:
         """The curves of the metrics."""
         entries = read_metrics(os.fspath(self.path))
         if entries:
-            text = curves_svg({self.path.name: entries})
+            text = draw_curves({self.path.name: entries})
             write_files(os.fspath(self.path / CURVES), lambda temporary: _write_text(temporary, text))
 
     def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -119,10 +119,10 @@ class RunFolder:
         copies: dict[str, Tensor] = {}
         known: set[int] = set()
         for key, value in tensors.items():
-            own = value.detach().cpu().contiguous()
-            storage = own.untyped_storage()
-            shared = storage.data_ptr() in known or storage.nbytes() != own.nbytes
-            copies[key] = own.clone() if shared else own
+            tensor = value.detach().cpu().contiguous()
+            storage = tensor.untyped_storage()
+            shared = storage.data_ptr() in known or storage.nbytes() != tensor.nbytes
+            copies[key] = tensor.clone() if shared else tensor
             known.add(storage.data_ptr())
         write_files(os.fspath(self.path / name), lambda temporary: save_file(copies, temporary))
 

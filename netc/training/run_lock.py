@@ -23,7 +23,7 @@ LOCK = ".lock"
 _TAKEN = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 _BYTE = 1 << 20
 """The byte that is locked. It lies after the content, because Windows does not let others read locked bytes."""
-_own: set[str] = set()
+_locked_folders: set[str] = set()
 """The folders that this process has locked. The system lets a process take a lock twice, and then releases it at the first release."""
 
 
@@ -31,7 +31,7 @@ _own: set[str] = set()
 def lock_folder(folder: Path) -> Iterator[None]:
     """Holds the lock. Raises `RunError` if another training has it."""
     key = os.path.realpath(folder)
-    if key in _own:
+    if key in _locked_folders:
         raise RunError(RunLocked(os.fspath(folder), os.getpid()))
     try:
         descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
@@ -40,10 +40,10 @@ def lock_folder(folder: Path) -> Iterator[None]:
         return
     try:
         _acquire_lock(descriptor, folder)
-        _own.add(key)
+        _locked_folders.add(key)
         yield
     finally:
-        _own.discard(key)
+        _locked_folders.discard(key)
         os.close(descriptor)
 
 
@@ -78,6 +78,6 @@ def _read_holder(descriptor: int, folder: Path) -> RunLocked:
     """The error with the process that holds the lock, as far as the file names it."""
     process, host = 0, ""
     with suppress(OSError, ValueError, TypeError, KeyError):
-        found = json.loads(os.read(descriptor, 4096))
-        process, host = int(found["process"]), str(found["host"])
+        content = json.loads(os.read(descriptor, 4096))
+        process, host = int(content["process"]), str(content["host"])
     return RunLocked(os.fspath(folder), process, "" if host == socket.gethostname() else host)

@@ -25,22 +25,22 @@ from ..files.file_problems import diagnostic
 from ..files.source_files import Unreadable, read_file
 from ..files.spec_hash import spec_hash
 from ..inputs.checkpoint import checked_weights
-from .configuration import SETTINGS, Arguments, as_json, check_contents, from_json
+from .configuration import SETTINGS, RunArguments, arguments_from_json, arguments_to_json, check_fingerprints
 from .data.data_columns import ColumnSpec
 from .data.data_source import DataError
 from .data.fingerprint import DataFingerprint, fingerprint_data
 from .engine import Engine
 from .loop import Report, Trainer
 from .objective import Objective
-from .open_data import Asked
-from .part_sizes import check_part_sizes
-from .ranks import Ranks, joined
+from .open_data import DataRequest
+from .part_sizes import check_micro_batch_sizes
+from .ranks import Ranks, join_ranks
 from .recipe import SEEDS, Recipe
 from .run_files import CONFIG
 from .run_folder import RunFolder
 from .run_lock import lock_folder
-from .shardable_layers import checked_splits
-from .training_session import Prepared, Wishes, prepare, versions
+from .shardable_layers import require_sharding_plan
+from .training_session import PreparedTraining, RunRequest, collect_versions, prepare_training
 
 
 class Result(Record):
@@ -92,96 +92,102 @@ def train_file(
     Raises `CompileError` for what is wrong with the spec or its data, `RunError` for the folder or the machine, and `Interrupted` after a
     signal.
     """
-    asked = Asked(data, _share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
-    wishes = Wishes(asked, epochs, steps, batch, seed)
-    _check_wishes(wishes, choice)
-    computing = {name: value for name, value in engine.items() if value is not None}
+    data_request = DataRequest(data, _parse_share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
+    run_request = RunRequest(data_request, epochs, steps, batch, seed)
+    _check_request(run_request, choice)
+    engine_options = {name: value for name, value in engine.items() if value is not None}
     run = RunFolder(folder)
     if resume:
-        share = asked.validation if isinstance(asked.validation, (int, float)) else None
+        share = data_request.validation if isinstance(data_request.validation, (int, float)) else None
         if any(v is not None for v in (columns, data_options, epochs, steps, batch, seed, weights, share)):
             raise ValueError("a run is continued with the settings that it was started with")
-        before = run.config()
-        arguments = from_json(before, folder, computing, data, asked.validation)
+        before = run.read_config()
+        arguments = arguments_from_json(before, folder, engine_options, data, data_request.validation)
         if path is not None or text is not None:
-            _check_same(_source(path, text), arguments, folder)
+            _check_same(_read_source(path, text), arguments, folder)
     else:
         before = None
-        arguments = Arguments(_source(path, text).text, path, section, choice, wishes, Engine(**computing))
-    ready = _ready(arguments, before, folder)
-    described = None if resume else ready.described | _began_with(weights)
-    results, made, remark = _run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
+        arguments = RunArguments(_read_source(path, text).text, path, section, choice, run_request, Engine(**engine_options))
+    ready = _check_run(arguments, before, folder)
+    described = None if resume else ready.described | _describe_weights(weights)
+    results, steps_made, remark = _execute_run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
     training = ready.prepared.training
-    spec, learned = _chosen(training, arguments.path or "FILE"), count(parameters(training.program))
-    return Result(folder, results, made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
+    spec, learned = _format_spec_options(training, arguments.path or "FILE"), count(parameters(training.program))
+    return Result(folder, results, steps_made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
 
 
 def train_or_continue(
-    path: str | None, text: str | None, choice: Choice, section: str | None, folder: str, on_report: Callable[[Report], None], **rest: Any
+    path: str | None,
+    text: str | None,
+    choice: Choice,
+    section: str | None,
+    folder: str,
+    on_report: Callable[[Report], None],
+    **options: Any,
 ) -> Result:
     """`train_file` for a new run; where the folder has one that was started with the same arguments, that one goes on. Raises `RunError`
     if it was started with others."""
-    engine = {name: rest[name] for name in Engine.__match_args__ if name in rest}
-    own = {name: value for name, value in rest.items() if name not in engine}
+    engine = {name: options[name] for name in Engine.__match_args__ if name in options}
+    others = {name: value for name, value in options.items() if name not in engine}
     run = RunFolder(folder)
     if not (run.path / CONFIG).exists():
-        return train_file(path, text, choice, section, folder, False, on_report, **rest)
-    now = _as_started(path, text, choice, section, **own)
-    before = run.config()
-    different = _different(now, before)
+        return train_file(path, text, choice, section, folder, False, on_report, **options)
+    now = _describe_start(path, text, choice, section, **others)
+    before = run.read_config()
+    different = _find_difference(now, before)
     if different is not None:
         raise RunError(RunDiffers(folder, f"it was started with another `{different}`", "take another folder, or remove this one"))
-    if not any(one.name.startswith("checkpoint") for one in run.path.iterdir()):
+    if not any(entry.name.startswith("checkpoint") for entry in run.path.iterdir()):
         with lock_folder(run.path):  # another process may still be training up to its first checkpoint
-            run.forget()
-        return train_file(path, text, choice, section, folder, False, on_report, **rest)
-    return train_file(None, None, Choice(), None, folder, True, on_report, note=rest.get("note", lambda text: None), **engine)
+            run.remove_unfinished_run()
+        return train_file(path, text, choice, section, folder, False, on_report, **options)
+    return train_file(None, None, Choice(), None, folder, True, on_report, note=options.get("note", lambda text: None), **engine)
 
 
-def _different(now: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
+def _find_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
     """The first argument that is not what it was; how it is computed may be another."""
     for name, value in now.items():
-        was = before.get(name)
-        if name != "engine" and value != was:
-            return _different(value, was) if isinstance(value, dict) and isinstance(was, dict) else name
+        old_value = before.get(name)
+        if name != "engine" and value != old_value:
+            return _find_difference(value, old_value) if isinstance(value, dict) and isinstance(old_value, dict) else name
     return None
 
 
-def _as_started(path: str | None, text: str | None, choice: Choice, section: str | None, **own: Any) -> dict[str, Any]:
+def _describe_start(path: str | None, text: str | None, choice: Choice, section: str | None, **options_: Any) -> dict[str, Any]:
     """What `config.json` says of a run with these arguments."""
-    columns, options = own.get("columns") or {}, own.get("data_options") or {}
-    asked = Asked(own.get("data"), _share(own.get("validation")), columns, options, path, choice.allow_paths)
-    wishes = Wishes(asked, *(own.get(name) for name in SETTINGS))
-    arguments = as_json(Arguments(_source(path, text).text, path, section, choice, wishes, Engine()))
-    found: dict[str, Any] = json.loads(json.dumps(arguments | _began_with(own.get("weights"))))
-    return found
+    columns, options = options_.get("columns") or {}, options_.get("data_options") or {}
+    data_request = DataRequest(options_.get("data"), _parse_share(options_.get("validation")), columns, options, path, choice.allow_paths)
+    run_request = RunRequest(data_request, *(options_.get(name) for name in SETTINGS))
+    arguments = arguments_to_json(RunArguments(_read_source(path, text).text, path, section, choice, run_request, Engine()))
+    config: dict[str, Any] = json.loads(json.dumps(arguments | _describe_weights(options_.get("weights"))))
+    return config
 
 
-def _began_with(weights: Any) -> dict[str, str | None]:
+def _describe_weights(weights: Any) -> dict[str, str | None]:
     """What `config.json` says of the weights that a run began with: the numbers, not where they are, as a file may be written anew."""
     checkpoint = checked_weights(weights)
     return {"weights": None if checkpoint is None else checkpoint.digest()}
 
 
-def _check_wishes(wishes: Wishes, choice: Choice) -> None:
+def _check_request(run_request: RunRequest, choice: Choice) -> None:
     """Numbers that contradict each other, or are none of their kind. Raises `ValueError`."""
-    if wishes.epochs is not None and wishes.steps is not None:
+    if run_request.epochs is not None and run_request.steps is not None:
         raise ValueError("a run has a number of epochs or of steps, not both")
-    if wishes.seed is not None and not 0 <= wishes.seed < SEEDS:
-        raise ValueError(f"a seed is an integer of at least 0 and below 2**63, not {wishes.seed}")
+    if run_request.seed is not None and not 0 <= run_request.seed < SEEDS:
+        raise ValueError(f"a seed is an integer of at least 0 and below 2**63, not {run_request.seed}")
     if BATCH in choice.dims:
         raise ValueError(f"`{BATCH}` is the size of a batch, which `batch` sets")
 
 
-class _Ready(Record):
+class _CheckedRun(Record):
     """A run whose spec and data are right. `described` is its `config.json`."""
 
-    prepared: Prepared
+    prepared: PreparedTraining
     described: dict[str, Any]
     diagnostics: tuple[Diagnostic, ...]
 
 
-def _ready(arguments: Arguments, before: Mapping[str, Any] | None, folder: str) -> _Ready:
+def _check_run(arguments: RunArguments, before: Mapping[str, Any] | None, folder: str) -> _CheckedRun:
     """Checks spec and data; `before` is the `config.json` of a run that goes on, with which they must agree."""
     analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
@@ -189,16 +195,22 @@ def _ready(arguments: Arguments, before: Mapping[str, Any] | None, folder: str) 
     spec = spec_hash(analysis, arguments.choice)
     if before is not None and before.get("hash") != spec:
         raise RunError(RunDiffers(folder, "the spec, or a file that it uses, is not what it was"))
-    prepared = prepare(analysis.training, arguments.wishes)
-    contents = _contents(prepared)
+    prepared = prepare_training(analysis.training, arguments.run_request)
+    contents = _fingerprint_data(prepared)
     if before is not None:
-        check_contents(contents, before, folder)
-    content = {name: one.as_json() for name, one in contents.items()}
-    described = {**as_json(arguments), "hash": spec, "data": prepared.described, "content": content, "versions": versions()}
-    return _Ready(prepared, described, analysis.diagnostics)
+        check_fingerprints(contents, before, folder)
+    content = {name: fingerprint.as_json() for name, fingerprint in contents.items()}
+    described = {
+        **arguments_to_json(arguments),
+        "hash": spec,
+        "data": prepared.described,
+        "content": content,
+        "versions": collect_versions(),
+    }
+    return _CheckedRun(prepared, described, analysis.diagnostics)
 
 
-def _contents(prepared: Prepared) -> dict[str, DataFingerprint]:
+def _fingerprint_data(prepared: PreparedTraining) -> dict[str, DataFingerprint]:
     """What the data are, and those for validation where they are others. Raises `CompileError`."""
     parts = {"training": prepared.data[0]}
     if prepared.validation is not None and prepared.validation[0] is not prepared.data[0]:
@@ -210,8 +222,8 @@ def _contents(prepared: Prepared) -> dict[str, DataFingerprint]:
         raise CompileError((diagnostic(problem, prepared.training.span),)) from None
 
 
-def _run(
-    prepared: Prepared,
+def _execute_run(
+    prepared: PreparedTraining,
     engine: Engine,
     run: RunFolder,
     described: dict[str, Any] | None,
@@ -221,30 +233,30 @@ def _run(
 ) -> tuple[dict[str, float], int, str]:
     """The results of the last validation, the number of steps, and the remark on the results. `described` is the description that a new run
     writes into its folder; None for a run that is resumed."""
-    with joined(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as held:
+    with join_ranks(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as contexts:
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
         _check_capturable(prepared.recipe, ranks)
-        check_part_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
+        check_micro_batch_sizes(prepared.training, prepared.recipe, len(prepared.data[1]), ranks.replicas)
         # The first process takes the lock, for all processes of the run, and holds it until training ends.
-        ranks.once(run.check_new if described is not None else lambda: held.enter_context(lock_folder(run.path)))
+        ranks.run_once(run.check_new if described is not None else lambda: contexts.enter_context(lock_folder(run.path)))
         objective = Objective(prepared.training, prepared.means, weights, prepared.recipe.seed, prepared.recipe)
         if described is not None:  # weights that do not fit leave no folder
-            ranks.once(lambda: held.enter_context(run.create_locked(described)))
+            ranks.run_once(lambda: contexts.enter_context(run.create_locked(described)))
         trainer = Trainer(objective, prepared.recipe, prepared.data, prepared.validation, run, on_report, engine, ranks)
-        for line in (*prepared.notes, *trainer.notes) if ranks.first else ():
+        for line in (*prepared.notes, *trainer.notes) if ranks.is_first else ():
             note(line)
         try:
             if described is None:
-                trainer.resume()
-            return trainer.run(), trainer.step, trainer.remark
+                trainer.resume_run()
+            return trainer.run_training(), trainer.step, trainer.remark
         finally:
             trainer.close()
-            if ranks.first:
-                run.draw()
+            if ranks.is_first:
+                run.draw_curves()
 
 
-def _chosen(training: Training, path: str) -> str:
+def _format_spec_options(training: Training, path: str) -> str:
     """The spec with the options that choose what was trained, quoted for the shell."""
     options = [f"--model {training.model}"] if training.several else []
     simple = {name: value for name, value in training.params.items() if isinstance(value, (int, float, str))}
@@ -253,36 +265,36 @@ def _chosen(training: Training, path: str) -> str:
     return " ".join([quote(path), *options])
 
 
-def _check_same(source: SourceFile, arguments: Arguments, folder: str) -> None:
+def _check_same(source: SourceFile, arguments: RunArguments, folder: str) -> None:
     """A spec that is given again is that of the run."""
     if source.text != arguments.text:
         raise RunError(RunDiffers(folder, f"`{source.name}` is not the spec that it was started with"))
 
 
-def _check_parts(prepared: Prepared, ranks: Ranks) -> None:
+def _check_parts(prepared: PreparedTraining, ranks: Ranks) -> None:
     """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
     if prepared.means.whole and ranks.replicas > 1:
         raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
 
 
-def _check_splits(prepared: Prepared, engine: Engine) -> None:
+def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:
     """Whether several processes can share the layers. Raises `CompileError`, and `RunError` for what does not go together."""
     if engine.tp == 1:
         return
-    checked_splits(prepared.training, engine.tp)
+    require_sharding_plan(prepared.training, engine.tp)
     if engine.compile:
         raise RunError(NoDevice("`--compile` cannot compile layers that `--tp` divides", "leave out one of the two"))
 
 
 def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:
     """PyTorch's optimizers refuse in their first step to be `capturable` on the CPU. Raises `CompileError`."""
-    options = [o for some in (recipe.optimizer.options, *(rule.options for rule in recipe.groups)) for o in some]
-    found = [diagnostic(WrongSetting("capturable", "is for a GPU"), o.span) for o in options if o.name == "capturable" and o.value]
-    if found and ranks.device.type == "cpu":
-        raise CompileError(tuple(found))
+    options = [o for arguments in (recipe.optimizer.options, *(rule.options for rule in recipe.groups)) for o in arguments]
+    problems = [diagnostic(WrongSetting("capturable", "is for a GPU"), o.span) for o in options if o.name == "capturable" and o.value]
+    if problems and ranks.device.type == "cpu":
+        raise CompileError(tuple(problems))
 
 
-def _source(path: str | None, text: str | None) -> SourceFile:
+def _read_source(path: str | None, text: str | None) -> SourceFile:
     if path is None:
         return SourceFile("<text>", text or "")
     try:
@@ -291,7 +303,7 @@ def _source(path: str | None, text: str | None) -> SourceFile:
         raise CompileError((error.diagnostic,)) from None
 
 
-def _share(validation: Any) -> Any:
+def _parse_share(validation: Any) -> Any:
     """A share that is written as text."""
     if isinstance(validation, str):
         try:

@@ -15,13 +15,13 @@ from .section_file import SectionFile
 from .source import emit_settings_file
 
 
-def split(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
+def split_indices(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
     """The indices for training, and those for validation, which are that share of all, at least one of each."""
-    kept, held = SectionFile(emit_settings_file(replace(recipe, validation=share, validate=None))).split_samples(count)
-    return kept.numpy(), held.numpy()
+    train, validation = SectionFile(emit_settings_file(replace(recipe, validation=share, validate=None))).split_samples(count)
+    return train.numpy(), validation.numpy()
 
 
-def first_epoch(recipe: Recipe, indices: Indices) -> Indices:
+def order_first_epoch(recipe: Recipe, indices: Indices) -> Indices:
     """The indices in the order of the first epoch."""
     order: Indices = SectionFile(emit_settings_file(recipe)).shuffle_samples(torch.from_numpy(indices), 0).numpy()
     return order

@@ -14,13 +14,13 @@ from .data.data_columns import InputColumns
 from .recipe import Draw
 
 
-def drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: InputColumns) -> dict[str, tuple[int, ...]]:
+def infer_drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: InputColumns) -> dict[str, tuple[int, ...]]:
     """The shapes of samples that are drawn next to these columns. Raises `ValueError`, which names a size that no column has."""
-    sizes = _sizes(columns)
-    return {draw.input: tuple(_size(draw.input, size, sizes) for size in types[draw.input].shape[1:]) for draw in draws}
+    sizes = _collect_sizes(columns)
+    return {draw.input: tuple(_evaluate_size(draw.input, size, sizes) for size in types[draw.input].shape[1:]) for draw in draws}
 
 
-def _size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> int:
+def _evaluate_size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> int:
     if isinstance(size, int):
         return size
     unknown = sorted(symbols(size) - sizes.keys())
@@ -29,11 +29,11 @@ def _size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> int:
     return int(evaluate(size, sizes))
 
 
-def _sizes(columns: InputColumns) -> dict[str, int]:
+def _collect_sizes(columns: InputColumns) -> dict[str, int]:
     """The symbolic dimensions that are the sizes of a sample."""
-    found: dict[str, int] = {}
+    sizes: dict[str, int] = {}
     for name, shape in columns.shapes.items():
         for size, actual in zip(columns.types[name].shape[1:], shape, strict=True):
             if isinstance(size, SymDim) and str(size) != BATCH and str(size).isidentifier():
-                found[str(size)] = actual
-    return found
+                sizes[str(size)] = actual
+    return sizes

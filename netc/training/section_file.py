@@ -22,7 +22,7 @@ class SectionFile:
 
     def __init__(self, text: str, modules: Mapping[str, nn.Module] = {}) -> None:
         self.text = text
-        self.names = _execute(text)  # the globals of its functions
+        self.names = _execute_text(text)  # the globals of its functions
         self.names.update(modules)
 
     @property
@@ -30,11 +30,11 @@ class SectionFile:
         """The modules of the text."""
         return {name: value for name, value in self.names.items() if isinstance(value, nn.Module)}
 
-    def has(self, name: str) -> bool:
+    def has_function(self, name: str) -> bool:
         """Whether the section needs this function."""
         return name in self.names
 
-    def define(self, **values: Any) -> None:
+    def define_names(self, **values: Any) -> None:
         """Sets global names of the functions, such as the `run` that the lines of a run of `netc train` call."""
         self.names.update(values)
 
@@ -49,24 +49,24 @@ class SectionFile:
         return SectionFile, (self.text, self.modules)
 
 
-def _execute(text: str) -> dict[str, Any]:
+def _execute_text(text: str) -> dict[str, Any]:
     title = f"netc_train_{sha256(text.encode()).hexdigest()[:16]}"
     filename = f"<{title}>"
     names: dict[str, Any] = {"__name__": title}
-    exec(_compiled(text, filename), names)
+    exec(_compile_text(text, filename), names)
     for cls in [value for value in names.values() if isinstance(value, type) and value.__module__ == title]:
-        copyreg.pickle(cls, lambda instance: (_blank, (text, type(instance).__name__), vars(instance)))
+        copyreg.pickle(cls, lambda instance: (_make_instance, (text, type(instance).__name__), vars(instance)))
     return names
 
 
 @lru_cache(maxsize=64)
-def _compiled(text: str, filename: str) -> CodeType:
+def _compile_text(text: str, filename: str) -> CodeType:
     """The text as code. An editor asks for the same settings at each key, and compiling takes longer than the rest of the check."""
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     return compile(text, filename, "exec", dont_inherit=True)
 
 
-def _blank(text: str, class_name: str) -> nn.Module:
+def _make_instance(text: str, class_name: str) -> nn.Module:
     """An instance of a class of the text, without its state: what pickle starts from."""
-    cls: type[nn.Module] = _execute(text)[class_name]
+    cls: type[nn.Module] = _execute_text(text)[class_name]
     return cls.__new__(cls)

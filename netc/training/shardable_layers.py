@@ -1,9 +1,9 @@
 """Which layers of a model several devices can share, so that each has a part of every such layer: tensor parallelism.
 
-In: the graph of a model, and the number of devices. Out: `Splits`. Always: layers are split together. The first ones (`columns`) give each
-device a part of their features; what follows computes each part, or each head, by itself; the last one (`rows`) sums over the parts. No
-tensor of which devices have parts leaves such a region, and none that is whole and has a gradient enters it. Features of a first layer that
-are several results one after the other, as queries, keys and values of one product, are divided result by result (`packed`).
+In: the graph of a model, and the number of devices. Out: `ShardingPlan`. Always: layers are split together. The first ones (`columns`)
+give each device a part of their features; what follows computes each part, or each head, by itself; the last one (`rows`) sums over the
+parts. No tensor of which devices have parts leaves such a region, and none that is whole and has a gradient enters it. Features of a first
+layer that are several results one after the other, as queries, keys and values of one product, are divided result by result (`packed`).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ from ..errors import CompileError
 from ..files.file_problems import diagnostic
 
 COLUMNS, ROWS, HEADS, PACKED = "columns", "rows", "heads", "packed"
-OWN_MASKS = "each head has a mask of its own"
-SHOWN = 3
+HEAD_MASKS = "each head has a mask of its own"
+MAX_SHOWN = 3
 """Layers of which a message says why they are whole."""
 
 
@@ -57,35 +57,35 @@ class Uneven(Record):
         return f"`{self.path}` has {self.number} {self.what if self.number != 1 else self.what[:-1]}"
 
 
-class Splits(Record):
-    """`ways` has `columns`, `rows`, `heads` or `packed` for each layer that is split, by its path in the model; `whole` why each other
-    layer that has a matrix is not. `uneven`: what would be split, if the number of devices divided it. `pieces`: the number of results of
-    each packed layer. `heads`: the layers that are split because heads are."""
+class ShardingPlan(Record):
+    """`styles` has `columns`, `rows`, `heads` or `packed` for each layer that is split, by its path in the model; `unsplit` why each other
+    layer that has a matrix is not. `uneven`: what would be split, if the number of devices divided it. `packed_counts`: the number of
+    results of each packed layer. `heads`: the layers that are split because heads are."""
 
-    ways: Mapping[str, str]
-    whole: Mapping[str, str]
+    styles: Mapping[str, str]
+    unsplit: Mapping[str, str]
     uneven: tuple[Uneven, ...]
-    pieces: Mapping[str, int]
+    packed_counts: Mapping[str, int]
     heads: frozenset[str]
 
-    def summary(self, devices: int) -> str:
+    def format_summary(self, devices: int) -> str:
         """A line on what is split, and what is not."""
-        heads = sum(way == HEADS for way in self.ways.values())
-        shown = [f"{n} of {what}" for n, what in ((len(self.ways) - heads, "`dense`"), (heads, "`multihead_attention`")) if n]
-        rest = [f"`{path}` ({why})" for path, why in [*self.whole.items()][:SHOWN]]
-        more = f" and {len(self.whole) - len(rest)} more" if len(self.whole) > len(rest) else ""
-        whole = f"; whole on each: {', '.join(rest)}{more}" if rest else ""
-        return f"{devices} devices share {len(self.ways)} layers, {' and '.join(shown)}{whole}"
+        heads = sum(way == HEADS for way in self.styles.values())
+        counts = [f"{n} of {what}" for n, what in ((len(self.styles) - heads, "`dense`"), (heads, "`multihead_attention`")) if n]
+        rest = [f"`{path}` ({why})" for path, why in [*self.unsplit.items()][:MAX_SHOWN]]
+        more = f" and {len(self.unsplit) - len(rest)} more" if len(self.unsplit) > len(rest) else ""
+        unsplit = f"; whole on each: {', '.join(rest)}{more}" if rest else ""
+        return f"{devices} devices share {len(self.styles)} layers, {' and '.join(counts)}{unsplit}"
 
 
-class Parts(Record):
+class Sharding(Record):
     """A tensor of which each device has a part along an axis, and the layers that it comes from."""
 
     axis: int
     layers: frozenset[str]
 
 
-class Site(Record):
+class ShardingSite(Record):
     """The use of an operator: its inputs' types, and of those that are in parts the axis."""
 
     types: tuple[TensorType, ...]
@@ -99,58 +99,58 @@ class Site(Record):
         return next(iter(self.axes.values()))
 
 
-def checked_splits(training: Training, devices: int) -> Splits:
+def require_sharding_plan(training: Training, devices: int) -> ShardingPlan:
     """What is split. Raises `CompileError` if that is nothing, or if there are heads and none of them can be divided."""
-    whole = training.program
-    found = splits_of(Program(training.call.graph, whole.facts, whole.symbols, whole.conditions, whole.dims), devices)
-    uneven = [u for u in found.uneven if (u.what == "heads" and not found.heads) or not found.ways]
+    program = training.program
+    plan = plan_sharding(Program(training.call.graph, program.facts, program.symbols, program.conditions, program.dims), devices)
+    uneven = [u for u in plan.uneven if (u.what == "heads" and not plan.heads) or not plan.styles]
     problems = [diagnostic(CannotSplit(devices, str(u), u.number), u.span) for u in uneven]
-    if not problems and not found.ways:
-        why = tuple(f"`{path}`: {reason}" for path, reason in [*found.whole.items()][:SHOWN])
+    if not problems and not plan.styles:
+        why = tuple(f"`{path}`: {reason}" for path, reason in [*plan.unsplit.items()][:MAX_SHOWN])
         problems.append(diagnostic(CannotSplit(devices, "", 0, why), training.span))
     if problems:
         raise CompileError(tuple(problems))
-    return found
+    return plan
 
 
-def split_share(training: Training, splits: Splits) -> float:
+def measure_split_share(training: Training, splits: ShardingPlan) -> float:
     """The share of the model's parameters that are in layers which are split."""
     sizes = {
         name.removeprefix(f"{MODEL}."): info.numel
         for name, info in parameters(training.program).items()
         if info.trainable and not info.tied_to
     }
-    split = sum(size for name, size in sizes.items() if any(name.startswith(f"{path}.") for path in splits.ways))
+    split = sum(size for name, size in sizes.items() if any(name.startswith(f"{path}.") for path in splits.styles))
     return split / max(1, sum(sizes.values()))
 
 
-def splits_of(model: Program, devices: int) -> Splits:
+def plan_sharding(model: Program, devices: int) -> ShardingPlan:
     """What is split if that many devices share each layer."""
     tied = {name for info in parameters(model).values() if info.tied_to for name in (info.name, info.tied_to)}
     refused: dict[str, str] = {}
     while True:
-        walk = _Walk(model, devices, tied, refused)
-        walk.run()
-        if not walk.refused:
-            return walk.found()
-        refused |= walk.refused
+        analysis = _ShardingAnalysis(model, devices, tied, refused)
+        analysis.visit_graph()
+        if not analysis.refused:
+            return analysis.make_plan()
+        refused |= analysis.refused
 
 
-class _Walk:
-    """The operators in the order of computation. `before` are layers that are not split, since an earlier walk has found why."""
+class _ShardingAnalysis:
+    """The operators in the order of computation. `known_refusals` are layers that are not split, since an earlier walk has found why."""
 
     def __init__(self, model: Program, devices: int, tied: set[str], before: Mapping[str, str]) -> None:
-        self.model, self.devices, self.tied, self.before = model, devices, tied, before
+        self.model, self.devices, self.tied, self.known_refusals = model, devices, tied, before
         self.refused: dict[str, str] = {}
-        self.parts: dict[int, Parts] = {}
-        self.learned: set[int] = set()
+        self.shardings: dict[int, Sharding] = {}
+        self.gradient_values: set[int] = set()
         """Tensors that depend on parameters, and so have a gradient."""
         self.columns: set[str] = set()
         self.rows: dict[str, frozenset[str]] = {}
         self.heads: set[str] = set()
         self.projections: set[str] = set()
         """First layers that compute what `attention` takes."""
-        self.whole: dict[str, str] = {}
+        self.unsplit: dict[str, str] = {}
         self.uneven: dict[str, Uneven] = {}
         """By layer: the first number in its region that is not divisible."""
         self.pieces: dict[str, int] = {}
@@ -158,27 +158,27 @@ class _Walk:
         """Results of first layers that nothing has taken yet, and these layers."""
         self.divided: set[int] = set()
         """Results of packed layers, which nothing else can take."""
-        self.free: dict[int, str] = {}
+        self.loose_parameters: dict[int, str] = {}
         """Parameters that are no layer's, by their tensors."""
         self.loops = 0
         self.used: set[str] = set()
 
-    def run(self) -> None:
+    def visit_graph(self) -> None:
         flat = FlatGraph(self.model.main)
         for item in flat:
             if isinstance(item, FlatNode):
-                self._node(item)
+                self._visit_node(item)
             elif isinstance(item, FlatScan):
-                self._leave(item.inputs, "a `scan` takes what it computes")
-                self.learned.update(item.given)
+                self._refuse_exits(item.inputs, "a `scan` takes what it computes")
+                self.gradient_values.update(item.given)
                 self.loops += 1
             else:
-                self._leave(item.made, "it is a result of a `scan`")
-                self.learned.update(item.outputs)
+                self._refuse_exits(item.made, "it is a result of a `scan`")
+                self.gradient_values.update(item.outputs)
                 self.loops -= 1
-        self._leave(flat.results(), "it is an output of the model")
+        self._refuse_exits(flat.results(), "it is an output of the model")
 
-    def found(self) -> Splits:
+    def make_plan(self) -> ShardingPlan:
         closed = frozenset(layer for layers in self.rows.values() for layer in layers)
         bad = {layer for layer in self.uneven if layer in closed or layer in self.heads}
         while more := {layer for layers in self.rows.values() if layers & bad for layer in layers} - bad:
@@ -186,48 +186,48 @@ class _Walk:
         ways = {layer: PACKED if layer in self.pieces else COLUMNS for layer in sorted(closed - bad)}
         ways |= {layer: ROWS for layer, layers in self.rows.items() if not layers & bad}
         ways |= dict.fromkeys(sorted(self.heads - bad), HEADS)
-        whole = {**self.before, **self.whole}
-        whole |= dict.fromkeys(sorted(self.columns - closed), "no layer takes what it computes")
-        whole |= {layer: f"{u} that cannot be divided" for layer, u in self.uneven.items() if layer in bad}
+        unsplit = {**self.known_refusals, **self.unsplit}
+        unsplit |= dict.fromkeys(sorted(self.columns - closed), "no layer takes what it computes")
+        unsplit |= {layer: f"{u} that cannot be divided" for layer, u in self.uneven.items() if layer in bad}
         uneven = tuple({u.span: u for layer, u in self.uneven.items() if layer in bad}.values())
         pieces = {layer: count for layer, count in self.pieces.items() if layer in ways}
         heads = frozenset(self.heads | self.projections) & ways.keys()
-        return Splits(ways, {layer: why for layer, why in whole.items() if layer not in ways}, uneven, pieces, heads)
+        return ShardingPlan(ways, {layer: why for layer, why in unsplit.items() if layer not in ways}, uneven, pieces, heads)
 
-    def _node(self, flat: FlatNode) -> None:
+    def _visit_node(self, flat: FlatNode) -> None:
         node = flat.node
         if isinstance(node.op, ParamOperator):
-            self.free[flat.outputs[0]] = flat.path
-        elif isinstance(node.op, (Transpose, Permute, Reshape, Cast)) and flat.inputs[0] in self.free:
-            self.free[flat.outputs[0]] = self.free[flat.inputs[0]]
+            self.loose_parameters[flat.outputs[0]] = flat.path
+        elif isinstance(node.op, (Transpose, Permute, Reshape, Cast)) and flat.inputs[0] in self.loose_parameters:
+            self.loose_parameters[flat.outputs[0]] = self.loose_parameters[flat.inputs[0]]
         if isinstance(node.op, Matmul):
             why = "it is multiplied by `@`, and only layers are divided"
-            self.whole |= {self.free[key]: why for key in flat.inputs if key in self.free}
-        if node.specs or any(key in self.learned for key in flat.inputs):
-            self.learned.update(flat.outputs)
-        here = {i: self.parts[key] for i, key in enumerate(flat.inputs) if key in self.parts}
-        self._leave((key for key in flat.inputs if key in self.divided), "what it computes is divided, and taken as a whole too")
+            self.unsplit |= {self.loose_parameters[key]: why for key in flat.inputs if key in self.loose_parameters}
+        if node.specs or any(key in self.gradient_values for key in flat.inputs):
+            self.gradient_values.update(flat.outputs)
+        input_shardings = {i: self.shardings[key] for i, key in enumerate(flat.inputs) if key in self.shardings}
+        self._refuse_exits((key for key in flat.inputs if key in self.divided), "what it computes is divided, and taken as a whole too")
         if isinstance(node.op, (Dense, MultiheadAttention)) and node.specs:
-            self._layer(flat, here)
-        elif here and not self._divides(flat):
-            self._between(flat, here)
+            self._visit_layer(flat, input_shardings)
+        elif input_shardings and not self._split_packed_results(flat):
+            self._visit_inner_node(flat, input_shardings)
         for key in flat.inputs:
             self.undivided.pop(key, None)
 
-    def _layer(self, flat: FlatNode, here: Mapping[int, Parts]) -> None:
+    def _visit_layer(self, flat: FlatNode, input_shardings: Mapping[int, Sharding]) -> None:
         """A layer with a matrix, which begins or ends a region, or is one."""
         path, node = flat.path, flat.node
-        own = isinstance(node.op, Dense)
-        why = self.before.get(path) or self._why_whole(flat)
-        last = own and all(parts.axis == node.inputs[i].type.rank - 1 for i, parts in here.items())
-        if why or (here and not last):
-            self._refuse(here.values(), why or f"`{path}` takes all of what it computes")
-            self.whole[path] = why or "what it is given is in parts"
-        elif here:
-            self.rows[path] = frozenset().union(*(parts.layers for parts in here.values()))
-        elif own:
+        is_dense = isinstance(node.op, Dense)
+        why = self.known_refusals.get(path) or self._why_whole(flat)
+        last = is_dense and all(parts.axis == node.inputs[i].type.rank - 1 for i, parts in input_shardings.items())
+        if why or (input_shardings and not last):
+            self._refuse_layers(input_shardings.values(), why or f"`{path}` takes all of what it computes")
+            self.unsplit[path] = why or "what it is given is in parts"
+        elif input_shardings:
+            self.rows[path] = frozenset().union(*(parts.layers for parts in input_shardings.values()))
+        elif is_dense:
             self.columns.add(path)
-            self.parts[flat.outputs[0]] = Parts(node.outputs[0].type.rank - 1, frozenset((path,)))
+            self.shardings[flat.outputs[0]] = Sharding(node.outputs[0].type.rank - 1, frozenset((path,)))
             self.undivided[flat.outputs[0]] = path
             self._check_even((path,), flat, "features", node.outputs[0].type.shape[-1])
         else:
@@ -246,42 +246,48 @@ class _Walk:
             return "its weight is computed"
         return _why_no_heads(node.op, node.op.bind(tuple(v.type for v in node.inputs), self.model.facts))
 
-    def _divides(self, flat: FlatNode) -> bool:
+    def _split_packed_results(self, flat: FlatNode) -> bool:
         """Whether it divides what a first layer computes, and nothing else takes, into equal results: they are in parts then."""
         node, key = flat.node, flat.inputs[0]
         if not isinstance(node.op, Division) or key not in self.undivided:
             return False
-        path, parts = self.undivided[key], self.parts[key]
-        sizes = {value.type.shape[parts.axis] for value in node.outputs}
-        if normalize_axis(node.op.name, node.op.args["axis"], node.inputs[0].type) != parts.axis or len(node.outputs) < 2 or len(sizes) > 1:
+        path, sharding = self.undivided[key], self.shardings[key]
+        sizes = {value.type.shape[sharding.axis] for value in node.outputs}
+        if (
+            normalize_axis(node.op.name, node.op.args["axis"], node.inputs[0].type) != sharding.axis
+            or len(node.outputs) < 2
+            or len(sizes) > 1
+        ):
             return False
         self.pieces[path] = len(node.outputs)
         self.divided.add(key)
         for output in flat.outputs:
-            self.parts[output] = parts
+            self.shardings[output] = sharding
         self._check_even((path,), flat, "features", sizes.pop())
         return True
 
-    def _between(self, flat: FlatNode, here: Mapping[int, Parts]) -> None:
+    def _visit_inner_node(self, flat: FlatNode, input_shardings: Mapping[int, Sharding]) -> None:
         """An operator that is given parts."""
         node = flat.node
         types = tuple(value.type for value in node.inputs)
-        site = Site(types, {i: p.axis for i, p in here.items()}, node.outputs[0].type, self.model.facts)
-        axis = None if node.specs else followed(node.op, site)
+        site = ShardingSite(types, {i: p.axis for i, p in input_shardings.items()}, node.outputs[0].type, self.model.facts)
+        axis = None if node.specs else propagate_sharding(node.op, site)
         if axis is None:
-            self._refuse(here.values(), _why_together(node.op))
+            self._refuse_layers(input_shardings.values(), _why_together(node.op))
             return
-        if not isinstance(node.op, Attention) and any(key in self.learned for i, key in enumerate(flat.inputs) if i not in here):
-            self._refuse(here.values(), f"`{node.op.name}` joins it with what is whole")
+        if not isinstance(node.op, Attention) and any(
+            key in self.gradient_values for i, key in enumerate(flat.inputs) if i not in input_shardings
+        ):
+            self._refuse_layers(input_shardings.values(), f"`{node.op.name}` joins it with what is whole")
             return
-        layers = frozenset().union(*(parts.layers for parts in here.values()))
+        layers = frozenset().union(*(parts.layers for parts in input_shardings.values()))
         what = "heads" if isinstance(node.op, Attention) else "features"
         if what == "heads":
             self.projections |= layers
-        for i, own in site.axes.items():
-            self._check_even(layers, flat, what, types[i].shape[own])
+        for i, axis_ in site.axes.items():
+            self._check_even(layers, flat, what, types[i].shape[axis_])
         for key, value in zip(flat.outputs, node.outputs, strict=True):
-            self.parts[key] = Parts(axis, layers)
+            self.shardings[key] = Sharding(axis, layers)
             self._check_even(layers, flat, what, value.type.shape[axis])
 
     def _check_even(self, layers: Iterable[str], flat: FlatNode, what: str, size: object) -> None:
@@ -293,11 +299,11 @@ class _Walk:
             elif layer not in self.uneven or what == "heads":
                 self.uneven[layer] = Uneven(flat.path, what, size, flat.node.span)
 
-    def _leave(self, keys: Iterable[int], why: str) -> None:
-        self._refuse([self.parts[key] for key in keys if key in self.parts], why)
+    def _refuse_exits(self, keys: Iterable[int], why: str) -> None:
+        self._refuse_layers([self.shardings[key] for key in keys if key in self.shardings], why)
 
-    def _refuse(self, found: Iterable[Parts], why: str) -> None:
-        for parts in found:
+    def _refuse_layers(self, shardings: Iterable[Sharding], why: str) -> None:
+        for parts in shardings:
             for layer in parts.layers:
                 self.refused.setdefault(layer, why)
 
@@ -311,7 +317,7 @@ def _why_no_heads(op: Operator, given: object) -> str:
     if not op.joint(given):  # type: ignore[arg-type]
         return "its projections are several matrices"
     if given.query.rank != 3 or ("attn_mask" in given and given.attn_mask.rank != 2):  # type: ignore[attr-defined,operator]
-        return OWN_MASKS
+        return HEAD_MASKS
     return ""
 
 
@@ -324,51 +330,51 @@ def _why_together(op: Operator) -> str:
 
 
 @singledispatch
-def followed(op: Operator, site: Site) -> int | None:
+def propagate_sharding(op: Operator, site: ShardingSite) -> int | None:
     """The axis along which the result is in parts; None if the operator needs all parts at once."""
     return None
 
 
-@followed.register(Activation)
-@followed.register(Numeric)
-@followed.register(Real)
-@followed.register(NumberOrTensor)
-@followed.register(Pair)
-@followed.register(Clamp)
-@followed.register(Dropout)
-@followed.register(Identity)
-@followed.register(Cast)
-def _element(op: Operator, site: Site) -> int | None:
+@propagate_sharding.register(Activation)
+@propagate_sharding.register(Numeric)
+@propagate_sharding.register(Real)
+@propagate_sharding.register(NumberOrTensor)
+@propagate_sharding.register(Pair)
+@propagate_sharding.register(Clamp)
+@propagate_sharding.register(Dropout)
+@propagate_sharding.register(Identity)
+@propagate_sharding.register(Cast)
+def _propagate_elementwise(op: Operator, site: ShardingSite) -> int | None:
     """Element by element, of tensors that broadcast: their last axes are the same."""
     from_end = {site.types[i].rank - axis for i, axis in site.axes.items()}
     return site.result.rank - from_end.pop() if len(from_end) == 1 else None
 
 
-@followed.register
-def _glu(op: Glu, site: Site) -> None:
+@propagate_sharding.register
+def _propagate_glu(op: Glu, site: ShardingSite) -> None:
     """Each element is one of two parts of the axis."""
 
 
-@followed.register
-def _along_axis(op: AlongAxis, site: Site) -> int | None:
+@propagate_sharding.register
+def _propagate_along_axis(op: AlongAxis, site: ShardingSite) -> int | None:
     return site.axis if normalize_axis(op.name, op.args["axis"], site.types[0]) != site.axis else None
 
 
-@followed.register
-def _division(op: Division, site: Site) -> int | None:
+@propagate_sharding.register
+def _propagate_division(op: Division, site: ShardingSite) -> int | None:
     return site.axis if normalize_axis(op.name, op.args["axis"], site.types[0]) != site.axis else None
 
 
-@followed.register(Permute)
-@followed.register(Transpose)
-def _reordered(op: Permute | Transpose, site: Site) -> int:
+@propagate_sharding.register(Permute)
+@propagate_sharding.register(Transpose)
+def _propagate_permutation(op: Permute | Transpose, site: ShardingSite) -> int:
     return op.order(site.types[0]).index(site.axis)
 
 
-@followed.register(Flatten)
-@followed.register(Unflatten)
-@followed.register(Reshape)
-def _reshaped(op: Operator, site: Site) -> int | None:
+@propagate_sharding.register(Flatten)
+@propagate_sharding.register(Unflatten)
+@propagate_sharding.register(Reshape)
+def _propagate_reshape(op: Operator, site: ShardingSite) -> int | None:
     """The axis stays if those before it do, and is the first of what it is joined with or divided into; or if those from it on do."""
     before, after, axis = site.types[0].shape, site.result.shape, site.axis
     if len(after) > axis and before[:axis] == after[:axis]:
@@ -377,8 +383,8 @@ def _reshaped(op: Operator, site: Site) -> int | None:
     return len(after) - rest if len(after) >= rest and before[axis:] == after[len(after) - rest :] else None
 
 
-@followed.register
-def _rearranged(op: Rearrange, site: Site) -> int | None:
+@propagate_sharding.register
+def _propagate_rearrange(op: Rearrange, site: ShardingSite) -> int | None:
     plan = op.plan(op.bind(site.types, site.facts))
     name, *others = plan.left[site.axis] or ("",)
     for axis, group in enumerate(plan.right):
@@ -387,13 +393,13 @@ def _rearranged(op: Rearrange, site: Site) -> int | None:
     return None
 
 
-@followed.register
-def _attention(op: Attention, site: Site) -> int | None:
+@propagate_sharding.register
+def _propagate_attention(op: Attention, site: ShardingSite) -> int | None:
     """Queries, keys and values in parts of heads. A mask is whole, also if it is learned: each device takes what is for its heads."""
     heads = {t.rank - 3 for t in site.types[:3]}
     return heads.pop() if len(heads) == 1 and site.axes == dict.fromkeys(range(3), max(heads)) else None
 
 
-@followed.register
-def _rotary(op: Rotary, site: Site) -> int | None:
+@propagate_sharding.register
+def _propagate_rotary(op: Rotary, site: ShardingSite) -> int | None:
     return site.axis if dict(site.axes).keys() == {0} and site.axis < site.types[0].rank - 2 else None

@@ -28,10 +28,10 @@ from ..errors import CompileError
 from ..files.file_problems import diagnostic
 from .mixed_precision import Precision
 from .objective import Objective
-from .parallel import computing, synchronize
+from .parallel import computation_context, set_gradient_sync
 from .ranks import Ranks
-from .tally import numbers
-from .tensor_parallel import clip_norm
+from .tally import to_numbers
+from .tensor_parallel import clip_sharded_grad_norm
 
 
 class NotFinite(Exception):
@@ -51,12 +51,12 @@ class StepHooks:
 
     def wrap_totals(self, totals: Callable[..., Any]) -> Callable[..., Any]:
         """The file's `totals`, in the number format and the context of this run."""
-        computed = self.precision.computed(totals)
+        computed = self.precision.wrap_forward(totals)
         if self.ranks.tensor == 1:
             return computed
 
         def in_context(*arguments: Any) -> Any:
-            with computing(self.ranks):
+            with computation_context(self.ranks):
                 return computed(*arguments)
 
         return in_context
@@ -72,7 +72,7 @@ class StepHooks:
         return values
 
     def _reduce_values(self, values: Sequence[Tensor | float]) -> Tensor:
-        return self.ranks.sum(torch.tensor(numbers(values), dtype=torch.float64, device=self.ranks.device))
+        return self.ranks.all_reduce(torch.tensor(to_numbers(values), dtype=torch.float64, device=self.ranks.device))
 
     def zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
         """`optimizer.zero_grad()`, which takes a small model a tenth of its step."""
@@ -83,7 +83,7 @@ class StepHooks:
     def begin_micro_batch(self, last: bool) -> None:
         """Begins a part of the batch; gradients travel between processes with the last one."""
         if self.ranks.world > 1:
-            synchronize(self.objective.module, last)
+            set_gradient_sync(self.objective.module, last)
 
     def backward(self, loss: Tensor) -> None:
         """Adds the gradient of a part's share of the loss. Replicas average their gradients, and the gradient is the sum of theirs: so each
@@ -92,11 +92,11 @@ class StepHooks:
             place = self.objective.training_section.loss_span
             raise CompileError((diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
         if self.ranks.tensor == 1:
-            self.precision.backward(loss, float(self.ranks.replicas))
+            self.precision.run_backward(loss, float(self.ranks.replicas))
             return
 
-        with computing(self.ranks):
-            self.precision.backward(loss, float(self.ranks.replicas))
+        with computation_context(self.ranks):
+            self.precision.run_backward(loss, float(self.ranks.replicas))
 
     def check_loss(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> list[float]:
         """Checks the loss, and takes the scale of the loss out of the gradients. `loss`: the loss of the whole batch of this process, where
@@ -109,13 +109,13 @@ class StepHooks:
         value = loss.item()
         if not math.isfinite(value):
             raise NotFinite(value)
-        self.precision.unscale(optimizer)
-        return numbers(totals)
+        self.precision.unscale_gradients(optimizer)
+        return to_numbers(totals)
 
     def step_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
         """Moves the parameters."""
-        self.precision.update(optimizer)
+        self.precision.step_optimizer(optimizer)
 
     def clip_grad_norm_(self, parameters: Any, limit: float) -> None:
         """`torch.nn.utils.clip_grad_norm_` where several processes share layers."""
-        clip_norm(list(parameters), limit)
+        clip_sharded_grad_norm(list(parameters), limit)

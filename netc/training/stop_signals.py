@@ -26,19 +26,19 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.number = 0
-        self._usual: dict[int, Any] = {}
+        self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
-                self._usual[number] = signal.signal(number, self._received)
+                self._previous[number] = signal.signal(number, self._handle_signal)
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for number, usual in self._usual.items():
-            signal.signal(number, usual)
+        for number, previous in self._previous.items():
+            signal.signal(number, previous)
 
-    def _received(self, number: int, frame: FrameType | None) -> None:
+    def _handle_signal(self, number: int, frame: FrameType | None) -> None:
         if self.number == signal.SIGINT and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = self.number or number

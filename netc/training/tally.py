@@ -17,24 +17,24 @@ class Tally:
         self.counts: list[float] = []
         self.samples = 0
 
-    def add(self, totals: Sequence[float], counts: Sequence[float], samples: int) -> None:
+    def add_step(self, totals: Sequence[float], counts: Sequence[float], samples: int) -> None:
         self.totals = [a + b for a, b in zip(self.totals, totals, strict=True)] if self.totals else list(totals)
         self.counts = [a + b for a, b in zip(self.counts, counts, strict=True)] if self.counts else list(counts)
         self.samples += samples
 
-    def merge(self, other: Tally) -> None:
+    def merge_tally(self, other: Tally) -> None:
         if other.totals:
-            self.add(other.totals, other.counts, other.samples)
+            self.add_step(other.totals, other.counts, other.samples)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         return {"totals": self.totals, "counts": self.counts, "samples": self.samples}
 
-    def load(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: dict[str, Any]) -> None:
         self.totals, self.counts = [float(v) for v in state["totals"]], [float(v) for v in state["counts"]]
         self.samples = int(state["samples"])
 
 
-def numbers(values: Sequence[Tensor | float]) -> list[float]:
+def to_numbers(values: Sequence[Tensor | float]) -> list[float]:
     """Tensors without axes as numbers, and numbers as they are. One copy for all tensors, where a copy waits for the device."""
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not tensors or tensors[0].device.type == "cpu":

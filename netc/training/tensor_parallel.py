@@ -1,8 +1,8 @@
 """Tensor parallelism: the layers of a model, split over devices by PyTorch's own `parallelize_module`.
 
-In: a module, what of it is split (`Splits`), and a mesh of the devices that share each layer. Out: the same module, parameters of these
-layers as `DTensor`s. Always: between the first and the last layer of a region, tensors are `DTensor`s, which mean the whole tensor: what
-PyTorch makes of them is what it makes of the whole, or an error. Outside they are plain, and the same on each device.
+In: a module, what of it is split (`ShardingPlan`), and a mesh of the devices that share each layer. Out: the same module, parameters of
+these layers as `DTensor`s. Always: between the first and the last layer of a region, tensors are `DTensor`s, which mean the whole tensor:
+what PyTorch makes of them is what it makes of the whole, or an error. Outside they are plain, and the same on each device.
 
 The three matrices of `nn.MultiheadAttention` are one parameter, `[3 * features, features]`; it becomes `[3, features, features]`, of which
 each device has its heads. Only `state_dict` shows it, and files of weights have the shape of the spec. So it is with any layer that
@@ -28,33 +28,33 @@ from torch.distributed.tensor.parallel import ColwiseParallel, ParallelStyle, Ro
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from .shardable_layers import COLUMNS, HEADS, PACKED, ROWS, Splits
+from .shardable_layers import COLUMNS, HEADS, PACKED, ROWS, ShardingPlan
 
 HEADS_AXIS = -3
 """Of queries, keys and values, `[..., heads, T, features]`, and of masks."""
 
 
-def split_layers(model: nn.Module, splits: Splits, mesh: DeviceMesh) -> None:
+def split_layers(model: nn.Module, splits: ShardingPlan, mesh: DeviceMesh) -> None:
     """Changes the layers in place."""
     logging.getLogger("torch.distributed.tensor._redistribute").setLevel(logging.ERROR)  # it warns of how whole tensors are gathered
     styles: dict[str, Callable[[str], ParallelStyle]] = {
         COLUMNS: lambda path: ColwiseParallel(use_local_output=False),
         ROWS: lambda path: RowwiseParallel(),
         HEADS: lambda path: HeadsParallel(),
-        PACKED: lambda path: PackedParallel(splits.pieces[path]),
+        PACKED: lambda path: PackedParallel(splits.packed_counts[path]),
     }
-    for path, way in splits.ways.items():
-        parallelize_module(model.get_submodule(path), mesh, styles[way](path), src_data_rank=None)  # all have the same weights
+    for path, style in splits.styles.items():
+        parallelize_module(model.get_submodule(path), mesh, styles[style](path), src_data_rank=None)  # all have the same weights
 
 
 @contextmanager
-def in_parts() -> Iterator[None]:
+def shard_operations() -> Iterator[None]:
     """What surrounds the passes: plain tensors that meet `DTensor`s are the same on all devices, and attention is computed head by head."""
-    with implicit_replication(), OnParts():
+    with implicit_replication(), ShardedOperations():
         yield
 
 
-class OnParts(TorchFunctionMode):
+class ShardedOperations(TorchFunctionMode):
     """Attention and dropout of `DTensor`s: each device computes its own heads, and draws for its own part. On the CPU, PyTorch has no rule
     for the one, and the same numbers for all in the other."""
 
@@ -63,43 +63,43 @@ class OnParts(TorchFunctionMode):
         if not args or not isinstance(args[0], DTensor):
             return func(*args, **options)
         if func is functional.scaled_dot_product_attention:
-            return _attention(args, options)
+            return _compute_sharded_attention(args, options)
         if func is functional.dropout and any(isinstance(placement, Shard) for placement in args[0].placements):
-            return _dropout(args[0], *args[1:], **options)
+            return _compute_sharded_dropout(args[0], *args[1:], **options)
         return func(*args, **options)
 
 
-def _attention(args: tuple[Any, ...], options: Mapping[str, Any]) -> DTensor:
+def _compute_sharded_attention(args: tuple[Any, ...], options: Mapping[str, Any]) -> DTensor:
     mesh, by_heads = args[0].device_mesh, (Shard(args[0].dim() + HEADS_AXIS),)
     query, key, value = (t.redistribute(placements=by_heads).to_local() for t in args[:3])
     mask, *rest = args[3:] or (options.get("attn_mask"),)
     others = {name: option for name, option in options.items() if name != "attn_mask"}
-    with own_draws(mesh.get_local_rank(), query.device):
-        made = functional.scaled_dot_product_attention(query, key, value, _own_mask(mask, mesh), *rest, **others)
-    return DTensor.from_local(made, mesh, by_heads, run_check=False)
+    with use_local_generator(mesh.get_local_rank(), query.device):
+        attended = functional.scaled_dot_product_attention(query, key, value, _select_local_mask(mask, mesh), *rest, **others)
+    return DTensor.from_local(attended, mesh, by_heads, run_check=False)
 
 
-def _own_mask(mask: Tensor | None, mesh: DeviceMesh) -> Tensor | None:
+def _select_local_mask(mask: Tensor | None, mesh: DeviceMesh) -> Tensor | None:
     """The mask of the heads of this device, of one that all devices have: for all heads, or for each of them."""
     if mask is None:
         return None
-    whole = _entering(mask, mesh) if mask.requires_grad else mask
+    full = _replicate_input(mask, mesh) if mask.requires_grad else mask
     if mask.dim() < -HEADS_AXIS or mask.shape[HEADS_AXIS] == 1:
-        return whole
-    return whole.chunk(mesh.size(), dim=HEADS_AXIS)[mesh.get_local_rank()]
+        return full
+    return full.chunk(mesh.size(), dim=HEADS_AXIS)[mesh.get_local_rank()]
 
 
-def _dropout(x: DTensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> DTensor:
+def _compute_sharded_dropout(x: DTensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> DTensor:
     if not training or not p:
         return x
     local = x.to_local()
-    with own_draws(x.device_mesh.get_local_rank(), local.device):
-        made = functional.dropout(local, p, training)
-    return DTensor.from_local(made, x.device_mesh, x.placements, run_check=False)
+    with use_local_generator(x.device_mesh.get_local_rank(), local.device):
+        dropped = functional.dropout(local, p, training)
+    return DTensor.from_local(dropped, x.device_mesh, x.placements, run_check=False)
 
 
 @contextmanager
-def own_draws(rank: int, device: torch.device) -> Iterator[None]:
+def use_local_generator(rank: int, device: torch.device) -> Iterator[None]:
     """What is drawn depends on the device of those that share a layer, and afterwards all go on with the same numbers. Nothing of the
     generators is changed but by one number."""
     seed = int(torch.randint(2**62, ()))  # the same on all of them
@@ -114,19 +114,19 @@ class HeadsParallel(ParallelStyle):
     def _apply(self, module: nn.Module, device_mesh: DeviceMesh) -> nn.Module:
         assert isinstance(module, nn.MultiheadAttention)
         features = module.embed_dim
-        _distribute(module, "in_proj_weight", (3, features, features), device_mesh, Shard(1))
-        _distribute(module.out_proj, "weight", (features, features), device_mesh, Shard(1))
+        _distribute_parameter(module, "in_proj_weight", (3, features, features), device_mesh, Shard(1))
+        _distribute_parameter(module.out_proj, "weight", (features, features), device_mesh, Shard(1))
         if module.in_proj_bias is not None:
-            _distribute(module, "in_proj_bias", (3, features), device_mesh, Shard(1))
-            _distribute(module.out_proj, "bias", (features,), device_mesh, Replicate())
-        module.forward = partial(_attend, module, device_mesh)  # type: ignore[method-assign]
+            _distribute_parameter(module, "in_proj_bias", (3, features), device_mesh, Shard(1))
+            _distribute_parameter(module.out_proj, "bias", (features,), device_mesh, Replicate())
+        module.forward = partial(_forward_attention, module, device_mesh)  # type: ignore[method-assign]
         return module
 
 
-def _distribute(module: nn.Module, name: str, shape: tuple[int, ...], mesh: DeviceMesh, placement: Any) -> None:
-    own = module.get_parameter(name)
-    made = distribute_tensor(own.detach().reshape(shape), mesh, [placement], src_data_rank=None)
-    module.register_parameter(name, nn.Parameter(made, own.requires_grad))
+def _distribute_parameter(module: nn.Module, name: str, shape: tuple[int, ...], mesh: DeviceMesh, placement: Any) -> None:
+    parameter = module.get_parameter(name)
+    distributed = distribute_tensor(parameter.detach().reshape(shape), mesh, [placement], src_data_rank=None)
+    module.register_parameter(name, nn.Parameter(distributed, parameter.requires_grad))
 
 
 def place_tensor(full: Tensor, like: Tensor) -> Tensor:
@@ -136,7 +136,7 @@ def place_tensor(full: Tensor, like: Tensor) -> Tensor:
     return distribute_tensor(full, like.device_mesh, like.placements, src_data_rank=None)
 
 
-def _attend(
+def _forward_attention(
     module: nn.MultiheadAttention,
     mesh: DeviceMesh,
     query: Tensor,
@@ -150,20 +150,20 @@ def _attend(
 ) -> tuple[Tensor, None]:
     """What the module computes, by the heads of this device, and the sum over all."""
     assert not need_weights
-    inputs = [_entering(t, mesh) for t in (query, key, value)]
-    weights, biases = _local(module.in_proj_weight), _local(module.in_proj_bias)
+    inputs = [_replicate_input(t, mesh) for t in (query, key, value)]
+    weights, biases = _to_local(module.in_proj_weight), _to_local(module.in_proj_bias)
     size = module.head_dim
     projected = [functional.linear(t, weights[i], None if biases is None else biases[i]) for i, t in enumerate(inputs)]
     q, k, v = (t.view(*t.shape[:-1], weights.shape[1] // size, size).transpose(1, 2) for t in projected)
     causal = is_causal and key_padding_mask is None  # as PyTorch's module has it
-    mask = None if causal else _joined(attn_mask, key_padding_mask, q.dtype)
+    mask = None if causal else _combine_masks(attn_mask, key_padding_mask, q.dtype)
     dropout = module.dropout if module.training else 0.0
-    with own_draws(mesh.get_local_rank(), q.device) if dropout else nullcontext():
+    with use_local_generator(mesh.get_local_rank(), q.device) if dropout else nullcontext():
         attended = functional.scaled_dot_product_attention(q, k, v, mask, dropout, causal)
-    own = functional.linear(attended.transpose(1, 2).flatten(2), _local(module.out_proj.weight))
-    made = DTensor.from_local(own, mesh, [Partial()], run_check=False).redistribute(placements=[Replicate()]).to_local()
-    bias = _local(module.out_proj.bias)
-    return made if bias is None else made + bias, None
+    partial_sum = functional.linear(attended.transpose(1, 2).flatten(2), _to_local(module.out_proj.weight))
+    summed = DTensor.from_local(partial_sum, mesh, [Partial()], run_check=False).redistribute(placements=[Replicate()]).to_local()
+    bias = _to_local(module.out_proj.bias)
+    return summed if bias is None else summed + bias, None
 
 
 class PackedParallel(ParallelStyle):
@@ -176,55 +176,55 @@ class PackedParallel(ParallelStyle):
     def _apply(self, module: nn.Module, device_mesh: DeviceMesh) -> nn.Module:
         assert isinstance(module, nn.Linear)
         features = module.out_features // self.count
-        _distribute(module, "weight", (self.count, features, module.in_features), device_mesh, Shard(1))
+        _distribute_parameter(module, "weight", (self.count, features, module.in_features), device_mesh, Shard(1))
         if module.bias is not None:
-            _distribute(module, "bias", (self.count, features), device_mesh, Shard(1))
-        module.forward = partial(_packed, module, device_mesh)  # type: ignore[assignment,method-assign]
+            _distribute_parameter(module, "bias", (self.count, features), device_mesh, Shard(1))
+        module.forward = partial(_forward_packed, module, device_mesh)  # type: ignore[assignment,method-assign]
         return module
 
 
-def _packed(module: nn.Linear, mesh: DeviceMesh, x: Tensor) -> Results:
-    weight, bias = _local(module.weight), _local(module.bias)
-    own = functional.linear(_entering(x, mesh), weight.flatten(0, 1), None if bias is None else bias.flatten())
-    return Results(own, mesh, len(weight))
+def _forward_packed(module: nn.Linear, mesh: DeviceMesh, x: Tensor) -> PackedResults:
+    weight, bias = _to_local(module.weight), _to_local(module.bias)
+    local_output = functional.linear(_replicate_input(x, mesh), weight.flatten(0, 1), None if bias is None else bias.flatten())
+    return PackedResults(local_output, mesh, len(weight))
 
 
-class Results:
+class PackedResults:
     """What a packed layer computes: each device has its part of each result. No tensor, as it is none that a `DTensor` could mean: only
     what the graph proves to be next can be done with it."""
 
-    def __init__(self, own: Tensor, mesh: DeviceMesh, count: int) -> None:
-        self.own, self.mesh, self.count = own, mesh, count
+    def __init__(self, local_output: Tensor, mesh: DeviceMesh, count: int) -> None:
+        self.local_output, self.mesh, self.count = local_output, mesh, count
 
     def chunk(self, chunks: int, dim: int) -> tuple[Tensor, ...]:
-        axis = dim % self.own.dim()
-        made = self.own.chunk(self.count, dim=axis)
-        return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in made)
+        axis = dim % self.local_output.dim()
+        chunks_ = self.local_output.chunk(self.count, dim=axis)
+        return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in chunks_)
 
     def split(self, sizes: int | tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
         return self.chunk(self.count, dim)
 
 
-def _entering(whole: Tensor, mesh: DeviceMesh) -> Tensor:
+def _replicate_input(whole: Tensor, mesh: DeviceMesh) -> Tensor:
     """A tensor that all devices have; the gradients that they find for it are added."""
-    found: Tensor = DTensor.from_local(whole, mesh, [Replicate()], run_check=False).to_local(grad_placements=[Partial()])
-    return found
+    local: Tensor = DTensor.from_local(whole, mesh, [Replicate()], run_check=False).to_local(grad_placements=[Partial()])
+    return local
 
 
-def _local(parameter: Tensor | None) -> Any:
+def _to_local(parameter: Tensor | None) -> Any:
     return parameter.to_local() if isinstance(parameter, DTensor) else parameter
 
 
-def _joined(mask: Tensor | None, padding: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+def _combine_masks(mask: Tensor | None, padding: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     """Both masks as one that is added, `[N, 1, L, S]` or `[L, S]`. Bool ones are true where a key is not seen."""
-    made = None if mask is None else _added(mask, dtype)
+    additive = None if mask is None else _to_additive_mask(mask, dtype)
     if padding is None:
-        return made
-    keys = _added(padding, dtype)[:, None, None, :]
-    return keys if made is None else made + keys
+        return additive
+    keys = _to_additive_mask(padding, dtype)[:, None, None, :]
+    return keys if additive is None else additive + keys
 
 
-def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:
+def _to_additive_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
     if mask.dtype != torch.bool:
         return mask.to(dtype)
     return torch.zeros_like(mask, dtype=dtype).masked_fill_(mask, float("-inf"))
@@ -233,15 +233,15 @@ def _added(mask: Tensor, dtype: torch.dtype) -> Tensor:
 # --- gradients and whole tensors -------------------------------------------------------------------------------------------
 
 
-def clip_norm(parameters: list[nn.Parameter], limit: float) -> None:
+def clip_sharded_grad_norm(parameters: list[nn.Parameter], limit: float) -> None:
     """`clip_grad_norm_`, which takes no parameters on different meshes: the norm of each group of them, then that of all."""
     groups: dict[object, list[nn.Parameter]] = {}
     for parameter in parameters:
         if parameter.grad is not None:
             groups.setdefault(parameter.device_mesh if isinstance(parameter, DTensor) else None, []).append(parameter)
-    norms = [nn.utils.get_total_norm([p.grad for p in own if p.grad is not None]) for own in groups.values()]
+    norms = [nn.utils.get_total_norm([p.grad for p in group if p.grad is not None]) for group in groups.values()]
     if not norms:
         return
     total = torch.linalg.vector_norm(torch.stack([n.full_tensor() if isinstance(n, DTensor) else n for n in norms]))
-    for own in groups.values():
-        nn.utils.clip_grads_with_norm_(own, limit, total)
+    for group in groups.values():
+        nn.utils.clip_grads_with_norm_(group, limit, total)

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from .loop import Report
 
 
-class Board:
+class TensorBoardWriter:
     """Called with each report. Raises `ImportError` when it is made, if TensorBoard is not installed."""
 
     def __init__(self, folder: str) -> None:

@@ -23,9 +23,9 @@ from netc.compiler.ir.walk import graphs, needed
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import diagnostic
-from .optimizer_options import refusal
-from .optimizers import Chosen, chosen_schedules, make_schedule, stage_lengths
-from .recipe import USUAL, Recipe
+from .optimizer_options import find_refusal
+from .optimizers import SchedulerCall, compute_stage_lengths, make_schedule, resolve_schedules
+from .recipe import USUAL_REMEDY, Recipe
 from .section_file import SectionFile
 from .source import emit_settings_file
 
@@ -33,45 +33,45 @@ STEPS = 10
 """Steps of the schedule where their number is not known."""
 
 
-def nothing_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
+def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
     """What is wrong if no parameter of the model is trained, or none has to do with the loss."""
-    shapes = _shapes(training)
+    shapes = _list_shapes(training)
     if not shapes:
         return diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
     if recipe.freeze and all(any(fnmatchcase(name, p.text) for p in recipe.freeze) for name in shapes):
         return diagnostic(NothingTrained("all parameters are frozen"), recipe.freeze[0].span)
     main = training.program.main
-    if not _depends(main, [main.outputs[main.output_names.index(LOSS)]]):
+    if not _has_trainable_source(main, [main.outputs[main.output_names.index(LOSS)]]):
         return diagnostic(NothingTrained("the loss depends on no parameter"), training.loss_span)
     return None
 
 
-def check_making(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
+def check_construction(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
     """What PyTorch says of the optimizer for the model's parameters, and of the schedule for this optimizer."""
-    file, model = SectionFile(emit_settings_file(recipe)), _Shapes(_shapes(training))
-    why = refusal(lambda given: file.make_optimizer(model), {})
+    file, model = SectionFile(emit_settings_file(recipe)), _ShapeModule(_list_shapes(training))
+    why = find_refusal(lambda given: file.make_optimizer(model), {})
     if why:
-        yield _refused(recipe.optimizer.name, why, recipe.optimizer.span, USUAL)
+        yield _refusal_diagnostic(recipe.optimizer.name, why, recipe.optimizer.span, USUAL_REMEDY)
         return
     if not recipe.schedule:
         return
     optimizer = file.make_optimizer(model)
-    why = refusal(lambda given: make_schedule(file, optimizer, recipe, steps or STEPS), {})
+    why = find_refusal(lambda given: make_schedule(file, optimizer, recipe, steps or STEPS), {})
     if why:
-        yield _refused(recipe.schedule[0].name, why, recipe.schedule[0].span)
+        yield _refusal_diagnostic(recipe.schedule[0].name, why, recipe.schedule[0].span)
     elif steps is not None:
-        chosen, _ = chosen_schedules(recipe, steps)
-        for stage, made, length in zip(recipe.schedule, chosen, stage_lengths(recipe.schedule, steps), strict=True):
-            own = _cycle(made)
-            if own is not None and own < length:
-                yield diagnostic(WrongSetting(stage.name, f"is {own} steps long, and there are {length}"), stage.span)
+        calls, _ = resolve_schedules(recipe, steps)
+        for stage, call, length in zip(recipe.schedule, calls, compute_stage_lengths(recipe.schedule, steps), strict=True):
+            cycle_length = _find_cycle_length(call)
+            if cycle_length is not None and cycle_length < length:
+                yield diagnostic(WrongSetting(stage.name, f"is {cycle_length} steps long, and there are {length}"), stage.span)
 
 
-def _refused(name: str, why: str, span: object, remedy: str = "") -> Diagnostic:
+def _refusal_diagnostic(name: str, why: str, span: object, remedy: str = "") -> Diagnostic:
     return diagnostic(WrongSetting(name, f"is refused by PyTorch: {why}", remedy), span)  # type: ignore[arg-type]
 
 
-def _cycle(chosen: Chosen) -> int | None:
+def _find_cycle_length(chosen: SchedulerCall) -> int | None:
     """The number of steps after which OneCycleLR takes no other."""
     cls, options = chosen
     if cls is not lr_scheduler.OneCycleLR:
@@ -80,27 +80,27 @@ def _cycle(chosen: Chosen) -> int | None:
     return int(total if total is not None else options.get("epochs", 0) * options.get("steps_per_epoch", 0))
 
 
-class _Shapes(nn.Module):
+class _ShapeModule(nn.Module):
     """Parameters of the model's names and shapes, all of one number in memory."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
         super().__init__()
-        self.made = {name: nn.Parameter(torch.zeros(()).expand(shape)) for name, shape in shapes.items()}
+        self.stand_ins = {name: nn.Parameter(torch.zeros(()).expand(shape)) for name, shape in shapes.items()}
 
     def named_parameters(self, *args: object, **options: object) -> Iterator[tuple[str, nn.Parameter]]:
-        yield from self.made.items()
+        yield from self.stand_ins.items()
 
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
-        yield from self.made.values()
+        yield from self.stand_ins.values()
 
 
-def _shapes(training: Training) -> dict[str, tuple[int, ...]]:
+def _list_shapes(training: Training) -> dict[str, tuple[int, ...]]:
     """The parameters that can be trained, tied ones once."""
-    found = parameters(training.program).items()
-    return {n.removeprefix(f"{MODEL}."): p.shape for n, p in found if p.trainable and not p.frozen and p.tied_to is None}
+    infos = parameters(training.program).items()
+    return {n.removeprefix(f"{MODEL}."): p.shape for n, p in infos if p.trainable and not p.frozen and p.tied_to is None}
 
 
-def _depends(graph: Graph, values: list[Value]) -> bool:
+def _has_trainable_source(graph: Graph, values: list[Value]) -> bool:
     """Whether anything that the values are computed of has parameters."""
     nodes = list(needed(graph.nodes, values))
     used = {id(v) for v in values} | {id(v) for node in nodes for v in node.inputs}
@@ -109,6 +109,8 @@ def _depends(graph: Graph, values: list[Value]) -> bool:
 
 def _has_parameters(node: Node, is_used: Callable[[Value], bool]) -> bool:
     if isinstance(node, CallNode) and node.label == MODEL:
-        return _depends(node.graph, [inner for inner, outer in zip(node.graph.outputs, node.outputs, strict=True) if is_used(outer)])
-    inside = [node] if isinstance(node, OpNode) else [n for g in graphs(node.graph) for n in g.nodes if isinstance(n, OpNode)]
-    return any(spec.trainable for one in inside for spec in one.specs)
+        return _has_trainable_source(
+            node.graph, [inner for inner, outer in zip(node.graph.outputs, node.outputs, strict=True) if is_used(outer)]
+        )
+    nodes = [node] if isinstance(node, OpNode) else [n for g in graphs(node.graph) for n in g.nodes if isinstance(n, OpNode)]
+    return any(spec.trainable for op_node in nodes for spec in op_node.specs)

@@ -1,7 +1,7 @@
 """From a spec to a training that can start: everything that can be wrong is found before the first step.
 
-In: the analysis of a train section, where the data are, and what is asked of the run. Out: a `Prepared`, or a `CompileError` with all
-diagnostics. Always: data are opened by their headers; nothing is written before all checks have passed.
+In: the analysis of a train section, where the data are, and what is asked of the run. Out: a `PreparedTraining`, or a `CompileError` with
+all diagnostics. Always: data are opened by their headers; nothing is written before all checks have passed.
 """
 
 from __future__ import annotations
@@ -25,72 +25,72 @@ from netc.dsl.record import Record, replace
 from ..errors import CompileError
 from ..files.file_problems import diagnostic
 from ..version import __version__
-from .cautions import cut_schedule
-from .open_data import Asked, Part, open_data
+from .cautions import check_schedule_length
+from .open_data import DataRequest, Subset, open_data
 from .optimizer_options import check_options
 from .recipe import Pattern, Recipe, read_recipe
-from .trained_parameters import check_making, nothing_trained
+from .trained_parameters import check_construction, check_trained
 
 
-class Wishes(Record):
+class RunRequest(Record):
     """What a run is asked for beyond the spec."""
 
-    asked: Asked = Asked()
+    data_request: DataRequest = DataRequest()
     epochs: int | None = None
     steps: int | None = None
     batch: int | None = None
     seed: int | None = None
 
 
-class Prepared(Record):
+class PreparedTraining(Record):
     """All that a training needs. `described`: where the data come from."""
 
     training: Training
     recipe: Recipe
     means: Means
-    data: Part
-    validation: Part | None
+    data: Subset
+    validation: Subset | None
     described: str
     notes: tuple[str, ...] = ()
 
 
-def prepare(training: Training, wishes: Wishes) -> Prepared:
+def prepare_training(training: Training, run_request: RunRequest) -> PreparedTraining:
     """Checks the settings, the loss, and the data against the inputs. Raises `CompileError`."""
     recipe, problems = read_recipe(training)
-    recipe = _with_wishes(recipe, wishes)
-    problems += _too_many_parts(training, recipe, wishes)
+    recipe = _override_settings(recipe, run_request)
+    problems += _check_accumulate(training, recipe, run_request)
     try:
         means = means_of(training)
     except NotDecomposable as error:
         raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
-    opened = open_data(training, recipe, wishes.asked)
-    steps = recipe.steps if opened.data is None else recipe.steps_on(len(opened.data[1]))
-    problems += settings_problems(training, recipe, means, steps)
+    opened = open_data(training, recipe, run_request.data_request)
+    steps = recipe.steps if opened.data is None else recipe.count_steps(len(opened.data[1]))
+    problems += check_settings(training, recipe, means, steps)
     problems += opened.diagnostics
     if any(p.severity == "error" for p in problems) or opened.data is None:
         raise CompileError(tuple(problems))
-    return Prepared(training, recipe, means, opened.data, opened.validation, opened.described, opened.notes)
+    return PreparedTraining(training, recipe, means, opened.data, opened.validation, opened.described, opened.notes)
 
 
-def settings_problems(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
+def check_settings(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
     """What is wrong with the optimizer, the schedule, and the loss of a batch in parts. `steps`: of the run, if it is known."""
-    found = [*check_options(recipe), *_without_match(training, recipe)]
-    nothing = nothing_trained(training, recipe)
+    problems = [*check_options(recipe), *_check_patterns(training, recipe)]
+    nothing = check_trained(training, recipe)
     if nothing is not None:
-        found.append(nothing)
-    elif not found and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
-        found += check_making(training, recipe, steps)
+        problems.append(nothing)
+    elif not problems and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
+        problems += check_construction(training, recipe, steps)
     if means.whole and recipe.accumulate > 1:
-        found.append(diagnostic(NotMean(means.whole), training.loss_span))
-    return [*found, *_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *cut_schedule(recipe, steps)]
+        problems.append(diagnostic(NotMean(means.whole), training.loss_span))
+    return [*problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *check_schedule_length(recipe, steps)]
 
 
-def _without_match(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
+def _check_patterns(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
     """Patterns that are meant for a parameter and match none."""
-    yield from _unmatched(training, (*recipe.freeze, *(rule.pattern for rule in recipe.groups)), NothingMatches)
+    yield from _find_unmatched(training, (*recipe.freeze, *(rule.pattern for rule in recipe.groups)), NothingMatches)
 
 
-def _unmatched(training: Training, patterns: Iterable[Pattern], problem: type[NothingMatches]) -> Iterator[Diagnostic]:
+def _find_unmatched(training: Training, patterns: Iterable[Pattern], problem: type[NothingMatches]) -> Iterator[Diagnostic]:
     names = [name.removeprefix(f"{MODEL}.") for name, info in parameters(training.program).items() if info.trainable]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern.text) for name in names):
@@ -107,27 +107,27 @@ def check_section(training: Training) -> list[Diagnostic]:
         means = means_of(training)
     except NotDecomposable as error:
         return [*problems, diagnostic(error.problem, error.span)]
-    return [*problems, *settings_problems(training, recipe, means, recipe.steps)]
+    return [*problems, *check_settings(training, recipe, means, recipe.steps)]
 
 
-def _with_wishes(recipe: Recipe, wishes: Wishes) -> Recipe:
-    changes: dict[str, Any] = {n: v for n in ("epochs", "steps", "batch", "seed") if (v := getattr(wishes, n)) is not None}
-    if wishes.epochs is not None:
+def _override_settings(recipe: Recipe, run_request: RunRequest) -> Recipe:
+    changes: dict[str, Any] = {n: v for n in ("epochs", "steps", "batch", "seed") if (v := getattr(run_request, n)) is not None}
+    if run_request.epochs is not None:
         changes.setdefault("steps", None)
     return replace(recipe, **changes) if changes else recipe
 
 
-def _too_many_parts(training: Training, recipe: Recipe, wishes: Wishes) -> Iterator[Diagnostic]:
+def _check_accumulate(training: Training, recipe: Recipe, run_request: RunRequest) -> Iterator[Diagnostic]:
     """More parts than samples, where the batch is not that of the section."""
-    if wishes.batch is None or recipe.accumulate <= wishes.batch:
+    if run_request.batch is None or recipe.accumulate <= run_request.batch:
         return
     stages = [setting.stages[0] for setting in training.settings if setting.word == "batch"]
-    place = next(a.span for stage in stages for a in stage.named if a.name == "accumulate")
-    need = f"must be at most {wishes.batch}, the number of samples in the batch that is asked for, found `{recipe.accumulate}`"
-    yield diagnostic(WrongSetting("accumulate", need, f"give `--batch {recipe.accumulate}`, or more"), place)
+    span = next(a.span for stage in stages for a in stage.named if a.name == "accumulate")
+    need = f"must be at most {run_request.batch}, the number of samples in the batch that is asked for, found `{recipe.accumulate}`"
+    yield diagnostic(WrongSetting("accumulate", need, f"give `--batch {recipe.accumulate}`, or more"), span)
 
 
-def versions() -> dict[str, str]:
+def collect_versions() -> dict[str, str]:
     """What a run depends on in addition to spec and data."""
     import torch
 

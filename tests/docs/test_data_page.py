@@ -13,7 +13,7 @@ from netc.analysis import Choice, analyze_training
 from netc.cli import cli
 from netc.dsl.source import SourceFile
 from netc.training.data.data_formats import FORMATS
-from netc.training.open_data import Asked, open_data
+from netc.training.open_data import DataRequest, open_data
 from netc.training.recipe import read_recipe
 
 PAGE = Path(__file__).parents[2] / "docs" / "data.md"
@@ -57,7 +57,7 @@ def opened(text: str) -> list[str]:
     assert analysis.diagnostics == ()
     assert analysis.training is not None
     recipe, problems = read_recipe(analysis.training)
-    return [d.message for d in (*problems, *open_data(analysis.training, recipe, Asked()).diagnostics)]
+    return [d.message for d in (*problems, *open_data(analysis.training, recipe, DataRequest()).diagnostics)]
 
 
 def run(line: str) -> None:

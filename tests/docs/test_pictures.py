@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from netc.training.curves import curves_svg
+from netc.training.curves import draw_curves
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "pictures"
@@ -51,7 +51,7 @@ def test_the_curves_have_the_words_of_netc_plot() -> None:
     def words(svg: str) -> set[str]:
         return {text for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg) if not re.fullmatch(r"[\d.e-]+", text)}
 
-    assert words((FOLDER / "curves.svg").read_text(encoding="utf-8")) == words(curves_svg({"run": metrics}))
+    assert words((FOLDER / "curves.svg").read_text(encoding="utf-8")) == words(draw_curves({"run": metrics}))
 
 
 @pytest.mark.parametrize("path", PICTURES, ids=lambda path: path.stem)

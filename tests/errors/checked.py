@@ -11,7 +11,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
 from netc.dsl.record import replace
 from netc.streaming.model_stream import prove_causal
-from netc.training.open_data import Asked, open_data
+from netc.training.open_data import DataRequest, open_data
 from netc.training.recipe import read_recipe
 from tests.errors.options import chosen, words_of
 
@@ -20,7 +20,7 @@ def _of_data(training: Training | None, path: Path) -> list[Diagnostic]:
     if training is None:
         return []
     recipe, problems = read_recipe(training)
-    return [] if problems or recipe.data is None else list(open_data(training, recipe, Asked(spec=str(path))).diagnostics)
+    return [] if problems or recipe.data is None else list(open_data(training, recipe, DataRequest(spec=str(path))).diagnostics)
 
 
 def checked(path: Path) -> Analysis:

@@ -18,7 +18,7 @@ from netc.analysis import Choice, analyze_training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
-from netc.training.objective import Objective, objective_of
+from netc.training.objective import Objective, make_objective
 from netc.training.recipe import read_recipe
 from netc.training.run_training import train_file
 from netc.training.section_file import SectionFile
@@ -37,7 +37,7 @@ def objective(made: Section) -> Objective:
     """The objective of the section `t`."""
     found = analyze_training(SourceFile("<text>", made.text), Choice(None, made.params), None, "t")
     assert found.training is not None, [d.message for d in found.diagnostics]
-    return objective_of(found.training, None, SEED)
+    return make_objective(found.training, None, SEED)
 
 
 def computed(made: Objective, fed: Tensors) -> Computed:
@@ -91,7 +91,7 @@ def check_parts(made: Objective, fed: Tensors, count: int) -> None:
     computed_by = emit_functions(made.training_section, made.means)
     file = SectionFile(emit_run_file(SourceSection(made.training_section, recipe, made.means, computed_by, is_random=False), None))
     optimizer = torch.optim.SGD(made.model.parameters(), lr=0.0)
-    results = file.results(*file.train_step(made.model, optimizer, named))
+    results = file.compute_metrics(*file.train_step(made.model, optimizer, named))
     wanted, gradients = computed(made, fed)
     for parameter, expected in zip(made.model.parameters(), gradients, strict=True):
         found = torch.zeros_like(parameter) if parameter.grad is None else parameter.grad

@@ -17,7 +17,7 @@ from netc.compiler.ops import Operator
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
 from netc.reference import foreign_names
-from netc.training.optimizers import optimizer_classes
+from netc.training.optimizers import list_optimizers
 
 STAGES = [(library, name, stage) for library, names in foreign_names.STAGES.items() for name, stage in names.items()]
 ARGUMENTS = [
@@ -85,7 +85,7 @@ def test_optimizer(name: str) -> None:
     """A train section knows it by the name that is proposed, or the reason why it cannot be used is given."""
     help_ = foreign_names.stage(name).help
     proposed = help_.partition("`optimizer ")[2].split()[0]
-    assert optimizer_classes()[proposed].__name__ == (name if proposed == name.lower() else "AdamW")
+    assert list_optimizers()[proposed].__name__ == (name if proposed == name.lower() else "AdamW")
     assert (proposed != name.lower()) == (name.lower() in foreign_names.UNUSABLE)
     assert foreign_names.UNUSABLE.get(name.lower(), "") in help_
 

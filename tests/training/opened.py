@@ -9,7 +9,7 @@ import numpy as np
 
 from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
-from netc.training.open_data import Asked, Opened, open_data
+from netc.training.open_data import DataRequest, OpenedData, open_data
 from netc.training.recipe import read_recipe
 
 MODEL = "x = input {x}\ny = x -> {model}\ntrain {{\n  target = input {target}\n  loss = {loss}\n  {settings}\n}}\n"
@@ -24,14 +24,14 @@ def spec(
     return MODEL.format(x=x, target=target, model=model, loss=loss, settings=settings)
 
 
-def opened(text: str, data: Any = None, path: Path | None = None, **asked: Any) -> Opened:
+def opened(text: str, data: Any = None, path: Path | None = None, **asked: Any) -> OpenedData:
     """The data of the section; what is wrong with the text itself is a failure of the test."""
     source = SourceFile("model.net", text)
     analysis = analyze_training(source, Choice(), None if path is None else str(path))
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
     recipe, problems = read_recipe(analysis.training)
     assert not problems, [(d.code, d.message) for d in problems]
-    return open_data(analysis.training, recipe, Asked(data=data, spec=None if path is None else str(path), **asked))
+    return open_data(analysis.training, recipe, DataRequest(data=data, spec=None if path is None else str(path), **asked))
 
 
 def arrays(text: str, data: Any = None, path: Path | None = None, **asked: Any) -> dict[str, Any]:

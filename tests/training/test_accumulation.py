@@ -15,9 +15,9 @@ from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
 from netc.training.objective import Objective
-from netc.training.open_data import Asked
+from netc.training.open_data import DataRequest
 from netc.training.run_folder import RunFolder
-from netc.training.training_session import Wishes, prepare
+from netc.training.training_session import RunRequest, prepare_training
 
 IGNORED = "(scores, target) -> cross_entropy ignore_index=2"
 LOSSES = {
@@ -49,7 +49,7 @@ train {{
         "target": generator.integers(0, 5, samples),
         "mask": (generator.random(samples) < 0.4).astype(np.float32),
     }
-    prepared = prepare(analysis.training, Wishes(Asked(ArraySource(data))))
+    prepared = prepare_training(analysis.training, RunRequest(DataRequest(ArraySource(data))))
     objective = Objective(prepared.training, prepared.means, seed=1)
     return Trainer(objective, prepared.recipe, prepared.data, None, RunFolder(folder), lambda report: None)
 
@@ -73,7 +73,7 @@ def test_gradient_of_the_large_batch(name: str, samples: int, accumulate: int, t
     part = {key: torch.from_numpy(value) for key, value in part.items()}
     loss = reference(name, made.model, part)
     wanted = torch.autograd.grad(loss, list(made.model.parameters()))
-    results = made.run()
+    results = made.run_training()
     for parameter, gradient in zip(made.model.parameters(), wanted, strict=True):
         assert parameter.grad is not None
         assert torch.linalg.vector_norm(parameter.grad - gradient) <= 1e-6 * torch.linalg.vector_norm(gradient)

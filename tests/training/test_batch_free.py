@@ -19,10 +19,10 @@ from netc.dsl.source import SourceFile
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Trainer
 from netc.training.objective import Objective
-from netc.training.open_data import Asked
+from netc.training.open_data import DataRequest
 from netc.training.run_files import read_metrics
 from netc.training.run_folder import RunFolder
-from netc.training.training_session import Wishes, prepare
+from netc.training.training_session import RunRequest, prepare_training
 from tests.training.test_ranks import assert_close
 from tests.training.test_ranks import train as train_ranks
 from tests.training.test_source import module_of
@@ -84,7 +84,7 @@ def text(lines: str, batch: int, accumulate: int) -> str:
 def trainer(lines: str, samples: int, batch: int, accumulate: int, folder: Path, settings: str = "") -> Trainer:
     analysis = analyze_training(SourceFile("spec.net", text(f"{lines}\n{settings}", batch, accumulate)), Choice())
     assert analysis.training is not None, [d.message for d in analysis.diagnostics]
-    prepared = prepare(analysis.training, Wishes(Asked(ArraySource(data(samples)))))
+    prepared = prepare_training(analysis.training, RunRequest(DataRequest(ArraySource(data(samples)))))
     objective = Objective(prepared.training, prepared.means, seed=1)
     return Trainer(objective, prepared.recipe, prepared.data, prepared.validation, RunFolder(folder), lambda report: None)
 
@@ -99,7 +99,7 @@ def test_parts_have_the_loss_and_the_gradient_of_the_large_batch(line: str, accu
         torch.zeros_like(p) if g is None else g
         for p, g in zip(parameters, torch.autograd.grad(loss, parameters, allow_unused=True), strict=True)
     ]
-    results = made.run()
+    results = made.run_training()
     for parameter, gradient in zip(parameters, wanted, strict=True):
         found = torch.zeros_like(gradient) if parameter.grad is None else parameter.grad
         assert torch.linalg.vector_norm(found - gradient) <= 1e-5 * torch.linalg.vector_norm(gradient)
@@ -139,7 +139,7 @@ def test_metrics_of_them_are_their_values(accumulate: int, tmp_path: Path) -> No
     """Over several batches, the last of which is smaller, in reports and in validation. `w` and `s` are not trained here."""
     made = trainer(METRICS, 40, 9, accumulate, tmp_path, 'validate 0.3\nfreeze "w"\nfreeze "s"')
     wanted = {"penalty": made.model.get_parameter("w").square().sum().item(), "scale": 0.3, "of_mean": 3.0}
-    results = made.run()
+    results = made.run_training()
     entries = read_metrics(str(tmp_path))
     assert len(entries) > 3
     for found in (results, *(entry.get("validation", entry) for entry in entries)):

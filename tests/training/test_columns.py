@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 import netc
 from netc.analysis import Choice, analyze_training
 from netc.dsl.source import SourceFile
-from netc.training.batches import as_tensors
-from netc.training.cautions import shared_columns
+from netc.training.batches import arrays_to_tensors
+from netc.training.cautions import find_shared_columns
 from netc.training.data import data_columns as columns_module
 from netc.training.data.data_source import ArraySource
 from netc.training.recipe import read_recipe
@@ -115,10 +115,10 @@ def test_bfloat16(found: str, tmp_path: Path, recwarn: pytest.WarningsRecorder) 
     values = torch.tensor([[1.00390625, -3e38], [65504.0, 1e-40], [0.1, 3.0]], dtype=getattr(torch, found))
     save_file({"x": values, "target": torch.ones(3)}, tmp_path / "data.safetensors")
     text = spec(x="2 bfloat16", model="dense 1 -> squeeze 1 -> cast float32")
-    made = as_tensors(arrays(text, str(tmp_path / "data.safetensors")), torch.device("cpu"))["x"]
+    made = arrays_to_tensors(arrays(text, str(tmp_path / "data.safetensors")), torch.device("cpu"))["x"]
     assert made.dtype == torch.bfloat16
     assert torch.equal(made, values.to(torch.bfloat16))
-    as_object = as_tensors(arrays(text, {"x": values, "target": np.ones(3)}), torch.device("cpu"))["x"]
+    as_object = arrays_to_tensors(arrays(text, {"x": values, "target": np.ones(3)}), torch.device("cpu"))["x"]
     assert torch.equal(as_object, made)
     large = {"x": np.array([[1.0, 1e39]]), "target": np.ones(1)}
     assert said(text, large)[0][1].endswith("sample 0 of the column `x` has a number that is too large for bfloat16")
@@ -158,7 +158,7 @@ def test_a_column_that_is_guessed_and_given() -> None:
     for columns, shared in (({"x": "*", "target": "p"}, 1), ({"x": "a,p", "target": "p"}, 1), ({"x": "a,a", "target": "p"}, 0)):
         found = opened(spec(), data, columns=columns).data
         assert found is not None
-        notes = list(shared_columns(found[0]))
+        notes = list(find_shared_columns(found[0]))
         assert len(notes) == shared
         assert all(note.startswith("the column `p` is the input `target`, and is in `x` too") for note in notes)
 

@@ -14,7 +14,7 @@ import netc
 from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError
 from netc.training.parallel import recompute_activations
-from netc.training.repeated_blocks import repeated_blocks
+from netc.training.repeated_blocks import find_repeated_blocks
 from tests.training.runs import resume, train
 
 BLOCKS = """
@@ -70,9 +70,9 @@ def test_activations_of_batch_norm_are_kept() -> None:
 
 def test_blocks_that_repeat() -> None:
     module = netc.compile(BLOCKS.partition("train")[0]).module()
-    assert repeated_blocks(module) == [module.get_submodule(f"layers.{i}") for i in range(3)]
+    assert find_repeated_blocks(module) == [module.get_submodule(f"layers.{i}") for i in range(3)]
     chain = netc.compile("input 4 -> dense 8 relu -> dense 4").module()
-    assert repeated_blocks(chain) == []
+    assert find_repeated_blocks(chain) == []
 
 
 @pytest.mark.parametrize(("precision", "limit"), [("bf16", 0.05), ("fp16", 0.01)])

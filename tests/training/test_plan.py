@@ -30,7 +30,7 @@ from netc.training.objective import Objective
 from netc.training.planning.device_plan import ParallelLayout, estimate_memory, find_largest_batch, make_plan
 from netc.training.planning.device_specs import DEVICES
 from netc.training.planning.measure import StepProfile, make_inputs, profile_step
-from netc.training.repeated_blocks import repeated_blocks
+from netc.training.repeated_blocks import find_repeated_blocks
 
 SPECS = Path(__file__).parents[2] / "specs"
 RANKS = 4
@@ -119,7 +119,7 @@ def test_memory_with_fsdp(name: str, mesh: DeviceMesh) -> None:
     training, count = training_of(name), CASES[name][2]
     with FakeTensorMode():
         objective = Objective(training)
-        for block in repeated_blocks(objective.model):
+        for block in find_repeated_blocks(objective.model):
             fully_shard(block, mesh=mesh)
         fully_shard(objective.model, mesh=mesh)
         optimizer = objective.optimizer()

@@ -15,10 +15,10 @@ from netc.analysis import Choice, analyze_training
 from netc.compiler.ir.training_program import Word
 from netc.dsl.source import SourceFile
 from netc.reference.foreign_names import UNUSABLE
-from netc.training.optimizer_options import OF_FUNCTIONS, check_options
-from netc.training.optimizers import Schedule, optimizer_classes, scheduler_classes
+from netc.training.optimizer_options import FUNCTION_SCHEDULES, check_options
+from netc.training.optimizers import Schedule, list_optimizers, list_schedulers
 from netc.training.optimizers import make_schedule as schedule_of
-from netc.training.option_kinds import Kinds
+from netc.training.option_kinds import OptionKinds
 from netc.training.recipe import Recipe, read_recipe
 from netc.training.section_file import SectionFile
 from netc.training.source import emit_settings_file
@@ -56,22 +56,22 @@ def test_the_usual_settings() -> None:
     assert make_schedule(optimizer, made, 10) is None
 
 
-@pytest.mark.parametrize("name", sorted(optimizer_classes().keys() - UNUSABLE.keys() - {"muon"}))
+@pytest.mark.parametrize("name", sorted(list_optimizers().keys() - UNUSABLE.keys() - {"muon"}))
 def test_every_optimizer(name: str) -> None:
     made = recipe(f"optimizer {name} lr=0.01")
     assert check_options(made) == []
     model = network()
     optimizer = make_optimizer(model, made)
-    assert type(optimizer) is optimizer_classes()[name]
+    assert type(optimizer) is list_optimizers()[name]
     before = model["stem"].weight.detach().clone()
     model["head"](model["norm"](model["stem"](torch.ones(3, 5)))).square().mean().backward()
     optimizer.step()
     assert not torch.equal(before, model["stem"].weight)
 
 
-@pytest.mark.parametrize("name", sorted(scheduler_classes().keys() - set(OF_FUNCTIONS)))
+@pytest.mark.parametrize("name", sorted(list_schedulers().keys() - set(FUNCTION_SCHEDULES)))
 def test_every_schedule(name: str) -> None:
-    cls = scheduler_classes()[name]
+    cls = list_schedulers()[name]
     required: dict[str, str] = {
         "step": "step_size=2", "multistep": "milestones=[2, 4]", "exponential": "gamma=0.9", "cyclic": "base_lr=0.01 max_lr=0.1",
         "cosineannealingwarmrestarts": "T_0=3", "onecycle": "max_lr=0.1",
@@ -217,7 +217,7 @@ def culprits(line: str) -> list[str]:
     ],
 )
 def test_the_option_that_is_named_is_one_without_which_pytorch_accepts_the_others(name: str, options: dict[str, object]) -> None:
-    cls = optimizer_classes()[name]
+    cls = list_optimizers()[name]
     line = " ".join([f"optimizer {name}", *(f"{key}={_written(value)}" for key, value in options.items())])
     (culprit,) = culprits(line)
     weights = [torch.nn.Parameter(torch.zeros(2, 2))]
@@ -236,16 +236,20 @@ def test_no_option_is_named_where_one_is_missing() -> None:
     assert culprits("schedule one_cycle pct_start=0.5 div_factor=5.0") == ["one_cycle"]
 
 
-@pytest.mark.parametrize("cls", optimizer_classes().values(), ids=lambda cls: cls.__name__)
+@pytest.mark.parametrize("cls", list_optimizers().values(), ids=lambda cls: cls.__name__)
 def test_flags_of_every_optimizer_are_flags(cls: type) -> None:
     """PyTorch takes anything for them, and fails in some of its implementations of a step."""
     flags = [p for p in inspect.signature(cls).parameters.values() if isinstance(p.default, bool)]
     for flag in flags:
-        assert Kinds.of(flag).need(flag.default) == ""
-        assert Kinds.of(flag).need(1) == Kinds.of(flag).need(Word("yes")) == "must be `true` or `false`"
+        assert OptionKinds.from_parameter(flag).describe_mismatch(flag.default) == ""
+        assert (
+            OptionKinds.from_parameter(flag).describe_mismatch(1)
+            == OptionKinds.from_parameter(flag).describe_mismatch(Word("yes"))
+            == "must be `true` or `false`"
+        )
     for option in inspect.signature(cls).parameters.values():
         if option.default is not option.empty:
-            assert Kinds.of(option).need(option.default) == ""
+            assert OptionKinds.from_parameter(option).describe_mismatch(option.default) == ""
 
 
 def test_none_is_a_value() -> None:

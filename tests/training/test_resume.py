@@ -28,10 +28,10 @@ import netc
 from netc.analysis import Choice
 from netc.cli import cli
 from netc.compiler.errors.run_errors import RunError
-from netc.training.checkpoints import Checkpoints, Trained
+from netc.training.checkpoints import CheckpointStore, TrainingState
 from netc.training.data.data_source import ArraySource
 from netc.training.loop import Report
-from netc.training.read_checkpoint import unpickled
+from netc.training.read_checkpoint import unpickle_records
 from netc.training.run_training import train_file
 from netc.training.stop_signals import Interrupted
 from tests.training.runs import SPEC, resume, samples, train
@@ -170,14 +170,14 @@ def test_folders_that_are_no_runs(tmp_path: Path, whole: Path) -> None:
 @pytest.fixture
 def distributed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run with a checkpoint in PyTorch's distributed format, which one process can write too."""
-    save = Checkpoints.save
+    save = CheckpointStore.save_checkpoint
 
-    def save_both(self: Checkpoints, progress: dict[str, Any], trained: Trained) -> None:
+    def save_both(self: CheckpointStore, progress: dict[str, Any], trained: TrainingState) -> None:
         save(self, progress, trained)
-        state_dict_saver.save(trained.named(), checkpoint_id=self.folder / "checkpoint-9", no_dist=True)
+        state_dict_saver.save(trained.to_sharded_state(), checkpoint_id=self.folder / "checkpoint-9", no_dist=True)
         torch.save({**progress, "number": 9}, self.folder / "checkpoint-9" / "progress.pt")
 
-    monkeypatch.setattr(Checkpoints, "save", save_both)
+    monkeypatch.setattr(CheckpointStore, "save_checkpoint", save_both)
     train(tmp_path / "run", steps=2)
     monkeypatch.undo()
     return tmp_path / "run" / "checkpoint-9"
@@ -247,10 +247,10 @@ class Attribute:
 def test_only_members_of_enumerations_are_attributes() -> None:
     """Some Pythons write a member of an enumeration as an attribute of its class, whoever reads it."""
     member = metadata._MEM_FORMAT_ENCODING.TORCH_CONTIGUOUS_FORMAT
-    assert unpickled(pickle.dumps(Attribute("_MEM_FORMAT_ENCODING", member.name))) is member
+    assert unpickle_records(pickle.dumps(Attribute("_MEM_FORMAT_ENCODING", member.name))) is member
     for record, name in (("_MEM_FORMAT_ENCODING", "__init__"), ("Metadata", "__init__"), ("StorageMeta", "__reduce__")):
         with pytest.raises(pickle.UnpicklingError, match="an attribute is no part"):
-            unpickled(pickle.dumps(Attribute(record, name)))
+            unpickle_records(pickle.dumps(Attribute(record, name)))
 
 
 def other_data(name: str) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ from netc.compiler.errors.run_errors import FolderNotEmpty, RunDiffers, RunError
 from netc.compiler.errors.weight_errors import WeightsError
 from netc.drawing.metrics import width
 from netc.training.checkpoints import write_state
-from netc.training.curves import curves_svg
+from netc.training.curves import draw_curves
 from netc.training.run_files import LAST, read_metrics
 from netc.training.run_folder import RunFolder
 from netc.training.run_training import Result
@@ -51,19 +51,19 @@ def test_metrics_that_are_not_finite_are_null(tmp_path: Path) -> None:
 def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     for step, value in enumerate([1.0, 2.0, math.nan, 3.0, math.inf, 4.0, 5.0], 1):
-        run.log({"step": step, "epoch": 1.0, "lr": 0.1, "loss": value, "validation": {"loss": -value}})
-    run.flush()
+        run.log_entry({"step": step, "epoch": 1.0, "lr": 0.1, "loss": value, "validation": {"loss": -value}})
+    run.flush_metrics()
     run.cut_metrics(6, with_validation=True)
     lines = (tmp_path / "metrics.jsonl").read_text().splitlines()
     assert [strictly(line)["loss"] for line in lines] == [1.0, 2.0, None, 3.0, None, 4.0]
     assert strictly(lines[4])["validation"] == {"loss": None}
-    assert curves_svg({"run": read_metrics(str(tmp_path))}).count("<polyline") == 2
+    assert draw_curves({"run": read_metrics(str(tmp_path))}).count("<polyline") == 2
 
 
 def test_runs_are_distinguished_by_colors_and_dashes_with_all_names_in_the_picture() -> None:
     """Twelve runs with long names: more than there are colours, and more than fit into one line."""
     names = [f"runs/activation=gelu,width={width},learning_rate=0.01" for width in range(12)]
-    root = ElementTree.fromstring(curves_svg({name: [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}] for name in names}))
+    root = ElementTree.fromstring(draw_curves({name: [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}] for name in names}))
     lines = [one for one in root if one.tag.endswith("}polyline")]
     assert len({(line.get("stroke"), line.get("stroke-dasharray")) for line in lines}) == len(lines) == len(names)
     texts = {one.text: one for one in root if one.tag.endswith("}text")}

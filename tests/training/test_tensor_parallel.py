@@ -15,8 +15,8 @@ from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training import run_training
 from netc.training.ranks import Ranks
-from netc.training.shardable_layers import COLUMNS, HEADS, PACKED, ROWS, checked_splits, split_share, splits_of
-from netc.training.tensor_parallel import own_draws
+from netc.training.shardable_layers import COLUMNS, HEADS, PACKED, ROWS, measure_split_share, plan_sharding, require_sharding_plan
+from netc.training.tensor_parallel import use_local_generator
 from tests.training import runs
 from tests.training.test_ranks import assert_close, begin, train, write_data
 
@@ -99,7 +99,7 @@ def training_of(text: str) -> Training:
 
 def ways(text: str, devices: int = 2) -> dict[str, str]:
     """What is split, of a model with the input `x` and the output `y`."""
-    return dict(checked_splits(training_of(f"x = input [T, 8]\n{text}\ntrain {{ loss = y -> mean }}"), devices).ways)
+    return dict(require_sharding_plan(training_of(f"x = input [T, 8]\n{text}\ntrain {{ loss = y -> mean }}"), devices).styles)
 
 
 def said(text: str, devices: int = 2) -> str:
@@ -110,14 +110,14 @@ def said(text: str, devices: int = 2) -> str:
 
 def test_what_is_split() -> None:
     training = training_of(SPEC)
-    splits = checked_splits(training, 2)
+    splits = require_sharding_plan(training, 2)
     layer = {"grouped.q": COLUMNS, "grouped.k": COLUMNS, "grouped.v": COLUMNS, "grouped.o": ROWS, "attention": HEADS, "up": COLUMNS}
     layer |= {"down": ROWS, "gate": COLUMNS, "value": COLUMNS, "mixed": ROWS, "packed.qkv": PACKED, "packed.proj": ROWS}
-    assert splits.ways == {f"layers.{i}.{name}": way for i in range(2) for name, way in layer.items()}
-    assert splits.pieces == {"layers.0.packed.qkv": 3, "layers.1.packed.qkv": 3}
-    assert splits.whole == {"head": "it is an output of the model"}
-    assert 0.5 < split_share(training, splits) < 0.9
-    assert "24 layers, 22 of `dense` and 2 of `multihead_attention`; whole on each: `head`" in splits.summary(2)
+    assert splits.styles == {f"layers.{i}.{name}": way for i in range(2) for name, way in layer.items()}
+    assert splits.packed_counts == {"layers.0.packed.qkv": 3, "layers.1.packed.qkv": 3}
+    assert splits.unsplit == {"head": "it is an output of the model"}
+    assert 0.5 < measure_split_share(training, splits) < 0.9
+    assert "24 layers, 22 of `dense` and 2 of `multihead_attention`; whole on each: `head`" in splits.format_summary(2)
 
 
 def test_pairs_need_all_that_is_between_them_in_parts() -> None:
@@ -155,7 +155,7 @@ def test_devices_drop_different_places() -> None:
     drawn, after = [], []
     for rank in (0, 1, 0):
         torch.manual_seed(5)
-        with own_draws(rank, torch.device("cpu")):
+        with use_local_generator(rank, torch.device("cpu")):
             drawn.append(torch.rand(100))
         after.append(torch.rand(100))
     assert torch.equal(drawn[0], drawn[2])
@@ -187,7 +187,7 @@ def test_what_cannot_be_divided() -> None:
 
 def test_a_run_of_what_cannot_be_divided_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before anything is written; the two processes are not started, as they would only meet here."""
-    monkeypatch.setattr(run_training, "joined", lambda *_: nullcontext(Ranks(world=2, tensor=2)))
+    monkeypatch.setattr(run_training, "join_ranks", lambda *_: nullcontext(Ranks(world=2, tensor=2)))
     with pytest.raises(netc.CompileError) as caught:
         runs.train(tmp_path / "run", tp=2)
     assert [found.code for found in caught.value.diagnostics] == ["cannot-split"]
@@ -207,10 +207,10 @@ def test_published_models(path: str) -> None:
     """What is split is a module of PyTorch of the right kind, under the path of its parameters."""
     name, params, count = PUBLISHED[path]
     model = netc.compile_file(SPECS / path, model=name, params=params)
-    splits = splits_of(model.program, 2)
-    assert len(splits.ways) == count
+    splits = plan_sharding(model.program, 2)
+    assert len(splits.styles) == count
     module = model.module()
-    for layer, way in splits.ways.items():
+    for layer, way in splits.styles.items():
         assert isinstance(module.get_submodule(layer), nn.MultiheadAttention if way == HEADS else nn.Linear)
 
 
@@ -230,12 +230,12 @@ def test_two_processes_share_the_layers(folder: Path) -> None:
 
 
 def test_masks_of_heads() -> None:
-    splits = checked_splits(training_of(WINDOWS), 2)
-    assert splits.ways == {"first.qkv": PACKED, "first.proj": ROWS, "q": COLUMNS, "o": ROWS}
+    splits = require_sharding_plan(training_of(WINDOWS), 2)
+    assert splits.styles == {"first.qkv": PACKED, "first.proj": ROWS, "q": COLUMNS, "o": ROWS}
     assert splits.heads == {"first.qkv", "q"}
     product = "it is multiplied by `@`, and only layers are divided"
-    assert {path: splits.whole[path] for path in ("first_product", "product")} == {"first_product": product, "product": product}
-    assert "3 heads that cannot be divided" in splits.whole["second.qkv"]
+    assert {path: splits.unsplit[path] for path in ("first_product", "product")} == {"first_product": product, "product": product}
+    assert "3 heads that cannot be divided" in splits.unsplit["second.qkv"]
 
 
 @pytest.mark.long

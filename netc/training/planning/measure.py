@@ -26,7 +26,7 @@ from netc.dsl.record import Record
 
 from ..objective import Objective
 from ..parallel import recompute_activations
-from ..repeated_blocks import repeated_blocks
+from ..repeated_blocks import find_repeated_blocks
 
 BATCH_SIZES = (2, 3)
 """The batches that are profiled."""
@@ -135,7 +135,7 @@ def _profile_run_without_collection(training: Training, dtype: torch.dtype, reco
 def _profile_run(training: Training, dtype: torch.dtype, recompute: bool, count: int) -> _RunProfile:
     with FakeTensorMode():
         objective = Objective(training)
-        blocks = repeated_blocks(objective.model)
+        blocks = find_repeated_blocks(objective.model)
         bytes_of = {id(m): _count_bytes(m.parameters()) for m in (*blocks, objective.model)}
         total = bytes_of[id(objective.model)]
         buffers = _count_bytes(objective.model.buffers())

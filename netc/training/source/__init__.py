@@ -29,7 +29,7 @@ from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import graphs
 
 from ...errors import unsupported_is_compile_error
-from ..optimizers import kernel
+from ..optimizers import choose_kernel
 from ..recipe import Recipe, read_recipe
 from .clauses import Machine, read_constants, select_tags
 from .data_reading import emit_loaders, name_validation_loader
@@ -101,7 +101,7 @@ def emit_run_file(section: TrainSection, machine: Machine | None) -> str:
 def emit_settings_file(recipe: Recipe, meshes: int = 0) -> str:
     """Emit the functions that depend only on the settings: optimizer, schedule, and the order of samples. `meshes` is the number of meshes
     of processes over which the parameters are distributed."""
-    generated = {"make_optimizer": emit_optimizer(recipe, kernel(recipe, meshes)), "make_schedule": emit_schedule(recipe)}
+    generated = {"make_optimizer": emit_optimizer(recipe, choose_kernel(recipe, meshes)), "make_schedule": emit_schedule(recipe)}
     tags = {name.lower() for name in read_constants(recipe)}
     texts = [emit_constants(recipe, "cpu"), *_fold_template(tags, {}, generated, SETTINGS_FUNCTIONS)]
     return "\n\n\n".join(["\n".join([*_list_imports(texts), "import torch", "from torch import Tensor, nn"]), *texts])
@@ -133,7 +133,7 @@ def _select_functions(section: TrainSection, machine: Machine | None, roots: Set
         {"modes"} if "compute_sums" in section.computed.modules else set()
     )
     generated = {
-        "make_optimizer": emit_optimizer(recipe, kernel(recipe)),
+        "make_optimizer": emit_optimizer(recipe, choose_kernel(recipe)),
         "make_schedule": emit_schedule(recipe),
         "load_data": emit_loaders(section.training, recipe),
         "draw_inputs": [emit_draws(section.training, recipe)] if recipe.draws else [],

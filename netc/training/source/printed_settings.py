@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..optimizers import chosen_optimizer, chosen_schedules, follows_metric
+from ..optimizers import follows_metric, resolve_optimizer, resolve_schedules
 from ..recipe import Recipe
 from .clauses import read_constants
 from .data_reading import emit_paths
@@ -43,7 +43,7 @@ def _emit_groups(recipe: Recipe) -> list[str]:
 
 def emit_optimizer(recipe: Recipe, kernel: Mapping[str, bool]) -> list[str]:
     """Emit the function that makes the optimizer. `kernel` has the options that choose among PyTorch's implementations (`fused=True`)."""
-    cls, options = chosen_optimizer(recipe)
+    cls, options = resolve_optimizer(recipe)
     lines = ["def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:", *(["    freeze_parameters(model)"] if recipe.freeze else [])]
     trained = "[p for p in model.parameters() if p.requires_grad]" if recipe.freeze else "model.parameters()"
     trained = "make_parameter_groups(model)" if recipe.groups or recipe.no_decay else trained
@@ -55,7 +55,7 @@ def emit_schedule(recipe: Recipe) -> list[str]:
     """Emit the function that makes the schedule; nothing for a constant learning rate."""
     if not recipe.schedule:
         return []
-    schedulers, milestones = chosen_schedules(recipe, Expression("steps"))
+    schedulers, milestones = resolve_schedules(recipe, Expression("steps"))
     calls = [(f"torch.optim.lr_scheduler.{cls.__name__}", ["optimizer", *format_keywords(options)]) for cls, options in schedulers]
     if follows_metric(recipe):
         head = f"def make_schedule(optimizer: torch.optim.Optimizer) -> {calls[0][0]}:"
