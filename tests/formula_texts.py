@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from netc.compiler.dims import symbol
+from netc.compiler.dims import make_symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 
 OPS = {
@@ -23,7 +23,7 @@ def convert(node: ast.expr) -> Formula:
         case ast.Constant(value):
             return Const(value)  # type: ignore[arg-type]
         case ast.Name("T"):
-            return Const(symbol("T"))
+            return Const(make_symbol("T"))
         case ast.Name(name):
             return IndexFormula("ij".index(name))
         case ast.UnaryOp(op, operand):

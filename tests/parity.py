@@ -20,7 +20,7 @@ import netc
 from netc.compiler.backends.backend import Executable, Session
 from netc.compiler.backends.backend_registry import backends
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.compiler.dims import bounds, evaluate, symbols
+from netc.compiler.dims import bounds, evaluate_dim, free_symbols
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import TensorType
 from netc.dsl.record import Record
@@ -54,7 +54,7 @@ TOLERANCES = {"float64": 1e-9, "float32": 1e-5, "float16": 2e-2, "bfloat16": 1e-
 
 def sizes_of(model: netc.Model, sizes: Mapping[str, Sequence[int]] | None = None) -> list[dict[str, int]]:
     """Two sizes for every symbolic dimension that `where` allows: those given, or the smallest two from 4 and 7 on."""
-    names = sorted({n for t in model.inputs.values() for d in t.shape for n in symbols(d)})
+    names = sorted({n for t in model.inputs.values() for d in t.shape for n in free_symbols(d)})
     chosen: list[dict[str, int]] = []
     for index in range(2):
         env: dict[str, int] = {}
@@ -76,11 +76,11 @@ def _allowed(model: netc.Model, name: str) -> list[int]:
 
 def allowed_sizes(model: netc.Model, name: str, sizes: Iterable[int]) -> Iterator[int]:
     """Those that a symbolic dimension may have, as far as its own bounds and divisors say."""
-    dim = next(d for t in model.inputs.values() for d in t.shape if name in symbols(d))
+    dim = next(d for t in model.inputs.values() for d in t.shape if name in free_symbols(d))
     low, high = bounds(dim)
     for size in sizes:
         try:
-            value = evaluate(dim, dict.fromkeys(symbols(dim), size))
+            value = evaluate_dim(dim, dict.fromkeys(free_symbols(dim), size))
         except (ValueError, ArithmeticError):
             continue
         if value == size and (low is None or value >= low) and (high is None or value <= high):
@@ -93,7 +93,7 @@ def inputs_for(model: netc.Model, sizes: Mapping[str, int], seed: int = SEED, li
     generator = np.random.default_rng(seed)
     arrays: Arrays = {}
     for name, type_ in model.inputs.items():
-        shape = tuple(evaluate(d, dict(sizes)) for d in type_.shape)
+        shape = tuple(evaluate_dim(d, dict(sizes)) for d in type_.shape)
         arrays[name] = _array(generator, type_, shape, (limits or {}).get(name))
     return arrays
 
@@ -151,7 +151,7 @@ def executed_text(source: str, arrays: Arrays) -> torch.nn.Module:
 def check_types(model: netc.Model, sizes: Mapping[str, int], outputs: Sequence[torch.Tensor]) -> None:
     """The inferred shapes and element types are the real ones."""
     for (name, type_), out in zip(model.outputs.items(), outputs, strict=True):
-        assert tuple(out.shape) == tuple(evaluate(d, dict(sizes)) for d in type_.shape), name
+        assert tuple(out.shape) == tuple(evaluate_dim(d, dict(sizes)) for d in type_.shape), name
         assert str(out.dtype) == f"torch.{type_.dtype.name}", name
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Dim, Facts, symbol
+from ..dims import Dim, Facts, make_symbol
 from ..errors.training_errors import NotMean
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
@@ -268,7 +268,7 @@ class _Counts:
     def add(self, cut: _CutAt) -> None:
         facts, node = self.cut.training.program.facts, cut.node
         if not cut.is_total or not isinstance(node, OpNode):
-            self.found.append(ONCE if cut.constant else symbol(BATCH))
+            self.found.append(ONCE if cut.constant else make_symbol(BATCH))
             self.is_size.append(True)
             return
         op: Any = node.op

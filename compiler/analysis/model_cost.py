@@ -12,7 +12,7 @@ from __future__ import annotations
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..dims import Dim, show, substitute
+from ..dims import Dim, format_dim, substitute_symbols
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, applies
 from ..ir.node_modes import BOTH, modes
 from ..ir.walk import graphs
@@ -250,7 +250,7 @@ def _longer(row: StageCost, length: Dim) -> StageCost:
 
 def per_sample(d: Dim) -> Dim:
     """The same for a batch of one."""
-    return d if isinstance(d, int) else substitute(d, _ONE_SAMPLE)
+    return d if isinstance(d, int) else substitute_symbols(d, _ONE_SAMPLE)
 
 
 def _learned(node: OpNode) -> list[int]:
@@ -261,7 +261,7 @@ def _learned(node: OpNode) -> list[int]:
 def _size(shape: tuple[Dim, ...]) -> int:
     size = numel(shape)
     if not isinstance(size, int):
-        raise ValueError(f"the size of a parameter depends on the input: {show(size)}")
+        raise ValueError(f"the size of a parameter depends on the input: {format_dim(size)}")
     return size
 
 

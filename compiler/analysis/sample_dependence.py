@@ -7,7 +7,7 @@ loop depend on the samples if any of its inputs does.
 
 from __future__ import annotations
 
-from ..dims import SymDim, symbols
+from ..dims import SymDim, free_symbols
 from ..ir.flat_graph import FlatGraph, FlatNode, FlatScan
 from ..ir.graph import Graph, OpNode
 from ..types.tensor_types import BATCH, Shape
@@ -41,7 +41,7 @@ def sizes_in(value: object) -> set[str]:
     """The symbols in a size or a tuple of sizes."""
     if isinstance(value, tuple):
         return set().union(*map(sizes_in, value))
-    return set(map(str, symbols(value))) if isinstance(value, SymDim) else set()
+    return set(map(str, free_symbols(value))) if isinstance(value, SymDim) else set()
 
 
 def has_sizes(node: OpNode) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts, SymDim, evaluate, symbols
+from ..dims import Dim, Facts, SymDim, evaluate_dim, free_symbols
 from ..errors.operator_errors import EmptyResult
 from ..ir.graph import Graph, OpNode
 from ..ir.walk import graphs
@@ -32,11 +32,11 @@ class _WatchedFacts(Facts):
 
     record: Callable[[], None] = lambda: None
 
-    def equal(self, a: Dim, b: Dim) -> bool | None:
-        return self._note_unanswered(Facts.equal(self, a, b))
+    def are_equal(self, a: Dim, b: Dim) -> bool | None:
+        return self._note_unanswered(Facts.are_equal(self, a, b))
 
-    def at_least(self, a: Dim, b: Dim) -> bool | None:
-        return self._note_unanswered(Facts.at_least(self, a, b))
+    def is_at_least(self, a: Dim, b: Dim) -> bool | None:
+        return self._note_unanswered(Facts.is_at_least(self, a, b))
 
     def divides(self, k: Dim, a: Dim) -> bool | None:
         return self._note_unanswered(Facts.divides(self, k, a))
@@ -56,7 +56,7 @@ class SizedStage(Record):
     is_open: bool
 
     def used_symbols(self) -> frozenset[str]:
-        return frozenset(n for type_ in (*self.inputs, *self.outputs) for d in type_.shape for n in symbols(d))
+        return frozenset(n for type_ in (*self.inputs, *self.outputs) for d in type_.shape for n in free_symbols(d))
 
     def check_sizes(self, sizes: Mapping[str, int]) -> None:
         """Raises ValueError for sizes that the stage cannot be computed with. It passes if some of its symbols have no size."""
@@ -78,7 +78,7 @@ class SizedStage(Record):
         op = type(self.op)(**{name: _resolve_sizes(value, sizes) for name, value in self.op.args.items()})
         try:
             # All sizes are numbers now, so that nothing is left to prove.
-            op.infer(op.bind(inputs, Facts.nothing()))
+            op.infer(op.bind(inputs, Facts.empty()))
         except OperatorError as error:
             problem = error.problem
             return "" if isinstance(problem, EmptyResult) and not problem.needs_elements else problem.message()
@@ -104,7 +104,7 @@ def _stage_of(node: OpNode, facts: Facts) -> SizedStage:
         node.op.infer(node.op.bind(inputs, watched))
     except OperatorError:  # conversions have changed the element types of the node's inputs since its rule accepted them
         return SizedStage(node.op, inputs, outputs, True)
-    negative = any(facts.at_least(d, 0) is not True for type_ in outputs for d in type_.shape)
+    negative = any(facts.is_at_least(d, 0) is not True for type_ in outputs for d in type_.shape)
     return SizedStage(node.op, inputs, outputs, bool(unanswered) or negative)
 
 
@@ -113,13 +113,13 @@ def _is_symbolic(type_: TensorType) -> bool:
 
 
 def _resolve_type(type_: TensorType, sizes: Mapping[str, int]) -> TensorType:
-    return type_.with_shape(tuple(evaluate(d, sizes) for d in type_.shape))
+    return type_.with_shape(tuple(evaluate_dim(d, sizes) for d in type_.shape))
 
 
 def _resolve_sizes(value: Any, sizes: Mapping[str, int]) -> Any:
     """The argument with numbers in place of symbolic sizes."""
     if isinstance(value, SymDim):
-        return evaluate(value, sizes) if symbols(value) <= sizes.keys() else value
+        return evaluate_dim(value, sizes) if free_symbols(value) <= sizes.keys() else value
     return tuple(_resolve_sizes(part, sizes) for part in value) if type(value) is tuple else value
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..dims import Dim, Stated, bounds, evaluate, invert, is_met, show, stated_symbols, symbols
+from ..dims import Dim, WhereCondition, bounds, condition_holds, condition_symbols, evaluate_dim, format_dim, free_symbols, invert_linear
 from ..types.tensor_types import BATCH, TensorType
 
 Shapes = Mapping[str, tuple[int, ...]]
 Inputs = Sequence[tuple[str, TensorType]]
 
 
-def check_conditions(inputs: Inputs, dims: Mapping[str, Dim], conditions: Sequence[tuple[Stated, str]], shapes: Shapes) -> dict[str, int]:
+def check_conditions(
+    inputs: Inputs, dims: Mapping[str, Dim], conditions: Sequence[tuple[WhereCondition, str]], shapes: Shapes
+) -> dict[str, int]:
     """Checks the shapes of all inputs.
 
     Args:
@@ -34,13 +36,13 @@ def check_conditions(inputs: Inputs, dims: Mapping[str, Dim], conditions: Sequen
     sizes = _sizes_by_name(inputs, dims, shapes)
     _check_each(conditions, sizes)
     # A name that is no axis itself, such as S in `2 * S`, follows from the axes, once these are known to meet their conditions.
-    sizes |= {n: evaluate(d, sizes) for n, d in dims.items() if n not in sizes and _is_known(d, sizes)}
+    sizes |= {n: evaluate_dim(d, sizes) for n, d in dims.items() if n not in sizes and _is_known(d, sizes)}
     _check_each(conditions, sizes)
     _check_bounds(dims, sizes)
     for name, type_ in inputs:
         for axis, (dim, size) in enumerate(zip(type_.shape, shapes[name], strict=True)):
-            if _is_known(dim, sizes) and evaluate(dim, sizes) != size:
-                needed = f"{show(dim)}, which is {evaluate(dim, sizes)}"
+            if _is_known(dim, sizes) and evaluate_dim(dim, sizes) != size:
+                needed = f"{format_dim(dim)}, which is {evaluate_dim(dim, sizes)}"
                 raise ValueError(f"the input `{name}` is {type_}: its axis {axis} must be {needed}, found {size}")
     return sizes
 
@@ -55,17 +57,17 @@ def _sizes_by_name(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> d
     axes = [pair for name, type_ in inputs for pair in zip(type_.shape, shapes[name], strict=True)]
     sizes = {name: size for dim, size in axes for name, declared in dims.items() if declared == dim}
     for dim, size in axes:
-        found = None if isinstance(dim, int) else invert(dim)
+        found = None if isinstance(dim, int) else invert_linear(dim)
         if found is not None:
             name, factor, divisor, offset = found
             sizes.setdefault(name, (size - offset) * divisor // factor)
     return sizes
 
 
-def _check_each(conditions: Sequence[tuple[Stated, str]], sizes: Mapping[str, int]) -> None:
+def _check_each(conditions: Sequence[tuple[WhereCondition, str]], sizes: Mapping[str, int]) -> None:
     for condition, text in conditions:
-        used = stated_symbols(condition)
-        if used <= set(sizes) and not is_met(condition, sizes):
+        used = condition_symbols(condition)
+        if used <= set(sizes) and not condition_holds(condition, sizes):
             raise ValueError(f"`where {text}` does not hold: {list_sizes(sorted(used), sizes)}")
 
 
@@ -80,4 +82,4 @@ def _check_bounds(dims: Mapping[str, Dim], sizes: Mapping[str, int]) -> None:
 
 
 def _is_known(dim: Dim, sizes: Mapping[str, int]) -> bool:
-    return not isinstance(dim, int) and symbols(dim) <= set(sizes)
+    return not isinstance(dim, int) and free_symbols(dim) <= set(sizes)

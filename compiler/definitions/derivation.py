@@ -13,7 +13,7 @@ from ..errors.problem import STAGE
 from ..ir.graph import Program
 from ..ops.operator import Derivation, Operator, OperatorError, OpInputs
 from ..types.tensor_types import TensorType
-from ..types.traced_ints import plain
+from ..types.traced_ints import strip_formulas
 from .definition_graphs import Undefined, WrongDefinition, define
 
 
@@ -29,7 +29,7 @@ class _FromDefinition:
             raise OperatorError(DefinitionRefuses(op.name, error.cause, inputs), STAGE) from None
         except Undefined:
             raise OperatorError(DefinitionRefuses(op.name, "`define` gives no text", inputs), STAGE) from None
-        return tuple(value.type.with_shape(plain(value.type.shape)) for value in graph.outputs)
+        return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in graph.outputs)
 
     def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
         """The operations for one use, and the multiply-adds among them."""

@@ -16,7 +16,7 @@ from ..ir.graph_values import Value
 from ..ir.walk import graphs
 from ..ops.operator import Operator
 from ..types.tensor_types import TensorType
-from ..types.traced_ints import Origin, plain
+from ..types.traced_ints import Origin, strip_formulas
 from .definition_graphs import define
 
 Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]
@@ -94,11 +94,11 @@ def is_defined(op: Operator, inputs: Iterable[Value], facts: Facts) -> bool:
 
 def _plain_operator(op: Operator) -> Operator:
     """The operator with numbers that are traced to nothing: the symbols of the graph around it have no values in its definition."""
-    return type(op)(**{name: plain(value) for name, value in op.args.items()})
+    return type(op)(**{name: strip_formulas(value) for name, value in op.args.items()})
 
 
 def _plain_types(values: Iterable[Value]) -> tuple[TensorType, ...]:
-    return tuple(value.type.with_shape(plain(value.type.shape)) for value in values)
+    return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in values)
 
 
 def _call(node: OpNode, definition: Graph) -> CallNode:

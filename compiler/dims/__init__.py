@@ -8,18 +8,18 @@ what is answered True or False holds for every allowed value of the symbols, and
 from __future__ import annotations
 
 from .comparisons import COMPARISONS, OPPOSITE, Condition, OneOf
-from .dim_algebra import fold
+from .dim_algebra import fold_dim
 from .dim_bounds import bounds
-from .dim_text import invert, show, to_python
-from .division import maximum, minimum, ratio, substitute
+from .dim_text import dim_to_python, format_dim, invert_linear
+from .division import constant_ratio, dim_max, dim_min, substitute_symbols
 from .effort import Effort, EffortSpent, limit_effort
-from .evaluation import evaluate
-from .exact_quotients import exact_products
+from .evaluation import evaluate_dim
+from .exact_quotients import cancel_exact_quotients
 from .facts import Facts
-from .polynomial import Dim, SymDim, size, symbol, symbols
-from .where import Declared, declare
-from .where_advice import advice, advice_divides
-from .where_conditions import Stated, is_met, stated_symbols
+from .polynomial import Dim, SymDim, free_symbols, make_symbol, text_size
+from .where import Declared, declare_dims
+from .where_advice import suggest_divisibility, suggest_equality
+from .where_conditions import WhereCondition, condition_holds, condition_symbols
 
 __all__ = [
     "COMPARISONS",
@@ -31,26 +31,26 @@ __all__ = [
     "EffortSpent",
     "Facts",
     "OneOf",
-    "Stated",
+    "WhereCondition",
     "SymDim",
-    "advice",
-    "advice_divides",
+    "suggest_equality",
+    "suggest_divisibility",
     "bounds",
-    "declare",
-    "evaluate",
-    "exact_products",
-    "fold",
-    "invert",
-    "is_met",
+    "declare_dims",
+    "evaluate_dim",
+    "cancel_exact_quotients",
+    "fold_dim",
+    "invert_linear",
+    "condition_holds",
     "limit_effort",
-    "maximum",
-    "minimum",
-    "ratio",
-    "show",
-    "size",
-    "stated_symbols",
-    "substitute",
-    "symbol",
-    "symbols",
-    "to_python",
+    "dim_max",
+    "dim_min",
+    "constant_ratio",
+    "format_dim",
+    "text_size",
+    "condition_symbols",
+    "substitute_symbols",
+    "make_symbol",
+    "free_symbols",
+    "dim_to_python",
 ]

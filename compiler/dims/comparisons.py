@@ -8,7 +8,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from .dim_text import show
+from .dim_text import format_dim
 from .polynomial import Dim
 
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
@@ -33,7 +33,7 @@ class Condition(Record):
     right: Dim
 
     @property
-    def room(self) -> Dim | None:
+    def slack(self) -> Dim | None:
         """The dimension that is at least 0 where it holds; None for `==` and `!=`."""
         match self.op:
             case "<" | "<=":
@@ -43,7 +43,7 @@ class Condition(Record):
         return None
 
     def __str__(self) -> str:
-        return f"{show(self.left)} {self.op} {show(self.right)}"
+        return f"{format_dim(self.left)} {self.op} {format_dim(self.right)}"
 
 
 class OneOf(Record):
@@ -53,4 +53,4 @@ class OneOf(Record):
     values: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{show(self.left)} in [{', '.join(map(str, self.values))}]"
+        return f"{format_dim(self.left)} in [{', '.join(map(str, self.values))}]"

@@ -11,9 +11,9 @@ from math import inf
 
 from .polynomial import Bounds, Dim, FloorQuotient, Monomial, Terms, add_terms, multiply_terms, terms_of
 
-_RELAXATIONS = 16
-_LONGEST = 32
-_SHIFTED = 1024
+_MOST_RELAXATIONS = 16
+_MOST_TERMS = 32
+_MOST_SHIFTED_TERMS = 1024
 """The most terms that writing each symbol as its least value plus something may make: 2 ** n of a product of n."""
 
 
@@ -22,15 +22,15 @@ def bounds(d: Dim) -> Bounds:
     if isinstance(d, int):
         return d, d
     if d._bounds is None:
-        d._bounds = _lower(d.terms), _negated(_lower({m: -c for m, c in d.terms.items()}))
+        d._bounds = _lower_bound(d.terms), _negate_bound(_lower_bound({m: -c for m, c in d.terms.items()}))
     return d._bounds
 
 
-def _negated(x: int | None) -> int | None:
+def _negate_bound(x: int | None) -> int | None:
     return None if x is None else -x
 
 
-def _times(x: float, y: float) -> float:
+def _multiply_bounds(x: float, y: float) -> float:
     if not x or not y:
         return 0
     if isinstance(x, float) or isinstance(y, float):
@@ -38,32 +38,32 @@ def _times(x: float, y: float) -> float:
     return x * y
 
 
-def _span(monomial: Monomial) -> tuple[float, float]:
+def _monomial_bounds(monomial: Monomial) -> tuple[float, float]:
     lo: float = 1
     hi: float = 1
     for atom in monomial:
         a = -inf if atom.lower is None else atom.lower
         b = inf if atom.upper is None else atom.upper
         if lo >= 0 and a >= 0:
-            lo, hi = _times(lo, a), _times(hi, b)
+            lo, hi = _multiply_bounds(lo, a), _multiply_bounds(hi, b)
         else:
-            corners = (_times(lo, a), _times(lo, b), _times(hi, a), _times(hi, b))
+            corners = (_multiply_bounds(lo, a), _multiply_bounds(lo, b), _multiply_bounds(hi, a), _multiply_bounds(hi, b))
             lo, hi = min(corners), max(corners)
     return lo, hi
 
 
-def _interval_lower(terms: Terms) -> int | None:
+def _interval_lower_bound(terms: Terms) -> int | None:
     total = 0
     for m, c in terms.items():
-        lo, hi = _span(m)
-        least = _times(c, lo) if c > 0 else _times(c, hi)
+        lo, hi = _monomial_bounds(m)
+        least = _multiply_bounds(c, lo) if c > 0 else _multiply_bounds(c, hi)
         if isinstance(least, float):
             return None
         total += least
     return total
 
 
-def _shifted_lower(terms: Terms) -> int | None:
+def _shifted_lower_bound(terms: Terms) -> int | None:
     """The bound after each symbol is written as its least value plus something: `H*W - H` is at least 0."""
     shifted: Terms = {}
     for m, c in terms.items():
@@ -80,26 +80,26 @@ def _shifted_lower(terms: Terms) -> int | None:
             spans = [inf if a.upper is None else a.upper - (a.lower or 0) for a in m]
             most: float = c
             for s in spans:
-                most = _times(most, s)
+                most = _multiply_bounds(most, s)
             if isinstance(most, float):
                 return None
             total += most
     return total
 
 
-def _polynomial_lower(terms: Terms) -> int | None:
-    lo = _interval_lower(terms)
-    if lo is None and any(1 < len(m) <= 4 for m in terms) and sum([1 << len(m) for m in terms]) <= _SHIFTED:
-        return _shifted_lower(terms)
+def _polynomial_lower_bound(terms: Terms) -> int | None:
+    lo = _interval_lower_bound(terms)
+    if lo is None and any(1 < len(m) <= 4 for m in terms) and sum([1 << len(m) for m in terms]) <= _MOST_SHIFTED_TERMS:
+        return _shifted_lower_bound(terms)
     return lo
 
 
-def relaxations(terms: Terms) -> Iterable[tuple[Terms, int]]:
+def relax_floors(terms: Terms) -> Iterable[tuple[Terms, int]]:
     """Polynomials (with what they are to be divided by) that are never more than this one: floor divisions are replaced by true ones."""
     scale = 1
     yield terms, scale
-    for _ in range(_RELAXATIONS if len(terms) <= _LONGEST else 0):
-        pick = _relaxable(terms)
+    for _ in range(_MOST_RELAXATIONS if len(terms) <= _MOST_TERMS else 0):
+        pick = _find_relaxable_floor(terms)
         if pick is None:
             return
         m, floor = pick
@@ -115,9 +115,9 @@ def relaxations(terms: Terms) -> Iterable[tuple[Terms, int]]:
         yield terms, scale
 
 
-def _relaxable(terms: Terms) -> tuple[Monomial, FloorQuotient] | None:
+def _find_relaxable_floor(terms: Terms) -> tuple[Monomial, FloorQuotient] | None:
     """A floor division to replace: those that are subtracted first."""
-    found = None
+    result = None
     for m, c in terms.items():
         for atom in m:
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int):
@@ -127,18 +127,18 @@ def _relaxable(terms: Terms) -> tuple[Monomial, FloorQuotient] | None:
                     continue
                 if c < 0:
                     return m, atom
-                found = found or (m, atom)
-    return found
+                result = result or (m, atom)
+    return result
 
 
 def ceil_div(x: int, y: int) -> int:
     return -(-x // y)
 
 
-def _lower(terms: Terms) -> int | None:
+def _lower_bound(terms: Terms) -> int | None:
     best: int | None = None
-    for relaxed, scale in relaxations(terms):
-        lo = _polynomial_lower(relaxed)
+    for relaxed, scale in relax_floors(terms):
+        lo = _polynomial_lower_bound(relaxed)
         if lo is not None:
             lo = ceil_div(lo, scale)
             best = lo if best is None or lo > best else best
@@ -159,8 +159,8 @@ def floor_bounds(top: Bounds, bottom: Bounds) -> Bounds:
 
 def min_max_bounds(spans: list[Bounds], greatest: bool) -> Bounds:
     if not greatest:
-        lo, hi = min_max_bounds([(_negated(b), _negated(a)) for a, b in spans], True)
-        return _negated(hi), _negated(lo)
+        lo, hi = min_max_bounds([(_negate_bound(b), _negate_bound(a)) for a, b in spans], True)
+        return _negate_bound(hi), _negate_bound(lo)
     lows = [a for a, _ in spans if a is not None]
     highs = [b for _, b in spans if b is not None]
     return max(lows, default=None), max(highs) if len(highs) == len(spans) else None

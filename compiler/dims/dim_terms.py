@@ -29,12 +29,12 @@ class SumTerm:
         self.numerator, self.denominator = coefficient
         self.factors: list[Factor] = []
         self.divisors: list[Factor] = []
-        for factor, power in sorted(powers.items(), key=lambda item: _look(item[0])):
+        for factor, power in sorted(powers.items(), key=lambda item: _sort_key(item[0])):
             (self.factors if power > 0 else self.divisors).extend([factor] * abs(power))
 
     @property
-    def order(self) -> tuple[object, ...]:
-        return (not self.factors, len(self.divisors) - len(self.factors), [_look(f) for f in self.factors + self.divisors])
+    def sort_key(self) -> tuple[object, ...]:
+        return (not self.factors, len(self.divisors) - len(self.factors), [_sort_key(f) for f in self.factors + self.divisors])
 
 
 class SumOfTerms:
@@ -49,21 +49,21 @@ class SumOfTerms:
         self.divisors = divisors or []
 
 
-def _look(factor: Factor) -> tuple[str, int]:
+def _sort_key(factor: Factor) -> tuple[str, int]:
     return (factor, 0) if isinstance(factor, str) else factor.order
 
 
-def _ratio(numerator: int, denominator: int) -> Ratio:
+def _reduce_ratio(numerator: int, denominator: int) -> Ratio:
     common = gcd(numerator, denominator)
     return numerator // common, denominator // common
 
 
-def _accumulate(total: _Rational, key: tuple[tuple[Factor, int], ...], c: Ratio) -> None:
+def _add_to_total(total: _Rational, key: tuple[tuple[Factor, int], ...], c: Ratio) -> None:
     a, b = total.get(key, (0, 1))
-    total[key] = _ratio(a * c[1] + c[0] * b, b * c[1])
+    total[key] = _reduce_ratio(a * c[1] + c[0] * b, b * c[1])
 
 
-def _expand(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bool]:
+def _expand_quotients(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bool]:
     """The monomial without quotients; and whether its terms are integers only when taken together."""
     parts: list[tuple[int, int, Powers]] = [(coefficient, 1, {})]
     together = False
@@ -72,20 +72,20 @@ def _expand(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bo
             factor = atom.name if isinstance(atom, Symbol) else atom
             parts = [(c, e, {**p, factor: p.get(factor, 0) + 1}) for c, e, p in parts]
             continue
-        above, below, divisors = _reciprocal(atom.step)
+        above, below, divisors = _invert_step(atom.step)
         numerator: list[tuple[int, Powers]] = [(1, {atom.name: 1})]
         if atom.rest != 0:
             together = True
             numerator.append((-atom.rest, {}))
         spend_effort(len(parts) * len(numerator))
-        parts = [(c * above * n, e * below, _merge(p, x, divisors)) for c, e, p in parts for n, x in numerator]
+        parts = [(c * above * n, e * below, _multiply_powers(p, x, divisors)) for c, e, p in parts for n, x in numerator]
     total: _Rational = {}
     for c, e, p in parts:
-        _accumulate(total, _monomial(p), _ratio(c, e))
+        _add_to_total(total, _sorted_powers(p), _reduce_ratio(c, e))
     return total, together
 
 
-def _merge(*several: Powers) -> Powers:
+def _multiply_powers(*several: Powers) -> Powers:
     total: Powers = {}
     for powers in several:
         for factor, power in powers.items():
@@ -93,40 +93,40 @@ def _merge(*several: Powers) -> Powers:
     return total
 
 
-def _reciprocal(step: Dim) -> tuple[int, int, Powers]:
+def _invert_step(step: Dim) -> tuple[int, int, Powers]:
     """`1/step` as numerator, denominator and powers."""
     ((monomial, coefficient),) = terms_of(step).items()
     scale = 1
     powers: Powers = {}
     for atom in monomial:
         if isinstance(atom, Quotient):
-            above, inner, below = _reciprocal(atom.step)
+            above, inner, below = _invert_step(atom.step)
             scale, coefficient = scale * inner, coefficient * above
-            powers = _merge(powers, {atom.name: -1}, {f: -e for f, e in below.items()})
+            powers = _multiply_powers(powers, {atom.name: -1}, {f: -e for f, e in below.items()})
         else:
-            powers = _merge(powers, {atom.name if isinstance(atom, Symbol) else atom: -1})
+            powers = _multiply_powers(powers, {atom.name if isinstance(atom, Symbol) else atom: -1})
     return scale, coefficient, powers
 
 
-def in_symbols(d: Dim) -> SumOfTerms:
+def rewrite_in_symbols(d: Dim) -> SumOfTerms:
     """`d` with the user's symbols substituted for quotients."""
     spend_effort(len(terms_of(d)))
     alone: _Rational = {}
     grouped: _Rational = {}
     for monomial, coefficient in terms_of(d).items():
-        expanded, together = _expand(coefficient, monomial)
+        expanded, together = _expand_quotients(coefficient, monomial)
         for key, c in expanded.items():
             into = grouped if together and (c[1] > 1 or any(e < 0 for _, e in key)) else alone
-            _accumulate(into, key, c)
+            _add_to_total(into, key, c)
     grouped = {key: c for key, c in grouped.items() if c[0]}
     if not grouped:
-        return SumOfTerms(_terms(alone), [])
+        return SumOfTerms(_sorted_terms(alone), [])
     if () in grouped:
-        _accumulate(grouped, (), alone.pop((), (0, 1)))
-    return _over_one_line(alone, grouped)
+        _add_to_total(grouped, (), alone.pop((), (0, 1)))
+    return _combine_fractions(alone, grouped)
 
 
-def _over_one_line(alone: _Rational, grouped: _Rational) -> SumOfTerms:
+def _combine_fractions(alone: _Rational, grouped: _Rational) -> SumOfTerms:
     """All that is grouped over its common denominator."""
     divisor = lcm(*(c[1] for c in grouped.values()))
     below: Powers = {}
@@ -135,18 +135,18 @@ def _over_one_line(alone: _Rational, grouped: _Rational) -> SumOfTerms:
             below[factor] = max(below.get(factor, 0), -power)
     group: _Rational = {}
     for key, c in grouped.items():
-        group[_monomial(_merge(dict(key), below))] = c[0] * divisor // c[1], 1
+        group[_sorted_powers(_multiply_powers(dict(key), below))] = c[0] * divisor // c[1], 1
     if divisor == 1 and not any(below.values()):
         for key, c in group.items():
-            _accumulate(alone, key, c)
-        return SumOfTerms(_terms(alone), [])
+            _add_to_total(alone, key, c)
+        return SumOfTerms(_sorted_terms(alone), [])
     divisors = SumTerm((1, 1), below).factors
-    return SumOfTerms(_terms(alone), _terms(group), divisor, divisors)
+    return SumOfTerms(_sorted_terms(alone), _sorted_terms(group), divisor, divisors)
 
 
-def _monomial(powers: Powers) -> tuple[tuple[Factor, int], ...]:
-    return tuple(sorted(((f, e) for f, e in powers.items() if e), key=lambda item: _look(item[0])))
+def _sorted_powers(powers: Powers) -> tuple[tuple[Factor, int], ...]:
+    return tuple(sorted(((f, e) for f, e in powers.items() if e), key=lambda item: _sort_key(item[0])))
 
 
-def _terms(rational: _Rational) -> list[SumTerm]:
-    return sorted((SumTerm(c, dict(key)) for key, c in rational.items() if c[0]), key=lambda t: t.order)
+def _sorted_terms(rational: _Rational) -> list[SumTerm]:
+    return sorted((SumTerm(c, dict(key)) for key, c in rational.items() if c[0]), key=lambda t: t.sort_key)

@@ -13,16 +13,16 @@ from math import gcd
 
 from netc.dsl.precedence import NET, outside_brackets
 
-from .dim_algebra import Folder
+from .dim_algebra import DimFold
 from .dim_terms import Factor, SumOfTerms, SumTerm
-from .polynomial import Atom, Dim, MinMax, Quotient, Symbol, SymDim, size, terms_of
-from .remainders import Remainder, with_remainders
+from .polynomial import Atom, Dim, MinMax, Quotient, Symbol, SymDim, terms_of, text_size
+from .remainders import Remainder, introduce_remainders
 
 LONGEST = 2000
 """How much of a dimension is shown: parts with more than a quarter as many leaves, and numbers with more bits, are left out."""
 
 
-class _Text(Folder[str]):
+class _DimPrinter(DimFold[str]):
     """Close together for people, where `/` has no remainder; with `names`, as code of Python with spaces. `powers`: `width**2` for a
     product of equal factors."""
 
@@ -30,86 +30,86 @@ class _Text(Folder[str]):
         self.names, self.powers = names, powers
         self.times, self.exact, self.by = ("*", "/", "//") if names is None else (" * ", " // ", " // ")
 
-    def floor(self, top: str, bottom: str) -> str:
-        return f"{_in_quotient(top)}{self.by}{bottom if _is_plain(bottom) else f'({bottom})'}"
+    def fold_floor(self, top: str, bottom: str) -> str:
+        return f"{_format_dividend(top)}{self.by}{bottom if _needs_no_brackets(bottom) else f'({bottom})'}"
 
-    def whole(self, d: Dim) -> str:
-        d = with_remainders(d)
+    def fold_inner(self, d: Dim) -> str:
+        d = introduce_remainders(d)
         for atom in {a for monomial in terms_of(d) for a in monomial if isinstance(a, Remainder)}:
-            self.known[atom] = self.brief(atom) or remainder_text(self.whole(atom.top), self.whole(atom.bottom))
-        return super().whole(d)
+            self.known[atom] = self.abbreviate_atom(atom) or remainder_text(self.fold_inner(atom.top), self.fold_inner(atom.bottom))
+        return super().fold_inner(d)
 
-    def min_max(self, args: list[str], greatest: bool) -> str:
+    def fold_min_max(self, args: list[str], greatest: bool) -> str:
         return f"{'max' if greatest else 'min'}({', '.join(args)})"
 
-    def sum(self, total: SumOfTerms) -> str:
+    def fold_sum(self, total: SumOfTerms) -> str:
         group = ""
         if total.group:
-            group = f"{_in_quotient(self._sum(total.group))}{self.exact}{self._below(total.divisor, total.divisors)}"
-        return self._sum(total.terms, group)
+            group = f"{_format_dividend(self._format_sum(total.group))}{self.exact}{self._format_divisor(total.divisor, total.divisors)}"
+        return self._format_sum(total.terms, group)
 
-    def _sum(self, terms: list[SumTerm], group: str = "") -> str:
+    def _format_sum(self, terms: list[SumTerm], group: str = "") -> str:
         if terms and terms[0].numerator < 0 and any(t.numerator > 0 for t in terms):
             first = next(t for t in terms if t.numerator > 0)
             terms = [first, *(t for t in terms if t is not first)]
         text = group
         for term in terms:
             sign = "-" if term.numerator < 0 else "+"
-            part = self._term(term, abs(term.numerator), bool(text) or sign == "+")
+            part = self._format_term(term, abs(term.numerator), bool(text) or sign == "+")
             text = f"{text} {sign} {part}" if text else part if sign == "+" else f"-{part}"
         return text or "0"
 
-    def _term(self, term: SumTerm, number: int, bare: bool) -> str:
+    def _format_term(self, term: SumTerm, number: int, bare: bool) -> str:
         if bare and number == 1 and len(term.factors) == 1 and term.denominator == 1 and not term.divisors:
             only = term.factors[0]
-            return self._name(only) if isinstance(only, str) else self.known[only]
-        text = self._product(number, term.factors)
+            return self._format_name(only) if isinstance(only, str) else self.known[only]
+        text = self._format_product(number, term.factors)
         if term.denominator == 1 and not term.divisors:
             return text
-        return f"{text}{self.exact}{self._below(term.denominator, term.divisors)}"
+        return f"{text}{self.exact}{self._format_divisor(term.denominator, term.divisors)}"
 
-    def _below(self, number: int, factors: list[Factor]) -> str:
-        text = self._product(number, factors)
+    def _format_divisor(self, number: int, factors: list[Factor]) -> str:
+        text = self._format_product(number, factors)
         return f"({text})" if "*" in text else text
 
-    def _product(self, number: int, factors: list[Factor]) -> str:
-        parts = [self.number(number)] if number != 1 or not factors else []
-        for factor, count in ((f, len([*same])) for f, same in groupby(self._factor(f) for f in factors)):
+    def _format_product(self, number: int, factors: list[Factor]) -> str:
+        parts = [self.format_number(number)] if number != 1 or not factors else []
+        for factor, count in ((f, len([*same])) for f, same in groupby(self._format_factor(f) for f in factors)):
             parts += [_power(factor, count)] if self.powers and count > 1 else [factor] * count
         return self.times.join(parts)
 
-    def _factor(self, factor: Factor) -> str:
+    def _format_factor(self, factor: Factor) -> str:
         if isinstance(factor, str):
-            return self._name(factor)
+            return self._format_name(factor)
         return self.known[factor] if isinstance(factor, MinMax) else f"({self.known[factor]})"
 
-    def number(self, number: int) -> str:
+    def format_number(self, number: int) -> str:
         if number.bit_length() <= LONGEST:
             return str(number)
         return "..." if self.names is None else hex(number)
 
-    def brief(self, atom: Atom) -> str | None:
+    def abbreviate_atom(self, atom: Atom) -> str | None:
         return "..." if self.names is None and atom.size > LONGEST // 4 else None
 
-    def _name(self, name: str) -> str:
+    def _format_name(self, name: str) -> str:
         if self.names is None:
             return name
         code = self.names[name]
-        return code if _SIMPLE.fullmatch(code) else f"({code})"
+        return code if _ATOMIC_TEXT.fullmatch(code) else f"({code})"
 
 
-_SIMPLE = re.compile(r"[A-Za-z_]\w*(\.\w+|\[[^\[\]]*\]|\([^()]*\))*|\{?\d+\}?|\.\.\.")
+_ATOMIC_TEXT = re.compile(r"[A-Za-z_]\w*(\.\w+|\[[^\[\]]*\]|\([^()]*\))*|\{?\d+\}?|\.\.\.")
 
 
 def _power(text: str, exponent: int) -> str:
-    return f"{text}**{exponent}" if _is_plain(text) else f"{text} ** {exponent}"
+    return f"{text}**{exponent}" if _needs_no_brackets(text) else f"{text} ** {exponent}"
 
 
-def _is_plain(text: str) -> bool:
-    return _SIMPLE.fullmatch(text) is not None
+def _needs_no_brackets(text: str) -> bool:
+    return _ATOMIC_TEXT.fullmatch(text) is not None
 
 
-def _in_quotient(text: str) -> str:
+def _format_dividend(text: str) -> str:
     """As what is divided: sums in brackets, products as they are."""
     outside = outside_brackets(text)
     return f"({text})" if NET.strength_of_text(outside) < NET.binding_strength("*") or " % " in outside else text
@@ -117,31 +117,31 @@ def _in_quotient(text: str) -> str:
 
 def remainder_text(top: str, bottom: str) -> str:
     """`top % bottom`, with the brackets that it needs."""
-    return f"{_in_quotient(top)} % {bottom if _is_plain(bottom) else f'({bottom})'}"
+    return f"{_format_dividend(top)} % {bottom if _needs_no_brackets(bottom) else f'({bottom})'}"
 
 
-def show(d: Dim) -> str:
+def format_dim(d: Dim) -> str:
     """As a person writes it, in the language's own syntax: `2*T + 1`, `(H + 1)//2`, `max(T, 5)`, `S/32`."""
-    return _Text().number(d) if isinstance(d, int) else _shown(d)
+    return _DimPrinter().format_number(d) if isinstance(d, int) else _format_symbolic(d)
 
 
 @lru_cache(maxsize=4096)
-def _shown(d: SymDim) -> str:
+def _format_symbolic(d: SymDim) -> str:
     """An editor shows the same sizes after each change."""
-    return _Text().run(d)
+    return _DimPrinter().fold_dim(d)
 
 
-def to_python(d: Dim, names: Mapping[str, str], *, powers: bool = False) -> str:
+def dim_to_python(d: Dim, names: Mapping[str, str], *, powers: bool = False) -> str:
     """A Python expression of integers, with code substituted for the symbols. `powers`: equal factors as a power. An OverflowError if it
     would be too long."""
     if isinstance(d, int):
-        return _Text(names).number(d)
-    if size(d) > 50 * LONGEST:
+        return _DimPrinter(names).format_number(d)
+    if text_size(d) > 50 * LONGEST:
         raise OverflowError("the dimension is too long to be written out")
-    return _Text(names, powers=powers).run(d)
+    return _DimPrinter(names, powers=powers).fold_dim(d)
 
 
-def invert(d: Dim) -> tuple[str, int, int, int] | None:
+def invert_linear(d: Dim) -> tuple[str, int, int, int] | None:
     """`(S, a, c, b)` if `d == a*S/c + b` for one symbol S: then `S == (d - b)*c // a`."""
     terms = dict(terms_of(d))
     b = terms.pop((), 0)

@@ -24,22 +24,22 @@ from .polynomial import (
     add_terms,
     atoms_of,
     constant_of,
+    dim_from_atom,
+    dim_from_terms,
     floor_atom,
+    free_symbols,
     key_of,
-    make,
+    make_quotient,
     min_max_atom,
     multiply_terms,
-    of_atom,
-    quotient,
-    symbols,
     terms_of,
 )
 
-_FLATTENED = 16
-_REMEMBERED = 2048
+_MOST_ARGUMENTS = 16
+_CACHE_SIZE = 2048
 
 
-@lru_cache(_REMEMBERED)
+@lru_cache(_CACHE_SIZE)
 def floordiv(a: Dim, b: Dim) -> Dim:
     """`a // b`, rounded down. What divides exactly is pulled out: `(4*T + 3)//4` is `T`. Where `b` is a number, nothing that is divided has
     minus signs only: `-T // 4` is `-((T + 3)//4)`."""
@@ -69,7 +69,7 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
         elif c // k:
             whole[m] = c // k
     if not rest:
-        return make(whole)
+        return dim_from_terms(whole)
     constant = terms.get((), 0) % k
     if common > 1:
         rest = {m: c // common for m, c in rest.items()}
@@ -80,10 +80,10 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
         rest = {m: -c for m, c in rest.items()}
         if constant < k - 1:
             rest[()] = k - 1 - constant
-        return make(whole) - _floor_of_rest(SymDim(rest), k)
+        return dim_from_terms(whole) - _floor_of_rest(SymDim(rest), k)
     if constant:
         rest[()] = constant
-    return make(whole) + _floor_of_rest(SymDim(rest), k)
+    return dim_from_terms(whole) + _floor_of_rest(SymDim(rest), k)
 
 
 def _inner_floor(d: Dim) -> FloorQuotient | None:
@@ -106,11 +106,11 @@ def _floor_of_rest(top: Dim, bottom: Dim) -> Dim:
     if low is not None and low > 0:
         inner = _inner_floor(top)
         if inner is not None:
-            return floordiv(inner.top + inner.bottom * (top - of_atom(inner)), inner.bottom * bottom)
+            return floordiv(inner.top + inner.bottom * (top - dim_from_atom(inner)), inner.bottom * bottom)
         known = _known_floor(top, bottom)
         if known is not None:
             return known
-    return of_atom(floor_atom(top, bottom, *floor_bounds(bounds(top), bounds(bottom))))
+    return dim_from_atom(floor_atom(top, bottom, *floor_bounds(bounds(top), bounds(bottom))))
 
 
 def _known_floor(top: Dim, bottom: Dim) -> int | None:
@@ -135,19 +135,19 @@ def _floor_by_dim(a: Dim, b: SymDim) -> Dim:
     whole, rest = polynomial_divmod(a, b)
     if rest == 0:
         return whole
-    top, bottom = _cancel(rest, b)
+    top, bottom = _cancel_common_factors(rest, b)
     if isinstance(bottom, int):
         return whole + floordiv(top, bottom)
     return whole + _floor_of_rest(top, bottom)
 
 
-def _cancel(a: Dim, b: Dim) -> tuple[Dim, Dim]:
+def _cancel_common_factors(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     """Both without the factors that all their terms share."""
     common = gcd(*terms_of(a).values(), *terms_of(b).values())
     factor = shared_factor([*terms_of(a), *terms_of(b)])
     if common == 1 and not factor:
         return a, b
-    return divided(a, factor, common), divided(b, factor, common)
+    return divide_exactly(a, factor, common), divide_exactly(b, factor, common)
 
 
 def shared_factor(monomials: list[Monomial]) -> Monomial:
@@ -155,11 +155,11 @@ def shared_factor(monomials: list[Monomial]) -> Monomial:
     shared = list(monomials[0])
     for m in monomials[1:]:
         left = list(m)
-        shared = [x for x in shared if _taken(left, x)]
+        shared = [x for x in shared if _remove_atom(left, x)]
     return tuple(shared)
 
 
-def _taken(pool: list[Atom], atom: Atom) -> bool:
+def _remove_atom(pool: list[Atom], atom: Atom) -> bool:
     """Takes the atom from the pool, if it is there."""
     if atom not in pool:
         return False
@@ -167,12 +167,12 @@ def _taken(pool: list[Atom], atom: Atom) -> bool:
     return True
 
 
-def divided(d: Dim, factor: Monomial, k: int) -> Dim:
+def divide_exactly(d: Dim, factor: Monomial, k: int) -> Dim:
     """`d / (k * factor)`, which is known to be exact."""
-    return make({cofactor(m, factor) or (): c // k for m, c in terms_of(d).items()})
+    return dim_from_terms({divide_monomial(m, factor) or (): c // k for m, c in terms_of(d).items()})
 
 
-def cofactor(m: Monomial, factor: Monomial) -> Monomial | None:
+def divide_monomial(m: Monomial, factor: Monomial) -> Monomial | None:
     """What times `factor` is `m`."""
     if not factor:
         return m
@@ -184,7 +184,7 @@ def cofactor(m: Monomial, factor: Monomial) -> Monomial | None:
     return tuple(left)
 
 
-def ratio(a: Dim, b: Dim) -> tuple[int, int] | None:
+def constant_ratio(a: Dim, b: Dim) -> tuple[int, int] | None:
     """`(p, q)`, both above 0 and without a common factor, with `q * a == p * b`; None if there are none."""
     monomial, c = next(iter(terms_of(a).items()), ((), 0))
     d = terms_of(b).get(monomial, 0)
@@ -195,7 +195,7 @@ def ratio(a: Dim, b: Dim) -> tuple[int, int] | None:
     return (p, q) if q * a == p * b else None
 
 
-def leading(terms: Terms) -> Monomial:
+def leading_monomial(terms: Terms) -> Monomial:
     """The greatest monomial: by degree, then in the order of the atoms."""
     return min(terms, key=lambda m: (-len(m), [a.order for a in m]))
 
@@ -203,94 +203,94 @@ def leading(terms: Terms) -> Monomial:
 def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     """`(q, r)` with `a == q*b + r`, as polynomials: nothing in `r` is divisible by the leading term of `b`."""
     divisor = terms_of(b)
-    head = leading(divisor)
+    head = leading_monomial(divisor)
     lead = divisor[head]
     left = dict(terms_of(a))
     whole: Terms = {}
     rest: Terms = {}
     while left:
         spend_effort(len(left))
-        m = leading(left) if len(divisor) > 1 else next(iter(left))
+        m = leading_monomial(left) if len(divisor) > 1 else next(iter(left))
         c = left[m]
-        factor = cofactor(m, head)
+        factor = divide_monomial(m, head)
         times = 0 if factor is None or (len(divisor) == 1 and c % lead) else c // lead
         if factor is not None and times:
             whole[factor] = whole.get(factor, 0) + times
             left = add_terms(left, multiply_terms({factor: times}, divisor), -1)
         if m in left:
             rest[m] = left.pop(m)
-    return make({m: c for m, c in whole.items() if c}), make(rest)
+    return dim_from_terms({m: c for m, c in whole.items() if c}), dim_from_terms(rest)
 
 
 # --- greatest and least ----------------------------------------------------------------------------------------------------
 
 
-def maximum(*dims: Dim) -> Dim:
+def dim_max(*dims: Dim) -> Dim:
     """The greatest: one of them if bounds decide which, else a `max(...)` of those that may be it."""
-    return _extreme(dims, True)
+    return _simplify_min_max(dims, True)
 
 
-def minimum(*dims: Dim) -> Dim:
-    return _extreme(dims, False)
+def dim_min(*dims: Dim) -> Dim:
+    return _simplify_min_max(dims, False)
 
 
-@lru_cache(_REMEMBERED)
-def _extreme(dims: tuple[Dim, ...], greatest: bool) -> Dim:
+@lru_cache(_CACHE_SIZE)
+def _simplify_min_max(dims: tuple[Dim, ...], greatest: bool) -> Dim:
     if all(isinstance(d, int) for d in dims):
         return (max if greatest else min)(dims)
-    args = _undominated(_flatten(dims, greatest), greatest)
+    args = _drop_dominated(_flatten_min_max(dims, greatest), greatest)
     if len(args) == 1:
         return args[0]
-    shared = _shared(args)
+    shared = _common_summand(args)
     args = [a - shared for a in args]
     common = gcd(*(c for a in args for c in terms_of(a).values()))
-    args = [make({m: c // common for m, c in terms_of(a).items()}) for a in args]
+    args = [dim_from_terms({m: c // common for m, c in terms_of(a).items()}) for a in args]
     args.sort(key=lambda a: (isinstance(a, int), key_of(a)))
-    return shared + common * of_atom(min_max_atom(tuple(args), greatest, *min_max_bounds([bounds(a) for a in args], greatest)))
+    return shared + common * dim_from_atom(min_max_atom(tuple(args), greatest, *min_max_bounds([bounds(a) for a in args], greatest)))
 
 
-def _flatten(dims: tuple[Dim, ...], greatest: bool) -> list[Dim]:
+def _flatten_min_max(dims: tuple[Dim, ...], greatest: bool) -> list[Dim]:
     flat: list[Dim] = []
     for d in dims:
         inner = [m[0] for m, c in terms_of(d).items() if c == 1 and len(m) == 1 and isinstance(m[0], MinMax) and m[0].greatest is greatest]
-        if len(inner) == 1 and len(flat) + len(inner[0].args) <= _FLATTENED:
-            flat += [d - of_atom(inner[0]) + a for a in inner[0].args]
+        if len(inner) == 1 and len(flat) + len(inner[0].args) <= _MOST_ARGUMENTS:
+            flat += [d - dim_from_atom(inner[0]) + a for a in inner[0].args]
         else:
             flat.append(d)
     return flat
 
 
-def _undominated(dims: list[Dim], greatest: bool) -> list[Dim]:
+def _drop_dominated(dims: list[Dim], greatest: bool) -> list[Dim]:
     kept: list[Dim] = []
     for d in dims:
-        if any(_beats(k, d, greatest) for k in kept):
+        if any(_dominates(k, d, greatest) for k in kept):
             continue
-        kept = [k for k in kept if not _beats(d, k, greatest)]
+        kept = [k for k in kept if not _dominates(d, k, greatest)]
         kept.append(d)
     return kept
 
 
-def _beats(a: Dim, b: Dim, greatest: bool) -> bool:
+def _dominates(a: Dim, b: Dim, greatest: bool) -> bool:
     low = bounds(a - b if greatest else b - a)[0]
     return low is not None and low >= 0
 
 
-def _shared(args: list[Dim]) -> Dim:
+def _common_summand(args: list[Dim]) -> Dim:
     """What all of them contain; of constants, that of the first in order which is not one itself."""
     first = min((a for a in args if not isinstance(a, int)), key=key_of)
     rest = [terms_of(a) for a in args]
     same = {m: c for m, c in terms_of(first).items() if m and all(t.get(m) == c for t in rest)}
     if constant_of(first):
         same[()] = constant_of(first)
-    return make(same)
+    return dim_from_terms(same)
 
 
 # --- substitution ----------------------------------------------------------------------------------------------------
 
 
-def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
+def substitute_symbols(d: Dim, values: Mapping[str, Dim]) -> Dim:
     """`d` with dimensions substituted for some of the user's symbols."""
-    if isinstance(d, int) or not symbols(d) & values.keys():
+    if isinstance(d, int) or not free_symbols(d) & values.keys():
         return d
     alone = _lone_symbol(d)
     if alone is not None:
@@ -298,13 +298,13 @@ def substitute(d: Dim, values: Mapping[str, Dim]) -> Dim:
     known: dict[Atom, Dim] = {}
     for atom in atoms_of(d):
         if not atom.names & values.keys():
-            known[atom] = of_atom(atom)
+            known[atom] = dim_from_atom(atom)
         elif isinstance(atom, Symbol):
             known[atom] = values[atom.name]
         elif isinstance(atom, Quotient) and atom.name in values:
             known[atom] = floordiv(values[atom.name] - atom.rest, replace_atoms(atom.step, known))
         else:
-            known[atom] = rebuilt(atom, known)
+            known[atom] = rebuild_atom(atom, known)
     return replace_atoms(d, known)
 
 
@@ -314,22 +314,22 @@ def replace_atoms(d: Dim, known: Mapping[Atom, Dim]) -> Dim:
     for m, c in terms_of(d).items():
         part: Dim = c
         for atom in m:
-            part = part * (known[atom] if atom in known else of_atom(atom))
+            part = part * (known[atom] if atom in known else dim_from_atom(atom))
         total = total + part
     return total
 
 
-def rebuilt(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
+def rebuild_atom(atom: Atom, known: Mapping[Atom, Dim]) -> Dim:
     """The atom with dimensions substituted for atoms in its parts."""
     parts = tuple(replace_atoms(p, known) for p in atom.parts())
     match atom:
         case FloorQuotient():
             return floordiv(*parts)
         case MinMax():
-            return _extreme(parts, atom.greatest)
+            return _simplify_min_max(parts, atom.greatest)
         case Quotient():
-            return quotient(atom.name, parts[0], atom.rest, atom.lower, atom.upper)
-    return of_atom(atom)
+            return make_quotient(atom.name, parts[0], atom.rest, atom.lower, atom.upper)
+    return dim_from_atom(atom)
 
 
 def _lone_symbol(d: SymDim) -> str | None:

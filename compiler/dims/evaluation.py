@@ -11,17 +11,17 @@ from collections.abc import Mapping
 from .polynomial import Atom, Dim, FloorQuotient, MinMax, Quotient, Symbol, atoms_of, terms_of
 
 
-def evaluate(d: Dim, values: Mapping[str, int]) -> int:
+def evaluate_dim(d: Dim, values: Mapping[str, int]) -> int:
     """The value of `d` for these values of the user's symbols. A KeyError for one that is missing."""
     if isinstance(d, int):
         return d
     known: dict[Atom, int] = {}
     for atom in atoms_of(d):
-        known[atom] = _atom_value(atom, values, known)
-    return _value(d, known)
+        known[atom] = _evaluate_atom(atom, values, known)
+    return _evaluate_terms(d, known)
 
 
-def _value(d: Dim, known: Mapping[Atom, int]) -> int:
+def _evaluate_terms(d: Dim, known: Mapping[Atom, int]) -> int:
     total = 0
     for m, c in terms_of(d).items():
         for atom in m:
@@ -30,14 +30,14 @@ def _value(d: Dim, known: Mapping[Atom, int]) -> int:
     return total
 
 
-def _atom_value(atom: Atom, values: Mapping[str, int], known: Mapping[Atom, int]) -> int:
+def _evaluate_atom(atom: Atom, values: Mapping[str, int], known: Mapping[Atom, int]) -> int:
     match atom:
         case Symbol():
             return values[atom.name]
         case Quotient():
-            return (values[atom.name] - atom.rest) // _value(atom.step, known)
+            return (values[atom.name] - atom.rest) // _evaluate_terms(atom.step, known)
         case FloorQuotient():
-            return _value(atom.top, known) // _value(atom.bottom, known)
+            return _evaluate_terms(atom.top, known) // _evaluate_terms(atom.bottom, known)
         case MinMax():
-            return (max if atom.greatest else min)(_value(a, known) for a in atom.args)
+            return (max if atom.greatest else min)(_evaluate_terms(a, known) for a in atom.args)
     raise TypeError(f"no such atom: {atom!r}")

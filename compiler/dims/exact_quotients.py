@@ -5,33 +5,33 @@ In: a dimension, and facts. Out: the same with `a` in place of `k * (a // k)` wh
 
 from __future__ import annotations
 
-from .division import cofactor
+from .division import divide_monomial
 from .facts import Facts
-from .polynomial import Dim, FloorQuotient, Monomial, SymDim, make, terms_of
+from .polynomial import Dim, FloorQuotient, Monomial, SymDim, dim_from_terms, terms_of
 
 
-def exact_products(dim: Dim, facts: Facts) -> Dim:
+def cancel_exact_quotients(dim: Dim, facts: Facts) -> Dim:
     total: Dim = 0
     for monomial, factor in terms_of(dim).items():
-        total = total + _term(monomial, factor, facts)
+        total = total + _cancel_in_term(monomial, factor, facts)
     return total
 
 
-def _term(monomial: Monomial, factor: int, facts: Facts) -> Dim:
+def _cancel_in_term(monomial: Monomial, factor: int, facts: Facts) -> Dim:
     for atom in monomial:
         if isinstance(atom, FloorQuotient) and facts.provably_divides(atom.bottom, atom.top):
-            rest = _divided(cofactor(monomial, (atom,)), factor, atom.bottom)
+            rest = _divide_term(divide_monomial(monomial, (atom,)), factor, atom.bottom)
             if rest is not None:
-                return exact_products(rest * atom.top, facts)
-    return make({monomial: factor})
+                return cancel_exact_quotients(rest * atom.top, facts)
+    return dim_from_terms({monomial: factor})
 
 
-def _divided(monomial: Monomial | None, factor: int, by: Dim) -> Dim | None:
+def _divide_term(monomial: Monomial | None, factor: int, by: Dim) -> Dim | None:
     """The term divided by `by`, which is a number or a product of symbols; None if it is no factor."""
     if monomial is None:
         return None
     if not isinstance(by, SymDim):
-        return make({monomial: factor // by}) if by and factor % by == 0 else None
+        return dim_from_terms({monomial: factor // by}) if by and factor % by == 0 else None
     ((divisor, share), *others) = by.terms.items()
-    rest = cofactor(monomial, divisor)
-    return make({rest: factor // share}) if rest is not None and not others and factor % share == 0 else None
+    rest = divide_monomial(monomial, divisor)
+    return dim_from_terms({rest: factor // share}) if rest is not None and not others and factor % share == 0 else None

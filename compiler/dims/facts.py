@@ -12,16 +12,28 @@ from math import gcd, prod
 
 from netc.dsl.record import Record
 
-from .dim_bounds import bounds, ceil_div, relaxations
-from .division import cofactor, floordiv, polynomial_divmod, replace_atoms, substitute
+from .dim_bounds import bounds, ceil_div, relax_floors
+from .division import divide_monomial, floordiv, polynomial_divmod, replace_atoms, substitute_symbols
 from .effort import spend_effort
-from .polynomial import Atom, Dim, FloorQuotient, MinMax, Monomial, Terms, constant_of, make, of_atom, symbols, terms_of
+from .polynomial import (
+    Atom,
+    Dim,
+    FloorQuotient,
+    MinMax,
+    Monomial,
+    Terms,
+    constant_of,
+    dim_from_atom,
+    dim_from_terms,
+    free_symbols,
+    terms_of,
+)
 
-_CANDIDATES = 12
-_TOGETHER = 3
-_BRANCHES = 16
-_LONGEST = 64
-_CASES = 64
+_MOST_CANDIDATES = 12
+_MOST_FACTS_TOGETHER = 3
+_MOST_BRANCHES = 16
+_MOST_TERMS = 64
+_MOST_CASES = 64
 
 
 class Facts(Record):
@@ -35,26 +47,26 @@ class Facts(Record):
     choices: tuple[tuple[str, tuple[int, ...]], ...] = ()
 
     @staticmethod
-    def nothing() -> Facts:
-        return _NOTHING
+    def empty() -> Facts:
+        return _EMPTY
 
-    def equal(self, a: Dim, b: Dim) -> bool | None:
+    def are_equal(self, a: Dim, b: Dim) -> bool | None:
         """Whether a == b for all allowed values (True), or for none (False)."""
         if a == b:
             return True
-        answer = self._equal(a, b)
-        return self._in_each_case(Facts.equal, a, b) if answer is None else answer
+        answer = self._are_equal(a, b)
+        return self._ask_in_each_case(Facts.are_equal, a, b) if answer is None else answer
 
-    def _equal(self, a: Dim, b: Dim) -> bool | None:
+    def _are_equal(self, a: Dim, b: Dim) -> bool | None:
         d = a - b
         if isinstance(d, int):
             return False
-        if _differs(d) or any(self._zero_of(d, z) for z in self.nonzeros):
+        if _is_never_zero(d) or any(self._is_multiple_of_nonzero(d, z) for z in self.nonzeros):
             return False
-        d = self._reduced(_canonical_floors(self, d)) if len(d.terms) <= _LONGEST else d
+        d = self._reduce_by_zeros(_canonicalize_floors(self, d)) if len(d.terms) <= _MOST_TERMS else d
         if isinstance(d, int):
             return d == 0
-        if _differs(d) or any(self._zero_of(d, z) for z in self.nonzeros):
+        if _is_never_zero(d) or any(self._is_multiple_of_nonzero(d, z) for z in self.nonzeros):
             return False
         if self.nonnegatives or _has_min_max(d):
             if self._provably_at_least(d - 1) or self._provably_at_least(-d - 1):
@@ -63,24 +75,24 @@ class Facts(Record):
                 return True
         return None
 
-    def at_least(self, a: Dim, b: Dim) -> bool | None:
+    def is_at_least(self, a: Dim, b: Dim) -> bool | None:
         """Whether a >= b for all allowed values (True), or for none (False)."""
         if isinstance(a, int) and isinstance(b, int):
             return a >= b
         d = a - b
         if self._provably_at_least(d):
             return True
-        return False if self._provably_at_least(-d - 1) else self._in_each_case(Facts.at_least, a, b)
+        return False if self._provably_at_least(-d - 1) else self._ask_in_each_case(Facts.is_at_least, a, b)
 
     def compare(self, op: str, a: Dim, b: Dim) -> bool | None:
         """Whether the comparison holds for all allowed values (True), or for none (False)."""
         match op:
             case "==" | "!=":
-                answer = self.equal(a, b)
+                answer = self.are_equal(a, b)
             case ">=" | "<":
-                answer = self.at_least(a, b)
+                answer = self.is_at_least(a, b)
             case _:
-                answer = self.at_least(b, a)
+                answer = self.is_at_least(b, a)
         return None if answer is None else answer is (op in ("==", ">=", "<="))
 
     def divides(self, k: Dim, a: Dim) -> bool | None:
@@ -94,7 +106,7 @@ class Facts(Record):
                 return False
         if self.provably_divides(k, a):
             return True
-        return False if _never_divides(k, self._reduced(a)) else self._in_each_case(Facts.divides, k, a)
+        return False if _never_divides(k, self._reduce_by_zeros(a)) else self._ask_in_each_case(Facts.divides, k, a)
 
     def exact_div(self, a: Dim, b: Dim) -> Dim | None:
         """a / b where b provably divides a."""
@@ -102,7 +114,7 @@ class Facts(Record):
             return a // b if b and a % b == 0 else None
         if b == 0 or not self.divides(b, a):
             return None
-        for variant in self._variants(a):
+        for variant in self._equal_forms(a):
             whole, rest = polynomial_divmod(variant, b)
             if rest == 0:
                 return whole
@@ -110,17 +122,17 @@ class Facts(Record):
 
     # --- a few values ------------------------------------------------------------------------------------------------------
 
-    def _in_each_case(self, question: Callable[[Facts, Dim, Dim], bool | None], a: Dim, b: Dim) -> bool | None:
+    def _ask_in_each_case(self, question: Callable[[Facts, Dim, Dim], bool | None], a: Dim, b: Dim) -> bool | None:
         """The answer that is the same for all values of the symbols that have only a few."""
-        used = symbols(a) | symbols(b)
+        used = free_symbols(a) | free_symbols(b)
         choices = [(name, values) for name, values in self.choices if name in used]
-        if not choices or prod(len(values) for _, values in choices) > _CASES:
+        if not choices or prod(len(values) for _, values in choices) > _MOST_CASES:
             return None
         found: set[bool | None] = set()
         for case in product(*(values for _, values in choices)):
             sizes = {name: size for (name, _), size in zip(choices, case, strict=True)}
             try:
-                facts, left, right = self._where(sizes), substitute(a, sizes), substitute(b, sizes)
+                facts, left, right = self._with_sizes(sizes), substitute_symbols(a, sizes), substitute_symbols(b, sizes)
             except ZeroDivisionError:
                 return None
             if facts is not None:
@@ -129,11 +141,11 @@ class Facts(Record):
                 return None
         return found.pop() if found else None
 
-    def _where(self, sizes: Mapping[str, Dim]) -> Facts | None:
+    def _with_sizes(self, sizes: Mapping[str, Dim]) -> Facts | None:
         """What is known if some symbols have these values; None if they cannot have them."""
         known = (self.zeros, self.nonzeros, self.nonnegatives)
-        zeros, nonzeros, nonnegatives = (tuple([substitute(d, sizes) for d in some]) for some in known)
-        multiples = tuple([(substitute(k, sizes), substitute(p, sizes)) for k, p in self.multiples])
+        zeros, nonzeros, nonnegatives = (tuple([substitute_symbols(d, sizes) for d in some]) for some in known)
+        multiples = tuple([(substitute_symbols(k, sizes), substitute_symbols(p, sizes)) for k, p in self.multiples])
         if any(isinstance(d, int) and d for d in zeros) or 0 in nonzeros or any(isinstance(d, int) and d < 0 for d in nonnegatives):
             return None
         if any(isinstance(k, int) and isinstance(p, int) and (not k or p % k) for k, p in multiples):
@@ -143,7 +155,7 @@ class Facts(Record):
 
     # --- equality ----------------------------------------------------------------------------------------------------------
 
-    def _reduced(self, d: Dim) -> Dim:
+    def _reduce_by_zeros(self, d: Dim) -> Dim:
         """`d` less multiples of what is zero."""
         for zero in self.zeros:
             if isinstance(d, int):
@@ -151,7 +163,7 @@ class Facts(Record):
             d = polynomial_divmod(d, zero)[1]
         return d
 
-    def _zero_of(self, d: Dim, nonzero: Dim) -> bool:
+    def _is_multiple_of_nonzero(self, d: Dim, nonzero: Dim) -> bool:
         """Whether d is a whole multiple of what is not zero."""
         whole, rest = polynomial_divmod(d, nonzero)
         return rest == 0 and isinstance(whole, int) and whole != 0
@@ -163,33 +175,33 @@ class Facts(Record):
         low = bounds(d)[0]
         if low is not None and low >= 0:
             return True
-        if isinstance(d, int) or len(d.terms) > _LONGEST:
+        if isinstance(d, int) or len(d.terms) > _MOST_TERMS:
             return False
         if not (self.zeros or self.nonnegatives or _has_min_max(d)):
             return False
-        return any(self._prove_nonnegative(form) for known in {d, self._reduced(d)} for form in _without_min_max(known))
+        return any(self._prove_nonnegative(form) for known in {d, self._reduce_by_zeros(d)} for form in _lower_forms_without_min_max(known))
 
     def _prove_nonnegative(self, d: Dim) -> bool:
-        for relaxed, scale in relaxations(terms_of(d)):
-            form = make(relaxed)
-            if _nonnegative(form, scale):
+        for relaxed, scale in relax_floors(terms_of(d)):
+            form = dim_from_terms(relaxed)
+            if _is_nonnegative(form, scale):
                 return True
-            useful = list(_useful(form, self.nonnegatives))
-            for count in range(1, _TOGETHER + 1):
+            useful = list(_cancelling_facts(form, self.nonnegatives))
+            for count in range(1, _MOST_FACTS_TOGETHER + 1):
                 for some in combinations(useful, count):
                     left = form
                     for fact in some:
                         left = left - fact
-                    if _nonnegative(left, scale):
+                    if _is_nonnegative(left, scale):
                         return True
         return False
 
     # --- division ----------------------------------------------------------------------------------------------------------
 
-    def _variants(self, a: Dim) -> Iterator[Dim]:
+    def _equal_forms(self, a: Dim) -> Iterator[Dim]:
         """Other forms of a, by what is zero."""
         yield a
-        reduced = self._reduced(a)
+        reduced = self._reduce_by_zeros(a)
         if reduced != a:
             yield reduced
         for zero in self.zeros:
@@ -200,28 +212,28 @@ class Facts(Record):
 
     def provably_divides(self, k: Dim, a: Dim) -> bool:
         """Whether k divides a, without the question whether it never does."""
-        return any(_divides(k, v) or self._divides_by_multiples(k, v) for v in self._variants(a))
+        return any(_divides_as_polynomial(k, v) or self._divides_by_multiples(k, v) for v in self._equal_forms(a))
 
     def _divides_by_multiples(self, k: Dim, a: Dim) -> bool:
         for step, multiple in self.multiples:
-            if not _divides(k, step):
+            if not _divides_as_polynomial(k, step):
                 continue
-            if _divides(k, polynomial_divmod(a, multiple)[1]):
+            if _divides_as_polynomial(k, polynomial_divmod(a, multiple)[1]):
                 return True
-            if isinstance(k, int) and any(_divides(k, a - c * multiple) for c in range(1, min(k, _LONGEST))):
+            if isinstance(k, int) and any(_divides_as_polynomial(k, a - c * multiple) for c in range(1, min(k, _MOST_TERMS))):
                 return True
         return False
 
 
-_NOTHING = Facts()
+_EMPTY = Facts()
 
 
-def _nonnegative(d: Dim, scale: int) -> bool:
+def _is_nonnegative(d: Dim, scale: int) -> bool:
     low = bounds(d)[0]
     return low is not None and ceil_div(low, scale) >= 0
 
 
-def _differs(d: Dim) -> bool:
+def _is_never_zero(d: Dim) -> bool:
     """Whether d is never zero, by its bounds or because a number divides all but its constant."""
     lo, hi = bounds(d)
     if (lo is not None and lo > 0) or (hi is not None and hi < 0):
@@ -230,7 +242,7 @@ def _differs(d: Dim) -> bool:
     return common > 1 and constant_of(d) % common != 0
 
 
-def _useful(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
+def _cancelling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
     """Multiples of facts that cancel a term of d."""
     found: dict[Dim, None] = {}
     spend_effort(sum(len(terms_of(fact)) for fact in nonnegatives) * len(terms_of(d)))
@@ -239,11 +251,11 @@ def _useful(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
             for m, c in terms_of(d).items():
                 if not n or (c > 0) != (e > 0):
                     continue
-                factor = cofactor(m, n)
+                factor = divide_monomial(m, n)
                 if factor is None or any(a.lower is None or a.lower < 0 for a in factor):
                     continue
-                found[fact * make({factor: max(1, c // e)})] = None
-                if len(found) >= _CANDIDATES:
+                found[fact * dim_from_terms({factor: max(1, c // e)})] = None
+                if len(found) >= _MOST_CANDIDATES:
                     return list(found)
     return list(found)
 
@@ -252,24 +264,24 @@ def _has_min_max(d: Dim) -> bool:
     return any(isinstance(a, MinMax) for m in terms_of(d) for a in m)
 
 
-def _without_min_max(d: Dim) -> Iterator[Dim]:
+def _lower_forms_without_min_max(d: Dim) -> Iterator[Dim]:
     """Dimensions that are never more than d, each `max` of which is one of its arguments."""
     forms = [d]
-    for _ in range(_BRANCHES):
+    for _ in range(_MOST_BRANCHES):
         form = forms.pop()
-        pick = _weakest(form)
+        pick = _find_weakening_min_max(form)
         if pick is None:
             yield form
         else:
             monomial, atom = pick
-            rest = make({cofactor(monomial, (atom,)) or (): terms_of(form)[monomial]})
-            forms += [form - rest * of_atom(atom) + rest * arg for arg in atom.args]
+            rest = dim_from_terms({divide_monomial(monomial, (atom,)) or (): terms_of(form)[monomial]})
+            forms += [form - rest * dim_from_atom(atom) + rest * arg for arg in atom.args]
         if not forms:
             return
     yield from forms
 
 
-def _weakest(d: Dim) -> tuple[Monomial, MinMax] | None:
+def _find_weakening_min_max(d: Dim) -> tuple[Monomial, MinMax] | None:
     for m, c in terms_of(d).items():
         for atom in m:
             if isinstance(atom, MinMax) and atom.greatest is (c > 0) and len(m) == 1:
@@ -277,19 +289,19 @@ def _weakest(d: Dim) -> tuple[Monomial, MinMax] | None:
     return None
 
 
-def _canonical_floors(facts: Facts, d: Dim) -> Dim:
+def _canonicalize_floors(facts: Facts, d: Dim) -> Dim:
     """`d` with each floor division by a number in canonical form, so that `H//2 + (H + 1)//2` is `H`."""
     for floor in {a for m in terms_of(d) for a in m if isinstance(a, FloorQuotient)}:
-        d = _multiplied_out(facts, d, floor)
+        d = _multiply_by_divisor(facts, d, floor)
     known: dict[Atom, Dim] = {}
     for m in terms_of(d):
         for atom in m:
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and atom not in known:
-                known[atom] = _canonical_floor(atom.top, atom.bottom)
+                known[atom] = _canonicalize_floor(atom.top, atom.bottom)
     return replace_atoms(d, known) if known else d
 
 
-def _canonical_floor(top: Dim, k: int) -> Dim:
+def _canonicalize_floor(top: Dim, k: int) -> Dim:
     """`top // k` with coefficients within -k/2..k/2, the first positive, and (for small k) the constant less than k - 1."""
     whole: Terms = {}
     rest: Terms = {}
@@ -300,22 +312,22 @@ def _canonical_floor(top: Dim, k: int) -> Dim:
             part -= k
         rest[m] = part
         whole[m] = (c - part) // k
-    left = make({m: c for m, c in rest.items() if c})
-    total = make({m: c for m, c in whole.items() if c})
+    left = dim_from_terms({m: c for m, c in rest.items() if c})
+    total = dim_from_terms({m: c for m, c in whole.items() if c})
     if isinstance(left, int):
         return total + left // k
     head = min((m for m in left.terms if m), key=lambda m: (-len(m), [a.order for a in m]))
     if left.terms[head] < 0:
-        return total - _hermite(k - 1 - left, k)
-    return total + _hermite(left, k)
+        return total - _apply_hermite_identity(k - 1 - left, k)
+    return total + _apply_hermite_identity(left, k)
 
 
-def _hermite(top: Dim, k: int) -> Dim:
+def _apply_hermite_identity(top: Dim, k: int) -> Dim:
     """By the identity of Hermite: the floors of (x + i)/k, for i from 0 to k - 1, have the sum x."""
     constant = constant_of(top)
     base = top - constant
     extra, constant = divmod(constant, k)
-    if constant != k - 1 or k > _LONGEST:
+    if constant != k - 1 or k > _MOST_TERMS:
         return floordiv(base + constant, k) + extra
     total = base + extra
     for i in range(k - 1):
@@ -323,7 +335,7 @@ def _hermite(top: Dim, k: int) -> Dim:
     return total
 
 
-def _multiplied_out(facts: Facts, d: Dim, atom: FloorQuotient) -> Dim:
+def _multiply_by_divisor(facts: Facts, d: Dim, atom: FloorQuotient) -> Dim:
     """`d` times the divisor of `atom`, where that is known to divide exactly."""
     if not facts.multiples or not facts.provably_divides(atom.bottom, atom.top):
         return d
@@ -331,12 +343,12 @@ def _multiplied_out(facts: Facts, d: Dim, atom: FloorQuotient) -> Dim:
         return d
     total: Dim = 0
     for m, c in terms_of(d).items():
-        rest = cofactor(m, (atom,))
-        total = total + (make({m: c}) * atom.bottom if rest is None else make({rest: c}) * atom.top)
+        rest = divide_monomial(m, (atom,))
+        total = total + (dim_from_terms({m: c}) * atom.bottom if rest is None else dim_from_terms({rest: c}) * atom.top)
     return total
 
 
-def _divides(k: Dim, a: Dim) -> bool:
+def _divides_as_polynomial(k: Dim, a: Dim) -> bool:
     """Whether k divides a as a polynomial."""
     if isinstance(k, int):
         return k != 0 and all(c % k == 0 for c in terms_of(a).values())

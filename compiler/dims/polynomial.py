@@ -24,7 +24,7 @@ _LONG_KEY = 60
 
 
 class Atom:
-    """An indivisible factor. `order` sorts atoms by what they look like; `size` counts the leaves of its text."""
+    """An indivisible factor. `order` sorts atoms by what they look like; `text_size` counts the leaves of its text."""
 
     __slots__ = ("__weakref__", "lower", "names", "order", "size", "upper")
     serial = 0
@@ -39,13 +39,13 @@ class Atom:
         """The dimensions inside."""
         return ()
 
-    def _settle(self, key: str, bounds: Bounds, own: frozenset[str] = frozenset()) -> None:
+    def _set_fields(self, key: str, bounds: Bounds, own: frozenset[str] = frozenset()) -> None:
         Atom.serial += 1
         inside = self.parts()
-        self.size = 1 + sum(size(p) for p in inside)
+        self.size = 1 + sum(text_size(p) for p in inside)
         self.order = (key if self.size <= _LONG_KEY else f"~{self.size}", Atom.serial)
         self.lower, self.upper = bounds
-        self.names = own.union(*(symbols(p) for p in inside))
+        self.names = own.union(*(free_symbols(p) for p in inside))
 
 
 class Symbol(Atom):
@@ -55,10 +55,10 @@ class Symbol(Atom):
 
     def __init__(self, name: str, lower: int | None, upper: int | None) -> None:
         self.name = name
-        self._settle(name, (lower, upper), frozenset((name,)))
+        self._set_fields(name, (lower, upper), frozenset((name,)))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _symbol, (self.name, self.lower, self.upper)
+        return _symbol_atom, (self.name, self.lower, self.upper)
 
 
 class Quotient(Atom):
@@ -73,13 +73,13 @@ class Quotient(Atom):
         self.name = name
         self.step = step
         self.rest = rest
-        self._settle(name, (lower, upper), frozenset((name,)))
+        self._set_fields(name, (lower, upper), frozenset((name,)))
 
     def parts(self) -> tuple[Dim, ...]:
         return (self.step,)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _quotient, (self.name, self.step, self.rest, self.lower, self.upper)
+        return _quotient_atom, (self.name, self.step, self.rest, self.lower, self.upper)
 
 
 class FloorQuotient(Atom):
@@ -90,7 +90,7 @@ class FloorQuotient(Atom):
     def __init__(self, top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> None:
         self.top = top
         self.bottom = bottom
-        self._settle(f"~{key_of(top)}/{key_of(bottom)}", (lower, upper))
+        self._set_fields(f"~{key_of(top)}/{key_of(bottom)}", (lower, upper))
 
     def parts(self) -> tuple[Dim, ...]:
         return (self.top, self.bottom)
@@ -108,7 +108,7 @@ class MinMax(Atom):
         self.args = args
         self.greatest = greatest
         key = ",".join(sorted(key_of(a) for a in args))
-        self._settle(f"~~{'max' if greatest else 'min'}({key})", (lower, upper))
+        self._set_fields(f"~~{'max' if greatest else 'min'}({key})", (lower, upper))
 
     def parts(self) -> tuple[Dim, ...]:
         return self.args
@@ -122,7 +122,7 @@ _interned: WeakValueDictionary[tuple[Any, ...], Atom] = WeakValueDictionary()
 _lock = allocate_lock()
 
 
-def _intern(kind: Callable[..., A], *fields: Any) -> A:
+def _intern_atom(kind: Callable[..., A], *fields: Any) -> A:
     key = (kind, *fields)
     found = _interned.get(key)
     if found is None:
@@ -134,22 +134,22 @@ def _intern(kind: Callable[..., A], *fields: Any) -> A:
     return found  # type: ignore[return-value]
 
 
-def _symbol(name: str, lower: int | None, upper: int | None) -> Symbol:
-    return _intern(Symbol, name, lower, upper)
+def _symbol_atom(name: str, lower: int | None, upper: int | None) -> Symbol:
+    return _intern_atom(Symbol, name, lower, upper)
 
 
-def _quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Quotient:
-    return _intern(Quotient, name, step, rest, lower, upper)
+def _quotient_atom(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Quotient:
+    return _intern_atom(Quotient, name, step, rest, lower, upper)
 
 
 def floor_atom(top: Dim, bottom: Dim, lower: int | None, upper: int | None) -> FloorQuotient:
     """`top // bottom`, unsimplified; the bounds follow from the two."""
-    return _intern(FloorQuotient, top, bottom, lower, upper)
+    return _intern_atom(FloorQuotient, top, bottom, lower, upper)
 
 
 def min_max_atom(args: tuple[Dim, ...], greatest: bool, lower: int | None, upper: int | None) -> MinMax:
     """The greatest or least, unsimplified; the bounds follow from the arguments."""
-    return _intern(MinMax, args, greatest, lower, upper)
+    return _intern_atom(MinMax, args, greatest, lower, upper)
 
 
 # --- the dimension ---------------------------------------------------------------------------------------------------------
@@ -175,7 +175,7 @@ class SymDim:
             return _plus_constant(self.terms, int(other))
         if not isinstance(other, SymDim):
             return NotImplemented
-        return make(add_terms(self.terms, other.terms, 1))
+        return dim_from_terms(add_terms(self.terms, other.terms, 1))
 
     __radd__ = __add__
 
@@ -184,7 +184,7 @@ class SymDim:
             return _plus_constant(self.terms, -int(other))
         if not isinstance(other, SymDim):
             return NotImplemented
-        return make(add_terms(self.terms, other.terms, -1))
+        return dim_from_terms(add_terms(self.terms, other.terms, -1))
 
     def __rsub__(self, other: int) -> Dim:
         return -self + int(other) if isinstance(other, int) else NotImplemented
@@ -202,14 +202,14 @@ class SymDim:
             return SymDim({m: c * other for m, c in self.terms.items()}) if other else 0
         if not isinstance(other, SymDim):
             return NotImplemented
-        return make(multiply_terms(self.terms, other.terms))
+        return dim_from_terms(multiply_terms(self.terms, other.terms))
 
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Dim) -> Dim:
         from .division import floordiv
 
-        return floordiv(self, _plain(other)) if isinstance(other, int | SymDim) else NotImplemented
+        return floordiv(self, _plain_int(other)) if isinstance(other, int | SymDim) else NotImplemented
 
     def __rfloordiv__(self, other: int) -> Dim:
         from .division import floordiv
@@ -231,38 +231,38 @@ class SymDim:
         return self._hash
 
     def __lt__(self, other: object) -> NoReturn:
-        raise TypeError("symbolic dimensions have no order of their own: use Facts.at_least")
+        raise TypeError("symbolic dimensions have no order of their own: use Facts.is_at_least")
 
     __le__ = __gt__ = __ge__ = __lt__
 
     def __bool__(self) -> NoReturn:
-        raise TypeError("whether a symbolic dimension is zero is a question for Facts.equal")
+        raise TypeError("whether a symbolic dimension is zero is a question for Facts.are_equal")
 
     def __repr__(self) -> str:
-        from .dim_text import show
+        from .dim_text import format_dim
 
-        return show(self)
+        return format_dim(self)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _remake, (tuple(self.terms.items()),)
+        return _rebuild_dim, (tuple(self.terms.items()),)
 
 
 Dim = int | SymDim
 
 
-def _plain(d: Dim) -> Dim:
+def _plain_int(d: Dim) -> Dim:
     """Without what a subclass of `int` adds."""
     return int(d) if isinstance(d, int) else d
 
 
-def _remake(items: tuple[tuple[Monomial, int], ...]) -> SymDim:
+def _rebuild_dim(items: tuple[tuple[Monomial, int], ...]) -> SymDim:
     return SymDim({tuple(sorted(m, key=_order)): c for m, c in items})
 
 
 _order = attrgetter("order")
 
 
-def make(terms: Terms) -> Dim:
+def dim_from_terms(terms: Terms) -> Dim:
     """The dimension with these terms, none of which is zero."""
     if not terms:
         return 0
@@ -313,25 +313,25 @@ def multiply_terms(a: Terms, b: Terms) -> Terms:
     return {m: c for m, c in total.items() if c}
 
 
-def of_atom(atom: Atom) -> SymDim:
+def dim_from_atom(atom: Atom) -> SymDim:
     return SymDim({(atom,): 1})
 
 
-def symbol(name: str, *, lower: int | None = 1, upper: int | None = None) -> Dim:
+def make_symbol(name: str, *, lower: int | None = 1, upper: int | None = None) -> Dim:
     """A free symbol of which `lower <= name <= upper` is known."""
     if lower is not None and lower == upper:
         return lower
-    return of_atom(_symbol(name, lower, upper))
+    return dim_from_atom(_symbol_atom(name, lower, upper))
 
 
-def quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Dim:
+def make_quotient(name: str, step: Dim, rest: int, lower: int | None, upper: int | None) -> Dim:
     """`(name - rest) / step`, known to be an integer between `lower` and `upper`."""
     if lower is not None and lower == upper:
         return lower
-    return of_atom(_quotient(name, step, rest, lower, upper))
+    return dim_from_atom(_quotient_atom(name, step, rest, lower, upper))
 
 
-def symbols(d: Dim) -> frozenset[str]:
+def free_symbols(d: Dim) -> frozenset[str]:
     """The names of the user's symbols in `d`."""
     if isinstance(d, int):
         return frozenset()
@@ -340,7 +340,7 @@ def symbols(d: Dim) -> frozenset[str]:
     return d._symbols
 
 
-def size(d: Dim) -> int:
+def text_size(d: Dim) -> int:
     """How long the text of `d` is, in leaves. May be astronomic for what shares parts with itself."""
     if isinstance(d, int):
         return 1
@@ -353,8 +353,8 @@ def key_of(d: Dim) -> str:
     """What `d` looks like but for its constant: an order that does not depend on what was made first."""
     if isinstance(d, int):
         return f"={d:x}"
-    if size(d) > _LONG_KEY:
-        return f"~{size(d)}"
+    if text_size(d) > _LONG_KEY:
+        return f"~{text_size(d)}"
     return "+".join(sorted(f"{'*'.join(a.order[0] for a in m)}*{c:x}" for m, c in d.terms.items() if m))
 
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from .division import cofactor, floordiv
-from .polynomial import Atom, Dim, FloorQuotient, Monomial, key_of, make, of_atom, terms_of
+from .division import divide_monomial, floordiv
+from .polynomial import Atom, Dim, FloorQuotient, Monomial, dim_from_atom, dim_from_terms, key_of, terms_of
 
 _LONGEST = 100
 """The number of terms up to which remainders are looked for."""
@@ -23,61 +23,63 @@ class Remainder(Atom):
     def __init__(self, top: Dim, bottom: Dim) -> None:
         self.top = top
         self.bottom = bottom
-        self._settle(f"~%{key_of(top)}/{key_of(bottom)}", (0, None))
+        self._set_fields(f"~%{key_of(top)}/{key_of(bottom)}", (0, None))
 
     def parts(self) -> tuple[Dim, ...]:
         return (self.top, self.bottom)
 
 
-def with_remainders(d: Dim) -> Dim:
+def introduce_remainders(d: Dim) -> Dim:
     """`d` with a remainder wherever that makes it shorter; as it is, if it is long."""
     while len(terms_of(d)) <= _LONGEST:
-        shorter = _with_one(d)
+        shorter = _replace_best_quotient(d)
         if shorter is None:
             break
         d = shorter
     return d
 
 
-def _with_one(d: Dim) -> Dim | None:
+def _replace_best_quotient(d: Dim) -> Dim | None:
     quotients = [(m, a) for m in terms_of(d) for a in m if isinstance(a, FloorQuotient)]
     for monomial, quotient in sorted(quotients, key=lambda found: -found[1].size):
-        found = min((*_remainders(d, monomial, quotient), *_of_quotients(d, monomial, quotient)), key=_length, default=d)
-        if _length(found)[0] < _length(d)[0]:
+        found = min(
+            (*_replace_quotient(d, monomial, quotient), *_merge_nested_quotients(d, monomial, quotient)), key=_term_counts, default=d
+        )
+        if _term_counts(found)[0] < _term_counts(d)[0]:
             return found
     return None
 
 
-def _length(d: Dim) -> tuple[int, int]:
+def _term_counts(d: Dim) -> tuple[int, int]:
     """The number of terms, and of those with a minus."""
     return len(terms_of(d)), sum(c < 0 for c in terms_of(d).values())
 
 
-def _remainders(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
+def _replace_quotient(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
     """`d` with a remainder instead of the quotient in this term, and what is then left of the other terms."""
     coefficient = terms_of(d)[monomial]
     if len(terms_of(quotient.bottom)) != 1:
         return
     ((below, number),) = terms_of(quotient.bottom).items()
-    others = cofactor(monomial, (*below, quotient))
+    others = divide_monomial(monomial, (*below, quotient))
     if others is None or coefficient % number:
         return
-    times, without = make({others: coefficient // number}), d - make({monomial: coefficient})
-    yield without + times * (quotient.top - of_atom(Remainder(quotient.top, quotient.bottom)))
+    times, without = dim_from_terms({others: coefficient // number}), d - dim_from_terms({monomial: coefficient})
+    yield without + times * (quotient.top - dim_from_atom(Remainder(quotient.top, quotient.bottom)))
     if not below:  # the remainders of T and -T - 1 are k - 1 together
         below_zero = -quotient.top + (number - 1)
-        yield without + times * (of_atom(Remainder(below_zero, number)) - below_zero)
+        yield without + times * (dim_from_atom(Remainder(below_zero, number)) - below_zero)
 
 
-def _of_quotients(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
+def _merge_nested_quotients(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
     """Where it is the quotient of another term, as `T//21` is that of `T//3` by 7."""
     terms = terms_of(d)
-    others = cofactor(monomial, (quotient,)) or ()
+    others = divide_monomial(monomial, (quotient,)) or ()
     for term, number in terms.items():
-        first = next((a for a in term if isinstance(a, FloorQuotient) and cofactor(term, (a,)) == others), None)
+        first = next((a for a in term if isinstance(a, FloorQuotient) and divide_monomial(term, (a,)) == others), None)
         if first is None or terms[monomial] % number:
             continue
         bottom = -terms[monomial] // number
-        if bottom > 1 and floordiv(of_atom(first), bottom) == of_atom(quotient):
-            found = make({others: number}) * of_atom(Remainder(of_atom(first), bottom))
-            yield d - make({monomial: terms[monomial], term: number}) + found
+        if bottom > 1 and floordiv(dim_from_atom(first), bottom) == dim_from_atom(quotient):
+            found = dim_from_terms({others: number}) * dim_from_atom(Remainder(dim_from_atom(first), bottom))
+            yield d - dim_from_terms({monomial: terms[monomial], term: number}) + found

@@ -14,22 +14,22 @@ from netc.dsl.record import Record, replace
 
 from .comparisons import Condition, OneOf
 from .dim_bounds import bounds, ceil_div
-from .division import substitute
+from .division import substitute_symbols
 from .facts import Facts
-from .polynomial import Dim, Monomial, Quotient, Symbol, make, quotient, symbol, symbols, terms_of
+from .polynomial import Dim, Monomial, Quotient, Symbol, dim_from_terms, free_symbols, make_quotient, make_symbol, terms_of
 from .where_conditions import (
-    Stated,
+    WhereCondition,
+    add_condition,
     as_linear,
     as_modular,
     chinese_remainder,
-    comparisons,
-    holds,
-    is_lost,
+    comparison_holds,
+    condition_symbols,
+    implied_comparisons,
+    is_unproved_bound,
+    lone_symbol_name,
     may_be_empty,
-    plain_name,
-    sides_of,
-    stated_symbols,
-    with_condition,
+    substitute_sides,
 )
 
 
@@ -38,8 +38,8 @@ class Declared(Record):
 
     dims: dict[str, Dim]
     facts: Facts
-    contradictions: list[Stated]
-    ignored: list[Stated]
+    contradictions: list[WhereCondition]
+    ignored: list[WhereCondition]
 
 
 class _Range:
@@ -52,21 +52,21 @@ class _Range:
         self.rest = 0
         self.divisor: Dim | None = None
 
-    def limits(self) -> list[tuple[str, int]]:
+    def bounds_as_comparisons(self) -> list[tuple[str, int]]:
         return [(">=", self.lower)] + ([("<=", self.upper)] if self.upper is not None else [])
 
-    def feasible(self, lower: int, upper: int | None, step: int, rest: int) -> bool:
+    def has_value_between(self, lower: int, upper: int | None, step: int, rest: int) -> bool:
         return upper is None or lower + (rest - lower) % step <= upper
 
 
-def declare(names: Iterable[str], conditions: Sequence[Stated], fixed: Mapping[str, int]) -> Declared:
+def declare_dims(names: Iterable[str], conditions: Sequence[WhereCondition], fixed: Mapping[str, int]) -> Declared:
     """The form of each of `names`, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked.
 
     A dimension is at least 1, unless a condition on it alone says that it may be 0: `P >= 0`, `P in [0, 8]`."""
-    return _Declaration(list(names), fixed, may_be_empty(conditions)).run(conditions)
+    return _ConditionSolver(list(names), fixed, may_be_empty(conditions)).solve_conditions(conditions)
 
 
-class _Declaration:
+class _ConditionSolver:
     def __init__(self, names: list[str], fixed: Mapping[str, int], empty: frozenset[str]) -> None:
         self.names = names
         self.least = {name: 0 if name in empty else 1 for name in names}
@@ -74,52 +74,52 @@ class _Declaration:
         self.forms: dict[str, Dim] = {name: fixed[name] for name in names if name in fixed}
         """The forms of eliminated symbols, over raw ones."""
         self.ranges = {name: _Range(self.least[name]) for name in names if name not in fixed}
-        self.contradictions: list[Stated] = []
-        self.implied: list[tuple[Condition, Stated]] = []
+        self.contradictions: list[WhereCondition] = []
+        self.implied: list[tuple[Condition, WhereCondition]] = []
         """What else must hold after an elimination, each with the condition that it comes from."""
 
-    def run(self, conditions: Sequence[Stated]) -> Declared:
-        ignored = [c for c in conditions if not self._declared(c)]
-        stated = [c for c in conditions if self._declared(c)]
-        left = [(c, origin) for origin in stated for c in comparisons(origin)]
-        left = [(c, origin) for c, origin in left if not self._eliminate(c, origin)]
-        asked = [(c, origin) for c, origin in left + self.implied if not self._confine(c, origin)]
-        final = self._final()
-        facts = self._facts(asked, final)
+    def solve_conditions(self, conditions: Sequence[WhereCondition]) -> Declared:
+        ignored = [c for c in conditions if not self._is_declared(c)]
+        stated = [c for c in conditions if self._is_declared(c)]
+        left = [(c, origin) for origin in stated for c in implied_comparisons(origin)]
+        left = [(c, origin) for c, origin in left if not self._eliminate_symbol(c, origin)]
+        asked = [(c, origin) for c, origin in left + self.implied if not self._narrow_range(c, origin)]
+        final = self._final_forms()
+        facts = self._remaining_facts(asked, final)
         choices = dict[str, tuple[int, ...]]()
         for one in (c for c in stated if isinstance(c, OneOf)):
-            self._choose(one, choices)
+            self._narrow_choices(one, choices)
         return Declared(final, replace(facts, choices=tuple(choices.items())), self.contradictions, ignored)
 
-    def _declared(self, c: Stated) -> bool:
-        return stated_symbols(c) <= self.position.keys()
+    def _is_declared(self, c: WhereCondition) -> bool:
+        return condition_symbols(c) <= self.position.keys()
 
-    def _refuse(self, c: Stated) -> bool:
+    def _report_contradiction(self, c: WhereCondition) -> bool:
         if c not in self.contradictions:
             self.contradictions.append(c)
         return True
 
     # --- equations ---------------------------------------------------------------------------------------------------------
 
-    def _eliminate(self, c: Condition, origin: Stated) -> bool:
+    def _eliminate_symbol(self, c: Condition, origin: WhereCondition) -> bool:
         """Uses an equation to write one symbol in terms of others."""
         if c.op != "==":
             return False
-        sides = sides_of(c, self.forms)
+        sides = substitute_sides(c, self.forms)
         if sides is None:
-            return self._refuse(origin)
+            return self._report_contradiction(origin)
         d = sides[0] - sides[1]
         if isinstance(d, int):
-            return self._refuse(origin) if d else True
+            return self._report_contradiction(origin) if d else True
         if as_modular(d) is not None:
             return False
-        solved = self._solve(*sides)
+        solved = self._solve_for_symbol(*sides)
         if solved is None:
             return False
         name, form = solved
         forms = self._with_form(name, form)
         if forms is None:
-            return self._refuse(origin)
+            return self._report_contradiction(origin)
         self.forms = forms
         low = bounds(form)[0]
         del self.ranges[name]
@@ -130,81 +130,81 @@ class _Declaration:
     def _with_form(self, name: str, form: Dim) -> dict[str, Dim] | None:
         """The forms with one more; None if that makes one of them less than a dimension can be."""
         try:
-            settled = {**{n: substitute(f, {name: form}) for n, f in self.forms.items()}, name: form}
+            settled = {**{n: substitute_symbols(f, {name: form}) for n, f in self.forms.items()}, name: form}
         except ZeroDivisionError:
             return None
         highs = ((bounds(f)[1], self.least[n]) for n, f in settled.items())
         return None if any(high is not None and high < least for high, least in highs) else settled
 
-    def _solve(self, left: Dim, right: Dim) -> tuple[str, Dim] | None:
+    def _solve_for_symbol(self, left: Dim, right: Dim) -> tuple[str, Dim] | None:
         """`(S, form)`: the equation says that S is `form`, which does not mention S."""
         d = left - right
         terms = terms_of(d)
         inside = [a for m in terms for a in m if len(m) > 1 or not isinstance(a, Symbol)]
         taken = frozenset().union(*(a.names for a in inside))
         alone = [(m[0].name, c) for m, c in terms.items() if len(m) == 1 and isinstance(m[0], Symbol) and m[0].name not in taken]
-        sides = {plain_name(left), plain_name(right)} - {None}
-        open_ = [(name, c) for name, c in alone if self._divisible(terms, c)]
+        sides = {lone_symbol_name(left), lone_symbol_name(right)} - {None}
+        open_ = [(name, c) for name, c in alone if self._divides_all(terms, c)]
         if not open_:
             return None
         name, c = max(open_, key=lambda item: (item[0] in sides, self.position[item[0]]))
         rest = {m: e for m, e in terms.items() if not (len(m) == 1 and isinstance(m[0], Symbol) and m[0].name == name)}
-        return name, make({m: -e // c for m, e in rest.items()})
+        return name, dim_from_terms({m: -e // c for m, e in rest.items()})
 
-    def _divisible(self, terms: Mapping[Monomial, int], c: int) -> bool:
+    def _divides_all(self, terms: Mapping[Monomial, int], c: int) -> bool:
         return all(e % c == 0 for e in terms.values())
 
     # --- one symbol --------------------------------------------------------------------------------------------------------
 
-    def _confine(self, c: Condition, origin: Stated) -> bool:
+    def _narrow_range(self, c: Condition, origin: WhereCondition) -> bool:
         """Uses a condition on one symbol as a bound or a remainder."""
-        sides = sides_of(c, self.forms)
+        sides = substitute_sides(c, self.forms)
         if sides is None:
-            return self._refuse(origin)
+            return self._report_contradiction(origin)
         d = sides[0] - sides[1]
         if isinstance(d, int):
-            return True if holds(c.op, d) else self._refuse(origin)
+            return True if comparison_holds(c.op, d) else self._report_contradiction(origin)
         if c.op == "==":
             found = as_modular(d)
-            return self._remainder(origin, *found) if found is not None else self._number(origin, d)
+            return self._narrow_remainder(origin, *found) if found is not None else self._check_integer_solution(origin, d)
         if c.op == "!=":
             return False
-        return self._bound(c.op, d, origin)
+        return self._narrow_bound(c.op, d, origin)
 
-    def _remainder(self, origin: Stated, base: Dim, k: Dim, rest: int) -> bool:
+    def _narrow_remainder(self, origin: WhereCondition, base: Dim, k: Dim, rest: int) -> bool:
         """base % k == rest."""
         if isinstance(k, int) and not 0 <= rest < k:
-            return self._refuse(origin)
+            return self._report_contradiction(origin)
         linear = as_linear(base)
         if linear is None or linear[0] not in self.ranges:
             return False
         name, times, constant = linear
         own = self.ranges[name]
         if not isinstance(k, int):
-            return self._symbolic(own, name, times, constant, k, rest)
+            return self._narrow_by_symbolic_divisor(own, name, times, constant, k, rest)
         common = gcd(times, k)
         if (rest - constant) % common:
-            return self._refuse(origin)
+            return self._report_contradiction(origin)
         k //= common
         rest = (rest - constant) // common * pow(times // common, -1, k) % k if k > 1 else 0
         combined = chinese_remainder(own.step, own.rest, k, rest)
-        if combined is None or not own.feasible(own.lower, own.upper, *combined):
-            return self._refuse(origin)
+        if combined is None or not own.has_value_between(own.lower, own.upper, *combined):
+            return self._report_contradiction(origin)
         own.step, own.rest = combined
         return True
 
-    def _symbolic(self, own: _Range, name: str, times: int, constant: int, k: Dim, rest: int) -> bool:
+    def _narrow_by_symbolic_divisor(self, own: _Range, name: str, times: int, constant: int, k: Dim, rest: int) -> bool:
         if (times, constant, rest) != (1, 0, 0) or own.divisor is not None:
             return False
         terms = terms_of(k)
         if len(terms) != 1 or not all(isinstance(a, Symbol) and a.name in self.ranges for m in terms for a in m):
             return False
-        if self._reaches(symbols(k), name):
+        if self._depends_on(free_symbols(k), name):
             return False
         own.divisor = k
         return True
 
-    def _reaches(self, names: frozenset[str], goal: str) -> bool:
+    def _depends_on(self, names: frozenset[str], goal: str) -> bool:
         """Whether any of the names is, or is a multiple of something that is, the goal."""
         todo, seen = list(names), set(names)
         while todo:
@@ -212,17 +212,17 @@ class _Declaration:
             if name == goal:
                 return True
             divisor = self.ranges[name].divisor if name in self.ranges else None
-            more = symbols(divisor) - seen if divisor is not None else frozenset()
+            more = free_symbols(divisor) - seen if divisor is not None else frozenset()
             seen |= more
             todo += more
         return False
 
-    def _number(self, origin: Stated, d: Dim) -> bool:
+    def _check_integer_solution(self, origin: WhereCondition, d: Dim) -> bool:
         """`a*S + b == 0` that no elimination took: it has no integer solution."""
         linear = as_linear(d)
-        return self._refuse(origin) if linear is not None and linear[2] % linear[1] else False
+        return self._report_contradiction(origin) if linear is not None and linear[2] % linear[1] else False
 
-    def _bound(self, op: str, d: Dim, origin: Stated) -> bool:
+    def _narrow_bound(self, op: str, d: Dim, origin: WhereCondition) -> bool:
         """d op 0."""
         if op in ("<", "<="):
             d = -d
@@ -239,18 +239,18 @@ class _Declaration:
         else:
             most = constant // -times
             upper = most if upper is None else min(upper, most)
-        if not own.feasible(lower, upper, own.step, own.rest):
-            return self._refuse(origin)
+        if not own.has_value_between(lower, upper, own.step, own.rest):
+            return self._report_contradiction(origin)
         own.lower, own.upper = lower, upper
         return True
 
-    def _choose(self, one: OneOf, choices: dict[str, tuple[int, ...]]) -> None:
+    def _narrow_choices(self, one: OneOf, choices: dict[str, tuple[int, ...]]) -> None:
         """Notes the values of the one symbol that a dimension is made of: those that nothing else rules out."""
-        d = substitute(one.left, self.forms)
+        d = substitute_symbols(one.left, self.forms)
         linear = as_linear(d)
         if linear is None or linear[0] not in self.ranges:
             if isinstance(d, int) and d not in one.values:
-                self._refuse(one)
+                self._report_contradiction(one)
             return
         name, times, constant = linear
         own = self.ranges[name]
@@ -258,50 +258,50 @@ class _Declaration:
         allowed = {s for s in sizes if own.lower <= s <= (own.upper or s) and s % own.step == own.rest}
         values = tuple(sorted(allowed & set(choices.get(name, allowed))))
         if not values:
-            self._refuse(one)
+            self._report_contradiction(one)
         choices[name] = values
 
     # --- the result --------------------------------------------------------------------------------------------------------
 
-    def _final(self) -> dict[str, Dim]:
+    def _final_forms(self) -> dict[str, Dim]:
         """The form of each name, with all that is known of single symbols."""
         made: dict[str, Dim] = {}
         todo = [name for name in self.names if name in self.ranges]
         while todo:
             for name in list(todo):
                 divisor = self.ranges[name].divisor
-                if divisor is None or symbols(divisor) <= made.keys():
-                    made[name] = self._form(name, self.ranges[name], made)
+                if divisor is None or free_symbols(divisor) <= made.keys():
+                    made[name] = self._final_form(name, self.ranges[name], made)
                     todo.remove(name)
-        return {name: made[name] if name in made else substitute(self.forms[name], made) for name in self.names}
+        return {name: made[name] if name in made else substitute_symbols(self.forms[name], made) for name in self.names}
 
-    def _form(self, name: str, own: _Range, made: Mapping[str, Dim]) -> Dim:
+    def _final_form(self, name: str, own: _Range, made: Mapping[str, Dim]) -> Dim:
         if own.step > 1:
             low = ceil_div(own.lower - own.rest, own.step)
             high = None if own.upper is None else (own.upper - own.rest) // own.step
-            return own.step * quotient(name, own.step, own.rest, low, high) + own.rest
+            return own.step * make_quotient(name, own.step, own.rest, low, high) + own.rest
         if own.divisor is None or own.lower == own.upper:
-            return symbol(name, lower=own.lower, upper=own.upper)
-        divisor = substitute(own.divisor, made)
+            return make_symbol(name, lower=own.lower, upper=own.upper)
+        divisor = substitute_symbols(own.divisor, made)
         terms = terms_of(divisor)
         if len(terms) != 1 or not all(isinstance(a, Symbol | Quotient) for m in terms for a in m):
-            return symbol(name, lower=own.lower, upper=own.upper)
+            return make_symbol(name, lower=own.lower, upper=own.upper)
         least, most = bounds(divisor)
         low = ceil_div(own.lower, most) if most else min(own.lower, 1)
-        return divisor * quotient(name, divisor, 0, low, None if own.upper is None else own.upper // (least or 1))
+        return divisor * make_quotient(name, divisor, 0, low, None if own.upper is None else own.upper // (least or 1))
 
-    def _facts(self, asked: list[tuple[Condition, Stated]], final: Mapping[str, Dim]) -> Facts:
+    def _remaining_facts(self, asked: list[tuple[Condition, WhereCondition]], final: Mapping[str, Dim]) -> Facts:
         """What is left of the conditions, each of which is checked against those before it."""
         for name, own in self.ranges.items():
-            limits = [Condition(op, symbol(name), b) for op, b in own.limits() if is_lost(final[name], op, b)]
-            divisible = [Condition("==", symbol(name) % own.divisor, 0)] if own.divisor is not None else []
+            limits = [Condition(op, make_symbol(name), b) for op, b in own.bounds_as_comparisons() if is_unproved_bound(final[name], op, b)]
+            divisible = [Condition("==", make_symbol(name) % own.divisor, 0)] if own.divisor is not None else []
             asked = [*asked, *((c, c) for c in (*limits, *divisible))]
-        facts = Facts.nothing()
+        facts = Facts.empty()
         for c, origin in asked:
-            sides = sides_of(c, final)
-            added = None if sides is None else with_condition(facts, c.op, *sides)
+            sides = substitute_sides(c, final)
+            added = None if sides is None else add_condition(facts, c.op, *sides)
             if added is None:
-                self._refuse(origin)
+                self._report_contradiction(origin)
             else:
                 facts = added
         return facts

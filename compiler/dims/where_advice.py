@@ -8,30 +8,30 @@ from __future__ import annotations
 
 from math import gcd
 
-from .dim_text import remainder_text, show
-from .division import divided, polynomial_divmod, rebuilt, replace_atoms, shared_factor
+from .dim_text import format_dim, remainder_text
+from .division import divide_exactly, polynomial_divmod, rebuild_atom, replace_atoms, shared_factor
 from .facts import Facts
-from .polynomial import Atom, Dim, FloorQuotient, Quotient, Symbol, constant_of, make, symbol, terms_of
+from .polynomial import Atom, Dim, FloorQuotient, Quotient, Symbol, constant_of, dim_from_terms, make_symbol, terms_of
 
 _LONGEST = 64
 
 
-def advice(a: Dim, b: Dim) -> str | None:
+def suggest_equality(a: Dim, b: Dim) -> str | None:
     """The `where` condition that would decide whether a == b, in the user's symbols. None where nothing is open."""
-    facts = Facts.nothing()
-    if facts.equal(a, b) is not None:
+    facts = Facts.empty()
+    if facts.are_equal(a, b) is not None:
         return None
     d = a - b
     for m in terms_of(d):
         for atom in m:
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int):
-                found = _advice_floor(a, b, atom)
+                found = _suggest_residue(a, b, atom)
                 if found is not None:
                     return found
-    return _equation(d)
+    return _format_equation(d)
 
 
-def _advice_floor(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
+def _suggest_residue(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
     """`S % k == c`, if that decides it."""
     linear = _as_linear(floor.top)
     k = floor.bottom
@@ -40,20 +40,20 @@ def _advice_floor(a: Dim, b: Dim, floor: FloorQuotient) -> str | None:
         atom, times, constant = linear
         if times == 1:
             for residue in dict.fromkeys((-constant % k, *range(min(k, _LONGEST)))):
-                known: dict[Atom, Dim] = {atom: k * symbol("?", lower=0) + residue}
-                if Facts.nothing().equal(_deep(a, known), _deep(b, known)):
-                    return _modulus(atom, k, residue)
+                known: dict[Atom, Dim] = {atom: k * make_symbol("?", lower=0) + residue}
+                if Facts.empty().are_equal(_replace_in_floors(a, known), _replace_in_floors(b, known)):
+                    return _format_residue(atom, k, residue)
     exact = Facts(multiples=((k, floor.top),))
-    return advice_divides(k, floor.top) if exact.equal(a, b) else None
+    return suggest_divisibility(k, floor.top) if exact.are_equal(a, b) else None
 
 
-def _deep(d: Dim, known: dict[Atom, Dim]) -> Dim:
+def _replace_in_floors(d: Dim, known: dict[Atom, Dim]) -> Dim:
     """`d` with dimensions substituted for symbols and quotients, within floor divisions too (one level)."""
     inner: dict[Atom, Dim] = dict(known)
     for m in terms_of(d):
         for atom in m:
             if atom not in inner and atom.parts():
-                inner[atom] = rebuilt(atom, known)
+                inner[atom] = rebuild_atom(atom, known)
     return replace_atoms(d, inner)
 
 
@@ -68,7 +68,7 @@ def _as_linear(d: Dim) -> tuple[Atom, int, int] | None:
     return atom, terms[0][1], constant_of(d)
 
 
-def _modulus(atom: Atom, k: int, residue: int) -> str | None:
+def _format_residue(atom: Atom, k: int, residue: int) -> str | None:
     if isinstance(atom, Symbol):
         return f"{atom.name} % {k} == {residue}"
     if isinstance(atom, Quotient) and isinstance(atom.step, int):
@@ -76,39 +76,39 @@ def _modulus(atom: Atom, k: int, residue: int) -> str | None:
     return None
 
 
-def _equation(d: Dim) -> str:
+def _format_equation(d: Dim) -> str:
     """`d == 0` in its simplest form: without common factors, and with the negative terms on the other side."""
     terms = terms_of(d)
     factor = shared_factor(list(terms))
     if any(a.lower is None or a.lower < 1 for a in factor):
         factor = ()
-    reduced = terms_of(divided(d, factor, gcd(*terms.values())))
-    plus = make({m: c for m, c in reduced.items() if c > 0})
-    minus = make({m: -c for m, c in reduced.items() if c < 0})
-    if isinstance(plus, int) or (not isinstance(minus, int) and _look(minus) < _look(plus)):
+    reduced = terms_of(divide_exactly(d, factor, gcd(*terms.values())))
+    plus = dim_from_terms({m: c for m, c in reduced.items() if c > 0})
+    minus = dim_from_terms({m: -c for m, c in reduced.items() if c < 0})
+    if isinstance(plus, int) or (not isinstance(minus, int) and _sort_key(minus) < _sort_key(plus)):
         plus, minus = minus, plus
-    return f"{show(plus)} == {show(minus)}"
+    return f"{format_dim(plus)} == {format_dim(minus)}"
 
 
-def _look(d: Dim) -> tuple[int, str]:
-    text = show(d)
+def _sort_key(d: Dim) -> tuple[int, str]:
+    text = format_dim(d)
     return len(terms_of(d)), text
 
 
-def advice_divides(k: Dim, a: Dim) -> str:
+def suggest_divisibility(k: Dim, a: Dim) -> str:
     """The `where` condition that would ensure that k divides a, in the user's symbols."""
     if not isinstance(k, int):
         rest = polynomial_divmod(a, k)[1]
-        return f"{remainder_text(show(rest if rest != 0 else a), show(k))} == 0"
+        return f"{remainder_text(format_dim(rest if rest != 0 else a), format_dim(k))} == 0"
     common = gcd(k, *terms_of(a).values())
-    a = make({m: c // common for m, c in terms_of(a).items()})
+    a = dim_from_terms({m: c // common for m, c in terms_of(a).items()})
     k //= common
-    a = make({m: c % k for m, c in terms_of(a).items() if c % k})
+    a = dim_from_terms({m: c % k for m, c in terms_of(a).items() if c % k})
     linear = _as_linear(a)
     if linear is not None:
         atom, times, constant = linear
         if gcd(times, k) == 1:
-            found = _modulus(atom, k, -constant * pow(times, -1, k) % k)
+            found = _format_residue(atom, k, -constant * pow(times, -1, k) % k)
             if found is not None:
                 return found
-    return f"{remainder_text(show(a), show(k))} == 0"
+    return f"{remainder_text(format_dim(a), format_dim(k))} == 0"

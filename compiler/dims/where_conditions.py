@@ -13,34 +13,34 @@ from netc.dsl.record import replace
 
 from .comparisons import COMPARISONS, Condition, OneOf
 from .dim_bounds import bounds, ceil_div
-from .division import cofactor, substitute
-from .evaluation import evaluate
+from .division import divide_monomial, substitute_symbols
+from .evaluation import evaluate_dim
 from .facts import Facts
-from .polynomial import Dim, FloorQuotient, Symbol, constant_of, of_atom, symbols, terms_of
+from .polynomial import Dim, FloorQuotient, Symbol, constant_of, dim_from_atom, free_symbols, terms_of
 
-Stated = Condition | OneOf
+WhereCondition = Condition | OneOf
 """What a `where` states."""
 CONDITIONS_KEY = "where"
 """The entry of an ONNX file's metadata that has the conditions of every `where`: `T <= 255; H % 32 == 0`. ONNX has no other place."""
 CONDITIONS_SEPARATOR = "; "
 
 
-def stated_symbols(c: Stated) -> frozenset[str]:
+def condition_symbols(c: WhereCondition) -> frozenset[str]:
     """The symbols on both sides of the condition."""
-    return symbols(c.left) | (frozenset() if isinstance(c, OneOf) else symbols(c.right))
+    return free_symbols(c.left) | (frozenset() if isinstance(c, OneOf) else free_symbols(c.right))
 
 
-def is_met(c: Stated, sizes: Mapping[str, int]) -> bool:
+def condition_holds(c: WhereCondition, sizes: Mapping[str, int]) -> bool:
     """Whether the condition holds for these sizes of its symbols. A condition that divides by zero does not."""
     try:
         if isinstance(c, OneOf):
-            return evaluate(c.left, sizes) in c.values
-        return holds(c.op, evaluate(c.left, sizes) - evaluate(c.right, sizes))
+            return evaluate_dim(c.left, sizes) in c.values
+        return comparison_holds(c.op, evaluate_dim(c.left, sizes) - evaluate_dim(c.right, sizes))
     except ZeroDivisionError:
         return False
 
 
-def comparisons(c: Stated) -> Iterable[Condition]:
+def implied_comparisons(c: WhereCondition) -> Iterable[Condition]:
     """The comparisons that a condition is, or that follow from it."""
     if isinstance(c, Condition):
         return (c,)
@@ -51,47 +51,47 @@ def comparisons(c: Stated) -> Iterable[Condition]:
     return (Condition(">=", c.left, least), Condition("<=", c.left, max(c.values)), *common)
 
 
-def sides_of(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] | None:
+def substitute_sides(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] | None:
     """Both sides of the condition; None if they divide by zero."""
     try:
-        return substitute(c.left, forms), substitute(c.right, forms)
+        return substitute_symbols(c.left, forms), substitute_symbols(c.right, forms)
     except ZeroDivisionError:
         return None
 
 
-def may_be_empty(conditions: Iterable[Stated]) -> frozenset[str]:
+def may_be_empty(conditions: Iterable[WhereCondition]) -> frozenset[str]:
     """The raw symbols that a condition lets be 0, or less."""
     found = set()
     for c in conditions:
-        name, least = _least(c)
+        name, least = _stated_minimum(c)
         if name and least <= 0:
             found.add(name)
     return frozenset(found)
 
 
-def _least(c: Stated) -> tuple[str, int]:
+def _stated_minimum(c: WhereCondition) -> tuple[str, int]:
     """The raw symbol that a condition gives a least value, and that value; otherwise no name."""
     if isinstance(c, OneOf):
-        return plain_name(c.left) or "", min(c.values)
-    room = c.room
+        return lone_symbol_name(c.left) or "", min(c.values)
+    room = c.slack
     linear = as_linear(room) if room is not None else None
     return (linear[0], ceil_div(-linear[2], linear[1])) if linear is not None and linear[1] > 0 else ("", 0)
 
 
-def is_lost(d: Dim, op: str, bound: int) -> bool:
+def is_unproved_bound(d: Dim, op: str, bound: int) -> bool:
     """Whether the bound doesn't follow from the form of the dimension."""
     low, high = bounds(d)
     return (low is None or low < bound) if op == ">=" else (high is None or high > bound)
 
 
-def with_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None:
+def add_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None:
     """The facts and one more; None if they contradict each other."""
     d = left - right
     if isinstance(d, int):
-        return facts if holds(op, d) else None
+        return facts if comparison_holds(op, d) else None
     zeros, nonzeros, positives, multiples = facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples
     if op in ("==", "!="):
-        known = facts.equal(left, right)
+        known = facts.are_equal(left, right)
         if known is not None:
             return facts if known is (op == "==") else None
         if op == "!=":
@@ -100,20 +100,20 @@ def with_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None
         if found is not None:
             return replace(facts, multiples=(*multiples, (found[1], found[0] - found[2])))
         return replace(facts, zeros=(*zeros, d))
-    room = Condition(op, left, right).room
+    room = Condition(op, left, right).slack
     assert room is not None
-    known = facts.at_least(room, 0)
+    known = facts.is_at_least(room, 0)
     if known is not None:
         return facts if known else None
     return replace(facts, nonnegatives=(*positives, room))
 
 
-def holds(op: str, d: int) -> bool:
+def comparison_holds(op: str, d: int) -> bool:
     """Whether a comparison of two sides holds, by their difference."""
     return COMPARISONS[op](d, 0)
 
 
-def plain_name(d: Dim) -> str | None:
+def lone_symbol_name(d: Dim) -> str | None:
     linear = as_linear(d)
     return linear[0] if linear is not None and linear[1:] == (1, 0) else None
 
@@ -132,11 +132,11 @@ def as_modular(d: Dim) -> tuple[Dim, Dim, int] | None:
         for atom in m:
             if not isinstance(atom, FloorQuotient):
                 continue
-            share = terms_of(atom.bottom).get(cofactor(m, (atom,)) or (), 0)
+            share = terms_of(atom.bottom).get(divide_monomial(m, (atom,)) or (), 0)
             if not share or c % share:
                 continue
             unit = -c // share
-            left = d - unit * (atom.top - atom.bottom * of_atom(atom))
+            left = d - unit * (atom.top - atom.bottom * dim_from_atom(atom))
             if isinstance(left, int) and left % unit == 0:
                 return atom.top, atom.bottom, -left // unit
     return None

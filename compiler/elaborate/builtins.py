@@ -10,11 +10,11 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Dim, SymDim, maximum, minimum
+from ..dims import Dim, SymDim, dim_max, dim_min
 from ..errors.argument_errors import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.value_errors import FunctionTakes, NoValue
 from ..ir.traced_floats import has_real, real
-from ..types.traced_ints import has_origin, plain
+from ..types.traced_ints import has_origin, strip_formulas
 from .decisions import Decisions
 from .resource_limits import check_dimension, check_list
 from .scopes.early_exits import Failure
@@ -97,7 +97,7 @@ def _round_number(value: Any, digits: int = 0) -> Any:
 def _absolute_value(value: Any) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float, SymDim)):
         raise _InvalidArgument
-    return maximum(value, -value) if isinstance(value, SymDim) else abs(value)
+    return dim_max(value, -value) if isinstance(value, SymDim) else abs(value)
 
 
 def _list_length(value: Any) -> int:
@@ -140,8 +140,8 @@ TENSOR_FUNCTIONS = (IS_GIVEN, *LAYER_FUNCTIONS)
 """The functions that are asked about tensors, and whose values are none."""
 """The function of the name of a tensor, which is therefore not evaluated as an argument."""
 BUILTINS: dict[str, Builtin] = {
-    "min": Builtin(_make_extreme(minimum, min), 1, None, "numbers, or a list of them"),
-    "max": Builtin(_make_extreme(maximum, max), 1, None, "numbers, or a list of them"),
+    "min": Builtin(_make_extreme(dim_min, min), 1, None, "numbers, or a list of them"),
+    "max": Builtin(_make_extreme(dim_max, max), 1, None, "numbers, or a list of them"),
     "abs": Builtin(_absolute_value, 1, 1, "a number"),
     "sum": Builtin(_sum_values, 1, None, "numbers, or a list of them"),
     "len": Builtin(_list_length, 1, 1, "a list or a string"),
@@ -181,7 +181,7 @@ def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions:
             decisions.record_comparison("<=" if name == "min" else ">=", value, other, True)
     elif _loses_origin(name, value, tuple(arguments)):
         decisions.pin_value(tuple(arguments))
-        value = plain(value)
+        value = strip_formulas(value)
     check_dimension(value, node.span)
     check_list(value, node.span)
     return value

@@ -11,7 +11,18 @@ from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
 from ..dims import OPPOSITE, Dim, Facts
-from ..types.traced_ints import DIVIDES, Decided, Decision, TracedInt, decision, free_symbols, moved_decision, names_in, pinned, traced_in
+from ..types.traced_ints import (
+    DIVIDES,
+    Decided,
+    Decision,
+    TracedInt,
+    formula_symbols,
+    leaves_in,
+    make_decision,
+    make_pinning_decision,
+    names_in,
+    substitute_decision,
+)
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +37,7 @@ class Decisions:
     def record_relation(self, op: str, left: object, right: object) -> None:
         """`left op right` holds, and matters."""
         if isinstance(left, TracedInt) or isinstance(right, TracedInt):
-            self._add_decision(decision(op, left, right))
+            self._add_decision(make_decision(op, left, right))
 
     def record_comparison(self, op: str, left: object, right: object, holds: bool) -> None:
         """The answer to a comparison of two integers."""
@@ -41,16 +52,16 @@ class Decisions:
 
     def pin_value(self, value: object) -> None:
         """The numbers in the value are used as they are."""
-        for number in traced_in(value):
+        for number in leaves_in(value):
             if isinstance(number, TracedInt):
                 self.record_relation("==", number, int(number))
             else:
-                self._add_decision(pinned(names_in(number)))
+                self._add_decision(make_pinning_decision(names_in(number)))
 
     def import_decisions(self, decisions: Decided, values: Mapping[str, Any]) -> None:
         """The decisions of a graph, at a use of it: there its symbols have the given values."""
         for item in decisions:
-            self._add_decision(moved_decision(item, values))
+            self._add_decision(substitute_decision(item, values))
 
     def _add_decision(self, item: Decision | None) -> None:
         if item is not None:
@@ -74,7 +85,7 @@ class Decisions:
         finally:
             self.current = before
         for item in noted:
-            if (free_symbols(item.left) | free_symbols(item.right)) & names.keys():
+            if (formula_symbols(item.left) | formula_symbols(item.right)) & names.keys():
                 collected[item] = None
             else:
                 self._add_decision(item)
@@ -86,8 +97,8 @@ class DecidingFacts(Facts):
 
     note: Callable[[str, object, object], None] = lambda op, left, right: None
 
-    def equal(self, a: Dim, b: Dim) -> bool | None:
-        answer = super().equal(a, b)
+    def are_equal(self, a: Dim, b: Dim) -> bool | None:
+        answer = super().are_equal(a, b)
         if answer and (isinstance(a, TracedInt) or isinstance(b, TracedInt)):
             self.note("==", a, b)
         return answer

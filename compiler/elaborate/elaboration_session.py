@@ -13,7 +13,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile, Span
 
-from ..dims import Dim, Facts, Stated
+from ..dims import Dim, Facts, WhereCondition
 from ..errors.limit_errors import EndlessRecursion, TooManyNodes, TooMuchNesting, TooMuchRecursion
 from ..errors.problem import Advice, Problem
 from ..ir.graph import CallNode, Graph, Node
@@ -115,10 +115,10 @@ class ElaborationSession:
         self.memo = Memo()
         self.index: Recorder = Recorder() if not index else IndexRecorder() if memory is None else IndexRecorder(STAGES.limit)
         self.decisions = Decisions()
-        self.set_facts(Facts.nothing())
+        self.set_facts(Facts.empty())
         self._owners: dict[tuple[int, int], str] = {}
         self.dims: dict[str, Dim] = {}
-        self.conditions: list[tuple[Stated, str]] = []
+        self.conditions: list[tuple[WhereCondition, str]] = []
         self.declared: dict[str, Span] = {}
         """Where each dimension is declared."""
         self.diagnostics: list[Diagnostic] = []

@@ -12,7 +12,7 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from ..dims import Facts, symbols
+from ..dims import Facts, free_symbols
 from ..errors.arithmetic import BatchBroadcast
 from ..errors.problem import STAGE, Location, Problem
 from ..ops.operator import Operator, OpInputs, ParameterSpec, strict_key
@@ -78,6 +78,6 @@ def _joins_batches(inputs: OpInputs, result: TensorType) -> bool:
     """Whether broadcasting pairs the samples of one operand with those of another."""
 
     def batches(type: TensorType) -> int:
-        return sum(BATCH in symbols(d) for d in type.shape)
+        return sum(BATCH in free_symbols(d) for d in type.shape)
 
     return len(inputs) > 1 and batches(result) > 1 and all(batches(t) < 2 for t in inputs)

@@ -14,7 +14,7 @@ from typing import Any
 
 from netc.dsl.source import Span
 
-from ..dims import Dim, Effort, SymDim, size
+from ..dims import Dim, Effort, SymDim, text_size
 from ..errors.limit_errors import LargeDimension, LargeNumber, LargeTensor, ManyAxes, TooManyNodes
 from ..ir.graph_values import Value
 from ..types.tensor_types import MOST_AXES, Shape
@@ -140,13 +140,13 @@ def check_number(value: Any, span: Span) -> None:
 
 def check_dimension(value: Any, span: Span) -> None:
     """Rejects a symbolic dimension whose formula is too long to be useful."""
-    if isinstance(value, SymDim) and size(value) > MAX_LEAVES:
+    if isinstance(value, SymDim) and text_size(value) > MAX_LEAVES:
         raise Failure(LargeDimension(MAX_LEAVES), span)
 
 
 def check_product(left: Dim, right: Dim, span: Span) -> None:
     """The same for a product, before it is computed."""
-    if size(left) * size(right) > 10 * MAX_LEAVES:
+    if text_size(left) * text_size(right) > 10 * MAX_LEAVES:
         raise Failure(LargeDimension(MAX_LEAVES), span)
 
 

@@ -8,7 +8,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics import Edit
 from netc.dsl.source import Span
 
-from ..dims import Dim, SymDim, advice, advice_divides, symbols
+from ..dims import Dim, SymDim, free_symbols, suggest_divisibility, suggest_equality
 from ..errors.limit_errors import TooManyNodes
 from ..errors.problem import Problem
 from ..errors.value_errors import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
@@ -62,8 +62,8 @@ def evaluate_binary(node: ast.Binary, left: Any, right: Any, scope: Scope, sessi
 def _require_decision(answer: bool | None, left: object, op: str, right: object, node: ast.Binary, scope: Scope) -> bool:
     """A comparison of dimensions that must be decided now."""
     if answer is None:
-        wanted = advice(left, right) if op == "==" else f"{format_value(left)} {op} {format_value(right)}"  # type: ignore[arg-type]
-        symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in symbols(side)})
+        wanted = suggest_equality(left, right) if op == "==" else f"{format_value(left)} {op} {format_value(right)}"  # type: ignore[arg-type]
+        symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in free_symbols(side)})
         values = f"{format_value(left)} {op} {format_value(right)}"
         text = Span(node.span.file, node.left.span.start, node.right.span.end).text
         text = text if len(text) <= _SHORT else values
@@ -91,7 +91,7 @@ def _compare_equality(left: Any, right: Any, op: str, node: ast.Binary, scope: S
         if not (_is_dim(left) and _is_dim(right)):
             return False
         session.decisions.pin_value((left, right))
-        return _require_decision(session.facts.equal(left, right), left, op, right, node, scope)
+        return _require_decision(session.facts.are_equal(left, right), left, op, right, node, scope)
     if isinstance(left, tuple) and isinstance(right, tuple):
         session.count_items(len(left) + len(right), node.span)
         return len(left) == len(right) and all(_compare_equality(a, b, op, node, scope, session) for a, b in zip(left, right, strict=True))
@@ -135,7 +135,7 @@ def _divide_values(node: ast.Binary, left: Any, right: Any, scope: Scope, sessio
         if problem.is_fraction:
             edits = (Edit(node.left.span, f"{left}.0", safe=False),) if isinstance(node.left, ast.NumberLiteral) else ()
         raise Failure(problem, symbol, marks, edits=edits)
-    raise Failure(UnprovableDivision(left, right, advice_divides(right, left)), symbol_span(node), marks)
+    raise Failure(UnprovableDivision(left, right, suggest_divisibility(right, left)), symbol_span(node), marks)
 
 
 def _plural_name(expr: ast.Expr) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import show
+from ..dims import format_dim
 from ..types.tensor_types import TensorType, show_shape
 from .problem import Problem
 
@@ -20,7 +20,7 @@ class IsMismatch(Problem):
 
     def label(self) -> str:
         if self.axis is not None:
-            return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+            return f"axis {self.axis} is {format_dim(self.found.shape[self.axis])}"
         return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
 
 

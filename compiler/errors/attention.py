@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .operator_errors import where_hint
 from .problem import Location, Problem, input_
@@ -48,7 +48,7 @@ class MaskType(Problem):
 
 
 def _count(number: Dim, one: str, several: str) -> str:
-    return f"{show(number)} {one if number == 1 else several}"
+    return f"{format_dim(number)} {one if number == 1 else several}"
 
 
 class CausalAlignment(Problem):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from ..dims import show
+from ..dims import format_dim
 from ..types.tensor_types import DType, Shape, TensorType, show_shape
 from .problem import Problem, Replacement
 
@@ -18,11 +18,11 @@ class SymbolicParameterShape(Problem):
     axis: int
 
     def message(self) -> str:
-        symbolic = f"axis {self.axis} of {show_shape(self.shape)} is {show(self.shape[self.axis])}"
+        symbolic = f"axis {self.axis} of {show_shape(self.shape)} is {format_dim(self.shape[self.axis])}"
         return f"the shape of a parameter must be known at compile time, but {symbolic}"
 
     def label(self) -> str:
-        return f"{show(self.shape[self.axis])} is known only at run time"
+        return f"{format_dim(self.shape[self.axis])} is known only at run time"
 
     def help(self) -> tuple[str, ...]:
         return ("use a fixed size: 1 for an axis along which it broadcasts, or the maximum if it is sliced later",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import show
+from ..dims import format_dim
 from ..types.tensor_types import DTYPES, UNNAMED_INPUT, Shape
 from .problem import Problem
 
@@ -14,7 +14,7 @@ def _written(shape: tuple[int, ...]) -> str:
 
 
 def _shown(shape: Shape) -> str:
-    return "[N" + "".join(f", {d if isinstance(d, int) else show(d)}" for d in shape) + "]"
+    return "[N" + "".join(f", {d if isinstance(d, int) else format_dim(d)}" for d in shape) + "]"
 
 
 class ColumnMissing(Problem):

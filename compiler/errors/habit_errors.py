@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..dims import show
+from ..dims import format_dim
 from ..types.tensor_types import TensorType
 from .problem import Problem, Replacement
 
@@ -67,7 +67,7 @@ class BatchTakenForChannels(Problem):
         return f"`{self.operator}` takes axis 1 of {self.found} for the channels, and slides over all three axes after it"
 
     def help(self) -> tuple[str, ...]:
-        image = "x".join(show(size) for size in self.found.shape[2:])
+        image = "x".join(format_dim(size) for size in self.found.shape[2:])
         return (f"the batch axis is implied: if the first size is the batch, leave it out: `input {image}`",)
 
 
@@ -120,7 +120,7 @@ def looks_channels_last(found: TensorType) -> bool:
 
 def channels_first(found: TensorType) -> tuple[str, ...]:
     """The help for an image with channels last."""
-    high, wide, channels = (show(size) for size in found.shape[1:])
+    high, wide, channels = (format_dim(size) for size in found.shape[1:])
     return (
         f"channels come first: write `input {channels}x{high}x{wide}`",
         "for images with channels last, insert `-> permute [0, 3, 1, 2]` before this",
@@ -140,7 +140,7 @@ class ChannelsLast(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`{self.operator}` takes axis 1 of {self.found} for the channels, of which there are {show(self.found.shape[1])}"
+        return f"`{self.operator}` takes axis 1 of {self.found} for the channels, of which there are {format_dim(self.found.shape[1])}"
 
     def help(self) -> tuple[str, ...]:
         return channels_first(self.found)

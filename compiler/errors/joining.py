@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..types.tensor_types import TensorType, show_shape
 from .problem import Problem
 
@@ -19,8 +19,8 @@ class SplitSum(Problem):
     found: TensorType
 
     def message(self) -> str:
-        whole = f"the {show(self.found.shape[self.axis])} of axis {self.axis} of {self.found}"
-        return f"the pieces {show_shape(self.sizes)} add up to {show(self.total)}, not to {whole}"
+        whole = f"the {format_dim(self.found.shape[self.axis])} of axis {self.axis} of {self.found}"
+        return f"the pieces {show_shape(self.sizes)} add up to {format_dim(self.total)}, not to {whole}"
 
 
 class UnknownCount(Problem):
@@ -35,7 +35,7 @@ class UnknownCount(Problem):
 
     def message(self) -> str:
         whole = f"axis {self.axis} of {self.found}"
-        return f"the number of pieces that `{self.operator} {show(self.size)}` makes of {whole} is known only at run time"
+        return f"the number of pieces that `{self.operator} {format_dim(self.size)}` makes of {whole} is known only at run time"
 
     def help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()

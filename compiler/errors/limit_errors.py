@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import show
+from ..dims import format_dim
 from ..types.tensor_types import Shape
 from .problem import Problem
 
@@ -64,7 +64,7 @@ class LargeTensor(Problem):
     shape: Shape
 
     def message(self) -> str:
-        axes = ", ".join(number(d) if isinstance(d, int) else show(d) for d in self.shape)
+        axes = ", ".join(number(d) if isinstance(d, int) else format_dim(d) for d in self.shape)
         return f"a tensor of shape [{axes}] is too large"
 
     def notes(self) -> tuple[str, ...]:

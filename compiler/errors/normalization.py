@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..dims import show
+from ..dims import format_dim
 from .operator_errors import Unprovable
 from .problem import Location, Problem, Replacement, argument, input_
 
@@ -15,7 +15,7 @@ class UnprovableShape(Unprovable):
     """An entry of `shape` that may or may not be the size of its axis. `left` is the axis, `right` the entry."""
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(0), f"{show(self.left)} is from here"), (argument("shape"), f"{show(self.right)} is from here"))
+        return ((input_(0), f"{format_dim(self.left)} is from here"), (argument("shape"), f"{format_dim(self.right)} is from here"))
 
 
 class MomentumOfOld(Problem):

@@ -6,7 +6,7 @@ import re
 from math import gcd
 from typing import ClassVar
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .habit_errors import PERMUTED, channels_first, input_channels_hint
 from .problem import Location, Problem, Replacement, input_
@@ -232,18 +232,18 @@ class KernelTooLarge(Problem):
     channels_first: int = 0
 
     def message(self) -> str:
-        spans = f"the kernel of `{self.operator}` covers {show(self.kernel)} elements"
-        return f"{spans}, but axis {self.axis} of {self.found} has only {show(self.padded)}"
+        spans = f"the kernel of `{self.operator}` covers {format_dim(self.kernel)} elements"
+        return f"{spans}, but axis {self.axis} of {self.found} has only {format_dim(self.padded)}"
 
     def label(self) -> str:
-        return f"covers {show(self.kernel)} elements along axis {self.axis}"
+        return f"covers {format_dim(self.kernel)} elements along axis {self.axis}"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"this is {self.found}"),)
 
     def notes(self) -> tuple[str, ...]:
         return (
-            (f"with padding, the size of axis {self.axis} is {show(self.padded)} instead of {show(self.size)}",)
+            (f"with padding, the size of axis {self.axis} is {format_dim(self.padded)} instead of {format_dim(self.size)}",)
             if self.size != self.padded
             else ()
         )
@@ -327,13 +327,16 @@ class Unprovable(Problem):
     suggestion: str = ""
 
     def message(self) -> str:
-        return f"cannot prove that {show(self.left)} equals {show(self.right)}"
+        return f"cannot prove that {format_dim(self.left)} equals {format_dim(self.right)}"
 
     def label(self) -> str:
         return f"required by `{self.operator}`: {self.need}"
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(self.at[0]), f"{show(self.left)} is from here"), (input_(self.at[1]), f"{show(self.right)} is from here"))
+        return (
+            (input_(self.at[0]), f"{format_dim(self.left)} is from here"),
+            (input_(self.at[1]), f"{format_dim(self.right)} is from here"),
+        )
 
     def help(self) -> tuple[str, ...]:
         return ((self.suggestion,) if self.suggestion else ()) + where_hint(self.advice, "if this is always true")
@@ -352,7 +355,7 @@ class UnprovableMultiple(Problem):
     advice: str
 
     def message(self) -> str:
-        return f"cannot prove that {show(self.what)} is divisible by {show(self.by)}"
+        return f"cannot prove that {format_dim(self.what)} is divisible by {format_dim(self.by)}"
 
     def label(self) -> str:
         return f"required by `{self.operator}`"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..types.tensor_types import TensorType, show_shape
 from .problem import Problem
 
@@ -95,8 +95,8 @@ class PatternSize(Problem):
     found: TensorType
 
     def message(self) -> str:
-        size = show(self.found.shape[self.axis])
-        return f"`{self.part}` is {show(self.needed)}, but axis {self.axis} of {show_shape(self.found.shape)} is {size}"
+        size = format_dim(self.found.shape[self.axis])
+        return f"`{self.part}` is {format_dim(self.needed)}, but axis {self.axis} of {show_shape(self.found.shape)} is {size}"
 
 
 class PatternIndivisible(Problem):
@@ -109,8 +109,8 @@ class PatternIndivisible(Problem):
     found: TensorType
 
     def message(self) -> str:
-        size = show(self.found.shape[self.axis])
-        return f"`{self.part}` is axis {self.axis} of {show_shape(self.found.shape)}, and {size} is not divisible by {show(self.by)}"
+        size = format_dim(self.found.shape[self.axis])
+        return f"`{self.part}` is axis {self.axis} of {show_shape(self.found.shape)}, and {size} is not divisible by {format_dim(self.by)}"
 
 
 class PatternSizeOpen(Problem):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..types.tensor_types import TensorType, show_shape
 from .operator_errors import where_hint
 from .problem import Problem
@@ -33,10 +33,10 @@ class MayBeEmpty(Problem):
     length: Dim
 
     def message(self) -> str:
-        return f"cannot prove that `scan` has at least one step: the axis has the size {show(self.length)}"
+        return f"cannot prove that `scan` has at least one step: the axis has the size {format_dim(self.length)}"
 
     def help(self) -> tuple[str, ...]:
-        return where_hint(f"{show(self.length)} >= 1", "if this is always true")
+        return where_hint(f"{format_dim(self.length)} >= 1", "if this is always true")
 
 
 class StateMismatch(Problem):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from netc.dsl.diagnostics import Severity
 
-from ..dims import Dim, Facts, show
+from ..dims import Dim, Facts, format_dim
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .operator_errors import BadAxis, about_batch, where_hint
 from .problem import Location, Problem, input_
@@ -25,13 +25,13 @@ class ElementCount(Problem):
     suggestion: str = ""
 
     def message(self) -> str:
-        shape, found, needed = show_shape(self.sizes), show(self.found), show(self.needed)
+        shape, found, needed = show_shape(self.sizes), format_dim(self.found), format_dim(self.needed)
         if any(size == -1 for size in self.sizes):
             return f"cannot {self.operator} {self.what} into {shape}: {found} is not divisible by {needed}"
         return f"cannot {self.operator} {self.what} into {shape}: it has {found} elements, not {needed}"
 
     def label(self) -> str:
-        return f"this has {show(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
+        return f"this has {format_dim(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
 
     def marks(self) -> tuple[tuple[Location, str], ...]:
         return ((input_(0), f"{self.what} comes from here"),)
@@ -43,7 +43,7 @@ class ElementCount(Problem):
         """The shape with `-1` for one of its sizes, if that makes it valid."""
         for axis in range(len(self.sizes) - 1, -1, -1):
             others = [size for at, size in enumerate(self.sizes) if at != axis]
-            if -1 not in self.sizes and Facts.nothing().exact_div(self.found, prod(others, start=1)) is not None:
+            if -1 not in self.sizes and Facts.empty().exact_div(self.found, prod(others, start=1)) is not None:
                 shape = show_shape((*self.sizes[:axis], -1, *self.sizes[axis + 1 :]))
                 return (f"use `-1` for the size to be inferred: `{shape}`",)
         return ()
@@ -61,7 +61,7 @@ class UnprovableCount(Problem):
     advice: str
 
     def message(self) -> str:
-        found, needed = show(self.found), show(self.needed)
+        found, needed = format_dim(self.found), format_dim(self.needed)
         return f"cannot prove that {self.what} has as many elements as {show_shape(self.sizes)}: {found} and {needed}"
 
     def label(self) -> str:
@@ -107,7 +107,7 @@ class CannotExpand(Problem):
         return f"cannot expand {show_shape(self.found.shape)} to {show_shape(self.sizes)}: only an axis of size 1 can be expanded"
 
     def label(self) -> str:
-        return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+        return f"axis {self.axis} is {format_dim(self.found.shape[self.axis])}"
 
     def help(self) -> tuple[str, ...]:
         return ("use -1 to keep the size of an axis",)
@@ -149,8 +149,8 @@ class BadIndex(Problem):
     found: TensorType
 
     def message(self) -> str:
-        size = show(self.found.shape[self.axis])
-        return f"index {show(self.index)} of `{self.operator}` is out of range for axis {self.axis} of {self.found}, whose size is {size}"
+        index, size = format_dim(self.index), format_dim(self.found.shape[self.axis])
+        return f"index {index} of `{self.operator}` is out of range for axis {self.axis} of {self.found}, whose size is {size}"
 
 
 class PadTooLarge(Problem):
@@ -166,10 +166,10 @@ class PadTooLarge(Problem):
     def message(self) -> str:
         bound = "less than" if self.mode == "reflect" else "at most"
         needs = f"the padding of `{self.stage}={self.mode}` must be {bound} the size of the axis"
-        return f"{needs}, found {show(self.amount)} for axis {self.axis} of {self.found}"
+        return f"{needs}, found {format_dim(self.amount)} for axis {self.axis} of {self.found}"
 
     def label(self) -> str:
-        return f"axis {self.axis} is {show(self.found.shape[self.axis])}"
+        return f"axis {self.axis} is {format_dim(self.found.shape[self.axis])}"
 
 
 class NothingToSqueeze(Problem):
@@ -181,7 +181,7 @@ class NothingToSqueeze(Problem):
     found: TensorType
 
     def message(self) -> str:
-        return f"`squeeze` has no effect on axis {self.axis} of {self.found}: its size is {show(self.found.shape[self.axis])}, not 1"
+        return f"`squeeze` has no effect on axis {self.axis} of {self.found}: its size is {format_dim(self.found.shape[self.axis])}, not 1"
 
     def help(self) -> tuple[str, ...]:
         ones = [axis for axis, size in enumerate(self.found.shape) if size == 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from .operator_errors import about_batch, where_hint
 from .problem import Problem
 
@@ -34,8 +34,8 @@ class NotExact(Problem):
     right_text: str = ""
 
     def message(self) -> str:
-        left = f"{show(self.left)} {self.left_text}".rstrip()
-        right = f"{show(self.right)} {self.right_text}".rstrip()
+        left = f"{format_dim(self.left)} {self.left_text}".rstrip()
+        right = f"{format_dim(self.right)} {self.right_text}".rstrip()
         return f"{left} {'are' if self.left_text else 'is'} not divisible by {right}"
 
     def label(self) -> str:
@@ -60,7 +60,7 @@ class UnprovableDivision(Problem):
     advice: str
 
     def message(self) -> str:
-        return f"cannot prove that {show(self.left)} is divisible by {show(self.right)}"
+        return f"cannot prove that {format_dim(self.left)} is divisible by {format_dim(self.right)}"
 
     def label(self) -> str:
         return "`/` must divide exactly"
@@ -241,4 +241,4 @@ class NonPositive(Problem):
     found: Dim
 
     def message(self) -> str:
-        return f"a dimension must be at least 1, found {show(self.found)}"
+        return f"a dimension must be at least 1, found {format_dim(self.found)}"

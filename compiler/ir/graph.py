@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeGuard
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ..dims import Dim, Facts, Stated, SymDim
+from ..dims import Dim, Facts, SymDim, WhereCondition
 from ..ops.operator import Operator, ParameterSpec
 from ..types.tensor_types import DType, TensorType
 from ..types.traced_ints import Decided, Origin
@@ -300,7 +300,7 @@ class Program:
         main: Graph,
         facts: Facts,
         symbols: tuple[str, ...],
-        conditions: tuple[tuple[Stated, str], ...] = (),
+        conditions: tuple[tuple[WhereCondition, str], ...] = (),
         dims: Mapping[str, Dim] | None = None,
     ) -> None:
         self.main = main

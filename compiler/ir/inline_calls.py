@@ -10,7 +10,7 @@ from copy import copy
 
 from netc.dsl.record import replace
 
-from ..types.traced_ints import moved
+from ..types.traced_ints import substitute_values
 from .graph import CallNode, Graph, Node, OpNode
 from .graph_values import Value
 from .replace_values import substitute
@@ -45,16 +45,18 @@ def _move_node(node: Node, call: CallNode, inside: dict[int, Value]) -> Node:
     made.label, made.frozen = join(call.label, node.label), node.frozen or call.frozen
     if isinstance(made, OpNode):
         made.op = made.op.moved(call.arguments)
-        specs = (replace(s, shape=moved(s.shape, call.arguments), init=s.init.moved(call.arguments)) for s in made.specs)
+        specs = (
+            replace(s, shape=substitute_values(s.shape, call.arguments), init=s.init.substitute_values(call.arguments)) for s in made.specs
+        )
         made.specs = tuple(specs)
     else:
-        made.arguments = {name: moved(value, call.arguments) for name, value in made.arguments.items()}
+        made.arguments = {name: substitute_values(value, call.arguments) for name, value in made.arguments.items()}
         if made.scan is not None:
-            made.scan = replace(made.scan, length=moved(made.scan.length, call.arguments))
+            made.scan = replace(made.scan, length=substitute_values(made.scan.length, call.arguments))
     return made
 
 
 def _move_value(value: Value, call: CallNode) -> Value:
     made = copy(value)
-    made.type = replace(value.type, shape=moved(value.type.shape, call.arguments))
+    made.type = replace(value.type, shape=substitute_values(value.type.shape, call.arguments))
     return made

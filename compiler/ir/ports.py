@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
 
-from ..dims import show
+from ..dims import format_dim
 from ..types.tensor_types import DType
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ Sizes = dict[str, tuple[int, str]]
 def inputs_of(program: Program) -> tuple[Port, ...]:
     """The inputs of a model, in order."""
     return tuple(
-        Port(value.name, value.type.dtype, tuple(d if isinstance(d, int) else show(d) for d in value.type.shape))
+        Port(value.name, value.type.dtype, tuple(d if isinstance(d, int) else format_dim(d) for d in value.type.shape))
         for value in program.main.inputs
     )
 

@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 
 from ..dims import SymDim
 from ..ops.formula import moved_formula
-from ..types.traced_ints import moved, moved_decision, names_in, plain, substituted
+from ..types.traced_ints import names_in, strip_formulas, substitute_decision, substitute_formulas, substitute_values
 from .copy_graph import copy_graphs
 from .graph import Graph, OpNode
 from .graph_values import JoinedTuple, Parts, Value, ValueTuple
@@ -38,29 +38,31 @@ def substitute_symbols(graph: Graph, places: Places) -> None:
     for node in graph.nodes:
         if isinstance(node, OpNode):
             node.op = node.op.moved(places)
-            node.specs = tuple(replace(s, shape=moved(s.shape, places), init=s.init.moved(places)) for s in node.specs)
+            node.specs = tuple(
+                replace(s, shape=substitute_values(s.shape, places), init=s.init.substitute_values(places)) for s in node.specs
+            )
             node.parts = twins.parts(node.parts)
         else:
-            node.arguments = {name: moved(value, places) for name, value in node.arguments.items()}
+            node.arguments = {name: substitute_values(value, places) for name, value in node.arguments.items()}
             node.tuples, node.tails = tuple(map(twins.parts, node.tuples)), tuple(map(twins.whole, node.tails))
             if node.scan is not None:
-                node.scan = replace(node.scan, length=moved(node.scan.length, places))
+                node.scan = replace(node.scan, length=substitute_values(node.scan.length, places))
         node.inputs, node.outputs = tuple(map(twins.one, node.inputs)), tuple(map(twins.one, node.outputs))
     graph.inputs, graph.outputs = list(map(twins.one, graph.inputs)), list(map(twins.one, graph.outputs))
     graph.tuples = list(map(twins.whole, graph.tuples))
     graph.tails = tuple(replace(tail, parts=twins.parts(tail.parts)) for tail in graph.tails)
-    graph.arguments = {name: moved(value, places) for name, value in graph.arguments.items()}
-    sizes = {name: substituted(size, places) for name, size in graph.sizes.items()}
+    graph.arguments = {name: substitute_values(value, places) for name, value in graph.arguments.items()}
+    sizes = {name: substitute_formulas(size, places) for name, size in graph.sizes.items()}
     graph.sizes = {name: size for name, size in sizes.items() if isinstance(size, SymDim)}
-    graph.decisions = dict.fromkeys(seen for d in graph.decisions if (seen := moved_decision(d, places)) is not None)
+    graph.decisions = dict.fromkeys(seen for d in graph.decisions if (seen := substitute_decision(d, places)) is not None)
     graph.choices = [_substitute_in_choice(choice, places, twins) for choice in graph.choices]
-    graph.count = moved(graph.count, places)
-    graph.origins = {n: replace(o, value=moved(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
+    graph.count = substitute_values(graph.count, places)
+    graph.origins = {n: replace(o, value=substitute_values(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
 
 
 def write_out_symbols(main: Graph, places: Places, kept: Sequence[Graph] = ()) -> Graph:
     """A copy of the main graph, and of what it calls but for the graphs in `kept`, with plain numbers in place of the symbols."""
-    settled = {name: plain(value) for name, value in places.items()}
+    settled = {name: strip_formulas(value) for name, value in places.items()}
     order = copy_graphs(main, kept)
     for graph in order:
         # Other graphs keep their values, which they share with the program.
@@ -98,7 +100,7 @@ class _Twins:
 
 def _substitute_in_value(value: Value, places: Places) -> Value:
     twin = copy(value)
-    twin.type = replace(value.type, shape=moved(value.type.shape, places))
+    twin.type = replace(value.type, shape=substitute_values(value.type.shape, places))
     return twin
 
 

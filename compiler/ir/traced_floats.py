@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ..ops.formula import ARITHMETIC, BinaryFormula, CallFormula, Const, Formula, UnaryFormula, moved_formula, operands, plain_formula
-from ..types.traced_ints import Leaf, Traced, TracedInt, has_origin, is_integer, origin_key, own_symbol, traced_in
+from ..types.traced_ints import TracedInt, TracedLeaf, TracedValue, formula_symbol, has_origin, is_integer, leaves_in, origin_key
 
 LARGEST = 16
 """The number of operations from which only what a float depends on is kept."""
@@ -19,18 +19,18 @@ LOST = "?"
 """The operation of such a float."""
 
 
-class TracedReal(Traced):
+class TracedReal(TracedValue):
     """A float that knows what it is computed from."""
 
     __slots__ = ()
 
 
-class RealSymbol(float, TracedReal, Leaf):
+class RealSymbol(float, TracedReal, TracedLeaf):
     """A float that is a parameter of a block."""
 
     def __new__(cls, value: float, name: str) -> RealSymbol:
         made = super().__new__(cls, value)
-        made.name, made.origin = name, own_symbol(name)
+        made.name, made.origin = name, formula_symbol(name)
         return made
 
     name: str
@@ -38,13 +38,13 @@ class RealSymbol(float, TracedReal, Leaf):
     def __reduce__(self) -> tuple[Any, ...]:
         return float, (float(self),)
 
-    def moved(self, places: Mapping[str, Any]) -> Any:
+    def substitute_values(self, places: Mapping[str, Any]) -> Any:
         return places.get(self.name, self)
 
-    def plain(self) -> float:
+    def without_formula(self) -> float:
         return float(self)
 
-    def key(self) -> object:
+    def formula_key(self) -> object:
         return (float(self), self.name)
 
 
@@ -68,16 +68,16 @@ class RealFormula(float, TracedReal):
     def numbers(self) -> tuple[Any, ...]:
         return _numbers(self.formula)
 
-    def leaves(self) -> Iterator[Leaf]:
-        return traced_in(self.numbers)
+    def traced_leaves(self) -> Iterator[TracedLeaf]:
+        return leaves_in(self.numbers)
 
-    def moved(self, places: Mapping[str, Any]) -> Any:
+    def substitute_values(self, places: Mapping[str, Any]) -> Any:
         return _formula_value(moved_formula(self.formula, places), self)
 
-    def plain(self) -> float:
+    def without_formula(self) -> float:
         return float(self)
 
-    def key(self) -> object:
+    def formula_key(self) -> object:
         return (float(self), plain_formula(self.formula), origin_key(self.numbers))
 
 
@@ -86,7 +86,7 @@ def named(value: Any, name: str) -> Any:
     if isinstance(value, float):
         return RealSymbol(value, name)
     if is_integer(value):
-        return TracedInt(int(value), own_symbol(name))
+        return TracedInt(int(value), formula_symbol(name))
     if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
         return value.__class__(named(v, f"{name}.{i}") for i, v in enumerate(value))  # a dims literal stays one
     return value
@@ -111,7 +111,7 @@ def _formula_value(formula: Formula, value: float) -> float:
         return float(value)
     size = 1 + sum(n.size for n in numbers if isinstance(n, RealFormula))
     if size > LARGEST or is_lost_real(formula):
-        leaves: dict[object, Any] = {leaf.key(): leaf for leaf in traced_in(numbers)}
+        leaves: dict[object, Any] = {leaf.formula_key(): leaf for leaf in leaves_in(numbers)}
         return RealFormula(value, CallFormula(LOST, tuple([Const(leaf) for leaf in leaves.values()])), 1)
     return RealFormula(value, formula, size)
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from ..dims import evaluate
+from ..dims import evaluate_dim
 from ..types.tensor_types import TensorType
-from ..types.traced_ints import TracedInt, is_lost, names_in
+from ..types.traced_ints import TracedInt, is_opaque, names_in
 from .graph import CallNode, Graph, Node, OpNode, Program, Scan
 from .graph_values import Value, ValueTuple, flat
 from .substitute_symbols import symbolic_numbers
@@ -90,8 +90,8 @@ class _Check:
     def _origins(self, value: Value, values: Mapping[str, int]) -> None:
         """Formulas have the values of the sizes that they are of."""
         for size in value.type.shape:
-            if isinstance(size, TracedInt) and not is_lost(size.origin):
-                found = evaluate(size.origin, values)
+            if isinstance(size, TracedInt) and not is_opaque(size.origin):
+                found = evaluate_dim(size.origin, values)
                 if found != size:
                     self._fail(f"{value} has a size {int(size)} whose formula {size.origin} is {found}")
 

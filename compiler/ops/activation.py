@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from math import isfinite, trunc
 
-from ..dims import Dim, advice_divides, show
+from ..dims import Dim, format_dim, suggest_divisibility
 from ..errors.operator_errors import BadArgument, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.problem import Location, Problem, argument
 from ..types.tensor_types import DType, TensorType
@@ -83,7 +83,7 @@ class Prelu(Activation, Parametric):
         if wanted == "channels" and x.rank < 2:
             raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), given.at("x"))
         if wanted not in ("channels", 1) and (x.rank < 2 or wanted != x.shape[1]):
-            channels = show(x.shape[1]) if x.rank > 1 else "1"
+            channels = format_dim(x.shape[1]) if x.rank > 1 else "1"
             needed = f"must be 1 or the number of channels, which is {channels}"
             problem = BadArgument(self.name, "num_parameters", str(wanted), needed, "write `prelu channels`")
             raise OperatorError(problem, argument("num_parameters"))
@@ -324,7 +324,7 @@ class Glu(Activation):
         size = x.shape[axis]
         half = given.facts.exact_div(size, 2)
         if half is None and given.facts.divides(2, size) is None:
-            raise OperatorError(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), argument("axis"))
+            raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), argument("axis"))
         if half is None:
             raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), given.at("x"))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)

@@ -7,7 +7,7 @@ belongs to the first key, or the last to the last.
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, advice_divides, show
+from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.attention import CausalAlignment, MaskMismatch, MaskType
 from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
 from ..errors.problem import STAGE, argument
@@ -29,12 +29,12 @@ def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape 
     """Refuses the mask `name` unless it has the shape `wanted`; None: it has too few axes or too many."""
     mask, index = given[name].shape, given.position(name)
     pairs = list(zip(mask, wanted, strict=True)) if wanted is not None else []
-    answers = [given.facts.equal(m, w) for m, w in pairs]
+    answers = [given.facts.are_equal(m, w) for m, w in pairs]
     if wanted is None or False in answers:
         raise OperatorError(MaskMismatch(operator, needed, mask, index), STAGE)
     if None in answers:
         m, w = pairs[answers.index(None)]
-        raise OperatorError(Unprovable(operator, w, m, f"a mask needs {needed}", advice(w, m) or "", (0, index)), STAGE)
+        raise OperatorError(Unprovable(operator, w, m, f"a mask needs {needed}", suggest_equality(w, m) or "", (0, index)), STAGE)
 
 
 class CausalOperator(Operator):
@@ -49,14 +49,16 @@ class CausalOperator(Operator):
         if not self.causal:
             return
         length, span = given[queries].shape[-2], given[keys].shape[-2]
-        if given.facts.equal(length, span) or self.align == "start":
+        if given.facts.are_equal(length, span) or self.align == "start":
             return
         if self.align is None:
             at = (given.position(queries), given.position(keys))
-            raise OperatorError(CausalAlignment(self.name, length, span, advice(length, span) or "", at), STAGE)
-        enough = given.facts.at_least(span, length)
+            raise OperatorError(CausalAlignment(self.name, length, span, suggest_equality(length, span) or "", at), STAGE)
+        enough = given.facts.is_at_least(span, length)
         if enough is False:
-            needed = f"needs at least as many keys as queries ({show(span)} and {show(length)}): the first queries would see none"
+            needed = (
+                f"needs at least as many keys as queries ({format_dim(span)} and {format_dim(length)}): the first queries would see none"
+            )
             raise OperatorError(BadArgument(self.name, "align", "`end`", needed), argument("align"))
         if enough is None:
             need = at_most_text(length, span)
@@ -64,7 +66,7 @@ class CausalOperator(Operator):
 
     def ends_together(self, given: OpInputs, queries: str, keys: str) -> bool:
         """Whether causal attention hides other keys than it would if both started together."""
-        return bool(self.causal) and self.align == "end" and not given.facts.equal(given[queries].shape[-2], given[keys].shape[-2])
+        return bool(self.causal) and self.align == "end" and not given.facts.are_equal(given[queries].shape[-2], given[keys].shape[-2])
 
 
 class Attention(CausalOperator):
@@ -135,7 +137,7 @@ class Attention(CausalOperator):
             return False
         facts = given.facts
         heads, *fewer = (t.shape[-3] for t in given.types[:3])
-        return not all(facts.equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
+        return not all(facts.are_equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
     def scores(self, given: OpInputs) -> Shape:
         """The shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
@@ -157,15 +159,17 @@ class Attention(CausalOperator):
     def _refuse_heads(self, given: OpInputs) -> None:
         """The number of heads of keys and of values is that of queries, or 1, or divides it; one head of queries goes with any number."""
         heads, facts = given.q.shape[-3], given.facts
-        if facts.equal(heads, 1):
+        if facts.are_equal(heads, 1):
             return
         for name, what in (("k", "keys"), ("v", "values")):
             fewer = given[name].shape[-3]
             divides = facts.divides(fewer, heads)
             if divides is False:
-                raise OperatorError(NotDivisible(self.name, f"{show(fewer)} heads of {what}", f"{show(heads)} heads of queries"), STAGE)
+                raise OperatorError(
+                    NotDivisible(self.name, f"{format_dim(fewer)} heads of {what}", f"{format_dim(heads)} heads of queries"), STAGE
+                )
             if divides is None:
-                raise OperatorError(UnprovableMultiple(self.name, fewer, heads, advice_divides(fewer, heads)), STAGE)
+                raise OperatorError(UnprovableMultiple(self.name, fewer, heads, suggest_divisibility(fewer, heads)), STAGE)
 
     def _refuse_mask(self, given: OpInputs) -> None:
         mask, dtype = given.mask, given.q.dtype
@@ -176,7 +180,7 @@ class Attention(CausalOperator):
         if mask.dtype not in (BOOL, FLOAT32, dtype):
             raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), given.at("mask"))
         fits = 2 <= mask.rank <= len(scores)
-        wanted = [m if given.facts.equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
+        wanted = [m if given.facts.are_equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
         needed = f"a shape that broadcasts to {show_shape(scores)}"
         require_mask_shape(self.name, given, "mask", tuple(reversed(wanted)) if fits else None, needed)
 

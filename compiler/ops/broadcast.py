@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..dims import Dim, Facts, advice, show
+from ..dims import Dim, Facts, format_dim, suggest_equality
 from ..errors.operator_errors import ShapeMismatch, Unprovable
 from ..errors.problem import STAGE
 from ..types.tensor_types import Shape
@@ -24,13 +24,13 @@ def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", ver
     open_ = [axis for axis, size in enumerate(sizes) if size is None]
     for axis in open_:
         x, y = pairs[axis]
-        if facts.equal(x, y) is False:
-            why = f"{_axis(axis, a, b)} is {show(x)} in one and {show(y)} in the other"
+        if facts.are_equal(x, y) is False:
+            why = f"{_axis(axis, a, b)} is {format_dim(x)} in one and {format_dim(y)} in the other"
             raise OperatorError(ShapeMismatch(verb or operator, a, b, why, _suggestion(a, b, facts, at), at), STAGE)
     for axis in open_:
         x, y = pairs[axis]
         need = f"{_axis(axis, a, b)} of both must agree, or be 1"
-        raise OperatorError(Unprovable(operator, x, y, need, advice(x, y) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, x, y, need, suggest_equality(x, y) or "", at), STAGE)
     return tuple(size for size in sizes if size is not None)
 
 
@@ -44,11 +44,11 @@ def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: st
 
 def _stretch(x: Dim, y: Dim, facts: Facts) -> Dim | None:
     """The size of an axis that is x in one tensor and y in another; None if that cannot be said."""
-    if facts.equal(x, y):
+    if facts.are_equal(x, y):
         return y if isinstance(y, int) else x
-    if facts.equal(x, 1):
+    if facts.are_equal(x, 1):
         return y
-    return x if facts.equal(y, 1) else None
+    return x if facts.are_equal(y, 1) else None
 
 
 def _axis(axis: int, a: Shape, b: Shape) -> str:

@@ -7,7 +7,7 @@ torch.nn.functional. In ONNX, a class number that there is not is an error at ru
 
 from __future__ import annotations
 
-from ..dims import advice, show
+from ..dims import format_dim, suggest_equality
 from ..errors.loss import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
 from ..errors.operator_errors import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument
@@ -160,7 +160,7 @@ def require_labels(operator: str, given: OpInputs) -> None:
     except OperatorError:
         at = (given.position("x"), given.position("target"))
         suggestion = _classes_elsewhere(given)
-        if not suggestion and all(given.facts.equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
+        if not suggestion and all(given.facts.are_equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
             suggestion = f"if these are one-hot, `{{{at[1]}}} -> argmax axis=1` gives the class numbers"
         if not suggestion:
             raise
@@ -173,7 +173,7 @@ def _classes_elsewhere(given: OpInputs) -> str:
     """The remedy where the classes are on the last axis of the scores and should be on axis 1."""
     x, target = given.x.shape, given.target.shape
     rank = len(x)
-    if rank < 3 or len(target) != rank - 1 or not all(given.facts.equal(a, b) for a, b in zip(x[:-1], target, strict=True)):
+    if rank < 3 or len(target) != rank - 1 or not all(given.facts.are_equal(a, b) for a, b in zip(x[:-1], target, strict=True)):
         return ""
     stage = "transpose 1 2" if rank == 3 else f"permute {[0, rank - 1, *range(1, rank - 1)]}"
     return f"the classes must be axis 1: `{{{given.position('x')}}} -> {stage}`"
@@ -185,10 +185,12 @@ def require_class_weight(operator: str, given: OpInputs) -> None:
     classes = x.shape[min(1, x.rank - 1)]
     if weight.rank != 1:
         raise OperatorError(WrongRank(operator, "one weight for each class, [classes]", weight), given.at("weight"))
-    same = given.facts.equal(weight.shape[0], classes)
+    same = given.facts.are_equal(weight.shape[0], classes)
     if same is False:
-        raise OperatorError(WrongSize(operator, f"{show(classes)} weights, one for each class", weight), given.at("weight"))
+        raise OperatorError(WrongSize(operator, f"{format_dim(classes)} weights, one for each class", weight), given.at("weight"))
     if same is None:
         at = (given.position("x"), given.position("weight"))
         need = "there is one weight for each class"
-        raise OperatorError(Unprovable(operator, classes, weight.shape[0], need, advice(classes, weight.shape[0]) or "", at), STAGE)
+        raise OperatorError(
+            Unprovable(operator, classes, weight.shape[0], need, suggest_equality(classes, weight.shape[0]) or "", at), STAGE
+        )

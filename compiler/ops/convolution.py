@@ -109,7 +109,7 @@ class Conv(_Convolution):
         more, words = self._needs[self.padding_mode]
         for axis, (size, window) in enumerate(zip(x.shape[2:], windows, strict=True), start=2):
             most = max(window.before, window.after)
-            if most > 0 and facts.at_least(size, most + more) is False:
+            if most > 0 and facts.is_at_least(size, most + more) is False:
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
                 raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 
@@ -163,7 +163,7 @@ class ConvTranspose(_Convolution):
             sizes.append((size - 1) * window.stride - window.before - window.after + window.span + extra)
         result = (x.shape[0], self.channels, *sizes)
         for axis, size in enumerate(sizes, start=2):
-            if given.facts.at_least(size, 1) is False:
+            if given.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, result, axis, needs_elements=True), argument("padding"))
         return (x.with_shape(result),)
 

@@ -83,7 +83,7 @@ class Diff(Operator):
             raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
         axis = normalize_axis(self.name, self.axis, x)
         shape = (*x.shape[:axis], x.shape[axis] - self.n, *x.shape[axis + 1 :])
-        if given.facts.at_least(shape[axis], 1) is False:
+        if given.facts.is_at_least(shape[axis], 1) is False:
             raise OperatorError(EmptyResult(self.name, shape, axis), argument("n"))
         return (x.with_shape(shape),)
 

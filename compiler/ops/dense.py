@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netc.dsl.record import replace
 
-from ..dims import Dim, advice
+from ..dims import Dim, suggest_equality
 from ..errors.operator_errors import BadArgument, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import argument
 from ..types.tensor_types import FLOAT32, DType, TensorType
@@ -67,12 +67,12 @@ class Bilinear(WithBias):
         if a.rank != b.rank:
             raise OperatorError(self._mismatch(a, b, "they have different numbers of axes"), given.at("b"))
         for axis, (m, n) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
-            equal = given.facts.equal(m, n)
+            equal = given.facts.are_equal(m, n)
             if equal is False:
                 raise OperatorError(self._mismatch(a, b, f"axis {axis} differs; only the last may"), given.at("b"))
             if equal is None:
                 need = f"axis {axis} of both must be the same"
-                raise OperatorError(Unprovable(self.name, m, n, need, advice(m, n) or ""), given.at("b"))
+                raise OperatorError(Unprovable(self.name, m, n, need, suggest_equality(m, n) or ""), given.at("b"))
         return (a.with_shape((*a.shape[:-1], self.units)),)
 
     @staticmethod
@@ -191,7 +191,7 @@ class EmbeddingBag(_LookUp):
                 raise OperatorError(problem, argument("include_last_offset"))
             return given.indices.shape[0]
         count = given.offsets.shape[0] - self.include_last_offset
-        if given.facts.at_least(count, 1) is False:
+        if given.facts.is_at_least(count, 1) is False:
             raise OperatorError(WrongSize(self.name, "offsets of at least one bag", given.offsets), given.at("offsets"))
         return count
 

@@ -6,7 +6,7 @@ right of the main one, and negative ones below it.
 
 from __future__ import annotations
 
-from ..dims import Dim, minimum
+from ..dims import Dim, dim_min
 from ..errors.operator_errors import BadArgument, EmptyResult
 from ..errors.problem import argument
 from ..types.tensor_types import TensorType
@@ -42,7 +42,7 @@ class Diagonal(Layout):
         rows, columns = self.matrix(x)
         rest = tuple(size for axis, size in enumerate(x.shape) if axis not in (rows, columns))
         length = self.length(given)
-        if given.facts.at_least(length, 1) is False:
+        if given.facts.is_at_least(length, 1) is False:
             raise OperatorError(EmptyResult(self.name, (*rest, length), len(rest)), argument("offset"))
         return (x.with_shape((*rest, length)),)
 
@@ -54,9 +54,9 @@ class Diagonal(Layout):
         """The number of elements."""
         rows, columns = (given.x.shape[axis] for axis in self.matrix(given.x))
         high, wide = rows + min(self.offset, 0), columns - max(self.offset, 0)
-        if given.facts.at_least(wide, high):
+        if given.facts.is_at_least(wide, high):
             return high
-        return wide if given.facts.at_least(high, wide) else minimum(high, wide)
+        return wide if given.facts.is_at_least(high, wide) else dim_min(high, wide)
 
 
 class DiagEmbed(Layout):

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts, advice, show
+from ..dims import Dim, Facts, format_dim, suggest_equality
 from ..errors.linear_algebra import BadEquation
 from ..errors.operator_errors import ShapeMismatch, Unprovable
 from ..errors.problem import STAGE, argument
@@ -41,7 +41,7 @@ class Equation(Record):
         found: dict[str, list[int]] = {}
         for index, (labels, shape) in enumerate(zip(self.operands, shapes, strict=True)):
             for label, size in dict(zip(labels, shape, strict=True)).items():
-                if facts.equal(size, 1) is not True:
+                if facts.are_equal(size, 1) is not True:
                     found.setdefault(label, []).append(index)
         return found
 
@@ -114,21 +114,21 @@ def _sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[Shape], fac
             own[label] = size
         for label, size in own.items():
             known = sizes.get(label, 1)
-            if facts.equal(known, 1):
+            if facts.are_equal(known, 1):
                 sizes[label], homes[label] = size, index
-            elif not facts.equal(size, 1):
+            elif not facts.are_equal(size, 1):
                 _refuse_unless_equal(text, label, known, size, (homes[label], index), shapes, facts)
     return sizes
 
 
 def _refuse_unless_equal(text: str, label: str, left: Dim, right: Dim, at: tuple[int, int], shapes: Sequence[Shape], facts: Facts) -> None:
-    same = facts.equal(left, right)
+    same = facts.are_equal(left, right)
     name = f"`{label}`" if label.isalpha() else "an axis of `...`"
     if same is False:
-        why = f"{name} is {show(left)} and {show(right)}"
+        why = f"{name} is {format_dim(left)} and {format_dim(right)}"
         raise OperatorError(ShapeMismatch(f"use `{text}` on", shapes[at[0]], shapes[at[1]], why, at=at), STAGE)
     if same is None:
-        raise OperatorError(Unprovable("einsum", left, right, f"{name} must have one size", advice(left, right) or "", at), STAGE)
+        raise OperatorError(Unprovable("einsum", left, right, f"{name} must have one size", suggest_equality(left, right) or "", at), STAGE)
 
 
 def _many(count: int, what: str) -> str:

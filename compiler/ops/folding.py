@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..dims import Dim, advice, advice_divides, show
+from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.problem import argument
 from ..types.tensor_types import TensorType, show_shape
@@ -27,8 +27,8 @@ def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, gi
     if quotient is not None:
         return quotient
     if given.facts.divides(by, size) is False:
-        raise OperatorError(NotDivisible(operator, blocks, f"{show(size)} {noun}"), argument(name))
-    raise OperatorError(UnprovableMultiple(operator, by, size, advice_divides(by, size)), argument(name))
+        raise OperatorError(NotDivisible(operator, blocks, f"{format_dim(size)} {noun}"), argument(name))
+    raise OperatorError(UnprovableMultiple(operator, by, size, suggest_divisibility(by, size)), argument(name))
 
 
 IMAGES = axes("... C H W", "[..., C, height, width]")
@@ -166,20 +166,22 @@ class Fold(_Blocks):
         """Height and width."""
         size = self.output_size * 2 if len(self.output_size) == 1 else self.output_size
         if len(size) != 2:
-            found = "[" + ", ".join(map(show, size)) + "]"
+            found = "[" + ", ".join(map(format_dim, size)) + "]"
             needed = "must be one number, or one for each of the two axes of the image"
             raise OperatorError(BadArgument(self.name, "output_size", found, needed), argument("output_size"))
         return size
 
     def _refuse_unless_as_many(self, blocks: Dim, given: OpInputs) -> None:
         x = given.x
-        same = given.facts.equal(x.shape[-1], blocks)
+        same = given.facts.are_equal(x.shape[-1], blocks)
         if same is False:
-            needed = f"as many columns as there are blocks in {show_shape(self.image())}, {show(blocks)}"
+            needed = f"as many columns as there are blocks in {show_shape(self.image())}, {format_dim(blocks)}"
             raise OperatorError(WrongSize(self.name, needed, x), given.at("x"))
         if same is None:
             need = f"axis {x.rank - 1} must be the number of blocks"
-            raise OperatorError(Unprovable(self.name, x.shape[-1], blocks, need, advice(x.shape[-1], blocks) or "", (0, 0)), given.at("x"))
+            raise OperatorError(
+                Unprovable(self.name, x.shape[-1], blocks, need, suggest_equality(x.shape[-1], blocks) or "", (0, 0)), given.at("x")
+            )
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element that is added."""
@@ -203,7 +205,7 @@ class SlidingWindow(Layout):
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         count = Window(self.size, self.step).count(x.shape[axis])
-        if given.facts.at_least(count, 1) is False:
-            needed = f"must be at most {show(x.shape[axis])}, the size of axis {axis} of {show_shape(x.shape)}"
+        if given.facts.is_at_least(count, 1) is False:
+            needed = f"must be at most {format_dim(x.shape[axis])}, the size of axis {axis} of {show_shape(x.shape)}"
             raise OperatorError(BadArgument(self.name, "size", str(self.size), needed), argument("size"))
         return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :], self.size)),)

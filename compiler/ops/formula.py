@@ -21,7 +21,7 @@ from netc.dsl.trees import Tree
 from ..dims import COMPARISONS as COMPARISONS
 from ..dims import Dim, SymDim
 from ..types.tensor_types import Shape
-from ..types.traced_ints import moved, plain
+from ..types.traced_ints import strip_formulas, substitute_values
 from .operator import strict_key
 from .stored_tables import TableArray
 
@@ -158,12 +158,14 @@ def operands(formula: Formula) -> tuple[Formula, ...]:
 
 def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     """The formula as it is seen where the symbols of its integers have the given values."""
-    return trees.rewrite_downward(formula, lambda part: Const(moved(part.value, places), part.name) if isinstance(part, Const) else None)
+    return trees.rewrite_downward(
+        formula, lambda part: Const(substitute_values(part.value, places), part.name) if isinstance(part, Const) else None
+    )
 
 
 def plain_formula(formula: Formula) -> Formula:
     """The formula, whose integers are numbers without formulas of the graph that it was in."""
-    return trees.rewrite_downward(formula, lambda part: Const(plain(part.value), part.name) if isinstance(part, Const) else None)
+    return trees.rewrite_downward(formula, lambda part: Const(strip_formulas(part.value), part.name) if isinstance(part, Const) else None)
 
 
 def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula:

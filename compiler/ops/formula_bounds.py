@@ -17,7 +17,7 @@ from typing import Literal
 
 from netc.dsl.record import Record, replace
 
-from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, size, symbol
+from ..dims import Dim, Facts, SymDim, bounds, dim_max, dim_min, make_symbol, text_size
 from ..types.tensor_types import BOOL, Shape
 from .formula import (
     ARITHMETIC,
@@ -159,7 +159,7 @@ class _Analysis:
         if not found.is_finite:
             return _Known(found)
         form = self._form(formula)
-        if form is None or size(form) > _LARGEST_FORM or not _is_exact(found & between(*bounds(form))):
+        if form is None or text_size(form) > _LARGEST_FORM or not _is_exact(found & between(*bounds(form))):
             return _Known(found, self._symbol(formula, found))
         return _Known(found & between(*bounds(form)), form)
 
@@ -224,7 +224,7 @@ class _Analysis:
                 return result
             case CallFormula("min" | "max" as name, arguments):
                 forms = [form for a in arguments if (form := self.known(a).form) is not None]
-                return (minimum if name == "min" else maximum)(*forms) if len(forms) == len(arguments) else None
+                return (dim_min if name == "min" else dim_max)(*forms) if len(forms) == len(arguments) else None
             case CallFormula("floor" | "round" | "int", (argument,)):
                 return self.known(argument).form
         return None
@@ -233,7 +233,7 @@ class _Analysis:
         """The symbol for an integer of which the form has only its bounds. Equal formulas have one."""
         if formula not in self._symbols:
             low, high = (int(end) if math.isfinite(end) else None for end in (found.low, found.high))
-            self._symbols[formula] = symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
+            self._symbols[formula] = make_symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
         return self._symbols[formula]
 
     def _facts(self) -> Facts:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from netc.dsl.trees import rewrite_upward
 
 from ..dims import SymDim
-from ..types.traced_ints import has_origin, is_integer, plain
+from ..types.traced_ints import has_origin, is_integer, strip_formulas
 from .formula import (
     ARITHMETIC,
     COMPARISONS,
@@ -43,7 +43,7 @@ def fold(formula: Formula, *, traced: bool = False) -> Formula:
     def change(part: Formula) -> Formula | None:
         match part:
             case Const(value, name):
-                return None if traced else Const(plain(value), name)
+                return None if traced else Const(strip_formulas(value), name)
             case UnaryFormula(op):
                 return _computed(part, lambda v: {"-": -v, "+": +v, "not": not v}[op])
             case BinaryFormula("and" | "or" as op):

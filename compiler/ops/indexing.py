@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import isfinite
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, format_dim, suggest_equality
 from ..errors.arithmetic import NeedsNumber
 from ..errors.indexing import ScatterSource
 from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
@@ -62,12 +62,12 @@ def require_within(operator: str, given: OpInputs, name: str, but: int | None = 
     """Refuses indices whose size is greater than that of the input `name`, along any axis except `but`."""
     index, whole = given.index, given[name]
     for axis, (part, size) in enumerate(zip(index.shape or (1,), whole.shape or (1,), strict=True)):
-        fits = True if axis == but else given.facts.at_least(size, part)
+        fits = True if axis == but else given.facts.is_at_least(size, part)
         if fits is False:
-            needed = f"indices of at most {show(size)} along axis {axis}, as {show_shape(whole.shape)} has"
+            needed = f"indices of at most {format_dim(size)} along axis {axis}, as {show_shape(whole.shape)} has"
             raise OperatorError(WrongSize(operator, needed, index), given.at("index"))
         if fits is None:
-            need = f"axis {axis} of {show_shape(index.shape)} is at most {show(size)}"
+            need = f"axis {axis} of {show_shape(index.shape)} is at most {format_dim(size)}"
             problem = UnprovableSize(need, f"the indices of `{operator}` need it", at_most_text(part, size))
             raise OperatorError(problem, given.at("index"))
 
@@ -180,11 +180,13 @@ class IndexSelect(Layout):
 
     def _refuse_unless_one(self, count: Dim, given: OpInputs) -> None:
         """A single number has one part."""
-        one = given.facts.equal(count, 1)
+        one = given.facts.are_equal(count, 1)
         if one is False:
             raise OperatorError(WrongSize(self.name, "one index for a single number", given.index), given.at("index"))
         if one is None:
-            raise OperatorError(Unprovable(self.name, count, 1, "a single number has one part", advice(count, 1) or ""), given.at("index"))
+            raise OperatorError(
+                Unprovable(self.name, count, 1, "a single number has one part", suggest_equality(count, 1) or ""), given.at("index")
+            )
 
 
 class IndexAdd(Operator):
@@ -207,14 +209,14 @@ class IndexAdd(Operator):
         require_exact_scalar(self.name, x, self.alpha, "alpha")
         wanted = (*x.shape[:axis], index.shape[0] if index.rank else 1, *x.shape[axis + 1 :])
         for place, (found, size) in enumerate(zip(source.shape or (1,), wanted, strict=True)):
-            same = given.facts.equal(found, size)
+            same = given.facts.are_equal(found, size)
             if same is False:
                 shape = f"values of shape {show_shape(wanted)}, a part of axis {axis} for each index"
                 raise OperatorError(WrongSize(self.name, shape, source), given.at("source"))
             if same is None:
                 at = (given.position("source"), given.position("index" if place == axis else "x"))
                 need = f"axis {place} of the values must be " + ("the number of indices" if place == axis else "that of the tensor")
-                raise OperatorError(Unprovable(self.name, found, size, need, advice(found, size) or "", at), STAGE)
+                raise OperatorError(Unprovable(self.name, found, size, need, suggest_equality(found, size) or "", at), STAGE)
         return (x,)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import reduce
 
-from ..dims import Dim, advice, advice_divides, bounds, show
+from ..dims import Dim, bounds, format_dim, suggest_divisibility, suggest_equality
 from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
 from ..errors.operator_errors import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple
 from ..errors.problem import STAGE, argument
 from ..errors.shape import NoPlaceForAxis, UnprovableSize
-from ..types.tensor_types import DType, Shape, TensorType, promote, show_shape
+from ..types.tensor_types import DType, Shape, TensorType, promote_types, show_shape
 from .axes import normalize_axis
 from .element_types import ANY
 from .kinds import AXIS, SIZE, IntKind, Kind, ListKind
@@ -22,7 +22,7 @@ MOST_PIECES = 10_000
 
 def joined_type(given: OpInputs) -> DType:
     """The element type that all inputs are converted to."""
-    return reduce(promote, (x.dtype for x in given))
+    return reduce(promote_types, (x.dtype for x in given))
 
 
 def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
@@ -34,13 +34,15 @@ def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
             why = f"one has {first.rank} axes, the other {x.rank}"
             raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
         for axis, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
-            same = True if axis == but else given.facts.equal(a, b)
+            same = True if axis == but else given.facts.are_equal(a, b)
             if same is False:
                 rest = "" if but is None else f"; only axis {but} may"
-                why = f"axis {axis} differs: {show(a)} and {show(b)}{rest}"
+                why = f"axis {axis} differs: {format_dim(a)} and {format_dim(b)}{rest}"
                 raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
             if same is None:
-                raise OperatorError(Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", advice(a, b) or "", at), STAGE)
+                raise OperatorError(
+                    Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", suggest_equality(a, b) or "", at), STAGE
+                )
 
 
 class Concat(Layout):
@@ -135,12 +137,12 @@ class Split(Division):
         total: Dim = 0
         for size in sizes:
             total = total + size
-        same = given.facts.equal(total, x.shape[axis])
+        same = given.facts.are_equal(total, x.shape[axis])
         if same is False:
             raise OperatorError(SplitSum(axis, sizes, total, x), argument("sizes"))
         if same is None:
-            need = f"{show_shape(sizes)} are together {show(x.shape[axis])}"
-            where = advice(total, x.shape[axis]) or ""
+            need = f"{show_shape(sizes)} are together {format_dim(x.shape[axis])}"
+            where = suggest_equality(total, x.shape[axis]) or ""
             raise OperatorError(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument("sizes"))
         return sizes
 
@@ -149,7 +151,7 @@ class Split(Division):
         size = x.shape[axis]
         if isinstance(size, int) and isinstance(step, int):
             pieces = -(-size // step)
-            given.facts.equal(pieces, int(pieces))  # of sizes that may vary, their number may not
+            given.facts.are_equal(pieces, int(pieces))  # of sizes that may vary, their number may not
             return self._uniform(size, step, "sizes")
         count = given.facts.exact_div(size, step)
         if not isinstance(count, int):
@@ -180,9 +182,9 @@ class Chunk(Division):
             return (equal,) * self.n
         step = (size + self.n - 1) // self.n
         last = size - (self.n - 1) * step
-        if facts.at_least(last, 1):
+        if facts.is_at_least(last, 1):
             return (step,) * (self.n - 1) + (last,)
-        raise OperatorError(UnprovableMultiple(self.name, self.n, size, advice_divides(self.n, size)), argument("n"))
+        raise OperatorError(UnprovableMultiple(self.name, self.n, size, suggest_divisibility(self.n, size)), argument("n"))
 
     def _require_elements(self, size: Dim, axis: int, x: TensorType) -> None:
         highest = bounds(size)[1]

@@ -13,13 +13,13 @@ from netc.dsl.record import Record, replace
 
 from ..dims import Dim
 from ..types.tensor_types import FLOAT32, DType, Shape
-from ..types.traced_ints import Leaf, Traced, moved, origin_key, plain, traced_in
+from ..types.traced_ints import TracedLeaf, TracedValue, leaves_in, origin_key, strip_formulas, substitute_values
 
 Role = Literal["weight", "bias", "recurrent", "out", ""]
 """Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
 
 
-class Init(Record, Traced):
+class Init(Record, TracedValue):
     """How a parameter starts: the name of an initialiser, and the values of all its arguments (initializers.py); or `table`.
 
     `zero_row`: the row that stays zero, as the padding of torch.nn.Embedding.
@@ -29,16 +29,16 @@ class Init(Record, Traced):
     values: tuple[float | str, ...] = ()
     zero_row: int | None = None
 
-    def leaves(self) -> Iterator[Leaf]:
-        return traced_in(self.values)
+    def traced_leaves(self) -> Iterator[TracedLeaf]:
+        return leaves_in(self.values)
 
-    def moved(self, places: Mapping[str, Any]) -> Init:
-        return replace(self, values=moved(self.values, places))
+    def substitute_values(self, places: Mapping[str, Any]) -> Init:
+        return replace(self, values=substitute_values(self.values, places))
 
-    def plain(self) -> Init:
-        return replace(self, values=plain(self.values))
+    def without_formula(self) -> Init:
+        return replace(self, values=strip_formulas(self.values))
 
-    def key(self) -> object:
+    def formula_key(self) -> object:
         return origin_key(self.values)
 
 

@@ -7,13 +7,13 @@ from functools import reduce
 
 from netc.dsl.record import replace
 
-from ..dims import Dim, Facts, advice, show
+from ..dims import Dim, Facts, format_dim, suggest_equality
 from ..errors.arithmetic import NeedsNumber
 from ..errors.linear_algebra import NarrowNumbers
 from ..errors.operator_errors import BadArgument, NeedsFloat, ShapeMismatch, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument, input_
 from ..errors.shape import UnprovableSize
-from ..types.tensor_types import BOOL, INT64, DType, Shape, TensorType, promote, show_shape
+from ..types.tensor_types import BOOL, INT64, DType, Shape, TensorType, promote_types, show_shape
 from .axes import normalize_axis
 from .broadcast import broadcast
 from .element_types import ANY, FLOATS, NUMBERS
@@ -45,15 +45,15 @@ class Matmul(Operator):
 
     def _refuse_unless_they_meet(self, x: Shape, other: Shape, facts: Facts) -> None:
         inner = other[-2] if len(other) > 1 else other[-1]
-        same = facts.equal(x[-1], inner)
+        same = facts.are_equal(x[-1], inner)
         which = "axis -2" if len(other) > 1 else "the axis"
         if same is False:
-            why = f"axis -1 of the first is {show(x[-1])}, {which} of the second is {show(inner)}"
+            why = f"axis -1 of the first is {format_dim(x[-1])}, {which} of the second is {format_dim(inner)}"
             raise OperatorError(ShapeMismatch("multiply", x, other, why, _transposing(x, other, facts)), STAGE)
         if same is None:
             need = f"axis -1 of the first and {which} of the second must agree"
             better = _transposing(x, other, facts)
-            raise OperatorError(Unprovable(self.name, x[-1], inner, need, advice(x[-1], inner) or "", suggestion=better), STAGE)
+            raise OperatorError(Unprovable(self.name, x[-1], inner, need, suggest_equality(x[-1], inner) or "", suggestion=better), STAGE)
 
     def _batch(self, x: Shape, other: Shape, facts: Facts) -> Shape:
         """The axes before the matrices. They are broadcast with equal matrices after them, so that messages count all axes."""
@@ -77,9 +77,9 @@ class Matmul(Operator):
 def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
     """Which of two matrices to transpose so that they go together."""
     inner = other[-2] if len(other) > 1 else other[-1]
-    if len(other) > 1 and facts.equal(x[-1], other[-1]):
+    if len(other) > 1 and facts.are_equal(x[-1], other[-1]):
         return f"transpose the second one: `({{1}} -> transpose {len(other) - 2} {len(other) - 1})`"
-    if len(x) > 1 and facts.equal(x[-2], inner):
+    if len(x) > 1 and facts.are_equal(x[-2], inner):
         return f"transpose the first one: `({{0}} -> transpose {len(x) - 2} {len(x) - 1})`"
     return ""
 
@@ -107,11 +107,11 @@ class Einsum(Operator):
         dtypes = [INT64 if index in alone and not t.dtype.is_float else t.dtype for index, t in enumerate(given)]
         for label, indices in summed.items():
             holder = given.types[indices[0]]
-            unsure = len(indices) == 1 < len(given) and given.facts.equal(equation.sizes[label], 1) is None
+            unsure = len(indices) == 1 < len(given) and given.facts.are_equal(equation.sizes[label], 1) is None
             if unsure and not holder.dtype.is_float and holder.dtype != INT64:
                 raise OperatorError(NarrowNumbers(self.name, holder), input_(indices[0]))
         if all(len(indices) == 1 for indices in summed.values()):
-            return reduce(promote, dtypes)
+            return reduce(promote_types, dtypes)
         require_same_dtype(self.name, given)
         if given.types[0].dtype == BOOL:
             raise OperatorError(NeedsNumber(self.name, given.types[0]), input_(0))
@@ -186,7 +186,7 @@ class CosineSimilarity(Operator):
     def common(self, given: OpInputs) -> TensorType:
         """The type that both are converted and broadcast to before they are compared."""
         shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, "compare")
-        return TensorType(promote(given.x.dtype, given.other.dtype), shape)
+        return TensorType(promote_types(given.x.dtype, given.other.dtype), shape)
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two lengths and a product of vectors, a multiply-add for each element."""
@@ -210,12 +210,12 @@ class Cross(Operator):
             raise OperatorError(WrongRank(self.name, needed, given[name]), given.at(name))
         axis = normalize_axis(self.name, self.axis, x)
         for name in given.names:
-            three = given.facts.equal(given[name].shape[axis], 3)
+            three = given.facts.are_equal(given[name].shape[axis], 3)
             if three is False:
                 raise OperatorError(WrongSize(self.name, f"an axis {axis} of size 3", given[name]), given.at(name))
             if three is None:
                 need = f"axis {axis} of {show_shape(given[name].shape)} is 3"
-                problem = UnprovableSize(need, "`cross` needs it", advice(given[name].shape[axis], 3) or "")
+                problem = UnprovableSize(need, "`cross` needs it", suggest_equality(given[name].shape[axis], 3) or "")
                 raise OperatorError(problem, given.at(name))
         return (x.with_shape(broadcast(x.shape, other.shape, given.facts, self.name, "multiply")),)
 

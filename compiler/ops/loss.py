@@ -11,7 +11,7 @@ from typing import ClassVar, Self
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, advice
+from ..dims import Dim, suggest_equality
 from ..errors.loss import SourceWarning
 from ..errors.operator_errors import ShapeMismatch, Unprovable, WrongSize
 from ..errors.problem import STAGE, Location, Problem
@@ -105,7 +105,7 @@ def require_same_shape(operator: str, given: OpInputs, first: str, second: str, 
     """Refuses the input `second` unless its shape is provably `wanted`, which follows from the shape of `first`."""
     at = (given.position(first), given.position(second))
     left, right = given[first].shape, given[second].shape
-    answers = [given.facts.equal(a, b) for a, b in zip(wanted, right, strict=False)]
+    answers = [given.facts.are_equal(a, b) for a, b in zip(wanted, right, strict=False)]
     if len(wanted) != len(right) or False in answers:
         why = "a loss does not broadcast" if wanted is left else f"`{second}` must be {show_shape(wanted)}"
         suggestion = _suggestion(given, wanted, right, at, wanted is left)
@@ -114,7 +114,7 @@ def require_same_shape(operator: str, given: OpInputs, first: str, second: str, 
         axis = answers.index(None)
         a, b = wanted[axis], right[axis]
         need = f"axis {axis} of `{second}` must be that of `{first}`: a loss does not broadcast"
-        raise OperatorError(Unprovable(operator, a, b, need, advice(a, b) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, a, b, need, suggest_equality(a, b) or "", at), STAGE)
 
 
 def _suggestion(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
@@ -132,7 +132,7 @@ def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
         return None
     for axis in reversed(range(len(longer))):
         rest = (*longer[:axis], *longer[axis + 1 :])
-        if given.facts.equal(longer[axis], 1) and all(given.facts.equal(a, b) for a, b in zip(rest, shorter, strict=True)):
+        if given.facts.are_equal(longer[axis], 1) and all(given.facts.are_equal(a, b) for a, b in zip(rest, shorter, strict=True)):
             return axis
     return None
 
@@ -141,5 +141,5 @@ def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape
     """Refuses the input `name` unless it broadcasts to `shape`, that of the first input."""
     found = given[name]
     whole = broadcast(shape, found.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
-    if len(whole) != len(shape) or not all(given.facts.equal(a, b) for a, b in zip(whole, shape, strict=True)):
+    if len(whole) != len(shape) or not all(given.facts.are_equal(a, b) for a, b in zip(whole, shape, strict=True)):
         raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", found), given.at(name))

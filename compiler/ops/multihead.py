@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import reduce
 from math import sqrt
 
-from ..dims import Dim, advice_divides
+from ..dims import Dim, suggest_divisibility
 from ..errors.argument_errors import WrongTensors
 from ..errors.attention import MaskType
 from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
 from ..errors.problem import STAGE, argument
-from ..types.tensor_types import BOOL, FLOAT32, DType, Shape, TensorType, promote, show_shape
+from ..types.tensor_types import BOOL, FLOAT32, DType, Shape, TensorType, promote_types, show_shape
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .element_types import FLOATS, MASKS
 from .initializers import INIT
@@ -129,7 +129,7 @@ class MultiheadAttention(CausalOperator, WithBias):
             raise OperatorError(problem, argument("heads"))
         if divides is None:
             raise OperatorError(
-                UnprovableMultiple(self.name, self.heads, features, advice_divides(self.heads, features)), argument("heads")
+                UnprovableMultiple(self.name, self.heads, features, suggest_divisibility(self.heads, features)), argument("heads")
             )
 
     def _refuse_masks(self, given: OpInputs) -> None:
@@ -147,7 +147,7 @@ class MultiheadAttention(CausalOperator, WithBias):
         """The element type of the sum of all masks: the causal one and those that are bool count as of the type of the queries."""
         query = given.query.dtype
         types = [query if given[name].dtype == BOOL else given[name].dtype for name in self.masks(given)]
-        return reduce(promote, [query, *types] if self.causal else types)
+        return reduce(promote_types, [query, *types] if self.causal else types)
 
     def _refuse_mask(self, given: OpInputs, keys: Dim) -> None:
         if self.causal:

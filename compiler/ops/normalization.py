@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, advice_divides
+from ..dims import Dim, suggest_divisibility, suggest_equality
 from ..errors.normalization import MomentumOfOld, UnprovableShape
 from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
 from ..errors.problem import Location, Problem, argument, input_
@@ -58,7 +58,7 @@ class _Normalization(Parametric):
 
     def _check_enough(self, given: OpInputs, count: Dim, what: str) -> None:
         """One value alone has no variance."""
-        if given.facts.equal(count, 1) is True:
+        if given.facts.are_equal(count, 1) is True:
             raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_(0))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -178,7 +178,7 @@ class GroupNorm(_ChannelNormalization):
             wrong = NotDivisible(self.name, f"{self.groups} groups", what, divided=(channels,), number=self.groups)
             raise OperatorError(wrong, argument("groups"))
         if divided is None:
-            problem = UnprovableMultiple(self.name, self.groups, channels, advice_divides(self.groups, channels))
+            problem = UnprovableMultiple(self.name, self.groups, channels, suggest_divisibility(self.groups, channels))
             raise OperatorError(problem, argument("groups"))
         # PyTorch counts the samples too.
         self._check_enough(given, numel(x.shape) // self.groups, "group")
@@ -210,12 +210,12 @@ class _LastAxesNormalization(_Normalization):
         if len(shape) > x.rank:
             raise wrong
         for size, stated in zip(self.normalized(x), shape, strict=True):
-            equal = given.facts.equal(size, stated)
+            equal = given.facts.are_equal(size, stated)
             if equal is False:
                 raise wrong
             if equal is None:
                 need = "`shape` must be the sizes of the last axes"
-                raise OperatorError(UnprovableShape(self.name, size, stated, need, advice(size, stated) or ""), argument("shape"))
+                raise OperatorError(UnprovableShape(self.name, size, stated, need, suggest_equality(size, stated) or ""), argument("shape"))
 
 
 class LayerNorm(_LastAxesNormalization, WithBias):

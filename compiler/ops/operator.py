@@ -31,7 +31,7 @@ from typing import Any, ClassVar, Protocol, Self
 from ..dims import Dim, Facts
 from ..errors.problem import Location, Problem
 from ..types.tensor_types import Shape, TensorType
-from ..types.traced_ints import TracedInt, moved
+from ..types.traced_ints import TracedInt, substitute_values
 from .argument import REQUIRED as REQUIRED
 from .argument import Arg, Idle, Required
 from .families import FAMILIES
@@ -141,7 +141,7 @@ class Operator:
 
     def moved(self, places: Mapping[str, Any]) -> Self:
         """The operator as it is seen where the symbols of its integers have the given values."""
-        return type(self)(**{name: moved(value, places) for name, value in self.args.items()})
+        return type(self)(**{name: substitute_values(value, places) for name, value in self.args.items()})
 
     def identity(self) -> tuple[object, ...]:
         """Equal for operators that do the same."""

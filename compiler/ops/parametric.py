@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from netc.dsl.record import replace
 
-from ..dims import advice
+from ..dims import suggest_equality
 from ..errors.argument_errors import WrongTensors
 from ..errors.learned_errors import BiasAlone, NoPlaceFor
 from ..errors.operator_errors import DTypeMismatch, Unprovable, WrongSize
@@ -115,12 +115,14 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
     if tensor.rank != len(spec.shape):
         raise OperatorError(wrong, given.at(spec.name))
     for needed, found in zip(spec.shape, tensor.shape, strict=True):
-        equal = given.facts.equal(needed, found)
+        equal = given.facts.are_equal(needed, found)
         if equal is False:
             raise OperatorError(wrong, given.at(spec.name))
         if equal is None:
             need = f"a {spec.name} {show_shape(spec.shape)}"
-            raise OperatorError(Unprovable(operator, needed, found, need, advice(needed, found) or "", (0, at)), given.at(spec.name))
+            raise OperatorError(
+                Unprovable(operator, needed, found, need, suggest_equality(needed, found) or "", (0, at)), given.at(spec.name)
+            )
 
 
 def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...], weight: ParameterSpec | None) -> None:

@@ -55,7 +55,7 @@ class _Pool(Operator):
         if x.rank < 5:
             return
         for axis, (size, window) in enumerate(zip(x.shape[2:], self.windows(x), strict=True), start=2):
-            if given.facts.at_least(size, window.taps) is False:
+            if given.facts.is_at_least(size, window.taps) is False:
                 found = f"{window.taps} for axis {axis} of {x}"
                 needed = "must be at most the size without its padding, where there are three spatial axes"
                 raise OperatorError(BadArgument(self.name, "kernel", found, needed), argument("kernel"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import reduce
 
 from ..dims import Dim
-from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, TensorType, promote
+from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, TensorType, promote_types
 
 Scalar = Dim | float | bool
 
@@ -20,7 +20,7 @@ def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -
     tensors = tuple(tensors)
     with_axes = [t.dtype for t in tensors if t.rank]
     without = [t.dtype for t in tensors if not t.rank]
-    groups = [reduce(promote, group) for group in (with_axes, without, [scalar_type(s) for s in scalars]) if group]
+    groups = [reduce(promote_types, group) for group in (with_axes, without, [scalar_type(s) for s in scalars]) if group]
     return reduce(_combine, groups)
 
 
@@ -35,4 +35,4 @@ def _combine(higher: DType, lower: DType) -> DType:
     """The element type of two groups, the first of which decides within its category."""
     if higher.is_float:
         return higher
-    return promote(higher, lower) if higher == BOOL or lower.is_float else higher
+    return promote_types(higher, lower) if higher == BOOL or lower.is_float else higher

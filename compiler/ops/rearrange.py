@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, advice, advice_divides, show
+from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import UnprovableMultiple
 from ..errors.problem import Location, argument
 from ..errors.rearrange import (
@@ -140,12 +140,12 @@ class Rearrange(Layout):
         if unknown:
             sizes[unknown[0]] = self._quotient(axis, known, part, given, at)
             return
-        same = facts.equal(whole, known)
+        same = facts.are_equal(whole, known)
         if same is False:
             raise OperatorError(PatternSize(part, known, axis, x), at)
         if same is None:
-            need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {show(known)}"
-            raise OperatorError(UnprovableSize(need, "the pattern needs it", advice(whole, known) or ""), at)
+            need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {format_dim(known)}"
+            raise OperatorError(UnprovableSize(need, "the pattern needs it", suggest_equality(whole, known) or ""), at)
 
     def _quotient(self, axis: int, known: Dim, part: str, given: OpInputs, at: Location) -> Dim:
         whole, facts = given.x.shape[axis], given.facts
@@ -154,7 +154,7 @@ class Rearrange(Layout):
             return quotient
         if facts.divides(known, whole) is False:
             raise OperatorError(PatternIndivisible(part, known, axis, given.x), at)
-        raise OperatorError(UnprovableMultiple(self.name, known, whole, advice_divides(known, whole)), at)
+        raise OperatorError(UnprovableMultiple(self.name, known, whole, suggest_divisibility(known, whole)), at)
 
     def _parsed(self) -> Pattern:
         """The pattern, its names checked."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, format_dim, suggest_equality
 from ..errors.argument_errors import WrongTensors
 from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, Location, Problem, argument, input_
@@ -56,13 +56,13 @@ def _require_state(operator: str, given: OpInputs, name: str, needed: str, wante
     state, index = given[name], given.position(name)
     if state.rank != len(wanted):
         raise OperatorError(WrongRank(operator, needed, state), input_(index))
-    answers = [given.facts.equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
+    answers = [given.facts.are_equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
     if False in answers:
         raise OperatorError(WrongSize(operator, needed, state), input_(index))
     if None in answers:
         axis = answers.index(None)
         left, right = wanted[axis], state.shape[axis]
-        raise OperatorError(Unprovable(operator, left, right, f"it takes {needed}", advice(left, right) or "", (0, index)), STAGE)
+        raise OperatorError(Unprovable(operator, left, right, f"it takes {needed}", suggest_equality(left, right) or "", (0, index)), STAGE)
 
 
 def role_of(name: str) -> Role:
@@ -261,7 +261,7 @@ class Lstm(Recurrent):
 
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().rule(given)
-        if self.proj_size and given.facts.at_least(self.proj_size, self.hidden):
-            needed = f"must be smaller than the {show(self.hidden)} hidden units"
+        if self.proj_size and given.facts.is_at_least(self.proj_size, self.hidden):
+            needed = f"must be smaller than the {format_dim(self.hidden)} hidden units"
             raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))
         return results

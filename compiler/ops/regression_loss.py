@@ -130,8 +130,8 @@ class GaussianNllLoss(_Regression):
         short = len(var) == len(x) - 1
         if short or len(var) == len(x):
             pairs = list(zip(x, var, strict=not short))
-            others = [b for a, b in pairs if not given.facts.equal(a, b)]
-            if not others or (not short and len(others) == 1 and given.facts.equal(others[0], 1)):
+            others = [b for a, b in pairs if not given.facts.are_equal(a, b)]
+            if not others or (not short and len(others) == 1 and given.facts.are_equal(others[0], 1)):
                 return
         needed = f"variances of shape {show_shape(x)}, or with one axis of 1, or without the last axis"
         raise OperatorError(WrongSize(self.name, needed, given.var), given.at("var"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, format_dim, suggest_equality
 from ..dims.polynomial import constant_of, terms_of
 from ..errors.operator_errors import DTypeMismatch, ShapeMismatch, Unprovable, WrongSize
 from ..errors.problem import STAGE
@@ -27,11 +27,13 @@ def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axi
     left, right = given[pair[0]], given[pair[1]]
     at = (given.position(pair[0]), given.position(pair[1]))
     x, y = left.shape[axis], right.shape[axis]
-    same = given.facts.equal(x, y)
+    same = given.facts.are_equal(x, y)
     if same is False:
-        raise OperatorError(ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {show(x)} and {show(y)}", at=at), STAGE)
+        raise OperatorError(
+            ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {format_dim(x)} and {format_dim(y)}", at=at), STAGE
+        )
     if same is None:
-        raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", advice(x, y) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", suggest_equality(x, y) or "", at), STAGE)
 
 
 def require_elements(operator: str, given: OpInputs, name: str, axes: Iterable[int]) -> None:
@@ -39,13 +41,13 @@ def require_elements(operator: str, given: OpInputs, name: str, axes: Iterable[i
     and in sessions: PyTorch refuses a maximum of nothing, and ONNX Runtime refuses it with a text of its own or computes some number."""
     x = given[name]
     for axis in axes:
-        if given.facts.at_least(x.shape[axis], 1) is False:
+        if given.facts.is_at_least(x.shape[axis], 1) is False:
             raise OperatorError(WrongSize(operator, f"at least one element along axis {axis}", x), given.at(name))
 
 
 def at_most_text(part: Dim, size: Dim) -> str:
     """`part <= size`: `T <= 4`, `S >= T`."""
-    return f"{show(part)} <= {size}" if isinstance(size, int) else f"{show(size)} >= {show(part)}"
+    return f"{format_dim(part)} <= {size}" if isinstance(size, int) else f"{format_dim(size)} >= {format_dim(part)}"
 
 
 def at_least_text(size: Dim, least: Dim) -> str:
@@ -53,10 +55,10 @@ def at_least_text(size: Dim, least: Dim) -> str:
     number = constant_of(size - least)
     rest = size - least - number
     if all(factor < 0 for factor in terms_of(rest).values()):
-        return f"{show(-rest)} <= {number}"
-    return f"{show(rest)} >= {-number}"
+        return f"{format_dim(-rest)} <= {number}"
+    return f"{format_dim(rest)} >= {-number}"
 
 
 def count_of(count: Dim, noun: str) -> str:
     """`1 channel`, `4 channels`, `C channels`."""
-    return f"{show(count)} {noun}{'' if count == 1 else 's'}"
+    return f"{format_dim(count)} {noun}{'' if count == 1 else 's'}"

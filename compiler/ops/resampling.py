@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, SymDim, advice, bounds, show
+from ..dims import Dim, SymDim, bounds, format_dim, suggest_equality
 from ..errors.operator_errors import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument
 from ..types.tensor_types import Shape, TensorType, show_shape
@@ -117,7 +117,7 @@ class Upsample(Operator):
         self._check_options()
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
         for axis, size in enumerate(sizes[2:], start=2):
-            if given.facts.at_least(size, 1) is False:
+            if given.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=self.mode != "area"), argument("scale"))
         return (x.with_shape(sizes),)
 
@@ -192,13 +192,13 @@ class Upsample(Operator):
         missed = _missed(near, scale, bounds(size)[1]) if float(near) == scale else 1
         if missed is None:
             return near
-        needed = f"must be a float such as 0.5 or 1.25 for a size known only at run time, which {show(size)} is"
+        needed = f"must be a float such as 0.5 or 1.25 for a size known only at run time, which {format_dim(size)} is"
         help_ = "give the `size` instead"
         if float(near) == scale:
             needed = (
                 f"makes another size than {near} of it, which is known only at run time: {int(missed * scale)} of {missed}, by rounding"
             )
-            help_ = f"say that it is smaller, as in `where {show(size)} < {missed}`, or give the `size` instead"
+            help_ = f"say that it is smaller, as in `where {format_dim(size)} < {missed}`, or give the `size` instead"
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -231,7 +231,7 @@ class GridSample(Operator):
         if grid.rank != x.rank:
             raise OperatorError(WrongRank(self.name, needed, grid), given.at("grid"))
         self._refuse_unless(grid.shape[-1], axes, f"{needed}, one coordinate for each spatial axis", given)
-        batch = f"a grid for each of the {show(x.shape[0])} images of {show_shape(x.shape)}"
+        batch = f"a grid for each of the {format_dim(x.shape[0])} images of {show_shape(x.shape)}"
         self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
         if axes == 3 and self.mode == "bicubic":
             needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
@@ -239,11 +239,13 @@ class GridSample(Operator):
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 
     def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
-        same = given.facts.equal(found, wanted)
+        same = given.facts.are_equal(found, wanted)
         if same is False:
             raise OperatorError(WrongSize(self.name, needed, given.grid), given.at("grid"))
         if same is None:
-            raise OperatorError(Unprovable(self.name, wanted, found, f"it needs {needed}", advice(wanted, found) or ""), given.at("grid"))
+            raise OperatorError(
+                Unprovable(self.name, wanted, found, f"it needs {needed}", suggest_equality(wanted, found) or ""), given.at("grid")
+            )
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighted."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from inspect import cleandoc
 
-from ..dims import Dim, advice, advice_divides, show
+from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument
 from ..errors.shape import UnprovableSize
@@ -72,19 +72,19 @@ class Rotary(Operator):
         if self.dims is None:
             even = facts.divides(2, size)
             if even is False:
-                hint = f"turn only some of them: `dims={show(size - 1)}`" if size != 1 else ""
+                hint = f"turn only some of them: `dims={format_dim(size - 1)}`" if size != 1 else ""
                 raise OperatorError(WrongSize(self.name, "an even number of features", x, hint), given.at("x"))
             if even is None:
-                raise OperatorError(UnprovableMultiple(self.name, 2, size, advice_divides(2, size)), STAGE)
+                raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), STAGE)
             return
         if self.dims % 2:
             raise OperatorError(BadArgument(self.name, "dims", str(self.dims), "must be even"), argument("dims"))
-        enough = facts.at_least(size, self.dims)
+        enough = facts.is_at_least(size, self.dims)
         if enough is False:
-            needed = f"must be at most the {show(size)} features"
+            needed = f"must be at most the {format_dim(size)} features"
             raise OperatorError(BadArgument(self.name, "dims", str(self.dims), needed), argument("dims"))
         if enough is None:
-            need = f"{show(size)} is at least {self.dims}"
+            need = f"{format_dim(size)} is at least {self.dims}"
             raise OperatorError(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument("dims"))
 
     def _refuse_positions(self, given: OpInputs, x: TensorType) -> None:
@@ -96,15 +96,15 @@ class Rotary(Operator):
         if wanted is None:
             raise OperatorError(WrongRank(self.name, needed, positions), given.at("positions"))
         for found, size in zip(positions.shape, wanted, strict=True):
-            same = given.facts.equal(found, size)
+            same = given.facts.are_equal(found, size)
             if same is False:
                 raise OperatorError(WrongSize(self.name, needed, positions), given.at("positions"))
             if same is None:
-                raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", advice(size, found) or ""), STAGE)
+                raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", suggest_equality(size, found) or ""), STAGE)
 
     def define(self, given: OpInputs) -> str:
         """`whole` is whether all features are rotated: a text cannot ask what is only known to be equal."""
-        whole = given.facts.equal(self.turned(given.x), given.x.shape[-1]) is True
+        whole = given.facts.are_equal(self.turned(given.x), given.x.shape[-1]) is True
         return f"let whole = {str(whole).lower()}\n{cleandoc(self.definition)}"
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dims import Dim, SymDim, advice, advice_divides, bounds, show
+from ..dims import Dim, SymDim, bounds, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import BadArgument, BadAxis, EmptyResult, UnprovableMultiple
 from ..errors.problem import Location, Problem, argument
 from ..errors.shape import CannotExpand, ElementCount, NoPlaceForAxis, NotAPermutation, NothingToSqueeze, UnprovableCount, UnprovableSize
@@ -90,7 +90,7 @@ def fitted(
             raise OperatorError(EmptyResult(operator, sizes, axis), at)
     total, needed = _uncommon(before, tuple(size for size in sizes if size != -1))
     if not open_:
-        same = given.facts.equal(total, needed)
+        same = given.facts.are_equal(total, needed)
         if same is not True:
             batch = before[:1] if _lacks_batch(before, sizes) else ()
             raise OperatorError(_miscount(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1]))
@@ -99,7 +99,7 @@ def fitted(
     if whole is None:
         if given.facts.divides(needed, total) is False:
             raise OperatorError(ElementCount(operator, what, sizes, total, needed), at)
-        raise OperatorError(UnprovableMultiple(operator, needed, total, advice_divides(needed, total)), at)
+        raise OperatorError(UnprovableMultiple(operator, needed, total, suggest_divisibility(needed, total)), at)
     return tuple(whole if size == -1 else size for size in sizes)
 
 
@@ -127,7 +127,7 @@ def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
         return ElementCount(operator, what, sizes, found, needed, suggestion)
     if open_:
-        return UnprovableCount(operator, what, sizes, found, needed, advice(*_uncommon(before, sizes)) or "")
+        return UnprovableCount(operator, what, sizes, found, needed, suggest_equality(*_uncommon(before, sizes)) or "")
     return ElementCount(operator, what, sizes, found, needed)
 
 
@@ -189,14 +189,16 @@ class Squeeze(Layout):
         """The axes that are removed, counted from the front."""
         x, facts = given.x, given.facts
         if self.axis is None:
-            return tuple(axis for axis, size in enumerate(x.shape) if facts.equal(size, 1))
+            return tuple(axis for axis, size in enumerate(x.shape) if facts.are_equal(size, 1))
         named = front_axes(self.name, self.axis, x)
         for axis in named[: x.rank]:
             size = x.shape[axis]
-            if facts.equal(size, 1) is None:
+            if facts.are_equal(size, 1) is None:
                 need = f"axis {axis} of {show_shape(x.shape)} is 1"
-                raise OperatorError(UnprovableSize(need, "only an axis of size 1 can be removed", advice(size, 1) or ""), argument("axis"))
-        return tuple(axis for axis in named[: x.rank] if facts.equal(x.shape[axis], 1))
+                raise OperatorError(
+                    UnprovableSize(need, "only an axis of size 1 can be removed", suggest_equality(size, 1) or ""), argument("axis")
+                )
+        return tuple(axis for axis in named[: x.rank] if facts.are_equal(x.shape[axis], 1))
 
     def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         x, dropped = given.x, self.dropped(given)
@@ -253,12 +255,14 @@ class Expand(Layout):
         old = x.shape[axis]
         if new == -1 or old == 1:
             return old if new == -1 else new
-        same = given.facts.equal(old, new)
+        same = given.facts.are_equal(old, new)
         if same is False:
             raise OperatorError(CannotExpand(axis, x, self.shape), argument("shape"))
         if same is None:
             why = f"axis {axis} of {show_shape(x.shape)} is not 1, so it must keep its size"
-            raise OperatorError(UnprovableSize(f"{show(old)} equals {show(new)}", why, advice(old, new) or ""), argument("shape"))
+            raise OperatorError(
+                UnprovableSize(f"{format_dim(old)} equals {format_dim(new)}", why, suggest_equality(old, new) or ""), argument("shape")
+            )
         return old
 
     def kept(self, given: OpInputs) -> tuple[bool, ...]:

@@ -6,7 +6,7 @@ a quarter of `n_fft`; weights fewer than `n_fft` are in the middle of a window.
 
 from __future__ import annotations
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, format_dim, suggest_equality
 from ..errors.operator_errors import BadArgument, EmptyResult, KernelTooLarge, Unprovable, WrongSize
 from ..errors.problem import argument
 from ..errors.shape import PadTooLarge, UnprovableSize
@@ -64,12 +64,12 @@ class ShortTime(Operator):
         window = given.get("window")
         if window is None:
             return
-        same = given.facts.equal(window.shape[0], size)
+        same = given.facts.are_equal(window.shape[0], size)
         if same is False:
             raise OperatorError(WrongSize(self.name, f"a window of {size} weights", window), given.at("window"))
         if same is None:
             need = f"there are {size} weights"
-            problem = UnprovableSize(need, "this is the size of the window", advice(window.shape[0], size) or "")
+            problem = UnprovableSize(need, "this is the size of the window", suggest_equality(window.shape[0], size) or "")
             raise OperatorError(problem, given.at("window"))
 
 
@@ -92,7 +92,7 @@ class Stft(ShortTime):
         self._check_edge(given)
         size = x.shape[-1] + 2 * self.edge()
         count = Window(self.n_fft, hop).count(size)
-        if given.facts.at_least(count, 1) is False:
+        if given.facts.is_at_least(count, 1) is False:
             problem = KernelTooLarge(self.name, x.rank - 1, self.n_fft, x.shape[-1], size, x)
             raise OperatorError(problem, argument("n_fft"))
         return (x.with_shape((*x.shape[:-1], self.bins(), count, 2)),)
@@ -107,11 +107,11 @@ class Stft(ShortTime):
         if not edge or self.pad_mode not in ("reflect", "circular"):
             return
         least = edge + 1 if self.pad_mode == "reflect" else edge
-        enough = given.facts.at_least(x.shape[-1], least)
+        enough = given.facts.is_at_least(x.shape[-1], least)
         if enough is False:
             raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x, "stft pad_mode"), argument("n_fft"))
         if enough is None:
-            need = f"{show(x.shape[-1])} is at least {least}"
+            need = f"{format_dim(x.shape[-1])} is at least {least}"
             raise OperatorError(UnprovableSize(need, "the ends are padded", at_least_text(x.shape[-1], least)), argument("n_fft"))
 
 
@@ -138,7 +138,7 @@ class Istft(ShortTime):
             raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument("hop_length"))
         self._check_bins(given)
         size = self.whole(x) - 2 * self.edge()
-        if given.facts.at_least(size, 1) is False:
+        if given.facts.is_at_least(size, 1) is False:
             raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3, needs_elements=True), argument("n_fft"))
         return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
 
@@ -152,9 +152,11 @@ class Istft(ShortTime):
 
     def _check_bins(self, given: OpInputs) -> None:
         x, bins = given.x, self.bins()
-        same = given.facts.equal(x.shape[-3], bins)
+        same = given.facts.are_equal(x.shape[-3], bins)
         if same is False:
             raise OperatorError(WrongSize(self.name, f"{bins} frequencies for `n_fft` {self.n_fft}", x), given.at("x"))
         if same is None:
             need = f"axis {x.rank - 3} must be the number of frequencies"
-            raise OperatorError(Unprovable(self.name, x.shape[-3], bins, need, advice(x.shape[-3], bins) or "", (0, 0)), given.at("x"))
+            raise OperatorError(
+                Unprovable(self.name, x.shape[-3], bins, need, suggest_equality(x.shape[-3], bins) or "", (0, 0)), given.at("x")
+            )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from math import isfinite, trunc
 
-from ..dims import Dim, Facts, SymDim, bounds, maximum, minimum, show
+from ..dims import Dim, Facts, SymDim, bounds, dim_max, dim_min, format_dim
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank
 from ..errors.problem import argument
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
@@ -46,8 +46,8 @@ class Slice(Layout):
         start = self._offset(self.start, size, given, "start")
         stop = size if self.stop is None else self._offset(self.stop, size, given, "stop")
         length = stop - start
-        more = facts.at_least(length, 0)
-        length = 0 if more is False else length if more else maximum(length, 0)
+        more = facts.is_at_least(length, 0)
+        length = 0 if more is False else length if more else dim_max(length, 0)
         length = (length + self.step - 1) // self.step
         place = "stop" if self.stop is not None else "start"
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
@@ -55,14 +55,14 @@ class Slice(Layout):
     def _offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
         """The distance of `end` from the front, within the axis, by Python's rule for slices."""
         facts = given.facts
-        positive = facts.at_least(end, 0)
+        positive = facts.is_at_least(end, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise OperatorError(UnprovableSize(f"{show(end)} is not negative", why, at_least_text(end, 0)), argument(place))
+            raise OperatorError(UnprovableSize(f"{format_dim(end)} is not negative", why, at_least_text(end, 0)), argument(place))
         offset = end if positive else size + end
-        if not positive and not facts.at_least(offset, 0):
-            offset = maximum(offset, 0)
-        return offset if facts.at_least(size, offset) else minimum(offset, size)
+        if not positive and not facts.is_at_least(offset, 0):
+            offset = dim_max(offset, 0)
+        return offset if facts.is_at_least(size, offset) else dim_min(offset, size)
 
 
 class Select(Layout):
@@ -83,17 +83,19 @@ class Select(Layout):
     def _must_exist(self, axis: int, given: OpInputs) -> None:
         x, facts = given.x, given.facts
         size, index = x.shape[axis], self.index
-        positive = facts.at_least(index, 0)
+        positive = facts.is_at_least(index, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise OperatorError(UnprovableSize(f"{show(index)} is not negative", why, at_least_text(index, 0)), argument("index"))
+            raise OperatorError(UnprovableSize(f"{format_dim(index)} is not negative", why, at_least_text(index, 0)), argument("index"))
         needed = index + 1 if positive else -index
-        there = facts.at_least(size, needed)
+        there = facts.is_at_least(size, needed)
         if there is False:
             raise OperatorError(BadIndex(self.name, index, axis, x), argument("index"))
         if there is None:
-            need = f"axis {axis} of {show_shape(x.shape)} has an index {show(index)}"
-            raise OperatorError(UnprovableSize(need, f"this needs at least {show(needed)}", at_least_text(size, needed)), argument("index"))
+            need = f"axis {axis} of {show_shape(x.shape)} has an index {format_dim(index)}"
+            raise OperatorError(
+                UnprovableSize(need, f"this needs at least {format_dim(needed)}", at_least_text(size, needed)), argument("index")
+            )
 
 
 class Pad(Layout):
@@ -127,17 +129,17 @@ class Pad(Layout):
             sizes[axis] = x.shape[axis] + ends[0] + ends[1]
             added, removed = zip(*(self.split(end, given.facts) for end in ends), strict=True)
             self._check_source(axis, added, removed, given)
-            self._check_cut(axis, -removed[0] - removed[1], maximum(*added), given)
+            self._check_cut(axis, -removed[0] - removed[1], dim_max(*added), given)
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
     def split(self, amount: Dim, facts: Facts) -> tuple[Dim, Dim]:
         """The number of elements added at one end, and of those removed: one of them is 0."""
-        positive = facts.at_least(amount, 0)
-        if positive is None and facts.at_least(-amount, 0):
+        positive = facts.is_at_least(amount, 0)
+        if positive is None and facts.is_at_least(-amount, 0):
             positive = False
         if positive is None:
             why = "whether elements are added or removed must be known"
-            raise OperatorError(UnprovableSize(f"{show(amount)} is not negative", why, at_least_text(amount, 0)), argument("padding"))
+            raise OperatorError(UnprovableSize(f"{format_dim(amount)} is not negative", why, at_least_text(amount, 0)), argument("padding"))
         return (amount, 0) if positive else (0, -amount)
 
     def amounts(self, rank: int) -> dict[int, tuple[Dim, Dim]]:
@@ -172,19 +174,19 @@ class Pad(Layout):
 
     def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], given: OpInputs) -> None:
         """Reflection needs more elements than it adds; wrapping needs the same number, without those that are removed."""
-        amount = maximum(*added)
+        amount = dim_max(*added)
         if amount != 0 and self.mode == "replicate":
             require_elements(self.name, given, "x", (axis,))
         if amount == 0 or self.mode not in ("reflect", "circular"):
             return
         x = given.x
         size = x.shape[axis]
-        needed = amount + 1 if self.mode == "reflect" else amount + maximum(*removed)
-        enough = given.facts.at_least(size, needed)
+        needed = amount + 1 if self.mode == "reflect" else amount + dim_max(*removed)
+        enough = given.facts.is_at_least(size, needed)
         if enough is False:
             raise OperatorError(PadTooLarge(self.mode, axis, amount, x), argument("padding"))
         if enough is None:
-            need = f"axis {axis} of {show_shape(x.shape)} is at least {show(needed)}"
+            need = f"axis {axis} of {show_shape(x.shape)} is at least {format_dim(needed)}"
             raise OperatorError(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
 
     def _check_cut(self, axis: int, cut: Dim, added: Dim, given: OpInputs) -> None:
@@ -193,19 +195,19 @@ class Pad(Layout):
         x = given.x
         if cut == 0 or self.mode not in ("constant", "circular"):
             return
-        enough = given.facts.at_least(x.shape[axis] + cut, 0)
+        enough = given.facts.is_at_least(x.shape[axis] + cut, 0)
         if enough is False:
             shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
             raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
         if enough is None and added != 0:
-            need = f"axis {axis} of {show_shape(x.shape)} is at least {show(-cut)}"
+            need = f"axis {axis} of {show_shape(x.shape)} is at least {format_dim(-cut)}"
             raise OperatorError(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
 
     def fill(self, dtype: DType) -> int | float | bool:
         """The value of new elements, in the tensor's type."""
         value = self.value
         if isinstance(value, SymDim):
-            raise OperatorError(BadArgument(self.name, "value", show(value), "must be a number that is known"), argument("value"))
+            raise OperatorError(BadArgument(self.name, "value", format_dim(value), "must be a number that is known"), argument("value"))
         if dtype.kind == "bool":
             return bool(value)
         low, high = dtype.limits

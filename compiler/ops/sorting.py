@@ -6,7 +6,7 @@ elements comes first is undefined, unless `stable` is set: then their order is k
 
 from __future__ import annotations
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..errors.arithmetic import NeedsNumber
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import argument
@@ -43,12 +43,12 @@ class Topk(_Order):
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis] if x.rank else 1
-        enough = given.facts.at_least(size, self.k)
+        enough = given.facts.is_at_least(size, self.k)
         if enough is False:
-            needed = f"must be at most {show(size)}, the size of axis {axis} of {show_shape(x.shape)}"
-            raise OperatorError(BadArgument(self.name, "k", show(self.k), needed), argument("k"))
+            needed = f"must be at most {format_dim(size)}, the size of axis {axis} of {show_shape(x.shape)}"
+            raise OperatorError(BadArgument(self.name, "k", format_dim(self.k), needed), argument("k"))
         if enough is None:
-            need = f"axis {axis} of {show_shape(x.shape)} has {show(self.k)} elements"
+            need = f"axis {axis} of {show_shape(x.shape)} has {format_dim(self.k)} elements"
             raise OperatorError(UnprovableSize(need, "`topk` needs this many", at_most_text(self.k, size)), argument("k"))
         values = x if not x.rank else x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
         return values, values.with_dtype(INT64)

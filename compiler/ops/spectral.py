@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from ..dims import Dim, advice
+from ..dims import Dim, suggest_equality
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongSize
 from ..errors.problem import argument
 from ..errors.shape import UnprovableSize
@@ -29,13 +29,13 @@ _LEVELS = 5
 def require_pairs(operator: str, given: OpInputs) -> None:
     """Refuses an input whose last axis is not two, the real and the imaginary part."""
     x = given.x
-    two = given.facts.equal(x.shape[-1], 2)
+    two = given.facts.are_equal(x.shape[-1], 2)
     if two is False:
         needed = "complex numbers, a last axis of 2"
         raise OperatorError(WrongSize(operator, needed, x), given.at("x"))
     if two is None:
         need = f"axis {x.rank - 1} of {show_shape(x.shape)} is 2"
-        raise OperatorError(UnprovableSize(need, "complex numbers have two parts", advice(x.shape[-1], 2) or ""), given.at("x"))
+        raise OperatorError(UnprovableSize(need, "complex numbers have two parts", suggest_equality(x.shape[-1], 2) or ""), given.at("x"))
 
 
 class Fourier(Operator):
@@ -109,7 +109,7 @@ class Irfft(_OfPairs):
     def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
         require_pairs(self.name, given)
         found = self.replaced(given.x, self.length(given.x))
-        if given.facts.at_least(self.length(given.x), 1) is False:
+        if given.facts.is_at_least(self.length(given.x), 1) is False:
             problem = EmptyResult(self.name, found.shape[:-1], self.along(given.x), needs_elements=True)
             raise OperatorError(problem, argument("axis"))
         return (found.with_shape(found.shape[:-1]),)

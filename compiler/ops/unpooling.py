@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..dims import Dim, show
+from ..dims import Dim, format_dim
 from ..errors.argument_errors import MissingArgument
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank, WrongSize
 from ..errors.problem import STAGE, argument, input_
@@ -50,7 +50,7 @@ class MaxUnpool(Operator):
         usual = self.usual(x)
         shape = (*x.shape[:2], *(usual if self.output_size is None else self._sizes(usual, given)))
         for axis, size in enumerate(shape):
-            if given.facts.at_least(size, 1) is False:
+            if given.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
         return (x.with_shape(shape),)
 
@@ -72,10 +72,10 @@ class MaxUnpool(Operator):
         if len(sizes) != len(usual):
             raise wrong_count(self.name, "output_size", sizes, given.x)
         for size, least, (_, stride, _) in zip(sizes, usual, self.sides(given.x), strict=True):
-            low, high = given.facts.at_least(size, least - stride + 1), given.facts.at_least(least + stride - 1, size)
+            low, high = given.facts.is_at_least(size, least - stride + 1), given.facts.is_at_least(least + stride - 1, size)
             if low is False or high is False:
-                needed = f"must be above {show(least - stride)} and below {show(least + stride)}"
-                raise OperatorError(BadArgument(self.name, "output_size", show(size), needed), argument("output_size"))
+                needed = f"must be above {format_dim(least - stride)} and below {format_dim(least + stride)}"
+                raise OperatorError(BadArgument(self.name, "output_size", format_dim(size), needed), argument("output_size"))
         return sizes
 
     def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -143,13 +143,13 @@ class FractionalMaxPool(Operator):
         strict, name = x.rank == 5, "output_ratio" if self.size is None else "size"
         for axis, (kernel, count) in enumerate(sides, start=2):
             least = kernel + count - 1 + strict
-            if given.facts.at_least(x.shape[axis], least) is False:
-                needed = f"must be at most {show(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
+            if given.facts.is_at_least(x.shape[axis], least) is False:
+                needed = f"must be at most {format_dim(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
                 raise OperatorError(BadArgument(self.name, name, str(count), needed), argument(name))
         if "samples" in given:
             for axis, what in enumerate(("their numbers of samples", "their channels")):
                 require_same_size(self.name, given, ("x", "samples"), axis, "pool", what)
-            if given.facts.equal(given.samples.shape[2], len(sides)) is not True:
+            if given.facts.are_equal(given.samples.shape[2], len(sides)) is not True:
                 raise OperatorError(WrongSize(self.name, f"{len(sides)} numbers for each channel", given.samples), given.at("samples"))
         values = x.with_shape((*x.shape[:2], *(count for _, count in sides)))
         return values, values.with_dtype(INT64)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from math import prod
 
-from ..dims import Dim, advice, show
+from ..dims import Dim, format_dim, suggest_equality
 from ..errors.operator_errors import NotDivisible, Unprovable, WrongSize
 from ..errors.problem import STAGE, argument
 from ..types.tensor_types import TensorType
@@ -28,13 +28,13 @@ IMAGES = axes("N C H W", "[N, C, height, width]")
 def _require(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
     """Refuses the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
     found = given[name]
-    same = given.facts.equal(found.shape[axis], size)
+    same = given.facts.are_equal(found.shape[axis], size)
     if same is False:
-        raise OperatorError(WrongSize(operator, f"{what}, {show(size)} along axis {axis}", found), given.at(name))
+        raise OperatorError(WrongSize(operator, f"{what}, {format_dim(size)} along axis {axis}", found), given.at(name))
     if same is None:
         need = f"axis {axis} must be {what}"
         at = (given.position(name), 0)
-        raise OperatorError(Unprovable(operator, found.shape[axis], size, need, advice(found.shape[axis], size) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, found.shape[axis], size, need, suggest_equality(found.shape[axis], size) or "", at), STAGE)
 
 
 class DeformConv(WithBias):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, Facts, SymDim, show
+from ..dims import Dim, Facts, SymDim, format_dim
 from ..errors.operator_errors import BadArgument, KernelTooLarge, WrongRank
 from ..errors.problem import argument, input_
 from ..types.tensor_types import TensorType
@@ -86,7 +86,9 @@ def wrong_count(operator: str, name: str, values: Sequence[object], x: TensorTyp
     """The error for another number of values than `x` has spatial axes."""
     axes = x.rank - 2
     needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
-    text = [show(value) if isinstance(value, SymDim) else f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+    text = [
+        format_dim(value) if isinstance(value, SymDim) else f"{value:g}" if isinstance(value, float) else str(value) for value in values
+    ]
     shown = "x".join(text) if text and all(isinstance(value, int) for value in values) else f"[{', '.join(text)}]"
     advice = _count_advice(name, values, x)
     one = text[0] if not advice and len(set(text)) == 1 else ""
@@ -100,7 +102,7 @@ def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
     if not values:
         return "write one number for all axes, such as `1`, or remove the argument"
     if len(values) == axes - 1 and name in ("kernel", "size") and x.is_batch and isinstance(x.shape[1], int):
-        image = "x".join(map(show, x.shape[2:]))
+        image = "x".join(map(format_dim, x.shape[2:]))
         return f"{x} has {axes} spatial axes; if the first size is the batch, leave it out: `input {image}`"
     if len(values) == axes + 1 and name in ("kernel", "size"):
         adds = "`-> unsqueeze 1` before this adds a channel axis" if x.is_batch else "`-> unsqueeze 0` before this adds a batch axis"
@@ -114,7 +116,7 @@ def sizes_of(operator: str, x: TensorType, windows: tuple[Window, ...], facts: F
     first = x.rank - len(windows)
     for axis, (size, window) in enumerate(zip(x.shape[first:], windows, strict=True), start=first):
         count = window.count(size, ceil=ceil)
-        if facts.at_least(count, 1) is False:
+        if facts.is_at_least(count, 1) is False:
             problem = KernelTooLarge(operator, axis, window.span, size, window.padded(size), x)
             raise OperatorError(problem, argument("kernel"))
         sizes.append(count)

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ..definitions import expand_program
-from ..dims import Dim, symbol, symbols
+from ..dims import Dim, free_symbols, make_symbol
 from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOutput
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
@@ -69,7 +69,7 @@ class _Derivation:
     def _check(self) -> None:
         """Refuses a dimension that no input has, or that is not a length of its own."""
         name = self.length.name
-        known = tuple(sorted({n for v in self.main.inputs for d in v.type.shape for n in symbols(d)} - {BATCH}))
+        known = tuple(sorted({n for v in self.main.inputs for d in v.type.shape for n in free_symbols(d)} - {BATCH}))
         if name == BATCH:
             self._no_stream("it is the batch", known)
         if isinstance(self.length.whole, int):
@@ -98,7 +98,7 @@ class _Derivation:
         first = self.memory.step.graph.inputs[0]
         if self.length.rate > 1:
             self._no_stream(f"a step with padding takes any number of positions, not multiples of {self.length.rate}", ())
-        if symbol(BATCH) not in first.type.shape[:1]:
+        if make_symbol(BATCH) not in first.type.shape[:1]:
             self._no_stream(f"with padding, the first axis of `{first.name}` must be the batch", ())
         type = TensorType(INT64, (first.type.shape[0], self.length.past + self.length.piece))
         self.memory.padding = Padding(self.memory.step.input(type, self.memory.name(self.mask), first.span), self.length, self.memory.step)
@@ -253,7 +253,7 @@ class _Derivation:
     def _states(self, outputs: list[Value]) -> list[Remembered]:
         """The states that the outputs need, and one that counts if the number of positions is needed and is the length of none."""
         states = _needed_states(self.memory, outputs)
-        counted = any(self.length.past_name in symbols(d) for s in states for d in s.value.type.shape)
+        counted = any(self.length.past_name in free_symbols(d) for s in states for d in s.value.type.shape)
         if not counted and _uses(self.memory.step.graph, [*outputs, *(s.next for s in states)], self.length):
             states.append(self._counter())
         return states
@@ -269,9 +269,9 @@ class _Derivation:
 
     def _program(self, graph: Graph, steps: bool) -> Program:
         program, length = self.program, self.length
-        named = dict.fromkeys(n for v in graph.inputs for d in v.type.shape for n in sorted(symbols(d)))
+        named = dict.fromkeys(n for v in graph.inputs for d in v.type.shape for n in sorted(free_symbols(d)))
         free = tuple(sorted(named, key=lambda name: name != BATCH))
-        dims = {n: d for n, d in program.dims.items() if n != length.name and symbols(d) <= set(free)}
+        dims = {n: d for n, d in program.dims.items() if n != length.name and free_symbols(d) <= set(free)}
         if not steps:
             kept = tuple((c, text) for c, text in program.conditions if length.name not in _symbols(c))
             return Program(graph, program.facts, free, kept, dims)
@@ -280,7 +280,7 @@ class _Derivation:
 
 
 def _symbols(condition: Any) -> frozenset[str]:
-    return symbols(condition.left) | symbols(getattr(condition, "right", 0))
+    return free_symbols(condition.left) | free_symbols(getattr(condition, "right", 0))
 
 
 def _vector(size: Dim) -> TensorType:
@@ -323,4 +323,4 @@ def _needed_states(memory: Memory, outputs: Iterable[Value]) -> list[Remembered]
 def _uses(graph: Graph, outputs: list[Value], length: Length) -> bool:
     """Whether what computes the outputs uses the number of positions so far."""
     nodes = needed(graph.nodes, outputs)
-    return any(length.past_name in symbols(d) for n in nodes if isinstance(n, OpNode) for d in sizes_in(tuple(n.op.args.values())))
+    return any(length.past_name in free_symbols(d) for n in nodes if isinstance(n, OpNode) for d in sizes_in(tuple(n.op.args.values())))

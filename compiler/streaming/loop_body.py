@@ -15,7 +15,7 @@ from ..ops.formula import Formula, plain_formula
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import TensorType
-from ..types.traced_ints import plain
+from ..types.traced_ints import strip_formulas
 from .items import Refused
 
 
@@ -28,11 +28,13 @@ def body_of(graph: Graph, path: str, facts: Facts) -> Graph:
 
 def plain_type(type: TensorType) -> TensorType:
     """The type without formulas of the graph that it was in."""
-    return type.with_shape(tuple(plain(d) for d in type.shape))
+    return type.with_shape(tuple(strip_formulas(d) for d in type.shape))
 
 
 def plain_operator(op: Operator) -> Operator:
-    return type(op)(**{name: plain_formula(value) if isinstance(value, Formula) else plain(value) for name, value in op.args.items()})
+    return type(op)(
+        **{name: plain_formula(value) if isinstance(value, Formula) else strip_formulas(value) for name, value in op.args.items()}
+    )
 
 
 class _Copy:

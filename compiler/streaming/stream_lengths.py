@@ -12,7 +12,20 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from ..dims import Condition, Dim, Facts, OneOf, Stated, SymDim, declare, evaluate, stated_symbols, substitute, symbol, symbols
+from ..dims import (
+    Condition,
+    Dim,
+    Facts,
+    OneOf,
+    SymDim,
+    WhereCondition,
+    condition_symbols,
+    declare_dims,
+    evaluate_dim,
+    free_symbols,
+    make_symbol,
+    substitute_symbols,
+)
 from ..ir.graph import Program
 from ..ops.formula import Const, Formula, parts
 from ..ops.operator import Operator
@@ -52,7 +65,7 @@ class Length(Record):
         return difference if isinstance(difference, int) else None
 
     def has(self, size: Dim) -> bool:
-        return self.name in symbols(size)
+        return self.name in free_symbols(size)
 
     def axes(self, type: TensorType) -> tuple[int, ...]:
         """The axes whose size depends on it."""
@@ -64,21 +77,21 @@ class Length(Record):
 
 
 def length_of(program: Program, name: str) -> Length:
-    taken = {n for value in program.main.inputs for d in value.type.shape for n in symbols(d)} | set(program.symbols)
+    taken = {n for value in program.main.inputs for d in value.type.shape for n in free_symbols(d)} | set(program.symbols)
     past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken) + 1))) if n not in taken)
-    whole = program.dims.get(name, symbol(name))
+    whole = program.dims.get(name, make_symbol(name))
     rate = multiple(whole, name) or 1
-    several = [Condition("==", symbol(n, lower=0) % rate, 0) for n in (name, past) if rate > 1]
-    forms = declare((name, past), (Condition(">=", symbol(past, lower=0), 0), *several), {}).dims
+    several = [Condition("==", make_symbol(n, lower=0) % rate, 0) for n in (name, past) if rate > 1]
+    forms = declare_dims((name, past), (Condition(">=", make_symbol(past, lower=0), 0), *several), {}).dims
     return Length(name, whole, forms[name], forms[past], past, rate)
 
 
 def multiple(whole: Dim, name: str) -> int | None:
     """The number that a dimension is a multiple of, and which says all that its form does; 1 for a symbol of its own."""
-    if not isinstance(whole, SymDim) or symbols(whole) != {name} or len(whole.terms) != 1:
+    if not isinstance(whole, SymDim) or free_symbols(whole) != {name} or len(whole.terms) != 1:
         return None
     ((atoms, rate),) = whole.terms.items()
-    return rate if len(atoms) == 1 and substitute(whole, {name: rate * symbol(name)}) == rate * symbol(name) else None
+    return rate if len(atoms) == 1 and substitute_symbols(whole, {name: rate * make_symbol(name)}) == rate * make_symbol(name) else None
 
 
 def sizes_in(value: Any) -> Iterator[Dim]:
@@ -110,35 +123,35 @@ def facts_of(program: Program, length: Length) -> Facts:
         kept[field] = tuple(d for d in getattr(program.facts, field) if not length.has(d))
     kept["multiples"] = tuple((k, p) for k, p in program.facts.multiples if not length.has(k) and not length.has(p))
     kept["choices"] = tuple((name, values) for name, values in program.facts.choices if name != length.name)
-    past = (c for c, _ in conditions_of(program, length) if isinstance(c, Condition) and length.past_name in stated_symbols(c))
-    return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(c.room for c in past if c.room is not None))})
+    past = (c for c, _ in conditions_of(program, length) if isinstance(c, Condition) and length.past_name in condition_symbols(c))
+    return replace(program.facts, **kept | {"nonnegatives": (*kept["nonnegatives"], *(c.slack for c in past if c.slack is not None))})
 
 
-def conditions_of(program: Program, length: Length) -> tuple[tuple[Stated, str], ...]:
+def conditions_of(program: Program, length: Length) -> tuple[tuple[WhereCondition, str], ...]:
     """The conditions of each step: the greatest lengths hold for all positions so far, the least ones for none in particular."""
-    found: list[tuple[Stated, str]] = []
+    found: list[tuple[WhereCondition, str]] = []
     whole = {length.name: length.past + length.piece}
     for condition, text in program.conditions:
-        if length.name not in stated_symbols(condition) or _is_multiple(condition, length):
+        if length.name not in condition_symbols(condition) or _is_multiple(condition, length):
             found.append((condition, text))
         elif isinstance(condition, Condition) and _is_limit(condition, length.name):
-            moved = Condition(condition.op, substitute(condition.left, whole), substitute(condition.right, whole))
+            moved = Condition(condition.op, substitute_symbols(condition.left, whole), substitute_symbols(condition.right, whole))
             found.append((moved, text))
     return tuple(found)
 
 
-def _is_multiple(condition: Stated, length: Length) -> bool:
+def _is_multiple(condition: WhereCondition, length: Length) -> bool:
     """Whether it says of the length alone what its being a multiple of the rate implies."""
-    if isinstance(condition, OneOf) or condition.op != "==" or stated_symbols(condition) != {length.name}:
+    if isinstance(condition, OneOf) or condition.op != "==" or condition_symbols(condition) != {length.name}:
         return False
     apart = condition.left - condition.right
-    return all(evaluate(apart, {length.name: count * length.rate}) == 0 for count in (1, 2, 3))
+    return all(evaluate_dim(apart, {length.name: count * length.rate}) == 0 for count in (1, 2, 3))
 
 
 def _is_limit(condition: Condition, name: str) -> bool:
     """Whether it is broken by lengths that are too large."""
-    room = condition.room
+    room = condition.slack
     if room is None:
         return False
-    others = dict.fromkeys(symbols(room), 1000)
-    return evaluate(room, others | {name: 10**9}) < evaluate(room, others | {name: 1})
+    others = dict.fromkeys(free_symbols(room), 1000)
+    return evaluate_dim(room, others | {name: 10**9}) < evaluate_dim(room, others | {name: 1})

@@ -23,11 +23,11 @@ Array = NDArray[Any]
 
 def numpy_dtype(dtype: DType) -> NumpyType:
     """The NumPy type of a `DType`."""
-    return _bfloat16() if dtype.name == "bfloat16" else np.dtype(dtype.name)
+    return _load_bfloat16() if dtype.name == "bfloat16" else np.dtype(dtype.name)
 
 
 @cache
-def _bfloat16() -> NumpyType:
+def _load_bfloat16() -> NumpyType:
     import ml_dtypes  # few models need it
 
     found: NumpyType = np.dtype(ml_dtypes.bfloat16)
@@ -39,14 +39,14 @@ def dtype_of(found: NumpyType) -> DType | None:
     return DTYPES.get(found.name)
 
 
-def array_of(value: object) -> Array:
+def to_array(value: object) -> Array:
     """The array that `value` is or holds: an array, a PyTorch tensor, a number, nested lists. A ValueError if it holds no numbers."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError("it has masked elements, whose numbers nobody means: fill them, `array.filled(0)`")
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
     elif hasattr(value, "detach"):
-        array = _of_tensor(value)
+        array = _tensor_to_array(value)
     else:
         try:
             array = np.asarray(value)
@@ -63,7 +63,7 @@ def is_float(array: Array) -> bool:
     return found is not None and found.is_float
 
 
-def tensor_of(array: Array) -> torch.Tensor:
+def to_tensor(array: Array) -> torch.Tensor:
     """A PyTorch tensor with a copy of the array."""
     import torch
 
@@ -73,7 +73,7 @@ def tensor_of(array: Array) -> torch.Tensor:
     return torch.from_numpy(copied)
 
 
-def _of_tensor(tensor: Any) -> Array:
+def _tensor_to_array(tensor: Any) -> Array:
     tensor = tensor.detach().cpu()  # not made contiguous: of an expanded tensor that could be any size
     name = str(tensor.dtype).removeprefix("torch.")
     if name not in DTYPES:
@@ -81,5 +81,5 @@ def _of_tensor(tensor: Any) -> Array:
     if name == "bfloat16":
         import torch
 
-        return tensor.view(torch.int16).numpy().view(_bfloat16())  # type: ignore[no-any-return]
+        return tensor.view(torch.int16).numpy().view(_load_bfloat16())  # type: ignore[no-any-return]
     return tensor.numpy()  # type: ignore[no-any-return]

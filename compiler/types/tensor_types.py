@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netc.dsl.record import Record
 
-from ..dims import Dim, show, symbols
+from ..dims import Dim, format_dim, free_symbols
 
 Shape = tuple[Dim, ...]
 BATCH = "N"
@@ -91,7 +91,7 @@ class TensorType(Record):
     @property
     def is_batch(self) -> bool:
         """Whether axis 0 counts the samples of the batch."""
-        return bool(self.shape) and BATCH in symbols(self.shape[0])
+        return bool(self.shape) and BATCH in free_symbols(self.shape[0])
 
     def with_shape(self, shape: Shape) -> TensorType:
         return TensorType(self.dtype, shape)
@@ -109,10 +109,10 @@ class TensorType(Record):
 
 
 def show_shape(shape: Shape) -> str:
-    return "[" + ", ".join(show(d) for d in shape) + "]"
+    return "[" + ", ".join(format_dim(d) for d in shape) + "]"
 
 
-def promote(a: DType, b: DType) -> DType:
+def promote_types(a: DType, b: DType) -> DType:
     """The element type of an operation on two tensors, as `torch.promote_types` has it."""
     if a == b:
         return a

@@ -23,7 +23,7 @@ import numpy as np
 
 from ..errors.weight_errors import WeightsError, WeightsUnreadable
 from ..ops.stored_tables import SAFETENSORS_TYPES
-from ..types.numpy_types import Array, NumpyType, array_of, numpy_dtype
+from ..types.numpy_types import Array, NumpyType, numpy_dtype, to_array
 from ..types.tensor_types import DTYPES
 from .lazy_tensors import StoredTensor
 from .numpy_files import StoredArray, UnfitArrayFile, open_npz
@@ -111,7 +111,7 @@ def find_state_dict(values: Mapping[str, object], source: str) -> Mapping[str, o
 def read_array(name: str, value: object, source: str) -> Array:
     """What a state dict has under a name, as an array."""
     try:
-        return array_of(value)
+        return to_array(value)
     except (ValueError, TypeError, RuntimeError) as error:
         raise WeightsError(WeightsUnreadable(source, f"`{name}` is not a tensor that netc knows: {error}")) from error
 

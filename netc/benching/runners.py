@@ -14,7 +14,7 @@ import numpy as np
 
 from netc.compiler.backends.onnx import runtime
 from netc.compiler.frontends.torch.capture_output import quiet
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 from netc.compiler.types.tensor_types import DTYPES
 
 from ..importing.first_difference import tensors_in
@@ -111,7 +111,7 @@ class TorchRunner(Runner):
         given, named = self._given()
         with self.torch.inference_mode(), self._quiet():
             made = tensors_in(self.run(*given, **named))
-        return [array_of(tensor.cpu()) for tensor in made]
+        return [to_array(tensor.cpu()) for tensor in made]
 
     def bound(self) -> Callable[[], object]:
         given, named = self._given()

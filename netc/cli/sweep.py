@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from netc.compiler.dims import show
+from netc.compiler.dims import format_dim
 
 from ..analysis import analyze
 from ..display.model_summary import summarize
@@ -121,7 +121,7 @@ def _costs(analysis: Analysis) -> dict[str, object]:
         return {**dict.fromkeys(COSTS), ERROR: code}
     totals = summarize(analysis.program).totals
     found = {name: getattr(totals, name) for name in COSTS}
-    return {**{name: value if isinstance(value, int) else show(value) for name, value in found.items()}, ERROR: None}
+    return {**{name: value if isinstance(value, int) else format_dim(value) for name, value in found.items()}, ERROR: None}
 
 
 def _show(rows: list[Row], form: str | None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netc.compiler.analysis.model_cost import StageCost
-from netc.compiler.dims import Dim, show
+from netc.compiler.dims import Dim, format_dim
 
 MANY = 4
 """The first results of a stage with more results than that are shown."""
@@ -17,13 +17,13 @@ def type_words(row: StageCost) -> str:
 
 def number(value: Dim) -> str:
     """A number with commas, or the formula that it is."""
-    return f"{value:,}" if isinstance(value, int) else show(value)
+    return f"{value:,}" if isinstance(value, int) else format_dim(value)
 
 
 def size(count: Dim) -> str:
     """A number of bytes with a decimal unit."""
     if not isinstance(count, int):
-        return f"{show(count)} B"
+        return f"{format_dim(count)} B"
     amount, units = float(count), ["TB", "GB", "MB", "kB", "B"]
     while amount >= 1000 and len(units) > 1:
         amount /= 1000

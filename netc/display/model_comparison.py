@@ -10,7 +10,7 @@ from collections import deque
 from typing import Literal
 
 from netc.compiler.analysis.model_cost import NodeCosts, StageCost, summary_and_nodes
-from netc.compiler.dims import Dim, show
+from netc.compiler.dims import Dim, format_dim
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
 from netc.compiler.ir.walk import join
 from netc.dsl.record import Record, replace
@@ -164,4 +164,4 @@ def _words(node: Node) -> str:
 
 
 def _number(value: Dim) -> str:
-    return f"{value:,}" if isinstance(value, int) else show(value)
+    return f"{value:,}" if isinstance(value, int) else format_dim(value)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.model_cost import StageCost, Totals
 from netc.compiler.analysis.model_cost import summary as cost_of
-from netc.compiler.dims import Dim, show
+from netc.compiler.dims import Dim, format_dim
 from netc.dsl.record import Record, replace
 
 from ..inputs.argument_types import checks_methods
@@ -228,4 +228,4 @@ def _data(row: StageCost) -> dict[str, object]:
 
 
 def _plain(value: Dim) -> int | str:
-    return value if isinstance(value, int) else show(value)
+    return value if isinstance(value, int) else format_dim(value)

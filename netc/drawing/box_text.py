@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from netc.compiler.analysis.model_cost import StageCost
-from netc.compiler.dims import Dim, show
+from netc.compiler.dims import Dim, format_dim
 from netc.compiler.ops.formula import Formula
 from netc.compiler.ops.operand import REVERSE
 from netc.compiler.ops.operator import Init, Operator
@@ -54,7 +54,7 @@ def _value(value: object) -> str:
             return value.name
         case str():
             return value if value.isidentifier() else f'"{value}"'
-    return show(value) if not isinstance(value, int) and isinstance(value, Dim) else str(value)
+    return format_dim(value) if not isinstance(value, int) and isinstance(value, Dim) else str(value)
 
 
 class Sizes:
@@ -72,7 +72,7 @@ class Sizes:
         """A number with a decimal unit: `25.6 M`, or a formula with its first term: `18.8 k·H2·W2 + …`."""
         if isinstance(value, int):
             return decimal(value)
-        text = self.quotients.shorten(show(value))
+        text = self.quotients.shorten(format_dim(value))
         first = _first_term(text) if len(text) > LONGEST_COUNT else text
         cut = len(first) < len(text)
         text = re.sub(r"(?<![\w.])\d{4,}", lambda m: decimal(int(m[0])).replace(" ", ""), first).replace("*", "·")

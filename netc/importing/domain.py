@@ -15,7 +15,7 @@ from enum import Enum, auto
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from netc.compiler.dims import Condition, Stated, is_met, symbol, symbols
+from netc.compiler.dims import Condition, WhereCondition, condition_holds, free_symbols, make_symbol
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from ..model import Model
     from .origin import Origin
 
-Stating = tuple[Stated, str]
+Stating = tuple[WhereCondition, str]
 _ORDER = {"==": 0, "<=": 1, ">=": 2}
 _SEVERAL = 3
 _FARTHEST = 1024
@@ -77,7 +77,7 @@ class _Search:
         if self._compile_model(kept) is None:
             return Domain(self.stated, tuple(self.usual), everything, False, everything)
         wider = [text for _, text in kept] != [text for _, text in self.stated]
-        sizes = (*self.usual, *(one for one in self.outside if all(is_met(condition, one[0]) for condition, _ in kept)))
+        sizes = (*self.usual, *(one for one in self.outside if all(condition_holds(condition, one[0]) for condition, _ in kept)))
         return Domain(tuple(kept), sizes, tuple(self.notes), wider, everything)
 
     def _compile_model(self, conditions: Sequence[Stating]) -> Model | None:
@@ -89,7 +89,7 @@ class _Search:
     def _needed_part(self, one: Stating, rest: Sequence[Stating], model: Model | None) -> list[Stating]:
         """The part of a condition that is needed in addition to those that stay: nothing, a smaller lower bound, or all of it."""
         condition, text = one
-        if len(symbols(condition.left) | (symbols(condition.right) if isinstance(condition, Condition) else set())) > 1:
+        if len(free_symbols(condition.left) | (free_symbols(condition.right) if isinstance(condition, Condition) else set())) > 1:
             return [one]  # torch.export asserted it, and no sizes are known that break it alone
         agreeing: list[Sizes] = []
         for sizes in self._breaking_cases(condition, rest):
@@ -121,14 +121,14 @@ class _Search:
                 below = middle
         return works
 
-    def _breaking_cases(self, condition: Stated, rest: Sequence[Stating]) -> list[Sizes]:
+    def _breaking_cases(self, condition: WhereCondition, rest: Sequence[Stating]) -> list[Sizes]:
         """Sizes that break a condition and keep the others, near the usual ones first."""
         if not isinstance(condition, Condition):
             return []
-        (name,) = symbols(condition.left) | symbols(condition.right)
+        (name,) = free_symbols(condition.left) | free_symbols(condition.right)
         made = [self._with_size(name, size) for size in _breaking_sizes(condition, name, self.usual[0][0][name])]
-        broken = [sizes for sizes in made if sizes is not None and not is_met(condition, sizes[0])]
-        return [sizes for sizes in broken if all(is_met(other, sizes[0]) for other, _ in rest)]
+        broken = [sizes for sizes in made if sizes is not None and not condition_holds(condition, sizes[0])]
+        return [sizes for sizes in broken if all(condition_holds(other, sizes[0]) for other, _ in rest)]
 
     def _with_size(self, name: str, size: int) -> Sizes | None:
         """The usual sizes with another one of a dimension; None if an input has no such shape."""
@@ -156,9 +156,9 @@ class _Search:
 
 def _breaking_sizes(condition: Condition, name: str, usual: int) -> list[int]:
     """Sizes of the only dimension of a condition that may break it, nearest first."""
-    if condition.left != symbol(name) or not isinstance(condition.right, int):
+    if condition.left != make_symbol(name) or not isinstance(condition.right, int):
         near = sorted(range(1, _FARTHEST), key=lambda size: abs(size - usual))
-        return list(islice((size for size in near if not is_met(condition, {name: size})), _SEVERAL))
+        return list(islice((size for size in near if not condition_holds(condition, {name: size})), _SEVERAL))
     right = condition.right
     match condition.op:
         case ">=":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_exported
 from netc.compiler.frontends.torch.capture_output import quiet
-from netc.compiler.types.numpy_types import array_of, tensor_of
+from netc.compiler.types.numpy_types import to_array, to_tensor
 
 from .archives import check_archive
 from .first_difference import tensors_in
@@ -50,9 +50,9 @@ class _Run:
         module = self.program.module()
         with torch.no_grad():
             fill_weights(module, weights)
-            given: list[Any] = list(map(tensor_of, inputs))
+            given: list[Any] = list(map(to_tensor, inputs))
             spec = self.program.call_spec.in_spec
             assert spec is not None
             args, kwargs = tree_unflatten(given, spec)
             made = module(*args, **kwargs)
-        return [array_of(tensor) for tensor in tensors_in(made)]
+        return [to_array(tensor) for tensor in tensors_in(made)]

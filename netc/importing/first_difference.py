@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 from netc.dsl.record import Record
 
 from .array_difference import LIMIT, difference
@@ -52,7 +52,7 @@ def calls_of(module: torch.nn.Module, run: Callable[[], Any]) -> list[Call]:
 
 def _arrays(values: Any) -> list[Array]:
     """Copies, since what follows may change them in place."""
-    return [array_of(tensor.detach().clone()) for tensor in tensors_in(values)]
+    return [to_array(tensor.detach().clone()) for tensor in tensors_in(values)]
 
 
 def tensors_in(made: Any) -> list[Any]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from netc.compiler.dims import Condition, SymDim, evaluate, is_met, symbol, symbols
+from netc.compiler.dims import Condition, SymDim, condition_holds, evaluate_dim, free_symbols, make_symbol
 from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
@@ -55,7 +55,7 @@ class DeclaredInputs(Record):
         """The names of the symbolic sizes, without the batch."""
         from ..inputs.random_inputs import BATCH
 
-        used = {name: None for type_ in self.types for size in type_.shape for name in sorted(symbols(size))}
+        used = {name: None for type_ in self.types for size in type_.shape for name in sorted(free_symbols(size))}
         return tuple(name for name in used if name != BATCH)
 
     def example_sizes(self, given: Mapping[str, int]) -> list[Mapping[str, int]]:
@@ -75,7 +75,7 @@ class DeclaredInputs(Record):
         at = self.symbols.index(name)
         for type_ in self.types:
             own, named = type_.shape[1:], [size for size in type_.shape[1:] if isinstance(size, SymDim)]
-            if not type_.dtype.is_float or not any(name in symbols(size) for size in named):
+            if not type_.dtype.is_float or not any(name in free_symbols(size) for size in named):
                 continue
             if len(named) > 1:
                 return [first + at * first // 2 for first in IMAGES]
@@ -85,8 +85,12 @@ class DeclaredInputs(Record):
 
     def _allows(self, sizes: Mapping[str, int]) -> bool:
         known = dict(sizes)
-        known |= {name: evaluate(dim, sizes) for name, dim in self.program.dims.items() if name not in sizes and symbols(dim) <= set(sizes)}
-        return all(is_met(condition, known) for condition, _ in self.program.conditions)
+        known |= {
+            name: evaluate_dim(dim, sizes)
+            for name, dim in self.program.dims.items()
+            if name not in sizes and free_symbols(dim) <= set(sizes)
+        }
+        return all(condition_holds(condition, known) for condition, _ in self.program.conditions)
 
     def examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
         """A random array for each input, with these symbolic sizes."""
@@ -95,12 +99,14 @@ class DeclaredInputs(Record):
         from ..inputs.random_inputs import random_array
 
         generator = np.random.default_rng(seed)
-        shapes = [tuple(evaluate(size, sizes) for size in shape) for shape in self._raw_shapes()]
+        shapes = [tuple(evaluate_dim(size, sizes) for size in shape) for shape in self._raw_shapes()]
         return [random_array(type_.dtype, shape, generator) for type_, shape in zip(self.types, shapes, strict=True)]
 
     def _raw_shapes(self) -> list[tuple[Dim, ...]]:
         """The shapes with the declared names. A `where` may have replaced a name by a formula of another one."""
-        named = {dim: symbol(name) for name, dim in self.program.dims.items() if isinstance(dim, SymDim) and not str(dim).isidentifier()}
+        named = {
+            dim: make_symbol(name) for name, dim in self.program.dims.items() if isinstance(dim, SymDim) and not str(dim).isidentifier()
+        }
         return [tuple(named.get(size, size) if isinstance(size, SymDim) else size for size in type_.shape) for type_ in self.types]
 
     def dims(self) -> list[Mapping[int, str]]:

@@ -10,7 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.ir.graph import Node, Program
 from netc.compiler.ir.walk import graphs
@@ -61,5 +61,5 @@ def _count_bytes(node: Node, sizes: Mapping[str, int]) -> int:
 def _size_of(type_: TensorType, sizes: Mapping[str, int]) -> int:
     total = type_.dtype.size
     for dim in type_.shape:
-        total *= evaluate(dim, dict(sizes)) if symbols(dim) <= sizes.keys() else 1
+        total *= evaluate_dim(dim, dict(sizes)) if free_symbols(dim) <= sizes.keys() else 1
     return total

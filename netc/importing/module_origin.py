@@ -23,7 +23,7 @@ from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.exporting import FixedSize
 from netc.compiler.frontends.torch.user_code import foreign_code
-from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
+from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
@@ -213,12 +213,12 @@ class _Run:
         self.module, self.positional, self.named = module, tuple(positional), dict(named)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        return [array_of(tensor) for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
+        return [to_array(tensor) for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
 
     @property
     def examples(self) -> list[Array]:
         """The tensors with which the module was called."""
-        return [array_of(tensor) for tensor in tensors_in((self.positional, self.named))]
+        return [to_array(tensor) for tensor in tensors_in((self.positional, self.named))]
 
     @property
     def is_rounded(self) -> bool:
@@ -286,7 +286,7 @@ class _Run:
         from torch.utils._pytree import tree_map_only
 
         given = iter(inputs)
-        positional, named = tree_map_only(torch.Tensor, lambda _: tensor_of(next(given)), (self.positional, self.named))
+        positional, named = tree_map_only(torch.Tensor, lambda _: to_tensor(next(given)), (self.positional, self.named))
         return positional, named
 
 

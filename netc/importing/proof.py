@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
+from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.record import Record
 
 from ..inputs.random_inputs import several_shapes
@@ -257,14 +257,14 @@ def _redrawn(key: str, array: Array, generator: np.random.Generator, share: floa
 def _torch(model: Model, weights: Mapping[str, Array]) -> Any:
     module = model.module(weights).eval()
 
-    return lambda inputs: [array_of(tensor) for tensor in flat_tensors(_called(module, inputs))]
+    return lambda inputs: [to_array(tensor) for tensor in flat_tensors(_called(module, inputs))]
 
 
 def _called(module: Any, inputs: list[Array]) -> Any:
     import torch
 
     with torch.no_grad():
-        return module(*map(tensor_of, inputs))
+        return module(*map(to_tensor, inputs))
 
 
 def flat_tensors(made: Any) -> Iterator[Any]:

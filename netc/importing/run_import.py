@@ -14,7 +14,7 @@ from netc.compiler.analysis.state_dict import count
 from netc.compiler.backends.net.array_storage import content
 from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
-from netc.compiler.dims import Stated
+from netc.compiler.dims import WhereCondition
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.masked_attention import NOTHING_LEFT, masked_attentions
@@ -176,7 +176,7 @@ class _Writer:
     def arrays(self) -> tuple[TableArray, ...]:
         return tuple(self.stored.arrays)
 
-    def compiled(self, conditions: Sequence[tuple[Stated, str]], notes: Sequence[str] = ()) -> _Made:
+    def compiled(self, conditions: Sequence[tuple[WhereCondition, str]], notes: Sequence[str] = ()) -> _Made:
         """The text with these conditions in its `where`. Raises `NotProved` if it does not compile."""
         read = self.origin.imported.program
         program = Program(read.main, read.facts, read.symbols, tuple(conditions), read.dims)

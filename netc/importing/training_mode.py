@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 from netc.dsl.record import Record
 
 from .first_difference import tensors_in
@@ -38,8 +38,8 @@ def step_of(module: torch.nn.Module, run: Callable[[], Any]) -> Step:
     try:
         with torch.random.fork_rng(devices=()), torch.no_grad(), _AllKept():  # type: ignore[no-untyped-call]
             torch.manual_seed(_SEED)
-            outputs = [array_of(tensor) for tensor in tensors_in(run())]
-            return Step(outputs, {key: array_of(tensor.clone()) for key, tensor in module.state_dict().items()})
+            outputs = [to_array(tensor) for tensor in tensors_in(run())]
+            return Step(outputs, {key: to_array(tensor.clone()) for key, tensor in module.state_dict().items()})
     finally:
         for inner, mode in modes.items():
             inner.training = mode

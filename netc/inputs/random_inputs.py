@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from netc.compiler.analysis.input_shapes import check_sizes
-from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate, show, symbols
+from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate_dim, format_dim, free_symbols
 from netc.compiler.ir.walk import graphs
 from netc.compiler.types.numpy_types import Array, numpy_dtype
 
@@ -37,11 +37,11 @@ class NoSizes(ValueError):
 def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
     """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that satisfies every `where`."""
     types = {value.name: value.type for value in program.main.inputs}
-    used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
-    listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    used = sorted(set().union(*(free_symbols(d) for t in types.values() for d in t.shape)))
+    listed = {format_dim(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
     for sizes in _candidates(used, listed):
         if _allowed(program, sizes):
-            return {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}
+            return {name: tuple(evaluate_dim(d, sizes) for d in t.shape) for name, t in types.items()}
     raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
 
 
@@ -50,20 +50,24 @@ def with_size(program: Program, sizes: Mapping[str, int], name: str, size: int) 
     found = {**sizes, name: size}
     if not _allowed(program, found):
         return None
-    return found, {value.name: tuple(evaluate(d, found) for d in value.type.shape) for value in program.main.inputs}
+    return found, {value.name: tuple(evaluate_dim(d, found) for d in value.type.shape) for value in program.main.inputs}
 
 
 def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
     """The same for several sizes, all of them different as far as the conditions allow, and none so small that a tensor within the model is
     empty: those of the dimensions, and shapes by name."""
     types = {value.name: value.type for value in program.main.inputs}
-    used = sorted(set().union(*(symbols(d) for t in types.values() for d in t.shape)))
-    listed = {show(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
+    used = sorted(set().union(*(free_symbols(d) for t in types.values() for d in t.shape)))
+    listed = {format_dim(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
     inside = _dims_inside(program, used)
     found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
     for at, sizes in enumerate(_different(used, {name: _sizes(program, name, listed) for name in used}, listed)):
-        if all(_differ(sizes, other) for other, _ in found) and _allowed(program, sizes) and all(evaluate(d, sizes) > 0 for d in inside):
-            found.append((sizes, {name: tuple(evaluate(d, sizes) for d in t.shape) for name, t in types.items()}))
+        if (
+            all(_differ(sizes, other) for other, _ in found)
+            and _allowed(program, sizes)
+            and all(evaluate_dim(d, sizes) > 0 for d in inside)
+        ):
+            found.append((sizes, {name: tuple(evaluate_dim(d, sizes) for d in t.shape) for name, t in types.items()}))
         if len(found) == count or (found and at > _TRIES):
             break
     if not found:
@@ -79,7 +83,7 @@ def _dims_inside(program: Program, names: Collection[str]) -> list[Dim]:
     """The sizes within the model that these symbols decide: none of them may be 0."""
     values = (value for graph in graphs(program.main) for node in graph.nodes for value in node.outputs)
     found = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
-    return [d for d in found if symbols(d) <= set(names)]
+    return [d for d in found if free_symbols(d) <= set(names)]
 
 
 def _sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
@@ -88,9 +92,9 @@ def _sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -
     if name in listed:
         return listed[name]
     sizes = (*range(USUAL, _MOST), *range(1, USUAL))
-    if dim is None or symbols(dim) != {name}:
+    if dim is None or free_symbols(dim) != {name}:
         return sizes
-    return tuple(size for size in sizes if evaluate(dim, {name: size}) == size) or sizes
+    return tuple(size for size in sizes if evaluate_dim(dim, {name: size}) == size) or sizes
 
 
 def _different(names: list[str], allowed: Mapping[str, tuple[int, ...]], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
@@ -118,7 +122,7 @@ def _candidates(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iter
 
 def _allowed(program: Program, sizes: Mapping[str, int]) -> bool:
     try:
-        shapes = {value.name: tuple(evaluate(d, sizes) for d in value.type.shape) for value in program.main.inputs}
+        shapes = {value.name: tuple(evaluate_dim(d, sizes) for d in value.type.shape) for value in program.main.inputs}
         check_sizes(program, shapes)
     except ValueError:
         return False
@@ -127,7 +131,7 @@ def _allowed(program: Program, sizes: Mapping[str, int]) -> bool:
 
 def _within(d: Dim, sizes: Mapping[str, int]) -> bool:
     low, high = bounds(d)
-    size = evaluate(d, sizes)
+    size = evaluate_dim(d, sizes)
     return size >= max(1, low or 1) and (high is None or size <= high)
 
 

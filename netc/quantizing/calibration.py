@@ -33,11 +33,11 @@ def checked_calibration(data: object) -> str | Mapping[str, Any] | None:
 
 def columns(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
     """The arrays of a calibration by name, not yet compared with the inputs."""
-    from netc.compiler.types.numpy_types import array_of
+    from netc.compiler.types.numpy_types import to_array
     from netc.compiler.weights.numpy_files import read_npz
 
     if not isinstance(calibration, str):
-        return {name: array_of(value) for name, value in calibration.items()}
+        return {name: to_array(value) for name, value in calibration.items()}
     try:
         return read_arrays(calibration, read_npz, ".npz")
     except UnreadableArrays as error:

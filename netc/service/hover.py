@@ -11,7 +11,7 @@ import re
 from itertools import islice
 
 from netc.compiler.analysis.model_cost import costs_at
-from netc.compiler.dims import Dim, SymDim, bounds, show
+from netc.compiler.dims import Dim, SymDim, bounds, format_dim
 from netc.compiler.elaborate.builtins import BUILTINS
 from netc.compiler.elaborate.index import Reference, StageResult
 from netc.compiler.ops import Operator
@@ -155,5 +155,5 @@ def _range(numbers: list[Dim]) -> str:
     if len(known) == len(numbers):
         low, high = min(known, default=0), max(known, default=0)
         return "" if not high else f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    shown = list(dict.fromkeys(show(number) for number in numbers))
+    shown = list(dict.fromkeys(format_dim(number) for number in numbers))
     return f"`{shown[0]}`" if len(shown) == 1 and len(shown[0]) <= LONGEST else ""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.analysis.state_dict import parameters
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
-from netc.compiler.dims import Condition, is_met, symbols
+from netc.compiler.dims import Condition, condition_holds, free_symbols
 from netc.compiler.ir.graph import applies
 from netc.compiler.ops.attention import Attention
 from netc.compiler.streaming import Refused, State, Stream, derive
@@ -208,7 +208,7 @@ def _context(program: Program, dimension: str) -> int:
     """The longest text that the conditions of the spec allow."""
     limits = [UNBOUNDED]
     for condition, _ in program.conditions:
-        if isinstance(condition, Condition) and symbols(condition.left) | symbols(condition.right) == {dimension}:
+        if isinstance(condition, Condition) and free_symbols(condition.left) | free_symbols(condition.right) == {dimension}:
             limits.append(_longest(condition, dimension))
     return min(limits)
 
@@ -217,7 +217,7 @@ def _longest(condition: Condition, dimension: str) -> int:
     """The greatest length that a condition allows, found by halves."""
 
     def holds(size: int) -> bool:
-        return is_met(condition, {dimension: size})
+        return condition_holds(condition, {dimension: size})
 
     if condition.op in ("==", "!=") or holds(UNBOUNDED):
         return UNBOUNDED

@@ -17,7 +17,7 @@ from netc.compiler.backends.backend import USUAL, Backend, GraphOptions, WrongOu
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.torch import BACKEND as PYTORCH
-from netc.compiler.dims import Dim, evaluate, invert, show, symbol, symbols
+from netc.compiler.dims import Dim, evaluate_dim, format_dim, free_symbols, invert_linear, make_symbol
 from netc.compiler.ops.operator import numel
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.compiler.types.tensor_types import BATCH
@@ -75,8 +75,8 @@ def remembered(stream: Stream) -> str:
     """The numbers that are remembered for one sample: `64`, or `128*P` where they grow with the number `P` of positions."""
     total: Dim = 0
     for state in stream.states:
-        total = total + numel(tuple(d for d in state.type.shape if d != symbol(BATCH)))
-    return show(total)
+        total = total + numel(tuple(d for d in state.type.shape if d != make_symbol(BATCH)))
+    return format_dim(total)
 
 
 class Remembered(dict[str, Any]):
@@ -122,7 +122,7 @@ class Pieces:
         return {name: value for name, value in results.items() if name not in kept}, Remembered(after)
 
     def _first(self, state: State, sizes: Mapping[str, int]) -> Any:
-        shape = tuple(d if isinstance(d, int) else evaluate(d, sizes) for d in state.type.shape)
+        shape = tuple(d if isinstance(d, int) else evaluate_dim(d, sizes) for d in state.type.shape)
         return self._full(shape, float(state.start or 0), state.type.dtype.name)
 
 
@@ -331,10 +331,10 @@ def _sizes(program: Program, given: Mapping[str, Any], rate: int) -> dict[str, i
         if len(shape) != value.type.rank:
             raise ValueError(f"the input `{value.name}` is {value.type}, found an array with {len(shape)} axes")
         for dim, size in zip(value.type.shape, shape, strict=True):
-            known = None if isinstance(dim, int) or len(symbols(dim)) != 1 else invert(dim)
+            known = None if isinstance(dim, int) or len(free_symbols(dim)) != 1 else invert_linear(dim)
             if known is not None:
                 name, factor, divisor, offset = known
-                if evaluate(dim, {name: (size - offset) * divisor // factor}) != size:
+                if evaluate_dim(dim, {name: (size - offset) * divisor // factor}) != size:
                     raise ValueError(f"`{name}` must be a multiple of {rate}, and the input `{value.name}` has the shape {list(shape)}")
                 sizes.setdefault(name, (int(size) - offset) * divisor // factor)
     return sizes

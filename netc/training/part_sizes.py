@@ -6,7 +6,7 @@ that do not depend on the data; what is left PyTorch finds in the step.
 
 from __future__ import annotations
 
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 from netc.compiler.errors.run_errors import BatchTooSmall, RunError
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.training_program import Training
@@ -44,6 +44,6 @@ def _has_single(size: int, accumulate: int, replicas: int) -> bool:
 def _is_single(shape: Shape) -> bool:
     """Whether a tensor of one sample has one number a channel."""
     try:
-        return all(evaluate(size, {BATCH: 1}) == 1 for size in (shape[0], *shape[2:]))
+        return all(evaluate_dim(size, {BATCH: 1}) == 1 for size in (shape[0], *shape[2:]))
     except KeyError:  # a length that the data say
         return False

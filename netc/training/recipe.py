@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from math import isfinite
 from typing import Any
 
-from netc.compiler.dims import symbols
+from netc.compiler.dims import free_symbols
 from netc.compiler.errors.problem import Problem
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.ir.training_program import LOSS, Setting, SettingArgument, SettingStage, Training, Word
@@ -318,7 +318,7 @@ class _RecipeReader:
         names = {a.value for s in self.by_word["draw"] for a in s.stages[0].positional}
         given = [value.type for value in self.training.program.main.inputs if value.name not in names]
         known = {BATCH_SYMBOL, *(str(size) for type_ in given for size in type_.shape)}
-        return sorted({name for size in drawn.shape for name in symbols(size)} - known)
+        return sorted({name for size in drawn.shape for name in free_symbols(size)} - known)
 
     def _read_validation(self) -> float:
         stage = self.find_stage("validate")

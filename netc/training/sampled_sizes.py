@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netc.compiler.dims import SymDim, evaluate, symbols
+from netc.compiler.dims import SymDim, evaluate_dim, free_symbols
 from netc.compiler.types.tensor_types import BATCH, TensorType
 
 from .data.data_columns import InputColumns
@@ -23,10 +23,10 @@ def infer_drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType],
 def _evaluate_size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> int:
     if isinstance(size, int):
         return size
-    unknown = sorted(symbols(size) - sizes.keys())
+    unknown = sorted(free_symbols(size) - sizes.keys())
     if unknown:
         raise ValueError(f"the size `{unknown[0]}` of `{name}` is that of no input that the data give")
-    return int(evaluate(size, sizes))
+    return int(evaluate_dim(size, sizes))
 
 
 def _collect_sizes(columns: InputColumns) -> dict[str, int]:

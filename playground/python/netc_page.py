@@ -11,7 +11,7 @@ import math
 import os
 
 from netc.compiler.analysis.state_dict import parameters
-from netc.compiler.dims import show
+from netc.compiler.dims import format_dim
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.ops.operator import Operator
 from netc.display.html_markup import framed, tree_html
@@ -136,7 +136,7 @@ def _diagnostic(one):
 
 def _inputs(program):
     return [
-        {"name": value.name, "type": value.type.dtype.name, "shape": [d if isinstance(d, int) else show(d) for d in value.type.shape]}
+        {"name": value.name, "type": value.type.dtype.name, "shape": [d if isinstance(d, int) else format_dim(d) for d in value.type.shape]}
         for value in program.main.inputs
     ]
 

@@ -18,7 +18,7 @@ from netc.compiler.backends.torch.torch_emitters import EMITTERS
 from netc.compiler.backends.torch.torch_framework import TORCH
 from netc.compiler.backends.torch.torch_source import emitted
 from netc.compiler.definitions import expand_program
-from netc.compiler.dims import symbols
+from netc.compiler.dims import free_symbols
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops import Operator
 from netc.compiler.streaming.derive import derive
@@ -78,7 +78,7 @@ def test_definition_computes_what_the_kernel_does(text: str) -> None:
             torch.testing.assert_close(other, one, rtol=allowed, atol=allowed, equal_nan=True)
     if text != VALUES_OF_MORE_HEADS:
         assert summary(model.program).totals.multiply_adds == summary(_expanded(model)).totals.multiply_adds
-    for dimension in {name for value in model.program.main.inputs for size in value.type.shape for name in symbols(size)} - {BATCH}:
+    for dimension in {name for value in model.program.main.inputs for size in value.type.shape for name in free_symbols(size)} - {BATCH}:
         if _streams(_expanded(model), dimension):
             assert _streams(model.program, dimension), "the operator's own rule refuses what its definition allows"
 

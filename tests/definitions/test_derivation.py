@@ -120,5 +120,5 @@ def test_an_operator_needs_a_rule_or_a_definition() -> None:
 def test_declared_costs_stay(name: str) -> None:
     """Papers count an activation as one operation for each element, however it is composed."""
     op, x = Operator.registry[name](**({"weight": 0.5} if name == "lerp" else {})), TensorType(FLOAT32, (4, 6))
-    given = op.bind((x, x) if name == "lerp" else (x,), Facts.nothing())
+    given = op.bind((x, x) if name == "lerp" else (x,), Facts.empty())
     assert op.flops(given, op.infer(given)) == {"silu": 24, "lerp": 24, "layer_norm": 24 * 7}[name]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from netc.compiler.dims import symbols
+from netc.compiler.dims import free_symbols
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops.parametric import Parametric
 from netc.compiler.ops.recurrent import Gru, Lstm
@@ -188,5 +188,5 @@ def known(targets: Targets, kind: str) -> Fault | None:
 
 def smallest(targets: Targets) -> dict[str, int]:
     """The least size of every symbolic dimension."""
-    names = sorted({n for t in targets.model.inputs.values() for d in t.shape for n in symbols(d)})
+    names = sorted({n for t in targets.model.inputs.values() for d in t.shape for n in free_symbols(d)})
     return {name: next(allowed_sizes(targets.model, name, range(1, 200))) for name in names}

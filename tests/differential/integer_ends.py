@@ -13,7 +13,7 @@ import torch
 
 import netc
 from netc.compiler.backends.onnx.kernel_differences import DIFFERENCES, LARGE_INTEGERS, Difference
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.types.tensor_types import TensorType
 from tests.differential.values import torch_alone
@@ -64,7 +64,7 @@ def _arrays(model: netc.Model) -> Iterator[Arrays]:
     for shift in SHIFTS:
         arrays: Arrays = {}
         for index, (name, type_) in enumerate(model.inputs.items()):
-            shape = tuple(evaluate(d, sizes) for d in type_.shape)
+            shape = tuple(evaluate_dim(d, sizes) for d in type_.shape)
             ends = np.array(ENDS[type_.dtype.name], dtype=type_.dtype.name)
             order = np.arange(int(np.prod(shape))) * (1 + 4 * index) + shift * (index + 1)
             arrays[name] = ends[order % len(ends)].reshape(shape)

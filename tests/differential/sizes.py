@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 import torch
 
 import netc
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.types.tensor_types import BATCH
 from tests.differential.references.run import outputs
 from tests.differential.values import torch_alone
@@ -59,7 +59,7 @@ def _session(model: netc.Model) -> Callable[..., object] | None:
 
 def _environments(model: netc.Model, sizes: tuple[int, ...]) -> Iterator[dict[str, int]]:
     """One symbol after the other has each of the sizes, then all of them."""
-    names = sorted({n for t in model.inputs.values() for d in t.shape for n in symbols(d)})
+    names = sorted({n for t in model.inputs.values() for d in t.shape for n in free_symbols(d)})
     usual = {name: 2 if name == BATCH else USUAL for name in names}
     found = [usual | {name: size} for name in names for size in (sizes if name != BATCH else (0, 1))]
     found += [{name: 2 if name == BATCH else size for name in names} for size in sizes]
@@ -82,7 +82,7 @@ def _check(
     ran = made if session is None else _attempt(lambda: _tensors(session(*fed)))
     if isinstance(wanted, Exception) and OF_NUMBERS.search(str(wanted)):
         return
-    declared = [tuple(evaluate(d, env) for d in t.shape) for t in model.outputs.values()]
+    declared = [tuple(evaluate_dim(d, env) for d in t.shape) for t in model.outputs.values()]
     if env.get(BATCH) == 0:
         if session is not None:
             _check_empty(wanted, ran, declared)

@@ -77,7 +77,7 @@ def _with_weights(use: Use, count: int) -> Use:
     op = use.build()
     assert isinstance(op, Parametric)
     own = use.inputs[: use.cls.arity()[0]]
-    given = op.bind(own, Facts.nothing())
+    given = op.bind(own, Facts.empty())
     try:
         op.infer(given)
     except OperatorError:
@@ -92,7 +92,7 @@ def _accepted(use: Use) -> bool:
         return False
     op = use.build()
     try:
-        results = op.infer(op.bind(use.inputs, Facts.nothing()))
+        results = op.infer(op.bind(use.inputs, Facts.empty()))
     except OperatorError:
         return False
     return all(0 < prod(int(d) for d in t.shape) < LARGEST for t in results)

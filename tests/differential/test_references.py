@@ -14,7 +14,7 @@ import netc
 from netc.compiler.backends.onnx.onnx_emitters import EMITTERS
 from netc.compiler.backends.torch import ops as _torch  # noqa: F401
 from netc.compiler.backends.torch.torch_emitters import EMITTERS as TORCH_EMITTERS
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops import Operator
 from netc.compiler.ops.arithmetic import Maximum, Minimum
@@ -51,7 +51,7 @@ def test_a_tensor_too_many_is_refused(name: str) -> None:
     model = netc.compile(max(Operator.registry[name].examples, key=lambda text: text.count("input")))
     node = next(use.node for use in FlatGraph(model.program.main).operators() if use.node.op.name == name)
     sizes = dict.fromkeys(model.program.symbols, 4)
-    tensors = [torch.ones([evaluate(d, sizes) for d in v.type.shape]).to(getattr(torch, v.type.dtype.name)) for v in node.inputs]
+    tensors = [torch.ones([evaluate_dim(d, sizes) for d in v.type.shape]).to(getattr(torch, v.type.dtype.name)) for v in node.inputs]
     surplus = [tensors[-1]] * (1 + Operator.registry[name].arity()[1] - len(tensors))
     assert results(REFERENCES[name], Call(arguments(node.op, sizes)), tensors)
     with pytest.raises((AttributeError, RuntimeError, TypeError, ValueError)):

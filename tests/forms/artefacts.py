@@ -22,7 +22,7 @@ import netc
 from netc.analysis import Spec
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile, Span
@@ -183,7 +183,7 @@ def other_type(pair: Pair, random: Random) -> None:
 
 def stream(pair: Pair, random: Random) -> None:
     """Streams along each dimension of an input: both are refused for one reason, or take pieces alike."""
-    names = sorted({name for t in pair.one.inputs.values() for d in t.shape[1:] for name in symbols(d)} - {"N"})
+    names = sorted({name for t in pair.one.inputs.values() for d in t.shape[1:] for name in free_symbols(d)} - {"N"})
     for name in names[:2]:
         streams = [outcome(m.stream, name) for m in pair.both]
         if refused(pair, f"stream along {name}", *streams):
@@ -259,7 +259,7 @@ def _section_inputs(objective: Any) -> list[torch.Tensor]:
     generator = np.random.default_rng(SEED)
     fed = []
     for type_ in objective.inputs.values():
-        shape = tuple(evaluate(d, {name: {"N": 3}.get(name, 5) for name in symbols(d)}) for d in type_.shape)
+        shape = tuple(evaluate_dim(d, {name: {"N": 3}.get(name, 5) for name in free_symbols(d)}) for d in type_.shape)
         array = generator.standard_normal(shape) if type_.dtype.is_float else generator.integers(0, 2, shape)
         fed.append(tensor(np.asarray(array, np.float32 if type_.dtype.is_float else None), type_))
     return fed

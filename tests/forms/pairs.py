@@ -14,7 +14,7 @@ import torch
 
 import netc
 from netc.compiler.analysis.input_shapes import check_sizes
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.inputs.random_inputs import several_shapes
 from tests.forms.text import Form, Same
 from tests.parity import SEED, inputs_for, tensor
@@ -65,9 +65,9 @@ class Pair:
     @cached_property
     def smallest(self) -> list[list[torch.Tensor]]:
         """Inputs where each symbolic axis has size 1, if the conditions allow it."""
-        sizes = {name: 1 for type_ in self.one.inputs.values() for size in type_.shape for name in symbols(size)}
+        sizes = {name: 1 for type_ in self.one.inputs.values() for size in type_.shape for name in free_symbols(size)}
         try:
-            check_sizes(self.one.program, {n: tuple(evaluate(d, sizes) for d in t.shape) for n, t in self.one.inputs.items()})
+            check_sizes(self.one.program, {n: tuple(evaluate_dim(d, sizes) for d in t.shape) for n, t in self.one.inputs.items()})
         except ValueError:
             return []
         return [self._inputs(sizes)]

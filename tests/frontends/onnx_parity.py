@@ -15,7 +15,7 @@ import onnxruntime
 import torch
 
 import netc
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.onnx import from_file, from_model
 from netc.compiler.ir.verify import verify
@@ -52,10 +52,10 @@ def sizes_for(made: Imported, sizes: Mapping[str, Sequence[int]]) -> list[dict[s
 
 
 def _allowed(made: Imported, name: str, index: int) -> int:
-    dims = [d for v in made.program.main.inputs for d in v.type.shape if name in symbols(d)]
+    dims = [d for v in made.program.main.inputs for d in v.type.shape if name in free_symbols(d)]
     for size in (FIRST, SECOND)[index]:
         try:
-            values = [evaluate(d, dict.fromkeys(symbols(d), size)) for d in dims]
+            values = [evaluate_dim(d, dict.fromkeys(free_symbols(d), size)) for d in dims]
         except (ValueError, ArithmeticError):
             continue
         if all(v > 0 for v in values):
@@ -67,7 +67,7 @@ def feeds(made: Imported, sizes: Mapping[str, int], limits: Mapping[str, int], s
     generator = np.random.default_rng(seed)
     found: dict[str, Any] = {}
     for value in made.program.main.inputs:
-        shape = tuple(evaluate(d, dict(sizes)) for d in value.type.shape)
+        shape = tuple(evaluate_dim(d, dict(sizes)) for d in value.type.shape)
         kind = value.type.dtype.kind
         if kind == "float":
             found[value.name] = generator.standard_normal(shape).astype(value.type.dtype.name)

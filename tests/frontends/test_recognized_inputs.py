@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.dims import symbol
+from netc.compiler.dims import make_symbol
 from netc.compiler.frontends.composites import definition_patterns
 from netc.compiler.frontends.composites.definition_patterns import RECOGNIZED, find_patterns, patterns
 from netc.compiler.frontends.composites.pattern_matching import UnusablePattern
@@ -23,7 +23,7 @@ from netc.compiler.ops.operand import Input, Inputs
 from netc.compiler.ops.operator import Arg, Init, OpInputs, ParameterSpec
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
-X = TensorType(FLOAT32, (symbol("N"), symbol("T")))
+X = TensorType(FLOAT32, (make_symbol("N"), make_symbol("T")))
 Computed = Callable[["Module", Tensor, Tensor], Tensor]
 
 

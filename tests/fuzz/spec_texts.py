@@ -13,7 +13,7 @@ from math import prod
 from random import Random
 
 import netc
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.dsl.record import Record
 from tests.fuzz.texts import TOKEN, texts
@@ -96,9 +96,9 @@ def is_small(model: netc.Model) -> bool:
 
 
 def _elements(shape: tuple[object, ...]) -> int:
-    sizes = {name: SIZE for dim in shape for name in symbols(dim)}
+    sizes = {name: SIZE for dim in shape for name in free_symbols(dim)}
     try:
-        return prod(evaluate(dim, sizes) for dim in shape)
+        return prod(evaluate_dim(dim, sizes) for dim in shape)
     except (ValueError, ArithmeticError):  # the size is no integer there
         return LARGEST
 

@@ -17,7 +17,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 import netc
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.compiler.dims import SymDim, show, symbols
+from netc.compiler.dims import SymDim, format_dim, free_symbols
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
@@ -125,7 +125,7 @@ def from_pytorch(made: Spec, random: Random, stem: str) -> None:
 
 def _axes(shape: tuple[object, ...]) -> dict[int, str]:
     """The axes that have a name."""
-    return {at: show(dim) for at, dim in enumerate(shape) if isinstance(dim, SymDim) and show(dim) in symbols(dim)}
+    return {at: format_dim(dim) for at, dim in enumerate(shape) if isinstance(dim, SymDim) and format_dim(dim) in free_symbols(dim)}
 
 
 def from_onnx(made: Spec, random: Random, stem: str) -> None:

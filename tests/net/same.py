@@ -57,7 +57,7 @@ def _effective(node: OpNode) -> Hashable:
     op = node.op
     idle = set(op.idle())
     if isinstance(op, Parametric):
-        idle |= set(op.idle_initializers(op.bind(tuple(v.type for v in node.inputs), Facts.nothing())))
+        idle |= set(op.idle_initializers(op.bind(tuple(v.type for v in node.inputs), Facts.empty())))
     if node.tie is not None:
         idle.add("init")
     return type(op), tuple((name, strict_key(op.args[name])) for name in sorted(op.args) if name not in idle)

@@ -10,11 +10,11 @@ from torch import Tensor, nn
 import netc
 from netc.compiler.backends.net.literal_columns import Parameter, SizeOfInput, formula_of
 from netc.compiler.backends.net.spec_tree import Binary, Literal
-from netc.compiler.dims import symbol
+from netc.compiler.dims import make_symbol
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 AXIS, WINDOW, HEADS = SizeOfInput(0, 2, 4), Parameter(0), Parameter(1)
-N, H = symbol("N"), symbol("H")
+N, H = make_symbol("N"), make_symbol("H")
 
 
 class Windows(nn.Module):

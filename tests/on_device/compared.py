@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 import netc
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 from netc.dsl.record import Record
 from netc.importing.array_difference import difference
 from tests.parity import SEED, TOLERANCES, arguments, flattened
@@ -46,7 +46,7 @@ def compared(name: str, model: netc.Model, inputs: Sequence[torch.Tensor], devic
         missing.append(f"PyTorch: {_line(error)}")
     try:
         session = model.session(seed=SEED, device=device)
-        found = session(*[array_of(x) for x in inputs])
+        found = session(*[to_array(x) for x in inputs])
         fallen = session.placement().fallen
         _judge("ONNX Runtime", list(found.values()) if isinstance(found, dict) else [found], wanted, dtypes, wrong)
     except Exception as error:  # those of ONNX Runtime have no common base
@@ -56,7 +56,7 @@ def compared(name: str, model: netc.Model, inputs: Sequence[torch.Tensor], devic
 
 def _called(module: torch.nn.Module, inputs: Sequence[Any]) -> list[Any]:
     with torch.no_grad():
-        return [array_of(y.cpu()) for y in flattened(module(*inputs))]
+        return [to_array(y.cpu()) for y in flattened(module(*inputs))]
 
 
 def _judge(target: str, found: Sequence[Any], wanted: Sequence[Any], dtypes: Sequence[str], wrong: list[str]) -> None:

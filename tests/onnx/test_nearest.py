@@ -9,10 +9,10 @@ import torch.nn.functional as F  # noqa: N812
 
 import netc
 from netc.compiler.backends.onnx.nearest_positions import is_resize, known_places
-from netc.compiler.dims import symbol
+from netc.compiler.dims import make_symbol
 from netc.compiler.ops.resampling import Stretch
 
-H = symbol("H")
+H = make_symbol("H")
 SCALES = (2, 3, 0.5, 0.25, 1.5, 1.25, 2.3, 0.7, 0.1, 1 / 3, 1.9999, 7, 41)
 STRETCHES = [
     *(Stretch(n, result) for n in (1, 2, 3, 5, 8, 14, 36, 61, 97, 128) for result in (*range(1, 130), 224, 287)),

@@ -21,7 +21,7 @@ from onnx import numpy_helper
 from onnx_suite.cases import Case
 
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.compiler.types.numpy_types import array_of, is_float, tensor_of
+from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.record import Record
 from netc.importing.onnx_origin import onnx_origin
 from netc.importing.proof import NotProved
@@ -101,7 +101,7 @@ def _run(case: Case, model: onnx.ModelProto, prove: bool) -> str:
         given = dict(zip((i.name for i in case.model.graph.input), inputs, strict=False))
         feeds = [_converted(given[info.name], port.dtype) for info, port in zip(_inputs(model), compiled.inputs.values(), strict=True)]
         with torch.no_grad():
-            _compare("PyTorch", [array_of(t) for t in _flat(module(*map(tensor_of, feeds)))], outputs, case)
+            _compare("PyTorch", [to_array(t) for t in _flat(module(*map(to_tensor, feeds)))], outputs, case)
         if session is not None:
             found = session(*feeds)
             _compare("ONNX Runtime", list(found.values()) if isinstance(found, Mapping) else [found], outputs, case)

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 
 from netc.compiler.backends.torch import BACKEND
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops import activation
 from netc.compiler.ops.activation import Activation, Glu, Hardtanh, Prelu, Softplus, Threshold
 from netc.compiler.ops.operator import Init, Operator, OperatorError, OpInputs
@@ -16,7 +16,7 @@ ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and 
 
 def inferred(op: Operator, type: TensorType) -> TensorType | None:
     try:
-        return op.infer(op.bind((type,), Facts.nothing()))[0]
+        return op.infer(op.bind((type,), Facts.empty()))[0]
     except OperatorError:
         return None
 
@@ -49,16 +49,16 @@ def test_defaults_are_those_of_pytorch(kind: type[Activation]) -> None:
 
 
 def test_prelu_has_a_slope_for_each_channel() -> None:
-    given = OpInputs((TensorType(FLOAT32, (symbol("N"), 3, 8)),), Facts.nothing(), ("x",))
+    given = OpInputs((TensorType(FLOAT32, (make_symbol("N"), 3, 8)),), Facts.empty(), ("x",))
     (weight,) = Prelu(num_parameters="channels").parameters(given)
     assert (weight.shape, weight.init) == ((3,), Init("constant", (0.25,)))
     assert Prelu().parameters(given)[0].shape == (1,)
 
 
 def test_glu_halves_symbolic_axes() -> None:
-    t = symbol("T")
-    assert inferred(Glu(), TensorType(FLOAT32, (symbol("N"), 2 * t))) == TensorType(FLOAT32, (symbol("N"), t))
-    assert inferred(Glu(), TensorType(FLOAT32, (symbol("N"), 2 * t + 1))) is None
+    t = make_symbol("T")
+    assert inferred(Glu(), TensorType(FLOAT32, (make_symbol("N"), 2 * t))) == TensorType(FLOAT32, (make_symbol("N"), t))
+    assert inferred(Glu(), TensorType(FLOAT32, (make_symbol("N"), 2 * t + 1))) is None
 
 
 def test_arguments_that_pytorch_refuses() -> None:

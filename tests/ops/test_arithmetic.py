@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from netc.compiler.backends.torch import BACKEND
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.errors.operator_errors import ShapeMismatch, Unprovable
 from netc.compiler.ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Mul, Pair, Pow, Remainder, Sub
 from netc.compiler.ops.broadcast import broadcast
@@ -19,7 +19,7 @@ BINARY: tuple[type[BinaryOperator], ...] = (Add, Sub, Mul, Div, FloorDiv, Remain
 PAIRS: tuple[type[Pair], ...] = (Maximum, LogicalXor)
 TYPES = [TensorType(dtype, shape) for dtype in DTYPES.values() for shape in ((), (2,))]
 SCALARS: tuple[int | float | bool, ...] = (2, 2.5, True)
-NOTHING = Facts.nothing()
+NOTHING = Facts.empty()
 
 
 def example(type: TensorType) -> torch.Tensor:
@@ -92,7 +92,7 @@ def test_shapes_broadcast_as_in_pytorch() -> None:
 
 
 def test_symbolic_dimensions_must_be_equal() -> None:
-    n, t = symbol("N"), symbol("T")
+    n, t = make_symbol("N"), make_symbol("T")
     assert broadcast((n, t, 1), (1, 5), NOTHING) == (n, t, 5)
     assert broadcast((n, 1), (n, 2 * t), NOTHING) == (n, 2 * t)
     with pytest.raises(OperatorError) as unknown:
@@ -106,6 +106,6 @@ def test_symbolic_dimensions_must_be_equal() -> None:
 
 def test_a_difference_is_told_before_a_doubt() -> None:
     with pytest.raises(OperatorError) as refusal:
-        broadcast((symbol("N"), 3), (symbol("N"), 3, 4), NOTHING, "add")
+        broadcast((make_symbol("N"), 3), (make_symbol("N"), 3, 4), NOTHING, "add")
     assert refusal.value.problem.message() == "cannot add [N, 3] and [N, 3, 4]"
     assert "unsqueeze" in refusal.value.problem.help()[0]

@@ -8,13 +8,13 @@ import torch.nn.functional as F  # noqa: N812
 from torch import nn
 
 import netc
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops.attention import Attention
 from netc.compiler.ops.multihead import MultiheadAttention
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.types.tensor_types import BOOL, FLOAT32, Shape, TensorType
 
-NOTHING = Facts.nothing()
+NOTHING = Facts.empty()
 
 
 def inferred(op: Operator, *types: TensorType) -> Shape | None:
@@ -72,7 +72,7 @@ MODULES = [(8, 8, 8, True), (8, 8, 8, False), (8, 6, 6, True), (8, 6, 4, False),
 @pytest.mark.parametrize("added", [False, True])
 @pytest.mark.parametrize(("features", "keys", "values", "bias"), MODULES)
 def test_parameters_are_those_of_the_module(features: int, keys: int, values: int, bias: bool, added: bool) -> None:
-    n = symbol("N")
+    n = make_symbol("N")
     types = (TensorType(FLOAT32, (n, 3, features)), TensorType(FLOAT32, (n, 5, keys)), TensorType(FLOAT32, (n, 5, values)))
     op = MultiheadAttention(heads=2, bias=bias, add_bias_kv=added)
     given = op.bind(types, NOTHING)
@@ -103,7 +103,7 @@ def test_weights_are_a_second_result() -> None:
 
 
 def test_flops_are_those_of_the_products() -> None:
-    n = symbol("N")
+    n = make_symbol("N")
     x = TensorType(FLOAT32, (n, 3, 8))
     op = MultiheadAttention(heads=2, bias=False)
     given = op.bind((x,), NOTHING)

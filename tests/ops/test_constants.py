@@ -13,7 +13,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 import netc
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops.constants import ParamOperator, TableOperator
 from netc.compiler.ops.formula import FUNCTIONS, BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, parts
 from netc.compiler.ops.formula_bounds import kind_of
@@ -23,8 +23,8 @@ from netc.compiler.ops.kinds import InvalidArgument
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
 from netc.compiler.types.tensor_types import DTYPES
 
-T = symbol("T")
-NOTHING = OpInputs((), Facts.nothing(), ())
+T = make_symbol("T")
+NOTHING = OpInputs((), Facts.empty(), ())
 SHAPE = (5, 7)
 FORMULAS = [
     "(i // 7 - j // 7 + 6) * 13 + (i % 7 - j % 7 + 6)",

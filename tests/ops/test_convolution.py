@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import nn
 
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.convolution import Conv, ConvTranspose
 from netc.compiler.ops.operator import Operator, OperatorError, OpInputs
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
-N, H = symbol("N"), symbol("H")
+N, H = make_symbol("N"), make_symbol("H")
 
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 
@@ -67,7 +67,7 @@ def test_sizes_stay_symbolic() -> None:
 
 
 def test_a_bound_can_prove_that_the_kernel_does_not_fit() -> None:
-    small = symbol("S", upper=4)
+    small = make_symbol("S", upper=4)
     assert inferred(Conv(channels=1, kernel=5), N, 1, small) is None
     assert inferred(Conv(channels=1, kernel=4), N, 1, small) == (N, 1, small - 3)
     assert inferred(Conv(channels=1, kernel=3, padding=4, padding_mode="reflect"), N, 1, small) is None
@@ -75,7 +75,7 @@ def test_a_bound_can_prove_that_the_kernel_does_not_fit() -> None:
 
 @pytest.mark.parametrize(("make", "module"), [(Conv, nn.Conv2d), (ConvTranspose, nn.ConvTranspose2d)])
 def test_parameters_start_as_in_pytorch(make: type[Operator], module: type[nn.Module]) -> None:
-    given = OpInputs((TensorType(FLOAT32, (N, 8, 64, 64)),), Facts.nothing(), ("x",))
+    given = OpInputs((TensorType(FLOAT32, (N, 8, 64, 64)),), Facts.empty(), ("x",))
     weight, bias = make(channels=64, kernel=(3, 5), groups=2).parameters(given)
     real = module(8, 64, (3, 5), groups=2)
     assert (weight.shape, bias.shape) == (tuple(real.weight.shape), tuple(real.bias.shape))

@@ -85,7 +85,7 @@ def test_other_element_types_are_refused(cls: type[Operator], name: str) -> None
             allowed = DTYPES[operand.elements.names[0]]
             rank = max(operand.axes.least, len([n for n in operand.axes.names if n != "..."]))
             types.append(TensorType(dtype if other == name else allowed, (2,) * rank))
-        given = OpInputs(tuple(types), Facts.nothing(), tuple(names[: len(types)]))
+        given = OpInputs(tuple(types), Facts.empty(), tuple(names[: len(types)]))
         op = _operator(cls, given.names)
         with pytest.raises(OperatorError) as caught:
             op.infer(given)
@@ -94,7 +94,7 @@ def test_other_element_types_are_refused(cls: type[Operator], name: str) -> None
 
 def test_inputs_are_found_by_name() -> None:
     x, mask = TensorType(FLOAT32, (2, 3)), TensorType(DTYPES["bool"], (3,))
-    given = Operator.registry["masked_fill"](value=0).bind((x, mask), Facts.nothing())
+    given = Operator.registry["masked_fill"](value=0).bind((x, mask), Facts.empty())
     assert (given.x, given.mask, given["mask"], given.get("mask"), given.get("other")) == (x, mask, mask, mask, None)
     assert ("mask" in given, "other" in given) == (True, False)
     assert (given.position("mask"), given.at("mask")) == (1, input_(1))
@@ -119,7 +119,7 @@ def test_arity(name: str, bounds: tuple[int, int | None]) -> None:
 
 def test_any_number_of_inputs() -> None:
     x = TensorType(FLOAT32, (2,))
-    assert Operator.registry["concat"](axis=0).bind((x, x, x), Facts.nothing()).names == ("xs", "xs", "xs")
+    assert Operator.registry["concat"](axis=0).bind((x, x, x), Facts.empty()).names == ("xs", "xs", "xs")
 
 
 # --- names are not known to type checkers: that they are declared is checked here -------------------------------------------------

@@ -10,17 +10,17 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from netc.compiler.dims import Dim, Facts, evaluate, symbol
+from netc.compiler.dims import Dim, Facts, evaluate_dim, make_symbol
 from netc.compiler.ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, Unfold
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, DType, TensorType
 
-N, H, W = symbol("N"), symbol("H"), symbol("W")
+N, H, W = make_symbol("N"), make_symbol("H"), make_symbol("W")
 
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(dtype, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(dtype, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 
@@ -74,7 +74,7 @@ def test_sizes_stay_symbolic() -> None:
         options = {"dilation": dilation, "padding": padding, "stride": stride}
         found = inferred(Unfold(kernel=kernel, **options), N, 3, H, W)
         assert found is not None
-        real = tuple(evaluate(d, {"N": 2, "H": 7, "W": 8}) for d in found)
+        real = tuple(evaluate_dim(d, {"N": 2, "H": 7, "W": 8}) for d in found)
         assert real == actual(F.unfold, (2, 3, 7, 8), kernel, **options)
         columns = found[-1]
         assert inferred(Fold(output_size=(H, W), kernel=kernel, **options), N, found[1], columns) == (N, 3, H, W)

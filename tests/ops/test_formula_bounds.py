@@ -12,8 +12,8 @@ from formula_texts import formula
 from hypothesis import given as forall
 from hypothesis import strategies as st
 
-from netc.compiler.dims import Dim, SymDim, symbol
-from netc.compiler.dims import evaluate as evaluate_size
+from netc.compiler.dims import Dim, SymDim, make_symbol
+from netc.compiler.dims import evaluate_dim as evaluate_size
 from netc.compiler.ops.formula import (
     ARITHMETIC,
     FUNCTIONS,
@@ -33,7 +33,7 @@ from netc.compiler.ops.formula_values import fold
 from netc.compiler.streaming.causal_masks import HIDDEN, later_in
 from netc.compiler.types.tensor_types import BOOL, FLOAT32
 
-T = symbol("T")
+T = make_symbol("T")
 SHAPE = (5, 7)
 NUMBERS = [0, 1, -1, 2, 3, -4, 7, 0.0, -0.0, 0.5, -1.5, 2.0, 1e-3, True, False, T, 2 * T - 1]
 EXTREMES = [2**53 + 1, -(2**62), 2**63 - 1, -(2**63), 1e308, -1e300, 5e-324, math.inf, -math.inf, math.nan, 1e16]

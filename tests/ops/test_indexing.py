@@ -10,7 +10,7 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.indexing import FILL, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
 from netc.compiler.ops.kinds import InvalidArgument
 from netc.compiler.ops.operator import Operator, OperatorError
@@ -18,13 +18,13 @@ from netc.compiler.types.tensor_types import DTYPES, FLOAT32, INT64, DType, Shap
 
 pytestmark = pytest.mark.filterwarnings("ignore:The reduce argument")
 
-N, T = symbol("N"), symbol("T")
+N, T = make_symbol("N"), make_symbol("T")
 SHAPES: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3), (3, 2), (1, 3), (2, 1, 3), (2, 3, 2))
 
 
 def inferred(op: Operator, *types: TensorType) -> TensorType | None:
     try:
-        return op.infer(op.bind(types, Facts.nothing()))[0]
+        return op.infer(op.bind(types, Facts.empty()))[0]
     except OperatorError:
         return None
 
@@ -115,7 +115,7 @@ def test_masked_fill_broadcasts_both() -> None:
 
 
 def test_what_is_known_of_sizes_is_used() -> None:
-    big: Dim = symbol("S", lower=4)
+    big: Dim = make_symbol("S", lower=4)
     assert inferred(Gather(axis=2), floats((N, big, 3)), indices((N, 4, 9))) == floats((N, 4, 9))
     assert inferred(Gather(axis=2), floats((N, T, 3)), indices((N, 4, 9))) is None
     assert inferred(Gather(axis=1), floats((N, T, 3)), indices((N, big, 3))) == floats((N, big, 3))

@@ -5,12 +5,12 @@ from itertools import product
 import pytest
 import torch
 
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.joining import Chunk, Concat, Split, Stack
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
 
-N, S, T = symbol("N"), symbol("S"), symbol("T")
+N, S, T = make_symbol("N"), make_symbol("S"), make_symbol("T")
 
 
 def of(*shape: Dim) -> TensorType:
@@ -19,14 +19,14 @@ def of(*shape: Dim) -> TensorType:
 
 def inferred(op: Operator, *types: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(op.bind(types, Facts.nothing()))
+        return op.infer(op.bind(types, Facts.empty()))
     except OperatorError:
         return None
 
 
 def refused(op: Operator, *types: TensorType) -> str:
     with pytest.raises(OperatorError) as caught:
-        op.infer(op.bind(types, Facts.nothing()))
+        op.infer(op.bind(types, Facts.empty()))
     return caught.value.problem.code
 
 

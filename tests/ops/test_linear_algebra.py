@@ -5,13 +5,13 @@ from itertools import product
 import pytest
 import torch
 
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.errors.operator_errors import ShapeMismatch
 from netc.compiler.ops.linear_algebra import CosineSimilarity, Einsum, Matmul, Outer
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, INT64, Shape, TensorType
 
-NOTHING = Facts.nothing()
+NOTHING = Facts.empty()
 
 
 def inferred(op: Operator, *shapes: Shape) -> Shape | None:
@@ -102,7 +102,7 @@ def test_a_mismatch_tells_which_to_transpose() -> None:
         assert isinstance(refusal.value.problem, ShapeMismatch)
         return refusal.value.problem.suggestion
 
-    n = symbol("N")
+    n = make_symbol("N")
     assert suggestion((n, 5), (1, 5)) == "transpose the second one: `({1} -> transpose 0 1)`"
     assert suggestion((3, 5), (3, 7)) == "transpose the first one: `({0} -> transpose 0 1)`"
     assert suggestion((n, 5), (6, 7)) == ""
@@ -110,7 +110,7 @@ def test_a_mismatch_tells_which_to_transpose() -> None:
 
 
 def test_flops_count_a_multiply_add_twice() -> None:
-    n: Dim = symbol("N")
+    n: Dim = make_symbol("N")
     a, b = TensorType(FLOAT32, (n, 3, 4)), TensorType(FLOAT32, (n, 4, 5))
     matmul, einsum = Matmul(), Einsum(equation="bij,bjk->bik")
     given = matmul.bind((a, b), NOTHING)

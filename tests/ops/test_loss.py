@@ -13,7 +13,7 @@ import torch
 from case_ids import case_id
 
 import netc
-from netc.compiler.dims import SymDim, evaluate
+from netc.compiler.dims import SymDim, evaluate_dim
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops.loss import Count, Loss
 from netc.compiler.ops.operator import OpInputs
@@ -41,7 +41,7 @@ def _drawn(given: OpInputs, sizes: dict[str, int]) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(3)
     found = []
     for type_ in given.types:
-        shape = [evaluate(d, sizes) for d in type_.shape]
+        shape = [evaluate_dim(d, sizes) for d in type_.shape]
         dtype = getattr(torch, type_.dtype.name)
         made = (
             torch.rand(shape, generator=generator) * 0.8 + 0.1 if type_.dtype.is_float else torch.randint(0, 2, shape, generator=generator)
@@ -58,7 +58,7 @@ def _apply(op: Any, tensors: Sequence[torch.Tensor]) -> torch.Tensor:
 
 def _counted(count: Count, given: OpInputs, tensors: Sequence[torch.Tensor], sizes: dict[str, int]) -> torch.Tensor:
     if isinstance(count, int | SymDim):
-        return torch.tensor(float(evaluate(count, sizes)))
+        return torch.tensor(float(evaluate_dim(count, sizes)))
     values = dict(zip(given.names, tensors, strict=True))
     for step in count:
         values[step.name] = _apply(step.op, [values[name] for name in step.inputs])

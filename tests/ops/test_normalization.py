@@ -7,12 +7,12 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm
 from netc.compiler.ops.operator import Operator, OpInputs, ParameterSpec
 from netc.compiler.types.tensor_types import DTYPES, TensorType
 
-N = symbol("N")
+N = make_symbol("N")
 
 PAIRS: list[tuple[Operator, Callable[..., nn.Module]]] = [
     (BatchNorm(), lambda **k: nn.BatchNorm2d(6, **k)),
@@ -40,7 +40,7 @@ def first_value(spec: ParameterSpec) -> float:
 @pytest.mark.parametrize("dtype", ["float32", "float16", "float64"])
 @pytest.mark.parametrize(("op", "make"), PAIRS, ids=[repr(op) for op, _ in PAIRS])
 def test_state_is_that_of_pytorch(op: Operator, make: Callable[..., nn.Module], dtype: str) -> None:
-    given = OpInputs((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.nothing(), ("x",))
+    given = OpInputs((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.empty(), ("x",))
     op.infer(given)
     specs = op.parameters(given)
     state = make(dtype=getattr(torch, dtype)).state_dict()

@@ -8,18 +8,18 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import netc
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.pooling import AvgPool, LpPool, MaxPool
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
 from tests.parity import agree
 
-N, H = symbol("N"), symbol("H")
+N, H = make_symbol("N"), make_symbol("H")
 
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 
@@ -65,7 +65,7 @@ def test_sizes_stay_symbolic() -> None:
 
 def test_symbolic_sizes_are_right_in_ceil_mode() -> None:
     """The last window may not start in the padding: a rule that depends on the size, but has one form for all."""
-    from netc.compiler.dims import evaluate
+    from netc.compiler.dims import evaluate_dim
 
     for kernel, stride, padding in product((2, 3, 4), (1, 2, 3, 5), (0, 1, 2)):
         if 2 * padding > kernel:
@@ -74,7 +74,7 @@ def test_symbolic_sizes_are_right_in_ceil_mode() -> None:
         assert found is not None
         for size in range(kernel, 12):
             expected = actual(F.max_pool1d, (1, 1, size), kernel, stride, padding, ceil_mode=True)
-            assert tuple(evaluate(d, {"N": 1, "H": size}) for d in found) == expected
+            assert tuple(evaluate_dim(d, {"N": 1, "H": size}) for d in found) == expected
 
 
 @pytest.mark.parametrize(("options", "runs"), [("", True), (" dilation=2", True), (" padding=1", True), (" dilation=2 padding=1", False)])

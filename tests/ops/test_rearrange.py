@@ -5,16 +5,16 @@ from itertools import product
 import pytest
 import torch
 
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.operator import OperatorError, OpInputs
 from netc.compiler.ops.rearrange import Plan, Rearrange
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
-N, T = symbol("N"), symbol("T")
+N, T = make_symbol("N"), make_symbol("T")
 
 
 def given(*shape: Dim) -> OpInputs:
-    return OpInputs((TensorType(FLOAT32, shape),), Facts.nothing(), ("x",))
+    return OpInputs((TensorType(FLOAT32, shape),), Facts.empty(), ("x",))
 
 
 def planned(pattern: str, *shape: Dim, **sizes: Dim) -> Plan:

@@ -10,12 +10,12 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
 from netc.compiler.ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from netc.compiler.types.tensor_types import FLOAT32, Shape, TensorType
 
-NOTHING = Facts.nothing()
+NOTHING = Facts.empty()
 MODULES: dict[type[Recurrent], type[nn.RNNBase]] = {Rnn: nn.RNN, Gru: nn.GRU, Lstm: nn.LSTM}
 OPTIONS = [
     {"layers": layers, "bidirectional": both, "bias": bias} for layers, both, bias in product((1, 2, 3), (False, True), (False, True))
@@ -87,7 +87,7 @@ def test_projections_are_smaller_than_what_they_project(size: int) -> None:
 
 
 def test_flops() -> None:
-    n, t = symbol("N"), symbol("T")
+    n, t = make_symbol("N"), make_symbol("T")
     x = TensorType(FLOAT32, (n, t, 5))
     given = OpInputs((x,), NOTHING, ("x",))
 

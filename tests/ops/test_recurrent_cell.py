@@ -22,7 +22,7 @@ MODULES: dict[type[RecurrentCell], type[nn.RNNCellBase]] = {RnnCell: nn.RNNCell,
 @pytest.mark.parametrize("cls", MODULES)
 @pytest.mark.parametrize("bias", [True, False])
 def test_parameters_are_those_of_the_module(cls: type[RecurrentCell], bias: bool) -> None:
-    specs = cls(hidden=4, bias=bias).parameters(OpInputs((TensorType(FLOAT32, (2, 5)),), Facts.nothing(), ("x",)))
+    specs = cls(hidden=4, bias=bias).parameters(OpInputs((TensorType(FLOAT32, (2, 5)),), Facts.empty(), ("x",)))
     module = MODULES[cls](5, 4, bias=bias)  # type: ignore[call-arg]
     assert [(s.name, s.shape) for s in specs] == [(name, tuple(p.shape)) for name, p in module.state_dict().items()]
     assert {s.init for s in specs} == {Init("uniform", (-1 / sqrt(4), 1 / sqrt(4)))}
@@ -42,7 +42,7 @@ def test_states_are_refused_where_the_module_does(cls: type[RecurrentCell]) -> N
 def inferred(cls: type[RecurrentCell], shapes: tuple[Shape, ...]) -> list[Shape] | None:
     try:
         op = cls(hidden=4)
-        return [t.shape for t in op.infer(op.bind(tuple(TensorType(FLOAT32, s) for s in shapes), Facts.nothing()))]
+        return [t.shape for t in op.infer(op.bind(tuple(TensorType(FLOAT32, s) for s in shapes), Facts.empty()))]
     except OperatorError:
         return None
 

@@ -12,12 +12,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import netc
-from netc.compiler.dims import Dim, Facts, evaluate, symbol
+from netc.compiler.dims import Dim, Facts, evaluate_dim, make_symbol
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.resampling import GridSample, Upsample
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
 
-N, H = symbol("N"), symbol("H")
+N, H = make_symbol("N"), make_symbol("H")
 MODES = ("nearest", "nearest-exact", "linear", "bilinear", "trilinear", "bicubic", "area")
 SCALES = (2, 3, 0.5, 0.25, 1.5, 1.25, 2.3, 0.7, 0.1, 1 / 3, 1.9999, 7)
 EXACT = [scale for scale in SCALES if scale * 4 == int(scale * 4)]
@@ -25,7 +25,7 @@ EXACT = [scale for scale in SCALES if scale * 4 == int(scale * 4)]
 
 def inferred(op: Operator, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.nothing()))[0].shape
+        return op.infer(op.bind(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.empty()))[0].shape
     except OperatorError:
         return None
 
@@ -66,7 +66,7 @@ def test_sizes_stay_symbolic() -> None:
         found = inferred(Upsample(scale=(scale,)), (N, 3, H))
         assert found is not None
         for n in range(4, 40):
-            assert tuple(evaluate(d, {"N": 1, "H": n}) for d in found) == actual((1, 3, n), scale_factor=scale)
+            assert tuple(evaluate_dim(d, {"N": 1, "H": n}) for d in found) == actual((1, 3, n), scale_factor=scale)
     assert inferred(Upsample(size=(H + 1,)), (N, 3, 5)) == (N, 3, H + 1)
     assert inferred(Upsample(scale=(0.7,)), (N, 3, H)) is None
     assert inferred(Upsample(scale=(0.7, 2)), (N, 3, 10, H)) == (N, 3, 7, 2 * H)
@@ -105,8 +105,8 @@ def test_what_resize_does_otherwise_is_refused(text: str) -> None:
     assert [d.code for d in caught.value.diagnostics] == ["onnx-unsupported"]
     (x,), (y,) = model.inputs.values(), model.outputs.values()
     sizes = {"N": 2, "H": 8, "W": 8}
-    found = model.module()(torch.zeros([evaluate(d, sizes) for d in x.shape], dtype=getattr(torch, x.dtype.name)))
-    assert tuple(found.shape) == tuple(evaluate(d, sizes) for d in y.shape)
+    found = model.module()(torch.zeros([evaluate_dim(d, sizes) for d in x.shape], dtype=getattr(torch, x.dtype.name)))
+    assert tuple(found.shape) == tuple(evaluate_dim(d, sizes) for d in y.shape)
 
 
 @pytest.mark.parametrize("scale", [0.1, 0.4, 1.1, 1.7, 0.3, 0.9])
@@ -116,7 +116,7 @@ def test_scales_that_are_not_exact(scale: float) -> None:
     fraction = Fraction(scale).limit_denominator(1024)
     for n in (*range(20, 5000), *range(2**30, 2**30 + 5000)):
         assert n * fraction.numerator // fraction.denominator == int(n * scale)
-    assert [evaluate(size, {"H": n}) for n in range(20, 100)] == [int(n * scale) for n in range(20, 100)]
+    assert [evaluate_dim(size, {"H": n}) for n in range(20, 100)] == [int(n * scale) for n in range(20, 100)]
 
 
 def test_grids_are_those_of_pytorch() -> None:

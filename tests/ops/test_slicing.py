@@ -7,17 +7,17 @@ import pytest
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from netc.compiler.dims import Dim, Facts, symbol
+from netc.compiler.dims import Dim, Facts, make_symbol
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.slicing import Flip, Pad, Roll, Select, Slice, Tile
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, DType, TensorType
 
-N, T = symbol("N"), symbol("T")
+N, T = make_symbol("N"), make_symbol("T")
 
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(dtype, shape),), Facts.nothing()))[0].shape
+        return op.infer(op.bind((TensorType(dtype, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 
@@ -77,6 +77,6 @@ def test_sizes_stay_symbolic() -> None:
 
 def test_what_is_known_of_a_size_is_used() -> None:
     assert inferred(Select(axis=1, index=4), N, T) is None
-    assert inferred(Select(axis=1, index=4), N, symbol("T", lower=5)) == (N,)
-    assert inferred(Slice(axis=1, stop=4), N, symbol("T", lower=5)) == (N, 4)
-    assert inferred(Pad(padding=(4, 0), mode="reflect"), N, 1, symbol("T", lower=5)) == (N, 1, symbol("T", lower=5) + 4)
+    assert inferred(Select(axis=1, index=4), N, make_symbol("T", lower=5)) == (N,)
+    assert inferred(Slice(axis=1, stop=4), N, make_symbol("T", lower=5)) == (N, 4)
+    assert inferred(Pad(padding=(4, 0), mode="reflect"), N, 1, make_symbol("T", lower=5)) == (N, 1, make_symbol("T", lower=5) + 4)

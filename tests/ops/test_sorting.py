@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 import netc
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.ops.sorting import Argsort, Sort, Topk
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, TensorType
@@ -20,7 +20,7 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (4, 1, 2))
 
 def inferred(op: Operator, type_: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(op.bind((type_,), Facts.nothing()))
+        return op.infer(op.bind((type_,), Facts.empty()))
     except OperatorError:
         return None
 
@@ -51,7 +51,7 @@ def test_axes_and_counts_are_those_of_pytorch() -> None:
 
 
 def test_as_many_as_there_surely_are() -> None:
-    t, long = symbol("T"), symbol("L", lower=3)
+    t, long = make_symbol("T"), make_symbol("L", lower=3)
     assert inferred(Topk(k=3), TensorType(FLOAT32, (t,))) is None
     found = inferred(Topk(k=3), TensorType(FLOAT32, (long,)))
     assert found is not None

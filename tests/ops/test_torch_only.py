@@ -9,7 +9,7 @@ from case_ids import case_id
 from onnx.reference import ReferenceEvaluator
 
 import netc
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 from netc.compiler.types.tensor_types import TensorType
 from tests.case_families import FAMILIES
 
@@ -25,7 +25,7 @@ def test_torch_only(text: str) -> None:
     tensors = [_drawn(x) for x in model.inputs.values()]
     with torch.no_grad():
         result = model.module(seed=0).eval()(*tensors)
-    assert (str(result.dtype), tuple(result.shape)) == (f"torch.{y.dtype}", tuple(evaluate(d, SIZES) for d in y.shape))
+    assert (str(result.dtype), tuple(result.shape)) == (f"torch.{y.dtype}", tuple(evaluate_dim(d, SIZES) for d in y.shape))
     proto = model.onnx(seed=0)
     onnx.checker.check_model(proto, full_check=True)
     if y.dtype.name == "float64":
@@ -35,5 +35,5 @@ def test_torch_only(text: str) -> None:
 
 
 def _drawn(x: TensorType) -> torch.Tensor:
-    sizes, dtype = [evaluate(d, SIZES) for d in x.shape], getattr(torch, x.dtype.name)
+    sizes, dtype = [evaluate_dim(d, SIZES) for d in x.shape], getattr(torch, x.dtype.name)
     return torch.randn(sizes).to(dtype) if x.dtype.is_float else torch.randint(2, sizes, dtype=dtype)

@@ -10,7 +10,7 @@ import torch
 
 import netc
 from netc.compiler.ops.operator import Operator
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 from tests.parity import inputs_for, sizes_of, tensor
 from tests.widened import widened
 
@@ -51,7 +51,7 @@ def test_examples(name: str, text: str, dtype: str) -> None:
     if dtype == "bfloat16":
         proto, fed = widened(proto), [x.float() if x.dtype == torch.bfloat16 else x for x in fed]
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-    results = session.run(None, {port.name: array_of(x) for port, x in zip(session.get_inputs(), fed, strict=True)})
+    results = session.run(None, {port.name: to_array(x) for port, x in zip(session.get_inputs(), fed, strict=True)})
     if name in JUMPS:
         return
     for left, right in zip(results, found, strict=bool(found)):

@@ -21,7 +21,7 @@ from zoo.catalogue import SPECS, entries, files
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 from tests.widened import widened
 
 ROUNDINGS = 8
@@ -97,7 +97,7 @@ def test_onnx(name: str, dtype: str) -> None:
         proto = widened(proto)
     session = onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
     given = [x.float() if x.dtype == torch.bfloat16 else x for x in fed(model, inputs)]
-    found = session.run(None, {port.name: array_of(x) for port, x in zip(session.get_inputs(), given, strict=True)})
+    found = session.run(None, {port.name: to_array(x) for port, x in zip(session.get_inputs(), given, strict=True)})
     assert_near([y.astype(np.float64) for y in found], wanted, dtype)
 
 
@@ -112,7 +112,7 @@ def test_keep_io(name: str) -> None:
     found = results(outer.module(weights=module.state_dict()).eval(), inputs)
     assert all(y.dtype == torch.float32 and torch.equal(y, x.float()) for y, x in zip(found, wanted, strict=True))
     session = outer.session(weights=module.state_dict())
-    made = session(*[array_of(x) for x in inputs])
+    made = session(*[to_array(x) for x in inputs])
     assert_near(list(made.values()) if isinstance(made, dict) else [made], [x.float() for x in wanted], "float16")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 import netc
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.ir.verify import verify
 from netc.compiler.types.tensor_types import TensorType
 
@@ -26,7 +26,7 @@ def drawn(model: netc.Model, sizes: Mapping[str, int], seed: int, kinds: int) ->
     rng = np.random.default_rng(seed)
     found = {}
     for name, type_ in model.inputs.items():
-        shape = [d if isinstance(d, int) else evaluate(d, sizes) for d in type_.shape]
+        shape = [d if isinstance(d, int) else evaluate_dim(d, sizes) for d in type_.shape]
         if type_.dtype.kind == "bool":
             array: Any = rng.random(shape) > 0.3
         elif type_.dtype.is_float:
@@ -39,7 +39,7 @@ def drawn(model: netc.Model, sizes: Mapping[str, int], seed: int, kinds: int) ->
 
 def axis_of(type_: TensorType, dimension: str) -> int | None:
     """The axis that is the stream."""
-    return next((axis for axis, d in enumerate(type_.shape) if dimension in symbols(d)), None)
+    return next((axis for axis, d in enumerate(type_.shape) if dimension in free_symbols(d)), None)
 
 
 def lengths(total: int, seed: int, every: int = 1) -> Iterator[list[int]]:

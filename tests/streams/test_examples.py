@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.dims import symbols
+from netc.compiler.dims import free_symbols
 from netc.compiler.ops.operator import Operator
 from tests.streams.pieces import same_in_pieces
 
@@ -17,7 +17,7 @@ TOTAL = 8
 
 def with_stream(text: str) -> netc.Model | None:
     model = netc.compile(text)
-    return model if any("T" in symbols(d) for type_ in model.inputs.values() for d in type_.shape) else None
+    return model if any("T" in free_symbols(d) for type_ in model.inputs.values() for d in type_.shape) else None
 
 
 @pytest.mark.parametrize(("name", "text"), EXAMPLES)

@@ -7,7 +7,7 @@ import pytest
 from netc.compiler.backends.python.unsupported_python import UnsupportedInPython
 from netc.compiler.backends.torch.live.live_module import live
 from netc.compiler.backends.torch.torch_source import class_name, source
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ops import Operator
@@ -18,11 +18,11 @@ from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<text>", "input"), 0, 5)
 OTHER = Span(SourceFile("<text>", "other"), 0, 5)
-N = symbol("N")
+N = make_symbol("N")
 
 
 def apply(op: Operator, x: Value, label: str) -> OpNode:
-    given = OpInputs((x.type,), Facts.nothing(), ("x",))
+    given = OpInputs((x.type,), Facts.empty(), ("x",))
     outputs = tuple(Value(t, SPAN) for t in op.infer(given))
     return OpNode(op, (x,), outputs, label, SPAN, op.parameters(given))
 
@@ -41,7 +41,7 @@ def chain(kind: str, width: int, labels: list[str], span: Span = SPAN) -> Graph:
 
 def program(graph: Graph) -> Program:
     graph.output_names = ["output"]
-    return Program(graph, Facts.nothing(), ("N",))
+    return Program(graph, Facts.empty(), ("N",))
 
 
 def test_a_chain() -> None:

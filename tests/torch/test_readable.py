@@ -10,10 +10,10 @@ import torch
 
 import netc
 from netc.compiler.backends.python.code.factored_formulas import factored
-from netc.compiler.dims import evaluate, symbol
+from netc.compiler.dims import evaluate_dim, make_symbol
 
 SPECS = Path(__file__).parents[2] / "specs"
-A, B, C = (symbol(name, lower=None) for name in "abc")
+A, B, C = (make_symbol(name, lower=None) for name in "abc")
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_formulas_are_factored(formula: object, text: str) -> None:
     assert found == text
     for a, b, c in ((3, 4, 5), (1, 2, 8), (10, 3, 2)):
         values = {"a": a, "b": b, "c": c}
-        assert eval(found, dict(values)) == evaluate(formula, values)  # type: ignore[arg-type]
+        assert eval(found, dict(values)) == evaluate_dim(formula, values)  # type: ignore[arg-type]
 
 
 def emitted(text: str) -> tuple[str, dict[str, type[torch.nn.Module]]]:

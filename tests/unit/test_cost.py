@@ -6,7 +6,7 @@ import pytest
 
 import netc
 from netc.compiler.analysis.model_cost import ModelCost, StageCost, summary
-from netc.compiler.dims import show
+from netc.compiler.dims import format_dim
 
 
 def cost(text: str) -> ModelCost:
@@ -40,8 +40,8 @@ def test_unequal_neighbors_stay_apart() -> None:
 
 def test_other_dimensions_stay_symbolic() -> None:
     totals = cost("input [T, 8] -> dense 4 bias=false").totals
-    assert show(totals.flops) == "64*T"
-    assert show(totals.activation_bytes) == "16*T"
+    assert format_dim(totals.flops) == "64*T"
+    assert format_dim(totals.activation_bytes) == "16*T"
 
 
 def test_buffers_and_bytes() -> None:

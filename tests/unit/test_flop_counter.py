@@ -8,7 +8,7 @@ from counting import multiply_adds
 
 import netc
 from netc.compiler.analysis.model_cost import summary
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 from netc.compiler.ops import Operator
 from tests.parity import inputs_for, sizes_of, tensor
 
@@ -37,7 +37,7 @@ def test_as_pytorch_counts(text: str) -> None:
     inputs = [tensor(arrays[n], t) for n, t in model.inputs.items()]
     with torch.backends.mkldnn.flags(enabled=False):
         wanted = multiply_adds(lambda: module(*inputs))
-    assert evaluate(summary(model.program).totals.multiply_adds, sizes) == wanted
+    assert evaluate_dim(summary(model.program).totals.multiply_adds, sizes) == wanted
 
 
 @pytest.mark.parametrize("text", [*EXAMPLES, *FURTHER])
@@ -45,7 +45,7 @@ def test_each_is_two_of_the_operations(text: str) -> None:
     model = netc.compile(text)
     sizes = sizes_of(model)[0]
     totals = summary(model.program).totals
-    assert 2 * evaluate(totals.multiply_adds, sizes) <= evaluate(totals.flops, sizes)
+    assert 2 * evaluate_dim(totals.multiply_adds, sizes) <= evaluate_dim(totals.flops, sizes)
 
 
 def test_bilinear_multiplies_twice() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 
 T, S = 7, 5
 COUNTED = {
@@ -64,4 +64,4 @@ COUNTED = {
 
 @pytest.mark.parametrize(("text", "expected"), COUNTED.items(), ids=COUNTED)
 def test_by_hand(text: str, expected: int) -> None:
-    assert evaluate(netc.compile(text).summary().totals.flops, {"T": T, "S": S}) == expected
+    assert evaluate_dim(netc.compile(text).summary().totals.flops, {"T": T, "S": S}) == expected

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from netc.compiler.dims import Dim, minimum, symbol
+from netc.compiler.dims import Dim, dim_min, make_symbol
 from netc.compiler.ops.kinds import InvalidArgument, SizeKind
 
-T = symbol("T")
+T = make_symbol("T")
 
 
 @pytest.mark.parametrize("size", [1, 2.0, T, T - 1, 5 - T, T // 2])
@@ -15,7 +15,7 @@ def test_sizes_that_may_be_large_enough(size: Dim | float) -> None:
     assert SizeKind().convert(size) == size
 
 
-@pytest.mark.parametrize("size", [0, -1, -T, 1 - T, minimum(T, 0), 1.5, True, "1", None])
+@pytest.mark.parametrize("size", [0, -1, -T, 1 - T, dim_min(T, 0), 1.5, True, "1", None])
 def test_sizes_that_never_are(size: object) -> None:
     with pytest.raises(InvalidArgument):
         SizeKind().convert(size)

@@ -17,16 +17,16 @@ from netc.compiler.backends.net.table_formulas import formula_tree
 from netc.compiler.backends.python.code.class_tree import Argument, NameCode, SizeRef
 from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call
 from netc.compiler.backends.python.printing.python_printer import text
-from netc.compiler.dims import maximum, symbol
+from netc.compiler.dims import dim_max, make_symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 from netc.dsl import ast
 from netc.dsl.parser import parse_source
 from netc.dsl.precedence import NET
 from netc.dsl.source import SourceFile
 
-T = symbol("T")
-NUMBERS = [0, 3, -2, 1.5, -0.5, 512**0.5, 1e-5, 1e30, 2 * T, T, T + 1, maximum(T, 5)]
-WRITTEN = {2 * T: "(2*T)", T: "T", T + 1: "(T+1)", maximum(T, 5): "max(T, 5)", 512**0.5: "(512**0.5)", 0.4 / 11: "(0.4/11)"}
+T = make_symbol("T")
+NUMBERS = [0, 3, -2, 1.5, -0.5, 512**0.5, 1e-5, 1e30, 2 * T, T, T + 1, dim_max(T, 5)]
+WRITTEN = {2 * T: "(2*T)", T: "T", T + 1: "(T+1)", dim_max(T, 5): "max(T, 5)", 512**0.5: "(512**0.5)", 0.4 / 11: "(0.4/11)"}
 ARITHMETIC = ("+", "-", "*", "/", "//", "%", "**")
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 PYTHON = {

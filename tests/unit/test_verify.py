@@ -11,7 +11,7 @@ import pytest
 
 import netc
 import netc.analysis
-from netc.compiler.dims import Facts, symbol
+from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.elaborate import Elaboration
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie
 from netc.compiler.ir.graph_values import ReturnedTuple, TupleSlice, Value, ValueTuple
@@ -22,7 +22,7 @@ from netc.compiler.types.tensor_types import FLOAT32, TensorType
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("<test>", "x"), 0, 1)
-N = symbol("N")
+N = make_symbol("N")
 
 
 def value(*shape: int, name: str = "") -> Value:
@@ -31,7 +31,7 @@ def value(*shape: int, name: str = "") -> Value:
 
 def dense(source: Value, label: str, shared: SharedModule | None = None) -> OpNode:
     op = Dense(units=4)
-    given = OpInputs((source.type,), Facts.nothing(), ("x",))
+    given = OpInputs((source.type,), Facts.empty(), ("x",))
     return OpNode(op, (source,), (value(4),), label, SPAN, op.parameters(given), shared=shared)
 
 
@@ -59,7 +59,7 @@ def model() -> Graph:
 
 
 def check(graph: Graph) -> None:
-    verify(Program(graph, Facts.nothing(), ("N",)))
+    verify(Program(graph, Facts.empty(), ("N",)))
 
 
 def test_a_sound_graph_passes() -> None:
@@ -143,7 +143,7 @@ def broken(*_: object, **__: object) -> Elaboration:
     """An elaboration with a mistake: the output is made nowhere."""
     graph = model()
     graph.outputs = [value(4)]
-    return Elaboration(Program(graph, Facts.nothing(), ()), [])
+    return Elaboration(Program(graph, Facts.empty(), ()), [])
 
 
 def test_every_graph_is_verified_in_tests(monkeypatch: pytest.MonkeyPatch) -> None:

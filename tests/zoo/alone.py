@@ -12,7 +12,7 @@ from typing import Any
 from zoo.small import SPECS, Small
 
 import netc
-from netc.compiler.dims import SymDim, evaluate, symbols
+from netc.compiler.dims import SymDim, evaluate_dim, free_symbols
 from netc.compiler.elaborate.elaboration_session import ElaborationSession
 from netc.compiler.elaborate.program.build_program import build_program
 from netc.compiler.elaborate.program.file_definitions import FileDefinitions
@@ -22,7 +22,7 @@ from netc.compiler.elaborate.scopes.scope import Scope, StageClosure
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value, ValueTuple
 from netc.compiler.types.tensor_types import BATCH, TensorType
-from netc.compiler.types.traced_ints import IS, Decision, TracedInt, free_symbols, is_lost, plain
+from netc.compiler.types.traced_ints import IS, Decision, TracedInt, formula_symbols, is_opaque, strip_formulas
 from netc.dsl.parser import parse_source
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -94,7 +94,7 @@ def changed(graph: Graph, sizes: Sizes, symbol: str, value: int) -> Sizes:
         made[last] = made.get(last, 0) + value - sizes[symbol]
     for name, origin in graph.origins.items():
         if isinstance(origin.value, TracedInt):
-            made[name] = evaluate(origin.value.origin, made)
+            made[name] = evaluate_dim(origin.value.origin, made)
         elif isinstance(origin.input, ValueTuple):
             own = [_symbol(graph, v, origin.axis) for v in origin.input.values]
             made[name] = sum(made.get(n, int(v.type.shape[origin.axis])) for n, v in zip(own, origin.input.values, strict=True))
@@ -108,13 +108,13 @@ def _symbol(graph: Graph, value: Value, axis: int) -> str:
 
 def _holds(made: Decision, sizes: Sizes) -> bool:
     if made.op == IS:
-        return not free_symbols(made.left) & sizes.keys()
-    if is_lost(made.left) or is_lost(made.right):
+        return not formula_symbols(made.left) & sizes.keys()
+    if is_opaque(made.left) or is_opaque(made.right):
         return True
-    named = free_symbols(made.left) | free_symbols(made.right)
+    named = formula_symbols(made.left) | formula_symbols(made.right)
     if not named <= sizes.keys():  # a size that is known at run time only was compared
         return not named & sizes.keys()
-    left, right = (evaluate(side, dict(sizes)) for side in (made.left, made.right))
+    left, right = (evaluate_dim(side, dict(sizes)) for side in (made.left, made.right))
     if made.op == "|":
         return right % left == 0
     return {"==": left == right, "!=": left != right, "<": left < right, "<=": left <= right}[made.op]
@@ -138,16 +138,16 @@ def _plain(value: Any) -> Any:
             return replace(value, positional=tuple(map(_plain, positional)), keywords=given)
         case ConstExpr():
             return replace(value, value=_plain(value.value))
-    return plain(value)
+    return strip_formulas(value)
 
 
 def _type(graph: Graph, value: Value, sizes: Sizes, run_time: Sizes) -> TensorType:
     """The type of an input with its integers replaced."""
     shape = list(value.type.shape)
-    compound = any(isinstance(d, SymDim) and str(d) not in symbols(d) for v in graph.inputs for d in v.type.shape)
+    compound = any(isinstance(d, SymDim) and str(d) not in free_symbols(d) for v in graph.inputs for d in v.type.shape)
     for axis, dim in enumerate(shape):
         if isinstance(dim, SymDim):
-            shape[axis] = evaluate(dim, dict(run_time)) if compound and str(dim) != BATCH else dim
+            shape[axis] = evaluate_dim(dim, dict(run_time)) if compound and str(dim) != BATCH else dim
         else:
             shape[axis] = int(dim)
     for symbol, origin in graph.origins.items():

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import netc
-from netc.compiler.dims import bounds, symbols
+from netc.compiler.dims import bounds, free_symbols
 from netc.compiler.elaborate import complete_models
 from netc.dsl import ast
 from netc.dsl.parser import parse_source
@@ -100,10 +100,10 @@ def sizes(model: netc.Model, image: int = IMAGE) -> dict[str, int]:
     """A size for each symbolic dimension of the inputs, where operations are counted: one sample, images of the size given, sequences of
     `LONGEST` steps, or as many as the model takes."""
     shapes = [t.shape for t in model.inputs.values()]
-    found = {"H": image, "W": image} | {name: 1 for shape in shapes if shape for name in symbols(shape[0])}
+    found = {"H": image, "W": image} | {name: 1 for shape in shapes if shape for name in free_symbols(shape[0])}
     for dim in (d for shape in shapes for d in shape if not isinstance(d, int)):
         highest = bounds(dim)[1]
-        for name in symbols(dim):
+        for name in free_symbols(dim):
             found.setdefault(name, LONGEST if highest is None else min(LONGEST, highest))
     return found
 

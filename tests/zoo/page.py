@@ -14,7 +14,7 @@ from zoo import extent, record
 from zoo.catalogue import Entry, compiled, entries, files, sizes
 from zoo.published import as_published, published
 
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 
 PAGE = Path(__file__).parents[2] / "docs" / "zoo.md"
 TEXT = Path(__file__).parent / "page.md"
@@ -68,8 +68,8 @@ def _cells(entry: Entry) -> list[str]:
         known["reference"] if known else NONE,
         str(known["lines"]) if known else NONE,
         f"{totals.parameters:,}",
-        _short(evaluate(totals.flops, at)),
-        _short(evaluate(totals.multiply_adds, at)),
+        _short(evaluate_dim(totals.flops, at)),
+        _short(evaluate_dim(totals.multiply_adds, at)),
         _short(theirs.multiply_adds * 1e9) if theirs else NONE,
         _difference(known["difference"]) if known else NONE,
     ]

@@ -19,7 +19,7 @@ from zoo.record import note
 
 import netc
 from netc.compiler.backends.onnx.runtime import OnnxSession
-from netc.compiler.dims import evaluate, show
+from netc.compiler.dims import evaluate_dim, format_dim
 from netc.compiler.weights.initial import draw_initial_values
 from tests.parity import executed
 
@@ -139,14 +139,14 @@ def same_cost(ours: netc.Model, reference: torch.nn.Module, inputs: Inputs, run:
     device = next(reference.parameters()).device
     moved = {name: tensor.to(device) for name, tensor in inputs.items()}
     wanted = multiply_adds(lambda: run(reference, moved))
-    found = evaluate(ours.summary().totals.multiply_adds, sizes(ours, inputs))
+    found = evaluate_dim(ours.summary().totals.multiply_adds, sizes(ours, inputs))
     assert abs(found - wanted) <= wanted / 100, f"{found:,} multiply-adds, the reference needs {wanted:,}"
 
 
 def sizes(ours: netc.Model, inputs: Inputs) -> dict[str, int]:
     """The size of each symbolic dimension."""
     shapes = ((type.shape, tensor.shape) for type, tensor in zip(ours.inputs.values(), inputs.values(), strict=True))
-    return {show(dim): size for shape in shapes for dim, size in zip(*shape, strict=True) if show(dim).isidentifier()}
+    return {format_dim(dim): size for shape in shapes for dim, size in zip(*shape, strict=True) if format_dim(dim).isidentifier()}
 
 
 def tables(spec: str, model: str | None, reference: torch.nn.Module, params: Mapping[str, object] | None = None) -> None:

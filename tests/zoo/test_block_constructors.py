@@ -23,7 +23,7 @@ from netc.compiler.backends.torch.torch_source import classes_in
 from netc.compiler.elaborate.scopes.value_text import format_value
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value
-from netc.compiler.types.traced_ints import plain
+from netc.compiler.types.traced_ints import strip_formulas
 from netc.dsl.record import Record
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -46,7 +46,7 @@ class Emitted(Record):
         return {p.name: self._value(p.values[index]) for p in cls.parameters}
 
     def _value(self, value: Any) -> Any:
-        return eval(value.text, self.scope) if isinstance(value, FrameworkValue) else plain(value)
+        return eval(value.text, self.scope) if isinstance(value, FrameworkValue) else strip_formulas(value)
 
 
 @cache
@@ -82,7 +82,7 @@ def alone(emitted: Emitted) -> dict[tuple[str, str, int], ClassDef]:
 def fixed(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
     """What the graph depends on that is no argument of its class: other parameters of the block, and sizes of its inputs. Of a tuple the
     class takes what its tensors have together."""
-    others = {name: plain(value) for name, value in graph.arguments.items() if name not in given}
+    others = {name: strip_formulas(value) for name, value in graph.arguments.items() if name not in given}
     found: dict[str, object] = {name: value if isinstance(value, tuple) else format_value(value) for name, value in others.items()}
     for i, one in enumerate(graph.takes):
         shapes = [v.type.shape for v in ([one] if isinstance(one, Value) else one.values)]

@@ -25,7 +25,7 @@ from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.python_expressions import StageValue
 from netc.compiler.backends.python.printing.python_printer import literal
 from netc.compiler.backends.torch.torch_source import classes_in
-from netc.compiler.dims import evaluate, symbols
+from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.types.traced_ints import TracedInt
 from tests.parity import arguments as taken_by
 from tests.parity import inputs_for, sizes_of, tensor
@@ -74,13 +74,13 @@ class Emitted:
 
 def _value(given: Any, sizes: Sizes) -> Any:
     if isinstance(given, TracedInt):
-        return evaluate(given.origin, dict(sizes))
+        return evaluate_dim(given.origin, dict(sizes))
     return tuple(_value(v, sizes) for v in given) if isinstance(given, tuple) else given
 
 
 def _symbols_in(given: Any) -> set[str]:
     if isinstance(given, TracedInt):
-        return set(symbols(given.origin))
+        return set(free_symbols(given.origin))
     return set().union(*map(_symbols_in, given)) if isinstance(given, tuple) else set()
 
 

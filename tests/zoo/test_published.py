@@ -6,7 +6,7 @@ import pytest
 from zoo.catalogue import Entry, compiled, entries, files, sizes
 from zoo.published import as_published, published
 
-from netc.compiler.dims import evaluate
+from netc.compiler.dims import evaluate_dim
 
 pytest.importorskip("torchvision", reason="the published numbers are torchvision's")
 
@@ -21,5 +21,5 @@ def test_as_published(entry: Entry) -> None:
     model = compiled(entry, as_published(entry))
     totals = model.summary().totals
     assert totals.parameters == theirs.params
-    found = evaluate(totals.multiply_adds, sizes(model, theirs.image)) / 1e9
+    found = evaluate_dim(totals.multiply_adds, sizes(model, theirs.image)) / 1e9
     assert found == pytest.approx(theirs.multiply_adds, rel=0.001, abs=ROUNDING)

@@ -13,7 +13,7 @@ from typing import Any
 
 from netc.dsl.trees import Tree
 
-from ...dims import Dim, SymDim, symbol
+from ...dims import Dim, SymDim, make_symbol
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
 from ...ops.argument import REQUIRED
@@ -192,7 +192,7 @@ def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[
     for (part, found), (divisor, by) in product(axes, parameters):
         if all(size * divided == of for size, divided, of in zip(sizes, by, found, strict=True)):
             return Binary("//", part, divisor)
-    batch: Dim = symbol(BATCH)
+    batch: Dim = make_symbol(BATCH)
     for (left, first), (right, second) in combinations_with_replacement([*parameters, *axes], 2):
         if all(size == a * b for size, a, b in zip(sizes, first, second, strict=True)):
             return Binary("*", left, right)

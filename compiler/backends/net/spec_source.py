@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 
-from ...dims import stated_symbols, symbol, symbols
+from ...dims import condition_symbols, free_symbols, make_symbol
 from ...errors.target_errors import SpecUnsupported, UnsupportedByTarget
 from ...ir.graph import Program
 from ...ir.graph_values import Value
@@ -111,7 +111,7 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
     found = [name or (names.of(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
     declared = [_declared(value.type) for value in main.inputs]
     used: set[str] = set().union(*map(_used, main.inputs))
-    conditions = [str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= used]
+    conditions = [str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= used]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
     return Printer(found, (), declared, stored, blocks).lines(families.body)
@@ -119,7 +119,7 @@ def _main(program: Program, families: Families, blocks: Sequence[str], stored: S
 
 def _used(value: Value) -> set[str]:
     """The symbols in a declaration."""
-    return {name for size in value.type.shape for name in symbols(size)}
+    return {name for size in value.type.shape for name in free_symbols(size)}
 
 
 def _declared(type_: TensorType) -> str:
@@ -133,4 +133,4 @@ def _declared(type_: TensorType) -> str:
 
 
 def _batch(type_: TensorType) -> object:
-    return symbol(BATCH) if BATCH in symbols(type_.shape[0]) else None
+    return make_symbol(BATCH) if BATCH in free_symbols(type_.shape[0]) else None

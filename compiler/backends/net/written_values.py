@@ -14,7 +14,7 @@ from typing import Any
 from netc.dsl.grammar import load_tables
 from netc.dsl.precedence import NET
 
-from ...dims import SymDim, show
+from ...dims import SymDim, format_dim
 from ...ops import Operator
 from ...ops.initializers import INITIALIZERS
 from ...ops.operator import Init
@@ -153,7 +153,7 @@ def literal(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case SymDim():
-            return show(value)
+            return format_dim(value)
         case float():
             return _float(value)
         case tuple():

@@ -13,7 +13,7 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from ...dims import Dim, maximum
+from ...dims import Dim, dim_max
 from ...types.tensor_types import BOOL, INT64
 from .antialias import Table
 from .onnx_emitters import Site
@@ -106,7 +106,7 @@ def _run_time_edges(site: Site, size: Dim, count: Dim) -> tuple[str, str]:
         starts, ends = _edges(size, count)
         return site.ints(starts), site.ints(ends)
     # There may be no windows, as of one position at half the scale: nothing is divided then, but not by 0 either.
-    whole, windows = site.scalar(size, INT64), site.scalar(maximum(count, 1), INT64)
+    whole, windows = site.scalar(size, INT64), site.scalar(dim_max(count, 1), INT64)
     steps = site.add("Range", [site.scalar(0, INT64), site.scalar(count, INT64), site.scalar(1, INT64)])
     before = site.add("Mul", [steps, whole])
     after = site.add("Add", [before, site.scalar(size + count - 1, INT64)])

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...dims import Dim, symbols
+from ...dims import Dim, free_symbols
 from ...ir.flat_graph import FlatNode
 from ...ir.graph import OpNode
 from ...ir.walk import join
@@ -99,7 +99,7 @@ class OnnxSite:
         """The shape as an input of Reshape, which infers one symbolic size. Of several, it infers the batch: the 0 of an empty batch would
         mean the size of the input's axis."""
         symbolic = [axis for axis, d in enumerate(shape) if not isinstance(d, int)]
-        batch = [axis for axis in symbolic if BATCH in symbols(shape[axis])]
+        batch = [axis for axis in symbolic if BATCH in free_symbols(shape[axis])]
         open_ = (batch or symbolic)[:1]
         return self._sizes.ints(tuple(-1 if axis in open_ else d for axis, d in enumerate(shape)))
 

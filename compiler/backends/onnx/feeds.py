@@ -16,7 +16,7 @@ import onnxruntime
 from onnx import TensorProto
 
 from ...ir.ports import Port, Sizes, check_shape
-from ...types.numpy_types import Array, array_of, dtype_of, numpy_dtype
+from ...types.numpy_types import Array, dtype_of, numpy_dtype, to_array
 from ...types.tensor_types import DTYPES, DType
 
 _OTHER_NAMES = {"float": "float32", "double": "float64"}
@@ -68,7 +68,7 @@ def feed(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, 
     feeds = {}
     for name, declared in inputs.items():
         try:
-            array = array_of(values[name])
+            array = to_array(values[name])
         except (ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"the input `{name}` cannot be used: {error}") from error
         check_shape(declared, array.shape, sizes)

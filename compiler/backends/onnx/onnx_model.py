@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 
 from ...analysis.state_dict import parameters
 from ...definitions import DefinitionFile, Definitions, Undefined
-from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, stated_symbols
+from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, condition_symbols
 from ...errors.target_errors import MissingForm, UnsupportedByTarget
 from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
@@ -87,7 +87,7 @@ def graph_and_tensors(
 def _conditions(program: Program) -> tuple[tuple[str, str], ...]:
     """The entry of the metadata with the conditions on the sizes that are symbols in the file, none if there are no such conditions."""
     free = set(program.symbols)
-    texts = dict.fromkeys(str(condition) for condition, _ in program.conditions if stated_symbols(condition) <= free)
+    texts = dict.fromkeys(str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= free)
     return ((CONDITIONS_KEY, CONDITIONS_SEPARATOR.join(texts)),) if texts else ()
 
 

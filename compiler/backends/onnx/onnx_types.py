@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from sys import byteorder
 
-from ...dims import show
+from ...dims import format_dim
 from ...types.numpy_types import Array, NumpyType, dtype_of
 from ...types.tensor_types import DTYPES, DType, TensorType
 from .messages import TensorProto, TypeProto
@@ -51,4 +51,4 @@ def fill_type(proto: TypeProto, type: TensorType) -> None:
         if isinstance(d, int):
             axis.dim_value = d
         else:
-            axis.dim_param = show(d)
+            axis.dim_param = format_dim(d)

@@ -12,7 +12,7 @@ import numpy as np
 
 from netc.dsl.record import Record
 
-from ...dims import Dim, fold, invert, show
+from ...dims import Dim, fold_dim, format_dim, invert_linear
 from ...types.tensor_types import INT64, DType, TensorType
 from .onnx_builder import GraphBuilder
 
@@ -53,7 +53,7 @@ def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
     found: dict[str, Origin] = {}
     for tensor, type in inputs:
         for axis, d in enumerate(type.shape):
-            inverse = None if isinstance(d, int) else invert(d) or _itself(d)
+            inverse = None if isinstance(d, int) else invert_linear(d) or _itself(d)
             if inverse is None:
                 continue
             name, *rest = inverse
@@ -65,7 +65,7 @@ def origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, Origin]:
 
 def _itself(d: Dim) -> tuple[str, int, int, int] | None:
     """A symbol that is a multiple of others has no inverse: it is recognised by its text."""
-    text = show(d)
+    text = format_dim(d)
     return (text, 1, 1, 0) if text.isidentifier() else None
 
 
@@ -82,7 +82,7 @@ class OnnxSizes:
     def size(self, d: Dim) -> str:
         """`d` as a tensor of shape [1]."""
         if d not in self._known:
-            whole = fold(d, _number, self._symbol, self._add, self._multiply, self._divide, self._max, self._min)
+            whole = fold_dim(d, _number, self._symbol, self._add, self._multiply, self._divide, self._max, self._min)
             name = self._tensor(whole.value)
             self._known[d] = name
             self._call(name, d)
@@ -104,7 +104,7 @@ class OnnxSizes:
         return pieces[0] if len(pieces) == 1 else self._node("Concat", tuple(pieces), axis=0)
 
     def _call(self, name: str, d: Dim) -> None:
-        wanted = f"size/{show(d)}".replace(" ", "")
+        wanted = f"size/{format_dim(d)}".replace(" ", "")
         if name in self.builder.made and name != wanted and name not in self.builder.final and len(wanted) <= _LONGEST:
             self.builder.call(name, self.builder.value_names.unique(wanted))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ...definitions import DefinitionFile
-from ...dims import Dim, symbols
+from ...dims import Dim, free_symbols
 from ...errors.problem import Problem
 from ...errors.target_errors import SourceUnsupported, UnsupportedByTarget
 from ...ir.graph import CallNode, Graph, Node, OpNode
@@ -57,9 +57,9 @@ def _operators(main: Graph) -> Iterator[OpNode]:
 
 def _needs(node: OpNode, size: Dim) -> bool:
     """Whether a size occurs in the results of a stage, and not in what it takes."""
-    names = symbols(size)
-    given = {name for value in node.inputs for axis in value.type.shape for name in symbols(axis)}
-    made = {name for value in node.outputs for axis in value.type.shape for name in symbols(axis)}
+    names = free_symbols(size)
+    given = {name for value in node.inputs for axis in value.type.shape for name in free_symbols(axis)}
+    made = {name for value in node.outputs for axis in value.type.shape for name in free_symbols(axis)}
     return bool(names & made) and not names <= given
 
 

@@ -10,7 +10,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...dims import show
+from ...dims import format_dim
 from ...ir.graph_values import Value
 from ...ops.initializers import ALIASES, INIT, INITIALIZERS
 from ...ops.kinds import DTYPE, InvalidArgument, Kind, ListKind, NumberKind
@@ -28,7 +28,7 @@ def first_sizes(flow: Flow | None, axes: Sequence[int]) -> tuple[str, ...]:
     """The sizes along these axes, one of each tensor, which other libraries write first; empty texts where they are unknown."""
     values = tensors_of(flow) if flow is not None else None
     shapes = [value.type.shape for value in values or ()]
-    return tuple(show(shapes[i][axis]) if i < len(shapes) and len(shapes[i]) > 1 else "" for i, axis in enumerate(axes))
+    return tuple(format_dim(shapes[i][axis]) if i < len(shapes) and len(shapes[i]) > 1 else "" for i, axis in enumerate(axes))
 
 
 def surplus_hint(

@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
 from ...ir.traced_floats import named
 from ...ops.operator import Operator
-from ...types.traced_ints import Decided, Origin, has_origin, moved, plain
+from ...types.traced_ints import Decided, Origin, has_origin, strip_formulas, substitute_values
 from ..resource_limits import count_items
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import FnDef, Scope
@@ -68,8 +68,8 @@ class BoundParameters(Record):
         literal = literal_value(default)
         items = [(f"{symbol}.{i}", i, v) for i, v in enumerate(value)] if isinstance(value, tuple) else [(symbol, None, value)]
         for inside, index, outside in items:
-            self.origins[inside] = Origin(parameter, plain(outside), index, literal)
-            self.values_at_use[inside] = moved(outside, self.values_at_use)  # a default may be in terms of other parameters
+            self.origins[inside] = Origin(parameter, strip_formulas(outside), index, literal)
+            self.values_at_use[inside] = substitute_values(outside, self.values_at_use)  # a default may be in terms of other parameters
         return symbols
 
 

@@ -15,7 +15,7 @@ from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
 from ...ops.operator import Operator, ParameterSpec
 from ...types.tensor_types import TensorType
-from ...types.traced_ints import has_origin, moved, origin_key
+from ...types.traced_ints import has_origin, origin_key, substitute_values
 from ..elaboration_session import ElaborationSession
 from ..scopes.compile_time_values import UNKNOWN, Flow, TensorTuple, Unknown, drop_ends, flow_of, parts_of
 from ..scopes.memo import MemoEntry
@@ -85,7 +85,7 @@ def emit_inline(
     else:
         tails, modules, scan, frozen = _result_tuples(node.graph, outputs), node.modules, node.scan, node.frozen
         tuples = tuple([actual.outer_parts(parts) for parts in node.tuples])
-        arguments = {name: moved(value, symbol_values) for name, value in node.arguments.items()}
+        arguments = {name: substitute_values(value, symbol_values) for name, value in node.arguments.items()}
         copy = CallNode(node.graph, inputs, outputs, label, stage_span, modules, node.shared, arguments, tuples, tails, scan, frozen)
     add_node(copy, scope, session)
     return _make_result(entry, (*outputs[: tails[0].at], *map(TupleSlice, tails)) if tails else outputs)
@@ -136,7 +136,7 @@ def _symbol_values(
     outside = {id(v): outer for v, outer in zip(entry.inputs, actual.inputs, strict=True)}
     for name, origin in graph.origins.items():
         if isinstance(origin.input, JoinedTuple):
-            values[name] = moved(origin.value, values)
+            values[name] = substitute_values(origin.value, values)
         elif isinstance(origin.input, ValueTuple):
             values[name] = sum_sizes(actual.outer_tuple(origin.input), origin.axis, frame)
         elif origin.input is not None:
@@ -148,12 +148,12 @@ def _symbol_values(
 
 
 def _substitute_in_type(type_: TensorType, symbol_values: Mapping[str, int]) -> TensorType:
-    return type_.with_shape(moved(type_.shape, symbol_values)) if symbol_values and has_origin(type_.shape) else type_
+    return type_.with_shape(substitute_values(type_.shape, symbol_values)) if symbol_values and has_origin(type_.shape) else type_
 
 
 def _substitute_in_spec(spec: ParameterSpec, symbol_values: Mapping[str, int]) -> ParameterSpec:
     return (
-        replace(spec, shape=moved(spec.shape, symbol_values), init=moved(spec.init, symbol_values))
+        replace(spec, shape=substitute_values(spec.shape, symbol_values), init=substitute_values(spec.init, symbol_values))
         if symbol_values and has_origin((spec.shape, spec.init))
         else spec
     )

@@ -8,7 +8,7 @@ from netc.dsl.diagnostics import Edit
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...dims import SymDim, symbols
+from ...dims import SymDim, free_symbols
 from ...errors.argument_errors import WrongTensors
 from ...errors.parameter_errors import SymbolicParameter
 from ...errors.problem import STAGE, Location, Problem
@@ -146,7 +146,7 @@ def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[V
     for spec in specs:
         symbolic = [d for d in spec.shape if isinstance(d, SymDim)]
         if symbolic:
-            names = tuple(sorted(symbols(symbolic[0])))
+            names = tuple(sorted(free_symbols(symbolic[0])))
             marks = tuple((v.span, f"this is {v.type}") for v in inputs)
             raise Failure(SymbolicParameter(op.name, spec.name or op.name, show_shape(spec.shape), names), locate(STAGE), marks)
 

@@ -22,7 +22,7 @@ from ...ops.kinds import STRING, Kind
 from ...ops.operator import Operator
 from ...ops.stored_tables import TableArray
 from ...types.tensor_types import FLOAT32, TensorType
-from ...types.traced_ints import plain
+from ...types.traced_ints import strip_formulas
 from ..elaboration_session import ArrayNotFound, CannotLoad
 from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import Failure
@@ -89,7 +89,7 @@ class TensorConstants(EvaluatorPart):
         array = self._read_array(*arguments["file"], *arguments["name"])
         for size in shape:
             self.session.decisions.pin_value(size)
-        if array.shape != plain(shape) or array.dtype != dtype:
+        if array.shape != strip_formulas(shape) or array.dtype != dtype:
             wanted, actual = TensorType(dtype, shape), TensorType(array.dtype, array.shape)
             raise Failure(StoredTableDiffers(array.name, array.path, wanted, actual), node.shape.span)
         args: dict[str, Any] = {

@@ -13,7 +13,7 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from ...dims import Dim, advice, show
+from ...dims import Dim, format_dim, suggest_equality
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument, WrongTensors
 from ...errors.operator_errors import BadAxis, ShapeMismatch, Unprovable
 from ...errors.scan_errors import MayBeEmpty, StateMismatch, StateNotSet
@@ -114,16 +114,16 @@ class Scans(EvaluatorPart):
         first, size = values[0], values[0].type.shape[axes[0]]
         for value, axis in zip(values, axes, strict=True):
             other = value.type.shape[axis]
-            equal = self.session.deciding.equal(size, other)
+            equal = self.session.deciding.are_equal(size, other)
             if equal:
                 continue
-            marks = ((first.span, f"{show(size)} is from here"), (value.span, f"{show(other)} is from here"))
+            marks = ((first.span, f"{format_dim(size)} is from here"), (value.span, f"{format_dim(other)} is from here"))
             if equal is None:
                 need = "the scanned tensors must have the same length"
-                raise Failure(Unprovable("scan", size, other, need, advice(size, other) or "", (0, 0)), _head_span(node), marks)
-            why = f"{show(size)} steps for one, {show(other)} for the other"
+                raise Failure(Unprovable("scan", size, other, need, suggest_equality(size, other) or "", (0, 0)), _head_span(node), marks)
+            why = f"{format_dim(size)} steps for one, {format_dim(other)} for the other"
             raise Failure(ShapeMismatch("scan", first.type.shape, value.type.shape, why), _head_span(node), marks)
-        if not self.session.deciding.at_least(size, 1):
+        if not self.session.deciding.is_at_least(size, 1):
             raise Failure(MayBeEmpty(size), _head_span(node), ((first.span, f"this is {first.type}"),))
         return size
 
@@ -176,7 +176,7 @@ class Scans(EvaluatorPart):
             after = after.with_dtype(before.dtype)
         same: bool | None = before.dtype == after.dtype and before.rank == after.rank
         for a, b in zip(before.shape, after.shape, strict=False):
-            equal = self.session.deciding.equal(a, b)
+            equal = self.session.deciding.are_equal(a, b)
             same = same and equal if equal is not False else False
         if not same:
             marks = ((start.span, f"it begins as {before}"),)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from netc.dsl import ast
 
-from ...dims import Dim, advice, show
+from ...dims import Dim, format_dim, suggest_equality
 from ...errors.argument_errors import WrongTensors
 from ...errors.assertion_errors import IsMismatch
 from ...errors.operator_errors import Unprovable
@@ -50,17 +50,17 @@ class ShapeChecks(EvaluatorPart):
         """Raises unless the tensor provably has the stated shape."""
         actual = value.type.shape
         sizes, items = self._evaluate_declared(stated, scope)
-        text = "[" + ", ".join("_" if size is None else show(size) for size in sizes) + "]"
+        text = "[" + ", ".join("_" if size is None else format_dim(size) for size in sizes) + "]"
         marks = ((value.span, f"this is {value.type}"),)
         if len(sizes) != len(actual):
             raise Failure(IsMismatch(text, value.type), stated.span, marks)
         for axis, (size, real, item) in enumerate(zip(sizes, actual, items, strict=True)):
             if size is None:
                 continue
-            equal = self.session.deciding.equal(size, real)
+            equal = self.session.deciding.are_equal(size, real)
             if equal is None and real is not self.session.dims[BATCH]:
                 need = "the stated shape must be the actual shape"
-                raise Failure(Unprovable("is", size, real, need, advice(size, real) or "", (0, 0)), item.span, marks)
+                raise Failure(Unprovable("is", size, real, need, suggest_equality(size, real) or "", (0, 0)), item.span, marks)
             if not equal:
                 raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
 

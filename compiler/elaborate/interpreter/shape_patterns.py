@@ -6,7 +6,7 @@ from typing import Any
 
 from netc.dsl import ast
 
-from ...dims import Dim, SymDim, advice, show
+from ...dims import Dim, SymDim, format_dim, suggest_equality
 from ...errors.assertion_errors import PatternMismatch
 from ...errors.operator_errors import Unprovable
 from ...errors.value_errors import NotANumber
@@ -46,11 +46,11 @@ class ShapePatterns(EvaluatorPart):
             stated = self._evaluate_item(item, size, outside)
             if stated is None:
                 continue
-            equal = self.session.deciding.equal(stated, size)
+            equal = self.session.deciding.are_equal(stated, size)
             if equal is None:
                 raise tensor.unprovable_size(item, stated, size)
             if not equal:
-                raise tensor.pattern_mismatch(f"`{item.span.text}` is {show(stated)}, but the tensor has {show(size)}")
+                raise tensor.pattern_mismatch(f"`{item.span.text}` is {format_dim(stated)}, but the tensor has {format_dim(size)}")
 
     def _evaluate_item(self, item: ast.Expr, size: Dim, outside: Scope) -> Dim | None:
         """The size that the pattern states for an axis; a name that is new is bound to the actual size."""
@@ -87,8 +87,8 @@ class _PatternTensor:
         return Failure(problem, self.use.name_span, (self._tensor_mark(), (self.parameter.span, "declared here")))
 
     def unprovable_size(self, item: ast.Expr, stated: Dim, size: Dim) -> Failure:
-        need = f"`{item.span.text}` of `{self.parameter.name.name}` must be {show(stated)}"
-        problem = Unprovable(self.block, stated, size, need, advice(stated, size) or "")
+        need = f"`{item.span.text}` of `{self.parameter.name.name}` must be {format_dim(stated)}"
+        problem = Unprovable(self.block, stated, size, need, suggest_equality(stated, size) or "")
         return Failure(problem, self.use.name_span, (self._tensor_mark(), (item.span, "declared here")))
 
     def _tensor_mark(self) -> tuple[Any, str]:

@@ -74,7 +74,7 @@ def check_same_parameters(module: SharedModule, specs: dict[str, Any], span: Spa
         before, other = first[0].get(name), specs.get(name)
         if before is not None and other is not None and before == other:
             for a, b in zip(before[0], other[0], strict=True):
-                session.deciding.equal(a, b)
+                session.deciding.are_equal(a, b)
         if before != other:
             problem = SharedConflict(module.label, name or "value", *_format_specs(before, other))
             raise Failure(problem, span, ((first[1], "first used here"),))

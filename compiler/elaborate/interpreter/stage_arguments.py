@@ -18,7 +18,7 @@ from ...ir.traced_floats import has_real
 from ...ops.initializers import INIT, INITIALIZERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ...ops.operator import Init, Operator
-from ...types.traced_ints import plain
+from ...types.traced_ints import strip_formulas
 from ..builtins import BUILTINS, LAYER_FUNCTIONS
 from ..resource_limits import check_number
 from ..scopes.compile_time_values import UNKNOWN, AbsentTensor, Flow, TrailingActivation
@@ -131,7 +131,7 @@ class ArgumentBinder(EvaluatorPart):
         node = ast.Apply(keywords[0].span, cls.name, keywords[0].name_span, (), keywords)
         args = self.convert_written(cls, node, scope).args
         self.session.decisions.pin_value(tuple(args.values()))
-        return {name: plain(value) for name, value in args.items()}
+        return {name: strip_formulas(value) for name, value in args.items()}
 
     def _unknown_argument(self, cls: type[Operator], node: ast.Apply, keyword: ast.Keyword, known: list[str], scope: Scope) -> Failure:
         hint, advice = label_hint(node, keyword), self.session.foreign_argument(cls, keyword.name)
@@ -191,7 +191,7 @@ class ArgumentBinder(EvaluatorPart):
             kept = converted.values if isinstance(converted, Init) else converted
             if not kind.varies or (has_real(value) and not has_real(kept)):
                 self.session.decisions.pin_value(value)
-                converted = plain(converted)
+                converted = strip_formulas(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too
             return converted
         except InvalidArgument:

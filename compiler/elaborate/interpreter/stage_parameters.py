@@ -15,7 +15,7 @@ from ...ir.graph_values import Value
 from ...ir.walk import route
 from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import DType, Shape
-from ...types.traced_ints import moved, plain
+from ...types.traced_ints import strip_formulas, substitute_values
 from ..scopes.compile_time_values import Flow
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope, SharedDef
@@ -63,7 +63,7 @@ class StageParameters(EvaluatorPart):
             raise Failure(NotUsedBefore(names[0]), expr.span)
         if len(names) > 2:
             raise Failure(NoParameterToRead(names[0], ".".join(names[1:]), (), inside=True), expr.span)
-        own_specs = {name: (plain(shape), dtype) for name, (shape, dtype) in first[0].items()}
+        own_specs = {name: (strip_formulas(shape), dtype) for name, (shape, dtype) in first[0].items()}
         return self._add_parameter_node(scope.frame, "", names[0], names[-1], own_specs, expr, module)
 
     def _read_of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
@@ -120,7 +120,7 @@ def _specs_of_route(way: list[Node]) -> Specs:
     specs = specs_within(last.graph) if isinstance(last, CallNode) else {s.name: (s.shape, s.dtype) for s in last.specs}
     for call in reversed(way if isinstance(last, CallNode) else around):
         assert isinstance(call, CallNode)
-        specs = {name: (moved(shape, call.arguments), dtype) for name, (shape, dtype) in specs.items()}
+        specs = {name: (substitute_values(shape, call.arguments), dtype) for name, (shape, dtype) in specs.items()}
     return specs
 
 

@@ -14,7 +14,7 @@ from ...errors.assertion_errors import ExpectFailed, UnknownOutput
 from ...errors.binding_errors import UnknownName
 from ...errors.structure_errors import ExpectSkipped
 from ...ir.graph import Program
-from ...types.traced_ints import plain
+from ...types.traced_ints import strip_formulas
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure
 from ..scopes.scope import Scope
@@ -34,11 +34,11 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
     if not expects:
         return
     inner = Scope(scope, scope.frame)
-    measured: dict[str, Any] = {"params": plain(count(parameters(program)))}
+    measured: dict[str, Any] = {"params": strip_formulas(count(parameters(program)))}
     if any(FLOPS in expect.span.text for expect in expects):  # it takes longer than all the rest
         from ...analysis.model_cost import summary
 
-        measured[FLOPS] = plain(summary(program).totals.flops)
+        measured[FLOPS] = strip_formulas(summary(program).totals.flops)
     for name, value in measured.items():
         inner.bind_name(name, value)
     for expect in expects:

@@ -12,11 +12,11 @@ from netc.dsl import ast
 from netc.dsl.record import Record
 
 from ...binding.dimension_names import dimension_names, inputs_of, names_in_shape
-from ...dims import Condition, Dim, OneOf, Stated, SymDim, declare, stated_symbols, symbol
+from ...dims import Condition, Dim, OneOf, SymDim, WhereCondition, condition_symbols, declare_dims, make_symbol
 from ...errors.assertion_errors import BadWhere, Contradiction
 from ...errors.structure_errors import UnknownDimension
 from ...types.tensor_types import BATCH
-from ...types.traced_ints import plain
+from ...types.traced_ints import strip_formulas
 from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..scopes.early_exits import Failure
@@ -30,7 +30,7 @@ _COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
 class _Where(Record):
     """One comparison of a `where`, and the expression that it is part of."""
 
-    condition: Stated
+    condition: WhereCondition
     text: ast.Expr
 
 
@@ -43,12 +43,12 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
     for name, size in fixed.items():
         if name not in dimensions:
             session.report_problem(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
-    session.dims = {name: symbol(name, lower=0) for name in dimensions}
+    session.dims = {name: make_symbol(name, lower=0) for name in dimensions}
     for written in (name for node in inputs for name in names_in_shape(node.shape)):
         session.declared.setdefault(written.name, written.span)
     wheres = _evaluate_wheres(inputs, _scope_with_lets(body, scope), elaborator)
     known = {name: size for name, size in fixed.items() if name in dimensions}
-    declared = declare(dimensions, [w.condition for w in wheres], known)
+    declared = declare_dims(dimensions, [w.condition for w in wheres], known)
     session.dims = dict(declared.dims)
     session.set_facts(declared.facts)
     session.conditions = [(w.condition, w.text.span.text) for w in wheres]
@@ -60,12 +60,14 @@ def _evaluate_wheres(inputs: list[ast.InputDecl], scope: Scope, elaborator: Elab
     return [_Where(c, where) for node in inputs for where in node.where for c in _split_conditions(where, scope, elaborator)]
 
 
-def _report_contradiction(contradiction: Stated, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession) -> None:
+def _report_contradiction(
+    contradiction: WhereCondition, wheres: list[_Where], known: Mapping[str, int], session: ElaborationSession
+) -> None:
     where = next((w.text for w in wheres if w.condition == contradiction), None)
     if where is None:
         return
     sizes = ", ".join(f"{n} is {s}" for n, s in known.items())
-    others = [w.text for w in wheres if w.text is not where and stated_symbols(w.condition) & stated_symbols(contradiction)]
+    others = [w.text for w in wheres if w.text is not where and condition_symbols(w.condition) & condition_symbols(contradiction)]
     marks = tuple((w.span, "this is also stated") for w in others)
     session.report_problem(Contradiction(where.span.text, sizes), where.span, marks)
 
@@ -79,7 +81,7 @@ def _scope_with_lets(body: ast.Body, scope: Scope) -> Scope:
     return inner
 
 
-def _split_conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[Stated]:
+def _split_conditions(where: ast.Expr, scope: Scope, elaborator: Elaborator) -> Iterator[WhereCondition]:
     """The comparisons of a `where`, in plain symbols."""
     if isinstance(where, ast.Binary) and where.op == "and":
         yield from _split_conditions(where.left, scope, elaborator)
@@ -99,7 +101,7 @@ def _evaluate_side(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> Dim:
     value = elaborator.evaluate(side, scope)
     if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
         raise Failure(BadWhere(f"{format_value(value)} is not an integer"), side.span)
-    return plain(value)  # type: ignore[no-any-return]
+    return strip_formulas(value)  # type: ignore[no-any-return]
 
 
 def _evaluate_sizes(side: ast.Expr, scope: Scope, elaborator: Elaborator) -> tuple[int, ...]:

@@ -15,7 +15,7 @@ from netc.dsl import ast
 from ...errors.recipe_errors import NegativeSetting, SettingArithmetic, SettingAssigned, SettingTwice, UnknownSetting, WrongSetting
 from ...ir.training_program import Setting, SettingArgument, SettingStage, Word
 from ...ops.operator import Operator
-from ...types.traced_ints import plain
+from ...types.traced_ints import strip_formulas
 from ..elaboration_session import ElaborationSession
 from ..interpreter.elaborator import Elaborator
 from ..names.setting_words import (
@@ -125,4 +125,4 @@ def _evaluate_value(expr: ast.Expr, scope: Scope, elaborator: Elaborator) -> Any
             return Word(expr.name)
     if isinstance(expr, ast.ListExpr):
         return tuple(_evaluate_value(item, scope, elaborator) for item in expr.items)
-    return plain(elaborator.evaluate(expr, scope))
+    return strip_formulas(elaborator.evaluate(expr, scope))

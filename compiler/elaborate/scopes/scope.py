@@ -340,7 +340,7 @@ def dependency_key(value: Entity) -> object:
     """What a graph can depend on of a binding: the value, or for tensors the type."""
     match value:
         case TracedInt():
-            return value.key()
+            return value.formula_key()
         case OperatorRef(name):
             return ("operator", name)
         case Value():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...dims import SymDim, show
+from ...dims import SymDim, format_dim
 from ...ir.graph_values import Value
 from ...ops.operator import Init
 from .compile_time_values import AbsentTensor, OperatorRef, TensorTuple
@@ -19,7 +19,7 @@ def format_value(value: object, depth: int = 0) -> str:
         case bool():
             return "true" if value else "false"
         case SymDim():
-            return show(value)
+            return format_dim(value)
         case str():
             return f'"{value}"' if len(value) <= _MAX_CHARACTERS else f'"{value[: _MAX_CHARACTERS - 3]}..."'
         case tuple() if depth == _MAX_DEPTH:

@@ -12,7 +12,7 @@ from itertools import combinations, takewhile
 from typing import Any
 
 from ...definitions import Undefined, WrongDefinition, define, expand_program
-from ...dims import Facts, symbol
+from ...dims import Facts, make_symbol
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.inline_calls import open_call
 from ...ops.op_inputs import check
@@ -54,7 +54,7 @@ def hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
     type_ = _type_of_rank(rank)
     types = (type_, type_, type_, type_.with_dtype(BOOL))
     return tuple(
-        make_pattern(op, define(op, types, None, Facts.nothing(), _HIDDEN_ATTENTION.format(hidden)))
+        make_pattern(op, define(op, types, None, Facts.empty(), _HIDDEN_ATTENTION.format(hidden)))
         for op in _attentions()
         for hidden in _HIDDEN_SCORES[hides]
     )
@@ -62,7 +62,7 @@ def hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
 
 def _type_of_rank(rank: int) -> TensorType:
     """All axes have one size, so that the inputs of an operator fit: queries and keys, the mask and the scores."""
-    return TensorType(FLOAT32, (symbol("D"),) * rank)
+    return TensorType(FLOAT32, (make_symbol("D"),) * rank)
 
 
 def _attentions() -> Iterator[Operator]:
@@ -125,10 +125,10 @@ def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
 
 def _takes(op: Operator, types: tuple[TensorType, ...]) -> bool:
     """Whether the inputs are as declared and the definition takes them. A rule may refuse sizes that are symbols: it is not asked."""
-    given = op.bind(types, Facts.nothing())
+    given = op.bind(types, Facts.empty())
     try:
         check(op.name, op.operands, given, op.args)
-        define(op, types, None, Facts.nothing())
+        define(op, types, None, Facts.empty())
     except (OperatorError, Undefined, WrongDefinition):
         return False
     return True
@@ -139,9 +139,9 @@ def _graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
     for text in ("", *_FORMS.get(op.name, ())):
         if text and op.name == "gelu" and op.args["approximate"] != "tanh":
             continue
-        graph = define(op, types, None, Facts.nothing(), text)
+        graph = define(op, types, None, Facts.empty(), text)
         yield graph
-        expanded = expand_program(Program(graph, Facts.nothing(), ()), lambda operator: not operator.has_definition()).main
+        expanded = expand_program(Program(graph, Facts.empty(), ()), lambda operator: not operator.has_definition()).main
         if expanded is not graph:
             while calls := [node for node in expanded.nodes if isinstance(node, CallNode)]:
                 open_call(expanded, calls[0])
@@ -150,7 +150,7 @@ def _graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
 
 def _replace_recognized(graph: Graph, found: Sequence[Pattern]) -> bool:
     """Replaces, in place, the steps of a definition that are one of these operators; whether there are any."""
-    view = GraphView(graph, Facts.nothing())
+    view = GraphView(graph, Facts.empty())
     replaced = False
     for node in graph.nodes[:-1]:
         if isinstance(node, OpNode) and (match := match_patterns(found, view, node)) is not None:

@@ -81,7 +81,7 @@ def _table(array: Array, formula: Formula) -> TableOperator | None:
     shape = tuple(int(size) for size in array.shape)
     table = TableOperator(indices=names, shape=shape, formula=formula, dtype=dtype_of(array.dtype))
     try:
-        table.infer(table.bind((), Facts.nothing()))
+        table.infer(table.bind((), Facts.empty()))
     except OperatorError:
         return None
     return table

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import onnx
 
-from ...dims import Dim, SymDim, minimum
+from ...dims import Dim, SymDim, dim_min
 from ...ir.graph_values import Value
 from ...types.tensor_types import BOOL, INT64
 from ..graph_builder import ImportRefused
@@ -190,7 +190,7 @@ class Control:
             return most
         if isinstance(most, int) and most >= MOST_STEPS:  # exporters pass the greatest integer if only the condition ends the loop
             return counted
-        return minimum(most, counted)
+        return dim_min(most, counted)
 
     def _evaluate_names(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
         """The items of names in the body, in one step. The nodes that this adds are taken back."""

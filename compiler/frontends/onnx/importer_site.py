@@ -179,7 +179,7 @@ class Site:
 
     def equal(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
         """Whether two shapes are provably the same."""
-        return len(a) == len(b) and all(self.facts.equal(d, e) is True for d, e in zip(a, b, strict=True))
+        return len(a) == len(b) and all(self.facts.are_equal(d, e) is True for d, e in zip(a, b, strict=True))
 
 
 def materialized(filled: Filled) -> Item:

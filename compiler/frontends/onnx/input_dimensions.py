@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, count
 
-from ...dims import Condition, Dim, OneOf, Stated, SymDim, advice_divides, declare, substitute, symbol
+from ...dims import Condition, Dim, OneOf, SymDim, WhereCondition, declare_dims, make_symbol, substitute_symbols, suggest_divisibility
 from ...dims.polynomial import FloorQuotient, Quotient, Symbol, terms_of
 from ...dims.where import Declared
 
@@ -47,7 +47,7 @@ def parse_condition(text: str) -> Condition | None:
     return None
 
 
-def parse_stated(text: str) -> Stated | None:
+def parse_stated(text: str) -> WhereCondition | None:
     """The condition of a text such as `P in [0, 8]` or `H % 32 == 0`."""
     try:
         match ast.parse(text.strip(), mode="eval").body:
@@ -85,10 +85,10 @@ def _whole(atom: FloorQuotient, bottom: int) -> list[str]:
     inside = [part for term in terms_of(atom.top) for part in term]
     match inside:
         case [Symbol(name=name)]:
-            return [f"{name} % {bottom} == 0", advice_divides(bottom, atom.top)]
+            return [f"{name} % {bottom} == 0", suggest_divisibility(bottom, atom.top)]
         case [Quotient(name=name, step=int(step), rest=0)]:
-            return [f"{name} % {bottom * step} == 0", advice_divides(bottom, atom.top)]
-    return [advice_divides(bottom, atom.top)]
+            return [f"{name} % {bottom * step} == 0", suggest_divisibility(bottom, atom.top)]
+    return [suggest_divisibility(bottom, atom.top)]
 
 
 def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
@@ -97,7 +97,7 @@ def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
             return value
         case ast.Name(id=name):
             if known is None and _SYMBOL.fullmatch(name):
-                return symbol(name)
+                return make_symbol(name)
             if known is not None and name in known:
                 return known[name]
             raise NoDimension(name)
@@ -133,7 +133,7 @@ class Axis:
 class Dimensions:
     """The symbols of a model. `fixed` are sizes by name, of the file or of netc."""
 
-    def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[Stated]) -> None:
+    def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[WhereCondition]) -> None:
         self.names: dict[str, str] = {}
         """The symbol of each text of the file that is a name."""
         self.symbols: list[str] = []
@@ -148,7 +148,7 @@ class Dimensions:
         self.used: set[str] = set()
         self.fixed = dict(self._fixed(fixed))
         """The symbols that are numbers here."""
-        self.declared: Declared = declare(self.symbols, conditions, self.fixed)
+        self.declared: Declared = declare_dims(self.symbols, conditions, self.fixed)
         self.shapes = {name: [self._declared(self._plain[name, axis.position]) for axis in shape] for name, shape in shapes.items()}
 
     def _fixed(self, fixed: Mapping[str, object]) -> Iterator[tuple[str, int]]:
@@ -158,26 +158,26 @@ class Dimensions:
                 self.used.add(name)
                 yield found, value
 
-    def with_fixed(self, condition: Stated) -> Stated:
+    def with_fixed(self, condition: WhereCondition) -> WhereCondition:
         """The condition with numbers in place of the symbols that are fixed."""
         if isinstance(condition, OneOf):
-            return OneOf(substitute(condition.left, self.fixed), condition.values)
-        return Condition(condition.op, substitute(condition.left, self.fixed), substitute(condition.right, self.fixed))
+            return OneOf(substitute_symbols(condition.left, self.fixed), condition.values)
+        return Condition(condition.op, substitute_symbols(condition.left, self.fixed), substitute_symbols(condition.right, self.fixed))
 
     def _declared(self, dim: Dim) -> Dim:
-        return substitute(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
+        return substitute_symbols(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
 
     def _of(self, axis: Axis) -> Dim:
         if axis.size is not None:
             return axis.size
         if axis.text in self.names:
-            return symbol(self.names[axis.text])
+            return make_symbol(self.names[axis.text])
         if any(c in axis.text for c in "+-*/"):
             try:
-                return parse(axis.text, {text: symbol(name) for text, name in self.names.items()})
+                return parse(axis.text, {text: make_symbol(name) for text, name in self.names.items()})
             except NoDimension:
                 pass
-        return symbol(self._symbol(axis.text, axis))
+        return make_symbol(self._symbol(axis.text, axis))
 
     def _symbol(self, text: str, axis: Axis) -> str:
         """The symbol of a name, or a new one for an axis without."""

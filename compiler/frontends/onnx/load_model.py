@@ -11,7 +11,7 @@ from pathlib import Path
 
 import onnx
 
-from ...dims import Condition, Stated, SymDim, stated_symbols, symbols
+from ...dims import Condition, SymDim, WhereCondition, condition_symbols, free_symbols
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR
 from ...ir.graph import Graph, OpNode, Program, applies
 from ...ir.walk import graphs, needed
@@ -66,12 +66,12 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
     return _imported(importer, stated, conditions, notes)
 
 
-def _broken(condition: Stated) -> Obstacle:
+def _broken(condition: WhereCondition) -> Obstacle:
     return Obstacle("the file", f"states `{condition}`, which cannot hold for these sizes", "its metadata")
 
 
 def _attempts(
-    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], stated: Sequence[Stated], *, simplest: bool
+    model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], stated: Sequence[WhereCondition], *, simplest: bool
 ) -> tuple[Importer, list[tuple[Condition, str]]]:
     """The last attempt, with the conditions that the ones before it needed; `stated` are those of the file."""
     conditions: list[tuple[Condition, str]] = []
@@ -85,12 +85,12 @@ def _attempts(
         conditions += further
 
 
-def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[Stated]:
+def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[WhereCondition]:
     """The conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
     texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
     parts = [text for whole in texts for text in whole[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
     found = [parse_stated(text) for text in parts]
-    return [one for one in found if one is not None and stated_symbols(one) <= set(dimensions.symbols)]
+    return [one for one in found if one is not None and condition_symbols(one) <= set(dimensions.symbols)]
 
 
 def _run(importer: Importer) -> None:
@@ -145,7 +145,9 @@ def _check_ports(importer: Importer) -> None:
         importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants", name))
 
 
-def _imported(importer: Importer, stated: Sequence[Stated], conditions: Sequence[tuple[Condition, str]], first: Sequence[str]) -> Imported:
+def _imported(
+    importer: Importer, stated: Sequence[WhereCondition], conditions: Sequence[tuple[Condition, str]], first: Sequence[str]
+) -> Imported:
     graph = importer.emit.builder.graph
     written = masked_attentions(graph)
     for each in reversed(bodies(graph)):
@@ -159,10 +161,10 @@ def _imported(importer: Importer, stated: Sequence[Stated], conditions: Sequence
         if each.kind != "scan":
             _label(each)
     declared = importer.dimensions.declared
-    named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(symbols(d)))]
+    named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(free_symbols(d)))]
     free = tuple(sorted(named, key=lambda name: name != BATCH))
-    known = [one for one in map(importer.dimensions.with_fixed, stated) if stated_symbols(one)]
-    all_conditions: tuple[tuple[Stated, str], ...] = (*((one, str(one)) for one in known), *conditions)
+    known = [one for one in map(importer.dimensions.with_fixed, stated) if condition_symbols(one)]
+    all_conditions: tuple[tuple[WhereCondition, str], ...] = (*((one, str(one)) for one in known), *conditions)
     program = Program(graph, declared.facts, free, all_conditions, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
     return Imported(program, weights, notes, tensors)

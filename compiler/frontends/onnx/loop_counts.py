@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ...dims import Dim, Facts, maximum, minimum
+from ...dims import Dim, Facts, dim_max, dim_min
 from .onnx_files import attributes
 from .onnx_values import Item, Known, Part
 from .shape_arithmetic import as_objects
@@ -52,7 +52,7 @@ class LoopCondition:
         if node.op_type == "And":
             found = [self._count_true(part) for part in node.input if not self._is_entry_condition(part)]
             known = [count for count in found if count is not None]
-            return None if len(known) < len(found) or not known else reduce(minimum, known)
+            return None if len(known) < len(found) or not known else reduce(dim_min, known)
         if node.op_type not in _COMPARISONS:
             return None
         small, great, equal = _COMPARISONS[node.op_type]
@@ -67,7 +67,7 @@ class LoopCondition:
         apart = bound - first + equal
         # The number of steps until the smaller number reaches the bound, rounded up.
         count: Dim = (apart + step - 1) // step
-        return count if self.facts.at_least(count, 0) is True else maximum(count, 0)
+        return count if self.facts.is_at_least(count, 0) is True else dim_max(count, 0)
 
     def _is_entry_condition(self, name: str) -> bool:
         """Whether a name is the condition that the step got as its input, which is true in every step that runs."""

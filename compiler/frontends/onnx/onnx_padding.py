@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...dims import Dim, maximum
+from ...dims import Dim, dim_max
 from ...ir.graph_values import Value
 from ..graph_builder import ImportRefused
 from .importer_site import Site
@@ -49,7 +49,7 @@ class Frame:
         span, stride, size = self.dilation[n] * (self.kernel[n] - 1) + 1, self.stride[n], self.sizes[n]
         if stride == 1:
             return span - 1
-        return maximum(((size + stride - 1) // stride - 1) * stride + span - size, 0)
+        return dim_max(((size + stride - 1) // stride - 1) * stride + span - size, 0)
 
     @property
     def is_even(self) -> bool:

@@ -50,9 +50,9 @@ def looped(
 def _length(emit: Emitter, parts: Sequence[tuple[Value, int]]) -> Dim:
     first, axis = parts[0]
     length = first.type.shape[axis]
-    if any(emit.facts.equal(length, value.type.shape[a]) is not True for value, a in parts):
+    if any(emit.facts.are_equal(length, value.type.shape[a]) is not True for value, a in parts):
         raise ImportRefused("scans tensors of different lengths")
-    if emit.facts.at_least(length, 1) is not True:
+    if emit.facts.is_at_least(length, 1) is not True:
         raise ImportRefused("may have no step")
     return length
 
@@ -60,7 +60,7 @@ def _length(emit: Emitter, parts: Sequence[tuple[Value, int]]) -> Dim:
 def _require_same(emit: Emitter, before: Sequence[Value], after: Sequence[Value]) -> None:
     for a, b in zip(before, after, strict=True):
         same = a.type.dtype == b.type.dtype and len(a.type.shape) == len(b.type.shape)
-        if not same or not all(emit.facts.equal(d, e) is True for d, e in zip(a.type.shape, b.type.shape, strict=True)):
+        if not same or not all(emit.facts.are_equal(d, e) is True for d, e in zip(a.type.shape, b.type.shape, strict=True)):
             raise ImportRefused(f"a state is {a.type} before a step and {b.type} after it")
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ...dims import Dim, Facts, SymDim, bounds, maximum, minimum
+from ...dims import Dim, Facts, SymDim, bounds, dim_max, dim_min
 from ..graph_builder import ImportRefused
 from .onnx_values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
 
@@ -109,8 +109,8 @@ BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "Mul": _of_parts(lambda a, b: a * b, _product),
     "Div": _of_parts(_divide, _quotient),
     "Mod": _of_parts(_modulo, lambda a, b: None),
-    "Max": _of_parts(lambda a, b: maximum(a, b), lambda a, b: None),
-    "Min": _of_parts(lambda a, b: minimum(a, b), lambda a, b: None),
+    "Max": _of_parts(lambda a, b: dim_max(a, b), lambda a, b: None),
+    "Min": _of_parts(lambda a, b: dim_min(a, b), lambda a, b: None),
 }
 UNARY: dict[str, Callable[[Any], Any]] = {
     "Neg": lambda a: Part(-a.top, a.bottom) if isinstance(a, Part) else -a,
@@ -119,11 +119,11 @@ UNARY: dict[str, Callable[[Any], Any]] = {
     "Identity": lambda a: a,
 }
 COMPARISONS: dict[str, Callable[[Facts, Any, Any], bool | None]] = {
-    "Equal": lambda facts, a, b: facts.equal(a, b),
-    "Greater": lambda facts, a, b: facts.at_least(a, b + 1),
-    "GreaterOrEqual": lambda facts, a, b: facts.at_least(a, b),
-    "Less": lambda facts, a, b: facts.at_least(b, a + 1),
-    "LessOrEqual": lambda facts, a, b: facts.at_least(b, a),
+    "Equal": lambda facts, a, b: facts.are_equal(a, b),
+    "Greater": lambda facts, a, b: facts.is_at_least(a, b + 1),
+    "GreaterOrEqual": lambda facts, a, b: facts.is_at_least(a, b),
+    "Less": lambda facts, a, b: facts.is_at_least(b, a + 1),
+    "LessOrEqual": lambda facts, a, b: facts.is_at_least(b, a),
 }
 
 

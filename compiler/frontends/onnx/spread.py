@@ -11,7 +11,7 @@ from functools import reduce
 
 from netc.dsl.record import Record
 
-from ...dims import Dim, maximum
+from ...dims import Dim, dim_max
 from ...ir.graph import OpNode
 from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Div, Minimum
@@ -100,7 +100,7 @@ def _laid_out(view: GraphView, value: Value, total: OpNode) -> Windows | None:
 
 def _matrix(windows: Windows) -> tuple[Dim, ...]:
     """The shape of the positions."""
-    return windows.count, reduce(maximum, windows.lengths)
+    return windows.count, reduce(dim_max, windows.lengths)
 
 
 def _within(view: GraphView, windows: Windows, value: Value) -> bool:

@@ -6,7 +6,7 @@ embedding is asked for, unless it is known to be small enough. Always: what is s
 
 from __future__ import annotations
 
-from ...dims import Condition, Dim, symbol
+from ...dims import Condition, Dim, make_symbol
 from ...ir.graph import OpNode, Program, applies
 from ...ir.walk import graphs
 from ...ops.constants import TableOperator
@@ -22,12 +22,12 @@ def positions(program: Program) -> None:
     for graph in graphs(program.main):
         for node in graph.nodes:
             bound = _bound(node, origins) if applies(node, Embedding) else None
-            if bound is None or program.facts.at_least(bound[1], bound[0]):
+            if bound is None or program.facts.is_at_least(bound[1], bound[0]):
                 continue
             name = next((name for name, form in program.dims.items() if form == bound[0]), None)
             if name is not None and bound[1] > 0:
                 most[name] = min(bound[1], most.get(name, bound[1]))
-    stated = [Condition("<=", symbol(name), number) for name, number in most.items()]
+    stated = [Condition("<=", make_symbol(name), number) for name, number in most.items()]
     program.conditions = (*program.conditions, *((one, str(one)) for one in stated))
 
 

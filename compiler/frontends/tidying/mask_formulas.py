@@ -20,7 +20,7 @@ HIDDEN = -1e9
 
 def aligned(view: GraphView, queries: Value, keys: Value) -> str | None:
     """Which position of both is the same, where it has to be said."""
-    return None if view.facts.equal(queries.type.shape[-2], keys.type.shape[-2]) else "start"
+    return None if view.facts.are_equal(queries.type.shape[-2], keys.type.shape[-2]) else "start"
 
 
 def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:

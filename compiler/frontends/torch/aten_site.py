@@ -17,7 +17,7 @@ from ...dims import Dim, SymDim
 from ...ir.graph import OpNode, Tie
 from ...ir.graph_values import Value
 from ...ops.formula import Const
-from ...types.numpy_types import array_of
+from ...types.numpy_types import to_array
 from ...types.tensor_types import DType, Shape
 from ..constants import formula_of
 from ..graph_builder import ImportRefused
@@ -79,7 +79,7 @@ class AtenSite:
         if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
             return self._tensor(node)
         if isinstance(size, int):
-            return self.scope.builder.put(formula_of(array_of(values % size)))[0]
+            return self.scope.builder.put(formula_of(to_array(values % size)))[0]
         return self.one("remainder", self._tensor(node), other=size)
 
     def reads_result(self, at: int) -> bool:

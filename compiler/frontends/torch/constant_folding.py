@@ -15,7 +15,7 @@ import torch
 from torch.fx import Node
 
 from ...ops.constants import TableOperator
-from ...types.numpy_types import array_of
+from ...types.numpy_types import to_array
 from ..constants import formula_of, is_exact, stored_table
 from ..graph_builder import ImportRefused
 from .node_targets import is_empty
@@ -100,7 +100,7 @@ class Constants:
             self.computed.add(node)
             return
         try:
-            array = array_of(value)
+            array = to_array(value)
             self.tables[node] = formula_of(array)
             if not is_exact(self.tables[node], array):
                 self.close.append(list(array.shape))
@@ -114,7 +114,7 @@ class Constants:
     def _keep(self, node: Node, value: torch.Tensor) -> None:
         """Its numbers are kept in a file."""
         try:
-            self.tables[node] = stored_table(array_of(value))
+            self.tables[node] = stored_table(to_array(value))
         except (ImportRefused, ValueError) as refused:
             self.reasons[node] = str(refused)
 

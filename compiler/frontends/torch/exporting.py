@@ -22,7 +22,7 @@ from torch.utils._pytree import tree_leaves, tree_map, tree_map_only
 
 from netc.dsl.record import replace
 
-from ...dims import Condition, symbols
+from ...dims import Condition, free_symbols
 from ...types.tensor_types import BATCH
 from ..imported_model import Imported, ImportFailed, Obstacle
 from .call_arguments import call_arguments, distinct_tensors, explicit_keywords
@@ -176,7 +176,7 @@ class _Call:
             called_with = tuple(examples), keywords, _bound(self.module, *spec), sizes
             evaluation = _export(self.module, *called_with, self.notes)
             training = _export(self.module, *called_with, self.notes, train=True) if train else None
-        known = [one for one in stated if symbols(one.left) | symbols(one.right) <= set(sizes)]
+        known = [one for one in stated if free_symbols(one.left) | free_symbols(one.right) <= set(sizes)]
         axes = [*names, *named.values()]
         found = read_program(evaluation, type(self.module).__name__, axes, aliases_of(self.module), training, known, read_source=True)
         return _with_notes(found, self.notes)

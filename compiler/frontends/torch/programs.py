@@ -19,12 +19,12 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 from netc.dsl.record import Record, replace
 
 from ...analysis.state_dict import parameters
-from ...dims import Condition, declare
+from ...dims import Condition, declare_dims
 from ...ir.graph import Graph, Program
 from ...ir.graph_values import Value
 from ...ir.verify import verify
 from ...ir.walk import graphs
-from ...types.numpy_types import Array, array_of, numpy_dtype
+from ...types.numpy_types import Array, numpy_dtype, to_array
 from ...types.tensor_types import BATCH, TensorType
 from ..graph_builder import ImportRefused, nowhere
 from ..imported_model import Imported, ImportFailed, Obstacle
@@ -120,7 +120,7 @@ class _Reading(Record):
         inputs = find_user_inputs(program)
         names = name_symbols(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
-        declared = declare(symbols, self.conditions, {})
+        declared = declare_dims(symbols, self.conditions, {})
         counting = find_step_counters(program, nodes) if train else set[Node]()
         body = [node for node in _body(nodes) if node not in counting]
         tree = CallTree(body, self.name, self.aliases)
@@ -239,7 +239,7 @@ def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, .
     weights: dict[str, Array] = {}
     for name, info in parameters(program).items():
         if name in state:
-            weights[name] = array_of(state[name])
+            weights[name] = to_array(state[name])
         else:
             weights[name] = np.zeros(info.shape, numpy_dtype(info.dtype))
     unread = [key for key in state if key not in weights]

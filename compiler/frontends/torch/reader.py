@@ -227,7 +227,7 @@ def _agree(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
         parts = (2,) if fake.is_complex() else ()
         expected = TensorType(dtype_of(fake.dtype.to_real()), (*(sizes.dim(size) for size in fake.shape), *parts))
         same = len(expected.shape) == value.type.rank and not any(
-            facts.equal(a, b) is False for a, b in zip(expected.shape, value.type.shape, strict=True)
+            facts.are_equal(a, b) is False for a, b in zip(expected.shape, value.type.shape, strict=True)
         )
         if not same or expected.dtype != value.type.dtype:
             raise ImportRefused(f"it gives {expected} in PyTorch, but {value.type} here")

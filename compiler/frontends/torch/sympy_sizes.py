@@ -13,7 +13,7 @@ from typing import Any
 
 from netc.dsl.record import Record
 
-from ...dims import Condition, Dim, declare, maximum, minimum, symbol
+from ...dims import Condition, Dim, declare_dims, dim_max, dim_min, make_symbol
 from ..graph_builder import ImportRefused
 
 LEAST = 2
@@ -43,8 +43,8 @@ _FUNCTIONS: Mapping[str, Callable[..., Dim]] = {
     "CleanDiv": _floor,
     "Mod": lambda a, b: a % b,
     "PythonMod": lambda a, b: a % b,
-    "Max": lambda *sizes: reduce(maximum, sizes),
-    "Min": lambda *sizes: reduce(minimum, sizes),
+    "Max": lambda *sizes: reduce(dim_max, sizes),
+    "Min": lambda *sizes: reduce(dim_min, sizes),
 }
 
 
@@ -127,8 +127,8 @@ def asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ra
     sizes that is no comparison of two of them.
     """
     names = tuple(dict.fromkeys(axis.name for axis in axes.values()))
-    declared = declare(names, ranges, {})
-    known, raw = Sizes(axes, declared.dims), Sizes(axes, {name: symbol(name) for name in names})
+    declared = declare_dims(names, ranges, {})
+    known, raw = Sizes(axes, declared.dims), Sizes(axes, {name: make_symbol(name) for name in names})
 
     def holds(expression: Any) -> bool:
         """Whether it is known to hold."""
@@ -155,15 +155,15 @@ def _conjuncts(expression: Any) -> Sequence[Any]:
 
 def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
     """What torch.export found that sizes must keep."""
-    found = [Condition("==", symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
+    found = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():
         axis = axes.get(str(key))
         if axis is None:
             continue
         if allowed.lower.is_Integer and int(allowed.lower) > LEAST:
-            found.append(Condition(">=", symbol(axis.name), int(allowed.lower) * axis.step))
+            found.append(Condition(">=", make_symbol(axis.name), int(allowed.lower) * axis.step))
         if allowed.upper.is_Integer:
-            found.append(Condition("<=", symbol(axis.name), int(allowed.upper) * axis.step))
+            found.append(Condition("<=", make_symbol(axis.name), int(allowed.upper) * axis.step))
     return found
 
 

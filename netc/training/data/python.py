@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.types.numpy_types import array_of
+from netc.compiler.types.numpy_types import to_array
 
 from .data_source import Array, ArraySource, DataError, Indices, Source, TableColumn
 
@@ -109,7 +109,7 @@ def _value_to_array(name: str, value: Any) -> Array:
     if isinstance(value, np.ndarray) and value.dtype.kind in "biufc":
         return value
     try:
-        return array_of(value)
+        return to_array(value)
     except (ValueError, TypeError, RuntimeError) as error:
         raise DataError(f"`{name}` is no tensor: {error}") from error
 

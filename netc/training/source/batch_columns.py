@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netc.compiler.dims import Dim, SymDim, to_python
+from netc.compiler.dims import Dim, SymDim, dim_to_python
 from netc.compiler.ir.graph_values import Value
 
 from .lines import quote_string
@@ -29,4 +29,4 @@ def emit_dim(inputs: Sequence[Value], size: Dim) -> str:
     if isinstance(size, int):
         return str(size)
     symbols = {str(s) for v in inputs for s in v.type.shape if isinstance(s, SymDim) and str(s).isidentifier()}
-    return to_python(size, {symbol: emit_size(inputs, symbol) for symbol in symbols})
+    return dim_to_python(size, {symbol: emit_size(inputs, symbol) for symbol in symbols})

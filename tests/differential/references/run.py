@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from netc.compiler.dims import SymDim, evaluate
+from netc.compiler.dims import SymDim, evaluate_dim
 from netc.compiler.ir.flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.walk import join
@@ -142,7 +142,7 @@ def arguments(op: Operator, sizes: Mapping[str, int] | None = None) -> dict[str,
 def resolved(value: Any, sizes: Mapping[str, int]) -> Any:
     match value:
         case SymDim():
-            return evaluate(value, sizes)
+            return evaluate_dim(value, sizes)
         case DType(name):
             return getattr(torch, name)
         case tuple():

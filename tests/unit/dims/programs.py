@@ -18,21 +18,21 @@ from netc.compiler.dims import (
     Dim,
     Facts,
     bounds,
-    declare,
-    evaluate,
-    fold,
-    invert,
-    maximum,
-    minimum,
-    show,
-    symbol,
-    symbols,
-    to_python,
+    declare_dims,
+    dim_max,
+    dim_min,
+    dim_to_python,
+    evaluate_dim,
+    fold_dim,
+    format_dim,
+    free_symbols,
+    invert_linear,
+    make_symbol,
 )
 
 NAMES = ("H", "T", "W")
-SYMBOLS: dict[str, Dim] = {n: symbol(n) for n in NAMES}
-NOTHING = Facts.nothing()
+SYMBOLS: dict[str, Dim] = {n: make_symbol(n) for n in NAMES}
+NOTHING = Facts.empty()
 PROPERTY = settings(max_examples=examples(200))
 
 Values = dict[str, int]
@@ -56,7 +56,7 @@ VALUES = st.fixed_dictionaries({name: st.integers(1, 40) for name in NAMES})
 
 Operations = dict[str, Callable[..., Any]]
 PLAIN: Operations = {"max": max, "min": min}
-SYMBOLIC: Operations = {"max": maximum, "min": minimum}
+SYMBOLIC: Operations = {"max": dim_max, "min": dim_min}
 
 
 def run(program: Program, names: dict[str, Any], operations: Operations) -> Any:
@@ -111,15 +111,15 @@ def parsed(text: str, values: Values) -> int:
 
 
 def folded(d: Dim, values: Values) -> int:
-    result: int = fold(d, int, values.__getitem__, operator.add, operator.mul, operator.floordiv, max, min)
+    result: int = fold_dim(d, int, values.__getitem__, operator.add, operator.mul, operator.floordiv, max, min)
     return result
 
 
 def check_views(d: Dim, values: Values, expected: int) -> None:
     """All ways to look at a dimension agree."""
-    assert evaluate(d, values) == expected
-    assert parsed(show(d), values) == expected, show(d)
-    code = to_python(d, {n: f"x.shape[{i}]" if i % 2 else f"{n.lower()} + 0" for i, n in enumerate(values)})
+    assert evaluate_dim(d, values) == expected
+    assert parsed(format_dim(d), values) == expected, format_dim(d)
+    code = dim_to_python(d, {n: f"x.shape[{i}]" if i % 2 else f"{n.lower()} + 0" for i, n in enumerate(values)})
 
     class x:  # noqa: N801
         shape = list(values.values())
@@ -129,8 +129,8 @@ def check_views(d: Dim, values: Values, expected: int) -> None:
     lo, hi = bounds(d)
     assert lo is None or lo <= expected
     assert hi is None or expected <= hi
-    assert symbols(d) <= values.keys()
-    found = invert(d)
+    assert free_symbols(d) <= values.keys()
+    found = invert_linear(d)
     if found is not None:
         name, a, c, b = found
         assert (expected - b) * c % a == 0
@@ -138,23 +138,23 @@ def check_views(d: Dim, values: Values, expected: int) -> None:
 
 
 def check_answers(a: Dim, b: Dim, facts: Facts, samples: list[Values]) -> None:
-    equal, least, divides = facts.equal(a, b), facts.at_least(a, b), facts.divides(b, a)
+    equal, least, divides = facts.are_equal(a, b), facts.is_at_least(a, b), facts.divides(b, a)
     exact = facts.exact_div(a, b)
     assert (exact is not None) == (divides is True and b != 0)
     for values in samples:
-        x, y = evaluate(a, values), evaluate(b, values)
+        x, y = evaluate_dim(a, values), evaluate_dim(b, values)
         assert equal is None or equal == (x == y), (a, b, facts)
         assert least is None or least == (x >= y), (a, b, facts)
         if y:
             assert divides is None or divides == (x % y == 0), (a, b, facts)
-            assert exact is None or evaluate(exact, values) * y == x, (a, b, exact)
+            assert exact is None or evaluate_dim(exact, values) * y == x, (a, b, exact)
 
 
 # --- conditions ---
 
 
 def where(*conditions: Condition, names: str = "H T W S K D", **fixed: int) -> Declared:
-    return declare(names.split(), conditions, fixed)
+    return declare_dims(names.split(), conditions, fixed)
 
 
 def is_multiple(d: Dim, k: Dim, rest: Dim = 0) -> Condition:

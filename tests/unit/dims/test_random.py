@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from profiles import examples
 
-from netc.compiler.dims import Condition, OneOf, Stated, declare, evaluate, maximum, substitute, symbol
+from netc.compiler.dims import Condition, OneOf, WhereCondition, declare_dims, dim_max, evaluate_dim, make_symbol, substitute_symbols
 from tests.unit.dims.programs import (
     CHOICES,
     CONDITIONS,
@@ -30,7 +30,7 @@ from tests.unit.dims.programs import (
 @PROPERTY
 @given(PROGRAMS, VALUES)
 def test_a_dimension_is_its_values(program: Program, values: Values) -> None:
-    d = run(program, {n: symbol(n) for n in NAMES}, SYMBOLIC)
+    d = run(program, {n: make_symbol(n) for n in NAMES}, SYMBOLIC)
     check_views(d, values, run(program, values, PLAIN))
 
 
@@ -44,11 +44,11 @@ def test_answers_hold(p: Program, q: Program, samples: list[Values]) -> None:
 @given(PROGRAMS, PROGRAMS, VALUES)
 def test_substitution(p: Program, q: Program, values: Values) -> None:
     inner = run(q, SYMBOLS, SYMBOLIC)
-    value = evaluate(inner, values)
+    value = evaluate_dim(inner, values)
     if value < 1:
-        inner, value = maximum(inner, 1), 1
-    outer = substitute(run(p, SYMBOLS, SYMBOLIC), {"T": inner})
-    assert evaluate(outer, values) == run(p, {**values, "T": value}, PLAIN)
+        inner, value = dim_max(inner, 1), 1
+    outer = substitute_symbols(run(p, SYMBOLS, SYMBOLIC), {"T": inner})
+    assert evaluate_dim(outer, values) == run(p, {**values, "T": value}, PLAIN)
 
 
 @settings(max_examples=examples(100))
@@ -56,9 +56,9 @@ def test_substitution(p: Program, q: Program, values: Values) -> None:
 def test_facts_hold(
     conditions: list[Program], choices: list[tuple[Program, list[int]]], programs: list[Program], data: st.DataObject
 ) -> None:
-    raw: list[Stated] = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
+    raw: list[WhereCondition] = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
     raw += [OneOf(run(a, SYMBOLS, SYMBOLIC), tuple(sizes)) for a, sizes in choices]
-    declared = declare(NAMES, raw, {})
+    declared = declare_dims(NAMES, raw, {})
     values = [v for v in allowed(conditions) if all(run(a, v, PLAIN) in sizes for a, sizes in choices)]
     if declared.contradictions:
         assert not values, (raw, declared)
@@ -81,17 +81,17 @@ def test_facts_hold(
 @given(st.lists(CONDITIONS, min_size=1, max_size=2))
 def test_what_is_declared_can_be_answered(conditions: list[Program]) -> None:
     raw = [Condition(op, run(a, SYMBOLS, SYMBOLIC), run(b, SYMBOLS, SYMBOLIC)) for op, a, b in conditions]
-    declared = declare(NAMES, raw, {})
+    declared = declare_dims(NAMES, raw, {})
     if declared.contradictions:
         return
     for c in raw:
-        left, right = substitute(c.left, declared.dims), substitute(c.right, declared.dims)
+        left, right = substitute_symbols(c.left, declared.dims), substitute_symbols(c.right, declared.dims)
         match c.op:
             case "==":
-                assert declared.facts.equal(left, right) is True
+                assert declared.facts.are_equal(left, right) is True
             case "!=":
-                assert declared.facts.equal(left, right) is False
+                assert declared.facts.are_equal(left, right) is False
             case ">=" | ">":
-                assert declared.facts.at_least(left, right) is True
+                assert declared.facts.is_at_least(left, right) is True
             case _:
-                assert declared.facts.at_least(right, left) is True
+                assert declared.facts.is_at_least(right, left) is True

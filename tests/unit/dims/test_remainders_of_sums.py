@@ -12,9 +12,9 @@ from itertools import product
 import pytest
 
 import netc
-from netc.compiler.dims import Condition, Declared, Dim, declare, evaluate, symbol
+from netc.compiler.dims import Condition, Declared, Dim, declare_dims, evaluate_dim, make_symbol
 
-T, S = symbol("T"), symbol("S")
+T, S = make_symbol("T"), make_symbol("S")
 BASES: dict[str, Callable[[Dim, Dim], Dim]] = {
     "T + S": lambda t, s: t + s,
     "T - S": lambda t, s: t - s,
@@ -40,7 +40,7 @@ def sizes(base: Callable[[Dim, Dim], Dim], k: int, rest: int) -> list[tuple[int,
 
 
 def declared(base: Callable[[Dim, Dim], Dim], k: int, rest: int) -> Declared:
-    return declare(("T", "S"), [Condition("==", base(T, S) % k, rest)], {})
+    return declare_dims(("T", "S"), [Condition("==", base(T, S) % k, rest)], {})
 
 
 @pytest.mark.parametrize(("name", "k", "rest"), [*cases()])
@@ -60,7 +60,7 @@ def test_what_divides_a_sum_with_a_remainder(name: str, k: int, rest: int) -> No
             quotient = known.facts.exact_div(value, k)
             assert quotient is not None
             for a, b in pairs:
-                assert evaluate(quotient, {"T": a, "S": b}) * k == int(base(a, b)) + offset  # type: ignore[arg-type, call-overload]
+                assert evaluate_dim(quotient, {"T": a, "S": b}) * k == int(base(a, b)) + offset  # type: ignore[arg-type, call-overload]
 
 
 @pytest.mark.parametrize(("name", "k", "rest"), [*cases()])
@@ -71,7 +71,7 @@ def test_what_is_equal_to_a_sum_with_a_remainder(name: str, k: int, rest: int) -
     for offset, other in product(range(-k, k + 1), repeat=2):
         left, right = (base(t, s) + offset) // k * k, base(t, s) + other
         truth = {(int(base(a, b)) + offset) // k * k == int(base(a, b)) + other for a, b in pairs}  # type: ignore[arg-type, call-overload]
-        answer = known.facts.equal(left, right)
+        answer = known.facts.are_equal(left, right)
         assert answer is None or not truth or truth == {answer}, (name, k, rest, offset, other)
         if truth == {True} and (rest + offset) % k == 0:
             assert answer is True, (name, k, rest, offset, other)

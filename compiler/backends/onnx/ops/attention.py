@@ -98,7 +98,7 @@ def _four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExp
 def _shares(op: Attention, site: Site) -> bool:
     """Whether ONNX can group the heads: it needs four axes, and one number of heads for keys and values."""
     q, k, v = (site.given.q, site.given.k, site.given.v)
-    return max(t.rank for t in (q, k, v)) > 3 and bool(site.given.facts.equal(k.shape[-3], v.shape[-3]))
+    return max(t.rank for t in (q, k, v)) > 3 and bool(site.given.facts.are_equal(k.shape[-3], v.shape[-3]))
 
 
 def _repeated(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, Shape]:

@@ -81,7 +81,7 @@ def _source(site: Site) -> TensorExpr:
     """The values to write, in the shape of the indices."""
     source = _with_axis(site, "src")
     pairs = zip(site.given.index.shape or (1,), site.given.src.shape or (1,), strict=True)
-    longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.equal(part, whole) is not True}
+    longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.are_equal(part, whole) is not True}
     if not longer:
         return source
     parts = [site.ints(p) for p in ([0] * len(longer), list(longer.values()), list(longer))]

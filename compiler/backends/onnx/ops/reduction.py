@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....dims import Dim, bounds, maximum, symbols
+from ....dims import Dim, bounds, dim_max, free_symbols
 from ....ops.axes import normalize_axis
 from ....ops.operator import Operator, numel
 from ....ops.reduction import (
@@ -59,7 +59,7 @@ def _may_be_empty(op: Reduction, site: Site) -> bool:
     """Whether the axes may have no elements. The batch may, although its lower bound is 1."""
     count = _count(op, site)
     least, _ = bounds(count)
-    return BATCH in symbols(count) or (least is not None and least < 1)
+    return BATCH in free_symbols(count) or (least is not None and least < 1)
 
 
 def _keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
@@ -159,7 +159,7 @@ def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
     shape = site.given.x.shape
     count = numel(tuple(shape[axis] for axis in op.axes(site.given.x)))
     if isinstance(op.correction, int) and not _may_be_empty(op, site):
-        return TensorExpr(site, site.scalar(maximum(count - op.correction, 0), dtype), dtype)
+        return TensorExpr(site, site.scalar(dim_max(count - op.correction, 0), dtype), dtype)
     return (TensorExpr(site, site.scalar(count, dtype), dtype) - op.correction).op("Max", 0.0)
 
 

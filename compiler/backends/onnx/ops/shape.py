@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....dims import SymDim, show
+from ....dims import SymDim, format_dim
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ....types.tensor_types import Shape
 from ..onnx_emitters import Site, emits
@@ -18,7 +18,7 @@ def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:
     target = [0 if isinstance(size, SymDim) and before[i : i + 1] == (size,) else size for i, size in enumerate(after)]
     symbolic = [i for i, size in enumerate(target) if isinstance(size, SymDim)]
     if symbolic:
-        target[max(symbolic, key=lambda i: len(show(target[i])))] = -1
+        target[max(symbolic, key=lambda i: len(format_dim(target[i])))] = -1
     return site.add("Reshape", [tensor, site.ints(target)])
 
 

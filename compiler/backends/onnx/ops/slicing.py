@@ -110,7 +110,7 @@ def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
     shift = shift % size if isinstance(size, int) else shift
     if shift == 0:
         return tensor
-    if site.given.facts.at_least(size, abs(shift)):
+    if site.given.facts.is_at_least(size, abs(shift)):
         ends = [_slice(site, tensor, -shift, _END, axis), _slice(site, tensor, 0, -shift, axis)]
         return site.add("Concat", ends, axis=axis)
     zero, one = (site.constant(np.asarray(n, dtype=np.int64)) for n in (0, 1))

@@ -13,7 +13,7 @@ from itertools import groupby, takewhile
 
 from netc.dsl.trees import find_literals
 
-from ....dims import Dim, SymDim, show, symbol, symbols
+from ....dims import Dim, SymDim, format_dim, free_symbols, make_symbol
 from ....ir.graph import Graph
 from ....ir.graph_values import Value, ValueTuple, flat
 from ....types.tensor_types import FLOAT32
@@ -79,7 +79,7 @@ class AxisNames:
         for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
                 if self._is_constant(sizes):
-                    self.taken |= symbols(sizes[0])
+                    self.taken |= free_symbols(sizes[0])
         self.named: dict[Values, str] = {}
         """The sizes that have a name: the arguments, then letters."""
         for parameter in cls.parameters:
@@ -133,12 +133,12 @@ class AxisNames:
         varying = self._varying(sizes)
         if self._is_constant(varying):
             if isinstance(varying[0], SymDim):
-                self.letters[_values(varying), axis] = show(varying[0])
-            return show(varying[0])
+                self.letters[_values(varying), axis] = format_dim(varying[0])
+            return format_dim(varying[0])
         ways = [varying] if all(size == sizes[0] for size in sizes) else [varying, sizes]
         name = next(filter(None, (self._known(way, axis) for way in ways)), "") or self._letter(tensors, axis)
         if not name:
-            return show(sizes[0]) if len(ways) == 1 and varying is not sizes else ""
+            return format_dim(sizes[0]) if len(ways) == 1 and varying is not sizes else ""
         self.here.add(name)
         for way in ways:
             self.named.setdefault(_values(way), name)
@@ -153,16 +153,16 @@ class AxisNames:
     def _varying(self, sizes: list[Dim]) -> list[Dim]:
         """The sizes; where the class holds for others too, though it has no argument for them, the formula of these."""
         if self.written is not None and all(isinstance(size, int) and size not in self.written for size in sizes):
-            return [symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
+            return [make_symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
         found = None if self.is_whole else self.cls.settled(sizes)
         return [found] * len(sizes) if isinstance(found, SymDim) else sizes
 
     def _is_constant(self, sizes: Sequence[Dim]) -> bool:
         """Whether the size is the same in all graphs, and clear when written out: formulas are in the whole model only."""
         first = sizes[0]
-        if isinstance(first, SymDim) and any(name.startswith(_ANY) for name in symbols(first)):
+        if isinstance(first, SymDim) and any(name.startswith(_ANY) for name in free_symbols(first)):
             return False
-        plain = self.is_whole or not isinstance(first, SymDim) or show(first).isidentifier()
+        plain = self.is_whole or not isinstance(first, SymDim) or format_dim(first).isidentifier()
         return plain and all(size == first for size in sizes)
 
     def _again(self, values: Values, axis: int) -> str:
@@ -252,7 +252,7 @@ def _values(sizes: Sequence[Dim]) -> Values:
 
 def _symbol(sizes: list[Dim]) -> str:
     """The one symbol that the size is."""
-    found = {show(size) for size in sizes}
+    found = {format_dim(size) for size in sizes}
     name = found.pop()
     return name if not found and name.isidentifier() else ""
 

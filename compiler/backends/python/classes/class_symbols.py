@@ -11,10 +11,21 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from netc.dsl.record import replace
 
-from ....dims import Dim, SymDim, substitute, symbols
-from ....dims.polynomial import Symbol, make
+from ....dims import Dim, SymDim, free_symbols, substitute_symbols
+from ....dims.polynomial import Symbol, dim_from_terms
 from ....ir.graph import CallNode, Graph
-from ....types.traced_ints import DIVIDES, IS, Decision, Origin, TracedInt, always, free_symbols, moved_decision, origin_of, traced_in
+from ....types.traced_ints import (
+    DIVIDES,
+    IS,
+    Decision,
+    Origin,
+    TracedInt,
+    always_holds,
+    formula_symbols,
+    leaves_in,
+    origin_of,
+    substitute_decision,
+)
 from .channel_axes import ChannelAxes
 
 Known = Mapping[str, Dim]
@@ -45,7 +56,7 @@ class Symbols:
         for node in {id(n): n for n in caller.nodes if isinstance(n, CallNode)}.values():
             called = node.graph
             found = {name for name, origin in called.origins.items() if origin.input is None}
-            found |= {name for name, given in node.arguments.items() if any(symbols(leaf.origin) & own for leaf in traced_in(given))}
+            found |= {name for name, given in node.arguments.items() if any(free_symbols(leaf.origin) & own for leaf in leaves_in(given))}
             self._free[id(called)] = self._free.get(id(called), frozenset()) | own | found
 
     def free(self, graph: Graph) -> frozenset[str]:
@@ -73,7 +84,7 @@ class Symbols:
         known = self.known(graph)
         equal = (reduced(made.left - made.right, known) for made in graph.decisions if made.op == "==")
         used = (made.left for made in graph.decisions if made.op == IS)
-        return frozenset().union(*map(free_symbols, (*equal, *used)))
+        return frozenset().union(*map(formula_symbols, (*equal, *used)))
 
 
 def origin(graph: Graph, name: str) -> Origin | None:
@@ -96,7 +107,7 @@ def home(graph: Graph, name: str) -> Graph:
 
 def reduced(formula: Dim, known: Known) -> Dim:
     """The formula with what is known in place of symbols."""
-    return substitute(formula, known) if known and symbols(formula) & known.keys() else formula
+    return substitute_symbols(formula, known) if known and free_symbols(formula) & known.keys() else formula
 
 
 def common(several: Sequence[Known]) -> Known:
@@ -117,7 +128,7 @@ def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[D
         for node in caller.nodes:
             if isinstance(node, CallNode):
                 for made in found.get(id(node.graph), ()):
-                    seen = moved_decision(made, node.arguments)
+                    seen = substitute_decision(made, node.arguments)
                     if seen is not None and seen not in found.setdefault(id(caller), []):
                         found[id(caller)].append(seen)
     return found
@@ -127,11 +138,11 @@ def _settled(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
     """The symbols on which the decisions depend. Of equalities that follow from others, nothing does; nor of what divides what, which is
     asked again when the class is used."""
     known = _solved(decisions, {}, order)
-    found = {n for name, value in known.items() for n in (name, *symbols(value))}
+    found = {n for name, value in known.items() for n in (name, *free_symbols(value))}
     for made in (d for d in decisions if d.op != DIVIDES):
         left = replace(made, left=reduced(made.left, known), right=reduced(made.right, known))
-        if not always(left):
-            found |= free_symbols(left.left) | free_symbols(left.right)
+        if not always_holds(left):
+            found |= formula_symbols(left.left) | formula_symbols(left.right)
     return frozenset(found)
 
 
@@ -145,7 +156,7 @@ def _solved(decisions: Iterable[Decision], settled: Known, order: list[str]) -> 
         found = _solve(difference, order)
         if found is not None:
             name, value = found
-            known = {n: substitute(v, {name: value}) for n, v in known.items()} | {name: value}
+            known = {n: substitute_symbols(v, {name: value}) for n, v in known.items()} | {name: value}
     return known
 
 
@@ -154,12 +165,12 @@ def _solve(difference: SymDim, order: list[str]) -> tuple[str, Dim] | None:
     linear = []
     for monomial, factor in difference.terms.items():
         if len(monomial) == 1 and isinstance(monomial[0], Symbol) and factor in (1, -1):
-            rest = make({m: c for m, c in difference.terms.items() if m != monomial})
-            if monomial[0].name not in symbols(rest):
+            rest = dim_from_terms({m: c for m, c in difference.terms.items() if m != monomial})
+            if monomial[0].name not in free_symbols(rest):
                 linear.append((monomial[0].name, -rest * factor))
 
     def preference(pair: tuple[str, Dim]) -> tuple[object, ...]:
         name, value = pair
-        return ("[" not in name, -len(symbols(value)), -order.index(name) if name in order else 0, name)
+        return ("[" not in name, -len(free_symbols(value)), -order.index(name) if name in order else 0, name)
 
     return min(linear, key=preference, default=None)

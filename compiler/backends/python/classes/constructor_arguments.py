@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from netc.dsl.record import replace
 
-from ....dims import symbols
+from ....dims import free_symbols
 from ....ir.graph import Graph
 from ....ir.graph_values import Value, ValueTuple
 from ....ir.traced_floats import TracedReal, has_real, named
-from ....types.traced_ints import Origin, has_origin, origin_key, origin_of, plain
+from ....types.traced_ints import Origin, has_origin, origin_key, origin_of, strip_formulas
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import KeywordCode, Lit, Literal
@@ -45,7 +45,13 @@ class Arguments:
             graph: Graph = self.bodies[0].graph
             values = self._symbol_values(name, found)
             wanted = found.name or self.relations.name(name, found.input, found.axis)
-            default = plain(values[0]) if graph.kind == "model" else found.default if found.input is None else _default_size(found, values)
+            default = (
+                strip_formulas(values[0])
+                if graph.kind == "model"
+                else found.default
+                if found.input is None
+                else _default_size(found, values)
+            )
             optional = default is not None
             self._known[key] = ConstructorArgument(
                 unique(self.framework.local(wanted), self._taken()),
@@ -178,7 +184,7 @@ class Arguments:
         graph = self.bodies[0].graph
         tensors = [v for v in (*graph.takes, *graph.leading) if isinstance(v, Value) and v.type.rank > 1]
         ends = (origin_of(v.type.shape[-1]) for v in tensors)
-        names = {self.name_of(name) for size in ends if is_symbol(size) for name in symbols(size)}
+        names = {self.name_of(name) for size in ends if is_symbol(size) for name in free_symbols(size)}
         return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
 
 
@@ -207,7 +213,7 @@ def _equal(given: Sequence[object], values: Sequence[object], unused: Container[
 def _varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """The compile-time arguments that vary, with their values."""
     found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
-    found = {n: [plain(v) if isinstance(v, TracedReal) else v for v in values] for n, values in found.items()}
+    found = {n: [strip_formulas(v) if isinstance(v, TracedReal) else v for v in values] for n, values in found.items()}
     return {n: values for n, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}
 
 

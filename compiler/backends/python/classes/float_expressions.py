@@ -12,7 +12,7 @@ from typing import Any
 from netc.dsl.trees import shape_key
 
 from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
-from ....types.traced_ints import has_origin, plain
+from ....types.traced_ints import has_origin, strip_formulas
 from ..code.class_tree import StrictLiteral
 from ..code.formula_code import operation_code
 from ..code.python_expressions import Code, Lit
@@ -53,5 +53,5 @@ def _formula(first: RealFormula, column: list[Any], integers: IntegerCode, symbo
     if len(known) < len(inside):
         return None
     if all(isinstance(code, Lit) for code in known):
-        return Lit(plain(first)) if len(set(map(StrictLiteral, column))) == 1 else None
+        return Lit(strip_formulas(first)) if len(set(map(StrictLiteral, column))) == 1 else None
     return operation_code(first.formula, known)

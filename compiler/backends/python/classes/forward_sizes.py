@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from ....dims import Dim, SymDim, invert, ratio, show, symbols, to_python
+from ....dims import Dim, SymDim, constant_ratio, dim_to_python, format_dim, free_symbols, invert_linear
 from ....ir.graph_values import Value, ValueTuple
 from ....types.tensor_types import Shape
 from ..code.class_tree import SizeArg, SizeRef, SymbolRef
@@ -42,7 +42,7 @@ class ForwardSizes:
         if not isinstance(d, SymDim):
             return
         self.whole.setdefault(d, (index, axis))
-        line = invert(d)
+        line = invert_linear(d)
         if line is not None:
             symbol, by, times, minus = line
             self.lines.setdefault(symbol, SizeSymbol(symbol, index, axis, minus, times, by))
@@ -62,7 +62,7 @@ class ForwardSizes:
     def _of(self, d: SymDim) -> Code:
         if d in self.whole:
             return SizeRef("{0}", (self._axis(d),))
-        names = sorted(symbols(d))
+        names = sorted(free_symbols(d))
         found = [self._named(name) for name in names]
         if not all(s is not None and _is_whole(s) for s in found):
             share = self._share(d)
@@ -71,13 +71,13 @@ class ForwardSizes:
         sources = tuple(self._symbol(s) for s in found if s is not None)
         if len(sources) < len(names):
             return SizeRef("{0}", (self._pass(d),))
-        text = to_python(d, {name: f"{{{i}}}" for i, name in enumerate(names)})
+        text = dim_to_python(d, {name: f"{{{i}}}" for i, name in enumerate(names)})
         return SizeRef(text, sources, self.named.get(d, ""))
 
     def _share(self, d: SymDim) -> Code | None:
         """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
         for whole in self.whole:
-            found = ratio(d, whole)
+            found = constant_ratio(d, whole)
             if found is not None:
                 p, q = found
                 text = ("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}")
@@ -110,7 +110,7 @@ class ForwardSizes:
 
 
 def _is_plain(d: Dim, name: str) -> bool:
-    return invert(d) == (name, 1, 1, 0)
+    return invert_linear(d) == (name, 1, 1, 0)
 
 
 def _is_whole(symbol: SizeSymbol) -> bool:
@@ -133,12 +133,12 @@ def axis_word(shape: Shape, axis: int) -> str:
 def axis_name(shape: Shape, axis: int) -> str:
     """The name of an axis's size: `T` if it is that symbol, else that of the axis of an image, or one made from its formula."""
     word = axis_word(shape, axis)
-    return size_name(shape[axis]) if word == "length" or show(shape[axis]).isidentifier() else word
+    return size_name(shape[axis]) if word == "length" or format_dim(shape[axis]).isidentifier() else word
 
 
 def size_name(d: Dim) -> str:
     """The variable for the size: `T`, and `H_32` for `H/32`."""
-    words = re.findall(r"[A-Za-z_]\w*|\d+", show(d))
+    words = re.findall(r"[A-Za-z_]\w*|\d+", format_dim(d))
     words.sort(key=lambda w: w[0].isdigit())
     name = "_".join(words)
     return name if len(name) <= 12 else words[0]

@@ -14,12 +14,12 @@ from typing import Any
 
 from netc.dsl.trees import walk_tree
 
-from ....dims import Dim, Facts, SymDim, exact_products, symbol, symbols
+from ....dims import Dim, Facts, SymDim, cancel_exact_quotients, free_symbols, make_symbol
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
 from ....ir.graph_values import JoinedTuple, Value, ValueTuple
 from ....ir.traced_floats import RealSymbol
-from ....types.traced_ints import Origin, is_integer, is_lost, names_in, origin_of, plain
+from ....types.traced_ints import Origin, is_integer, is_opaque, names_in, origin_of, strip_formulas
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody
 from ..code.python_expressions import Lit
@@ -61,7 +61,7 @@ class Relations:
         found = next((f for f in candidates if self._fits(f, own, unused)), None)
         if found is None:
             return None
-        if is_lost(found):
+        if is_opaque(found):
             self.lose(values)
             return None
         return self.settled(found)
@@ -77,9 +77,9 @@ class Relations:
     def settled(self, formula: Dim) -> Dim:
         """The formula without the symbols that follow from others, or cannot vary."""
         formula = reduced(formula, self._common)
-        values = {name: self.fixed_value(name) for name in symbols(formula)}
+        values = {name: self.fixed_value(name) for name in free_symbols(formula)}
         formula = reduced(formula, {name: value for name, value in values.items() if value is not None})
-        return exact_products(formula, self._multiples)
+        return cancel_exact_quotients(formula, self._multiples)
 
     def fixed_value(self, name: str) -> Any:
         """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
@@ -102,7 +102,7 @@ class Relations:
         and 2401 as those of a `window` of 7. They are constants with a name."""
         found: dict[str, set[Dim]] = {}
         for formula in self._formulas():
-            for name in symbols(formula):
+            for name in free_symbols(formula):
                 found.setdefault(name, set()).add(formula)
         several = {name for name, formulas in found.items() if len(formulas) >= EXPLAINED and name in self.graph.origins}
         own = {name for name in several if self.graph.origins[name].name and self.graph.origins[name].index is None}
@@ -118,7 +118,7 @@ class Relations:
 
     def unpinned(self, value: Any) -> Any:
         """The value; plain if it is a parameter that is also used as the number that it is."""
-        return plain(value) if isinstance(value, RealSymbol) and value.name in self._pinned else value
+        return strip_formulas(value) if isinstance(value, RealSymbol) and value.name in self._pinned else value
 
     def values(self, name: str) -> list[Any]:
         """The value of a symbol in each body; 0 in a body that does not get the tensor whose size it is. Raises `UnknownSymbol` if no body
@@ -149,7 +149,7 @@ class Relations:
         while at is not None:
             found = {**at.sizes, **found}
             at = at.around if at.kind not in ("block", "model") else None
-        formulas = {n: self.settled(s) for n, s in found.items() if all(map(self._is_own, symbols(s)))}
+        formulas = {n: self.settled(s) for n, s in found.items() if all(map(self._is_own, free_symbols(s)))}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
     def name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
@@ -192,7 +192,8 @@ class Relations:
         """`features` for `in_features` of what gives as many as it takes."""
         own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
         same = any(
-            v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == symbol(symbol_name, lower=None) for v in self.graph.leading
+            v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == make_symbol(symbol_name, lower=None)
+            for v in self.graph.leading
         )
         width = word.removeprefix("in_")
         return width if same and width not in own else word
@@ -221,7 +222,7 @@ class Relations:
             for part in walk_tree(code):
                 formula = reduced(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):
-                    found.setdefault(next(iter(symbols(formula))), {})[part.hint] = None
+                    found.setdefault(next(iter(free_symbols(formula))), {})[part.hint] = None
         return found
 
 
@@ -232,4 +233,4 @@ def without_direction(name: str, names: Container[str]) -> str:
 
 
 def is_symbol(formula: Dim) -> bool:
-    return len(symbols(formula)) == 1 and formula == symbol(next(iter(symbols(formula))), lower=None)
+    return len(free_symbols(formula)) == 1 and formula == make_symbol(next(iter(free_symbols(formula))), lower=None)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ....ir.graph import CallNode, Graph, Node, SharedModule
-from ....types.traced_ints import moved
+from ....types.traced_ints import substitute_values
 
 Use = tuple[Node, Mapping[str, Any]]
 """A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""
@@ -43,7 +43,7 @@ class Sharing:
                         found.setdefault(id(node.graph) if isinstance(node, CallNode) else id(node), (node, places))
                     if isinstance(node, CallNode):
                         given = zip(node.graph.modules, node.modules, strict=True)
-                        inside = {name: moved(value, places) for name, value in node.arguments.items()}
+                        inside = {name: substitute_values(value, places) for name, value in node.arguments.items()}
                         stack.extend((node.graph, inner, inside) for inner, outer in given if outer is sought)
             self._uses[key] = list(found.values())
         return self._uses[key]

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from netc.dsl.record import replace
 
-from ....dims import Dim, SymDim, substitute, symbol, symbols
+from ....dims import Dim, SymDim, free_symbols, make_symbol, substitute_symbols
 from ....dims.division import replace_atoms
-from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, of_atom
+from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, dim_from_atom
 from ..code.class_tree import Argument, SizeRef
 from ..code.factored_formulas import factored, is_product
 from ..code.python_expressions import Code, Lit, Subscript
@@ -49,11 +49,11 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
     formula, used = _shortened(formula, named)
     if len(formula.terms) > 1 and is_product(whole_formula):
         formula, used = whole_formula, set()
-    names = sorted(symbols(formula))
+    names = sorted(free_symbols(formula))
     text = factored(formula, {name: f"{{{i}}}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
-    texts = {n: _argument_text(code_of(n)) for n in symbols(whole_formula)}
-    shown = substitute(whole_formula, {n: symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
+    texts = {n: _argument_text(code_of(n)) for n in free_symbols(whole_formula)}
+    shown = substitute_symbols(whole_formula, {n: make_symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
     return SizeRef(text, sources, formula=shown)
 
 
@@ -72,12 +72,12 @@ def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, se
     used: set[str] = set()
     for way in (_from, _within):
         for name, value in named.items():
-            for made in way(formula, value, symbol(_NAMED + name, lower=None)):
+            for made in way(formula, value, make_symbol(_NAMED + name, lower=None)):
                 if isinstance(made, SymDim) and made != formula:
                     formula = made
                     used.add(_NAMED + name)
                     break
-    return formula, used & symbols(formula)
+    return formula, used & free_symbols(formula)
 
 
 def _from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
@@ -124,7 +124,7 @@ def _divided(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
             rest -= Counter(divisor)
             part = part * name
         for atom in rest.elements():
-            part = part * of_atom(atom)
+            part = part * dim_from_atom(atom)
         total = total + part
     return total
 

@@ -15,11 +15,11 @@ from typing import Any, TypeVar
 from netc.dsl.record import replace
 from netc.dsl.trees import shape_key, walk_tree, zip_trees
 
-from ....dims import Dim, SymDim, show, substitute, symbol, symbols
+from ....dims import Dim, SymDim, format_dim, free_symbols, make_symbol, substitute_symbols
 from ....ir.graph_values import Value
 from ....ir.tests import Key
 from ....ir.walk import around
-from ....types.traced_ints import Origin, has_origin, is_integer, names_in, plain
+from ....types.traced_ints import Origin, has_origin, is_integer, names_in, strip_formulas
 from ..code.class_tree import (
     Argument,
     ChoiceItems,
@@ -202,7 +202,7 @@ class Unifier:
                 if isinstance(used[0], tuple):
                     return self._split(values, lits[0].hint)
                 self.relations.lose(used)
-                return Lit(plain(used[0]), lits[0].hint)
+                return Lit(strip_formulas(used[0]), lits[0].hint)
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0], values, hint):
             return Lit(used[0], lits[0].hint)
         if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
@@ -233,7 +233,7 @@ class Unifier:
             if found is not None:
                 return RepeatStar(item, found)
         if len(set(counts)) == 1:
-            return RepeatStar(item, Lit(plain(counts[0])))
+            return RepeatStar(item, Lit(strip_formulas(counts[0])))
         return RepeatStar(item, Argument(self.arguments.add([c + 1 for c in counts], COUNT).name, 1, -1))
 
     def _is_own(self, lit: Lit, values: Sequence[object], hint: str) -> bool:
@@ -284,7 +284,7 @@ class Unifier:
         formula = self.relations.formula(values, self.unused)
         if formula is None or (self.in_forward and self._conflicts(values)):
             return None
-        for name in symbols(formula):
+        for name in free_symbols(formula):
             if (self._joined(name) if self.relations.joined(name) else origin(self.bodies[0].graph, name)) is None:
                 return None  # the size of a tensor that not all bodies get
             if not self.relations.is_known(name):
@@ -363,10 +363,10 @@ class Unifier:
         formula = self.relations.formula(values)
         if formula is None:
             return self.arguments.same(values)
-        names = {name: self.arguments.name_of(name) for name in symbols(formula)}
+        names = {name: self.arguments.name_of(name) for name in free_symbols(formula)}
         if not isinstance(formula, SymDim) or not all(names.values()):
             return ""
-        return show(substitute(formula, {name: symbol(argument) for name, argument in names.items()}))
+        return format_dim(substitute_symbols(formula, {name: make_symbol(argument) for name, argument in names.items()}))
 
     def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
         """An argument with these values. None for tuples that are better split."""

@@ -15,7 +15,7 @@ from netc.dsl.trees import Tree, rewrite_downward, walk_tree
 
 from ....dims import SymDim
 from ....ops.operator import strict_key
-from ....types.traced_ints import has_origin, moved, plain
+from ....types.traced_ints import has_origin, strip_formulas, substitute_values
 from .python_expressions import Code, Lit
 
 
@@ -211,7 +211,7 @@ def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
     """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
 
     def change(part: Code) -> Code | None:
-        return Lit(moved(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
+        return Lit(substitute_values(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
 
     return rewrite_downward(code, change) if arguments else code
 
@@ -219,7 +219,7 @@ def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
 def without_origins(code: Code) -> Code:
     """The code with plain numbers."""
     return rewrite_downward(
-        code, lambda part: Lit(plain(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
+        code, lambda part: Lit(strip_formulas(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
     )
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import gcd, isqrt
 
-from ....dims import Dim, SymDim, to_python
-from ....dims.division import divided, shared_factor
-from ....dims.polynomial import FloorQuotient, Symbol, make
+from ....dims import Dim, SymDim, dim_to_python
+from ....dims.division import divide_exactly, shared_factor
+from ....dims.polynomial import FloorQuotient, Symbol, dim_from_terms
 
 
 def factored(formula: Dim, names: Mapping[str, str]) -> str:
@@ -26,7 +26,7 @@ def _product(formula: SymDim, names: Mapping[str, str]) -> str:
         return ""
     shared = shared_factor(list(formula.terms))
     common = gcd(*formula.terms.values())
-    return f"{_to_python(make({shared: common}), names)} * ({factored(divided(formula, shared, common), names)})"
+    return f"{_to_python(dim_from_terms({shared: common}), names)} * ({factored(divide_exactly(formula, shared, common), names)})"
 
 
 def is_product(formula: SymDim) -> bool:
@@ -44,11 +44,11 @@ def _square(formula: SymDim, names: Mapping[str, str]) -> str:
     middle = formula.terms.get(one, 0)
     if not a or not b or abs(middle) != 2 * a * b:
         return ""
-    return f"({_to_python(make({one: a, (): b if middle > 0 else -b}), names)})**2"
+    return f"({_to_python(dim_from_terms({one: a, (): b if middle > 0 else -b}), names)})**2"
 
 
 def _to_python(formula: Dim, names: Mapping[str, str]) -> str:
-    return to_python(formula, names, powers=True)
+    return dim_to_python(formula, names, powers=True)
 
 
 def _root(number: int) -> int:

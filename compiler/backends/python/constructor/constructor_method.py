@@ -13,7 +13,7 @@ from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ....ir.tests import Key
-from ....types.traced_ints import plain
+from ....types.traced_ints import strip_formulas
 from ..classes.passed_on import passed_on
 from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times
 from ..code.classes import ClassBody, ClassDef, Member
@@ -66,7 +66,7 @@ def _type(value: object) -> str:
         return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
     if isinstance(value, FrameworkValue):
         return value.annotation
-    return "None" if value is None else type(plain(value)).__name__
+    return "None" if value is None else type(strip_formulas(value)).__name__
 
 
 class _Formulas:
@@ -74,7 +74,7 @@ class _Formulas:
 
     def __init__(self, cls: ClassDef) -> None:
         self.names: dict[Code, str] = {}
-        self.constants = [f"{STEP * 2}{constant.name} = {plain(constant.values[0])}" for constant in cls.constants]
+        self.constants = [f"{STEP * 2}{constant.name} = {strip_formulas(constant.values[0])}" for constant in cls.constants]
         self.lines: list[str] = []
         framework = cls.body.framework
         taken = {p.name for p in cls.names} | RESERVED | framework.imported

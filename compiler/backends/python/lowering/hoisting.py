@@ -20,7 +20,7 @@ from ....ops.constants import TableOperator
 from ....ops.formula import Const, parts
 from ....ops.operator import Operator
 from ....types.tensor_types import DType
-from ....types.traced_ints import moved, origin_key
+from ....types.traced_ints import origin_key, substitute_values
 from ..classes.forward_sizes import ForwardSizes
 from ..classes.shared_modules import Sharing
 from ..code.classes import ClassBody
@@ -54,7 +54,7 @@ class Constant(Record):
             given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own :]}
         if any(id(v) not in given for v in self.sources):
             return None
-        op, sizes = self.op.moved(call.arguments), moved(self.sizes, call.arguments)
+        op, sizes = self.op.moved(call.arguments), substitute_values(self.sizes, call.arguments)
         return Constant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
 
 
@@ -162,7 +162,7 @@ class _Hoisting:
             outside = constant.outside(graph, call)
             assert outside is not None
             like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
-            made = tuple(Value(v.type.with_shape(moved(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
+            made = tuple(Value(v.type.with_shape(substitute_values(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
             self.given.setdefault(id(call), []).append(OpNode(outside.op, (*like, *outside.sources), made, node.label, node.span, ()))
             call.inputs = (*call.inputs, *made)
         graph.nodes.remove(node)

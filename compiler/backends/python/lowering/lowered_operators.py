@@ -141,7 +141,7 @@ class _Expander:
         static = isinstance(dims, int) and x.type.dtype != FLOAT64
         angles, between = self._angles(x, positions, dims // 2)
         tables = (RotaryAngles if static else OpenRotaryAngles)(length=length, dims=dims, base=op.base, between=between)
-        whole = self.facts.equal(dims, x.type.shape[-1])
+        whole = self.facts.are_equal(dims, x.type.shape[-1])
         rotation = Rotate(dims=None if whole else dims, interleaved=op.interleaved)
         return [
             OpNode(tables, (self._like(x), *positions), angles, self._label("rotary"), node.span, ()),
@@ -162,7 +162,7 @@ class _Expander:
         if op.window is None and not op.ends_together(given, "q", "k"):
             return [node]
         length, span = given.q.shape[-2], given.k.shape[-2]
-        span = length if self.facts.equal(length, span) else span
+        span = length if self.facts.are_equal(length, span) else span
         mask = Value(TensorType(BOOL, (length, span)), node.span, "mask")
         masked = Attention(**{**op.args, "causal": False, "align": None, "window": None})
         return [
@@ -175,7 +175,7 @@ class _Expander:
         given = op.bind(tuple(v.type for v in node.inputs), self.facts)
         query = node.inputs[0]
         length, span = query.type.shape[-2], given[op.keys(given)].shape[-2]
-        is_bool = not self.facts.equal(length, span) or ("padding" in given and given.padding.dtype == BOOL)
+        is_bool = not self.facts.are_equal(length, span) or ("padding" in given and given.padding.dtype == BOOL)
         mask = Value(TensorType(BOOL if is_bool else query.type.dtype, (length, span)), node.span, "mask")
         like = () if is_bool else (self._like(query),)
         attention = CausalMultiheadAttention(**op.args)

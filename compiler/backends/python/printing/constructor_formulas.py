@@ -11,7 +11,7 @@ from zlib import crc32
 
 from netc.dsl.trees import rewrite_downward
 
-from ....dims import Dim, SymDim, evaluate, symbol, symbols
+from ....dims import Dim, SymDim, evaluate_dim, free_symbols, make_symbol
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import Argument, SizeRef
 from ..code.factored_formulas import factored
@@ -29,18 +29,18 @@ def _traced(part: Code) -> Code | None:
         case ItemCode():
             return part  # an item of a tuple stays one
         case Argument(name, factor, offset):
-            return _number(symbol(name, lower=None) * factor + offset)
+            return _number(make_symbol(name, lower=None) * factor + offset)
         case SizeRef(formula=SymDim() as formula):
             return _number(formula)
     return None
 
 
 def _number(formula: Dim) -> Code:
-    values = {name: _LEAST + crc32(name.encode()) % _LEAST for name in symbols(formula)}
+    values = {name: _LEAST + crc32(name.encode()) % _LEAST for name in free_symbols(formula)}
     assert isinstance(formula, SymDim)
-    return Lit(TracedInt(evaluate(formula, values), formula))
+    return Lit(TracedInt(evaluate_dim(formula, values), formula))
 
 
 def traced_text(number: TracedInt) -> str:
     """The formula as it is written."""
-    return factored(number.origin, {name: name for name in symbols(number.origin)})
+    return factored(number.origin, {name: name for name in free_symbols(number.origin)})

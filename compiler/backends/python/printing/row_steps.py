@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from netc.dsl.record import Record
 
-from ....dims import Dim, SymDim, substitute, symbol, symbols
+from ....dims import Dim, SymDim, free_symbols, make_symbol, substitute_symbols
 from ....dims.polynomial import FloorQuotient
 from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import StrictLiteral
@@ -128,9 +128,9 @@ def quotient(formula: Dim) -> tuple[Dim, int]:
 
 def moved_items(formula: Dim, index: Callable[[int], str]) -> Dim:
     """The formula with other items of its tuples: `rates[0]` is a symbol of its own."""
-    found = {name: match for name in symbols(formula) if (match := _ITEM.search(name)) is not None}
-    places = {name: symbol(f"{name[: match.start()]}[{index(int(match[1]))}]", lower=None) for name, match in found.items()}
-    return substitute(formula, places) if places else formula
+    found = {name: match for name in free_symbols(formula) if (match := _ITEM.search(name)) is not None}
+    places = {name: make_symbol(f"{name[: match.start()]}[{index(int(match[1]))}]", lower=None) for name, match in found.items()}
+    return substitute_symbols(formula, places) if places else formula
 
 
 def exponent(power: int, factor: int) -> int:

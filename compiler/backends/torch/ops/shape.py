@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....dims import Dim, SymDim, show
+from ....dims import Dim, SymDim, format_dim
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ....types.tensor_types import DType, Shape
 from ...python.code.class_tree import ParameterRef, Starred
@@ -34,7 +34,7 @@ def cast_to(code: Code, dtype: DType) -> Code:
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
     """Arguments of a `reshape`: -1 for the size that is known only at run time, of several for the most complex one."""
     symbolic = [i for i, size in enumerate(sizes) if isinstance(size, SymDim)]
-    open_ = max(symbolic, key=lambda i: (len(show(sizes[i])), i), default=None)
+    open_ = max(symbolic, key=lambda i: (len(format_dim(sizes[i])), i), default=None)
     hints = names or ("size",) * len(sizes)
     return tuple(Lit(-1) if i == open_ else lit(size, hint) for i, (size, hint) in enumerate(zip(sizes, hints, strict=True)))
 

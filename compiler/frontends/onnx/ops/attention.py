@@ -36,7 +36,7 @@ def attention(site: Site) -> list[Item]:
     mask = site.x(3) if site.has(3) else None
     if site.attr("is_causal", 0):
         if mask is None and before == 0:
-            same = site.facts.equal(q.type.shape[2], k.type.shape[2]) is True
+            same = site.facts.are_equal(q.type.shape[2], k.type.shape[2]) is True
             arguments |= {"causal": True} | ({} if same else {"align": "start"})
         else:
             mask = _seen(site, q.type.shape[2], k.type.shape[2], before, mask)
@@ -92,7 +92,7 @@ def _rotated(site: Site, x: Value, cosines: Value, sines: Value) -> Value:
     if not isinstance(size, int):
         raise ImportRefused("its number of features is not known")
     turned, rest = x, None
-    if site.facts.equal(size, x.type.shape[-1]) is not True:
+    if site.facts.are_equal(size, x.type.shape[-1]) is not True:
         turned, rest = site.one("slice", x, axis=3, start=0, stop=size), site.one("slice", x, axis=3, start=size)
     if site.attr("interleaved", 0):
         a, b = site.one("slice", turned, axis=3, start=0, step=2), site.one("slice", turned, axis=3, start=1, step=2)

@@ -59,7 +59,7 @@ def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, ol
     rank = x.type.rank
     if by_size and site.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
         return _interpolate_axes(site, x, _sizes_of_one_ratio(site, x, amounts))
-    moved = [axis for axis, a in amounts.items() if not (site.facts.equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
+    moved = [axis for axis, a in amounts.items() if not (site.facts.are_equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
     if site.attr("coordinate_transformation_mode") == CROPPED:
         return _interpolate_axes(site, x, _known_sizes(x, amounts, by_size=by_size))
     if not moved:

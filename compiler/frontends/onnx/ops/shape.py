@@ -35,15 +35,15 @@ def reshaped(site: Site, x: Value, shape: Sequence[Dim]) -> Value:
     if site.equal(before, shape):
         return x
     front = 0
-    while front < min(len(before), len(shape)) and site.facts.equal(before[front], shape[front]) is True:
+    while front < min(len(before), len(shape)) and site.facts.are_equal(before[front], shape[front]) is True:
         front += 1
     back = 0
-    while back < min(len(before), len(shape)) - front and site.facts.equal(before[-1 - back], shape[-1 - back]) is True:
+    while back < min(len(before), len(shape)) - front and site.facts.are_equal(before[-1 - back], shape[-1 - back]) is True:
         back += 1
     old, new = len(before) - front - back, len(shape) - front - back
     if new == 1 and old > 1:
         flat = site.one("flatten", x, start=front, end=front + old - 1)
-        if shape[front] == -1 or site.facts.equal(flat.type.shape[front], shape[front]) is True:
+        if shape[front] == -1 or site.facts.are_equal(flat.type.shape[front], shape[front]) is True:
             return flat
         site.emit.drop(flat)
     if (old, new) == (1, 1) and shape[front] == -1:
@@ -164,10 +164,12 @@ def split(site: Site) -> list[Item]:
         raise ImportRefused(f"it has {count} results and {len(sizes)} sizes")
     if count == 1:
         return [x]
-    if sizes is None or (len({str(s) for s in sizes}) == 1 and site.facts.equal(sizes[0] * count, size) is True):
+    if sizes is None or (len({str(s) for s in sizes}) == 1 and site.facts.are_equal(sizes[0] * count, size) is True):
         return list(site.emit.apply("chunk", x, n=count, axis=axis))
     kept = tuple(s for s in sizes if s != 0)
-    pieces = iter([x] if len(kept) == 1 and site.facts.equal(kept[0], size) is True else site.emit.apply("split", x, sizes=kept, axis=axis))
+    pieces = iter(
+        [x] if len(kept) == 1 and site.facts.are_equal(kept[0], size) is True else site.emit.apply("split", x, sizes=kept, axis=axis)
+    )
     return [_make_empty(x, axis) if s == 0 else next(pieces) for s in sizes]
 
 
@@ -192,7 +194,7 @@ def slice_(site: Site) -> Item:
 def _leaves_nothing(site: Site, size: Dim, start: Dim, end: Dim) -> bool:
     if isinstance(size, int) and isinstance(start, int) and isinstance(end, int):
         return not range(*slice(start, end).indices(size))
-    return not (isinstance(start, int) and start < 0) and site.facts.at_least(start, size) is True
+    return not (isinstance(start, int) and start < 0) and site.facts.is_at_least(start, size) is True
 
 
 def _sliced(site: Site, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:
@@ -217,7 +219,7 @@ def _bounded(at: Dim, size: Dim) -> Dim:
 def _reaches(site: Site, end: Dim, size: Dim) -> bool:
     if isinstance(end, int) and end >= FAR:
         return True
-    return not (isinstance(end, int) and end < 0) and site.facts.at_least(end, size) is True
+    return not (isinstance(end, int) and end < 0) and site.facts.is_at_least(end, size) is True
 
 
 def _backwards(site: Site, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:
@@ -227,7 +229,7 @@ def _backwards(site: Site, x: Value, axis: int, start: Dim, end: Dim, step: int)
     begin: Dim = 0
     if isinstance(start, int) and start < 0:
         begin = -1 - start
-    elif site.facts.at_least(start, size - 1) is not True:
+    elif site.facts.is_at_least(start, size - 1) is not True:
         begin = size - 1 - start
     if isinstance(end, int) and isinstance(size, int):
         stop: Dim = size if end < -size else size - 1 - end if end >= 0 else -1 - end

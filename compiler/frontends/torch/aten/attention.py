@@ -24,7 +24,7 @@ def attention(site: AtenSite) -> Value:
         arguments["dropout"] = site.number("dropout_p")
     if site.args["is_causal"]:
         arguments["causal"] = True
-        if not site.scope.model.facts.equal(q.type.shape[-2], k.type.shape[-2]):
+        if not site.scope.model.facts.are_equal(q.type.shape[-2], k.type.shape[-2]):
             arguments["align"] = "start"
     heads = [one.type.shape[-3] if one.type.rank > 2 else 1 for one in (q, k)]
     if not site.args.get("enable_gqa") and heads[0] != 1 and heads[1] not in (1, heads[0]):

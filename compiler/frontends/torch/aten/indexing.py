@@ -12,7 +12,7 @@ from ....dims import Dim, bounds
 from ....ir.graph import applies
 from ....ir.graph_values import Value
 from ....ops.joining import Concat
-from ....types.numpy_types import array_of
+from ....types.numpy_types import to_array
 from ...constants import formula_of
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
@@ -208,7 +208,7 @@ def _counted(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value |
     if None in along or len({at for at in along if at != NO_AXIS}) != sum(at != NO_AXIS for at in along):
         return None
     dim = site.scope.model.sizes.dim
-    if not all(facts.equal(dim(length), size) for at, length, size in zip(along, lengths, sizes, strict=True) if at != NO_AXIS):
+    if not all(facts.are_equal(dim(length), size) for at, length, size in zip(along, lengths, sizes, strict=True) if at != NO_AXIS):
         return None
     for offset in reversed(range(len(nodes))):
         if along[offset] == NO_AXIS:
@@ -298,7 +298,7 @@ def _with_every(site: AtenSite, x: Value, part: Value, axis: int) -> Value:
     places = {at: number for number, at in enumerate(range(size)[start:end:step])}
     order = torch.tensor([size + places[at] if at in places else at for at in range(size)])
     both = site.one("concat", x, part, axis=axis)
-    return site.one("index_select", both, site.scope.builder.put(formula_of(array_of(order)))[0], axis=axis)
+    return site.one("index_select", both, site.scope.builder.put(formula_of(to_array(order)))[0], axis=axis)
 
 
 @reads("copy")
