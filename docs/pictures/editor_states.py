@@ -29,6 +29,7 @@ Line = tuple[Run, ...]
 CLASSES = {
     Comment: "faint",
     Keyword: "keyword",
+    Name.Builtin: "name",
     Name.Function: "name",
     Name.Class: "name",
     Number: "number",
