@@ -59,11 +59,11 @@ class OnnxBackend(Backend):
         return kernel_differences.texts(operator)
 
     def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        from .kernel_differences import USUAL, affected
+        from .kernel_differences import RARE, affected
         from .runtime_failures import FEW_KERNELS
 
         found = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in held_types(program) else ()
-        return (*found, *(_difference(about, names) for about, names in affected(program).items() if verbose or about != USUAL))
+        return (*found, *(_difference(about, names) for about, names in affected(program).items() if verbose or about not in RARE))
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""

@@ -17,12 +17,16 @@ from ...ir.graph import OpNode, Program
 from ...ir.walk import graphs
 from ...ops.operator import Operator
 from ...ops.reduction import Prod
-from ...types.tensor_types import BOOL, FLOAT64, INT64
+from ...types.tensor_types import BOOL, FLOAT32, FLOAT64, INT64
 
 NAN, INFINITE = "nan", "infinite"
 LARGE_INTEGERS = "large integers"
+LARGE_FLOATS = "large floats"
 USUAL = "for NaN or infinite inputs"
 BEYOND_FLOATS = "for integers beyond 2**53"
+BEYOND_SQUARES = "for numbers above 1e19"
+RARE = (USUAL, BEYOND_SQUARES)
+"""What `netc compile` notes with `--verbose` only: nearly every network has an operator that these are about."""
 
 
 class Difference(Record):
@@ -41,6 +45,10 @@ class Difference(Record):
 
 def _float(node: OpNode) -> bool:
     return node.inputs[0].type.dtype.is_float
+
+
+def _has_float32(node: OpNode) -> bool:
+    return node.inputs[0].type.dtype == FLOAT32
 
 
 def _in_blocks(node: OpNode) -> bool:
@@ -138,6 +146,20 @@ DIFFERENCES = (
         (NAN, INFINITE),
         ("fft", "ifft", "rfft", "irfft", "stft", "istft"),
         "A fast transform spreads what is not finite as its steps have it, and those of PyTorch and ONNX Runtime differ.",
+    ),
+    Difference(
+        (LARGE_FLOATS,),
+        ("var", "std"),
+        "float32 cannot hold the squares of numbers above 1e19. ONNX Runtime gives infinity for them, while PyTorch computes in float64.",
+        _has_float32,
+        BEYOND_SQUARES,
+    ),
+    Difference(
+        (LARGE_FLOATS,),
+        ("layer_norm", "group_norm"),
+        "float32 cannot hold the squares of numbers above 1e19. ONNX Runtime gives 0 for them, while PyTorch's kernel may give NaN.",
+        _has_float32,
+        BEYOND_SQUARES,
     ),
     Difference(
         (LARGE_INTEGERS,),
