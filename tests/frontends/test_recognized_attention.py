@@ -7,11 +7,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
 from torch import Tensor, nn
 
 import netc
+from netc.compiler.frontends.graph_view import GraphView
+from netc.compiler.ir.graph import OpNode
+from netc.compiler.ops.reduction import Sum
 
 Computed = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor | tuple[Tensor, ...]]
 
@@ -49,8 +53,8 @@ FORMS: dict[str, tuple[Computed, str]] = {
     "scaled twice": (lambda q, k, v, m: ((q * 0.3) @ turned(k * 2.0)).softmax(-1) @ v, "(q, k, v) -> attention scale=0.6"),
     "a large scale and a mask": (lambda q, k, v, m: (m + q @ turned(k) * 3).softmax(-1) @ v, "(q, k, v) -> attention scale=3 mask=m"),
     "a mask of a number": (
-        lambda q, k, v, m: (q @ turned(k) * 0.3 + (1.0 - m) * -1e4).softmax(-1) @ v,
-        "(q, k, v) -> attention scale=0.3 mask=((1.0 - m) * -10000.0)",
+        lambda q, k, v, m: (q @ turned(k) * 0.17677669 + (1.0 - m) * -1e4).softmax(-1) @ v,
+        "(q, k, v) -> attention scale=0.17677669 mask=((1.0 - m) * -10000.0)",
     ),
     "dropout": (
         lambda q, k, v, m: torch.dropout((q @ turned(k) / 2 + m).softmax(-1), 0.25, train=False) @ v,
@@ -120,6 +124,21 @@ def test_an_onnx_file_computes_scores_that_it_returns_once(tmp_path: Path) -> No
         assert ("attention" in netc.from_onnx(tmp_path / "x.onnx").spec()) == is_operator
 
 
+def test_a_permutation_is_in_the_block_of_its_attention(tmp_path: Path) -> None:
+    text = """
+    block heads {
+      (q, k, v) = in -> dense 24 as qkv -> unflatten 2 [6, 4] -> chunk 3 axis=2
+      weights = (q -> transpose 1 2) @ (k -> permute [0, 2, 3, 1]) / 2 -> softmax axis=-1
+      weights @ (v -> transpose 1 2) -> transpose 1 2 -> flatten 2
+    }
+    input [T, 8] -> heads as a -> heads as b
+    """
+    onnx.save(netc.compile(text).onnx(seed=1), tmp_path / "x.onnx")
+    (block,) = (part for part in netc.from_onnx(tmp_path / "x.onnx").spec().split("}") if "attention" in part)
+    assert "-> transpose 1 2, " in block
+    assert "as qkv" in block
+
+
 def test_two_draws_are_two_tensors() -> None:
     """`x * sigmoid(x)` of one draw is `silu`. Of two draws it is not, and the proof in inference cannot tell them apart."""
 
@@ -137,6 +156,37 @@ def test_two_draws_are_two_tensors() -> None:
         text = netc.from_torch(Drawing(twice=twice), torch.randn(2, 6), train=True).spec()
         assert ("silu" in text) != twice
         assert text.count("dropout") == 1 + twice
+
+
+class Of(nn.Module):
+    def __init__(self, compute: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.compute = compute
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.compute(x)
+
+
+def test_a_number_of_an_input_is_part_of_it() -> None:
+    found = netc.from_torch(Of(lambda x: (y := x * 2.0) - torch.tanh(y)), torch.randn(3, 4)).spec()
+    assert "x * 2.0 -> tanhshrink" in found
+    found = netc.from_torch(Of(lambda x: (x * 4.0) / torch.sqrt((4.0 * x * x).mean(-1, keepdim=True) + 1e-3)), torch.randn(3, 4)).spec()
+    assert "rms_norm" not in found
+
+
+def test_norms_that_share_a_weight(tmp_path: Path) -> None:
+    netc.compile("x = input [T, 8]; w = param [8]; (x -> rms_norm weight=w) + (exp(x) -> rms_norm weight=w)").save(
+        tmp_path / "x.onnx", opset=17
+    )
+    assert netc.from_onnx(tmp_path / "x.onnx").spec().count("param [8]") == 1
+
+
+@pytest.mark.parametrize("outputs", ["v", "v, i"])
+def test_a_second_result_that_is_read_keeps_its_operator(outputs: str) -> None:
+    program = netc.compile(f"(v, i) = input 4 -> max axis=1; out {outputs}").program
+    (node,) = program.main.nodes
+    assert isinstance(node, OpNode)
+    assert GraphView(program.main, program.facts).put(node, Sum(axis=(1,)), node.inputs) == (outputs == "v")
 
 
 def test_a_norm_of_expanded_elements_counts_each() -> None:

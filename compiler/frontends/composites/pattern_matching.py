@@ -1,8 +1,8 @@
 """The definitions of operators as patterns, and the node of a graph that is the last step of one.
 
 In: patterns, and a view of a graph. Out: the operator that is written out there, with its inputs. Always: each input is one tensor of the
-graph, wherever the definition has it, and the operator takes these inputs and gives the type of the result. Products of matrices and draws
-are part of nothing else, so they are not computed twice.
+graph, wherever the definition has it, and the operator takes these inputs and gives the type of the result. Nothing else reads a product of
+matrices within, or what is computed of it, so it is not computed twice, and a draw of it is not drawn twice.
 """
 
 from __future__ import annotations
@@ -142,12 +142,12 @@ def _permute(x: Value, order: tuple[int, ...], node: OpNode) -> OpNode:
 
 
 def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
-    """Whether nothing else reads a product of matrices or a draw within, or what is computed of it."""
+    """Whether nothing else reads a product of matrices within, or what is computed of it."""
     steps = terms.steps({*holes, *(hole.inputs[0] for hole in holes if isinstance(hole, Call) and hole.name == "permute")})
     read = [id(value) for step in steps for value in step.inputs]
     costly = set[int]()
     for step in steps[:-1]:
-        if isinstance(step.op, Matmul) or step.op.may_draw or not costly.isdisjoint(map(id, step.inputs)):
+        if isinstance(step.op, Matmul) or not costly.isdisjoint(map(id, step.inputs)):
             costly.add(id(step.outputs[0]))
             if any(view.uses(result) > read.count(id(result)) for result in step.outputs):
                 return False

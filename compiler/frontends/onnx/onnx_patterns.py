@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...ir.graph import Graph, Node, OpNode
+from ...ir.graph import Graph, OpNode
 from ...ir.graph_values import Value
 from ...ops.comparison import Isnan, Where
 from ...ops.normalization import GroupNorm, InstanceNorm, LayerNorm
@@ -24,21 +24,9 @@ Pattern = Callable[[GraphView, OpNode], bool]
 _SHAPES = (Reshape, Flatten, Unflatten)
 
 
-class _ScopedView(GraphView):
-    """New operators are in the module of the operator that needs them."""
-
-    def __init__(self, emit: Emitter) -> None:
-        super().__init__(emit.builder.graph, emit.facts)
-        self._scopes = emit.scopes
-
-    def insert(self, node: OpNode, before: Node) -> None:
-        super().insert(node, before)
-        self._scopes[id(node)] = self._scopes.get(id(before), ())
-
-
 def fold_patterns(emit: Emitter) -> None:
     """Replaces what the patterns find, in place."""
-    view = _ScopedView(emit)
+    view = GraphView(emit.builder.graph, emit.facts)
     for patterns in PATTERNS:
         for node in list(view.graph.nodes):
             if isinstance(node, OpNode) and not node.specs:
