@@ -1,7 +1,7 @@
-"""Batches as tensors: which samples, in which parts, on which device.
+"""Load batches as tensors: the samples of each step, in micro-batches, on the device.
 
-In: columns, the indices of the samples, and a number of a step. Out: the parts of its batch. Always: the parts of all processes together
-are the batch, and each process has equally many, some perhaps empty.
+In: columns, the indices of the samples, and the number of a step. Out: the step's micro-batches. Always: the micro-batches of all processes
+together are the batch; each process has the same number of micro-batches, some perhaps empty.
 """
 
 from __future__ import annotations
@@ -21,32 +21,33 @@ from .section_file import SectionFile
 
 MicroBatch = dict[str, Tensor]
 Subset = tuple[InputColumns, Indices]
-"""Columns, and which of their samples."""
+"""Columns and the indices of some of their samples."""
 
 
 VALIDATION = 2**61
-"""The number of the first batch of a validation; every validation draws alike."""
+"""The number of a validation's first batch. It is the same in every validation, so that all draw the same numbers, and no step has it."""
 
 
 class InputSampler:
-    """What the file of a section draws next to columns. It depends on the seed, the step and the position in the batch alone: it does not
-    matter in how many parts or on how many processes a step is computed."""
+    """Draws the inputs that are not in the data, by the file's `draw_inputs`. The values depend only on the seed, the step and the position
+    in the batch, not on the number of micro-batches and processes."""
 
     def __init__(self, file: SectionFile, columns: InputColumns) -> None:
         self.file, self.columns = file, columns
         self.is_empty = not file.has_function("draw_inputs")
 
     def draw_batch(self, number: int, count: int) -> dict[str, Tensor]:
-        """The tensors `[count, ...]` by input, for the whole batch with this number."""
+        """Draw the tensors `[count, ...]` by input, for the whole batch with this number."""
         if self.is_empty:
             return {}
+        # The file reads only sizes off the batch, so tensors without memory are enough.
         batch = {name: torch.empty((count, *shape), device="meta") for name, shape in self.columns.shapes.items()}
         drawn: dict[str, Tensor] = self.file.draw_inputs(batch, number)
         return drawn
 
 
 class BatchLoader:
-    """The batches of a training, and of its validations. `file` has the order of the samples, and what is drawn."""
+    """The batches of training and validation. `file` determines the order of the samples and draws inputs."""
 
     def __init__(self, data: Subset, recipe: Recipe, ranks: Ranks, file: SectionFile) -> None:
         self.columns, self.indices = data
@@ -55,11 +56,11 @@ class BatchLoader:
         self._epoch: tuple[int, Indices] = (-1, self.indices[:0])
 
     def iterate_steps(self, start: int, stop: int) -> Generator[tuple[list[MicroBatch], int]]:
-        """For each step the parts of this process, and the number of samples of all. Where reading computes, the next is read meanwhile."""
+        """Yield the micro-batches of this process and the number of samples of all processes, for each step."""
         return self._iterate_batches(self.columns, ((number, self._select_indices(number)) for number in range(start, stop)))
 
     def iterate_validation(self, data: Subset) -> Iterator[MicroBatch]:
-        """The validation samples in order, in parts as large as those of training."""
+        """Yield the validation samples in order, in micro-batches of the same size as in training."""
         columns, indices = data
         size = self.recipe.batch
         pieces = ((VALIDATION + n, indices[start : start + size]) for n, start in enumerate(range(0, len(indices), size)))
@@ -85,7 +86,7 @@ class BatchLoader:
         return arrays_to_tensors(arrays, self.ranks.device)
 
     def _split_draws(self, drawn: MicroBatch, pieces: list[Indices]) -> Iterator[MicroBatch]:
-        """For each part of a batch what is drawn for the samples of this process."""
+        """Yield the drawn inputs for the samples of this process, for each micro-batch."""
         start = 0
         for piece in pieces:
             positions = torch.from_numpy(self.ranks.select_share(np.arange(start, start + len(piece))))
@@ -99,20 +100,21 @@ class BatchLoader:
     def _select_indices(self, number: int) -> Indices:
         epoch, index = divmod(number, self.per_epoch)
         known, order = self._epoch
-        if known != epoch:  # a permutation of a million takes longer than a step
+        if known != epoch:  # shuffling a million samples takes longer than a step
             order = self.file.shuffle_samples(torch.from_numpy(self.indices), epoch).numpy()
             self._epoch = epoch, order
         return order[index * self.recipe.batch : (index + 1) * self.recipe.batch]
 
 
 def arrays_to_tensors(arrays: dict[str, Array], device: torch.device) -> MicroBatch:
-    """The arrays of a batch on the device."""
+    """Convert the arrays of a batch to tensors on the device."""
     tensors = {name: array_to_tensor(array) for name, array in arrays.items()}
     return tensors if device.type == "cpu" else {name: tensor.to(device, non_blocking=True) for name, tensor in tensors.items()}
 
 
 def array_to_tensor(array: Array) -> Tensor:
-    """The array as a tensor, which shares its memory. PyTorch does not take bfloat16 from NumPy: the bits are the same."""
+    """Convert an array to a tensor that shares its memory."""
+    # `torch.from_numpy` refuses ml_dtypes' bfloat16, so the bits travel as int16.
     if array.dtype.kind == "V":
         return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(array)

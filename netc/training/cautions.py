@@ -1,6 +1,6 @@
-"""What is no error, and probably not meant: a schedule that is longer than the run, and a column that an input and a target share.
+"""Warn about probable mistakes: a schedule that is longer than the run, and a column that two inputs share.
 
-In: a recipe with the number of steps, and the columns. Out: warnings. Always: nothing is read.
+In: a recipe with the number of steps, and the columns. Out: warnings. Always: no data is read.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from .optimizers import normalize_name
 from .recipe import Recipe
 
 WARMUP = "warmup"
-"""The stage that is of no use if it is cut off."""
+"""The stage that is useless if the run ends within it, even if no other stage follows."""
 
 
 def check_schedule_length(recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
-    """The first stage of the schedule that the run ends within, if others follow it or it is a warmup."""
+    """Report the stage of the schedule within which the run ends, if other stages follow or if it is a warmup."""
     start = 0
     for index, stage in enumerate(recipe.schedule if steps is not None else ()):
         length = stage.positional[0].value if stage.positional else 0
@@ -35,7 +35,8 @@ def check_schedule_length(recipe: Recipe, steps: int | None) -> Iterator[Diagnos
 
 
 def find_shared_columns(columns: InputColumns) -> Iterator[str]:
-    """Columns that are among those next to each other for one input, and are another input too."""
+    """Report a column that is an input of its own and also one of the concatenated columns of another input."""
+    # For example `x="*"` in a table includes the column of the target, and the model learns to copy it.
     for name, selection in columns.columns.items():
         if selection.single:
             continue
@@ -46,5 +47,5 @@ def find_shared_columns(columns: InputColumns) -> Iterator[str]:
 
 
 def collect_notes(recipe: Recipe, steps: int, columns: InputColumns) -> list[str]:
-    """The same as texts, for a run."""
+    """Collect all warnings as texts."""
     return [*find_shared_columns(columns), *(problem.message for problem in check_schedule_length(recipe, steps))]

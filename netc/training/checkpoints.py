@@ -1,8 +1,8 @@
-"""Checkpoints: all that resuming needs, written whole or not at all.
+"""Checkpoints: everything that resuming needs, written atomically.
 
-In: the progress of a run (numbers), its model, optimizer and averaged parameters. Out: `checkpoint.pt` of one process, or a folder
-`checkpoint-NUMBER` in PyTorch's distributed format, to which each process has written its own part. Always: either is read by any number of
-processes; the newest one stays until the next is complete.
+In: the progress of a run (numbers), its model, optimizer and averaged parameters. Out: `checkpoint.pt` if there is one process, else a
+folder `checkpoint-NUMBER` in PyTorch's distributed format, to which each process writes its own shards. Always: any number of processes can
+read either format; the newest checkpoint stays until the next one is complete.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from .tensor_parallel import place_tensor
 
 FILE = "checkpoint.pt"
 PROGRESS = "progress.pt"
-"""What is not a tensor of the model or the optimizer, in a folder."""
+"""The file in a folder for everything that is not a tensor of the model or the optimizer."""
 _FOLDER = re.compile(r"checkpoint-(\d{1,18})")
 _DAMAGED = (
     OSError,
@@ -64,23 +64,23 @@ State = dict[str, Any]
 
 
 class TrainingState:
-    """What has tensors in a checkpoint. `average` has the averaged parameters under the keys of the model, None without."""
+    """The tensors of a checkpoint. `average` has the averaged parameters under the keys of the model, or is None."""
 
     def __init__(self, model: nn.Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor] | None) -> None:
         self.model, self.optimizer, self.average = model, optimizer, average
 
     def to_plain_state(self) -> State:
-        """Plain tensors and numbers, of one process."""
+        """Return plain tensors and numbers, for a run of one process."""
         return {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "average": self.average}
 
     def to_sharded_state(self) -> State:
-        """The same with the optimizer's state by the names of parameters, and of each process its own part."""
+        """Return the shards of this process, with the optimizer's state by the names of parameters."""
         optimizer = get_optimizer_state_dict(self.model, self.optimizer)
         average = {} if self.average is None else {"average": self.average}
         return {"model": get_model_state_dict(self.model), "optimizer": optimizer, **average}
 
     def load_plain_state(self, state: State, ranks: Ranks) -> None:
-        """Takes what `to_plain_state` gave."""
+        """Load a result of `to_plain_state`."""
         if ranks.world == 1:
             self.optimizer.load_state_dict(state["optimizer"])
         else:
@@ -93,7 +93,7 @@ class TrainingState:
         self._load_model(state["model"], ranks)
 
     def load_sharded_state(self, state: State) -> None:
-        """Takes what was read into the result of `to_sharded_state`."""
+        """Load a result of `to_sharded_state`, into which a checkpoint was read."""
         set_optimizer_state_dict(self.model, self.optimizer, state["optimizer"])
         set_model_state_dict(self.model, state["model"])
 
@@ -106,12 +106,12 @@ class TrainingState:
 
 
 class CheckpointStore:
-    """Those of a run in a folder."""
+    """The checkpoints in the folder of a run."""
 
     def __init__(self, folder: Path, ranks: Ranks) -> None:
         self.folder, self.ranks = folder, ranks
         self.number = 0
-        """That of the newest checkpoint, 0 without one; they are counted from 1."""
+        """The number of the newest checkpoint, counted from 1; 0 if there is none."""
         self.step: int | None = None
         """The step of the newest checkpoint."""
 
@@ -126,7 +126,7 @@ class CheckpointStore:
         self.number, self.step = self.number + 1, progress["step"]
 
     def _save_folder(self, progress: State, trained: TrainingState) -> None:
-        """Every process writes into a folder with another name, which is renamed when all have finished."""
+        """Write the shards of all processes into a hidden folder, and rename it when all have finished."""
         target = self.folder / f"checkpoint-{progress['number']}"
         temporary = self.folder / f".checkpoint-{progress['number']}"
         self.ranks.run_once(lambda: shutil.rmtree(temporary, ignore_errors=True))
@@ -135,6 +135,7 @@ class CheckpointStore:
 
     def _commit_folder(self, progress: State, temporary: Path, target: Path) -> None:
         write_state(progress, temporary / PROGRESS)
+        # The rename may reach the disk before the content does: without fsync, a power failure would leave a complete name and empty files.
         for file in temporary.iterdir():
             with file.open("r+b") as stream:
                 os.fsync(stream.fileno())
@@ -152,7 +153,7 @@ class CheckpointStore:
         return sorted((int(match[1]), entry) for match, entry in matches)
 
     def load_checkpoint(self, trained: TrainingState) -> State:
-        """Reads the newest one; what `progress` was. Raises `RunError`."""
+        """Load the newest checkpoint, and return its `progress`. Raises `RunError`."""
         try:
             progress = self._load_newest(trained)
             self.number, self.step = int(progress["number"]), int(progress["step"])
@@ -166,6 +167,7 @@ class CheckpointStore:
     def _load_newest(self, trained: TrainingState) -> State:
         file, folders = self.folder / FILE, self._list_folders()
         state = torch.load(file, map_location="cpu", weights_only=True) if file.exists() else None
+        # A run may have changed its number of processes, so both formats may be there; the higher number is newer.
         if folders and (state is None or state["progress"]["number"] < folders[-1][0]):
             return self._load_folder(folders[-1][1], trained)
         if state is None:
@@ -193,7 +195,8 @@ class CheckpointStore:
 
 
 def _describe_damage(error: BaseException) -> str:
-    """What is said of a checkpoint that cannot be read. PyTorch's own words are about its functions, and advise to unpickle everything."""
+    """Describe why a checkpoint cannot be read."""
+    # PyTorch's own messages speak of its functions, and advise `weights_only=False`, which would run any code in the file.
     if isinstance(error, (PermissionError, FileNotFoundError, IsADirectoryError)):
         return f"its checkpoint cannot be read: {reason(error)}"
     if isinstance(error, pickle.UnpicklingError):
@@ -206,14 +209,15 @@ def _describe_damage(error: BaseException) -> str:
 
 
 def gather_tensors(tensors: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """The tensors in these shapes, those that are spread over processes gathered in each of them."""
+    """Gather tensors that are sharded over processes, in each of them, and give all of them these shapes."""
     full = {name: value.full_tensor() if isinstance(value, DTensor) else value for name, value in tensors.items()}
     return {name: value.view(shapes[name]) for name, value in full.items()}
 
 
 def _substitute_full_tensors(state: State, shapes: Mapping[str, torch.Size], path: str = "") -> Iterator[tuple[State, str, Tensor]]:
-    """Replaces tensors that have other shapes in the checkpoint, as layers that several processes share have them, by whole ones of these
-    shapes. Gives where, and the tensor that was there."""
+    """Replace tensors whose shapes differ in the checkpoint by full tensors of these shapes. Yield where each was, and the original tensor.
+
+    Packed layers of tensor parallelism have other shapes in memory, `[3, features, features]` instead of `[3 * features, features]`."""
     for key, value in list(state.items()):
         name = f"{path}{key}"
         if isinstance(value, dict):
@@ -228,19 +232,19 @@ def _substitute_full_tensors(state: State, shapes: Mapping[str, torch.Size], pat
 
 
 def _reshape_like(value: Any, like: Tensor) -> Any:
-    """A tensor in the shape of another one, if it has as many elements."""
+    """Reshape a tensor to the shape of another one, if it has the same number of elements."""
     fits = isinstance(value, Tensor) and value.shape != like.shape and value.numel() == like.numel()
     return value.reshape(like.shape) if fits else value
 
 
 def _list_optimizer_parameters(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[tuple[str, Tensor]]:
-    """The parameters of the optimizer with their names, in its order."""
+    """List the parameters of the optimizer with their names, in its order."""
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     return [(names[id(p)], p) for group in optimizer.param_groups for p in group["params"]]
 
 
 def _name_optimizer_state(state: State, parameters: list[tuple[str, Tensor]]) -> State:
-    """An optimizer's state with names in place of numbers, and in the shapes of the parameters."""
+    """Return an optimizer's state with names instead of numbers, in the shapes of the parameters."""
     groups = [{**group, "params": [parameters[i][0] for i in group["params"]]} for group in state["param_groups"]]
     named_state = {
         parameters[i][0]: {key: _reshape_like(value, parameters[i][1]) for key, value in values.items()}
@@ -250,7 +254,7 @@ def _name_optimizer_state(state: State, parameters: list[tuple[str, Tensor]]) ->
 
 
 def write_state(state: State, path: str | Path) -> None:
-    """`torch.save`. Raises `OSError` where the disk is full, which PyTorch's writer hides in an error of its own."""
+    """Do what `torch.save` does. Raises `OSError` if the disk is full, which PyTorch's writer hides in a `RuntimeError`."""
     try:
         with open(path, "wb") as file:
             torch.save(state, file)

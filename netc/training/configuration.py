@@ -1,7 +1,7 @@
-"""What a run was started with, as config.json has it, so that `--resume RUN` needs nothing else.
+"""Write the arguments of a run to config.json and read them again, so that `--resume RUN` needs nothing else.
 
-In: the arguments of a run. Out: a JSON object, and from it the same arguments again. Always: the hash in the file is that of all that the
-graph was made from, so that a run is never continued with another spec.
+In: the arguments of a run. Out: a JSON object, and from it the same arguments again. Always: the hash in the file covers everything that
+the graph was made from, so that a run is never resumed with another spec.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from .training_session import RunRequest
 
 DAMAGED = "its `config.json` is damaged"
 SETTINGS = ("epochs", "steps", "batch", "seed")
-"""Those of `RunRequest` that are numbers."""
+"""The fields of `RunRequest` that are numbers."""
 PROCESS_OPTIONS = ("strategy", "tp")
-"""Those of `Engine` that mean nothing where one process goes on with what several began."""
+"""The fields of `Engine` that a single process ignores when it resumes a run of several processes."""
 
 
 class RunArguments(Record):
-    """The arguments of a run, apart from its folder. `path` is where the spec was read from, None for a text."""
+    """The arguments of a run, apart from its folder. `path` is the file of the spec, or None if it was passed as text."""
 
     text: str
     path: str | None
@@ -45,7 +45,7 @@ class RunArguments(Record):
 
 
 def arguments_to_json(arguments: RunArguments) -> dict[str, Any]:
-    """The arguments as a JSON object. Paths are absolute: the run may be continued from another folder."""
+    """Convert arguments to a JSON object. Paths become absolute, because the run may be resumed from another folder."""
     choice, run_request, data_request = arguments.choice, arguments.run_request, arguments.run_request.data_request
     return {
         "spec": arguments.text,
@@ -71,7 +71,8 @@ def arguments_to_json(arguments: RunArguments) -> dict[str, Any]:
 def arguments_from_json(
     config: Mapping[str, Any], folder: str, engine: Mapping[str, Any], data: Any = None, validation: Any = None
 ) -> RunArguments:
-    """The arguments again, with what is given now of the engine, and of data that are elsewhere now. Raises `RunError`."""
+    """Read the arguments of a run. `engine`, `data` and `validation` override what the file has, because a resumed run may use another
+    machine, and its data may have moved. Raises `RunError`."""
     try:
         return _read_arguments(config, folder, engine, data, validation)
     except RunError:
@@ -81,7 +82,7 @@ def arguments_from_json(
 
 
 def check_fingerprints(fingerprints: Mapping[str, DataFingerprint], config: Mapping[str, Any], folder: str) -> None:
-    """A run goes on with the data that it was started with. Raises `RunError`."""
+    """Check that the data is the data that the run was started with. Raises `RunError`."""
     try:
         known = config["content"]
         if "training" in known and fingerprints.keys() - known.keys():
@@ -111,7 +112,7 @@ def _read_arguments(config: Mapping[str, Any], folder: str, engine: Mapping[str,
 
 
 def _location_to_json(value: Any) -> Any:
-    """Where data are, or another argument that JSON has; `{}` for an object of the caller's."""
+    """Convert the location of data to JSON; `{}` stands for a Python object of the caller's."""
     if isinstance(value, str):
         head, colon, path = value.partition(":")
         if os.path.exists(value):
@@ -121,7 +122,7 @@ def _location_to_json(value: Any) -> Any:
 
 
 def _value_to_json(value: object) -> Any:
-    """The value of a parameter."""
+    """Convert the value of a model's parameter to JSON."""
     if isinstance(value, DType):
         return {"type": value.name}
     return [_value_to_json(item) for item in value] if isinstance(value, (tuple, list)) else value

@@ -1,7 +1,7 @@
-"""Curves of runs as a picture: one panel for the loss and one for each metric, all runs in each.
+"""Draw the curves of runs: one panel for the loss and one for each metric, with all runs in each.
 
 In: the entries of `metrics.jsonl` by run. Out: an SVG text. Always: it needs no script, no font file and no network, and texts are escaped.
-A panel whose positive values span more than a factor of 30 is logarithmic; what is not finite is a gap.
+A panel whose positive values span more than a factor of 30 is logarithmic. Values that are not finite are gaps.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from ..drawing.metrics import fitted, label_text, width
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 720, 260, 64, 16, 34, 40
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#555555")
-"""Those of Okabe and Ito, which people with colour blindness distinguish: https://jfly.uni-koeln.de/color/"""
+"""The colors of Okabe and Ito, which people with color blindness can distinguish: https://jfly.uni-koeln.de/color/"""
 DASHES = ("", "7 3", "2 3", "9 3 2 3")
-"""How lines are drawn when all colours are in use."""
+"""The dash patterns of the first, second, ... round through the colors."""
 SIZE, LINE = 12, 18
-"""Of the font, and between two lines of the legend."""
+"""The size of the font, and the distance between two lines of the legend."""
 LOGARITHMIC = 30
 NOT_RESULTS = ("step", "epoch", "lr", "validation")
 
 
 class LineStyle(Record):
-    """The colour of a run, and the dashes of its lines."""
+    """The color of a run, and the dashes of its lines."""
 
     color: str
     dashes: str
@@ -39,7 +39,7 @@ class LineStyle(Record):
 
 
 class Curve(Record):
-    """Points (step, value) of one run; `validation` ones are drawn solid, those of training thin."""
+    """The points (step, value) of one run. Lines of `validation` are thick with dots, lines of training thin."""
 
     run: str
     style: LineStyle
@@ -48,7 +48,7 @@ class Curve(Record):
 
 
 def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
-    """The picture of the runs, by their names."""
+    """Draw runs, by their names."""
     panels = [(name, curves) for name in _list_results(runs.values()) if (curves := _make_curves(name, runs))]
     entries = _draw_legend(list(runs)) if len(runs) > 1 else []
     legend = 6 + LINE * len(entries) if entries else 0
@@ -65,7 +65,7 @@ def draw_curves(runs: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
 
 
 def _list_results(runs: Iterable[Sequence[Mapping[str, Any]]]) -> list[str]:
-    """All results that there are, the loss first."""
+    """List the names of all results, the loss first."""
     names = {LOSS: None}
     for entries in runs:
         for entry in entries:
@@ -124,7 +124,7 @@ def _draw_panel(name: str, curves: list[Curve], top: int) -> list[str]:
 
 
 def _draw_curve(curve: Curve, x: Any, y: Any) -> list[str]:
-    """The curve, in pieces where a value is not finite."""
+    """Draw a curve, with a gap where a value is not finite."""
     pieces: list[list[str]] = [[]]
     for step, value in curve.points:
         if math.isfinite(value):
@@ -145,7 +145,7 @@ def _choose_style(index: int) -> LineStyle:
 
 
 def _draw_legend(runs: list[str]) -> list[list[str]]:
-    """The names of the runs in lines, each with its stroke."""
+    """Draw the legend: the names of the runs, each with its line style. Return the elements of each line."""
     lines: list[list[str]] = []
     position: float = WIDTH
     for index, run in enumerate(runs):
@@ -162,7 +162,11 @@ def _draw_legend(runs: list[str]) -> list[list[str]]:
 
 
 def _find_ticks(low: float, high: float, count: int) -> list[float]:
-    """Round numbers around a range."""
+    """Find about `count` round numbers that cover a range.
+
+    >>> _find_ticks(0.0, 10.0, 5)
+    [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
+    """
     if high <= low:
         return [low]
     rough = (high - low) / count

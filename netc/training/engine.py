@@ -1,7 +1,4 @@
-"""What is said on the command line of how a run computes.
-
-Always: none of it changes what is computed, up to rounding.
-"""
+"""The options for how a run computes: device, precision, parallelism. None of them changes the results, except for rounding."""
 
 from __future__ import annotations
 
@@ -11,8 +8,8 @@ from netc.dsl.record import Record
 
 
 class Engine(Record):
-    """`device` is `cpu` or `cuda`. `strategy` None: one process, or `ddp` on several. `tp` processes share each layer.
-    `checkpoint_every`: steps between checkpoints, in addition to those at the ends of epochs."""
+    """`device` is `cpu` or `cuda`. A `strategy` of None means `ddp` if there are several processes. `tp` processes share each layer.
+    `checkpoint_every` is the number of steps between checkpoints, in addition to the checkpoints at the ends of epochs."""
 
     PRECISIONS: ClassVar[tuple[str, ...]] = ("fp32", "bf16", "fp16")
     STRATEGIES: ClassVar[tuple[str, ...]] = ("ddp", "fsdp")

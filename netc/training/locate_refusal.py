@@ -1,6 +1,6 @@
-"""Finds the stage that PyTorch refuses to compute for the values of a batch.
+"""Find the stage that PyTorch refuses to compute for the values of a batch.
 
-In: an objective, a batch, and the error that PyTorch raised for it, such as an index outside of an axis. Out: the stage, with its place in
+In: an objective, a batch, and the error that PyTorch raised for it, such as an index outside of an axis. Out: the stage, with its span in
 the spec. Always: the graphs are evaluated from the outermost one inwards, each up to the stage that fails; nothing is changed.
 """
 
@@ -22,7 +22,7 @@ from .probe_objective import StageLocation, find_graph, find_label, probe_values
 REFUSALS = (IndexError, RuntimeError, ValueError)
 """The classes of PyTorch's errors for values that an operator does not accept."""
 LOST_PROCESS_MESSAGES = ("Connection closed by peer", "Connection reset by peer", "remote process exited")
-"""What PyTorch says in a process when another one has ended. NCCL's errors have a class of their own, Gloo's are `RuntimeError`."""
+"""PyTorch's messages when another process has ended. NCCL's errors have their own class, Gloo's are plain `RuntimeError`."""
 
 
 def is_machine_error(error: Exception) -> bool:
@@ -60,7 +60,7 @@ def _find_first_refusing(
     def is_refused(count: int) -> bool:
         try:
             probe_values(objective, path, [value for node in nodes[:count] for value in node.outputs], inputs, weights)
-        except Exception as error:  # some bodies cannot return what is inside of them
+        except Exception as error:  # some bodies cannot return their inner values
             return str(error) == text
         return False
 

@@ -1,8 +1,8 @@
-"""The steps of a training.
+"""The training loop.
 
-In: an objective, columns of data, a recipe, and the folder of the run. Out: the results of the last validation, and what is in the folder.
-Always: a step's gradient is that of its whole batch, in however many parts it is computed; a checkpoint and the number of its step are all
-that decides what follows.
+In: an objective, columns of data, a recipe, and the folder of the run. Out: the results of the last validation, and the files in the
+folder. Always: a step's gradient is the gradient of its whole batch, for any number of micro-batches. Everything after a checkpoint
+depends only on the checkpoint, so a resumed run computes the same.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from .stop_signals import Interrupted, StopRequest
 from .tally import Tally, to_numbers
 
 MIN_SAVE_INTERVAL = 10.0
-"""Epochs that are shorter than this many seconds do not each end with a checkpoint."""
+"""The seconds between two checkpoints at the ends of epochs. Otherwise a run with epochs of milliseconds would mostly write files."""
 
 
 class NotFiniteLoss(CompileError):
@@ -64,7 +64,7 @@ class ValidationStopped(Exception):
 
 
 class Average(NamedTuple):
-    """The averaged parameters, as the file of the section moves them."""
+    """The averaged parameters, in the form that the file's `update_average` takes."""
 
     tensors: dict[str, Tensor]
 
@@ -73,8 +73,7 @@ class Average(NamedTuple):
 
 
 class Report(Record):
-    """What is known after a step: the results of the training batches since the last report, or of a validation. `steps` is the number of
-    all steps of the run."""
+    """The results of the training batches since the last report, or of a validation. `steps` is the number of all steps of the run."""
 
     step: int
     epoch: float
@@ -86,7 +85,7 @@ class Report(Record):
 
 
 class StepPlan(Record):
-    """The numbers of a training: `steps` in total, `report_every` how many steps there is a report."""
+    """The number of steps in total and in an epoch, and between two reports."""
 
     steps: int
     per_epoch: int
@@ -94,13 +93,14 @@ class StepPlan(Record):
 
 
 def plan_steps(recipe: Recipe, samples: int) -> StepPlan:
+    """Plan about 100 reports in a run, at least one in an epoch, and at least one in 100 steps."""
     per_epoch = -(-samples // recipe.batch)
     steps = recipe.count_steps(samples)
     return StepPlan(steps, per_epoch, max(1, min(per_epoch, steps // 100 or 1, 100)))
 
 
 class Trainer:
-    """One training, in this process and perhaps others. `on_report` gets each report, in the first process."""
+    """One run, in this process and perhaps others. `on_report` receives each report, in the first process."""
 
     def __init__(
         self,
@@ -120,13 +120,13 @@ class Trainer:
         self.batches = BatchLoader(data, recipe, ranks, objective.file)
         self.plan = plan_steps(recipe, len(data[1]))
         self.shapes = {name: value.shape for name, value in objective.model.state_dict().items()}
-        """Those of the spec; layers that several processes share may have others."""
+        """The shapes of the spec. Layers that several processes share may have other shapes, which files must not show."""
         self.checkpoints = CheckpointStore(folder.path, ranks)
         self.notes = [
             *cautions.collect_notes(recipe, self.plan.steps, data[0]),
             *self._parallelize_objective(lambda: self._make_example(data)),
         ]
-        """What is probably not meant, and what of the engine's wishes was not possible."""
+        """Notes on probable mistakes, and on options that could not be applied."""
         optimizer = objective.optimizer()
         self.precision = Precision(engine.precision, ranks.device)
         self.schedule = make_schedule(objective.file, optimizer, recipe, self.plan.steps)
@@ -139,15 +139,15 @@ class Trainer:
         self.tally, self.epoch_tally = Tally(), Tally()
         self.results: dict[str, float] = {}
         self.last_micro_batch: MicroBatch = {}
-        """The newest part of the validation samples."""
+        """The micro-batch that the validation computes, for messages."""
         self.unsaved_best: dict[str, Tensor] | None = None
         self.saved = -math.inf
-        """When the last checkpoint was written, in seconds of the monotonic clock."""
+        """The time of the last checkpoint, in seconds of the monotonic clock."""
         self.is_epoch_end = False
-        """Whether the epoch's last step was made, but not what follows it."""
+        """Whether the epoch's last step is done, but not its validation yet."""
 
     def _parallelize_objective(self, example: Callable[[], MicroBatch]) -> list[str]:
-        """Divides the work among the processes, which may need to compute an example; what of the engine's wishes was not possible."""
+        """Divide the work among the processes, which may need to compute an example. Return notes on options that could not be applied."""
         try:
             return list(parallelize_objective(self.objective, self.engine, self.ranks, example))
         except (RunError, CompileError):
@@ -157,7 +157,7 @@ class Trainer:
             raise
 
     def _make_example(self, data: tuple[InputColumns, Indices]) -> MicroBatch:
-        """A batch of two samples, or of one if there is only one."""
+        """Make a batch of two samples, or of one if there is only one."""
         few = data[1][:2]
         return arrays_to_tensors(data[0].read_batch(few), self.ranks.device) | InputSampler(self.objective.file, data[0]).draw_batch(
             0, len(few)
@@ -191,7 +191,7 @@ class Trainer:
         return f"the best {self.recipe.keep.metric} was {self.best:.4g}, at step {self.best_step}"
 
     def run_training(self) -> dict[str, float]:
-        """The steps that are left; the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
+        """Run the remaining steps. Return the results of the last validation, or of training without one. Raises `NotFiniteLoss`, and
         `Interrupted` after a signal."""
         self.objective.train()
         with StopRequest() as request, closing(self.batches.iterate_steps(self.step, self.plan.steps)) as batches:
@@ -203,7 +203,7 @@ class Trainer:
         return self.results
 
     def close(self) -> None:
-        """Gives back what is shared with other processes, before they part."""
+        """Release what is shared with other processes, before the process group ends."""
         release_ddp(self.objective)
 
     def _run_steps(self, batches: Iterable[tuple[list[MicroBatch], int]], request: StopRequest) -> None:
@@ -222,7 +222,7 @@ class Trainer:
                 self._end_epoch(request)
 
     def _run_step(self, micro_batches: list[MicroBatch], samples: int, stop: bool) -> bool:
-        """One step; whether a process was asked to stop."""
+        """Run one step. Return whether a process was asked to stop."""
         self.step_hooks.stop = stop
         try:
             totals, counts = self.objective.file.train_step(
@@ -263,7 +263,7 @@ class Trainer:
         self.on_report(Report(self.step, self.epoch, results, self.learning_rate, validation, samples, self.plan.steps))
 
     def _end_epoch(self, request: StopRequest) -> None:
-        """Validates, notes the best weights, and saves; nothing that follows depends on whether it does."""
+        """Validate, keep the best weights, and save a checkpoint if one is due."""
         if self.validation is None:
             self.results = self._compute_results(self.epoch_tally)
         elif not self._run_validation(request):
@@ -273,21 +273,23 @@ class Trainer:
         value = self.results[self.recipe.keep.metric]
         if self.objective.file.has_function("end_epoch"):
             self.objective.file.end_epoch(self.schedule, self.results)
+        # On several processes every epoch is due: their clocks differ, and all must save together.
         due = self.ranks.world > 1 or self.step == self.plan.steps or time.monotonic() > self.saved + MIN_SAVE_INTERVAL
         if value > self.best if self.recipe.keep.higher else value < self.best:
             self.best, self.best_step = value, self.step
             weights = gather_tensors(self.weights, self.shapes)
+            # Written together with the next checkpoint, so that a resumed run finds the best weights that its checkpoint knows.
             self.unsaved_best = weights if due else {name: tensor.clone() for name, tensor in weights.items()}
         if due:
             self.save_checkpoint()
 
     @property
     def weights(self) -> dict[str, Tensor]:
-        """Those of the model, or their average if there is one."""
+        """The weights of the model, or their average if there is one."""
         return self.model.state_dict() if self.state.average is None else self.state.average
 
     def _run_validation(self, request: StopRequest) -> bool:
-        """Validates and reports; False if a process was asked to stop meanwhile."""
+        """Validate and report. Return False if a process was asked to stop meanwhile."""
         with self._use_average_weights(), torch.no_grad(), computation_context(self.ranks):
             try:
                 results = self.objective.file.evaluate(self.objective.module, self._iterate_until_stopped(request))
@@ -305,7 +307,7 @@ class Trainer:
         return True
 
     def _iterate_until_stopped(self, request: StopRequest) -> Iterator[MicroBatch]:
-        """The parts of the validation samples, until the process is asked to stop. Several processes go on to the end together."""
+        """Yield the validation samples in micro-batches until the process is asked to stop. Several processes go on to the end together."""
         assert self.validation is not None
         for micro_batch in self.batches.iterate_validation(self.validation):
             self.last_micro_batch = micro_batch
@@ -315,7 +317,7 @@ class Trainer:
 
     @contextmanager
     def _use_average_weights(self) -> Iterator[None]:
-        """The model has the averaged parameters, if there are any."""
+        """Give the model the averaged parameters, if there are any, for the duration of the context."""
         if self.state.average is None:
             yield
             return
@@ -330,7 +332,8 @@ class Trainer:
         raise Interrupted(str(self.folder.path), self.step, 128 + (request.number or 15))
 
     def _raise_not_finite(self, value: float, micro_batches: list[MicroBatch]) -> NoReturn:
-        """Looks for the first stage whose output is not finite, in the forward pass that has just been made."""
+        """Raise the error at the first stage whose output is not finite, in the forward pass that was just computed."""
+        # The same seed as the step, so that dropout draws the same mask.
         weights = gather_tensors(self.model.state_dict(), self.shapes)
         self.objective.file.seed_step(self.step)
         places = self.ranks.all_gather(
@@ -348,10 +351,10 @@ class Trainer:
         raise NotFiniteLoss(problem, span)
 
     def _raise_refused(self, error: Exception, micro_batches: list[MicroBatch], batch: str) -> None:
-        """Raises a `CompileError` at the stage that raises this error for one of the parts. Returns if no stage does. Where several
-        processes share the parameters, the stage is not looked for: the other processes would have to give their shares."""
+        """Raise a `CompileError` at the stage that raises this error for one of the micro-batches. Return if no stage does."""
         why = str(error).partition("\n")[0]
         if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1):
+            # The stage is not located here: gathering the parameters needs the other processes, which may have had no error.
             if is_machine_error(error):
                 return
             span = self.objective.training_section.loss_span
@@ -363,7 +366,7 @@ class Trainer:
                 raise RefusedBatch((diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
 
     def save_checkpoint(self) -> None:
-        """The weights, and a checkpoint."""
+        """Write the weights and a checkpoint."""
         last = gather_tensors(self.weights, self.shapes)
         if self.ranks.is_first:
             self.folder.flush_metrics()
@@ -386,7 +389,7 @@ class Trainer:
         self.saved = time.monotonic()
 
     def resume_run(self) -> None:
-        """Goes on from the newest checkpoint of the folder. Raises `RunError`."""
+        """Continue from the newest checkpoint of the folder. Raises `RunError`."""
         state = self.checkpoints.load_checkpoint(self.state)
         self.step, self.best = int(state["step"]), float(state["best"])
         self.best_step = int(state.get("best_step", 0))

@@ -1,4 +1,4 @@
-"""The number format that a step computes in, by torch.amp: parameters and sums stay float32.
+"""Mixed precision by torch.amp: operators compute in a 16-bit type; parameters and sums stay float32.
 
 In: `fp32`, `bf16` or `fp16`. Out: a `Precision`. Always: with `fp16` the loss is scaled, and a step whose gradient overflows is skipped.
 """
@@ -17,7 +17,7 @@ _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 class Precision:
-    """What surrounds the forward pass, the backward pass and the update."""
+    """Wraps the forward pass, the backward pass and the update of a step."""
 
     def __init__(self, name: str, device: torch.device) -> None:
         self.type = _TYPES.get(name)
@@ -26,24 +26,24 @@ class Precision:
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 
     def wrap_forward(self, function: F) -> F:
-        """The function, which computes in this format."""
+        """Wrap a function so that it computes in this precision."""
         return function if self.type is None else cast(F, torch.autocast(self.device.type, self.type)(function))
 
     def run_backward(self, total: Tensor, factor: float) -> None:
-        """Adds the gradient of the total times a factor."""
+        """Add the gradient of `total * factor`."""
         total = total if total.dtype.itemsize > 2 else total.float()  # the scaled factor is too large for float16
-        if factor != self._factor[0]:  # most batches are equally large
+        if factor != self._factor[0]:  # kept, because the factor rarely changes, and making a tensor on a GPU takes time
             self._factor = factor, torch.tensor(factor, dtype=total.dtype, device=total.device)
         weight = self._factor[1]
         total.backward(weight if self.scaler is None else self.scaler.scale(weight))  # type: ignore[no-untyped-call]
 
     def unscale_gradients(self, optimizer: torch.optim.Optimizer) -> None:
-        """Takes the scale of the loss out of the gradients, before they are clipped."""
+        """Divide the gradients by the scale of the loss, before they are clipped."""
         if self.scaler is not None:
             self.scaler.unscale_(optimizer)
 
     def step_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Makes the step of the optimizer."""
+        """Make the optimizer's step; skip it if a gradient overflowed."""
         if self.scaler is None:
             optimizer.step()
             return

@@ -1,7 +1,7 @@
-"""Where a loss that is NaN or infinite comes from.
+"""Find where a loss that is NaN or infinite comes from.
 
-In: an objective, and a batch whose loss is not finite. Out: the first stage whose output is not finite, with its place in the spec. Always:
-the graph is evaluated a level at a time, from the inputs on, with the parameters of the objective; nothing is changed.
+In: an objective, and a batch whose loss is not finite. Out: the first stage whose output is not finite, with its span in the spec. Always:
+the graph is evaluated one level at a time, from the inputs on, with the parameters of the objective; nothing is changed.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .probe_objective import StageLocation, find_graph, find_label, probe_values
 
 
 def find_nonfinite(objective: Objective, weights: Mapping[str, Tensor], micro_batch: MicroBatch) -> StageLocation | None:
-    """The first thing that is not finite: an input, a parameter, or the output of a stage; None if all are finite. `weights` are those of
-    the model, whole; what is drawn at random follows from the state of the generator."""
+    """Find the first input, parameter or output of a stage that is not finite; None if all are finite. `weights` are the model's full,
+    unsharded weights. Random numbers follow from the state of the generator."""
     main = objective.means.totals.main
     for value in main.inputs:
         if not _is_finite(micro_batch[value.name]):
@@ -35,10 +35,11 @@ def find_nonfinite(objective: Objective, weights: Mapping[str, Tensor], micro_ba
     path: list[CallNode] = []
     last_node: Node | None = None
     while True:
+        # Each level draws the numbers of the step again: another dropout mask could give finite numbers.
         torch.default_generator.set_state(state)
         try:
             node = _find_first_nonfinite(objective, path, inputs, weights)
-        except Exception:  # some bodies cannot return what is inside of them; the stage around it is the place then
+        except Exception:  # some bodies cannot return their inner values; then the stage around them is the result
             node = None
         if node is None:
             break
@@ -52,7 +53,7 @@ def find_nonfinite(objective: Objective, weights: Mapping[str, Tensor], micro_ba
 
 
 def _find_first_nonfinite(objective: Objective, path: list[CallNode], inputs: list[Tensor], weights: Mapping[str, Tensor]) -> Node | None:
-    """The first node, in the body that the path of calls leads to, whose output is not finite."""
+    """Find the first node whose output is not finite, in the body at the end of a path of calls."""
     nodes = find_graph(objective, path).nodes
     makers = [(node, value) for node in nodes for value in node.outputs if value.type.dtype.is_float]
     results = probe_values(objective, path, [value for _, value in makers], inputs, weights)

@@ -1,8 +1,8 @@
-"""The objective as a module: totals and counts of a batch in parts, loss and metrics of the whole.
+"""The objective as a module: totals and counts of micro-batches, loss and metrics of the whole batch.
 
 In: a `Training`. Out: an `Objective`. Always: it computes with the functions of the section's file, which `netc compile --target train`
-prints; `objective(inputs)` is what the spec's section says of one batch; `totals` and `counts` of parts add up to those of their union, and
-`results` of the sums are the loss and metrics of the union. `objective.model` has the spec's keys.
+prints. `objective(inputs)` computes the section for one batch. The `totals` and `counts` of micro-batches add up to the totals and counts
+of the whole batch, and `results` of the sums are its loss and metrics. `objective.model` has the spec's keys.
 """
 
 from __future__ import annotations
@@ -56,26 +56,28 @@ class Objective(nn.Module):
             self.model: nn.Module = BACKEND.module(_make_model_input(training, weights, seed))
             computed = emit_functions(training, self.means)
         self._replicated: list[nn.Module] = []
-        """The module that computes the model's outputs on several processes. In a list, since its parameters are those of `model`."""
+        """The module that computes the model's outputs on several processes. In a list, so that `nn.Module` does not register it: it shares
+        the parameters of `model`, which would appear twice."""
         self._section = TrainSection(training, self.recipe, self.means, computed, may_draw_numbers(training.program))
         self.execute_file(None)
 
     def execute_file(self, machine: Machine | None) -> None:
-        """Executes the file of the section, for a run of `netc train` on a machine, or for a loop of the caller's."""
+        """Execute the file of the section, for `netc train` on a machine, or for a caller's own loop (None)."""
         self.file = SectionFile(emit_run_file(self._section, machine))
         self.constants = nn.ModuleDict(self.file.modules)
 
     @property
     def module(self) -> nn.Module:
-        """The module that computes the model's outputs: the model, or one that does it on several processes."""
+        """The module that computes the model's outputs: the model, or its wrapper on several processes."""
         return self._replicated[0] if self._replicated else self.model
 
     def set_parallel_module(self, module: nn.Module | None) -> None:
-        """Computes the model's outputs by another module, which does it on several processes; None for the model again."""
+        """Compute the model's outputs with a wrapper that works on several processes; None restores the model itself."""
         self._replicated = [] if module is None else [module]
 
     def optimizer(self) -> torch.optim.Optimizer:
-        """A new optimizer of the section over the parameters of `model`, in groups; frozen ones no longer require gradients."""
+        """Make the section's optimizer over the parameters of `model`, in groups. Frozen parameters no longer require gradients."""
+        # `fused` and `foreach` depend on how the parameters are distributed, so the file is emitted again for DTensors.
         meshes = {p.device_mesh for p in self.model.parameters() if isinstance(p, DTensor)}
         file = SectionFile(emit_settings_file(self.recipe, len(meshes))) if meshes else self.file
         optimizer: torch.optim.Optimizer = file.make_optimizer(self.model)
@@ -83,37 +85,37 @@ class Objective(nn.Module):
 
     @checks_arguments
     def schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> Schedule | None:
-        """The scheduler of the section for a training of that many steps, stepped after each of them; None for a constant learning rate."""
+        """Make the section's scheduler for a run of that many steps, to be stepped after each; None for a constant learning rate."""
         return make_schedule(self.file, optimizer, self.recipe, _check_positive(steps, "steps"))
 
     def source(self) -> str:
-        """The section as a file that needs torch and NumPy alone, which is what `netc compile --target train` writes."""
+        """Return the section as a file that needs only torch and NumPy, as `netc compile --target train` writes it."""
         return emit_training_file(self.training_section)
 
     def clip(self) -> None:
-        """Clips the gradients of `model` as the section says; nothing if it says nothing. Called between `backward` and the optimizer."""
+        """Clip the gradients of `model` if the section has `clip`. Call it between `backward` and the optimizer's step."""
         if self.file.has_function("clip_gradients"):
             self.file.clip_gradients(self.model)
 
     def forward(self, inputs: Mapping[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss and the metrics of a batch. Inputs of other names are left alone; a missing one is a `ValueError`."""
+        """Compute the loss and the metrics of a batch. Inputs of other names are ignored; a missing one is a `ValueError`."""
         self._check_inputs(inputs)
         results = self.results(self.totals(inputs), self.counts(inputs))
         return results[LOSS], {name: value for name, value in results.items() if name != LOSS}
 
     def totals(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-        """One sum for each mean of the objective, with a gradient."""
+        """Compute one sum for each mean of the objective, with a gradient."""
         return list(self.file.compute_totals(self.module, inputs))
 
     def counts(self, inputs: Mapping[str, Tensor]) -> list[Tensor]:
-        """What each total is divided by; of data alone. Nothing waits for the device."""
+        """Compute what each total is divided by, from data alone. Nothing waits for the device."""
         device = next(iter(inputs.values())).device
         with torch.no_grad():
             counts = self.file.compute_counts(inputs)
         return [c.double() if isinstance(c, Tensor) else torch.tensor(c, dtype=torch.float64, device=device) for c in counts]
 
     def results(self, totals: Sequence[Tensor], counts: Sequence[Tensor]) -> dict[str, Tensor]:
-        """The loss and the metrics of totals and counts."""
+        """Compute the loss and the metrics from totals and counts."""
         results: dict[str, Tensor] = self.file.compute_metrics(totals, [c.to(t.dtype) for t, c in zip(totals, counts, strict=True)])
         return results
 
@@ -131,8 +133,8 @@ class Objective(nn.Module):
 
 
 def make_objective(training: Training, weights: Weights | None = None, seed: int | None = None) -> Objective:
-    """The objective of a section. Raises `CompileError` for settings that are wrong, or a loss that is no function of means; `WeightsError`
-    for weights that do not fit."""
+    """Make the objective of a section. Raises `CompileError` for wrong settings, or for a loss that is not a function of means, and
+    `WeightsError` for weights that do not fit."""
     problems = check_section(training)
     if any(p.severity == "error" for p in problems):
         raise CompileError(tuple(problems))
@@ -140,7 +142,7 @@ def make_objective(training: Training, weights: Weights | None = None, seed: int
 
 
 def _make_model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:
-    """The model alone, so that a seed gives it the parameters that it has without the section."""
+    """Return the input for the model alone, so that a seed gives it the same parameters as without the section."""
     model = backend_input(extract_model_program(training), weights, seed)
     if model.weights is None:
         return model

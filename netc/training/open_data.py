@@ -1,8 +1,8 @@
-"""The data of a training: what is asked for by the spec or the caller, opened and held against the inputs.
+"""Open the data that the spec or the caller names, and match it with the inputs.
 
-In: a train section with its recipe, and what the caller asks for. Out: the columns and indices to train and to validate on, or diagnostics.
-Always: a path in a spec is relative to the spec, and leads to where `use` may read too; a path of the caller's is relative to the current
-folder and leads anywhere.
+In: a train section with its recipe, and the caller's request. Out: the columns and indices for training and validation, or diagnostics.
+Always: a path in a spec is relative to the spec, and may lead only to the folders that `use` may read; a path of the caller's is relative
+to the current folder and may lead anywhere.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ Subset = tuple[InputColumns, Indices]
 
 
 class DataRequest(Record):
-    """What the caller says of the data. `data` and `validation` are paths, `FORMAT:PATH`, or objects with samples; a number such as 0.1
-    is a share of the data. `spec` is the path of the spec, None if it is a text; `allow_paths` are folders that the spec may read too."""
+    """The caller's request. `data` and `validation` are paths, `FORMAT:PATH`, or objects with samples; for `validation`, a number such as
+    0.1 is a share of the data. `spec` is the path of the spec, None if it was passed as text; `allow_paths` are folders that the spec may
+    read too."""
 
     data: Any = None
     validation: Any = None
@@ -50,8 +51,8 @@ class DataRequest(Record):
 
 
 class OpenedData(Record):
-    """Where data come from, in words, and what of them is used. `data` is None if there are diagnostics. `notes`: what of the caller's
-    wishes the number of samples does not allow."""
+    """The origin of the data in words, and the samples for training and validation. `data` is None if there are diagnostics. `notes` say
+    what the number of samples does not allow."""
 
     described: str
     data: Subset | None
@@ -61,7 +62,7 @@ class OpenedData(Record):
 
 
 class _DataToOpen(Record):
-    """Data to be opened: where from, for which inputs, and the place of diagnostics. `display_path` is the path in messages."""
+    """Data to open: its location, the columns of inputs, and the span for diagnostics. `display_path` is the path in messages."""
 
     location: DataLocation | Source
     columns: Mapping[str, ColumnSpec]
@@ -78,7 +79,7 @@ class _DataRejected(Exception):
 
 
 def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> OpenedData:
-    """Opens the data and those for validation. What is wrong is in the diagnostics."""
+    """Open the data for training and validation. Problems become diagnostics."""
     problems: list[Diagnostic] = []
     data = validation = None
     described = ""
@@ -90,7 +91,7 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
         data, validation = _split_data(columns, recipe, data_request, training.span)
         notes = tuple(_note_small_share(len(columns), _read_validation_share(recipe, data_request)))
         value_problems = _check_values(training, recipe, data, wanted.span)
-        if validation is not None:  # where a sample is depends on the seed, and whether it is reported must not
+        if validation is not None:  # the split depends on the seed, and what is reported must not
             known = {problem.span for problem in value_problems}
             value_problems += [p for p in _check_values(training, recipe, validation, wanted.span) if p.span not in known]
         problems += value_problems
@@ -143,7 +144,7 @@ def _unknown_input(name: str, names: list[str]) -> WrongSetting:
 
 
 def _locate_validation_data(training: Training, recipe: Recipe, data_request: DataRequest) -> _DataToOpen | None:
-    """None if a share of the data is used, or nothing."""
+    """Return the separate validation data, or None if a share of the data or nothing is used."""
     if data_request.validation is not None:
         given = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
         return (
@@ -160,7 +161,7 @@ def _locate_validation_data(training: Training, recipe: Recipe, data_request: Da
 
 
 def _with_known_options(rule: DataRule, data_request: DataRequest) -> DataRule:
-    """The rule's own options, and those of the caller's for the data that its format has too."""
+    """Add the caller's data options to a `validate` rule, as far as its format has them."""
     known = {name: word for name, word in data_request.options.items() if FORMATS[rule.format].find_option(name) is not None}
     try:
         return replace(rule, options={**parse_options(rule.format, known), **rule.options})
@@ -184,6 +185,7 @@ def _locate_rule_data(rule: DataRule, columns: Mapping[str, ColumnSpec], data_re
     if not FORMATS[rule.format].is_path:
         return _DataToOpen(location, columns, rule.span, rule.path)
     home = os.path.dirname(os.path.realpath(data_request.spec)) if data_request.spec is not None else os.getcwd()
+    # The real path is checked and opened: a symbolic link in the folder of a spec must not lead out of it.
     try:
         real = os.path.realpath(os.path.join(home, rule.path))
         why = why_no_data(real, [home, *map(os.path.realpath, data_request.allow_paths)])
@@ -225,13 +227,13 @@ def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen) -> In
 
 
 def _list_data_inputs(training: Training, recipe: Recipe) -> list[Value]:
-    """The inputs that the data give: all that are not drawn."""
+    """List the inputs that are read from data, without the drawn ones."""
     drawn = {draw.input for draw in recipe.draws}
     return [value for value in training.program.main.inputs if value.name not in drawn]
 
 
 def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest, span: Span) -> tuple[Subset, Subset | None]:
-    """All of the data, or two parts of them. A share of 0 is no validation, whatever the spec says."""
+    """Split the data into training and validation samples. A share of 0 turns validation off, even if the spec has a share."""
     count = len(columns)
     share = _read_validation_share(recipe, data_request)
     if not 0 <= share < 1:
@@ -245,7 +247,7 @@ def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest
 
 
 def _read_validation_share(recipe: Recipe, data_request: DataRequest) -> float:
-    """The share of the data that is asked for to validate on."""
+    """Return the requested share of the data for validation."""
     return (
         data_request.validation
         if isinstance(data_request.validation, float)
@@ -274,7 +276,7 @@ def _check_values(training: Training, recipe: Recipe, part: Subset, span: Span) 
 
 
 def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: _DataToOpen) -> None:
-    """Labels that mean something else in training would be counted as mistakes."""
+    """Check that the classes of training and validation agree: otherwise the numbers of the labels have different meanings."""
     train_classes, validation_classes = data.source.classes, validation.source.classes
     if train_classes == validation_classes or not (train_classes and validation_classes):
         return

@@ -1,7 +1,7 @@
-"""The arguments of optimizers and schedules, held against PyTorch's own classes.
+"""Check the arguments of optimizers and schedules against PyTorch's own classes.
 
-In: a `Recipe`. Out: diagnostics at the settings' places. Always: names and arguments are those of the installed PyTorch, read off its
-classes and their signatures; values are judged by PyTorch's constructors, called with a parameter of two numbers.
+In: a `Recipe`. Out: diagnostics at the spans of the settings. Always: the installed PyTorch decides. Names and arguments come from its
+classes and their signatures; its constructors judge the values, called with a parameter of four numbers.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from .recipe import USUAL_REMEDY, NamedSetting, Recipe, describe_found, is_numbe
 Constructor = Callable[[dict[str, Any]], object]
 LocatedProblem = tuple[Problem, Span]
 PLATEAU = "reducelronplateau"
-"""The schedule that is stepped once an epoch, with the metric that `keep` names."""
+"""The schedule that is stepped once in an epoch, with the metric that `keep` names."""
 NEEDS = "it needs"
 TO = "write `to=0.1` to end at a tenth of the learning rate"
 TORCH_ARGUMENTS = {"cosine": {"eta_min": "cosine_annealing eta_min={}"}, "linear": {"end_factor": "to={}"}}
-"""By schedule, arguments of PyTorch's class, and the words to write instead."""
+"""Arguments of PyTorch's class that people write, and what to write instead, by schedule."""
 TRIED_STEPS = 5
-"""Steps of a schedule that are tried."""
+"""The number of steps of a schedule that are tried."""
 FUNCTION_SCHEDULES = ("lambda", "multiplicative")
-"""Schedules whose argument is a Python function."""
+"""Schedules whose argument is a Python function, which a spec cannot have."""
 
 
 def check_options(recipe: Recipe) -> list[Diagnostic]:
-    """What is wrong with the names and arguments of the optimizer, the groups and the schedule."""
+    """Check the names and arguments of the optimizer, the groups and the schedule."""
     return [diagnostic(problem, span) for problem, span in (*_check_optimizer(recipe), *_check_schedule(recipe))]
 
 
@@ -115,7 +115,8 @@ def _check_schedule(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:
 
 
 def _try_optimizer(cls: type[torch.optim.Optimizer], arguments: dict[str, Any]) -> None:
-    """Makes the optimizer and a step; whether it can be `capturable` is a matter of the device."""
+    """Make the optimizer and one step."""
+    # `capturable` is refused on the CPU in the first step. Whether it is right depends on the run's device, so the step is made without it.
     parameter = nn.Parameter(torch.zeros(2, 2))
     cls([parameter], **arguments)
     optimizer = cls([parameter], **{name: value for name, value in arguments.items() if name != "capturable"})
@@ -124,11 +125,11 @@ def _try_optimizer(cls: type[torch.optim.Optimizer], arguments: dict[str, Any]) 
 
 
 def _try_scheduler(cls: type[Schedule], arguments: dict[str, Any]) -> None:
-    """Makes the schedule and a few steps: some arguments are used by these alone."""
+    """Make the schedule and a few steps, because some arguments are used only in these."""
     optimizer = _make_dummy_optimizer()
     scheduler: Any = cls(optimizer, **fill_step_counts(cls, arguments, TRIED_STEPS))
     optimizer.step()
-    for _ in range(min(TRIED_STEPS, getattr(scheduler, "total_steps", TRIED_STEPS))):  # OneCycleLR takes no more than its own
+    for _ in range(min(TRIED_STEPS, getattr(scheduler, "total_steps", TRIED_STEPS))):  # OneCycleLR raises an error after its last step
         scheduler.step(*((1.0,) if cls is torch.optim.lr_scheduler.ReduceLROnPlateau else ()))
 
 
@@ -139,7 +140,7 @@ def _make_dummy_optimizer() -> torch.optim.Optimizer:
 def _check_arguments(
     owner: str, options: tuple[SettingArgument, ...], known: tuple[str, ...], others: Mapping[str, str] = {}
 ) -> Iterable[tuple[Problem, Span]]:
-    """Reports arguments that `owner` does not have, or that are given twice. `others`: the words to write for arguments of PyTorch."""
+    """Report arguments that `owner` does not have, or that are given twice. `others` has what to write instead of arguments of PyTorch."""
     seen: set[str] = set()
     for option in options:
         if option.name in others:
@@ -157,8 +158,8 @@ def _check_arguments(
 def _check_values(
     cls: type, owner: NamedSetting, options: tuple[SettingArgument, ...], known: tuple[str, ...], make: Constructor
 ) -> Iterable[LocatedProblem]:
-    """Values of other types than PyTorch declares; or what it says of them all, at the one without which it takes the others. PyTorch
-    itself takes any value for a flag, and fails only in some of the ways to compute a step."""
+    """Report values of wrong types, else PyTorch's refusal of the values, at the value that causes it."""
+    # The types are checked here, because PyTorch accepts any value for a flag, and fails only in some implementations of a step.
     parameters = inspect.signature(cls).parameters
     needs = [
         (option, OptionKinds.from_parameter(parameters[option.name]).describe_mismatch(option.value))
@@ -183,13 +184,14 @@ def _find_refusals(
 
 
 def _is_culprit(name: str, arguments: Mapping[str, Any], why: str, make: Constructor) -> bool:
-    """Whether PyTorch accepts the other arguments, or refuses this one alone for the same reason, as if several are wrong."""
+    """Whether PyTorch accepts the other arguments without this one, or refuses this one alone for the same reason. The latter finds the
+    first of several wrong values."""
     others = {other: value for other, value in arguments.items() if other != name}
     return not find_refusal(make, others) or find_refusal(make, {name: arguments[name]}) == why
 
 
 def find_refusal(make: Constructor, arguments: Mapping[str, Any]) -> str:
-    """PyTorch's message, empty if it takes the arguments."""
+    """Return PyTorch's message, or nothing if it accepts the arguments."""
     import warnings
 
     try:
@@ -201,7 +203,7 @@ def find_refusal(make: Constructor, arguments: Mapping[str, Any]) -> str:
         return f"{NEEDS} {' and '.join(f'`{name}`' for name in missing)}" if missing else "it takes a value of another type"
     except ZeroDivisionError:
         return "it divides by zero"
-    except Exception as error:  # whatever PyTorch raises, it is the arguments that it does not take
+    except Exception as error:  # whatever PyTorch raises here, the arguments are the cause
         text = str(error).strip().split("\n")[0] or type(error).__name__
         return text[:1].lower() + text[1:].rstrip(".")
     return ""

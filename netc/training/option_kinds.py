@@ -1,7 +1,14 @@
-"""What values an argument of PyTorch takes, read off its annotation and its default.
+"""Read the kinds of values that an argument of PyTorch accepts from its annotation and its default.
 
-In: a parameter of a constructor. Out: `OptionKinds`. Always: what cannot be said in a spec, such as a function or a tensor, is no kind;
-where an annotation names none that can, everything is taken, and PyTorch judges.
+In: a parameter of a constructor. Out: `OptionKinds`. Always: types that a spec cannot write, such as functions and tensors, are ignored. If
+an annotation names no other type, every value is accepted here, and PyTorch's constructor judges.
+
+>>> def adam(lr: float, betas: tuple[float, float] = (0.9, 0.999)) -> None: ...
+>>> parameters = inspect.signature(adam).parameters
+>>> OptionKinds.from_parameter(parameters["lr"]).describe_mismatch("fast")
+'must be a number'
+>>> OptionKinds.from_parameter(parameters["betas"]).describe_mismatch((0.9, 0.999))
+''
 """
 
 from __future__ import annotations
@@ -17,8 +24,8 @@ _CHOICES = re.compile(r"\bLiteral\[([^\[\]]*)\]")
 
 
 class OptionKinds(Record):
-    """`single` are the names of the types of a value, `items` those of the elements of several, empty if several are not taken. `choices`
-    are the words that are taken, empty for any. `default` is the default, if it is several."""
+    """The kinds of one argument. `single` are the types of a single value, `items` the types of the elements of a list; empty if no list is
+    accepted. `choices` are the accepted words, empty for any. `default` is the default if it is a tuple: its length is required."""
 
     single: frozenset[str]
     items: frozenset[str]
@@ -38,7 +45,7 @@ class OptionKinds(Record):
         return OptionKinds(_find_kinds(single), items, choices, usual)
 
     def describe_mismatch(self, value: object) -> str:
-        """What the value must be instead, as the rest of a sentence; empty if it is taken."""
+        """Return what the value must be instead, as the rest of a sentence; empty if it is accepted."""
         return "" if self._accepts_value(value) else f"must be {self._describe_kinds()}"
 
     def _accepts_value(self, value: object) -> bool:
@@ -59,7 +66,7 @@ class OptionKinds(Record):
         return f"{', '.join(most)} or {last}" if most else last
 
     def _implied_kinds(self) -> frozenset[str]:
-        """What need not be said: an integer is a number, and a choice a name."""
+        """Return the kinds that a message need not name: an integer is a number, and a choice is a name."""
         return frozenset([*(["int"] if "float" in self.single else []), *(["str"] if self.choices else [])])
 
 

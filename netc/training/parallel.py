@@ -1,6 +1,6 @@
-"""The module of an objective, arranged for the machine: on several processes, compiled, with activations recomputed.
+"""Parallelize an objective: DDP, FSDP, tensor parallelism, compilation, and activation checkpointing.
 
-In: an objective on its device. Out: the same objective, its module changed in place. Always: the keys of `objective.model` stay.
+In: an objective on its device. Out: the same objective, with its module changed in place. Always: the keys of `objective.model` stay.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ from .tensor_parallel import shard_operations, split_layers
 
 
 def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sample: Callable[[], MicroBatch]) -> list[str]:
-    """Changes the objective's modules as the engine says; notes on what could not be done. `sample` makes a batch of a few samples."""
+    """Apply the engine's options to the objective's modules. Return notes on options that could not be applied. `sample` makes a batch of a
+    few samples."""
+    # Layers are split first. DDP and FSDP come last, because they wrap what the other options have changed.
     notes: list[str] = []
     mesh = ranks.make_mesh() if ranks.tensor > 1 else None
     if mesh is not None:
@@ -51,12 +53,12 @@ def parallelize_objective(objective: Objective, engine: Engine, ranks: Ranks, sa
 
 
 def compile_model(model: nn.Module) -> None:
-    """The model is compiled as a whole, when it is first called."""
+    """Compile the full model with `torch.compile`, at its first call."""
     model.compile()
 
 
 def recompute_activations(model: nn.Module) -> list[str]:
-    """The blocks that repeat keep their inputs only, and compute the rest again in the backward pass."""
+    """Make the repeated blocks keep only their inputs, and recompute their activations in the backward pass."""
     blocks = find_repeated_blocks(model)
     if not blocks:
         return ["no block of the model repeats: all activations are kept"]
@@ -68,7 +70,8 @@ def recompute_activations(model: nn.Module) -> list[str]:
 
 
 def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroBatch]) -> None:
-    """DDP. Parameters without a gradient are not waited for."""
+    """Wrap the model in DDP."""
+    # DDP waits for the gradient of every parameter that requires one, also of parameters that the loss does not use.
     for parameter in find_unused_parameters(objective, sample()):
         parameter.requires_grad_(False)
     if any(p.requires_grad for p in objective.model.parameters()):
@@ -77,8 +80,9 @@ def _wrap_in_ddp(objective: Objective, ranks: Ranks, sample: Callable[[], MicroB
 
 
 def release_ddp(objective: Objective) -> None:
-    """Undoes DDP. Its reducer must be gone before the group of processes is: as the last owner of the group it would wait, with Python
-    locked, for a thread of the group that waits for Python."""
+    """Remove the DDP wrapper."""
+    # Its reducer must be destroyed before the process group: as the last owner of the group it would wait, holding Python's lock, for a
+    # thread of the group that waits for that lock.
     replicated = objective.module
     if isinstance(replicated, nn.parallel.DistributedDataParallel):
         objective.set_parallel_module(None)
@@ -86,13 +90,13 @@ def release_ddp(objective: Objective) -> None:
 
 
 def _apply_fsdp(objective: Objective, mesh: DeviceMesh | None) -> None:
-    """FSDP2 over a mesh, or all processes: the blocks that repeat, then what is left. Raises `RunError` for a parameter without an axis,
-    which `fully_shard` does not take."""
+    """Apply FSDP2 over a mesh, or over all processes: to each repeated block, then to the rest. Raises `RunError` for a parameter without
+    an axis, which `fully_shard` refuses."""
     scalar = next((name for name, parameter in objective.model.named_parameters() if not parameter.dim()), None)
     if scalar is not None:
         remedy = "declare it with an axis, `param [1]`, or pass `--strategy ddp`"
         raise RunError(NoDevice(f"FSDP cannot shard the parameter `{scalar}`, which has no axis", remedy))
-    # It warns of views as results, which a module that changes them in place would break: what netc emits does not.
+    # FSDP warns about views as results, because a module that changes them in place would fail. netc emits no such module.
     warnings.filterwarnings("ignore", "FSDP2-wrapped module .* returned a view tensor", UserWarning)
     for block in find_repeated_blocks(objective.model):
         fully_shard(block, mesh=mesh)
@@ -100,7 +104,7 @@ def _apply_fsdp(objective: Objective, mesh: DeviceMesh | None) -> None:
 
 
 def set_gradient_sync(module: nn.Module, last: bool) -> None:
-    """Whether gradients travel with the next backward pass of a module, which they do once a step."""
+    """Set whether the next backward pass exchanges gradients: only the last micro-batch of a step does."""
     if isinstance(module, nn.parallel.DistributedDataParallel):
         module.require_backward_grad_sync = last  # as `no_sync` sets it
     elif isinstance(module, FSDPModule):
@@ -108,12 +112,13 @@ def set_gradient_sync(module: nn.Module, last: bool) -> None:
 
 
 def computation_context(ranks: Ranks) -> AbstractContextManager[Any]:
-    """What surrounds any pass."""
+    """Return the context for forward and backward passes."""
     return shard_operations() if ranks.tensor > 1 else nullcontext()
 
 
 def find_unused_parameters(objective: Objective, micro_batch: MicroBatch) -> list[nn.Parameter]:
-    """The trained parameters that the loss does not depend on. Buffers stay as they are."""
+    """Find the trained parameters that the loss does not depend on."""
+    # Buffers are restored: the pass updates the running statistics of batch norm.
     buffers = [(b, b.clone()) for b in objective.model.buffers()]
     trained = [p for p in objective.model.parameters() if p.requires_grad]
     if not trained:

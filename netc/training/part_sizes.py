@@ -1,7 +1,7 @@
-"""Whether `batch_norm` gets a part of a batch that has no variance, before the first step.
+"""Check before the first step that `batch_norm` never gets a micro-batch without a variance.
 
-In: a train section, its recipe, and the number of samples. Out: a `RunError`, or nothing. Always: only what is certain is refused, by sizes
-that do not depend on the data; what is left PyTorch finds in the step.
+In: a train section, its recipe, and the number of samples. Out: a `RunError`, or nothing. Always: only certain failures are refused, from
+sizes that do not depend on the data; PyTorch reports the others in the step.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from .recipe import Recipe
 
 
 def check_micro_batch_sizes(training: Training, recipe: Recipe, samples: int, replicas: int) -> None:
-    """Raises `RunError` if a step of the run has a part of one sample, of which `batch_norm` gets one number a channel. `samples` are
-    those that are trained on."""
+    """Raise `RunError` if a step of the run has a micro-batch of one sample, of which `batch_norm` gets one number in each channel.
+    `samples` is the number of training samples."""
     step = _find_single_sample_step(recipe, samples, replicas)
     if step is None:
         return
@@ -28,7 +28,8 @@ def check_micro_batch_sizes(training: Training, recipe: Recipe, samples: int, re
 
 
 def _find_single_sample_step(recipe: Recipe, samples: int, replicas: int) -> int | None:
-    """The first step in which a process has a part of one sample, counted from 1."""
+    """Find the first step in which a process has a micro-batch of one sample, counted from 1."""
+    # All batches of an epoch have the same size except the last, so two steps tell about all.
     per_epoch = -(-samples // recipe.batch)
     last = samples - (per_epoch - 1) * recipe.batch
     sizes = {per_epoch: last} if per_epoch == 1 else {1: recipe.batch, per_epoch: last}
@@ -42,8 +43,8 @@ def _has_single(size: int, accumulate: int, replicas: int) -> bool:
 
 
 def _is_single(shape: Shape) -> bool:
-    """Whether a tensor of one sample has one number a channel."""
+    """Whether a tensor of one sample has one number in each channel."""
     try:
         return all(evaluate_dim(size, {BATCH: 1}) == 1 for size in (shape[0], *shape[2:]))
-    except KeyError:  # a length that the data say
+    except KeyError:  # a length that depends on the data
         return False

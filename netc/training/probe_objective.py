@@ -1,4 +1,4 @@
-"""Computes values inside of an objective, for messages about a batch.
+"""Compute values inside of an objective, for messages about a batch.
 
 In: an objective, a batch, and values of its graph or of a body inside of it. Out: their tensors for this batch, with given parameters.
 Always: the objective is not changed.
@@ -32,8 +32,8 @@ class StageLocation(Record):
 def probe_values(
     objective: Objective, path: list[CallNode], values: list[Value], inputs: list[Tensor], weights: Mapping[str, Tensor]
 ) -> list[Tensor]:
-    """The tensors of values in the body at the end of a path of calls. `weights` are the model's full, unsharded weights. PyTorch's errors
-    are passed on."""
+    """Compute the tensors of values in the body at the end of a path of calls. `weights` are the model's full, unsharded weights. Raises
+    PyTorch's errors."""
     program = objective.means.totals
     main = _replace_outputs(program.main, path, values)
     module = Model(Program(main, program.facts, program.symbols, program.conditions, program.dims)).module()
@@ -45,18 +45,18 @@ def probe_values(
 
 
 def find_graph(objective: Objective, path: list[CallNode]) -> Graph:
-    """The body at the end of a path of calls."""
+    """Return the body at the end of a path of calls."""
     return path[-1].graph if path else objective.means.totals.main
 
 
 def find_label(path: list[CallNode], node: Node) -> str:
-    """The name of a node of that body, as the state dict has it."""
+    """Return the name of a node of that body, as in the state dict."""
     labels = [call.label for call in path if call is not node] + [node.label]
     return ".".join(label for label in labels if label and label != MODEL)
 
 
 def _replace_outputs(graph: Graph, path: list[CallNode], values: list[Value]) -> Graph:
-    """A copy of the graph whose outputs are values of the body at the end of the path."""
+    """Copy the graph with other outputs: values of the body at the end of the path."""
     result = copy(graph)
     result.tails = ()
     if path:

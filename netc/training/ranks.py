@@ -1,7 +1,7 @@
 """The processes that train together, as torchrun starts them.
 
-In: the environment variables of torchrun, and the device that is asked for. Out: `Ranks`. Always: with one process nothing is communicated,
-and `torch.distributed` is not started.
+In: the environment variables of torchrun, and the requested device. Out: `Ranks`. Always: a single process does not communicate and does
+not initialize `torch.distributed`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ REPLICAS, TENSOR = "dp", "tp"
 
 
 class Ranks(Record):
-    """This process among all: `rank` of `world`, and the device it computes on. `tensor` processes with ranks in a row share each layer
-    and have the same samples: they are one replica."""
+    """This process among all: its `rank` of `world`, and its device. Groups of `tensor` processes with consecutive ranks share each layer
+    and have the same samples; such a group is one replica."""
 
     device: torch.device = torch.device("cpu")
     rank: int = 0
@@ -38,12 +38,12 @@ class Ranks(Record):
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the process that writes and reports."""
+        """Whether this process writes files and reports."""
         return self.rank == 0
 
     @property
     def replicas(self) -> int:
-        """Among how many the samples are divided."""
+        """The number of groups among which the samples are divided."""
         return self.world // self.tensor
 
     @property
@@ -51,15 +51,16 @@ class Ranks(Record):
         return self.rank // self.tensor
 
     def make_mesh(self) -> DeviceMesh:
-        """The processes as `[replicas, tensor]`."""
+        """Make the device mesh `[replicas, tensor]`."""
         return init_device_mesh(self.device.type, (self.replicas, self.tensor), mesh_dim_names=(REPLICAS, TENSOR))
 
     def select_share(self, indices: Indices) -> Indices:
-        """The samples of this process, perhaps none."""
+        """Select the samples of this process, perhaps none."""
         return indices if self.replicas == 1 else indices[self.replica :: self.replicas]
 
     def all_reduce(self, numbers: Tensor) -> Tensor:
-        """The sums over all replicas, in place; the same in each process."""
+        """Sum numbers over all replicas, in place."""
+        # All processes of a replica have the same number, so the sum over all processes counts it `tensor` times.
         if self.world > 1:
             dist.all_reduce(numbers)
         if self.tensor > 1:
@@ -67,18 +68,18 @@ class Ranks(Record):
         return numbers
 
     def reduce_any(self, value: bool) -> bool:
-        """Whether the value is true in any process."""
+        """Return whether the value is true in any process."""
         if self.world == 1:
             return value
         return bool(self.all_reduce(torch.tensor(float(value), device=self.device)))
 
     def wait_for_all(self) -> None:
-        """Until all processes are here."""
+        """Wait until all processes have reached this call."""
         if self.world > 1:
             dist.barrier()
 
     def all_gather(self, value: T) -> list[T]:
-        """The values of all processes, in each of them."""
+        """Return the values of all processes, in each of them."""
         if self.world == 1:
             return [value]
         values: list[Any] = [None] * self.world
@@ -86,7 +87,7 @@ class Ranks(Record):
         return values
 
     def run_once(self, action: Callable[[], object]) -> None:
-        """Does it in the first process; what it raises is raised in all."""
+        """Run an action in the first process; an exception is raised in all of them, so that none waits for a process that has ended."""
         failure: Exception | None = None
         if self.is_first:
             try:
@@ -99,18 +100,18 @@ class Ranks(Record):
 
 
 def is_first() -> bool:
-    """Whether this process is the one that reports, known before anything has been started."""
+    """Whether this process reports. Known before `torch.distributed` is initialized."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
 def world_size() -> int:
-    """The number of processes, likewise."""
+    """The number of processes. Known before `torch.distributed` is initialized."""
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 @contextmanager
 def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[Ranks]:
-    """The processes of this run, connected until the end. Raises `RunError` if the device or the other processes are not there."""
+    """Connect the processes of this run for the duration of the context. Raises `RunError` if the device or a process is missing."""
     world = world_size()
     _check_processes(world, strategy, tensor)
     local_rank = int(os.environ.get("LOCAL_RANK", "0"))
@@ -123,10 +124,10 @@ def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[R
         return
     dist.init_process_group("nccl" if device == "cuda" else "gloo", device_id=torch_device if device == "cuda" else None)
     try:
-        # A process that leaves early takes its connections away from the others.
+        # The others may still be communicating: a process that leaves early closes its connections to them.
         try:
             yield Ranks(torch_device, dist.get_rank(), world, tensor)
-        except Interrupted:  # which all processes are, after the same step
+        except Interrupted:  # all processes are interrupted after the same step
             dist.barrier()
             raise
         dist.barrier()
@@ -135,7 +136,7 @@ def join_ranks(device: str, strategy: str | None, tensor: int = 1) -> Iterator[R
 
 
 def _check_processes(world: int, strategy: str | None, tensor: int) -> None:
-    """Whether they can share the work in this way."""
+    """Check that the processes can share the work in this way. Raises `RunError`."""
     if "WORLD_SIZE" not in os.environ and (strategy is not None or tensor > 1):
         options = f"--tp {tensor}" if tensor > 1 else f"--strategy {strategy}"
         remedy = f"start it by `torchrun --nproc-per-node {max(2, tensor)} -m netc train ...`"

@@ -1,8 +1,9 @@
-"""Reading of checkpoints in PyTorch's distributed format, as data alone.
+"""Read checkpoints in PyTorch's distributed format without running code.
 
-In: a folder. Out: tensors and numbers. Always: PyTorch's own reader unpickles the metadata and whatever is no tensor, which can run any
-code. Here only the records of the format are made from the metadata, the rest is read with `weights_only=True`, and no file outside of the
-folder is opened. Anything else is an `UnpicklingError`.
+PyTorch's own reader unpickles the metadata and everything that is not a tensor, which can run any code.
+
+In: a folder. Out: tensors and numbers. Always: only the record classes of the format are made from the metadata, everything else is read
+with `weights_only=True`, and no file outside of the folder is opened. Anything else is an `UnpicklingError`.
 """
 
 from __future__ import annotations
@@ -33,11 +34,12 @@ RECORDS = (
     "TensorProperties",
     "_MEM_FORMAT_ENCODING",
 )
-"""What metadata consist of, in the module of PyTorch that declares them."""
+"""The record classes of metadata, by their names in the module of PyTorch that declares them."""
 
 
 def _read_enum_member(kind: Any, name: Any) -> Enum:
-    """The member of an enumeration: Python 3.11.0 to 3.11.3 pickles it as `getattr(kind, name)`."""
+    """Return a member of an enumeration, in place of `getattr`."""
+    # Python 3.11.0 to 3.11.3 pickle it as `getattr(kind, name)`, and the real `getattr` would reach any attribute of any class.
     if not isinstance(kind, type) or not issubclass(kind, Enum) or name not in kind.__members__:
         raise pickle.UnpicklingError("an attribute is no part of a checkpoint's metadata")
     return kind[name]
@@ -56,7 +58,7 @@ PATHS = ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
 
 
 class _RecordUnpickler(pickle.Unpickler):
-    """An unpickler that knows nothing else."""
+    """An unpickler that knows only the records."""
 
     def find_class(self, module: str, name: str) -> Any:
         if module.partition(".")[0] == "pathlib" and name in PATHS:
@@ -67,12 +69,12 @@ class _RecordUnpickler(pickle.Unpickler):
 
 
 def unpickle_records(content: bytes) -> Any:
-    """What is pickled, if it is made of the records alone. Raises `UnpicklingError`."""
+    """Unpickle content that consists only of records. Raises `UnpicklingError`."""
     return _RecordUnpickler(io.BytesIO(content)).load()
 
 
 def read_metadata(folder: Path) -> Metadata:
-    """What is in the checkpoint. Raises `UnpicklingError` and `OSError`."""
+    """Read the metadata of a checkpoint. Raises `UnpicklingError` and `OSError`."""
     metadata = unpickle_records((folder / METADATA).read_bytes())
     if not isinstance(metadata, Metadata) or not isinstance(metadata.storage_data, dict):
         raise pickle.UnpicklingError("these are no metadata")
@@ -84,7 +86,7 @@ def read_metadata(folder: Path) -> Metadata:
 
 
 class SafeReader(FileSystemReader):
-    """PyTorch's reader, with metadata that are data."""
+    """PyTorch's reader, with metadata that is read without running code."""
 
     def read_metadata(self, *args: Any, **kwargs: Any) -> Metadata:
         metadata = read_metadata(Path(self.path))
@@ -94,7 +96,7 @@ class SafeReader(FileSystemReader):
 
 
 class SafePlanner(DefaultLoadPlanner):
-    """PyTorch's planner, which takes numbers, texts and lists where it would take any object."""
+    """PyTorch's planner, which accepts only numbers, strings and lists instead of any object."""
 
     def load_bytes(self, read_item: ReadItem, value: io.BytesIO) -> None:
         content = torch.load(value, map_location="cpu", weights_only=True)

@@ -1,7 +1,7 @@
-"""The settings of a train section as typed records.
+"""Read the settings of a train section into typed records.
 
-In: the evaluated `Setting`s. Out: a `Recipe`, with the defaults of what is not set, or a list of diagnostics. Always: PyTorch is not
-imported; the names and options of optimizers and schedules are those of the text, which optimizer_options.py checks.
+In: the evaluated `Setting`s. Out: a `Recipe` with defaults, and a list of diagnostics. Always: PyTorch is not imported, because `netc
+check` reads recipes too; optimizer_options.py checks the names and options of optimizers and schedules.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ OPTIMIZER, LEARNING_RATE = "adamw", 1e-3
 USUAL_REMEDY = f"for most models, write `optimizer {OPTIMIZER} lr=1e-3`"
 EPOCHS, BATCH = 10, 32
 SEEDS = 2**63
-"""Seeds are smaller, as PyTorch's generators take them."""
+"""The limit of seeds: PyTorch's generators take 64-bit integers with a sign."""
 DIRECTIONS = ("min", "max")
 DISTRIBUTIONS = {"normal": (0,), "uniform": (0, 2), "integers": (2,)}
-"""What can be drawn, with the number of its bounds."""
+"""The distributions of `draw`, each with the possible numbers of bounds."""
 HIGHER = ("accuracy", "precision", "recall", "f1", "auc", "iou", "psnr", "bleu")
-"""Words in the names of metrics of which more is better."""
+"""Words in the names of metrics of which a higher value is better."""
 
 
 class NamedSetting(Record):
@@ -50,21 +50,21 @@ class NamedSetting(Record):
 
 
 class Pattern(Record):
-    """A pattern of parameters' names, as `fnmatch` reads them."""
+    """A pattern for names of parameters, in the notation of `fnmatch`."""
 
     text: str
     span: Span
 
 
 class GroupRule(Record):
-    """Options of the parameters whose names match `pattern`."""
+    """Options for the parameters whose names match `pattern`."""
 
     pattern: Pattern
     options: tuple[SettingArgument, ...]
 
 
 class DataRule(Record):
-    """Where data come from: a format and a path; `columns` maps inputs to columns, `options` are the format's own."""
+    """The origin of data: a format and a path. `columns` maps inputs to columns, `options` are options of the format."""
 
     format: str
     path: str
@@ -74,7 +74,7 @@ class DataRule(Record):
 
 
 class Draw(Record):
-    """An input that is drawn anew for each step: `normal` numbers, `uniform` ones or `integers` from `low` up to `high`, without it."""
+    """An input that is drawn for each step: `normal`, `uniform` from `low` to `high`, or `integers` from `low` to below `high`."""
 
     input: str
     distribution: str
@@ -83,14 +83,14 @@ class Draw(Record):
 
 
 class KeepRule(Record):
-    """The checkpoint that is kept as the best one: by which metric, and whether more is better."""
+    """How to choose the best weights: by which metric, and whether higher is better."""
 
     metric: str
     higher: bool
 
 
 class Recipe(Record):
-    """All settings, with defaults. `steps` None: the number follows from `epochs`. `validation`: a share of the data, or 0."""
+    """All settings, with defaults. If `steps` is None, `epochs` decides. `validation` is a share of the data, or 0."""
 
     optimizer: NamedSetting
     groups: tuple[GroupRule, ...]
@@ -113,16 +113,16 @@ class Recipe(Record):
 
     @property
     def validates(self) -> bool:
-        """Whether the section says on what to validate."""
+        """Whether the section has validation data."""
         return bool(self.validation) or self.validate is not None
 
     def count_steps(self, samples: int) -> int:
-        """The number of steps of the run on that many samples."""
+        """Return the number of steps of a run on that many samples."""
         return self.steps if self.steps is not None else self.epochs * -(-samples // self.batch)
 
 
 class _RecipeReader:
-    """Reads the settings; what is wrong is noted."""
+    """Reads the settings, and collects problems instead of stopping at the first one."""
 
     def __init__(self, training: Training) -> None:
         self.training = training
@@ -179,7 +179,7 @@ class _RecipeReader:
         return tuple(NamedSetting(s.name, s.name_span, s.positional, _convert_none_options(s.named)) for s in settings[0].stages)
 
     def _read_single(self, word: str, allowed: tuple[str, ...] = ()) -> SettingArgument | None:
-        """The only argument of a setting; other named ones than those allowed are refused."""
+        """Read the only argument of a setting. Named arguments that are not allowed are reported."""
         stage = self.find_stage(word)
         if stage is None:
             return None
@@ -314,7 +314,7 @@ class _RecipeReader:
                 yield Draw(str(name.value), str(distribution.value), *numbers)
 
     def _find_unread_sizes(self, drawn: TensorType) -> list[str]:
-        """The symbols in the sizes of what is drawn that are the size of no axis of the inputs that the data give."""
+        """Return the symbols in the sizes of a drawn input that no input from the data has as the size of an axis."""
         names = {a.value for s in self.by_word["draw"] for a in s.stages[0].positional}
         given = [value.type for value in self.training.program.main.inputs if value.name not in names]
         known = {BATCH_SYMBOL, *(str(size) for type_ in given for size in type_.shape)}
@@ -326,7 +326,7 @@ class _RecipeReader:
 
 
 def read_recipe(training: Training) -> tuple[Recipe, list[Diagnostic]]:
-    """The settings of a section, and what is wrong with them."""
+    """Read the settings of a section. Return the recipe and diagnostics."""
     reader = _RecipeReader(training)
     recipe = reader.read_recipe()
     return recipe, [diagnostic(problem, span) for problem, span in reader.problems]
@@ -341,7 +341,7 @@ def is_number(value: object) -> bool:
 
 
 def _find_wrong_bounds(distribution: str, numbers: list[Any], dtype: DType, name: str) -> tuple[str, str] | None:
-    """What is wrong with the numbers after a distribution, and the help; None if the type of the input holds all that is drawn."""
+    """Check the numbers after a distribution. Return the problem and the help, or None if the input's type holds all values."""
     if distribution == "normal":
         return ("takes no numbers", f"leave them out, and compute `mean + deviation * {name}`") if numbers else None
     is_whole = distribution == "integers"
@@ -364,12 +364,12 @@ def _is_positive(value: object) -> bool:
 
 
 def describe_found(value: object) -> str:
-    """The end of a sentence that says what a value must be."""
+    """Describe a wrong value, as the end of a sentence."""
     return f"and `{value}` is not defined" if isinstance(value, Word) else f"found {_format_value(value)}"
 
 
 def _format_value(value: object) -> str:
-    """The value as a spec has it."""
+    """Format a value as in a spec."""
     match value:
         case None | bool():
             return f"`{str(value).lower()}`"
@@ -381,7 +381,7 @@ def _format_value(value: object) -> str:
 
 
 def _convert_none_options(options: tuple[SettingArgument, ...]) -> tuple[SettingArgument, ...]:
-    """The word `none` is Python's `None`."""
+    """Convert the word `none` in options to Python's `None`."""
     return tuple(replace(option, value=_convert_none(option.value)) for option in options)
 
 

@@ -1,7 +1,8 @@
-"""The blocks of a module that repeat: where FSDP gathers parameters, and where activations are recomputed.
+"""Find the repeated blocks of a module, such as the layers of a transformer: FSDP gathers their parameters one by one, and activation
+checkpointing recomputes each of them.
 
-In: a module. Out: modules inside it, none within another, in order. Always: they are members of a list or sequence with at least one other
-of the same class, and have parameters.
+In: a module. Out: modules inside it in order, none within another. Always: a block has parameters, and is a member of a list or sequence
+with another member of the same class.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import nn
 
 
 def find_repeated_blocks(module: nn.Module) -> list[nn.Module]:
-    """The outermost blocks that repeat."""
+    """Find the outermost repeated blocks."""
     return list(_iterate_blocks(module))
 
 
@@ -28,7 +29,8 @@ def _iterate_blocks(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def _block_kind(module: nn.Module) -> object:
-    """Blocks of the spec are alike if they have one class; PyTorch's own modules if they have the same parameters too."""
+    """Return a key that alike blocks share: the class of a block of the spec; for PyTorch's own modules, such as two linear layers, also
+    the shapes of the parameters."""
     if not type(module).__module__.startswith("torch."):
         return type(module)
     return type(module), tuple((name, tuple(p.shape)) for name, p in module.named_parameters())

@@ -1,4 +1,4 @@
-"""The files of a run, as they are on the disk. PyTorch is not needed to find and read them."""
+"""The files of a run on the disk. Finding and reading them does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ BEST, LAST = "best.safetensors", "last.safetensors"
 
 
 def find_weights(path: str) -> str:
-    """The file of weights that a path means: of a run its best ones, or the last ones if none were better than infinite."""
+    """Return the weights file of a run's folder: the best weights, or the last ones if no metric was ever finite. Other paths stay."""
     files = (os.path.join(path, name) for name in (BEST, LAST))
     return next((file for file in files if os.path.isfile(file)), path)
 
 
 def format_metrics_line(entry: Mapping[str, Any]) -> str:
-    """An entry as a line of JSON, which has no NaN and no infinities: they are null."""
+    """Format an entry as a line of JSON. NaN and infinities become null, because JSON has neither.
+
+    >>> format_metrics_line({"step": 1, "loss": math.nan})
+    '{"step": 1, "loss": null}\\n'
+    """
     return json.dumps(_replace_nonfinite(entry), allow_nan=False) + "\n"
 
 
@@ -31,12 +35,13 @@ def _replace_nonfinite(value: Any) -> Any:
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:
-    """The lines that are whole; none if there is no such file. A line that is no object with a step is left out."""
+    """Read the complete lines of the metrics; nothing if there is no file. Lines that are not objects with a step are left out."""
     try:
         lines = (Path(folder) / METRICS).read_text(encoding="utf-8").split("\n")
     except (OSError, ValueError):
         return []
     entries = []
+    # What follows the last newline is empty, or a line that a killed process did not finish.
     for line in lines[:-1]:
         try:
             entry = json.loads(line)

@@ -1,13 +1,13 @@
-"""A run: the folder that training writes.
+"""The folder of a run, which training writes.
 
     config.json          the spec's text and hash, the arguments, the versions
-    metrics.jsonl        one line a report, one a validation
-    checkpoint.pt        all that resuming needs, see checkpoints.py
+    metrics.jsonl        one line for each report and each validation
+    checkpoint.pt        everything that resuming needs, see checkpoints.py
     best.safetensors     the parameters with the best metric, under the keys of the spec
-    last.safetensors     the newest ones
+    last.safetensors     the newest parameters
     .lock                the process that trains, see run_lock.py
 
-Always: a file is written whole or not at all, so that a run that is killed can be resumed from what is there.
+Always: a file is written atomically, so that a killed run can be resumed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class RunFolder:
         self._flushed = -math.inf
 
     def check_new(self) -> None:
-        """Raises `RunError` if there is a run in the folder, or anything else."""
+        """Raise `RunError` if the folder contains a run or any other file."""
         if not os.path.isdir(self.path):
             return
         if (self.path / CONFIG).exists():
@@ -52,7 +52,7 @@ class RunFolder:
 
     @contextmanager
     def create_locked(self, config: Mapping[str, Any]) -> Iterator[None]:
-        """Creates the folder and holds its lock. Raises `RunError` as `check_new` does, and if another process is about to train there."""
+        """Create the folder and hold its lock. Raises `RunError` as `check_new` does, and if another process has the lock."""
         self.path.mkdir(parents=True, exist_ok=True)
         with lock_folder(self.path):
             self.check_new()
@@ -60,7 +60,7 @@ class RunFolder:
             yield
 
     def read_config(self) -> dict[str, Any]:
-        """What the run was started with. Raises `RunError`."""
+        """Read `config.json`. Raises `RunError`."""
         path = os.fspath(self.path)
         try:
             content = json.loads((self.path / CONFIG).read_text(encoding="utf-8"))
@@ -76,7 +76,7 @@ class RunFolder:
         return content
 
     def remove_unfinished_run(self) -> None:
-        """Removes what a run has written that was stopped before its first checkpoint, so that it can begin again."""
+        """Remove the files of a run that was stopped before its first checkpoint, so that it can start again."""
         for name in (METRICS, CURVES, CONFIG):
             (self.path / name).unlink(missing_ok=True)
 
@@ -85,20 +85,20 @@ class RunFolder:
         write_files(os.fspath(self.path / name), lambda temporary: _write_text(temporary, text))
 
     def log_entry(self, entry: Mapping[str, Any]) -> None:
-        """A line of the metrics, written with those before it once a second has passed, or by `flush_metrics`."""
+        """Add a line to the metrics. Lines are written together once a second, because a step may take less time than a write."""
         self._lines.append(format_metrics_line(entry))
         if time.monotonic() > self._flushed + 1:
             self.flush_metrics()
 
     def flush_metrics(self) -> None:
-        """Appends the lines that were logged to the metrics."""
+        """Append the logged lines to the file."""
         with (self.path / METRICS).open("a", encoding="utf-8") as stream:
             stream.write("".join(self._lines))
         self._lines.clear()
         self._flushed = time.monotonic()
 
     def cut_metrics(self, step: int, with_validation: bool) -> None:
-        """Removes what was logged after a step, which a resumed run logs again; the validation at that step too, unless it is kept."""
+        """Remove the lines after a step, which a resumed run logs again; also the validation at that step unless `with_validation`."""
         kept = [
             e
             for e in read_metrics(os.fspath(self.path))
@@ -108,14 +108,15 @@ class RunFolder:
         write_files(os.fspath(self.path / METRICS), lambda temporary: _write_text(temporary, text))
 
     def draw_curves(self) -> None:
-        """The curves of the metrics."""
+        """Draw the curves of the metrics."""
         entries = read_metrics(os.fspath(self.path))
         if entries:
             text = draw_curves({self.path.name: entries})
             write_files(os.fspath(self.path / CURVES), lambda temporary: _write_text(temporary, text))
 
     def save_weights(self, name: str, tensors: Mapping[str, Tensor]) -> None:
-        """The parameters under the keys of the spec; tied ones are stored for each of their names."""
+        """Write the parameters under the keys of the spec. Tied parameters are stored under each of their names."""
+        # safetensors refuses tensors that share memory, and those that are a part of a larger storage.
         copies: dict[str, Tensor] = {}
         known: set[int] = set()
         for key, value in tensors.items():

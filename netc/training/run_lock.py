@@ -1,4 +1,4 @@
-"""Locks the folder of a run, so that only one training at a time uses it.
+"""Lock the folder of a run, so that only one training at a time uses it.
 
 In: a folder that exists. Out: a context that holds the lock, or a `RunError` that names the process that has it. Always: the lock is the
 operating system's, so that a killed process holds none, and child processes do not inherit it. On a file system without locks, the context
@@ -29,7 +29,7 @@ _locked_folders: set[str] = set()
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Holds the lock. Raises `RunError` if another training has it."""
+    """Hold the lock for the duration of the context. Raises `RunError` if another training has it."""
     key = os.path.realpath(folder)
     if key in _locked_folders:
         raise RunError(RunLocked(os.fspath(folder), os.getpid()))
@@ -75,7 +75,7 @@ else:
 
 
 def _read_holder(descriptor: int, folder: Path) -> RunLocked:
-    """The error with the process that holds the lock, as far as the file names it."""
+    """Return the error with the process that holds the lock, as far as the file names it."""
     process, host = 0, ""
     with suppress(OSError, ValueError, TypeError, KeyError):
         content = json.loads(os.read(descriptor, 4096))

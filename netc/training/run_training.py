@@ -1,4 +1,4 @@
-"""What `netc train` and `netc.train` do: a run from its beginning, or from its checkpoint."""
+"""Run a training from its beginning or from a checkpoint, for `netc train` and `netc.train`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Result(Record):
     remark: str = ""
 
     def summary(self) -> str:
-        """What was reached, and the command to go on with."""
+        """Return the results, and a command that compiles the model with the trained weights."""
         shown = ", ".join(f"{name} {value:.4g}" for name, value in self.results.items())
         command = f"netc compile {self.spec} --weights {quote(self.folder)} -o {quote(f'{self.model}.onnx')}"
         remark = f" ({self.remark})" if self.remark else ""
@@ -86,11 +86,11 @@ def train_file(
     note: Callable[[str], None] = lambda text: None,
     **engine: Any,
 ) -> Result:
-    """Trains, or goes on: then all that is not given is what the run was started with. `engine` has the fields of an `Engine`, None for
-    the usual. `note` gets what of it is not possible.
+    """Train, or resume a run with the arguments that it was started with. `engine` has the fields of an `Engine`; None means the default.
+    `note` receives notes on options that could not be applied.
 
-    Raises `CompileError` for what is wrong with the spec or its data, `RunError` for the folder or the machine, and `Interrupted` after a
-    signal.
+    Raises `CompileError` for problems with the spec or its data, `RunError` for problems with the folder or the machine, and `Interrupted`
+    after a signal.
     """
     data_request = DataRequest(data, _parse_share(validation), columns or {}, data_options or {}, path, choice.allow_paths)
     run_request = RunRequest(data_request, epochs, steps, batch, seed)
@@ -125,8 +125,8 @@ def train_or_continue(
     on_report: Callable[[Report], None],
     **options: Any,
 ) -> Result:
-    """`train_file` for a new run; where the folder has one that was started with the same arguments, that one goes on. Raises `RunError`
-    if it was started with others."""
+    """Train as `train_file` does, or resume the run in the folder if it was started with the same arguments. Raises `RunError` if it was
+    started with other arguments."""
     engine = {name: options[name] for name in Engine.__match_args__ if name in options}
     others = {name: value for name, value in options.items() if name not in engine}
     run = RunFolder(folder)
@@ -145,7 +145,7 @@ def train_or_continue(
 
 
 def _find_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
-    """The first argument that is not what it was; how it is computed may be another."""
+    """Return the first argument that differs. The `engine` may differ, because it does not change the results."""
     for name, value in now.items():
         old_value = before.get(name)
         if name != "engine" and value != old_value:
@@ -154,7 +154,7 @@ def _find_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str |
 
 
 def _describe_start(path: str | None, text: str | None, choice: Choice, section: str | None, **options_: Any) -> dict[str, Any]:
-    """What `config.json` says of a run with these arguments."""
+    """Return the `config.json` of a run with these arguments."""
     columns, options = options_.get("columns") or {}, options_.get("data_options") or {}
     data_request = DataRequest(options_.get("data"), _parse_share(options_.get("validation")), columns, options, path, choice.allow_paths)
     run_request = RunRequest(data_request, *(options_.get(name) for name in SETTINGS))
@@ -164,13 +164,13 @@ def _describe_start(path: str | None, text: str | None, choice: Choice, section:
 
 
 def _describe_weights(weights: Any) -> dict[str, str | None]:
-    """What `config.json` says of the weights that a run began with: the numbers, not where they are, as a file may be written anew."""
+    """Return the entry of `config.json` for the weights that a run starts from: a hash, not a path, because the file may change."""
     checkpoint = checked_weights(weights)
     return {"weights": None if checkpoint is None else checkpoint.digest()}
 
 
 def _check_request(run_request: RunRequest, choice: Choice) -> None:
-    """Numbers that contradict each other, or are none of their kind. Raises `ValueError`."""
+    """Raise `ValueError` for numbers that contradict each other or are out of range."""
     if run_request.epochs is not None and run_request.steps is not None:
         raise ValueError("a run has a number of epochs or of steps, not both")
     if run_request.seed is not None and not 0 <= run_request.seed < SEEDS:
@@ -180,7 +180,7 @@ def _check_request(run_request: RunRequest, choice: Choice) -> None:
 
 
 class _CheckedRun(Record):
-    """A run whose spec and data are right. `described` is its `config.json`."""
+    """A run whose spec and data have been checked. `described` is its `config.json`."""
 
     prepared: PreparedTraining
     described: dict[str, Any]
@@ -188,7 +188,7 @@ class _CheckedRun(Record):
 
 
 def _check_run(arguments: RunArguments, before: Mapping[str, Any] | None, folder: str) -> _CheckedRun:
-    """Checks spec and data; `before` is the `config.json` of a run that goes on, with which they must agree."""
+    """Check spec and data. `before` is the `config.json` of a run to resume, with which they must agree."""
     analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
@@ -211,7 +211,7 @@ def _check_run(arguments: RunArguments, before: Mapping[str, Any] | None, folder
 
 
 def _fingerprint_data(prepared: PreparedTraining) -> dict[str, DataFingerprint]:
-    """What the data are, and those for validation where they are others. Raises `CompileError`."""
+    """Fingerprint the data, and the validation data if it is separate. Raises `CompileError`."""
     parts = {"training": prepared.data[0]}
     if prepared.validation is not None and prepared.validation[0] is not prepared.data[0]:
         parts["validation"] = prepared.validation[0]
@@ -231,8 +231,8 @@ def _execute_run(
     on_report: Callable[[Report], None],
     note: Callable[[str], None],
 ) -> tuple[dict[str, float], int, str]:
-    """The results of the last validation, the number of steps, and the remark on the results. `described` is the description that a new run
-    writes into its folder; None for a run that is resumed."""
+    """Run the steps. Return the results of the last validation, the number of steps, and a remark on the results. `described` is the
+    `config.json` of a new run; None for a run that is resumed."""
     with join_ranks(engine.device, engine.strategy, engine.tp) as ranks, ExitStack() as contexts:
         _check_parts(prepared, ranks)
         _check_splits(prepared, engine)
@@ -257,7 +257,7 @@ def _execute_run(
 
 
 def _format_spec_options(training: Training, path: str) -> str:
-    """The spec with the options that choose what was trained, quoted for the shell."""
+    """Format the spec with the options that select the trained model, quoted for the shell."""
     options = [f"--model {training.model}"] if training.several else []
     simple = {name: value for name, value in training.params.items() if isinstance(value, (int, float, str))}
     words = {name: str(value).lower() if isinstance(value, bool) else value for name, value in simple.items()}
@@ -266,19 +266,19 @@ def _format_spec_options(training: Training, path: str) -> str:
 
 
 def _check_same(source: SourceFile, arguments: RunArguments, folder: str) -> None:
-    """A spec that is given again is that of the run."""
+    """Check that a spec that is passed again is the spec of the run."""
     if source.text != arguments.text:
         raise RunError(RunDiffers(folder, f"`{source.name}` is not the spec that it was started with"))
 
 
 def _check_parts(prepared: PreparedTraining, ranks: Ranks) -> None:
-    """A batch on several processes needs a loss that is the sum of those of its parts. Raises `CompileError`."""
+    """Raise `CompileError` if the loss of a batch cannot be computed from its shares on several processes."""
     if prepared.means.whole and ranks.replicas > 1:
         raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
 
 
 def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:
-    """Whether several processes can share the layers. Raises `CompileError`, and `RunError` for what does not go together."""
+    """Check that several processes can share the layers. Raises `CompileError`, and `RunError` for options that exclude each other."""
     if engine.tp == 1:
         return
     require_sharding_plan(prepared.training, engine.tp)
@@ -287,7 +287,7 @@ def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:
 
 
 def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:
-    """PyTorch's optimizers refuse in their first step to be `capturable` on the CPU. Raises `CompileError`."""
+    """Raise `CompileError` for `capturable` on the CPU, which PyTorch's optimizers refuse only in their first step."""
     options = [o for arguments in (recipe.optimizer.options, *(rule.options for rule in recipe.groups)) for o in arguments]
     problems = [diagnostic(WrongSetting("capturable", "is for a GPU"), o.span) for o in options if o.name == "capturable" and o.value]
     if problems and ranks.device.type == "cpu":
@@ -304,7 +304,7 @@ def _read_source(path: str | None, text: str | None) -> SourceFile:
 
 
 def _parse_share(validation: Any) -> Any:
-    """A share that is written as text."""
+    """Convert a share that is written as text, `--validation 0.2`; other values stay."""
     if isinstance(validation, str):
         try:
             return float(validation)

@@ -1,6 +1,7 @@
-"""The order of samples before there is a run: which are held back to validate on, and which come first.
+"""The order of samples before there is a run: the validation split, and the first epoch.
 
-In: a recipe, and the indices of the samples. Out: indices. Always: they are those of the section's file, whose functions are called.
+In: a recipe, and the indices of the samples. Out: indices. Always: the section's file computes them, so the checks see the same samples as
+the run.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from .source import emit_settings_file
 
 
 def split_indices(recipe: Recipe, count: int, share: float) -> tuple[Indices, Indices]:
-    """The indices for training, and those for validation, which are that share of all, at least one of each."""
+    """Split indices into training and validation, with this share for validation and at least one of each."""
     train, validation = SectionFile(emit_settings_file(replace(recipe, validation=share, validate=None))).split_samples(count)
     return train.numpy(), validation.numpy()
 
 
 def order_first_epoch(recipe: Recipe, indices: Indices) -> Indices:
-    """The indices in the order of the first epoch."""
+    """Return the indices in the order of the first epoch."""
     order: Indices = SectionFile(emit_settings_file(recipe)).shuffle_samples(torch.from_numpy(indices), 0).numpy()
     return order

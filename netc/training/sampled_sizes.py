@@ -1,6 +1,6 @@
-"""The sizes of inputs that are drawn anew for each step, such as the noise of a variational autoencoder.
+"""Infer the sizes of inputs that are drawn for each step, such as the noise of a variational autoencoder.
 
-In: the `draw` lines of a section, and the sizes that the data have. Out: the shapes of what is drawn. Always: PyTorch is not imported.
+In: the `draw` lines of a section, and the columns. Out: the shapes of the drawn inputs. Always: PyTorch is not imported.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .recipe import Draw
 
 
 def infer_drawn_shapes(draws: tuple[Draw, ...], types: Mapping[str, TensorType], columns: InputColumns) -> dict[str, tuple[int, ...]]:
-    """The shapes of samples that are drawn next to these columns. Raises `ValueError`, which names a size that no column has."""
+    """Infer the shapes of drawn samples from the columns. Raises `ValueError` for a size that no column has."""
     sizes = _collect_sizes(columns)
     return {draw.input: tuple(_evaluate_size(draw.input, size, sizes) for size in types[draw.input].shape[1:]) for draw in draws}
 
@@ -30,7 +30,7 @@ def _evaluate_size(name: str, size: int | SymDim, sizes: Mapping[str, int]) -> i
 
 
 def _collect_sizes(columns: InputColumns) -> dict[str, int]:
-    """The symbolic dimensions that are the sizes of a sample."""
+    """Collect the values of the symbolic dimensions that are sizes of a sample."""
     sizes: dict[str, int] = {}
     for name, shape in columns.shapes.items():
         for size, actual in zip(columns.types[name].shape[1:], shape, strict=True):

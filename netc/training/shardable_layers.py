@@ -1,9 +1,9 @@
-"""Which layers of a model several devices can share, so that each has a part of every such layer: tensor parallelism.
+"""Plan tensor parallelism: find the layers of a model that several devices can share.
 
-In: the graph of a model, and the number of devices. Out: `ShardingPlan`. Always: layers are split together. The first ones (`columns`)
-give each device a part of their features; what follows computes each part, or each head, by itself; the last one (`rows`) sums over the
-parts. No tensor of which devices have parts leaves such a region, and none that is whole and has a gradient enters it. Features of a first
-layer that are several results one after the other, as queries, keys and values of one product, are divided result by result (`packed`).
+In: the graph of a model, and the number of devices. Out: a `ShardingPlan`. Always: layers are split in regions. The first layers of a
+region (`columns`) give each device a part of their features. The operators that follow compute each part, or each head, separately. The
+last layer (`rows`) sums over the parts. No sharded tensor leaves a region, and no full tensor with a gradient enters it. If the features
+of a first layer are several results, such as queries, keys and values of one product, each result is split (`packed`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from ..files.file_problems import diagnostic
 COLUMNS, ROWS, HEADS, PACKED = "columns", "rows", "heads", "packed"
 HEAD_MASKS = "each head has a mask of its own"
 MAX_SHOWN = 3
-"""Layers of which a message says why they are whole."""
+"""The number of unsplit layers that a message explains."""
 
 
 class Uneven(Record):
@@ -69,7 +69,7 @@ class ShardingPlan(Record):
     heads: frozenset[str]
 
     def format_summary(self, devices: int) -> str:
-        """A line on what is split, and what is not."""
+        """Format a line on the layers that are split, and those that are not."""
         heads = sum(way == HEADS for way in self.styles.values())
         counts = [f"{n} of {what}" for n, what in ((len(self.styles) - heads, "`dense`"), (heads, "`multihead_attention`")) if n]
         rest = [f"`{path}` ({why})" for path, why in [*self.unsplit.items()][:MAX_SHOWN]]
@@ -79,14 +79,14 @@ class ShardingPlan(Record):
 
 
 class Sharding(Record):
-    """A tensor of which each device has a part along an axis, and the layers that it comes from."""
+    """The sharding of a tensor: the axis along which each device has a part, and the layers that it comes from."""
 
     axis: int
     layers: frozenset[str]
 
 
 class ShardingSite(Record):
-    """The use of an operator: its inputs' types, and of those that are in parts the axis."""
+    """The use of an operator: the types of its inputs, and the axis of each sharded input."""
 
     types: tuple[TensorType, ...]
     axes: Mapping[int, int]
@@ -95,12 +95,12 @@ class ShardingSite(Record):
 
     @property
     def axis(self) -> int:
-        """That of the first input which is in parts."""
+        """The axis of the first sharded input."""
         return next(iter(self.axes.values()))
 
 
 def require_sharding_plan(training: Training, devices: int) -> ShardingPlan:
-    """What is split. Raises `CompileError` if that is nothing, or if there are heads and none of them can be divided."""
+    """Return the plan. Raises `CompileError` if no layer can be split, or if there are heads and none of them can be divided."""
     program = training.program
     plan = plan_sharding(Program(training.call.graph, program.facts, program.symbols, program.conditions, program.dims), devices)
     uneven = [u for u in plan.uneven if (u.what == "heads" and not plan.heads) or not plan.styles]
@@ -114,7 +114,7 @@ def require_sharding_plan(training: Training, devices: int) -> ShardingPlan:
 
 
 def measure_split_share(training: Training, splits: ShardingPlan) -> float:
-    """The share of the model's parameters that are in layers which are split."""
+    """Return the share of the model's parameters that belong to split layers."""
     sizes = {
         name.removeprefix(f"{MODEL}."): info.numel
         for name, info in parameters(training.program).items()
@@ -125,7 +125,8 @@ def measure_split_share(training: Training, splits: ShardingPlan) -> float:
 
 
 def plan_sharding(model: Program, devices: int) -> ShardingPlan:
-    """What is split if that many devices share each layer."""
+    """Plan which layers are split if that many devices share each layer."""
+    # A layer that is refused late changes what comes before it, so the walk is repeated until it refuses nothing new.
     tied = {name for info in parameters(model).values() if info.tied_to for name in (info.name, info.tied_to)}
     refused: dict[str, str] = {}
     while True:
@@ -137,29 +138,30 @@ def plan_sharding(model: Program, devices: int) -> ShardingPlan:
 
 
 class _ShardingAnalysis:
-    """The operators in the order of computation. `known_refusals` are layers that are not split, since an earlier walk has found why."""
+    """A walk over the operators in the order of computation. `known_refusals` are the layers that earlier walks have refused, with
+    reasons."""
 
     def __init__(self, model: Program, devices: int, tied: set[str], before: Mapping[str, str]) -> None:
         self.model, self.devices, self.tied, self.known_refusals = model, devices, tied, before
         self.refused: dict[str, str] = {}
         self.shardings: dict[int, Sharding] = {}
         self.gradient_values: set[int] = set()
-        """Tensors that depend on parameters, and so have a gradient."""
+        """Values that depend on parameters, and so have a gradient."""
         self.columns: set[str] = set()
         self.rows: dict[str, frozenset[str]] = {}
         self.heads: set[str] = set()
         self.projections: set[str] = set()
-        """First layers that compute what `attention` takes."""
+        """First layers that compute the inputs of `attention`."""
         self.unsplit: dict[str, str] = {}
         self.uneven: dict[str, Uneven] = {}
-        """By layer: the first number in its region that is not divisible."""
+        """The first number in its region that is not divisible, by layer."""
         self.pieces: dict[str, int] = {}
         self.undivided: dict[int, str] = {}
-        """Results of first layers that nothing has taken yet, and these layers."""
+        """First layers, by results that no operator has taken yet."""
         self.divided: set[int] = set()
-        """Results of packed layers, which nothing else can take."""
+        """Results of packed layers, which no other operator can take."""
         self.loose_parameters: dict[int, str] = {}
-        """Parameters that are no layer's, by their tensors."""
+        """Parameters that belong to no layer, by their values."""
         self.loops = 0
         self.used: set[str] = set()
 
@@ -215,7 +217,7 @@ class _ShardingAnalysis:
             self.undivided.pop(key, None)
 
     def _visit_layer(self, flat: FlatNode, input_shardings: Mapping[int, Sharding]) -> None:
-        """A layer with a matrix, which begins or ends a region, or is one."""
+        """Visit a layer with a matrix, which begins or ends a region, or is a region itself (multi-head attention)."""
         path, node = flat.path, flat.node
         is_dense = isinstance(node.op, Dense)
         why = self.known_refusals.get(path) or self._why_whole(flat)
@@ -236,7 +238,7 @@ class _ShardingAnalysis:
         self.used.add(path)
 
     def _why_whole(self, flat: FlatNode) -> str:
-        """Why a layer cannot be split whatever is around it; empty if it can."""
+        """Return why a layer cannot be split in any context; empty if it can."""
         node, path = flat.node, flat.path
         if self.loops:
             return "it is in a `scan`"
@@ -247,7 +249,8 @@ class _ShardingAnalysis:
         return _why_no_heads(node.op, node.op.bind(tuple(v.type for v in node.inputs), self.model.facts))
 
     def _split_packed_results(self, flat: FlatNode) -> bool:
-        """Whether it divides what a first layer computes, and nothing else takes, into equal results: they are in parts then."""
+        """Record a packed layer if the operator divides its output into equal results and is the only one to take it. Return whether it
+        does."""
         node, key = flat.node, flat.inputs[0]
         if not isinstance(node.op, Division) or key not in self.undivided:
             return False
@@ -267,7 +270,7 @@ class _ShardingAnalysis:
         return True
 
     def _visit_inner_node(self, flat: FlatNode, input_shardings: Mapping[int, Sharding]) -> None:
-        """An operator that is given parts."""
+        """Visit an operator with sharded inputs."""
         node = flat.node
         types = tuple(value.type for value in node.inputs)
         site = ShardingSite(types, {i: p.axis for i, p in input_shardings.items()}, node.outputs[0].type, self.model.facts)
@@ -309,7 +312,7 @@ class _ShardingAnalysis:
 
 
 def _why_no_heads(op: Operator, given: object) -> str:
-    """Why the heads of multi-head attention cannot be divided; empty for other layers."""
+    """Return why the heads of multi-head attention cannot be divided; empty for other layers."""
     if not isinstance(op, MultiheadAttention):
         return ""
     if op.add_bias_kv or op.add_zero_attn:
@@ -322,7 +325,7 @@ def _why_no_heads(op: Operator, given: object) -> str:
 
 
 def _why_together(op: Operator) -> str:
-    """Why an operator needs all parts at once."""
+    """Return why an operator needs the full tensor."""
     return f"`{op.name}` takes all of what it computes"
 
 
@@ -331,7 +334,7 @@ def _why_together(op: Operator) -> str:
 
 @singledispatch
 def propagate_sharding(op: Operator, site: ShardingSite) -> int | None:
-    """The axis along which the result is in parts; None if the operator needs all parts at once."""
+    """Return the axis along which the result is sharded; None if the operator needs the full tensor."""
     return None
 
 
@@ -345,14 +348,14 @@ def propagate_sharding(op: Operator, site: ShardingSite) -> int | None:
 @propagate_sharding.register(Identity)
 @propagate_sharding.register(Cast)
 def _propagate_elementwise(op: Operator, site: ShardingSite) -> int | None:
-    """Element by element, of tensors that broadcast: their last axes are the same."""
+    """Operators that compute element by element. Broadcasting aligns the last axes, so the axis is counted from the end."""
     from_end = {site.types[i].rank - axis for i, axis in site.axes.items()}
     return site.result.rank - from_end.pop() if len(from_end) == 1 else None
 
 
 @propagate_sharding.register
 def _propagate_glu(op: Glu, site: ShardingSite) -> None:
-    """Each element is one of two parts of the axis."""
+    """`glu` multiplies the halves of the axis, which are on different devices."""
 
 
 @propagate_sharding.register
@@ -375,7 +378,8 @@ def _propagate_permutation(op: Permute | Transpose, site: ShardingSite) -> int:
 @propagate_sharding.register(Unflatten)
 @propagate_sharding.register(Reshape)
 def _propagate_reshape(op: Operator, site: ShardingSite) -> int | None:
-    """The axis stays if those before it do, and is the first of what it is joined with or divided into; or if those from it on do."""
+    """The axis stays sharded if all axes before it stay, and it is the first of the axes that it is joined with or divided into; or if it
+    and all axes after it stay."""
     before, after, axis = site.types[0].shape, site.result.shape, site.axis
     if len(after) > axis and before[:axis] == after[:axis]:
         return axis
@@ -395,7 +399,7 @@ def _propagate_rearrange(op: Rearrange, site: ShardingSite) -> int | None:
 
 @propagate_sharding.register
 def _propagate_attention(op: Attention, site: ShardingSite) -> int | None:
-    """Queries, keys and values in parts of heads. A mask is whole, also if it is learned: each device takes what is for its heads."""
+    """Queries, keys and values are sharded by heads. A mask is full, even if it is learned: each device takes the part for its heads."""
     heads = {t.rank - 3 for t in site.types[:3]}
     return heads.pop() if len(heads) == 1 and site.axes == dict.fromkeys(range(3), max(heads)) else None
 

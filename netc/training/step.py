@@ -1,6 +1,7 @@
-"""What a run of `netc train` adds to the training step of the section's file: several processes, number formats, and a finite loss.
+"""The hooks that `netc train` adds to the training step of the section's file: several processes, mixed precision, and the check of the
+loss.
 
-In: an objective arranged for the machine. Out: the `run` of the file's `train_step`, whose lines with `run` call its methods in order:
+In: an objective that is parallelized for the machine. Out: `run`, whose methods the file's `train_step` calls in this order:
 
     counts = run.all_reduce_counts(counts)
     run.begin_micro_batch(micro_batch is micro_batches[-1])    # for each of several micro-batches
@@ -8,8 +9,8 @@ In: an objective arranged for the machine. Out: the `run` of the file's `train_s
     totals = run.check_loss(optimizer, totals, counts, loss)
     run.step_optimizer(optimizer)
 
-Always: the gradient is that of the loss of the whole batch, in however many parts and on however many processes it is computed. If the loss
-is not finite, nothing is changed.
+Always: the gradient is the gradient of the whole batch's loss, for any number of micro-batches and processes. If the loss is not finite, no
+parameter is changed.
 """
 
 from __future__ import annotations
@@ -43,14 +44,14 @@ class NotFinite(Exception):
 
 
 class StepHooks:
-    """The methods that the file calls. `stop`: whether a process was asked to stop; after `all_reduce_counts`, whether any was."""
+    """The methods that the file calls. `stop`: whether this process was asked to stop; after `all_reduce_counts`, whether any was."""
 
     def __init__(self, objective: Objective, precision: Precision, ranks: Ranks) -> None:
         self.objective, self.precision, self.ranks = objective, precision, ranks
         self.stop = False
 
     def wrap_totals(self, totals: Callable[..., Any]) -> Callable[..., Any]:
-        """The file's `totals`, in the number format and the context of this run."""
+        """Wrap the file's `compute_totals` so that it computes in the precision and the context of this run."""
         computed = self.precision.wrap_forward(totals)
         if self.ranks.tensor == 1:
             return computed
@@ -62,11 +63,12 @@ class StepHooks:
         return in_context
 
     def all_reduce(self, values: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
-        """The sums over all processes."""
+        """Sum values over all processes."""
         return list(self._reduce_values(values).unbind())
 
     def all_reduce_counts(self, counts: Sequence[Tensor | float]) -> Sequence[Tensor | float]:
-        """The sums of the counts over all processes. They learn here whether one of them was asked to stop."""
+        """Sum counts over all processes."""
+        # The request to stop travels with the counts: every process must stop after the same step, and this costs no message of its own.
         *values, stopped = self._reduce_values([*counts, float(self.stop)]).tolist()
         self.stop = bool(stopped)
         return values
@@ -75,19 +77,20 @@ class StepHooks:
         return self.ranks.all_reduce(torch.tensor(to_numbers(values), dtype=torch.float64, device=self.ranks.device))
 
     def zero_grad(self, optimizer: torch.optim.Optimizer) -> None:
-        """`optimizer.zero_grad()`, which takes a small model a tenth of its step."""
+        """Set the gradients to None."""
+        # `optimizer.zero_grad()` does the same, and takes a tenth of the step of a small model.
         for group in optimizer.param_groups:
             for parameter in group["params"]:
                 parameter.grad = None
 
     def begin_micro_batch(self, last: bool) -> None:
-        """Begins a part of the batch; gradients travel between processes with the last one."""
+        """Begin a micro-batch. Gradients are exchanged between processes only with the last one."""
         if self.ranks.world > 1:
             set_gradient_sync(self.objective.module, last)
 
     def backward(self, loss: Tensor) -> None:
-        """Adds the gradient of a part's share of the loss. Replicas average their gradients, and the gradient is the sum of theirs: so each
-        takes its gradient times their number."""
+        """Add the gradient of a micro-batch's share of the loss."""
+        # DDP and FSDP average the gradients of the replicas, and the loss is a sum over replicas: each multiplies by their number.
         if not loss.requires_grad:  # freezing, or a stage without a gradient
             place = self.objective.training_section.loss_span
             raise CompileError((diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
@@ -99,9 +102,9 @@ class StepHooks:
             self.precision.run_backward(loss, float(self.ranks.replicas))
 
     def check_loss(self, optimizer: torch.optim.Optimizer, totals: Any, divisors: Any, loss: Tensor | None = None) -> list[float]:
-        """Checks the loss, and takes the scale of the loss out of the gradients. `loss`: the loss of the whole batch of this process, where
-        it is known. Returns the totals of all processes, as numbers: a total may be a parameter, which the update moves. Raises
-        `NotFinite`."""
+        """Check that the loss is finite, and unscale the gradients. `loss` is the loss of this process's whole batch, if it is known.
+        Return the totals of all processes. Raises `NotFinite`."""
+        # Totals are returned as numbers, not tensors: a total may be a parameter itself, which the update changes in place.
         if self.ranks.world > 1:
             totals = self.all_reduce(totals)
         if loss is None or self.ranks.world > 1:
@@ -113,9 +116,9 @@ class StepHooks:
         return to_numbers(totals)
 
     def step_optimizer(self, optimizer: torch.optim.Optimizer) -> None:
-        """Moves the parameters."""
+        """Update the parameters."""
         self.precision.step_optimizer(optimizer)
 
     def clip_grad_norm_(self, parameters: Any, limit: float) -> None:
-        """`torch.nn.utils.clip_grad_norm_` where several processes share layers."""
+        """Do what `torch.nn.utils.clip_grad_norm_` does, where several processes share layers."""
         clip_sharded_grad_norm(list(parameters), limit)

@@ -1,6 +1,6 @@
-"""Signals that ask a run to stop, heeded between steps.
+"""Signals that ask a run to stop. The run checks for them between steps.
 
-Always: the first Ctrl-C, or SIGTERM, is noted and the step is completed; the second Ctrl-C raises `KeyboardInterrupt` at once.
+Always: after the first Ctrl-C or SIGTERM, the run completes its step; the second Ctrl-C raises `KeyboardInterrupt` immediately.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 
 class Interrupted(Exception):
-    """A run that was asked to stop, and has saved a checkpoint. `exit_code` is that of a process which the signal ends."""
+    """The run was asked to stop, and has saved a checkpoint. `exit_code` is the exit code of a process that the signal ends."""
 
     def __init__(self, folder: str, step: int, exit_code: int) -> None:
         super().__init__(f"stopped at step {step}")
@@ -22,13 +22,14 @@ class Interrupted(Exception):
 
 
 class StopRequest:
-    """A context in which `number` is that of the signal that was received, 0 before one."""
+    """A context in which `number` is the number of the received signal, 0 before."""
 
     def __init__(self) -> None:
         self.number = 0
         self._previous: dict[int, Any] = {}
 
     def __enter__(self) -> StopRequest:
+        # Python accepts signal handlers only in the main thread; `netc.train` may be called in another one, as in a notebook's server.
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 self._previous[number] = signal.signal(number, self._handle_signal)

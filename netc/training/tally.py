@@ -1,4 +1,11 @@
-"""Totals and counts of many samples, from which loss and metrics follow."""
+"""Running totals and counts, from which the loss and metrics of many samples are computed.
+
+>>> tally = Tally()
+>>> tally.add_step([6.0], [2.0], 2)
+>>> tally.add_step([1.0], [1.0], 1)
+>>> tally.totals, tally.counts, tally.samples
+([7.0], [3.0], 3)
+"""
 
 from __future__ import annotations
 
@@ -35,7 +42,8 @@ class Tally:
 
 
 def to_numbers(values: Sequence[Tensor | float]) -> list[float]:
-    """Tensors without axes as numbers, and numbers as they are. One copy for all tensors, where a copy waits for the device."""
+    """Convert scalar tensors to numbers; numbers stay as they are."""
+    # Each copy from a GPU waits for it, so all tensors are copied together.
     tensors = [value for value in values if isinstance(value, Tensor)]
     if not tensors or tensors[0].device.type == "cpu":
         return [value.item() if isinstance(value, Tensor) else float(value) for value in values]

@@ -1,14 +1,14 @@
-"""Tensor parallelism: the layers of a model, split over devices by PyTorch's own `parallelize_module`.
+"""Tensor parallelism: split the layers of a model over devices with PyTorch's `parallelize_module`.
 
-In: a module, what of it is split (`ShardingPlan`), and a mesh of the devices that share each layer. Out: the same module, parameters of
-these layers as `DTensor`s. Always: between the first and the last layer of a region, tensors are `DTensor`s, which mean the whole tensor:
-what PyTorch makes of them is what it makes of the whole, or an error. Outside they are plain, and the same on each device.
+In: a module, a `ShardingPlan`, and the mesh of devices that share each layer. Out: the same module, with the parameters of these layers as
+`DTensor`s. Always: between the first and the last layer of a region, tensors are `DTensor`s, which stand for the full tensor, so PyTorch
+computes the same result as on one device, or raises an error. Outside of the regions, tensors are plain and equal on each device.
 
-The three matrices of `nn.MultiheadAttention` are one parameter, `[3 * features, features]`; it becomes `[3, features, features]`, of which
-each device has its heads. Only `state_dict` shows it, and files of weights have the shape of the spec. So it is with any layer that
-computes several results at once.
+The three matrices of `nn.MultiheadAttention` are one parameter, `[3 * features, features]`. It becomes `[3, features, features]`, of which
+each device has its heads. Only `state_dict` shows this; files of weights have the shape of the spec. The same holds for every packed layer,
+which computes several results at once.
 
-Dropout of parts draws on each device by itself: the same numbers would drop the same places of different features or heads.
+Dropout draws on each device separately: with the same numbers, it would drop the same places of different features or heads.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from torch.overrides import TorchFunctionMode
 from .shardable_layers import COLUMNS, HEADS, PACKED, ROWS, ShardingPlan
 
 HEADS_AXIS = -3
-"""Of queries, keys and values, `[..., heads, T, features]`, and of masks."""
+"""The axis of heads in queries, keys, values and masks, `[..., heads, T, features]`."""
 
 
 def split_layers(model: nn.Module, splits: ShardingPlan, mesh: DeviceMesh) -> None:
-    """Changes the layers in place."""
-    logging.getLogger("torch.distributed.tensor._redistribute").setLevel(logging.ERROR)  # it warns of how whole tensors are gathered
+    """Split the layers in place."""
+    logging.getLogger("torch.distributed.tensor._redistribute").setLevel(logging.ERROR)  # it warns about each gathering of a full tensor
     styles: dict[str, Callable[[str], ParallelStyle]] = {
         COLUMNS: lambda path: ColwiseParallel(use_local_output=False),
         ROWS: lambda path: RowwiseParallel(),
@@ -49,14 +49,14 @@ def split_layers(model: nn.Module, splits: ShardingPlan, mesh: DeviceMesh) -> No
 
 @contextmanager
 def shard_operations() -> Iterator[None]:
-    """What surrounds the passes: plain tensors that meet `DTensor`s are the same on all devices, and attention is computed head by head."""
+    """Let plain tensors meet `DTensor`s, as equal on all devices, and compute attention by heads, for the duration of the context."""
     with implicit_replication(), ShardedOperations():
         yield
 
 
 class ShardedOperations(TorchFunctionMode):
-    """Attention and dropout of `DTensor`s: each device computes its own heads, and draws for its own part. On the CPU, PyTorch has no rule
-    for the one, and the same numbers for all in the other."""
+    """Replaces attention and dropout of `DTensor`s: each device computes its own heads, and draws for its own shard. On the CPU, PyTorch
+    has no sharding rule for attention, and its dropout draws the same numbers on all devices."""
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Any:
         options = kwargs or {}
@@ -80,7 +80,7 @@ def _compute_sharded_attention(args: tuple[Any, ...], options: Mapping[str, Any]
 
 
 def _select_local_mask(mask: Tensor | None, mesh: DeviceMesh) -> Tensor | None:
-    """The mask of the heads of this device, of one that all devices have: for all heads, or for each of them."""
+    """Select the mask of this device's heads from a full mask, which may be one for all heads or one for each."""
     if mask is None:
         return None
     full = _replicate_input(mask, mesh) if mask.requires_grad else mask
@@ -100,8 +100,8 @@ def _compute_sharded_dropout(x: DTensor, p: float = 0.5, training: bool = True, 
 
 @contextmanager
 def use_local_generator(rank: int, device: torch.device) -> Iterator[None]:
-    """What is drawn depends on the device of those that share a layer, and afterwards all go on with the same numbers. Nothing of the
-    generators is changed but by one number."""
+    """Draw other numbers on each device that shares a layer, for the duration of the context. Afterwards the generators of all devices are
+    equal again; they have advanced by one number."""
     seed = int(torch.randint(2**62, ()))  # the same on all of them
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed + rank)
@@ -109,7 +109,7 @@ def use_local_generator(rank: int, device: torch.device) -> Iterator[None]:
 
 
 class HeadsParallel(ParallelStyle):
-    """`nn.MultiheadAttention`, of which each device has a part of the heads."""
+    """The style of `nn.MultiheadAttention`: each device has some of the heads."""
 
     def _apply(self, module: nn.Module, device_mesh: DeviceMesh) -> nn.Module:
         assert isinstance(module, nn.MultiheadAttention)
@@ -130,7 +130,7 @@ def _distribute_parameter(module: nn.Module, name: str, shape: tuple[int, ...], 
 
 
 def place_tensor(full: Tensor, like: Tensor) -> Tensor:
-    """A tensor that each process has in full, spread over the processes as `like` is."""
+    """Distribute a tensor that each process has in full over the processes, as `like` is distributed."""
     if not isinstance(like, DTensor):
         return full
     return distribute_tensor(full, like.device_mesh, like.placements, src_data_rank=None)
@@ -148,14 +148,14 @@ def _forward_attention(
     is_causal: bool = False,
     need_weights: bool = False,
 ) -> tuple[Tensor, None]:
-    """What the module computes, by the heads of this device, and the sum over all."""
+    """Compute the module's output: the heads of this device, then the sum over all devices."""
     assert not need_weights
     inputs = [_replicate_input(t, mesh) for t in (query, key, value)]
     weights, biases = _to_local(module.in_proj_weight), _to_local(module.in_proj_bias)
     size = module.head_dim
     projected = [functional.linear(t, weights[i], None if biases is None else biases[i]) for i, t in enumerate(inputs)]
     q, k, v = (t.view(*t.shape[:-1], weights.shape[1] // size, size).transpose(1, 2) for t in projected)
-    causal = is_causal and key_padding_mask is None  # as PyTorch's module has it
+    causal = is_causal and key_padding_mask is None  # PyTorch's module ignores `is_causal` if there is a padding mask
     mask = None if causal else _combine_masks(attn_mask, key_padding_mask, q.dtype)
     dropout = module.dropout if module.training else 0.0
     with use_local_generator(mesh.get_local_rank(), q.device) if dropout else nullcontext():
@@ -167,7 +167,7 @@ def _forward_attention(
 
 
 class PackedParallel(ParallelStyle):
-    """`nn.Linear` whose features are several results, one after the other, of each of which a device has a part."""
+    """The style of an `nn.Linear` whose features are several results, one after the other: each device has a part of each result."""
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -190,8 +190,8 @@ def _forward_packed(module: nn.Linear, mesh: DeviceMesh, x: Tensor) -> PackedRes
 
 
 class PackedResults:
-    """What a packed layer computes: each device has its part of each result. No tensor, as it is none that a `DTensor` could mean: only
-    what the graph proves to be next can be done with it."""
+    """The output of a packed layer: this device's part of each result. It is not a tensor, because no `DTensor` placement describes it.
+    It has only the methods that can follow in the graph, `chunk` and `split`."""
 
     def __init__(self, local_output: Tensor, mesh: DeviceMesh, count: int) -> None:
         self.local_output, self.mesh, self.count = local_output, mesh, count
@@ -206,7 +206,7 @@ class PackedResults:
 
 
 def _replicate_input(whole: Tensor, mesh: DeviceMesh) -> Tensor:
-    """A tensor that all devices have; the gradients that they find for it are added."""
+    """Prepare a tensor that all devices have: in the backward pass, their gradients for it are summed."""
     local: Tensor = DTensor.from_local(whole, mesh, [Replicate()], run_check=False).to_local(grad_placements=[Partial()])
     return local
 
@@ -216,7 +216,7 @@ def _to_local(parameter: Tensor | None) -> Any:
 
 
 def _combine_masks(mask: Tensor | None, padding: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    """Both masks as one that is added, `[N, 1, L, S]` or `[L, S]`. Bool ones are true where a key is not seen."""
+    """Combine both masks into one that is added, `[N, 1, L, S]` or `[L, S]`. In a bool mask, true hides a key."""
     additive = None if mask is None else _to_additive_mask(mask, dtype)
     if padding is None:
         return additive
@@ -234,7 +234,7 @@ def _to_additive_mask(mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def clip_sharded_grad_norm(parameters: list[nn.Parameter], limit: float) -> None:
-    """`clip_grad_norm_`, which takes no parameters on different meshes: the norm of each group of them, then that of all."""
+    """Do what `clip_grad_norm_` does, which refuses parameters on different meshes: compute the norm of each mesh, then the total norm."""
     groups: dict[object, list[nn.Parameter]] = {}
     for parameter in parameters:
         if parameter.grad is not None:

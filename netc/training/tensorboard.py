@@ -1,4 +1,4 @@
-"""The reports of a run for TensorBoard, in the folder `tensorboard` of the run.
+"""Write the reports of a run for TensorBoard, into the folder `tensorboard` of the run.
 
 In: reports. Out: event files. Always: nothing is written before the first report.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TensorBoardWriter:
-    """Called with each report. Raises `ImportError` when it is made, if TensorBoard is not installed."""
+    """Writes each report that it is called with. The constructor raises `ImportError` if TensorBoard is not installed."""
 
     def __init__(self, folder: str) -> None:
         from torch.utils.tensorboard import SummaryWriter
@@ -23,7 +23,7 @@ class TensorBoardWriter:
         self._writer: Any = None
 
     def __call__(self, report: Report) -> None:
-        if self._writer is None:  # of a resumed run, what came after its checkpoint is made again
+        if self._writer is None:  # a resumed run reports again what came after its checkpoint
             self._writer = self._make(self._folder, purge_step=report.step)
         for name, value in report.results.items():
             self._writer.add_scalar(f"{name}/{'validation' if report.validation else 'training'}", value, report.step)
@@ -31,6 +31,6 @@ class TensorBoardWriter:
             self._writer.add_scalar("learning rate", report.learning_rate, report.step)
 
     def close(self) -> None:
-        """Writes what is not written yet."""
+        """Flush and close the event file."""
         if self._writer is not None:
             self._writer.close()

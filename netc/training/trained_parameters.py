@@ -1,7 +1,7 @@
-"""What is trained, and whether PyTorch's optimizer and schedule take it.
+"""Check that parameters are trained, and that PyTorch's optimizer and schedule accept them.
 
-In: a train section with its recipe, and the number of steps where it is known. Out: diagnostics. Always: no memory is taken for parameters;
-the constructors are called with parameters of the model's shapes.
+In: a train section with its recipe, and the number of steps if it is known. Out: diagnostics. Always: the constructors are called with
+parameters of the model's shapes that take no memory.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from .section_file import SectionFile
 from .source import emit_settings_file
 
 STEPS = 10
-"""Steps of the schedule where their number is not known."""
+"""The steps of a schedule if their number is not known."""
 
 
 def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
-    """What is wrong if no parameter of the model is trained, or none has to do with the loss."""
+    """Report that no parameter of the model is trained, or that the loss depends on none."""
     shapes = _list_shapes(training)
     if not shapes:
         return diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
@@ -47,7 +47,7 @@ def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
 
 
 def check_construction(training: Training, recipe: Recipe, steps: int | None) -> Iterator[Diagnostic]:
-    """What PyTorch says of the optimizer for the model's parameters, and of the schedule for this optimizer."""
+    """Report PyTorch's refusal of the optimizer for the model's parameters, or of the schedule for this optimizer."""
     file, model = SectionFile(emit_settings_file(recipe)), _ShapeModule(_list_shapes(training))
     why = find_refusal(lambda given: file.make_optimizer(model), {})
     if why:
@@ -72,7 +72,7 @@ def _refusal_diagnostic(name: str, why: str, span: object, remedy: str = "") -> 
 
 
 def _find_cycle_length(chosen: SchedulerCall) -> int | None:
-    """The number of steps after which OneCycleLR takes no other."""
+    """Return the number of steps after which OneCycleLR raises an error; None for other schedulers."""
     cls, options = chosen
     if cls is not lr_scheduler.OneCycleLR:
         return None
@@ -81,7 +81,7 @@ def _find_cycle_length(chosen: SchedulerCall) -> int | None:
 
 
 class _ShapeModule(nn.Module):
-    """Parameters of the model's names and shapes, all of one number in memory."""
+    """Parameters with the model's names and shapes. Each is one number in memory, expanded to its shape."""
 
     def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
         super().__init__()
@@ -95,13 +95,13 @@ class _ShapeModule(nn.Module):
 
 
 def _list_shapes(training: Training) -> dict[str, tuple[int, ...]]:
-    """The parameters that can be trained, tied ones once."""
+    """List the shapes of the parameters that can be trained, tied ones once."""
     infos = parameters(training.program).items()
     return {n.removeprefix(f"{MODEL}."): p.shape for n, p in infos if p.trainable and not p.frozen and p.tied_to is None}
 
 
 def _has_trainable_source(graph: Graph, values: list[Value]) -> bool:
-    """Whether anything that the values are computed of has parameters."""
+    """Whether the values depend on parameters that can be trained."""
     nodes = list(needed(graph.nodes, values))
     used = {id(v) for v in values} | {id(v) for node in nodes for v in node.inputs}
     return any(_has_parameters(node, lambda v: id(v) in used) for node in nodes)

@@ -33,7 +33,7 @@ from .trained_parameters import check_construction, check_trained
 
 
 class RunRequest(Record):
-    """What a run is asked for beyond the spec."""
+    """The caller's settings, which override the spec."""
 
     data_request: DataRequest = DataRequest()
     epochs: int | None = None
@@ -43,7 +43,7 @@ class RunRequest(Record):
 
 
 class PreparedTraining(Record):
-    """All that a training needs. `described`: where the data come from."""
+    """Everything that a training needs. `described` is the origin of the data in words."""
 
     training: Training
     recipe: Recipe
@@ -55,7 +55,7 @@ class PreparedTraining(Record):
 
 
 def prepare_training(training: Training, run_request: RunRequest) -> PreparedTraining:
-    """Checks the settings, the loss, and the data against the inputs. Raises `CompileError`."""
+    """Check the settings, the loss, and the data against the inputs. Raises `CompileError`."""
     recipe, problems = read_recipe(training)
     recipe = _override_settings(recipe, run_request)
     problems += _check_accumulate(training, recipe, run_request)
@@ -73,7 +73,8 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
 
 
 def check_settings(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
-    """What is wrong with the optimizer, the schedule, and the loss of a batch in parts. `steps`: of the run, if it is known."""
+    """Check the optimizer, the schedule, and whether the loss can be computed in micro-batches. `steps` is the length of the run, if
+    known."""
     problems = [*check_options(recipe), *_check_patterns(training, recipe)]
     nothing = check_trained(training, recipe)
     if nothing is not None:
@@ -86,7 +87,7 @@ def check_settings(training: Training, recipe: Recipe, means: Means, steps: int 
 
 
 def _check_patterns(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
-    """Patterns that are meant for a parameter and match none."""
+    """Report patterns of `freeze` and `group` that match no parameter."""
     yield from _find_unmatched(training, (*recipe.freeze, *(rule.pattern for rule in recipe.groups)), NothingMatches)
 
 
@@ -101,7 +102,7 @@ def _find_unmatched(training: Training, patterns: Iterable[Pattern], problem: ty
 
 
 def check_section(training: Training) -> list[Diagnostic]:
-    """What can be said of a section without data."""
+    """Check a section without its data."""
     recipe, problems = read_recipe(training)
     try:
         means = means_of(training)
@@ -118,7 +119,7 @@ def _override_settings(recipe: Recipe, run_request: RunRequest) -> Recipe:
 
 
 def _check_accumulate(training: Training, recipe: Recipe, run_request: RunRequest) -> Iterator[Diagnostic]:
-    """More parts than samples, where the batch is not that of the section."""
+    """Report more micro-batches than samples, if the caller overrides the batch size."""
     if run_request.batch is None or recipe.accumulate <= run_request.batch:
         return
     stages = [setting.stages[0] for setting in training.settings if setting.word == "batch"]
@@ -128,7 +129,7 @@ def _check_accumulate(training: Training, recipe: Recipe, run_request: RunReques
 
 
 def collect_versions() -> dict[str, str]:
-    """What a run depends on in addition to spec and data."""
+    """Return the versions that a run depends on in addition to spec and data."""
     import torch
 
     return {"netc": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()}
