@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,6 +18,7 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
+from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.backends.backend import Executable, Session
 from netc.compiler.backends.backend_registry import backends
 from netc.compiler.backends.onnx.runtime import OnnxSession
@@ -165,7 +167,7 @@ def _onnx_session(model: netc.Model) -> Session:
     proto = model.onnx(seed=SEED)
     onnx.checker.check_model(proto, full_check=True)
     try:
-        return model.session(seed=SEED)
+        return OnnxSession(proto, check=partial(check_sizes, model.program))  # what `model.session` makes of the same file
     except NoKernel:
         wider = widened(proto)
         if wider == proto:

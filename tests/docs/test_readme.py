@@ -79,7 +79,7 @@ def test_commands_give_what_is_shown(folder: Path, update: bool) -> None:
     assert real == text
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_digits_are_learned(folder: Path, update: bool) -> None:
     """Other versions of PyTorch give other numbers, in the same lines."""
     text = README.read_text(encoding="utf-8")

@@ -14,7 +14,7 @@ import pytest
 
 from netc.dsl.diagnostics import Diagnostic, Edit
 from tests.dsl.test_syntax_errors import CASES as SYNTAX
-from tests.errors.test_edits import TEXTS, analyzed
+from tests.errors.test_edits import TEXTS, analyzed, check_edits_mend
 from tests.fuzz.texts import mangled
 
 SYNTAX_CODES = frozenset(("syntax", "stray-character", "bad-number", "missing-bracket", "unexpected-bracket"))
@@ -55,6 +55,7 @@ def with_edits(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
 @pytest.mark.parametrize("name", TEXTS)
 def test_helps(name: str) -> None:
     path, text = TEXTS[name]
+    check_edits_mend(path, text)
     before = list(analyzed(path, text).diagnostics)
     for one in with_edits(before):
         left = caused(path, text, one, before)

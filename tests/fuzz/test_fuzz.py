@@ -27,8 +27,7 @@ CAMPAIGNS = [path.stem for path in sorted(HERE.glob("*.py")) if "\nif __name__ =
 
 
 @pytest.mark.parametrize("name", CAMPAIGNS)
-@pytest.mark.slow
-@pytest.mark.sample(1)
+@pytest.mark.long
 def test_a_campaign_is_started_as_its_docstring_says(name: str) -> None:
     command = [sys.executable, "-m", f"tests.fuzz.{name}", "--help"]
     environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}

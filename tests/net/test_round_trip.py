@@ -30,6 +30,7 @@ def assert_same(model: netc.Model, text: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in SMALL if name not in NOT_YET])
+@pytest.mark.sample(16)
 def test_zoo(name: str) -> None:
     model = SMALL[name].compiled()
     text = text_of(model.program)

@@ -50,7 +50,7 @@ def test_the_tests_install_the_rest_into_the_same_environment(checkout: Path) ->
     assert commands(checkout, "demo") == [".venv/bin/python docs/demo.py"]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_demo_says_what_it_does_and_needs_no_package_of_the_tests() -> None:
     """It runs in a process in which none of these packages can be imported."""
     blocked = ("pytest", "torchvision", "transformers", "sklearn", "pyarrow", "PIL", "pygls", "huggingface_hub", "onnxscript", "onnx_ir")

@@ -89,7 +89,7 @@ for stage in ("relu", STAGE):
     assert done.stdout == "False\nTrue\n", done.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_installed_in_a_train_section(python: Run, entry_point: None) -> None:
     code = """
 import netc

@@ -66,10 +66,14 @@ class SourceWriter:
         return self.emitted(program, name)[0]
 
     def emitted(self, program: Program, name: str) -> tuple[str, str]:
-        """The module's text, and the name of the model's class in it."""
-        parts = self.parts(program, name)
-        text = "\n\n\n".join([*parts.definitions, *parts.texts])
-        return self.file_of(program, name, text, parts.outside), parts.main
+        """The module's text, and the name of the model's class in it. The program keeps them: a caller who wants the module often wants
+        its source as well."""
+        known: dict[tuple[SourceWriter, str], tuple[str, str]] = program.derived.setdefault(SourceWriter, {})
+        if (self, name) not in known:
+            parts = self.parts(program, name)
+            text = "\n\n\n".join([*parts.definitions, *parts.texts])
+            known[self, name] = self.file_of(program, name, text, parts.outside), parts.main
+        return known[self, name]
 
     def parts(self, program: Program, name: str, taken: frozenset[str] = frozenset()) -> Parts:
         """The classes of a program, the model's last. `taken`: names that no class has."""
