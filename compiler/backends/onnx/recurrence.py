@@ -31,29 +31,29 @@ def scan_cell(
 ) -> tuple[str, Names]:
     """One cell, chosen by the suffix of its parameters' names, over the whole sequence; all tensors are of the element type given."""
 
-    def turned(name: str) -> str:
+    def transpose_weight(name: str) -> str:
         return site.add("Transpose", [parameter(name + end)], perm=[1, 0])
 
-    projected, kept = site.add("MatMul", [flow, turned("weight_ih")]), [turned("weight_hh")]
+    projected, constants = site.add("MatMul", [flow, transpose_weight("weight_ih")]), [transpose_weight("weight_hh")]
     if op.bias:
         projected = site.add("Add", [projected, parameter(f"bias_ih{end}")])
     if op.bias and isinstance(op, Gru):
-        kept.append(parameter(f"bias_hh{end}"))
+        constants.append(parameter(f"bias_hh{end}"))
     elif op.bias:
         projected = site.add("Add", [projected, parameter(f"bias_hh{end}")])
     if op.projection:
-        kept.append(turned("weight_hr"))
+        constants.append(transpose_weight("weight_hr"))
     backwards = [1] if end.endswith("_reverse") else None
-    made = site.add_many(
+    outputs = site.add_many(
         "Scan",
-        [*starts, *kept, projected],
-        len(starts) + len(kept) + 1,
-        body=_Body(f"{projected}/", dtype).step(op, len(starts), len(kept)),
+        [*starts, *constants, projected],
+        len(starts) + len(constants) + 1,
+        body=_StepBody(f"{projected}/", dtype).build_step(op, len(starts), len(constants)),
         num_scan_inputs=1,
         scan_input_directions=backwards,
         scan_output_directions=backwards,
     )
-    return made[-1], list(made[: len(starts)])
+    return outputs[-1], list(outputs[: len(starts)])
 
 
 class Nodes(Protocol):
@@ -62,11 +62,11 @@ class Nodes(Protocol):
     def add(self, op_type: str, *inputs: str) -> str:
         """The one result of a new node."""
 
-    def gates(self, x: str, count: int) -> Names:
+    def split_gates(self, x: str, count: int) -> Names:
         """The last axis split into `count` equal parts."""
 
 
-class _Body:
+class _StepBody:
     """One step. Names begin with `prefix`: they must differ from all outside."""
 
     def __init__(self, prefix: str, dtype: DType) -> None:
@@ -74,35 +74,35 @@ class _Body:
         self.prefix = prefix
         self.code = element_code(dtype)
 
-    def step(self, op: Recurrent, states: int, kept: int) -> GraphProto:
+    def build_step(self, op: Recurrent, states: int, kept: int) -> GraphProto:
         """Inputs and outputs are the states and the weights, then a slice of the input and the output that is collected."""
-        before, weights, x = self._inputs("state", states), self._inputs("weight", kept), self._inputs("input", 1)
-        after = STEPS[type(op)](op, self, x[0], self._turned(op, before[0], weights), before)
+        before, weights, x = self._add_inputs("state", states), self._add_inputs("weight", kept), self._add_inputs("input", 1)
+        after = STEPS[type(op)](op, self, x[0], self._project_state(op, before[0], weights), before)
         if op.projection:
             after[0] = self.add("MatMul", after[0], weights[-1])
         for name in (*after, *(self.add("Identity", w) for w in weights), self.add("Identity", after[0])):
             self.graph.output.add(name=name).type.tensor_type.elem_type = self.code
         return self.graph
 
-    def _turned(self, op: Recurrent, state: str, weights: Names) -> str:
+    def _project_state(self, op: Recurrent, state: str, weights: Names) -> str:
         turned = self.add("MatMul", state, weights[0])
         return self.add("Add", turned, weights[1]) if op.bias and isinstance(op, Gru) else turned
 
-    def _inputs(self, name: str, count: int) -> Names:
+    def _add_inputs(self, name: str, count: int) -> Names:
         names = [f"{self.prefix}{name}{index + 1}" for index in range(count)]
         for name in names:
             self.graph.input.add(name=name).type.tensor_type.elem_type = self.code
         return names
 
     def add(self, op_type: str, *inputs: str) -> str:
-        return self.split(op_type, inputs, 1)[0]
+        return self.add_many(op_type, inputs, 1)[0]
 
-    def gates(self, x: str, count: int) -> Names:
-        return self.split("Split", [x], count, axis=-1, num_outputs=count)
+    def split_gates(self, x: str, count: int) -> Names:
+        return self.add_many("Split", [x], count, axis=-1, num_outputs=count)
 
-    def split(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> Names:
-        at = len(self.graph.node) + 1
-        names = [f"{self.prefix}{op_type}_{at}" + (f":{i}" if i else "") for i in range(outputs)]
+    def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: Any) -> Names:
+        number = len(self.graph.node) + 1
+        names = [f"{self.prefix}{op_type}_{number}" + (f":{i}" if i else "") for i in range(outputs)]
         node = self.graph.node.add(op_type=op_type, input=inputs, output=names)
         node.attribute.extend([attribute(name, value) for name, value in attributes.items()])
         return names
@@ -116,14 +116,14 @@ def rnn_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names
 
 
 def gru_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names:
-    (xr, xz, xn), (hr, hz, hn) = nodes.gates(x, 3), nodes.gates(turned, 3)
+    (xr, xz, xn), (hr, hz, hn) = nodes.split_gates(x, 3), nodes.split_gates(turned, 3)
     reset, update = (nodes.add("Sigmoid", nodes.add("Add", a, b)) for a, b in ((xr, hr), (xz, hz)))
     new = nodes.add("Tanh", nodes.add("Add", xn, nodes.add("Mul", reset, hn)))
     return [nodes.add("Add", new, nodes.add("Mul", update, nodes.add("Sub", states[0], new)))]
 
 
 def lstm_step(op: Any, nodes: Nodes, x: str, turned: str, states: Names) -> Names:
-    i, f, g, o = nodes.gates(nodes.add("Add", x, turned), 4)
+    i, f, g, o = nodes.split_gates(nodes.add("Add", x, turned), 4)
     fresh = nodes.add("Mul", nodes.add("Sigmoid", i), nodes.add("Tanh", g))
     cell = nodes.add("Add", nodes.add("Mul", nodes.add("Sigmoid", f), states[1]), fresh)
     return [nodes.add("Mul", nodes.add("Sigmoid", o), nodes.add("Tanh", cell)), cell]

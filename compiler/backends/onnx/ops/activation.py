@@ -37,18 +37,18 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
 
 
-def _wide(site: Site) -> bool:
+def _is_float64(site: Site) -> bool:
     return site.given.x.dtype == FLOAT64
 
 
-def _real(site: Site) -> TensorExpr:
+def _cast_to_float(site: Site) -> TensorExpr:
     """The input, integers as float32."""
     x = site.x
     return x if x.dtype.is_float else x.cast(FLOAT32)
 
 
 @emits(Relu, onnx="Relu")
-def relu(op: Relu, site: Site) -> str:
+def emit_relu(op: Relu, site: Site) -> str:
     x = site.x
     if x.dtype.is_float:
         return x.op("Relu").name
@@ -56,7 +56,7 @@ def relu(op: Relu, site: Site) -> str:
 
 
 @emits(Relu6, Hardtanh, onnx="Clip")
-def clip(op: Relu6 | Hardtanh, site: Site) -> str:
+def emit_clip(op: Relu6 | Hardtanh, site: Site) -> str:
     x = site.x
     low, high = op.limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
@@ -64,13 +64,13 @@ def clip(op: Relu6 | Hardtanh, site: Site) -> str:
 
 
 @emits(LeakyRelu, onnx="LeakyRelu")
-def leaky_relu(op: LeakyRelu, site: Site) -> str | None:
-    return None if _wide(site) else site.x.op("LeakyRelu", alpha=float(op.negative_slope)).name
+def emit_leaky_relu(op: LeakyRelu, site: Site) -> str | None:
+    return None if _is_float64(site) else site.x.op("LeakyRelu", alpha=float(op.negative_slope)).name
 
 
 @emits(Prelu, onnx="PRelu")
-def prelu(op: Prelu, site: Site) -> str | None:
-    if _wide(site):
+def emit_prelu(op: Prelu, site: Site) -> str | None:
+    if _is_float64(site):
         return None
     x, rank = site.x, site.given.x.rank
     slope = site.parameter("weight")
@@ -82,48 +82,48 @@ def prelu(op: Prelu, site: Site) -> str | None:
 
 
 @emits(Elu, onnx="Elu")
-def elu(op: Elu, site: Site) -> str | None:
-    return None if _wide(site) else site.x.op("Elu", alpha=float(op.alpha)).name
+def emit_elu(op: Elu, site: Site) -> str | None:
+    return None if _is_float64(site) else site.x.op("Elu", alpha=float(op.alpha)).name
 
 
 @emits(Selu, onnx="Selu")
-def selu(op: Selu, site: Site) -> str | None:
-    return None if _wide(site) else site.x.op("Selu").name
+def emit_selu(op: Selu, site: Site) -> str | None:
+    return None if _is_float64(site) else site.x.op("Selu").name
 
 
 @emits(Celu, onnx="Celu")
-def celu(op: Celu, site: Site) -> str | None:
+def emit_celu(op: Celu, site: Site) -> str | None:
     """ONNX has it in float32 only."""
-    return None if _wide(site) else site.x.within(FLOAT32, lambda x: x.op("Celu", alpha=float(op.alpha))).name
+    return None if _is_float64(site) else site.x.within(FLOAT32, lambda x: x.op("Celu", alpha=float(op.alpha))).name
 
 
 @emits(Gelu, onnx="Gelu")
-def gelu(op: Gelu, site: Site) -> str | None:
-    if _wide(site) or not site.has("Gelu"):
+def emit_gelu(op: Gelu, site: Site) -> str | None:
+    if _is_float64(site) or not site.has("Gelu"):
         return None
     return site.x.op("Gelu", approximate=None if op.approximate == "none" else op.approximate).name
 
 
 @emits(Silu, onnx="Sigmoid and Mul")
-def silu(op: Silu, site: Site) -> str:
+def emit_silu(op: Silu, site: Site) -> str:
     """In float64 a quotient: ONNX Runtime before 1.31 fuses the product to its QuickGelu, which has no float64 kernel."""
     x = site.x
-    return (x / ((-x).exp() + 1.0)).name if _wide(site) else (x * x.op("Sigmoid")).name
+    return (x / ((-x).exp() + 1.0)).name if _is_float64(site) else (x * x.op("Sigmoid")).name
 
 
 @emits(Mish, onnx="Mish")
-def mish(op: Mish, site: Site) -> str | None:
-    return None if _wide(site) or not site.has("Mish") else site.x.op("Mish").name
+def emit_mish(op: Mish, site: Site) -> str | None:
+    return None if _is_float64(site) or not site.has("Mish") else site.x.op("Mish").name
 
 
 @emits(Hardswish, onnx="HardSwish")
-def hardswish(op: Hardswish, site: Site) -> str | None:
-    return None if _wide(site) else site.x.op("HardSwish").name
+def emit_hardswish(op: Hardswish, site: Site) -> str | None:
+    return None if _is_float64(site) else site.x.op("HardSwish").name
 
 
 @emits(Hardsigmoid, onnx="HardSigmoid")
-def hardsigmoid(op: Hardsigmoid, site: Site) -> str | None:
-    return None if _wide(site) else site.x.op("HardSigmoid", alpha=1 / 6, beta=0.5).name
+def emit_hardsigmoid(op: Hardsigmoid, site: Site) -> str | None:
+    return None if _is_float64(site) else site.x.op("HardSigmoid", alpha=1 / 6, beta=0.5).name
 
 
 _BY_NAME: dict[type[Operator], str] = {
@@ -133,46 +133,46 @@ _BY_NAME: dict[type[Operator], str] = {
 
 
 @emits(*_BY_NAME, onnx=_BY_NAME)
-def by_name(op: Operator, site: Site) -> str:
-    return _real(site).op(_BY_NAME[type(op)]).name
+def emit_sigmoid_tanh(op: Operator, site: Site) -> str:
+    return _cast_to_float(site).op(_BY_NAME[type(op)]).name
 
 
 @emits(Softplus, onnx="Softplus")
-def softplus_(op: Softplus, site: Site) -> str:
+def emit_softplus(op: Softplus, site: Site) -> str:
     x, beta, threshold = site.x, float(op.beta), float(op.threshold)
     scaled = x if beta == 1 else x * beta
     smooth = softplus(scaled)
     smooth = smooth if beta == 1 else smooth / beta
     # From 20 on, the two are equal in float32.
-    if threshold >= 20 and not _wide(site):
+    if threshold >= 20 and not _is_float64(site):
         return smooth.name
     return scaled.greater(threshold).choose(x, smooth).name
 
 
 @emits(Softsign, onnx="Softsign")
-def softsign(op: Softsign, site: Site) -> str:
+def emit_softsign(op: Softsign, site: Site) -> str:
     """For int32 and int64, PyTorch takes the absolute value in the integer type, where the least integer stays negative."""
-    x = _real(site)
+    x = _cast_to_float(site)
     if site.x.dtype.is_integer and site.x.dtype.size >= 4:
         return (x / (abs(site.x) + 1).cast(x.dtype)).name
-    return (x / (abs(x) + 1.0)).name if _wide(site) else x.op("Softsign").name
+    return (x / (abs(x) + 1.0)).name if _is_float64(site) else x.op("Softsign").name
 
 
 @emits(Hardshrink, onnx="Abs, LessOrEqual and Where")
-def hardshrink(op: Hardshrink, site: Site) -> str:
+def emit_hardshrink(op: Hardshrink, site: Site) -> str:
     """Not Shrink, which makes 0 of NaN."""
     x = site.x
     return abs(x).op("LessOrEqual", float(op.lambd), to=BOOL).choose(x.like(0.0), x).name
 
 
 @emits(Softshrink, onnx="Clip and Sub")
-def softshrink(op: Softshrink, site: Site) -> str:
+def emit_softshrink(op: Softshrink, site: Site) -> str:
     limit = float(op.lambd)
     return precise(site.x, lambda x: x - x.op("Clip", -limit, limit)).name
 
 
 @emits(Threshold, onnx="LessOrEqual and Where")
-def threshold(op: Threshold, site: Site) -> str:
+def emit_threshold(op: Threshold, site: Site) -> str:
     x = site.x
     limit, value = cast_scalar(op.threshold, computed(x.dtype)), cast_scalar(op.value, x.dtype)
     assert limit is not None
@@ -182,17 +182,17 @@ def threshold(op: Threshold, site: Site) -> str:
 
 
 @emits(Softmax, onnx="Softmax")
-def softmax(op: Softmax, site: Site) -> str:
-    return _along(site, site.x, "Softmax", op.axis)
+def emit_softmax(op: Softmax, site: Site) -> str:
+    return _apply_along_axis(site, site.x, "Softmax", op.axis)
 
 
 @emits(LogSoftmax, onnx="LogSoftmax")
-def log_softmax(op: LogSoftmax, site: Site) -> str | None:
+def emit_log_softmax(op: LogSoftmax, site: Site) -> str | None:
     """ONNX Runtime's LogSoftmax of float64 loses NaN."""
-    return None if _wide(site) else _along(site, site.x, "LogSoftmax", op.axis)
+    return None if _is_float64(site) else _apply_along_axis(site, site.x, "LogSoftmax", op.axis)
 
 
-def _along(site: Site, x: TensorExpr, op_type: str, axis: int) -> str:
+def _apply_along_axis(site: Site, x: TensorExpr, op_type: str, axis: int) -> str:
     """A tensor without axes is given one for the time being."""
     if site.given.x.rank:
         return x.op(op_type, axis=axis).name

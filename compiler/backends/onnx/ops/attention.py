@@ -14,21 +14,21 @@ from ..tensor_expressions import FLOAT64, TensorExpr
 
 
 @emits(Attention, onnx="Attention")
-def attention(op: Attention, site: Site) -> str | None:
+def emit_attention(op: Attention, site: Site) -> str | None:
     """ONNX Runtime has no kernel for a mask in float64."""
     scores = op.scores(site.given)
-    own = op.window is not None or op.ends_together(site.given, "q", "k")
+    needs_mask = op.window is not None or op.ends_together(site.given, "q", "k")
     masked = "mask" in site.given
     if (masked and site.given.q.dtype == FLOAT64) or not site.has("Attention"):
         return None
-    q, k, v = (_four_axes(op, site, name, scores) for name in ("q", "k", "v"))
-    q, scale = scaled(q, op.scale, site.given.q.shape[-1])
+    q, k, v = (_to_four_axes(op, site, name, scores) for name in ("q", "k", "v"))
+    q, scale = scale_queries(q, op.scale, site.given.q.shape[-1])
     names = [q.name, k.name, v.name]
-    if own:
-        names.append(seen(site, scores[-2], scores[-1], scores[-1] - scores[-2], op.window))
+    if needs_mask:
+        names.append(make_causal_mask(site, scores[-2], scores[-1], scores[-1] - scores[-2], op.window))
     elif masked:
-        names.append(_mask(site, scores, q))
-    causal = op.causal and not own
+        names.append(_prepare_mask(site, scores, q))
+    causal = op.causal and not needs_mask
     result = site.add("Attention", names, is_causal=int(causal) or None, scale=scale)
     rank = site.results[0].rank
     if rank == 4:
@@ -38,7 +38,7 @@ def attention(op: Attention, site: Site) -> str | None:
     return site.add("Squeeze", [result, site.ints([1] if rank == 3 else [0, 1])])
 
 
-def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = None) -> str:
+def make_causal_mask(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = None) -> str:
     """The mask [length, span] that is true where a query may see a key: the one that it belongs to, `offset` after its own number, and
     those before it, `window` in all if that is given."""
     if isinstance(length, int) and isinstance(span, int) and isinstance(offset, int):
@@ -49,7 +49,7 @@ def seen(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = N
     return mask if window is None else site.add("Trilu", [mask, site.scalar(offset + 1 - window, INT64)], upper=1)
 
 
-def scaled(q: TensorExpr, scale: float | None, features: Dim) -> tuple[TensorExpr, float | None]:
+def scale_queries(q: TensorExpr, scale: float | None, features: Dim) -> tuple[TensorExpr, float | None]:
     """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention.
 
     ONNX Runtime takes only positive scales, and those of ONNX are float32."""
@@ -61,12 +61,14 @@ def scaled(q: TensorExpr, scale: float | None, features: Dim) -> tuple[TensorExp
     return (q, float(scale)) if scale > 0 else (q * float(scale), 1.0)
 
 
-def composed(q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool) -> tuple[TensorExpr, TensorExpr]:
+def compose_attention(
+    q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool
+) -> tuple[TensorExpr, TensorExpr]:
     """The steps of Attention, of scaled queries: the result, and the weights. With `blind`, a query that sees no key gets 0, as in
     torch.nn.functional.scaled_dot_product_attention, and not NaN: ONNX Runtime's Attention does so too, but not in float64."""
     scores = q.op("MatMul", k.op("Transpose", perm=[0, 1, 3, 2]))
     if mask is not None:
-        scores = scores + added(mask, scores.dtype)
+        scores = scores + to_additive_mask(mask, scores.dtype)
     weights = scores.op("Softmax", axis=-1)
     if blind and mask is not None:
         greatest = scores.op("ReduceMax", TensorExpr(q.site, q.site.ints([-1]), INT64), keepdims=1)
@@ -75,7 +77,7 @@ def composed(q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | Non
     return weights.op("MatMul", v), weights
 
 
-def added(mask: TensorExpr, dtype: DType) -> TensorExpr:
+def to_additive_mask(mask: TensorExpr, dtype: DType) -> TensorExpr:
     """The mask to be added to scores of that type; if it is bool, true where a query may see a key."""
     if mask.dtype != BOOL:
         return mask
@@ -83,25 +85,25 @@ def added(mask: TensorExpr, dtype: DType) -> TensorExpr:
     return mask.choose(zero, float("-inf"))
 
 
-def _four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExpr:
+def _to_four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExpr:
     """Queries, keys or values as `[batch, heads, length, features]`; all have one batch."""
     x, shape = site[name], site.given[name].shape
     ahead = scores[:-2]
     if name != "q" and op.grouped(site.given):
-        if _shares(op, site):
+        if _can_group_heads(op, site):
             ahead = (*ahead[:-1], shape[-3])
         else:
-            x, shape = _repeated(x, shape, scores[-3])
-    return _reshaped(_expanded(x, shape, (*ahead, *shape[-2:])), (*ahead, *shape[-2:]))
+            x, shape = _repeat_heads(x, shape, scores[-3])
+    return _reshape_to_four_axes(_expand_to(x, shape, (*ahead, *shape[-2:])), (*ahead, *shape[-2:]))
 
 
-def _shares(op: Attention, site: Site) -> bool:
+def _can_group_heads(op: Attention, site: Site) -> bool:
     """Whether ONNX can group the heads: it needs four axes, and one number of heads for keys and values."""
     q, k, v = (site.given.q, site.given.k, site.given.v)
     return max(t.rank for t in (q, k, v)) > 3 and bool(site.given.facts.are_equal(k.shape[-3], v.shape[-3]))
 
 
-def _repeated(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, Shape]:
+def _repeat_heads(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, Shape]:
     """Each head as often as there are queries that share it."""
     *before, fewer, length, width = shape
     site = x.site
@@ -111,11 +113,11 @@ def _repeated(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, Shap
     return TensorExpr(site, site.add("Reshape", [many, site.shape(whole)]), x.dtype), whole
 
 
-def _expanded(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
+def _expand_to(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
     return x if shape == wanted else TensorExpr(x.site, x.site.add("Expand", [x.name, x.site.ints(wanted)]), x.dtype)
 
 
-def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
+def _reshape_to_four_axes(x: TensorExpr, shape: Shape) -> TensorExpr:
     """With four axes. One before the matrices is the batch, the heads are then one."""
     site = x.site
     if len(shape) == 4:
@@ -125,15 +127,15 @@ def _reshaped(x: TensorExpr, shape: Shape) -> TensorExpr:
     return TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([1] if len(shape) == 3 else [0, 1])]), x.dtype)
 
 
-def _mask(site: Site, scores: Shape, q: TensorExpr) -> str:
+def _prepare_mask(site: Site, scores: Shape, q: TensorExpr) -> str:
     """ONNX Runtime lets a mask stretch along the batch and the heads only. Axes before the heads are the batch of four axes."""
     mask, shape = site.mask, site.given.mask.shape
     mask = mask if mask.dtype == BOOL else mask.cast(q.dtype)
     stretched = len(scores) <= 4 or all(size == 1 for size in shape[:-3])
     wanted = (*(shape[:-2] if stretched else scores[:-2]), *scores[-2:])
-    mask = _expanded(mask, shape, wanted)
+    mask = _expand_to(mask, shape, wanted)
     if len(wanted) == 2 or len(scores) == 4:
         return mask.name
     if len(scores) > 4 and len(wanted) == 3:
         return site.add("Unsqueeze", [mask.name, site.ints([0])])
-    return _reshaped(mask, wanted).name
+    return _reshape_to_four_axes(mask, wanted).name

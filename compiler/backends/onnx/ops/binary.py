@@ -13,7 +13,7 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr, log1p, precise
 
 
-def _ends(a: TensorExpr, b: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
+def _order_magnitudes(a: TensorExpr, b: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
     """The absolute values' lesser and greater one, and their quotient: 0 of two zeros, 1 of two infinities."""
     a, b = abs(a), abs(b)
     low, high = a.op("Min", b), a.op("Max", b)
@@ -25,38 +25,38 @@ def _is_negative(x: TensorExpr) -> TensorExpr:
     return x.less(0.0).op("Or", x.op("Reciprocal").less(0.0))
 
 
-def atan2(y: TensorExpr, x: TensorExpr) -> TensorExpr:
+def compute_atan2(y: TensorExpr, x: TensorExpr) -> TensorExpr:
     """By the arc tangent of the quotient that is at most 1, then by the octant."""
-    _, _, ratio = _ends(y, x)
+    _, _, ratio = _order_magnitudes(y, x)
     angle = ratio.op("Atan")
     steep = abs(y).greater(abs(x)).choose(-angle + pi / 2, angle)
     turned = _is_negative(x).choose(-steep + pi, steep)
     return _is_negative(y).choose(-turned, turned)
 
 
-def hypot(x: TensorExpr, y: TensorExpr) -> TensorExpr:
+def compute_hypot(x: TensorExpr, y: TensorExpr) -> TensorExpr:
     """The greater of the two, times what is at most the root of 2."""
-    _, high, ratio = _ends(x, y)
+    _, high, ratio = _order_magnitudes(x, y)
     infinite = abs(x).equal(inf).op("Or", abs(y).equal(inf))
     return infinite.choose(high.like(inf), high * (ratio * ratio + 1.0).op("Sqrt"))
 
 
-def logaddexp(x: TensorExpr, y: TensorExpr) -> TensorExpr:
+def compute_logaddexp(x: TensorExpr, y: TensorExpr) -> TensorExpr:
     """The greater of the two, plus the logarithm of a number from 1 to 2."""
     apart = x.equal(y).choose(x.like(0.0), -abs(x - y))  # also of two infinities
     return x.op("Max", y) + log1p(apart.exp())
 
 
 _FUNCTIONS: dict[type[Operator], Callable[[TensorExpr, TensorExpr], TensorExpr]] = {
-    Atan2: atan2,
-    Hypot: hypot,
-    Logaddexp: logaddexp,
+    Atan2: compute_atan2,
+    Hypot: compute_hypot,
+    Logaddexp: compute_logaddexp,
 }
 _NAMES: dict[type[Operator], str] = {Atan2: "Div and Atan", Hypot: "Div and Sqrt", Logaddexp: "Exp, Log and arithmetic"}
 
 
 @emits(*_FUNCTIONS, onnx=_NAMES)
-def pair(op: Pair, site: Site) -> str:
+def emit_binary_function(op: Pair, site: Site) -> str:
     dtype = site.results[0].dtype
     other = site.other.cast(dtype)
 
@@ -67,19 +67,19 @@ def pair(op: Pair, site: Site) -> str:
 
 
 @emits(Fmod, onnx="Mod; of integers, Div, Mul and Sub")
-def fmod(op: Fmod, site: Site) -> str:
+def emit_fmod(op: Fmod, site: Site) -> str:
     dtype = site.results[0].dtype
     x = site.x.cast(dtype)
     if dtype.is_float:
-        return precise(x, lambda y: y.op("Mod", _divisor(op, site, y), fmod=1)).name
+        return precise(x, lambda y: y.op("Mod", _read_divisor(op, site, y), fmod=1)).name
     via = INT32 if dtype.size < 4 else dtype
-    divisor = _divisor(op, site, x).cast(via)
+    divisor = _read_divisor(op, site, x).cast(via)
     number = op.number(x.dtype) if op.scalars else None
     known = number if isinstance(number, int) else None
     return x.within(via, lambda y: integers.remainder_towards_zero(y, divisor, known)).name
 
 
-def _divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:
+def _read_divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:
     if not op.scalars:
         return site.other.cast(x.dtype)
     number = op.number(x.dtype)
@@ -87,7 +87,7 @@ def _divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:
 
 
 @emits(Lerp, onnx="Sub, Mul and Add")
-def lerp(op: Lerp, site: Site) -> str:
+def emit_lerp(op: Lerp, site: Site) -> str:
     """From the nearer end, as PyTorch does it."""
 
     def steps(x: TensorExpr) -> TensorExpr:

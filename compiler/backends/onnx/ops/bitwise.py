@@ -10,31 +10,31 @@ from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, DType
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr
-from .arithmetic import operands
+from .arithmetic import cast_operands
 
 _LOGIC: dict[type[Operator], str] = {BitwiseAnd: "And", BitwiseOr: "Or", BitwiseXor: "Xor"}
 
 
 @emits(*_LOGIC, onnx={operator: f"Bitwise{name}, {name}" for operator, name in _LOGIC.items()})
-def logic(op: BitwiseLogic, site: Site) -> str:
-    a, b = operands(op, site)
+def emit_bitwise_logic(op: BitwiseLogic, site: Site) -> str:
+    a, b = cast_operands(op, site)
     name = _LOGIC[type(op)]
     return a.op(name if a.dtype == BOOL else f"Bitwise{name}", b).name
 
 
 @emits(BitwiseNot, onnx="BitwiseNot, Not")
-def bitwise_not(op: BitwiseNot, site: Site) -> str:
+def emit_bitwise_not(op: BitwiseNot, site: Site) -> str:
     return site.x.op("Not" if site.x.dtype == BOOL else "BitwiseNot").name
 
 
 @emits(BitwiseLeftShift, BitwiseRightShift, onnx="Gather, Mul and Div")
-def shift(op: Shift, site: Site) -> str:
-    a, b = operands(op, site)
+def emit_shift(op: Shift, site: Site) -> str:
+    a, b = cast_operands(op, site)
     positions = 8 * a.dtype.size - (a.dtype.kind == "int" and isinstance(op, BitwiseRightShift))
     via = INT32 if a.dtype.size < 4 else a.dtype
     amount, number = b.cast(via), a.cast(via)
     inside = amount.less(0).op("Or", amount.greater(positions - 1)).negation()
-    power = _powers(site, positions, via).op("Gather", inside.choose(amount, 0))
+    power = _make_powers_of_two(site, positions, via).op("Gather", inside.choose(amount, 0))
     if isinstance(op, BitwiseLeftShift):
         return inside.choose(number * power, 0).cast(a.dtype).name
     whole = (number - number.op("Mod", power)) / power
@@ -42,7 +42,7 @@ def shift(op: Shift, site: Site) -> str:
     return inside.choose(whole, sign.like(0) - sign).cast(a.dtype).name
 
 
-def _powers(site: Site, count: int, dtype: DType) -> TensorExpr:
+def _make_powers_of_two(site: Site, count: int, dtype: DType) -> TensorExpr:
     """1, 2, 4, ...: of the last one, what the type makes of it."""
     powers = np.left_shift(np.ones(count, dtype=np.int64), np.arange(count)).astype(numpy_dtype(dtype))
     return TensorExpr(site, site.constant(powers), dtype)

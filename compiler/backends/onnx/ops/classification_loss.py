@@ -11,37 +11,37 @@ from ..tensor_expressions import TensorExpr
 
 
 @emits(NllLoss, onnx="NegativeLogLikelihoodLoss")
-def nll_loss(op: NllLoss, site: Site) -> str:
-    return _of_numbers(op, site, _samples(site, computed_in(site.x)), "NegativeLogLikelihoodLoss").cast(site.given.x.dtype).name
+def emit_nll_loss(op: NllLoss, site: Site) -> str:
+    return _emit_label_loss(op, site, _add_batch_axis(site, computed_in(site.x)), "NegativeLogLikelihoodLoss").cast(site.given.x.dtype).name
 
 
 @emits(CrossEntropy, onnx="SoftmaxCrossEntropyLoss, or LogSoftmax and NegativeLogLikelihoodLoss")
-def cross_entropy(op: CrossEntropy, site: Site) -> str | None:
+def emit_cross_entropy(op: CrossEntropy, site: Site) -> str | None:
     """ONNX's has neither probabilities nor smoothing, and ONNX Runtime's none of float64."""
     if op.of_probabilities(site.given) or op.label_smoothing or site.given.x.dtype == FLOAT64:
         return None
-    x = _samples(site, computed_in(site.x))
-    return _of_numbers(op, site, x, "SoftmaxCrossEntropyLoss").cast(site.given.x.dtype).name
+    x = _add_batch_axis(site, computed_in(site.x))
+    return _emit_label_loss(op, site, x, "SoftmaxCrossEntropyLoss").cast(site.given.x.dtype).name
 
 
-def _samples(site: Site, x: TensorExpr) -> TensorExpr:
+def _add_batch_axis(site: Site, x: TensorExpr) -> TensorExpr:
     """A tensor of one sample as a batch of one."""
-    return x if site.given.x.rank > 1 else x.op("Unsqueeze", _ints(x, [0]))
+    return x if site.given.x.rank > 1 else x.op("Unsqueeze", _make_ints(x, [0]))
 
 
-def _ints(x: TensorExpr, values: list[Dim]) -> TensorExpr:
+def _make_ints(x: TensorExpr, values: list[Dim]) -> TensorExpr:
     return TensorExpr(x.site, x.site.ints(values), INT64)
 
 
-def _alone(op: CrossEntropy | NllLoss, site: Site, y: TensorExpr) -> TensorExpr:
+def _drop_batch_axis(op: CrossEntropy | NllLoss, site: Site, y: TensorExpr) -> TensorExpr:
     """Without the axis of a batch of one."""
-    return y.op("Squeeze", _ints(y, [0])) if op.reduction == "none" and site.given.x.rank == 1 else y
+    return y.op("Squeeze", _make_ints(y, [0])) if op.reduction == "none" and site.given.x.rank == 1 else y
 
 
-def _labels(site: Site) -> TensorExpr:
-    return site.target if site.given.x.rank > 1 else site.target.op("Unsqueeze", _ints(site.target, [0]))
+def _batch_labels(site: Site) -> TensorExpr:
+    return site.target if site.given.x.rank > 1 else site.target.op("Unsqueeze", _make_ints(site.target, [0]))
 
 
-def _of_numbers(op: CrossEntropy | NllLoss, site: Site, x: TensorExpr, op_type: str) -> TensorExpr:
+def _emit_label_loss(op: CrossEntropy | NllLoss, site: Site, x: TensorExpr, op_type: str) -> TensorExpr:
     weights = [computed_in(site.weight)] if "weight" in site.given else []
-    return _alone(op, site, x.op(op_type, _labels(site), *weights, reduction=op.reduction, ignore_index=op.ignore_index))
+    return _drop_batch_axis(op, site, x.op(op_type, _batch_labels(site), *weights, reduction=op.reduction, ignore_index=op.ignore_index))

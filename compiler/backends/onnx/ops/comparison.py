@@ -9,7 +9,7 @@ from ....ops.scalars import cast_scalar, computed
 from ....types.tensor_types import BOOL, FLOAT32
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, INT32, TensorExpr
-from .arithmetic import operands
+from .arithmetic import cast_operands
 
 _COMPARISONS: dict[type[Operator], str] = {
     Eq: "Equal",
@@ -22,8 +22,8 @@ _COMPARISONS: dict[type[Operator], str] = {
 
 
 @emits(*_COMPARISONS, onnx=_COMPARISONS)
-def comparison(op: Comparison, site: Site) -> str:
-    a, b = operands(op, site)
+def emit_comparison(op: Comparison, site: Site) -> str:
+    a, b = cast_operands(op, site)
     if isinstance(op, Eq | Ne):
         same = a.equal(b)
         return same.name if isinstance(op, Eq) else same.negation().name
@@ -39,11 +39,11 @@ _LOGIC: dict[type[Operator], str] = {
 
 
 @emits(*_LOGIC, onnx=_LOGIC)
-def logic(op: Pair, site: Site) -> str:
+def emit_logic(op: Pair, site: Site) -> str:
     return site.x.truth().op(_LOGIC[type(op)], site.other.truth()).name
 
 
-def _asked(site: Site) -> TensorExpr:
+def _cast_for_predicate(site: Site) -> TensorExpr:
     """The input in a type that runtimes can ask: in float32 nothing that is finite becomes infinite but what is of float64."""
     x = site.x
     return x if x.dtype == FLOAT64 else x.cast(FLOAT32)
@@ -56,27 +56,27 @@ _PREDICATES: dict[type[Operator], str] = {
 
 
 @emits(*_PREDICATES, onnx=_PREDICATES)
-def predicate(op: Isnan | Isinf, site: Site) -> str:
-    return _asked(site).op(_PREDICATES[type(op)]).name
+def emit_float_predicate(op: Isnan | Isinf, site: Site) -> str:
+    return _cast_for_predicate(site).op(_PREDICATES[type(op)]).name
 
 
 @emits(Isfinite, onnx="IsNaN, IsInf, Or and Not")
-def isfinite(op: Isfinite, site: Site) -> str:
-    x = _asked(site)
+def emit_isfinite(op: Isfinite, site: Site) -> str:
+    x = _cast_for_predicate(site)
     return x.op("IsNaN", to=BOOL).op("Or", x.op("IsInf", to=BOOL)).negation().name
 
 
-def _number(op: Where, x: TensorExpr) -> TensorExpr:
+def _make_number(op: Where, x: TensorExpr) -> TensorExpr:
     """What a half type does not hold is infinite in it."""
-    taken = cast_scalar(op.scalars[0], computed(x.dtype))
-    assert taken is not None
-    return x.like(taken)
+    value = cast_scalar(op.scalars[0], computed(x.dtype))
+    assert value is not None
+    return x.like(value)
 
 
 @emits(Where, onnx="Where")
-def where(op: Where, site: Site) -> str:
+def emit_where(op: Where, site: Site) -> str:
     dtype = op.operand_type(site.given)
     x = site.x.cast(dtype)
-    other = _number(op, x) if op.scalars else site.other.cast(dtype)
+    other = _make_number(op, x) if op.scalars else site.other.cast(dtype)
     then, otherwise = (other, x) if op.number_first else (x, other)
     return site.condition.choose(then, otherwise).name

@@ -26,21 +26,21 @@ from ..onnx_emitters import Site, emits
 
 
 @emits(ParamOperator, onnx="an initialiser")
-def parameter(op: ParamOperator, site: Site) -> str:
+def emit_parameter(op: ParamOperator, site: Site) -> str:
     return site.parameter("")
 
 
 @emits(TableOperator, onnx="an initialiser; or Range and arithmetic")
-def table(op: TableOperator, site: Site) -> str:
+def emit_table(op: TableOperator, site: Site) -> str:
     if op.labelled:
         return site.parameter("")
     if not op.static:
-        return _Writer(op, site).whole()
+        return _FormulaEmitter(op, site).emit_full()
     values = site.constant(op.values())
     return site.cast(values, op.element) if op.element.name == "bfloat16" else values
 
 
-_NODES = {
+_OP_TYPES = {
     "+": "Add",
     "-": "Sub",
     "*": "Mul",
@@ -56,7 +56,7 @@ _NODES = {
 }
 
 
-class _Writer:
+class _FormulaEmitter:
     """Writes the formula of one table. Every number is of one type: float64 if any part of the formula is real, else int64."""
 
     def __init__(self, op: TableOperator, site: Site) -> None:
@@ -67,14 +67,14 @@ class _Writer:
         self.dtype: DType = DTYPES["float64"] if self.real else INT64
         self.indices: dict[int, str] = {}
 
-    def whole(self) -> str:
-        name, truth = self._term(self.formula)
-        found = BOOL if truth else self.dtype
-        if found != self.op.element:
+    def emit_full(self) -> str:
+        name, truth = self._emit_formula(self.formula)
+        dtype = BOOL if truth else self.dtype
+        if dtype != self.op.element:
             name = self.site.cast(name, self.op.element)
         return name if fills(self.formula, self.op.shape) else self.site.add("Expand", [name, self.site.ints(self.op.shape)])
 
-    def _place(self, axis: int) -> str:
+    def _emit_index(self, axis: int) -> str:
         """The index along the axis, with an axis of size 1 for each that follows."""
         if axis not in self.indices:
             site = self.site
@@ -86,7 +86,7 @@ class _Writer:
             self.indices[axis] = site.cast(name, self.dtype) if self.real else name
         return self.indices[axis]
 
-    def _term(self, formula: Formula) -> tuple[str, bool]:
+    def _emit_formula(self, formula: Formula) -> tuple[str, bool]:
         """The tensor of a part, and whether its elements are booleans."""
         match formula:
             case Const(bool() as value):
@@ -94,56 +94,56 @@ class _Writer:
             case Const(value):
                 return self.site.scalar(value, self.dtype), False
             case IndexFormula(axis):
-                return self._place(axis), False
+                return self._emit_index(axis), False
             case UnaryFormula("not", operand):
-                return self.site.add("Not", [self._truth(operand)]), True
+                return self.site.add("Not", [self._emit_bool(operand)]), True
             case UnaryFormula(op, operand):
-                number = self._number(operand)
+                number = self._emit_number(operand)
                 return (self.site.add("Neg", [number]) if op == "-" else number), False
             case BinaryFormula(op, left, right) if op in LOGIC:
-                return self.site.add(_NODES[op], [self._truth(left), self._truth(right)]), True
+                return self.site.add(_OP_TYPES[op], [self._emit_bool(left), self._emit_bool(right)]), True
             case BinaryFormula(op, left, right):
-                return self._binary(op, self._number(left), self._number(right)), op in COMPARISONS
+                return self._emit_binary(op, self._emit_number(left), self._emit_number(right)), op in COMPARISONS
             case ItemFormula():
-                return self._item(formula), kind_of(formula, self.op.shape) == "bool"
+                return self._emit_item(formula), kind_of(formula, self.op.shape) == "bool"
             case CallFormula("where", (test, then, otherwise)):
-                return self._where(formula, test, then, otherwise)
+                return self._emit_where(formula, test, then, otherwise)
             case CallFormula(name, arguments):
-                return self._called(name, [self._number(a) for a in arguments]), False
+                return self._emit_call(name, [self._emit_number(a) for a in arguments]), False
         raise TypeError(f"not a formula: {formula!r}")
 
-    def _item(self, formula: ItemFormula) -> str:
+    def _emit_item(self, formula: ItemFormula) -> str:
         """The numbers of the list, in a row, and where in it they are."""
         truth = kind_of(formula.list, self.op.shape) == "bool"
         values = np.asarray(list_values(formula.list), numpy_dtype(BOOL if truth else self.dtype))
-        at = ""
+        position = ""
         for index, size in zip(formula.at, values.shape, strict=True):
-            inner = self._number(index)
+            inner = self._emit_number(index)
             inner = self.site.cast(inner, INT64) if self.real else inner
-            at = self.site.add("Add", [self.site.add("Mul", [at, self.site.scalar(size, INT64)]), inner]) if at else inner
-        return self.site.add("Gather", [self.site.constant(values.reshape(-1)), at])
+            position = self.site.add("Add", [self.site.add("Mul", [position, self.site.scalar(size, INT64)]), inner]) if position else inner
+        return self.site.add("Gather", [self.site.constant(values.reshape(-1)), position])
 
-    def _number(self, formula: Formula) -> str:
-        name, truth = self._term(formula)
+    def _emit_number(self, formula: Formula) -> str:
+        name, truth = self._emit_formula(formula)
         return self.site.cast(name, self.dtype) if truth else name
 
-    def _truth(self, formula: Formula) -> str:
-        name, truth = self._term(formula)
+    def _emit_bool(self, formula: Formula) -> str:
+        name, truth = self._emit_formula(formula)
         return name if truth else self.site.cast(name, BOOL)
 
-    def _binary(self, op: str, left: str, right: str) -> str:
+    def _emit_binary(self, op: str, left: str, right: str) -> str:
         add = self.site.add
         match op:
             case "!=":
                 return add("Not", [add("Equal", [left, right])])
             case "%":
-                return self._remainder(left, right)
+                return self._emit_remainder(left, right)
             case "//":
-                exact = add("Div", [add("Sub", [left, self._remainder(left, right)]), right])
+                exact = add("Div", [add("Sub", [left, self._emit_remainder(left, right)]), right])
                 return add("Round", [exact]) if self.real else exact
-        return add(_NODES[op], [left, right])
+        return add(_OP_TYPES[op], [left, right])
 
-    def _remainder(self, left: str, right: str) -> str:
+    def _emit_remainder(self, left: str, right: str) -> str:
         """With the sign of the divisor. ONNX's own has it for integers; that of real numbers has the sign of the dividend."""
         add = self.site.add
         if not self.real:
@@ -153,16 +153,16 @@ class _Writer:
         wrong = add("Less", [add("Mul", [add("Sign", [rest]), add("Sign", [right])]), zero])
         return add("Where", [wrong, add("Add", [rest, right]), rest])
 
-    def _where(self, whole: Formula, test: Formula, then: Formula, otherwise: Formula) -> tuple[str, bool]:
-        add, truth = self.site.add, self._truth(test)
-        if kind_of(whole, self.op.shape) != "bool":
-            return add("Where", [truth, self._number(then), self._number(otherwise)]), False
+    def _emit_where(self, formula: Formula, test: Formula, then: Formula, otherwise: Formula) -> tuple[str, bool]:
+        add, truth = self.site.add, self._emit_bool(test)
+        if kind_of(formula, self.op.shape) != "bool":
+            return add("Where", [truth, self._emit_number(then), self._emit_number(otherwise)]), False
         # ONNX Runtime has no Where for booleans.
-        chosen = add("And", [truth, self._truth(then)])
-        other = add("And", [add("Not", [truth]), self._truth(otherwise)])
+        chosen = add("And", [truth, self._emit_bool(then)])
+        other = add("And", [add("Not", [truth]), self._emit_bool(otherwise)])
         return add("Or", [chosen, other]), True
 
-    def _called(self, name: str, arguments: list[str]) -> str:
+    def _emit_call(self, name: str, arguments: list[str]) -> str:
         if name == "float32":
             return self.site.cast(self.site.cast(arguments[0], FLOAT32), self.dtype)
         if FUNCTIONS[name].result == "int" and not self.real:

@@ -6,11 +6,11 @@ from ....ops.convolution import Conv, ConvTranspose
 from ....ops.windows import Window
 from ..onnx_emitters import Site, emits
 
-_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
+_PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 """PyTorch's names of what `Pad` does."""
 
 
-def _attributes(windows: tuple[Window, ...]) -> dict[str, list[int]]:
+def _make_attributes(windows: tuple[Window, ...]) -> dict[str, list[int]]:
     return {
         "kernel_shape": [w.taps for w in windows],
         "strides": [w.stride for w in windows],
@@ -18,24 +18,24 @@ def _attributes(windows: tuple[Window, ...]) -> dict[str, list[int]]:
     }
 
 
-def _pads(windows: tuple[Window, ...]) -> list[int]:
+def _flatten_pads(windows: tuple[Window, ...]) -> list[int]:
     return [w.before for w in windows] + [w.after for w in windows]
 
 
-def _terms(x: str, site: Site, bias: bool) -> list[str]:
+def _list_inputs(x: str, site: Site, bias: bool) -> list[str]:
     return [x, site.parameter("weight"), *([site.parameter("bias")] if bias else [])]
 
 
 @emits(Conv, onnx="Conv")
-def conv(op: Conv, site: Site) -> str:
+def emit_conv(op: Conv, site: Site) -> str:
     windows = op.windows(site.given.x)
-    x, pads = site.x.name, _pads(windows)
-    if op.padding_mode in _MODES:
-        x, pads = _padded(x, site, pads, _MODES[op.padding_mode]), [0] * len(pads)
-    return site.add("Conv", _terms(x, site, op.has_bias(site.given)), **_attributes(windows), pads=pads, group=op.groups)
+    x, pads = site.x.name, _flatten_pads(windows)
+    if op.padding_mode in _PAD_MODES:
+        x, pads = _pad_input(x, site, pads, _PAD_MODES[op.padding_mode]), [0] * len(pads)
+    return site.add("Conv", _list_inputs(x, site, op.has_bias(site.given)), **_make_attributes(windows), pads=pads, group=op.groups)
 
 
-def _padded(x: str, site: Site, pads: list[int], mode: str) -> str:
+def _pad_input(x: str, site: Site, pads: list[int], mode: str) -> str:
     """What is negative is cut off, which no mode but the constant one of `Pad` is known to do."""
     axes = len(pads) // 2
     for amounts, known in (([max(p, 0) for p in pads], mode), ([min(p, 0) for p in pads], "constant")):
@@ -45,7 +45,7 @@ def _padded(x: str, site: Site, pads: list[int], mode: str) -> str:
 
 
 @emits(ConvTranspose, onnx="ConvTranspose")
-def conv_transpose(op: ConvTranspose, site: Site) -> str:
+def emit_conv_transpose(op: ConvTranspose, site: Site) -> str:
     x = site.given.x
     windows = op.windows(x)
     extra = op.extra(x)
@@ -55,5 +55,5 @@ def conv_transpose(op: ConvTranspose, site: Site) -> str:
     if any(zeros):
         y = site.add("Pad", [y, site.ints([0] * (2 + len(zeros)) + [0, 0, *zeros])])
     rest = [e % w.stride for e, w in zip(extra, windows, strict=True)]
-    terms = _terms(y, site, op.has_bias(site.given))
-    return site.add("ConvTranspose", terms, **_attributes(windows), pads=_pads(windows), output_padding=rest, group=op.groups)
+    terms = _list_inputs(y, site, op.has_bias(site.given))
+    return site.add("ConvTranspose", terms, **_make_attributes(windows), pads=_flatten_pads(windows), output_padding=rest, group=op.groups)

@@ -11,11 +11,11 @@ from ....types.tensor_types import BOOL, FLOAT32, INT64
 from ..onnx_emitters import Site, emits
 from ..prefixes import Parts, Triangle, doubled
 from ..tensor_expressions import INT32, TensorExpr, precise
-from .binary import logaddexp
+from .binary import compute_logaddexp
 
 
 @emits(Logcumsumexp, onnx="Exp, ReduceSum and Log")
-def logcumsumexp(op: Logcumsumexp, site: Site) -> str:
+def emit_logcumsumexp(op: Logcumsumexp, site: Site) -> str:
     given = site.given.x
     if not given.rank:
         return site.x.op("Identity").name
@@ -24,13 +24,13 @@ def logcumsumexp(op: Logcumsumexp, site: Site) -> str:
 
     def steps(x: TensorExpr) -> TensorExpr:
         if isinstance(size, int):
-            return doubled((x,), axis, size, lambda before, after: (logaddexp(before[0], after[0]),))[0]
-        return _sum_of_exponentials(x, Triangle(x, axis, given.rank, size))
+            return doubled((x,), axis, size, lambda before, after: (compute_logaddexp(before[0], after[0]),))[0]
+        return _log_sum_exponentials(x, Triangle(x, axis, given.rank, size))
 
     return precise(site.x, steps).name
 
 
-def _sum_of_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
+def _log_sum_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
     """The greatest is taken out of the sum, if it is finite."""
     each = pairs.seen.choose(pairs.repeated(x), -inf)
     greatest = pairs.reduced(each, "ReduceMax")
@@ -39,7 +39,7 @@ def _sum_of_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
 
 
 @emits(Cummax, Cummin, onnx="GreaterOrEqual and Where, or ReduceMax")
-def extreme(op: CumulativeExtreme, site: Site) -> str | tuple[str, ...]:
+def emit_cumulative_extreme(op: CumulativeExtreme, site: Site) -> str | tuple[str, ...]:
     given = site.given.x
     if not given.rank:
         return (site.x.op("Identity").name, site.scalar(0, INT64))[: len(site.results)]
@@ -48,45 +48,47 @@ def extreme(op: CumulativeExtreme, site: Site) -> str | tuple[str, ...]:
     x = site.x
     if x.dtype.size < 4:
         x = x.cast(FLOAT32 if x.dtype.is_float else INT32)
-    values, indices = _by_doubling(op, x, axis, size, given.rank) if isinstance(size, int) else _by_pairs(op, x, axis, size, given.rank)
+    values, indices = (
+        _scan_by_doubling(op, x, axis, size, given.rank) if isinstance(size, int) else _reduce_all_pairs(op, x, axis, size, given.rank)
+    )
     return (values.cast(given.dtype).name, indices.name)[: len(site.results)]
 
 
-def _by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int, rank: int) -> Parts:
+def _scan_by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int, rank: int) -> Parts:
     compare = "GreaterOrEqual" if isinstance(op, Cummax) else "LessOrEqual"
 
-    def later(before: Parts, after: Parts) -> Parts:
-        taken = after[0].op(compare, before[0], to=BOOL)
+    def choose_extreme(before: Parts, after: Parts) -> Parts:
+        chosen = after[0].op(compare, before[0], to=BOOL)
         if x.dtype.is_float:
-            taken = taken.op("Or", after[0].op("IsNaN", to=BOOL))
-        return tuple(taken.choose(new, old) for old, new in zip(before, after, strict=True))
+            chosen = chosen.op("Or", after[0].op("IsNaN", to=BOOL))
+        return tuple(chosen.choose(new, old) for old, new in zip(before, after, strict=True))
 
     site = x.site
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
     column = count.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (rank - 1 - axis)]), INT64))
     indices = column.op("Expand", TensorExpr(site, site.add("Shape", [x.name]), INT64))
-    return doubled((x, indices), axis, size, later)
+    return doubled((x, indices), axis, size, choose_extreme)
 
 
-def _by_pairs(op: CumulativeExtreme, x: TensorExpr, axis: int, size: Dim, rank: int) -> Parts:
+def _reduce_all_pairs(op: CumulativeExtreme, x: TensorExpr, axis: int, size: Dim, rank: int) -> Parts:
     """The index of a value is the last at which the values are equal; NaN is found by itself."""
     pairs, most = Triangle(x, axis, rank, size), isinstance(op, Cummax)
     low, high = (-inf, inf) if x.dtype.is_float else x.dtype.limits
     each = pairs.repeated(x)
     is_nan = each.op("IsNaN", to=BOOL) if x.dtype.is_float else None
-    worst = low if most else high
-    known = each if is_nan is None else is_nan.choose(x.like(worst), each)
-    values = pairs.reduced(pairs.seen.choose(known, worst), "ReduceMax" if most else "ReduceMin")
+    neutral = low if most else high
+    known = each if is_nan is None else is_nan.choose(x.like(neutral), each)
+    values = pairs.reduced(pairs.seen.choose(known, neutral), "ReduceMax" if most else "ReduceMin")
     indices = pairs.last(known.equal(values))
     if is_nan is not None:
         last = pairs.last(is_nan)
-        found = last.greater(-1)
-        values, indices = found.choose(x.like(nan), values), found.choose(last, indices)
+        has_nan = last.greater(-1)
+        values, indices = has_nan.choose(x.like(nan), values), has_nan.choose(last, indices)
     return pairs.flat(values), pairs.flat(indices)
 
 
 @emits(Diff, onnx="Slice and Sub")
-def diff(op: Diff, site: Site) -> str:
+def emit_diff(op: Diff, site: Site) -> str:
     x, axis = site.x, normalize_axis(op.name, op.axis, site.given.x)
     if x.dtype.is_integer and x.dtype.size < 4:
         x = x.cast(INT32)

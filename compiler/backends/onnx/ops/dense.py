@@ -14,7 +14,7 @@ from ..tensor_expressions import TensorExpr, precise
 
 
 @emits(Dense, onnx="Gemm, or MatMul and Add")
-def dense(op: Dense, site: Site) -> str:
+def emit_dense(op: Dense, site: Site) -> str:
     x, weight = site.x.name, site.parameter("weight")
     if site.given.x.rank == 2:
         bias = [site.parameter("bias")] if op.has_bias(site.given) else []  # ONNX Runtime's quantiser takes `""` for a tensor
@@ -24,7 +24,7 @@ def dense(op: Dense, site: Site) -> str:
 
 
 @emits(Bilinear, onnx="Einsum")
-def bilinear(op: Bilinear, site: Site) -> str:
+def emit_bilinear(op: Bilinear, site: Site) -> str:
     a = site.given.a
     outer = "abcdefgh"[: a.rank - 1]
     equation = f"{outer}x,zxy,{outer}y->{outer}z"
@@ -38,11 +38,11 @@ def bilinear(op: Bilinear, site: Site) -> str:
 
 
 @emits(Embedding, onnx="Gather")
-def embedding(op: Embedding, site: Site) -> str:
-    return _rows(op, site).name
+def emit_embedding(op: Embedding, site: Site) -> str:
+    return _gather_rows(op, site).name
 
 
-def _rows(op: Embedding | EmbeddingBag, site: Site) -> TensorExpr:
+def _gather_rows(op: Embedding | EmbeddingBag, site: Site) -> TensorExpr:
     """The rows that are looked up, none longer than `max_norm`."""
     dtype = site.results[0].dtype
     rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), dtype)
@@ -57,9 +57,9 @@ Reduce = Callable[[TensorExpr, str], TensorExpr]
 
 
 @emits(EmbeddingBag, onnx="Gather and ReduceMean, ReduceSum or ReduceMax; CumSum and ScatterElements with offsets")
-def embedding_bag(op: EmbeddingBag, site: Site) -> str:
+def emit_embedding_bag(op: EmbeddingBag, site: Site) -> str:
     """Of the rows that count; the others are what the reduction does not see."""
-    rows, rank = _rows(op, site), site.given.indices.rank
+    rows, rank = _gather_rows(op, site), site.given.indices.rank
     if "per_sample_weights" in site.given:
         rows = rows * TensorExpr(site, site.add("Unsqueeze", [site.per_sample_weights.name, site.ints([rank])]), op.dtype)
     counted = None
@@ -68,50 +68,50 @@ def embedding_bag(op: EmbeddingBag, site: Site) -> str:
         left_out = site.indices.equal(op.padding_idx % op.num)
         counted = TensorExpr(site, site.add("Unsqueeze", [left_out.negation().name, site.ints([rank])]), BOOL)
     if "offsets" in site.given:
-        return precise(rows, lambda x: _of_bags(op, x, counted, _between_offsets(op, site))).name
+        return precise(rows, lambda x: _reduce_bags(op, x, counted, _make_offset_reducer(op, site))).name
     if counted is None:
         return over(rows, {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode], [1]).name
-    return precise(rows, lambda x: _of_bags(op, x, counted, _along_bags)).name
+    return precise(rows, lambda x: _reduce_bags(op, x, counted, _reduce_bag_axis)).name
 
 
-def _of_bags(op: EmbeddingBag, rows: TensorExpr, counted: TensorExpr | None, reduce: Reduce) -> TensorExpr:
+def _reduce_bags(op: EmbeddingBag, rows: TensorExpr, counted: TensorExpr | None, reduce: Reduce) -> TensorExpr:
     if op.mode == "sum":
         return reduce(rows if counted is None else counted.choose(rows, 0.0), "add")
-    number = reduce(_ones(rows) if counted is None else counted.cast(rows.dtype), "add")
+    number = reduce(_make_ones(rows) if counted is None else counted.cast(rows.dtype), "add")
     if op.mode == "max":
         return number.truth().choose(reduce(rows if counted is None else counted.choose(rows, -inf), "max"), 0.0)
     return reduce(rows if counted is None else counted.choose(rows, 0.0), "add") / number.op("Max", 1.0)
 
 
-def _ones(rows: TensorExpr) -> TensorExpr:
+def _make_ones(rows: TensorExpr) -> TensorExpr:
     """One for each row [indices, D]."""
     one = TensorExpr(rows.site, rows.site.ints([1]), INT64)
     return rows.like(1.0).op("Expand", rows.op("Shape", to=INT64, end=1).op("Concat", one, axis=0))
 
 
-def _along_bags(y: TensorExpr, how: str) -> TensorExpr:
+def _reduce_bag_axis(y: TensorExpr, how: str) -> TensorExpr:
     """Of rows [N, indices, D]."""
     return over(y, {"add": "ReduceSum", "max": "ReduceMax"}[how], [1])
 
 
-def _between_offsets(op: EmbeddingBag, site: Site) -> Reduce:
+def _make_offset_reducer(op: EmbeddingBag, site: Site) -> Reduce:
     """Of rows [indices, D]: each index is in the last bag that does not begin after it."""
     (length,), (count,) = site.given.indices.shape, site.given.offsets.shape
     zero, one = (TensorExpr(site, site.scalar(n, INT64), INT64) for n in (0, 1))
-    begins = zero.op("Expand", _ints(site, (length + 1,)))
-    ones = one.op("Expand", _ints(site, (count,)))
+    begins = zero.op("Expand", _make_ints(site, (length + 1,)))
+    ones = one.op("Expand", _make_ints(site, (count,)))
     begins = begins.op("ScatterElements", site.offsets.cast(INT64), ones, axis=0, reduction="add")
-    bags = begins.op("CumSum", zero).op("Slice", _ints(site, (0,)), _ints(site, (length,))) - 1
+    bags = begins.op("CumSum", zero).op("Slice", _make_ints(site, (0,)), _make_ints(site, (length,))) - 1
 
     def reduce(y: TensorExpr, how: str) -> TensorExpr:
         index = TensorExpr(site, site.add("Unsqueeze", [bags.name, site.ints([1])]), INT64).op("Expand", y.op("Shape", to=INT64))
-        shape = _ints(site, (count,)).op("Concat", y.op("Shape", to=INT64, start=1), axis=0)
+        shape = _make_ints(site, (count,)).op("Concat", y.op("Shape", to=INT64, start=1), axis=0)
         none = y.like(0.0 if how == "add" else -inf).op("Expand", shape)
-        found = none.op("ScatterElements", index, y, axis=0, reduction=how)
-        return found.op("Slice", _ints(site, (0,)), _ints(site, (-1,))) if op.include_last_offset else found
+        totals = none.op("ScatterElements", index, y, axis=0, reduction=how)
+        return totals.op("Slice", _make_ints(site, (0,)), _make_ints(site, (-1,))) if op.include_last_offset else totals
 
     return reduce
 
 
-def _ints(site: Site, values: tuple[Dim, ...]) -> TensorExpr:
+def _make_ints(site: Site, values: tuple[Dim, ...]) -> TensorExpr:
     return TensorExpr(site, site.ints(values), INT64)

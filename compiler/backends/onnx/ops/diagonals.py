@@ -8,17 +8,17 @@ from ....ops.operator import numel
 from ....types.tensor_types import INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
-from .shape import reordered, reshaped
+from .shape import reshape_tensor, transpose_tensor
 
 
 @emits(Diagonal, onnx="Transpose, Reshape and Gather")
-def diagonal(op: Diagonal, site: Site) -> str:
+def emit_diagonal(op: Diagonal, site: Site) -> str:
     """Row after row, the elements are as far apart as a row and one is."""
     x = site.given.x
     rows, columns = op.matrix(x)
     order = [*(axis for axis in range(x.rank) if axis not in (rows, columns)), rows, columns]
     shape = tuple(x.shape[axis] for axis in order)
-    flat = reshaped(site, reordered(site, site.x.name, order), shape, (*shape[:-2], numel(shape[-2:])))
+    flat = reshape_tensor(site, transpose_tensor(site, site.x.name, order), shape, (*shape[:-2], numel(shape[-2:])))
     wide, length = shape[-1], op.length(site.given)
     start: Dim = op.offset if op.offset >= 0 else -op.offset * wide
     ends = [site.scalar(n, INT64) for n in (start, start + length * (wide + 1), wide + 1)]
@@ -26,7 +26,7 @@ def diagonal(op: Diagonal, site: Site) -> str:
 
 
 @emits(DiagEmbed, onnx="Gather, Equal and Where")
-def diag_embed(op: DiagEmbed, site: Site) -> str:
+def emit_diag_embed(op: DiagEmbed, site: Site) -> str:
     """Each row is an element of the input where the column is that of the diagonal."""
     x, given = site.x, site.given.x
     side, above = op.side(given), max(-op.offset, 0)
@@ -35,8 +35,8 @@ def diag_embed(op: DiagEmbed, site: Site) -> str:
     column = TensorExpr(site, site.add("Unsqueeze", [count.name, site.ints([1])]), INT64)
     values = x.op("Gather", source, axis=given.rank - 1)
     spread = TensorExpr(site, site.add("Unsqueeze", [values.name, site.ints([given.rank])]), x.dtype)
-    made = (column + op.offset).equal(count).choose(spread, 0 if not x.dtype.is_float else 0.0)
+    matrices = (column + op.offset).equal(count).choose(spread, 0 if not x.dtype.is_float else 0.0)
     rows, columns = op.matrix(given)
     rest = [axis for axis in range(given.rank + 1) if axis not in (rows, columns)]
-    now = [*rest, rows, columns]
-    return reordered(site, made.name, [now.index(axis) for axis in range(given.rank + 1)])
+    order = [*rest, rows, columns]
+    return transpose_tensor(site, matrices.name, [order.index(axis) for axis in range(given.rank + 1)])

@@ -12,7 +12,7 @@ from ..unsupported_in_onnx import UnsupportedInOnnx
 
 
 @emits(GroupedLinear, onnx="NonZero, Gather, Gemm and ScatterND")
-def grouped_linear(op: GroupedLinear, site: Site) -> str:
+def emit_grouped_linear(op: GroupedLinear, site: Site) -> str:
     groups, units, features = site.given.weight.shape
     if not isinstance(groups, int):
         raise UnsupportedInOnnx(op.name, "the number of groups must be known, because each has nodes of its own")

@@ -18,68 +18,68 @@ from ..tensor_expressions import INT32, TensorExpr
 _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "prod": "mul", "amax": "max", "amin": "min"}
 
 
-def _with_axis(site: Site, name: str) -> TensorExpr:
+def _add_axis(site: Site, name: str) -> TensorExpr:
     """An input, a tensor without axes as one with a single element on one axis."""
-    found = site[name]
-    return found if site.given[name].rank else found.op("Reshape", TensorExpr(site, site.ints([1]), INT64))
+    tensor = site[name]
+    return tensor if site.given[name].rank else tensor.op("Reshape", TensorExpr(site, site.ints([1]), INT64))
 
 
-def _without_axis(y: TensorExpr, rank: int) -> TensorExpr:
+def _drop_axis(y: TensorExpr, rank: int) -> TensorExpr:
     """The other way round, for a result that has no axes."""
     return y if rank else y.op("Reshape", TensorExpr(y.site, y.site.ints([]), INT64))
 
 
 @emits(Gather, onnx="GatherElements")
-def gather(op: Gather, site: Site) -> str:
+def emit_gather(op: Gather, site: Site) -> str:
     axis = normalize_axis(op.name, op.axis, site.given.x)
-    y = _with_axis(site, "x").op("GatherElements", _with_axis(site, "index"), axis=axis)
-    return _without_axis(y, site.given.index.rank).name
+    y = _add_axis(site, "x").op("GatherElements", _add_axis(site, "index"), axis=axis)
+    return _drop_axis(y, site.given.index.rank).name
 
 
 # --- writing -----------------------------------------------------------------------------------------------------------------
 
 
 @emits(Scatter, onnx="ScatterElements")
-def scatter(op: Scatter, site: Site) -> str:
-    x = _with_axis(site, "x")
-    via = _computed_in(x.dtype, op.reduce)
+def emit_scatter(op: Scatter, site: Site) -> str:
+    x = _add_axis(site, "x")
+    via = _choose_compute_dtype(x.dtype, op.reduce)
     value = None if op.value is None else filling(op.name, op.value, x.dtype)
-    source = _source(site).cast(via) if value is None else _constant(site, value, via)
-    y = _written(site, x.cast(via), source, op.reduce).cast(x.dtype)
-    return _without_axis(y, site.given.x.rank).name
+    source = _slice_source(site).cast(via) if value is None else _fill_indices(site, value, via)
+    y = _scatter_values(site, x.cast(via), source, op.reduce).cast(x.dtype)
+    return _drop_axis(y, site.given.x.rank).name
 
 
 @emits(ScatterReduce, onnx="ScatterElements")
-def scatter_reduce(op: ScatterReduce, site: Site) -> str:
-    x = _with_axis(site, "x")
-    via = _computed_in(x.dtype, op.reduce)
-    base, source = x.cast(via), _source(site).cast(via)
+def emit_scatter_reduce(op: ScatterReduce, site: Site) -> str:
+    x = _add_axis(site, "x")
+    via = _choose_compute_dtype(x.dtype, op.reduce)
+    base, source = x.cast(via), _slice_source(site).cast(via)
     if not op.include_self:
-        base = _written(site, base, _constant(site, _neutral(op.reduce, via), via))
-    y = _written(site, base, source, op.reduce)
+        base = _scatter_values(site, base, _fill_indices(site, _get_neutral_value(op.reduce, via), via))
+    y = _scatter_values(site, base, source, op.reduce)
     if op.reduce in ("amax", "amin") and via.is_float:
-        y = _written(site, isnan(base).cast(INT32), isnan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
+        y = _scatter_values(site, isnan(base).cast(INT32), isnan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
     if op.reduce == "mean":
-        y = _quotient(y, _count(op, site, base))
-    return _without_axis(y.cast(x.dtype), site.given.x.rank).name
+        y = _divide_total(y, _count_writes(op, site, base))
+    return _drop_axis(y.cast(x.dtype), site.given.x.rank).name
 
 
-def _computed_in(dtype: DType, reduce: str | None) -> DType:
+def _choose_compute_dtype(dtype: DType, reduce: str | None) -> DType:
     """ONNX Runtime's CPU adds no half types, and has no maxima of booleans."""
     if reduce is not None and dtype.is_float and dtype.size == 2:
         return FLOAT32
     return DTYPES["uint8"] if dtype.kind == "bool" and reduce in ("amax", "amin") else dtype
 
 
-def _neutral(reduce: str, dtype: DType) -> int | float:
+def _get_neutral_value(reduce: str, dtype: DType) -> int | float:
     """What changes nothing."""
     low, high = (-inf, inf) if dtype.is_float else dtype.limits
     return {"sum": 0, "mean": 0, "prod": 1, "amax": low, "amin": high}[reduce]
 
 
-def _source(site: Site) -> TensorExpr:
+def _slice_source(site: Site) -> TensorExpr:
     """The values to write, in the shape of the indices."""
-    source = _with_axis(site, "src")
+    source = _add_axis(site, "src")
     pairs = zip(site.given.index.shape or (1,), site.given.src.shape or (1,), strict=True)
     longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.are_equal(part, whole) is not True}
     if not longer:
@@ -88,28 +88,28 @@ def _source(site: Site) -> TensorExpr:
     return source.op("Slice", *(TensorExpr(site, part, INT64) for part in parts))
 
 
-def _constant(site: Site, value: int | float | bool, dtype: DType) -> TensorExpr:
+def _fill_indices(site: Site, value: int | float | bool, dtype: DType) -> TensorExpr:
     """One value for each index."""
     number = TensorExpr(site, site.scalar(value, dtype), dtype)
     return number.op("Expand", TensorExpr(site, site.ints(site.given.index.shape or (1,)), INT64))
 
 
-def _written(site: Site, x: TensorExpr, source: TensorExpr, reduce: str | None = None) -> TensorExpr:
+def _scatter_values(site: Site, x: TensorExpr, source: TensorExpr, reduce: str | None = None) -> TensorExpr:
     axis = normalize_axis(site.node.op.name, site.node.op.args["axis"], site.given.x)
     reduction = None if reduce is None else _REDUCTIONS[reduce]
-    return x.op("ScatterElements", _with_axis(site, "index"), source, axis=axis, reduction=reduction)
+    return x.op("ScatterElements", _add_axis(site, "index"), source, axis=axis, reduction=reduction)
 
 
-def _count(op: ScatterReduce, site: Site, base: TensorExpr) -> TensorExpr:
+def _count_writes(op: ScatterReduce, site: Site, base: TensorExpr) -> TensorExpr:
     """The number of values written to each element, at least one."""
     shape = TensorExpr(site, site.ints(site.given.x.shape or (1,)), INT64)
     ones = TensorExpr(site, site.scalar(1, base.dtype), base.dtype).op("Expand", shape)
     if not op.include_self:
-        ones = _written(site, ones, _constant(site, 0, base.dtype))
-    return _written(site, ones, _constant(site, 1, base.dtype), "add")
+        ones = _scatter_values(site, ones, _fill_indices(site, 0, base.dtype))
+    return _scatter_values(site, ones, _fill_indices(site, 1, base.dtype), "add")
 
 
-def _quotient(total: TensorExpr, count: TensorExpr) -> TensorExpr:
+def _divide_total(total: TensorExpr, count: TensorExpr) -> TensorExpr:
     """Of integers, rounded down."""
     if total.dtype.is_float:
         return total / count
@@ -118,9 +118,9 @@ def _quotient(total: TensorExpr, count: TensorExpr) -> TensorExpr:
 
 
 @emits(IndexAdd, onnx="Mul and ScatterElements")
-def index_add(op: IndexAdd, site: Site) -> str:
-    x, index, source = (_with_axis(site, name) for name in ("x", "index", "source"))
-    via = _computed_in(x.dtype, "add")
+def emit_index_add(op: IndexAdd, site: Site) -> str:
+    x, index, source = (_add_axis(site, name) for name in ("x", "index", "source"))
+    via = _choose_compute_dtype(x.dtype, "add")
     alpha = cast_scalar(op.alpha, x.dtype)
     assert isinstance(alpha, (int, float))
     values = source.cast(via)
@@ -133,24 +133,24 @@ def index_add(op: IndexAdd, site: Site) -> str:
     column = index.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (len(shape) - 1 - axis)]), INT64))
     places = column.op("Expand", TensorExpr(site, site.ints(shape), INT64))
     y = x.cast(via).op("ScatterElements", places, values, axis=axis, reduction="add")
-    return _without_axis(y.cast(x.dtype), site.given.x.rank).name
+    return _drop_axis(y.cast(x.dtype), site.given.x.rank).name
 
 
 # --- the others --------------------------------------------------------------------------------------------------------------
 
 
 @emits(IndexSelect, onnx="Gather")
-def index_select(op: IndexSelect, site: Site) -> str:
+def emit_index_select(op: IndexSelect, site: Site) -> str:
     if not site.given.x.rank:
         return site.x.op("Identity").name
-    return _with_axis(site, "x").op("Gather", _with_axis(site, "index"), axis=normalize_axis(op.name, op.axis, site.given.x)).name
+    return _add_axis(site, "x").op("Gather", _add_axis(site, "index"), axis=normalize_axis(op.name, op.axis, site.given.x)).name
 
 
 @emits(OneHot, onnx="OneHot")
-def one_hot(op: OneHot, site: Site) -> str:
+def emit_one_hot(op: OneHot, site: Site) -> str:
     via = op.dtype if op.dtype in (FLOAT32, INT64) else INT64
     ends = site.constant(np.array([0, 1], dtype=numpy_dtype(via)))
-    indices = _with_axis(site, "indices").name
+    indices = _add_axis(site, "indices").name
     y = TensorExpr(site, site.add("OneHot", [indices, site.scalar(op.classes, INT64), ends], axis=-1), via)
     if not site.given.indices.rank:
         y = y.op("Reshape", TensorExpr(site, site.ints([-1]), INT64))
@@ -158,7 +158,7 @@ def one_hot(op: OneHot, site: Site) -> str:
 
 
 @emits(Tril, Triu, onnx="Trilu")
-def triangle(op: Tril | Triu, site: Site) -> str:
+def emit_triangle(op: Tril | Triu, site: Site) -> str:
     narrow = site.given.x.dtype.is_integer and site.given.x.dtype.size < 4
     x = site.x.cast(INT32) if narrow else site.x
     diagonal = [] if op.diagonal == 0 else [TensorExpr(site, site.scalar(op.diagonal, INT64), INT64)]
@@ -166,6 +166,6 @@ def triangle(op: Tril | Triu, site: Site) -> str:
 
 
 @emits(MaskedFill, onnx="Where")
-def masked_fill(op: MaskedFill, site: Site) -> str:
+def emit_masked_fill(op: MaskedFill, site: Site) -> str:
     x = site.x
     return site.mask.choose(x.like(filling(op.name, op.value, x.dtype)), x).name

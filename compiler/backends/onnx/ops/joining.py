@@ -8,26 +8,26 @@ from ....ops.joining import Chunk, Concat, Split, Stack
 from ..onnx_emitters import Site, emits
 
 
-def _alike(site: Site) -> list[str]:
+def _cast_inputs(site: Site) -> list[str]:
     """The inputs, all of the result's type."""
     dtype = site.results[0].dtype
     return [name if x.dtype == dtype else site.cast(name, dtype) for name, x in zip(site.inputs, site.given, strict=True)]
 
 
 @emits(Concat, onnx="Concat")
-def concat(op: Concat, site: Site) -> str:
-    return site.add("Concat", _alike(site), axis=normalize_axis(op.name, op.axis, site.given.types[0]))
+def emit_concat(op: Concat, site: Site) -> str:
+    return site.add("Concat", _cast_inputs(site), axis=normalize_axis(op.name, op.axis, site.given.types[0]))
 
 
 @emits(Stack, onnx="Unsqueeze and Concat")
-def stack(op: Stack, site: Site) -> str:
+def emit_stack(op: Stack, site: Site) -> str:
     axis = op.place(site.given.types[0])
     axes = site.ints([axis])
-    return site.add("Concat", [site.add("Unsqueeze", [name, axes]) for name in _alike(site)], axis=axis)
+    return site.add("Concat", [site.add("Unsqueeze", [name, axes]) for name in _cast_inputs(site)], axis=axis)
 
 
 @emits(Split, Chunk, onnx="Split")
-def split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
+def emit_split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
     x = site.given.x
     axis = normalize_axis(op.name, op.axis, x)
     sizes = op.pieces(axis, site.given)

@@ -14,7 +14,7 @@ from ..tensor_expressions import INT32, TensorExpr, matrix_vector
 
 
 @emits(Matmul, onnx="MatMul")
-def matmul(op: Matmul, site: Site) -> str:
+def emit_matmul(op: Matmul, site: Site) -> str:
     x, other = site.x, site.other
     via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
     if site.given.other.rank == 1 < site.given.x.rank:
@@ -23,7 +23,7 @@ def matmul(op: Matmul, site: Site) -> str:
 
 
 @emits(Einsum, onnx="Einsum")
-def einsum(op: Einsum, site: Site) -> str:
+def emit_einsum(op: Einsum, site: Site) -> str:
     """`...` is written out as letters, and axes of 1 are stretched: ONNX takes the first size that it sees of a letter."""
     dtype = site.results[0].dtype
     via = FLOAT32 if dtype.name == "bfloat16" else dtype
@@ -33,19 +33,19 @@ def einsum(op: Einsum, site: Site) -> str:
     names = []
     for labels, name, type in zip(equation.operands, site.inputs, site.given, strict=True):
         whole = tuple(equation.sizes[label] for label in labels)
-        names.append(_stretched(TensorExpr(site, name, type.dtype).cast(via), type.shape, whole).name)
-    found = site.add("Einsum", names, equation=_in_letters(equation))
-    return TensorExpr(site, found, via).cast(dtype).name
+        names.append(_broadcast_to(TensorExpr(site, name, type.dtype).cast(via), type.shape, whole).name)
+    product = site.add("Einsum", names, equation=_write_equation(equation))
+    return TensorExpr(site, product, via).cast(dtype).name
 
 
-def _in_letters(equation: Equation) -> str:
+def _write_equation(equation: Equation) -> str:
     letters = dict(zip(equation.sizes, ascii_letters, strict=False))
     operands = ",".join("".join(letters[label] for label in labels) for labels in equation.operands)
     return f"{operands}->{''.join(letters[label] for label in equation.result)}"
 
 
 @emits(Outer, onnx="Mul")
-def outer(op: Outer, site: Site) -> str:
+def emit_outer(op: Outer, site: Site) -> str:
     dtype = site.results[0].dtype
     column = site.add("Unsqueeze", [site.x.cast(dtype).name, site.ints([1])])
     op_type = "And" if dtype == BOOL else "Mul"
@@ -53,58 +53,62 @@ def outer(op: Outer, site: Site) -> str:
 
 
 @emits(CosineSimilarity, onnx="ReduceL2, Max, Div, Mul and ReduceSum")
-def cosine_similarity(op: CosineSimilarity, site: Site) -> str:
+def emit_cosine_similarity(op: CosineSimilarity, site: Site) -> str:
     common = op.common(site.given)
     axis = op.axis % max(common.rank, 1)
 
-    def unit(name: str) -> TensorExpr:
+    def normalize_vectors(name: str) -> TensorExpr:
         """The vectors of one side, each divided by its length: in their own type, as PyTorch does it."""
-        x, own = site[name], site.given[name]
-        side = _stretched(x if own.dtype.is_float else x.cast(common.dtype), own.shape, common.shape)
-        length = _along(side, "ReduceL2", axis, common.rank, keepdims=1).op("Max", float(op.eps))
+        x, type_ = site[name], site.given[name]
+        side = _broadcast_to(x if type_.dtype.is_float else x.cast(common.dtype), type_.shape, common.shape)
+        length = _reduce_axis(side, "ReduceL2", axis, common.rank, keepdims=1).op("Max", float(op.eps))
         return (side / length).cast(common.dtype)
 
-    return _along(unit("x") * unit("other"), "ReduceSum", axis, common.rank, keepdims=0).name
+    return _reduce_axis(normalize_vectors("x") * normalize_vectors("other"), "ReduceSum", axis, common.rank, keepdims=0).name
 
 
-def _stretched(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
+def _broadcast_to(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
     return x if shape == wanted else TensorExpr(x.site, x.site.add("Expand", [x.name, x.site.ints(wanted)]), x.dtype)
 
 
-def _along(x: TensorExpr, op_type: str, axis: int, rank: int, *, keepdims: int) -> TensorExpr:
+def _reduce_axis(x: TensorExpr, op_type: str, axis: int, rank: int, *, keepdims: int) -> TensorExpr:
     axes = [x.site.ints([axis])] if rank else []
     return TensorExpr(x.site, x.site.add(op_type, [x.name, *axes], keepdims=keepdims), x.dtype)
 
 
 @emits(Cross, onnx="Gather, Mul and Sub")
-def cross(op: Cross, site: Site) -> str:
+def emit_cross(op: Cross, site: Site) -> str:
     x, other = site.x, site.other
     axis = normalize_axis(op.name, op.axis, site.given.x)
     via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
 
-    def turned(y: TensorExpr, order: tuple[int, ...]) -> TensorExpr:
+    def roll_components(y: TensorExpr, order: tuple[int, ...]) -> TensorExpr:
         return y.cast(via).op("Gather", TensorExpr(site, site.ints(order), INT64), axis=axis)
 
     first, second = (1, 2, 0), (2, 0, 1)
-    return (turned(x, first) * turned(other, second) - turned(x, second) * turned(other, first)).cast(x.dtype).name
+    return (
+        (roll_components(x, first) * roll_components(other, second) - roll_components(x, second) * roll_components(other, first))
+        .cast(x.dtype)
+        .name
+    )
 
 
 @emits(Cdist, onnx="Sub, Abs, Pow and ReduceSum")
-def cdist(op: Cdist, site: Site) -> str:
+def emit_cdist(op: Cdist, site: Site) -> str:
     """Of each pair the difference: products of matrices would be smaller, and lose what is close together."""
     x, other, p = site.x, site.other, float(op.p)
     rows = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([site.given.x.rank - 1])]), x.dtype)
     columns = TensorExpr(site, site.add("Unsqueeze", [other.name, site.ints([site.given.other.rank - 2])]), x.dtype)
     apart, last = abs(rows - columns), len(site.results[0].shape)
 
-    def reduced(y: TensorExpr, op_type: str) -> TensorExpr:
-        return _along(y, op_type, last, last + 1, keepdims=0)
+    def reduce_last_axis(y: TensorExpr, op_type: str) -> TensorExpr:
+        return _reduce_axis(y, op_type, last, last + 1, keepdims=0)
 
     if p == inf:
-        return reduced(apart, "ReduceMax").name
+        return reduce_last_axis(apart, "ReduceMax").name
     if p == 0:
         unequal = apart.op("IsNaN", to=BOOL).choose(apart, apart.truth().cast(x.dtype))
-        return reduced(unequal, "ReduceSum").name
+        return reduce_last_axis(unequal, "ReduceSum").name
     if p in (1, 2):
-        return reduced(apart, f"ReduceL{int(p)}").name
-    return reduced(apart.op("Pow", p), "ReduceSum").op("Pow", 1 / p).name
+        return reduce_last_axis(apart, f"ReduceL{int(p)}").name
+    return reduce_last_axis(apart.op("Pow", p), "ReduceSum").op("Pow", 1 / p).name

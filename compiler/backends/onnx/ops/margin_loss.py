@@ -22,18 +22,18 @@ _SMALL = 1e-12
 """What PyTorch adds to squares of lengths."""
 
 
-def _sign(site: Site) -> TensorExpr:
+def _cast_targets(site: Site) -> TensorExpr:
     """The targets, in the element type that is computed in."""
     return site.target.cast(computed_in(site[site.given.names[0]]).dtype)
 
 
-def _axes(x: TensorExpr, *axes: int) -> TensorExpr:
+def _make_axes(x: TensorExpr, *axes: int) -> TensorExpr:
     return TensorExpr(x.site, x.site.ints(axes), INT64)
 
 
 @emits(HingeEmbeddingLoss, onnx="Sub, Max, Equal, Where and ReduceMean")
-def hinge_embedding_loss(op: HingeEmbeddingLoss, site: Site) -> str:
-    x, target = computed_in(site.x), _sign(site)
+def emit_hinge_embedding_loss(op: HingeEmbeddingLoss, site: Site) -> str:
+    x, target = computed_in(site.x), _cast_targets(site)
     zero = x.like(0.0)
     apart = target.equal(1.0).choose(zero, hinge(-x + float(op.margin)))
     alike = target.equal(-1.0).choose(zero, x)
@@ -41,25 +41,25 @@ def hinge_embedding_loss(op: HingeEmbeddingLoss, site: Site) -> str:
 
 
 @emits(MarginRankingLoss, onnx="Sub, Mul, Max and ReduceMean")
-def margin_ranking_loss(op: MarginRankingLoss, site: Site) -> str:
-    each = hinge(-_sign(site) * (computed_in(site.x1) - computed_in(site.x2)) + float(op.margin))
+def emit_margin_ranking_loss(op: MarginRankingLoss, site: Site) -> str:
+    each = hinge(-_cast_targets(site) * (computed_in(site.x1) - computed_in(site.x2)) + float(op.margin))
     return reduced_as(op, each).cast(site.given.x1.dtype).name
 
 
 @emits(SoftMarginLoss, onnx="Mul, Exp, Log and ReduceMean")
-def soft_margin_loss(op: SoftMarginLoss, site: Site) -> str:
-    each = log1p((-_sign(site) * computed_in(site.x)).exp())
+def emit_soft_margin_loss(op: SoftMarginLoss, site: Site) -> str:
+    each = log1p((-_cast_targets(site) * computed_in(site.x)).exp())
     return reduced_as(op, each).cast(site.given.x.dtype).name
 
 
 @emits(CosineEmbeddingLoss, onnx="Mul, ReduceSum, Sqrt, Div, Max, Where and ReduceMean")
-def cosine_embedding_loss(op: CosineEmbeddingLoss, site: Site) -> str:
-    a, b, target = computed_in(site.x1), computed_in(site.x2), _sign(site)
+def emit_cosine_embedding_loss(op: CosineEmbeddingLoss, site: Site) -> str:
+    a, b, target = computed_in(site.x1), computed_in(site.x2), _cast_targets(site)
 
-    def product(x: TensorExpr, y: TensorExpr) -> TensorExpr:
+    def dot_product(x: TensorExpr, y: TensorExpr) -> TensorExpr:
         return over(x * y, "ReduceSum", [-1])
 
-    cosine = product(a, b) / ((product(a, a) + _SMALL) * (product(b, b) + _SMALL)).op("Sqrt")
+    cosine = dot_product(a, b) / ((dot_product(a, a) + _SMALL) * (dot_product(b, b) + _SMALL)).op("Sqrt")
     zero = cosine.like(0.0)
     alike = target.equal(1.0).choose(-cosine + 1.0, zero)
     apart = target.equal(-1.0).choose(hinge(cosine - float(op.margin)), zero)
@@ -67,15 +67,15 @@ def cosine_embedding_loss(op: CosineEmbeddingLoss, site: Site) -> str:
 
 
 @emits(TripletMarginLoss, onnx="Sub, ReduceL2 or ReduceSum, Min, Max and ReduceMean")
-def triplet_margin_loss(op: TripletMarginLoss, site: Site) -> str:
+def emit_triplet_margin_loss(op: TripletMarginLoss, site: Site) -> str:
     anchor, positive, negative = (computed_in(site[name]) for name in ("anchor", "positive", "negative"))
-    near, far = _distance(op, anchor, positive), _distance(op, anchor, negative)
+    near, far = _compute_distance(op, anchor, positive), _compute_distance(op, anchor, negative)
     if op.swap:
-        far = far.op("Min", _distance(op, positive, negative))
+        far = far.op("Min", _compute_distance(op, positive, negative))
     return reduced_as(op, hinge(near - far + float(op.margin))).cast(site.given.anchor.dtype).name
 
 
-def _distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> TensorExpr:
+def _compute_distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> TensorExpr:
     return p_norm(a - b + float(op.eps), float(op.p), [-1])
 
 
@@ -83,9 +83,9 @@ def _distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> TensorExpr
 
 
 @emits(MultiMarginLoss, onnx="GatherElements, Sub, Max, Mul, Where and ReduceMean")
-def multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
+def emit_multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
     x = computed_in(site.x)
-    right = site.target.op("Unsqueeze", _axes(site.target, -1))
+    right = site.target.op("Unsqueeze", _make_axes(site.target, -1))
     margins = x - x.op("GatherElements", right, axis=site.given.x.rank - 1) + float(op.margin)
     each = margins * margins if op.p == 2 else margins
     if "weight" in site.given:
@@ -98,25 +98,25 @@ def multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
 
 
 @emits(MultilabelMarginLoss, onnx="CumSum, OneHot, GatherElements, Sub, Max, Where and ReduceMean")
-def multilabel_margin_loss(op: MultilabelMarginLoss, site: Site) -> str:
+def emit_multilabel_margin_loss(op: MultilabelMarginLoss, site: Site) -> str:
     """Every number in the list, against every class: axis -2 has the list, axis -1 the classes."""
     x, target = computed_in(site.x), site.target
     ended = target.less(0).cast(INT64).op("CumSum", TensorExpr(site, site.scalar(-1, INT64), INT64)).greater(0)
     number = ended.choose(target.like(0), target)
     classes = site.given.x.shape[-1]
     numbers = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, classes, 1)]), INT64)
-    listed = ended.negation().op("Unsqueeze", _axes(target, -1))
-    same = number.op("Unsqueeze", _axes(target, -1)).op("Equal", numbers, to=BOOL).op("And", listed)
+    listed = ended.negation().op("Unsqueeze", _make_axes(target, -1))
+    same = number.op("Unsqueeze", _make_axes(target, -1)).op("Equal", numbers, to=BOOL).op("And", listed)
     within = over(same.cast(x.dtype), "ReduceMax", [-2], keepdims=True).truth()
-    right = x.op("GatherElements", number, axis=site.given.x.rank - 1).op("Unsqueeze", _axes(x, -1))
-    margins = -right + 1.0 + x.op("Unsqueeze", _axes(x, -2))
+    right = x.op("GatherElements", number, axis=site.given.x.rank - 1).op("Unsqueeze", _make_axes(x, -1))
+    margins = -right + 1.0 + x.op("Unsqueeze", _make_axes(x, -2))
     counted = margins.greater(0.0).op("And", listed).op("And", within.negation())
     each = over(counted.choose(margins, 0.0), "ReduceSum", [-2, -1]) / classes
     return reduced_as(op, each).cast(site.given.x.dtype).name
 
 
 @emits(MultilabelSoftMarginLoss, onnx="Exp, Log, Mul, Add, ReduceSum, Div and ReduceMean")
-def multilabel_soft_margin_loss(op: MultilabelSoftMarginLoss, site: Site) -> str:
+def emit_multilabel_soft_margin_loss(op: MultilabelSoftMarginLoss, site: Site) -> str:
     x, target = computed_in(site.x), computed_in(site.target)
     each = -(target * logsigmoid(x) + (-target + 1.0) * logsigmoid(-x))
     if "weight" in site.given:

@@ -7,5 +7,5 @@ from ..onnx_emitters import Site, emits
 
 
 @emits(ByMode, onnx="nothing")
-def by_mode(op: ByMode, site: Site) -> str:
+def emit_by_mode(op: ByMode, site: Site) -> str:
     return site.evaluation.name

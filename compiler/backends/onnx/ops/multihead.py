@@ -13,16 +13,16 @@ from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
-from .attention import added, composed, scaled, seen
+from .attention import compose_attention, make_causal_mask, scale_queries, to_additive_mask
 
 
 @emits(MultiheadAttention, onnx="MatMul and Attention")
-def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
-    q, k, v = (TensorExpr(site, name, site.given.query.dtype) for name in _Projections(op, site).all())
+def emit_multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
+    q, k, v = (TensorExpr(site, name, site.given.query.dtype) for name in _Projections(op, site).emit_projections())
     masks = _Masks(op, site)
-    apart = len(site.results) > 1 or (masks.any and q.dtype == FLOAT64) or not site.has("Attention")
-    found, *weights = (_composed if apart else _whole)(op, site, (q, k, v), masks)
-    result = _product(site, found, site.parameter("out_proj.weight"))
+    apart = len(site.results) > 1 or (masks.has_any and q.dtype == FLOAT64) or not site.has("Attention")
+    attended, *weights = (_emit_composed if apart else _emit_fused)(op, site, (q, k, v), masks)
+    result = _project(site, attended, site.parameter("out_proj.weight"))
     if op.bias:
         result = site.add("Add", [result, site.parameter("out_proj.bias")])
     results = (result, *weights)[: len(site.results)]
@@ -32,33 +32,33 @@ def multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
     return tuple(site.add("Squeeze", [name, batch]) for name in results)
 
 
-Three = tuple[TensorExpr, TensorExpr, TensorExpr]
+QueryKeyValue = tuple[TensorExpr, TensorExpr, TensorExpr]
 """Queries, keys and values."""
 
 
-def _whole(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
-    q, scale = scaled(three[0], None, site.given.query.shape[-1] // op.heads)
-    mask = masks.all(causal=op.causal and masks.needed)
+def _emit_fused(op: MultiheadAttention, site: Site, three: QueryKeyValue, masks: _Masks) -> tuple[str, ...]:
+    q, scale = scale_queries(three[0], None, site.given.query.shape[-1] // op.heads)
+    mask = masks.merge_masks(causal=op.causal and masks.needs_explicit_causal)
     names = [t.name for t in (q, *three[1:], *([mask] if mask is not None else []))]
     causal = op.causal and mask is None
     heads = {"q_num_heads": op.heads, "kv_num_heads": op.heads}
     return (site.add("Attention", names, **heads, is_causal=int(causal) or None, scale=scale),)
 
 
-def _composed(op: MultiheadAttention, site: Site, three: Three, masks: _Masks) -> tuple[str, ...]:
+def _emit_composed(op: MultiheadAttention, site: Site, three: QueryKeyValue, masks: _Masks) -> tuple[str, ...]:
     """The result, and the weights. Where the weights are a result, PyTorch makes NaN of the rows that see nothing."""
     width = site.given.query.shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
     shape = TensorExpr(site, site.ints([0, 0, op.heads, width]), INT64)
     q, k, v = (t.op("Reshape", shape).op("Transpose", perm=[0, 2, 1, 3]) for t in (three[0] * sqrt(1 / width), *three[1:]))
-    found, weights = composed(q, k, v, masks.all(causal=op.causal), blind=len(site.results) == 1)
-    joined = site.add("Reshape", [found.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, op.heads * width])])
+    attended, weights = compose_attention(q, k, v, masks.merge_masks(causal=op.causal), blind=len(site.results) == 1)
+    joined = site.add("Reshape", [attended.op("Transpose", perm=[0, 2, 1, 3]).name, site.ints([0, 0, op.heads * width])])
     if op.average_attn_weights:
         return joined, site.add("ReduceMean", [weights.name, site.ints([1])], keepdims=0)
     return joined, weights.name
 
 
-def _product(site: Site, x: str, weight: str) -> str:
+def _project(site: Site, x: str, weight: str) -> str:
     return site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
 
 
@@ -74,52 +74,56 @@ class _Masks:
         self.ends_together = op.ends_together(site.given, "query", op.keys(site.given))
 
     @property
-    def needed(self) -> bool:
+    def needs_explicit_causal(self) -> bool:
         """Whether Attention's own way of being causal will not do."""
         return "padding" in self.site.given or bool(self.op.added) or self.ends_together
 
     @property
-    def any(self) -> bool:
+    def has_any(self) -> bool:
         return bool(self.op.masks(self.site.given))
 
-    def all(self, causal: bool) -> TensorExpr | None:
-        masks = [*self._of_queries(), *([self._causal()] if causal else []), *self._of_keys()]
+    def merge_masks(self, causal: bool) -> TensorExpr | None:
+        masks = [*self._list_query_masks(), *([self._make_causal()] if causal else []), *self._list_key_masks()]
         if not masks:
             return None
-        whole = masks[0]
+        merged = masks[0]
         for mask in masks[1:]:
-            whole = whole.op("And", mask) if whole.dtype == mask.dtype == BOOL else added(whole, self.dtype) + added(mask, self.dtype)
+            merged = (
+                merged.op("And", mask)
+                if merged.dtype == mask.dtype == BOOL
+                else to_additive_mask(merged, self.dtype) + to_additive_mask(mask, self.dtype)
+            )
         if "padding" in self.site.given and len(masks) == 1:
             # ONNX Runtime lets a mask stretch along the batch and the heads only.
-            whole = whole.op("Expand", TensorExpr(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
-        return self._widened(whole) if self.op.added else whole
+            merged = merged.op("Expand", TensorExpr(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
+        return self._pad_added_keys(merged) if self.op.added else merged
 
-    def _of_queries(self) -> list[TensorExpr]:
+    def _list_query_masks(self) -> list[TensorExpr]:
         if "attn_mask" not in self.site.given:
             return []
-        mask = self._seen("attn_mask")
+        mask = self._read_mask("attn_mask")
         if self.site.given.attn_mask.rank == 2:
             return [mask]
         shape = self.site.shape((self.batch, self.op.heads, self.length, self.keys))
         return [TensorExpr(self.site, self.site.add("Reshape", [mask.name, shape]), mask.dtype)]
 
-    def _of_keys(self) -> list[TensorExpr]:
+    def _list_key_masks(self) -> list[TensorExpr]:
         if "padding" not in self.site.given:
             return []
-        mask = self._seen("padding")
+        mask = self._read_mask("padding")
         axes = [1, 2] if self.site.given.padding.rank == 2 else [0, 1, 2]
         return [mask.op("Unsqueeze", TensorExpr(self.site, self.site.ints(axes), INT64))]
 
-    def _seen(self, name: str) -> TensorExpr:
+    def _read_mask(self, name: str) -> TensorExpr:
         """PyTorch's module has true where a query may not see a key."""
         mask = self.site[name]
         return mask.negation() if mask.dtype == BOOL else mask.cast(self.dtype)
 
-    def _causal(self) -> TensorExpr:
+    def _make_causal(self) -> TensorExpr:
         offset = self.keys - self.length if self.ends_together else 0
-        return TensorExpr(self.site, seen(self.site, self.length, self.keys, offset), BOOL)
+        return TensorExpr(self.site, make_causal_mask(self.site, self.length, self.keys, offset), BOOL)
 
-    def _widened(self, mask: TensorExpr) -> TensorExpr:
+    def _pad_added_keys(self, mask: TensorExpr) -> TensorExpr:
         """What is added to the keys is seen by all queries."""
         seen = self.site.scalar(True if mask.dtype == BOOL else 0.0, mask.dtype)
         names = [mask.name, self.site.ints([0, self.op.added]), seen, self.site.ints([-1])]
@@ -138,45 +142,45 @@ class _Projections:
             self.batch = 1
             self.inputs = {name: site.add("Unsqueeze", [tensor, site.ints([0])]) for name, tensor in self.inputs.items()}
 
-    def all(self) -> tuple[str, str, str]:
-        q, k, v = self._given()
+    def emit_projections(self) -> tuple[str, str, str]:
+        q, k, v = self._project_inputs()
         if self.op.add_bias_kv:
-            k, v = (self._with(x, self.site.parameter(f"bias_{part}")) for x, part in ((k, "k"), (v, "v")))
+            k, v = (self._append_row(x, self.site.parameter(f"bias_{part}")) for x, part in ((k, "k"), (v, "v")))
         if self.op.add_zero_attn:
             zeros = self.site.constant(np.zeros((1, 1, 1), numpy_dtype(self.site.given.query.dtype)))
-            k, v = self._with(k, zeros), self._with(v, zeros)
+            k, v = self._append_row(k, zeros), self._append_row(v, zeros)
         return q, k, v
 
-    def _with(self, x: str, last: str) -> str:
+    def _append_row(self, x: str, last: str) -> str:
         """One key or value more, the same for all samples."""
         row = self.site.add("Expand", [last, self.site.ints([self.batch, 1, self.features])])
         return self.site.add("Concat", [x, row], axis=1)
 
-    def _given(self) -> tuple[str, str, str]:
+    def _project_inputs(self) -> tuple[str, str, str]:
         if not self.op.joint(self.site.given):
             weights = [self.site.parameter(f"{part}_proj_weight") for part in "qkv"]
-            return self._apart(weights)
+            return self._project_separately(weights)
         weight = self.site.parameter("in_proj_weight")
         if len(self.inputs) == 1:
-            return self._split(self._biased(self._product("query", weight), "in_proj_bias"), axis=-1)
-        return self._apart(list(self._split(weight, axis=0)))
+            return self._split_in_three(self._add_named_bias(self._multiply_input("query", weight), "in_proj_bias"), axis=-1)
+        return self._project_separately(list(self._split_in_three(weight, axis=0)))
 
-    def _apart(self, weights: list[str]) -> tuple[str, str, str]:
-        biases = list(self._split(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
+    def _project_separately(self, weights: list[str]) -> tuple[str, str, str]:
+        biases = list(self._split_in_three(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
         given = self.site.given
         inputs = ("query", self.op.keys(given), self.op.values(given))
-        q, k, v = (self._plus(self._product(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
+        q, k, v = (self._add_bias(self._multiply_input(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
         return q, k, v
 
-    def _product(self, name: str, weight: str) -> str:
-        return _product(self.site, self.inputs[name], weight)
+    def _multiply_input(self, name: str, weight: str) -> str:
+        return _project(self.site, self.inputs[name], weight)
 
-    def _plus(self, x: str, bias: str) -> str:
+    def _add_bias(self, x: str, bias: str) -> str:
         return self.site.add("Add", [x, bias]) if bias else x
 
-    def _biased(self, x: str, name: str) -> str:
-        return self._plus(x, self.site.parameter(name) if self.op.bias else "")
+    def _add_named_bias(self, x: str, name: str) -> str:
+        return self._add_bias(x, self.site.parameter(name) if self.op.bias else "")
 
-    def _split(self, x: str, axis: int) -> tuple[str, str, str]:
+    def _split_in_three(self, x: str, axis: int) -> tuple[str, str, str]:
         a, b, c = self.site.add_many("Split", [x], 3, axis=axis, num_outputs=3)
         return a, b, c

@@ -22,7 +22,7 @@ _EPSILON = {"float64": 2.0**-52}
 """The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""
 
 
-def _full(site: Site, shape: Shape, value: float, x: TensorType) -> str:
+def _make_full_constant(site: Site, shape: Shape, value: float, x: TensorType) -> str:
     """A constant of a shape that is known: the rules see to that."""
     return site.constant(np.full(cast("tuple[int, ...]", shape), value, dtype=numpy_dtype(x.dtype)))
 
@@ -30,109 +30,109 @@ def _full(site: Site, shape: Shape, value: float, x: TensorType) -> str:
 def _scale_and_shift(op: BatchNorm | InstanceNorm, site: Site) -> list[str]:
     x = site.given.x
     channels = x.shape[1:2]
-    scale = site.parameter("weight") if op.affine else _full(site, channels, 1, x)
-    return [scale, site.parameter("bias") if op.affine and op.has_bias(site.given) else _full(site, channels, 0, x)]
+    scale = site.parameter("weight") if op.affine else _make_full_constant(site, channels, 1, x)
+    return [scale, site.parameter("bias") if op.affine and op.has_bias(site.given) else _make_full_constant(site, channels, 0, x)]
 
 
-def _running(op: BatchNorm | InstanceNorm, site: Site) -> str:
+def _emit_running_norm(op: BatchNorm | InstanceNorm, site: Site) -> str:
     """By the statistics that training has kept."""
     terms = [site.x.name, *_scale_and_shift(op, site), site.parameter("running_mean"), site.parameter("running_var")]
     return site.add("BatchNormalization", terms, epsilon=float(op.eps))
 
 
 @emits(BatchNorm, onnx="BatchNormalization")
-def batch_norm(op: BatchNorm, site: Site) -> str:
+def emit_batch_norm(op: BatchNorm, site: Site) -> str:
     """By the statistics of this batch, BatchNormalization works in training mode only, which runtimes leave out."""
-    return _running(op, site) if op.track_running_stats else _in_steps(op, site, [0, *range(2, site.given.x.rank)])
+    return _emit_running_norm(op, site) if op.track_running_stats else _emit_in_steps(op, site, [0, *range(2, site.given.x.rank)])
 
 
-def _in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
+def _emit_in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
     """By the mean and deviation over the axes. PyTorch gives 0 where the deviation is 0, even without `eps`."""
     centered = deviations(site.x, axes)
     variance = mean(centered * centered, axes)
     y = centered / (variance + float(op.eps)).op("Sqrt")
-    return _scaled(op, site, y if op.eps else variance.equal(0.0).choose(y.like(0.0), y)).name
+    return _scale_channels(op, site, y if op.eps else variance.equal(0.0).choose(y.like(0.0), y)).name
 
 
-def _scaled(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: TensorExpr) -> TensorExpr:
+def _scale_channels(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: TensorExpr) -> TensorExpr:
     """With the scale and the shift of each channel."""
     if op.affine:
-        y = y * _per_channel(site, "weight")
+        y = y * _unsqueeze_parameter(site, "weight")
     if op.affine and op.has_bias(site.given):
-        y = y + _per_channel(site, "bias")
+        y = y + _unsqueeze_parameter(site, "bias")
     return y
 
 
 @emits(InstanceNorm, onnx="Reshape and LayerNormalization, or BatchNormalization")
-def instance_norm(op: InstanceNorm, site: Site) -> str:
+def emit_instance_norm(op: InstanceNorm, site: Site) -> str:
     """ONNX Runtime's InstanceNormalization sums a plane in one float32: for 512x512 pixels of 100.3 it gives 0.99, and 0 is right."""
     x = site.given.x
     if op.track_running_stats:
-        return _running(op, site)
+        return _emit_running_norm(op, site)
     if not op.eps:
-        return _in_steps(op, site, list(range(2, x.rank)))
-    return _of_groups(op, site, x.shape[1])
+        return _emit_in_steps(op, site, list(range(2, x.rank)))
+    return _normalize_groups(op, site, x.shape[1])
 
 
 @emits(GroupNorm, onnx="Reshape and LayerNormalization")
-def group_norm(op: GroupNorm, site: Site) -> str:
+def emit_group_norm(op: GroupNorm, site: Site) -> str:
     """ONNX Runtime has no kernel for GroupNormalization and takes it apart, with the variance as E[x^2] - E[x]^2. Where the mean is large
     against the deviation that cancels, and may fall below 0."""
-    return _of_groups(op, site, op.groups)
+    return _normalize_groups(op, site, op.groups)
 
 
-def _of_groups(op: GroupNorm | InstanceNorm, site: Site, groups: Dim) -> str:
+def _normalize_groups(op: GroupNorm | InstanceNorm, site: Site, groups: Dim) -> str:
     """Normalizes each group of channels by its own mean and deviation."""
     x = site.given.x
     size = numel(x.shape[1:]) // groups
     rows = site.add("Reshape", [site.x.name, site.ints([0, groups, size])])
     ones = site.add("Expand", [site.scalar(1.0, x.dtype), site.ints([size])])
-    normal = site.add("LayerNormalization", [rows, ones], epsilon=float(op.eps), stash_type=_stash(x))
-    return _scaled(op, site, TensorExpr(site, site.add("Reshape", [normal, site.shape(x.shape)]), x.dtype)).name
+    normal = site.add("LayerNormalization", [rows, ones], epsilon=float(op.eps), stash_type=_choose_stash_type(x))
+    return _scale_channels(op, site, TensorExpr(site, site.add("Reshape", [normal, site.shape(x.shape)]), x.dtype)).name
 
 
-def _per_channel(site: Site, name: str) -> TensorExpr:
+def _unsqueeze_parameter(site: Site, name: str) -> TensorExpr:
     """A parameter [C] as [C, 1, ...]."""
     x, parameter = site.given.x, site.parameter(name)
     axes = range(1, x.rank - 1)
     return TensorExpr(site, site.add("Unsqueeze", [parameter, site.ints(axes)]) if axes else parameter, x.dtype)
 
 
-def _stash(x: TensorType) -> int | None:
+def _choose_stash_type(x: TensorType) -> int | None:
     """The type to compute statistics in: float32 unless that is less than what comes in."""
     return 11 if x.dtype.name == "float64" else None
 
 
 @emits(LayerNorm, onnx="LayerNormalization")
-def layer_norm(op: LayerNorm, site: Site) -> str:
+def emit_layer_norm(op: LayerNorm, site: Site) -> str:
     x = site.given.x
     shape = op.normalized(x)
-    scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
+    scale = site.parameter("weight") if op.affine else _make_full_constant(site, shape, 1, x)
     terms = [site.x.name, scale, *([site.parameter("bias")] if op.affine and op.has_bias(site.given) else [])]
     return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=float(op.eps))
 
 
 @emits(RMSNorm, onnx="RMSNormalization")
-def rms_norm(op: RMSNorm, site: Site) -> str | None:
+def emit_rms_norm(op: RMSNorm, site: Site) -> str | None:
     if not site.has("RMSNormalization"):
         return None
     x = site.given.x
     shape = op.normalized(x)
-    scale = site.parameter("weight") if op.affine else _full(site, shape, 1, x)
+    scale = site.parameter("weight") if op.affine else _make_full_constant(site, shape, 1, x)
     eps = _EPSILON.get(x.dtype.name, 2.0**-23) if op.eps is None else op.eps
     return site.add("RMSNormalization", [site.x.name, scale], axis=-len(shape), epsilon=float(eps))
 
 
 @emits(LocalResponseNorm, onnx="Mul, AveragePool, Pow and Div")
-def local_response_norm(op: LocalResponseNorm, site: Site) -> str:
+def emit_local_response_norm(op: LocalResponseNorm, site: Site) -> str:
     """Not LRN: ONNX Runtime runs through its window over all channels, so that what is not finite in one of them is in all that follow; it
     knows it of images only, and an even size reaches further forwards there, in PyTorch backwards."""
-    number, means = site.x.cast(site.results[0].dtype), _mean_squares(op, site)
+    number, means = site.x.cast(site.results[0].dtype), _average_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 
 
 @emits(SpectralNormalize, onnx="Transpose, Reshape, MatMul, ReduceSum and Div")
-def spectral_normalize(op: SpectralNormalize, site: Site) -> str:
+def emit_spectral_normalize(op: SpectralNormalize, site: Site) -> str:
     weight = site.given.weight
     axis = normalize_axis(op.name, op.axis, weight)
     rows, columns = op.sides(weight)
@@ -144,7 +144,7 @@ def spectral_normalize(op: SpectralNormalize, site: Site) -> str:
     return (site.weight / over(u * matrix_vector(matrix, v), "ReduceSum")).name
 
 
-def _mean_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
+def _average_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
     """Of the neighbouring channels of each."""
     x, squares = site.given.x, site.x * site.x
     before, after = op.size // 2, (op.size - 1) // 2

@@ -7,5 +7,5 @@ from ..onnx_emitters import Site, emits
 
 
 @emits(ParameterOf, onnx="an initializer")
-def parameter_of(op: ParameterOf, site: Site) -> str:
+def emit_parameter_of(op: ParameterOf, site: Site) -> str:
     return site.parameter_of(op.path, op.parameter)

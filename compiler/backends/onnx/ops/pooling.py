@@ -17,7 +17,7 @@ from ..tensor_expressions import wide_integer
 from ..window_sums import Slide, covered, sums
 
 
-def _attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
+def _make_attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
     return {
         "kernel_shape": [w.taps for w in windows],
         "strides": [w.stride for w in windows],
@@ -31,18 +31,18 @@ _WIDE = ("int64", "int32", "int16")
 
 
 @emits(MaxPool, onnx="MaxPool, or Gather and ReduceMax")
-def max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
+def emit_max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
     x = site.given.x
     windows = op.windows(x)
     if x.dtype.name in _WIDE:
         axes = enumerate(zip(windows, x.shape[2:], site.results[0].shape[2:], strict=True), start=2)
         matrices = {axis: sliding(site, *sizes) for axis, sizes in axes}
         return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
-    attributes = {**_attributes(windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
-    return _max_pool(site, attributes)
+    attributes = {**_make_attributes(windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
+    return _add_max_pool(site, attributes)
 
 
-def _max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...]:
+def _add_max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...]:
     if len(site.results) == 1:
         return site.add("MaxPool", site.inputs, **attributes)
     values, at = site.add_many("MaxPool", site.inputs, 2, **attributes)
@@ -51,21 +51,21 @@ def _max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str, ...
 
 
 @emits(AvgPool, onnx="AveragePool, or MatMul and Div")
-def avg_pool(op: AvgPool, site: Site) -> str:
+def emit_avg_pool(op: AvgPool, site: Site) -> str:
     windows = op.windows(site.given.x)
     if site.given.x.dtype == INT64:
-        return _whole_means(op, site)
+        return _average_integers(op, site)
     if op.divisor_override is not None:
-        return _sums(site, windows, ceil=op.ceil_mode, divisor=op.divisor_override)
-    attributes = _attributes(windows, ceil=op.ceil_mode)
+        return _pool_with_divisor(site, windows, ceil=op.ceil_mode, divisor=op.divisor_override)
+    attributes = _make_attributes(windows, ceil=op.ceil_mode)
     padded = any(w.before for w in windows)
     return site.add("AveragePool", site.inputs, **attributes, count_include_pad=1 if op.count_include_pad and padded else None)
 
 
-def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) -> str:
+def _pool_with_divisor(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) -> str:
     """Sums of windows by `divisor`: means of windows that are all full, as padding counts."""
     x = site.given.x
-    y, attributes = site.x.name, _attributes(windows, ceil=False)
+    y, attributes = site.x.name, _make_attributes(windows, ceil=False)
     if ceil:
         counts = [w.count(size, ceil=True) for w, size in zip(windows, x.shape[2:], strict=True)]
         reach = [(n - 1) * w.stride + w.span for n, w in zip(counts, windows, strict=True)]
@@ -76,7 +76,7 @@ def _sums(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) 
     return site.add("Mul", [means, site.scalar(prod(w.taps for w in windows) / divisor, x.dtype)])
 
 
-def _whole_means(op: AvgPool, site: Site) -> str:
+def _average_integers(op: AvgPool, site: Site) -> str:
     """Integers are divided towards 0, as in PyTorch."""
     x = site.given.x
     sides = zip(op.windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
@@ -88,17 +88,17 @@ def _whole_means(op: AvgPool, site: Site) -> str:
 
 
 @emits(LpPool, onnx="Pow, AveragePool, Mul and Pow")
-def lp_pool(op: LpPool, site: Site) -> str:
+def emit_lp_pool(op: LpPool, site: Site) -> str:
     x = site.results[0]
     windows = op.windows(site.given.x)
     # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
     powers = site.add("Pow", [site.x.cast(x.dtype).name, site.scalar(op.p, x.dtype)])
-    means = site.add("AveragePool", [powers], **_attributes(windows, ceil=op.ceil_mode))
+    means = site.add("AveragePool", [powers], **_make_attributes(windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
     return site.add("Pow", [sums, site.scalar(1 / op.p, x.dtype)])
 
 
-def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
+def _find_equal_windows(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
     """The windows of an adaptive pool where they are known, equal and adjacent."""
     steps = []
     for size, count in zip(site.given.x.shape[2:], counts, strict=True):
@@ -109,36 +109,36 @@ def _steps(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
 
 
 @emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool, or Gather and ReduceMean")
-def adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
+def emit_adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
     counts = op.sizes(site.given.x)
     if set(counts) == {1}:
         return site.add("GlobalAveragePool", site.inputs)
-    steps = _steps(site, counts)
+    steps = _find_equal_windows(site, counts)
     return means_by_axis(site, counts) if steps is None else site.add("AveragePool", site.inputs, **steps)
 
 
 @emits(AdaptiveMaxPool, onnx="MaxPool, or Gather, ReduceMax, IsNaN and Where")
-def adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
+def emit_adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
     counts = op.sizes(site.given.x)
     if set(counts) == {1} and len(site.results) == 1:
-        return _greatest_of_all(site, keepdims=True)
-    steps = _steps(site, counts)
+        return _reduce_maximum(site, keepdims=True)
+    steps = _find_equal_windows(site, counts)
     if steps is not None:
-        return _max_pool(site, steps)
+        return _add_max_pool(site, steps)
     matrices = spread_places(site, counts)
     return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
 
 
 @emits(GlobalAvgPool, onnx="ReduceMean")
-def global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
+def emit_global_avg_pool(op: GlobalAvgPool, site: Site) -> str:
     return site.add("ReduceMean", [site.x.name, site.ints(range(2, site.given.x.rank))], keepdims=0)
 
 
 @emits(GlobalMaxPool, onnx="ReduceMax, IsNaN and Where")
-def global_max_pool(op: GlobalMaxPool, site: Site) -> str:
-    return _greatest_of_all(site, keepdims=False)
+def emit_global_max_pool(op: GlobalMaxPool, site: Site) -> str:
+    return _reduce_maximum(site, keepdims=False)
 
 
-def _greatest_of_all(site: Site, *, keepdims: bool) -> str:
+def _reduce_maximum(site: Site, *, keepdims: bool) -> str:
     x, axes = site.x, range(2, site.given.x.rank)
     return x.within(wide_integer(x.dtype), lambda y: reduced(y, "ReduceMax", axes, keepdims=keepdims)).name

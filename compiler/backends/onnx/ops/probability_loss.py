@@ -7,42 +7,42 @@ from ..loss_parts import computed_in, logsigmoid, reduced_as
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, log1p
 
-LEAST = -100.0
+LEAST_LOG = -100.0
 """What PyTorch takes logarithms of probabilities to be at least."""
 
 
 @emits(BinaryCrossEntropy, onnx="Log, Max, Mul, Sub and ReduceMean")
-def binary_cross_entropy(op: BinaryCrossEntropy, site: Site) -> str:
+def emit_binary_cross_entropy(op: BinaryCrossEntropy, site: Site) -> str:
     x, target = computed_in(site.x), computed_in(site.target)
-    each = (target - 1.0) * log1p(-x).op("Max", LEAST) - target * x.log().op("Max", LEAST)
-    return _weighted(op, site, each)
+    each = (target - 1.0) * log1p(-x).op("Max", LEAST_LOG) - target * x.log().op("Max", LEAST_LOG)
+    return _reduce_weighted(op, site, each)
 
 
 @emits(BinaryCrossEntropyWithLogits, onnx="Min, Exp, Log, Mul, Sub and ReduceMean")
-def binary_cross_entropy_with_logits(op: BinaryCrossEntropyWithLogits, site: Site) -> str:
+def emit_binary_cross_entropy_with_logits(op: BinaryCrossEntropyWithLogits, site: Site) -> str:
     x, target = computed_in(site.x), computed_in(site.target)
     logs = logsigmoid(x)
     if "pos_weight" in site.given:
         logs = logs * ((computed_in(site.pos_weight) - 1.0) * target + 1.0)
-    return _weighted(op, site, (-target + 1.0) * x - logs)
+    return _reduce_weighted(op, site, (-target + 1.0) * x - logs)
 
 
-def _weighted(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits, site: Site, each: TensorExpr) -> str:
+def _reduce_weighted(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits, site: Site, each: TensorExpr) -> str:
     if "weight" in site.given:
         each = each * computed_in(site.weight)
     return reduced_as(op, each).cast(site.given.x.dtype).name
 
 
 @emits(KlDiv, onnx="Log, Sub, Mul, Where and ReduceMean")
-def kl_div(op: KlDiv, site: Site) -> str:
+def emit_kl_div(op: KlDiv, site: Site) -> str:
     x, target = computed_in(site.x), computed_in(site.target)
-    each = target.exp() * (target - x) if op.log_target else _xlogx(target) - target * x
+    each = target.exp() * (target - x) if op.log_target else _multiply_by_log(target) - target * x
     if op.reduction != "batchmean":
         return reduced_as(op, each).cast(site.given.x.dtype).name
     size = site.given.x.shape[0] if site.given.x.rank else 1
     return (each.op("ReduceSum", keepdims=0) / size).cast(site.given.x.dtype).name
 
 
-def _xlogx(x: TensorExpr) -> TensorExpr:
+def _multiply_by_log(x: TensorExpr) -> TensorExpr:
     """`x log(x)`, of 0 too."""
     return x.equal(0.0).choose(x, x * x.log())

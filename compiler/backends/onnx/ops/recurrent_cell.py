@@ -17,11 +17,11 @@ from ..recurrence import STEPS, Names
     LstmCell,
     onnx={RnnCell: "Gemm and Tanh or Relu", GruCell: "Gemm, Split, Sigmoid and Tanh", LstmCell: "Gemm, Split, Sigmoid and Tanh"},
 )
-def cell(op: RecurrentCell, site: Site) -> tuple[str, ...]:
-    return _Step(op, site).run()
+def emit_cell(op: RecurrentCell, site: Site) -> tuple[str, ...]:
+    return _CellEmitter(op, site).emit_step()
 
 
-class _Step:
+class _CellEmitter:
     """The nodes of one step."""
 
     def __init__(self, op: RecurrentCell, site: Site) -> None:
@@ -30,31 +30,31 @@ class _Step:
         self.dtype = FLOAT32 if self.given.name == "bfloat16" else self.given
         """What it is computed in: ONNX Runtime has no kernels for bfloat16."""
 
-    def run(self) -> tuple[str, ...]:
-        x, *states = (self._taken(name) for name in self.site.inputs)
-        turned = self._product(states[0], "hh") if states else self._of_nothing()
+    def emit_step(self) -> tuple[str, ...]:
+        x, *states = (self._cast_to_compute(name) for name in self.site.inputs)
+        projected = self._emit_product(states[0], "hh") if states else self._make_zero_product()
         before = states or [self.site.scalar(0.0, self.dtype)] * len(self.op.kept)
-        after = STEPS[type(self.op)](self.op, self, self._product(x, "ih"), turned, before)
+        after = STEPS[type(self.op)](self.op, self, self._emit_product(x, "ih"), projected, before)
         return tuple(name if self.dtype == self.given else self.site.cast(name, self.given) for name in after[: len(self.site.results)])
 
-    def _product(self, x: str, end: str) -> str:
-        weight, bias = self._parameter(f"weight_{end}"), self._parameter(f"bias_{end}") if self.op.bias else ""
+    def _emit_product(self, x: str, end: str) -> str:
+        weight, bias = self._read_parameter(f"weight_{end}"), self._read_parameter(f"bias_{end}") if self.op.bias else ""
         if self.site.given.x.rank == 2:
             return self.site.add("Gemm", [x, weight, bias], transB=1)
         product = self.site.add("MatMul", [x, self.site.add("Transpose", [weight], perm=[1, 0])])
         return self.site.add("Add", [product, bias]) if bias else product
 
-    def _of_nothing(self) -> str:
+    def _make_zero_product(self) -> str:
         """What the matrix and bias of the state make of zeros."""
         if self.op.bias:
-            return self._parameter("bias_hh")
+            return self._read_parameter("bias_hh")
         assert isinstance(self.op.hidden, int), "sizes of parameters are known"
         return self.site.constant(np.zeros(self.op.gates * self.op.hidden, numpy_dtype(self.dtype)))
 
-    def _parameter(self, name: str) -> str:
-        return self._taken(self.site.parameter(name))
+    def _read_parameter(self, name: str) -> str:
+        return self._cast_to_compute(self.site.parameter(name))
 
-    def _taken(self, name: str) -> str:
+    def _cast_to_compute(self, name: str) -> str:
         return name if self.dtype == self.given else self.site.cast(name, self.dtype)
 
     # --- what a step is written with ---------------------------------------------------------------------------------------
@@ -62,5 +62,5 @@ class _Step:
     def add(self, op_type: str, *inputs: str) -> str:
         return self.site.add(op_type, inputs)
 
-    def gates(self, x: str, count: int) -> Names:
+    def split_gates(self, x: str, count: int) -> Names:
         return list(self.site.add_many("Split", [x], count, axis=-1, num_outputs=count))

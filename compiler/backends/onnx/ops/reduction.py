@@ -36,20 +36,20 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr, precise, wide_integer
 
 
-def _reduce(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
+def _reduce_axes(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
     """All axes that the operator reduces."""
-    kept, axes = op.keepdim if keepdim is None else keepdim, _axes(site, op)
+    kept, axes = op.keepdim if keepdim is None else keepdim, _list_axes(site, op)
     names = [] if axes is None else [site.ints(axes)]
     return TensorExpr(site, site.add(op_type, [x.name, *names], keepdims=int(kept)), x.dtype)
 
 
-def _axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
+def _list_axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
     """None: all."""
     x = site.given.x
     return None if op.written() is None or not x.rank else op.axes(x)
 
 
-def _count(op: Reduction, site: Site) -> Dim:
+def _count_elements(op: Reduction, site: Site) -> Dim:
     """The number of elements that each result is made of."""
     x = site.given.x
     return numel(tuple(x.shape[axis] for axis in op.axes(x)))
@@ -57,14 +57,14 @@ def _count(op: Reduction, site: Site) -> Dim:
 
 def _may_be_empty(op: Reduction, site: Site) -> bool:
     """Whether the axes may have no elements. The batch may, although its lower bound is 1."""
-    count = _count(op, site)
+    count = _count_elements(op, site)
     least, _ = bounds(count)
     return BATCH in free_symbols(count) or (least is not None and least < 1)
 
 
-def _keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
+def _reduce_keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """The same, but NaN where there is one."""
-    return reduced(x, op_type, _axes(site, op), keepdims=op.keepdim)
+    return reduced(x, op_type, _list_axes(site, op), keepdims=op.keepdim)
 
 
 _REDUCTIONS: dict[type[Operator], str] = {
@@ -75,18 +75,18 @@ _REDUCTIONS: dict[type[Operator], str] = {
 
 
 @emits(*_REDUCTIONS, onnx=_REDUCTIONS)
-def reduction(op: Reduction, site: Site) -> str:
+def emit_reduction(op: Reduction, site: Site) -> str:
     """The mean over no elements is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0, so it is written as a quotient."""
     if isinstance(op, Mean) and _may_be_empty(op, site):
         return precise(site.x.cast(site.results[0].dtype), lambda x: _divide_sum(op, site, x)).name
     exact = _reduce_integers(op, site)
     if exact is not None:
         return exact.name
-    return _reduce(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
+    return _reduce_axes(site, site.x.cast(site.results[0].dtype), _REDUCTIONS[type(op)], op).name
 
 
 def _divide_sum(op: Mean, site: Site, x: TensorExpr) -> TensorExpr:
-    return _reduce(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count(op, site), x.dtype), x.dtype)
+    return _reduce_axes(site, x, "ReduceSum", op) / TensorExpr(site, site.scalar(_count_elements(op, site), x.dtype), x.dtype)
 
 
 def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
@@ -94,29 +94,29 @@ def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
     x = site.given.x
     if site.results[0].dtype != INT64 or not x.rank or not x.dtype.is_integer:
         return None
-    made = site.x.cast(INT64), x.shape, op.axes(x), site.results[0].shape
+    arguments = site.x.cast(INT64), x.shape, op.axes(x), site.results[0].shape
     if isinstance(op, Prod):
-        return integers.multiply_exactly(*made)
+        return integers.multiply_exactly(*arguments)
     # The sums of smaller integers are exact in float64 up to 2**22 elements.
-    return integers.sum_exactly(*made) if x.dtype == INT64 else None
+    return integers.sum_exactly(*arguments) if x.dtype == INT64 else None
 
 
 @emits(Logsumexp, onnx="ReduceLogSumExp, IsNaN and Where")
-def logsumexp(op: Logsumexp, site: Site) -> str:
+def emit_logsumexp(op: Logsumexp, site: Site) -> str:
     """ONNX Runtime makes infinity of NaN and infinity."""
-    return _keeping_nan(site, site.x.cast(site.results[0].dtype), "ReduceLogSumExp", op).name
+    return _reduce_keeping_nan(site, site.x.cast(site.results[0].dtype), "ReduceLogSumExp", op).name
 
 
 @emits(Max, Min, onnx={Max: "ReduceMax, ArgMax, IsNaN and Where", Min: "ReduceMin, ArgMin, IsNaN and Where"})
-def minmax(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
+def emit_min_max(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
     x = site.x
-    values = x.within(wide_integer(x.dtype), lambda y: _keeping_nan(site, y, f"Reduce{type(op).__name__}", op))
+    values = x.within(wide_integer(x.dtype), lambda y: _reduce_keeping_nan(site, y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
-    return values.name, _place(site, x, f"Arg{type(op).__name__}", op).name
+    return values.name, _find_position(site, x, f"Arg{type(op).__name__}", op).name
 
 
-def _place(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
+def _find_position(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """Along the one axis."""
     if not site.given.x.rank:
         return TensorExpr(site, site.scalar(0, INT64), INT64)
@@ -132,24 +132,24 @@ _POSITIONS: dict[type[Operator], str] = {
 
 
 @emits(*_POSITIONS, onnx={cls: f"{name}, IsNaN and Where" for cls, name in _POSITIONS.items()})
-def place(op: ArgReduction, site: Site) -> str:
+def emit_arg_reduction(op: ArgReduction, site: Site) -> str:
     x = site.x
     if op.written() is not None:
-        return _place(site, x, _POSITIONS[type(op)], op).name
+        return _find_position(site, x, _POSITIONS[type(op)], op).name
     number = x.cast(wide_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
-    found = position(flat, _POSITIONS[type(op)], 0, keepdims=False)
-    return site.add("Reshape", [found.name, site.ints([1] * site.given.x.rank)]) if op.keepdim else found.name
+    position_ = position(flat, _POSITIONS[type(op)], 0, keepdims=False)
+    return site.add("Reshape", [position_.name, site.ints([1] * site.given.x.rank)]) if op.keepdim else position_.name
 
 
 @emits(Var, Std, onnx={Var: "ReduceMean, Sub, Mul, ReduceSum and Div", Std: "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"})
-def spread(op: Spread, site: Site) -> str:
+def emit_spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         axes = op.axes(site.given.x)
         away = deviations(x, axes)
         # One axis after the other, for the same reason as in `mean`.
         rows = over(away * away, "ReduceSum", axes[-1:], keepdims=True) if len(axes) > 1 else away * away
-        variance = _reduce(site, rows, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
+        variance = _reduce_axes(site, rows, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
     return precise(site.x, steps).name
@@ -164,34 +164,34 @@ def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
 
 
 @emits(Norm, onnx="ReduceL2, ReduceL1, ReduceMax")
-def norm(op: Norm, site: Site) -> str:
-    return precise(site.x, lambda x: _norm(site, x, op)).name
+def emit_norm(op: Norm, site: Site) -> str:
+    return precise(site.x, lambda x: _compute_norm(site, x, op)).name
 
 
 @emits(Normalize, onnx="ReduceL2, Max and Div")
-def normalize(op: Normalize, site: Site) -> str:
+def emit_normalize(op: Normalize, site: Site) -> str:
     x = site.x
-    length = precise(x, lambda y: _norm(site, y, op.norm()))
+    length = precise(x, lambda y: _compute_norm(site, y, op.norm()))
     return (x / length.op("Max", float(op.eps))).name
 
 
-def _norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
-    return p_norm(x, float(op.p), _axes(site, op), keepdims=op.keepdim)
+def _compute_norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
+    return p_norm(x, float(op.p), _list_axes(site, op), keepdims=op.keepdim)
 
 
 @emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})
-def quantifier(op: Quantifier, site: Site) -> str:
+def emit_quantifier(op: Quantifier, site: Site) -> str:
     """Of no elements, ONNX Runtime has no greatest and no least one, but a sum."""
     if _may_be_empty(op, site):
         counted = site.x.truth() if isinstance(op, Any) else site.x.truth().negation()
-        some = _reduce(site, counted.cast(INT64), "ReduceSum", op).greater(0)
+        some = _reduce_axes(site, counted.cast(INT64), "ReduceSum", op).greater(0)
         return (some if isinstance(op, Any) else some.negation()).cast(site.results[0].dtype).name
-    found = _reduce(site, site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
-    return found.cast(site.results[0].dtype).name
+    reduced_ = _reduce_axes(site, site.x.truth(), "ReduceMax" if isinstance(op, Any) else "ReduceMin", op)
+    return reduced_.cast(site.results[0].dtype).name
 
 
 @emits(Cumsum, onnx="CumSum")
-def cumsum(op: Cumsum, site: Site) -> str:
+def emit_cumsum(op: Cumsum, site: Site) -> str:
     x = site.x.cast(site.results[0].dtype)
     if not site.given.x.rank:
         return x.op("Identity").name
@@ -199,17 +199,17 @@ def cumsum(op: Cumsum, site: Site) -> str:
 
 
 @emits(Cumprod, onnx="Pad, Slice and Mul, or Where and ReduceProd")
-def cumprod(op: Cumprod, site: Site) -> str:
+def emit_cumprod(op: Cumprod, site: Site) -> str:
     x = site.x.cast(site.results[0].dtype)
     given = site.given.x
     if not given.rank:
         return x.op("Identity").name
     axis = normalize_axis(op.name, op.axis, given)
     size = given.shape[axis]
-    return (_doubled(x, axis, given.rank, size) if isinstance(size, int) else _triangular(x, axis, given.rank, size)).name
+    return (_scan_products(x, axis, given.rank, size) if isinstance(size, int) else _multiply_triangle(x, axis, given.rank, size)).name
 
 
-def _doubled(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
+def _scan_products(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
     """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each the product of two of half the length."""
     site, reach = x.site, 1
     while reach < size:
@@ -220,7 +220,7 @@ def _doubled(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
     return x
 
 
-def _triangular(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
+def _multiply_triangle(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
     """Of a size that is known only at run time: the product of every row of a triangle."""
     site = x.site
     indices = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)

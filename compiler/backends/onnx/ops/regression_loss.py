@@ -12,25 +12,25 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 
 
-def _wide(site: Site) -> dict[str, TensorExpr]:
+def _cast_inputs(site: Site) -> dict[str, TensorExpr]:
     """The inputs, in the element type that is computed in."""
     return {name: computed_in(site[name]) for name in site.given.names}
 
 
 @emits(L1Loss, onnx="Sub, Abs and ReduceMean")
-def l1_loss(op: L1Loss, site: Site) -> str:
-    given = _wide(site)
-    return _weighted(op, site, given, abs(given["x"] - given["target"]))
+def emit_l1_loss(op: L1Loss, site: Site) -> str:
+    given = _cast_inputs(site)
+    return _reduce_weighted(op, site, given, abs(given["x"] - given["target"]))
 
 
 @emits(MseLoss, onnx="Sub, Mul and ReduceMean")
-def mse_loss(op: MseLoss, site: Site) -> str:
-    given = _wide(site)
+def emit_mse_loss(op: MseLoss, site: Site) -> str:
+    given = _cast_inputs(site)
     error = given["x"] - given["target"]
-    return _weighted(op, site, given, error * error)
+    return _reduce_weighted(op, site, given, error * error)
 
 
-def _weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorExpr], each: TensorExpr) -> str:
+def _reduce_weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorExpr], each: TensorExpr) -> str:
     """The mean of what is weighted is divided by the sum of the weights."""
     weight = given.get("weight")
     if weight is None:
@@ -39,8 +39,8 @@ def _weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorExpr], ea
 
 
 @emits(SmoothL1Loss, onnx="Sub, Abs, Mul, Where and ReduceMean")
-def smooth_l1_loss(op: SmoothL1Loss, site: Site) -> str:
-    given = _wide(site)
+def emit_smooth_l1_loss(op: SmoothL1Loss, site: Site) -> str:
+    given = _cast_inputs(site)
     error = abs(given["x"] - given["target"])
     if op.beta:
         beta = float(op.beta)
@@ -49,8 +49,8 @@ def smooth_l1_loss(op: SmoothL1Loss, site: Site) -> str:
 
 
 @emits(HuberLoss, onnx="Sub, Abs, Mul, Where and ReduceMean")
-def huber_loss(op: HuberLoss, site: Site) -> str:
-    given = _wide(site)
+def emit_huber_loss(op: HuberLoss, site: Site) -> str:
+    given = _cast_inputs(site)
     delta = float(op.delta)
     error = abs(given["x"] - given["target"])
     near = error.op("LessOrEqual", delta, to=BOOL)
@@ -60,8 +60,8 @@ def huber_loss(op: HuberLoss, site: Site) -> str:
 
 
 @emits(PoissonNllLoss, onnx="Exp or Log, Mul, Sub and ReduceMean")
-def poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
-    given = _wide(site)
+def emit_poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
+    given = _cast_inputs(site)
     x, target = given["x"], given["target"]
     each = x.exp() - target * x if op.log_input else x - target * (x + float(op.eps)).log()
     if op.full:
@@ -71,17 +71,17 @@ def poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
 
 
 @emits(GaussianNllLoss, onnx="Max, Log, Sub, Mul, Div and ReduceMean")
-def gaussian_nll_loss(op: GaussianNllLoss, site: Site) -> str:
-    given = _wide(site)
+def emit_gaussian_nll_loss(op: GaussianNllLoss, site: Site) -> str:
+    given = _cast_inputs(site)
     error = given["x"] - given["target"]
-    var = _variances(op, site, given).op("Max", float(op.eps))
+    var = _read_variances(op, site, given).op("Max", float(op.eps))
     each = (var.log() + error * error / var) * 0.5
     if op.full:
         each = each + 0.5 * log(2 * pi)
     return reduced_as(op, each).cast(site.given.x.dtype).name
 
 
-def _variances(op: GaussianNllLoss, site: Site, given: dict[str, TensorExpr]) -> TensorExpr:
+def _read_variances(op: GaussianNllLoss, site: Site, given: dict[str, TensorExpr]) -> TensorExpr:
     """With the last axis, if they are given without."""
     if "var" not in given:
         return given["x"].like(float(op.var))  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Operators that draw at random in training, in ONNX: nothing, but for `rrelu`, whose slope is the mean of both ends."""
+"""Operators that draw at random in training, in ONNX: nothing, but for `emit_rrelu`, whose slope is the mean of both ends."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from ..onnx_emitters import Site, emits
 
 
 @emits(Identity, Detach, Dropout, ChannelDropout, AlphaDropout, DropPath, onnx="nothing")
-def nothing(op: Operator, site: Site) -> str:
+def emit_identity(op: Operator, site: Site) -> str:
     return site.x.name
 
 
 @emits(Rrelu, onnx="Greater, Mul and Where")
-def rrelu(op: Rrelu, site: Site) -> str:
+def emit_rrelu(op: Rrelu, site: Site) -> str:
     x = site.x
     return x.less(0.0).choose(x * ((op.lower + op.upper) / 2), x).name

@@ -15,25 +15,25 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from ..unsupported_in_onnx import UnsupportedInOnnx
 
-_RESIZED = ("float32", "float16", "uint8")
+_RESIZE_TYPES = ("float32", "float16", "uint8")
 """What ONNX Runtime has Resize for; everything can be looked up."""
 _NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 _NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
 
 
 @emits(Upsample, onnx="Resize, AveragePool, or Gather and sums")
-def upsample(op: Upsample, site: Site) -> str:
+def emit_upsample(op: Upsample, site: Site) -> str:
     stretches = op.stretches(site.given.x)
     if op.mode == "area":
-        return _area(site, stretches)
+        return _emit_area(site, stretches)
     if op.mode in ("nearest", "nearest-exact"):
-        return _nearest(site, stretches, exact=op.mode == "nearest-exact")
+        return _emit_nearest(site, stretches, exact=op.mode == "nearest-exact")
     if not site.given.x.dtype.is_float:
         raise UnsupportedInOnnx(
             op.name, "PyTorch weighs uint8 in rounded steps, otherwise on each device; `-> cast float32` before is the same everywhere"
         )
     if op.antialias and (op.align_corners or op.mode == "lanczos"):
-        return _smooth(op, site, stretches)
+        return _emit_antialias(op, site, stretches)
     cubic = op.mode == "bicubic"
     apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
     if apart and not op.align_corners and not op.antialias and any(map(is_left, stretches)):
@@ -42,7 +42,7 @@ def upsample(op: Upsample, site: Site) -> str:
             "runtimes leave an axis alone whose size stays the same when it is rounded down, PyTorch stretches it by the scale; "
             "sizes that are larger, or known by a `where` to be, are fine",
         )
-    return _resize(
+    return _emit_resize(
         site,
         stretches,
         mode="cubic" if cubic else "linear",
@@ -54,7 +54,7 @@ def upsample(op: Upsample, site: Site) -> str:
     )
 
 
-def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> str:
+def _emit_resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> str:
     axes = list(range(2, 2 + len(stretches)))
     if all(s.scale is None for s in stretches) or attributes["coordinate_transformation_mode"] == "align_corners":
         return site.add("Resize", [site.x.name, "", "", site.ints([s.result for s in stretches])], axes=axes, **attributes)
@@ -64,11 +64,11 @@ def _resize(site: Site, stretches: Sequence[Stretch], **attributes: object) -> s
             "of a size known only at run time, runtimes compute the result in float32, which cannot represent this `scale` exactly; "
             "`recompute_scale_factor=true` would do without",
         )
-    scales = np.array([_factor(s) for s in stretches], dtype=np.float32)
+    scales = np.array([_adjust_scale(s) for s in stretches], dtype=np.float32)
     return site.add("Resize", [site.x.name, "", site.constant(scales)], axes=axes, **attributes)
 
 
-def _smooth(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
+def _emit_antialias(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
     x = site.given.x
     if not all(isinstance(s.size, int) and isinstance(s.result, int) for s in stretches):
         mode = "`mode=lanczos`" if op.mode == "lanczos" else "`antialias` with `align_corners`"
@@ -81,7 +81,7 @@ def _smooth(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> str:
     return y
 
 
-def _factor(stretch: Stretch) -> np.float32:
+def _adjust_scale(stretch: Stretch) -> np.float32:
     """The scale in float32, a trace more or less where the product with a known size, rounded down, would be another than PyTorch's."""
     assert stretch.scale is not None
     factor, size, result = np.float32(stretch.scale), stretch.size, stretch.result
@@ -93,9 +93,9 @@ def _factor(stretch: Stretch) -> np.float32:
     return factor
 
 
-def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
-    if site.given.x.dtype.name in _RESIZED and all(is_resize(s, exact=exact) for s in stretches):
-        return _resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
+def _emit_nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
+    if site.given.x.dtype.name in _RESIZE_TYPES and all(is_resize(s, exact=exact) for s in stretches):
+        return _emit_resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
     y = site.x.name
     for axis, stretch in enumerate(stretches, start=2):
         # PyTorch leaves an axis of two alone, as ONNX Runtime does, unless it is exact.
@@ -105,7 +105,7 @@ def _nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
     return y
 
 
-def _area(site: Site, stretches: Sequence[Stretch]) -> str:
+def _emit_area(site: Site, stretches: Sequence[Stretch]) -> str:
     """The mean of the elements that each element of the result covers: of whole blocks, where they are adjacent."""
     facts = site.given.facts
     blocks = [facts.exact_div(s.size, s.result) for s in stretches]
@@ -116,16 +116,16 @@ def _area(site: Site, stretches: Sequence[Stretch]) -> str:
 
 
 @emits(GridSample, onnx="GridSample")
-def grid_sample(op: GridSample, site: Site) -> str:
+def emit_grid_sample(op: GridSample, site: Site) -> str:
     mode = {"bilinear": "linear", "bicubic": "cubic"}.get(op.mode, op.mode)
     grid, padding = site.grid, op.padding_mode
     if (op.mode, padding, op.align_corners) == ("nearest", "reflection", False):
         # ONNX Runtime rounds before it reflects, which differs exactly between two elements.
-        grid, padding = _reflected(grid), "border"
+        grid, padding = _reflect_grid(grid), "border"
     return site.add("GridSample", [site.x.name, grid.name], mode=mode, padding_mode=padding, align_corners=int(op.align_corners))
 
 
-def _reflected(grid: TensorExpr) -> TensorExpr:
+def _reflect_grid(grid: TensorExpr) -> TensorExpr:
     """To and fro between -1 and 1."""
     ahead = grid + 1.0
     return -abs(ahead - (ahead / 4.0).op("Floor") * 4.0 - 2.0) + 1.0

@@ -8,5 +8,5 @@ from ..unsupported_in_onnx import UnsupportedInOnnx
 
 
 @emits(CtcLoss, onnx="not supported")
-def ctc_loss(op: CtcLoss, site: Site) -> str:
+def emit_ctc_loss(op: CtcLoss, site: Site) -> str:
     raise UnsupportedInOnnx(op.name, "ONNX has no operator for it")

@@ -10,7 +10,7 @@ from ....types.tensor_types import Shape
 from ..onnx_emitters import Site, emits
 
 
-def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:
+def reshape_tensor(site: Site, tensor: str, before: Shape, after: Shape) -> str:
     """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their position are copied,
     and the most complex of the others is left open: it would have to be computed."""
     if before == after:
@@ -22,43 +22,43 @@ def reshaped(site: Site, tensor: str, before: Shape, after: Shape) -> str:
     return site.add("Reshape", [tensor, site.ints(target)])
 
 
-def reordered(site: Site, tensor: str, order: Sequence[int]) -> str:
+def transpose_tensor(site: Site, tensor: str, order: Sequence[int]) -> str:
     if list(order) == list(range(len(order))):
         return tensor
     return site.add("Transpose", [tensor], perm=list(order))
 
 
 @emits(Flatten, onnx="Flatten, or Reshape")
-def flatten(op: Flatten, site: Site) -> str:
+def emit_flatten(op: Flatten, site: Site) -> str:
     x = site.given.x
     if x.rank > 1 and op.span(x) == (1, x.rank - 1):
         return site.add("Flatten", [site.x.name], axis=1) if x.rank > 2 else site.x.name
-    return reshaped(site, site.x.name, x.shape, site.results[0].shape)
+    return reshape_tensor(site, site.x.name, x.shape, site.results[0].shape)
 
 
 @emits(Unflatten, Reshape, onnx="Reshape")
-def reshape(op: Unflatten | Reshape, site: Site) -> str:
-    return reshaped(site, site.x.name, site.given.x.shape, site.results[0].shape)
+def emit_reshape(op: Unflatten | Reshape, site: Site) -> str:
+    return reshape_tensor(site, site.x.name, site.given.x.shape, site.results[0].shape)
 
 
 @emits(Permute, Transpose, onnx="Transpose")
-def permute(op: Permute | Transpose, site: Site) -> str:
-    return reordered(site, site.x.name, op.order(site.given.x))
+def emit_permute(op: Permute | Transpose, site: Site) -> str:
+    return transpose_tensor(site, site.x.name, op.order(site.given.x))
 
 
 @emits(Squeeze, onnx="Squeeze")
-def squeeze(op: Squeeze, site: Site) -> str:
+def emit_squeeze(op: Squeeze, site: Site) -> str:
     dropped = op.dropped(site.given)
     return site.add("Squeeze", [site.x.name, site.ints(dropped)]) if dropped else site.x.name
 
 
 @emits(Unsqueeze, onnx="Unsqueeze")
-def unsqueeze(op: Unsqueeze, site: Site) -> str:
+def emit_unsqueeze(op: Unsqueeze, site: Site) -> str:
     return site.add("Unsqueeze", [site.x.name, site.ints([op.place(site.given.x)])])
 
 
 @emits(Expand, onnx="Expand")
-def expand(op: Expand, site: Site) -> str:
+def emit_expand(op: Expand, site: Site) -> str:
     sizes = [1 if kept else size for kept, size in zip(op.kept(site.given), site.results[0].shape, strict=True)]
     if site.results[0].shape == site.given.x.shape:
         return site.x.name
@@ -66,5 +66,5 @@ def expand(op: Expand, site: Site) -> str:
 
 
 @emits(Cast, onnx="Cast")
-def cast(op: Cast, site: Site) -> str:
+def emit_cast(op: Cast, site: Site) -> str:
     return site.x.name if op.dtype == site.given.x.dtype else site.cast(site.x.name, op.dtype)

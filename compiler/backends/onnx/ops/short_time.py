@@ -10,13 +10,13 @@ from ....types.tensor_types import FLOAT32, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
 from ..transforms import inverse_real, transform
-from .shape import reordered
+from .shape import transpose_tensor
 
 _MODES = {"reflect": "reflect", "constant": "constant", "replicate": "edge", "circular": "wrap"}
 _END = 2**63 - 1
 
 
-def _weights(op: ShortTime, site: Site) -> TensorExpr | None:
+def _make_window_weights(op: ShortTime, site: Site) -> TensorExpr | None:
     """The weights, with zeros around them up to the size of a window; None: they are all 1."""
     size, missing = op.window_size(), op.n_fft - op.window_size()
     before = missing // 2
@@ -28,64 +28,64 @@ def _weights(op: ShortTime, site: Site) -> TensorExpr | None:
     return window.op("Pad", TensorExpr(site, site.ints([before, missing - before]), INT64)) if missing else window
 
 
-def _starts(site: Site, op: ShortTime, count: Dim) -> TensorExpr:
+def _find_window_positions(site: Site, op: ShortTime, count: Dim) -> TensorExpr:
     """The matrix [count, n_fft] of the elements of each window."""
     ends = [site.scalar(number, INT64) for number in (0, count * op.hop(), op.hop())]
     starts = TensorExpr(site, site.add("Unsqueeze", [site.add("Range", ends), site.ints([1])]), INT64)
     return starts + TensorExpr(site, site.constant(np.arange(op.n_fft)), INT64)
 
 
-def _unsqueezed(x: TensorExpr, *axes: int) -> TensorExpr:
+def _unsqueeze_axes(x: TensorExpr, *axes: int) -> TensorExpr:
     return TensorExpr(x.site, x.site.add("Unsqueeze", [x.name, x.site.ints(axes)]), x.dtype)
 
 
 @emits(Stft, onnx="Pad, Gather, Mul and DFT")
-def stft(op: Stft, site: Site) -> str:
+def emit_stft(op: Stft, site: Site) -> str:
     given, result = site.given.x, site.results[0]
     x, edge = site.x, op.edge()
     if edge:
         pads = TensorExpr(site, site.ints([edge, edge]), INT64)
         y = site.add("Pad", [x.name, pads.name, "", site.ints([-1])], mode=_MODES[op.pad_mode])
         x = TensorExpr(site, y, x.dtype)
-    windows = x.op("Gather", _starts(site, op, result.shape[-2]), axis=given.rank - 1).cast(FLOAT64)
-    weights = _weights(op, site)
+    windows = x.op("Gather", _find_window_positions(site, op, result.shape[-2]), axis=given.rank - 1).cast(FLOAT64)
+    weights = _make_window_weights(op, site)
     if weights is not None:
         windows = windows * weights
-    found = transform(_unsqueezed(windows, given.rank + 1), given.rank, op.n_fft, onesided=op.onesided)
+    spectrum = transform(_unsqueeze_axes(windows, given.rank + 1), given.rank, op.n_fft, onesided=op.onesided)
     if op.normalized:
-        found = found * op.n_fft**-0.5
+        spectrum = spectrum * op.n_fft**-0.5
     order = [*range(given.rank - 1), given.rank, given.rank - 1, given.rank + 1]
-    return reordered(site, found.cast(result.dtype).name, order)
+    return transpose_tensor(site, spectrum.cast(result.dtype).name, order)
 
 
 @emits(Istft, onnx="DFT, Mul, Col2Im and Div")
-def istft(op: Istft, site: Site) -> str:
+def emit_istft(op: Istft, site: Site) -> str:
     """The windows are added up, and divided by the sum of the squares of their weights."""
     given = site.given.x
     batched = given.rank == 4
     x = site.x.cast(FLOAT64)
-    x = x if batched else _unsqueezed(x, 0)
+    x = x if batched else _unsqueeze_axes(x, 0)
     size = op.n_fft
     windows = inverse_real(x, 1, 4, size) * (size**-0.5 if op.normalized else 1 / size)
-    weights = _weights(op, site)
+    weights = _make_window_weights(op, site)
     squares = TensorExpr(site, site.constant(np.ones((size, 1))), FLOAT64)
     if weights is not None:
-        column = _unsqueezed(weights, 1)
+        column = _unsqueeze_axes(weights, 1)
         windows, squares = windows * column, column * column
     frames = TensorExpr(site, site.ints([1, size, given.shape[-2]]), INT64)
-    total, scale = (_added(op, site, part) for part in (windows, squares.op("Expand", frames)))
-    end = _END if op.length is None and not op.edge() else _end(op, site)
-    kept = [_slice(part, op.edge(), end) for part in (total, scale)]
-    y = _filled(op, site, (kept[0] / kept[1]).cast(given.dtype))
+    total, scale = (_overlap_add(op, site, part) for part in (windows, squares.op("Expand", frames)))
+    end = _END if op.length is None and not op.edge() else _find_output_end(op, site)
+    kept = [_slice_time(part, op.edge(), end) for part in (total, scale)]
+    y = _pad_to_length(op, site, (kept[0] / kept[1]).cast(given.dtype))
     return (y if batched else y.op("Squeeze", TensorExpr(site, site.ints([0]), INT64))).name
 
 
-def _end(op: Istft, site: Site) -> Dim:
-    whole = op.whole(site.given.x)
-    return whole - op.edge() if op.length is None else op.edge() + op.length
+def _find_output_end(op: Istft, site: Site) -> Dim:
+    length = op.whole(site.given.x)
+    return length - op.edge() if op.length is None else op.edge() + op.length
 
 
-def _added(op: Istft, site: Site, windows: TensorExpr) -> TensorExpr:
+def _overlap_add(op: Istft, site: Site, windows: TensorExpr) -> TensorExpr:
     """[N, n_fft, windows] -> [N, T]. ONNX Runtime adds float32 only."""
     image = [TensorExpr(site, site.ints(sizes), INT64) for sizes in ((1, op.whole(site.given.x)), (1, op.n_fft))]
     via = FLOAT32 if site.given.x.dtype == FLOAT32 else FLOAT64
@@ -93,14 +93,14 @@ def _added(op: Istft, site: Site, windows: TensorExpr) -> TensorExpr:
     return added.op("Squeeze", TensorExpr(site, site.ints([1, 2]), INT64))
 
 
-def _slice(x: TensorExpr, start: Dim, stop: Dim) -> TensorExpr:
+def _slice_time(x: TensorExpr, start: Dim, stop: Dim) -> TensorExpr:
     return TensorExpr(x.site, x.site.add("Slice", [x.name, *(x.site.ints([n]) for n in (start, stop, 1))]), x.dtype)
 
 
-def _filled(op: Istft, site: Site, y: TensorExpr) -> TensorExpr:
+def _pad_to_length(op: Istft, site: Site, y: TensorExpr) -> TensorExpr:
     """Zeros up to the length, if that is given."""
     if op.length is None:
         return y
-    there = site.add("Shape", [y.name], start=1, end=2)
-    missing = site.add("Concat", [site.ints([0]), site.add("Sub", [site.ints([op.length]), there])], axis=0)
+    size = site.add("Shape", [y.name], start=1, end=2)
+    missing = site.add("Concat", [site.ints([0]), site.add("Sub", [site.ints([op.length]), size])], axis=0)
     return TensorExpr(site, site.add("Pad", [y.name, missing, "", site.ints([1])]), y.dtype)

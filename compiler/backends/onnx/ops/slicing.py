@@ -11,39 +11,39 @@ from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Ti
 from ....types.tensor_types import INT64, Shape
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, wide_integer
-from .shape import reshaped
+from .shape import reshape_tensor
 
 _END = 2**63 - 1
 """The end of an axis, whatever its size."""
 _MODES = {"constant": "constant", "reflect": "reflect", "replicate": "edge", "circular": "wrap"}
 
 
-def _slice(site: Site, tensor: str, start: Dim, stop: Dim, axis: int, step: int = 1) -> str:
+def _slice_axis(site: Site, tensor: str, start: Dim, stop: Dim, axis: int, step: int = 1) -> str:
     parts = [site.ints([n]) for n in (start, stop, axis)]
     return site.add("Slice", [tensor, *parts, *([] if step == 1 else [site.ints([step])])])
 
 
 @emits(Slice, onnx="Slice")
-def slice_(op: Slice, site: Site) -> str:
+def emit_slice(op: Slice, site: Site) -> str:
     axis = normalize_axis(op.name, op.axis, site.given.x)
-    return _slice(site, site.x.name, op.start, _END if op.stop is None else op.stop, axis, op.step)
+    return _slice_axis(site, site.x.name, op.start, _END if op.stop is None else op.stop, axis, op.step)
 
 
 @emits(Select, onnx="Gather")
-def select(op: Select, site: Site) -> str:
+def emit_select(op: Select, site: Site) -> str:
     axis = normalize_axis(op.name, op.axis, site.given.x)
     return site.add("Gather", [site.x.name, site.scalar(op.index, INT64)], axis=axis)
 
 
 @emits(Pad, onnx="Pad")
-def pad(op: Pad, site: Site) -> str:
+def emit_pad(op: Pad, site: Site) -> str:
     x = site.given.x
     amounts = {axis: ends for axis, ends in op.amounts(x.rank).items() if ends != (0, 0)}
     via = wide_integer(x.dtype) if amounts else x.dtype
-    return TensorExpr(site, _ends(op, site, site.x.cast(via), amounts), via).cast(x.dtype).name
+    return TensorExpr(site, _pad_or_crop(op, site, site.x.cast(via), amounts), via).cast(x.dtype).name
 
 
-def _ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+def _pad_or_crop(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
     """The tensor with elements added at the ends of these axes, or removed where an amount is negative. ONNX's Pad accepts negative
     amounts, but not every runtime does, so these become a slice."""
     shape = site.given.x.shape
@@ -51,13 +51,13 @@ def _ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
     if op.mode in ("constant", "circular"):
-        return _padded(op, site, TensorExpr(site, _crop(site, x.name, shape, less), x.dtype), more)
+        return _pad_ends(op, site, TensorExpr(site, _crop_ends(site, x.name, shape, less), x.dtype), more)
     added = {axis: before + after for axis, (before, after) in more.items()}
     padded = tuple(size + added.get(axis, 0) for axis, size in enumerate(shape))
-    return _crop(site, _padded(op, site, x, more), padded, less)
+    return _crop_ends(site, _pad_ends(op, site, x, more), padded, less)
 
 
-def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+def _pad_ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
     amounts = {axis: ends for axis, ends in amounts.items() if ends != (0, 0)}
     if not amounts:
         return x.name
@@ -68,18 +68,18 @@ def _padded(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Di
     return site.add("Pad", [x.name, pads, *fill], mode=_MODES[op.mode])
 
 
-def _crop(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
+def _crop_ends(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
     """The tensor without that many elements at the ends. A symbolic amount is subtracted from the size: if it is 0 at run time, `-0` would
     be an empty slice."""
     for axis, (before, after) in amounts.items():
         if (before, after) != (0, 0):
             stop: Dim = -after if isinstance(after, int) else shape[axis] - after
-            tensor = _slice(site, tensor, before, stop if stop != 0 else _END, axis)
+            tensor = _slice_axis(site, tensor, before, stop if stop != 0 else _END, axis)
     return tensor
 
 
 @emits(Flip, onnx="Slice")
-def flip(op: Flip, site: Site) -> str:
+def emit_flip(op: Flip, site: Site) -> str:
     x = site.given.x
     if x.rank == 0:
         return site.x.name
@@ -90,28 +90,28 @@ def flip(op: Flip, site: Site) -> str:
 
 
 @emits(Roll, onnx="Slice and Concat")
-def roll(op: Roll, site: Site) -> str:
+def emit_roll(op: Roll, site: Site) -> str:
     x = site.given.x
     if op.axis is None:
         if x.rank == 0:
             return site.x.name
-        whole = numel(x.shape)
-        rolled = _rolled(site, reshaped(site, site.x.name, x.shape, (whole,)), 0, whole, op.shifts[0])
-        return reshaped(site, rolled, (whole,), x.shape)
+        count = numel(x.shape)
+        rolled = _roll_axis(site, reshape_tensor(site, site.x.name, x.shape, (count,)), 0, count, op.shifts[0])
+        return reshape_tensor(site, rolled, (count,), x.shape)
     tensor = site.x.name
     for shift, axis in zip(op.shifts, op.axis, strict=True):
         front = normalize_axis(op.name, axis, x)
-        tensor = _rolled(site, tensor, front, x.shape[front], shift)
+        tensor = _roll_axis(site, tensor, front, x.shape[front], shift)
     return tensor
 
 
-def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
+def _roll_axis(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
     """By two slices where the shift is provably less than the axis, else by Gather."""
     shift = shift % size if isinstance(size, int) else shift
     if shift == 0:
         return tensor
     if site.given.facts.is_at_least(size, abs(shift)):
-        ends = [_slice(site, tensor, -shift, _END, axis), _slice(site, tensor, 0, -shift, axis)]
+        ends = [_slice_axis(site, tensor, -shift, _END, axis), _slice_axis(site, tensor, 0, -shift, axis)]
         return site.add("Concat", ends, axis=axis)
     zero, one = (site.constant(np.asarray(n, dtype=np.int64)) for n in (0, 1))
     count = site.scalar(size, INT64)
@@ -120,7 +120,7 @@ def _rolled(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
 
 
 @emits(Tile, onnx="Tile")
-def tile(op: Tile, site: Site) -> str:
+def emit_tile(op: Tile, site: Site) -> str:
     x = site.given.x
     sizes, repeats = op.aligned(x)
     tensor = site.x.name
@@ -132,10 +132,10 @@ def tile(op: Tile, site: Site) -> str:
 
 
 @emits(RepeatInterleave, onnx="Unsqueeze, Expand and Reshape")
-def repeat_interleave(op: RepeatInterleave, site: Site) -> str:
+def emit_repeat_interleave(op: RepeatInterleave, site: Site) -> str:
     shape, axis = op.spread(site.given.x)
     repeated = (*shape[: axis + 1], 1, *shape[axis + 1 :])
-    y = reshaped(site, site.x.name, site.given.x.shape, repeated)
+    y = reshape_tensor(site, site.x.name, site.given.x.shape, repeated)
     repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(repeated))]
     wide = (*shape[: axis + 1], op.repeats, *shape[axis + 1 :])
-    return reshaped(site, site.add("Expand", [y, site.ints(repeats)]), wide, site.results[0].shape)
+    return reshape_tensor(site, site.add("Expand", [y, site.ints(repeats)]), wide, site.results[0].shape)

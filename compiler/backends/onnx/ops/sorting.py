@@ -22,27 +22,27 @@ _WIDER = {"bool": DTYPES["uint8"], "float16": FLOAT32, "bfloat16": FLOAT32, "flo
 
 
 @emits(Topk, onnx="TopK, of keys without NaN, and GatherElements")
-def topk(op: Topk, site: Site) -> tuple[str, ...]:
-    return _ordered(site, op.k, op.axis, largest=op.largest, sort=op.sorted)[: len(site.results)]
+def emit_topk(op: Topk, site: Site) -> tuple[str, ...]:
+    return _sort_with_indices(site, op.k, op.axis, largest=op.largest, sort=op.sorted)[: len(site.results)]
 
 
 @emits(Sort, onnx="TopK, of keys without NaN, and GatherElements")
-def sort(op: Sort, site: Site) -> tuple[str, ...]:
-    return _ordered(site, None, op.axis, largest=op.descending)[: len(site.results)]
+def emit_sort(op: Sort, site: Site) -> tuple[str, ...]:
+    return _sort_with_indices(site, None, op.axis, largest=op.descending)[: len(site.results)]
 
 
 @emits(Argsort, onnx="TopK, of keys without NaN")
-def argsort(op: Argsort, site: Site) -> str:
-    return _ordered(site, None, op.axis, largest=op.descending)[1]
+def emit_argsort(op: Argsort, site: Site) -> str:
+    return _sort_with_indices(site, None, op.axis, largest=op.descending)[1]
 
 
-def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool = True) -> tuple[str, str]:
+def _sort_with_indices(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool = True) -> tuple[str, str]:
     """Values and indices; `k` None: all."""
     x = site.given.x
     if not x.rank:
         return site.x.op("Identity").name, site.scalar(0, INT64)
     front = normalize_axis(site.node.op.name, axis, x)
-    keys = _keys(site.x)
+    keys = _make_sort_keys(site.x)
     count = site.ints([x.shape[front] if k is None else k])
     values, indices = site.add_many("TopK", [keys.name, count], 2, axis=front, largest=int(largest), sorted=int(sort))
     if x.dtype.is_float:
@@ -50,7 +50,7 @@ def _ordered(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool 
     return TensorExpr(site, values, keys.dtype).cast(x.dtype).name, indices
 
 
-def _keys(x: TensorExpr) -> TensorExpr:
+def _make_sort_keys(x: TensorExpr) -> TensorExpr:
     """Numbers in the same order, NaN as the greatest."""
     wide = x.cast(_WIDER.get(x.dtype.name, x.dtype))
     if not x.dtype.is_float:
@@ -60,7 +60,7 @@ def _keys(x: TensorExpr) -> TensorExpr:
 
 
 @emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")
-def bucketize(op: Bucketize, site: Site) -> str:
+def emit_bucketize(op: Bucketize, site: Site) -> str:
     """The boundaries that a search would pass: all of them for NaN."""
     dtype = result_type(site.given)
     if dtype.size < 4:

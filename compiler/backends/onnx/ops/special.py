@@ -9,7 +9,7 @@ from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ..onnx_emitters import Site, emits
 from ..special_functions import digamma, erfc, erfinv, lgamma
 from ..tensor_expressions import FLOAT64, TensorExpr
-from .elementwise import in_real
+from .elementwise import cast_to_result
 
 _FUNCTIONS: dict[type[Operator], Callable[[TensorExpr], TensorExpr]] = {
     Digamma: digamma,
@@ -20,5 +20,5 @@ _FUNCTIONS: dict[type[Operator], Callable[[TensorExpr], TensorExpr]] = {
 
 
 @emits(*_FUNCTIONS, onnx="arithmetic")
-def series(op: Operator, site: Site) -> str:
-    return in_real(site).within(FLOAT64, _FUNCTIONS[type(op)]).name
+def emit_series(op: Operator, site: Site) -> str:
+    return cast_to_result(site).within(FLOAT64, _FUNCTIONS[type(op)]).name

@@ -8,7 +8,7 @@ from ..tensor_expressions import FLOAT64, TensorExpr
 from ..transforms import inverse, inverse_real, transform
 
 
-def _scaled(op: Fourier, site: Site, x: TensorExpr) -> str:
+def _scale_result(op: Fourier, site: Site, x: TensorExpr) -> str:
     """Divided by the size, its root or neither, in the element type of the result."""
     size = op.length(site.given.x)
     if op.norm == "ortho":
@@ -19,21 +19,21 @@ def _scaled(op: Fourier, site: Site, x: TensorExpr) -> str:
 
 
 @emits(Rfft, onnx="DFT")
-def rfft(op: Rfft, site: Site) -> str:
+def emit_rfft(op: Rfft, site: Site) -> str:
     given = site.given.x
     x = site.x.cast(FLOAT64)
     pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([given.rank])]), FLOAT64)
-    return _scaled(op, site, transform(pairs, op.along(given), op.length(given), onesided=True))
+    return _scale_result(op, site, transform(pairs, op.along(given), op.length(given), onesided=True))
 
 
 @emits(Fft, Ifft, onnx="DFT")
-def of_pairs(op: Fft | Ifft, site: Site) -> str:
+def emit_complex_transform(op: Fft | Ifft, site: Site) -> str:
     given = site.given.x
     function = inverse if op.inverse else transform
-    return _scaled(op, site, function(site.x.cast(FLOAT64), op.along(given), op.length(given)))
+    return _scale_result(op, site, function(site.x.cast(FLOAT64), op.along(given), op.length(given)))
 
 
 @emits(Irfft, onnx="DFT")
-def irfft(op: Irfft, site: Site) -> str:
+def emit_irfft(op: Irfft, site: Site) -> str:
     given = site.given.x
-    return _scaled(op, site, inverse_real(site.x.cast(FLOAT64), op.along(given), given.rank, op.length(given)))
+    return _scale_result(op, site, inverse_real(site.x.cast(FLOAT64), op.along(given), given.rank, op.length(given)))

@@ -6,7 +6,7 @@ from ....ops.operator import Operator
 from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64
-from .elementwise import in_real
+from .elementwise import cast_to_result
 
 _FUNCTIONS: dict[type[Operator], str] = {
     Acos: "Acos",
@@ -23,11 +23,11 @@ _FUNCTIONS: dict[type[Operator], str] = {
 
 
 @emits(*_FUNCTIONS, onnx=_FUNCTIONS)
-def by_name(op: Operator, site: Site) -> str:
-    return in_real(site).op(_FUNCTIONS[type(op)]).name
+def emit_trigonometry(op: Operator, site: Site) -> str:
+    return cast_to_result(site).op(_FUNCTIONS[type(op)]).name
 
 
 @emits(Tan, onnx="Tan")
-def tan(op: Tan, site: Site) -> str:
-    x = in_real(site)
+def emit_tan(op: Tan, site: Site) -> str:
+    x = cast_to_result(site)
     return (x.op("Sin") / x.op("Cos")).name if x.dtype == FLOAT64 else x.op("Tan").name

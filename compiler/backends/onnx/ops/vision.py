@@ -19,7 +19,7 @@ from ..tensor_expressions import TensorExpr, precise
 
 
 @emits(DeformConv, onnx="DeformConv")
-def deform_conv(op: DeformConv, site: Site) -> str:
+def emit_deform_conv(op: DeformConv, site: Site) -> str:
     windows = op.windows(site.given.x)
     bias = site.parameter("bias") if op.bias else ""
     mask = [site.mask.name] if "mask" in site.given else []
@@ -36,11 +36,11 @@ def deform_conv(op: DeformConv, site: Site) -> str:
 
 
 @emits(RoiAlign, onnx="Floor, Gather, Mul and AveragePool")
-def roi_align(op: RoiAlign, site: Site) -> str:
-    return precise(site.x, lambda x: _Boxes(op, site, x).aligned()).name
+def emit_roi_align(op: RoiAlign, site: Site) -> str:
+    return precise(site.x, lambda x: _BoxSampler(op, site, x).emit_aligned()).name
 
 
-class _Side(Record):
+class _SampledAxis(Record):
     """Along one axis, of each box: where the points are, [K, bins * most], whether that is in the image, whether it is one of the box's,
     and the number of these for each element, [K, 1, 1]."""
 
@@ -51,7 +51,7 @@ class _Side(Record):
     most: TensorExpr
 
 
-class _Boxes:
+class _BoxSampler:
     """The points of boxes, [K, rows, columns], and the pixels around them."""
 
     def __init__(self, op: RoiAlign, site: Site, x: TensorExpr) -> None:
@@ -60,85 +60,85 @@ class _Boxes:
         self.number, self.channels = site.given.boxes.shape[0], site.given.x.shape[1]
         _, _, self.height, self.width = site.given.x.shape
 
-    def aligned(self) -> TensorExpr:
+    def emit_aligned(self) -> TensorExpr:
         bins = self.op.sizes(self.site.given.x)
-        down, along = self._side(2, 4, bins[0], self.height), self._side(1, 3, bins[1], self.width)
-        rows, columns = self._unsqueezed(down.places, 2), self._unsqueezed(along.places, 1)
-        pixels, within = self._pixels(), self._both(down.inside, along.inside)
-        first = self._unsqueezed(self._column(0).cast(INT64), 2) * self._integer(self.height * self.width)
+        down, along = self._sample_axis(2, 4, bins[0], self.height), self._sample_axis(1, 3, bins[1], self.width)
+        rows, columns = self._unsqueeze_axes(down.places, 2), self._unsqueeze_axes(along.places, 1)
+        pixels, within = self._flatten_pixels(), self._combine_axes(down.inside, along.inside)
+        first = self._unsqueeze_axes(self._gather_column(0).cast(INT64), 2) * self._make_int(self.height * self.width)
         total = None
         for i in (0, 1):
             for j in (0, 1):
                 row, column = rows.op("Floor") + float(i), columns.op("Floor") + float(j)
                 weight = (-abs(rows - row) + 1.0) * (-abs(columns - column) + 1.0)
-                place = self._index(row, self.height) * self._integer(self.width) + self._index(column, self.width)
+                place = self._clamp_index(row, self.height) * self._make_int(self.width) + self._clamp_index(column, self.width)
                 index = within.choose(place, 0)
-                part = pixels.op("Gather", first + index, axis=0) * self._unsqueezed(within.choose(weight, 0.0), 3)
+                part = pixels.op("Gather", first + index, axis=0) * self._unsqueeze_axes(within.choose(weight, 0.0), 3)
                 total = part if total is None else total + part
         assert total is not None
-        return self._means(total, bins, (down, along))
+        return self._average_points(total, bins, (down, along))
 
-    def _means(self, total: TensorExpr, bins: tuple[int, int], sides: tuple[_Side, _Side]) -> TensorExpr:
+    def _average_points(self, total: TensorExpr, bins: tuple[int, int], sides: tuple[_SampledAxis, _SampledAxis]) -> TensorExpr:
         """Of the points of each element: [K, rows, columns, C] -> [K, C, *bins]."""
         ratio = self.op.sampling_ratio
         if ratio > 0:
             image = total.op("Transpose", perm=[0, 3, 1, 2])
             return image.op("AveragePool", kernel_shape=[ratio, ratio], strides=[ratio, ratio]) if ratio > 1 else image
-        (down, along), ends = sides, [self._ints(n) for n in (self.number, *bins, self.channels)]
-        total = self._unsqueezed(self._both(down.used, along.used), 3).choose(total, 0.0)
+        (down, along), ends = sides, [self._make_ints(n) for n in (self.number, *bins, self.channels)]
+        total = self._unsqueeze_axes(self._combine_axes(down.used, along.used), 3).choose(total, 0.0)
         shape = ends[0].op("Concat", ends[1], down.most, ends[2], along.most, ends[3], axis=0)
         sums = over(total.op("Reshape", shape), "ReduceSum", [2, 4]).op("Transpose", perm=[0, 3, 1, 2])
-        return sums / self._unsqueezed((down.count * along.count).op("Max", 1.0), 3)
+        return sums / self._unsqueeze_axes((down.count * along.count).op("Max", 1.0), 3)
 
-    def _side(self, start: int, end: int, bins: int, size: Dim) -> _Side:
+    def _sample_axis(self, start: int, end: int, bins: int, size: Dim) -> _SampledAxis:
         shift = 0.5 if self.op.aligned else 0.0
-        low, high = (self._unsqueezed(self._column(n) * float(self.op.scale) - shift, 2) for n in (start, end))
+        low, high = (self._unsqueeze_axes(self._gather_column(n) * float(self.op.scale) - shift, 2) for n in (start, end))
         length = high - low
         if not self.op.aligned:
             length = length.op("Max", 1.0)
-        count, most, points = self._points(length / float(bins))
-        steps = self._constant(np.arange(bins).reshape(-1, 1)) + (points + 0.5) / count.op("Max", 1.0)
-        shape = self._ints(self.number).op("Concat", most * self._ints(bins), axis=0)
+        count, most, points = self._count_points(length / float(bins))
+        steps = self._make_constant(np.arange(bins).reshape(-1, 1)) + (points + 0.5) / count.op("Max", 1.0)
+        shape = self._make_ints(self.number).op("Concat", most * self._make_ints(bins), axis=0)
         places = (low + steps * (length / float(bins))).op("Reshape", shape)
         limit = self.x.like(float(size) if isinstance(size, int) else size)
         inside = places.less(-1.0).op("Or", places.greater(limit)).negation()
         used = inside
         if self.op.sampling_ratio <= 0:
-            used = points.less(count).op("Expand", self._ints(1, bins, 1)).op("Reshape", shape)
-        return _Side(places.op("Max", 0.0).op("Min", limit - 1.0), inside, used, count, most)
+            used = points.less(count).op("Expand", self._make_ints(1, bins, 1)).op("Reshape", shape)
+        return _SampledAxis(places.op("Max", 0.0).op("Min", limit - 1.0), inside, used, count, most)
 
-    def _both(self, down: TensorExpr, along: TensorExpr) -> TensorExpr:
-        return self._unsqueezed(down, 2).op("And", self._unsqueezed(along, 1))
+    def _combine_axes(self, down: TensorExpr, along: TensorExpr) -> TensorExpr:
+        return self._unsqueeze_axes(down, 2).op("And", self._unsqueeze_axes(along, 1))
 
-    def _points(self, length: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
+    def _count_points(self, length: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
         """The points of an element of this length: their number for each box, the greatest of these, and a number for each."""
         ratio = self.op.sampling_ratio
         if ratio > 0:
-            return self.x.like(float(ratio)), self._ints(ratio), self._constant(np.arange(ratio))
+            return self.x.like(float(ratio)), self._make_ints(ratio), self._make_constant(np.arange(ratio))
         count = length.op("Ceil")
         most = over(count.op("Max", 1.0).cast(INT64), "ReduceMax")
-        zero, one = self._integer(0), self._integer(1)
-        return count, most.op("Reshape", self._ints(1)), zero.op("Range", most, one).cast(self.x.dtype)
+        zero, one = self._make_int(0), self._make_int(1)
+        return count, most.op("Reshape", self._make_ints(1)), zero.op("Range", most, one).cast(self.x.dtype)
 
-    def _column(self, number: int) -> TensorExpr:
+    def _gather_column(self, number: int) -> TensorExpr:
         """A column of the boxes, [K, 1]."""
         return self.boxes.op("Gather", TensorExpr(self.site, self.site.ints([number]), INT64), axis=1)
 
-    def _pixels(self) -> TensorExpr:
+    def _flatten_pixels(self) -> TensorExpr:
         """All pixels of all images, [N * H * W, C]."""
-        return self.x.op("Transpose", perm=[0, 2, 3, 1]).op("Reshape", self._ints(-1, self.channels))
+        return self.x.op("Transpose", perm=[0, 2, 3, 1]).op("Reshape", self._make_ints(-1, self.channels))
 
-    def _index(self, place: TensorExpr, size: Dim) -> TensorExpr:
-        return place.cast(INT64).op("Min", self._integer(size - 1))
+    def _clamp_index(self, place: TensorExpr, size: Dim) -> TensorExpr:
+        return place.cast(INT64).op("Min", self._make_int(size - 1))
 
-    def _integer(self, size: Dim) -> TensorExpr:
+    def _make_int(self, size: Dim) -> TensorExpr:
         return TensorExpr(self.site, self.site.scalar(size, INT64), INT64)
 
-    def _ints(self, *values: Dim) -> TensorExpr:
+    def _make_ints(self, *values: Dim) -> TensorExpr:
         return TensorExpr(self.site, self.site.ints(values), INT64)
 
-    def _constant(self, numbers: NDArray[Any]) -> TensorExpr:
+    def _make_constant(self, numbers: NDArray[Any]) -> TensorExpr:
         return TensorExpr(self.site, self.site.constant(numbers.astype(numpy_dtype(self.x.dtype))), self.x.dtype)
 
-    def _unsqueezed(self, x: TensorExpr, *axes: int) -> TensorExpr:
+    def _unsqueeze_axes(self, x: TensorExpr, *axes: int) -> TensorExpr:
         return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints(axes)]), x.dtype)
