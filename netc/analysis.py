@@ -228,9 +228,9 @@ def _elaborate_model_once(parsed: ParsedSpec, index: bool) -> Analysis:
 def _verify(program: Program) -> None:
     """What the graph promises is checked where it is asked for."""
     if os.environ.get("NETC_DEBUG"):
-        from netc.compiler.ir.verify import verify
+        from netc.compiler.ir.verify import verify_program
 
-        verify(program)
+        verify_program(program)
 
 
 def analyze_models(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> list[Analysis]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
 from netc.compiler.analysis.input_shapes import check_sizes
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import USUAL, GraphOptions
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND as ONNX
@@ -90,7 +90,7 @@ class Model:
     @cached_property
     def parameters(self) -> ParameterTable:
         """The parameters and buffers by state-dict name."""
-        return ParameterTable(parameters(self.program))
+        return ParameterTable(collect_parameters(self.program))
 
     def __call__(self, *tensors: object, **named: object) -> NoReturn:
         """Raises `TypeError`, which says what can be called."""

@@ -128,7 +128,7 @@ def run_module(module: torch.nn.Module, model: netc.Model, arrays: Arrays) -> li
 def arguments(model: netc.Model, tensors: Sequence[torch.Tensor]) -> list[torch.Tensor | tuple[torch.Tensor, ...]]:
     """What a module takes: tensors, and lists of them."""
     left = iter(tensors)
-    return [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in model.program.main.takes]
+    return [next(left) if isinstance(one, Value) else tuple(islice(left, len(one.values))) for one in model.program.main.grouped_inputs]
 
 
 def flattened(out: Any) -> list[torch.Tensor]:

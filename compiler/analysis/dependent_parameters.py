@@ -13,44 +13,46 @@ from ..ops.operator import ParameterSpec
 from ..ops.parameter_of import ParameterOf
 
 
-class Followed(Record):
+class ParameterReference(Record):
     """The parameter `name` of the stage at `path`, as in a `Tie`."""
 
     path: str
     name: str
 
 
-def followed(graph: Graph) -> dict[int, Followed]:
+def find_source_parameters(graph: Graph) -> dict[int, ParameterReference]:
     """By the ids of the nodes that have parameters which follow another one: that one, if it is known."""
     nodes = [node for node in graph.nodes if isinstance(node, OpNode)]
-    following = [(node, label) for node in nodes if (label := _label(node)) is not None]
-    if not following:
+    dependent = [(node, label) for node in nodes if (label := _source_label(node)) is not None]
+    if not dependent:
         return {}
     makers = {id(value): node for node in nodes for value in node.outputs}
     labelled = {node.label: node for node in nodes}
-    found = {
-        id(node): _parameter(labelled.get(label) if label or not node.inputs else makers.get(id(node.inputs[0])))
-        for node, label in following
+    sources = {
+        id(node): _output_parameter(labelled.get(label) if label or not node.inputs else makers.get(id(node.inputs[0])))
+        for node, label in dependent
     }
-    return {node: where for node, where in found.items() if where is not None}
+    return {node: where for node, where in sources.items() if where is not None}
 
 
-def unfollowed(graph: Graph) -> list[OpNode]:
+def find_nodes_without_source(graph: Graph) -> list[OpNode]:
     """The nodes whose first values would be computed from their first input, which is no parameter."""
-    found = followed(graph)
-    return [node for node in graph.nodes if isinstance(node, OpNode) and node.inputs and _label(node) == "" and id(node) not in found]
+    sources = find_source_parameters(graph)
+    return [
+        node for node in graph.nodes if isinstance(node, OpNode) and node.inputs and _source_label(node) == "" and id(node) not in sources
+    ]
 
 
-def _label(node: OpNode) -> str | None:
+def _source_label(node: OpNode) -> str | None:
     """The `follows` of its parameters."""
     return next((spec.follows for spec in node.specs if spec.follows is not None), None)
 
 
-def _parameter(maker: OpNode | None) -> Followed | None:
+def _output_parameter(maker: OpNode | None) -> ParameterReference | None:
     """What a node gives, if that is a parameter."""
     match maker:
         case OpNode(op=ParameterOf(path=str() as path, parameter=str() as name)) if path:
-            return Followed(path, name)
+            return ParameterReference(path, name)
         case OpNode(specs=[ParameterSpec(name="")]):
-            return Followed(maker.label if maker.shared is None else maker.shared.label, "")
+            return ParameterReference(maker.label if maker.shared is None else maker.shared.label, "")
     return None

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..ir.graph import Program
 from ..types.tensor_types import BATCH
-from .stage_checks import SizedStage, sized_stages
+from .stage_checks import SizedStage, collect_sized_stages
 from .where_checks import Shapes, check_conditions
 
 
@@ -28,9 +28,9 @@ class SizeChecks:
     def stages(self) -> tuple[SizedStage, ...]:
         """The stages that some sizes may break. They are collected at the first check, so that compiling alone does not pay for them."""
         assert self._program is not None
-        found = sized_stages(self._program.main, self._program.facts)
+        stages = collect_sized_stages(self._program.main, self._program.facts)
         self._program = None
-        return found
+        return stages
 
     def check_shapes(self, shapes: Shapes) -> None:
         """Raises ValueError for shapes that the model cannot be computed with."""
@@ -49,7 +49,7 @@ class SizeChecks:
         return vars(self)
 
 
-def size_checks(program: Program) -> SizeChecks:
+def get_size_checks(program: Program) -> SizeChecks:
     """The size checks of a program, which are made once for it."""
     if SizeChecks not in program.derived:
         program.derived[SizeChecks] = SizeChecks(program)
@@ -59,4 +59,4 @@ def size_checks(program: Program) -> SizeChecks:
 
 def check_sizes(program: Program, shapes: Shapes) -> None:
     """Raises ValueError for shapes, by input name, that break a `where` or a stage."""
-    size_checks(program).check_shapes(shapes)
+    get_size_checks(program).check_shapes(shapes)

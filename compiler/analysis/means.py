@@ -1,8 +1,13 @@
-"""An objective cut at its means, so that each is a total and a count until a whole batch has been seen.
+"""Split a training objective into sums and divisors, so that a batch can be computed in several parts.
 
-In: the objective of a train section: a program whose outputs are a loss and metrics. Out: a `Means`: programs that compute the totals, and
-the counts that are not just sizes, from what the data provides; and one that computes loss and metrics of the means. Always: totals and
-counts of the parts of a batch add up to those of the whole, and counts depend on the data alone; what cannot be cut so is a `NotMean`.
+Gradient accumulation and data parallelism see only part of a batch at a time, and the mean of the parts' means is wrong if the parts
+differ in size. So a mean is kept as a total and a count until the full batch has been seen. For a loss `cross_entropy` with
+`ignore_index`, the total is the sum of the losses and the count is the number of labels that are not ignored.
+
+In: the objective of a train section, a program whose outputs are a loss and metrics. Out: a `MeanDecomposition`, with a program for the
+totals, one for the counts that are not plain sizes, and one that computes the loss and the metrics from the means. Always: the totals and
+the counts of the parts add up to the totals and the counts of the batch, and counts depend on the data alone. An objective that cannot be
+split raises `NotDecomposable`.
 """
 
 from __future__ import annotations
@@ -17,14 +22,14 @@ from ..errors.training_errors import NotMean
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program
 from ..ir.graph_values import Value
-from ..ir.inline_calls import can_open, open_call
+from ..ir.inline_calls import can_inline, inline_call
 from ..ir.training_program import MODEL, Training
-from ..ir.walk import needed
+from ..ir.walk import find_needed_nodes
 from ..ops.operator import Operator, OpInputs
 from ..ops.reduction import Sum
 from ..types.tensor_types import BATCH
-from .sample_dependence import count_batch_axes, find_varying, has_sizes
-from .sample_mixing import mixing
+from .sample_dependence import count_batch_axes, find_varying, has_symbolic_sizes
+from .sample_mixing import find_mixing
 
 LINEAR = ("add", "sub", "neg")
 """Operators that are linear in all their inputs."""
@@ -45,23 +50,26 @@ class NotDecomposable(Exception):
         self.span = span
 
 
-class Means(Record):
-    """`totals` computes one number for each mean, `counts` has its divisor for each: a size, or the position of an output of
-    `counted`, which is None if all are sizes. `finish` computes the loss and the metrics of the means, in the order of the totals; None if
-    they are the means themselves, each once."""
+class MeanDecomposition(Record):
+    """An objective as totals and counts.
+
+    `totals` computes one number for each mean. `counts` has the divisor for each: a size, or the position of an output of
+    `counts_program`, which is None if all are sizes. `finish` computes the loss and the metrics from the means, in the order of the totals;
+    it is None if they are the means themselves, each once.
+    """
 
     totals: Program
     counts: tuple[Dim | int, ...]
     is_size: tuple[bool, ...]
-    counted: Program | None
+    counts_program: Program | None
     finish: Program | None
     names: tuple[str, ...]
-    whole: str
+    why_not_additive: str
     """Why the loss of a batch in parts is not that of the whole; empty if it is. A result that is no function of means counts for each part
     as much as the part has samples."""
-    scaled: tuple[bool, ...]
+    is_scaled: tuple[bool, ...]
     """Which totals are such results, to be multiplied by their count."""
-    constant: tuple[bool, ...]
+    is_constant: tuple[bool, ...]
     """Which totals are the same for all samples, such as a penalty on weights: every part computes all of them."""
 
     @property
@@ -70,7 +78,7 @@ class Means(Record):
         return tuple(is_size and count == SUM for count, is_size in zip(self.counts, self.is_size, strict=True))
 
 
-class _CutAt(Record):
+class _CutPoint(Record):
     """A value at which the objective is cut. `why`: the reason why it is no mean, if it is treated as one although it is none."""
 
     value: Value
@@ -84,83 +92,83 @@ class _CutAt(Record):
         return not self.constant and not self.why
 
 
-def means_of(training: Training) -> Means:
+def decompose_objective(training: Training) -> MeanDecomposition:
     """Cuts the objective. Raises `NotDecomposable` if what a mean is divided by depends on what the model gives."""
-    return _Cut(training).cut_objective()
+    return _ObjectiveCutter(training).cut_objective()
 
 
-class _Cut:
+class _ObjectiveCutter:
     def __init__(self, training: Training) -> None:
         self.training = training
-        self.main = copy_graphs(training.program.main, (training.call.graph,))[-1]
-        self._analyze()
+        self.main = copy_graphs(training.program.main, (training.model_call.graph,))[-1]
+        self._analyze_graph()
 
-    def _analyze(self) -> None:
+    def _analyze_graph(self) -> None:
         """Collects the facts about the graph that cutting needs. Opening a call changes the graph, so this runs again after it."""
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
-        self.cuts: dict[int, _CutAt] = {}
+        self.cuts: dict[int, _CutPoint] = {}
         """By the id of the value."""
         self.inside: set[int] = set()
         """The ids of the nodes that compute loss and metrics of the means."""
         self.varying = find_varying(self.main)
-        self.computed = self._find_computed()
+        self.computed = self._find_dependent_values()
 
-    def cut_objective(self) -> Means:
+    def cut_objective(self) -> MeanDecomposition:
         # An opened block may contain further blocks that make a mean.
-        while (block := self._find_all()) is not None:
-            open_call(self.main, block)
-            self._analyze()
+        while (block := self._find_cuts()) is not None:
+            inline_call(self.main, block)
+            self._analyze_graph()
         places = {id(v): i for i, v in enumerate(v for n in self.main.nodes for v in n.outputs)}
         self.cuts = {key: self.cuts[key] for key in sorted(self.cuts, key=lambda key: places.get(key, -1))}
         cuts = list(self.cuts.values())
-        counts = _Counts(self)
+        counts = _DivisorBuilder(self)
         for cut in cuts:
-            counts.add(cut)
-        return Means(
-            self._totals_program(cuts),
+            counts.add_cut(cut)
+        return MeanDecomposition(
+            self._build_totals(cuts),
             tuple(counts.found),
             tuple(counts.is_size),
-            counts.program(),
-            self._finish_program(cuts),
+            counts.build_program(),
+            self._build_finish(cuts),
             tuple(self.main.output_names),
-            self._not_additive(),
+            self._explain_not_additive(),
             tuple(bool(cut.why) for cut in cuts),
             tuple(cut.constant for cut in cuts),
         )
 
-    def _find_computed(self) -> set[int]:
+    def _find_dependent_values(self) -> set[int]:
         """The ids of the values that need the data, the model or a size: the program that combines the means has none of these."""
-        found = {id(v) for v in self.main.inputs}
+        dependent = {id(v) for v in self.main.inputs}
         for node in self.main.nodes:
-            sized = isinstance(node, OpNode) and has_sizes(node)
-            if sized or node.label == MODEL or any(id(v) in found for v in node.inputs):
-                found.update(id(v) for v in node.outputs)
-        return found
+            sized = isinstance(node, OpNode) and has_symbolic_sizes(node)
+            if sized or node.label == MODEL or any(id(v) in dependent for v in node.inputs):
+                dependent.update(id(v) for v in node.outputs)
+        return dependent
 
-    def _find_all(self) -> CallNode | None:
+    def _find_cuts(self) -> CallNode | None:
         """Follows all outputs back to their means. Returns a block that makes one of them, to be opened because the means are in it."""
         for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
-            self._find(name, value)
+            self._follow_output(name, value)
         nodes = (cut.node for cut in self.cuts.values() if cut.why)
-        return next((n for n in nodes if isinstance(n, CallNode) and n.label != MODEL and can_open(n)), None)
+        return next((n for n in nodes if isinstance(n, CallNode) and n.label != MODEL and can_inline(n)), None)
 
-    def _find(self, name: str, value: Value) -> None:
+    def _follow_output(self, name: str, value: Value) -> None:
         """Follows an output back to its means."""
         stack = [value]
         while stack:
-            at = stack.pop()
-            node = self.maker[id(at)]
-            if id(at) in self.cuts or (id(node) in self.inside and len(node.outputs) == 1):
+            current = stack.pop()
+            node = self.maker[id(current)]
+            if id(current) in self.cuts or (id(node) in self.inside and len(node.outputs) == 1):
                 continue
-            if id(at) not in self.varying and id(at) in self.computed:
-                self.cuts[id(at)] = _CutAt(at, node, constant=True)
-            elif id(at) not in self.varying or self._is_of_means(node, at):
+            if id(current) not in self.varying and id(current) in self.computed:
+                self.cuts[id(current)] = _CutPoint(current, node, constant=True)
+            elif id(current) not in self.varying or self._is_of_means(node, current):
                 self.inside.add(id(node))
                 stack += node.inputs
             elif isinstance(node, OpNode) and self._is_cut(node):
-                self.cuts[id(at)] = _CutAt(at, node)
+                self.cuts[id(current)] = _CutPoint(current, node)
             else:
-                self.cuts[id(at)] = _CutAt(at, node, why=self._why_no_mean(name, node))
+                self.cuts[id(current)] = _CutPoint(current, node, why=self._why_no_mean(name, node))
 
     def _why_no_mean(self, name: str, node: Node) -> str:
         """Why the loss or metric `name` is no mean at this node."""
@@ -170,7 +178,7 @@ class _Cut:
 
     def _is_of_means(self, node: Node, value: Value) -> bool:
         """Whether a number is computed from numbers that may be means, and not from the data themselves."""
-        if not isinstance(node, OpNode) or value.type.rank or has_sizes(node):
+        if not isinstance(node, OpNode) or value.type.rank or has_symbolic_sizes(node):
             return False
         return all(v.type.rank == 0 and id(v) in self.maker for v in node.inputs if id(v) in self.varying)
 
@@ -185,39 +193,39 @@ class _Cut:
     def _bind_inputs(self, node: OpNode) -> OpInputs:
         return node.op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)
 
-    def _totals_program(self, cuts: list[_CutAt]) -> Program:
+    def _build_totals(self, cuts: list[_CutPoint]) -> Program:
         """The program that computes the totals: sums in place of means, each after the nodes that it depends on."""
-        last = {id(cut.value): _total_node(cut.node) for cut in cuts if cut.is_total}
-        outputs = [last[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
-        taken = [v for node in last.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
-        before = needed(self.main.nodes, taken)
-        for node in last.values():
+        total_nodes = {id(cut.value): _total_node(cut.node) for cut in cuts if cut.is_total}
+        outputs = [total_nodes[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
+        wanted = [v for node in total_nodes.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
+        before = find_needed_nodes(self.main.nodes, wanted)
+        for node in total_nodes.values():
             # A metric may need the mean as it is, next to the sum that replaces it.
             if any(node.label == other.label for other in before):  # the mean itself is needed too
                 node.label = f"{node.label}_total"
-        return self._program("totals", [*before, *last.values()], outputs)
+        return self._build_program("totals", [*before, *total_nodes.values()], outputs)
 
-    def _program(self, name: str, nodes: list[Node], outputs: list[Value], inputs: list[Value] | None = None) -> Program:
-        whole = self.training.program
+    def _build_program(self, name: str, nodes: list[Node], outputs: list[Value], inputs: list[Value] | None = None) -> Program:
+        program = self.training.program
         graph = Graph(f"{self.training.name}_{name}", "model", self.main.span)
         graph.inputs = list(self.main.inputs) if inputs is None else inputs
         graph.nodes = nodes
         graph.outputs = outputs
         graph.output_names = [f"{name}{i}" for i in range(len(outputs))]
         graph.size = sum(n.graph.size if isinstance(n, CallNode) else 1 for n in nodes)
-        return Program(graph, whole.facts, whole.symbols, whole.conditions, whole.dims)
+        return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
 
-    def _finish_program(self, cuts: list[_CutAt]) -> Program | None:
+    def _build_finish(self, cuts: list[_CutPoint]) -> Program | None:
         means = [c.value for c in cuts]
         if [id(v) for v in self.main.outputs] == [id(v) for v in means]:
             return None
         nodes = [n for n in self.main.nodes if id(n) in self.inside]
-        program = self._program("finish", nodes, list(self.main.outputs), means)
+        program = self._build_program("finish", nodes, list(self.main.outputs), means)
         for index, cut in enumerate(cuts):
             cut.value.name = cut.value.name or f"{'term' if cut.constant else 'mean'}{index}"
         return program
 
-    def _not_additive(self) -> str:
+    def _explain_not_additive(self) -> str:
         """Why the loss is no sum of means times factors that are the same for all samples; empty if it is one."""
         terms: list[Value] = []
         stack = [self.main.outputs[0]]
@@ -240,7 +248,7 @@ class _Cut:
 
     def _find_meeting(self, terms: list[Value]) -> str:
         """The stage before the mean at which samples of a batch meet, as a sentence; empty if there is none."""
-        meeting = mixing(self._program("terms", list(needed(self.main.nodes, terms)), terms).main)
+        meeting = find_mixing(self._build_program("terms", list(find_needed_nodes(self.main.nodes, terms)), terms).main)
         return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
 
     def _is_linear(self, node: OpNode) -> bool:
@@ -255,52 +263,52 @@ class _Cut:
         return node.op.name in LINEAR
 
 
-class _Counts:
+class _DivisorBuilder:
     """The divisor of each cut."""
 
-    def __init__(self, cut: _Cut) -> None:
+    def __init__(self, cut: _ObjectiveCutter) -> None:
         self.cut = cut
         self.found: list[Dim | int] = []
         self.is_size: list[bool] = []
         self.made: list[OpNode] = []
         self.outputs: list[Value] = []
 
-    def add(self, cut: _CutAt) -> None:
+    def add_cut(self, cut: _CutPoint) -> None:
         facts, node = self.cut.training.program.facts, cut.node
         if not cut.is_total or not isinstance(node, OpNode):
             self.found.append(ONCE if cut.constant else make_symbol(BATCH))
             self.is_size.append(True)
             return
         op: Any = node.op
-        given = op.bind(tuple(v.type for v in node.inputs), facts)
-        count = op.count(given) if getattr(op, "is_mean", False) else SUM
+        inputs_of_op = op.bind(tuple(v.type for v in node.inputs), facts)
+        count = op.count(inputs_of_op) if getattr(op, "is_mean", False) else SUM
         if not isinstance(count, tuple):
             self.found.append(count)
             self.is_size.append(True)
             return
-        values = dict(zip(op.assign(given.types), node.inputs, strict=True))
+        values = dict(zip(op.assign(inputs_of_op.types), node.inputs, strict=True))
         for step in count:
             inputs = tuple(values[name] for name in step.inputs)
-            values[step.name] = self._apply(step.op, inputs, node.span, facts)
+            values[step.name] = self._apply_operator(step.op, inputs, node.span, facts)
         self.found.append(len(self.outputs))
         self.is_size.append(False)
         self.outputs.append(values[count[-1].name])
 
-    def _apply(self, op: Operator, inputs: tuple[Value, ...], span: Span, facts: Facts) -> Value:
+    def _apply_operator(self, op: Operator, inputs: tuple[Value, ...], span: Span, facts: Facts) -> Value:
         (type_,) = op.infer(op.bind(tuple(v.type for v in inputs), facts))
-        made = Value(type_, span)
-        self.made.append(OpNode(op, inputs, (made,), f"count{len(self.made)}", span, ()))
-        return made
+        result = Value(type_, span)
+        self.made.append(OpNode(op, inputs, (result,), f"count{len(self.made)}", span, ()))
+        return result
 
-    def program(self) -> Program | None:
+    def build_program(self) -> Program | None:
         if not self.outputs:
             return None
-        own = {id(v) for n in self.made for v in n.outputs}
-        before = list(needed(self.cut.main.nodes, [v for n in self.made for v in n.inputs if id(v) not in own]))
+        local = {id(v) for n in self.made for v in n.outputs}
+        before = list(find_needed_nodes(self.cut.main.nodes, [v for n in self.made for v in n.inputs if id(v) not in local]))
         model = next((n for n in before if n.label == MODEL), None)
         if model is not None:
             raise NotDecomposable(NotMean("the number of samples that count depends on what the model gives"), self.made[0].span)
-        return self.cut._program("counts", [*before, *self.made], self.outputs)
+        return self.cut._build_program("counts", [*before, *self.made], self.outputs)
 
 
 def is_total(op: Operator) -> bool:

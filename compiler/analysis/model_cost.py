@@ -1,10 +1,15 @@
-"""What a model costs: parameters, floating-point operations and memory, as a tree of its stages and in total.
+"""Count parameters, floating-point operations and memory, for each stage and in total.
 
-In: a `Program`. Out: plain records; printing them is left to netc/. Always: operations and activations are for one sample (`N = 1`), other
-symbolic dimensions stay; a graph is counted once, however often it is called; runs of equal stages are one row with their number.
+The model `input 3 -> dense 2` has 8 parameters. For one sample, it costs 6 multiply-adds, which are 12 operations, and 2 more operations
+for the bias.
 
-Operations are for one forward pass in evaluation, a multiply-add counting two. Multiply-adds are those of matrix products and
-convolutions alone: what papers and PyTorch's counter count. Activations are the results of all operators, as training keeps them.
+In: a `Program`. Out: plain records, which netc/ prints. Always: operations and activations are for one sample (`N = 1`), and other
+symbolic dimensions stay symbolic. A graph is counted once, however often it is called. Consecutive equal stages are one row with their
+number.
+
+Operations are counted for one forward pass in evaluation; a multiply-add counts as two. Multiply-adds are counted only in matrix products
+and convolutions, as papers and PyTorch's `FlopCounterMode` count them. Activations are the results of all operators, as training keeps
+them.
 """
 
 from __future__ import annotations
@@ -13,13 +18,13 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..dims import Dim, format_dim, substitute_symbols
-from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, applies
-from ..ir.node_modes import BOTH, modes
-from ..ir.walk import graphs
+from ..ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule, has_operator
+from ..ir.node_modes import BOTH, find_modes
+from ..ir.walk import collect_graphs
 from ..ops.mode import ByMode
 from ..ops.operator import Operator, numel
 from ..types.tensor_types import TensorType
-from .state_dict import ParameterInfo, count, parameters
+from .state_dict import ParameterInfo, collect_parameters, count_parameters
 
 _ONE_SAMPLE = {"N": 1}
 
@@ -44,8 +49,11 @@ class StageCost(Record):
 
 
 class Totals(Record):
-    """Of the whole model. `parameters` are learned numbers, tied and shared ones once, of which `trainable` may change; `buffers` are the
-    other numbers in the state dict. Operations and activations are for one sample."""
+    """The costs of a model.
+
+    `parameters` is the number of learned numbers; tied and shared ones count once. `trainable` of them may change. `buffers` is the number
+    of other numbers in the state dict. Operations and activations are for one sample.
+    """
 
     parameters: int
     trainable: int
@@ -61,75 +69,75 @@ class ModelCost(Record):
     totals: Totals
 
 
-def summary(program: Program) -> ModelCost:
+def summarize_costs(program: Program) -> ModelCost:
     """The stages of the main graph with everything inside them, and the totals."""
-    return _summary(program, _count(program))
+    return _make_summary(program, _count_graphs(program))
 
 
 NodeCosts = dict[int, dict[int, StageCost]]
 
 
-def node_costs(program: Program) -> NodeCosts:
+def compute_node_costs(program: Program) -> NodeCosts:
     """For each graph, by its identity, the cost of each of its nodes, by the node's. Of nodes that cost nothing, some are missing."""
-    return _by_node(program, _count(program))
+    return _index_by_node(program, _count_graphs(program))
 
 
-def summary_and_nodes(program: Program) -> tuple[ModelCost, NodeCosts]:
+def summarize_with_nodes(program: Program) -> tuple[ModelCost, NodeCosts]:
     """Both, counted once."""
-    counted = _count(program)
-    return _summary(program, counted), _by_node(program, counted)
+    counted = _count_graphs(program)
+    return _make_summary(program, counted), _index_by_node(program, counted)
 
 
-def _summary(program: Program, counted: dict[int, _Counted]) -> ModelCost:
+def _make_summary(program: Program, counted: dict[int, _GraphCost]) -> ModelCost:
     main = counted[id(program.main)]
-    return ModelCost(main.rows, _totals(parameters(program), main))
+    return ModelCost(main.rows, _sum_totals(collect_parameters(program), main))
 
 
-def _by_node(program: Program, counted: dict[int, _Counted]) -> NodeCosts:
-    found: NodeCosts = {}
-    for graph in graphs(program.main):
+def _index_by_node(program: Program, counted: dict[int, _GraphCost]) -> NodeCosts:
+    costs: NodeCosts = {}
+    for graph in collect_graphs(program.main):
         rows = (row for row in counted[id(graph)].rows for _ in range(row.times))
-        nodes = (node for node in graph.nodes if not _by_mode(node))
-        found[id(graph)] = {id(node): row for node, row in zip(nodes, rows, strict=True)}
-    return found
+        nodes = (node for node in graph.nodes if not _is_mode_switch(node))
+        costs[id(graph)] = {id(node): row for node, row in zip(nodes, rows, strict=True)}
+    return costs
 
 
-def _count(program: Program) -> dict[int, _Counted]:
+def _count_graphs(program: Program) -> dict[int, _GraphCost]:
     """Every graph's cost, by its identity."""
-    counted: dict[int, _Counted] = {}
-    known: _Known = {}
-    for graph in graphs(program.main):
-        counted[id(graph)] = _Counter(program, graph, counted, known).run()
+    counted: dict[int, _GraphCost] = {}
+    known: _OperatorCosts = {}
+    for graph in collect_graphs(program.main):
+        counted[id(graph)] = _GraphCounter(program, graph, counted, known).count_graph()
     return counted
 
 
-def _by_mode(node: Node) -> bool:
+def _is_mode_switch(node: Node) -> bool:
     """Whether the node only chooses between what training and evaluation compute."""
-    return applies(node, ByMode)
+    return has_operator(node, ByMode)
 
 
-def costs_at(program: Program, span: Span) -> list[StageCost]:
+def find_costs_at(program: Program, span: Span) -> list[StageCost]:
     """What the stage with this text costs: a row for each node that was made of it, in graphs that are called once or often."""
-    counted: dict[int, _Counted] = {}
-    known: _Known = {}
-    found: list[StageCost] = []
-    for graph in graphs(program.main):
-        counter = _Counter(program, graph, counted, known)
-        counted[id(graph)] = counter.run()
-        found += [counter.row(node) for node in graph.nodes if node.span == span]
-    return found
+    counted: dict[int, _GraphCost] = {}
+    known: _OperatorCosts = {}
+    rows: list[StageCost] = []
+    for graph in collect_graphs(program.main):
+        counter = _GraphCounter(program, graph, counted, known)
+        counted[id(graph)] = counter.count_graph()
+        rows += [counter.count_node(node) for node in graph.nodes if node.span == span]
+    return rows
 
 
-def _totals(infos: dict[str, ParameterInfo], main: _Counted) -> Totals:
-    learned = count(infos)
-    kept = [info for info in infos.values() if info.tied_to is None]
-    buffers = sum(info.numel for info in kept if not info.trainable)
-    size = sum(info.numel * info.dtype.size for info in kept)
-    trained = learned - count({info.name: info for info in kept if info.frozen})
+def _sum_totals(infos: dict[str, ParameterInfo], main: _GraphCost) -> Totals:
+    learned = count_parameters(infos)
+    distinct = [info for info in infos.values() if info.tied_to is None]
+    buffers = sum(info.numel for info in distinct if not info.trainable)
+    size = sum(info.numel * info.dtype.size for info in distinct)
+    trained = learned - count_parameters({info.name: info for info in distinct if info.frozen})
     return Totals(learned, trained, buffers, size, main.flops, main.multiply_adds, main.activation_bytes)
 
 
-class _Counted(Record):
+class _GraphCost(Record):
     """A graph's cost. `borrowed` are the parameters of each of its `modules`, as far as they are used inside."""
 
     rows: tuple[StageCost, ...]
@@ -140,14 +148,14 @@ class _Counted(Record):
     borrowed: tuple[int, ...]
 
 
-_Known = dict[tuple[Operator, tuple[TensorType, ...]], tuple[Dim, Dim, Dim]]
+_OperatorCosts = dict[tuple[Operator, tuple[TensorType, ...]], tuple[Dim, Dim, Dim]]
 """Of operators on inputs of these types: operations, multiply-adds, and the bytes of the results."""
 
 
-class _Counter:
+class _GraphCounter:
     """One graph, its nodes in order."""
 
-    def __init__(self, program: Program, graph: Graph, counted: dict[int, _Counted], known: _Known) -> None:
+    def __init__(self, program: Program, graph: Graph, counted: dict[int, _GraphCost], known: _OperatorCosts) -> None:
         self.program = program
         self.graph = graph
         self.counted = counted
@@ -161,71 +169,71 @@ class _Counter:
         self.multiply_adds: Dim = 0
         self.activation_bytes: Dim = 0
 
-    def run(self) -> _Counted:
-        before: Node | None = None
+    def count_graph(self) -> _GraphCost:
+        previous: Node | None = None
         row: StageCost | None = None
         times = 0
-        earlier = BOTH
-        for node, when in zip(self.graph.nodes, modes(self.graph), strict=True):
-            if _by_mode(node):
+        previous_modes = BOTH
+        for node, when in zip(self.graph.nodes, find_modes(self.graph), strict=True):
+            if _is_mode_switch(node):
                 continue
-            same = before is not None and when == earlier and same_stage(before, node)
-            known = row if same and before is not None and _alone(before) and _alone(node) else None
-            found = known or self.row(node)
+            same = previous is not None and when == previous_modes and is_same_stage(previous, node)
+            known = row if same and previous is not None and _owns_parameters(previous) and _owns_parameters(node) else None
+            cost = known or self.count_node(node)
             if False not in when:
-                found = replace(found, flops=0, multiply_adds=0)
-            earlier = when
-            self.parameters += found.parameters
-            self.flops = self.flops + found.flops
-            self.multiply_adds = self.multiply_adds + found.multiply_adds
-            self.activation_bytes = self.activation_bytes + found.activation_bytes
-            if row is not None and same and found.parameters == row.parameters:
+                cost = replace(cost, flops=0, multiply_adds=0)
+            previous_modes = when
+            self.parameters += cost.parameters
+            self.flops = self.flops + cost.flops
+            self.multiply_adds = self.multiply_adds + cost.multiply_adds
+            self.activation_bytes = self.activation_bytes + cost.activation_bytes
+            if row is not None and same and cost.parameters == row.parameters:
                 times += 1
             else:
-                self._keep(row, times)
-                row, times = found, 1
-            before = node
-        self._keep(row, times)
+                self._add_row(row, times)
+                row, times = cost, 1
+            previous = node
+        self._add_row(row, times)
         borrowed = tuple(self.modules.get(id(m), 0) for m in self.graph.modules)
-        return _Counted(tuple(self.rows), self.parameters, self.flops, self.multiply_adds, self.activation_bytes, borrowed)
+        return _GraphCost(tuple(self.rows), self.parameters, self.flops, self.multiply_adds, self.activation_bytes, borrowed)
 
-    def row(self, node: Node) -> StageCost:
+    def count_node(self, node: Node) -> StageCost:
         """The cost of one node, at this point of the graph."""
-        return self._operator(node) if isinstance(node, OpNode) else self._call(node)
+        return self._count_operator(node) if isinstance(node, OpNode) else self._count_call(node)
 
-    def _keep(self, row: StageCost | None, times: int) -> None:
+    def _add_row(self, row: StageCost | None, times: int) -> None:
         if row is not None:
-            self.rows.append(row if times == 1 else _times(row, times))
+            self.rows.append(row if times == 1 else _repeat_row(row, times))
 
-    def _operator(self, node: OpNode) -> StageCost:
+    def _count_operator(self, node: OpNode) -> StageCost:
         results = tuple([v.type for v in node.outputs])
         kind = node.op, tuple([v.type for v in node.inputs])
         computing = self.known.get(kind)
         if computing is None:
-            computing = self.known[kind] = self._computing(*kind, results)
-        own = sum(_learned(node))
-        return StageCost(node.label, node.op.name, results, self._shared(node.shared, own), *computing)
+            computing = self.known[kind] = self._count_computation(*kind, results)
+        learned = sum(_learned_sizes(node))
+        return StageCost(node.label, node.op.name, results, self._add_shared(node.shared, learned), *computing)
 
-    def _computing(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim, Dim]:
+    def _count_computation(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim, Dim]:
         given = op.bind(types, self.program.facts)
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
         return per_sample(op.flops(given, results)), per_sample(op.multiply_adds(given, results)), per_sample(memory)
 
-    def _call(self, node: CallNode) -> StageCost:
+    def _count_call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]
         if node.scan is not None:
-            inner = _every_step(inner, per_sample(node.scan.length))
-        own = self._shared(node.shared, inner.parameters)
+            inner = _multiply_graph(inner, per_sample(node.scan.length))
+        parameters = self._add_shared(node.shared, inner.parameters)
         for module, borrowed in zip(node.modules, inner.borrowed, strict=True):
-            own += self._shared(module, borrowed)
+            parameters += self._add_shared(module, borrowed)
         results = tuple(v.type for v in node.outputs)
         graph = node.graph
         name = graph.name if graph.kind == "block" else graph.kind
-        return StageCost(node.label, name, results, own, inner.flops, inner.multiply_adds, inner.activation_bytes, 1, inner.rows)
+        return StageCost(node.label, name, results, parameters, inner.flops, inner.multiply_adds, inner.activation_bytes, 1, inner.rows)
 
-    def _shared(self, module: SharedModule | None, parameters: int) -> int:
+    def _add_shared(self, module: SharedModule | None, parameters: int) -> int:
         """What a use adds to the parameters of this graph: a shared stage counts at its first use, in the graph that declares it."""
         if module is None:
             return parameters
@@ -235,16 +243,16 @@ class _Counter:
         return parameters if id(module) in self.declared else 0
 
 
-def _every_step(step: _Counted, length: Dim) -> _Counted:
+def _multiply_graph(step: _GraphCost, length: Dim) -> _GraphCost:
     """What all steps of a loop cost. They share their parameters."""
-    rows = tuple(_longer(row, length) for row in step.rows)
+    rows = tuple(_multiply_steps(row, length) for row in step.rows)
     flops, multiply_adds, memory = (length * one for one in (step.flops, step.multiply_adds, step.activation_bytes))
     return replace(step, rows=rows, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory)
 
 
-def _longer(row: StageCost, length: Dim) -> StageCost:
+def _multiply_steps(row: StageCost, length: Dim) -> StageCost:
     flops, multiply_adds, memory = (length * one for one in (row.flops, row.multiply_adds, row.activation_bytes))
-    detail = tuple(_longer(one, length) for one in row.detail)
+    detail = tuple(_multiply_steps(one, length) for one in row.detail)
     return replace(row, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory, detail=detail)
 
 
@@ -253,29 +261,29 @@ def per_sample(d: Dim) -> Dim:
     return d if isinstance(d, int) else substitute_symbols(d, _ONE_SAMPLE)
 
 
-def _learned(node: OpNode) -> list[int]:
+def _learned_sizes(node: OpNode) -> list[int]:
     tied = node.tie.name if node.tie is not None else None
-    return [_size(spec.shape) for spec in node.specs if spec.trainable and spec.name != tied]
+    return [_parameter_numel(spec.shape) for spec in node.specs if spec.trainable and spec.name != tied]
 
 
-def _size(shape: tuple[Dim, ...]) -> int:
+def _parameter_numel(shape: tuple[Dim, ...]) -> int:
     size = numel(shape)
     if not isinstance(size, int):
         raise ValueError(f"the size of a parameter depends on the input: {format_dim(size)}")
     return size
 
 
-def same_stage(a: Node, b: Node) -> bool:
+def is_same_stage(a: Node, b: Node) -> bool:
     """Whether two stages do and cost the same, but for parameters that are not their own."""
     if isinstance(a, CallNode) or isinstance(b, CallNode):
         return isinstance(a, CallNode) and isinstance(b, CallNode) and a.graph is b.graph
     return (a.op is b.op or a.op == b.op) and [v.type for v in a.inputs] == [v.type for v in b.inputs]
 
 
-def _alone(node: Node) -> bool:
+def _owns_parameters(node: Node) -> bool:
     """Whether all parameters of the stage are its own."""
     return node.shared is None and (not node.modules if isinstance(node, CallNode) else node.tie is None)
 
 
-def _times(row: StageCost, times: int) -> StageCost:
+def _repeat_row(row: StageCost, times: int) -> StageCost:
     return replace(row, times=times)

@@ -16,39 +16,39 @@ from ..types.tensor_types import BATCH, Shape
 def find_varying(main: Graph) -> set[int]:
     """The ids of the values that differ between samples, or between batches."""
     flat = FlatGraph(main)
-    found = set(range(len(main.inputs)))
+    varying = set(range(len(main.inputs)))
     loops: list[bool] = []
     for item in flat:
         if isinstance(item, FlatNode):
-            if any(key in found for key in item.inputs) or _has_batch(item.node):
-                found.update(item.outputs)
+            if any(key in varying for key in item.inputs) or _has_batch(item.node):
+                varying.update(item.outputs)
                 loops = [True] * len(loops)
         elif isinstance(item, FlatScan):
-            loops.append(any(key in found for key in item.inputs))
-            found.update(item.given if loops[-1] else ())
+            loops.append(any(key in varying for key in item.inputs))
+            varying.update(item.given if loops[-1] else ())
         elif loops.pop():
-            found.update(item.outputs)
+            varying.update(item.outputs)
             loops = [True] * len(loops)
-    return flat.ids_of(found)
+    return flat.ids_of(varying)
 
 
 def count_batch_axes(shape: Shape) -> int:
     """The number of axes that are the batch, or have it as a factor."""
-    return sum(BATCH in sizes_in(size) for size in shape)
+    return sum(BATCH in collect_size_symbols(size) for size in shape)
 
 
-def sizes_in(value: object) -> set[str]:
+def collect_size_symbols(value: object) -> set[str]:
     """The symbols in a size or a tuple of sizes."""
     if isinstance(value, tuple):
-        return set().union(*map(sizes_in, value))
+        return set().union(*map(collect_size_symbols, value))
     return set(map(str, free_symbols(value))) if isinstance(value, SymDim) else set()
 
 
-def has_sizes(node: OpNode) -> bool:
+def has_symbolic_sizes(node: OpNode) -> bool:
     """Whether an argument of the operator or the shape of a result is symbolic."""
-    return any(sizes_in(value) for value in (*node.op.numbers, *(v.type.shape for v in node.outputs)))
+    return any(collect_size_symbols(value) for value in (*node.op.numbers, *(v.type.shape for v in node.outputs)))
 
 
 def _has_batch(node: OpNode) -> bool:
     """Whether an argument of the operator or the shape of a result depends on the number of samples."""
-    return any(BATCH in sizes_in(value) for value in (*node.op.numbers, *(v.type.shape for v in node.outputs)))
+    return any(BATCH in collect_size_symbols(value) for value in (*node.op.numbers, *(v.type.shape for v in node.outputs)))

@@ -13,7 +13,7 @@ from ..types.tensor_types import TensorType
 from .sample_dependence import count_batch_axes
 
 
-def mixing(graph: Graph) -> OpNode | None:
+def find_mixing(graph: Graph) -> OpNode | None:
     """Inputs of the graph differ between samples, and what is computed of them."""
     varying = set(range(len(graph.inputs)))
     for item in FlatGraph(graph):
@@ -23,18 +23,18 @@ def mixing(graph: Graph) -> OpNode | None:
         known = [value.type for key, value in zip(item.inputs, item.node.inputs, strict=True) if key in varying]
         if known:
             varying.update(item.outputs)
-            if _mixes(item.node, known):
+            if _is_mixing(item.node, known):
                 return item.node
     return None
 
 
-def _mixes(node: OpNode, inputs: list[TensorType]) -> bool:
+def _is_mixing(node: OpNode, inputs: list[TensorType]) -> bool:
     before = max(count_batch_axes(t.shape) for t in inputs)
     after = [count_batch_axes(value.type.shape) for value in node.outputs]
-    return before > 0 and (max(after) == 0 or max(after) > before or _along_batch(node))
+    return before > 0 and (max(after) == 0 or max(after) > before or _is_along_batch(node))
 
 
-def _along_batch(node: OpNode) -> bool:
+def _is_along_batch(node: OpNode) -> bool:
     """Whether an operator that keeps the shape computes along the axis of the batch, as `softmax` and `roll` can."""
     shape, axis = node.inputs[0].type.shape, node.op.args.get("axis")
     if node.outputs[0].type.shape != shape:

@@ -19,7 +19,7 @@ from netc.dsl.record import Record
 from ..dims import Dim, Facts, SymDim, evaluate_dim, free_symbols
 from ..errors.operator_errors import EmptyResult
 from ..ir.graph import Graph, OpNode
-from ..ir.walk import graphs
+from ..ir.walk import collect_graphs
 from ..ops.operator import Operator, OperatorError
 from ..types.tensor_types import TensorType, show_shape
 from .where_checks import list_sizes
@@ -33,15 +33,15 @@ class _WatchedFacts(Facts):
     record: Callable[[], None] = lambda: None
 
     def are_equal(self, a: Dim, b: Dim) -> bool | None:
-        return self._note_unanswered(Facts.are_equal(self, a, b))
+        return self._record_unknown(Facts.are_equal(self, a, b))
 
     def is_at_least(self, a: Dim, b: Dim) -> bool | None:
-        return self._note_unanswered(Facts.is_at_least(self, a, b))
+        return self._record_unknown(Facts.is_at_least(self, a, b))
 
     def divides(self, k: Dim, a: Dim) -> bool | None:
-        return self._note_unanswered(Facts.divides(self, k, a))
+        return self._record_unknown(Facts.divides(self, k, a))
 
-    def _note_unanswered(self, answer: bool | None) -> bool | None:
+    def _record_unknown(self, answer: bool | None) -> bool | None:
         if answer is None:
             self.record()
         return answer
@@ -85,17 +85,17 @@ class SizedStage(Record):
         return ""
 
 
-def sized_stages(main: Graph, facts: Facts) -> tuple[SizedStage, ...]:
+def collect_sized_stages(main: Graph, facts: Facts) -> tuple[SizedStage, ...]:
     """The stages that depend on sizes, in order; equal ones once."""
-    found: dict[SizedStage, None] = {}
-    for graph in graphs(main):
+    stages: dict[SizedStage, None] = {}
+    for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, OpNode) and any(_is_symbolic(value.type) for value in (*node.inputs, *node.outputs)):
-                found[_stage_of(node, facts)] = None
-    return tuple(found)
+                stages[_make_stage(node, facts)] = None
+    return tuple(stages)
 
 
-def _stage_of(node: OpNode, facts: Facts) -> SizedStage:
+def _make_stage(node: OpNode, facts: Facts) -> SizedStage:
     inputs, outputs = tuple(v.type for v in node.inputs), tuple(v.type for v in node.outputs)
     unanswered: list[None] = []
     known = (facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices)

@@ -14,10 +14,10 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ..ir.graph import CallNode, Graph, OpNode, Program
-from ..ir.walk import graphs, join
+from ..ir.walk import collect_graphs, join_labels
 from ..ops.operator import Init, Operator, ParameterSpec
 from ..types.tensor_types import DType, TensorType
-from .dependent_parameters import Followed, followed
+from .dependent_parameters import ParameterReference, find_source_parameters
 
 
 class ParameterInfo(Record):
@@ -54,28 +54,28 @@ class ParameterInfo(Record):
         return f"ParameterInfo({self.name}: {TensorType(self.dtype, self.shape)}{kind})"
 
 
-def parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:
+def collect_parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:
     """Everything in the state dict; with `transient`, buffers that are not persistent too."""
-    found = _Walk(program.main).run()
-    for info in found.values():
+    infos = _ParameterCollector(program.main).collect_all()
+    for info in infos.values():
         if info.tied_to is not None:
-            end = _end(info.tied_to, found)
-            found[info.name] = replace(info, tied_to=end, frozen=found[end].frozen)
-    return found if transient else {name: info for name, info in found.items() if info.persistent}
+            end = _resolve_tie(info.tied_to, infos)
+            infos[info.name] = replace(info, tied_to=end, frozen=infos[end].frozen)
+    return infos if transient else {name: info for name, info in infos.items() if info.persistent}
 
 
-def count(infos: Mapping[str, ParameterInfo]) -> int:
+def count_parameters(infos: Mapping[str, ParameterInfo]) -> int:
     """Learned numbers, those of tied parameters once, buffers not at all."""
     return sum(info.numel for info in infos.values() if info.trainable and info.tied_to is None)
 
 
-def learns(program: Program) -> bool:
+def has_learned_parameters(program: Program) -> bool:
     """Whether there are learned parameters."""
-    nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
+    nodes = (node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
     return any(spec.trainable for node in nodes for spec in node.specs)
 
 
-def _end(name: str, found: Mapping[str, ParameterInfo]) -> str:
+def _resolve_tie(name: str, found: Mapping[str, ParameterInfo]) -> str:
     """The name at the end of a chain of ties."""
     seen = {name}
     while (further := found[name].tied_to) is not None and further not in seen:
@@ -84,85 +84,87 @@ def _end(name: str, found: Mapping[str, ParameterInfo]) -> str:
     return name
 
 
-class _Walk:
+class _ParameterCollector:
     def __init__(self, main: Graph) -> None:
         self.main = main
-        self.members = _members(main)
-        self.specs = {id(n): _specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
+        self.members = _collect_members(main)
+        self.specs = {id(n): _sort_specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
         """By node: a graph that is called often brings the same ones again."""
-        self.followed: dict[int, Followed] = {}
-        for graph in graphs(main):
-            self.followed |= followed(graph)
+        self.followed: dict[int, ParameterReference] = {}
+        for graph in collect_graphs(main):
+            self.followed |= find_source_parameters(graph)
         self.found: dict[str, ParameterInfo] = {}
         self.visited: set[str] = set()
         """Paths of shared stages that have been visited."""
 
-    def run(self) -> dict[str, ParameterInfo]:
-        self._graph(self.main, "", {}, False)
+    def collect_all(self) -> dict[str, ParameterInfo]:
+        self._visit_graph(self.main, "", {}, False)
         return self.found
 
-    def _graph(self, graph: Graph, path: str, homes: dict[int, str], frozen: bool) -> None:
+    def _visit_graph(self, graph: Graph, path: str, homes: dict[int, str], frozen: bool) -> None:
         """Nests as deep as blocks do, which is bounded."""
         if graph.declares:
-            homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
+            homes = {**homes, **{id(m): join_labels(path, m.label) for m in graph.declares}}
         for node in self.members[id(graph)]:
-            own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            stage_path = homes[id(node.shared)] if node.shared is not None else join_labels(path, node.label)
             if node.shared is not None:
-                if own in self.visited:
+                if stage_path in self.visited:
                     continue
-                self.visited.add(own)
+                self.visited.add(stage_path)
             if isinstance(node, OpNode):
-                self._operator(node, own, path, frozen or node.frozen)
+                self._visit_operator(node, stage_path, path, frozen or node.frozen)
             else:
-                self._graph(node.graph, own, _handed(node, homes), frozen or node.frozen)
+                self._visit_graph(node.graph, stage_path, _map_modules(node, homes), frozen or node.frozen)
 
-    def _operator(self, node: OpNode, own: str, path: str, frozen: bool) -> None:
+    def _visit_operator(self, node: OpNode, own: str, path: str, frozen: bool) -> None:
         for spec, sizes in self.specs[id(node)]:
-            name = join(own, spec.name)
+            name = join_labels(own, spec.name)
             if name in self.found:
                 continue
             tie = node.tie if node.tie is not None and node.tie.name == spec.name else None
-            tied_to = None if tie is None else join(join(path, tie.path), tie.target_name)
-            kept = frozen and spec.trainable
-            info = ParameterInfo(name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, kept)
-            self.found[name] = replace(info, follows=self._follows(node, path)) if spec.follows is not None else info
+            tied_to = None if tie is None else join_labels(join_labels(path, tie.path), tie.target_name)
+            is_frozen = frozen and spec.trainable
+            info = ParameterInfo(
+                name, sizes, spec.dtype, spec.trainable, spec.persistent, spec.init, node.span, node.op, tied_to, is_frozen
+            )
+            self.found[name] = replace(info, follows=self._source_name(node, path)) if spec.follows is not None else info
 
-    def _follows(self, node: OpNode, path: str) -> str | None:
+    def _source_name(self, node: OpNode, path: str) -> str | None:
         where = self.followed.get(id(node))
-        return None if where is None else join(join(path, where.path), where.name)
+        return None if where is None else join_labels(join_labels(path, where.path), where.name)
 
 
-def _handed(node: CallNode, homes: dict[int, str]) -> dict[int, str]:
+def _map_modules(node: CallNode, homes: dict[int, str]) -> dict[int, str]:
     if not node.modules:
         return {}
     return {id(inner): homes[id(outer)] for inner, outer in zip(node.graph.modules, node.modules, strict=True)}
 
 
-def _members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
+def _collect_members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
     """Of every graph, the nodes that have parameters somewhere inside, those first that are parameters of the graph's own module."""
     members: dict[int, list[OpNode | CallNode]] = {}
-    for graph in graphs(main):
-        own: list[OpNode | CallNode] = []
+    for graph in collect_graphs(main):
+        first: list[OpNode | CallNode] = []
         inside: list[OpNode | CallNode] = []
         for node in graph.nodes:
             if isinstance(node, CallNode):
                 if members[id(node.graph)]:
                     inside.append(node)
             elif node.specs:
-                (own if node.specs[0].name == "" else inside).append(node)
-        own.sort(key=lambda node: isinstance(node, OpNode) and not node.specs[0].trainable)
-        members[id(graph)] = own + inside
+                (first if node.specs[0].name == "" else inside).append(node)
+        first.sort(key=lambda node: isinstance(node, OpNode) and not node.specs[0].trainable)
+        members[id(graph)] = first + inside
     return members
 
 
-def _specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
+def _sort_specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
     """What the node brings, with the sizes as plain integers: parameters before buffers."""
-    return [(spec, _sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
+    return [(spec, _plain_sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
 
 
-def _sizes(spec: ParameterSpec) -> tuple[int, ...]:
-    return tuple([int(d) if isinstance(d, int) else _symbolic(spec) for d in spec.shape])
+def _plain_sizes(spec: ParameterSpec) -> tuple[int, ...]:
+    return tuple([int(d) if isinstance(d, int) else _refuse_symbolic(spec) for d in spec.shape])
 
 
-def _symbolic(spec: ParameterSpec) -> int:
+def _refuse_symbolic(spec: ParameterSpec) -> int:
     raise ValueError(f"the size of the parameter {spec.name} depends on the input")

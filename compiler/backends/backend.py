@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from netc.dsl.record import Record
 
-from ..analysis.state_dict import parameters
+from ..analysis.state_dict import collect_parameters
 from .backend_names import ARTEFACTS
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class BackendInput(Record):
             return self.weights()
         from ..weights.initial import InitialValues
 
-        return InitialValues(parameters(self.program), 0)
+        return InitialValues(collect_parameters(self.program), 0)
 
 
 class Artefact(Protocol):

@@ -1,7 +1,7 @@
-"""What composite operators are in terms of others: their definitions, as graphs.
+"""Definitions of composite operators, as graphs of other operators.
 
-An operator's class has a definition in netc's own text, the body of a block in which its inputs, its parameters and its arguments have
-their names:
+A composite operator's class has a `definition` in the netc language. It is the body of a block, in which the operator's inputs,
+parameters and arguments are names:
 
     class Glu(Activation):
         name = "glu"
@@ -12,14 +12,14 @@ their names:
             a * sigmoid(b)
         '''
 
-`define` elaborates that text for one use of the operator; `expand_undefined` puts calls of such graphs in the place of the operators that
-a backend has no kernel for.
+`elaborate_definition` elaborates that text for one use of the operator. `expand_operators` replaces operators for which a backend has no
+kernel by calls of such graphs.
 """
 
 from .definition_graphs import DefinitionFile as DefinitionFile
-from .definition_graphs import Undefined as Undefined
+from .definition_graphs import MissingDefinition as MissingDefinition
 from .definition_graphs import WrongDefinition as WrongDefinition
-from .definition_graphs import define as define
+from .definition_graphs import elaborate_definition as elaborate_definition
 from .expand_definitions import Definitions as Definitions
 from .expand_definitions import expand_operators as expand_operators
 from .expand_definitions import expand_program as expand_program

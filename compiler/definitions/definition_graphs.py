@@ -27,7 +27,7 @@ from ..elaborate.scopes.label_scope import LabelAllocator
 from ..elaborate.scopes.scope import GIVEN, GraphFrame, Scope
 from ..ir.graph import Graph, OpNode
 from ..ir.graph_values import Value
-from ..ir.walk import graphs
+from ..ir.walk import collect_graphs
 from ..ops.constants import ParamOperator
 from ..ops.operand import Inputs
 from ..ops.operator import Operator, OpInputs, ParameterSpec
@@ -35,7 +35,7 @@ from ..ops.shape import Cast
 from ..types.tensor_types import FLOAT32, DType, TensorType, show_shape
 
 
-class Undefined(LookupError):
+class MissingDefinition(LookupError):
     """An operator without a definition, or without one for these inputs."""
 
 
@@ -55,7 +55,9 @@ class WrongDefinition(ValueError):
         self.cause = cause or why
 
 
-def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts, text: str = "") -> Graph:
+def elaborate_definition(
+    op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorType] | None, facts: Facts, text: str = ""
+) -> Graph:
     """Elaborate the definition of an operator.
 
     Args:
@@ -71,21 +73,21 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
         as PyTorch's kernels of composite operators do.
 
     Raises:
-        Undefined: The operator has no definition for these inputs.
+        MissingDefinition: The operator has no definition for these inputs.
         WrongDefinition: The text does not compile for these inputs, or its results have other types.
     """
     given = op.bind(tuple(inputs), facts)
     text = text or op.define(given)
     if not text:
-        raise Undefined(op.name)
+        raise MissingDefinition(op.name)
     body = _parse_body(op.name, text)
-    writer = _Writer(op, body, facts)
+    writer = _DefinitionElaborator(op, body, facts)
     writer.bind_arguments()
     writer.bind_inputs(given)
     for spec in op.parameters(given):
         writer.bind_parameter(spec)
-    values = writer.elaborate()
-    writer.set_outputs(values, writer.narrowed(values) if results is None else results)
+    values = writer.run_text()
+    writer.set_outputs(values, writer.narrow_types(values) if results is None else results)
     return writer.graph
 
 
@@ -93,13 +95,13 @@ def define(op: Operator, inputs: Sequence[TensorType], results: Sequence[TensorT
 def _parse_body(name: str, text: str) -> ast.Body:
     """The statements of a definition."""
     file, problems = parse_source(DefinitionFile(name, text))
-    _refuse(name, problems)
+    _raise_first_error(name, problems)
     (block,) = file.items
     assert isinstance(block, ast.Block)
     return block.body
 
 
-class _Writer:
+class _DefinitionElaborator:
     """The graph of one definition, and the names that its text may use."""
 
     def __init__(self, op: Operator, body: ast.Body, facts: Facts) -> None:
@@ -125,10 +127,10 @@ class _Writer:
         if isinstance(default, float) and type(value) is int:
             value = float(value)  # `a=2` and `a=2.5` are one class with an argument
         bound = BoundParameters.make_empty(self.owner)
-        own = bound.name_value(name, value)
+        symbols = bound.name_value(name, value)
         usual = default if isinstance(default, (int, float)) and not isinstance(default, bool) else None
         self.graph.origins |= {symbol: replace(origin, default=usual) for symbol, origin in bound.origins.items()}
-        return own
+        return symbols
 
     def bind_inputs(self, given: OpInputs) -> None:
         """An input takes the name of an argument, such as that of the flag `bias`."""
@@ -137,7 +139,7 @@ class _Writer:
                 self.frame.add_input(Value(type_, self.body.span), name, len(self.graph.inputs) + index)
                 for index, type_ in enumerate(t for t, own in zip(given.types, given.names, strict=True) if own == name)
             ]
-            widened = [self._cast(value, FLOAT32) if _is_half(value.type.dtype) else value for value in values]
+            widened = [self._add_cast(value, FLOAT32) if _is_half(value.type.dtype) else value for value in values]
             if isinstance(operand, Inputs):
                 self.scope.bind_name(name, TensorTuple(tuple(widened)))
             elif widened:
@@ -156,27 +158,27 @@ class _Writer:
         self.parameters.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
         self.graph.nodes.append(self.parameters[-1])
         self.frame.labels.used[spec.name] = self.body.span
-        self.scope.bind_name(spec.name, self._cast(value, FLOAT32) if _is_half(spec.dtype) else value)
+        self.scope.bind_name(spec.name, self._add_cast(value, FLOAT32) if _is_half(spec.dtype) else value)
         self.scope.bind_name(spec.name + GIVEN, True)
 
-    def elaborate(self) -> list[Value]:
+    def run_text(self) -> list[Value]:
         """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""
         try:
             with deep_stack(), self.session.decisions.collect_into(self.graph.decisions):
                 flow = Elaborator(self.session).run_body(self.body, self.scope, f"the definition of `{self.op.name}`")
         except LimitExceeded:
             flow = TensorTuple(())
-        _refuse(self.op.name, self.session.diagnostics)
-        if any(spec.persistent for node in self._operators() for spec in node.specs):
+        _raise_first_error(self.op.name, self.session.diagnostics)
+        if any(spec.persistent for node in self._iterate_operators() for spec in node.specs):
             raise WrongDefinition(self.op.name, "does not compile", "it has parameters that `parameters` does not declare")
         return tensors_of(flow) or []
 
-    def _operators(self) -> Iterator[OpNode]:
+    def _iterate_operators(self) -> Iterator[OpNode]:
         """The operators that the text has made, those in its blocks too."""
-        nodes = (node for graph in graphs(self.graph) for node in graph.nodes)
+        nodes = (node for graph in collect_graphs(self.graph) for node in graph.nodes)
         return (node for node in nodes if isinstance(node, OpNode) and node not in self.parameters)
 
-    def narrowed(self, values: Sequence[Value]) -> list[TensorType]:
+    def narrow_types(self, values: Sequence[Value]) -> list[TensorType]:
         """The types of the results without a rule: in float32 for half types, they become the half type of the inputs."""
         half = next((v.type.dtype for v in self.graph.inputs if _is_half(v.type.dtype)), None)
         return [v.type.with_dtype(half) if half is not None and v.type.dtype == FLOAT32 else v.type for v in values]
@@ -184,14 +186,14 @@ class _Writer:
     def set_outputs(self, values: Sequence[Value], results: Sequence[TensorType]) -> None:
         """Return the values as the types of the results; those after the last one wanted are left out."""
         wanted = [t.dtype for t in results]
-        cast = [self._cast(v, d) if _is_half(d) and v.type.dtype != d else v for v, d in zip(values, wanted, strict=False)]
+        cast = [self._add_cast(v, d) if _is_half(d) and v.type.dtype != d else v for v, d in zip(values, wanted, strict=False)]
         found = [v.type for v in cast]
         if found != list(results):
             shown = [", ".join(f"{t.dtype} {show_shape(t.shape)}" for t in types) or "nothing" for types in (found, results)]
             raise WrongDefinition(self.op.name, f"gives {shown[0]}; its rule gives {shown[1]}")
         self.graph.outputs = cast
 
-    def _cast(self, value: Value, dtype: DType) -> Value:
+    def _add_cast(self, value: Value, dtype: DType) -> Value:
         cast = Value(value.type.with_dtype(dtype), self.body.span, value.name)
         self.graph.nodes.append(
             OpNode(Cast(dtype=dtype), (value,), (cast,), self.frame.labels.allocate_ordinal("cast", self.body.span), self.body.span, ())
@@ -203,7 +205,7 @@ def _is_half(dtype: DType) -> bool:
     return dtype.is_float and dtype.size < FLOAT32.size
 
 
-def _refuse(name: str, problems: Sequence[Diagnostic]) -> None:
+def _raise_first_error(name: str, problems: Sequence[Diagnostic]) -> None:
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise WrongDefinition(name, "does not compile", errors[0].message)

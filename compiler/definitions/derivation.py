@@ -6,7 +6,7 @@ results have the types that the definition gives, and inputs that a stage of the
 
 from __future__ import annotations
 
-from ..analysis.model_cost import summary
+from ..analysis.model_cost import summarize_costs
 from ..dims import Dim
 from ..errors.operator_errors import DefinitionRefuses
 from ..errors.problem import STAGE
@@ -14,7 +14,7 @@ from ..ir.graph import Program
 from ..ops.operator import Derivation, Operator, OperatorError, OpInputs
 from ..types.tensor_types import TensorType
 from ..types.traced_ints import strip_formulas
-from .definition_graphs import Undefined, WrongDefinition, define
+from .definition_graphs import MissingDefinition, WrongDefinition, elaborate_definition
 
 
 class _FromDefinition:
@@ -24,16 +24,16 @@ class _FromDefinition:
         """The types of the results. Raises `OperatorError` if the definition does not take these inputs."""
         inputs = tuple((name, type_.shape) for name, type_ in zip(given.names, given.types, strict=True))
         try:
-            graph = define(op, given.types, None, given.facts)
+            graph = elaborate_definition(op, given.types, None, given.facts)
         except WrongDefinition as error:
             raise OperatorError(DefinitionRefuses(op.name, error.cause, inputs), STAGE) from None
-        except Undefined:
+        except MissingDefinition:
             raise OperatorError(DefinitionRefuses(op.name, "`define` gives no text", inputs), STAGE) from None
         return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in graph.outputs)
 
     def count_operations(self, op: Operator, given: OpInputs, results: tuple[TensorType, ...]) -> tuple[Dim, Dim]:
         """The operations for one use, and the multiply-adds among them."""
-        totals = summary(Program(define(op, given.types, results, given.facts), given.facts, ())).totals
+        totals = summarize_costs(Program(elaborate_definition(op, given.types, results, given.facts), given.facts, ())).totals
         return totals.flops, totals.multiply_adds
 
 

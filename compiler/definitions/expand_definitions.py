@@ -13,18 +13,18 @@ from ..dims import Facts
 from ..ir.copy_graph import copy_graphs
 from ..ir.graph import CallNode, Graph, OpNode, Program
 from ..ir.graph_values import Value
-from ..ir.walk import graphs
+from ..ir.walk import collect_graphs
 from ..ops.operator import Operator
 from ..types.tensor_types import TensorType
 from ..types.traced_ints import Origin, strip_formulas
-from .definition_graphs import define
+from .definition_graphs import elaborate_definition
 
 Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]
 
 
 def expand_program(program: Program, is_primitive: Callable[[type[Operator]], bool]) -> Program:
     """A program with the same inputs, outputs and parameters, in which only primitive operators and those without a definition are left."""
-    operators = {type(node.op) for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)}
+    operators = {type(node.op) for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)}
     if all(is_primitive(operator) for operator in operators):
         return program
     order = copy_graphs(program.main)
@@ -44,10 +44,10 @@ def expand_operators(order: Iterable[Graph], facts: Facts, is_primitive: Callabl
         The same graphs and those of the definitions, called ones first.
     """
     expander = _Expander(facts, is_primitive)
-    made: list[Graph] = []
+    result: list[Graph] = []
     for graph in order:
-        made += [*expander.expand(graph), graph]
-    return made
+        result += [*expander.expand_graph(graph), graph]
+    return result
 
 
 class Definitions:
@@ -57,11 +57,11 @@ class Definitions:
         self._facts = facts
         self._known: dict[Key, Graph] = {}
 
-    def of(self, node: OpNode) -> Graph:
-        """The definition of an operator. Raises `Undefined` if it has none."""
+    def get_definition(self, node: OpNode) -> Graph:
+        """The definition of an operator. Raises `MissingDefinition` if it has none."""
         key = (_plain_operator(node.op), _plain_types(node.inputs), _plain_types(node.outputs))
         if key not in self._known:
-            self._known[key] = define(*key, self._facts)
+            self._known[key] = elaborate_definition(*key, self._facts)
         return self._known[key]
 
 
@@ -71,23 +71,23 @@ class _Expander:
         self.definitions = Definitions(facts)
         self.done: set[int] = set()
 
-    def expand(self, graph: Graph) -> list[Graph]:
+    def expand_graph(self, graph: Graph) -> list[Graph]:
         """Replaces the operators of one graph; the definitions that are new, whose own operators are replaced as well."""
-        made: list[Graph] = []
+        definitions: list[Graph] = []
         for index, node in enumerate(graph.nodes):
-            if not isinstance(node, OpNode) or self.is_primitive(type(node.op)) or not is_defined(node.op, node.inputs, self.facts):
+            if not isinstance(node, OpNode) or self.is_primitive(type(node.op)) or not has_definition_for(node.op, node.inputs, self.facts):
                 continue
-            definition = self.definitions.of(node)
-            for inner in graphs(definition):  # the graphs that it calls, such as the step of a scan, and itself
+            definition = self.definitions.get_definition(node)
+            for inner in collect_graphs(definition):  # the graphs that it calls, such as the step of a scan, and itself
                 if id(inner) not in self.done:
                     self.done.add(id(inner))
-                    made += [*self.expand(inner), inner]
-            graph.nodes[index] = _call(node, definition)
+                    definitions += [*self.expand_graph(inner), inner]
+            graph.nodes[index] = _make_call(node, definition)
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
-        return made
+        return definitions
 
 
-def is_defined(op: Operator, inputs: Iterable[Value], facts: Facts) -> bool:
+def has_definition_for(op: Operator, inputs: Iterable[Value], facts: Facts) -> bool:
     """Whether an operator has a definition for these inputs."""
     return bool(op.define(op.bind(tuple(value.type for value in inputs), facts)))
 
@@ -101,8 +101,8 @@ def _plain_types(values: Iterable[Value]) -> tuple[TensorType, ...]:
     return tuple(value.type.with_shape(strip_formulas(value.type.shape)) for value in values)
 
 
-def _call(node: OpNode, definition: Graph) -> CallNode:
-    arguments = {symbol: _value_of(origin, node, definition) for symbol, origin in definition.origins.items()}
+def _make_call(node: OpNode, definition: Graph) -> CallNode:
+    arguments = {symbol: _find_symbol_value(origin, node, definition) for symbol, origin in definition.origins.items()}
     call = CallNode(
         definition, node.inputs, node.outputs, node.label, node.span, shared=node.shared, arguments=arguments, frozen=node.frozen
     )
@@ -110,7 +110,7 @@ def _call(node: OpNode, definition: Graph) -> CallNode:
     return call
 
 
-def _value_of(origin: Origin, node: OpNode, definition: Graph) -> Any:
+def _find_symbol_value(origin: Origin, node: OpNode, definition: Graph) -> Any:
     """What a symbol of the definition is at this use: an argument, an item of one, or the size of an input."""
     if origin.input is None:
         value = node.op.args[origin.name]

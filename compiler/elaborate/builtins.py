@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 from ..dims import Dim, SymDim, dim_max, dim_min
 from ..errors.argument_errors import FewArguments, TooManyArguments, UnknownArgument
 from ..errors.value_errors import FunctionTakes, NoValue
-from ..ir.traced_floats import has_real, real
+from ..ir.traced_floats import has_traced_float, trace_float
 from ..types.traced_ints import has_origin, strip_formulas
 from .decisions import Decisions
 from .resource_limits import check_dimension, check_list
@@ -175,7 +175,7 @@ def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions:
     check_count(name, builtin.min_arguments, builtin.max_arguments, node)
     value = _apply_builtin(name, builtin, arguments, node.span)
     if name in REAL_FUNCTIONS:
-        return real(name, tuple(arguments), value)
+        return trace_float(name, tuple(arguments), value)
     if name in ("min", "max") and isinstance(value, int):
         for other in _require_numbers(arguments):
             decisions.record_comparison("<=" if name == "min" else ">=", value, other, True)
@@ -192,7 +192,7 @@ def _loses_origin(name: str, value: Any, arguments: tuple[Any, ...]) -> bool:
     return (
         name not in KEEPS_ORIGINS
         or (isinstance(value, SymDim) and has_origin(arguments))
-        or (name in ROUNDS_FLOATS and has_real(arguments))
+        or (name in ROUNDS_FLOATS and has_traced_float(arguments))
     )
 
 

@@ -13,7 +13,7 @@ from ..errors.limit_errors import TooManyNodes
 from ..errors.problem import Problem
 from ..errors.value_errors import BadOperand, FunctionTakes, NotExact, NoValue, UndecidableCondition, UnprovableDivision
 from ..ir.graph_values import Value as Tensor
-from ..ir.traced_floats import real
+from ..ir.traced_floats import trace_float
 from ..ops.formula import ARITHMETIC, COMPARISONS
 from ..ops.operator import strict_key
 from ..types.traced_ints import DIVIDES, TracedInt
@@ -32,7 +32,7 @@ _SHORT = 60
 def negate_value(value: Any, span: Span) -> Any:
     if not _is_number(value):
         raise Failure(BadOperand("-", format_value(value)), span)
-    return real("-", (value,), -value) if isinstance(value, float) else -value
+    return trace_float("-", (value,), -value) if isinstance(value, float) else -value
 
 
 def evaluate_binary(node: ast.Binary, left: Any, right: Any, scope: Scope, session: ElaborationSession) -> Any:
@@ -51,7 +51,7 @@ def evaluate_binary(node: ast.Binary, left: Any, right: Any, scope: Scope, sessi
         return _divide_values(node, left, right, scope, session)
     value = _compute_value(op, left, right, node, session)
     if isinstance(value, float):
-        return real(op, (left, right), value)
+        return trace_float(op, (left, right), value)
     if (op == "**" and not isinstance(value, TracedInt)) or isinstance(value, SymDim):
         session.decisions.pin_value((left, right))  # a power, or a size known at run time, has no formula
     elif op == "*" and isinstance(value, tuple):
@@ -120,7 +120,7 @@ def _divide_values(node: ast.Binary, left: Any, right: Any, scope: Scope, sessio
     if not isinstance(right, SymDim) and right == 0:
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if _has_float(left, right):
-        return real("/", (left, right), _compute_value("/", left, right, node, session))
+        return trace_float("/", (left, right), _compute_value("/", left, right, node, session))
     quotient = session.facts.exact_div(left, right)
     if isinstance(quotient, SymDim):
         session.decisions.pin_value((left, right))

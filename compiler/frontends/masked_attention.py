@@ -5,8 +5,8 @@ In: a graph, before and after patterns are replaced. Out: the number of attentio
 
 from __future__ import annotations
 
-from ..ir.graph import Graph, applies
-from ..ir.walk import graphs
+from ..ir.graph import Graph, has_operator
+from ..ir.walk import collect_graphs
 from ..ops.attention import Attention
 
 NOTHING_LEFT = "Where a mask leaves a query no key, `attention` gives 0, and the softmax of the original gives NaN."
@@ -14,5 +14,5 @@ NOTHING_LEFT = "Where a mask leaves a query no key, `attention` gives 0, and the
 
 def masked_attentions(main: Graph) -> int:
     """The number of attentions that take a mask, in all graphs."""
-    nodes = [node for graph in graphs(main) for node in graph.nodes]
-    return sum(applies(node, Attention) and len(node.inputs) > 3 for node in nodes)
+    nodes = [node for graph in collect_graphs(main) for node in graph.nodes]
+    return sum(has_operator(node, Attention) and len(node.inputs) > 3 for node in nodes)

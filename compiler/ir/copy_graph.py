@@ -9,22 +9,22 @@ from collections.abc import Sequence
 from copy import copy
 
 from .graph import CallNode, Graph
-from .walk import graphs
+from .walk import collect_graphs
 
 
 def copy_graphs(main: Graph, kept: Sequence[Graph] = ()) -> list[Graph]:
     """Copies of all graphs but those in `kept`, called ones before their callers, so that the main one is the last."""
-    made: dict[int, Graph] = {}
-    left = {id(graph) for graph in kept}
-    for graph in graphs(main):
-        if id(graph) in left:
+    copies: dict[int, Graph] = {}
+    excluded = {id(graph) for graph in kept}
+    for graph in collect_graphs(main):
+        if id(graph) in excluded:
             continue
-        twin = made[id(graph)] = copy(graph)
-        twin.inputs, twin.outputs = list(graph.inputs), list(graph.outputs)
-        twin.nodes = [copy(node) for node in graph.nodes]
-        for node in twin.nodes:
+        graph_copy = copies[id(graph)] = copy(graph)
+        graph_copy.inputs, graph_copy.outputs = list(graph.inputs), list(graph.outputs)
+        graph_copy.nodes = [copy(node) for node in graph.nodes]
+        for node in graph_copy.nodes:
             if isinstance(node, CallNode):
-                node.graph = made.get(id(node.graph), node.graph)
-    for twin in made.values():
-        twin.around = twin.around and made.get(id(twin.around), twin.around)
-    return list(made.values())
+                node.graph = copies.get(id(node.graph), node.graph)
+    for graph_copy in copies.values():
+        graph_copy.around = graph_copy.around and copies.get(id(graph_copy.around), graph_copy.around)
+    return list(copies.values())

@@ -7,7 +7,7 @@ from collections.abc import Container, Iterator, Sequence
 from .frames import Frame
 from .graph import CallNode, Graph, OpNode
 from .graph_values import Value
-from .walk import join
+from .walk import join_labels
 
 
 class FlatNode:
@@ -69,13 +69,13 @@ class FlatGraph:
         self._top: dict[int, int] = {id(v): i for i, v in enumerate(main.inputs)}
 
     def __iter__(self) -> Iterator[FlatItem]:
-        return self._walk(self._main, self._path, self._top, {}, self._frame)
+        return self._walk_graph(self._main, self._path, self._top, {}, self._frame)
 
-    def operators(self) -> Iterator[FlatNode]:
+    def iterate_operators(self) -> Iterator[FlatNode]:
         """The operator nodes alone, those in loops once."""
         return (item for item in self if isinstance(item, FlatNode))
 
-    def results(self) -> list[int]:
+    def output_keys(self) -> list[int]:
         """The keys of the main graph's outputs, once all nodes have been asked for."""
         return [self._top[id(v)] for v in self._main.outputs]
 
@@ -83,31 +83,31 @@ class FlatGraph:
         """The ids of the main graph's values that have these keys, once all nodes have been asked for."""
         return {value for value, key in self._top.items() if key in keys}
 
-    def _walk(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str], frame: Frame | None) -> Iterator[FlatItem]:
+    def _walk_graph(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str], frame: Frame | None) -> Iterator[FlatItem]:
         if graph.declares:
-            homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
+            homes = {**homes, **{id(m): join_labels(path, m.label) for m in graph.declares}}
         for node in graph.nodes:
-            own_path = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            own_path = homes[id(node.shared)] if node.shared is not None else join_labels(path, node.label)
             inputs = tuple([keys[id(v)] for v in node.inputs])
             if isinstance(node, OpNode):
-                outputs = self._new(node.outputs, keys)
+                outputs = self._assign_keys(node.outputs, keys)
                 yield FlatNode(node, own_path, path, inputs, outputs, node.frame or frame)
                 continue
             inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
             if node.scan is not None:
-                count = node.scan.own
-                yield FlatScan(node, path, inputs[:count], self._new(node.graph.inputs[:count], inner), node.frame or frame)
+                count = node.scan.own_count
+                yield FlatScan(node, path, inputs[:count], self._assign_keys(node.graph.inputs[:count], inner), node.frame or frame)
             inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
-            own = Frame(node.graph.name, own_path, frame) if node.graph.kind == "block" else frame
-            yield from self._walk(node.graph, own_path, inner, inside, own)
+            block_frame = Frame(node.graph.name, own_path, frame) if node.graph.kind == "block" else frame
+            yield from self._walk_graph(node.graph, own_path, inner, inside, block_frame)
             if node.scan is not None:
                 made = tuple([inner[id(v)] for v in node.graph.outputs])
-                yield FlatScanEnd(made, self._new(node.outputs, keys))
+                yield FlatScanEnd(made, self._assign_keys(node.outputs, keys))
                 continue
             for value, result in zip(node.outputs, node.graph.outputs, strict=True):
                 keys[id(value)] = inner[id(result)]
 
-    def _new(self, values: Sequence[Value], keys: dict[int, int]) -> tuple[int, ...]:
+    def _assign_keys(self, values: Sequence[Value], keys: dict[int, int]) -> tuple[int, ...]:
         """Numbers for values."""
         found = tuple(range(self._next, self._next + len(values)))
         self._next += len(values)

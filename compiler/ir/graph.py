@@ -22,11 +22,11 @@ from ..dims import Dim, Facts, SymDim, WhereCondition
 from ..ops.operator import Operator, ParameterSpec
 from ..types.tensor_types import DType, TensorType
 from ..types.traced_ints import Decided, Origin
+from .choices import Choice
 from .frames import Frame
-from .graph_values import Parts, ReturnedTuple, Value, ValueTuple, flat
+from .graph_values import Parts, ReturnedTuple, Value, ValueTuple, flatten_parts
 from .parameter_stages import StageParameter
 from .program_text import ProgramText
-from .tests import Choice
 
 
 class SharedModule:
@@ -107,16 +107,16 @@ class Scan(Record):
     reverse: bool = False
 
     @property
-    def own(self) -> int:
+    def own_count(self) -> int:
         """The number of inputs that are not captured."""
         return self.states + len(self.axes)
 
-    def step_inputs(self, given: Sequence[TensorType]) -> list[TensorType]:
+    def step_input_types(self, given: Sequence[TensorType]) -> list[TensorType]:
         """The types that a step gets of the inputs of the call."""
-        whole = zip(given[self.states : self.own], self.axes, strict=True)
-        return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in whole), *given[self.own :]]
+        scanned = zip(given[self.states : self.own_count], self.axes, strict=True)
+        return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in scanned), *given[self.own_count :]]
 
-    def results(self, made: Sequence[TensorType]) -> list[TensorType]:
+    def output_types(self, made: Sequence[TensorType]) -> list[TensorType]:
         """The types of the outputs of the call, given those of a step."""
         steps = zip(made[self.states :], self.stacked, strict=True)
         return [*made[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
@@ -174,18 +174,18 @@ class CallNode:
         self.frame: Frame | None = None
 
     @property
-    def passes(self) -> list[Value | Parts]:
-        """What it passes as each of `graph.takes`."""
-        found: list[Value | Parts] = []
-        at = 0
-        for one, parts in zip(self.graph.tuples, self.tuples, strict=True):
-            found += self.inputs[at : one.at]
-            found.append(parts)
-            at = one.at + len(one.values)
-        return [*found, *self.inputs[at:]]
+    def grouped_inputs(self) -> list[Value | Parts]:
+        """The inputs as they are passed, one for each of the graph's `grouped_inputs`."""
+        grouped: list[Value | Parts] = []
+        position = 0
+        for group, parts in zip(self.graph.tuples, self.tuples, strict=True):
+            grouped += self.inputs[position : group.at]
+            grouped.append(parts)
+            position = group.at + len(group.values)
+        return [*grouped, *self.inputs[position:]]
 
     @property
-    def makes(self) -> list[Value | ValueTuple]:
+    def grouped_outputs(self) -> list[Value | ValueTuple]:
         """Its results, a tuple as one."""
         return [*self.outputs[: self.tails[0].at], *self.tails] if self.tails else list(self.outputs)
 
@@ -200,7 +200,7 @@ class Iteration(Record):
 Node = OpNode | CallNode
 
 
-def applies(node: Node | None, operators: type[Operator] | tuple[type[Operator], ...] | UnionType) -> TypeGuard[OpNode]:
+def has_operator(node: Node | None, operators: type[Operator] | tuple[type[Operator], ...] | UnionType) -> TypeGuard[OpNode]:
     """Whether a node applies one of these operators."""
     return isinstance(node, OpNode) and isinstance(node.op, operators)
 
@@ -265,25 +265,25 @@ class Graph:
         return f"<graph {self.name}: {len(self.nodes)} nodes>"
 
     @property
-    def takes(self) -> list[Value | ValueTuple]:
+    def grouped_inputs(self) -> list[Value | ValueTuple]:
         """The inputs as they are passed, a tuple as one."""
-        found: list[Value | ValueTuple] = []
-        at = 0
-        for one in self.tuples:
-            found += self.inputs[at : one.at]
-            found.append(one)
-            at = one.at + len(one.values)
-        return [*found, *self.inputs[at:]]
+        grouped: list[Value | ValueTuple] = []
+        position = 0
+        for group in self.tuples:
+            grouped += self.inputs[position : group.at]
+            grouped.append(group)
+            position = group.at + len(group.values)
+        return [*grouped, *self.inputs[position:]]
 
     @property
-    def leading(self) -> list[Value]:
+    def single_outputs(self) -> list[Value]:
         """The outputs that are not part of `tails`."""
-        return self.outputs[: len(self.outputs) - sum(len(flat(tail.parts)) for tail in self.tails)]
+        return self.outputs[: len(self.outputs) - sum(len(flatten_parts(tail.parts)) for tail in self.tails)]
 
     @property
-    def returns(self) -> list[Value | Parts]:
+    def grouped_outputs(self) -> list[Value | Parts]:
         """The outputs as they are returned, a tuple as one."""
-        return [*self.leading, *(tail.parts for tail in self.tails)]
+        return [*self.single_outputs, *(tail.parts for tail in self.tails)]
 
 
 class Program:

@@ -67,7 +67,7 @@ class JoinedTuple(ValueTuple):
     __slots__ = ("key", "parts")
 
     def __init__(self, parts: Parts, key: tuple[int, int]) -> None:
-        super().__init__("", flat(parts), 0)
+        super().__init__("", flatten_parts(parts), 0)
         self.parts = parts
         self.key = key
 
@@ -93,7 +93,7 @@ Parts = tuple[Part, ...]
 """Tensors, some of them as parts of tuples."""
 
 
-def as_list(parts: Parts) -> ValueTuple | None:
+def find_list(parts: Parts) -> ValueTuple | None:
     """The list that the parts are, if they are one as a whole."""
     match parts:
         case (TupleSlice(of) as part,) if of.listed and part.is_whole:
@@ -108,14 +108,14 @@ class ReturnedTuple(Record):
     listed: bool = False
 
 
-def sources(parts: Parts) -> Iterator[ValueTuple]:
+def iterate_source_tuples(parts: Parts) -> Iterator[ValueTuple]:
     """The tuples that parts are from, and those that these are made of."""
     for part in parts:
         if isinstance(part, TupleSlice):
             yield part.of
-            yield from sources(part.of.parts) if isinstance(part.of, JoinedTuple) else ()
+            yield from iterate_source_tuples(part.of.parts) if isinstance(part.of, JoinedTuple) else ()
 
 
-def flat(parts: Parts) -> tuple[Value, ...]:
+def flatten_parts(parts: Parts) -> tuple[Value, ...]:
     """The tensors one by one."""
     return tuple(v for part in parts for v in ((part,) if isinstance(part, Value) else part.values))

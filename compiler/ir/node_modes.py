@@ -7,14 +7,14 @@ needed in both, so are those of a graph without `if training`; linear in the num
 from __future__ import annotations
 
 from ..ops.mode import ByMode
-from .graph import Graph, applies
+from .graph import Graph, has_operator
 
 Modes = frozenset[bool]
 """True: training, False: evaluation."""
 BOTH: Modes = frozenset((True, False))
 
 
-def modes(graph: Graph) -> list[Modes]:
+def find_modes(graph: Graph) -> list[Modes]:
     """By the index of the node."""
     if not graph.has_modes:
         return [BOTH] * len(graph.nodes)
@@ -26,14 +26,14 @@ def modes(graph: Graph) -> list[Modes]:
 
     need(graph.outputs, BOTH if graph.training_outputs is None else frozenset((False,)))
     need(graph.training_outputs or (), frozenset((True,)))
-    found: list[Modes] = []
+    result: list[Modes] = []
     for node in reversed(graph.nodes):
         when = frozenset[bool]().union(*(needed.get(id(v), frozenset()) for v in node.outputs))
-        if applies(node, ByMode):
+        if has_operator(node, ByMode):
             training, evaluation = node.inputs
             need((training,), when & {True})
             need((evaluation,), when & {False})
         else:
             need(node.inputs, when)
-        found.append(when)
-    return found[::-1]
+        result.append(when)
+    return result[::-1]

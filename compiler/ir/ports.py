@@ -32,7 +32,7 @@ Sizes = dict[str, tuple[int, str]]
 """The size of each symbolic axis, and the input that it was first seen in."""
 
 
-def inputs_of(program: Program) -> tuple[Port, ...]:
+def make_input_ports(program: Program) -> tuple[Port, ...]:
     """The inputs of a model, in order."""
     return tuple(
         Port(value.name, value.type.dtype, tuple(d if isinstance(d, int) else format_dim(d) for d in value.type.shape))

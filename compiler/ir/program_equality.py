@@ -9,16 +9,19 @@ from .flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan
 from .graph import OpNode, Program
 
 
-def is_same(one: Program, other: Program) -> bool:
+def is_same_program(one: Program, other: Program) -> bool:
     """Whether two programs have equal inputs and outputs, and the same operators with the same keys, one after the other."""
-    if _border(one) != _border(other):
+    if _interface_key(one) != _interface_key(other):
         return False
     flat, others = FlatGraph(one.main), FlatGraph(other.main)
     pairs = zip_longest(flat, others)
-    return all(a is not None and b is not None and _key(a) == _key(b) for a, b in pairs) and flat.results() == others.results()
+    return (
+        all(a is not None and b is not None and _item_key(a) == _item_key(b) for a, b in pairs)
+        and flat.output_keys() == others.output_keys()
+    )
 
 
-def _border(program: Program) -> Hashable:
+def _interface_key(program: Program) -> Hashable:
     main = program.main
     conditions = tuple(str(condition) for condition, _ in program.conditions)
     inputs = tuple((value.name, value.type) for value in main.inputs)
@@ -26,15 +29,15 @@ def _border(program: Program) -> Hashable:
     return inputs, tuple(main.output_names), tuple(value.type for value in main.outputs), modes, program.symbols, conditions
 
 
-def _key(item: FlatItem) -> Hashable:
+def _item_key(item: FlatItem) -> Hashable:
     match item:
         case FlatNode():
-            return "node", *_operator(item.node), item.path if item.node.specs or item.node.tie else "", item.inputs, item.outputs
+            return "node", *_operator_key(item.node), item.path if item.node.specs or item.node.tie else "", item.inputs, item.outputs
         case FlatScan():
             return "scan", item.node.scan, item.inputs, item.given
     return "end", item.made, item.outputs
 
 
-def _operator(node: OpNode) -> tuple[Hashable, ...]:
+def _operator_key(node: OpNode) -> tuple[Hashable, ...]:
     tie = None if node.tie is None else (node.tie.name, node.tie.path, node.tie.target_name)
     return node.op.identity(), node.specs, tie, node.frozen, tuple(value.type for value in node.outputs)

@@ -11,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from netc.dsl.record import replace
 
 from .graph import CallNode, Graph, Node
-from .graph_values import Parts, Value, flat
+from .graph_values import Parts, Value, flatten_parts
 
 
-def substitute(graph: Graph, instead: Mapping[int, Value]) -> None:
+def replace_values(graph: Graph, instead: Mapping[int, Value]) -> None:
     """Replaces values, by their ids."""
     if instead:
         for node in graph.nodes:
@@ -44,17 +44,17 @@ def replace_outputs(graph: Graph, instead: Mapping[int, Value]) -> None:
     if graph.training_outputs is not None:
         graph.training_outputs = [instead.get(id(v), v) for v in graph.training_outputs]
     graph.tails = tuple(
-        replace(tail, parts=_with_values(tail.parts, [instead.get(id(v), v) for v in flat(tail.parts)])) for tail in graph.tails
+        replace(tail, parts=_with_values(tail.parts, [instead.get(id(v), v) for v in flatten_parts(tail.parts)])) for tail in graph.tails
     )
 
 
 def _with_values(parts: Parts, values: Sequence[Value]) -> Parts:
     """The parts that have these values: those that have them already, and others tensor by tensor."""
-    found: list[Parts] = []
-    at = 0
+    result: list[Parts] = []
+    position = 0
     for part in parts:
-        before = flat((part,))
-        own = tuple(values[at : at + len(before)])
-        at += len(before)
-        found.append((part,) if all(a is b for a, b in zip(before, own, strict=True)) else own)
-    return tuple(one for several in found for one in several)
+        before = flatten_parts((part,))
+        values_of_part = tuple(values[position : position + len(before)])
+        position += len(before)
+        result.append((part,) if all(a is b for a, b in zip(before, values_of_part, strict=True)) else values_of_part)
+    return tuple(one for several in result for one in several)

@@ -15,12 +15,12 @@ from netc.dsl.record import replace
 from ..dims import SymDim
 from ..ops.formula import moved_formula
 from ..types.traced_ints import names_in, strip_formulas, substitute_decision, substitute_formulas, substitute_values
+from .choices import Choice
 from .copy_graph import copy_graphs
 from .graph import Graph, OpNode
 from .graph_values import JoinedTuple, Parts, Value, ValueTuple
-from .tests import Choice
 
-Places = Mapping[str, Any]
+SymbolValues = Mapping[str, Any]
 """The number that replaces each symbol, with or without a formula of its own."""
 
 
@@ -32,79 +32,81 @@ def symbolic_numbers(graph: Graph) -> Iterator[Any]:
     yield from (v.type.shape for v in graph.inputs)
 
 
-def substitute_symbols(graph: Graph, places: Places) -> None:
+def substitute_symbols(graph: Graph, places: SymbolValues) -> None:
     """Replaces symbols in the graph itself, not in the graphs that it calls. Its origins stay as they are, but for their inputs."""
-    twins = _Twins(graph, places)
+    twins = _ValueCopies(graph, places)
     for node in graph.nodes:
         if isinstance(node, OpNode):
             node.op = node.op.moved(places)
             node.specs = tuple(
                 replace(s, shape=substitute_values(s.shape, places), init=s.init.substitute_values(places)) for s in node.specs
             )
-            node.parts = twins.parts(node.parts)
+            node.parts = twins.map_parts(node.parts)
         else:
             node.arguments = {name: substitute_values(value, places) for name, value in node.arguments.items()}
-            node.tuples, node.tails = tuple(map(twins.parts, node.tuples)), tuple(map(twins.whole, node.tails))
+            node.tuples, node.tails = tuple(map(twins.map_parts, node.tuples)), tuple(map(twins.map_tuple, node.tails))
             if node.scan is not None:
                 node.scan = replace(node.scan, length=substitute_values(node.scan.length, places))
-        node.inputs, node.outputs = tuple(map(twins.one, node.inputs)), tuple(map(twins.one, node.outputs))
-    graph.inputs, graph.outputs = list(map(twins.one, graph.inputs)), list(map(twins.one, graph.outputs))
-    graph.tuples = list(map(twins.whole, graph.tuples))
-    graph.tails = tuple(replace(tail, parts=twins.parts(tail.parts)) for tail in graph.tails)
+        node.inputs, node.outputs = tuple(map(twins.map_value, node.inputs)), tuple(map(twins.map_value, node.outputs))
+    graph.inputs, graph.outputs = list(map(twins.map_value, graph.inputs)), list(map(twins.map_value, graph.outputs))
+    graph.tuples = list(map(twins.map_tuple, graph.tuples))
+    graph.tails = tuple(replace(tail, parts=twins.map_parts(tail.parts)) for tail in graph.tails)
     graph.arguments = {name: substitute_values(value, places) for name, value in graph.arguments.items()}
     sizes = {name: substitute_formulas(size, places) for name, size in graph.sizes.items()}
     graph.sizes = {name: size for name, size in sizes.items() if isinstance(size, SymDim)}
     graph.decisions = dict.fromkeys(seen for d in graph.decisions if (seen := substitute_decision(d, places)) is not None)
     graph.choices = [_substitute_in_choice(choice, places, twins) for choice in graph.choices]
     graph.count = substitute_values(graph.count, places)
-    graph.origins = {n: replace(o, value=substitute_values(o.value, places), input=twins.taken(o.input)) for n, o in graph.origins.items()}
+    graph.origins = {
+        n: replace(o, value=substitute_values(o.value, places), input=twins.map_origin(o.input)) for n, o in graph.origins.items()
+    }
 
 
-def write_out_symbols(main: Graph, places: Places, kept: Sequence[Graph] = ()) -> Graph:
+def write_out_symbols(main: Graph, places: SymbolValues, kept: Sequence[Graph] = ()) -> Graph:
     """A copy of the main graph, and of what it calls but for the graphs in `kept`, with plain numbers in place of the symbols."""
-    settled = {name: strip_formulas(value) for name, value in places.items()}
+    plain_values = {name: strip_formulas(value) for name, value in places.items()}
     order = copy_graphs(main, kept)
     for graph in order:
         # Other graphs keep their values, which they share with the program.
-        if graph.decisions or any(names_in(value) & settled.keys() for value in symbolic_numbers(graph)):
-            substitute_symbols(graph, settled)
+        if graph.decisions or any(names_in(value) & plain_values.keys() for value in symbolic_numbers(graph)):
+            substitute_symbols(graph, plain_values)
     return order[-1]
 
 
-class _Twins:
+class _ValueCopies:
     """The values of a graph with their symbols substituted. They are new objects, because the graph may be a copy that shares its
     values."""
 
-    def __init__(self, graph: Graph, places: Places) -> None:
+    def __init__(self, graph: Graph, places: SymbolValues) -> None:
         made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
         self._values = {id(v): _substitute_in_value(v, places) for v in made}
         self._tuples: dict[int, ValueTuple] = {}
 
-    def one(self, value: Value) -> Value:
+    def map_value(self, value: Value) -> Value:
         return self._values.get(id(value), value)  # of an `if`, one may be gone
 
-    def whole(self, several: ValueTuple) -> ValueTuple:
+    def map_tuple(self, several: ValueTuple) -> ValueTuple:
         if id(several) not in self._tuples:
             twin = self._tuples[id(several)] = copy(several)
-            twin.values = tuple(map(self.one, several.values))
+            twin.values = tuple(map(self.map_value, several.values))
             if isinstance(twin, JoinedTuple) and isinstance(several, JoinedTuple):
-                twin.parts = self.parts(several.parts)
+                twin.parts = self.map_parts(several.parts)
         return self._tuples[id(several)]
 
-    def parts(self, parts: Parts) -> Parts:
-        return tuple(self.one(part) if isinstance(part, Value) else replace(part, of=self.whole(part.of)) for part in parts)
+    def map_parts(self, parts: Parts) -> Parts:
+        return tuple(self.map_value(part) if isinstance(part, Value) else replace(part, of=self.map_tuple(part.of)) for part in parts)
 
-    def taken(self, value: Value | ValueTuple | None) -> Value | ValueTuple | None:
-        return self.whole(value) if isinstance(value, ValueTuple) else value and self.one(value)
+    def map_origin(self, value: Value | ValueTuple | None) -> Value | ValueTuple | None:
+        return self.map_tuple(value) if isinstance(value, ValueTuple) else value and self.map_value(value)
 
 
-def _substitute_in_value(value: Value, places: Places) -> Value:
+def _substitute_in_value(value: Value, places: SymbolValues) -> Value:
     twin = copy(value)
     twin.type = replace(value.type, shape=substitute_values(value.type.shape, places))
     return twin
 
 
-def _substitute_in_choice(choice: Choice, places: Places, twins: _Twins) -> Choice:
+def _substitute_in_choice(choice: Choice, places: SymbolValues, twins: _ValueCopies) -> Choice:
     inner = tuple(_substitute_in_choice(one, places, twins) for one in choice.inner)
-    given, results = twins.parts(choice.given), twins.parts(choice.results)
+    given, results = twins.map_parts(choice.given), twins.map_parts(choice.results)
     return replace(choice, test=moved_formula(choice.test, places), inner=inner, given=given, results=results)

@@ -2,7 +2,7 @@
 
 In: an operation or a function, and the numbers that it was computed from. Out: a `float` like any other, with the operation. Always: doing
 the operations again, in Python, with the values of the integers gives the same bits. No operation of Python's keeps the formula: the
-elaborator calls `real` where it computes a float.
+elaborator calls `trace_float` where it computes a float.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from typing import Any
 from ..ops.formula import ARITHMETIC, BinaryFormula, CallFormula, Const, Formula, UnaryFormula, moved_formula, operands, plain_formula
 from ..types.traced_ints import TracedInt, TracedLeaf, TracedValue, formula_symbol, has_origin, is_integer, leaves_in, origin_key
 
-LARGEST = 16
+MAX_OPERATIONS = 16
 """The number of operations from which only what a float depends on is kept."""
-LOST = "?"
+UNKNOWN_OPERATION = "?"
 """The operation of such a float."""
 
 
-class TracedReal(TracedValue):
+class TracedFloat(TracedValue):
     """A float that knows what it is computed from."""
 
     __slots__ = ()
 
 
-class RealSymbol(float, TracedReal, TracedLeaf):
+class FloatSymbol(float, TracedFloat, TracedLeaf):
     """A float that is a parameter of a block."""
 
-    def __new__(cls, value: float, name: str) -> RealSymbol:
-        made = super().__new__(cls, value)
-        made.name, made.origin = name, formula_symbol(name)
-        return made
+    def __new__(cls, value: float, name: str) -> FloatSymbol:
+        symbol = super().__new__(cls, value)
+        symbol.name, symbol.origin = name, formula_symbol(name)
+        return symbol
 
     name: str
 
@@ -48,7 +48,7 @@ class RealSymbol(float, TracedReal, TracedLeaf):
         return (float(self), self.name)
 
 
-class RealFormula(float, TracedReal):
+class FloatFormula(float, TracedFloat):
     """A float that is computed: one operation on numbers, which may be such floats themselves."""
 
     formula: Formula
@@ -56,17 +56,17 @@ class RealFormula(float, TracedReal):
     size: int
     """The number of operations."""
 
-    def __new__(cls, value: float, formula: Formula, size: int) -> RealFormula:
-        made = super().__new__(cls, value)
-        made.formula, made.size = formula, size
-        return made
+    def __new__(cls, value: float, formula: Formula, size: int) -> FloatFormula:
+        number = super().__new__(cls, value)
+        number.formula, number.size = formula, size
+        return number
 
     def __reduce__(self) -> tuple[Any, ...]:
         return float, (float(self),)
 
     @property
     def numbers(self) -> tuple[Any, ...]:
-        return _numbers(self.formula)
+        return _constants_in(self.formula)
 
     def traced_leaves(self) -> Iterator[TracedLeaf]:
         return leaves_in(self.numbers)
@@ -81,23 +81,23 @@ class RealFormula(float, TracedReal):
         return (float(self), plain_formula(self.formula), origin_key(self.numbers))
 
 
-def named(value: Any, name: str) -> Any:
+def trace_argument(value: Any, name: str) -> Any:
     """A number as a symbol of its own, or each integer of a list (`name.0`, `name.1`). Anything else is unchanged."""
     if isinstance(value, float):
-        return RealSymbol(value, name)
+        return FloatSymbol(value, name)
     if is_integer(value):
         return TracedInt(int(value), formula_symbol(name))
     if isinstance(value, tuple) and value and all(is_integer(v) for v in value):
-        return value.__class__(named(v, f"{name}.{i}") for i, v in enumerate(value))  # a dims literal stays one
+        return value.__class__(trace_argument(v, f"{name}.{i}") for i, v in enumerate(value))  # a dims literal stays one
     return value
 
 
-def has_real(value: object) -> bool:
+def has_traced_float(value: object) -> bool:
     """Whether there is a float in a value, or in a list, that is computed from integers."""
-    return isinstance(value, TracedReal) or (isinstance(value, tuple) and any(map(has_real, value)))
+    return isinstance(value, TracedFloat) or (isinstance(value, tuple) and any(map(has_traced_float, value)))
 
 
-def real(operation: str, numbers: tuple[Any, ...], value: float) -> float:
+def trace_float(operation: str, numbers: tuple[Any, ...], value: float) -> float:
     """The value of an operation; plain if nothing in it is traced."""
     inside = tuple(map(Const, numbers))
     if operation in ARITHMETIC and len(inside) == 2:
@@ -106,20 +106,20 @@ def real(operation: str, numbers: tuple[Any, ...], value: float) -> float:
 
 
 def _formula_value(formula: Formula, value: float) -> float:
-    numbers = _numbers(formula)
+    numbers = _constants_in(formula)
     if not has_origin(numbers):
         return float(value)
-    size = 1 + sum(n.size for n in numbers if isinstance(n, RealFormula))
-    if size > LARGEST or is_lost_real(formula):
+    size = 1 + sum(n.size for n in numbers if isinstance(n, FloatFormula))
+    if size > MAX_OPERATIONS or is_unknown_float(formula):
         leaves: dict[object, Any] = {leaf.formula_key(): leaf for leaf in leaves_in(numbers)}
-        return RealFormula(value, CallFormula(LOST, tuple([Const(leaf) for leaf in leaves.values()])), 1)
-    return RealFormula(value, formula, size)
+        return FloatFormula(value, CallFormula(UNKNOWN_OPERATION, tuple([Const(leaf) for leaf in leaves.values()])), 1)
+    return FloatFormula(value, formula, size)
 
 
-def _numbers(formula: Formula) -> tuple[Any, ...]:
+def _constants_in(formula: Formula) -> tuple[Any, ...]:
     return tuple([operand.value for operand in operands(formula) if isinstance(operand, Const)])
 
 
-def is_lost_real(formula: Formula) -> bool:
+def is_unknown_float(formula: Formula) -> bool:
     """Whether all that is left of a float's formula is what is in it."""
-    return isinstance(formula, CallFormula) and formula.function == LOST
+    return isinstance(formula, CallFormula) and formula.function == UNKNOWN_OPERATION

@@ -16,7 +16,7 @@ from .graph import CallNode, Program
 MODEL = "model"
 """The label of the model in the objective's graph."""
 LOSS = "loss"
-FIELDS = frozenset(("step", "epoch", "lr", "validation"))
+RESERVED_METRIC_NAMES = frozenset(("step", "epoch", "lr", "validation"))
 """What no metric can be called, since a line of the metrics of a run has it in addition."""
 
 
@@ -70,6 +70,6 @@ class Training(Record):
     params: dict[str, Any] = {}
 
     @property
-    def call(self) -> CallNode:
+    def model_call(self) -> CallNode:
         """The use of the model."""
         return next(n for n in self.program.main.nodes if isinstance(n, CallNode) and n.label == MODEL)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-def unique(wanted: str, taken: set[str]) -> str:
+def make_unique_name(wanted: str, taken: set[str]) -> str:
     """The name, with a number if it is taken already; it is taken then."""
     found, number = wanted, 1
     while found in taken:

@@ -12,25 +12,25 @@ from ..dims import evaluate_dim
 from ..types.tensor_types import TensorType
 from ..types.traced_ints import TracedInt, is_opaque, names_in
 from .graph import CallNode, Graph, Node, OpNode, Program, Scan
-from .graph_values import Value, ValueTuple, flat
+from .graph_values import Value, ValueTuple, flatten_parts
 from .substitute_symbols import symbolic_numbers
-from .walk import symbol_values
+from .walk import collect_symbol_values
 
 
 class GraphInvalid(AssertionError):
     """The graph breaks a rule; the text names the rule and the node."""
 
 
-def verify(program: Program) -> None:
+def verify_program(program: Program) -> None:
     """Raises `GraphInvalid` if the program breaks any rule of graph.py."""
     main = program.main
     if main.captures or main.modules:
         raise GraphInvalid(f"{main}: the main graph takes something from outside")
-    for graph in _ordered(main):
-        _Check(graph).run()
+    for graph in _sort_graphs(main):
+        _GraphChecker(graph).check_graph()
 
 
-def _ordered(main: Graph) -> list[Graph]:
+def _sort_graphs(main: Graph) -> list[Graph]:
     """Called graphs before their callers. A graph that calls itself is invalid."""
     done: dict[int, Graph] = {}
     active: set[int] = set()
@@ -52,7 +52,7 @@ def _ordered(main: Graph) -> list[Graph]:
     return list(done.values())
 
 
-class _Check:
+class _GraphChecker:
     """One graph, its nodes in order."""
 
     def __init__(self, graph: Graph) -> None:
@@ -62,24 +62,24 @@ class _Check:
         self.modules = {id(m) for m in (*graph.modules, *graph.declares)}
         self.size = 0
 
-    def run(self) -> None:
+    def check_graph(self) -> None:
         graph = self.graph
         if not 0 <= graph.captures <= len(graph.inputs):
             self._fail("more inputs are captured than there are")
         for value in graph.inputs:
-            self._define(value, "an input")
-        values = symbol_values(graph)
+            self._define_value(value, "an input")
+        values = collect_symbol_values(graph)
         for name in {name for value in symbolic_numbers(graph) for name in names_in(value)} - values.keys():
             self._fail(f"a number in it is computed from {name}, which is no symbol of it or of the graphs around it")
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
-            self._origins(value, values)
+            self._check_formulas(value, values)
         for node in graph.nodes:
-            self._node(node)
+            self._check_node(node)
         for value in (*graph.outputs, *(graph.training_outputs or ())):
             if id(value) not in self.available:
                 self._fail(f"the output {value} is not made in it")
-        self._tuples(graph.inputs, graph.tuples, "the inputs")
-        if tuple(v for tail in graph.tails for v in flat(tail.parts)) != tuple(graph.outputs[len(graph.leading) :]):
+        self._check_tuples(graph.inputs, graph.tuples, "the inputs")
+        if tuple(v for tail in graph.tails for v in flatten_parts(tail.parts)) != tuple(graph.outputs[len(graph.single_outputs) :]):
             self._fail("its outputs do not end with the tuples that it returns")
         names = graph.output_names
         if len(names) not in (0, len(graph.outputs)):
@@ -87,7 +87,7 @@ class _Check:
         if graph.size != self.size:
             self._fail(f"its size is {self.size}, not {graph.size}")
 
-    def _origins(self, value: Value, values: Mapping[str, int]) -> None:
+    def _check_formulas(self, value: Value, values: Mapping[str, int]) -> None:
         """Formulas have the values of the sizes that they are of."""
         for size in value.type.shape:
             if isinstance(size, TracedInt) and not is_opaque(size.origin):
@@ -98,33 +98,33 @@ class _Check:
     def _fail(self, text: str) -> NoReturn:
         raise GraphInvalid(f"{self.graph}: {text}")
 
-    def _tuples(self, values: Sequence[Value], tuples: Sequence[ValueTuple], what: str) -> None:
+    def _check_tuples(self, values: Sequence[Value], tuples: Sequence[ValueTuple], what: str) -> None:
         """Each tuple is what it says it is, in order and without overlaps."""
-        at = 0
-        for one in tuples:
-            if one.at < at or tuple(values[one.at : one.at + len(one.values)]) != one.values:
-                self._fail(f"{one} is not part of {what}")
-            at = one.at + len(one.values)
+        end = 0
+        for value_tuple in tuples:
+            if value_tuple.at < end or tuple(values[value_tuple.at : value_tuple.at + len(value_tuple.values)]) != value_tuple.values:
+                self._fail(f"{value_tuple} is not part of {what}")
+            end = value_tuple.at + len(value_tuple.values)
 
-    def _define(self, value: Value, where: str) -> None:
+    def _define_value(self, value: Value, where: str) -> None:
         if id(value) in self.available:
             self._fail(f"{value} is made twice, the second time by {where}")
         self.available.add(id(value))
 
-    def _node(self, node: Node) -> None:
-        name = _name(node)
+    def _check_node(self, node: Node) -> None:
+        name = _describe_node(node)
         for value in node.inputs:
             if id(value) not in self.available:
                 self._fail(f"{name} takes {value}, which is not made before it")
         for value in node.outputs:
-            self._define(value, name)
-        self._label(node, name)
+            self._define_value(value, name)
+        self._check_label(node, name)
         if isinstance(node, OpNode):
-            self._operator(node, name)
+            self._check_operator(node, name)
         else:
-            self._call(node, name)
+            self._check_call(node, name)
 
-    def _label(self, node: Node, name: str) -> None:
+    def _check_label(self, node: Node, name: str) -> None:
         if node.shared is not None:
             if id(node.shared) not in self.modules:
                 self._fail(f"{name} uses a shared stage that is not known here")
@@ -134,36 +134,36 @@ class _Check:
                 self._fail(f"two nodes have the label {node.label}")
             self.labels[node.label] = node
 
-    def _operator(self, node: OpNode, name: str) -> None:
+    def _check_operator(self, node: OpNode, name: str) -> None:
         self.size += 1
         if not node.outputs:
             self._fail(f"{name} has no result")
-        if node.parts and flat(node.parts) != node.inputs:
+        if node.parts and flatten_parts(node.parts) != node.inputs:
             self._fail(f"{name} takes other tensors than those of its tuples")
         least, most = type(node.op).arity()
-        given = len(node.inputs)
-        if given < least or (most is not None and given > most):
-            self._fail(f"{name} takes {given} tensors")
-        own = [spec.name for spec in node.specs]
-        if len(set(own)) != len(own):
+        count = len(node.inputs)
+        if count < least or (most is not None and count > most):
+            self._fail(f"{name} takes {count} tensors")
+        names = [spec.name for spec in node.specs]
+        if len(set(names)) != len(names):
             self._fail(f"{name} has two parameters of one name")
-        if node.tie is not None and node.tie.name not in own:
+        if node.tie is not None and node.tie.name not in names:
             self._fail(f"{name} ties {node.tie.name}, which it does not have")
 
-    def _call(self, node: CallNode, name: str) -> None:
+    def _check_call(self, node: CallNode, name: str) -> None:
         graph = node.graph
         self.size += graph.size
         inputs, outputs = [v.type for v in node.inputs], [v.type for v in graph.outputs]
         if node.scan is not None:
-            inputs, outputs = self._scan(node, node.scan, name)
-        self._agree(name, "inputs", inputs, [v.type for v in graph.inputs])
-        self._agree(name, "outputs", [v.type for v in node.outputs], outputs)
-        self._tuples(node.outputs, node.tails, f"the results of {name}")
-        if [len(one.values) for one in node.tails] != [len(flat(tail.parts)) for tail in graph.tails]:
+            inputs, outputs = self._check_scan(node, node.scan, name)
+        self._check_types(name, "inputs", inputs, [v.type for v in graph.inputs])
+        self._check_types(name, "outputs", [v.type for v in node.outputs], outputs)
+        self._check_tuples(node.outputs, node.tails, f"the results of {name}")
+        if [len(one.values) for one in node.tails] != [len(flatten_parts(tail.parts)) for tail in graph.tails]:
             self._fail(f"{name} has other tuples of results than its graph")
-        if node.tails and node.tails[0].at != len(graph.leading):
+        if node.tails and node.tails[0].at != len(graph.single_outputs):
             self._fail(f"{name} has other tuples of results than its graph")
-        if [flat(parts) for parts in node.tuples] != [node.inputs[t.at : t.at + len(t.values)] for t in graph.tuples]:
+        if [flatten_parts(parts) for parts in node.tuples] != [node.inputs[t.at : t.at + len(t.values)] for t in graph.tuples]:
             self._fail(f"{name} passes other tuples than its graph takes")
         if len(node.modules) != len(graph.modules):
             self._fail(f"{name} passes {len(node.modules)} shared stages")
@@ -171,17 +171,17 @@ class _Check:
             if id(module) not in self.modules:
                 self._fail(f"{name} passes the shared stage {module.label}, which is not known here")
 
-    def _scan(self, node: CallNode, scan: Scan, name: str) -> tuple[list[TensorType], list[TensorType]]:
+    def _check_scan(self, node: CallNode, scan: Scan, name: str) -> tuple[list[TensorType], list[TensorType]]:
         """The types of what a step gets, and of the results if its are stacked."""
         given, made = [v.type for v in node.inputs], [v.type for v in node.graph.outputs]
-        if len(given) != scan.own + node.graph.captures or len(made) != scan.states + len(scan.stacked):
+        if len(given) != scan.own_count + node.graph.captures or len(made) != scan.states + len(scan.stacked):
             self._fail(f"{name} has another number of states or tensors than its graph")
         states = zip(given[: scan.states], made, strict=False)
         if any((before.dtype, before.rank) != (after.dtype, after.rank) for before, after in states):
             self._fail(f"{name} changes the type of a state")
-        return scan.step_inputs(given), [*given[: scan.states], *scan.results(made)[scan.states :]]
+        return scan.step_input_types(given), [*given[: scan.states], *scan.output_types(made)[scan.states :]]
 
-    def _agree(self, name: str, what: str, outer: Sequence[TensorType], inner: Sequence[TensorType]) -> None:
+    def _check_types(self, name: str, what: str, outer: Sequence[TensorType], inner: Sequence[TensorType]) -> None:
         if len(outer) != len(inner):
             self._fail(f"{name} has {len(outer)} {what}, its graph {len(inner)}")
         for a, b in zip(outer, inner, strict=True):
@@ -189,6 +189,6 @@ class _Check:
                 self._fail(f"{name} has {a} among its {what} where its graph has {b}")
 
 
-def _name(node: Node) -> str:
+def _describe_node(node: Node) -> str:
     what = node.op.name if isinstance(node, OpNode) else node.graph.name
     return f"{what} ({node.label})" if node.label else what

@@ -8,21 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from .graph import CallNode, Graph, Node
-from .graph_values import Value, flat
+from .graph_values import Value, flatten_parts
 
 
-def returned_names(graph: Graph) -> list[str]:
+def list_output_names(graph: Graph) -> list[str]:
     """The names of what a model returns: a list as one."""
-    names = graph.output_names[: len(graph.leading)]
-    at = len(names)
+    names = graph.output_names[: len(graph.single_outputs)]
+    position = len(names)
     for tail in graph.tails:
-        several = graph.output_names[at : at + len(flat(tail.parts))]
+        several = graph.output_names[position : position + len(flatten_parts(tail.parts))]
         names += [several[0].rpartition(".")[0] or several[0]] if tail.listed and several else several
-        at += len(several)
+        position += len(several)
     return names
 
 
-def graphs(main: Graph) -> list[Graph]:
+def collect_graphs(main: Graph) -> list[Graph]:
     """Every distinct graph that is reachable, called ones before their callers."""
     done: dict[int, Graph] = {}
     order: list[Graph] = []
@@ -44,40 +44,40 @@ def graphs(main: Graph) -> list[Graph]:
     return order
 
 
-def needed(nodes: Iterable[Node], values: list[Value]) -> list[Node]:
+def find_needed_nodes(nodes: Iterable[Node], values: list[Value]) -> list[Node]:
     """The nodes that compute these values, in their order."""
-    wanted = {id(v) for v in values}
+    wanted_ids = {id(v) for v in values}
     kept: list[Node] = []
     for node in reversed(list(nodes)):
-        if any(id(v) in wanted for v in node.outputs):
+        if any(id(v) in wanted_ids for v in node.outputs):
             kept.append(node)
-            wanted.update(id(v) for v in node.inputs)
+            wanted_ids.update(id(v) for v in node.inputs)
     kept.reverse()
     return kept
 
 
-def around(graph: Graph) -> Graph:
+def find_enclosing_block(graph: Graph) -> Graph:
     """The block or model that the graph is part of."""
     while graph.kind not in ("block", "model") and graph.around is not None:
         graph = graph.around
     return graph
 
 
-def symbol_values(graph: Graph) -> dict[str, int]:
+def collect_symbol_values(graph: Graph) -> dict[str, int]:
     """The value of each symbol of a graph, and of the graphs around it."""
-    found: dict[str, int] = {}
-    at: Graph | None = graph
-    while at is not None:
-        found = {name: origin.value for name, origin in at.origins.items()} | found
-        at = at.around
-    return found
+    values: dict[str, int] = {}
+    current: Graph | None = graph
+    while current is not None:
+        values = {name: origin.value for name, origin in current.origins.items()} | values
+        current = current.around
+    return values
 
 
-def join(prefix: str, label: str) -> str:
+def join_labels(prefix: str, label: str) -> str:
     return f"{prefix}.{label}" if prefix and label else prefix or label
 
 
-def route(graph: Graph, path: str) -> list[Node]:
+def find_route(graph: Graph, path: str) -> list[Node]:
     """The nodes on the way to the stage at `path`, that stage last; none if there is no such stage. A label may have several levels."""
     parts = path.split(".")
     for length in range(1, len(parts) + 1):
@@ -87,7 +87,7 @@ def route(graph: Graph, path: str) -> list[Node]:
             continue
         if length == len(parts):
             return [node]
-        rest = route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
+        rest = find_route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
         return [node, *rest] if rest else []
-    inside = (route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
+    inside = (find_route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
     return next((found for found in inside if found), [])

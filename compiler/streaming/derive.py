@@ -18,7 +18,7 @@ from ..errors.stream_errors import LooksAhead, NoStream, NotStreamed, StreamedOu
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, Program, Scan, Tie
 from ..ir.graph_values import Value
-from ..ir.walk import join, needed
+from ..ir.walk import find_needed_nodes, join_labels
 from ..ops.constants import ParamOperator, TableOperator
 from ..ops.formula import Const
 from ..ops.formula_values import number_of
@@ -115,14 +115,14 @@ class _Derivation:
 
     def _walk(self, graph: Graph, path: str, known: Known, homes: dict[int, str], frozen: bool, frame: Frame | None) -> None:
         """The nodes of a graph. Nests as deep as blocks do, which is bounded."""
-        homes = {**homes, **{id(m): join(path, m.label) for m in graph.declares}}
+        homes = {**homes, **{id(m): join_labels(path, m.label) for m in graph.declares}}
         for node in _streamed_nodes(graph):
             self.memory.step.frame = self.memory.start.frame = frame
-            own = homes[id(node.shared)] if node.shared is not None else join(path, node.label)
+            own = homes[id(node.shared)] if node.shared is not None else join_labels(path, node.label)
             items = [known[id(v)] for v in node.inputs]
             if isinstance(node, OpNode):
                 tie = node.tie
-                moved = None if tie is None else Tie(tie.name, join(path, tie.path), tie.target_name, tie.span)
+                moved = None if tie is None else Tie(tie.name, join_labels(path, tie.path), tie.target_name, tie.span)
                 self._note(node, self._operator(node, items, Home(own, moved, frozen or node.frozen)), known)
             elif node.scan is not None:
                 self._note(node, self._scan(node, node.scan, items, path), known)
@@ -301,7 +301,7 @@ def _streamed_nodes(graph: Graph) -> list[Node]:
     """The nodes that the outputs need: a stage whose result is unused is no reason to refuse a stream. Calls and nodes with parameters
     stay, since others may read these parameters."""
     kept = [v for node in graph.nodes if isinstance(node, CallNode) or node.specs for v in node.outputs]
-    return needed(graph.nodes, [*graph.outputs, *kept])
+    return find_needed_nodes(graph.nodes, [*graph.outputs, *kept])
 
 
 def _needed_states(memory: Memory, outputs: Iterable[Value]) -> list[Remembered]:
@@ -322,5 +322,5 @@ def _needed_states(memory: Memory, outputs: Iterable[Value]) -> list[Remembered]
 
 def _uses(graph: Graph, outputs: list[Value], length: Length) -> bool:
     """Whether what computes the outputs uses the number of positions so far."""
-    nodes = needed(graph.nodes, outputs)
+    nodes = find_needed_nodes(graph.nodes, outputs)
     return any(length.past_name in free_symbols(d) for n in nodes if isinstance(n, OpNode) for d in sizes_in(tuple(n.op.args.values())))

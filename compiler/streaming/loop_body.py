@@ -10,7 +10,7 @@ from ..dims import Facts
 from ..errors.stream_errors import NotStreamed
 from ..ir.graph import CallNode, Graph, Node, OpNode
 from ..ir.graph_values import Value
-from ..ir.walk import join
+from ..ir.walk import join_labels
 from ..ops.formula import Formula, plain_formula
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
@@ -59,12 +59,12 @@ class _Copy:
     def _node(self, node: Node, path: str, known: dict[int, Value]) -> Node:
         inputs = tuple(known[id(v)] for v in node.inputs)
         outputs = tuple(self._value(v, known) for v in node.outputs)
-        label = node.label if node.shared is not None else join(path, node.label)
+        label = node.label if node.shared is not None else join_labels(path, node.label)
         if isinstance(node, CallNode):
             inner = self.graph(node.graph, "")
             return CallNode(inner, inputs, outputs, label, node.span, node.modules, node.shared, scan=node.scan, frozen=node.frozen)
         op = plain_operator(node.op)
         if isinstance(op, ParameterOf):
-            op = ParameterOf(**{**op.args, "path": join(path, op.path)})
+            op = ParameterOf(**{**op.args, "path": join_labels(path, op.path)})
         specs = op.parameters(op.bind(tuple(v.type for v in inputs), self.facts))
         return OpNode(op, inputs, outputs, label, node.span, specs, node.tie, node.shared, frozen=node.frozen)

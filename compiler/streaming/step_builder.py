@@ -15,7 +15,7 @@ from ..dims import Facts
 from ..ir.frames import Frame
 from ..ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ..ir.graph_values import Value
-from ..ir.walk import join, needed, route
+from ..ir.walk import find_needed_nodes, find_route, join_labels
 from ..ops.constants import ParamOperator
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
@@ -89,7 +89,7 @@ class Building:
         for name, value in outputs:
             graph.output_names.append(name)
             graph.outputs.append(value)
-        graph.nodes = needed(graph.nodes, graph.outputs)
+        graph.nodes = find_needed_nodes(graph.nodes, graph.outputs)
         self._own_parameters()
         graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
         used = {id(n.shared) for n in graph.nodes if n.shared is not None}
@@ -104,8 +104,8 @@ class Building:
         found: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
         for node in [node for graph in (self.graph, *bodies) for node in graph.nodes]:
             match node:
-                case OpNode(op=ParameterOf() as op) if not route(self.graph, op.path):
-                    found.setdefault(join(op.path, op.parameter), []).append((node, op))
+                case OpNode(op=ParameterOf() as op) if not find_route(self.graph, op.path):
+                    found.setdefault(join_labels(op.path, op.parameter), []).append((node, op))
         for key, nodes in found.items():
             module = SharedModule(key, nodes[0][0].span) if len(nodes) > 1 else None
             if module is not None:
@@ -121,7 +121,7 @@ class Building:
         found: dict[str, str] = {}
         for node in self.graph.nodes:
             if isinstance(node, OpNode) and node.tie is not None and node.tie.path not in labels:
-                found[join(node.label, node.tie.name)] = join(node.tie.path, node.tie.target_name)
+                found[join_labels(node.label, node.tie.name)] = join_labels(node.tie.path, node.tie.target_name)
                 node.tie = None
         return found
 

@@ -6,7 +6,7 @@ from netc.dsl.source import Span
 
 from ..dims import Facts
 from ..ir.graph_values import Value
-from ..ir.unique import unique
+from ..ir.unique import make_unique_name
 from ..types.tensor_types import TensorType
 from .items import Fixed, Number
 from .loop_body import plain_type
@@ -54,7 +54,7 @@ class Memory:
     def name(self, wanted: str) -> str:
         """A name that nothing has."""
         base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted).lower()
-        return unique(base, self.names)
+        return make_unique_name(base, self.names)
 
     def remember(self, type: TensorType, home: Home, start: Number | Fixed, what: str) -> Remembered:
         """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""

@@ -11,7 +11,7 @@ from ..errors.problem import Problem
 from ..errors.stream_errors import LooksAhead, NotStreamed
 from ..ir.graph import CallNode, Graph, Scan
 from ..ir.graph_values import Value
-from ..ir.walk import graphs
+from ..ir.walk import collect_graphs
 from .items import Fixed, Item, Piece, Refused, Withheld
 from .loop_body import body_of
 from .step_builder import Home
@@ -36,13 +36,13 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
     if scan.reverse:
         raise _refused(node, LooksAhead("scan", memory.length.name, None, "", "`reverse=true` begins with the last position"))
     site = site_at(node.span, Home(path), memory, items)
-    states, scanned, captured = items[: scan.states], items[scan.states : scan.own], items[scan.own :]
+    states, scanned, captured = items[: scan.states], items[scan.states : scan.own_count], items[scan.own_count :]
     if any(isinstance(x, Piece) for x in (*states, *captured)):
         refuse("each step takes tensors with an element for each position whole")
     pieces = [x for x in scanned if isinstance(x, Piece)]
     if len(pieces) != len(scanned) or any(x.axis != axis for x, axis in zip(pieces, scan.axes, strict=True)):
         refuse("the positions are not the axis that it goes along")
-    if any(memory.length.axes(v.type) for g in graphs(node.graph) for n in g.nodes for v in n.outputs):
+    if any(memory.length.axes(v.type) for g in collect_graphs(node.graph) for n in g.nodes for v in n.outputs):
         refuse("a step depends on the length of the whole")
     begun = [site.begun(x, "it starts at the first position") for x in pieces]
     kept = [site.state(v.type, x, "state") for v, x in zip(node.inputs[: scan.states], states, strict=True)]
@@ -64,5 +64,5 @@ def _refused(node: CallNode, problem: Problem) -> Refused:
 def _called(node: CallNode, body: Graph, scan: Scan, inputs: Sequence[Value]) -> CallNode:
     given = [v.type for v in inputs]
     made = [v.type for v in body.outputs]
-    outputs = tuple(Value(type, node.span) for type in [*given[: scan.states], *scan.results(made)[scan.states :]])
+    outputs = tuple(Value(type, node.span) for type in [*given[: scan.states], *scan.output_types(made)[scan.states :]])
     return CallNode(body, tuple(inputs), outputs, "", node.span, scan=scan)

@@ -16,11 +16,11 @@ Together = Callable[[Graph], Hashable]
 """Equal for graphs that may be one block."""
 
 
-def levels_of(order: Sequence[Graph], together: Together, recursive: Container[object] = ()) -> list[list[Graph]]:
+def sort_into_levels(order: Sequence[Graph], together: Together, recursive: Container[object] = ()) -> list[list[Graph]]:
     """The levels, the lowest first. `recursive`: the blocks whose own calls of themselves make no level."""
     least: dict[Hashable, int] = {}
     for _ in range(ALIGNMENTS):
-        heights = _heights(order, least, together, recursive)
+        heights = _compute_heights(order, least, together, recursive)
         highest: dict[Hashable, int] = {}
         for graph in order:
             key = together(graph)
@@ -29,17 +29,19 @@ def levels_of(order: Sequence[Graph], together: Together, recursive: Container[o
             break
         least = highest
     else:
-        heights = _heights(order, {}, together, recursive)
-    found: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
+        heights = _compute_heights(order, {}, together, recursive)
+    levels: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
     for graph in order:
-        found[heights[id(graph)]].append(graph)
-    return found
+        levels[heights[id(graph)]].append(graph)
+    return levels
 
 
-def _heights(order: Sequence[Graph], least: Mapping[Hashable, int], together: Together, recursive: Container[object]) -> dict[int, int]:
+def _compute_heights(
+    order: Sequence[Graph], least: Mapping[Hashable, int], together: Together, recursive: Container[object]
+) -> dict[int, int]:
     heights: dict[int, int] = {}
     for graph in order:
-        own = together(graph)
-        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (own in recursive and together(n.graph) == own)}
-        heights[id(graph)] = max((*(heights[one] + 1 for one in called), least.get(own, 0)), default=0)
+        key = together(graph)
+        called = {id(n.graph) for n in graph.nodes if isinstance(n, CallNode) and not (key in recursive and together(n.graph) == key)}
+        heights[id(graph)] = max((*(heights[one] + 1 for one in called), least.get(key, 0)), default=0)
     return heights

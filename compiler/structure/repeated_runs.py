@@ -32,15 +32,15 @@ def find_run(kinds: Sequence[object], again: Sequence[object], rests: Sequence[o
     first = kinds[start : start + unit]
     counts: list[int] = []
     after: Sequence[object] = ()
-    at = start
-    while len(first) == unit and kinds[at : at + unit] == first:
+    index = start
+    while len(first) == unit and kinds[index : index + unit] == first:
         count = 1
-        while again[at + count * unit : at + (count + 1) * unit] == again[at : at + unit]:
+        while again[index + count * unit : index + (count + 1) * unit] == again[index : index + unit]:
             count += 1
-        end = at + count * unit
+        end = index + count * unit
         after = after if counts else rests[end : end + rest]
         if len(after) < rest or rests[end : end + rest] != after:
             break
         counts.append(count)
-        at = end + rest
+        index = end + rest
     return Run(start, unit, rest, tuple(counts))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from netc.compiler.analysis.state_dict import learns
+from netc.compiler.analysis.state_dict import has_learned_parameters
 
 from ..analysis import read_and_analyze
 from ..api import model_of
@@ -40,7 +40,7 @@ def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) 
 
 def is_drawn(model: Model, known: bool) -> bool:
     """Whether its parameters are random numbers that nobody asked for. `known`: weights or a seed are given, or it holds none."""
-    return not known and model.weights is None and learns(model.program)
+    return not known and model.weights is None and has_learned_parameters(model.program)
 
 
 def note_drawn(model: Model, known: bool) -> None:

@@ -12,13 +12,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
-from netc.compiler.ir.graph_values import Parts, TupleSlice, Value, ValueTuple, flat
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.graph_values import Parts, TupleSlice, Value, ValueTuple, flatten_parts
+from netc.compiler.ir.walk import collect_graphs
 
 
 def show_program(program: Program) -> str:
     """All graphs that the program reaches, callers before callees."""
-    order = list(reversed(graphs(program.main)))
+    order = list(reversed(collect_graphs(program.main)))
     uses = Counter(g.name for g in order)
     names = {id(g): g.name if uses[g.name] == 1 else f"{g.name}.{i}" for i, g in enumerate(order)}
     return "\n".join("".join(_graph(g, names)) for g in order)
@@ -26,13 +26,13 @@ def show_program(program: Program) -> str:
 
 def _graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
     names = _value_names(graph)
-    inputs = ", ".join(_typed(one, names) for one in graph.takes)
-    outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.leading, strict=False)]
-    outputs += [_count(flat(tail.parts)) for tail in graph.tails]
+    inputs = ", ".join(_typed(one, names) for one in graph.grouped_inputs)
+    outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.single_outputs, strict=False)]
+    outputs += [_count(flatten_parts(tail.parts)) for tail in graph.tails]
     yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
     for node in graph.nodes:
         yield f"  {_node(node, names, graph_names)}\n"
-    yield f"  out {_listed((*graph.leading, *(part for tail in graph.tails for part in tail.parts)), names)}\n"
+    yield f"  out {_listed((*graph.single_outputs, *(part for tail in graph.tails for part in tail.parts)), names)}\n"
 
 
 def _labels(graph: Graph) -> list[str]:
@@ -61,8 +61,8 @@ def _left(part: TupleSlice, names: dict[int, str]) -> str:
 
 def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str:
     if isinstance(node, CallNode):
-        results, what = node.makes, graph_names[id(node.graph)]
-        inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_listed(p, names)})" for p in node.passes)
+        results, what = node.grouped_outputs, graph_names[id(node.graph)]
+        inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_listed(p, names)})" for p in node.grouped_inputs)
     else:
         results, what, inputs = list(node.outputs), node.op.name, _listed(node.parts or node.inputs, names)
     words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
@@ -79,10 +79,10 @@ def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str
 
 def _value_names(graph: Graph) -> dict[int, str]:
     """Names for the tensors and tuples of a graph; `kept[2]` for a tensor of a tuple."""
-    made = [one for node in graph.nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+    made = [one for node in graph.nodes for one in (node.grouped_outputs if isinstance(node, CallNode) else node.outputs)]
     names: dict[int, str] = {}
     taken: set[str] = set()
-    for number, one in enumerate((*graph.takes, *made)):
+    for number, one in enumerate((*graph.grouped_inputs, *made)):
         name = one.name if one.name and one.name not in taken else f"%{number}"
         taken.add(name)
         names[id(one)] = name

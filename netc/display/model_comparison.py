@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import deque
 from typing import Literal
 
-from netc.compiler.analysis.model_cost import NodeCosts, StageCost, summary_and_nodes
+from netc.compiler.analysis.model_cost import NodeCosts, StageCost, summarize_with_nodes
 from netc.compiler.dims import Dim, format_dim
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode, Program
-from netc.compiler.ir.walk import join
+from netc.compiler.ir.walk import join_labels
 from netc.dsl.record import Record, replace
 
 from ..drawing.box_text import operator_words
@@ -58,7 +58,7 @@ class _Stage(Record):
 
 def compare(before: Program, after: Program) -> Comparison:
     """The differences, in the order of the stages."""
-    (one, old), (other, new) = summary_and_nodes(before), summary_and_nodes(after)
+    (one, old), (other, new) = summarize_with_nodes(before), summarize_with_nodes(after)
     changes = _Comparer(old | new).graphs(before.main, after.main)
     ends = [
         *_ends("input", {v.name: str(v.type) for v in before.main.inputs}, {v.name: str(v.type) for v in after.main.inputs}),
@@ -137,7 +137,7 @@ class _Comparer:
         own = [Change("changed", path, new.words, differences)] if differences else []
         if old.inside is None or new.inside is None:
             return own
-        return own + [replace(change, path=join(path, change.path)) for change in self.graphs(old.inside, new.inside)]
+        return own + [replace(change, path=join_labels(path, change.path)) for change in self.graphs(old.inside, new.inside)]
 
 
 def _cost_pairs(old: StageCost | None, new: StageCost | None) -> list[Difference]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.model_cost import StageCost, Totals
-from netc.compiler.analysis.model_cost import summary as cost_of
+from netc.compiler.analysis.model_cost import summarize_costs as cost_of
 from netc.compiler.dims import Dim, format_dim
 from netc.dsl.record import Record, replace
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, groupby, pairwise
 
-from netc.compiler.analysis.model_cost import same_stage
+from netc.compiler.analysis.model_cost import is_same_stage
 from netc.compiler.ir.graph import CallNode, Graph, Node
 from netc.compiler.ir.graph_values import Value, ValueTuple
 
@@ -74,7 +74,7 @@ class Unit:
         if self.parallel:
             return [Item([v for node in self.nodes for v in node.outputs])]
         nodes = self.nodes if self.units else self.nodes[-1:]
-        made = [Item(one) for node in nodes for one in (node.makes if isinstance(node, CallNode) else node.outputs)]
+        made = [Item(one) for node in nodes for one in (node.grouped_outputs if isinstance(node, CallNode) else node.outputs)]
         return [item for item in made if item.count]
 
 
@@ -188,7 +188,7 @@ def _inputs(graph: Graph, units: list[Unit]) -> list[Item]:
     unit_of = {id(node): id(unit) for unit in units for node in unit.nodes}
     takers = _only_takers(graph)
     found: list[Item] = []
-    for _, run in groupby(filter(lambda item: item.count, map(Item, graph.takes)), lambda item: _for_one(item, takers, unit_of)):
+    for _, run in groupby(filter(lambda item: item.count, map(Item, graph.grouped_inputs)), lambda item: _for_one(item, takers, unit_of)):
         same = [*run]
         found += [_in_a_row(same)] if len(same) >= SIDES else same
     return found
@@ -209,7 +209,7 @@ def _in_a_row(same: list[Item]) -> Item:
 def _outputs(graph: Graph) -> list[tuple[str, Item]]:
     """The results with their names; those of training that are others are named so."""
     names = graph.output_names or [""] * len(graph.outputs)
-    found = [(name, Item(value)) for name, value in zip(names, graph.leading, strict=False)]
+    found = [(name, Item(value)) for name, value in zip(names, graph.single_outputs, strict=False)]
     for tail in graph.tails:
         values = [v for part in tail.parts for v in ((part,) if isinstance(part, Value) else part.values)]
         found += [("", Item(values))] if values else []
@@ -254,7 +254,7 @@ def _in_parallel(units: list[Unit], takers: dict[int, int | None], given: set[in
     found: list[Unit] = []
     for _, run in groupby(units, lambda unit: _place(unit, takers, given)):
         same = [*run]
-        alike = len(same) >= SIDES and all(same_stage(same[0].nodes[0], unit.nodes[0]) for unit in same)
+        alike = len(same) >= SIDES and all(is_same_stage(same[0].nodes[0], unit.nodes[0]) for unit in same)
         found += [Unit([unit.nodes[0] for unit in same], parallel=True)] if alike else same
     return found
 
@@ -268,7 +268,7 @@ def _place(unit: Unit, takers: dict[int, int | None], given: set[int]) -> object
 
 
 def _continues(before: Node, node: Node, takers: dict[int, int]) -> bool:
-    if not same_stage(before, node):
+    if not is_same_stage(before, node):
         return False
     given = {id(v) for v in node.inputs}
     made = [id(v) for v in before.outputs]

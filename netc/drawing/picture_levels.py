@@ -11,9 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
-from netc.compiler.analysis.model_cost import StageCost, node_costs
+from netc.compiler.analysis.model_cost import StageCost, compute_node_costs
 from netc.compiler.ir.graph import CallNode, Graph, Node, Program
-from netc.compiler.ir.walk import route
+from netc.compiler.ir.walk import find_route
 from netc.dsl.record import replace
 
 from ..display.model_comparison import Comparison, compare
@@ -42,7 +42,7 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
     readable; `at` is the path of a stage to begin with. What differs from the program `before` is marked. Raises `NoSuchStage`."""
     graph, title = program.main, program.main.name
     if at:
-        nodes = route(graph, at)
+        nodes = find_route(graph, at)
         last = nodes[-1] if nodes else None
         if not isinstance(last, CallNode):
             raise NoSuchStage(
@@ -85,7 +85,7 @@ class _Painter:
             rest = len(removed) - MOST_REMOVED
             self.notes += (f"removed: {removed[0]}", *removed[1:MOST_REMOVED], *([f"and {rest:,} others"] if rest > 0 else []))
         self.main = program.main
-        self.costs = node_costs(program)
+        self.costs = compute_node_costs(program)
         self.bodies = Bodies()
         self.depth = depth
         self.words = {str(s) for s in program.symbols}

@@ -13,7 +13,7 @@ import numpy as np
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.ir.graph import Node, OpNode
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.types.numpy_types import is_float
 
 from ..inputs.random_inputs import random_array
@@ -97,7 +97,7 @@ _DIVISIONS = ("div", "floor_div", "remainder", "fmod")
 
 def divides_integers(program: Program) -> bool:
     """Whether a graph of the program divides integers by a tensor."""
-    return any(_has_integer_divisor(node, graph) for graph in graphs(program.main) for node in graph.nodes)
+    return any(_has_integer_divisor(node, graph) for graph in collect_graphs(program.main) for node in graph.nodes)
 
 
 def _has_integer_divisor(node: Node, graph: Graph) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.ir.graph import Node, Program
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.types.tensor_types import TensorType
 
 _MEMORY_INFO = Path("/proc/meminfo")
@@ -30,7 +30,7 @@ def require_memory(program: Program, sizes: Mapping[str, int]) -> None:
     most = read_available_memory()
     if most is None:
         return
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         for node in graph.nodes:
             needed = _count_bytes(node, sizes)
             if needed > most:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from netc.compiler.analysis.state_dict import count
+from netc.compiler.analysis.state_dict import count_parameters
 from netc.compiler.backends.net.array_storage import content
 from netc.compiler.backends.net.artefact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
@@ -69,7 +69,8 @@ class ImportedSpec(Record):
 
     def report(self) -> str:
         """What was made, in two lines."""
-        lines = f"{len(self.text.splitlines())} lines, {count(self.model.parameters):,} parameters in {len(self.model.parameters)} tensors"
+        learned, tensors = count_parameters(self.model.parameters), len(self.model.parameters)
+        lines = f"{len(self.text.splitlines())} lines, {learned:,} parameters in {tensors} tensors"
         if self.arrays:
             lines += f"; {len(self.arrays)} constants without a formula, in a file next to the spec"
         took = f"{sum(self.seconds):.1f} s"

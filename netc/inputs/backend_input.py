@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from warnings import warn
 
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import USUAL, BackendInput
 from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
 from netc.dsl.record import replace
@@ -58,7 +58,7 @@ class _Arrays:
     def _open(self) -> None:
         from netc.compiler.weights.initial import InitialValues
 
-        infos = parameters(self._program)
+        infos = collect_parameters(self._program)
         if self._checkpoint is None:
             self._drawn = InitialValues(infos, self._seed)
         else:

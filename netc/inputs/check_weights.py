@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from netc.compiler.analysis.state_dict import ParameterInfo, parameters
+from netc.compiler.analysis.state_dict import ParameterInfo, collect_parameters
 from netc.compiler.errors.weight_errors import WeightsMismatch, WeightsUnreadable
 from netc.compiler.weights.match_weights import WeightsError
 from netc.dsl.diagnostics import Diagnostic, Mark
@@ -27,7 +27,7 @@ _MARKS = 5
 
 def fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
     """What keeps the checkpoint from loading into the model, at the stages concerned."""
-    infos = parameters(program)
+    infos = collect_parameters(program)
     try:
         checkpoint.matched(infos, 0)
     except WeightsError as error:

@@ -15,7 +15,7 @@ import numpy as np
 
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.dims import Dim, OneOf, SymDim, bounds, evaluate_dim, format_dim, free_symbols
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.types.numpy_types import Array, numpy_dtype
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _differ(sizes: Mapping[str, int], other: Mapping[str, int]) -> bool:
 
 def _dims_inside(program: Program, names: Collection[str]) -> list[Dim]:
     """The sizes within the model that these symbols decide: none of them may be 0."""
-    values = (value for graph in graphs(program.main) for node in graph.nodes for value in node.outputs)
+    values = (value for graph in collect_graphs(program.main) for node in graph.nodes for value in node.outputs)
     found = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
     return [d for d in found if free_symbols(d) <= set(names)]
 

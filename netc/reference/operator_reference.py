@@ -105,7 +105,7 @@ def _definition(operator: type[Operator]) -> list[str]:
         return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
     program = analyze(SourceFile("example", operator.examples[0]), Choice()).program
     assert program is not None, operator.examples[0]
-    node = next(node for node in FlatGraph(program.main).operators() if isinstance(node.node.op, operator)).node
+    node = next(node for node in FlatGraph(program.main).iterate_operators() if isinstance(node.node.op, operator)).node
     given = node.op.bind(tuple(value.type for value in node.inputs), program.facts)
     return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.define(given)), "    ")]
 

@@ -27,7 +27,7 @@ from netc.compiler.elaborate import (
 )
 from netc.compiler.elaborate.index import Index, Reference, StageResult
 from netc.compiler.ir.graph import Program
-from netc.compiler.ir.verify import verify
+from netc.compiler.ir.verify import verify_program
 from netc.compiler.ops.stored_tables import TableArray
 from netc.dsl import ast
 from netc.dsl.diagnostics import Diagnostic
@@ -185,7 +185,7 @@ class Checked:
         )
         self.stamps |= loader.stamps
         if made.program is not None and os.environ.get("NETC_DEBUG"):
-            verify(made.program)
+            verify_program(made.program)
         assert made.index is not None
         return View(model, made.program, tuple([tree.diagnostic(one) for one in made.diagnostics]), made.index)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from itertools import islice
 
-from netc.compiler.analysis.model_cost import costs_at
+from netc.compiler.analysis.model_cost import find_costs_at
 from netc.compiler.dims import Dim, SymDim, bounds, format_dim
 from netc.compiler.elaborate.builtins import BUILTINS
 from netc.compiler.elaborate.index import Reference, StageResult
@@ -143,7 +143,7 @@ def cost_at(checked: Checked, stage: StageResult | None) -> str:
     program = checked.view.program
     if stage is None or program is None:
         return ""
-    rows = costs_at(program, checked.tree.within(stage.span))
+    rows = find_costs_at(program, checked.tree.within(stage.span))
     parameters = _range([row.parameters for row in rows])
     flops = _range([row.flops for row in rows])
     parts = [f"{parameters} parameters"] * bool(parameters) + [f"{flops} FLOPs for one sample"] * bool(flops)

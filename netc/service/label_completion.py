@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.dsl import ast
 from netc.dsl.tree_walk import find_enclosing_nodes
 
@@ -24,7 +24,7 @@ def parameters_at(checked: Checked, label: str, offset: int) -> tuple[str, ...]:
     for past in (checked, checked.before):
         program = past.view.program if past is not None else None
         if program is not None:
-            nodes = [n for graph in graphs(program.main) for n in graph.nodes if isinstance(n, OpNode) and n.label == label]
+            nodes = [n for graph in collect_graphs(program.main) for n in graph.nodes if isinstance(n, OpNode) and n.label == label]
             found = tuple(dict.fromkeys(spec.name for node in nodes for spec in node.specs))
             if found:
                 return found

@@ -13,11 +13,11 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.dims import Condition, condition_holds, free_symbols
-from netc.compiler.ir.graph import applies
+from netc.compiler.ir.graph import has_operator
 from netc.compiler.ops.attention import Attention
 from netc.compiler.streaming import Refused, State, Stream, derive
 from netc.dsl.record import Record
@@ -156,7 +156,7 @@ def _are_tokens(value: object) -> bool:
 
 
 def _of_step(stream: Stream, whole: BackendInput) -> BackendInput:
-    return part_of(stream.step, whole, {name: stream.moved.get(name, name) for name in parameters(stream.step)})
+    return part_of(stream.step, whole, {name: stream.moved.get(name, name) for name in collect_parameters(stream.step)})
 
 
 def _layers(stream: Stream) -> Layers:
@@ -182,7 +182,7 @@ def _sizes(state: State) -> tuple[int, int]:
 
 def _heads(stream: Stream) -> int:
     """Of the queries of the first layer."""
-    nodes = (node for node in stream.step.main.nodes if applies(node, Attention))
+    nodes = (node for node in stream.step.main.nodes if has_operator(node, Attention))
     heads = next(nodes).inputs[0].type.shape[1]
     if not isinstance(heads, int):
         raise NoDecoder("the number of heads is not fixed")

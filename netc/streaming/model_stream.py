@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from netc.compiler.analysis.input_shapes import check_sizes
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import USUAL, Backend, GraphOptions, WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND as ONNX
@@ -285,7 +285,7 @@ class ModelStream:
 
     def _part(self, program: Program, whole: BackendInput) -> BackendInput:
         """What backends take, with the parameters of the whole model that this program has."""
-        return part_of(program, whole, {name: self.stream.moved.get(name, name) for name in parameters(program)})
+        return part_of(program, whole, {name: self.stream.moved.get(name, name) for name in collect_parameters(program)})
 
 
 def start_path(path: str, backend: Backend) -> str:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from netc.compiler.analysis.means import Means, means_of
+from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.backends.backend import BackendInput
 from netc.compiler.backends.torch import BACKEND
 from netc.compiler.ir.training_program import LOSS, Training
@@ -41,14 +41,14 @@ class Objective(nn.Module):
     def __init__(
         self,
         training: Training,
-        means: Means | None = None,
+        means: MeanDecomposition | None = None,
         weights: Weights | None = None,
         seed: int | None = None,
         recipe: Recipe | None = None,
     ) -> None:
         super().__init__()
         self.training_section = training
-        self.means = means if means is not None else means_of(training)
+        self.means = means if means is not None else decompose_objective(training)
         self.recipe = recipe if recipe is not None else read_recipe(training)[0]
         self.names = self.means.names
         self.inputs = {value.name: value.type for value in training.program.main.inputs}

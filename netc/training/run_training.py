@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from shlex import quote
 from typing import Any
 
-from netc.compiler.analysis.state_dict import count, parameters
+from netc.compiler.analysis.state_dict import collect_parameters, count_parameters
 from netc.compiler.errors.data_errors import CannotReadData
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.run_errors import NoDevice, RunDiffers, RunError
@@ -112,7 +112,7 @@ def train_file(
     described = None if resume else ready.described | _describe_weights(weights)
     results, steps_made, remark = _execute_run(ready.prepared, arguments.engine, run, described, weights, on_report, note)
     training = ready.prepared.training
-    spec, learned = _format_spec_options(training, arguments.path or "FILE"), count(parameters(training.program))
+    spec, learned = _format_spec_options(training, arguments.path or "FILE"), count_parameters(collect_parameters(training.program))
     return Result(folder, results, steps_made, spec, training.model, ready.diagnostics, parameters=learned, remark=remark)
 
 
@@ -273,8 +273,8 @@ def _check_same(source: SourceFile, arguments: RunArguments, folder: str) -> Non
 
 def _check_parts(prepared: PreparedTraining, ranks: Ranks) -> None:
     """Raise `CompileError` if the loss of a batch cannot be computed from its shares on several processes."""
-    if prepared.means.whole and ranks.replicas > 1:
-        raise CompileError((diagnostic(NotMean(prepared.means.whole), prepared.training.loss_span),))
+    if prepared.means.why_not_additive and ranks.replicas > 1:
+        raise CompileError((diagnostic(NotMean(prepared.means.why_not_additive), prepared.training.loss_span),))
 
 
 def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:

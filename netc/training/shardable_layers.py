@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from functools import singledispatch
 
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.dims import Facts
 from netc.compiler.errors.run_errors import CannotSplit
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode, FlatScan
@@ -102,7 +102,7 @@ class ShardingSite(Record):
 def require_sharding_plan(training: Training, devices: int) -> ShardingPlan:
     """Return the plan. Raises `CompileError` if no layer can be split, or if there are heads and none of them can be divided."""
     program = training.program
-    plan = plan_sharding(Program(training.call.graph, program.facts, program.symbols, program.conditions, program.dims), devices)
+    plan = plan_sharding(Program(training.model_call.graph, program.facts, program.symbols, program.conditions, program.dims), devices)
     uneven = [u for u in plan.uneven if (u.what == "heads" and not plan.heads) or not plan.styles]
     problems = [diagnostic(CannotSplit(devices, str(u), u.number), u.span) for u in uneven]
     if not problems and not plan.styles:
@@ -117,7 +117,7 @@ def measure_split_share(training: Training, splits: ShardingPlan) -> float:
     """Return the share of the model's parameters that belong to split layers."""
     sizes = {
         name.removeprefix(f"{MODEL}."): info.numel
-        for name, info in parameters(training.program).items()
+        for name, info in collect_parameters(training.program).items()
         if info.trainable and not info.tied_to
     }
     split = sum(size for name, size in sizes.items() if any(name.startswith(f"{path}.") for path in splits.styles))
@@ -127,7 +127,7 @@ def measure_split_share(training: Training, splits: ShardingPlan) -> float:
 def plan_sharding(model: Program, devices: int) -> ShardingPlan:
     """Plan which layers are split if that many devices share each layer."""
     # A layer that is refused late changes what comes before it, so the walk is repeated until it refuses nothing new.
-    tied = {name for info in parameters(model).values() if info.tied_to for name in (info.name, info.tied_to)}
+    tied = {name for info in collect_parameters(model).values() if info.tied_to for name in (info.name, info.tied_to)}
     refused: dict[str, str] = {}
     while True:
         analysis = _ShardingAnalysis(model, devices, tied, refused)
@@ -178,7 +178,7 @@ class _ShardingAnalysis:
                 self._refuse_exits(item.made, "it is a result of a `scan`")
                 self.gradient_values.update(item.outputs)
                 self.loops -= 1
-        self._refuse_exits(flat.results(), "it is an output of the model")
+        self._refuse_exits(flat.output_keys(), "it is an output of the model")
 
     def make_plan(self) -> ShardingPlan:
         closed = frozenset(layer for layers in self.rows.values() for layer in layers)

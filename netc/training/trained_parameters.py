@@ -13,13 +13,13 @@ import torch
 from torch import nn
 from torch.optim import lr_scheduler
 
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.errors.recipe_errors import WrongSetting
 from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.graph import CallNode, Graph, Node, OpNode
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import LOSS, MODEL, Training
-from netc.compiler.ir.walk import graphs, needed
+from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_problems import diagnostic
@@ -96,13 +96,13 @@ class _ShapeModule(nn.Module):
 
 def _list_shapes(training: Training) -> dict[str, tuple[int, ...]]:
     """List the shapes of the parameters that can be trained, tied ones once."""
-    infos = parameters(training.program).items()
+    infos = collect_parameters(training.program).items()
     return {n.removeprefix(f"{MODEL}."): p.shape for n, p in infos if p.trainable and not p.frozen and p.tied_to is None}
 
 
 def _has_trainable_source(graph: Graph, values: list[Value]) -> bool:
     """Whether the values depend on parameters that can be trained."""
-    nodes = list(needed(graph.nodes, values))
+    nodes = list(find_needed_nodes(graph.nodes, values))
     used = {id(v) for v in values} | {id(v) for node in nodes for v in node.inputs}
     return any(_has_parameters(node, lambda v: id(v) in used) for node in nodes)
 
@@ -112,5 +112,5 @@ def _has_parameters(node: Node, is_used: Callable[[Value], bool]) -> bool:
         return _has_trainable_source(
             node.graph, [inner for inner, outer in zip(node.graph.outputs, node.outputs, strict=True) if is_used(outer)]
         )
-    nodes = [node] if isinstance(node, OpNode) else [n for g in graphs(node.graph) for n in g.nodes if isinstance(n, OpNode)]
+    nodes = [node] if isinstance(node, OpNode) else [n for g in collect_graphs(node.graph) for n in g.nodes if isinstance(n, OpNode)]
     return any(spec.trainable for op_node in nodes for spec in op_node.specs)

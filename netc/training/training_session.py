@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from netc.compiler.analysis.means import Means, NotDecomposable, means_of
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.means import MeanDecomposition, NotDecomposable, decompose_objective
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.errors.recipe_errors import NoDecayMatchesNothing, NothingMatches, WrongSetting
 from netc.compiler.errors.training_errors import NotMean
 from netc.compiler.ir.training_program import MODEL, Training
@@ -47,7 +47,7 @@ class PreparedTraining(Record):
 
     training: Training
     recipe: Recipe
-    means: Means
+    means: MeanDecomposition
     data: Subset
     validation: Subset | None
     described: str
@@ -60,7 +60,7 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     recipe = _override_settings(recipe, run_request)
     problems += _check_accumulate(training, recipe, run_request)
     try:
-        means = means_of(training)
+        means = decompose_objective(training)
     except NotDecomposable as error:
         raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
     opened = open_data(training, recipe, run_request.data_request)
@@ -72,7 +72,7 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     return PreparedTraining(training, recipe, means, opened.data, opened.validation, opened.described, opened.notes)
 
 
-def check_settings(training: Training, recipe: Recipe, means: Means, steps: int | None) -> list[Diagnostic]:
+def check_settings(training: Training, recipe: Recipe, means: MeanDecomposition, steps: int | None) -> list[Diagnostic]:
     """Check the optimizer, the schedule, and whether the loss can be computed in micro-batches. `steps` is the length of the run, if
     known."""
     problems = [*check_options(recipe), *_check_patterns(training, recipe)]
@@ -81,8 +81,8 @@ def check_settings(training: Training, recipe: Recipe, means: Means, steps: int 
         problems.append(nothing)
     elif not problems and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
         problems += check_construction(training, recipe, steps)
-    if means.whole and recipe.accumulate > 1:
-        problems.append(diagnostic(NotMean(means.whole), training.loss_span))
+    if means.why_not_additive and recipe.accumulate > 1:
+        problems.append(diagnostic(NotMean(means.why_not_additive), training.loss_span))
     return [*problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *check_schedule_length(recipe, steps)]
 
 
@@ -92,7 +92,7 @@ def _check_patterns(training: Training, recipe: Recipe) -> Iterator[Diagnostic]:
 
 
 def _find_unmatched(training: Training, patterns: Iterable[Pattern], problem: type[NothingMatches]) -> Iterator[Diagnostic]:
-    names = [name.removeprefix(f"{MODEL}.") for name, info in parameters(training.program).items() if info.trainable]
+    names = [name.removeprefix(f"{MODEL}.") for name, info in collect_parameters(training.program).items() if info.trainable]
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern.text) for name in names):
             is_stage = any(fnmatchcase(name, f"{pattern.text}.*") for name in names)
@@ -105,7 +105,7 @@ def check_section(training: Training) -> list[Diagnostic]:
     """Check a section without its data."""
     recipe, problems = read_recipe(training)
     try:
-        means = means_of(training)
+        means = decompose_objective(training)
     except NotDecomposable as error:
         return [*problems, diagnostic(error.problem, error.span)]
     return [*problems, *check_settings(training, recipe, means, recipe.steps)]

@@ -10,7 +10,7 @@ import json
 import math
 import os
 
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.dims import format_dim
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.ops.operator import Operator
@@ -103,7 +103,7 @@ class Page:
         from netc.compiler.weights.initial import draw_initial_values
 
         program = self._model(text, model).program
-        infos = parameters(program)
+        infos = collect_parameters(program)
         count = sum(math.prod(info.shape) for info in infos.values())
         if count > MOST_WEIGHTS:
             raise ValueError(f"the model has {count:,} numbers, which is too many for a page: `netc run` runs it")
@@ -144,7 +144,7 @@ def _inputs(program):
 def _parameters(program):
     return [
         {"name": name, "shape": [*info.shape], "typed": math.prod(info.shape) <= TYPED and info.dtype.is_float}
-        for name, info in parameters(program).items()
+        for name, info in collect_parameters(program).items()
         if info.tied_to is None
     ]
 

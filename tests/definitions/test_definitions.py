@@ -11,7 +11,7 @@ import torch
 from case_ids import case_id
 
 import netc
-from netc.compiler.analysis.model_cost import summary
+from netc.compiler.analysis.model_cost import summarize_costs
 from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.backends.torch.torch_emitters import EMITTERS
@@ -77,7 +77,7 @@ def test_definition_computes_what_the_kernel_does(text: str) -> None:
         for one, other in zip(wanted, found, strict=True):
             torch.testing.assert_close(other, one, rtol=allowed, atol=allowed, equal_nan=True)
     if text != VALUES_OF_MORE_HEADS:
-        assert summary(model.program).totals.multiply_adds == summary(_expanded(model)).totals.multiply_adds
+        assert summarize_costs(model.program).totals.multiply_adds == summarize_costs(_expanded(model)).totals.multiply_adds
     for dimension in {name for value in model.program.main.inputs for size in value.type.shape for name in free_symbols(size)} - {BATCH}:
         if _streams(_expanded(model), dimension):
             assert _streams(model.program, dimension), "the operator's own rule refuses what its definition allows"

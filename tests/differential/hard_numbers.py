@@ -105,7 +105,7 @@ def check_kind(
 def kinds_for(targets: Targets) -> tuple[str, ...]:
     """None without floats; nor of halves, whose rounding would hide everything; nor of positions that may be anything. Weights are finite:
     with others, kernels differ by the order in which they multiply."""
-    uses = [use.node for use in FlatGraph(targets.model.program.main).operators()]
+    uses = [use.node for use in FlatGraph(targets.model.program.main).iterate_operators()]
     given = any(isinstance(node.op, Parametric) and node.op.is_given_weight(tuple(v.type for v in node.inputs)) for node in uses)
     used = {node.op.name for node in uses}
     if used & UNSAFE and "nan_to_num" not in used:
@@ -126,7 +126,7 @@ def compare(
     model, env = targets.model, sizes_of(targets.model, sizes)[1]
     drawn = inputs_for(model, env, limits=limits)
     arrays = {n: KINDS[kind](np.asarray(a, np.float64)) if model.inputs[n].dtype.is_float else a for n, a in drawn.items()}
-    ops = [use.node.op for use in FlatGraph(model.program.main).operators()]
+    ops = [use.node.op for use in FlatGraph(model.program.main).iterate_operators()]
     if any(_refused(targets, env, arrays, REFUSED[op.name]) for op in ops if op.name in REFUSED):
         return
     gated = any(isinstance(op, Gru | Lstm) for op in ops)
@@ -182,7 +182,7 @@ def _compare_smallest(targets: Targets, env: Mapping[str, int]) -> None:
 
 def known(targets: Targets, kind: str) -> Fault | None:
     """A fault of ONNX that these numbers show with one of the model's operators."""
-    nodes = [use.node for use in FlatGraph(targets.model.program.main).operators()]
+    nodes = [use.node for use in FlatGraph(targets.model.program.main).iterate_operators()]
     return next((fault for fault in FAULTS if kind in fault.kinds and any(map(fault.covers, nodes))), None)
 
 

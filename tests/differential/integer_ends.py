@@ -39,7 +39,7 @@ def has_integers_alone(model: netc.Model) -> bool:
 
 def known_of(model: netc.Model) -> list[Difference]:
     """The listed differences that its operators have."""
-    nodes = [use.node for use in FlatGraph(model.program.main).operators()]
+    nodes = [use.node for use in FlatGraph(model.program.main).iterate_operators()]
     return [difference for difference in KNOWN if any(map(difference.covers, nodes))]
 
 

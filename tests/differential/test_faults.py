@@ -38,7 +38,7 @@ def _texts(cls: type[Operator]) -> list[str]:
 def _shows(text: str, fault: Fault, kind: str, cls: type[Operator]) -> bool:
     """ONNX Runtime differs, and only this operator can be why."""
     model = netc.compile(text)
-    nodes = [use.node for use in FlatGraph(model.program.main).operators()]
+    nodes = [use.node for use in FlatGraph(model.program.main).iterate_operators()]
     shown = any(type(node.op) is cls and fault.covers(node) for node in nodes)
     if not shown or len({node.op.name for node in nodes} - {"param", "table", "sort"}) > 1:
         return False

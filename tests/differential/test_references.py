@@ -49,7 +49,7 @@ def test_none_asks_an_emitter_or_a_rule() -> None:
 def test_a_tensor_too_many_is_refused(name: str) -> None:
     """An emitter ignores what it does not know of; PyTorch does not."""
     model = netc.compile(max(Operator.registry[name].examples, key=lambda text: text.count("input")))
-    node = next(use.node for use in FlatGraph(model.program.main).operators() if use.node.op.name == name)
+    node = next(use.node for use in FlatGraph(model.program.main).iterate_operators() if use.node.op.name == name)
     sizes = dict.fromkeys(model.program.symbols, 4)
     tensors = [torch.ones([evaluate_dim(d, sizes) for d in v.type.shape]).to(getattr(torch, v.type.dtype.name)) for v in node.inputs]
     surplus = [tensors[-1]] * (1 + Operator.registry[name].arity()[1] - len(tensors))

@@ -142,7 +142,7 @@ TORCH_ALONE = frozenset(("ctc_loss",))
 
 def torch_alone(model: netc.Model) -> bool:
     """Whether the model has such an operator."""
-    return any(flat.node.op.name in TORCH_ALONE for flat in FlatGraph(model.program.main).operators())
+    return any(flat.node.op.name in TORCH_ALONE for flat in FlatGraph(model.program.main).iterate_operators())
 
 
 def tolerance_of(use: Use) -> float:

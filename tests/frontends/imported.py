@@ -12,7 +12,7 @@ from torch import nn
 from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.ir.graph import Node, OpNode, Program
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.model import Model
 
 
@@ -68,7 +68,7 @@ def tensors(value: Any) -> list[torch.Tensor]:
 
 def label(program: Program) -> None:
     """Gives each stage without a label one of its own: the way out to text does that in its own way."""
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         used = {node.label for node in graph.nodes}
         for node in graph.nodes:
             if node.label or node.shared is not None or _is_named(node):
@@ -86,4 +86,4 @@ def _is_named(node: Node) -> bool:
 
 def operators(program: Program) -> list[str]:
     """The names of all operators, those of a graph once."""
-    return [node.op.name for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
+    return [node.op.name for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]

@@ -18,7 +18,7 @@ import netc
 from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.onnx import from_file, from_model
-from netc.compiler.ir.verify import verify
+from netc.compiler.ir.verify import verify_program
 
 Arrays = Mapping[str, Any]
 FIRST, SECOND = (4, 7, 32, 64, 96, 128, 224), (7, 4, 64, 32, 128, 96, 256)
@@ -36,7 +36,7 @@ def session(model: onnx.ModelProto | Path) -> onnxruntime.InferenceSession:
 
 def imported(model: onnx.ModelProto | Path, **options: Any) -> Imported:
     made = from_model(model, **options) if isinstance(model, onnx.ModelProto) else from_file(model, **options)
-    verify(made.program)
+    verify_program(made.program)
     return made
 
 

@@ -24,7 +24,7 @@ from onnx.backend.test.loader import load_model_tests
 import netc
 from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.onnx import from_model
-from netc.compiler.ir.verify import verify
+from netc.compiler.ir.verify import verify_program
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
@@ -101,7 +101,7 @@ def _run(case: Any) -> str:
     if found is None:
         return "refused"
     made, names = found
-    verify(made.program)
+    verify_program(made.program)
     module = netc.Model(made.program).module(dict(made.weights)).eval()
     with torch.no_grad():
         results = module(*(torch.from_numpy(np.array(inputs[n])) for n in names))

@@ -10,7 +10,7 @@ from frontends.onnx_parity import same
 from torch import Tensor, nn
 
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 
 
 class Block(nn.Module):
@@ -49,7 +49,7 @@ def test_equal_vectors_name_no_other_module(tmp_path: Path) -> None:
         warnings.simplefilter("ignore")
         torch.onnx.export(Net().eval(), (torch.randn(2, 3, 4, 4),), path, dynamo=False, input_names=["x"])
     made = same(path)
-    inner = {node.label for graph in graphs(made.program.main) for node in graph.nodes if isinstance(node, OpNode) and node.specs}
+    inner = {node.label for graph in collect_graphs(made.program.main) for node in graph.nodes if isinstance(node, OpNode) and node.specs}
     owners = {key.rpartition(".")[0] for key in made.weights}
     assert {f"blocks.{at}.{part}" for at in (0, 1) for part in ("conv1", "norm")} < owners
     assert {"norm", "attn.out_proj"} < owners

@@ -15,7 +15,7 @@ from netc.compiler.frontends.imported_model import Imported
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.model import Model
 
 pytestmark = pytest.mark.slow
@@ -57,7 +57,7 @@ def tidied(module: nn.Module) -> tuple[Imported, list[OpNode]]:
     agree(module, *inputs, dims=DIMS)
     found = from_module(module.eval(), inputs[0], DIMS)
     tidy(found.program)
-    nodes = [node for graph in graphs(found.program.main) for node in graph.nodes if isinstance(node, OpNode)]
+    nodes = [node for graph in collect_graphs(found.program.main) for node in graph.nodes if isinstance(node, OpNode)]
     for at, node in enumerate(nodes):
         node.label = node.label or f"stage{at}"
     made = Model(found.program).module(found.weights).eval()

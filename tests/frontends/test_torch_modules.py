@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from netc.compiler.frontends.torch import from_exported
 from netc.compiler.ir.graph import CallNode
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 
 
 def test_a_chain_of_layers_keeps_its_keys() -> None:
@@ -26,7 +26,7 @@ def test_a_chain_of_layers_keeps_its_keys() -> None:
 def test_a_module_that_is_one_operator_has_no_graph() -> None:
     module = Of(lambda m, x: m.head(m.body(x)), body=nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)), head=nn.Flatten())
     found = agree(module, *batches(3, 6, 6))
-    assert [graph.kind for graph in graphs(found.program.main)] == ["sequence", "model"]
+    assert [graph.kind for graph in collect_graphs(found.program.main)] == ["sequence", "model"]
     assert list(found.weights) == list(module.state_dict())
 
 

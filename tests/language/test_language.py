@@ -32,7 +32,7 @@ import netc
 from netc.analysis import Analysis, Choice, analyze, check_sections, parse_spec
 from netc.api import model_of
 from netc.cli.set_values import parse_constant
-from netc.compiler.analysis.state_dict import count, parameters
+from netc.compiler.analysis.state_dict import collect_parameters, count_parameters
 from netc.compiler.elaborate.program.option_origin import NAME
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -110,10 +110,10 @@ def claimed_diagnostics(source: SourceFile) -> set[tuple[str, int, str]]:
 
 def facts(analysis: Analysis) -> dict[str, list[str]]:
     assert analysis.program is not None
-    main, learned = analysis.program.main, parameters(analysis.program)
+    main, learned = analysis.program.main, collect_parameters(analysis.program)
     return {
         "names": sorted(learned),
-        "params": [str(count(learned))],
+        "params": [str(count_parameters(learned))],
         "input": [f"{v.name} {v.type}" for v in main.inputs],
         "output": [f"{name} {v.type}" for name, v in zip(main.output_names, main.outputs, strict=True)],
         "model": [main.name],

@@ -11,7 +11,7 @@ import netc
 from netc.compiler.dims import Facts
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.graph import CallNode, OpNode, Program
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.ops.operator import strict_key
 from netc.compiler.ops.parametric import Parametric
 from netc.importing.proof import flat_tensors
@@ -30,12 +30,12 @@ def signature(program: Program) -> list[int]:
         key = hash((_effective(node), path, tie, node.frozen and bool(node.specs), tuple(known[i] for i in item.inputs)))
         for place, output in enumerate(item.outputs):
             known[output] = hash((key, place))
-    return [hash(known[i]) for i in flat.results()]
+    return [hash(known[i]) for i in flat.output_keys()]
 
 
 def has_scan(model: netc.Model) -> bool:
     """Whether there is a loop at run time."""
-    return any(isinstance(node, CallNode) and node.scan is not None for graph in graphs(model.program.main) for node in graph.nodes)
+    return any(isinstance(node, CallNode) and node.scan is not None for graph in collect_graphs(model.program.main) for node in graph.nodes)
 
 
 def same_results(model: netc.Model, other: netc.Model) -> bool:

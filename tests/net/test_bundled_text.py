@@ -13,7 +13,7 @@ import netc
 from netc.compiler.backends.net.bundled_text import CannotBundle, bundle_text
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.elaborate import complete_models
-from netc.compiler.ir.program_equality import is_same
+from netc.compiler.ir.program_equality import is_same_program
 from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
@@ -80,7 +80,7 @@ def test_several_files_are_one(model: str, params: dict[str, object], head: str,
     text = made.source("net")
     assert "".join(head.split()) in "".join(text.split())  # a long head is several lines
     again = netc.compile(text)
-    assert is_same(made.program, again.program)
+    assert is_same_program(made.program, again.program)
     assert list(again.parameters) == list(made.parameters)
     assert again.name == model
     assert re.findall(r"^block (\w+)", text, re.MULTILINE) == ["head2", "half", "relu6", "tower", "head", "wide"]
@@ -151,4 +151,4 @@ def test_published_blocks_are_those_of_the_text(path: Path) -> None:
 @pytest.mark.sample(10)
 def test_small_models_of_the_zoo(name: str) -> None:
     made = SMALL[name].compiled()
-    assert is_same(made.program, netc.compile(bundle_text(made.program)).program)
+    assert is_same_program(made.program, netc.compile(bundle_text(made.program)).program)

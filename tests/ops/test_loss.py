@@ -31,7 +31,7 @@ each = pytest.mark.parametrize("text", TEXTS, ids=case_id)
 
 def _loss_of(model: netc.Model) -> tuple[Loss, OpInputs]:
     """The last operator of the model."""
-    *_, last = FlatGraph(model.program.main).operators()
+    *_, last = FlatGraph(model.program.main).iterate_operators()
     op = last.node.op
     assert isinstance(op, Loss)
     return op, op.bind(tuple(v.type for v in last.node.inputs), model.program.facts)
@@ -85,7 +85,7 @@ def test_mean_is_total_by_count(text: str) -> None:
     torch.testing.assert_close(quotient, _apply(mean, tensors), equal_nan=True, rtol=1e-5, atol=1e-6)
 
 
-ALONE = [text for text in TEXTS if len(list(FlatGraph(netc.compile(text).program.main).operators())) == 1]
+ALONE = [text for text in TEXTS if len(list(FlatGraph(netc.compile(text).program.main).iterate_operators())) == 1]
 
 
 @pytest.mark.parametrize("text", ALONE, ids=case_id)

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.analysis.model_cost import summary
+from netc.compiler.analysis.model_cost import summarize_costs
 from netc.compiler.dims import Facts
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
 from netc.compiler.ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
@@ -58,8 +58,8 @@ def computed(cls: type[RecurrentCell], shapes: tuple[Shape, ...]) -> list[Shape]
 
 @pytest.mark.parametrize(("cell", "layer"), [("rnn_cell", "rnn"), ("gru_cell", "gru"), ("lstm_cell", "lstm")])
 def test_a_step_costs_as_much_as_a_sequence_of_one(cell: str, layer: str) -> None:
-    step = summary(netc.compile(f"input 5 -> {cell} 4").program).totals
-    whole = summary(netc.compile(f"input [1, 5] -> {layer} 4").program).totals
+    step = summarize_costs(netc.compile(f"input 5 -> {cell} 4").program).totals
+    whole = summarize_costs(netc.compile(f"input [1, 5] -> {layer} 4").program).totals
     assert (step.parameters, step.flops, step.activation_bytes) == (whole.parameters, whole.flops, whole.activation_bytes)
 
 

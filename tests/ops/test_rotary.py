@@ -8,7 +8,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.model_cost import summary
+from netc.compiler.analysis.model_cost import summarize_costs
 from tests.parity import agree
 
 
@@ -60,7 +60,7 @@ def test_far_positions_agree() -> None:
 
 
 def test_flops_are_of_what_is_turned() -> None:
-    assert summary(netc.compile("input 2x5x8 -> rotary dims=4").program).totals.flops == 2 * 5 * 4 * 3
+    assert summarize_costs(netc.compile("input 2x5x8 -> rotary dims=4").program).totals.flops == 2 * 5 * 4 * 3
 
 
 @pytest.mark.parametrize("base", [0.5, 1, 7])

@@ -7,7 +7,7 @@ import torch
 
 import netc
 from netc.compiler.ir.graph import OpNode
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.ops.shape import Cast
 
 HALF = ("bfloat16", "float16")
@@ -118,7 +118,7 @@ def test_keep_io(dtype: str) -> None:
 
 
 def casts(model: netc.Model) -> list[str]:
-    return [n.label for g in graphs(model.program.main) for n in g.nodes if isinstance(n, OpNode) and isinstance(n.op, Cast)]
+    return [n.label for g in collect_graphs(model.program.main) for n in g.nodes if isinstance(n, OpNode) and isinstance(n.op, Cast)]
 
 
 def test_a_mask_is_converted_once() -> None:

@@ -15,7 +15,7 @@ import torch
 
 import netc
 from netc.compiler.dims import evaluate_dim, free_symbols
-from netc.compiler.ir.verify import verify
+from netc.compiler.ir.verify import verify_program
 from netc.compiler.types.tensor_types import TensorType
 
 CLOSE = 1e-5
@@ -91,9 +91,9 @@ def same_in_pieces(
 ) -> netc.ModelStream:
     """Asserts that pieces of multiples of `every` position give what the whole gives. `change` may change the inputs."""
     stream = model.stream(dimension)
-    verify(stream.step)
+    verify_program(stream.step)
     if stream.start is not None:
-        verify(stream.start)
+        verify_program(stream.start)
     torch.manual_seed(seed)
     weights = model.module().state_dict()
     given = drawn(model, {"N": 2, "S": 5, dimension: total, **(sizes or {})}, seed, kinds)

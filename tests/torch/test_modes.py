@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.model_cost import summary
+from netc.compiler.analysis.model_cost import summarize_costs
 from tests.parity import agree, executed, flattened, inputs_for, sizes_of, tensor
 
 HEADS = """\
@@ -96,7 +96,7 @@ def test_onnx_has_evaluation_alone() -> None:
 def test_costs_are_those_of_evaluation() -> None:
     """The parameters are those of both modes."""
     text = "x = input 4\nx -> if training { dense 4 as a -> relu } else { dense 8 as b -> dense 4 as c }"
-    totals = summary(netc.compile(text).program).totals
+    totals = summarize_costs(netc.compile(text).program).totals
     assert totals.parameters == 4 * 4 + 4 + 4 * 8 + 8 + 8 * 4 + 4
     assert totals.multiply_adds == 4 * 8 + 8 * 4
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 import netc
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.python.identifiers import camel, singular, unique
 from netc.compiler.backends.torch.torch_framework import TORCH
 from tests.parity import agree
@@ -48,7 +48,7 @@ AWKWARD = {
 @pytest.mark.parametrize("text", AWKWARD.values(), ids=AWKWARD.keys())
 def test_labels(text: str) -> None:
     model = netc.compile(text)
-    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert list(model.module().state_dict()) == list(collect_parameters(model.program))
     agree(model)
 
 

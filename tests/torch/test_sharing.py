@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from tests.parity import agree
 
 ENCODE = (
@@ -32,7 +32,7 @@ SHARED = {
 @pytest.mark.parametrize("text", SHARED.values(), ids=SHARED.keys())
 def test_agrees(text: str) -> None:
     model = netc.compile(text)
-    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert list(model.module().state_dict()) == list(collect_parameters(model.program))
     agree(model)
 
 
@@ -70,7 +70,7 @@ def test_ties(text: str) -> None:
     model = netc.compile(text)
     module = model.module()
     named: dict[str, torch.Tensor] = dict(module.named_parameters(remove_duplicate=False))
-    tied = {name: info.tied_to for name, info in parameters(model.program).items() if info.tied_to is not None}
+    tied = {name: info.tied_to for name, info in collect_parameters(model.program).items() if info.tied_to is not None}
     assert tied
     assert all(named[name] is named[target] for name, target in tied.items() if target is not None)
     agree(model)

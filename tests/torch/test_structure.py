@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import netc
-from netc.compiler.analysis.state_dict import parameters
+from netc.compiler.analysis.state_dict import collect_parameters
 from tests.parity import agree
 
 SAMPLES = {
@@ -70,7 +70,7 @@ def test_agrees(text: str) -> None:
 @pytest.mark.parametrize("text", SAMPLES.values(), ids=SAMPLES.keys())
 def test_state_dict(text: str) -> None:
     model = netc.compile(text)
-    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert list(model.module().state_dict()) == list(collect_parameters(model.program))
 
 
 def members(text: str) -> dict[str, str]:
@@ -168,7 +168,7 @@ def test_deep_nesting() -> None:
     for _ in range(60):
         text = f"({text} -> relu) as inner"
     model = netc.compile(f"input 4 -> {text}")
-    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert list(model.module().state_dict()) == list(collect_parameters(model.program))
     assert len(model.source()) < 60_000
 
 
@@ -179,7 +179,7 @@ def test_a_sequence_used_at_many_places_is_a_class() -> None:
     for level in range(9):
         text = f"repeat j in 0..2 as r{level} {{ dense (4 + j) -> {text} -> dense 4 }}"
     model = netc.compile(f"input 4 -> {text}")
-    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert list(model.module().state_dict()) == list(collect_parameters(model.program))
     assert model.source().count("\n") < 1000
 
 

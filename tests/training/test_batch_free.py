@@ -150,7 +150,7 @@ def test_metrics_of_them_are_their_values(accumulate: int, tmp_path: Path) -> No
 def test_numbers_of_a_batch_size_are_no_constants() -> None:
     """What depends on how many samples there are, though on none of them, is not the same for each part."""
     objective = netc.compile(text("t = table (i) [N] float32 = 1.0\nloss = error + (t -> sum)", 8, 1)).training(seed=0)
-    assert not any(objective.means.constant)
+    assert not any(objective.means.is_constant)
     batch = {name: torch.from_numpy(a) for name, a in data(8).items()}
     with_numbers, _ = objective(batch)
     without, _ = netc.compile(text("loss = error", 8, 1)).training(seed=0)(batch)

@@ -13,9 +13,9 @@ from torch.nn import functional as F  # noqa: N812
 
 import netc
 from netc.analysis import Choice, analyze_training
-from netc.compiler.analysis.means import means_of
+from netc.compiler.analysis.means import decompose_objective
 from netc.compiler.ir.training_program import Training
-from netc.compiler.ir.verify import verify
+from netc.compiler.ir.verify import verify_program
 from netc.dsl.source import SourceFile
 from netc.training.objective import Objective
 from netc.training.run_files import read_metrics
@@ -27,7 +27,7 @@ GENERATOR = torch.Generator().manual_seed(0)
 def section(text: str, name: str | None = None, **params: object) -> Training:
     found = analyze_training(SourceFile("<text>", text), Choice(None, params), None, name)
     assert found.training is not None, [d.message for d in found.diagnostics]
-    verify(found.training.program)
+    verify_program(found.training.program)
     return found.training
 
 
@@ -105,7 +105,7 @@ def test_metrics_are_functions_of_the_means_of_all() -> None:
 )
 def test_what_is_no_sum_of_means(line: str, why: str) -> None:
     training = section(f"{MODEL}train {{ {line} }}")
-    assert f"`{why}`" in means_of(training).whole
+    assert f"`{why}`" in decompose_objective(training).why_not_additive
     inputs = {"x": batch()["x"]}
     made = Objective(training, seed=1)
     loss, _ = made(inputs)
@@ -140,8 +140,8 @@ TERMS = {
 def test_samples_that_meet_before_the_mean(why: str, line: str) -> None:
     """They are found exactly where the parts of a batch do not add up to the whole."""
     made = objective(f"{MODEL}train {{ {line} }}")
-    assert made.means.whole.startswith(why)
-    assert bool(made.means.whole) == bool(why)
+    assert made.means.why_not_additive.startswith(why)
+    assert bool(made.means.why_not_additive) == bool(why)
     inputs = {"x": torch.randn(12, 5, generator=GENERATOR)}
     totals, counts = ([sum(several) for several in zip(*map(of, parts(inputs, 5, 7)), strict=True)] for of in (made.totals, made.counts))
     whole, _ = made(inputs)

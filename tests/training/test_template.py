@@ -12,7 +12,7 @@ import torch
 
 import netc
 from netc.analysis import Choice, analyze_training
-from netc.compiler.analysis.means import means_of
+from netc.compiler.analysis.means import decompose_objective
 from netc.compiler.ir.training_program import Training
 from netc.dsl.source import SourceFile
 from netc.training.recipe import read_recipe
@@ -32,7 +32,7 @@ def section() -> TrainSection:
     found = analyze_training(SourceFile("<text>", SPEC), Choice())
     training = found.training
     assert isinstance(training, Training)
-    means = means_of(training)
+    means = decompose_objective(training)
     return TrainSection(training, read_recipe(training)[0], means, emit_functions(training, means), is_random=True)
 
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import pytest
 
 from netc.compiler.ir.graph import CallNode, Graph
-from netc.compiler.ir.walk import graphs
-from netc.compiler.structure.block_levels import levels_of
+from netc.compiler.ir.walk import collect_graphs
+from netc.compiler.structure.block_levels import sort_into_levels
 from netc.dsl.source import SourceFile, Span
 
 SPAN = Span(SourceFile("x.net", ""), 0, 0)
@@ -21,9 +21,11 @@ def graph(name: str, *called: Graph) -> Graph:
 
 
 def names(main: Graph, recursive: Iterable[str] = ()) -> list[list[str]]:
-    found = levels_of(graphs(main), lambda one: one.name, set(recursive))
+    found = sort_into_levels(collect_graphs(main), lambda one: one.name, set(recursive))
     heights = {id(one): height for height, level in enumerate(found) for one in level}
-    assert all(heights[id(node.graph)] < heights[id(one)] for one in graphs(main) for node in one.nodes if node.graph.name not in recursive)
+    assert all(
+        heights[id(node.graph)] < heights[id(one)] for one in collect_graphs(main) for node in one.nodes if node.graph.name not in recursive
+    )
     return [[one.name for one in level] for level in found]
 
 

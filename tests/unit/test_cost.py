@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.analysis.model_cost import ModelCost, StageCost, summary
+from netc.compiler.analysis.model_cost import ModelCost, StageCost, summarize_costs
 from netc.compiler.dims import format_dim
 
 
 def cost(text: str) -> ModelCost:
-    return summary(netc.compile(text).program)
+    return summarize_costs(netc.compile(text).program)
 
 
 def shape(row: StageCost) -> tuple[object, ...]:

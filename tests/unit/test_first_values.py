@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.analysis.state_dict import ParameterInfo, parameters
+from netc.compiler.analysis.state_dict import ParameterInfo, collect_parameters
 from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.buffer_pool import BufferPool
 from netc.compiler.weights.initial import InitialValues
@@ -19,7 +19,7 @@ from netc.compiler.weights.match_weights import draw_initial_values
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:
-    return parameters(netc.compile(text).program)
+    return collect_parameters(netc.compile(text).program)
 
 
 TWO = "input 4 -> dense 3 as a -> dense 2 as b"

@@ -7,7 +7,7 @@ import torch
 from counting import multiply_adds
 
 import netc
-from netc.compiler.analysis.model_cost import summary
+from netc.compiler.analysis.model_cost import summarize_costs
 from netc.compiler.dims import evaluate_dim
 from netc.compiler.ops import Operator
 from tests.parity import inputs_for, sizes_of, tensor
@@ -37,16 +37,16 @@ def test_as_pytorch_counts(text: str) -> None:
     inputs = [tensor(arrays[n], t) for n, t in model.inputs.items()]
     with torch.backends.mkldnn.flags(enabled=False):
         wanted = multiply_adds(lambda: module(*inputs))
-    assert evaluate_dim(summary(model.program).totals.multiply_adds, sizes) == wanted
+    assert evaluate_dim(summarize_costs(model.program).totals.multiply_adds, sizes) == wanted
 
 
 @pytest.mark.parametrize("text", [*EXAMPLES, *FURTHER])
 def test_each_is_two_of_the_operations(text: str) -> None:
     model = netc.compile(text)
     sizes = sizes_of(model)[0]
-    totals = summary(model.program).totals
+    totals = summarize_costs(model.program).totals
     assert 2 * evaluate_dim(totals.multiply_adds, sizes) <= evaluate_dim(totals.flops, sizes)
 
 
 def test_bilinear_multiplies_twice() -> None:
-    assert summary(netc.compile("a = input 3; b = input 4; (a, b) -> bilinear 2").program).totals.multiply_adds == 2 * (3 * 4 + 4)
+    assert summarize_costs(netc.compile("a = input 3; b = input 4; (a, b) -> bilinear 2").program).totals.multiply_adds == 2 * (3 * 4 + 4)

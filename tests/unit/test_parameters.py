@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.analysis.state_dict import ParameterInfo, count, parameters
+from netc.compiler.analysis.state_dict import ParameterInfo, collect_parameters, count_parameters
 
 
 def infos(text: str, *, transient: bool = False) -> dict[str, ParameterInfo]:
-    return parameters(netc.compile(text).program, transient=transient)
+    return collect_parameters(netc.compile(text).program, transient=transient)
 
 
 BLOCK = """
@@ -43,14 +43,14 @@ def test_what_is_known_of_each() -> None:
 
 
 def test_count_leaves_buffers_out() -> None:
-    assert count(infos(BLOCK)) == 2 * (4 + 16 + 4 + 4 + 4) + 10
+    assert count_parameters(infos(BLOCK)) == 2 * (4 + 16 + 4 + 4 + 4) + 10
 
 
 def test_a_tied_parameter_names_its_target_and_counts_once() -> None:
     found = infos("tokens = input [T] int64; tokens -> embedding 10 8 as wte -> dense 10 bias=false tie=wte as head")
     assert found["head.weight"].tied_to == "wte.weight"
     assert found["wte.weight"].tied_to is None
-    assert count(found) == 80
+    assert count_parameters(found) == 80
 
 
 def test_a_chain_of_ties_ends_at_the_last() -> None:
@@ -100,4 +100,4 @@ def test_repeats(repeats: int) -> None:
 )
 def test_the_module_has_the_same_in_the_same_order(text: str) -> None:
     model = netc.compile(text)
-    assert list(model.module().state_dict()) == list(parameters(model.program))
+    assert list(model.module().state_dict()) == list(collect_parameters(model.program))

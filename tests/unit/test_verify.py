@@ -15,7 +15,7 @@ from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.elaborate import Elaboration
 from netc.compiler.ir.graph import CallNode, Graph, OpNode, Program, SharedModule, Tie
 from netc.compiler.ir.graph_values import ReturnedTuple, TupleSlice, Value, ValueTuple
-from netc.compiler.ir.verify import GraphInvalid, verify
+from netc.compiler.ir.verify import GraphInvalid, verify_program
 from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.operator import OpInputs
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
@@ -59,7 +59,7 @@ def model() -> Graph:
 
 
 def check(graph: Graph) -> None:
-    verify(Program(graph, Facts.empty(), ("N",)))
+    verify_program(Program(graph, Facts.empty(), ("N",)))
 
 
 def test_a_sound_graph_passes() -> None:
@@ -153,7 +153,7 @@ def test_every_graph_is_verified_in_tests(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_every_graph_is_verified_in_processes_that_tests_start() -> None:
-    code = "import netc.cli, netc.compiler.ir.verify as v; v.verify = lambda program: print(program.main.name); netc.cli.main()"
+    code = "import netc.cli, netc.compiler.ir.verify as v; v.verify_program = lambda program: print(program.main.name); netc.cli.main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "check", "-e", "model seen { input 3 -> relu }"], capture_output=True, text=True, check=True
     )

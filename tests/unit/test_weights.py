@@ -13,14 +13,14 @@ import safetensors.torch
 import torch
 
 import netc
-from netc.compiler.analysis.state_dict import ParameterInfo, parameters
+from netc.compiler.analysis.state_dict import ParameterInfo, collect_parameters
 from netc.compiler.errors.weight_errors import WeightsMismatch, WeightsUnreadable
 from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.match_weights import WeightsError, draw_initial_values, load_arrays, match_arrays, to_arrays
 
 
 def infos(text: str) -> dict[str, ParameterInfo]:
-    return parameters(netc.compile(text).program)
+    return collect_parameters(netc.compile(text).program)
 
 
 TWO = "input 4 -> dense 3 as a -> dense 2 as b"

@@ -84,7 +84,7 @@ def fixed(graph: Graph, given: dict[str, Any]) -> dict[str, object]:
     class takes what its tensors have together."""
     others = {name: strip_formulas(value) for name, value in graph.arguments.items() if name not in given}
     found: dict[str, object] = {name: value if isinstance(value, tuple) else format_value(value) for name, value in others.items()}
-    for i, one in enumerate(graph.takes):
+    for i, one in enumerate(graph.grouped_inputs):
         shapes = [v.type.shape for v in ([one] if isinstance(one, Value) else one.values)]
         sizes = [sum(several) for several in zip(*shapes, strict=False) if all(isinstance(size, int) for size in several)]
         found[f"[{i}]"] = [size for size in sizes if size not in given.values()]

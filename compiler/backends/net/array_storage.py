@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from netc.dsl.record import replace
 
 from ...ir.graph import Graph, OpNode
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.constants import TableOperator
 from ...ops.formula import stored_in
 from ...ops.stored_tables import TableArray
@@ -52,7 +52,7 @@ def content(arrays: Iterable[TableArray]) -> bytes:
 
 
 def _stored(main: Graph) -> Iterator[tuple[OpNode, TableArray]]:
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, OpNode) and isinstance(node.op, TableOperator):
                 array = stored_in(node.op.formula)

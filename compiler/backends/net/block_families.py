@@ -14,10 +14,10 @@ from netc.dsl.trees import find_literals, has_part, rewrite_downward, shape_key,
 
 from ...ir.graph import CallNode, Graph, Node
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops import Operator
 from ...ops.operator import strict_key
-from ...structure.block_levels import levels_of
+from ...structure.block_levels import sort_into_levels
 from .block_grouping import Block, Entry, best_blocks
 from .body_trees import GraphBody
 from .body_variants import Slot, literal_of_slot
@@ -123,9 +123,9 @@ class Families:
         self.of: dict[int, Family] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
         main = opened(main)
-        self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in graphs(main))}
+        self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in collect_graphs(main))}
         self.places = _places(main)
-        for level in levels_of(graphs(main), _together_as):
+        for level in sort_into_levels(collect_graphs(main), _together_as):
             self._level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
         self.main = GraphBody(main, self)
         self.body = self.main.make()
@@ -231,7 +231,7 @@ def _different(entries: Sequence[Entry]) -> list[Graph]:
 def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
     """For each graph that is called, where: the names of the graphs around, and the labels."""
     found: dict[int, set[tuple[str, str]]] = {}
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, CallNode):
                 found.setdefault(id(node.graph), set()).add((graph.name, node.label))

@@ -136,7 +136,7 @@ class GraphBody:
             self._write_alternative(node)
             return
         if isinstance(node, CallNode) and node.scan is not None:
-            states, own = node.scan.states, node.scan.own
+            states, own = node.scan.states, node.scan.own_count
             loop = scanned(self, node)
             head = self._head(node.inputs[states:own])
             unread = [None] * (len(loop.results) - len(node.outputs) + states)

@@ -26,7 +26,7 @@ from netc.dsl.tree_walk import walk_nodes
 from ...binding.item_binder import ItemNames
 from ...elaborate import elaborate
 from ...ir.graph import Program
-from ...ir.program_equality import is_same
+from ...ir.program_equality import is_same_program
 from ...ir.program_text import ProgramText
 from ...ops import Operator
 from .tensor_names import free
@@ -48,7 +48,7 @@ def bundle_text(program: Program) -> str:
     made = _Bundle(program.text).write()
     file, _ = parse_source(source := SourceFile(program.main.span.file.name, made))
     again = elaborate(file, source).program
-    if again is None or not is_same(program, again):
+    if again is None or not is_same_program(program, again):
         raise CannotBundle("its names mean something else in one file")
     return made
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
 from ...ir.graph_values import Value
-from ...ir.walk import join
+from ...ir.walk import join_labels
 from ...ops.parameter_of import ParameterOf
 
 Values = dict[int, Value]
@@ -56,8 +56,8 @@ class _Opening:
             if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
                 inner = self.graph(node.graph)
                 within = {id(module): shared.get(id(given), given) for module, given in zip(inner.modules, node.modules, strict=True)}
-                path = join(prefix, node.label)
-                own = {id(module): SharedModule(join(path, module.label), module.span) for module in inner.declares}
+                path = join_labels(prefix, node.label)
+                own = {id(module): SharedModule(join_labels(path, module.label), module.span) for module in inner.declares}
                 declares += own.values()
                 inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
                 yield from self._nodes(inner, path, inside, within | own, declares)
@@ -66,7 +66,7 @@ class _Opening:
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
             values.update((id(old), new) for old, new in zip(node.outputs, outputs, strict=True))
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)
-            label = join(prefix, node.label) if of is None else of.label if of is not node.shared else node.label
+            label = join_labels(prefix, node.label) if of is None else of.label if of is not node.shared else node.label
             if isinstance(node, OpNode):
                 op = _moved(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)
@@ -86,4 +86,4 @@ class _Opening:
 
 
 def _moved(op: ParameterOf, prefix: str) -> ParameterOf:
-    return ParameterOf(**{**op.args, "path": join(prefix, op.path)})
+    return ParameterOf(**{**op.args, "path": join_labels(prefix, op.path)})

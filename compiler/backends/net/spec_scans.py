@@ -56,10 +56,10 @@ def scanned(around: StepBody, node: CallNode) -> Scanned:
     step = around.within(graph)
     for inner, module in zip(graph.modules, node.modules, strict=True):
         _share_stage(around, step, inner, module, node)
-    for value, outer in zip(graph.inputs[scan.own :], node.inputs[scan.own :], strict=True):
+    for value, outer in zip(graph.inputs[scan.own_count :], node.inputs[scan.own_count :], strict=True):
         step.numbers[id(value)] = around.named(outer).number
     states = [step.number(value) for value in graph.inputs[: scan.states]]
-    _declare(step, scan.states, scan.own)
+    _declare(step, scan.states, scan.own_count)
     step.nodes()
     for value in graph.outputs[scan.states :]:  # before the states get their new values
         if id(value) in step.pending and any(_reads(step.pending[id(value)], state) for state in states):

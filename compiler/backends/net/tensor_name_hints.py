@@ -13,7 +13,7 @@ from netc.dsl.trees import subtrees_of
 
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
 from .block_families import Family
@@ -121,7 +121,7 @@ class Roles:
     def __init__(self, main: Graph) -> None:
         self._calls: dict[int, tuple[Graph, CallNode]] = {}
         self._makers: dict[int, tuple[Graph, OpNode | CallNode]] = {}
-        for graph in graphs(main):
+        for graph in collect_graphs(main):
             for node in graph.nodes:
                 self._makers.update((id(value), (graph, node)) for value in node.outputs)
                 if isinstance(node, CallNode):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ..backend import Backend, BackendInput
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _difference(about: str, names: tuple[str, ...]) -> str:
 
 def held_types(program: Program) -> frozenset[str]:
     """The element types of the tensors in a program."""
-    values = (v for g in graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
+    values = (v for g in collect_graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
     return frozenset(v.type.dtype.name for v in values)
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from ...dims import Dim, free_symbols
 from ...ir.flat_graph import FlatNode
 from ...ir.graph import OpNode
-from ...ir.walk import join
+from ...ir.walk import join_labels
 from ...ops.operator import OpInputs
 from ...types.numpy_types import numpy_dtype
 from ...types.tensor_types import BATCH, DType, Shape, TensorType
@@ -73,15 +73,15 @@ class OnnxSite:
     def parameter(self, name: str) -> str:
         if name in self.given:
             return self.inputs[self.given.position(name)]
-        return self._initializers.of(join(self._flat_node.path, name))
+        return self._initializers.of(join_labels(self._flat_node.path, name))
 
     def learned(self, name: str) -> TensorExpr:
         dtype = next(spec.dtype for spec in self.node.specs if spec.name == name)
         return TensorExpr(self, self.parameter(name), dtype)
 
     def parameter_of(self, path: str, name: str) -> str:
-        whole = join(self._flat_node.owner, path) if path else self._flat_node.path
-        return self._initializers.of(join(whole, name))
+        whole = join_labels(self._flat_node.owner, path) if path else self._flat_node.path
+        return self._initializers.of(join_labels(whole, name))
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
         return self._builder.constant(array)

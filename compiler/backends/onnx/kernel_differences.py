@@ -14,7 +14,7 @@ from math import isinf
 from netc.dsl.record import Record
 
 from ...ir.graph import OpNode, Program
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.operator import Operator
 from ...ops.reduction import Prod
 from ...types.tensor_types import BOOL, FLOAT32, FLOAT64, INT64
@@ -194,7 +194,7 @@ def texts(operator: type[Operator]) -> tuple[str, ...]:
 
 def affected(program: Program) -> dict[str, tuple[str, ...]]:
     """The names of the operators in a program that differ, sorted, by what it is about."""
-    nodes = [node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
+    nodes = [node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
     found: dict[str, set[str]] = {}
     for difference in DIFFERENCES:
         found.setdefault(difference.about, set()).update(node.op.name for node in nodes if difference.covers(node))

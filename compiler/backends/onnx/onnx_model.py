@@ -11,15 +11,15 @@ from collections.abc import Mapping, Sequence
 
 from netc.dsl.record import Record
 
-from ...analysis.state_dict import parameters
-from ...definitions import DefinitionFile, Definitions, Undefined
+from ...analysis.state_dict import collect_parameters
+from ...definitions import DefinitionFile, Definitions, MissingDefinition
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR, condition_symbols
 from ...errors.target_errors import MissingForm, UnsupportedByTarget
 from ...ir.flat_graph import FlatGraph, FlatNode, FlatScan, FlatScanEnd
 from ...ir.frames import Frame
 from ...ir.graph import Program
 from ...ir.graph_values import Value
-from ...ir.walk import join
+from ...ir.walk import join_labels
 from ...ops.operator import OpInputs
 from ...types.numpy_types import Array
 from ...types.tensor_types import TensorType
@@ -105,7 +105,7 @@ class _Writer:
         self.inputs = [names.unique(v.name or "input") for v in main.inputs]
         self.builder.value_names.reserve(self.inputs)
         self.builder.declare(self.inputs, [v.type for v in main.inputs])
-        self.initializers = Initializers(self.builder, arrays, parameters(program, transient=True))
+        self.initializers = Initializers(self.builder, arrays, collect_parameters(program, transient=True))
         wanted = NameAllocator()
         self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
         self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
@@ -156,13 +156,13 @@ class _Writer:
                     self._begin_loop(item)
                 case FlatScanEnd():
                     self._end_loop(item)
-        return [self.tensors[key] for key in flat.results()]
+        return [self.tensors[key] for key in flat.output_keys()]
 
     def _emit_definition(self, flat_node: FlatNode, inputs: Sequence[str]) -> tuple[str, ...]:
         """Writes the definition of an operator in its place. Its last node has the name that a node of the operator's own would have."""
         node, outer = flat_node.node, self.tensors
         self.tensors = list(inputs)
-        graph = self.definitions.of(node)
+        graph = self.definitions.get_definition(node)
         results = self._emit_all(FlatGraph(graph, flat_node.path, flat_node.frame))
         self.tensors = outer
         return tuple(results)
@@ -179,7 +179,7 @@ class _Writer:
             made = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
             if made is None:
                 made = self._emit_definition(flat_node, inputs)
-        except Undefined:
+        except MissingDefinition:
             kind = type(node.op)
             problem = MissingForm(node.op.name, "ONNX", kind.__name__ if kind.is_plugin() else "", "onnx", kind.has_definition())
             raise UnsupportedByTarget(problem, node.span) from None
@@ -207,7 +207,7 @@ class _Writer:
         self._enter(item.frame)
         self.loops.append(item)
         own = item.node.graph.inputs[: len(item.given)]
-        name = join(item.path, "scan")
+        name = join_labels(item.path, "scan")
         self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in own], [v.type for v in own])
 
     def _end_loop(self, item: FlatScanEnd) -> None:

@@ -17,8 +17,8 @@ from netc.dsl.trees import walk_tree
 
 from ...dims import Facts, SymDim
 from ...ir.graph import CallNode, Graph, OpNode
-from ...ir.walk import graphs
-from ...structure.block_levels import levels_of
+from ...ir.walk import collect_graphs
+from ...structure.block_levels import sort_into_levels
 from .class_bodies import Context, body_of
 from .classes import classnames
 from .classes.class_symbols import Symbols
@@ -83,10 +83,10 @@ class _Build:
         self.uncounted: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
         self.recursion = recursion
-        self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(graphs(main))}
+        self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(collect_graphs(main))}
         """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
-        self.order = graphs(self.main)
-        self.layers = levels_of(self.order, family, self.stand_ins)
+        self.order = collect_graphs(self.main)
+        self.layers = sort_into_levels(self.order, family, self.stand_ins)
         self.operators = operators
         self.operators.initialize(self.order)
         self.sharing = Sharing(self.order)

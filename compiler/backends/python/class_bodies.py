@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 from netc.dsl.trees import rewrite_downward, walk_tree
 
-from ...analysis.dependent_parameters import Followed, followed
-from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule, applies
-from ...ir.graph_values import Parts, Value, ValueTuple, flat
-from ...ir.tests import every, joined_tuples
+from ...analysis.dependent_parameters import ParameterReference, find_source_parameters
+from ...ir.choices import iterate_choices, joined_tuples
+from ...ir.graph import CallNode, Graph, Node, OpNode, Scan, SharedModule, has_operator
+from ...ir.graph_values import Parts, Value, ValueTuple, flatten_parts
 from ...ops.mode import ByMode
 from .classes.forward_sizes import ForwardSizes
 from .classes.shared_modules import Sharing
@@ -78,7 +78,7 @@ class _Builder:
         """The tuples that `if`s give and that are not made yet."""
         self.labels: set[str] = set()
         self.own: dict[int, Code] = {}
-        self.followed: dict[int, Followed] = {}
+        self.followed: dict[int, ParameterReference] = {}
         self._enter(graph)
         self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
         self.ways = Ways(graph, self.constructions, self.own, self.framework)
@@ -87,29 +87,29 @@ class _Builder:
         """Takes up the labels and shared stages of the graph, or of a loop in it."""
         self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.own |= {id(m): MemberRef(m.label) for m in graph.declares}
-        self.followed |= followed(graph)
+        self.followed |= find_source_parameters(graph)
 
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.shared_labels = [m.label for m in graph.modules]
-        for taken in graph.takes:
+        for taken in graph.grouped_inputs:
             self._place(taken)
         self._join()
         self._nodes(graph)
-        body.outputs = tuple(map(self.tensors.one, graph.leading))
+        body.outputs = tuple(map(self.tensors.one, graph.single_outputs))
         for tail in graph.tails:
             whole = self.tensors.whole(tail.parts)
             if tail.listed or graph.kind != "model":
                 body.outputs += (whole,)
             else:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
-        for choice in every(graph.choices):
+        for choice in iterate_choices(graph.choices):
             body.ends[choice.key] = self._ends(choice.given), self._ends(choice.results)
         body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
         body.starts, body.norms = self._starts(modules=True), self._starts(modules=False)
         if any("." in m.label for m in body.members):
             self._fold()
-        if not graph.takes and any(isinstance(p, AnyInput) for step in body.steps for p in walk_tree(step.code)):
+        if not graph.grouped_inputs and any(isinstance(p, AnyInput) for step in body.steps for p in walk_tree(step.code)):
             body.passed.append(("like", AnyInput()))
         body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
@@ -197,19 +197,19 @@ class _Builder:
         """A loop: its steps are steps of this body, and its members are members of this body."""
         graph = node.graph
         given = [self.tensors.one(v) for v in node.inputs]
-        for inner, code in zip(graph.inputs[scan.own :], given[scan.own :], strict=True):
+        for inner, code in zip(graph.inputs[scan.own_count :], given[scan.own_count :], strict=True):
             self.tensors.alias(inner, code)
         for one, passed in zip(graph.tuples, node.tuples, strict=True):
             self.tensors.alias(one, self.tensors.whole(passed))
         self.roles = {**self.roles, **self.all_roles.of(graph)}
         self._enter(graph)
-        places = [self._place(v) for v in graph.inputs[: scan.own]]
+        places = [self._place(v) for v in graph.inputs[: scan.own_count]]
         outer, self.body.steps = self.body.steps, []
         self._nodes(graph)
         result = Step(TupleCode(tuple(map(self.tensors.one, graph.outputs))), (), RETURN)
         steps, self.body.steps = (*self.body.steps, result), outer
         states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
-        starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own])
+        starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own_count])
         code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
         self._step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
 
@@ -255,7 +255,7 @@ class _Builder:
     # --- steps -----------------------------------------------------------------------------------------------------------
 
     def _node(self, node: Node) -> None:
-        if applies(node, ByMode):
+        if has_operator(node, ByMode):
             self._either(node)
             return
         if isinstance(node, CallNode) and node.scan is not None:
@@ -275,13 +275,13 @@ class _Builder:
             self._element_calls(node, construction, inputs, own, modules)
             return
         args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_here(p, node) for p in construction.passed))
-        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.makes)
+        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.grouped_outputs)
 
     def _whole(self, code: Code, parts: Parts) -> Code:
         """The code of an operator that takes any number of tensors, with the tuples that they are from."""
         if not parts:
             return code
-        every = TupleCode(tuple(Ref(i) for i in range(len(flat(parts)))))
+        every = TupleCode(tuple(Ref(i) for i in range(len(flatten_parts(parts)))))
         return rewrite_downward(code, lambda part: self.tensors.whole(parts) if part == every else None)
 
     def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
@@ -300,7 +300,7 @@ class _Builder:
         call = rewrite_downward(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
         call = rewrite_downward(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
         call = self._bound(call, inputs, own)
-        made = node.makes
+        made = node.grouped_outputs
         if alone:
             self._step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
             return
@@ -359,4 +359,4 @@ def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
 
 def _called(node: Node) -> list[str]:
     """What a node calls each of its inputs."""
-    return [one.name for one in node.graph.takes] if isinstance(node, CallNode) else [""] * len(node.inputs)
+    return [one.name for one in node.graph.grouped_inputs] if isinstance(node, CallNode) else [""] * len(node.inputs)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ...ir.graph import Graph, Node, applies
-from ...ir.node_modes import Modes, modes
+from ...ir.graph import Graph, Node, has_operator
+from ...ir.node_modes import Modes, find_modes
 from ...ops.mode import ByMode
 
 Ordered = tuple[Node | None, bool | None]
@@ -22,10 +22,10 @@ def in_order(graph: Graph) -> Iterator[Ordered]:
     later: list[Node] = []  # what only the results in evaluation need, where those in training are returned before
     made_later: set[int] = set()
     run: list[tuple[Node, frozenset[bool]]] = []
-    every = modes(graph)
+    every = find_modes(graph)
     early = _early(graph, every)
     for node, when in zip(graph.nodes, every, strict=True):
-        either = applies(node, ByMode)
+        either = has_operator(node, ByMode)
         if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes(node, made_later)):
             later.append(node)
             made_later.update(id(v) for v in node.outputs)
@@ -39,7 +39,7 @@ def in_order(graph: Graph) -> Iterator[Ordered]:
     if graph.training_outputs is not None:
         yield None, True
         for node in later:
-            yield node, False if applies(node, ByMode) else None
+            yield node, False if has_operator(node, ByMode) else None
 
 
 def _takes(node: Node, values: set[int]) -> bool:
@@ -51,7 +51,7 @@ def _early(graph: Graph, every: list[Modes]) -> set[int]:
     needed: set[int] = set()
     found: set[int] = set()
     for node, when in zip(reversed(graph.nodes), reversed(every), strict=True):
-        if True in when and applies(node, ByMode):
+        if True in when and has_operator(node, ByMode):
             needed.add(id(node.inputs[1]))
         elif when == {False} and any(id(v) in needed for v in node.outputs):
             found.add(id(node))

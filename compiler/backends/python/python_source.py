@@ -15,7 +15,7 @@ from netc.dsl.record import Record, replace
 
 from ...errors.target_errors import SourceUnsupported
 from ...ir.graph import Graph, OpNode, Program
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from .build_classes import classes_of, used_definitions
 from .classes.channel_axes import ChannelAxes
 from .classes.classnames import main_name
@@ -79,7 +79,7 @@ class SourceWriter:
         """The classes of a program, the model's last. `taken`: names that no class has."""
         with self._located(program) as main:
             classes = self._classes_of(main, program, name, taken)
-            known = {id(graph) for graph in graphs(main)}
+            known = {id(graph) for graph in collect_graphs(main)}
             channels = ChannelAxes(main, [graph for cls in classes for graph in cls.graphs if id(graph) not in known])
             texts = tuple("\n".join(_class(c, channels)) for c in classes)
         return Parts(self._definitions(classes), texts, classes[-1].name, tuple(self._outside(program)))
@@ -135,7 +135,7 @@ class SourceWriter:
 
     def _outside(self, program: Program) -> list[str]:
         """The modules of plugins that have operators of the program."""
-        nodes = (node for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
+        nodes = (node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
         imports = self.emitters.imports
         return sorted({imports[type(node.op)] for node in nodes if type(node.op) in imports})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...ir.graph import CallNode
-from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flatten_parts
 from .code.class_tree import NameCode, Starred
 from .code.python_expressions import Code, SliceCode, Subscript, TupleCode
 
@@ -60,7 +60,7 @@ class TensorCodes:
         """Tensors of a tuple, a tuple that there is as one."""
         if isinstance(part, TupleSlice) and self._has(part.of):
             return (self._part(part, Starred),)
-        return tuple(map(self.one, flat((part,))))
+        return tuple(map(self.one, flatten_parts((part,))))
 
     def has(self, parts: Parts) -> bool:
         """Whether all of the parts are made already."""
@@ -77,7 +77,7 @@ class TensorCodes:
 
     def passed(self, node: CallNode) -> tuple[Code, ...]:
         """The tensors and tuples that a call passes."""
-        return tuple(self.one(p) if isinstance(p, Value) else self.whole(p) for p in node.passes)
+        return tuple(self.one(p) if isinstance(p, Value) else self.whole(p) for p in node.grouped_inputs)
 
     def _of(self, of: ValueTuple) -> Code:
         return self._aliases[id(of)] if id(of) in self._aliases else self._ref(self._numbers[id(of)])

@@ -9,7 +9,7 @@ from ...dims import Dim, free_symbols
 from ...errors.problem import Problem
 from ...errors.target_errors import SourceUnsupported, UnsupportedByTarget
 from ...ir.graph import CallNode, Graph, Node, OpNode
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 
 
 class UnsupportedInPython(UnsupportedByTarget):
@@ -21,7 +21,7 @@ class UnsupportedInPython(UnsupportedByTarget):
 
     def locate(self, main: Graph) -> None:
         """Finds the stage of the text, for a node of a definition: the use of the operator that has the definition."""
-        order = graphs(main)
+        order = collect_graphs(main)
         users = {id(node.graph): (node, graph) for graph in order for node in graph.nodes if isinstance(node, CallNode)}
         graph = next((graph for graph in order if any(node is self.node for node in graph.nodes)), main)
         while self.span is not None and isinstance(self.span.file, DefinitionFile) and id(graph) in users:
@@ -52,7 +52,7 @@ class MissingSize(UnsupportedInPython):
 
 
 def _operators(main: Graph) -> Iterator[OpNode]:
-    return (node for graph in graphs(main) for node in graph.nodes if isinstance(node, OpNode))
+    return (node for graph in collect_graphs(main) for node in graph.nodes if isinstance(node, OpNode))
 
 
 def _needs(node: OpNode, size: Dim) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...analysis.state_dict import parameters
+from ...analysis.state_dict import collect_parameters
 from ...weights.free_space import check_memory
 from ..backend import Backend, BackendInput
 
@@ -36,7 +36,7 @@ class TorchBackend(Backend):
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
         from .live.module import filled, fresh
 
-        own = [info for info in parameters(given.program).values() if info.tied_to is None]
+        own = [info for info in collect_parameters(given.program).values() if info.tied_to is None]
         check_memory(sum(info.numel * info.dtype.size for info in own), "its parameters take")
         if given.weights is None:
             return fresh(given.program, given.name)

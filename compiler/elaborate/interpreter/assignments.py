@@ -11,7 +11,7 @@ from netc.dsl.record import replace
 
 from ...errors.binding_errors import BoundTwice, ReservedName, TwoRests, WrongUnpacking
 from ...ir.graph import CallNode, OpNode
-from ...ir.graph_values import TupleSlice, Value, as_list, flat
+from ...ir.graph_values import TupleSlice, Value, find_list, flatten_parts
 from ...types.tensor_types import BATCH
 from ..index import Recorder
 from ..resource_limits import check_tuple
@@ -101,7 +101,7 @@ class Assignments(EvaluatorPart):
         flows = [parts_of(result) for result in results]
         if any(parts is None for parts in flows):
             return BodyResult(UNKNOWN, ())
-        values = [flat(parts or ()) for parts in flows]
+        values = [flatten_parts(parts or ()) for parts in flows]
         names = [name for p, result in zip(node.results, results, strict=True) for name in _tensor_names(bare_name(p), result)]
         checked = self.recover(scope, check_tuple, tuple(chain.from_iterable(values)), node.span)
         if isinstance(checked, Unknown):
@@ -140,7 +140,7 @@ def _result_choices(pipeline: ast.Pipeline) -> Iterator[ast.If]:
 
 
 def _unwrap_single(flow: Flow) -> Flow:
-    if not isinstance(flow, TensorTuple) or len(flow.values) != 1 or as_list(flow.parts) is not None:
+    if not isinstance(flow, TensorTuple) or len(flow.values) != 1 or find_list(flow.parts) is not None:
         return flow
     return flow.values[0]
 
@@ -148,7 +148,7 @@ def _unwrap_single(flow: Flow) -> Flow:
 def _tensor_names(name: str, flow: Flow) -> tuple[str, ...]:
     """The names of the tensors of what is bound to a name, or has none: the items of a list are numbered."""
     values = tensors_of(flow) or ()
-    if isinstance(flow, TensorTuple) and as_list(flow.parts) is not None:
+    if isinstance(flow, TensorTuple) and find_list(flow.parts) is not None:
         return tuple(f"{name}.{i}" if name else "" for i in range(len(values)))
     return (name,) if len(values) == 1 else ("",) * len(values)
 
@@ -255,8 +255,8 @@ def _unpack_rest(node: ast.Assign, flow: Flow) -> Flow:
     parts = flow.parts if isinstance(flow, TensorTuple) else parts_of(flow)
     if parts is None:
         return UNKNOWN
-    if len(flat(parts)) < len(node.targets) - 1:
-        raise _wrong_unpacking(node, flat(parts))
+    if len(flatten_parts(parts)) < len(node.targets) - 1:
+        raise _wrong_unpacking(node, flatten_parts(parts))
     return TensorTuple(parts)
 
 

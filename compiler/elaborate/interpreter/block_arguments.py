@@ -11,7 +11,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument
-from ...ir.traced_floats import named
+from ...ir.traced_floats import trace_argument
 from ...ops.operator import Operator
 from ...types.traced_ints import Decided, Origin, has_origin, strip_formulas, substitute_values
 from ..resource_limits import count_items
@@ -62,7 +62,7 @@ class BoundParameters(Record):
         it, such as a dropout, is left out."""
         symbol = f"{self.owner}.{parameter}"
         off = isinstance(value, float) and value == 0 and not has_origin(value)
-        symbols = named(value, symbol) if self.owner and not off else value
+        symbols = trace_argument(value, symbol) if self.owner and not off else value
         if symbols is value:
             return value
         literal = literal_value(default)

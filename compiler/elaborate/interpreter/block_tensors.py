@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ...errors.argument_errors import ArgumentTwice, WrongTensors
-from ...ir.graph_values import Parts, Value, flat
+from ...ir.graph_values import Parts, Value, flatten_parts
 from ..scopes.compile_time_values import Flow, TensorTuple, flow_of, split_parts
 from ..scopes.early_exits import Failure
 
@@ -32,7 +32,7 @@ class BlockTensors(Record):
 
     @property
     def values(self) -> list[Value]:
-        return list(flat(self.parts))
+        return list(flatten_parts(self.parts))
 
 
 def declared_tensors(block: ast.Block) -> list[ast.TensorParameter]:
@@ -44,25 +44,27 @@ def assign_tensors(block: ast.Block, parts: Parts, named: Mapping[str, Parts], n
     """The tensors of a use: `parts` are its input, `named` those given by name. Rejects too many, too few, and one given twice."""
     parameters = declared_tensors(block)
     if not parameters:
-        if len(flat(parts)) != (0 if block.takes_none else 1):
+        if len(flatten_parts(parts)) != (0 if block.takes_none else 1):
             raise _wrong_count(block, parts, node)
         return BlockTensors(parts, ())
     single = [p for p in parameters if not p.many]
-    front, rest, _ = split_parts(parts, min(len(single), len(flat(parts))), 0)
+    front, rest, _ = split_parts(parts, min(len(single), len(flatten_parts(parts))), 0)
     by_name: dict[str, Parts] = {p.name.name: (v,) for p, v in zip(single, front, strict=False)}
-    if parameters[-1].many and flat(rest):
+    if parameters[-1].many and flatten_parts(rest):
         by_name[parameters[-1].name.name] = rest
-    elif flat(rest):
+    elif flatten_parts(rest):
         raise _wrong_count(block, parts, node)
     for name, value in named.items():
         if name in by_name:
             keyword = next(k for k in node.keywords if k.name == name)
-            raise Failure(ArgumentTwice(block.name.name, name), keyword.span, ((flat(by_name[name])[0].span, "this is its input already"),))
+            raise Failure(
+                ArgumentTwice(block.name.name, name), keyword.span, ((flatten_parts(by_name[name])[0].span, "this is its input already"),)
+            )
         by_name[name] = value
     if any(p.name.name not in by_name for p in parameters if not (p.optional or p.many)):
         raise _wrong_count(block, tuple(part for some in by_name.values() for part in some), node)
     ordered = [by_name.get(p.name.name, ()) for p in parameters]
-    return BlockTensors(tuple(part for some in ordered for part in some), tuple(len(flat(some)) for some in ordered))
+    return BlockTensors(tuple(part for some in ordered for part in some), tuple(len(flatten_parts(some)) for some in ordered))
 
 
 def split_by_parameter(parameters: list[ast.TensorParameter], counts: tuple[int, ...], all_tensors: TensorTuple) -> list[Flow | None]:
@@ -79,7 +81,7 @@ def split_by_parameter(parameters: list[ast.TensorParameter], counts: tuple[int,
 
 
 def _wrong_count(block: ast.Block, parts: Parts, node: ast.Apply) -> Failure:
-    name, parameters, values = block.name.name, declared_tensors(block), flat(parts)
+    name, parameters, values = block.name.name, declared_tensors(block), flatten_parts(parts)
     marks: tuple[tuple[Span, str], ...] = tuple((v.span, f"this is {v.type}") for v in values[:3])
     least = [p for p in parameters if not (p.optional or p.many)]
     hint = f"pass it a tuple: `({', '.join(p.name.name for p in least)}) -> {name}`" if len(least) > 1 else ""

@@ -12,13 +12,13 @@ from netc.dsl.diagnostics import CallSite
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ...analysis.dependent_parameters import unfollowed
+from ...analysis.dependent_parameters import find_nodes_without_source
 from ...errors.binding_errors import UnusedFlow
 from ...errors.label_errors import NO_LEVEL, BadLabel
 from ...errors.parameter_errors import StartsAtRandom
 from ...errors.structure_errors import NoResult
 from ...ir.graph import Graph, Kind
-from ...ir.graph_values import Parts, ReturnedTuple, as_list, flat, sources
+from ...ir.graph_values import Parts, ReturnedTuple, find_list, flatten_parts, iterate_source_tuples
 from ...types.traced_ints import origin_key
 from ..elaboration_session import ElaborationSession
 from ..memoized_bodies import BodyRecorder
@@ -154,11 +154,11 @@ def close_frame(frame: GraphFrame, result: Flow, session: ElaborationSession) ->
         with session.catch_failures(frame.trace):
             pending.resolve_in(graph)
             session.index.record_name(pending.span, pending.path, None, frame.labels.used.get(pending.path), "label")
-    for node in unfollowed(graph):
+    for node in find_nodes_without_source(graph):
         session.report_problem(StartsAtRandom(node.op.name), node.span, ((node.inputs[0].span, "this is computed"),), frame.trace)
     parts = parts_of(result)
     lead = _count_leading_results(frame, parts or ())
-    graph.outputs = list(flat(parts or ()))
+    graph.outputs = list(flatten_parts(parts or ()))
     graph.tails = () if parts is None or lead is None else _returned_tuples(parts[lead:])
     inputs = tuple(graph.inputs)
     many = isinstance(result, TensorTuple) and result.extras is None
@@ -176,13 +176,13 @@ def _count_leading_results(frame: GraphFrame, parts: Parts) -> int | None:
     lead_count = count_leading(parts)
     if lead_count is None or frame.lead is None or lead_count <= frame.lead:
         return lead_count
-    return frame.lead if any(of in frame.graph.tuples for of in sources(parts[lead_count : lead_count + 1])) else lead_count
+    return frame.lead if any(of in frame.graph.tuples for of in iterate_source_tuples(parts[lead_count : lead_count + 1])) else lead_count
 
 
 def _returned_tuples(parts: Parts) -> tuple[ReturnedTuple, ...]:
     """The tuples that parts are: lists at their end, and all before these together."""
     count = len(parts)
-    while count and as_list(parts[count - 1 : count]) is not None:
+    while count and find_list(parts[count - 1 : count]) is not None:
         count -= 1
     first = (ReturnedTuple(parts[:count]),) if count else ()
     return (*first, *(ReturnedTuple((part,), listed=True) for part in parts[count:]))

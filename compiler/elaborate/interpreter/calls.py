@@ -12,7 +12,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule
-from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flat
+from ...ir.graph_values import JoinedTuple, Part, Parts, TupleSlice, Value, ValueTuple, flatten_parts
 from ...ops.operator import Operator, ParameterSpec
 from ...types.tensor_types import TensorType
 from ...types.traced_ints import has_origin, origin_key, substitute_values
@@ -112,15 +112,15 @@ def forward_inputs(entry: MemoEntry, flow: Flow | None, scope: Scope) -> Flow:
     if entry.failed or actual is None:
         return UNKNOWN
     tails = [part for tail in entry.graph.tails for part in actual.outer_parts(tail.parts)]
-    return _make_result(entry, (*actual.outer_values(entry.graph.leading), *tails))
+    return _make_result(entry, (*actual.outer_values(entry.graph.single_outputs), *tails))
 
 
 def _result_tuples(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple, ...]:
     """The tuples with which the results of a call end."""
-    first = len(graph.leading)
+    first = len(graph.single_outputs)
     result: list[ValueTuple] = []
     for tail in graph.tails:
-        count = len(flat(tail.parts))
+        count = len(flatten_parts(tail.parts))
         result.append(ValueTuple("", outputs[first : first + count], first, tail.listed))
         first += count
     return tuple(result)
@@ -196,7 +196,7 @@ class _ActualInputs:
             if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple):
                 result += drop_ends(self.outer_parts(part.of.parts), part.front, part.back)
             elif isinstance(part, Value) or part.of not in self.entry.graph.tuples:
-                result += self.outer_values(flat((part,)))
+                result += self.outer_values(flatten_parts((part,)))
             else:
                 result += drop_ends(self.outer_tuple(part.of), part.front, part.back)
         return tuple(result)
@@ -214,7 +214,7 @@ def _collect_inputs(entry: MemoEntry, flow: Flow | None, scope: Scope) -> _Actua
         parts = parts_of(flow)
         if parts is None:
             return None
-        inputs += flat(parts)
+        inputs += flatten_parts(parts)
         if entry.lead is not None:
             tuples.append(drop_ends(parts, entry.lead, 0))
     outer = captured_values(entry.reads, scope)

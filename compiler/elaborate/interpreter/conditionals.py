@@ -5,10 +5,10 @@ from __future__ import annotations
 from netc.dsl import ast
 
 from ...errors.binding_errors import NoIn
+from ...ir.choices import Choice, iterate_choices
 from ...ir.graph import OpNode, SharedModule
-from ...ir.graph_values import Parts, Value, flat
-from ...ir.tests import Choice, every
-from ...ir.walk import around
+from ...ir.graph_values import Parts, Value, flatten_parts
+from ...ir.walk import find_enclosing_block
 from ...ops.formula import COMPARISONS, BinaryFormula, Const, Formula, UnaryFormula
 from ...ops.mode import ByMode
 from ...types.traced_ints import is_integer
@@ -75,7 +75,7 @@ class Conditionals(EvaluatorPart):
         results = [parts_of(branch) for branch in ((then, otherwise) if training else (otherwise, then))]
         if results[0] is None or results[1] is None:
             return UNKNOWN
-        first, second = flat(results[0]), flat(results[1])
+        first, second = flatten_parts(results[0]), flatten_parts(results[1])
         model = self.session.precision.dtype
         if len(first) != len(second) or any(type_for(a, b, model) != type_for(b, a, model) for a, b in zip(first, second, strict=True)):
             return TensorTuple(results[1], training=results[0])
@@ -108,11 +108,11 @@ class Conditionals(EvaluatorPart):
         graph = scope.frame.graph
         branch_input, result = flows
         chosen = graph.nodes[nodes:]
-        is_fixed = around(graph).kind == "model" or any(n.shared is not None for n in chosen)
+        is_fixed = find_enclosing_block(graph).kind == "model" or any(n.shared is not None for n in chosen)
         test = None if is_fixed else condition_formula(node.test, scope, self._expressions)
         if test is None:
             return result
-        key = (node.span.start, sum(choice.key[0] == node.span.start for choice in every(graph.choices)))
+        key = (node.span.start, sum(choice.key[0] == node.span.start for choice in iterate_choices(graph.choices)))
         if graph.kind == "block":
             taken_as = count_leading(branch_input.parts) if isinstance(branch_input, TensorTuple) else None
             result = join_trailing_tuple(result, key, scope.frame.leads.get(id(node), taken_as))
@@ -147,9 +147,9 @@ def _flow_parts(flow: Flow | None) -> Parts:
     return ()
 
 
-# The condition of an `if` as data: see netc.compiler.ir.tests. In: the expression, which has been evaluated, and its scope. Out: a formula
-# over the symbols of the graph; None for what is no comparison of integers. Always: nothing is reported, noted as decided, or indexed a
-# second time.
+# The condition of an `if` as data: see netc.compiler.ir.choices. In: the expression, which has been evaluated, and its scope. Out: a
+# formula over the symbols of the graph; None for what is no comparison of integers. Always: nothing is reported, noted as decided, or
+# indexed a second time.
 
 
 def condition_formula(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Formula | None:
@@ -183,4 +183,4 @@ def _read_condition(expr: ast.Expr, scope: Scope, expressions: Expressions) -> F
 def _read_flag(name: str, value: object, scope: Scope) -> Formula | None:
     if not isinstance(value, bool) or scope.frame is None:
         return None
-    return Const(bool(value), name) if around(scope.frame.graph).arguments.get(name) is value else None
+    return Const(bool(value), name) if find_enclosing_block(scope.frame.graph).arguments.get(name) is value else None

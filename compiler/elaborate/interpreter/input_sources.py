@@ -8,7 +8,7 @@ first.
 
 from __future__ import annotations
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, applies
+from ...ir.graph import CallNode, Graph, Node, OpNode, has_operator
 from ...ir.graph_values import Value
 from ..scopes.scope import GraphFrame
 
@@ -28,7 +28,7 @@ def source_of(value: Value, frame: GraphFrame) -> OpNode | None:
             if node.scan is not None:
                 return None
             value, graph = node.graph.outputs[_output_index(value, node)], node.graph
-        elif applies(node, moves):
+        elif has_operator(node, moves):
             value = node.inputs[0]
         else:
             return node

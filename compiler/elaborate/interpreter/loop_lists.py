@@ -11,7 +11,7 @@ from typing import Any
 from netc.dsl import ast
 
 from ...errors.binding_errors import WrongUnpacking
-from ...ir.graph_values import TupleSlice, Value, ValueTuple, flat
+from ...ir.graph_values import TupleSlice, Value, ValueTuple, flatten_parts
 from ..resource_limits import MAX_TENSORS, check_tuple
 from ..scopes.compile_time_values import Flow, TensorTuple, flow_of, parts_of, split_parts
 from ..scopes.early_exits import Failure
@@ -32,7 +32,7 @@ class ListCollector:
         pattern, parts = self._collected, parts_of(flow)
         if parts is None:
             return flow
-        values, after = flat(parts), pattern.after or 0
+        values, after = flatten_parts(parts), pattern.after or 0
         if len(values) < pattern.before + after or (pattern.after is None and len(values) > pattern.before):
             marks = tuple((v.span, f"this is {v.type}") for v in values[:1])
             hint = "the body of the loop needs a result for each name: `out h, key`"

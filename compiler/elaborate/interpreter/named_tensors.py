@@ -11,7 +11,7 @@ from netc.dsl.record import replace
 
 from ...errors.argument_errors import ArgumentTwice, WrongTensors
 from ...errors.binding_errors import NotATensor, TensorNotGiven
-from ...ir.graph_values import Parts, flat
+from ...ir.graph_values import Parts, flatten_parts
 from ...ops.operator import Operator
 from ..scopes.compile_time_values import CONST_TYPES, AbsentTensor, parts_of
 from ..scopes.early_exits import AlreadyReported, Failure
@@ -72,8 +72,8 @@ class NamedTensors(EvaluatorPart):
         parts = None if isinstance(flow, CONST_TYPES) else parts_of(flow)
         if parts is None:
             raise AlreadyReported
-        if len(flat(parts)) != 1 and not many:
-            raise Failure(WrongTensors(f"{keyword.name}=", "one tensor", len(flat(parts))), keyword.value.span)
+        if len(flatten_parts(parts)) != 1 and not many:
+            raise Failure(WrongTensors(f"{keyword.name}=", "one tensor", len(flatten_parts(parts))), keyword.value.span)
         tensors[keyword.name] = parts
 
     def _is_absent(self, expr: ast.Expr, scope: Scope) -> bool:

@@ -14,7 +14,7 @@ from ...errors.learned_errors import NoOwnBias
 from ...errors.parameter_errors import NoTie
 from ...errors.problem import Location
 from ...ir.graph import OpNode, SharedModule
-from ...ir.graph_values import Value, flat
+from ...ir.graph_values import Value, flatten_parts
 from ...ops.argument import Arg, Idle
 from ...ops.operand import NAMED
 from ...ops.operator import Operator, OpInputs
@@ -150,7 +150,7 @@ def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node:
     missing = [o.name for o in op.operands.values() if o.required and o.name not in (*before, *named)]
     if missing:
         raise Failure(MissingTensor(op.name, missing[0]), node.name_span)
-    all_types = (*types, *(v.type for v in chain.from_iterable(map(flat, named.values()))))
+    all_types = (*types, *(v.type for v in chain.from_iterable(map(flatten_parts, named.values()))))
     names = (*before, *named)
     return op if op.in_order(all_types) == names else type(op)(**op.args, **{NAMED: tuple(named)})
 

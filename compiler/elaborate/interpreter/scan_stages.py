@@ -193,7 +193,7 @@ class Scans(EvaluatorPart):
         result_types = [v.type for v in graph.outputs]
         stacked = tuple(_result_axis(steps.written, type_, node) for type_ in result_types[count:])
         scan = Scan(count, steps.axes, stacked, steps.length, steps.reverse)
-        types = [*(_state_type(v, self.session) for v in inputs_of_loop[:count]), *scan.results(result_types)[count:]]
+        types = [*(_state_type(v, self.session) for v in inputs_of_loop[:count]), *scan.output_types(result_types)[count:]]
         outputs = tuple([Value(type_, node.span) for type_ in types])
         inputs = (*inputs_of_loop, *outer.inputs)
         call = CallNode(graph, inputs, outputs, "", node.span, tuple(outer.modules), tuples=tuple(outer.tuples), scan=scan)

@@ -11,7 +11,7 @@ from ...errors.argument_errors import UnknownArgument
 from ...errors.limit_errors import Recursion
 from ...errors.parameter_errors import SharedConflict
 from ...ir.graph import CallNode, Graph, OpNode, SharedModule
-from ...ir.walk import join
+from ...ir.walk import join_labels
 from ...types.tensor_types import show_shape
 from ..elaboration_session import ElaborationSession
 from ..scopes.compile_time_values import Flow
@@ -94,11 +94,11 @@ def specs_within(graph: Graph) -> dict[str, Any]:
         current, prefix = stack.pop()
         inside: list[tuple[Graph, str]] = []
         for node in current.nodes:
-            path = join(prefix, node.label)
+            path = join_labels(prefix, node.label)
             if node.shared is not None and all(m is not node.shared for m in current.declares):
                 continue
             if isinstance(node, OpNode):
-                specs.update({join(path, s.name): (s.shape, s.dtype) for s in node.specs})
+                specs.update({join_labels(path, s.name): (s.shape, s.dtype) for s in node.specs})
             elif isinstance(node, CallNode):
                 inside.append((node.graph, path))
         stack += reversed(inside)

@@ -14,7 +14,7 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, UnknownArgument, WrongArgument
-from ...ir.traced_floats import has_real
+from ...ir.traced_floats import has_traced_float
 from ...ops.initializers import INIT, INITIALIZERS
 from ...ops.kinds import FLAG, InvalidArgument, Kind
 from ...ops.operator import Init, Operator
@@ -189,7 +189,7 @@ class ArgumentBinder(EvaluatorPart):
         try:
             converted = kind.convert(value)
             kept = converted.values if isinstance(converted, Init) else converted
-            if not kind.varies or (has_real(value) and not has_real(kept)):
+            if not kind.varies or (has_traced_float(value) and not has_traced_float(kept)):
                 self.session.decisions.pin_value(value)
                 converted = strip_formulas(converted)
             check_number(converted, expr.span)  # 1e300 is an integer too

@@ -12,7 +12,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from ...errors.parameter_errors import NoParameterToRead, NotUsedBefore
 from ...ir.graph import CallNode, Node, SharedModule
 from ...ir.graph_values import Value
-from ...ir.walk import route
+from ...ir.walk import find_route
 from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import DType, Shape
 from ...types.traced_ints import strip_formulas, substitute_values
@@ -71,14 +71,14 @@ class StageParameters(EvaluatorPart):
         if key not in home.names:
             assert home.frame is not None
             path = ".".join(names[:-1])
-            nodes = route(home.frame.graph, path)
+            nodes = find_route(home.frame.graph, path)
             shared = next((m for m in home.frame.graph.declares if key.startswith(f"{m.label}.")), None)
             if not nodes and shared is not None:  # none of its uses is in this body
                 return self._read_of_module([shared.label, *names[shared.label.count(".") + 1 :]], shared, expr, scope)
-            if not nodes and names[0] in home.frame.labels.used and not route(home.frame.graph, names[0]):
+            if not nodes and names[0] in home.frame.labels.used and not find_route(home.frame.graph, names[0]):
                 raise AlreadyReported  # the stage of that label has failed
             if not nodes or any(node.shared is not None for node in nodes[1:]):
-                first = route(home.frame.graph, names[0])
+                first = find_route(home.frame.graph, names[0])
                 raise Failure(_unknown_parameter(names[0], ".".join(names[1:]), _specs_of_route(first) if first else {}), expr.span)
             tensor = scope.find_binding(names[0])
             if len(names) == 2 and names[1] not in _specs_of_route(nodes) and tensor is not None and isinstance(tensor[0].value, Value):
@@ -157,6 +157,6 @@ def _find_labeled_scope(names: list[str], scope: Scope) -> Scope | None:
 
 
 def _has_label(frame: GraphFrame, label: str) -> bool:
-    if frame.parent is not None and frame.labels is frame.parent.labels and not route(frame.graph, label):
+    if frame.parent is not None and frame.labels is frame.parent.labels and not find_route(frame.graph, label):
         return False  # a `scan`: its labels are those of the body around it, whose stage it is
     return label in frame.labels.used or label in frame.labels.levels

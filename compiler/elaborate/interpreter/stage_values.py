@@ -13,7 +13,7 @@ from netc.dsl import ast
 
 from ...ir.graph import Graph, OpNode
 from ...ir.parameter_stages import StageParameter
-from ...ir.walk import around
+from ...ir.walk import find_enclosing_block
 from ...ops.operator import Operator
 from ..elaboration_session import ElaborationSession
 from ..scopes.compile_time_values import OperatorRef
@@ -41,7 +41,7 @@ def _stage_parameter(name: str, scope: Scope, session: ElaborationSession) -> St
     binding_and_scope = scope.find_binding(name)
     if binding_and_scope is None or scope.frame is None or not isinstance(binding_and_scope[0].value, (OperatorRef, StageClosure)):
         return None
-    if around(scope.frame.graph).arguments.get(name) is not binding_and_scope[0].value:
+    if find_enclosing_block(scope.frame.graph).arguments.get(name) is not binding_and_scope[0].value:
         return None
     return StageParameter(name, _default_operator(name, scope, session))
 

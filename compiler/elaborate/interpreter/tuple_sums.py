@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...dims import Dim
 from ...ir.graph_values import JoinedTuple, Part, Parts, Value, ValueTuple
-from ...ir.traced_floats import named
+from ...ir.traced_floats import trace_argument
 from ...types.traced_ints import Origin, is_integer
 from ..scopes.scope import GraphFrame
 
@@ -32,7 +32,7 @@ def _part_size(part: Part, axis: int, frame: GraphFrame) -> Dim:
     symbol = f"{frame.owner}[{name}...].{axis}"
     value = total if isinstance(part.of, JoinedTuple) else int(total)
     frame.graph.origins.setdefault(symbol, Origin("", value, None, None, part.of, axis))
-    size: int = named(int(total), symbol)
+    size: int = trace_argument(int(total), symbol)
     return size
 
 

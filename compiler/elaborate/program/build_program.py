@@ -11,8 +11,8 @@ from netc.dsl.source import Span
 
 from ...errors.structure_errors import NoInput, NoResult
 from ...ir.graph import Graph, OpNode, Program
-from ...ir.graph_values import flat
-from ...ir.walk import join
+from ...ir.graph_values import flatten_parts
+from ...ir.walk import join_labels
 from ..elaboration_session import ElaborationSession
 from ..interpreter.assignments import BodyResult
 from ..interpreter.body_graphs import close_frame
@@ -53,7 +53,7 @@ def build_program(
     close_frame(model.frame, drop_empty_tuples(model.results.flow), session)
     graph, flow = model.frame.graph, model.results.flow
     if isinstance(flow, TensorTuple) and flow.training is not None:
-        graph.training_outputs = list(flat(flow.training))
+        graph.training_outputs = list(flatten_parts(flow.training))
     if flow is UNKNOWN:
         return None
     if not session.has_failed and session.precision != FULL:
@@ -114,7 +114,7 @@ def _make_program(graph: Graph, results: BodyResult, selected: SelectedModel, bo
 
 def _own_keys(graph: Graph) -> set[str]:
     """The keys of parameters that have no level of names above them."""
-    return {join(node.label, spec.name) for node in graph.nodes if isinstance(node, OpNode) for spec in node.specs}
+    return {join_labels(node.label, spec.name) for node in graph.nodes if isinstance(node, OpNode) for spec in node.specs}
 
 
 def _result_span(body: ast.Body) -> Span:

@@ -9,7 +9,7 @@ from typing import Any
 from netc.dsl import ast
 from netc.dsl.record import replace
 
-from ...analysis.state_dict import count, parameters
+from ...analysis.state_dict import collect_parameters, count_parameters
 from ...errors.assertion_errors import ExpectFailed, UnknownOutput
 from ...errors.binding_errors import UnknownName
 from ...errors.structure_errors import ExpectSkipped
@@ -34,11 +34,11 @@ def check_expectations(selected: SelectedModel, program: Program, params: Mappin
     if not expects:
         return
     inner = Scope(scope, scope.frame)
-    measured: dict[str, Any] = {"params": strip_formulas(count(parameters(program)))}
+    measured: dict[str, Any] = {"params": strip_formulas(count_parameters(collect_parameters(program)))}
     if any(FLOPS in expect.span.text for expect in expects):  # it takes longer than all the rest
-        from ...analysis.model_cost import summary
+        from ...analysis.model_cost import summarize_costs
 
-        measured[FLOPS] = strip_formulas(summary(program).totals.flops)
+        measured[FLOPS] = strip_formulas(summarize_costs(program).totals.flops)
     for name, value in measured.items():
         inner.bind_name(name, value)
     for expect in expects:

@@ -13,8 +13,8 @@ from netc.dsl.source import Span
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.replace_values import replace_outputs, set_inputs, substitute
-from ...ir.walk import graphs
+from ...ir.replace_values import replace_outputs, replace_values, set_inputs
+from ...ir.walk import collect_graphs
 from ...types.tensor_types import FLOAT32, DType
 from ..model_precision import FULL, Precision
 from .casts import Casts
@@ -25,7 +25,7 @@ def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str])
     """Adds the casts of a whole program. `untyped`: the names of the inputs that `keep_io` concerns."""
     if precision == FULL:
         return
-    order = graphs(main)
+    order = collect_graphs(main)
     casts = Casts()
     for graph in order:
         _CastWriter(graph, casts).write_casts()
@@ -92,7 +92,7 @@ def _keep_inputs(main: Graph, model: DType, untyped: set[str], casts: Casts) -> 
             node = casts.make_cast(outer, model, value.span, main)
             inside[id(value)] = node.outputs[0]
             first.append(node)
-    substitute(main, inside)
+    replace_values(main, inside)
     for value_tuple in main.tuples:
         value_tuple.values = tuple(main.inputs[value_tuple.at : value_tuple.at + len(value_tuple.values)])
     main.nodes = [*first, *main.nodes]

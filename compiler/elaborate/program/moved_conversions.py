@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.replace_values import set_inputs, substitute
+from ...ir.replace_values import replace_values, set_inputs
 from ...ops.constants import TableOperator
 from ...ops.indexing import OneHot
 from ...ops.operator import Operator
@@ -98,7 +98,7 @@ class _CastMover:
         for node in self.graph.nodes:
             nodes += [n for n in (self.before.get(id(node)), node) if n is not None and id(n.outputs[0]) not in self.redundant]
         self.graph.nodes = nodes
-        substitute(self.graph, self.redundant)
+        replace_values(self.graph, self.redundant)
 
 
 def _may_convert(graph: Graph, index: int, value: Value, calls: Calls) -> bool:

@@ -29,8 +29,8 @@ from ...errors.training_errors import (
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.graph_values import Value
 from ...ir.substitute_symbols import write_out_symbols
-from ...ir.training_program import FIELDS, LOSS, MODEL, Training
-from ...ir.walk import graphs, needed, symbol_values
+from ...ir.training_program import LOSS, MODEL, RESERVED_METRIC_NAMES, Training
+from ...ir.walk import collect_graphs, collect_symbol_values, find_needed_nodes
 from ...types.tensor_types import FLOAT32
 from ..elaboration_session import ElaborationSession
 from ..interpreter.block_arguments import UNTRACED, BoundParameters
@@ -163,7 +163,7 @@ def _build_objective(
     names.names = dict(outside.names)
     scope = frame.home = Scope(names, frame)
     spans = {s.name.name: s.name.span for s in statements if isinstance(s, ast.Metric)}
-    for name in FIELDS & spans.keys():
+    for name in RESERVED_METRIC_NAMES & spans.keys():
         session.report_problem(ReservedName(name, "it is a field of the metrics of a run"), spans[name])
     computed = tuple(_metric_as_assign(s) for s in statements if not isinstance(s, (ast.Setting, ast.ExpectCondition, ast.ExpectShape)))
     session.in_training = True
@@ -172,7 +172,7 @@ def _build_objective(
             body.elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
         outputs = _collect_results(section, scope, spans, session)
         settings = evaluate_settings(statements, scope, body.elaborator)
-    for node in [n for g in graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
+    for node in [n for g in collect_graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report_problem(TrainedStage(node.op.name), node.span)
     if outputs is None or session.has_failed:
         return None
@@ -181,7 +181,7 @@ def _build_objective(
     main = None if session.has_failed else _call_model(model, frame, computed_inputs, outputs, section, session)
     if main is None:
         return None
-    main = write_out_symbols(main, symbol_values(model), (model,))
+    main = write_out_symbols(main, collect_symbol_values(model), (model,))
     write_conversions(main, session.precision, session.untyped)
     free = tuple(n for n, d in session.dims.items() if not isinstance(d, int))
     program = Program(main, session.facts, free, tuple(session.conditions), session.dims)
@@ -293,7 +293,7 @@ def _call_model(
             value.name = source.name
         passed.append(value)
     inputs = tuple(passed)
-    before = list(needed(graph.nodes, list(computed.values())))
+    before = list(find_needed_nodes(graph.nodes, list(computed.values())))
     computed_by_model = {id(inner[id(v)]) for v in model.outputs if id(v) in inner and all(v is not i for i in model.inputs)}
     for node in before:
         if any(id(v) in computed_by_model for v in node.inputs):

@@ -38,7 +38,7 @@ def _keeps_axis(graph: Graph, x: Value) -> bool:
     """Whether all stages work on each position alone, one of them a layer, and all results have the axis."""
     from ...ops.dense import Dense
 
-    nodes = [use.node for use in FlatGraph(graph).operators()]
+    nodes = [use.node for use in FlatGraph(graph).iterate_operators()]
     kept = all(value.type.rank == 3 and value.type.shape[:2] == x.type.shape[:2] for value in graph.outputs)
     return kept and any(isinstance(node.op, Dense) for node in nodes) and all(map(_is_positionwise, nodes))
 

@@ -7,7 +7,7 @@ with its name set. Always: a name that the body has already given stays.
 from __future__ import annotations
 
 from ...ir.graph_values import TupleSlice, Value
-from ...ir.traced_floats import named
+from ...ir.traced_floats import trace_argument
 from ...types.traced_ints import Origin, TracedInt
 from .compile_time_values import TensorTuple
 
@@ -20,7 +20,7 @@ def copy_with_symbols(outer: Value, owner: str, key: object, origins: dict[str, 
     for axis, size in enumerate(shape):
         if isinstance(size, TracedInt) or (isinstance(size, int) and size != 1):
             name = f"{owner}[{key}].{axis}"
-            shape[axis] = named(size, name)
+            shape[axis] = trace_argument(size, name)
             origins[name] = Origin("", int(size), None, None, inner, axis)
     inner.type = outer.type.with_shape(tuple(shape))
     return inner

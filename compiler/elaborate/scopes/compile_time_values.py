@@ -15,7 +15,7 @@ from netc.dsl.source import Span
 from ...dims import SymDim
 from ...errors.structure_errors import ModesDiffer
 from ...ir.graph import Node, OpNode
-from ...ir.graph_values import JoinedTuple, Parts, TupleSlice, Value, as_list, flat
+from ...ir.graph_values import JoinedTuple, Parts, TupleSlice, Value, find_list, flatten_parts
 from ...ops.operator import Init, Operator
 from ...types.tensor_types import DType
 from .early_exits import Failure
@@ -44,7 +44,7 @@ class TensorTuple:
     def __init__(self, parts: Parts, extras: Node | None = None, main: int = 1, training: Parts | None = None) -> None:
         self.training = training
         self.parts = parts
-        self.values = flat(parts)
+        self.values = flatten_parts(parts)
         self.extras = extras
         self.main = main
 
@@ -98,7 +98,7 @@ def differs_in_training(flow: Flow) -> bool:
 def require_same_in_modes(flow: Flow, span: Span) -> Flow:
     """Rejects what is something else in training, at its use."""
     if isinstance(flow, TensorTuple) and flow.training is not None:
-        training, evaluation = (tuple(v.type for v in flat(parts)) for parts in (flow.training, flow.parts))
+        training, evaluation = (tuple(v.type for v in flatten_parts(parts)) for parts in (flow.training, flow.parts))
         raise Failure(ModesDiffer(training, evaluation), span)
     return flow
 
@@ -137,7 +137,7 @@ def join_trailing_tuple(flow: Flow, key: tuple[int, int], lead: int | None) -> F
     """The result of an `if` with what follows its first tensors as one tuple, if one of that is a tuple. `lead`: how many tensors are
     before the tuple in all branches, if that is known."""
     lead_count = count_leading(flow.parts) if isinstance(flow, TensorTuple) and flow.extras is None and flow.training is None else None
-    if lead_count is None or not isinstance(flow, TensorTuple) or any(as_list((part,)) for part in flow.parts):
+    if lead_count is None or not isinstance(flow, TensorTuple) or any(find_list((part,)) for part in flow.parts):
         return flow
     first = lead_count if lead is None else min(lead, lead_count)
     return TensorTuple((*flow.parts[:first], TupleSlice(JoinedTuple(flow.parts[first:], key))))

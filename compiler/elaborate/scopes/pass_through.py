@@ -10,7 +10,7 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 from ...ir.graph import Graph, OpNode
-from ...ir.graph_values import ReturnedTuple, TupleSlice, ValueTuple, flat
+from ...ir.graph_values import ReturnedTuple, TupleSlice, ValueTuple, flatten_parts
 
 
 class CallSignature(Record):
@@ -32,7 +32,7 @@ RETURNED = -1
 
 def call_signature(graph: Graph) -> CallSignature:
     """Removes from the graph the outputs that are inputs or duplicates, and the inputs that nothing else reads."""
-    inputs, leading, tuples = list(graph.inputs), graph.leading, list(graph.tuples)
+    inputs, leading, tuples = list(graph.inputs), graph.single_outputs, list(graph.tuples)
     used = {id(v) for node in graph.nodes for v in node.inputs}
     passed = _find_passed_tuple(graph)
     input_indices = {id(v): i for i, v in enumerate(inputs)}
@@ -55,7 +55,7 @@ def call_signature(graph: Graph) -> CallSignature:
     kept_tuples = tuple(i for i in range(len(tuples)) if i != passed)
     graph.captures = sum(i >= len(inputs) - graph.captures for i in kept)
     graph.inputs = [inputs[i] for i in kept]
-    graph.outputs = [*returned, *(v for tail in graph.tails for v in flat(tail.parts))]
+    graph.outputs = [*returned, *(v for tail in graph.tails for v in flatten_parts(tail.parts))]
     graph.tuples = [tuples[i] for i in kept_tuples]
     for value_tuple in graph.tuples:
         value_tuple.at = sum(i < value_tuple.at for i in kept)
@@ -81,4 +81,4 @@ def _is_tuple_used(value_tuple: ValueTuple, graph: Graph) -> bool:
         inputs = (*node.inputs, *(p.of for some in parts for p in some if isinstance(p, TupleSlice)))
         if any(id(v) in ids for v in inputs):
             return True
-    return any(id(v) in ids for v in graph.leading)
+    return any(id(v) in ids for v in graph.single_outputs)

@@ -11,8 +11,8 @@ from netc.dsl.source import Span
 
 from ...errors.parameter_errors import NoNorms, NormsMismatch, TieMismatch, TieTarget
 from ...errors.value_errors import NotANumber
-from ...ir.graph import CallNode, Graph, Node, OpNode, Tie, applies
-from ...ir.walk import join, route
+from ...ir.graph import CallNode, Graph, Node, OpNode, Tie, has_operator
+from ...ir.walk import find_route, join_labels
 from ...ops.constants import ParamOperator
 from ...types.tensor_types import show_shape
 from .early_exits import Failure
@@ -49,7 +49,7 @@ class PendingNorms(Record):
     def resolve_in(self, graph: Graph) -> None:
         """Checks that the other one is in the same graph, and has a row for each of the norms."""
         (norms,) = self.node.outputs
-        params = [n for n in graph.nodes if applies(n, ParamOperator)]
+        params = [n for n in graph.nodes if has_operator(n, ParamOperator)]
         labelled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
         other = labelled.get(self.path)
         if other is None:
@@ -62,10 +62,10 @@ class PendingNorms(Record):
 
 def resolve_tie(pending: PendingTie, graph: Graph) -> None:
     path = pending.path
-    route_nodes = route(graph, path)
+    route_nodes = find_route(graph, path)
     if not route_nodes and path.endswith(WEIGHT):  # `wte.weight` is the weight of `wte`
         path = path.removesuffix(WEIGHT)
-        route_nodes = route(graph, path)
+        route_nodes = find_route(graph, path)
     target = route_nodes[-1] if route_nodes and isinstance(route_nodes[-1], OpNode) else None
     span = pending.span
     if route_nodes and isinstance(route_nodes[-1], CallNode):
@@ -95,7 +95,7 @@ def resolve_tie(pending: PendingTie, graph: Graph) -> None:
 def _leads_to(node: Node, end: OpNode, graph: Graph) -> bool:
     """Whether the weight of `node` is, from tie to tie, that of `end`. Ties lead into bodies, not out of them: a circle is within one."""
     while isinstance(node, OpNode) and node.tie is not None and node in graph.nodes:
-        route_nodes = route(graph, node.tie.path)
+        route_nodes = find_route(graph, node.tie.path)
         if not route_nodes or route_nodes[-1] is end:
             return bool(route_nodes)
         node = route_nodes[-1]
@@ -110,5 +110,5 @@ def tie_path(expr: ast.Expr) -> str:
         case ast.Name(_, name):
             return name
         case ast.Attribute(_, value, name):
-            return join(tie_path(value), name)
+            return join_labels(tie_path(value), name)
     raise Failure(NotANumber("`tie`", "the label of a stage", f"`{expr.span.text}`"), expr.span)

@@ -11,10 +11,10 @@ from functools import cache
 from itertools import combinations, takewhile
 from typing import Any
 
-from ...definitions import Undefined, WrongDefinition, define, expand_program
+from ...definitions import MissingDefinition, WrongDefinition, elaborate_definition, expand_program
 from ...dims import Facts, make_symbol
 from ...ir.graph import CallNode, Graph, OpNode, Program
-from ...ir.inline_calls import open_call
+from ...ir.inline_calls import inline_call
 from ...ops.op_inputs import check
 from ...ops.operand import NAMED, Input, Inputs
 from ...ops.operator import Operator, OperatorError
@@ -54,7 +54,7 @@ def hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
     type_ = _type_of_rank(rank)
     types = (type_, type_, type_, type_.with_dtype(BOOL))
     return tuple(
-        make_pattern(op, define(op, types, None, Facts.empty(), _HIDDEN_ATTENTION.format(hidden)))
+        make_pattern(op, elaborate_definition(op, types, None, Facts.empty(), _HIDDEN_ATTENTION.format(hidden)))
         for op in _attentions()
         for hidden in _HIDDEN_SCORES[hides]
     )
@@ -128,8 +128,8 @@ def _takes(op: Operator, types: tuple[TensorType, ...]) -> bool:
     given = op.bind(types, Facts.empty())
     try:
         check(op.name, op.operands, given, op.args)
-        define(op, types, None, Facts.empty())
-    except (OperatorError, Undefined, WrongDefinition):
+        elaborate_definition(op, types, None, Facts.empty())
+    except (OperatorError, MissingDefinition, WrongDefinition):
         return False
     return True
 
@@ -139,12 +139,12 @@ def _graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
     for text in ("", *_FORMS.get(op.name, ())):
         if text and op.name == "gelu" and op.args["approximate"] != "tanh":
             continue
-        graph = define(op, types, None, Facts.empty(), text)
+        graph = elaborate_definition(op, types, None, Facts.empty(), text)
         yield graph
         expanded = expand_program(Program(graph, Facts.empty(), ()), lambda operator: not operator.has_definition()).main
         if expanded is not graph:
             while calls := [node for node in expanded.nodes if isinstance(node, CallNode)]:
-                open_call(expanded, calls[0])
+                inline_call(expanded, calls[0])
             yield expanded
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from ...ir.unique import unique
+from ...ir.unique import make_unique_name
 from ...types.numpy_types import Array
 from ..imported_model import ImportFailed, Obstacle
 from .float_forms import FORMS, KEEPING, NotRewritten
@@ -174,7 +174,7 @@ class Dequantizer:
         self.constants[name] = numbers
 
     def name(self, wanted: str) -> str:
-        return unique(wanted, self.names)
+        return make_unique_name(wanted, self.names)
 
     def real(self, name: str, scale: str, zero: str, axis: int = 0) -> str:
         """The floats that a quantised tensor represents: itself, if it is among those that are floats; else a constant of them."""

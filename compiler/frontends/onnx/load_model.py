@@ -13,8 +13,8 @@ import onnx
 
 from ...dims import Condition, SymDim, WhereCondition, condition_symbols, free_symbols
 from ...dims.where_conditions import CONDITIONS_KEY, CONDITIONS_SEPARATOR
-from ...ir.graph import Graph, OpNode, Program, applies
-from ...ir.walk import graphs, needed
+from ...ir.graph import Graph, OpNode, Program, has_operator
+from ...ir.walk import collect_graphs, find_needed_nodes
 from ...ops.constants import ParamOperator
 from ...types.tensor_types import BATCH
 from ..graph_builder import ImportRefused
@@ -157,7 +157,7 @@ def _imported(
         notes = (*notes, NOTHING_LEFT)
     tensors = _tensors(importer.emit)
     graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
-    for each in graphs(graph):
+    for each in collect_graphs(graph):
         if each.kind != "scan":
             _label(each)
     declared = importer.dimensions.declared
@@ -189,7 +189,7 @@ def _simplify(emit: Emitter, graph: Graph) -> None:
 
 def _prune(graph: Graph) -> None:
     """Leaves out what no output needs."""
-    graph.nodes = needed(graph.nodes, graph.outputs)
+    graph.nodes = find_needed_nodes(graph.nodes, graph.outputs)
     graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
     used = {id(n.shared) for n in graph.nodes if n.shared is not None}
     graph.declares = [module for module in graph.declares if id(module) in used]
@@ -220,7 +220,7 @@ def _keys(graph: Graph) -> set[str]:
 def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
     notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
     notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
-    buffers = [n for n in importer.emit.builder.graph.nodes if applies(n, ParamOperator)]
+    buffers = [n for n in importer.emit.builder.graph.nodes if has_operator(n, ParamOperator)]
     frozen = [n for n in buffers if not n.op.args["trainable"]]
     if frozen:
         notes.append(f"{len(frozen)} constants became buffers, which training leaves as they are.")

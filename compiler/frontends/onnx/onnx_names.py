@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-from ...ir.unique import unique
+from ...ir.unique import make_unique_name
 from .undo_journal import Journal
 
 _LEVEL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
@@ -171,4 +171,4 @@ class Identifiers:
         self._taken: set[str] = set()
 
     def unique(self, text: str, otherwise: str) -> str:
-        return unique(identifier(text) or otherwise, self._taken)
+        return make_unique_name(identifier(text) or otherwise, self._taken)

@@ -38,7 +38,7 @@ def looped(
         _close(emit, inner.graph, [*after, *results])
     captured = _captured(inner)
     scan = Scan(len(starts), axes, (axes[0],) * len(results), length, reverse)
-    types = [*(v.type for v in starts), *scan.results([v.type for v in inner.graph.outputs])[len(starts) :]]
+    types = [*(v.type for v in starts), *scan.output_types([v.type for v in inner.graph.outputs])[len(starts) :]]
     outputs = tuple(Value(type_, outer.span) for type_ in types)
     outer.graph.nodes.append(CallNode(inner.graph, (*starts, *(v for v, _ in parts), *captured), outputs, "", outer.span, scan=scan))
     outer.graph.size += inner.graph.size

@@ -7,7 +7,7 @@ no more than rounding, which the proof of the import compares with the original.
 from __future__ import annotations
 
 from ...ir.graph import Program
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ..graph_view import GraphView
 from .dead_code import count_operators, without_dead
 from .embedding_positions import positions
@@ -23,13 +23,13 @@ from .written_rotary import rotary
 def tidy(program: Program) -> None:
     """Rewrites what the patterns find, in each graph, and drops what nothing needs any more."""
     without_dead(program.main)
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for pattern in PATTERNS:
             for node in list(graph.nodes):
                 pattern(view, node)
     rotary(program)
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         Tables(GraphView(graph, program.facts)).write()
     masks(program)
     positions(program)

@@ -6,25 +6,25 @@ In: the main graph of a program. Out: the same graph without them. Always: a nod
 from __future__ import annotations
 
 from ...ir.graph import CallNode, Graph, Node
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 
 
 def without_dead(main: Graph) -> None:
     """Drops them, in the outermost graphs first: what these do not read is no output of those inside."""
     calls: dict[int, list[CallNode]] = {}
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, CallNode):
                 calls.setdefault(id(node.graph), []).append(node)
     read: set[int] = set()
     changed = False
-    for graph in reversed(graphs(main)):
+    for graph in reversed(collect_graphs(main)):
         if graph is not main:
             _drop_outputs(graph, calls.get(id(graph), []), read)
         drop_nodes(graph)
         read.update(id(value) for node in graph.nodes for value in node.inputs)
         read.update(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         if graph is not main and _drop_inputs(graph, calls.get(id(graph), [])):
             changed = True
     if changed:
@@ -33,7 +33,7 @@ def without_dead(main: Graph) -> None:
 
 def count_operators(main: Graph) -> None:
     """Updates the sizes of the graphs after nodes were removed."""
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 
 

@@ -7,8 +7,8 @@ embedding is asked for, unless it is known to be small enough. Always: what is s
 from __future__ import annotations
 
 from ...dims import Condition, Dim, make_symbol
-from ...ir.graph import OpNode, Program, applies
-from ...ir.walk import graphs
+from ...ir.graph import OpNode, Program, has_operator
+from ...ir.walk import collect_graphs
 from ...ops.constants import TableOperator
 from ...ops.dense import Embedding
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
@@ -19,9 +19,9 @@ def positions(program: Program) -> None:
     """States all of them."""
     origins = Origins(program.main)
     most: dict[str, int] = {}
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         for node in graph.nodes:
-            bound = _bound(node, origins) if applies(node, Embedding) else None
+            bound = _bound(node, origins) if has_operator(node, Embedding) else None
             if bound is None or program.facts.is_at_least(bound[1], bound[0]):
                 continue
             name = next((name for name, form in program.dims.items() if form == bound[0]), None)

@@ -24,7 +24,7 @@ from netc.dsl.record import Record
 
 from ...ir.graph import CallNode, Graph, Iteration, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.parameter_of import ParameterOf
 
 LEAST = 3
@@ -35,7 +35,7 @@ Place = tuple[int, int]
 
 def extract_iterations(main: Graph) -> None:
     """Puts iterations into graphs of their own, in all graphs."""
-    waiting = list(graphs(main))
+    waiting = list(collect_graphs(main))
     names = {graph.name.lower() for graph in waiting}
     while waiting:
         graph = waiting.pop()

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ...dims import Facts
 from ...ir.graph import Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.constants import ParamOperator
 from ...ops.operand import NAMED
 from ...ops.operator import ParameterSpec
@@ -21,7 +21,7 @@ from ...types.tensor_types import TensorType
 
 def give_weights(main: Graph) -> None:
     """Declares the weights of such operators as parameters of their graphs."""
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         # The only stage of a block may have the label `_`.
         if graph.kind != "block" or len(graph.nodes) > 1:
             graph.nodes = [part for node in graph.nodes for part in _with_parameters(node)]

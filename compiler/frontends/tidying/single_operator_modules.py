@@ -7,12 +7,12 @@ directly below the name of its call is one whose only operator has no label.
 from __future__ import annotations
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 
 
 def dissolved(main: Graph) -> None:
     """Replaces the calls, the innermost first."""
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         graph.nodes = [_operator(node) for node in graph.nodes]
 
 

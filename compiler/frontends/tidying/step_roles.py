@@ -12,7 +12,7 @@ from itertools import pairwise
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Node, OpNode, applies
+from ...ir.graph import Node, OpNode, has_operator
 from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
 from ...ops.joining import Split
@@ -221,7 +221,7 @@ class _Matching:
     def _constant_key(self, value: Value) -> object:
         """A key that is equal for the same tensor, and for equal tables, since torch.export writes a table for each step."""
         maker = self.makers.get(id(value))
-        if applies(maker, TableOperator | ParameterOf) and maker.shared is None:
+        if has_operator(maker, TableOperator | ParameterOf) and maker.shared is None:
             return type(maker.op), repr({name: strict_key(one) for name, one in maker.op.args.items()})
         return id(value)
 

@@ -134,7 +134,7 @@ class _Writer:
         states, body, span = self.loop.states, self.inner.graph, self.graph.span
         axes = tuple(one.axis for one in self.elements)
         scan = Scan(len(states), axes, (self.axis,) * len(self.results.stacked), self.loop.count, self.reverse)
-        types = [*(one.start.type for one in states), *scan.results([value.type for value in body.outputs])[len(states) :]]
+        types = [*(one.start.type for one in states), *scan.output_types([value.type for value in body.outputs])[len(states) :]]
         outputs = tuple(Value(type_, span) for type_ in types)
         starts = [self._start_tensor(one.start) for one in states]
         return CallNode(body, (*starts, *inputs), outputs, "", span, tuple(body.modules), scan=scan)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Unsqueeze
 
@@ -22,7 +22,7 @@ class Origins:
         self._makers: dict[int, Node] = {}
         self._places: dict[int, tuple[Graph, int]] = {}
         self._calls: dict[int, list[CallNode]] = {}
-        for graph in graphs(main):
+        for graph in collect_graphs(main):
             self._places.update((id(value), (graph, at)) for at, value in enumerate(graph.inputs))
             for node in graph.nodes:
                 self._makers.update((id(value), node) for value in node.outputs)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...dims import Facts
 from ...ir.graph import CallNode, Graph, Node, OpNode, Program, SharedModule
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.joining import Concat, Stack
 from ...ops.operator import strict_key
 from ...ops.shape import Unsqueeze
@@ -35,7 +35,7 @@ MOST_PERIODS = 200
 def write_scans(program: Program) -> Callable[[], None] | None:
     """Replaces each loop by a `scan`. Returns a function that undoes it; None if there is no loop."""
     before: list[tuple[Graph, list[Node], list[SharedModule]]] = []
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         saved = graph, graph.nodes, graph.declares
         if graph.kind != "scan" and _write_in(graph, program.facts):
             before.append(saved)

@@ -6,7 +6,7 @@ parameters that it takes the place of.
 
 from __future__ import annotations
 
-from ...ir.graph import Node, OpNode, applies
+from ...ir.graph import Node, OpNode, has_operator
 from ...ir.graph_values import Value
 from ...ops.arithmetic import Add
 from ...ops.constants import ParamOperator
@@ -42,7 +42,7 @@ def _weight(view: GraphView, product: OpNode) -> OpNode | None:
     if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
         return None
     turned = swapped.outputs[0].type.shape == weight.outputs[0].type.shape[::-1] and _is_swap(swapped)
-    if not weight.label.rpartition(".")[0] and sum(applies(one, _OWN) for one in view.graph.nodes) > 3:
+    if not weight.label.rpartition(".")[0] and sum(has_operator(one, _OWN) for one in view.graph.nodes) > 3:
         return None
     alone = view.uses(swapped.outputs[0]) == view.uses(weight.outputs[0]) == 1
     return weight if turned and alone and _name(weight) == "weight" and weight.op.args["trainable"] else None
@@ -62,7 +62,7 @@ def _siblings(view: GraphView, weight: OpNode) -> list[Node]:
     is the only one of its graph: all that are not of the pattern are siblings."""
     level = weight.label.rpartition(".")[0]
     if not level:
-        return [node for node in view.graph.nodes if node is not weight and not (applies(node, _OWN))]
+        return [node for node in view.graph.nodes if node is not weight and not (has_operator(node, _OWN))]
     return [node for node in view.graph.nodes if node is not weight and (node.label == level or node.label.startswith(f"{level}."))]
 
 

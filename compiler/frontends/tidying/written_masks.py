@@ -7,7 +7,7 @@ In: a program whose tables are as simple as tables.py makes them. Out: the same 
 from __future__ import annotations
 
 from ...ir.graph import OpNode, Program
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.attention import Attention
 from ...ops.comparison import Where
 from ...ops.linear_algebra import Matmul
@@ -22,7 +22,7 @@ from .tensor_origins import Origins
 def masks(program: Program) -> None:
     """Rewrites all of them."""
     origins = Origins(program.main)
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
             match node:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...ir.graph import Node, OpNode, Program
 from ...ir.graph_values import Value
-from ...ir.walk import graphs
+from ...ir.walk import collect_graphs
 from ...ops.arithmetic import Add, Mul
 from ...ops.constants import TableOperator
 from ...ops.elementwise import Neg
@@ -28,7 +28,7 @@ from .tensor_origins import Origins
 def rotary(program: Program) -> None:
     """Rewrites all of it."""
     origins = Origins(program.main)
-    for graph in graphs(program.main):
+    for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
             _rotate(view, node, origins)

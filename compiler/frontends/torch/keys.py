@@ -13,7 +13,7 @@ from torch.fx import Node
 
 from netc.dsl.record import Record
 
-from ...ir.walk import join
+from ...ir.walk import join_labels
 from .module_calls import CallTree, ModuleCall, common
 
 
@@ -183,7 +183,7 @@ class Keys:
         if not slots or call in self.apart or any(node not in self.stored for node in slots.values()):
             return None
         for prefix in self._prefixes(next(iter(slots.items()))):
-            named = all(join(prefix, name) in self.stored[node].keys for name, node in slots.items())
+            named = all(join_labels(prefix, name) in self.stored[node].keys for name, node in slots.items())
             if named and (call.owns(f"{prefix}.") or prefix == call.path):
                 direct = prefix == call.path and not (statistics or self._is_alone(user, call))
                 return None if direct else self._owned(prefix, user, call, slots)
@@ -208,7 +208,7 @@ class Keys:
             if self._first(node, user, call):
                 continue
             before = self.owned.get(node)
-            if tied or name != "weight" or before is None or before[1] == join(prefix, name) or node in self.mixed:
+            if tied or name != "weight" or before is None or before[1] == join_labels(prefix, name) or node in self.mixed:
                 return None
             if not self.landing(call).owns(before[1]):
                 return None
@@ -219,7 +219,7 @@ class Keys:
             return None
         for name, node in slots.items():
             if tied is None or tied[0] != name:
-                self.owned[node] = (call, join(prefix, name))
+                self.owned[node] = (call, join_labels(prefix, name))
         return Own(prefix, tied)
 
     def _first(self, node: Node, user: Node, call: ModuleCall) -> bool:

@@ -18,12 +18,12 @@ from torch.utils._pytree import tree_flatten_with_path, tree_leaves
 
 from netc.dsl.record import Record, replace
 
-from ...analysis.state_dict import parameters
+from ...analysis.state_dict import collect_parameters
 from ...dims import Condition, declare_dims
 from ...ir.graph import Graph, Program
 from ...ir.graph_values import Value
-from ...ir.verify import verify
-from ...ir.walk import graphs
+from ...ir.verify import verify_program
+from ...ir.walk import collect_graphs
 from ...types.numpy_types import Array, numpy_dtype, to_array
 from ...types.tensor_types import BATCH, TensorType
 from ..graph_builder import ImportRefused, nowhere
@@ -103,7 +103,7 @@ class _Reading(Record):
             except ImportFailed as failed:
                 raise failed.in_training() from None
             made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
-            verify(made)
+            verify_program(made)
             notes = (*notes, *describe_detached(training))
         return replace(_with_weights(made, program, notes), widened=True, stated=self.stated)
 
@@ -139,7 +139,7 @@ class _Reading(Record):
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
         made = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
-        verify(made)
+        verify_program(made)
         return made, (*reader.constants.notes(), *dict.fromkeys(reader.notes))
 
 
@@ -237,7 +237,7 @@ def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, .
 
     state = source.state_dict
     weights: dict[str, Array] = {}
-    for name, info in parameters(program).items():
+    for name, info in collect_parameters(program).items():
         if name in state:
             weights[name] = to_array(state[name])
         else:
@@ -263,7 +263,7 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
         return
     without_dead(main)
     count_operators(main)
-    left = {id(value) for graph in graphs(main) for node in graph.nodes for value in node.outputs}
+    left = {id(value) for graph in collect_graphs(main) for node in graph.nodes for value in node.outputs}
     for node, value in model.arbitrary:
         if id(value) in left:
             model.report(node, ImportRefused("makes a tensor with arbitrary contents, and not all of it is overwritten"))
@@ -272,7 +272,7 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
 def _divided(main: Graph) -> list[Obstacle]:
     """Parameters that would have to be declared around the module that has them, which has others too."""
     found: list[Obstacle] = []
-    for graph in graphs(main):
+    for graph in collect_graphs(main):
         labels = {node.label if node.shared is None else node.shared.label for node in graph.nodes}
         for label in sorted(labels):
             parts = label.split(".")
@@ -283,7 +283,7 @@ def _divided(main: Graph) -> list[Obstacle]:
 
 def _bad_labels(main: Graph) -> list[Obstacle]:
     """Names of modules that cannot be labels."""
-    labels = {node.label: None for graph in graphs(main) for node in graph.nodes if not _LABEL.fullmatch(node.label)}
+    labels = {node.label: None for graph in collect_graphs(main) for node in graph.nodes if not _LABEL.fullmatch(node.label)}
     return [
         Obstacle(f"`{label}`", "cannot be a label: labels have letters, digits, `_` and `-`", "", "rename the module") for label in labels
     ]

@@ -15,7 +15,7 @@ from torch.fx import Node
 from ...dims import Facts
 from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value
-from ...ir.walk import join
+from ...ir.walk import join_labels
 from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
@@ -204,7 +204,7 @@ class CallReader(GraphScope):
             if node.shared is not None:  # the module is not inside of the call, which was given it: its keys are not below the call's
                 node.shared = around[id(node.shared)]
             elif _holds(node):
-                node.label, node.shared = join(label, node.label), shared
+                node.label, node.shared = join_labels(label, node.label), shared
             elif only and parent.builder.graph.kind == "sequence":
                 node.label = label
             parent.builder.graph.nodes.append(node)

@@ -18,7 +18,7 @@ from torch.fx import Node
 
 from netc.dsl.record import Record
 
-from ...ir.graph import Graph, applies
+from ...ir.graph import Graph, has_operator
 from ...ir.graph import Node as GraphNode
 from ...ir.graph_values import Value
 from ...ops.arithmetic import Add, Div, Mul, Sub
@@ -78,7 +78,7 @@ class SourceNames:
     def _name_step(self, value: Value, maker: GraphNode, place: _Place | None) -> None:
         """Gives an intermediate tensor of a statement the name of its target, if nothing else names it."""
         targets = () if place is None or place.is_assigned else place.statement.targets
-        if len(targets) == 1 and not value.name and applies(maker, _UNTELLING) and not maker.label:
+        if len(targets) == 1 and not value.name and has_operator(maker, _UNTELLING) and not maker.label:
             value.name = targets[0]
 
     def _find_place(self, node: Node, call: ModuleCall) -> _Place | None:
@@ -162,7 +162,7 @@ def _pass_on(graph: Graph, makers: Mapping[int, GraphNode]) -> None:
     """Gives a tensor that is read once the name of its other form: in `q, k, v = (heads(t) for t in qkv)`, names the parts of qkv too."""
     uses = Counter(id(value) for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs))
     for node in reversed(graph.nodes):
-        if applies(node, _ARRANGED) and len(node.inputs) == 1:
+        if has_operator(node, _ARRANGED) and len(node.inputs) == 1:
             (value,) = node.inputs
             maker = makers.get(id(value))
             if not value.name and uses[id(value)] == 1 and maker is not None and not _has_label(maker):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from difflib import SequenceMatcher
 
-from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, applies
+from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, has_operator
 from ...ir.graph_values import Value
 from ...ops.mode import ByMode
 from ...ops.regularization import Dropping
@@ -121,7 +121,7 @@ class _Merging:
         """What is computed in one mode."""
         assert node is not None
         node.inputs = self.of(mode, node.inputs)
-        if mode == 1 and applies(node, Dropping):
+        if mode == 1 and has_operator(node, Dropping):
             self.known[1][id(node.outputs[0])] = node.inputs[0]
             return
         node.shared = self._shared(node)

@@ -22,11 +22,11 @@ from functools import cache
 from importlib.resources import files
 from typing import NamedTuple
 
-from netc.compiler.analysis.means import Means, means_of
+from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
 from netc.compiler.backends.torch.torch_source import file_of, parts
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
-from netc.compiler.ir.walk import graphs
+from netc.compiler.ir.walk import collect_graphs
 
 from ...errors import unsupported_is_compile_error
 from ..optimizers import choose_kernel
@@ -66,7 +66,7 @@ class TrainSection(NamedTuple):
 
     training: Training
     recipe: Recipe
-    means: Means
+    means: MeanDecomposition
     computed: SectionFunctions
     is_random: bool
     cls: str = "Model"
@@ -74,7 +74,7 @@ class TrainSection(NamedTuple):
 
 def emit_training_file(training: Training) -> str:
     """Emit the file of a section that `check_section` has accepted. Raises `CompileError` for what PyTorch cannot express."""
-    recipe, means = read_recipe(training)[0], means_of(training)
+    recipe, means = read_recipe(training)[0], decompose_objective(training)
     name = training.model or training.name
     with unsupported_is_compile_error(training.program):
         model, computed = parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
@@ -87,7 +87,7 @@ def emit_training_file(training: Training) -> str:
 
 def may_draw_numbers(program: Program) -> bool:
     """Whether PyTorch may draw random numbers when it computes a program in training."""
-    return any(node.op.may_draw for graph in graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
+    return any(node.op.may_draw for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
 
 
 def emit_run_file(section: TrainSection, machine: Machine | None) -> str:
@@ -110,7 +110,7 @@ def emit_settings_file(recipe: Recipe, meshes: int = 0) -> str:
 def extract_model_program(training: Training) -> Program:
     """Return the program of the model alone. Its outputs include the tensors that the section uses by name."""
     program = training.program
-    graph = copy.copy(training.call.graph)
+    graph = copy.copy(training.model_call.graph)
     graph.kind = "model"
     return Program(graph, program.facts, program.symbols, program.conditions, program.dims)
 
@@ -194,14 +194,14 @@ def _count_micro_batches(tags: Set[str], machine: Machine | None) -> str:
     return "len(micro_batches)" if replicas == 1 else f"(len(micro_batches) * {replicas})"
 
 
-def _write_terms(means: Means, repeated: bool, count: str) -> tuple[str, str]:
+def _write_terms(means: MeanDecomposition, repeated: bool, count: str) -> tuple[str, str]:
     """Return the expressions for the totals of a micro-batch, and for those that do not depend on its samples, such as weight decay in the
     loss. The latter are the same in each micro-batch, so that they are multiplied by their number, `count`, to be means again."""
-    if not repeated or not any(means.constant):
+    if not repeated or not any(means.is_constant):
         return "totals", "[torch.zeros_like(total) for total in totals]"
     constant = f"totals[{{}}] * {count}"
     return _join_terms(means, "totals[{}]", constant), _join_terms(means, "torch.zeros_like(totals[{}])", constant)
 
 
-def _join_terms(means: Means, other: str, constant: str) -> str:
-    return f"[{', '.join((constant if same else other).format(i) for i, same in enumerate(means.constant))}]"
+def _join_terms(means: MeanDecomposition, other: str, constant: str) -> str:
+    return f"[{', '.join((constant if same else other).format(i) for i, same in enumerate(means.is_constant))}]"

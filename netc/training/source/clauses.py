@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from netc.compiler.analysis.means import Means
+from netc.compiler.analysis.means import MeanDecomposition
 from netc.dsl.record import Record
 
 from ..optimizers import follows_metric
@@ -52,7 +52,7 @@ def read_constants(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def select_tags(recipe: Recipe, means: Means, is_random: bool, machine: Machine | None) -> set[str]:
+def select_tags(recipe: Recipe, means: MeanDecomposition, is_random: bool, machine: Machine | None) -> set[str]:
     """Return the tags of a section; `machine` is None for a file that runs alone."""
     constants, plateau = read_constants(recipe), follows_metric(recipe)
     others = {

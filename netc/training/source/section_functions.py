@@ -10,14 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from netc.compiler.analysis.means import Means
+from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.backends.python.identifiers import local, unique
 from netc.compiler.backends.python.unsupported_python import MissingSize
 from netc.compiler.backends.torch.torch_source import Parts, function, parts
 from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
-from netc.compiler.ir.walk import needed
+from netc.compiler.ir.walk import find_needed_nodes
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.record import Record
 
@@ -38,7 +38,7 @@ class SectionFunctions(Record):
     outside: tuple[str, ...]
 
 
-def emit_functions(training: Training, means: Means) -> SectionFunctions:
+def emit_functions(training: Training, means: MeanDecomposition) -> SectionFunctions:
     """Emit all functions of a section."""
     emitter = _FunctionEmitter(training, means)
     emitter.emit_totals()
@@ -48,7 +48,7 @@ def emit_functions(training: Training, means: Means) -> SectionFunctions:
 
 
 class _FunctionEmitter:
-    def __init__(self, training: Training, means: Means) -> None:
+    def __init__(self, training: Training, means: MeanDecomposition) -> None:
         self.training, self.means = training, means
         self.main = training.program.main
         self.data = {id(v): v.name for v in self.main.inputs}
@@ -74,25 +74,27 @@ class _FunctionEmitter:
         several = len(program.main.outputs) > 1
         head = ["def compute_totals(model: nn.Module, batch: Batch) -> tuple[Tensor, ...]:", '    """Compute the totals of a batch."""']
         lines = [*head, *prepared, *call_lines]
-        if not any(self.means.scaled):
+        if not any(self.means.is_scaled):
             lines += format_call("    return " if several else "    return (", "compute_sums", arguments, "" if several else ",)")
         else:
             lines += format_call("    sums = " if several else "    sums = (", "compute_sums", arguments, "" if several else ",)")
-            scaled = [f"sums[{i}] * {emit_size(self.main.inputs, BATCH)}" if s else f"sums[{i}]" for i, s in enumerate(self.means.scaled)]
+            scaled = [
+                f"sums[{i}] * {emit_size(self.main.inputs, BATCH)}" if s else f"sums[{i}]" for i, s in enumerate(self.means.is_scaled)
+            ]
             lines.append(f"    return ({', '.join(scaled)},)" if not several else f"    return {', '.join(scaled)}")
         self.texts.append("\n".join(lines))
 
     def _find_preparation(self) -> list[Node]:
         """Return the nodes of the section that compute inputs of the model, such as a noisy image."""
         others = [n for n in self.means.totals.main.nodes if n.label != MODEL]
-        return needed(others, list(self.training.call.inputs))
+        return find_needed_nodes(others, list(self.training.model_call.inputs))
 
     def _emit_preparation(self, before: list[Node], after: list[Node]) -> tuple[dict[int, str], list[str]]:
         """Emit the call that computes inputs of the model. Return the variables by value, and the lines."""
         if not before:
             return {}, []
         program, computed = self.means.totals, {id(v) for n in before for v in n.outputs}
-        used = [*self.training.call.inputs, *_find_inputs(after, program.main.outputs)]
+        used = [*self.training.model_call.inputs, *_find_inputs(after, program.main.outputs)]
         results = list({id(v): v for v in used if id(v) in computed}.values())
         inputs = self._add_function(
             program, before, "prepare_inputs", "Compute the inputs of the model that are not in the data.", outputs=results
@@ -105,7 +107,7 @@ class _FunctionEmitter:
 
     def _emit_model_call(self, inputs: Sequence[Value], known: dict[int, str]) -> tuple[dict[int, str], list[str]]:
         """Emit the call of the model. Return the variables of the outputs that are used, and the lines."""
-        node = self.training.call
+        node = self.training.model_call
         used, taken_names, names = {id(v) for v in inputs}, {*RESERVED, *known.values()}, dict[int, str]()
         targets = []
         for value in node.outputs:
@@ -120,14 +122,17 @@ class _FunctionEmitter:
     def emit_counts(self) -> None:
         means, lines = self.means, list[str]()
         counted: list[str] = []
-        if means.counted is not None:
+        if means.counts_program is not None:
             inputs = self._add_function(
-                means.counted,
-                list(means.counted.main.nodes),
+                means.counts_program,
+                list(means.counts_program.main.nodes),
                 "count_terms",
                 "Count the terms of the means, as far as they depend on the data.",
             )
-            counted = [f"count{i}" if len(means.counted.main.outputs) > 1 else "count" for i in range(len(means.counted.main.outputs))]
+            counted = [
+                f"count{i}" if len(means.counts_program.main.outputs) > 1 else "count"
+                for i in range(len(means.counts_program.main.outputs))
+            ]
             lines = format_call(f"    {', '.join(counted)} = ", "count_terms", [emit_column(v) for v in inputs])
         divisors = []
         for count, is_size in zip(means.counts, means.is_size, strict=True):

@@ -14,7 +14,7 @@ import torch
 from netc.compiler.dims import SymDim, evaluate_dim
 from netc.compiler.ir.flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan, FlatScanEnd
 from netc.compiler.ir.graph import OpNode, Program
-from netc.compiler.ir.walk import join
+from netc.compiler.ir.walk import join_labels
 from netc.compiler.ops import Operator
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, UnaryFormula
 from netc.compiler.ops.mode import ByMode
@@ -55,7 +55,7 @@ def evaluated(
     flat = FlatGraph(program.main)
     with torch.no_grad():
         _run(list(flat), values, state, sizes)
-    return [values[key] for key in flat.results()], list(values.values())
+    return [values[key] for key in flat.output_keys()], list(values.values())
 
 
 def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: State, sizes: Mapping[str, int]) -> None:
@@ -66,11 +66,11 @@ def _run(items: Sequence[FlatItem], values: dict[int, torch.Tensor], state: Stat
         if isinstance(item, FlatNode):
             node = item.node
             if isinstance(node.op, ParameterOf):
-                stage = join(item.owner, node.op.path) if node.shared is None else item.path
-                values[item.outputs[0]] = state[join(stage, node.op.parameter)]
+                stage = join_labels(item.owner, node.op.path) if node.shared is None else item.path
+                values[item.outputs[0]] = state[join_labels(stage, node.op.parameter)]
                 at += 1
                 continue
-            own = {spec.name: state[name] for spec in node.specs if (name := join(item.path, spec.name)) in state}
+            own = {spec.name: state[name] for spec in node.specs if (name := join_labels(item.path, spec.name)) in state}
             call = Call(arguments(node.op, sizes) | KNOWN.get(node.op.name, _nothing)(node), len(node.outputs), own)
             made = results(reference_of(node), call, [values[key] for key in item.inputs])
             values.update(zip(item.outputs, made, strict=True))

@@ -15,7 +15,7 @@ from netc.dsl.trees import find_literals
 
 from ....dims import Dim, SymDim, format_dim, free_symbols, make_symbol
 from ....ir.graph import Graph
-from ....ir.graph_values import Value, ValueTuple, flat
+from ....ir.graph_values import Value, ValueTuple, flatten_parts
 from ....types.tensor_types import FLOAT32
 from ....types.traced_ints import is_integer
 from ..code.class_tree import StrictLiteral
@@ -56,9 +56,9 @@ Given = Value | ValueTuple | tuple[Value, ...]
 
 def _given(graph: Graph) -> list[Given]:
     """The outputs. A model returns the tensors of a tuple one by one, those of a list together."""
-    given: list[Given] = [*graph.leading]
+    given: list[Given] = [*graph.single_outputs]
     for tail in graph.tails:
-        tensors = flat(tail.parts)
+        tensors = flatten_parts(tail.parts)
         given += [tensors] if tail.listed or graph.kind != "model" else tensors
     return given
 
@@ -74,7 +74,7 @@ class AxisNames:
         self.is_whole = cls.graphs[0].kind == "model"
         self.written = _numbers(cls)
         self.taken = {p.name for p in cls.names}
-        self.taken_in = [list(one) for one in zip(*(g.takes for g in cls.graphs), strict=True)]
+        self.taken_in = [list(one) for one in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
         self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
         for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_downward, walk_tree
 
-from ....ir.tests import Key
+from ....ir.choices import Key
 from ..code.class_tree import FlagRef, IfElse, MemberRef, OptionalCall, ValueRef
 from ..code.classes import Guards, Step, StepInfo
 from ..code.python_expressions import CallCode, Code, KeywordCode, LetCode, Lit, NestedResults

@@ -11,7 +11,7 @@ from typing import Literal
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.walk import graphs
+from ....ir.walk import collect_graphs
 from ....ops.joining import Chunk, Concat, Split
 from ....ops.shape import Permute
 from ....ops.slicing import Flip, Pad, Roll, Slice
@@ -31,7 +31,7 @@ class ChannelAxes:
     def __init__(self, main: Graph, lifted: Iterable[Graph] = ()) -> None:
         """`lifted`: graphs that are not in the main one, of functions that are modules."""
         self._known: dict[int, Channels] = {}
-        order = [*graphs(main), *lifted]
+        order = [*collect_graphs(main), *lifted]
         for graph in order:
             for value in graph.inputs:
                 if value.spatial:

@@ -13,8 +13,8 @@ from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_downward
 
 from ....dims import OPPOSITE
+from ....ir.choices import Choice, Key
 from ....ir.graph import Graph
-from ....ir.tests import Choice, Key
 from ..code.class_tree import ChoiceItems
 from ..code.formula_code import formula_code
 from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix

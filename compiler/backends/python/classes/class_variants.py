@@ -14,7 +14,7 @@ from typing import Any
 from netc.dsl.record import replace
 from netc.dsl.trees import Different, find_literals, require_same_value, rewrite_downward, shape_key, walk_tree
 
-from ....ir.tests import Key
+from ....ir.choices import Key
 from ....types.traced_ints import has_origin
 from ..code.class_tree import ChoiceItems, NameCode, StrictLiteral, SymbolRef, ValueRef
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step

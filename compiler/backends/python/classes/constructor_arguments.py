@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ....dims import free_symbols
 from ....ir.graph import Graph
 from ....ir.graph_values import Value, ValueTuple
-from ....ir.traced_floats import TracedReal, has_real, named
+from ....ir.traced_floats import TracedFloat, has_traced_float, trace_argument
 from ....types.traced_ints import Origin, has_origin, origin_key, origin_of, strip_formulas
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody, ConstructorArgument
@@ -67,7 +67,7 @@ class Arguments:
         if found.index is not None:
             return [home(b.graph, name).arguments[found.name] for b in self.bodies]
         found_in = [origin(b.graph, name) is not None for b in self.bodies]
-        return [named(v, name) if known else v for v, known in zip(self.relations.values(name), found_in, strict=True)]
+        return [trace_argument(v, name) if known else v for v, known in zip(self.relations.values(name), found_in, strict=True)]
 
     def of_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
@@ -83,7 +83,9 @@ class Arguments:
             if name in flags and all(isinstance(v, bool) for v in given):
                 keyword = KeywordCode(name, Lit(None), flags[name], True)
             return self.add(
-                [v if has_real(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))], name, keyword
+                [v if has_traced_float(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))],
+                name,
+                keyword,
             )
         name = hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value"
         if not absent:
@@ -182,7 +184,7 @@ class Arguments:
     def _features(self) -> set[str]:
         """The names of those that differ, and are the last axes of inputs or outputs."""
         graph = self.bodies[0].graph
-        tensors = [v for v in (*graph.takes, *graph.leading) if isinstance(v, Value) and v.type.rank > 1]
+        tensors = [v for v in (*graph.grouped_inputs, *graph.single_outputs) if isinstance(v, Value) and v.type.rank > 1]
         ends = (origin_of(v.type.shape[-1]) for v in tensors)
         names = {self.name_of(name) for size in ends if is_symbol(size) for name in free_symbols(size)}
         return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
@@ -213,7 +215,7 @@ def _equal(given: Sequence[object], values: Sequence[object], unused: Container[
 def _varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """The compile-time arguments that vary, with their values."""
     found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
-    found = {n: [strip_formulas(v) if isinstance(v, TracedReal) else v for v in values] for n, values in found.items()}
+    found = {n: [strip_formulas(v) if isinstance(v, TracedFloat) else v for v in values] for n, values in found.items()}
     return {n: values for n, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}
 
 

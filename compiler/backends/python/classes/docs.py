@@ -12,7 +12,7 @@ from itertools import groupby
 from operator import itemgetter
 from textwrap import wrap
 
-from ....ir.walk import returned_names
+from ....ir.walk import list_output_names
 from ..code.classes import ClassDef
 from ..printing.line_layout import STEP, WIDTH
 from ..printing.spec_comments import in_docstring
@@ -29,7 +29,7 @@ def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> li
     graph = cls.graphs[0]
     taken, given = AxisNames(cls, channels).shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
-    gives = _outputs(returned_names(graph) if len(given) > 1 else [], given)
+    gives = _outputs(list_output_names(graph) if len(given) > 1 else [], given)
     above = remark(graph, {*inputs, *(p.name for p in cls.names)})
     results = f"{', '.join(gives)}."
     return _laid_out(above, ", ".join(takes), f"-> {results}") if takes else _laid_out(above, "->", results)

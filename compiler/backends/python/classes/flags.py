@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from netc.dsl.trees import walk_tree
 
-from ....ir.tests import Key
+from ....ir.choices import Key
 from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef
 from ..code.classes import ClassBody
 from ..code.python_expressions import Code

@@ -11,7 +11,7 @@ from typing import Any
 
 from netc.dsl.trees import shape_key
 
-from ....ir.traced_floats import RealFormula, RealSymbol, is_lost_real
+from ....ir.traced_floats import FloatFormula, FloatSymbol, is_unknown_float
 from ....types.traced_ints import has_origin, strip_formulas
 from ..code.class_tree import StrictLiteral
 from ..code.formula_code import operation_code
@@ -33,20 +33,20 @@ def real_code(values: Sequence[Any], unused: Container[int], integers: IntegerCo
 def _code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
     first = column[0]
     match first:
-        case RealSymbol(name=name):
-            same = all(isinstance(v, RealSymbol) and v.name == name for v in column)
+        case FloatSymbol(name=name):
+            same = all(isinstance(v, FloatSymbol) and v.name == name for v in column)
             return symbol(name) if same else None
-        case RealFormula():
+        case FloatFormula():
             return _formula(first, column, integers, symbol)
     if any(map(has_origin, column)):
         return integers(column)
     return Lit(first) if len(set(map(StrictLiteral, column))) == 1 else None
 
 
-def _formula(first: RealFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
-    if is_lost_real(first.formula):
+def _formula(first: FloatFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+    if is_unknown_float(first.formula):
         return None
-    if not all(isinstance(v, RealFormula) and shape_key(v.formula) == shape_key(first.formula) for v in column):
+    if not all(isinstance(v, FloatFormula) and shape_key(v.formula) == shape_key(first.formula) for v in column):
         return None
     inside = [_code(list(several), integers, symbol) for several in zip(*(v.numbers for v in column), strict=True)]
     known = [code for code in inside if code is not None]

@@ -26,7 +26,7 @@ class ForwardSizes:
         self.known: dict[Dim, Code] = {}
         self.whole: dict[Dim, tuple[int, int]] = {}
         self.lines: dict[str, SizeSymbol] = {}
-        self.takes = body.graph.takes
+        self.takes = body.graph.grouped_inputs
         for index, value in sorted(enumerate(self.takes), key=lambda taken: isinstance(taken[1], ValueTuple)):
             read = self._read(value)
             for axis, d in enumerate(read.type.shape if read is not None else ()):

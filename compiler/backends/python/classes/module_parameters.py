@@ -12,7 +12,7 @@ from copy import copy
 
 from ....ir.graph import Graph, OpNode
 from ....ir.parameter_stages import StageParameter
-from ....ir.walk import around
+from ....ir.walk import find_enclosing_block
 from ....ops.operator import Operator
 from ....types.traced_ints import has_origin
 from ..code.class_tree import NameCode, PassedOn, has_symbol
@@ -35,7 +35,7 @@ class Stages:
             for node in graph.nodes if graph.stages else ():
                 if isinstance(node, OpNode) and node.label in graph.stages:
                     stage = graph.stages[node.label]
-                    parameter = (family(around(graph)), stage.name)
+                    parameter = (family(find_enclosing_block(graph)), stage.name)
                     self._of[id(node)] = parameter, stage
                     self._kinds.setdefault(parameter, {})[type(node.op)] = is_member(node)
 

@@ -18,7 +18,7 @@ from ....dims import Dim, Facts, SymDim, cancel_exact_quotients, free_symbols, m
 from ....dims.polynomial import Symbol
 from ....ir.graph import Graph
 from ....ir.graph_values import JoinedTuple, Value, ValueTuple
-from ....ir.traced_floats import RealSymbol
+from ....ir.traced_floats import FloatSymbol
 from ....types.traced_ints import Origin, is_integer, is_opaque, names_in, origin_of, strip_formulas
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody
@@ -118,7 +118,7 @@ class Relations:
 
     def unpinned(self, value: Any) -> Any:
         """The value; plain if it is a parameter that is also used as the number that it is."""
-        return strip_formulas(value) if isinstance(value, RealSymbol) and value.name in self._pinned else value
+        return strip_formulas(value) if isinstance(value, FloatSymbol) and value.name in self._pinned else value
 
     def values(self, name: str) -> list[Any]:
         """The value of a symbol in each body; 0 in a body that does not get the tensor whose size it is. Raises `UnknownSymbol` if no body
@@ -178,9 +178,11 @@ class Relations:
     def output_word(self, values: Sequence[object], unused: Container[int]) -> str:
         """What the framework calls the size of an axis of an output, if the numbers are that in all bodies; empty if they are none."""
         words = self.bodies[0].framework.widths
-        for at, first in enumerate(self.graph.leading if all(len(b.graph.leading) == len(self.graph.leading) for b in self.bodies) else ()):
+        for at, first in enumerate(
+            self.graph.single_outputs if all(len(b.graph.single_outputs) == len(self.graph.single_outputs) for b in self.bodies) else ()
+        ):
             axis, word = (1, words.out_channels) if self.is_spatial(first) else (first.type.rank - 1, words.out_features)
-            shapes = [b.graph.leading[at].type.shape for b in self.bodies]
+            shapes = [b.graph.single_outputs[at].type.shape for b in self.bodies]
             if axis > 0 and all(
                 i in unused or (len(s) > axis and StrictLiteral(v) == StrictLiteral(s[axis]))
                 for i, (v, s) in enumerate(zip(values, shapes, strict=True))
@@ -193,7 +195,7 @@ class Relations:
         own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
         same = any(
             v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == make_symbol(symbol_name, lower=None)
-            for v in self.graph.leading
+            for v in self.graph.single_outputs
         )
         width = word.removeprefix("in_")
         return width if same and width not in own else word

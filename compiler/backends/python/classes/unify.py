@@ -16,9 +16,9 @@ from netc.dsl.record import replace
 from netc.dsl.trees import shape_key, walk_tree, zip_trees
 
 from ....dims import Dim, SymDim, format_dim, free_symbols, make_symbol, substitute_symbols
+from ....ir.choices import Key
 from ....ir.graph_values import Value
-from ....ir.tests import Key
-from ....ir.walk import around
+from ....ir.walk import find_enclosing_block
 from ....types.traced_ints import Origin, has_origin, is_integer, names_in, strip_formulas
 from ..code.class_tree import (
     Argument,
@@ -112,7 +112,7 @@ class Unifier:
     @cached_property
     def _inputs(self) -> list[list[Value]]:
         """For each input its tensor in all bodies; none for a tuple."""
-        return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.takes for b in self.bodies), strict=True)]
+        return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.grouped_inputs for b in self.bodies), strict=True)]
 
     def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
         """Code of a branch: its literals in bodies that took the other one do not count."""
@@ -312,8 +312,8 @@ class Unifier:
         """A float by the one expression that it is in all bodies; None if it is none, or no float, or one that another block computes."""
         if not all(isinstance(v, float) or i in self.unused for i, v in enumerate(values)):
             return None
-        block = around(self.bodies[0].graph)
-        if any(around(home(self.bodies[0].graph, n)) is not block for n in names_in(tuple(values))):
+        block = find_enclosing_block(self.bodies[0].graph)
+        if any(find_enclosing_block(home(self.bodies[0].graph, n)) is not block for n in names_in(tuple(values))):
             return None
         return real_code(values, self.unused, self._formula, self._real_symbol)
 

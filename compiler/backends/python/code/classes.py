@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from netc.dsl.record import Record, replace
 from netc.dsl.trees import rewrite_downward, shape_key, walk_tree
 
+from ....ir.choices import Key
 from ....ir.graph import Graph
-from ....ir.tests import Key
 from ..identifiers import numbered
 from .class_tree import FlagRef
 from .framework import Framework
@@ -159,7 +159,7 @@ class ClassBody:
         self.names: list[str] = []
         self.roles: list[str] = []
         """By tensor, what the stages that take it call it; a hint for its name."""
-        self.inputs = len(graph.takes)
+        self.inputs = len(graph.grouped_inputs)
         self.members: list[Member] = []
         self.ties: list[tuple[Code, Code]] = []
         self.starts: list[tuple[Code, Code]] = []

@@ -12,7 +12,7 @@ from itertools import groupby
 from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_downward, walk_tree
 
-from ....ir.tests import Key
+from ....ir.choices import Key
 from ....types.traced_ints import strip_formulas
 from ..classes.passed_on import passed_on
 from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from netc.dsl.record import Record, replace
 
 from ....ir.graph import Graph, OpNode
-from ....ir.walk import route
+from ....ir.walk import find_route
 from ....ops.operator import Init, ParameterSpec
 from ....types.traced_ints import has_origin
 from ..code.class_tree import InitializedCode, NewModule
@@ -126,6 +126,6 @@ def _drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpe
     """The parameter, or the one that it is tied to."""
     if node.tie is None or node.tie.name != spec.name:
         return spec
-    target = route(graph, node.tie.path)[-1]
+    target = find_route(graph, node.tie.path)[-1]
     found = [s for s in target.specs if s.name == node.tie.target_name] if isinstance(target, OpNode) else []
     return replace(found[0], stated=found[0].stated and found[0].init.zero_row is None) if found else spec

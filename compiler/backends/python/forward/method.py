@@ -12,7 +12,7 @@ from copy import copy
 from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_downward
 
-from ....ir.tests import Key
+from ....ir.choices import Key
 from ..code.class_tree import (
     Argument,
     ElementCode,

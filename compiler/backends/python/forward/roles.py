@@ -33,7 +33,7 @@ class Roles:
         return found
 
     def _taken(self, node: Node, found: dict[int, str]) -> None:
-        taken = node.passes if isinstance(node, CallNode) else list(node.inputs)
+        taken = node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
         if len(taken) > 1:
             named = zip(self._names(node), map(_whole, taken), strict=True)
             found.update((id(one), name) for name, one in reversed(list(named)) if name not in MAIN)
@@ -47,7 +47,7 @@ class Roles:
             yield from ("" if isinstance(node.op.operands[name], Inputs) else name for name in names)
             return
         inside = self.of(node.graph)
-        for value in node.graph.takes:
+        for value in node.graph.grouped_inputs:
             yield inside.get(id(value), "") if value.borrowed else value.name
 
 

@@ -46,7 +46,7 @@ class Signature:
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
     def lines(self) -> list[str]:
-        taken = [f"{n}: {self._annotation(t)}" for n, t in zip(self.inputs, self.body.graph.takes, strict=True)]
+        taken = [f"{n}: {self._annotation(t)}" for n, t in zip(self.inputs, self.body.graph.grouped_inputs, strict=True)]
         taken += [f"{n}: {self.framework.module}" for n in self.shared_labels]
         taken += [f"{n}: {self._number(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
@@ -56,13 +56,13 @@ class Signature:
         """A tensor among the inputs; without any, the one that the caller passes."""
         if not self.inputs:
             return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, AnyInput))
-        named = list(zip(self.inputs, self.body.graph.takes, strict=True))
+        named = list(zip(self.inputs, self.body.graph.grouped_inputs, strict=True))
         return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
 
     def shape(self, index: int) -> str:
         """The shape of an input, of a list that of its first tensor."""
         taken = self.inputs[index]
-        return self.framework.shape.format(taken if isinstance(self.body.graph.takes[index], Value) else f"{taken}[0]")
+        return self.framework.shape.format(taken if isinstance(self.body.graph.grouped_inputs[index], Value) else f"{taken}[0]")
 
     def result(self) -> str:
         graph = self.body.graph
@@ -70,7 +70,7 @@ class Signature:
         if graph.training_outputs is not None:
             counts = sorted({len(graph.outputs), len(graph.training_outputs)})
             return " | ".join(tensor if count == 1 else f"tuple[{', '.join([tensor] * count)}]" for count in counts)
-        alone = [tensor] * len(graph.leading)
+        alone = [tensor] * len(graph.single_outputs)
         if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
             return self._several
         alone += [self._several] * len(graph.tails)
@@ -100,7 +100,7 @@ def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], 
         if name and (symbol.minus, symbol.times, symbol.by) == (0, 1, 1):
             direct.setdefault(symbol.input, []).append((symbol.axis, name))
     for index, found in direct.items():
-        taken = body.graph.takes[index]
+        taken = body.graph.grouped_inputs[index]
         read = taken if isinstance(taken, Value) else taken.values[0]
         lines.append(_read(signature.shape(index), sorted(found), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):

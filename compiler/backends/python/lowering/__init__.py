@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ....definitions import expand_operators
 from ....ir.copy_graph import copy_graphs
 from ....ir.graph import CallNode, Graph, Program
-from ....ir.verify import verify
+from ....ir.verify import verify_program
 from ....ops.operator import Operator
 from ..code.framework import Framework
 from .hoisting import hoist
@@ -32,5 +32,5 @@ def lowered(program: Program, has_kernel: Callable[[type[Operator]], bool], fram
     for graph in order:
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
     if os.environ.get("NETC_DEBUG"):
-        verify(Program(main, program.facts, program.symbols, program.conditions, program.dims))
+        verify_program(Program(main, program.facts, program.symbols, program.conditions, program.dims))
     return main

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ....dims import Dim, SymDim
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.replace_values import substitute
+from ....ir.replace_values import replace_values
 from ....ops.constants import TableOperator
 from ....ops.formula import Const, parts
 from ....ops.operator import Operator
@@ -51,7 +51,7 @@ class Constant(Record):
         """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
         given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
         if call.scan is not None:
-            given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own :]}
+            given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own_count :]}
         if any(id(v) not in given for v in self.sources):
             return None
         op, sizes = self.op.moved(call.arguments), substitute_values(self.sizes, call.arguments)
@@ -193,7 +193,7 @@ def _merge(graph: Graph) -> None:
         else:
             instead.update((id(old), new) for old, new in zip(node.outputs, first[constant].outputs, strict=True))
     graph.nodes = nodes
-    substitute(graph, instead)
+    replace_values(graph, instead)
 
 
 def _constant(node: Node) -> Constant | None:

@@ -13,7 +13,7 @@ from netc.dsl.source import Span
 
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
-from ....ir.replace_values import replace_inputs, substitute
+from ....ir.replace_values import replace_inputs, replace_values
 from ....ops.constants import TableOperator
 from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
@@ -146,7 +146,7 @@ class _Writer:
             replace_inputs(node, instead)
             nodes += self._rewritten(node) if isinstance(node, OpNode) else [node]
         self.graph.nodes = nodes
-        substitute(self.graph, self.exact)
+        replace_values(self.graph, self.exact)
 
     def _conversion(self, inputs: tuple[Value, ...], result: Value, at: Span, need: Need | None = None) -> OpNode:
         source = self.sources.find(self.graph, self.types, need)

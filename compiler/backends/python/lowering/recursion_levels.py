@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ....ir.graph import CallNode, Graph
-from ....ir.substitute_symbols import Places, substitute_symbols, symbolic_numbers
-from ....ir.traced_floats import named
-from ....ir.walk import around
+from ....ir.substitute_symbols import SymbolValues, substitute_symbols, symbolic_numbers
+from ....ir.traced_floats import trace_argument
+from ....ir.walk import find_enclosing_block
 from ....types.traced_ints import names_in
 from ..classes.shared_modules import family
 
@@ -27,7 +27,7 @@ def name_alike(order: list[Graph]) -> None:
     blocks = {family(g) for g in order if any(family(c) == family(g) for c in _called(g))}
     levels: dict[object, dict[int, list[Graph]]] = {}
     for graph in order if blocks else ():
-        block = around(graph)
+        block = find_enclosing_block(graph)
         if family(block) in blocks:
             levels.setdefault(family(block), {}).setdefault(id(block), []).append(graph)
     for several in levels.values():
@@ -44,7 +44,7 @@ def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
             for name, origin in graph.origins.items():
                 owner = _OWNER.match(name).group()  # type: ignore[union-attr]
                 known = owners.setdefault(family(graph), owner) + name[len(owner) :]
-                places[-1][name] = named(origin.value, known)
+                places[-1][name] = trace_argument(origin.value, known)
     if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
         return
     renamed = {id(graph): own for graphs, own in zip(levels, places, strict=True) for graph in graphs}
@@ -55,7 +55,7 @@ def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
             _rename(graph, own)
 
 
-def _is_mixed(graph: Graph, own: Places, places: Iterable[Places]) -> bool:
+def _is_mixed(graph: Graph, own: SymbolValues, places: Iterable[SymbolValues]) -> bool:
     """Whether something in it keeps the graph as it is."""
     if graph.modules or graph.declares:
         return True
@@ -63,14 +63,14 @@ def _is_mixed(graph: Graph, own: Places, places: Iterable[Places]) -> bool:
     return any(names_in(value) & others for value in symbolic_numbers(graph))
 
 
-def _rename_calls(graph: Graph, renamed: Mapping[int, Places]) -> None:
+def _rename_calls(graph: Graph, renamed: Mapping[int, SymbolValues]) -> None:
     for node in graph.nodes:
         if isinstance(node, CallNode) and id(node.graph) in renamed:
             names = {old: next(iter(names_in(new))) for old, new in renamed[id(node.graph)].items()}
             node.arguments = {names.get(name, name): value for name, value in node.arguments.items()}
 
 
-def _rename(graph: Graph, places: Places) -> None:
+def _rename(graph: Graph, places: SymbolValues) -> None:
     substitute_symbols(graph, places)
     names = {old: next(iter(names_in(new))) for old, new in places.items()}
     graph.origins = {names[name]: origin for name, origin in graph.origins.items()}

@@ -40,7 +40,7 @@ def is_loop(graph: Graph) -> bool:
         if modules(node) != modules(first):
             return False
         carried = makes(node)
-    return same(graph.returns, carried)
+    return same(graph.grouped_outputs, carried)
 
 
 def is_parallel(graph: Graph) -> bool:
@@ -68,12 +68,12 @@ def _has_tuples(node: Node) -> bool:
 
 
 def passes(node: Node) -> list[Taken]:
-    return node.passes if isinstance(node, CallNode) else list(node.inputs)
+    return node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
 
 
 def makes(node: Node) -> list[Taken]:
     """The results, a tuple as it is passed on."""
-    makes = node.outputs if isinstance(node, OpNode) else node.makes
+    makes = node.outputs if isinstance(node, OpNode) else node.grouped_outputs
     return [one if isinstance(one, Value) else (TupleSlice(one),) for one in makes]
 
 

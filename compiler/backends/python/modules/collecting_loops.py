@@ -9,7 +9,7 @@ from __future__ import annotations
 from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node
-from ....ir.graph_values import Value, ValueTuple, flat
+from ....ir.graph_values import Value, ValueTuple, flatten_parts
 from ..identifiers import singular
 from .chains import is_from_outside, makes, modules, passes, same
 
@@ -25,8 +25,8 @@ class CollectingLoop(Record):
 
 def collecting(graph: Graph) -> CollectingLoop | None:
     """How the iterations of a loop are connected, if tensors are iterated over or collected."""
-    lists = [flat(tail.parts) for tail in graph.tails if tail.listed]
-    returned = graph.returns[: len(graph.returns) - len(lists)]
+    lists = [flatten_parts(tail.parts) for tail in graph.tails if tail.listed]
+    returned = graph.grouped_outputs[: len(graph.grouped_outputs) - len(lists)]
     nodes = graph.nodes
     first, last = makes(nodes[0]), makes(nodes[-1])
     if any(len(items) != len(nodes) for items in lists) or not all(any(same([r], [m]) for m in last) for r in returned):
@@ -87,11 +87,11 @@ def _connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, V
 
 
 def _element_name(node: Node, at: int, of: ValueTuple) -> str:
-    name = node.graph.takes[at].name if isinstance(node, CallNode) else ""
+    name = node.graph.grouped_inputs[at].name if isinstance(node, CallNode) else ""
     one = singular(of.name)
     return name or (one if one != of.name and one.isidentifier() else "item")
 
 
 def _item_name(node: Node, at: int) -> str:
-    given = node.graph.returns[at] if isinstance(node, CallNode) else None
+    given = node.graph.grouped_outputs[at] if isinstance(node, CallNode) else None
     return given.name if isinstance(given, Value) and given.name else "result"

@@ -162,7 +162,7 @@ class ContainerForms:
         """The call of one element, with the inputs of the first in place of the results of the previous one."""
         first = graph.nodes[0]
         tensors = TensorCodes(Ref)
-        for taken in graph.takes:
+        for taken in graph.grouped_inputs:
             tensors.add(taken)
         args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
         for at, (variable, of) in form.elements.items() if form is not None else ():

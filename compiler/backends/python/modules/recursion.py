@@ -14,7 +14,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ....ir.graph import CallNode, Graph
-from ....ir.traced_floats import named
+from ....ir.traced_floats import trace_argument
 from ..classes.passed_on import passed_keywords
 from ..classes.shared_modules import family
 from ..classes.unify import Unifier
@@ -90,4 +90,4 @@ def _own(graph: Graph, key: str) -> Any:
     """What a symbol or a parameter of a graph is in it."""
     if key not in graph.origins:
         return graph.arguments[key]
-    return named(graph.origins[key].value, key)
+    return trace_argument(graph.origins[key].value, key)

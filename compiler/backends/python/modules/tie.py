@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ....ir.graph import CallNode, Graph, Node, OpNode
-from ....ir.walk import route
+from ....ir.walk import find_route
 from ..code.class_tree import MemberRef
 from ..code.framework import Framework
 from ..code.python_expressions import AttributeCode, Code, Lit, Subscript
@@ -28,7 +28,7 @@ class Ways:
 
     def parameter(self, path: str, name: str) -> Code:
         """The parameter `name` of the stage at `path`."""
-        first, *rest = route(self.graph, path)
+        first, *rest = find_route(self.graph, path)
         at, called = self.stage(first), first
         for below in rest:
             assert isinstance(called, CallNode)

@@ -21,9 +21,9 @@ from torch import nn
 
 from netc.dsl.record import Record
 
-from ....analysis.input_shapes import SizeChecks, size_checks
+from ....analysis.input_shapes import SizeChecks, get_size_checks
 from ....ir.graph import Program
-from ....ir.ports import Port, inputs_of
+from ....ir.ports import Port, make_input_ports
 from .input_checks import explain_inputs
 
 
@@ -44,7 +44,7 @@ class Emitted(Record):
 
 def live(text: str, class_name: str, name: str = "", program: Program | None = None) -> nn.Module:
     """An instance of the class, which refuses inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
-    inputs, checks = (inputs_of(program), size_checks(program)) if program is not None else ((), None)
+    inputs, checks = (make_input_ports(program), get_size_checks(program)) if program is not None else ((), None)
     module: nn.Module = getattr(load(Emitted(text, name or class_name.lower(), class_name, inputs, checks)), class_name)()
     return module
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ....ir.traced_floats import has_real, real
+from ....ir.traced_floats import has_traced_float, trace_float
 from ....ops.constants import ParamOperator
 from ....ops.operator import Init
 from ....types.tensor_types import DType
@@ -40,11 +40,11 @@ def filled(value: Any, dtype: DType) -> Code:
     """A number as one of an element type, from which `torch.full` takes the type."""
     if dtype.is_float:
         return lit(as_float(value), "value")
-    return call("int", lit(value, "value")) if has_real(value) else lit(value if is_integer(value) else int(value), "value")
+    return call("int", lit(value, "value")) if has_traced_float(value) else lit(value if is_integer(value) else int(value), "value")
 
 
 def as_float(value: Any) -> float:
-    return value if isinstance(value, float) else real("float", (value,), value)
+    return value if isinstance(value, float) else trace_float("float", (value,), value)
 
 
 @function(ParamOperator)

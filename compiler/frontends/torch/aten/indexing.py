@@ -9,7 +9,7 @@ import torch
 from torch.fx import Node
 
 from ....dims import Dim, bounds
-from ....ir.graph import applies
+from ....ir.graph import has_operator
 from ....ir.graph_values import Value
 from ....ops.joining import Concat
 from ....types.numpy_types import to_array
@@ -279,7 +279,7 @@ def _from_front(end: Dim, size: Dim) -> Dim:
 def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
     """A slice of a tensor. If the tensor is a `concat`, and the bounds fall between its inputs, the slice is these inputs themselves."""
     made = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
-    if applies(made, Concat) and made.op.args["axis"] % x.type.rank == axis % x.type.rank:
+    if has_operator(made, Concat) and made.op.args["axis"] % x.type.rank == axis % x.type.rank:
         ends: list[Dim] = [0]
         for one in made.inputs:
             ends.append(ends[-1] + one.type.shape[axis])

@@ -42,8 +42,8 @@ def joined_tuples(choices: Iterable[Choice]) -> Iterator[JoinedTuple]:
         yield from (part.of for part in choice.results if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple))
 
 
-def every(choices: Iterable[Choice]) -> Iterator[Choice]:
+def iterate_choices(choices: Iterable[Choice]) -> Iterator[Choice]:
     """The `if`s, and those in their branches."""
     for choice in choices:
         yield choice
-        yield from every(choice.inner)
+        yield from iterate_choices(choice.inner)
