@@ -51,9 +51,8 @@ SUFFIXED = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in BACK
 SECTION = "train"
 """The target that is made of a train section rather than of a model: `netc.training.source`."""
 TARGET_HELP = f"Kind of output; by default, the ending of OUT decides. `{SECTION}` writes the train section as a Python file."
-TEXTS = " or ".join(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
-HELP = f"""Without -o, {TEXTS} and --emit write to standard output.
-"""
+TEXT_TARGETS = tuple(f"--target {backend.name}" for backend in BACKENDS if not backend.is_binary)
+HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard output."
 
 
 @click.command("compile", help=HELP)
@@ -274,7 +273,7 @@ def _stream(
 def _backend(target: str | None, output: str | None) -> Backend:
     if target is None:
         if output in (None, "-"):
-            raise click.UsageError(f"give -o {SUFFIXED}, or say {TEXTS}")
+            raise click.UsageError(f"give -o {SUFFIXED}, or say {' or '.join(TEXT_TARGETS)}")
         with wrong_usage():
             return backend_for(output)
     backend = get_or_raise(target)

@@ -27,7 +27,7 @@ WEIGHTS = ".safetensors"
 
 @click.command("import")
 @click.argument("source", metavar="SOURCE")
-@click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="The spec, or `-` for standard output.")
+@click.option("-o", "--output", metavar="OUT.net", required=True, type=FileName(), help="Write the spec here; `-` is standard output.")
 @module_input_option("Declare an input as in a spec: `3x224x224`, `[T] int64`.")
 @click.option("--example", "examples", metavar="H=224,W=320", help="Trace the module with these sizes of its symbolic axes.")
 @module_argument_option("Pass an argument to the class or function.")

@@ -18,7 +18,7 @@ from ..files.atomic_writing import blaming
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 ROWS = 400
 _SPEC = """\
-# Which of two moons a point of the plane belongs to.
+# Classify points of the plane: two classes, each the shape of a half moon.
 
 point = input 2
 scores = point -> dense 16 relu -> dense 16 relu -> dense 2
@@ -38,18 +38,27 @@ train {
 _README = """\
 # {name}
 
-`{name}.net` describes a network and how it is trained; `data.csv` is what it learns from.
+`{name}.net` describes a network and its training. `data.csv` is the training data: two coordinates and a class in each row.
+
+Check the network, and draw it:
 
     netc check --shapes {name}.net
     netc draw {name}.net -o {name}.html
+
+Train it. This takes seconds, and writes the weights and the curves into the folder `run`:
+
     netc train {name}.net -o run
+
+Export the trained network to ONNX, and run it:
+
     netc compile {name}.net --weights run -o {name}.onnx
     netc run {name}.onnx --random
+
+Write the network as PyTorch source:
+
     netc compile {name}.net -o {name}.py
 
-The training takes some seconds; `run` is a folder with the weights. The last command writes PyTorch source.
-
-`netc ops` lists the operators, `netc zoo` the published networks.
+`netc ops` lists the operators, and `netc zoo` the published networks.
 """
 
 

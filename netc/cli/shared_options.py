@@ -86,10 +86,10 @@ def _metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ..
 def graph_options(function: F) -> F:
     """`--opset`, `--no-optimize`, `--metadata`, `--functions`: as `graph`, the fields of `GraphOptions` that are given."""
     low, high = OPSETS[0], OPSETS[-1]
-    told = f"Write the operators of this opset of ONNX; {OPSET} without it."
+    told = f"Write for this opset of ONNX. [default: {OPSET}]"
 
     @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=told)
-    @click.option("--no-optimize", is_flag=True, help="Write one ONNX node or more for each stage, and the parameters unchanged.")
+    @click.option("--no-optimize", is_flag=True, help="Write the ONNX graph stage by stage, with the parameters unchanged.")
     @click.option("--functions", is_flag=True, help="Write an ONNX function for each block, so that viewers show the hierarchy.")
     @click.option(
         "--metadata",
