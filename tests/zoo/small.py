@@ -12,6 +12,8 @@ import netc
 from tests.parity import Limit, inputs_for, sizes_of, tensor
 
 SPECS = Path(__file__).parents[2] / "specs"
+COMPILED: dict[tuple[str, str | None, str, str | None], netc.Model] = {}
+"""The models that have been compiled."""
 
 
 class Small(NamedTuple):
@@ -24,7 +26,11 @@ class Small(NamedTuple):
     below: Mapping[str, Limit] = {}
 
     def compiled(self, dtype: str | None = None) -> netc.Model:
-        return netc.compile_file(SPECS / self.spec, model=self.model, params=dict(self.params), dtype=dtype)
+        """The model, the same one for all tests of a process."""
+        key = (self.spec, self.model, repr(self.params), dtype)
+        if key not in COMPILED:
+            COMPILED[key] = netc.compile_file(SPECS / self.spec, model=self.model, params=dict(self.params), dtype=dtype)
+        return COMPILED[key]
 
     def inputs(self, model: netc.Model) -> tuple[torch.Tensor, ...]:
         """Random inputs, a batch of more than one."""
