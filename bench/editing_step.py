@@ -10,22 +10,22 @@ import sys
 import time
 from pathlib import Path
 
-from netc.lsp.serve import collect_rarely
-from netc.service.diagnostics import diagnostics
-from netc.service.hover import hover
-from netc.service.inlay_hints import hints
+from netc.lsp.serve import raise_gc_threshold
+from netc.service.diagnostics import group_diagnostics
+from netc.service.hover import make_hover
+from netc.service.inlay_hints import list_hints
 from netc.service.workspace import Workspace
 
 
 def answered(workspace: Workspace, path: str, text: str, offset: int) -> float:
     """The CPU seconds from a change to the last of the answers."""
     start = time.process_time()
-    workspace.open(path, text)
-    checked = workspace.checked(path)
+    workspace.open_text(path, text)
+    checked = workspace.check_text(path)
     assert checked is not None
-    diagnostics(checked)
-    hints(checked)
-    hover(checked, offset)
+    group_diagnostics(checked)
+    list_hints(checked)
+    make_hover(checked, offset)
     return time.process_time() - start
 
 
@@ -34,7 +34,7 @@ def main(path: str, change: str, steps: int) -> None:
     before, _, after = text.partition(change)
     workspace = Workspace()
     answered(workspace, path, text, 0)
-    collect_rarely()  # as the server does
+    raise_gc_threshold()  # as the server does
     gc.freeze()
     found: list[tuple[float, float]] = []
     for step in range(steps):

@@ -17,10 +17,10 @@ from pygments.token import Comment, Keyword, Name, Number, Operator, String
 import netc
 from netc.dsl.diagnostics.render import render_text
 from netc.highlighting import NetLexer
-from netc.service.checked_text import Checked
-from netc.service.completion_items import Suggestion, complete
-from netc.service.hover import hover
-from netc.service.inlay_hints import hints
+from netc.service.checked_text import CheckedText
+from netc.service.completion_items import Suggestion, find_completions
+from netc.service.hover import make_hover
+from netc.service.inlay_hints import list_hints
 from netc.service.workspace import Workspace
 
 Run = tuple[str, str]
@@ -51,11 +51,11 @@ class EditorState:
 def check_text(text: str, name: str) -> EditorState:
     """Return what an editor shows for the text of the file `name`; `report` is the output of `netc check`."""
     checked = _open_text(text, name)
-    found = checked.diagnostics()
-    places = [text[: hint.offset].count("\n") for hint in hints(checked)]
+    found = checked.collect_diagnostics()
+    places = [text[: hint.offset].count("\n") for hint in list_hints(checked)]
     return EditorState(
         color_lines(text, NetLexer()),
-        dict(zip(places, (hint.text.strip() for hint in hints(checked)), strict=True)),
+        dict(zip(places, (hint.text.strip() for hint in list_hints(checked)), strict=True)),
         tuple((*_place_of(text, one.span.start), one.span.end - one.span.start) for one in found),
         render_text(found).replace(checked.path, name).strip("\n") if found else "no errors",
     )
@@ -63,12 +63,12 @@ def check_text(text: str, name: str) -> EditorState:
 
 def complete_text(text: str, name: str) -> list[Suggestion]:
     """Return what an editor offers at the end of the text."""
-    return complete(_open_text(text, name), len(text))
+    return find_completions(_open_text(text, name), len(text))
 
 
 def hover_text(text: str, name: str, offset: int) -> list[str]:
     """Return the lines about this use of an operator, which are above its page."""
-    found = hover(_open_text(text, name), offset)
+    found = make_hover(_open_text(text, name), offset)
     assert found is not None
     return [line for line in found.text.partition("###")[0].splitlines() if line]
 
@@ -97,11 +97,11 @@ def color_lines(text: str, lexer: Lexer) -> tuple[Line, ...]:
     return tuple(tuple(line) for line in lines)
 
 
-def _open_text(text: str, name: str) -> Checked:
+def _open_text(text: str, name: str) -> CheckedText:
     workspace = Workspace()
     path = str(Path("/pictures") / name)
-    workspace.open(path, text)
-    checked = workspace.checked(path)
+    workspace.open_text(path, text)
+    checked = workspace.check_text(path)
     assert checked is not None
     return checked
 

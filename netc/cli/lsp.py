@@ -14,15 +14,15 @@ from .command_failure import FAILED, Failed
 def command(stdio: bool) -> None:
     """The server needs two more packages: `pip install pygls lsprotocol`. docs/editors.md shows how to set up your editor."""
     try:
-        from ..lsp.serve import NotTheProtocol, serve
+        from ..lsp.serve import InvalidMessage, run_server
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("pygls", "lsprotocol", "cattrs", "attrs"):
             raise
         how = format_install_command("pygls", "lsprotocol")
         raise click.ClickException(f"the language server needs the package {error.name}: run `{how}`") from None
     try:
-        ended = serve()
-    except NotTheProtocol as error:
+        ended = run_server()
+    except InvalidMessage as error:
         raise Failed(f"what comes on standard input is not the protocol: {error}") from None
     if not ended:
         click.get_current_context().exit(FAILED)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from lsprotocol import types
 
-from ..service.actions import formatted
-from ..service.document_symbols import Symbol, folds, symbols
-from ..service.inlay_hints import hints
-from ..service.semantic_tokens import KINDS, words
+from ..service.actions import make_format_edit
+from ..service.document_symbols import Symbol, list_folds, list_symbols
+from ..service.inlay_hints import list_hints
+from ..service.semantic_tokens import KINDS, classify_words
 from .server import NetServer
 
 SYMBOLS = {
@@ -23,70 +23,70 @@ SYMBOLS = {
 TOKENS = types.SemanticTokensLegend([kind if kind != "label" else "enumMember" for kind in KINDS], [])
 
 
-def register(server: NetServer) -> None:
+def register_text_features(server: NetServer) -> None:
     """Adds the features to a server."""
-    _changes(server)
-    _outlines(server)
-    _hints(server)
+    _register_changes(server)
+    _register_outlines(server)
+    _register_hints(server)
 
     @server.feature(types.TEXT_DOCUMENT_FORMATTING)
-    async def laid_out(params: types.DocumentFormattingParams) -> list[types.TextEdit]:
-        checked = server.checked(params.text_document.uri)
-        edit = formatted(checked) if checked is not None else None
-        return [] if edit is None else [types.TextEdit(server.convert.range(edit.span), edit.text)]
+    async def format_document(params: types.DocumentFormattingParams) -> list[types.TextEdit]:
+        checked = server.check_text(params.text_document.uri)
+        edit = make_format_edit(checked) if checked is not None else None
+        return [] if edit is None else [types.TextEdit(server.converter.to_range(edit.span), edit.text)]
 
 
-def _changes(server: NetServer) -> None:
+def _register_changes(server: NetServer) -> None:
     @server.feature(types.INITIALIZED)
-    async def initialized(params: types.InitializedParams) -> None:
+    async def handle_initialized(params: types.InitializedParams) -> None:
         server.watch_files()
 
     @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    async def opened(params: types.DidOpenTextDocumentParams) -> None:
-        server.opened(params.text_document.uri, params.text_document.text, params.text_document.version)
+    async def handle_open(params: types.DidOpenTextDocumentParams) -> None:
+        server.open_document(params.text_document.uri, params.text_document.text, params.text_document.version)
 
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-    async def changed(params: types.DidChangeTextDocumentParams) -> None:
+    async def handle_change(params: types.DidChangeTextDocumentParams) -> None:
         if params.content_changes:
-            server.changed(params.text_document.uri, params.content_changes[-1].text, params.text_document.version)
+            server.change_document(params.text_document.uri, params.content_changes[-1].text, params.text_document.version)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
-    async def saved(params: types.DidSaveTextDocumentParams) -> None:
+    async def handle_save(params: types.DidSaveTextDocumentParams) -> None:
         server.recheck_all()
 
     @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
-    async def closed(params: types.DidCloseTextDocumentParams) -> None:
-        server.closed(params.text_document.uri)
+    async def handle_close(params: types.DidCloseTextDocumentParams) -> None:
+        server.close_document(params.text_document.uri)
 
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    async def files_changed(params: types.DidChangeWatchedFilesParams) -> None:
+    async def handle_watched_files(params: types.DidChangeWatchedFilesParams) -> None:
         server.recheck_all()
 
 
-def _hints(server: NetServer) -> None:
+def _register_hints(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_INLAY_HINT)
-    async def inlay_hints(params: types.InlayHintParams) -> list[types.InlayHint]:
-        checked = server.checked(params.text_document.uri)
+    async def list_inlay_hints(params: types.InlayHintParams) -> list[types.InlayHint]:
+        checked = server.check_text(params.text_document.uri)
         if checked is None:
             return []
-        positions = server.positions(checked.source.text)
-        found = hints(checked, positions.offset(params.range.start), positions.offset(params.range.end))
+        positions = server.find_positions(checked.source.text)
+        found = list_hints(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
         return [
             types.InlayHint(
-                positions.position(hint.offset), hint.text, types.InlayHintKind.Type, tooltip=hint.whole or None, padding_left=True
+                positions.to_position(hint.offset), hint.text, types.InlayHintKind.Type, tooltip=hint.full_text or None, padding_left=True
             )
             for hint in found
         ]
 
     @server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, TOKENS)
-    async def semantic_tokens(params: types.SemanticTokensParams) -> types.SemanticTokens:
-        checked = server.checked(params.text_document.uri)
+    async def list_semantic_tokens(params: types.SemanticTokensParams) -> types.SemanticTokens:
+        checked = server.check_text(params.text_document.uri)
         data: list[int] = []
         line = character = 0
-        for word in words(checked) if checked is not None else ():
-            positions = server.positions(checked.source.text) if checked is not None else None
+        for word in classify_words(checked) if checked is not None else ():
+            positions = server.find_positions(checked.source.text) if checked is not None else None
             assert positions is not None
-            start, end = positions.position(word.start), positions.position(word.end)
+            start, end = positions.to_position(word.start), positions.to_position(word.end)
             if start.line == end.line:
                 data += (start.line - line, start.character - (character if start.line == line else 0))
                 data += (end.character - start.character, KINDS.index(word.kind), 0)
@@ -94,31 +94,33 @@ def _hints(server: NetServer) -> None:
         return types.SemanticTokens(data)
 
 
-def _outlines(server: NetServer) -> None:
-    def outline(one: Symbol) -> types.DocumentSymbol:
-        convert = server.convert
-        inner = [outline(part) for part in one.inner]
-        return types.DocumentSymbol(one.text, SYMBOLS[one.kind], convert.range(one.span), convert.range(one.name), one.kind, children=inner)
+def _register_outlines(server: NetServer) -> None:
+    def make_outline(one: Symbol) -> types.DocumentSymbol:
+        convert = server.converter
+        inner = [make_outline(part) for part in one.inner]
+        return types.DocumentSymbol(
+            one.text, SYMBOLS[one.kind], convert.to_range(one.span), convert.to_range(one.name), one.kind, children=inner
+        )
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
-    async def outlined(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-        checked = server.checked(params.text_document.uri)
-        return [] if checked is None else [outline(one) for one in symbols(checked)]
+    async def list_document_symbols(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
+        checked = server.check_text(params.text_document.uri)
+        return [] if checked is None else [make_outline(one) for one in list_symbols(checked)]
 
     @server.feature(types.WORKSPACE_SYMBOL)
-    async def found(params: types.WorkspaceSymbolParams) -> list[types.SymbolInformation]:
+    async def find_workspace_symbols(params: types.WorkspaceSymbolParams) -> list[types.SymbolInformation]:
         listed: list[types.SymbolInformation] = []
-        for real in server.texts.opened:
-            checked = server.texts.checked(real)
-            wanted = [one for one in symbols(checked) if params.query.casefold() in one.text.casefold()] if checked is not None else []
-            listed += [types.SymbolInformation(server.convert.location(one.name), one.text, SYMBOLS[one.kind]) for one in wanted]
+        for real in server.texts.open_paths:
+            checked = server.texts.check_text(real)
+            wanted = [one for one in list_symbols(checked) if params.query.casefold() in one.text.casefold()] if checked is not None else []
+            listed += [types.SymbolInformation(server.converter.to_location(one.name), one.text, SYMBOLS[one.kind]) for one in wanted]
         return listed
 
     @server.feature(types.TEXT_DOCUMENT_FOLDING_RANGE)
-    async def folded(params: types.FoldingRangeParams) -> list[types.FoldingRange]:
-        checked = server.checked(params.text_document.uri)
+    async def list_folding_ranges(params: types.FoldingRangeParams) -> list[types.FoldingRange]:
+        checked = server.check_text(params.text_document.uri)
         if checked is None:
             return []
-        positions = server.positions(checked.source.text)
-        lines = ((positions.position(one.start).line, positions.position(one.end).line, one.kind) for one in folds(checked))
+        positions = server.find_positions(checked.source.text)
+        lines = ((positions.to_position(one.start).line, positions.to_position(one.end).line, one.kind) for one in list_folds(checked))
         return [types.FoldingRange(start, end, kind=kind) for start, end, kind in lines if end > start]

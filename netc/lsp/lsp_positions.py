@@ -26,43 +26,43 @@ class Positions:
         self._encoding = encoding
 
     @cached_property
-    def _starts(self) -> list[int]:
+    def _line_starts(self) -> list[int]:
         return [0, *(found.end() for found in _BREAK.finditer(self.text))]
 
     @cached_property
-    def _ascii(self) -> bool:
+    def _is_ascii(self) -> bool:
         return self.text.isascii()
 
-    def position(self, offset: int) -> types.Position:
+    def to_position(self, offset: int) -> types.Position:
         """The position of an offset."""
         offset = max(0, min(offset, len(self.text)))
-        line = bisect_right(self._starts, offset) - 1
-        return types.Position(line, self._units(self._starts[line], offset))
+        line = bisect_right(self._line_starts, offset) - 1
+        return types.Position(line, self._count_units(self._line_starts[line], offset))
 
-    def range(self, span: Span) -> types.Range:
+    def to_range(self, span: Span) -> types.Range:
         """The range of a span."""
-        return types.Range(self.position(span.start), self.position(span.end))
+        return types.Range(self.to_position(span.start), self.to_position(span.end))
 
-    def offset(self, position: types.Position) -> int:
+    def to_offset(self, position: types.Position) -> int:
         """The offset of a position."""
-        if position.line >= len(self._starts):
+        if position.line >= len(self._line_starts):
             return len(self.text)
-        start = self._starts[position.line]
-        end = self._starts[position.line + 1] if position.line + 1 < len(self._starts) else len(self.text)
+        start = self._line_starts[position.line]
+        end = self._line_starts[position.line + 1] if position.line + 1 < len(self._line_starts) else len(self.text)
         line = self.text[start:end].rstrip("\r\n")
-        if self._ascii:
+        if self._is_ascii:
             return start + min(position.character, len(line))
         units = 0
         for at, character in enumerate(line):
             if units >= position.character:
                 return start + at
-            units += self._width(character)
+            units += self._measure_width(character)
         return start + len(line)
 
-    def _units(self, start: int, end: int) -> int:
-        return end - start if self._ascii else sum(map(self._width, self.text[start:end]))
+    def _count_units(self, start: int, end: int) -> int:
+        return end - start if self._is_ascii else sum(map(self._measure_width, self.text[start:end]))
 
-    def _width(self, character: str) -> int:
+    def _measure_width(self, character: str) -> int:
         match self._encoding:
             case types.PositionEncodingKind.Utf32:
                 return 1

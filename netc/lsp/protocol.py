@@ -19,7 +19,7 @@ _SHUT_DOWN = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "the ser
 class AnsweringProtocol(LanguageServerProtocol):
     """Answers also those requests that no feature is asked about."""
 
-    _begun = False
+    _is_initialized = False
 
     def structure_message(self, data: dict[str, Any]) -> Any:
         """The record of a message."""
@@ -38,11 +38,11 @@ class AnsweringProtocol(LanguageServerProtocol):
     def handle_message(self, message: Any) -> None:
         """Hands a message to its feature, if the server is in the state for it."""
         method = getattr(message, "method", "")
-        self._begun = self._begun or method == types.INITIALIZE
-        if method == types.EXIT or (self._begun and not self._shutdown):
+        self._is_initialized = self._is_initialized or method == types.INITIALIZE
+        if method == types.EXIT or (self._is_initialized and not self._shutdown):
             super().handle_message(message)
         elif method and hasattr(message, "id"):
-            self._send_response(message.id, error=_SHUT_DOWN if self._begun else _NOT_INITIALIZED)
+            self._send_response(message.id, error=_SHUT_DOWN if self._is_initialized else _NOT_INITIALIZED)
 
 
 class Refused(JsonRpcException):
@@ -52,7 +52,7 @@ class Refused(JsonRpcException):
         super().__init__(reason, types.LSPErrorCodes.RequestFailed.value)
 
 
-def worth_logging(record: logging.LogRecord) -> bool:
+def is_worth_logging(record: logging.LogRecord) -> bool:
     """Whether a record is about something that is wrong: editors cancel requests that have been answered already all the time."""
     about = record.exc_info[1] if record.exc_info else None
     return not isinstance(about, Refused) and not record.getMessage().startswith("Cancel notification for unknown message id")

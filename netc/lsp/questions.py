@@ -11,16 +11,16 @@ from lsprotocol import types
 from netc.dsl.record import replace
 from netc.dsl.source import Span
 
-from ..service.actions import Action, actions, fix_all
-from ..service.checked_text import Checked
-from ..service.completion_items import complete
-from ..service.hover import hover
-from ..service.navigation import RenameRefused, definition, references, renamable, rename
-from ..service.signatures import signature
+from ..service.actions import Action, find_actions, fix_all
+from ..service.checked_text import CheckedText
+from ..service.completion_items import find_completions
+from ..service.hover import make_hover
+from ..service.navigation import RenameRefused, find_definition, find_references, find_renamable, make_rename
+from ..service.signatures import find_signature
 from .protocol import Refused
 from .server import NetServer
 
-CHOOSE = "netc.chooseModel"
+CHOOSE_MODEL = "netc.chooseModel"
 """The command that says which model of a text is shown: its arguments are the URI and the name."""
 _WORD = re.compile(r"\w*")
 ITEMS = {
@@ -42,12 +42,12 @@ ITEMS = {
 }
 
 
-def register(server: NetServer) -> None:
+def register_position_features(server: NetServer) -> None:
     """Adds the features to a server."""
-    _about(server)
-    _navigation(server)
-    _actions(server)
-    _models(server)
+    _register_descriptions(server)
+    _register_navigation(server)
+    _register_actions(server)
+    _register_models(server)
 
 
 class _Positioned(Protocol):
@@ -59,24 +59,24 @@ class _Positioned(Protocol):
     def position(self) -> types.Position: ...
 
 
-def _place(server: NetServer, params: _Positioned) -> tuple[Checked, int] | None:
+def _resolve_position(server: NetServer, params: _Positioned) -> tuple[CheckedText, int] | None:
     """The text and the offset that a question is about."""
-    checked = server.checked(params.text_document.uri)
-    return None if checked is None else (checked, server.positions(checked.source.text).offset(params.position))
+    checked = server.check_text(params.text_document.uri)
+    return None if checked is None else (checked, server.find_positions(checked.source.text).to_offset(params.position))
 
 
-def _about(server: NetServer) -> None:
+def _register_descriptions(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_HOVER)
-    async def hovered(params: types.HoverParams) -> types.Hover | None:
-        place = _place(server, params)
-        found = hover(*place) if place is not None else None
+    async def handle_hover(params: types.HoverParams) -> types.Hover | None:
+        place = _resolve_position(server, params)
+        found = make_hover(*place) if place is not None else None
         if found is None:
             return None
-        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, found.text), server.convert.range(found.span))
+        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, found.text), server.converter.to_range(found.span))
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[" ", "=", ".", "(", ",", '"', "/"]))
-    async def completed(params: types.CompletionParams) -> types.CompletionList:
-        place = _place(server, params)
+    async def handle_completion(params: types.CompletionParams) -> types.CompletionList:
+        place = _resolve_position(server, params)
         if place is None:
             return types.CompletionList(False, [])
         checked, offset = place
@@ -87,16 +87,16 @@ def _about(server: NetServer) -> None:
                 detail=one.detail or None,
                 documentation=types.MarkupContent(types.MarkupKind.Markdown, one.page) if one.page else None,
                 sort_text=f"{number:04}",
-                text_edit=_insertion(server, Span(checked.source, one.start, offset), one.insert or one.label),
+                text_edit=_make_insertion(server, Span(checked.source, one.start, offset), one.insert or one.label),
             )
-            for number, one in enumerate(complete(checked, offset))
+            for number, one in enumerate(find_completions(checked, offset))
         ]
         return types.CompletionList(False, items)
 
     @server.feature(types.TEXT_DOCUMENT_SIGNATURE_HELP, types.SignatureHelpOptions(trigger_characters=[" ", "("]))
-    async def signed(params: types.SignatureHelpParams) -> types.SignatureHelp | None:
-        place = _place(server, params)
-        found = signature(*place) if place is not None else None
+    async def handle_signature_help(params: types.SignatureHelpParams) -> types.SignatureHelp | None:
+        place = _resolve_position(server, params)
+        found = find_signature(*place) if place is not None else None
         if found is None:
             return None
         parameters = [types.ParameterInformation(one.text, one.about or None) for one in found.arguments]
@@ -105,84 +105,88 @@ def _about(server: NetServer) -> None:
         )
 
 
-def _insertion(server: NetServer, typed: Span, text: str) -> types.TextEdit | types.InsertReplaceEdit:
+def _make_insertion(server: NetServer, typed: Span, text: str) -> types.TextEdit | types.InsertReplaceEdit:
     """What replaces the part of a word that is typed; the whole word, if the editor's user wants that."""
-    insert = server.convert.range(typed)
-    if not server.replaces:
+    insert = server.converter.to_range(typed)
+    if not server.can_replace:
         return types.TextEdit(insert, text)
     rest = _WORD.match(typed.file.text, typed.end)
-    return types.InsertReplaceEdit(text, insert, server.convert.range(replace(typed, end=rest.end() if rest else typed.end)))
+    return types.InsertReplaceEdit(text, insert, server.converter.to_range(replace(typed, end=rest.end() if rest else typed.end)))
 
 
-def _navigation(server: NetServer) -> None:
+def _register_navigation(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
-    async def defined(params: types.DefinitionParams) -> types.Location | None:
-        place = _place(server, params)
-        found = definition(*place) if place is not None else None
-        return None if found is None else server.convert.location(found)
+    async def handle_definition(params: types.DefinitionParams) -> types.Location | None:
+        place = _resolve_position(server, params)
+        found = find_definition(*place) if place is not None else None
+        return None if found is None else server.converter.to_location(found)
 
     @server.feature(types.TEXT_DOCUMENT_REFERENCES)
-    async def referred(params: types.ReferenceParams) -> list[types.Location]:
-        place = _place(server, params)
-        found = references(server.texts, *place, params.context.include_declaration) if place is not None else []
-        return [server.convert.location(span) for span in found]
+    async def handle_references(params: types.ReferenceParams) -> list[types.Location]:
+        place = _resolve_position(server, params)
+        found = find_references(server.texts, *place, params.context.include_declaration) if place is not None else []
+        return [server.converter.to_location(span) for span in found]
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
-    async def highlighted(params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
-        place = _place(server, params)
-        found = references(server.texts, *place) if place is not None else []
-        return [types.DocumentHighlight(server.convert.range(span)) for span in found if place and span.file is place[0].source]
+    async def handle_highlights(params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
+        place = _resolve_position(server, params)
+        found = find_references(server.texts, *place) if place is not None else []
+        return [types.DocumentHighlight(server.converter.to_range(span)) for span in found if place and span.file is place[0].source]
 
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
-    async def prepared(params: types.PrepareRenameParams) -> types.Range | None:
-        place = _place(server, params)
+    async def handle_prepare_rename(params: types.PrepareRenameParams) -> types.Range | None:
+        place = _resolve_position(server, params)
         try:
-            return None if place is None else server.convert.range(renamable(*place))
+            return None if place is None else server.converter.to_range(find_renamable(*place))
         except RenameRefused as refused:
             raise Refused(str(refused)) from None
 
     @server.feature(types.TEXT_DOCUMENT_RENAME, types.RenameOptions(prepare_provider=True))
-    async def renamed(params: types.RenameParams) -> types.WorkspaceEdit | None:
-        place = _place(server, params)
+    async def handle_rename(params: types.RenameParams) -> types.WorkspaceEdit | None:
+        place = _resolve_position(server, params)
         try:
-            return None if place is None else server.convert.edits(rename(server.texts, *place, params.new_name))
+            return None if place is None else server.converter.to_workspace_edit(make_rename(server.texts, *place, params.new_name))
         except RenameRefused as refused:
             raise Refused(str(refused)) from None
 
 
-def _actions(server: NetServer) -> None:
+def _register_actions(server: NetServer) -> None:
     kinds = [types.CodeActionKind.QuickFix, types.CodeActionKind.SourceFixAll]
 
-    def shown(action: Action, params: types.CodeActionParams) -> types.CodeAction:
+    def convert_action(action: Action, params: types.CodeActionParams) -> types.CodeAction:
         fixes = [d for d in params.context.diagnostics if action.fixes is not None and d.code == action.fixes.code]
         kind = types.CodeActionKind.QuickFix if action.fixes is not None else types.CodeActionKind.SourceFixAll
         return types.CodeAction(
-            action.title, kind, fixes or None, action.safe and action.fixes is not None, edit=server.convert.edits(action.edits)
+            action.title,
+            kind,
+            fixes or None,
+            action.safe and action.fixes is not None,
+            edit=server.converter.to_workspace_edit(action.edits),
         )
 
     @server.feature(types.TEXT_DOCUMENT_CODE_ACTION, types.CodeActionOptions(kinds))
-    async def offered(params: types.CodeActionParams) -> list[types.CodeAction]:
-        checked = server.checked(params.text_document.uri)
+    async def handle_code_action(params: types.CodeActionParams) -> list[types.CodeAction]:
+        checked = server.check_text(params.text_document.uri)
         if checked is None:
             return []
-        positions = server.positions(checked.source.text)
-        found = actions(checked, positions.offset(params.range.start), positions.offset(params.range.end))
+        positions = server.find_positions(checked.source.text)
+        found = find_actions(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
         every = fix_all(checked)
-        listed = [shown(action, params) for action in (*found, *((every,) if every is not None else ()))]
-        return [one for one in listed if _wanted(one, params.context.only)]
+        listed = [convert_action(action, params) for action in (*found, *((every,) if every is not None else ()))]
+        return [one for one in listed if _has_requested_kind(one, params.context.only)]
 
 
-def _wanted(action: types.CodeAction, only: Sequence[types.CodeActionKind | str] | None) -> bool:
+def _has_requested_kind(action: types.CodeAction, only: Sequence[types.CodeActionKind | str] | None) -> bool:
     """Whether an action is of one of the kinds that are asked for, or of a kind within one."""
     kind = str(getattr(action.kind, "value", action.kind))
-    asked = [str(getattr(one, "value", one)) for one in only or ()]
-    return only is None or any(kind == one or kind.startswith(f"{one}.") for one in asked)
+    requested = [str(getattr(one, "value", one)) for one in only or ()]
+    return only is None or any(kind == one or kind.startswith(f"{one}.") for one in requested)
 
 
-def _models(server: NetServer) -> None:
+def _register_models(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_CODE_LENS)
-    async def lenses(params: types.CodeLensParams) -> list[types.CodeLens]:
-        checked = server.checked(params.text_document.uri)
+    async def handle_code_lens(params: types.CodeLensParams) -> list[types.CodeLens]:
+        checked = server.check_text(params.text_document.uri)
         if checked is None or len(checked.models) < 2:
             return []
         spans = {one.name: one.span for one in checked.names.top.names.values() if one.kind == "model"}
@@ -190,12 +194,12 @@ def _models(server: NetServer) -> None:
         for model in checked.models:
             if model in spans:
                 title = "shapes are of this model" if model == checked.models[0] else "show the shapes of this model"
-                command = types.Command(title, CHOOSE, arguments=[params.text_document.uri, model])
-                found.append(types.CodeLens(server.convert.range(spans[model]), command))
+                command = types.Command(title, CHOOSE_MODEL, arguments=[params.text_document.uri, model])
+                found.append(types.CodeLens(server.converter.to_range(spans[model]), command))
         return found
 
-    @server.command(CHOOSE)
-    async def choose(uri: str, model: str) -> None:
-        server.texts.choose(server.path(uri), model)
-        server.recheck(uri)
+    @server.command(CHOOSE_MODEL)
+    async def handle_choose_model(uri: str, model: str) -> None:
+        server.texts.choose_model(server.find_path(uri), model)
+        server.recheck_document(uri)
         server.refresh_hints()

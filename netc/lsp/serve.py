@@ -12,15 +12,15 @@ from types import TracebackType
 from lsprotocol import types as lsp
 
 from . import features, questions
-from .protocol import worth_logging
+from .protocol import is_worth_logging
 from .server import NetServer
 
 
-class NotTheProtocol(ValueError):
+class InvalidMessage(ValueError):
     """What is read on standard input are no messages of the protocol."""
 
 
-class _OneLine(logging.Formatter):
+class _OneLineFormatter(logging.Formatter):
     """What is logged goes to the editor's log: of an exception, such as that of a message that is no JSON, what it says."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
@@ -33,29 +33,29 @@ class _OneLine(logging.Formatter):
         return f"  {ei[0].__name__}: {str(ei[1])[:200]}" if ei[0] is not None else ""
 
 
-def collect_rarely() -> None:
+def raise_gc_threshold() -> None:
     """Looks for garbage less often than Python would: an answer makes many objects, and little garbage."""
     gc.set_threshold(50_000)
 
 
-def serve() -> bool:
+def run_server() -> bool:
     """Speaks with one editor. False if it says that the server is to exit, and has not asked it to shut down before."""
     log = logging.StreamHandler()
-    log.setFormatter(logging.Formatter("netc: %(message)s") if os.environ.get("NETC_DEBUG") else _OneLine("netc: %(message)s"))
-    log.addFilter(worth_logging)
+    log.setFormatter(logging.Formatter("netc: %(message)s") if os.environ.get("NETC_DEBUG") else _OneLineFormatter("netc: %(message)s"))
+    log.addFilter(is_worth_logging)
     logging.basicConfig(level=logging.WARNING, handlers=[log])
-    collect_rarely()
+    raise_gc_threshold()
     server = NetServer()
-    features.register(server)
-    questions.register(server)
-    said: list[str] = []
-    server.feature(lsp.SHUTDOWN)(lambda *_: said.append(lsp.SHUTDOWN))
-    server.feature(lsp.EXIT)(lambda *_: said.append(lsp.EXIT))
+    features.register_text_features(server)
+    questions.register_position_features(server)
+    endings: list[str] = []
+    server.feature(lsp.SHUTDOWN)(lambda *_: endings.append(lsp.SHUTDOWN))
+    server.feature(lsp.EXIT)(lambda *_: endings.append(lsp.EXIT))
     gc.collect()
     gc.freeze()  # what was imported lives to the end
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers, redirect_stdout(sys.stderr):
         try:
             server.start_io(stdout=answers)  # which closes it
         except (ValueError, OverflowError, MemoryError) as error:  # of the lengths in headers
-            raise NotTheProtocol(str(error)[:200] or "it announces a message that is larger than the memory") from error
-    return said[:1] != [lsp.EXIT]
+            raise InvalidMessage(str(error)[:200] or "it announces a message that is larger than the memory") from error
+    return endings[:1] != [lsp.EXIT]

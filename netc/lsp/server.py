@@ -24,8 +24,8 @@ from netc.dsl.ast import TrainDecl
 from netc.dsl.diagnostics import Diagnostic
 
 from ..files.file_access import SUFFIX
-from ..service.checked_text import Checked
-from ..service.diagnostics import diagnostics
+from ..service.checked_text import CheckedText
+from ..service.diagnostics import group_diagnostics
 from ..service.workspace import Workspace
 from .convert import Converter
 from .lsp_positions import Positions
@@ -50,124 +50,124 @@ class NetServer(LanguageServer):
 
     # --- texts ---------------------------------------------------------------------------------------------------------
 
-    def path(self, uri: str) -> str:
+    def find_path(self, uri: str) -> str:
         """The path of a text. One that is not a file's, such as a new one or an old version of a file, has a path of its own next to it."""
-        path = uris.to_fs_path(uri) or _elsewhere(uri)
+        path = uris.to_fs_path(uri) or _make_virtual_path(uri)
         if "\0" in path:
             raise Refused("no file can have this address")
         return path
 
-    def uri(self, real: str) -> str:
+    def find_uri(self, real: str) -> str:
         """The URI of a path, as the editor wrote it if it did."""
         return self._uris.get(real) or uris.from_fs_path(real) or real
 
-    def checked(self, uri: str) -> Checked | None:
+    def check_text(self, uri: str) -> CheckedText | None:
         """What is known of a text."""
-        return self.texts.checked(self.path(uri))
+        return self.texts.check_text(self.find_path(uri))
 
-    def positions(self, text: str) -> Positions:
+    def find_positions(self, text: str) -> Positions:
         """The positions in a text: one object as long as it is the same text."""
-        found = self._positions.get(text)
-        if found is None:
+        positions = self._positions.get(text)
+        if positions is None:
             if len(self._positions) > 20:
                 self._positions.clear()
-            found = self._positions[text] = Positions(text, self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
-        return found
+            positions = self._positions[text] = Positions(text, self.workspace.position_encoding or types.PositionEncodingKind.Utf16)
+        return positions
 
-    def _can(self, capability: str) -> bool:
+    def _has_capability(self, capability: str) -> bool:
         """Whether the editor says that it can do something."""
-        found: object = self.client_capabilities
+        value: object = self.client_capabilities
         for name in capability.split("."):
-            found = getattr(found, name, None)
-        return found is True
+            value = getattr(value, name, None)
+        return value is True
 
     @property
-    def replaces(self) -> bool:
+    def can_replace(self) -> bool:
         """Whether the editor lets its user choose what a completion replaces: what is typed of a word, or all of it."""
-        return self._can("text_document.completion.completion_item.insert_replace_support")
+        return self._has_capability("text_document.completion.completion_item.insert_replace_support")
 
     @property
-    def convert(self) -> Converter:
+    def converter(self) -> Converter:
         """What turns spans into ranges."""
-        return Converter(self.positions, self.uri)
+        return Converter(self.find_positions, self.find_uri)
 
     # --- changes ---------------------------------------------------------------------------------------------------------
 
-    def opened(self, uri: str, text: str, version: int) -> None:
+    def open_document(self, uri: str, text: str, version: int) -> None:
         """A document was opened, with this text."""
         self._versions.pop(uri, None)
-        self.changed(uri, text, version)
+        self.change_document(uri, text, version)
 
-    def changed(self, uri: str, text: str, version: int) -> None:
+    def change_document(self, uri: str, text: str, version: int) -> None:
         """The text of a document is now this one, unless a later one has arrived before: Helix sends them in any order while one types."""
         if version < self._versions.get(uri, version):
             return
         self._versions[uri] = version
-        self.texts.open(self.path(uri), text)
-        checked = self.checked(uri)
+        self.texts.open_text(self.find_path(uri), text)
+        checked = self.check_text(uri)
         if checked is not None:
             self._uris[checked.path] = uri
-        self.recheck(uri)
+        self.recheck_document(uri)
 
-    def closed(self, uri: str) -> None:
+    def close_document(self, uri: str) -> None:
         """A document was closed: what it said of files is withdrawn."""
         task = self._pending.pop(uri, None)
         if task is not None:
             task.cancel()
-        self.texts.close(self.path(uri))
+        self.texts.close_text(self.find_path(uri))
         self._versions.pop(uri, None)
-        self._publish(uri, {})
-        self._recheck_users(self.path(uri))
+        self._publish_diagnostics(uri, {})
+        self._recheck_users(self.find_path(uri))
 
-    def recheck(self, uri: str) -> None:
+    def recheck_document(self, uri: str) -> None:
         """Checks a document, and those that use it."""
-        self._schedule(uri)
-        self._recheck_users(self.path(uri))
+        self._schedule_check(uri)
+        self._recheck_users(self.find_path(uri))
 
     def recheck_all(self) -> None:
         """Checks every document: files on disk have changed."""
-        for real in self.texts.opened:
-            self._schedule(self.uri(real))
+        for real in self.texts.open_paths:
+            self._schedule_check(self.find_uri(real))
 
     def _recheck_users(self, path: str) -> None:
-        for real in self.texts.opened:
-            if self.uri(real) in self._published and real != path and self.texts.is_stale(real):
-                self._schedule(self.uri(real))
+        for real in self.texts.open_paths:
+            if self.find_uri(real) in self._published and real != path and self.texts.is_stale(real):
+                self._schedule_check(self.find_uri(real))
 
-    def _schedule(self, uri: str) -> None:
+    def _schedule_check(self, uri: str) -> None:
         before = self._pending.pop(uri, None)
         if before is not None:
             before.cancel()
-        self._pending[uri] = asyncio.get_running_loop().create_task(self._check(uri))
+        self._pending[uri] = asyncio.get_running_loop().create_task(self._run_check(uri))
 
-    async def _check(self, uri: str) -> None:
+    async def _run_check(self, uri: str) -> None:
         """Publishes what is known of the shown model, then what the others add."""
         await asyncio.sleep(PAUSE)
         try:
-            checked = self.checked(uri)
+            checked = self.check_text(uri)
             if checked is None:
                 return
-            self._publish(uri, self._shown(checked, ()))
+            self._publish_diagnostics(uri, self._convert_diagnostics(checked, ()))
             await self._check_others(uri, checked)
         except Exception:
             log.exception("checking %s", uri)
 
-    async def _check_others(self, uri: str, checked: Checked) -> None:
-        more = checked.missing
+    async def _check_others(self, uri: str, checked: CheckedText) -> None:
+        more = checked.unchecked_models
         for model in more:
             await asyncio.sleep(0.001)
-            checked.view_of(model)
+            checked.find_view(model)
         problems: tuple[Diagnostic, ...] = ()
         if any(isinstance(item, TrainDecl) for item in checked.file.items):
             await asyncio.to_thread(_import_torch)
-            problems = checked.section_problems()
+            problems = checked.check_sections()
         if more or problems:
-            self._publish(uri, self._shown(checked, problems))
+            self._publish_diagnostics(uri, self._convert_diagnostics(checked, problems))
             self.refresh_hints()
 
     def watch_files(self) -> None:
         """Asks the editor to say when specs change on disk, such as when another branch is checked out, if it can."""
-        if not self._can("workspace.did_change_watched_files.dynamic_registration"):
+        if not self._has_capability("workspace.did_change_watched_files.dynamic_registration"):
             return
         watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(f"**/*{SUFFIX}")])
         registration = types.Registration("netc.files.source_files", types.WORKSPACE_DID_CHANGE_WATCHED_FILES, watched)
@@ -175,23 +175,25 @@ class NetServer(LanguageServer):
 
     def refresh_hints(self) -> None:
         """Asks the editor to ask for the hints again, if it can."""
-        if self._can("workspace.inlay_hint.refresh_support"):
+        if self._has_capability("workspace.inlay_hint.refresh_support"):
             self.workspace_inlay_hint_refresh(None)
 
-    def _shown(self, checked: Checked, more: tuple[Diagnostic, ...]) -> dict[str, list[types.Diagnostic]]:
-        convert = self.convert
-        return {self.uri(path): [convert.diagnostic(one) for one in shown] for path, shown in diagnostics(checked, more).items()}
+    def _convert_diagnostics(self, checked: CheckedText, more: tuple[Diagnostic, ...]) -> dict[str, list[types.Diagnostic]]:
+        convert = self.converter
+        return {
+            self.find_uri(path): [convert.to_diagnostic(one) for one in shown] for path, shown in group_diagnostics(checked, more).items()
+        }
 
-    def _publish(self, owner: str, shown: dict[str, list[types.Diagnostic]]) -> None:
+    def _publish_diagnostics(self, owner: str, shown: dict[str, list[types.Diagnostic]]) -> None:
         """Each file shows what all open documents say of it."""
         before = self._published.pop(owner, {})
         if shown:
             self._published[owner] = shown
         for uri in dict.fromkeys((*before, *shown)):
-            found = list(self._of_file(uri))
-            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, found, self._versions.get(uri)))
+            diagnostics_ = list(self._list_file_diagnostics(uri))
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, diagnostics_, self._versions.get(uri)))
 
-    def _of_file(self, uri: str) -> Iterable[types.Diagnostic]:
+    def _list_file_diagnostics(self, uri: str) -> Iterable[types.Diagnostic]:
         seen: list[types.Diagnostic] = []
         for shown in self._published.values():
             for one in shown.get(uri, ()):
@@ -200,7 +202,7 @@ class NetServer(LanguageServer):
         return seen
 
 
-def _elsewhere(uri: str) -> str:
+def _make_virtual_path(uri: str) -> str:
     """A path that no file has, with the same stem and in the same folder, by default the current one."""
     path = PurePath(unquote(re.split("[?#]", uri)[0].partition(":")[2]).replace("\0", ""))
     folder = path.parent if path.is_absolute() else PurePath()

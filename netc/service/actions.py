@@ -10,7 +10,7 @@ from netc.dsl.formatter import format_source
 from netc.dsl.record import Record
 from netc.dsl.source import Span
 
-from .checked_text import Checked
+from .checked_text import CheckedText
 
 
 class Action(Record):
@@ -22,53 +22,60 @@ class Action(Record):
     safe: bool = True
 
 
-def actions(checked: Checked, start: int, end: int) -> list[Action]:
+def find_actions(checked: CheckedText, start: int, end: int) -> list[Action]:
     """What mends the diagnostics that touch a range."""
-    touching = [d for d in checked.diagnostics() if d.span.file is checked.source and d.span.start <= end and start <= d.span.end]
-    found = [Action(_title(one), one.edits, one, all(edit.safe for edit in one.edits)) for one in touching if one.edits]
-    return sorted(found, key=lambda action: not action.safe)
+    touching = [d for d in checked.collect_diagnostics() if d.span.file is checked.source and d.span.start <= end and start <= d.span.end]
+    results = [
+        Action(_format_title(diagnostic), diagnostic.edits, diagnostic, all(edit.safe for edit in diagnostic.edits))
+        for diagnostic in touching
+        if diagnostic.edits
+    ]
+    return sorted(results, key=lambda action: not action.safe)
 
 
-def fix_all(checked: Checked) -> Action | None:
+def fix_all(checked: CheckedText) -> Action | None:
     """All safe edits at once; of those that overlap, the last one."""
     edits = {
-        (e.span.start, e.span.end, e.text): e for d in checked.diagnostics() for e in d.edits if e.safe and e.span.file is checked.source
+        (e.span.start, e.span.end, e.text): e
+        for d in checked.collect_diagnostics()
+        for e in d.edits
+        if e.safe and e.span.file is checked.source
     }
     kept: list[Edit] = []
-    for place in sorted(edits, reverse=True):
-        if not kept or place[1] <= kept[-1].span.start:
-            kept.append(edits[place])
+    for position in sorted(edits, reverse=True):
+        if not kept or position[1] <= kept[-1].span.start:
+            kept.append(edits[position])
     return Action("Apply all safe edits", tuple(kept)) if kept else None
 
 
-def formatted(checked: Checked) -> Edit | None:
+def make_format_edit(checked: CheckedText) -> Edit | None:
     """The edit that lays the text out; None if it does not parse, or is laid out already. Lines end as the first line of the text does."""
-    laid_out, _ = format_source(checked.source)
-    if laid_out is None:
+    new_text_, _ = format_source(checked.source)
+    if new_text_ is None:
         return None
     before = checked.source.text
-    text = laid_out.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else laid_out
+    text = new_text_.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else new_text_
     if text == before:
         return None
-    start = _common(before, text)
-    start -= _splits(before, start)
-    tail = _common(before[start:][::-1], text[start:][::-1])
-    tail -= _splits(before, len(before) - tail)
+    start = _count_common_prefix(before, text)
+    start -= _is_within_line_end(before, start)
+    tail = _count_common_prefix(before[start:][::-1], text[start:][::-1])
+    tail -= _is_within_line_end(before, len(before) - tail)
     return Edit(Span(checked.source, start, len(before) - tail), text[start : len(text) - tail])
 
 
-def _common(one: str, other: str) -> int:
+def _count_common_prefix(one: str, other: str) -> int:
     """The number of characters that two texts have in common at their beginning."""
     shortest = min(len(one), len(other))
-    return next((at for at in range(shortest) if one[at] != other[at]), shortest)
+    return next((index for index in range(shortest) if one[index] != other[index]), shortest)
 
 
-def _splits(text: str, offset: int) -> bool:
+def _is_within_line_end(text: str, offset: int) -> bool:
     """Whether an offset is within the end of a line, where no position of the protocol is."""
     return text[max(0, offset - 1) : offset + 1] == "\r\n"
 
 
-def _title(one: Diagnostic) -> str:
+def _format_title(one: Diagnostic) -> str:
     edit = one.edits[0]
     old, new = (edit.span.text or "").strip(), edit.text.strip()
     if len(one.edits) > 1 or "\n" in old + new or len(old + new) > 60:

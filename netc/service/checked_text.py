@@ -1,6 +1,6 @@
 """What netc knows of one text: its tree, and for each of its models what the compiler found.
 
-In: a parsed text. Out: a `Checked`, whose views are made when they are asked for, that of the model that is shown first. Always: a view
+In: a parsed text. Out: a `CheckedText`, whose views are made when they are asked for, that of the model that is shown first. Always: a view
 never raises, and what could not be evaluated is missing in its index, not wrong.
 """
 
@@ -38,11 +38,11 @@ from netc.dsl.source import SourceFile
 
 from ..plugin_loading import PluginError, load_unknown
 from ..reference import foreign_names
-from .imports import Importer, use_of, used_trees
+from .imports import Importer, find_use, parse_used_files
 from .stable_trees import StableTree, StableTrees
 
 T = TypeVar("T", Reference, StageResult)
-Stamp = tuple[int, int] | str | None
+FileStamp = tuple[int, int] | str | None
 """What a text is recognised by: the text itself if it is open, else time and size of the file; None if there is none."""
 
 
@@ -59,25 +59,25 @@ class Parsed(Record):
 class Texts(Protocol):
     """The texts that one of them may use: see `Workspace`, which this is."""
 
-    def stamp(self, real: str) -> Stamp: ...
-    def loader(self, source: SourceFile, real: str) -> Stamped: ...
+    def read_stamp(self, real: str) -> FileStamp: ...
+    def make_loader(self, source: SourceFile, real: str) -> StampingLoader: ...
     def parse_used(self, source: SourceFile) -> tuple[ast.File, list[Diagnostic]]: ...
-    def past(self, real: str) -> Past: ...
-    def trial(self, real: str, text: str) -> Checked | None: ...
+    def find_memory(self, real: str) -> CheckMemory: ...
+    def check_trial(self, real: str, text: str) -> CheckedText | None: ...
     def may_change(self, path: str) -> bool: ...
 
 
-class Stamped(Protocol):
+class StampingLoader(Protocol):
     """What finds the files of `use`, and remembers what they were like."""
 
-    stamps: dict[str, Stamp]
+    stamps: dict[str, FileStamp]
 
     def __call__(self, path: str, user: SourceFile) -> SourceFile: ...
 
     def array(self, path: str, name: str, user: SourceFile) -> TableArray: ...
 
 
-class Past:
+class CheckMemory:
     """What checks of one text leave for the next one."""
 
     def __init__(self) -> None:
@@ -94,21 +94,21 @@ class View(Record):
     index: Index
 
 
-class Checked:
+class CheckedText:
     """A text and all that is known of it. `stamps` has every file that this depends on, and what it was like."""
 
-    def __init__(self, workspace: Texts, real: str, parsed: Parsed, chosen: str | None, before: Checked | None) -> None:
+    def __init__(self, workspace: Texts, real: str, parsed: Parsed, chosen: str | None, before: CheckedText | None) -> None:
         self.workspace, self.path = workspace, real
         self.source, self.file, self.problems = parsed.source, parsed.file, parsed.problems
         self.tokens, self.comments = parsed.tokens, parsed.comments
-        self.before = before and _without_past(before)
+        self.previous = before and _forget_previous(before)
         """What was known of the text before its last change."""
         self._chosen = chosen
         self._views: dict[str | None, View] = {}
         self._stages: tuple[int, tuple[StageResult, ...]] = (0, ())
         self._references: tuple[int, tuple[Reference, ...]] = (0, ())
         """With the number of the views that they are of."""
-        self.stamps: dict[str, Stamp] = {real: workspace.stamp(real)}
+        self.stamps: dict[str, FileStamp] = {real: workspace.read_stamp(real)}
 
     @cached_property
     def models(self) -> tuple[str | None, ...]:
@@ -123,28 +123,30 @@ class Checked:
     @cached_property
     def tree(self) -> StableTree:
         """The tree that is elaborated."""
-        return self.workspace.past(self.path).trees.tree(self.source, self.file)
+        return self.workspace.find_memory(self.path).trees.make_tree(self.source, self.file)
 
     @cached_property
     def names(self) -> FileNames:
         """Which definition each name refers to."""
-        loader = self.workspace.loader(self.source, self.path)
+        loader = self.workspace.make_loader(self.source, self.path)
         with deep_stack():
-            found = bind_file(self.file, Importer(loader, self.workspace.parse_used))
+            names = bind_file(self.file, Importer(loader, self.workspace.parse_used))
         self.stamps |= loader.stamps
-        return found
+        return names
 
     @cached_property
     def names_in_tree(self) -> FileNames:
         """The names of the tree that is elaborated. Those of definitions that have not changed are found once."""
-        loader = self.workspace.loader(self.source, self.path)
+        loader = self.workspace.make_loader(self.source, self.path)
         with deep_stack():
-            return bind_file(self.tree.file, Importer(loader, self.workspace.parse_used), self.workspace.past(self.path).memory.names)
+            return bind_file(
+                self.tree.file, Importer(loader, self.workspace.parse_used), self.workspace.find_memory(self.path).memory.names
+            )
 
     @property
     def view(self) -> View:
         """The view of the model that is shown."""
-        return self.view_of(self.models[0])
+        return self.find_view(self.models[0])
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -152,26 +154,26 @@ class Checked:
         return tuple([self._views[model] for model in self.models if model in self._views])
 
     @property
-    def missing(self) -> tuple[str | None, ...]:
+    def unchecked_models(self) -> tuple[str | None, ...]:
         """The models without a view yet."""
         return tuple([model for model in self.models if model not in self._views])
 
-    def view_of(self, model: str | None) -> View:
+    def find_view(self, model: str | None) -> View:
         """The view of one of the models."""
         if model not in self._views:
-            found = self._elaborated(model)
-            self._views[model] = self._elaborated(model) if _new_plugins(found.diagnostics) else found
+            view = self._elaborate_model(model)
+            self._views[model] = self._elaborate_model(model) if _load_new_plugins(view.diagnostics) else view
         return self._views[model]
 
-    def _elaborated(self, model: str | None) -> View:
-        loader = self.workspace.loader(self.source, self.path)
-        used = used_trees(self.file, loader, self.workspace.parse_used)
-        tree, memory = self.tree, self.workspace.past(self.path).memory
+    def _elaborate_model(self, model: str | None) -> View:
+        loader = self.workspace.make_loader(self.source, self.path)
+        used = parse_used_files(self.file, loader, self.workspace.parse_used)
+        tree, memory = self.tree, self.workspace.find_memory(self.path).memory
         uses = [(item.path.value, *(name.name for name in item.names)) for item in self.file.items if isinstance(item, ast.Use)]
         imports = (*uses, *(id(file) for file in used.values()))
         names = self.names_in_tree
-        memory.begin_elaboration(tree.closures(names, imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
-        made = elaborate(
+        memory.begin_elaboration(tree.find_closures(names, imports) | dict.fromkeys(used, imports), (*used.values(), tree.file))
+        elaboration = elaborate(
             tree.file,
             self.source,
             loader=loader,
@@ -184,53 +186,55 @@ class Checked:
             names=names,
         )
         self.stamps |= loader.stamps
-        if made.program is not None and os.environ.get("NETC_DEBUG"):
-            verify_program(made.program)
-        assert made.index is not None
-        return View(model, made.program, tuple([tree.diagnostic(one) for one in made.diagnostics]), made.index)
+        if elaboration.program is not None and os.environ.get("NETC_DEBUG"):
+            verify_program(elaboration.program)
+        assert elaboration.index is not None
+        return View(
+            model, elaboration.program, tuple([tree.relocate_diagnostic(one) for one in elaboration.diagnostics]), elaboration.index
+        )
 
-    def use_of(self, source: SourceFile) -> ast.Use | None:
+    def find_use(self, source: SourceFile) -> ast.Use | None:
         """The `use` by which another file is read, directly or by way of others."""
-        return use_of(self.file, source, self.workspace.loader(self.source, self.path), self.workspace.parse_used)
+        return find_use(self.file, source, self.workspace.make_loader(self.source, self.path), self.workspace.parse_used)
 
-    def elaborated_sections(self) -> Iterator[TrainingElaboration]:
+    def elaborate_sections(self) -> Iterator[TrainingElaboration]:
         """The train sections, without what PyTorch alone knows of them."""
         for section in sections_of(self.file):
-            loader = self.workspace.loader(self.source, self.path)
+            loader = self.workspace.make_loader(self.source, self.path)
             definitions = FileDefinitions(self.file, self.source, self.names)
             yield elaborate_training(
                 self.file, self.source, section=section_name(section), loader=loader, foreign=foreign_names, definitions=definitions
             )
 
-    def section_problems(self) -> tuple[Diagnostic, ...]:
+    def check_sections(self) -> tuple[Diagnostic, ...]:
         """What is wrong with the train sections. PyTorch, which knows the optimizers, is imported if there is one without other errors."""
-        found: list[Diagnostic] = []
-        for made in self.elaborated_sections():
-            found += made.diagnostics
-            if made.training is not None:
+        problems: list[Diagnostic] = []
+        for section in self.elaborate_sections():
+            problems += section.diagnostics
+            if section.training is not None:
                 from ..training.training_session import check_section
 
-                found += check_section(made.training)
-        return tuple(found)
+                problems += check_section(section.training)
+        return tuple(problems)
 
-    def diagnostics(self, more: tuple[Diagnostic, ...] = ()) -> list[Diagnostic]:
+    def collect_diagnostics(self, more: tuple[Diagnostic, ...] = ()) -> list[Diagnostic]:
         """Those of the text and of all views that have been made, in order, each once; and `more`."""
-        found = [d for view in (*([] if self.views else [self.view]), *self.views) for d in view.diagnostics] + [*more]
+        diagnostics_ = [d for view in (*([] if self.views else [self.view]), *self.views) for d in view.diagnostics] + [*more]
         if any(d.severity == "error" for d in self.problems):  # what could not be read may be what uses it
-            found = [d for d in found if not d.code.startswith("unused-")]
-        return sort_and_dedupe([*self.problems, *found])
+            diagnostics_ = [d for d in diagnostics_ if not d.code.startswith("unused-")]
+        return sort_and_dedupe([*self.problems, *diagnostics_])
 
     @property
     def stages(self) -> tuple[StageResult, ...]:
         """The stages of this text with their types; those that the shown model does not reach, as another one has them."""
         _ = self.view
         if self._stages[0] != len(self._views):
-            self._stages = (len(self._views), _merged([[*self._stages_of(view)] for view in self.views]))
+            self._stages = (len(self._views), _merge_layers([[*self._iterate_stages(view)] for view in self.views]))
         return self._stages[1]
 
-    def _stages_of(self, view: View) -> Iterator[StageResult]:
+    def _iterate_stages(self, view: View) -> Iterator[StageResult]:
         for stage in view.index.stages:
-            span = self.tree.absolute(stage.span)
+            span = self.tree.to_absolute(stage.span)
             if span is not None and span.file is self.source:
                 yield StageResult(span, stage.noted, stage.count)
 
@@ -239,58 +243,60 @@ class Checked:
         """The identifiers of this text that were evaluated, by the same rule."""
         _ = self.view
         if self._references[0] != len(self._views):
-            self._references = (len(self._views), _merged([[*self._references_of(view)] for view in self.views]))
+            self._references = (len(self._views), _merge_layers([[*self._iterate_references(view)] for view in self.views]))
         return self._references[1]
 
-    def _references_of(self, view: View) -> Iterator[Reference]:
-        for one in view.index.references:
-            span = self.tree.absolute(one.span)
+    def _iterate_references(self, view: View) -> Iterator[Reference]:
+        for reference in view.index.references:
+            span = self.tree.to_absolute(reference.span)
             if span is not None and span.file is self.source:
-                definition = one.definition and self.tree.absolute(one.definition)
+                definition = reference.definition and self.tree.to_absolute(reference.definition)
                 stale = definition is not None and definition.file is not self.source and definition.file.name == self.path
-                yield Reference(span, one.name, one.kind, None if stale else definition, one.noted, one.count)
+                yield Reference(span, reference.name, reference.kind, None if stale else definition, reference.noted, reference.count)
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
         """All names with their definitions: where the compiler knows more, such as of the arguments of a stage that is an argument, it is
         right."""
         known = {(one.span.start, one.span.end): one for one in self.references if one.kind != "label" and one.name != "in"}
-        return tuple([_corrected(one, known.get((one.span.start, one.span.end))) for one in self.names.occurrences])
+        return tuple([_correct_occurrence(one, known.get((one.span.start, one.span.end))) for one in self.names.occurrences])
 
-    def occurrence(self, offset: int) -> Occurrence | None:
+    def find_occurrence(self, offset: int) -> Occurrence | None:
         """The name at an offset, or directly before it."""
         touching = [one for one in self.occurrences if one.span.start <= offset <= one.span.end]
         return max(touching, key=lambda one: one.span.start, default=None)
 
-    def reference(self, offset: int) -> Reference | None:
+    def find_reference(self, offset: int) -> Reference | None:
         """The identifier at an offset, or directly before it."""
-        at = [r for r in self.references if r.span.start <= offset <= r.span.end]
-        return max(at, key=lambda r: (r.span.start <= offset < r.span.end, bool(r.values)), default=None)
+        touching = [r for r in self.references if r.span.start <= offset <= r.span.end]
+        return max(touching, key=lambda r: (r.span.start <= offset < r.span.end, bool(r.values)), default=None)
 
 
-def _merged(layers: list[list[T]]) -> tuple[T, ...]:
-    found: dict[tuple[int, int], T] = {}
+def _merge_layers(layers: list[list[T]]) -> tuple[T, ...]:
+    results: dict[tuple[int, int], T] = {}
     for layer in layers:
-        for one in layer:
-            found.setdefault((one.span.start, one.span.end), one)
-    return tuple([found[place] for place in sorted(found)])
+        for item in layer:
+            results.setdefault((item.span.start, item.span.end), item)
+    return tuple([results[place] for place in sorted(results)])
 
 
-def _corrected(one: Occurrence, known: Reference | None) -> Occurrence:
-    if known is None or (known.definition is None) == (one.definition is None):
-        return one
+def _correct_occurrence(occurrence: Occurrence, known: Reference | None) -> Occurrence:
+    if known is None or (known.definition is None) == (occurrence.definition is None):
+        return occurrence
     if known.definition is None:
-        return one if known.kind != "operator" else replace(one, definition=None)
+        return occurrence if known.kind != "operator" else replace(occurrence, definition=None)
     kind = "parameter" if known.kind == "argument" else known.kind
-    return replace(one, definition=Definition(known.definition, one.name, kind, ast.Name(known.definition, one.name), "a stage"))
+    return replace(
+        occurrence, definition=Definition(known.definition, occurrence.name, kind, ast.Name(known.definition, occurrence.name), "a stage")
+    )
 
 
-def _without_past(before: Checked) -> Checked:
-    before.before = None
+def _forget_previous(before: CheckedText) -> CheckedText:
+    before.previous = None
     return before
 
 
-def _new_plugins(diagnostics: tuple[Diagnostic, ...]) -> bool:
+def _load_new_plugins(diagnostics: tuple[Diagnostic, ...]) -> bool:
     try:
         return load_unknown(diagnostics)
     except PluginError:

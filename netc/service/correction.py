@@ -25,7 +25,7 @@ class Correction(Record):
     text: str
     edits: tuple[Edit, ...]
 
-    def before(self, offset: int) -> int:
+    def map_offset(self, offset: int) -> int:
         """Where an offset of the corrected text is in the text before."""
         for edit in self.edits:
             if offset < edit.span.start + len(edit.text):
@@ -34,28 +34,34 @@ class Correction(Record):
         return offset
 
 
-def corrected(source: SourceFile, file: ast.File, diagnostics: Iterable[Diagnostic]) -> Correction | None:
+def correct_text(source: SourceFile, file: ast.File, diagnostics: Iterable[Diagnostic]) -> Correction | None:
     """None if no error of the text can be corrected."""
-    made: list[Edit] = []
-    for one in diagnostics:
-        given = one.edits or _without_second(source, file, one.span)
-        edits = sorted({(e.span.start, e.span.end, e.text): e for e in given}.values(), key=lambda e: e.span.start)
-        if one.severity == "error" and all(e.span.file is source and not _overlaps(e, made) for e in edits):
-            made = sorted([*made, *edits], key=lambda e: (e.span.start, e.span.end))
+    edits_made: list[Edit] = []
+    for diagnostic in diagnostics:
+        suggested = diagnostic.edits or _drop_second_operand(source, file, diagnostic.span)
+        edits = sorted({(e.span.start, e.span.end, e.text): e for e in suggested}.values(), key=lambda e: e.span.start)
+        if diagnostic.severity == "error" and all(e.span.file is source and not _is_overlapping(e, edits_made) for e in edits):
+            edits_made = sorted([*edits_made, *edits], key=lambda e: (e.span.start, e.span.end))
     text = source.text
-    for edit in reversed(made):
+    for edit in reversed(edits_made):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
-    return Correction(text, tuple(made)) if made else None
+    return Correction(text, tuple(edits_made)) if edits_made else None
 
 
-def _without_second(source: SourceFile, file: ast.File, symbol: Span) -> tuple[Edit, ...]:
+def _drop_second_operand(source: SourceFile, file: ast.File, symbol: Span) -> tuple[Edit, ...]:
     """The edit that leaves the first operand of the operation with this symbol."""
     if symbol.file is not source or symbol.text not in _KEEPING:
         return ()
-    around = [node for node in find_enclosing_nodes(file, symbol.start) if isinstance(node, ast.TensorBinary) and node.op == symbol.text]
-    found = (one for one in reversed(around) if one.left.span.end <= symbol.start and symbol.end <= one.right.span.start)
-    return tuple([Edit(Span(source, symbol.start, one.span.end), "", safe=False) for one in found][:1])
+    operations = [
+        node for node in find_enclosing_nodes(file, symbol.start) if isinstance(node, ast.TensorBinary) and node.op == symbol.text
+    ]
+    matches = (
+        operation
+        for operation in reversed(operations)
+        if operation.left.span.end <= symbol.start and symbol.end <= operation.right.span.start
+    )
+    return tuple([Edit(Span(source, symbol.start, operation.span.end), "", safe=False) for operation in matches][:1])
 
 
-def _overlaps(edit: Edit, made: Iterable[Edit]) -> bool:
+def _is_overlapping(edit: Edit, made: Iterable[Edit]) -> bool:
     return any(edit.span.start <= other.span.end and other.span.start <= edit.span.end for other in made)

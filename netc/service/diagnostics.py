@@ -1,7 +1,7 @@
 """Diagnostics as an editor shows them: for each file, those that are in it.
 
-In: a checked text. Out: `Shown` records by the real path of the file they are in; the text itself always has a list. Always: a problem
-inside a file that the text uses is shown there, and in the text at the use that led to it.
+In: a checked text. Out: `EditorDiagnostic` records by the real path of the file they are in; the text itself always has a list. Always: a
+problem inside a file that the text uses is shown there, and in the text at the use that led to it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from netc.dsl.diagnostics import CallSite, Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import SourceFile, Span
 
-from .checked_text import Checked
+from .checked_text import CheckedText
 
-MOST = 200
+MAX_DIAGNOSTICS = 200
 """The diagnostics of one file."""
 
 
-class Shown(Record):
+class EditorDiagnostic(Record):
     """A diagnostic, the text that is shown for it, and the positions that belong to it."""
 
     diagnostic: Diagnostic
@@ -24,39 +24,41 @@ class Shown(Record):
     related: tuple[tuple[Span, str], ...] = ()
 
 
-def diagnostics(checked: Checked, more: tuple[Diagnostic, ...] = ()) -> dict[str, list[Shown]]:
+def group_diagnostics(checked: CheckedText, more: tuple[Diagnostic, ...] = ()) -> dict[str, list[EditorDiagnostic]]:
     """What is shown, by the path of the file."""
-    found: dict[str, list[Shown]] = {checked.path: []}
-    for one in checked.diagnostics(more):
-        _show(one, checked.source, found.setdefault(path_of(checked, one.span), []))
-        if one.span.file is not checked.source:
-            here = replace(one, span=_place_here(checked, one), edits=(), label="", trace=(CallSite(one.span, "here"),))
-            _show(here, checked.source, found[checked.path])
-    return found
+    by_path: dict[str, list[EditorDiagnostic]] = {checked.path: []}
+    for diagnostic in checked.collect_diagnostics(more):
+        _add_diagnostic(diagnostic, checked.source, by_path.setdefault(find_path(checked, diagnostic.span), []))
+        if diagnostic.span.file is not checked.source:
+            local = replace(
+                diagnostic, span=_find_local_span(checked, diagnostic), edits=(), label="", trace=(CallSite(diagnostic.span, "here"),)
+            )
+            _add_diagnostic(local, checked.source, by_path[checked.path])
+    return by_path
 
 
-def _place_here(checked: Checked, one: Diagnostic) -> Span:
+def _find_local_span(checked: CheckedText, diagnostic: Diagnostic) -> Span:
     """Where a text shows what is wrong in a file that it uses: at the stage that led there, else at the path of the `use`."""
-    stage = next((site for site in reversed(one.trace) if site.span.file is checked.source), None)
+    stage = next((site for site in reversed(diagnostic.trace) if site.span.file is checked.source), None)
     if stage is not None:
         return stage.span
-    use = checked.use_of(one.span.file)
+    use = checked.find_use(diagnostic.span.file)
     return use.path.span if use is not None else Span(checked.source, 0, 0)
 
 
-def path_of(checked: Checked, span: Span) -> str:
+def find_path(checked: CheckedText, span: Span) -> str:
     """The real path of the file that a span is in."""
     return checked.path if span.file is checked.source else span.file.name
 
 
-def _show(one: Diagnostic, source: SourceFile, shown: list[Shown]) -> None:
-    if len(shown) < MOST:
-        related = (*((mark.span, mark.text) for mark in one.marks), *((site.span, site.text) for site in one.trace))
+def _add_diagnostic(diagnostic: Diagnostic, source: SourceFile, shown: list[EditorDiagnostic]) -> None:
+    if len(shown) < MAX_DIAGNOSTICS:
+        related = (*((mark.span, mark.text) for mark in diagnostic.marks), *((site.span, site.text) for site in diagnostic.trace))
         # a block that is in itself is used at one position many times
-        shown.append(Shown(one, message(one), tuple(dict.fromkeys(related))))
+        shown.append(EditorDiagnostic(diagnostic, format_message(diagnostic), tuple(dict.fromkeys(related))))
 
 
-def message(one: Diagnostic) -> str:
+def format_message(diagnostic: Diagnostic) -> str:
     """The title, what is said at the position, the notes, and the help."""
-    parts = [one.message, one.label, *one.notes, *(f"help: {text}" for text in one.help)]
+    parts = [diagnostic.message, diagnostic.label, *diagnostic.notes, *(f"help: {text}" for text in diagnostic.help)]
     return "\n".join(part for part in parts if part)

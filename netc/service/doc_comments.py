@@ -5,12 +5,12 @@ from __future__ import annotations
 from netc.dsl.source import Span
 
 
-def above(definition: Span) -> str:
+def read_doc_comment(definition: Span) -> str:
     """The lines of comments directly above the line of a definition, as one paragraph."""
     lines = definition.file.text[: definition.start].split("\n")[:-1]
-    found: list[str] = []
+    result: list[str] = []
     for line in reversed(lines):
         if not line.lstrip().startswith("#"):
             break
-        found.insert(0, line.strip().lstrip("#").strip())
-    return " ".join(found)
+        result.insert(0, line.strip().lstrip("#").strip())
+    return " ".join(result)

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 from netc.dsl.tree_walk import walk_nodes
 
-from .checked_text import Checked
+from .checked_text import CheckedText
 
 _BRACKETS = {"RPAR": "LPAR", "RBRACK": "LBRACK", "RBRACE": "LBRACE"}
 
@@ -38,27 +38,27 @@ class Fold(Record):
     kind: str
 
 
-def symbols(checked: Checked) -> list[Symbol]:
+def list_symbols(checked: CheckedText) -> list[Symbol]:
     """The definitions of a text, in its order."""
-    return [one for item in checked.file.items for one in _symbols(item)]
+    return [one for item in checked.file.items for one in _iterate_symbols(item)]
 
 
-def _symbols(item: ast.Node) -> Iterator[Symbol]:
-    inside = _inside(item.body) if isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)) else ()
+def _iterate_symbols(item: ast.Node) -> Iterator[Symbol]:
+    inside = _list_inner_symbols(item.body) if isinstance(item, (ast.Block, ast.ModelDecl, ast.TrainDecl)) else ()
     if isinstance(item, ast.TrainDecl):
         name = item.name or ast.Name(Span(item.span.file, item.span.start, item.span.start + len(UNNAMED)), UNNAMED)
         yield Symbol(name.name, "train", name.span, item.span, inside)
     for name in declared_names(item):
         yield Symbol(name.name, kind_of(item), name.span, item.span, inside)
     if isinstance(item, (ast.Assign, ast.Flow, ast.Out)):
-        yield from _labels(item)
+        yield from _iterate_labels(item)
 
 
-def _inside(body: ast.Body) -> tuple[Symbol, ...]:
-    return tuple([one for statement in body.statements for one in _symbols(statement)])
+def _list_inner_symbols(body: ast.Body) -> tuple[Symbol, ...]:
+    return tuple([one for statement in body.statements for one in _iterate_symbols(statement)])
 
 
-def _labels(statement: ast.Node) -> Iterator[Symbol]:
+def _iterate_labels(statement: ast.Node) -> Iterator[Symbol]:
     """The labelled stages of a statement: what the state dict has."""
     for node in walk_nodes(statement):
         label = getattr(node, "label", None)
@@ -66,13 +66,13 @@ def _labels(statement: ast.Node) -> Iterator[Symbol]:
             yield Symbol(label.span.text, "label", label.span, node.span)
 
 
-def folds(checked: Checked) -> list[Fold]:
+def list_folds(checked: CheckedText) -> list[Fold]:
     """Brackets over several lines, and comments of several lines. Found in the tokens, so that they stay while the text is broken."""
     text = checked.source.text
-    return sorted([*_brackets(text, checked.tokens), *_comments(text, checked.comments)], key=lambda one: (one.start, one.end))
+    return sorted([*_fold_brackets(text, checked.tokens), *_fold_comments(text, checked.comments)], key=lambda one: (one.start, one.end))
 
 
-def _brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:
+def _fold_brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:
     opened: list[Token] = []
     for token in tokens:
         if token.type in _BRACKETS.values():
@@ -83,16 +83,16 @@ def _brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:
                 yield Fold(start, text.rindex("\n", start, token.start), "region")
 
 
-def _comments(text: str, comments: Iterable[Token]) -> Iterator[Fold]:
+def _fold_comments(text: str, comments: Iterable[Token]) -> Iterator[Fold]:
     run: list[Token] = []
     for comment in comments:
         if run and text[run[-1].end : comment.start].strip(" \t\r") != "\n":
-            yield from _run(run)
+            yield from _fold_run(run)
             run = []
         run.append(comment)
-    yield from _run(run)
+    yield from _fold_run(run)
 
 
-def _run(run: list[Token]) -> Iterator[Fold]:
+def _fold_run(run: list[Token]) -> Iterator[Fold]:
     if len(run) > 1:
         yield Fold(run[0].start, run[-1].end, "comment")

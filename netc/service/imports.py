@@ -30,41 +30,41 @@ class Importer:
             return {}
         self._depth += 1
         try:
-            return self._exports(self._loader(use.path.value, use.span.file))
+            return self._list_exports(self._loader(use.path.value, use.span.file))
         except CannotLoad:
             return {}
         finally:
             self._depth -= 1
 
-    def _exports(self, source: SourceFile) -> dict[str, Definition]:
+    def _list_exports(self, source: SourceFile) -> dict[str, Definition]:
         if id(source) not in self._known:
-            found = self._known[id(source)] = {}
+            exports = self._known[id(source)] = {}
             for item in self._parse(source)[0].items:
-                self._add(item, found)
+                self._add_export(item, exports)
         return self._known[id(source)]
 
-    def _add(self, item: ast.Item, found: dict[str, Definition]) -> None:
+    def _add_export(self, item: ast.Item, exports: dict[str, Definition]) -> None:
         match item:
             case ast.Block() | ast.Fn() | ast.Let():
                 for name in declared_names(item):
-                    found[name.name] = Definition(name.span, name.name, kind_of(item), item)
+                    exports[name.name] = Definition(name.span, name.name, kind_of(item), item)
             case ast.Use(names=names):
                 theirs = self(item)
                 wanted = {name.name for name in names} or theirs.keys()
-                found |= {name: one for name, one in theirs.items() if name in wanted}
+                exports |= {name: one for name, one in theirs.items() if name in wanted}
 
 
-def use_of(file: ast.File, wanted: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:
+def find_use(file: ast.File, wanted: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:
     """The `use` of a tree by which another file is read, directly or by way of others."""
     for item in file.items:
-        if isinstance(item, ast.Use) and wanted in used_trees(replace(file, items=(item,)), loader, parse):
+        if isinstance(item, ast.Use) and wanted in parse_used_files(replace(file, items=(item,)), loader, parse):
             return item
     return None
 
 
-def used_trees(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile, ast.File]:
+def parse_used_files(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile, ast.File]:
     """The files that a tree uses, and those that they use."""
-    found: dict[SourceFile, ast.File] = {}
+    trees: dict[SourceFile, ast.File] = {}
     stack = [item for item in file.items if isinstance(item, ast.Use)]
     while stack:
         use = stack.pop()
@@ -72,7 +72,7 @@ def used_trees(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile,
             source = loader(use.path.value, use.span.file)
         except CannotLoad:
             continue
-        if source not in found:
-            found[source] = parse(source)[0]
-            stack += [item for item in found[source].items if isinstance(item, ast.Use)]
-    return found
+        if source not in trees:
+            trees[source] = parse(source)[0]
+            stack += [item for item in trees[source].items if isinstance(item, ast.Use)]
+    return trees

@@ -12,56 +12,60 @@ from collections.abc import Iterator
 from netc.compiler.elaborate.index import StageResult
 from netc.dsl.record import Record
 
-from .checked_text import Checked
-from .correction import Correction, corrected
-from .type_text import show_types
+from .checked_text import CheckedText
+from .correction import Correction, correct_text
+from .type_text import format_types
 
-LONGEST = 80
+MAX_HINT = 80
 """The characters of a hint; a longer one is cut, and whole in its tooltip."""
 
 
-ROUNDS = 3
+MAX_CORRECTIONS = 3
 """How often a text is corrected: what is wrong below an error is known once that is corrected."""
 ASSUMED = "with the errors of the text corrected as their help says; an operation whose operands do not fit gives the first one"
 
 
 class Hint(Record):
-    """A text to show at an offset. `whole` is all of it if it was cut, else empty."""
+    """A text to show at an offset. `full_text` is all of it if it was cut, else empty."""
 
     offset: int
     text: str
-    whole: str = ""
+    full_text: str = ""
 
 
-def hints(checked: Checked, start: int = 0, end: int | None = None) -> list[Hint]:
+def list_hints(checked: CheckedText, start: int = 0, end: int | None = None) -> list[Hint]:
     """The hints of the lines that have an offset from `start` to `end`."""
     text = checked.source.text
     stop = len(text) if end is None else min(end, len(text))
-    stop = _line_end(text, stop)
+    stop = _find_line_end(text, stop)
     first = text.rfind("\n", 0, max(0, min(start, len(text)))) + 1
-    found = {one.offset: one for one in (*_assumed(checked, first, stop), *_known(checked, first, stop))}
-    return [found[offset] for offset in sorted(found)]
+    by_offset = {one.offset: one for one in (*_list_assumed_hints(checked, first, stop), *_list_known_hints(checked, first, stop))}
+    return [by_offset[offset] for offset in sorted(by_offset)]
 
 
-def _assumed(checked: Checked, first: int, stop: int) -> Iterator[Hint]:
+def _list_assumed_hints(checked: CheckedText, first: int, stop: int) -> Iterator[Hint]:
     """Those of the corrected text, where this one has the same lines."""
-    made: list[Correction] = []
-    trial: Checked | None = checked
-    while trial is not None and len(made) < ROUNDS and (one_more := corrected(trial.source, trial.file, trial.diagnostics())) is not None:
-        made.append(one_more)
-        trial = checked.workspace.trial(checked.path, one_more.text)
-    if trial is None or not made:
+    corrections: list[Correction] = []
+    trial: CheckedText | None = checked
+    while (
+        trial is not None
+        and len(corrections) < MAX_CORRECTIONS
+        and (correction_ := correct_text(trial.source, trial.file, trial.collect_diagnostics())) is not None
+    ):
+        corrections.append(correction_)
+        trial = checked.workspace.check_trial(checked.path, correction_.text)
+    if trial is None or not corrections:
         return
-    for one in _known(trial, 0, len(trial.source.text)):
-        offset = one.offset
-        for correction in reversed(made):
-            offset = correction.before(offset)
-        offset = _line_end(checked.source.text, offset)
+    for hint in _list_known_hints(trial, 0, len(trial.source.text)):
+        offset = hint.offset
+        for correction in reversed(corrections):
+            offset = correction.map_offset(offset)
+        offset = _find_line_end(checked.source.text, offset)
         if first <= offset <= stop:
-            yield Hint(offset, f"{one.text} ?", f"{one.whole}\n{ASSUMED}".strip())
+            yield Hint(offset, f"{hint.text} ?", f"{hint.full_text}\n{ASSUMED}".strip())
 
 
-def _known(checked: Checked, first: int, stop: int) -> list[Hint]:
+def _list_known_hints(checked: CheckedText, first: int, stop: int) -> list[Hint]:
     text = checked.source.text
     last: dict[int, StageResult] = {}
     for stage in checked.stages:
@@ -70,16 +74,16 @@ def _known(checked: Checked, first: int, stop: int) -> list[Hint]:
             known = last.get(line)
             if known is None or (stage.span.end, -stage.span.start) >= (known.span.end, -known.span.start):
                 last[line] = stage
-    return [_hint(text, stage) for stage in last.values()]
+    return [_make_hint(text, stage) for stage in last.values()]
 
 
-def _hint(text: str, stage: StageResult) -> Hint:
-    shown = "# " + show_types(stage.types)
-    cut = shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."
-    return Hint(_line_end(text, stage.span.end), cut, shown if cut != shown else "")
+def _make_hint(text: str, stage: StageResult) -> Hint:
+    full = "# " + format_types(stage.types)
+    cut = full if len(full) <= MAX_HINT else full[: MAX_HINT - 3] + "..."
+    return Hint(_find_line_end(text, stage.span.end), cut, full if cut != full else "")
 
 
-def _line_end(text: str, offset: int) -> int:
+def _find_line_end(text: str, offset: int) -> int:
     """The end of the line that has an offset, before its spaces and its line break."""
     end = text.find("\n", offset)
     line = text[offset : end if end >= 0 else len(text)]

@@ -21,166 +21,173 @@ from netc.dsl.source import Span
 
 from ..files.file_access import SUFFIX
 from ..files.source_files import Unreadable
-from .checked_text import Checked
+from .checked_text import CheckedText
 from .workspace import Workspace
 
-_ELSEWHERE = ("block", "function", "let", "parameter", "tensor")
+_SHARED_KINDS = ("block", "function", "let", "parameter", "tensor")
 
 
 class RenameRefused(Exception):
     """The text says why a name cannot be changed."""
 
 
-def definition(checked: Checked, offset: int) -> Span | None:
+def find_definition(checked: CheckedText, offset: int) -> Span | None:
     """Where the name at an offset is bound; for the path of a `use`, the beginning of that file."""
     for item in checked.file.items:
         if isinstance(item, ast.Use) and item.path.span.start <= offset <= item.path.span.end:
-            return _beginning(checked, item)
-    found = checked.occurrence(offset)
-    if found is not None and found.definition is not None:
-        return found.definition.span
-    label = checked.reference(offset)
+            return _find_file_start(checked, item)
+    occurrence = checked.find_occurrence(offset)
+    if occurrence is not None and occurrence.definition is not None:
+        return occurrence.definition.span
+    label = checked.find_reference(offset)
     return label.definition if label is not None else None
 
 
-def _beginning(checked: Checked, use: ast.Use) -> Span | None:
+def _find_file_start(checked: CheckedText, use: ast.Use) -> Span | None:
     try:
-        source = checked.workspace.loader(checked.source, checked.path)(use.path.value, use.span.file)
+        source = checked.workspace.make_loader(checked.source, checked.path)(use.path.value, use.span.file)
     except CannotLoad:
         return None
     return Span(source, 0, 0)
 
 
-def references(workspace: Workspace, checked: Checked, offset: int, declaration: bool = True) -> list[Span]:
+def find_references(workspace: Workspace, checked: CheckedText, offset: int, declaration: bool = True) -> list[Span]:
     """Everything that refers to what the name at an offset refers to."""
-    found = checked.occurrence(offset)
-    if found is None or found.definition is None:
-        return _of_label(checked, offset, declaration)
-    spans = [one.span for one in _everywhere(workspace, checked, found.definition)]
-    return [span for span in spans if declaration or not _same(span, found.definition.span)]
+    occurrence = checked.find_occurrence(offset)
+    if occurrence is None or occurrence.definition is None:
+        return _find_label_references(checked, offset, declaration)
+    spans = [one.span for one in _find_occurrences(workspace, checked, occurrence.definition)]
+    return [span for span in spans if declaration or not _is_same_span(span, occurrence.definition.span)]
 
 
-def _of_label(checked: Checked, offset: int, declaration: bool) -> list[Span]:
+def _find_label_references(checked: CheckedText, offset: int, declaration: bool) -> list[Span]:
     """The same for a label, which only the compiler resolves."""
-    found = checked.reference(offset)
-    if found is None or found.definition is None:
+    label = checked.find_reference(offset)
+    if label is None or label.definition is None:
         return []
-    uses = [one.span for one in checked.references if one.definition == found.definition]
-    return [span for span in uses if declaration or span != found.definition]
+    uses = [one.span for one in checked.references if one.definition == label.definition]
+    return [span for span in uses if declaration or span != label.definition]
 
 
-def _everywhere(workspace: Workspace, checked: Checked, wanted: Definition) -> list[Occurrence]:
-    found = _occurrences_in(checked, wanted)
-    if wanted.kind not in _ELSEWHERE or (wanted.kind in ("parameter", "tensor") and not wanted.owner):
-        return found
-    return found + _elsewhere(workspace, checked, wanted, found)
+def _find_occurrences(workspace: Workspace, checked: CheckedText, wanted: Definition) -> list[Occurrence]:
+    occurrences = _filter_occurrences(checked, wanted)
+    if wanted.kind not in _SHARED_KINDS or (wanted.kind in ("parameter", "tensor") and not wanted.owner):
+        return occurrences
+    return occurrences + _find_other_occurrences(workspace, checked, wanted, occurrences)
 
 
-def _elsewhere(workspace: Workspace, checked: Checked, wanted: Definition, found: list[Occurrence]) -> list[Occurrence]:
+def _find_other_occurrences(
+    workspace: Workspace, checked: CheckedText, wanted: Definition, known_occurrences: list[Occurrence]
+) -> list[Occurrence]:
     """The occurrences in other files. A folder may have thousands of files, and to check one takes milliseconds. So only a file is checked
     that has the name in its text, or another name that a `use` gave it, and that uses a file with an occurrence."""
-    home = os.path.realpath(wanted.span.file.name)
-    texts = {path: workspace.text(path) for path in _files(workspace, os.path.dirname(home)) if path != checked.path}
-    names, reached = {wanted.name, *(one.name for one in found)}, {home, checked.path}
-    used: dict[str, set[str]] = {home: {home}}
-    elsewhere: list[Occurrence] = []
+    defining_file = os.path.realpath(wanted.span.file.name)
+    texts = {path: workspace.read_text(path) for path in _list_files(workspace, os.path.dirname(defining_file)) if path != checked.path}
+    names, reached = {wanted.name, *(one.name for one in known_occurrences)}, {defining_file, checked.path}
+    used: dict[str, set[str]] = {defining_file: {defining_file}}
+    results: list[Occurrence] = []
     while True:
         word = re.compile("|".join(map(re.escape, sorted(names))))
-        used |= {path: _used_files(workspace, path) for path, text in texts.items() if path not in used and word.search(text)}
+        used |= {path: _list_used_files(workspace, path) for path, text in texts.items() if path not in used and word.search(text)}
         ready = [path for path in texts if not reached.isdisjoint(used.get(path, ()))]
         if not ready:
-            return elsewhere
+            return results
         for path in ready:
             del texts[path]
-            other = workspace.checked(path)
-            occurrences = [] if other is None else _occurrences_in(other, wanted)
+            checked_file = workspace.check_text(path)
+            occurrences = [] if checked_file is None else _filter_occurrences(checked_file, wanted)
             if occurrences:
-                elsewhere += occurrences
+                results += occurrences
                 names |= {one.name for one in occurrences}
                 reached.add(path)
 
 
-def _used_files(workspace: Workspace, path: str) -> set[str]:
+def _list_used_files(workspace: Workspace, path: str) -> set[str]:
     """The real paths of the files that a file uses."""
     try:
-        parsed = workspace.parsed(path)
+        parsed = workspace.parse_text(path)
     except Unreadable:
         return set()
     uses = [item for item in parsed.file.items if isinstance(item, ast.Use)]
-    loader = workspace.loader(parsed.source, path)
-    found = set()
+    loader = workspace.make_loader(parsed.source, path)
+    paths = set()
     for use in uses:
         with suppress(CannotLoad):
-            found.add(os.path.realpath(loader(use.path.value, use.span.file).name))
-    return found
+            paths.add(os.path.realpath(loader(use.path.value, use.span.file).name))
+    return paths
 
 
-def _occurrences_in(checked: Checked, wanted: Definition) -> list[Occurrence]:
-    return [one for one in checked.occurrences if one.definition is not None and _same(one.definition.span, wanted.span)]
+def _filter_occurrences(checked: CheckedText, wanted: Definition) -> list[Occurrence]:
+    return [one for one in checked.occurrences if one.definition is not None and _is_same_span(one.definition.span, wanted.span)]
 
 
-def _files(workspace: Workspace, folder: str) -> list[str]:
+def _list_files(workspace: Workspace, folder: str) -> list[str]:
     """The open texts, and the files in a folder and below it."""
-    found = dict.fromkeys(workspace.opened)
-    for where, folders, names in os.walk(folder):
+    paths = dict.fromkeys(workspace.open_paths)
+    for folder_, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
-        found |= dict.fromkeys(os.path.realpath(os.path.join(where, name)) for name in sorted(names) if name.endswith(SUFFIX))
-    return list(found)
+        paths |= dict.fromkeys(os.path.realpath(os.path.join(folder_, name)) for name in sorted(names) if name.endswith(SUFFIX))
+    return list(paths)
 
 
-def _same(one: Span, other: Span) -> bool:
+def _is_same_span(one: Span, other: Span) -> bool:
     return (one.start, one.end, one.file.name) == (other.start, other.end, other.file.name)
 
 
-def renamable(checked: Checked, offset: int) -> Span:
+def find_renamable(checked: CheckedText, offset: int) -> Span:
     """The name at an offset, if it can have another one. Raises `RenameRefused`."""
-    return _renamable(checked, offset).span
+    return _find_renamable_occurrence(checked, offset).span
 
 
-def _renamable(checked: Checked, offset: int) -> Occurrence:
-    found = checked.occurrence(offset)
-    if found is None:
+def _find_renamable_occurrence(checked: CheckedText, offset: int) -> Occurrence:
+    occurrence = checked.find_occurrence(offset)
+    if occurrence is None:
         raise RenameRefused("there is no name here that can be changed")
-    if found.definition is None:
-        raise RenameRefused(f"`{found.name}` is not defined in a spec")
-    if not checked.workspace.may_change(found.definition.span.file.name):
-        raise RenameRefused(f"`{found.name}` is defined in {found.definition.span.file.name}, which is not yours to change")
-    return found
+    if occurrence.definition is None:
+        raise RenameRefused(f"`{occurrence.name}` is not defined in a spec")
+    if not checked.workspace.may_change(occurrence.definition.span.file.name):
+        raise RenameRefused(f"`{occurrence.name}` is defined in {occurrence.definition.span.file.name}, which is not yours to change")
+    return occurrence
 
 
-def rename(workspace: Workspace, checked: Checked, offset: int, name: str) -> list[Edit]:
+def make_rename(workspace: Workspace, checked: CheckedText, offset: int, name: str) -> list[Edit]:
     """The edits that give the name at an offset another one, everywhere. Raises `RenameRefused`."""
-    wanted = _renamable(checked, offset).definition
+    wanted = _find_renamable_occurrence(checked, offset).definition
     assert wanted is not None
     if not name.isidentifier() or not name.isascii() or name in load_tables().keywords or name in (BATCH, "_"):
         raise RenameRefused(f"`{name}` cannot be a name")
-    edits = [Edit(one.span, name) for one in _everywhere(workspace, checked, wanted)]
-    _check(workspace, edits)
+    edits = [Edit(one.span, name) for one in _find_occurrences(workspace, checked, wanted)]
+    _check_rename(workspace, edits)
     return edits
 
 
-def _check(workspace: Workspace, edits: list[Edit]) -> None:
+def _check_rename(workspace: Workspace, edits: list[Edit]) -> None:
     """Compares the texts before and after. Raises `RenameRefused`."""
     by_file: dict[str, list[Edit]] = {}
     for edit in edits:
         by_file.setdefault(edit.span.file.name, []).append(edit)
-    after = workspace.copy()
+    after = workspace.copy_texts()
     for path, changes in by_file.items():
-        after.open(path, apply_edits(changes))
+        after.open_text(path, apply_edits(changes))
     for path, changes in by_file.items():
-        before, then = workspace.checked(path), after.checked(path)
-        if before is None or then is None or _links(before) != _links(then) or _errors(then) > _errors(before):
+        before, renamed = workspace.check_text(path), after.check_text(path)
+        if (
+            before is None
+            or renamed is None
+            or _link_names(before) != _link_names(renamed)
+            or _count_errors(renamed) > _count_errors(before)
+        ):
             raise RenameRefused(f"`{changes[0].text}` would mean something else in {os.path.basename(path)}")
 
 
-def _links(checked: Checked) -> list[object]:
+def _link_names(checked: CheckedText) -> list[object]:
     """For each name, which one of all defines it: what a rename keeps."""
     names = checked.occurrences
     numbers = {(one.span.start, one.span.end): number for number, one in enumerate(names)}
-    return [*_numbered(checked, numbers)]
+    return [*_iterate_links(checked, numbers)]
 
 
-def _numbered(checked: Checked, numbers: dict[tuple[int, int], int]) -> Iterator[object]:
+def _iterate_links(checked: CheckedText, numbers: dict[tuple[int, int], int]) -> Iterator[object]:
     for one in checked.occurrences:
         if one.definition is None:
             yield one.name
@@ -190,5 +197,5 @@ def _numbered(checked: Checked, numbers: dict[tuple[int, int], int]) -> Iterator
             yield one.definition.span.file.name
 
 
-def _errors(checked: Checked) -> int:
-    return sum(one.severity == "error" for one in checked.diagnostics())
+def _count_errors(checked: CheckedText) -> int:
+    return sum(one.severity == "error" for one in checked.collect_diagnostics())

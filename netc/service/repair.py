@@ -11,14 +11,14 @@ from netc.compiler.binding.name_scopes import NameScope
 from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
-from .checked_text import Checked
+from .checked_text import CheckedText
 from .context import Context
 from .imports import Importer
 
 _CLOSERS = {"LPAR": ")", "LBRACK": "]", "LBRACE": "}"}
 
 
-def scope_at(checked: Checked, context: Context) -> NameScope:
+def find_scope(checked: CheckedText, context: Context) -> NameScope:
     """The scope of the word that is typed."""
     if not checked.problems:
         return checked.names.top.scope_at(context.start)
@@ -30,16 +30,16 @@ def scope_at(checked: Checked, context: Context) -> NameScope:
         elif token.text in ")]}" and closers:
             closers.pop()
         if token.type in ("LBRACE", "NL", "SEMICOLON"):
-            end, open_there = token.end, len(closers)
+            end, open_count = token.end, len(closers)
     if not end:
         return checked.names.top.scope_at(context.start)
-    text = checked.source.text[:end] + "\n" + "".join(reversed(closers[:open_there]))
+    text = checked.source.text[:end] + "\n" + "".join(reversed(closers[:open_count]))
     source = SourceFile(checked.source.name, text)
-    importer = Importer(checked.workspace.loader(source, checked.path), checked.workspace.parse_used)
+    importer = Importer(checked.workspace.make_loader(source, checked.path), checked.workspace.parse_used)
     repaired = bind_file(parse_source(source)[0], importer).top.scope_at(end)
-    known = checked.names.top.scope_at(context.start)
-    return repaired if _depth(repaired) >= _depth(known) else known
+    tree_scope = checked.names.top.scope_at(context.start)
+    return repaired if _measure_depth(repaired) >= _measure_depth(tree_scope) else tree_scope
 
 
-def _depth(scope: NameScope) -> int:
-    return 0 if scope.parent is None else 1 + _depth(scope.parent)
+def _measure_depth(scope: NameScope) -> int:
+    return 0 if scope.parent is None else 1 + _measure_depth(scope.parent)

@@ -9,29 +9,29 @@ from netc.dsl import ast
 
 from ..files.file_access import SUFFIX
 from ..reference.word_pages import library_files
-from .checked_text import Checked
+from .checked_text import CheckedText
 from .imports import Importer
 
-MOST = 200
+MAX_FILES = 200
 """The files that are looked at."""
 
 
-def paths(checked: Checked, begun: str) -> list[str]:
+def list_paths(checked: CheckedText, prefix: str) -> list[str]:
     """The files of the standard library, and those in the folder of the text and below it."""
     folder = os.path.dirname(checked.path)
-    found: list[str] = []
-    for where, folders, files in os.walk(folder):
+    results: list[str] = []
+    for folder_path, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
-        inside = [os.path.relpath(os.path.join(where, name), folder).replace(os.sep, "/") for name in files if name.endswith(SUFFIX)]
-        found += [name for name in inside if os.path.join(folder, name) != checked.path]
-        if len(found) > MOST:
+        inside = [os.path.relpath(os.path.join(folder_path, name), folder).replace(os.sep, "/") for name in files if name.endswith(SUFFIX)]
+        results += [name for name in inside if os.path.join(folder, name) != checked.path]
+        if len(results) > MAX_FILES:
             break
-    return [path for path in (*sorted(found)[:MOST], *library_files()) if path.startswith(begun)]
+    return [path for path in (*sorted(results)[:MAX_FILES], *library_files()) if path.startswith(prefix)]
 
 
-def exported_names(checked: Checked, path: str) -> list[tuple[str, str]]:
+def list_exported_names(checked: CheckedText, path: str) -> list[tuple[str, str]]:
     """What a file exports, with the kinds."""
-    importer = Importer(checked.workspace.loader(checked.source, checked.path), checked.workspace.parse_used)
+    importer = Importer(checked.workspace.make_loader(checked.source, checked.path), checked.workspace.parse_used)
     span = checked.file.span
     try:
         theirs = importer(ast.Use(span, ast.String(span, path), ()))

@@ -1,7 +1,7 @@
 """Texts by their paths: those that are open in an editor, and those on disk that they use.
 
-In: paths, and the texts of those that are open. Out: a `Checked` for each, the same one until its text, or that of a file that it uses, is
-another. Always: an open text is the truth about its file, for those that use it too.
+In: paths, and the texts of those that are open. Out: a `CheckedText` for each, the same one until its text, or that of a file that it
+uses, is another. Always: an open text is the truth about its file, for those that use it too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..files.file_access import open_regular, within
 from ..files.package_data import folder
 from ..files.source_files import Unreadable, read_file
 from ..files.spec_loader import Loader
-from .checked_text import Checked, Parsed, Past, Stamp
+from .checked_text import CheckedText, CheckMemory, FileStamp, Parsed
 
 _STD = os.path.realpath(folder("std", "specs/std"))
 
@@ -31,52 +31,52 @@ class Workspace:
     def __init__(self, allowed: tuple[str, ...] = ()) -> None:
         self.allowed = allowed
         self._open: dict[str, str] = {}
-        self._checked: dict[str, Checked] = {}
-        self._parsed: dict[str, tuple[Stamp, Parsed]] = {}
+        self._checked: dict[str, CheckedText] = {}
+        self._parsed: dict[str, tuple[FileStamp, Parsed]] = {}
         self._models: dict[str, str] = {}
-        self._pasts: dict[str, Past] = {}
+        self._pasts: dict[str, CheckMemory] = {}
         self._trials: Workspace | None = None
 
-    def past(self, real: str) -> Past:
+    def find_memory(self, real: str) -> CheckMemory:
         """What earlier checks of a text have left."""
-        return self._pasts.setdefault(real, Past())
+        return self._pasts.setdefault(real, CheckMemory())
 
-    def open(self, path: str, text: str) -> None:
+    def open_text(self, path: str, text: str) -> None:
         """The text at `path` is now this one, whatever the file holds."""
         self._open[os.path.realpath(path)] = text
 
-    def close(self, path: str) -> None:
+    def close_text(self, path: str) -> None:
         """The text at `path` is again that of its file."""
         real = os.path.realpath(path)
         self._open.pop(real, None)
         self._checked.pop(real, None)
         self._pasts.pop(real, None)
         if self._trials is not None:
-            self._trials.close(path)
+            self._trials.close_text(path)
 
-    def copy(self) -> Workspace:
+    def copy_texts(self) -> Workspace:
         """Another one with the same texts, to try changes in."""
         other = Workspace(self.allowed)
         other._open, other._models = dict(self._open), dict(self._models)
         return other
 
-    def trial(self, real: str, text: str) -> Checked | None:
+    def check_trial(self, real: str, text: str) -> CheckedText | None:
         """What would be known of a text if it were this one. Trials have a memory of their own."""
         if self._trials is None:
             self._trials = Workspace(self.allowed)
         self._trials._open, self._trials._models = {**self._open, real: text}, dict(self._models)
-        return self._trials.checked(real)
+        return self._trials.check_text(real)
 
     def may_change(self, path: str) -> bool:
         """Whether a file is one of the user's: neither of the standard library nor of an installed package."""
-        return path in self._open or not within(path, [_STD, *(os.path.realpath(one) for one in site.getsitepackages())])
+        return path in self._open or not within(path, [_STD, *(os.path.realpath(folder) for folder in site.getsitepackages())])
 
     @property
-    def opened(self) -> tuple[str, ...]:
+    def open_paths(self) -> tuple[str, ...]:
         """The real paths of the open texts."""
         return tuple(self._open)
 
-    def choose(self, path: str, model: str | None) -> None:
+    def choose_model(self, path: str, model: str | None) -> None:
         """Which of its models a text is shown with; None: the one that netc would choose."""
         real = os.path.realpath(path)
         self._models.pop(real, None)
@@ -84,33 +84,33 @@ class Workspace:
             self._models[real] = model
         self._checked.pop(real, None)
 
-    def checked(self, path: str) -> Checked | None:
+    def check_text(self, path: str) -> CheckedText | None:
         """What is known of a text; None if it is not open and cannot be read."""
         real = os.path.realpath(path)
         known = self._checked.get(real)
         if known is not None and not self.is_stale(real):
             return known
         try:
-            parsed = self.parsed(real)
+            parsed = self.parse_text(real)
         except Unreadable:
             return None
-        made = self._checked[real] = Checked(self, real, parsed, self._models.get(real), known)
-        return made
+        new = self._checked[real] = CheckedText(self, real, parsed, self._models.get(real), known)
+        return new
 
     def is_stale(self, real: str) -> bool:
         """Whether a text, or what it uses, is not what it was when it was checked last, if it was."""
         known = self._checked.get(real)
-        return known is None or any(self.stamp(used) != stamp for used, stamp in known.stamps.items())
+        return known is None or any(self.read_stamp(used) != stamp for used, stamp in known.stamps.items())
 
-    def parsed(self, real: str) -> Parsed:
+    def parse_text(self, real: str) -> Parsed:
         """The tree of a text. Raises `Unreadable`."""
-        stamp = self.stamp(real)
+        stamp = self.read_stamp(real)
         known = self._parsed.get(real)
         if known is not None and known[0] == stamp:
             return known[1]
-        made = _parse(self.source(real, real))
-        self._parsed[real] = (stamp, made)
-        return made
+        new = _parse_file(self.read_source(real, real))
+        self._parsed[real] = (stamp, new)
+        return new
 
     def parse_used(self, source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
         """The tree of a file that a text uses, as `dsl.parser.parse_source` gives it."""
@@ -119,19 +119,19 @@ class Workspace:
             return parse_source(source)
         return known[1].file, list(known[1].problems)
 
-    def source(self, real: str, name: str) -> SourceFile:
+    def read_source(self, real: str, name: str) -> SourceFile:
         """The text of a path. Raises `Unreadable`."""
         text = self._open.get(real)
         return read_file(real, name, open_regular) if text is None else SourceFile(name, text)
 
-    def text(self, real: str) -> str:
+    def read_text(self, real: str) -> str:
         """The text of a path, which is not parsed; empty if it cannot be read."""
         try:
-            return self.source(real, real).text
+            return self.read_source(real, real).text
         except Unreadable:
             return ""
 
-    def stamp(self, real: str) -> Stamp:
+    def read_stamp(self, real: str) -> FileStamp:
         """What tells whether the text at a path has changed."""
         text = self._open.get(real)
         if text is not None:
@@ -142,7 +142,7 @@ class Workspace:
             return None
         return state.st_mtime_ns, state.st_size
 
-    def loader(self, source: SourceFile, real: str) -> OpenLoader:
+    def make_loader(self, source: SourceFile, real: str) -> OpenLoader:
         """What finds the files that a text uses."""
         return OpenLoader(self, source, real)
 
@@ -153,18 +153,18 @@ class OpenLoader(Loader):
     def __init__(self, workspace: Workspace, main: SourceFile, real: str) -> None:
         super().__init__(main, real, workspace.allowed)
         self._workspace = workspace
-        self.stamps: dict[str, Stamp] = {real: workspace.stamp(real)}
+        self.stamps: dict[str, FileStamp] = {real: workspace.read_stamp(real)}
 
     def read(self, real: str, name: str) -> SourceFile:
-        self.stamps[real] = self._workspace.stamp(real)
-        return self._workspace.parsed(real).source
+        self.stamps[real] = self._workspace.read_stamp(real)
+        return self._workspace.parse_text(real).source
 
     def read_bytes(self, real: str, name: str) -> bytes:
-        self.stamps[real] = self._workspace.stamp(real)
+        self.stamps[real] = self._workspace.read_stamp(real)
         return super().read_bytes(real, name)
 
 
-def _parse(source: SourceFile) -> Parsed:
+def _parse_file(source: SourceFile) -> Parsed:
     file: ast.File
     problems: list[Diagnostic]
     tokens, comments = lex_text(source.text, load_tables())

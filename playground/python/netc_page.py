@@ -17,9 +17,9 @@ from netc.compiler.ops.operator import Operator
 from netc.display.html_markup import framed, tree_html
 from netc.dsl.diagnostics.render import render_text
 from netc.model import Model
-from netc.service.completion_items import complete
-from netc.service.hover import hover
-from netc.service.inlay_hints import hints
+from netc.service.completion_items import find_completions
+from netc.service.hover import make_hover
+from netc.service.inlay_hints import list_hints
 from netc.service.workspace import Workspace
 
 NAME = "spec.net"
@@ -39,23 +39,23 @@ class Page:
 
     def checked(self, text, model):
         if text != self.text:
-            self.workspace.open(PATH, text)
+            self.workspace.open_text(PATH, text)
             self.text = text
         chosen = self.workspace._models.get(os.path.realpath(PATH))
         if model != chosen:
-            self.workspace.choose(PATH, model)
-        return self.workspace.checked(PATH)
+            self.workspace.choose_model(PATH, model)
+        return self.workspace.check_text(PATH)
 
     def check(self, text, model=None):
         """Errors, shapes and what the model is called with: what is asked after each key."""
         checked = self.checked(text, model)
         view = checked.view
-        found = checked.diagnostics(tuple([d for section in checked.elaborated_sections() for d in section.diagnostics]))
+        found = checked.collect_diagnostics(tuple([d for section in checked.elaborate_sections() for d in section.diagnostics]))
         own = [d for d in found if d.span.file is checked.source]
         return {
             "diagnostics": [_diagnostic(d) for d in own],
             "rendered": render_text(found).replace(PATH, NAME) if found else "",
-            "hints": [{"at": one.offset, "text": one.text, "whole": one.whole} for one in hints(checked)],
+            "hints": [{"at": one.offset, "text": one.text, "whole": one.full_text} for one in list_hints(checked)],
             "models": [name for name in checked.models if name],
             "inputs": _inputs(view.program) if view.program else [],
             "parameters": _parameters(view.program) if view.program else [],
@@ -87,11 +87,11 @@ class Page:
             return f"# {error}"
 
     def complete(self, text, offset, model=None):
-        found = complete(self.checked(text, model), offset)
+        found = find_completions(self.checked(text, model), offset)
         return [{"label": s.label, "kind": s.kind, "start": s.start, "detail": s.detail, "insert": s.insert or s.label} for s in found]
 
     def hover(self, text, offset, model=None):
-        found = hover(self.checked(text, model), offset)
+        found = make_hover(self.checked(text, model), offset)
         return None if found is None else {"from": found.span.start, "to": found.span.end, "text": found.text}
 
     def onnx(self, text, model=None, seed=7, weights=None):

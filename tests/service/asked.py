@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netc.service.checked_text import Checked
+from netc.service.checked_text import CheckedText
 from netc.service.workspace import Workspace
 
 RESIDUAL = """\
@@ -20,12 +20,12 @@ y -> dense 2
 """
 
 
-def checked_at(marked: str, folder: Path | None = None) -> tuple[Workspace, Checked, int]:
+def checked_at(marked: str, folder: Path | None = None) -> tuple[Workspace, CheckedText, int]:
     """The text without its `|`, and the offset of that."""
     offset = marked.index("|") if "|" in marked else 0
     workspace = Workspace()
     path = str((folder or Path("/nowhere")) / "x.net")
-    workspace.open(path, marked.replace("|", "", 1))
-    found = workspace.checked(path)
+    workspace.open_text(path, marked.replace("|", "", 1))
+    found = workspace.check_text(path)
     assert found is not None
     return workspace, found, offset

@@ -10,19 +10,19 @@ from safetensors.numpy import save_file
 
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics import apply_edits
-from netc.service.actions import actions, fix_all, formatted
-from netc.service.completion_items import complete
-from netc.service.diagnostics import diagnostics
-from netc.service.document_symbols import folds, symbols
-from netc.service.inlay_hints import hints
-from netc.service.navigation import RenameRefused, definition, references, rename
-from netc.service.semantic_tokens import words
+from netc.service.actions import find_actions, fix_all, make_format_edit
+from netc.service.completion_items import find_completions
+from netc.service.diagnostics import group_diagnostics
+from netc.service.document_symbols import list_folds, list_symbols
+from netc.service.inlay_hints import list_hints
+from netc.service.navigation import RenameRefused, find_definition, find_references, make_rename
+from netc.service.semantic_tokens import classify_words
 from tests.service.asked import RESIDUAL, checked_at
 
 
 def completions(marked: str, folder: Path | None = None) -> list[str]:
     _, checked, offset = checked_at(marked, folder)
-    return [one.label for one in complete(checked, offset)]
+    return [one.label for one in find_completions(checked, offset)]
 
 
 # --- completion ------------------------------------------------------------------------------------------------------------------
@@ -83,7 +83,7 @@ def test_completion_of_paths_and_their_names(tmp_path: Path) -> None:
 
 def renamed(marked: str, name: str) -> str:
     workspace, checked, offset = checked_at(marked)
-    return apply_edits(rename(workspace, checked, offset, name))
+    return apply_edits(make_rename(workspace, checked, offset, name))
 
 
 @pytest.mark.parametrize("at", ["let wid|th = 8", "residual wid|th"])
@@ -143,22 +143,22 @@ def test_names_across_files(tmp_path: Path) -> None:
     other = tmp_path / "other.net"
     other.write_text('use "parts.net"\ninput 3 -> half width=8\n')
     workspace, checked, offset = checked_at('use "parts.net": half\ninput 4 -> ha|lf 6\n', tmp_path)
-    place = definition(checked, offset)
+    place = find_definition(checked, offset)
     assert place is not None
     assert (place.file.name, place.text) == (str(tmp_path / "parts.net"), "half")
-    found = {(Path(span.file.name).name, span.file.line_and_column(span.start)) for span in references(workspace, checked, offset)}
+    found = {(Path(span.file.name).name, span.file.line_and_column(span.start)) for span in find_references(workspace, checked, offset)}
     assert found == {("x.net", (1, 18)), ("x.net", (2, 12)), ("parts.net", (2, 7)), ("other.net", (2, 12))}
-    edits = rename(workspace, checked, offset, "thin")
+    edits = make_rename(workspace, checked, offset, "thin")
     assert {Path(edit.span.file.name).name for edit in edits} == {"x.net", "parts.net", "other.net"}
 
 
 def test_labels_and_paths_have_definitions() -> None:
     _, checked, offset = checked_at("t = input [T] int64\nt -> embedding 9 4 as words -> dense 9 bias=false tie=wo|rds")
-    place = definition(checked, offset)
+    place = find_definition(checked, offset)
     assert place is not None
     assert place.start == checked.source.text.index("words")
     _, checked, offset = checked_at('use "std/m|lp.net"\ninput 3 -> mlp 4')
-    place = definition(checked, offset)
+    place = find_definition(checked, offset)
     assert place is not None
     assert place.file.text.startswith("#")
 
@@ -169,7 +169,7 @@ def test_labels_and_paths_have_definitions() -> None:
 def test_diagnostics_of_a_used_file_are_shown_in_both(tmp_path: Path) -> None:
     (tmp_path / "parts.net").write_text("block f { in -> dens 3 }\n")
     _, checked, _ = checked_at('use "parts.net"\ninput 3 -> f\n', tmp_path)
-    shown = diagnostics(checked)
+    shown = group_diagnostics(checked)
     assert [one.diagnostic.code for one in shown[str(tmp_path / "parts.net")]] == ["unknown-operator"]
     (here,) = shown[checked.path]
     assert here.diagnostic.span.text == "f"
@@ -180,7 +180,7 @@ def test_what_is_wrong_with_a_used_file_as_such_is_shown_at_its_path(tmp_path: P
     (tmp_path / "more.net").write_text(text)
     (tmp_path / "parts.net").write_text('use "more.net"\nblock g { in -> relu }\n')
     _, checked, _ = checked_at('# first\nuse "std/mlp.net": mlp\nuse "parts.net"\ninput 3 -> g -> mlp 4\n', tmp_path)
-    (here,) = diagnostics(checked)[checked.path]
+    (here,) = group_diagnostics(checked)[checked.path]
     assert (here.diagnostic.code, here.diagnostic.span.text) == (code, '"parts.net"')
 
 
@@ -189,23 +189,23 @@ def test_an_open_text_is_what_others_use(tmp_path: Path) -> None:
     parts.write_text("block f { in -> dense 3 }\n")
     workspace, checked, _ = checked_at('use "parts.net"\ninput 3 -> f\n', tmp_path)
     assert checked.view.program is not None
-    workspace.open(str(parts), "block f { in -> dens 3 }\n")
-    changed = workspace.checked(checked.path)
+    workspace.open_text(str(parts), "block f { in -> dens 3 }\n")
+    changed = workspace.check_text(checked.path)
     assert changed is not None
     assert changed.view.program is None
-    workspace.close(str(parts))
-    again = workspace.checked(checked.path)
+    workspace.close_text(str(parts))
+    again = workspace.check_text(checked.path)
     assert again is not None
     assert again.view.program is not None
     parts.write_text("block g { in -> dense 33 }\n")
-    on_disk = workspace.checked(checked.path)
+    on_disk = workspace.check_text(checked.path)
     assert on_disk is not None
-    assert [d.code for d in on_disk.diagnostics()] == ["unknown-operator"]
+    assert [d.code for d in on_disk.collect_diagnostics()] == ["unknown-operator"]
 
 
 def test_actions_are_the_edits_of_diagnostics() -> None:
     _, checked, offset = checked_at("x = input 3\nx -> den|s 4 -> rleu")
-    (one,) = actions(checked, offset, offset)
+    (one,) = find_actions(checked, offset, offset)
     assert one.title == "Replace `dens` with `dense`"
     assert apply_edits([*one.edits]) == "x = input 3\nx -> dense 4 -> rleu"
     assert fix_all(checked) is None  # what is only similar may not be what was meant
@@ -233,46 +233,46 @@ def test_actions_are_the_edits_of_diagnostics() -> None:
 )
 def test_an_action_mends_a_common_mistake(wrong: str, right: str) -> None:
     _, checked, _ = checked_at(wrong)
-    first = actions(checked, 0, len(wrong))[0]
+    first = find_actions(checked, 0, len(wrong))[0]
     assert apply_edits([*first.edits]) == right
-    assert checked_at(right)[1].diagnostics() == []
+    assert checked_at(right)[1].collect_diagnostics() == []
 
 
 def test_a_setting_is_no_tensor() -> None:
     text = "x = input 3\ny = x -> dense 2\ntrain {{\n  epochs{0}3\n  optimizer{0}adam lr=0.1\n  loss = y -> mean\n}}\n"
     _, checked, _ = checked_at(text.format(" = "))
-    problems = checked.section_problems()
+    problems = checked.check_sections()
     assert [one.code for one in problems if one.code != "unused-result"] == ["wrong-setting", "wrong-setting"]
     assert apply_edits([edit for one in problems for edit in one.edits]) == text.format(" ")
 
 
 def test_a_position_is_shown_once_with_a_diagnostic() -> None:
     _, checked, _ = checked_at("block f { in -> f }\ninput 3 -> f")
-    (shown,) = diagnostics(checked)[checked.path]
+    (shown,) = group_diagnostics(checked)[checked.path]
     assert len(shown.related) == len({*shown.related}) == 3
 
 
 def test_formatting_is_one_edit_of_what_differs() -> None:
     _, checked, _ = checked_at("x = input 3\nx->dense   4\n")
-    edit = formatted(checked)
+    edit = make_format_edit(checked)
     assert edit is not None
     assert apply_edits([edit]) == "x = input 3\nx -> dense 4\n"
     assert "input" not in edit.span.text
-    assert formatted(checked_at("x = (\n")[1]) is None
+    assert make_format_edit(checked_at("x = (\n")[1]) is None
 
 
 def test_outline_and_folds() -> None:
     _, checked, _ = checked_at(RESIDUAL)
-    outline = [(one.kind, one.text, [(part.kind, part.text) for part in one.inner]) for one in symbols(checked)]
+    outline = [(one.kind, one.text, [(part.kind, part.text) for part in one.inner]) for one in list_symbols(checked)]
     inside = [("tensor", "main"), ("label", "first")]
     assert outline == [("let", "width", []), ("block", "residual", inside), ("tensor", "x", []), ("tensor", "y", [])]
-    lines = [(checked.source.line_and_column(one.start)[0], checked.source.line_and_column(one.end)[0]) for one in folds(checked)]
+    lines = [(checked.source.line_and_column(one.start)[0], checked.source.line_and_column(one.end)[0]) for one in list_folds(checked)]
     assert lines == [(3, 5)]
 
 
 def test_each_word_has_a_kind() -> None:
     _, checked, _ = checked_at(RESIDUAL)
-    kinds = {checked.source.text[word.start : word.end]: word.kind for word in words(checked)}
+    kinds = {checked.source.text[word.start : word.end]: word.kind for word in classify_words(checked)}
     expected = {"let": "keyword", "width": "variable", "residual": "class", "units": "parameter", "dense": "function", "first": "label"}
     assert {name: kinds[name] for name in expected} == expected
     assert kinds["T"] == "type"
@@ -282,13 +282,13 @@ def test_each_word_has_a_kind() -> None:
 def test_a_model_can_be_chosen() -> None:
     workspace, checked, _ = checked_at("model a { input 3 -> dense 4 }\nmodel b { input 5 -> dense 6 }\n")
     assert checked.models == ("a", "b")
-    workspace.choose(checked.path, "b")
-    chosen = workspace.checked(checked.path)
+    workspace.choose_model(checked.path, "b")
+    chosen = workspace.check_text(checked.path)
     assert chosen is not None
     assert chosen.models == ("b", "a")
-    assert [hint.text for hint in hints(chosen)] == ["# [N, 6]"]
-    chosen.view_of("a")
-    assert [hint.text for hint in hints(chosen)] == ["# [N, 4]", "# [N, 6]"]
+    assert [hint.text for hint in list_hints(chosen)] == ["# [N, 6]"]
+    chosen.find_view("a")
+    assert [hint.text for hint in list_hints(chosen)] == ["# [N, 4]", "# [N, 6]"]
 
 
 def test_the_arrays_of_a_table_are_read_again(tmp_path: Path) -> None:
@@ -299,7 +299,7 @@ def test_the_arrays_of_a_table_are_read_again(tmp_path: Path) -> None:
     workspace, checked, _ = checked_at(text, tmp_path)
     assert checked.view.program is not None
     save_file({"mask": np.ones((1, 5), np.float32)}, path)
-    changed = workspace.checked(checked.path)
+    changed = workspace.check_text(checked.path)
     assert changed is not None
-    (shown,) = diagnostics(changed)[checked.path]
+    (shown,) = group_diagnostics(changed)[checked.path]
     assert (shown.diagnostic.code, shown.diagnostic.span.text) == ("table-differs", "[3]")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from netc.service.hover import hover
-from netc.service.inlay_hints import hints
-from netc.service.signatures import signature
+from netc.service.hover import make_hover
+from netc.service.inlay_hints import list_hints
+from netc.service.signatures import find_signature
 from tests.service.asked import RESIDUAL, checked_at
 
 
@@ -23,7 +23,7 @@ from tests.service.asked import RESIDUAL, checked_at
 )
 def test_hover(marked: str, parts: list[str]) -> None:
     _, checked, offset = checked_at(marked)
-    found = hover(checked, offset)
+    found = make_hover(checked, offset)
     assert found is not None
     assert [part for part in parts if part not in found.text] == []
 
@@ -49,7 +49,7 @@ input 3 -> relu
 )
 def test_hover_of_text_that_nothing_evaluates(at: str, parts: list[str] | None) -> None:
     _, checked, offset = checked_at(UNUSED.replace(at.replace("|", ""), at, 1))
-    found = hover(checked, offset)
+    found = make_hover(checked, offset)
     assert (found is None) == (parts is None)
     assert found is None or [part for part in parts or () if part not in found.text] == []
     assert found is None or not found.text.startswith("gives")
@@ -57,7 +57,7 @@ def test_hover_of_text_that_nothing_evaluates(at: str, parts: list[str] | None) 
 
 def test_hover_shows_a_definition_of_several_lines() -> None:
     _, checked, offset = checked_at("block f(\n  x: [N, D],\n  k=(1 + 2),\n) { x -> dense k }\ninput 3 -> |f\n")
-    found = hover(checked, offset)
+    found = make_hover(checked, offset)
     assert found is not None
     assert "```net\nblock f(\n  x: [N, D],\n  k=(1 + 2),\n) { x -> dense k }\n```" in found.text
 
@@ -79,23 +79,23 @@ LONG = ",\n".join(f"  a{at}=1" for at in range(30))
 )
 def test_hover_shows_the_lines_of_a_definition_alone(text: str, shown: str) -> None:
     _, checked, offset = checked_at(text)
-    found = hover(checked, offset)
+    found = make_hover(checked, offset)
     assert found is not None
     assert f"```net\n{shown}\n```" in found.text
 
 
 def test_hints_are_at_the_ends_of_lines() -> None:
     _, checked, _ = checked_at(RESIDUAL)
-    shown = {checked.source.line_and_column(hint.offset)[0]: hint.text for hint in hints(checked)}
+    shown = {checked.source.line_and_column(hint.offset)[0]: hint.text for hint in list_hints(checked)}
     assert shown == {4: "# [N, T, 8]", 5: "# [N, T, 8]", 7: "# [N, T, 8]", 8: "# [N, T, 8]", 9: "# [N, T, 2]"}
-    assert all(checked.source.text[hint.offset : hint.offset + 1] == "\n" for hint in hints(checked))
+    assert all(checked.source.text[hint.offset : hint.offset + 1] == "\n" for hint in list_hints(checked))
     second = checked.source.text.index("y = ")
-    assert [hint.text for hint in hints(checked, second, second)] == ["# [N, T, 8]"]
+    assert [hint.text for hint in list_hints(checked, second, second)] == ["# [N, T, 8]"]
 
 
 def test_hints_of_a_broken_text_are_those_of_the_rest() -> None:
     _, checked, _ = checked_at("x = input 3\ny = x -> dense 4\nz = y -> -> relu\nw = y -> dense 5\n")
-    assert [hint.text for hint in hints(checked)] == ["# [N, 3]", "# [N, 4]", "# [N, 5]"]
+    assert [hint.text for hint in list_hints(checked)] == ["# [N, 3]", "# [N, 4]", "# [N, 5]"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_hints_of_a_broken_text_are_those_of_the_rest() -> None:
 def test_hints_after_an_error(text: str, expected: list[str]) -> None:
     """A shape that the text states is known, and the others are those of the corrected text."""
     _, checked, _ = checked_at(text)
-    assert [hint.text for hint in hints(checked)] == expected
+    assert [hint.text for hint in list_hints(checked)] == expected
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_hints_after_an_error(text: str, expected: list[str]) -> None:
 )
 def test_signature(marked: str, label: str, active: str | None) -> None:
     _, checked, offset = checked_at(marked)
-    found = signature(checked, offset)
+    found = find_signature(checked, offset)
     assert found is not None
     assert found.label.startswith(label)
     assert (None if found.active is None else found.arguments[found.active].text) == active

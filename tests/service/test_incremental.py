@@ -9,8 +9,8 @@ import pytest
 
 from netc.compiler.elaborate.index import MAX_EVALUATIONS
 from netc.dsl.source import Span
-from netc.service.checked_text import Checked
-from netc.service.type_text import show_one
+from netc.service.checked_text import CheckedText
+from netc.service.type_text import format_type_or_value
 from netc.service.workspace import Workspace
 
 from .edits import edited
@@ -18,7 +18,7 @@ from .edits import edited
 SPECS = sorted((Path(__file__).parents[2] / "specs").rglob("*.net"))
 
 
-def answers(checked: Checked) -> dict[str, object]:
+def answers(checked: CheckedText) -> dict[str, object]:
     """All that was found, with positions as numbers. Of what is evaluated often, the index has the first values only."""
 
     def at(span: object) -> object:
@@ -28,25 +28,25 @@ def answers(checked: Checked) -> dict[str, object]:
     return {
         "diagnostics": [
             (d.code, d.message, d.label, at(d.span), [(at(m.span), m.text) for m in d.marks], [(at(e.span), e.text) for e in d.edits])
-            for d in checked.diagnostics()
+            for d in checked.collect_diagnostics()
         ],
-        "stages": [(at(s.span), sorted(map(show_one, s.types)) if s.count <= MAX_EVALUATIONS else []) for s in checked.stages],
+        "stages": [(at(s.span), sorted(map(format_type_or_value, s.types)) if s.count <= MAX_EVALUATIONS else []) for s in checked.stages],
         "names": [
-            (at(r.span), r.kind, at(r.definition), sorted(map(show_one, r.values)) if r.count <= MAX_EVALUATIONS else [])
+            (at(r.span), r.kind, at(r.definition), sorted(map(format_type_or_value, r.values)) if r.count <= MAX_EVALUATIONS else [])
             for r in checked.references
         ],
         "compiles": view.program is not None,
     }
 
 
-def names(checked: Checked) -> set[tuple[object, ...]]:
+def names(checked: CheckedText) -> set[tuple[object, ...]]:
     """What each name refers to, found in the text alone."""
     return {(place(one.span), one.definition and place(one.definition.span)) for one in checked.names.occurrences}
 
 
-def remembered_names(checked: Checked) -> set[tuple[object, ...]]:
+def remembered_names(checked: CheckedText) -> set[tuple[object, ...]]:
     """The same, found in the tree whose definitions stay while the text around them changes."""
-    names, at = checked.names_in_tree, checked.tree.absolute
+    names, at = checked.names_in_tree, checked.tree.to_absolute
     return {(place(at(one.span)), one.definition and place(at(one.definition.span))) for one in names.occurrences}
 
 
@@ -66,13 +66,13 @@ def compare(count: int, seed: int) -> None:
         before, text = text, edited(text, random, random.choice([*texts.values()]))
         if random.random() < 0.5:  # half of the texts should be right, or nearly
             text = before.replace(" relu", " tanh", 1) if random.random() < 0.5 else "# more\n" + before
-        workspace.open(str(path), text)
-        checked = workspace.checked(str(path))
+        workspace.open_text(str(path), text)
+        checked = workspace.check_text(str(path))
         assert checked is not None
         model = random.choice(checked.models)
-        workspace.choose(str(path), model)
-        alone = workspace.copy()  # with the same open texts, which others use, and no past
-        found, expected = workspace.checked(str(path)), alone.checked(str(path))
+        workspace.choose_model(str(path), model)
+        alone = workspace.copy_texts()  # with the same open texts, which others use, and no past
+        found, expected = workspace.check_text(str(path)), alone.check_text(str(path))
         assert found is not None
         assert expected is not None
         assert remembered_names(found) == names(expected), f"edit {number} of seed {seed}, of {path}:\n{text}"
@@ -91,10 +91,10 @@ def test_a_mark_in_another_definition_moves_with_it() -> None:
     """The warning of a body that has not changed marks `softmax`, wherever that is now."""
     workspace = Workspace()
     for text in (SCORED, "# more\n" + SCORED, "# more\n" + SCORED.replace("input 8", "input 9"), SCORED.replace("softmax", "relu"), SCORED):
-        workspace.open("scored.net", text)
-        checked = workspace.checked("scored.net")
+        workspace.open_text("scored.net", text)
+        checked = workspace.check_text("scored.net")
         assert checked is not None
-        marks = [text[mark.span.start : mark.span.end] for one in checked.diagnostics() for mark in one.marks]
+        marks = [text[mark.span.start : mark.span.end] for one in checked.collect_diagnostics() for mark in one.marks]
         assert marks == (["softmax"] if "softmax" in text else [])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netc.service.navigation import definition
+from netc.service.navigation import find_definition
 from netc.service.workspace import Workspace
 
 
@@ -13,9 +13,9 @@ def test_a_definition_in_a_long_chain(tmp_path: Path) -> None:
         (tmp_path / f"f{number}.net").write_text(f'use "f{number + 1}.net"\nblock b{number} {{ relu }}\n')
     path = str((tmp_path / "f0.net").resolve())
     workspace = Workspace()
-    workspace.open(path, 'use "f1.net"\nx = input 3\nx -> b1\n')
-    checked = workspace.checked(path)
+    workspace.open_text(path, 'use "f1.net"\nx = input 3\nx -> b1\n')
+    checked = workspace.check_text(path)
     assert checked is not None
-    found = definition(checked, checked.source.text.index("b1"))
+    found = find_definition(checked, checked.source.text.index("b1"))
     assert found is not None
     assert Path(found.file.name).name == "f1.net"

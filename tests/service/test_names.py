@@ -12,7 +12,7 @@ from netc.analysis import Choice, WholeFile, elaborate_model, parse_spec
 from netc.compiler.binding.file_names import FileNames
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.service.checked_text import Checked
+from netc.service.checked_text import CheckedText
 from netc.service.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
@@ -26,7 +26,7 @@ BY_VALUE = {
 """What only values decide."""
 
 
-def differences(checked: Checked) -> Iterator[str]:
+def differences(checked: CheckedText) -> Iterator[str]:
     """The names of which the compiler found another definition. The arguments of a stage value are noted at the value, which is no name."""
     found = {(one.span.start, one.span.end): one for one in checked.names.occurrences}
     for reference in checked.references:
@@ -41,7 +41,7 @@ def differences(checked: Checked) -> Iterator[str]:
 
 @pytest.mark.long
 def test_definitions_are_those_of_the_compiler() -> None:
-    checks = [(path.name, Workspace().checked(str(path))) for path in SPECS]
+    checks = [(path.name, Workspace().check_text(str(path))) for path in SPECS]
     different = {(name, one) for name, checked in checks if checked is not None for one in differences(checked)}
     assert different <= BY_VALUE
 
@@ -52,10 +52,10 @@ def test_definitions_in_pages_are_those_of_the_compiler(page: Path) -> None:
     workspace, different = Workspace(), set()
     for number, match in enumerate(re.finditer(r"```net[^\n]*\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)):
         path = str(page.with_name(f"{number}.net"))
-        workspace.open(path, match[1])
-        checked = workspace.checked(path)
+        workspace.open_text(path, match[1])
+        checked = workspace.check_text(path)
         assert checked is not None
-        if all(one.severity != "error" for one in checked.diagnostics()):
+        if all(one.severity != "error" for one in checked.collect_diagnostics()):
             different |= {(page.name, one) for one in differences(checked)}
     assert different <= BY_VALUE
 
@@ -76,7 +76,7 @@ def test_imports_are_the_same_for_the_compiler_and_the_editor(text: str, tmp_pat
     (tmp_path / "more.net").write_text("let e = 4\nblock twice { dense e -> dense e }\n", encoding="utf-8")
     path = tmp_path / "a.net"
     path.write_text(text, encoding="utf-8")
-    checked = Workspace().checked(str(path))
+    checked = Workspace().check_text(str(path))
     assert checked is not None
     parsed = parse_spec(SourceFile(str(path), text), Choice(), str(path))
     whole = WholeFile(parsed.file, parsed.source, Choice(), str(path))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.service.navigation import references, rename
+from netc.service.navigation import find_references, make_rename
 from netc.service.workspace import Workspace
 
 MANY = 600
@@ -26,12 +26,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_uses_in_all_files_of_a_folder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace, home = Workspace(), folder / "blocks.net"
-    checked = workspace.checked(str(home))
+    checked = workspace.check_text(str(home))
     assert checked is not None
     asked: list[str] = []
-    check = workspace.checked
-    monkeypatch.setattr(workspace, "checked", lambda path: asked.append(path) or check(path))  # type: ignore[func-returns-value]
-    found = references(workspace, checked, home.read_text().index("unit"))
+    check = workspace.check_text
+    monkeypatch.setattr(workspace, "check_text", lambda path: asked.append(path) or check(path))  # type: ignore[func-returns-value]
+    found = find_references(workspace, checked, home.read_text().index("unit"))
     users = [folder / f"net{n:04}.net" for n in range(199, MANY, 200)]
     wanted = {home: 1, folder / "unused.net": 1, **dict.fromkeys(users, 3)}
     counts = {path: sum(span.file.name == str(path.resolve()) for span in found) for path in wanted}
@@ -43,8 +43,8 @@ def test_uses_in_all_files_of_a_folder(folder: Path, monkeypatch: pytest.MonkeyP
 def test_a_block_is_renamed_in_all_files(folder: Path) -> None:
     workspace = Workspace()
     user = folder / "net0199.net"
-    checked = workspace.checked(str(user))
+    checked = workspace.check_text(str(user))
     assert checked is not None
-    edits = rename(workspace, checked, user.read_text().rindex("unit"), "layer")
+    edits = make_rename(workspace, checked, user.read_text().rindex("unit"), "layer")
     assert len({edit.span.file.name for edit in edits}) == 2 + MANY // 200
     assert all(edit.span.text == "unit" and edit.text == "layer" for edit in edits)

@@ -8,16 +8,16 @@ from random import Random
 
 import pytest
 
-from netc.service.actions import actions, fix_all, formatted
-from netc.service.checked_text import Checked
-from netc.service.completion_items import complete
-from netc.service.diagnostics import diagnostics
-from netc.service.document_symbols import folds, symbols
-from netc.service.hover import hover
-from netc.service.inlay_hints import hints
-from netc.service.navigation import RenameRefused, definition, references, rename
-from netc.service.semantic_tokens import words
-from netc.service.signatures import signature
+from netc.service.actions import find_actions, fix_all, make_format_edit
+from netc.service.checked_text import CheckedText
+from netc.service.completion_items import find_completions
+from netc.service.diagnostics import group_diagnostics
+from netc.service.document_symbols import list_folds, list_symbols
+from netc.service.hover import make_hover
+from netc.service.inlay_hints import list_hints
+from netc.service.navigation import RenameRefused, find_definition, find_references, make_rename
+from netc.service.semantic_tokens import classify_words
+from netc.service.signatures import find_signature
 from netc.service.workspace import Workspace
 
 from .edits import edited
@@ -27,23 +27,23 @@ IN_A_ROW = 6
 """The edits of one text before it is the file's again."""
 
 
-def ask_everything(workspace: Workspace, checked: Checked, random: Random) -> None:
+def ask_everything(workspace: Workspace, checked: CheckedText, random: Random) -> None:
     """Every question, those about a position at two of them."""
     text = checked.source.text
-    for shown in diagnostics(checked).values():
+    for shown in group_diagnostics(checked).values():
         assert all(0 <= one.diagnostic.span.start <= one.diagnostic.span.end <= len(one.diagnostic.span.file.text) for one in shown)
-    assert all(0 <= hint.offset <= len(text) for hint in hints(checked))
-    assert all(0 <= word.start < word.end <= len(text) for word in words(checked))
-    for about_all in (symbols, folds, fix_all, formatted):
+    assert all(0 <= hint.offset <= len(text) for hint in list_hints(checked))
+    assert all(0 <= word.start < word.end <= len(text) for word in classify_words(checked))
+    for about_all in (list_symbols, list_folds, fix_all, make_format_edit):
         about_all(checked)
     for offset in (random.randint(0, len(text)), random.randint(0, len(text))):
-        for about_one in (hover, complete, signature, definition):
+        for about_one in (make_hover, find_completions, find_signature, find_definition):
             about_one(checked, offset)
-        actions(checked, offset, min(offset + 5, len(text)))
+        find_actions(checked, offset, min(offset + 5, len(text)))
     if random.random() < 0.02:
-        references(workspace, checked, offset)
+        find_references(workspace, checked, offset)
         with suppress(RenameRefused):
-            rename(workspace, checked, offset, "renamed")
+            make_rename(workspace, checked, offset, "renamed")
 
 
 def edit_and_ask(count: int, seed: int) -> None:
@@ -55,8 +55,8 @@ def edit_and_ask(count: int, seed: int) -> None:
             at = random.randrange(len(SPECS))
             text, path = texts[at], str(SPECS[at])
         text = edited(text, random, random.choice(texts))
-        workspace.open(path, text)
-        checked = workspace.checked(path)
+        workspace.open_text(path, text)
+        checked = workspace.check_text(path)
         assert checked is not None
         try:
             ask_everything(workspace, checked, random)

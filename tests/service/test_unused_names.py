@@ -34,10 +34,10 @@ def test_an_unused_name_can_have_another() -> None:
     random, workspace, path, checked = Random(5), Workspace(), str(ROOT / "specs" / "shifted.net"), 0
 
     def diagnose(text: str) -> tuple[set[int], bool]:
-        workspace.open(path, text)
-        found = workspace.checked(path)
+        workspace.open_text(path, text)
+        found = workspace.check_text(path)
         assert found is not None
-        every = found.diagnostics()
+        every = found.collect_diagnostics()
         return {one.span.start for one in every if one.code == "unused-name"}, any(one.severity == "error" for one in every)
 
     for _ in range(3_000):
