@@ -1,8 +1,11 @@
 """The syntax tree of a `.net` text, before names are resolved.
 
-Frozen nodes, each with its span. Two kinds of expressions: *compile-time* ones (`Expr`: numbers, lists, arithmetic on dimensions) and
-*tensor* ones (`Tensor`: pipelines, stages, arithmetic over them). Whether a bare name in a tensor expression is a tensor, a block or an
-operator is not decided here: all of them are an `Apply`.
+The nodes are frozen and have spans. There are two kinds of expressions: *compile-time* ones (`Expr`: numbers, lists, arithmetic on
+dimensions) and *tensor* ones (`Tensor`: pipelines, stages, arithmetic over them). The parser does not decide whether a bare name in a
+tensor expression is a tensor, a block or an operator: all of them are an `Apply`.
+
+All nodes are in this one file, because their types refer to each other in a circle: an argument of a stage is an `Expr`, a `StageExpr` has
+a stage, a loop has a `Body`, and a body has statements.
 """
 
 from __future__ import annotations
@@ -142,6 +145,8 @@ class Comprehension(Expr):
     clauses: tuple[ForClause | Expr, ...]
 
 
+# Each name has a node of its own, so that every pass that handles `let` handles unpacking too. The nodes share one `value` object: passes
+# that must look at the list once go by its identity.
 class UnpackedItem(Expr):
     """The part of a list that `name` is in a pattern: `let (a, b) = value` is a `Let` of such a part for each name."""
 
@@ -194,6 +199,7 @@ class Scalar(Tensor):
     value: int | float
 
 
+# A bare name is not one, because only the scope tells a number from a tensor.
 class ValueOperand(Tensor):
     """A compile-time value in tensor arithmetic: `x / in.features`, `x * sizes.shape[1]`. A bare name is an `Apply`."""
 
@@ -230,6 +236,7 @@ class Apply(Tensor):
     keywords: tuple[Keyword, ...]
     label: Label | None = None
     called: bool = False
+    # Only the position after keywords makes it an activation here. Without keywords, `dense 2 relu` needs the operator's signature.
     activation: Expr | None = None
 
 
@@ -414,6 +421,7 @@ class Setting(Statement):
     stages: tuple[Tensor, ...]
 
 
+# The names stay known, so that one mistake does not make every later use of them an error.
 class Broken(Statement):
     """A statement, or definition, that did not parse and has been reported; `names` are those it would have defined."""
 

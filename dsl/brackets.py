@@ -1,6 +1,6 @@
-"""Brackets of a text: which close which, those that are open, those that hold a pipeline, and those around names.
+"""Facts about the brackets of a text, for the token filter: which closes which, and which hold a pipeline or names.
 
-In: tokens. Out: facts about their brackets, for the token filter. Always: brackets that have no partner are passed over.
+The functions take tokens and never change them. A bracket without a partner is skipped, because the filter reports it.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ class Pipelines:
         self.arguments: set[int] = set()
         opened: list[list[int]] = []  # for each open bracket: its position, and the position of the current argument
         for index, token in enumerate(tokens):
+            # -1 says that no token of the argument has been seen yet. Line ends do not count, since an argument may begin on the next
+            # line.
             if opened and opened[-1][1] < 0 and token.type != "NL":
                 opened[-1][1] = token.start
             if token.type in _ONLY_IN_PIPELINES and opened:
@@ -48,6 +50,7 @@ class Pipelines:
                 self.arguments.add(opened[-1][1])
             if token.type in OPENERS or token.type == "LBRACE":
                 opened.append([token.start, -1])
+            # Any closer pops any opener: the filter, which runs later, inserts what is missing.
             elif token.type in OPENER_OF and opened:
                 opened.pop()
             elif opened and (token.type == "COMMA" or (token.type == "EQUALS" and tokens[index - 1].start == opened[-1][1])):

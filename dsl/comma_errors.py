@@ -1,7 +1,7 @@
 """Explains a comma where none is allowed.
 
-In: the position where the automaton stopped. Out: a diagnostic, or None if it is no comma, or one of another cause. What people mean by it
-is an arrow to the next stage, a list, a tuple of tensors, a space, or the point of a decimal number.
+`EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if something else is wrong. People write the
+comma for an arrow to the next stage, a list, a tuple of tensors, a space, or the point of a decimal number.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ _ARGUMENTS = frozenset(("NUMBER", "DIMS"))
 def _explain_comma(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("COMMA", "COMMA_WHERE"):
         return None
+    # In brackets, a comma is never an arrow or the point of a number, so the other explainers would mislead.
     if stop.opener is not None:
         return _explain_comma_in_brackets(stop, stop.opener.type)
     for explain in (_explain_names, _explain_tensors, _explain_decimal, _explain_next_stage, _explain_list):
@@ -91,6 +92,7 @@ def _explain_decimal(stop: Stop) -> Diagnostic | None:
         return None
     assert stop.previous is not None
     number = stop.span_between(stop.previous.start, stop.tokens[stop.at + 1].end)
+    # Only `0,5`: `3,5` may as well be a shape or a list.
     return errors.decimal_comma(number) if re.fullmatch(r"0,[0-9]+", number.text) else None
 
 
@@ -98,6 +100,7 @@ def _explain_next_stage(stop: Stop) -> Diagnostic | None:
     """`..., dense 3`: a name with arguments of its own, in a pipeline. It is a guess: the arrow is no safe edit."""
     name, argument = stop.tokens[stop.at + 1], stop.tokens[min(stop.at + 2, len(stop.tokens) - 1)]
     alone = stop.at - _pipeline_index(stop) == 1 and stop.first.type == "NAME"
+    # A statement that begins with a name is a pipeline only if something says so; `dense 3, relu 4` may be a list of arguments.
     begun = alone or any(t.type in ("ARROW", "INPUT") for t in stop.tokens_before)
     if not _after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
         return None
@@ -117,6 +120,7 @@ def _explain_list(stop: Stop) -> Diagnostic | None:
     ):
         return None
     kind, end = stop.tokens_before[-1].type, stop.at
+    # A list has items of one kind, and the token after the last item must not be `=`: then that item is the name of the next argument.
     while stop.tokens[end].type == "COMMA" and stop.tokens[end + 1].type == kind and stop.tokens[end + 2].type not in _EQUALS:
         end += 2
     if end == stop.at:

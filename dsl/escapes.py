@@ -1,8 +1,13 @@
-r"""Escapes for characters that cannot be shown: control characters, marks of direction, separators, halves of surrogate pairs.
+r"""Escapes for characters that cannot be printed: control characters, marks of direction, separators, halves of surrogate pairs.
 
-In: any text, such as a file's name or a string of a spec. Out: the text with `\u{1b}` for such a character. Terminals, pictures and the
-comments of emitted and of imported texts all use this form. So a text cannot move the cursor, end a comment or change the reading
-direction.
+Terminals, pictures and the comments of emitted and imported texts use the same form, so that the name of a file or a string of a spec
+cannot move the cursor, end a comment or change the reading direction.
+
+    >>> print(escape_controls("a\x1b[2J"))
+    a\u{1b}[2J
+    >>> print(escape_controls("two\nlines", keep="\n"))
+    two
+    lines
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from __future__ import annotations
 
 def escape_controls(text: str, keep: str = "") -> str:
     """The text with escapes for all characters that are not printable, except those in `keep`, such as newlines."""
+    # Most texts have nothing to escape, so the common case is one call of `isprintable`.
     rest = text
     for character in keep:
         rest = rest.replace(character, "")

@@ -59,6 +59,7 @@ class Stop:
         """Where the statement begins, and the innermost bracket open in it, both as indices."""
         depth = 0
         opener = None
+        # Backwards, so that the first opener without a closer is the innermost bracket that is open here.
         for index in range(self.at - 1, -1, -1):
             kind = self.tokens[index].type
             if kind in _CLOSERS:
@@ -121,6 +122,7 @@ class Stop:
         begin = max((token.end for token in self.tokens_before if token.type in ("ARROW", "ASSIGN", "LPAR")), default=self.first.start)
         last = next(token for token in self.tokens[self.at :] if token.start > comma.start)
         words = f"{self.source.text[begin : comma.start].strip()} {last.text}".strip()
+        # A help that repeats a long stage is harder to read than an example.
         return words if len(words) <= 60 and "\n" not in words else "conv 64 3x3"
 
     def statement_has(self, kind: str) -> bool:
@@ -143,6 +145,7 @@ class Stop:
         return False
 
     def comparison_before(self) -> bool:
+        # PLUS and ARROW are both allowed only in tensor arithmetic, where a second comparison is a chain.
         return any(token.type == "COMPARE" for token in self.tokens_before) and "ARROW" in self.possible and "PLUS" in self.possible
 
     @property
@@ -177,6 +180,8 @@ def explain_expected(stop: Stop) -> Diagnostic:
         what = "a value or a stage" if previous.type == "LPAR" and "ARROW" not in stop.possible and "INPUT" in stop.possible else "a value"
         return errors.syntax_error(stop.span, f"expected {what} after `{previous.text}`, found {describe_token(stop)}")
     inside = stop.opener is not None
+    # ASSIGN and EQUALS are both printed as `=`: name one of them. A closer is no option where nothing is open, even if the grammar would
+    # take it.
     unlikely = {"ASSIGN"} if "EQUALS" in stop.possible else set()
     unlikely |= set() if inside else {"RPAR", "RBRACK"}
     options = [symbol for kind, symbol in _PUNCTUATION if kind in stop.possible and kind not in unlikely]

@@ -48,6 +48,7 @@ class ExpressionBuilder:
         """Any list with a separator."""
         if len(c) == 1:
             return c
+        # The list grows in place: the reduction that made it is the only owner, and copying would make long lists quadratic.
         c[0].append(c[2])
         expressions: list[Any] = c[0]
         return expressions
@@ -146,6 +147,7 @@ class ExpressionBuilder:
     def build_parenthesised(self, c: Children) -> ast.Expr:
         """The expression inside, with a span that includes the parentheses."""
         inside = c[1]
+        # The span must include the parentheses, since help texts and edits replace the text of whole arguments.
         expression: ast.Expr = type(inside)(self._span_between(c[0], c[2]), *(getattr(inside, f) for f in inside.__match_args__[1:]))
         return expression
 
@@ -210,6 +212,7 @@ class ExpressionBuilder:
                 self._report_error(errors.empty_value(Span(self.source, position, end + 1)))
                 position = end + 1
                 continue
+            # Braces hold an expression of the same language, so the same parser reads them, at their place in the text.
             inside = self.parse_inside(position + 1, end)
             if inside is not None:
                 yield inside

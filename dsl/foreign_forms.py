@@ -1,6 +1,6 @@
-"""Explains forms of other languages: Python's methods, slices and assignments, the comments of C.
+"""Explains forms of other languages: Python's methods, slices and assignments, and the comments of C.
 
-In: the position where the automaton stopped. Out: one diagnostic, or None where the cause is another.
+`EXPLAINERS` take the position where the automaton stopped, and return one diagnostic, or None if something else is wrong.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def find_broken_end(source: SourceFile, tokens: list[Token], first: int, end: in
     """Where a statement that did not parse ends, if it is one of Python with a body, or a comment of C, of several lines, and what is
     added to it opens no brace that it does not close, and closes none that it does not open."""
     reached = _find_foreign_end(source, tokens, first, end)
+    # Skipped lines must keep the braces balanced: a body of Python that opens a brace would otherwise swallow the rest of the file.
     return reached if _closes_its_braces(tokens[end:reached]) else end
 
 
@@ -68,6 +69,7 @@ def _explain_habit(stop: Stop) -> Diagnostic | None:
     """A keyword of another language where a stage is expected: the cause of the errors that follow."""
     for index in range(stop.first_index, stop.at + 1):
         token = stop.tokens[index]
+        # The word of the other language may be far before the stop: `def f(x):` fails at the colon only.
         first = index == stop.first_index or stop.tokens[index - 1].type in ("ARROW", "RBRACE", "ASSIGN", "EQUALS")
         if first and token.type in ("NAME", "FOR") and token.text in HABITS:
             return errors.syntax_error(stop.span_of(token), f"`{token.text}` is not part of the language", help=(HABITS[token.text],))
@@ -103,10 +105,12 @@ def _explain_method(stop: Stop) -> Diagnostic | None:
     name = stop.tokens[stop.at - 1]
     end = stop.next_bracket_end
     arguments = stop.source.text[stop.token.start : end]
+    # A help repeats the arguments only if they are valid here, since following a help must not lead to the next error.
     short = len(arguments) <= _LONGEST and "\n" not in arguments and not _misses_commas(stop, end)
     if first.text in LIBRARIES:
         return _explain_library_name(stop, owner, first, name, f"{name.text}{arguments if short else ''}")
     if name.text in _ATTRIBUTES:
+        # `x.shape()` without arguments is safe to rewrite; what arguments mean here is for the reader to decide.
         edits = (Edit(stop.span_between(stop.token.start, end), ""),) if not arguments[1:-1].strip() else ()
         message = f"`{owner}{name.text}` is an attribute, not a method"
         return errors.syntax_error(stop.span, message, help=(f"write `{owner}{name.text}`",), edits=edits)
@@ -133,6 +137,7 @@ def _misses_commas(stop: Stop, end: int) -> bool:
 def _edit_to_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:
     """The edit that writes the call of a method as a pipeline, in parentheses within arithmetic; none if another method follows."""
     after = next((token for token in stop.tokens[stop.at :] if token.start >= end), stop.tokens[-1])
+    # Of a chain of methods, an edit of the first call would leave the second one on a stage's name.
     if after.type == "DOT":
         return ()
     before = stop.tokens[max(stop.tokens.index(first) - 1, 0)]
@@ -185,6 +190,7 @@ def _explain_augmented_assignment(stop: Stop) -> Diagnostic | None:
     previous = stop.previous
     if stop.token.type not in ("EQUALS", "ASSIGN") or previous is None or previous.type not in ("PLUS", "MINUS", "TIMES", "POWER", "AT"):
         return None
+    # With a space, `x + = 1` is some other mistake.
     if previous.end != stop.token.start:
         return None
     target = stop.source.text[stop.first.start : previous.start].strip()
@@ -218,6 +224,7 @@ def _explain_comparison(stop: Stop) -> Diagnostic | None:
         return None
     operator = previous.text + stop.token.text
     correction = _COMPARISONS.get(operator[:2])
+    # Only JavaScript's and SQL's comparisons; anything else after a comparison has another cause.
     if stop.token.text not in ("=", ">") or correction is None:
         return None
     span = stop.span_between(previous.start, stop.token.end)
@@ -256,6 +263,7 @@ def _value_after(stop: Stop, example: str) -> str:
 
 def _in_section(stop: Stop) -> bool:
     """Whether the position is directly in a train section."""
+    # Backwards to the brace that is open here. The token filter has balanced all brackets, so counting braces is enough.
     depth, index = 0, stop.first_index - 1
     while index >= 0:
         depth += (stop.tokens[index].type == "RBRACE") - (stop.tokens[index].type == "LBRACE")

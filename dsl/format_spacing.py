@@ -1,4 +1,8 @@
-"""The spaces between tokens."""
+"""The spaces between tokens, for the formatter.
+
+The grammar gives several tokens one type that the style writes differently, so `retype_for_spacing` distinguishes them first; then
+`needs_space` decides by the types of two neighbors alone.
+"""
 
 from __future__ import annotations
 
@@ -26,6 +30,7 @@ def needs_space(before: Leaf, after: Leaf) -> bool:
         return True  # `4.e` would be one word
     if before.token.type == after.token.type == "UNARY":
         return True  # `--` would be a comment of SQL
+    # `rest...` is one word to the reader.
     rest = before.token.type == "NAME" and after.token.type == "ELLIPSIS"
     return not rest and before.token.type not in _NOTHING_AFTER and after.token.type not in _NOTHING_BEFORE
 
@@ -54,6 +59,7 @@ def retype_for_spacing(items: Sequence[Leaf | BracketText | Braces]) -> None:
 
 
 def _retype_items(items: Sequence[Leaf | BracketText | Braces], binding: bool, before: str) -> None:
+    # The function `where(a, b, c)` of a formula is written tight, the stage `where` and the clause of an input are not.
     called = False  # after the `where` of a formula
     for index, item in enumerate(items):
         if isinstance(item, BracketText):

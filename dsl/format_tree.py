@@ -1,6 +1,6 @@
 """The formatter's tree: the tokens of a text grouped by brackets and statements, with the comments attached.
 
-In: a text that parses. Out: the statements of the file. Always: every token and every comment of the text is in the tree exactly once.
+The text must parse. Every token and every comment of it is in the tree exactly once; tests of the formatter compare both.
 """
 
 from __future__ import annotations
@@ -80,10 +80,12 @@ def group_tokens(source: SourceFile) -> Braces:
 class _TokenGrouper:
     def __init__(self, source: SourceFile, tokens: list[Token], comments: list[Token]) -> None:
         self.text = source.text
+        # NL and FLOW are no text: the filter made them. Where a statement begins is kept in `starts` instead.
         self.tokens = [token for token in tokens if token.type not in ("NL", "FLOW")]
         self.starts = {after.start for before, after in pairwise(tokens) if before.type in ("NL", "LBRACE")}
         self.comments: dict[int, list[Token]] = {}
         starts = [token.start for token in self.tokens]
+        # A comment belongs to the token before it; -1 is the beginning of the text.
         for comment in comments:
             self.comments.setdefault(bisect_right(starts, comment.start) - 1, []).append(comment)
 
@@ -138,6 +140,7 @@ class _TokenGrouper:
     def _attach_comments(self, index: int, token: Token, leaf: Leaf) -> list[tuple[str, bool]]:
         """Attaches the comments after a token to it and returns those that belong to the next statement."""
         comments = self.comments.get(index, [])
+        # A comment on the token's own line trails it; one on a line of its own may belong to the next statement.
         newline = self.text.find("\n", token.end, comments[-1].start) if comments else -1
         own_line = [comment for comment in comments if 0 <= newline < comment.start]
         leaf.trailing = [comment.text.rstrip() for comment in comments[: len(comments) - len(own_line)]]

@@ -118,6 +118,7 @@ class _Printer:
             arrow = part[0]
             assert isinstance(arrow, Leaf)
             position = arrow.token.start
+            # The author broke the line at an arrow: the layout keeps that choice, and only that one.
             if self.text[self.text.rfind("\n", 0, position) + 1 : position].isspace() or self.text[position - 1 : position] == "\n":
                 return True
         return False
@@ -129,6 +130,7 @@ class _Printer:
         if flat is not None and indent + len(flat) <= WIDTH:
             return [flat + "".join(f"  {comment}" for comment in _last_leaf(items).trailing)], False
         pen = _Pen(indent, deeper, inside)
+        # Inside brackets a line may end anywhere, and at arrows a line ends anyway: only a flat run needs a bracket to break.
         broken = set() if inside or any(_is_arrow(item) for item in items[1:]) else self._brackets_to_break(items, pen)
         for index, item in enumerate(items):
             pen.ahead = self._joined_width(items, index) if inside else 0
@@ -151,6 +153,7 @@ class _Printer:
                 break
             text = leaf_text(item) if isinstance(item, Leaf) else self._flat_text([item])
             if text is None or (len(text) > WIDTH // 2 and not isinstance(item, Leaf)):
+                # A lower bound is enough: the caller asks only whether the line is too long.
                 return width + 1  # brackets that are broken
             width += len(text)
         return width
@@ -173,6 +176,7 @@ class _Printer:
             else:
                 column, after = column + 1, pen.base + 1
             if column > MAX_WIDTH and fitting:
+                # The widest bracket makes the most room, so that as few as possible are broken.
                 index = max(fitting, key=lambda at: (fitting[at], at))
                 broken.add(index)
                 last, after = _last_leaf([items[index]]), pen.base + 1
@@ -332,6 +336,7 @@ def _last_leaf(items: list[Item]) -> Leaf:
 def _with_comma(lines: list[str], piece: list[Item], comma: Leaf, indent: int) -> list[str]:
     """The lines of a member with its comma, which must not follow a comment."""
     pad = " " * indent
+    # A comma after a comment would be part of the comment.
     lines = [*lines, pad + ","] if _last_leaf(piece).has_comments else [*lines[:-1], lines[-1] + ","]
     lines[-1] += "".join(f"  {comment}" for comment in comma.trailing)
     return lines + [pad + comment for comment in comma.below]

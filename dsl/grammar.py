@@ -1,9 +1,9 @@
 """The tables of the language: `net.lark`, compiled once by Lark and then kept in the user's cache directory.
 
-In: `net.lark`, next to this file. Out: `load_tables()`, plain data: the lexer's one pattern, the keywords, the LALR(1) automaton.
-Lark itself is imported only to build them. Importing it and building would cost a fifth of a second in every `netc check`, and even
-loading what `Lark.save` writes costs more than all the rest of parsing a small file; these tables load in a millisecond.
-Always: a cache that cannot be read or written, or is corrupt, is ignored.
+`load_tables` returns plain data: the one pattern of the lexer, the keywords, and the LALR(1) automaton. Lark itself is imported only to
+build them. Importing it and building would cost a fifth of a second in every `netc check`, and even loading what `Lark.save` writes costs
+more than all the rest of parsing a small file; these tables load in a millisecond. A cache that cannot be read or written, or that is
+corrupt, is ignored.
 """
 
 from __future__ import annotations
@@ -88,6 +88,7 @@ def _read_cache(path: str) -> PlainTables | None:
         descriptor = os.open(path, os.O_RDONLY | _NO_FOLLOW)
         with open(descriptor, "rb") as file:
             state = os.fstat(descriptor)
+            # The cache directory may be shared or tampered with, so nothing but a small regular file is read.
             if not stat.S_ISREG(state.st_mode) or state.st_size > _MAX_CACHE_BYTES:
                 return None
             content = file.read(_MAX_CACHE_BYTES)
@@ -136,6 +137,7 @@ def write_cache(path: str, plain: PlainTables) -> None:
         try:
             with open(descriptor, "wb") as file:
                 file.write(zlib.crc32(content).to_bytes(4, "big") + content)
+            # Another process may read or write the cache at the same time: a rename is atomic, a write is not.
             os.replace(temporary, path)
         except OSError:
             os.unlink(temporary)
@@ -151,6 +153,7 @@ def build_tables(text: str) -> PlainTables:
     rows: list[dict[str, int]] = [{} for _ in table.states]
     for state, actions in table.states.items():
         for symbol, (action, argument) in actions.items():
+            # Interned strings compare by identity, which the inner loop of the parser does for every token.
             rows[state][sys.intern(symbol)] = argument if action.name == "Shift" else ~numbers[argument]
     rules = [(len(rule.expansion), str(rule.origin.name), _action_name(rule)) for rule in lark.rules]
     pattern, keywords = _build_lexer(lark)
@@ -161,6 +164,7 @@ def make_lark(text: str) -> Any:
     """Lark's own parser of the grammar."""
     import lark
 
+    # `lexical` is never parsed: Lark keeps only the terminals that some rule uses, and the lexer needs the invalid ones too.
     starts = [START_FILE, START_EXPRESSION, "lexical"]
     return lark.Lark(text, parser="lalr", lexer="basic", start=starts, keep_all_tokens=True, maybe_placeholders=False)
 
@@ -176,6 +180,8 @@ def _build_lexer(lark: Any) -> tuple[str, dict[str, str]]:
     terminals = lark.parser.lexer.scanner.terminals
     ignored = "|".join(t.pattern.to_regexp() for t in terminals if t.name in lark.ignore_tokens)
     groups = "|".join(f"(?P<{t.name}>{t.pattern.to_regexp()})" for t in terminals if t.name not in lark.ignore_tokens)
+    # The lexer takes the spaces before a token with it: one match a token instead of two. Possessive, so that a failed
+    # match never gives spaces back one by one.
     pattern = f"(?:{ignored})?+(?:{groups}|(?P<{LAST}>\\Z))"
     scanned = {t.name for t in terminals}
     keywords = {t.pattern.value: t.name for t in lark.terminals if t.name not in scanned and t.pattern is not None}

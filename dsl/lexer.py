@@ -1,8 +1,12 @@
-"""Text to tokens: Lark's basic lexer, as one regular expression.
+"""Turns a text into tokens: Lark's basic lexer, as one regular expression.
 
-In: a text, or a part of it. Out: its tokens in order, including newlines and semicolons, and its comments separately. Never fails:
-invalid text becomes tokens too (STRAY, UNTERMINATED_STRING, ...), which the grammar never accepts. Together with the spaces between
-them, the tokens and comments are the text.
+`lex_text` returns the tokens in order, newlines and semicolons included, and the comments separately. It never fails: invalid text becomes
+tokens too (STRAY, UNTERMINATED_STRING, ...), which the grammar never accepts, so that the parser explains them. Together with the spaces
+between them, the tokens and comments are the text.
+
+    >>> from .grammar import load_tables
+    >>> lex_text("x -> relu  # why", load_tables())
+    ([NAME('x'), ARROW('->'), NAME('relu'), $END('')], [COMMENT('# why')])
 """
 
 from __future__ import annotations
@@ -34,10 +38,11 @@ MAX_PARTS = 100
 def lex_text(text: str, tables: Tables, start: int = 0, end: int | None = None) -> tuple[list[Token], list[Token]]:
     """The tokens of `text[start:end]`, with END after the last one, and the comments. Beyond the limit, one token more and no others."""
     stop = len(text) if end is None else end
-    # skip a byte order mark
+    # Editors on Windows write a byte order mark, which is no part of the text.
     begin = start + 1 if start == 0 and text.startswith("\ufeff") else start
     tokens: list[Token] = []
     comments: list[Token] = []
+    # The names are local because this loop runs once for every token of a text of up to half a million.
     append = tokens.append
     keyword = tables.keywords.get
     for match in tables.pattern.finditer(text, begin, stop):
@@ -53,6 +58,7 @@ def lex_text(text: str, tables: Tables, start: int = 0, end: int | None = None) 
         elif kind == LAST:
             break
         append(Token(kind, word, first, last))
+        # One token more than the limit says that there are too many; to read the rest would only take time.
         if len(tokens) > MAX_TOKENS:
             break
     append(Token(END, "", stop, stop))

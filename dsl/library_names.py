@@ -1,7 +1,6 @@
 """Joins the names of other libraries' stages and functions to single tokens: `-> nn.Linear(3, 2)`, `torch.mm(x, w)`.
 
-In: all tokens of a text. Out: the same, where such a name is one token. Always: what it is here, and with which arguments, the elaboration
-knows.
+The parser then reads such a name as any stage, and elaboration, which knows the operators, says what it is called here.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from .lexer import Token
 
 def join_library_names(tokens: list[Token]) -> list[Token]:
     """The tokens with one for each such name."""
+    # Hardly any text has such a name, and then the tokens are not copied.
     if not any(token.text in LIBRARIES for token in tokens):
         return tokens
     out: list[Token] = []
@@ -21,6 +21,7 @@ def join_library_names(tokens: list[Token]) -> list[Token]:
         if token.type == "NAME" and token.text in LIBRARIES and not (out and out[-1].type == "DOT"):
             while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
                 end += 2
+            # Elsewhere `math.pi` and `F.x` may be attributes of a name that the text defines.
             is_called = end > index + 1 and tokens[end].type == "LPAR" and tokens[end].start == tokens[end - 1].end
             if is_called or (out and out[-1].type == "ARROW"):
                 token = Token("NAME", "".join(one.text for one in tokens[index:end]), token.start, tokens[end - 1].end)

@@ -1,8 +1,14 @@
-"""Text to syntax tree.
+"""Turns a text into a syntax tree.
 
-In: a source file, any text. Out: its tree and its syntax errors; without errors the tree is complete. A statement that does not parse is
-reported once and left out of the tree, and parsing continues after it. Never raises, and its stack does not grow with the text: a
-pipeline of a hundred thousand stages is parsed in linear time.
+`parse_source` takes any text and returns its tree and its syntax errors; without errors the tree is complete. A statement that does not
+parse is reported once and becomes a `Broken` node, and parsing continues after it. The parser never raises, and its stack does not grow
+with the text: a pipeline of a hundred thousand stages is parsed in linear time.
+
+    >>> file, problems = parse_source(SourceFile("<text>", "input 3 -> dense 2"))
+    >>> file.items[0].pipeline.stages[0].name
+    'dense'
+    >>> [problem.message for problem in parse_source(SourceFile("<text>", "input 3 relu"))[1]]
+    ['expected `->` or the end of the line, found `relu`']
 """
 
 from __future__ import annotations
@@ -38,8 +44,10 @@ def parse_source(source: SourceFile, tokens: list[Token] | None = None) -> tuple
     too_long = _check_length(source, tokens)
     if too_long is not None:
         return ast.File(Span(source, 0, len(source.text)), ()), [too_long]
+    # Checked before the tokens: read as a space, a lone return would join two lines, and no later error would name the cause.
     if lone := _LONE_RETURN.search(source.text):
         return ast.File(Span(source, 0, len(source.text)), ()), [_lone_return(source, lone.start())]
+    # The filter reports brackets, which the grammar could only report one statement at a time.
     tokens = filter_tokens(source, tokens, problems)
     if len(tokens) == 1 and not problems:
         problems.append(errors.empty_file(Span(source, 0, len(source.text))))
@@ -101,6 +109,7 @@ class _Parser:
         """Runs the automaton: a statement that fails is undone and replaced by BROKEN."""
         states = [self.tables.starts[START_FILE]]
         values: list[Any] = []
+        # An error undoes the innermost statement only, so that the statements around it, and the body it is in, stay in the tree.
         starts = [(0, 1)]  # of the current statement and those around it: the index of its first token, the number of states
         index = 0
         while True:
@@ -111,6 +120,7 @@ class _Parser:
                 # Where the token filter has reported something, the rest is a consequence of it
                 if not any(one.type == "REPORTED" for one in tokens[first:end]):
                     self._report_error(tokens, index, states)
+                # There is one state more than values, for the start of the automaton.
                 del states[height:], values[height - 1 :]
                 index = end = find_broken_end(self.source, tokens, first, end)
                 self._feed_token(states, values, BrokenToken(tokens, first, end))
@@ -129,6 +139,7 @@ class _Parser:
 
     def parse_expression(self, start: int, end: int) -> ast.Expr | None:
         """The expression that a part of the text consists of."""
+        # An expression in braces has its own errors; those before it must not make it fail.
         known = len(self.problems)
         tokens, _ = lex_text(self.source.text, self.tables, start, end)
         too_long = _check_length(self.source, tokens)
@@ -156,6 +167,7 @@ class _Parser:
 
     def _accepts_token(self, states: list[int], kind: str) -> bool:
         """Whether a token could be shifted: the automaton's look-ahead sets include tokens of other contexts."""
+        # A copy: the question must not move the automaton.
         states = states[:]
         while True:
             action = self.tables.rows[states[-1]].get(kind)
@@ -224,6 +236,7 @@ def _find_bound_names(tokens: list[Token]) -> list[Token]:
         return [token for token in tokens[1:] if token.type == "NAME"]
     if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL", "METRIC"):
         return [token for token in tokens[1:2] if token.type == "NAME"]
+    # The names before the first `=` are what the statement would have bound, if nothing but names, commas and brackets is there.
     end = next((at for at, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)
     if "SCAN" in kinds[:end]:
         return []  # the `=` of a state

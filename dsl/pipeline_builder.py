@@ -100,6 +100,7 @@ class PipelineBuilder(ExpressionBuilder):
             return tuple(arguments), (), None
         activation = arguments[-1] if arguments[-1].__class__ in (ast.Name, ast.StageExpr) else None
         positional = tuple(argument for argument in arguments if argument.__class__ is not ast.Keyword and argument is not activation)
+        # Python's rule, and for the same reason: a reader would not know which parameter the positional argument is for.
         if positional and keywords[0].span.start < positional[-1].span.start:
             self._report_error(errors.positional_after_keyword(positional[-1].span, keywords[0].span))
         return positional, keywords, activation
@@ -124,6 +125,7 @@ class PipelineBuilder(ExpressionBuilder):
         return ast.Each(self._span_between(c[0], c[-1]), *self._read_loop_head(c))
 
     def _read_loop_head(self, c: Children) -> tuple[ast.NamePattern, ast.Expr, ast.Label | None, ast.Body]:
+        # The grammar has one rule for loops with and without binders, so that the children differ by one.
         binders = c.pop(1) if c[1].__class__ is ast.NamePattern else ast.NamePattern(self._token_span(c[0]), ())
         return binders, c[1], c[2] if len(c) == 4 else None, c[-1]
 

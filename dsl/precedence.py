@@ -1,11 +1,14 @@
-"""How tightly the operators of a language bind, for printers: where an operand needs brackets.
+"""How tightly the operators of a language bind, so that printers write brackets only where an operand needs them.
 
-In: the operators of a language, from the loosest to the tightest. Out: for each operator the strength that its operands need to be written
-without brackets:
+An `OperatorTable` is made of levels of operators, from the loosest to the tightest, and returns for each operator the strength that its
+operands need to be written without brackets. A tree that a printer writes by one table parses to the same tree; tests write random trees
+and parse them.
 
-    NET.sides("-")    is    (sum, sum, product):  `a - b - c` and `a - b * c` need none, `a - (b - c)` does
-
-Always: a tree that a printer writes by one table parses to the same tree. Tests write random trees and parse them.
+    >>> strength, left, right = NET.operand_strengths("-")
+    >>> left == strength, right > strength  # `a - b - c` needs no brackets, `a - (b - c)` does
+    (True, True)
+    >>> NET.strength_of_text("a + b * c") == NET.binding_strength("+")
+    True
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ _OPERATOR = re.compile(r"(?<=[\w}.])\s*(\*\*|//|[-+*/%])")
 
 def outside_brackets(text: str) -> str:
     """The text with `0` for each pair of brackets and what is in it."""
+    # Inner brackets first: each round replaces those that contain none.
     while text != (text := _BRACKETS.sub("0", text)):
         pass
     return text
@@ -46,6 +50,7 @@ class OperatorTable:
         """The strength of an infix operator, and the least strengths of its left and right operands."""
         strength, associativity = self._strengths[op], self._associativity[op]
         if associativity == "power":
+            # The right operand of a power may have a sign, `2 ** -i`, which binds one level more loosely than the power itself.
             return strength, strength + 1, strength - 1
         return strength, strength + (associativity != "left"), strength + (associativity != "right")
 

@@ -55,6 +55,7 @@ def _make_late_initializer(cls: Any, fields: tuple[str, ...], defaults: dict[str
     if default_values and any(field in defaults for field in fields[: len(fields) - len(default_values)]):
         raise TypeError(f"{cls.__name__}: a field without a default follows one that has one")
 
+    # A class attribute that replaces itself at the first call costs nothing later, unlike a check in every `__init__`.
     def initialize_first(self: Any, *args: Any, **kwargs: Any) -> None:
         cls.__init__ = _make_initializer(cls, fields, default_values)
         cls.__init__(self, *args, **kwargs)
@@ -109,6 +110,7 @@ class Record(metaclass=RecordMeta):
         if self is other:
             return True
         if type(self) is not type(other):
+            # Records of different classes are never equal, even with equal fields: a node's class is part of what it says.
             return NotImplemented
         return self._field_values() == other._field_values()
 
@@ -123,6 +125,7 @@ class Record(metaclass=RecordMeta):
         return self._field_values()
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
+        # `__setattr__` refuses, so unpickling needs the slots' own setters.
         for put, value in zip(self._setters, state, strict=True):
             put(self, value)
 

@@ -1,7 +1,8 @@
-"""Tokens whose type depends on the tokens after them, for the token filter.
+"""Retypes tokens whose meaning depends on the tokens after them, for the token filter.
 
-In: all tokens, and the index of one. Out: the same list, with other types for tokens of `name =`, `metric name =`, `(a, b) =` and the
-states of a `scan`, and with one PATH token for a path of labels after `tie=`. Always: nothing before the index changes.
+The functions take all tokens and the index of one, and change the list in place: `name =`, `metric name =`, `(a, b) =` and the states of a
+`scan` get other types, and a path of labels after `tie=` becomes one PATH token. Nothing before the index changes, since the filter has
+already passed it on.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ def mark_states(tokens: list[Token], index: int) -> None:
         elif kind in OPENER_OF:
             depth -= 1
         elif depth == 1 and kind == "EQUALS" and tokens[position - 1].type == "NAME":
+            # Only the `=` after a name that begins a state; the start of a state is a pipeline, whose stages have arguments with `=` too.
             before = next(t.type for t in reversed(tokens[: position - 1]) if t.type != "NL")
             if before in ("LPAR", "COMMA"):
                 tokens[position].type = "ASSIGN"
@@ -61,6 +63,7 @@ def join_path(tokens: list[Token], index: int) -> None:
     while tokens[end].type in _IN_PATH and (end == index or tokens[end].start == tokens[end - 1].end):
         end += 1
     path = tokens[index:end]
+    # A dotted name of plain words parses without help, and a path that ends with a dot is not finished.
     if any(token.type not in ("NAME", "DOT") for token in path) and path[-1].type != "DOT":
         text = "".join(token.text for token in path)
         tokens[index:end] = [Token("PATH", text, path[0].start, path[-1].end)]

@@ -1,7 +1,7 @@
 """Explains a shape that is written in another notation, or a number where a stage belongs.
 
-In: the position where the automaton stopped. Out: a diagnostic, or None for another cause. People bring the tuples and commas of Python,
-`input (3, 224)` and `input 3,224,224`, and chains of layer sizes: `input 3 -> 2 -> 1`.
+`EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if something else is wrong. People bring the
+tuples and commas of Python, `input (3, 224)` and `input 3,224,224`, and chains of layer sizes: `input 3 -> 2 -> 1`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ def _explain_tuple_shape(stop: Stop) -> Diagnostic | None:
     start, end = stop.opener.start, stop.bracket_end
     items = stop.source.text[start + 1 : end - 1]
     shape = f"[{items}]" if end - start <= _LONGEST_SHAPE and "\n" not in items else "[3, 224]"
+    # No edit if the brackets hold a pipeline or `...`: then it is not a shape that was meant, and the help shows an example.
     edits = (Edit(stop.span_between(start, end), shape),) if shape[1:-1] == items and "->" not in items and "..." not in items else ()
     return errors.syntax_error(stop.span, "a shape is not a tuple", help=(f"write a shape in square brackets: `{shape}`",), edits=edits)
 

@@ -1,7 +1,9 @@
-"""Texts and positions in them.
+r"""Texts and positions in them.
 
-Inside netc a position is a pair of character offsets into a `SourceFile`; lines and columns are only computed for output, here and
-nowhere else.
+A position is a character offset into a `SourceFile`. Lines and columns are computed only for output, here and nowhere else.
+
+    >>> Span(SourceFile("a.net", "x = input 3\ny = x"), 12, 13)
+    a.net:2:1
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ class SourceFile:
     def line_and_column(self, offset: int) -> tuple[int, int]:
         """The line and the column of an offset, both counted from 1."""
         line = bisect_right(self._line_starts, offset) - 1
+        # Editors and compilers count lines and columns from 1; the language server converts at its own border.
         return line + 1, offset - self._line_starts[line] + 1
 
     def line_text(self, number: int) -> str:

@@ -1,4 +1,8 @@
-"""Syntax errors: one function each, from a span to a diagnostic."""
+"""Syntax errors: one function each, which takes a span and returns a diagnostic.
+
+The titles say what is wrong, and the help says what to write. An edit is `safe` if it is what the author meant without doubt; other edits
+are offered, but `netc check --fix` does not apply them.
+"""
 
 from __future__ import annotations
 
@@ -92,6 +96,7 @@ SUPERSCRIPTS = frozenset("⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def _plain_form(character: str) -> str:
     """The ASCII character that a wide or styled one is a form of; empty for all others."""
+    # A late import, because only a text with a stray character needs it.
     from unicodedata import normalize  # 100 KB of tables, for this alone
 
     plain = normalize("NFKC", character)
@@ -116,6 +121,7 @@ def stray_character(span: Span, character: str, words: Collection[str] = ()) -> 
         help, edits = (f"write a power with `**`: `** {plain}`",), (Edit(span, f" ** {plain}", safe=False),) if "POWER" in words else ()
     elif plain:
         help, edits = (f"did you mean `{plain}`?",), (Edit(span, plain),)
+    # Nothing in the language resembles these, so a guess would mislead.
     elif character == "$" or character == "\\":
         help = ()
     elif character == "!":
@@ -143,6 +149,7 @@ def bad_number(span: Span, text: str) -> Diagnostic:
     why, help = _explain_number(text)
     digit = f"0{text}" if _FRACTION.fullmatch(text) else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
     edits = (Edit(span, digit, safe=text.startswith(".")),) if digit else ()
+    # `3xh` may be a bad number to the lexer, but is a shape to its author.
     sizes = _upper_sizes(text)
     if sizes:
         edits = (Edit(span, sizes, safe=False),)
@@ -236,6 +243,7 @@ def bad_arrow(span: Span, text: str) -> Diagnostic:
 def comma_between_arguments(span: Span, written: str) -> Diagnostic:
     message = "the arguments of a stage are separated by spaces, not by commas"
     text = span.file.text
+    # Without a space, `conv 64,3` would become the number 643.
     space = "" if text[span.start - 1 : span.start].isspace() or text[span.end : span.end + 1].isspace() else " "
     return syntax_error(span, message, help=(f"remove the comma: `{written}`",), edits=(Edit(span, space),))
 
@@ -264,6 +272,7 @@ def double_equals(span: Span, is_argument: bool) -> Diagnostic:
 def negative_arguments(span: Span, numbers: Sequence[str], apart: bool) -> Diagnostic:
     """`sort -1`, `transpose -1 -2`. Not `apart`: directly after a list or a number, where parentheses would be a call."""
     first, written = numbers[0], " ".join(f"(-{number})" for number in numbers)
+    # Several numbers are several arguments, for which one name would be wrong.
     others = "" if len(numbers) > 1 or first == "inf" else f", `[-{first}]` for a list, or name the argument: `axis=-{first}`"
     message = "a negative positional argument needs parentheses"
     edits = (Edit(span, written),) if apart else ()

@@ -1,7 +1,7 @@
 """Explains why a token is not allowed at its position.
 
-In: the tokens and the position where the automaton stopped. Out: one diagnostic, or None where the token filter has already reported the
-cause. Special cases, most of them common mistakes, come first; the rest is "expected this, found that".
+`explain_error` takes the tokens and the position where the automaton stopped. It returns one diagnostic, or None if the token filter has
+already reported the cause. Common mistakes have explainers of their own, which come first; everything else is "expected this, found that".
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def explain_error(source: SourceFile, tokens: list[Token], index: int, possible:
     """`possible` are the terminals allowed at `tokens[at]`; `unit` says what the tokens are: a file or an expression."""
     stop = Stop(source, tokens, index, possible, unit)
     token = stop.token
+    # Empty tokens are inserted by the filter, which has reported why. Only END is empty and real.
     if token.type == "REPORTED" or (token.start == token.end and token.type != END):
         return None
     for explain in _EXPLAINERS:
@@ -198,6 +199,7 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
             stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
         )
     if token.text == "==" and previous.type == "NAME":
+        # `softmax axis==1` names an argument, `softmax ==1` compares a stage with a number; only the first has one obvious edit.
         is_argument = stop.at > 1 and stop.tokens[stop.at - 2].type in VALUES  # otherwise the name is a stage's
         after = stop.tokens[stop.at + 1]
         end = after.end if after.type == "EQUALS" and after.start == token.end else token.end  # `===`
@@ -275,6 +277,7 @@ def _explain_operator_first(stop: Stop) -> Diagnostic | None:
     end = stop.tokens[index].end
     after = stop.tokens[stop.at + 1].start
     edits: tuple[Edit, ...] = (Edit(stop.span_between(end, end), f" {text}"), Edit(stop.span_between(stop.token.start, after), ""))
+    # `let a` without its `=` has no value that an operator could continue.
     unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)
     if stop.tokens[index].type not in VALUES or "ARROW" in above or unfinished:
         edits = ()  # nothing is there to continue, or the result of a pipeline, which needs brackets
@@ -303,6 +306,7 @@ def _explain_missing_arrow(stop: Stop) -> Diagnostic | None:
             stop.span, f"expected `->` or {end}, found {describe_token(stop)}", help=("separate stages with `->`",), edits=edits
         )
     if stop.token.type in ("NUMBER", "DIMS", "STRING", "LBRACK"):
+        # After a body or a label, an argument has no stage to belong to; the generic message lists what may follow.
         if stop.previous.type in ("RBRACE", "LABEL"):
             return None
         if [token.type for token in stop.tokens_before[-2:]] == ["INPUT", "NAME"]:

@@ -1,7 +1,7 @@
-"""Explains text that is no token, such as a single quote, a malformed number or a stray character.
+"""Explains text that is not a token, such as a single quote, a malformed number or a stray character.
 
-In: the position where the automaton stopped. Out: a diagnostic, or None if the token there is one. Always: the diagnostic has an edit only
-if the intended token is allowed there.
+`EXPLAINERS` take the position where the automaton stopped, and return a diagnostic, or None if the token there is valid. The diagnostic
+has an edit only if the intended token is allowed there.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ def _explain_lexical(stop: Stop) -> Diagnostic | None:
     problem, intended, previous = _lexical_error(stop), _INTENDED.get(stop.token.type), stop.previous
     apart = previous is None or previous.end < stop.token.start or not previous.text.isidentifier()
     following = stop.tokens[min(stop.at + 1, len(stop.tokens) - 1)]
+    # Next to a dot or a number, the replaced text would merge with its neighbor into another token.
     apart = apart and not (following.type.endswith(("DOT", "NUMBER")) and following.start == stop.token.end)
     if stop.token.type == "BAD_NUMBER":
         intended = {"DIMS"} if "x" in stop.token.text.lower() else {"NUMBER"}
@@ -33,6 +34,7 @@ def _lexical_error(stop: Stop) -> Diagnostic | None:
     match token.type:
         case "STRAY" | "QUESTION":
             again, words = stop.tokens[stop.at + 1], stop.possible if "ARROW" not in stop.possible else ()
+            # `&&` and `||` are one mistake, not two.
             if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
                 return errors.stray_character(stop.span_between(token.start, again.end), token.text + again.text, words)
             return errors.stray_character(span, token.text, words)

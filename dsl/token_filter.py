@@ -98,6 +98,7 @@ class _Filter:
             self.line += 1
             self.last_newline = token
             self.at_line_start = True
+            # An unterminated string took the closers of its line with it: close them without a second error.
             if self.cut_line == self.line - 1:
                 self._close_cut_line(token)
         if self.open and self.open[-1].token.type != "LBRACE":
@@ -116,6 +117,7 @@ class _Filter:
             return
         self.out.append(Token("NL", token.text, token.start, token.end))
         self.where = -1
+        # Inside the bracket its own kind decides, not the statement's keyword.
         self.value = False
         self.chain = self.choices = 0
         self.nesting_reported = False
@@ -131,6 +133,8 @@ class _Filter:
         if not self.open or token.type not in STATEMENT_WORDS or self._is_label(index, token):
             return
         at_margin = token.start == 0 or self.file.text[token.start - 1] == "\n"
+        # `block` at the margin begins a new definition, whatever is open before it: a forgotten brace must not turn the rest of the file
+        # into one body.
         if token.type in TOP_LEVEL and at_margin:
             self._close_all(token)
         elif self.open[-1].token.type != "LBRACE":
@@ -234,6 +238,7 @@ class _Filter:
             self.chain = 0
 
     def _check_nesting(self, token: Token) -> None:
+        # Later passes recurse over the tree, so its depth must have a limit. Counting here costs nothing and needs no tree.
         if self.chain + self.choices + self.outer > MAX_NESTING and not self.nesting_reported:
             self.nesting_reported = True
             self._report_error(errors.too_much_nesting(self._token_span(token), "expressions", MAX_NESTING), token)
@@ -252,10 +257,12 @@ class _Filter:
                 self.chain += 1
                 self._check_nesting(token)
         if token.type == "LPAR":
+            # A pipeline in parentheses is a value only where an expression is expected; elsewhere it is a group of stages.
             as_value = in_expression or last in _BEFORE_VALUE_IN_BRACKETS or is_argument(self.out)
             if as_value and token.start in self._pipelines.brackets:
                 token.type = "LPAR_FLOW"
             in_expression = as_value or last in _ENDS_VALUE
+        # Reported once: every deeper bracket is a consequence.
         if len(self.open) >= MAX_BRACKETS and not self.brackets_reported:
             self.brackets_reported = True
             self._report_error(errors.too_much_nesting(self._token_span(token), "brackets", MAX_BRACKETS), token)
@@ -286,6 +293,7 @@ class _Filter:
         opener, text = OPENER_OF[token.type]
         if self.open and self.open[-1].token.type == opener:
             self._pop_bracket()
+        # A closer that matches nothing is reported alone; one that matches an outer bracket says that the inner ones are not closed.
         elif not any(bracket.token.type == opener for bracket in self._reachable_brackets(opener)):
             self._handle_wrong_closer(token, text)
         else:

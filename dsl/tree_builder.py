@@ -1,8 +1,9 @@
-"""From tokens to nodes: the semantic actions of the grammar's rules.
+"""Turns tokens into nodes: the semantic actions of the grammar's rules.
 
-Every method is a rule or an alias of net.lark and receives the children in order: tokens (punctuation included), nodes and the lists that
-other methods made. The children are untyped in the tables, hence the `Any`. No action fails on a text that the grammar accepts; the few
-rules that the grammar cannot express are reported as diagnostics.
+The action of a rule or an alias `x` of net.lark is the method `build_x`. It receives the children in order: tokens (punctuation included),
+nodes, and the lists that other methods made. The children are untyped in the tables, hence the `Any`. No action fails on a text that the
+grammar accepts; the few rules that the grammar cannot express are reported as diagnostics. `Builder` has the actions for files,
+definitions and statements; its bases have those for pipelines (pipeline_builder.py) and expressions (expression_builder.py).
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class Builder(PipelineBuilder):
         name, parameters = c[1]
         base = c[3]
         end = base.span.end
+        # A derived section without a body has an empty one after its base, so that no later pass needs to ask.
         body = c[-1] if c[-1].__class__ is ast.Body else ast.Body(Span(self.source, end, end), ())
         return ast.TrainDecl(self._span_between(c[0], c[-1]), name, parameters, None, self._make_settings(body), base)
 
@@ -175,10 +177,12 @@ class Builder(PipelineBuilder):
         if not isinstance(loop, ast.Repeat):
             self._report_error(errors.nothing_to_collect(first.span, loop.span))
             return None
+        # An iteration must pass something on, or the loop would not be a loop but an `each`.
         if len(lists) == len(names):
             self._report_error(errors.nothing_passed_on(span))
             return None
         rest_index = rests[0] if rests else len(names)
+        # Counted from the end after `name...`, because only the loop knows how many tensors that takes.
         indices = tuple(i if i < rest_index else i - len(names) for i in lists)
         collected = ast.CollectedResults(span, indices, rest_index, len(names) - rest_index - 1 if rests else None)
         loop = replace(loop, collected=collected)
@@ -190,6 +194,7 @@ class Builder(PipelineBuilder):
         span, pattern, value = self._span_between(c[0], c[3]), c[1], c[3]
         if pattern.__class__ is ast.Name:
             return ast.Let(span, pattern, value)
+        # All nodes refer to the same list, which is evaluated once.
         return [ast.Let(span, name, ast.UnpackedItem(value.span, value, pattern, name)) for name in pattern.names]
 
     def build_metric(self, c: Children) -> ast.Metric:

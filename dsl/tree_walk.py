@@ -1,6 +1,11 @@
-"""The nodes of a tree by position, and the names in it. In: any node, and offsets. Out: the nodes inside it.
+"""Finds nodes of a tree by position, and the names in it.
 
-Always: no recursion, since a tree may be deep. `[*find_names([parse_source(source)[0]])]` of `dense(2 * width)` is `["dense", "width"]`.
+No function recurses, since a tree may be as deep as its text is long.
+
+    >>> from .parser import parse_source
+    >>> from .source import SourceFile
+    >>> [*find_names([parse_source(SourceFile("<text>", "x -> dense (2 * width)"))[0]])]
+    ['x', 'dense', 'width']
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ _PLAIN = frozenset(("Span", "str", "int", "float", "bool", "None", "tuple"))
 @cache
 def node_fields(kind: type[ast.Node], *without: str) -> Callable[[ast.Node], tuple[object, ...]]:
     """Returns a function that reads the fields of such a node that may contain nodes, `without` some of them."""
+    # Annotations are texts here (PEP 563), so the words in them say which fields can hold nodes, without importing their types.
     declared = {field: text for base in kind.__mro__ for field, text in vars(base).get("__annotations__", {}).items()}
     inner = [field for field in kind.__match_args__ if field not in without and not _is_plain(declared[field])]
     match inner:

@@ -32,6 +32,7 @@ class Tree(Record):
     """Whether there may be trees in its fields. References and names, which are most of the parts, have none."""
 
     def __init_subclass__(cls) -> None:
+        # Decided once for a class: walks visit every part, and most parts are names and numbers.
         kinds = {kind for base in cls.__mro__ for kind in vars(base).get("__annotations__", {}).values() if "ClassVar" not in kind}
         cls._is_searched = not cls.is_literal and not kinds <= {"int", "str", "bool"}
 
@@ -60,6 +61,7 @@ def walk_tree(tree: Any) -> Iterator[Tree]:
         if isinstance(part, Tree):
             yield part
             values = part._field_values() if part._is_searched else ()
+        # Reversed, because the stack returns the last one first, and callers rely on the order of writing.
         stack += [value for value in reversed(values) if isinstance(value, _INNER)]
 
 
@@ -88,6 +90,7 @@ def rewrite_upward(tree: T, change: Callable[[Any], Any]) -> T:
 
 
 def _with_children(tree: T, before: Sequence[Any], values: Sequence[Any]) -> T:
+    # An unchanged tree stays the same object, so that callers may compare by identity.
     if not any(map(is_not, values, before)):
         return tree
     rebuilt: Any = tuple(values) if isinstance(tree, tuple) else type(tree)(*values)

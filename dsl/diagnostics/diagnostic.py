@@ -1,4 +1,10 @@
-"""The diagnostic: what is wrong, where, through which blocks, and how to fix it. Plain data; the renderers are in netc/cli."""
+"""The diagnostic: what is wrong, where, through which blocks, and how to fix it. It is plain data; render/ turns it into text and JSON.
+
+>>> from ..source import SourceFile
+>>> source = SourceFile("<text>", "x = reluu(y)")
+>>> apply_edits([Edit(Span(source, 4, 9), "relu")])
+'x = relu(y)'
+"""
 
 from __future__ import annotations
 
@@ -28,6 +34,7 @@ class Edit(Record):
 
 def apply_edits(edits: Iterable[Edit]) -> str:
     """The text of a file after edits of it that do not overlap. There is at least one."""
+    # From the end of the text, so that an edit does not move the positions of those before it.
     ordered = sorted(edits, key=lambda edit: edit.span.start, reverse=True)
     text = ordered[0].span.file.text
     for edit in ordered:

@@ -1,4 +1,8 @@
-"""Did-you-mean: the known names most similar to an unknown one."""
+"""Finds the known names that are most similar to an unknown one, for "did you mean".
+
+>>> find_similar_names("liner", ["linear", "dense", "line"])
+['line', 'linear']
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ def find_similar_names(name: str, candidates: Iterable[str]) -> list[str]:
     same = [candidate for candidate in known if candidate.casefold() == folded]
     if same:
         return same[:MAX_SUGGESTIONS]
+    # A third of the letters: two typing errors in a word of six, and none in `in` or `fc`, to which almost every short name is similar.
     limit = len(name) // 3
     if limit == 0:
         return []
@@ -40,6 +45,7 @@ def _edit_distance(a: str, b: str, limit: int) -> int:
             if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
                 cost = min(cost, before[j - 2] + 1)
             row.append(cost)
+        # A swap looks back two rows, so both must be over the limit before the distance is known to be.
         if min(row) > limit and min(previous) > limit:
             return limit + 1
         before, previous = previous, row

@@ -1,6 +1,9 @@
-"""Text as a terminal shows it: which characters are safe to print, and how many columns each takes.
+r"""Text as a terminal shows it: which characters are safe to print, and how many columns each takes.
 
-Always: the result contains no control character, so a text cannot move the cursor, change colours or reverse the reading direction.
+The result contains no control character, so a text cannot move the cursor, change colors or reverse the reading direction.
+
+    >>> split_cells("a\tb")
+    [('a', 1), ('   ', 3), ('b', 1)]
 """
 
 from __future__ import annotations
@@ -50,8 +53,10 @@ def _character_cell(character: str, column: int) -> tuple[str, int]:
     if not character.isprintable():
         escape = escape_character(character)
         return escape, len(escape)
+    # A late import: ASCII needs none of its tables.
     import unicodedata
 
+    # Accents combine with the character before them, and take no column.
     if unicodedata.category(character) in ("Mn", "Me"):
         return character, 0
     return character, 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,4 +1,4 @@
-"""Diagnostics as text: title, snippet, chain of blocks, notes, help; optionally in colours."""
+"""Diagnostics as text: title, snippet, chain of blocks, notes, help; optionally in colors."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class _Painter:
         self.color = color
         spans = [diagnostic.span, *(mark.span for mark in diagnostic.marks), *(frame.span for frame in diagnostic.trace)]
         self.gutter = len(str(max(span.file.line_and_column(span.end)[0] for span in spans)))
+        # A terminal of a few columns must not leave a snippet without room.
         self.width = max(width - self.gutter - 3, 20)
         self.severity = _RED if diagnostic.severity == "error" else _YELLOW
         self.lines: list[str] = []

@@ -17,6 +17,7 @@ def sort_and_dedupe(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     kept: dict[tuple[str, int, int, str, str], Diagnostic] = {}
     for diagnostic in diagnostics:
         files.setdefault(diagnostic.span.file.name, len(files))
+        # A block that is used ten times repeats its mistakes ten times: the first use is kept.
         kept.setdefault(
             (diagnostic.span.file.name, diagnostic.span.start, diagnostic.span.end, diagnostic.code, diagnostic.message), diagnostic
         )
@@ -39,6 +40,7 @@ def select_important(diagnostics: Iterable[Diagnostic]) -> tuple[list[Diagnostic
     known = list(diagnostics)
     if len(known) <= MAX_DIAGNOSTICS:
         return known, ""
+    # Errors are chosen before warnings, and then printed in the order of the text again.
     chosen = sorted(sorted(range(len(known)), key=lambda i: known[i].severity != "error")[:MAX_DIAGNOSTICS])
     return [known[i] for i in chosen], f"{len(known) - MAX_DIAGNOSTICS} more diagnostics are not shown\n"
 

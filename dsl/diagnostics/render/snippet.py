@@ -1,6 +1,6 @@
 """The source lines of a diagnostic, annotated with its labels.
 
-In: marked spans of one file. Out: lines of text without the gutter, each with the number of its source line or None.
+`draw_snippet` takes marked spans of one file. It returns lines of text without the gutter, each with the number of its source line or None.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def draw_snippet(annotations: list[Annotation], width: int) -> list[SnippetRow]:
     rows: list[SnippetRow] = []
     previous = 0
     for line in sorted(by_line):
+        # One line between two marked ones is shown: `...` would take as much room and say less.
         if previous and line == previous + 2:
             rows.append(_draw_source_row(file, line - 1, width))
         elif previous and line > previous + 2:
@@ -80,6 +81,7 @@ def _draw_line_rows(file: SourceFile, number: int, pieces: list[LineMark], width
     text, placed = _fit_line(file.line_text(number), pieces, width)
     placed.sort(key=lambda piece: (piece.start, piece.end))
     marks = [" "] * max(piece.end for piece in placed)
+    # Primary marks last, so that they are visible where two marks overlap.
     for piece in sorted(placed, key=lambda piece: piece.primary):
         marks[piece.start : piece.end] = ("^" if piece.primary else "-") * (piece.end - piece.start)
     underline = "".join(marks)
@@ -142,6 +144,7 @@ def _fit_line(line: str, pieces: list[LineMark], width: int) -> tuple[str, list[
             return 0
         return edges[inside] if inside < len(edges) else edges[-1] + inside - len(edges) + 1
 
+    # A mark outside the window is drawn at its edge, so that its label is not lost.
     limit = edges[-1] + max(len(tail), 1)
     placed: list[LineMark] = []
     for piece in pieces:
