@@ -1,7 +1,10 @@
-"""The formatter: `format_source`.
+r"""The formatter: `format_source` lays a text out in the canonical style.
 
-In: a text. Out: the text in the canonical style, or None and the diagnostics if it does not parse. Always: the result has the same tokens
-and comments in the same order, parses to the same tree, and formats to itself.
+It returns the formatted text, or None and the diagnostics if the text does not parse. The result has the same tokens and comments in the
+same order, parses to the same tree, and formats to itself.
+
+    >>> format_source(SourceFile("<text>", "input   3->dense 2  sigmoid"))
+    ('input 3 -> dense 2 sigmoid\\n', [])
 
 The style: two spaces a level, one space between tokens, none around the `=` of an argument, at most one empty line. A statement stays on
 one line if it fits and the text has no line break before an arrow; otherwise every arrow begins a line, and brackets that are still

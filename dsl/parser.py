@@ -7,8 +7,8 @@ with the text: a pipeline of a hundred thousand stages is parsed in linear time.
     >>> file, problems = parse_source(SourceFile("<text>", "input 3 -> dense 2"))
     >>> file.items[0].pipeline.stages[0].name
     'dense'
-    >>> [problem.message for problem in parse_source(SourceFile("<text>", "input 3 relu"))[1]]
-    ['expected `->` or the end of the line, found `relu`']
+    >>> [problem.message for problem in parse_source(SourceFile("<text>", "x -> -> relu"))[1]]
+    ['expected a stage after `->`, found `->`']
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The token filter between the lexer and the grammar.
 
-In: all tokens of a text. Out: the tokens the grammar reads, and diagnostics. It
+It takes all tokens of a text, and returns the tokens that the grammar reads, and diagnostics. The filter
 
 - drops the newlines that end no statement, and turns `;` and the others into one NL between two statements;
 - decides by looking at adjacent tokens what the grammar cannot: tight brackets, `=` that binds a name, the names of `(a, b) = ` and

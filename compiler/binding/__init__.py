@@ -1,7 +1,7 @@
 """Binds names: finds the definition that each name of a syntax tree refers to, before anything is evaluated.
 
-In: a syntax tree, also one with parts that did not parse. Out: `FileNames`. The warnings for unused names, the language server, renaming,
-and the evaluator's memory all ask it.
+`bind_file` takes a syntax tree, also one with parts that did not parse, and returns `FileNames`. The warnings for unused names, the
+language server, renaming, and the evaluator's cache of bodies all use it.
 
     declarations.py     which names a node binds
     name_scopes.py      definitions, occurrences, and the scopes in which names are visible

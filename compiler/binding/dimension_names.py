@@ -15,6 +15,7 @@ def dimension_names(
     them, which `is_bound` knows. A name that occurs twice is there twice."""
     lets = {s.name.name for s in statements if isinstance(s, ast.Let)}
     names = (name for node in inputs for name in names_in_shape(node.shape))
+    # Upper case alone makes a dimension, so that a misspelled parameter in a shape is an unknown name and not a new dimension.
     return [n for n in names if n.name.isupper() and n.name not in lets and not is_bound(n.name)]
 
 
@@ -33,6 +34,7 @@ def inputs_of(statements: Iterable[ast.Statement]) -> Iterator[ast.InputDecl]:
             case ast.Out(results=inner):
                 stack += reversed(inner)
             case ast.Pipeline(head=head, stages=stages):
+                # Only groups and branches among the stages can contain an input; an `input` after an arrow is an error of its own.
                 stack += (*reversed([s for s in stages if isinstance(s, (ast.Group, ast.If))]), head)
             case ast.If(then=then, otherwise=otherwise):
                 stack += (otherwise, then)

@@ -1,8 +1,8 @@
 """The names of a whole file.
 
-In: its tree, and what its `use`s import. Out: `FileNames`: the names of each item, the scope of the file, and all occurrences in order.
-Always: where the evaluator looked a name up, it found the same definition (a test compares them). Only values decide some names, such as
-the arguments of a stage that is itself an argument: these have no definition here.
+`bind_file` takes a tree, and what its `use`s import, and returns `FileNames`: the names of each item, the scope of the file, and all
+occurrences in order. Where the evaluator looked a name up, it found the same definition; a test compares them. Only values decide some
+names, such as the arguments of a stage that is itself an argument: these have no definition here.
 """
 
 from __future__ import annotations
@@ -123,6 +123,7 @@ class _FileBinder:
         elif isinstance(item, _DEFINITIONS):
             for name in declared_names(item):
                 if name.name != "_":
+                    # The first of several definitions counts, as for the evaluator, which reports the others.
                     self.top.names.setdefault(name.name, _make_definition(name, item))
 
     def _import_names(self, item: ast.Use) -> None:
@@ -148,6 +149,7 @@ class _FileBinder:
     def _add_dimensions(self, node: ast.Node, statements: tuple[ast.Statement, ...], parameters: list[str]) -> None:
         theirs = self.own_dimensions[id(node)] = {}
         for size in dimension_names(inputs_of(statements), statements, lambda name: name in parameters or name in self.top.names):
+            # The batch is a dimension of every model, and declared by none.
             if size.name != BATCH:
                 theirs.setdefault(size.name, Definition(size.span, size.name, "dimension", size))
         self.dimensions = theirs | self.dimensions
@@ -155,6 +157,7 @@ class _FileBinder:
     def _bind_item(self, item: ast.Item) -> ItemNames:
         known = self.known.get(id(item))
         if known is not None and known.scope is not None and all(self._is_same_definition(*read) for read in known.reads.items()):
+            # The names of an unchanged block are used again: only the scope of the file around it is a new object.
             known.scope.parent = self.top
             self.top.inner.append(known.scope)
             return known

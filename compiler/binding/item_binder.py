@@ -1,7 +1,7 @@
 """The names in one item of a file: a block, `fn`, model, train section, or statement.
 
-In: the item, the scope of the file, and the dimensions of its models. Out: `ItemNames`. Always: a name that a statement binds is visible
-below it only; text that is never evaluated counts as well, such as a branch not taken.
+An `ItemBinder` walks the item with the scope of the file and the dimensions of its models, and fills `ItemNames`. A name that a statement
+binds is visible below it only. Text that is never evaluated counts as well, such as a branch that is not taken.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class ItemBinder:
                 self.visit_node(node, scope)
 
     def _visit_fields(self, node: ast.Node, scope: NameScope) -> None:
+        # The fields that do not see the node's own names come first: `repeat i in i` iterates over an outer `i`.
         outer, inner = _field_readers(type(node))
         self.visit_nodes(outer(node), scope)
         if inner is None:
@@ -90,6 +91,7 @@ class ItemBinder:
         the others."""
         definition = Definition(name.span, name.name, kind, node, owner)
         if name.name != "_":
+            # In hoisted scopes all uses see all definitions, so a second one cannot replace the first.
             if scope.hoisted and name.name in scope.names:
                 definition = scope.names[name.name]
             scope.names[name.name] = definition
@@ -103,6 +105,7 @@ class ItemBinder:
     def look_up(self, name: str, scope: NameScope, stage: bool = False) -> Definition | None:
         """Returns the definition of a name, and records a lookup in the scope of the file."""
         definition = find_definition(name, stage, scope, self.dimensions)
+        # Also a name that was not found is recorded: a definition that is added later changes what the item means.
         if definition is None or self.top.names.get(name) is definition or definition.kind == "dimension":
             self.names.reads[name, stage] = definition
         return definition
@@ -166,6 +169,7 @@ class ItemBinder:
             else:
                 self._visit_argument(value, scope, slots[index].kind.words if index < len(slots) else ())
         self._visit_keywords(node.keywords, scope, definition, operator)
+        # An activation is a stage, so a tensor of its name does not hide it.
         if node.activation is not None:
             self._visit_activation(node.activation, scope)
 

@@ -68,6 +68,7 @@ class NameScope:
             inside = [inner for inner in scope.inner if inner.span.start <= offset <= inner.span.end]
             if not inside:
                 return scope
+            # Two scopes that touch at the offset both contain it; the one that begins there is what the cursor is in.
             scope = max(reversed(inside), key=lambda inner: (inner.span.start, -inner.span.end))
 
     def visible_names(self, offset: int) -> dict[str, Definition]:
@@ -94,5 +95,6 @@ def _is_no_stage(definition: Definition) -> bool:
     """Whether a definition is passed over where a stage is needed: a tensor, or, under the name of an operator, a literal."""
     if definition.kind in ("tensor", "dimension"):
         return True
+    # A parameter such as `norm=4` cannot be a stage, so under the name of an operator it does not hide the operator.
     value = getattr(definition.node, "default", None) or getattr(definition.node, "value", None)
     return isinstance(value, _LITERALS) and definition.name in Operator.registry

@@ -1,11 +1,17 @@
-"""Syntax tree to typed graph: an abstract interpreter that evaluates the program at compile time, with types in place of tensors.
+"""Turns a syntax tree into a typed graph: an abstract interpreter of the program, with types in place of tensors.
 
-In: a parsed file. Out: an `Elaboration`: a `Program`, and all diagnostics; the program only if none is an error.
+`elaborate` takes a parsed file and returns an `Elaboration`: all diagnostics, and a `Program` if none of them is an error.
 
     program/      files as scopes, the selected model, its parameters and dimensions, its expectations
     interpreter/  the evaluator: one `Elaborator`, a part for each group of constructs
     names/        errors for names, unused names
     scopes/       scopes, graph frames, values, labels, the memo
+
+    >>> from netc.dsl.source import SourceFile
+    >>> source = SourceFile("<text>", "input 3 -> dense 2 sigmoid")
+    >>> program = elaborate(parse_source(source)[0], source).program
+    >>> [node.op.name for node in program.main.nodes], str(program.main.outputs[0].type)
+    (['dense', 'sigmoid'], '[N, 2]')
 """
 
 from __future__ import annotations
@@ -111,6 +117,7 @@ def elaborate(
         program = None
     with suppress(LimitExceeded):
         for problem, span in definitions.unused_names():
+            # After an error, names are unused because their users were not elaborated. Only a forgotten arrow may itself be the cause.
             if not session.has_failed or (isinstance(problem, UnusedResult) and _may_be_cause(span, session.diagnostics)):
                 session.report_problem(problem, span)
     return Elaboration(program, session.diagnostics, session.index.build_index())
@@ -158,6 +165,7 @@ def _may_be_cause(unused_result: Span, diagnostics: list[Diagnostic]) -> bool:
     """Whether a forgotten `->` after this pipeline may be the cause of errors elsewhere. Unused names are consequences."""
     errors = [d for d in diagnostics if d.severity == "error"]
     inside = any(d.span.file is unused_result.file and unused_result.start <= d.span.start < unused_result.end for d in errors)
+    # An error inside the pipeline explains why its result is missing.
     return not inside and not any(d.code == NoIn.code for d in errors)  # which proposes the `->` itself
 
 

@@ -8,10 +8,10 @@ An editor checks a text at every key. If you change the last line of
 
 to `x -> layer 64`, the body of `layer 16` is found in the memo, and only the body of `layer 64` is elaborated.
 
-In: which files of spans last, and the closure of each (`Memory.begin`). Out: a memo that several elaborations share, and for each body in
-it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics, and counts. The
-first use of the body in a later elaboration repeats these notes. Bodies inside it have recordings of their own. Always: an elaboration
-with a memory gives the same result as one without.
+`BodyCache.begin_elaboration` takes the lasting files and the closure of each. The cache then has a memo that several elaborations share, and
+for each body in it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics, and
+counts. The first use of the body in a later elaboration repeats these notes. Bodies inside it have recordings of their own. An elaboration
+with a cache gives the same result as one without.
 
 - A file is *lasting* if it stays the same object from one text to the next, with the positions in it. Such files are the definitions that
   the service parses one by one (netc/service/stable_trees.py) and files that others use. Only bodies that are written in these are kept.
@@ -82,6 +82,7 @@ class BodyCache:
         if max(len(self.owners), len(self._numbers), len(self.names)) > MAX_NAMES:
             self._forget_all()
         self._closures = {}
+        # Anew for each text: the same file object may have another closure now.
         for file, closure in closures.items():
             self._closures[id(file)] = self._number_of(closure)
         self._holds += (*closures, *closures.values(), *holds)
@@ -95,4 +96,5 @@ class BodyCache:
         return self._number_of(("context", context))
 
     def _number_of(self, key: Hashable) -> int:
+        # Numbers make the keys of bodies short: a closure has all definitions that it reaches, and is compared only here.
         return self._numbers.setdefault(key, len(self._numbers))

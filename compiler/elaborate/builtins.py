@@ -1,4 +1,8 @@
-"""The compile-time functions that the language provides."""
+"""The compile-time functions that the language provides: `min`, `len`, `range`, `sqrt` and so on.
+
+A function takes plain values and raises `_InvalidArgument` for wrong ones; `call_builtin` turns that into a `Failure` with the span of the
+call, so that the functions themselves know nothing about texts.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +52,7 @@ def _make_extreme(symbolic: Callable[..., Dim], plain: Callable[[list[Any]], Any
     def function(*values: Any) -> Any:
         items = _require_numbers(values)
         if any(isinstance(v, SymDim) for v in items):
+            # A dimension is an integer that is not known yet: a float among its bounds would make it neither.
             if any(isinstance(v, float) for v in items):
                 raise _InvalidArgument
             return symbolic(*items)
@@ -110,6 +115,7 @@ def _make_range(*bounds: Any) -> tuple[int, ...]:
     if any(isinstance(b, bool) or not isinstance(b, int) for b in bounds) or (len(bounds) == 3 and bounds[2] == 0):
         raise _InvalidArgument
     values = range(*bounds)
+    # `range` is cheap until its items are made, which is here.
     if len(values) > 1_000_000:
         raise OverflowError
     return tuple(values)
@@ -174,11 +180,14 @@ def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions:
     builtin = BUILTINS[name]
     check_count(name, builtin.min_arguments, builtin.max_arguments, node)
     value = _apply_builtin(name, builtin, arguments, node.span)
+    # Floats keep the operation, so that an emitted constructor can compute `width ** -0.5` from its own argument.
     if name in REAL_FUNCTIONS:
         return trace_float(name, tuple(arguments), value)
     if name in ("min", "max") and isinstance(value, int):
+        # The result is one of the arguments, so it keeps that one's formula. The graph holds only where the order is the same.
         for other in _require_numbers(arguments):
             decisions.record_comparison("<=" if name == "min" else ">=", value, other, True)
+    # The value has no formula, so the graph depends on the numbers themselves.
     elif _loses_origin(name, value, tuple(arguments)):
         decisions.pin_value(tuple(arguments))
         value = strip_formulas(value)

@@ -1,7 +1,7 @@
 """Decisions: the comparisons of traced integers that make a graph what it is.
 
-In: comparisons of the text, and sizes that an operator's rule needs to be equal. Out: a `Decision` for each, among those of the graph that
-is being elaborated. Always: what has a value but no formula (a float made of an integer, a label) pins the integer: it equals its value.
+A comparison in the text, or two sizes that an operator's rule needs to be equal, become a `Decision` among those of the graph that is being
+elaborated. A value without a formula, such as a label or a float that is made of an integer, pins the integer: it equals its value.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class Decisions:
             return
         if not holds:
             op = OPPOSITE[op]
+        # One direction only, so that `a > b` and `b < a` are one decision.
         if op in (">", ">="):
             op, left, right = {">": "<", ">=": "<="}[op], right, left
         self.record_relation(op, left, right)
@@ -65,6 +66,7 @@ class Decisions:
 
     def _add_decision(self, item: Decision | None) -> None:
         if item is not None:
+            # A dict, because the order is that of the text and a loop repeats its decisions thousands of times.
             self.current[item] = None
 
     @contextmanager
@@ -85,6 +87,7 @@ class Decisions:
         finally:
             self.current = before
         for item in noted:
+            # A decision about the block's own parameters holds inside the block; any other belongs to the graph around it.
             if (formula_symbols(item.left) | formula_symbols(item.right)) & names.keys():
                 collected[item] = None
             else:
@@ -98,6 +101,7 @@ class DecidingFacts(Facts):
     note: Callable[[str, object, object], None] = lambda op, left, right: None
 
     def are_equal(self, a: Dim, b: Dim) -> bool | None:
+        # Only an equality that holds and is used is recorded: that two sizes differ leads to an error, and decides no graph.
         answer = super().are_equal(a, b)
         if answer and (isinstance(a, TracedInt) or isinstance(b, TracedInt)):
             self.note("==", a, b)

@@ -1,4 +1,4 @@
-"""The state of one elaboration: what is known of the dimensions, what has been built, what has been reported."""
+"""The state of one elaboration: the dimensions and what is known about them, the diagnostics, the caches, and the counts of resources."""
 
 from __future__ import annotations
 
@@ -132,8 +132,11 @@ class ElaborationSession:
         """The definitions being evaluated, outermost first: one that occurs twice is inside itself."""
         self.defaults: dict[str, dict[str, Any]] = {}
         """By operator, the arguments that the model's `default`s give it."""
+        # The search for similar names compares an unknown name with all known ones. A file with thousands of unknown names would spend
+        # its time there.
         self.suggestions = 100
         self.shared_uses: list[Span] = []
+        # The first use of a shared stage decides the shapes of its parameters.
         self.shared_specs: dict[int, tuple[dict[str, Any], Span]] = {}
         self.depth = 0
         self.in_training = False
@@ -158,6 +161,7 @@ class ElaborationSession:
 
     def symbol_prefix(self, node: object, name: str) -> str:
         """The beginning of the symbols of a body: unique for each piece of text, and for each level of a definition within itself."""
+        # A block inside itself is elaborated at several levels, whose symbols must not be confused.
         within = node if isinstance(node, ast.Block) else next((a for a in reversed(self.active) if isinstance(a, ast.Block)), None)
         place = (id(node), self.count_levels(within))
         if self.memory is not None:
@@ -173,6 +177,7 @@ class ElaborationSession:
     def dtype(self) -> DType:
         """The element type of what has none of its own: that of the model. A train section computes in float32 at least."""
         model = self.precision.dtype
+        # A mean over many samples loses its last digits, or overflows, in a 16-bit type.
         return FLOAT32 if self.in_training and model.size < FLOAT32.size else model
 
     @property
@@ -206,6 +211,7 @@ class ElaborationSession:
         self.depth += 1
         try:
             if self.depth > MAX_NESTING:
+                # Raised inside the `try`, so that the depth is counted back.
                 raise self._too_deep(span)
             yield
         finally:
@@ -224,6 +230,7 @@ class ElaborationSession:
 
     def append_node(self, graph: Graph, node: Node, span: Span, trace: tuple[CallSite, ...]) -> None:
         """Adds a node. Counts its operators and the characters of their names, and ends the elaboration when there are too many."""
+        # The size of a graph counts the operators inside its calls, so that doubling blocks reach the limit without being expanded.
         graph.nodes.append(node)
         inside = node.graph if isinstance(node, CallNode) else None
         operators = 1 if inside is None else inside.size
@@ -248,6 +255,7 @@ class ElaborationSession:
         """Counts stages, and ends the elaboration when there are too many that are checked again with other types or arguments. The first
         check of each takes time as the text is long, which has a limit of its own."""
         self._count_resource(CHECKS, span, trace)
+        # The first check of a stage takes time in proportion to the text, which has its own limit; only repeated checks can explode.
         place = (id(span.file), span.start)
         if place not in self.checked:
             self.checked.add(place)
@@ -280,6 +288,7 @@ class ElaborationSession:
 
         If a `where` would solve the problem, the declarations of its dimensions are marked too.
         """
+        # One place may be marked for two reasons with the same text.
         marks = tuple(dict.fromkeys((*marks, *self._declaration_marks(problem, marks))))
         seconds = tuple(Mark(s, t) for s, t in marks if s != span)
         label = problem.label() if label is None else label
@@ -292,6 +301,7 @@ class ElaborationSession:
         )
         self.diagnostics.append(diagnostic)
         self.errors += diagnostic.severity == "error"
+        # A text with a thousand errors is not a spec, and every further one takes time.
         if self.errors > MAX_ERRORS:
             raise LimitExceeded
 
@@ -301,6 +311,7 @@ class ElaborationSession:
             raise LimitExceeded
 
     def _declaration_marks(self, problem: Problem, marks: Marks) -> Iterator[tuple[Span, str]]:
+        # The advice is a `where`: the dimensions in it are declared at some input, which the reader has to find.
         for name in dict.fromkeys(re.findall(r"\w+", getattr(problem, "advice", ""))):
             place = self.declared.get(name)
             if place is not None and not any(s.file is place.file and s.start <= place.start and place.end <= s.end for s, _ in marks):

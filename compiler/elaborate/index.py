@@ -1,11 +1,11 @@
-"""The index of a text: what each identifier refers to, and the type of each stage. For language tools: hover, go-to-definition, rename.
+"""The index of a text: what each identifier refers to, and the type of each stage. Hover, go-to-definition and rename use it.
 
-In: one note from the evaluator for each identifier that it resolves and each stage that it runs. Out: an `Index` of frozen records.
-Always: nothing is recorded, and almost no time spent, unless an index was asked for.
+The evaluator makes one note for each identifier that it resolves and each stage that it runs; an `Index` turns them into frozen records.
+Nothing is recorded, and almost no time spent, unless an index was asked for.
 
-A body that is elaborated several times (a block with other arguments, a loop without a label) notes the same text several times. An
-entry keeps the different values among the first `MAX_EVALUATIONS` evaluations, in order, and the number of all of them. Text that is
-never evaluated (a branch not taken, a block that is never used) has no entries.
+A body that is elaborated several times (a block with other arguments, a loop without a label) notes the same text several times. An entry
+keeps the different values among the first `MAX_EVALUATIONS` evaluations, in order, and the number of all of them. Text that is never
+evaluated (a branch not taken, a block that is never used) has no entries.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ class Index:
         known: dict[int, _ReferenceNotes] = {}
         """By the identity of a span, which most notes of one place have in common."""
         for span, name, binding, definition, kind in self._name_notes():
+            # Notes of one place mostly have the same span object, whose identity is quicker to look up than its position.
             uses = known.get(id(span))
             if uses is None:
                 uses = known[id(span)] = by_span.setdefault(_span_key(span), _ReferenceNotes(span, name))
@@ -222,6 +223,7 @@ def _name_within(definition: Span | None, name: str) -> Span | None:
     """The name alone of a definition such as `width=64` or `x: [N, 3]`."""
     if definition is None or not definition.text.startswith(name):
         return definition
+    # Renaming replaces this span, so it must not have the value too.
     return Span(definition.file, definition.start, definition.start + len(name))
 
 
@@ -231,6 +233,7 @@ def _distinct_values(values: Iterable[object]) -> tuple[object, ...]:
     for value in values:
         content = _type_or_value(value)
         if content is not None:
+            # With the type, because `True == 1` and `2 == 2.0` in Python.
             distinct.setdefault((type(content), content), content)
     return tuple(distinct.values())
 

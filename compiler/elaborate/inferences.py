@@ -1,8 +1,8 @@
-"""What operators make of the types of their inputs: the same for equal stages, however often a text has them.
+"""A cache of what operators' rules return: equal stages are inferred once, however often a text has them.
 
-In: an operator and the types of its inputs. Out: what its rules say of them. Always: what is traced to a parameter or a size is not
-remembered, since each use of it may decide something; nor is what has been refused. To find what is known compares no values: equal
-arguments give one operator, and equal results have one type.
+`infer_types` takes an operator and the types of its inputs, and returns an `Inference`. What is traced to a parameter or a size is not
+stored, since each use of it may decide something; nor is what has been refused. Lookups compare no values: equal arguments give one
+operator object, and equal results have one type object, so identities are enough.
 """
 
 from __future__ import annotations
@@ -44,8 +44,10 @@ class InferenceCache:
 
     def make_operator(self, cls: type[Operator], args: dict[str, Any]) -> Operator:
         """The operator with these arguments, which its kinds have converted."""
+        # Equal integers may have different formulas, which the emitted code shows.
         if any(map(has_origin, args.values())):
             return cls(**args)
+        # `strict_key` tells `1` from `True` and `1.0`, which Python compares as equal.
         key = (cls, *args, *map(strict_key, args.values()))
         operator = self._operators.get(key)
         if operator is None:
@@ -69,6 +71,7 @@ class InferenceCache:
         """Remembers what has been accepted; its results have the types of equal ones before."""
         if any(has_origin(t.shape) for t in inference.types) or any(map(has_origin, inference.op.numbers)):
             return inference
+        # One object for equal types, so that the next stage is found by identity.
         results = tuple([self._types.setdefault(t, t) for t in inference.results])
         known = self._known[(id(inference.op), *map(id, inference.types))] = replace(inference, results=results)
         return known

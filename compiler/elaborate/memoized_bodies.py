@@ -1,7 +1,7 @@
 """Bodies that earlier elaborations have finished, and what they noted.
 
-In: a body that is elaborated, or found in a memo. Out: its notes, in the recording of the body around it; at the first use of a body from
-an earlier elaboration, its notes in the index and the diagnostics of this one.
+While a body is elaborated, `record_body` collects its notes in a `Recording`. When a body of an earlier elaboration is found, `reuse_body`
+repeats its notes in the index and the diagnostics of this one, so that an elaboration with a cache reports the same as one without.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class BodyRecorder:
     @contextmanager
     def record_body(self, use: CallSite | None, trace: Trace) -> Iterator[Recording]:
         """While a body is elaborated: its notes are its own, not those of the body around it. `trace` leads to the inside of the body."""
+        # What was noted so far belongs to the body around this one, and must not be repeated with it.
         outer, recording = self._current, Recording()
         self._flush_notes(outer, trace[use is not None :])
         self._current = recording
@@ -99,6 +100,7 @@ class BodyRecorder:
             recording.names += names
             recording.stages += stages
             for diagnostic in diagnostics[self._mark[1] :]:
+                # The call sites around a body differ from use to use, so a repeated diagnostic gets those of the new use.
                 around = len(trace) if trace and diagnostic.trace[-len(trace) :] == trace else 0
                 recording.diagnostics.append((diagnostic, around))
                 recording.lasting = recording.lasting and self._is_lasting(diagnostic, around)

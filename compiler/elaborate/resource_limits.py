@@ -1,8 +1,8 @@
 """The limits of a text: nesting, numbers, tensors, symbolic dimensions, lists, and the resources that a text takes altogether.
 
-In: a value or a shape, and its span; or an amount of a `Resource`, and the `Budget` of an elaboration. Out: nothing, or a `Failure`.
-Always: values that pass fit in the integers of the backends, and can be shown, compared and hashed quickly. Everything of which a short
-text can make many is a `Resource`: iterations, stages, calls, items, characters, evaluations, terms of formulas.
+The checks take a value or a shape and its span, and raise a `Failure` if it is too large. A `Budget` counts amounts of a `Resource` over an
+elaboration. Values that pass fit in the integers of the backends, and can be shown, compared and hashed quickly. Everything of which a
+short text can make many is a `Resource`: iterations, stages, calls, items, characters, evaluations, terms of formulas.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MAX_STACK = 20_000
 """The nesting of Python's own calls."""
 MAX_INTEGER = 2**63 - 1
 """The greatest integer of the backends."""
+# Eight bytes an element, and one bit for the sign.
 MAX_ELEMENTS = 2**60 - 1
 """The most elements of a tensor, so that its bytes can be counted in an integer too."""
 MAX_CHARACTERS = 65_536
@@ -86,6 +87,7 @@ class Budget:
     def __init__(self, earlier: Mapping[Resource, int] | None = None) -> None:
         self.spent = dict.fromkeys(RESOURCES, 0)
         spent_earlier = earlier or {}
+        # Each model of a file may take the whole limit, but a file of hundreds of models may not take it hundreds of times.
         self.limits = {
             resource: min(resource.limit, MAX_MODELS * resource.limit - spent_earlier.get(resource, 0)) for resource in RESOURCES
         }
@@ -146,6 +148,7 @@ def check_dimension(value: Any, span: Span) -> None:
 
 def check_product(left: Dim, right: Dim, span: Span) -> None:
     """The same for a product, before it is computed."""
+    # Before the product is made, since the terms of a product multiply.
     if text_size(left) * text_size(right) > 10 * MAX_LEAVES:
         raise Failure(LargeDimension(MAX_LEAVES), span)
 
@@ -172,6 +175,7 @@ def check_list(value: Any, span: Span) -> None:
     stack = [value]
     while stack:
         for item in stack.pop():
+            # A stage as a value contains other stages; a list of such stages grows as fast as a nested list.
             count += item.size if isinstance(item, StageClosure) else 1
             if isinstance(item, tuple):
                 stack.append(item)
@@ -204,6 +208,7 @@ def check_closure(closure: StageClosure) -> StageClosure:
 def deep_stack() -> Iterator[None]:
     """Room for nested blocks: their nesting is limited, but exceeds Python's default limit of calls."""
     before = sys.getrecursionlimit()
+    # A caller may have set a higher limit for its own reasons.
     sys.setrecursionlimit(max(before, MAX_STACK))
     try:
         yield

@@ -65,6 +65,7 @@ def _require_decision(answer: bool | None, left: object, op: str, right: object,
         wanted = suggest_equality(left, right) if op == "==" else f"{format_value(left)} {op} {format_value(right)}"  # type: ignore[arg-type]
         symbolic = sorted({s for side in (left, right) if isinstance(side, SymDim) for s in free_symbols(side)})
         values = f"{format_value(left)} {op} {format_value(right)}"
+        # The condition in the author's words, unless that is too long to repeat.
         text = Span(node.span.file, node.left.span.start, node.right.span.end).text
         text = text if len(text) <= _SHORT else values
         marks = tuple(
@@ -77,6 +78,7 @@ def _require_decision(answer: bool | None, left: object, op: str, right: object,
 def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
     """The span of the operator symbol, between its two sides."""
     start, stop = node.left.span.end, node.right.span.start
+    # A comment between the two sides may contain the symbol too.
     lines = node.span.file.text[start:stop].split("\n")
     for line in lines:
         offset = line.partition("#")[0].find(node.op)
@@ -88,6 +90,7 @@ def symbol_span(node: ast.TensorBinary | ast.Binary) -> Span:
 
 def _compare_equality(left: Any, right: Any, op: str, node: ast.Binary, scope: Scope, session: ElaborationSession) -> bool:
     if _has_symbol(left, right):
+        # A dimension never equals a string or a list, so that nothing needs to be proved.
         if not (_is_dim(left) and _is_dim(right)):
             return False
         session.decisions.pin_value((left, right))
@@ -121,6 +124,7 @@ def _divide_values(node: ast.Binary, left: Any, right: Any, scope: Scope, sessio
         raise Failure(NoValue("/", "the divisor is 0"), node.right.span)
     if _has_float(left, right):
         return trace_float("/", (left, right), _compute_value("/", left, right, node, session))
+    # A size must be an integer, so `/` of integers is exact or an error; `//` rounds.
     quotient = session.facts.exact_div(left, right)
     if isinstance(quotient, SymDim):
         session.decisions.pin_value((left, right))
@@ -128,6 +132,7 @@ def _divide_values(node: ast.Binary, left: Any, right: Any, scope: Scope, sessio
         session.decisions.record_relation(DIVIDES, right, left)
         return quotient
     marks = (*_find_origin(node.left, left, scope), *_find_origin(node.right, right, scope))
+    # Proved not to divide, which no `where` can change; otherwise the advice is the `where` that would.
     if session.facts.divides(right, left) is False:
         problem, symbol = NotExact(left, right, _plural_name(node.left), _plural_name(node.right)), symbol_span(node)
         # For `1 / 3`, rounding down would give 0, so the fraction is meant.
@@ -186,6 +191,7 @@ def _compute_symbolic(op: str, left: Any, right: Any, node: ast.Binary) -> Any:
             raise Failure(NoValue(op, "a symbolic dimension takes powers from 0 to 8"), node.span)
         power: Dim = 1
         for _ in range(right):
+            # The terms of a power grow with each factor.
             check_product(power, left, node.span)
             power = power * left
         return power

@@ -1,7 +1,10 @@
 """Edits of the arguments of a stage, for helps that say what to write instead.
 
-In: a stage as it is written, and some of its arguments. Out: a `Hint`, a sentence with the edits that carry it out. Always: an edit covers
-whole arguments, and what separates them, so that what is left is a stage again.
+The functions take a stage as it is written, and some of its arguments, and return edits, or a `Hint`: a sentence with the edits that carry
+it out. An edit covers whole arguments and what separates them, so that the result is a stage again.
+
+    >>> strip_brackets("(-1)"), strip_brackets("(a) + (b)")
+    ('-1', '(a) + (b)')
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ class Hint(Record):
 def strip_brackets(text: str) -> str:
     """The expression without parentheses around all of it: `(-1)` becomes `-1`, and `(a) + (b)` stays."""
     while text[:1] == "(" and text[-1:] == ")" and '"' not in text:
+        # The brackets enclose all of it only if none of them closes before the end.
         depths = list(accumulate((character == "(") - (character == ")") for character in text))
         if 0 in depths[:-1]:
             break
@@ -54,6 +58,7 @@ def remove_arguments(node: ast.Apply, first: Span, last: Span, *, safe: bool) ->
         return (Edit(Span(first.file, first.start, after.start), "", safe=safe),)
     if before is None and node.called:
         return (Edit(first.to(last), "", safe=safe),)
+    # The last argument is removed with the space before it; every other one with the separator after it.
     start = node.name_span.end if before is None else before.end
     return (Edit(Span(first.file, start, last.end), "", safe=safe),)
 
@@ -95,6 +100,7 @@ def _rewrite_without_brackets(node: ast.Apply, without: Span | None, last: list[
     end = _CLOSING.match(file.text, arguments[-1].end if arguments else file.text.find("(", node.name_span.end) + 1)
     simple = all(isinstance(a.value if isinstance(a, ast.Keyword) else a, _SIMPLE) for a in written)
     first = arguments[0].start if arguments else node.name_span.end + 1
+    # A list or an expression may need the brackets or the commas of the call, so only simple arguments are moved out.
     if end is None or not simple or file.text[node.name_span.end : first].strip() != "(":
         return ()
     words = [*(span.text for span in arguments if span != without), *last]

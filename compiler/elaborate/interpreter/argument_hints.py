@@ -1,4 +1,8 @@
-"""Help for arguments that are wrong."""
+"""Help for arguments that are wrong: too many, in another library's order, under another name, or of the wrong kind.
+
+Each `_..._hint` recognizes one habit and returns an empty `Hint` if it is not the cause; `surplus_hint` asks them in turn, the most
+specific first.
+"""
 
 from __future__ import annotations
 
@@ -70,11 +74,13 @@ def _position_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.App
     """For PyTorch's order without names, `max_pool 2 2` and `conv 3 8 3 1 1`, where 3 is the size of the input."""
     positional, count = node.positional, len(slots)
     texts = [e.span.text for e in positional]
+    # The first sizes are left out only if they are the sizes of the input: then the author wrote PyTorch's order.
     known = len(sizes) if sizes and tuple(t.strip("[]()") for t in texts[: len(sizes)]) == sizes and len(texts) > count + len(sizes) else 0
     names = order[count : len(texts) - known]
     if len(names) != len(texts) - known - count or not all(isinstance(e, _LITERALS) for e in positional):
         return Hint()
     written = [*texts[known : known + count], *(f"{name}={text}" for name, text in zip(names, texts[known + count :], strict=True))]
+    # `conv 3 3`: nobody can tell which of two equal numbers is the size of the input.
     safe = known == 0 or texts[0] != texts[known]
     edits = replace_arguments(positional[0].span, positional[-1].span, (", " if node.called else " ").join(written), safe=safe)
     return Hint(f"write `{cls.name} {' '.join(written)}`", edits)
@@ -117,6 +123,7 @@ def _by_name_hint(cls: type[Operator], slots: Sequence[Arg[Any]], surplus: ast.E
             value = tuple(item.value for item in items if isinstance(item, ast.NumberLiteral))
         case _:
             return Hint()
+    # An operator with positional arguments has its first ones filled already, so a name would be a guess.
     names = [] if slots else [arg.name for arg in cls.signature.values() if _is_of_kind(arg.kind, value)]
     return Hint("write " + " or ".join(f"`{name}={surplus.span.text}`" for name in names)) if names else Hint()
 
@@ -192,6 +199,7 @@ def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
         return Hint(f"write it without quotes: `{value}`", replace_arguments(span, span, value))
     if _is_of_kind(kind, (value,)) and not isinstance(value, tuple):
         return Hint(f"write `[{format_value(value)}]`", replace_arguments(span, span, f"[{span.text.removeprefix('(').removesuffix(')')}]"))
+    # An argument with the upper limit 1 is a share or a probability, which people also write in percent.
     share = isinstance(kind, NumberKind) and 1 in (kind.high, kind.below)
     match value:
         case (tuple() as inner,) if _is_of_kind(kind, inner):
@@ -215,6 +223,7 @@ def _is_of_kind(kind: Kind[Any], value: object) -> bool:
 def similar_words(kind: Kind[Any], name: str) -> list[str]:
     """The words of the kind that may be meant: the one for a name of PyTorch or Keras, or similar ones."""
     names = {DTYPE: TYPE_ALIASES, INIT: ALIASES}.get(kind, {})
+    # PyTorch and Keras have fixed names for types and initializers, which are better advice than similar spelling.
     meant = names.get(name, names.get(name.lower()))
     if meant is not None:
         return [meant]

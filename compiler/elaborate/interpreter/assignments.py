@@ -55,7 +55,9 @@ class Assignments(EvaluatorPart):
         """`name = pipeline`, or `(a, b) = pipeline`."""
         first = node.targets[0].name
         if node.rests and scope.frame is not None:
+            # Only the unpacking says how many tensors precede the tuple, and the `if` is elaborated before it.
             scope.frame.leads.update((id(choice), node.rests[0]) for choice in _result_choices(node.value))
+        # `n = 3`: only a bare number becomes a `let` by an edit.
         let = () if node.unpack or node.value.stages else (Edit(node.span.shrink_to_start(), "let "),)
         flow = self._pipelines.run_for_tensors(node.value, scope, "" if node.unpack else first, edits=let)
         flow = self.recover(scope, require_same_in_modes, flow, node.value.span)
@@ -95,6 +97,7 @@ class Assignments(EvaluatorPart):
     def run_out(self, node: ast.Out, scope: Scope) -> BodyResult:
         """`out a, b`."""
         results = [self._pipelines.run_for_tensors(p, scope) for p in node.results]
+        # The result of a model may differ between the modes; anything that is computed with may not.
         if len(results) == 1 and differs_in_training(results[0]):
             return BodyResult(results[0], ())
         results = [self.recover(scope, require_same_in_modes, result, p.span) for result, p in zip(results, node.results, strict=True)]
@@ -132,6 +135,7 @@ class Assignments(EvaluatorPart):
 def _result_choices(pipeline: ast.Pipeline) -> Iterator[ast.If]:
     """The `if`s whose results are that of the pipeline."""
     last = pipeline.stages[-1] if pipeline.stages else pipeline.head
+    # A branch may end with an `if` of its own, whose result is then the pipeline's too.
     if isinstance(last, ast.If):
         yield last
         for body in (last.then, last.otherwise):
@@ -205,6 +209,7 @@ def bind_name(name: ast.Name, value: Entity, scope: Scope, index: Recorder) -> N
     if earlier is not None and earlier.value is UNKNOWN and earlier.span is not None and earlier.span.start > name.span.start:
         raise AlreadyReported  # a statement below did not parse
     if earlier is not None and name.name != UNNEEDED:
+        # Which of the two was meant is unknown, so uses of the name report nothing further.
         scope.names[name.name] = Binding(UNKNOWN, earlier.span)
         raise Failure(BoundTwice(name.name), name.span, ((earlier.declared, "defined here"),) if earlier.declared else ())
     index.record_binding(name, scope.bind_name(name.name, value, name.span))
@@ -223,6 +228,7 @@ def _distribute_to_targets(node: ast.Assign, value: TensorTuple) -> tuple[Flow, 
         return value.values
     before = node.rests[0]
     first, rest, last = split_parts(value.parts, before, len(node.targets) - before - 1)
+    # The tensors after `rest...` are counted from the end, so the tuple must keep its order there.
     if last and rest and isinstance(rest[-1], TupleSlice):
         rest[-1].of.from_end = max(rest[-1].of.from_end, rest[-1].back)
     return (*first, flow_of(rest), *last)
@@ -244,6 +250,7 @@ def _unpack_tuple(node: ast.Assign, flow: Flow) -> Flow:
         return UNKNOWN
     if len(values) == len(node.targets):
         return TensorTuple(tuple(values))
+    # A `scan` can be unpacked with its states, so the message counts them.
     every = flow.values if isinstance(flow, TensorTuple) and isinstance(flow.extras, CallNode) else values
     raise _wrong_unpacking(node, every)
 

@@ -1,4 +1,8 @@
-"""The parameters of blocks, models and functions, and the arguments given for them."""
+"""The parameters of blocks, models and functions, and the arguments given for them.
+
+`match_arguments` assigns the expressions to parameters, and `ParameterBinder` evaluates and binds them. Each integer becomes a symbol of
+the block, so that two uses with other numbers can be one class in emitted code.
+"""
 
 from __future__ import annotations
 
@@ -94,6 +98,7 @@ class ParameterBinder(EvaluatorPart):
             if expr is None:
                 raise Failure(MissingArgument(owner, name, ""), node.name_span, ((parameter.span, "declared here"),))
             seen_from = inner if written is None else scope
+            # What an argument decides about the caller's numbers belongs to the caller's graph, the rest to the block's.
             value = self.session.decisions.collect_about(bound.values_at_use, bound.decisions, self.interpreter.evaluate, expr, seen_from)
             self.session.count_items(_SYMBOL_WEIGHT * count_items(value), expr.span)
             bound.values[name] = bound.name_value(name, value, parameter.default)
@@ -155,6 +160,7 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
 
 def _stage_hint(node: ast.Apply, most: int) -> Hint:
     """The help for `weight_norm conv 4 3`: the arguments too many are those of a stage that is an argument."""
+    # The stage that the surplus arguments belong to is the last one that the block takes.
     last = node.positional[most - 1] if most else None
     if node.called or not isinstance(last, ast.Name) or last.name not in Operator.registry:
         return Hint()
@@ -177,6 +183,7 @@ def extra_argument_hint(expr: ast.Expr, node: ast.Apply) -> Hint:
         return Hint(f"with a number, write `clamp {bound}={expr.span.text}`") if bound else Hint()
     signature = Operator.registry[node.name].signature if node.name in Operator.registry else {}
     takers = [arg.name for arg in signature.values() if not arg.positional and expr.name in arg.kind.words]
+    # A word that several arguments take would be a guess.
     if len(takers) == 1:
         written = f"{takers[0]}={expr.name}"
         return Hint(f"write the name of the argument: `{written}`", (Edit(expr.span, written),))

@@ -42,6 +42,7 @@ class BlockStages(EvaluatorPart):
         written = node
         node, named = self._named.extract_for_block(node, definition, scope)
         outside = Scope(block.scope, scope.frame)
+        # Inlined, the block has no graph, so its sizes need no symbols of their own.
         if shared is None and self._labels.is_inline(node.label, scope):
             self._bind_arguments(definition, node, outside, scope, "")
             tensors = _assign_tensors(definition, flow, named, written)
@@ -56,6 +57,7 @@ class BlockStages(EvaluatorPart):
         flow = UNKNOWN if tensors is None else tensors.flow
         with self._mark_active(definition):
             entry = elaborate_body(syntax, flow, outside, self.session)
+        # The label `_` in the block says that it is this operator alone, so its keys have no level for the block.
         if entry.alone:
             return emit_inline(entry, flow, outside, self.session, label, node.span, arguments, shared)
         if node.label is None and shared is None and _is_single_operator(entry, scope):

@@ -1,7 +1,7 @@
 """The tensors of a use of a block, by the parameters that declare them.
 
-In: the block, its input, and the tensors that are given by name. Out: a `BlockTensors`. Always: those in the input are the declared ones in
-order, and the rest of them those of `rest...`; an optional one may be absent.
+`assign_tensors` takes the block, its input, and the tensors that are given by name, and returns `BlockTensors`. The tensors of the input
+are the declared ones in order, and the rest of them those of `rest...`; an optional one may be absent.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def assign_tensors(block: ast.Block, parts: Parts, named: Mapping[str, Parts], n
             raise _wrong_count(block, parts, node)
         return BlockTensors(parts, ())
     single = [p for p in parameters if not p.many]
+    # The rest keeps what is known of the tuple that it is from.
     front, rest, _ = split_parts(parts, min(len(single), len(flatten_parts(parts))), 0)
     by_name: dict[str, Parts] = {p.name.name: (v,) for p, v in zip(single, front, strict=False)}
     if parameters[-1].many and flatten_parts(rest):

@@ -1,6 +1,6 @@
 """Bodies as graphs of their own: elaborated once for each different use.
 
-In: the syntax of a body, its input and the scope around it. Out: a `MemoEntry` of the memo.
+`elaborate_body` takes the syntax of a body, its input and the scope around it, and returns a `MemoEntry`.
 """
 
 from __future__ import annotations
@@ -73,6 +73,7 @@ class BodySyntax:
 
 def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> MemoEntry:
     """The graph of a body, from the memo or by running it in a frame of its own, with `in` bound to its input."""
+    # The node by its identity: equal texts in two places have other scopes around them.
     key = (id(syntax.node), syntax.kind, None if flow is None else dependency_key(flow), syntax.items, origin_key(syntax.count))
     if session.body_recorder is not None:
         return _elaborate_with_cache(key, syntax, flow, scope, session, session.body_recorder)
@@ -101,6 +102,7 @@ def _elaborate_with_cache(
         return entry
     with past.record_body(syntax.use, trace) as recording:
         entry, frame = _elaborate_anew(syntax, flow, scope, session)
+    # The key has the identities of these objects, which must not pass to new ones.
     recording.holds = (syntax.node, *frame.captured.values())
     entry = replace(entry, recording=recording)
     if lasting is not None and recording.lasting:
@@ -113,6 +115,7 @@ def _elaborate_with_cache(
 def _elaborate_anew(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[MemoEntry, GraphFrame]:
     frame = _open_frame(syntax, scope, session)
     inner = frame.home = Scope(scope, frame)
+    # A block's parameters are in the scope around its body, and may not be bound again in it.
     inner.sibling = scope if syntax.kind == "block" else None
     if flow is not None:
         inner.bind_name("in", _add_inputs(flow, frame))
@@ -182,6 +185,7 @@ def _count_leading_results(frame: GraphFrame, parts: Parts) -> int | None:
 def _returned_tuples(parts: Parts) -> tuple[ReturnedTuple, ...]:
     """The tuples that parts are: lists at their end, and all before these together."""
     count = len(parts)
+    # Lists come last, each a tuple of its own; everything before them is one tuple.
     while count and find_list(parts[count - 1 : count]) is not None:
         count -= 1
     first = (ReturnedTuple(parts[:count]),) if count else ()

@@ -87,6 +87,7 @@ class Statements(EvaluatorPart):
     def _run_let(self, node: ast.Let, scope: Scope) -> None:
         binding_and_scope = scope.find_binding(node.name.name)
         if binding_and_scope is not None and binding_and_scope[0].span == node.name.span:
+            # Statements of a file are a model, and its `let`s are bound when the file is read, so that blocks can use them.
             self._force_let(binding_and_scope[0], scope)
             return
         value = self.recover(scope, _evaluate_named, node, self.interpreter.evaluate, node.value, scope)
@@ -108,6 +109,7 @@ class Statements(EvaluatorPart):
 
     def _run_default(self, node: ast.Default, scope: Scope) -> None:
         name = node.operator.name
+        # A `default` in the middle would be about some stages of an operator and not about others.
         if not _is_outermost(scope) or (scope.frame is not None and scope.frame.graph.nodes):
             raise Failure(DefaultMisplaced(), node.span)
         cls = Operator.registry.get(name)
@@ -134,6 +136,7 @@ def _evaluate_named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kw
         covers_value = failure.span == node.value.span
         if isinstance(failure.problem, TensorAsValue) or (isinstance(failure.problem, PipelineAsValue) and covers_value):
             failure.problem = replace(failure.problem, bound=node.name.name)
+            # Removing `let` names the tensor, which is what the author wanted.
             failure.edits = (Edit(Span(node.span.file, node.span.start, node.name.span.start), "", safe=False),)
         raise
 

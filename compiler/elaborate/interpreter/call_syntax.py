@@ -113,12 +113,14 @@ def has_tensor(expr: ast.Expr, scope: Scope, unknown: bool = True) -> bool:
     """Whether an expression contains tensors, or what has failed before if `unknown`. Attributes of a tensor, such as the shape, do not
     count."""
     kinds = (Value, TensorTuple, AbsentTensor, Unknown) if unknown else (Value, TensorTuple, AbsentTensor)
+    # A loop, because an expression may be as deep as its text is long.
     stack = [expr]
     while stack:
         match stack.pop():
             case ast.PipelineExpr():
                 return True
             case ast.Attribute() as attribute:
+                # `embed.weight` is a tensor, `x.shape` is not, and both are a name with a dot.
                 if is_parameter(attribute, scope):
                     return True
             case ast.Call(function=ast.Name(name=name)) if name in TENSOR_FUNCTIONS:

@@ -1,7 +1,7 @@
 """Uses of elaborated bodies: a call of the graph, or its only stage inlined.
 
-In: a `MemoEntry`, the input of the use, the scope that its reads are seen from. Out: a node in the graph under
-construction, and its result.
+The functions take a `MemoEntry`, the input of the use, and the scope that its reads are seen from. They add a node to the graph under
+construction and return its result.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ def emit_call(
         check_same_parameters(shared, specs_within(graph), span, session)
     tuples = tuple([actual.tuples[i] for i in signature.tuples])
     add_node(CallNode(graph, inputs, outputs, label, span, actual.modules, shared, symbol_values, tuples, tails), scope, session)
+    # Results that only pass through the body are taken from the inputs of the call, not from its outputs.
     available = (*outputs, *actual.inputs)
     leading = tuple([available[i] for i in signature.results])
     if tails:
@@ -80,6 +81,7 @@ def emit_inline(
         if shared is not None:
             check_same_parameters(shared, {s.name: (s.shape, s.dtype) for s in specs}, stage_span, session)
         shared = shared or node.shared
+        # Only calls have none.
         assert seen.op is not None
         copy = OpNode(seen.op, inputs, outputs, label, stage_span, specs, shared=shared, parts=parts, frozen=node.frozen, taken=node.taken)
     else:
@@ -142,12 +144,14 @@ def _symbol_values(
         elif origin.input is not None:
             values[name] = outside.get(id(origin.input), origin.input).type.shape[origin.axis]
     for decision in bound.decisions if bound is not None else ():
+        # Decided while the arguments were evaluated, but about the block, so they hold wherever its graph is used.
         graph.decisions[decision] = None
     session.decisions.import_decisions(graph.decisions, values)
     return values
 
 
 def _substitute_in_type(type_: TensorType, symbol_values: Mapping[str, int]) -> TensorType:
+    # Most types have no formula, and stay the same object.
     return type_.with_shape(substitute_values(type_.shape, symbol_values)) if symbol_values and has_origin(type_.shape) else type_
 
 

@@ -1,8 +1,7 @@
 """Stages with arguments as values: `(batch_norm eps=0.001)`, given to a block as `norm=...` or bound by `let`.
 
-In: the expression, and the scope it is written in. Out: a `StageClosure` whose arguments are evaluated there, so that it means the same
-wherever it is used; and, where it is used, the stage with the arguments written there added. Always: a wrong argument is reported where it
-is written.
+`make_closure` evaluates the arguments in the scope where the expression is written, so that the `StageClosure` means the same wherever it
+is used. Where it is used, `apply_closure` adds the arguments that are written there. A wrong argument is reported where it is written.
 """
 
 from __future__ import annotations
@@ -48,6 +47,7 @@ class Closures(EvaluatorPart):
         else:
             binding = self._expressions.look_up(node.name, node.name_span, scope)
             target = self._expressions.require_constant(binding, node.name, node.name_span)
+        # A closure of a closure is one closure: the outer arguments replace the inner ones.
         if isinstance(target, StageClosure):
             node, target = self.apply_closure(target, node, scope), target.stage
         if isinstance(target, OperatorRef):
@@ -92,11 +92,13 @@ class Closures(EvaluatorPart):
         """The stage that `node` is when its name is bound to a closure: its own arguments follow, and replace those of the same name."""
         slots, names = _parameter_names(closure.stage)
         explicit = {names.get(k.name, k.name) for k in node.keywords}
+        # Errors about an argument of the closure are shown at the name that refers to it: its own text may be in another file.
         here = node.name_span
         positional = tuple(ConstExpr(here, e.value) for e in closure.positional)
         before = {names.get(k.name, k.name): ast.Keyword(here, k.name, here, _move_to_span(k.value, here)) for k in closure.keywords}
         has_activation = isinstance(closure.stage, OperatorRef) and self._ends_in_activation(node.positional, scope)
         for slot, expr in zip(slots[len(positional) :], node.positional[: len(node.positional) - has_activation], strict=False):
+            # By position in one place and by name in the other, the same parameter would be given twice.
             if slot in before:
                 raise Failure(ArgumentTwice(node.name, slot), expr.span, ((here, "given by name in the stage that this refers to"),))
         keywords = (*(k for name, k in before.items() if name not in explicit), *node.keywords)
@@ -141,6 +143,7 @@ class Closures(EvaluatorPart):
                 if binding_and_scope is None or is_hidden_by_tensor(name, scope):
                     return OperatorRef(name)
                 value = self._functions.value_of(binding_and_scope[0])
+                # Any other value is an ordinary argument, and is counted as used where it is evaluated.
                 if isinstance(value, (OperatorRef, StageClosure)):
                     scope.use_binding(name)
                     self.session.index.record_name(expr.span, name, binding_and_scope[0])

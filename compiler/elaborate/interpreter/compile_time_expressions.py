@@ -1,7 +1,7 @@
 """Compile-time expressions.
 
-In: an expression and its scope. Out: a plain value. Always: what is wrong raises a `Failure` with its span, or `AlreadyReported` if an
-operand has failed before.
+`Expressions` takes an expression and its scope, and returns a plain value. What is wrong raises a `Failure` with its span, or
+`AlreadyReported` if an operand has failed before.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class Expressions(EvaluatorPart):
 
     def _evaluate_expression(self, expr: ast.Expr, scope: Scope) -> Any:
         match expr:
+            # The most frequent kinds come first: this `match` runs for every argument of every stage.
             case ast.NumberLiteral() | ast.String() | ast.Boolean() | ConstExpr():
                 return expr.value
             case ast.Name():
@@ -94,6 +95,7 @@ class Expressions(EvaluatorPart):
             case ast.IndexExpr():
                 return self._count_value(self._evaluate_index(expr, scope), expr)
             case ast.Conditional():
+                # Only the chosen side is evaluated, so that recursion can end.
                 chosen = expr.then if self.evaluate_boolean(expr.test, scope) else expr.otherwise
                 return self.evaluate(chosen, scope)
             case ast.Range():
@@ -142,6 +144,7 @@ class Expressions(EvaluatorPart):
             if isinstance(binding.value, AbsentTensor):
                 raise Failure(TensorNotGiven(name), span)
             return binding
+        # After the scopes, so that a definition may hide a name of the language.
         predefined = self._find_predefined(name)
         if predefined is not None:
             self.session.index.record_name(span, name, predefined, self.session.declared.get(name))
@@ -203,6 +206,7 @@ class Expressions(EvaluatorPart):
             raise Failure(NotATensor(format_value(value), "`.shape`, `.channels` and so on are attributes of a tensor"), name.span)
         binding = self.look_up(name.name, name.span, scope)
         value = binding.value
+        # `x.shape` of an operator with extra results is about the main one.
         if isinstance(value, TensorTuple) and (value.extras is not None or len(value.values) == 1):
             value = value.values[0]
         if isinstance(value, Unknown):
@@ -218,6 +222,7 @@ class Expressions(EvaluatorPart):
         index = self.evaluate(expr.index, scope)
         if not isinstance(value, (tuple, str)):
             raise Failure(BadOperand("[ ]", format_value(value)), expr.span)
+        # Which item a list has at an index is no formula of the index.
         self.session.decisions.pin_value(index)
         if isinstance(index, tuple) and isinstance(value, tuple):
             return tuple(_select_item(value, i, expr) for i in index)
@@ -240,6 +245,7 @@ class Expressions(EvaluatorPart):
                 value = evaluate_binary(node, value, self.evaluate(node.right, scope), scope, self.session)
                 continue
             if not isinstance(value, bool):
+                # The right side may be skipped, so the left one is checked alone.
                 raise Failure(NotABool(format_value(value)), node.left.span)
             if value == (node.op == "and"):
                 value = self.evaluate_boolean(node.right, scope)

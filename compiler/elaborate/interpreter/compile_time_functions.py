@@ -1,6 +1,6 @@
 """Compile-time functions, and values that are evaluated at their first use.
 
-Always: a value does not refer to itself, and the nesting of functions and values and the number of calls are limited.
+A value does not refer to itself, and the nesting of functions and values and the number of calls are limited.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class CompileTimeFunctions(EvaluatorPart):
     def call_function(self, expr: ast.Call, scope: Scope) -> Any:
         """The value of a call of a builtin or a `fn`."""
         name = expr.function.name
+        # A definition of the text hides a builtin of the same name.
         binding = scope.use_binding(name)
         self.session.index.record_name(expr.function.span, name, binding, kind="function" if binding is None else "")
         if binding is not None and isinstance(binding.value, FnDef):
@@ -73,6 +74,7 @@ class CompileTimeFunctions(EvaluatorPart):
             candidates = self.session.similar_names(name, scope.visible_names())
             hint = "" if candidates else f"declare it as an optional tensor of the block: `{name}?: [...]`"
             raise Failure(UnknownName(name, candidates, hint), tensor.span)
+        # The answer must be in the scope of the tensor itself: an inner tensor of that name is always there.
         if binding_and_scope is None or answer is None or binding_and_scope[1] is not answer[1]:
             marks = (
                 ((binding_and_scope[0].declared, "defined here"),)
@@ -105,6 +107,7 @@ class CompileTimeFunctions(EvaluatorPart):
         active, name = self.session.active, let.node.name
         first = next((i for i, a in enumerate(active) if a is let.node), None)
         if first is not None:
+            # The values between the first use and this one are the circle.
             others = [a for a in active[first + 1 :] if isinstance(a, ast.Let)]
             marks = tuple((a.name.span, f"through `{a.name.name}`") for a in others)
             raise Failure(Recursion(name.name, "value"), name.span, marks)
@@ -137,6 +140,7 @@ def trace_call(fn: FnDef, expr: ast.Call, session: ElaborationSession) -> Iterat
         yield
     except Failure as failure:
         outermost = not any(isinstance(a, ast.Fn) for a in session.active[:-1])
+        # Of a deep recursion, marks in the middle say nothing new.
         here = ((expr.span, f"in `{fn.node.name.name}`, called here"),) if outermost or len(failure.marks) < MAX_MARKS else ()
         raise Failure(failure.problem, failure.span, (*failure.marks, *here), failure.label, failure.final, failure.edits) from None
     finally:

@@ -1,4 +1,4 @@
-"""`repeat` and `each`: iterations at compile time, equal ones elaborated once."""
+"""`repeat` and `each`: loops whose iterations are elaborated at compile time, equal ones once."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class Loops(EvaluatorPart):
             self._note_count(count, scope.frame.graph, iterations.steady and alone)
             return iterations.result
         label = shared.label if shared is not None else self._labels.name_stage(node.label, _loop_keyword(node), node.span, scope)
+        # A loop without iterations has no graph to call.
         if not items:
             self.session.decisions.pin_value(count)
             return self._run_iterations(node, items, flow, scope, inline=False).result
@@ -230,6 +231,7 @@ class _Iterations(EvaluatorPart):
             return self._run_body(inner)
         entry = self._elaborate_iteration(flow, scope)
         self.session.check_size(self._frame.graph.size + entry.graph.size, self._node.span, self._frame.trace)
+        # An iteration that only swaps or repeats its inputs adds no node, but is not the identity.
         if not entry.graph.nodes and not entry.graph.declares:
             return forward_inputs(entry, flow, scope)
         label = self._next_label(scope)
@@ -248,6 +250,7 @@ class _Iterations(EvaluatorPart):
     def _elaborate_iteration(self, flow: Flow, scope: Scope) -> MemoEntry:
         """The body's graph; without binders it depends on its input alone, so that the last one can usually be used again."""
         key = dependency_key(flow)
+        # A lookup in the memo compares what the body reads, which takes longer than comparing the input.
         if self._last is not None and not self._node.binders.parts and self._last[0] == key:
             return self._last[1]
         entry = elaborate_body(self._body, flow, scope, self.session)

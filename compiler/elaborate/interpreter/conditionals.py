@@ -69,6 +69,7 @@ class Conditionals(EvaluatorPart):
     def _by_mode(self, node: ast.If, training: bool, flow: Flow | None, scope: Scope) -> Flow:
         """Both branches: the results are those of one in training, of the other in evaluation."""
         assert scope.frame is not None
+        # Both branches are in the graph; the backends choose one, or write an `if self.training`.
         scope.frame.graph.has_modes = True
         then = self._run_side(node.then, node, flow, scope)
         otherwise = self._run_side(node.otherwise, node, flow, scope)
@@ -77,6 +78,7 @@ class Conditionals(EvaluatorPart):
             return UNKNOWN
         first, second = flatten_parts(results[0]), flatten_parts(results[1])
         model = self.session.precision.dtype
+        # As many tensors of the same types can be chosen between by an operator; anything else only the result of the model may be.
         if len(first) != len(second) or any(type_for(a, b, model) != type_for(b, a, model) for a, b in zip(first, second, strict=True)):
             return TensorTuple(results[1], training=results[0])
         return flow_of(tuple([self._merge_modes(a, b, node, scope) for a, b in zip(first, second, strict=True)]))
@@ -154,6 +156,7 @@ def _flow_parts(flow: Flow | None) -> Parts:
 
 def condition_formula(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Formula | None:
     session = expressions.session
+    # The condition is evaluated again, this time as a formula, which must leave no second notes.
     before, session.index = session.index, Recorder()
     try:
         with session.decisions.collect_into({}):
@@ -183,4 +186,5 @@ def _read_condition(expr: ast.Expr, scope: Scope, expressions: Expressions) -> F
 def _read_flag(name: str, value: object, scope: Scope) -> Formula | None:
     if not isinstance(value, bool) or scope.frame is None:
         return None
+    # Compared by identity: the flag must be the block's own argument, not a value that happens to be equal.
     return Const(bool(value), name) if find_enclosing_block(scope.frame.graph).arguments.get(name) is value else None

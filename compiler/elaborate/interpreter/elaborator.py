@@ -61,6 +61,7 @@ class Elaborator:
         pipelines = Pipelines(self, inputs)
         shared = SharedStages(self, labels)
 
+        # Late imports, because starting must be quick, and few models have tables or scans.
         def constants() -> TensorConstants:
             from .param_and_table import TensorConstants
 

@@ -1,4 +1,4 @@
-"""What the parts of the evaluator need of each other.
+"""What the parts of the evaluator need from each other.
 
 Constructs contain each other: an expression is an argument of a stage, a stage is in a body, a body is in a stage. A part reaches what is
 above it through the `Interpreter` protocol, and what is below it directly. `Elaborator` (elaborator.py) is the one implementation.
@@ -64,6 +64,7 @@ class EvaluatorPart:
             return action(*args, **kwargs)
         except Failure as failure:
             self.session.report_failure(failure, trace_of(scope))
+        # The cause has its own diagnostic, and a second one would only distract from it.
         except AlreadyReported:
             pass
         return UNKNOWN

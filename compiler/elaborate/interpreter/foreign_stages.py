@@ -1,8 +1,8 @@
-"""A stage in the words of another library, `nn.Linear(3, 2)` or `Dense(units=10, activation="relu")`, as one of the language.
+"""Rewrites a stage in the words of another library, `nn.Linear(3, 2)` or `Dense(units=10, activation="relu")`, as one of the language.
 
-In: the failure that its name is unknown, which says what the operator is called here. Out: the failure with an edit of the whole stage,
-if the helps for its arguments, one after another, lead to arguments that the operator takes; else as it was. Always: nothing else is
-reported or noted, and each step is an edit that the same mistake alone would get.
+`translate_failure` takes the failure that the name is unknown, which says what the operator is called here. It returns the failure with an
+edit of the whole stage, if the helps for its arguments, one after another, lead to arguments that the operator takes; otherwise it returns
+the failure unchanged. Nothing else is reported or noted, and each step is an edit that the same mistake alone would get.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def translate_failure(failure: Failure, node: ast.Apply, bind: Bind) -> Failure:
 
 def _apply_helps(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
     """The edit with arguments that the operator takes."""
+    # Each round repairs one mistake. The limit ends two helps that undo each other.
     for _ in range(_MAX_STEPS):
         source = SourceFile("", _BEFORE + edit.text)
         file, problems = parse_source(source)
@@ -64,6 +65,7 @@ def _apply_helps(edit: Edit, cls: type[Operator], bind: Bind) -> Edit | None:
                 return replace(edit, text=apply_edits(plain)[len(_BEFORE) :]) if (plain := remove_call_brackets(stage)) else edit
         if not changes:
             return None
+        # One guess among the steps makes the whole edit a guess.
         edit = replace(edit, text=apply_edits(changes)[len(_BEFORE) :], safe=edit.safe and all(change.safe for change in changes))
     return None
 

@@ -1,7 +1,6 @@
 """`trainable=false`: stages whose parameters are not trained.
 
-In: a stage, and the keyword on it. Out: the nodes that it adds to the graph, marked. Always: a stage within one that is frozen is frozen,
-whatever it says itself.
+`freeze_added` marks the nodes that a stage adds to the graph. A stage within a frozen one is frozen, whatever it says itself.
 """
 
 from __future__ import annotations
@@ -44,6 +43,7 @@ def freeze_added(keyword: ast.Keyword | None, trainable: bool, scope: Scope) -> 
     if keyword is None or trainable or len(nodes) == start:
         return
     frozen = [node for node in nodes[start:] if _has_parameters(node)]
+    # An argument without an effect is an error everywhere.
     if not frozen:
         raise Failure(NothingToFreeze(), keyword.span)
     for node in frozen:

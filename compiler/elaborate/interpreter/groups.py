@@ -72,6 +72,7 @@ class Groups(EvaluatorPart):
 
     def _pass_label_on(self, node: ast.Group, scope: Scope) -> ast.Group:
         """`(if ...) as _`: the label is that of what each branch consists of."""
+        # The branches may be a stage or a loop, which each know what `as _` means for them.
         choice = _only_choice(node)
         if choice is None or node.label is None or not self._labels.is_inline(node.label, scope):
             return node
@@ -83,6 +84,7 @@ class Groups(EvaluatorPart):
         choice = _only_choice(node)
         if choice is None or shared is not None:
             return emit_call(entry, flow, scope, self.session, label, node.span, shared)
+        # A choice of one stage has the group's label as its own, without a level.
         if (entry.graph.nodes or entry.graph.declares) and not entry.single:
             return emit_call(entry, flow, scope, self.session, label, node.span)
         assert scope.frame is not None

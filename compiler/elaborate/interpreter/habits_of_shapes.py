@@ -1,7 +1,7 @@
-"""Stages that are valid, and almost always a mistake of somebody who is used to another library: of which axes are where.
+"""Warns of stages that are valid, but almost always a mistake of somebody who is used to another library's order of axes.
 
-In: an operator and its inputs. Out: the warning, and where it is. Always: what people mean on purpose, such as a kernel as large as a
-patch, gives none.
+The functions take an operator and its inputs, and return the warnings with their locations. What people write on purpose, such as a kernel
+as large as a patch, gives none.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _CHANNELS = 8
 
 def find_habit_warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
     """The problems of one stage; those of the first input are marked there."""
+    # Asked for every stage, so the common case ends here.
     if not inputs or not (op.spatial or inputs[0].spatial or op.name == "dense"):
         return
     x = inputs[0]

@@ -1,6 +1,6 @@
 """The formula of a `table`: an expression over the table's indices.
 
-In: the expression, its scope, and the names that are formulas. Out: a `Formula`. What does not depend on an index is evaluated as any other
+`table_formula` takes the declaration and its scope, and returns a `Formula`. What does not depend on an index is evaluated as any other
 expression.
 """
 
@@ -116,6 +116,7 @@ class _FormulaReader(EvaluatorPart):
             indices.insert(0, indexed.index)
             indexed = indexed.value
         if self._depends_on_index(indexed):
+            # What is indexed depends on an index itself, such as `i[0]`: this reports that it is no list.
             self._read_constant(indexed)
         return indexed, indices
 
@@ -161,6 +162,7 @@ class _FormulaReader(EvaluatorPart):
         if name == "ceil" and binding_and_scope is None and self._depends_on_index(*expr.arguments):
             check_count(name, 1, 1, expr)
             self.session.index.record_name(expr.function.span, name, None, None, "function")
+            # Formulas have `floor` only: ceil(x) is -floor(-x).
             return f.UnaryFormula("-", f.CallFormula("floor", (f.UnaryFormula("-", self.read_formula(expr.arguments[0])),)))
         if function is None or binding_and_scope is not None:
             if binding_and_scope is None and name not in BUILTINS:
@@ -180,6 +182,7 @@ class _FormulaReader(EvaluatorPart):
             for (parameter, _, default), value in zip(arguments, values, strict=True):
                 inner.define_name(parameter.name, inner.read_formula(default) if value is None else value)
             formula = inner.read_formula(fn.node.body)
+        # Counted only up to the limit: a formula that is inlined ten times in itself would be too large to walk.
         if any(count == MAX_PARTS for count, _ in enumerate(f.parts(formula))):
             raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {MAX_PARTS} parts"), expr.span)
         return formula

@@ -1,6 +1,7 @@
-"""Calls of initialisers: `trunc_normal(0.02)`, `kaiming_normal(mode=fan_out, nonlinearity=relu)`.
+"""Calls of initializers: `trunc_normal(0.02)`, `kaiming_normal(mode=fan_out, nonlinearity=relu)`.
 
-In: the call and its scope. Out: an `Init` with all values. Always: the first argument that is wrong raises a `Failure` with its span.
+`evaluate_initializer` takes the call and its scope, and returns an `Init` with all values. The first argument that is wrong raises a
+`Failure` with its span.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ def _match_expressions(call: ast.Call, declared: dict[str, InitArgument]) -> dic
 def _evaluate_argument(owner: str, argument: InitArgument, expr: ast.Expr, scope: Scope, interpreter: Interpreter) -> Any:
     kind = argument.kind
     match expr:
+        # A word of the argument wins over a name of the text, as in `mode=fan_out`.
         case ast.Name(name=word) if word in kind.words:
             return word
         case ast.Name(name=word) if kind.words and scope.find_binding(word) is None:

@@ -1,9 +1,9 @@
-"""The operators that computed the inputs of a stage, for warnings such as "found the result of `softmax`".
+"""Finds the operators that computed the inputs of a stage, for warnings such as "found the result of `softmax`".
 
-In: a value, and the frame of the graph that it is in. Out: the node that computed its numbers, past operators that only move elements or
-convert them, and into blocks and groups: for `x -> softmax -> squeeze 1`, the node of `softmax`. Always: an input of the network, and the
-result of a loop at run time, has none. A tensor that a graph captures is looked for in the graph around it, where the stage is checked
-first.
+`source_of` takes a value, and the frame of the graph that it is in. It returns the node that computed its numbers, past operators that only
+move elements or convert them, and into blocks and groups: for `x -> softmax -> squeeze 1`, the node of `softmax`. An input of the network,
+and the result of a loop at run time, has none. A tensor that a graph captures is looked for in the graph around it, where the stage is
+checked first.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ def source_of(value: Value, frame: GraphFrame) -> OpNode | None:
             value, frame = frame.outer[id(value)], frame.parent
             graph = frame.graph
         elif isinstance(node, CallNode):
+            # The result of a step is one slice of the result of the loop.
             if node.scan is not None:
                 return None
             value, graph = node.graph.outputs[_output_index(value, node)], node.graph

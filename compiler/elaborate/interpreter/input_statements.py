@@ -1,4 +1,4 @@
-"""`input`: a tensor that the model is given."""
+"""`input`: a tensor that the caller of the model passes."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ class InputDeclarations(EvaluatorPart):
     def make_input(self, node: ast.InputDecl, name: str, scope: Scope) -> Flow:
         """Adds an input to the model's graph. `name` is empty if the text gives it none."""
         frame = scope.frame
+        # A block or loop may run several times, and the model would then have an input for each of them.
         if frame is None or frame.graph.kind != "model" or frame.inline_depth:
             raise Failure(InputMisplaced(), node.span)
         if node.each is not None:
@@ -89,6 +90,7 @@ class InputDeclarations(EvaluatorPart):
         shape, items = written.sizes, written.items
         batched = self._is_batched(node, scope)
         first = items[0] if items else None
+        # A warning only, because `B` may be any size that the author has in mind.
         has_batch = batched and isinstance(first, ast.Name) and first.name in _BATCHES
         if batched:
             shape = (self.session.dims[BATCH], *shape)
@@ -100,6 +102,7 @@ class InputDeclarations(EvaluatorPart):
         value = Value(type_, node.span, name, weak=is_weak_type(type_.dtype, self.session))
         if node.dtype is None:
             self.session.untyped.add(name)
+        # Only a shape that is written with `x` is an image: `[3, 32, 32]` may as well be a stack of matrices.
         value.spatial = batched and written.is_dims and len(shape) > 3  # `3x224x224` is an image
         return value
 

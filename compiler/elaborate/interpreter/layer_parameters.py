@@ -1,8 +1,8 @@
-"""What a layer that is an argument would have as parameters: `has_parameter(layer, in, "bias")`, `parameter_shape(layer, in, "weight")` and
-`parameter_init(layer, in, "weight")`.
+"""The parameters that a layer which is an argument would have: `has_parameter(layer, in, "bias")`, `parameter_shape(layer, in, "weight")`
+and `parameter_init(layer, in, "weight")`.
 
-In: a call with an operator as a value, a tensor, and the name of a parameter. Out: whether the operator on this tensor has it, its shape,
-or its initial values. Always: nothing is added to the graph.
+Each function takes an operator as a value, a tensor, and the name of a parameter. It returns whether the operator on this tensor has the
+parameter, its shape, or its initial values. Nothing is added to the graph.
 """
 
 from __future__ import annotations

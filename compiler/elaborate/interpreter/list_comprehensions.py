@@ -1,4 +1,4 @@
-"""Values made of others: lists of `[... for i in ...]`, the parts of lists that `let (a, b) = ...` names, texts with values in them."""
+"""Values made of other values: lists of `[... for i in ...]`, the items that `let (a, b) = ...` names, and strings with values in them."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ class Comprehensions(EvaluatorPart):
             return
         check_distinct(clause.binders.names)
         for value in self.clause_items(clause, scope):
+            # Nested clauses multiply, and a condition may leave out every item, so the items alone are not enough to count.
             self.session.count_iteration(clause.over.span, trace_of(scope))
             inner = Scope(scope, scope.frame)
             for name, part in unpack_pattern(clause.binders, value):

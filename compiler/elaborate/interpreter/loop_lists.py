@@ -1,6 +1,6 @@
-"""Lists of tensors along a loop: what `(h, keys[]) = x -> repeat ...` collects, and tensors among what a loop iterates over.
+"""Lists of tensors along a loop: what `(h, keys[]) = x -> repeat ...` collects, and tensors among the items that a loop iterates over.
 
-Always: the result of a loop that collects is what its last iteration passes on, followed by one list for each result that is collected.
+The result of a loop that collects is what its last iteration passes on, followed by one list for each result that is collected.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class ListCollector:
         first, rest, last = split_parts(parts, pattern.before, after)
         for index, items in zip(pattern.lists, self._lists, strict=True):
             items.append((first if index >= 0 else last)[index])
+            # Checked while the list grows, since an iteration may be cheap.
             if len(items) > MAX_TENSORS:
                 check_tuple(tuple(items), pattern.span)
         front = [v for i, v in enumerate(first) if i not in pattern.lists]

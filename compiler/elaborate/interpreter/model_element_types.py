@@ -4,7 +4,7 @@ Three kinds of float32 tensors are in such a model. What a spec makes float32 of
 integers, booleans, sizes and indices alone, as a mask or a position, and what an input gives that is written as float32, is *weak*: it has
 the precision of float32 until it meets a tensor of the model, or a layer, which convert it. Losses take float32 whatever the model has.
 
-In: an operator and its inputs. Out: the types that its rule is to see. Always: nothing differs in a model of float32; the graph is
+`seen_types` takes an operator and its inputs, and returns the types that its rule sees. Nothing differs in a model of float32. The graph is
 converted when it is complete (program/float_conversions.py).
 """
 
@@ -31,6 +31,7 @@ def seen_types(op: Operator, inputs: Sequence[Value], session: ElaborationSessio
     from ...ops.loss import Loss
     from ...ops.shape import Cast
 
+    # A cast says itself which type it makes.
     if isinstance(op, Cast):
         return types
     if model.size < FLOAT32.size and (session.in_training or isinstance(op, Loss)):

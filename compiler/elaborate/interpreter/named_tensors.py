@@ -1,7 +1,7 @@
 """Tensors given by name, to blocks and operators: `(q, k, v) -> attention mask=m`, `attention(q, k, v, mask=m)`.
 
-In: a stage and what it declares. Out: the stage without these arguments, and the tensors by the names of their declarations. Always: an
-optional tensor of the block around that is absent there is absent here.
+`extract_for_block` and `extract_for_operator` take a stage, and return the stage without these arguments, and the tensors by the names of
+their declarations. An optional tensor of the block around that is absent there is absent here.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class NamedTensors(EvaluatorPart):
         used: set[str] = set()
         for keyword in node.keywords:
             operand = aliases.get(keyword.name)
+            # A name may be both an input and an argument: a number is then the argument.
             if operand is None or not (keyword.name not in cls.signature or has_tensor(keyword.value, scope)):
                 continue
             self.session.index.record_name(keyword.name_span, keyword.name, None, None, "argument")

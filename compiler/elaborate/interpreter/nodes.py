@@ -1,4 +1,4 @@
-"""Operators in the graph: their rules applied, a node added, their problems given spans."""
+"""Operators in the graph: their rules are applied, a node is added, and their problems get spans."""
 
 from __future__ import annotations
 
@@ -48,6 +48,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     session.count_stage(text.span, frame.trace)
     session.count_items(sum([count_items(value) for value in op.args.values()]), text.span)
     types = seen_types(op, inputs, session)
+    # The warnings are repeated even for known inferences, since each stage has its own place.
     known = session.inferences.find_inference(op, types)
     inference = known or _infer_or_fail(op, types, inputs, frame, session, text)
     for problem, place in inference.warnings:
@@ -60,6 +61,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
         _check_inference(inference, inputs, text)
         inference = session.inferences.store_inference(inference)
     results, specs = inference.results, inference.specs
+    # A pointwise operator leaves an image an image, unless broadcasting changed its shape.
     keeps = op.pointwise and any(v.spatial and v.type.shape == results[0].shape for v in inputs)
     weak = makes_weak(op, inputs, session)
     outputs = tuple([Value(t, text.span, spatial=op.spatial or keeps, weak=weak and t.dtype == FLOAT32) for t in results])

@@ -1,6 +1,6 @@
 """Operands: heads of pipelines, and the sides of arithmetic between tensors.
 
-In: a tensor expression and its scope. Out: a tensor, several, or a compile-time value.
+`run_operand` takes a tensor expression and its scope, and returns a tensor, several, or a compile-time value.
 """
 
 from __future__ import annotations
@@ -107,6 +107,7 @@ class Operands(EvaluatorPart):
             chain.append(chain[-1].left)
         first = chain[-1]
         value: Operand = self.recover(scope, self.run_operand, first.left, scope)
+        # `input 3 * 224` was meant as a shape, but parses as an input that is multiplied.
         if isinstance(first.left, ast.InputDecl) and isinstance(first.right, ast.Scalar) and first.op == "*":
             self.session.report_problem(InputScaled(first.right.span.text), first.span)
         for step in reversed(chain):
@@ -120,6 +121,7 @@ class Operands(EvaluatorPart):
             return self.interpreter.run_stage(*self._calls.split_call(node, scope), scope)
         bound = scope.use_binding(node.name)
         value = self._functions.value_of(bound) if bound is not None else None
+        # Only a bare name can be a tensor; with arguments it is a stage or an item.
         bare = not node.positional and not node.keywords and node.label is None and node.activation is None
         if isinstance(value, (Value, TensorTuple, AbsentTensor, Unknown, *CONST_TYPES)) and (bare or _as_item(node) is not None):
             self.session.index.record_name(node.name_span, node.name, bound)
@@ -193,6 +195,7 @@ class Operands(EvaluatorPart):
 def _as_item(node: ast.Apply) -> ast.IndexExpr | None:
     """`xs[0]`: to the grammar a stage with a list directly after its name, to a reader an item of `xs`."""
     match node.positional:
+        # Without a space between them: `xs [0]` is a stage with a list.
         case (ast.ListExpr(span, (item,)),) if span.start == node.name_span.end and not (node.keywords or node.label or node.activation):
             return ast.IndexExpr(node.span, ast.Name(node.name_span, node.name), item)
     return None

@@ -1,4 +1,4 @@
-"""Operators as stages: arguments bound, a node added to the graph, then that of the activation after it."""
+"""Operators as stages: arguments are bound, a node is added to the graph, and another one for the activation after it."""
 
 from __future__ import annotations
 
@@ -57,12 +57,14 @@ class OperatorStages(EvaluatorPart):
         bound = self._arguments.bind_arguments(cls, node, scope, flow)
         if shared is None and self._labels.is_inline(node.label, scope):
             assert node.label is not None
+            # `as _` says that the body is this operator alone; the frame checks it when it is complete.
             scope.frame.alone, node = node.label.span, replace(node, label=None)
         label = shared.label if shared is not None else self._labels.name_stage(node.label, cls.name, node.span, scope)
         inputs = tensors_of(flow)
         if inputs is None:
             return UNKNOWN
         is_tuple = isinstance(flow, TensorTuple) and flow.extras is None  # a main result with others is no tuple of one
+        # The sum of a tuple of one tensor is that tensor, so that a block works for any number of branches.
         if cls.folds and len(inputs) == 1 and is_tuple and not (bound.op.scalars or named):
             return inputs[0]
         op, flow = bound.op, main_result(flow)
@@ -80,6 +82,7 @@ class OperatorStages(EvaluatorPart):
             return bound.spans.get(place.name, node.name_span) if place.kind == "argument" else node.name_span
 
         result = add_operator(op, inputs, scope.frame, self.session, NodeText(node.span, label, locate, shared))
+        # The parts keep which inputs are a tuple, so that emitted code passes it on as one.
         if isinstance(flow, TensorTuple) and count_leading(flow.parts) is not None:
             node_added = scope.frame.graph.nodes[-1]
             assert isinstance(node_added, OpNode)

@@ -87,6 +87,7 @@ class TensorConstants(EvaluatorPart):
         shape = self._expressions.evaluate_shape(node.shape, scope)
         dtype = FLOAT32 if node.dtype is None else dtype_of(node.dtype, scope, self._expressions)
         array = self._read_array(*arguments["file"], *arguments["name"])
+        # The numbers in the file have one size, which a parameter cannot change.
         for size in shape:
             self.session.decisions.pin_value(size)
         if array.shape != strip_formulas(shape) or array.dtype != dtype:
@@ -110,6 +111,7 @@ class TensorConstants(EvaluatorPart):
     def _read_array(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
         session = self.session
         if session.body_recorder is not None:
+            # The file may change without the text, so a cached body would have old numbers.
             session.body_recorder.mark_transient()
         try:
             if session.arrays is None:

@@ -1,6 +1,6 @@
-"""Pipelines: a head, and stages each on the result of the one before.
+"""Pipelines: a head, and stages, each on the result of the one before.
 
-Always: a stage that fails is reported and gives what it states of its result, or else `UNKNOWN`; the stages after it are elaborated.
+A stage that fails is reported, and its result is what it declares, or else `UNKNOWN`; the stages after it are elaborated.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Pipelines(EvaluatorPart):
         head = pipeline.head
         flow: Operand
         if isinstance(head, ast.InputDecl):
+            # An input with stages after it is not what the name is bound to.
             flow = self.recover(scope, self._inputs.make_input, head, "" if pipeline.stages else name, scope)
             self.session.index.record_stage(head.span, flow)
         else:

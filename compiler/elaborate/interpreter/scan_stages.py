@@ -1,8 +1,8 @@
 """`scan`: a loop over an axis, with states. Its body is one step, elaborated once.
 
-In: the tensors to scan, and what the states start with. Out: a call of the step's graph that is a loop, and its results: what the steps
-give, stacked, and in addition the last states. Always: a state has the same type after a step; the stages of a step belong to the body
-around the loop, as those of a group without a label do.
+`run_scan` takes the tensors to scan, and the starts of the states. It adds a call of the step's graph that is a loop, and returns its
+results: the results of the steps, stacked, and in addition the last states. A state has the same type after a step. The stages of a step
+belong to the body around the loop, as the stages of a group without a label do.
 """
 
 from __future__ import annotations
@@ -114,6 +114,7 @@ class Scans(EvaluatorPart):
         first, size = values[0], values[0].type.shape[axes[0]]
         for value, axis in zip(values, axes, strict=True):
             other = value.type.shape[axis]
+            # `deciding`, so that the graph is used only where the lengths are equal.
             equal = self.session.deciding.are_equal(size, other)
             if equal:
                 continue
@@ -138,6 +139,7 @@ class Scans(EvaluatorPart):
         inner = frame.home = Scope(scope, frame)
         for state, start in zip(node.states, starts, strict=True):
             before = frame.add_input(start, state.name.name, "")
+            # The sizes have the symbols of the step's graph, the element type is the state's.
             before.type, before.weak = _state_type(start, self.session).with_shape(before.type.shape), False
             self.session.index.record_binding(state.name, inner.bind_name(state.name.name, before, state.name.span))
         parts = [self._add_step_input(value, axis, frame) for value, axis in zip(values, steps.axes, strict=True)]
@@ -147,6 +149,7 @@ class Scans(EvaluatorPart):
             result = self.interpreter.run_body(node.body, body, "the body of `scan`")
         results = tensors_of(warn_unused_input(inner, result, node.body.span, self.session))
         nexts = [self.recover(body, self._next_state, *state_and_start, body) for state_and_start in zip(node.states, starts, strict=True)]
+        # The labels of a step are in the body around it, so its ties are resolved there.
         outer.ties += frame.ties
         if results is None or not all(isinstance(v, Value) for v in nexts):
             return None

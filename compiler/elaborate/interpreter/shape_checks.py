@@ -1,4 +1,4 @@
-"""`is`: the shape that a spec states, compared with the actual one."""
+"""`is`: the shape that a spec declares, compared with the actual one."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class ShapeChecks(EvaluatorPart):
         try:
             self.check_shape(node.shape, values[0], scope)
         except Failure as failure:
+            # The author declared the shape, so later stages are checked with it instead of being unknown.
             failure.declared_type = self._declared_type(node.shape, values[0], scope)
             raise
         return flow
@@ -58,6 +59,7 @@ class ShapeChecks(EvaluatorPart):
             if size is None:
                 continue
             equal = self.session.deciding.are_equal(size, real)
+            # No `where` is proposed for the batch: a declared batch size is a plain mismatch.
             if equal is None and real is not self.session.dims[BATCH]:
                 need = "the stated shape must be the actual shape"
                 raise Failure(Unprovable("is", size, real, need, suggest_equality(size, real) or "", (0, 0)), item.span, marks)

@@ -57,6 +57,7 @@ class ShapePatterns(EvaluatorPart):
         if isinstance(item, ast.Name):
             if item.name == "_":
                 return None
+            # A new name in capitals is bound even if the file has one: the block's pattern is a scope of its own.
             if item.name not in outside.names and (item.name.isupper() or outside.find_binding(item.name) is None):
                 self.session.index.record_binding(item, outside.bind_name(item.name, size, item.span))
                 return None

@@ -1,4 +1,4 @@
-"""`shared name = stage`: declared once, elaborated at each use, with the same parameters."""
+"""`shared name = stage`: a stage that is declared once and elaborated at each use, with the same parameters."""
 
 from __future__ import annotations
 
@@ -46,6 +46,7 @@ class SharedStages(EvaluatorPart):
         if node.keywords:
             raise Failure(UnknownArgument(node.name, node.keywords[0].name), node.keywords[0].name_span)
         session = self.session
+        # A shared stage that uses itself would need its own result to compute it.
         if any(a is shared.module for a in session.active):
             binding_and_scope = scope.find_binding(node.name)
             place = (
@@ -74,6 +75,7 @@ def check_same_parameters(module: SharedModule, specs: dict[str, Any], span: Spa
         before, other = first[0].get(name), specs.get(name)
         if before is not None and other is not None and before == other:
             for a, b in zip(before[0], other[0], strict=True):
+                # Recorded as a decision: another number for one of them would need parameters of another shape.
                 session.deciding.are_equal(a, b)
         if before != other:
             problem = SharedConflict(module.label, name or "value", *_format_specs(before, other))
@@ -95,6 +97,7 @@ def specs_within(graph: Graph) -> dict[str, Any]:
         inside: list[tuple[Graph, str]] = []
         for node in current.nodes:
             path = join_labels(prefix, node.label)
+            # Its parameters live where it was declared, which is outside of this graph.
             if node.shared is not None and all(m is not node.shared for m in current.declares):
                 continue
             if isinstance(node, OpNode):

@@ -1,7 +1,7 @@
 """The arguments of operators: what is written after a stage's name, matched with what the operator declares.
 
-In: an operator class, the stage and its scope. Out: the operator with converted arguments and their spans. Always: the first argument that
-is wrong raises a `Failure` with its span.
+`bind_arguments` takes an operator class, the stage and its scope, and returns the operator with converted arguments and their spans. The
+first argument that is wrong raises a `Failure` with its span.
 """
 
 from __future__ import annotations
@@ -80,6 +80,7 @@ class ArgumentBinder(EvaluatorPart):
             args[arg.name] = self.convert_argument(cls.name, arg.name, arg.kind, expr, scope)
             spans[arg.name] = expr.span
         tie = self._convert_keywords(cls, node, args, spans, scope, flow)
+        # Written arguments win over the model's `default`s.
         args = self.session.defaults.get(cls.name, {}) | args
         return RawArguments(args, spans, positional, activation, tie)
 
@@ -92,6 +93,7 @@ class ArgumentBinder(EvaluatorPart):
         for keyword in node.keywords:
             arg = cls.aliases.get(keyword.name)
             if arg is not None:
+                # An absent optional tensor is left out, so that a block can pass on what it was not given.
                 if _is_absent(keyword.value, scope):
                     continue
                 if arg.name in args:
@@ -189,6 +191,7 @@ class ArgumentBinder(EvaluatorPart):
         try:
             converted = kind.convert(value)
             kept = converted.values if isinstance(converted, Init) else converted
+            # The operator's behavior depends on the number itself, so another number needs another graph.
             if not kind.varies or (has_traced_float(value) and not has_traced_float(kept)):
                 self.session.decisions.pin_value(value)
                 converted = strip_formulas(converted)
@@ -203,6 +206,7 @@ class ArgumentBinder(EvaluatorPart):
     def evaluate_raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
         """The value of an argument as it is written. A bare word of the kind is that word."""
         word = _bare_word(expr)
+        # `padding=same` is the word even if the text defines `same`.
         if word in kind.words:
             return word
         unknown = self._unknown_word(kind, expr, scope)

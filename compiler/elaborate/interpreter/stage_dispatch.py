@@ -64,6 +64,7 @@ class StageDispatch(EvaluatorPart):
         """The result of a stage on its input. `shared` is set for a use of a shared stage."""
         try:
             result = self._dispatch_stage(node, flow, scope, shared)
+        # Raised deep in the dimensions, which know no spans: the innermost stage is blamed.
         except EffortSpent:
             raise Failure(LargeFormulas(TERMS.limit), node.span, final=True) from None
         self.session.index.record_stage(node.span, result)
@@ -95,6 +96,7 @@ class StageDispatch(EvaluatorPart):
         try:
             named, node = self.resolve_stage(node, scope)
         except Failure as failure:
+            # Only now, because only the arguments say whether the stage of another library can be rewritten.
             raise translate_failure(failure, node, lambda cls, stage: self._arguments.bind_arguments(cls, stage, scope, flow)) from None
         keyword = trainable_keyword(node, named)
         with record_stage_parameter(node.name, scope, self.session):

@@ -53,11 +53,13 @@ class StageLabels(EvaluatorPart):
             value = self.interpreter.evaluate(part, scope)
             if isinstance(value, (float, bool, tuple)) or not isinstance(value, (int, str)):
                 raise Failure(BadLabel(format_value(value), format_value(value)), part.span)
+            # A label is a name in the state dict, so it cannot depend on a number that varies.
             self.session.decisions.pin_value(value)
             parts.append(str(value))
         text = check_string("".join(parts), label.span)
         if text == NO_LEVEL:
             raise Failure(BadLabel(text, text), label.span)
+        # Each level of a label is a module of the emitted class.
         if text.count(".") >= MAX_NESTING:
             raise Failure(TooMuchNesting(MAX_NESTING, "labels"), label.span)
         for level in text.split("."):

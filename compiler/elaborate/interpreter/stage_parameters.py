@@ -1,7 +1,7 @@
 """Parameters of stages as tensors: `embed.weight`, where `embed` is the label of a stage above, or a shared stage that has been used.
 
-In: an expression of names and dots. Out: the tensor, or None if it is something else, such as the shape of a tensor. Always: the graph
-that has the stage has one node for each parameter that is read, which graphs within it capture as they do any tensor.
+`read_parameter` takes an expression of names and dots, and returns the tensor, or None if it is something else, such as the shape of a
+tensor. The graph that has the stage has one node for each parameter that is read, which graphs within it capture as they do any tensor.
 """
 
 from __future__ import annotations
@@ -68,6 +68,7 @@ class StageParameters(EvaluatorPart):
 
     def _read_of_label(self, names: list[str], home: Scope, expr: ast.Attribute, scope: Scope) -> Flow:
         key = ".".join(names)
+        # One node for each parameter: the second read finds the binding of the first.
         if key not in home.names:
             assert home.frame is not None
             path = ".".join(names[:-1])

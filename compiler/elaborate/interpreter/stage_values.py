@@ -1,7 +1,7 @@
 """Parameters of blocks that are stages, such as `activation=relu`: which nodes are made by them.
 
-In: a name after an arrow, or that of an activation after a stage's arguments, and its scope. Out: entries of `Graph.stages`. Always: only
-a stage that becomes one operator has one.
+`record_stage_parameter` takes a name after an arrow, or the name of an activation after a stage's arguments, and its scope. It adds entries
+to `Graph.stages`, so that an emitted class can take the stage as an argument. Only a stage that becomes one operator has an entry.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ def _stage_parameter(name: str, scope: Scope, session: ElaborationSession) -> St
     binding_and_scope = scope.find_binding(name)
     if binding_and_scope is None or scope.frame is None or not isinstance(binding_and_scope[0].value, (OperatorRef, StageClosure)):
         return None
+    # The name must be the block's own parameter: a `let` of that name is decided inside the block.
     if find_enclosing_block(scope.frame.graph).arguments.get(name) is not binding_and_scope[0].value:
         return None
     return StageParameter(name, _default_operator(name, scope, session))

@@ -1,7 +1,7 @@
-"""Refuses tensors as positional arguments of an operator, as in `x -> mul w`: these are compile-time values.
+"""Refuses tensors as positional arguments of an operator, as in `x -> mul w`, because arguments are compile-time values.
 
-In: an operator class and its positional arguments. Out: nothing, or a `Failure` whose help passes the tensor in the way that the operator
-takes it. Always: a name whose definition has failed is skipped, since that error has been reported.
+`refuse_tensors` takes an operator class and its positional arguments, and raises a `Failure` whose help passes the tensor in the way that
+the operator takes it. A name whose definition has failed is skipped, since that error has been reported.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ def emit_infix(node: ast.TensorBinary | ast.Binary, left: Operand, right: Operan
                 raise Failure(BadOperand(node.op, " and ".join(shown), hint), symbol_span(node))
             check_number(side, place)
             number = place
+            # `1 - x` is the operator on `x` with the sides exchanged, so that a number is never a tensor in the graph.
             args |= {"other": side, "reverse": index == 0}
         else:
             inputs += _require_single(node.op, side, place)
@@ -111,6 +112,7 @@ def _add_operation(
         problem = failure.problem
         if isinstance(problem, BadArgument):
             problem = BadNumber(node.op, problem.found, problem.needed, problem.suggestion)
+        # The author wrote `+`, and does not know the operator as `add`.
         elif getattr(problem, "operator", None) == op.name:
             problem = replace(problem, operator=node.op)
         edits = failure.edits or _operand_edits(problem, node)

@@ -1,8 +1,8 @@
 """Sizes that the tensors of a tuple have together: `(x, others...) -> concat axis=1`.
 
-In: tensors, some of them as parts of tuples, and the graph that is being elaborated. Out: the sum of their sizes along an axis. Always: a
-tuple that the body gets, or that an `if` gives, has one symbol for the sum, however many tensors it has and if it has none, so that bodies
-that differ in the length of a tuple have the same formulas.
+`sum_sizes` takes tensors, some of them as parts of tuples, and the graph that is being elaborated, and returns the sum of their sizes along
+an axis. A tuple that the body gets, or that an `if` gives, has one symbol for the sum, however many tensors it has and if it has none, so
+that bodies that differ in the length of a tuple have the same formulas.
 """
 
 from __future__ import annotations

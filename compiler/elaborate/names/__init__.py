@@ -1,1 +1,4 @@
-"""What can be said of names from the text alone: errors for names that refer to nothing suitable, and names that are never used."""
+"""Errors for names that refer to nothing suitable, warnings for names that are never used, and the words of train sections.
+
+This package reads only the text and the scopes; nothing here evaluates an expression.
+"""

@@ -1,6 +1,7 @@
 """Errors for a name that is not a stage where a stage is needed.
 
-In: the name, and its binding if there is one. Out: a `Failure` that says what it is instead, or which names are similar.
+The functions take the name, and its binding if there is one, and return a `Failure` that says what the name is instead, or which names are
+similar.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ def not_a_stage(node: ast.Apply, binding: Binding) -> Failure:
     marks = ((binding.span, "defined here"),) if binding.span is not None else ()
     if isinstance(value, (Value, TensorTuple)):
         hint = f"to pass several tensors to a stage, write a tuple: `(a, {name}) -> ...`"
+        # `x[0]` parses as a stage `x` with a list, because a space decides.
         indexed = bool(node.positional) and node.positional[0].span.start == node.name_span.end
         if isinstance(value, TensorTuple):
             hint = f"name the tensors of the tuple: `(first, rest...) = {name}`" if indexed else f"pass it to a stage: `{name} -> ...`"
@@ -56,6 +58,7 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
     if name in BUILTINS:
         hint = "a tensor has `x.shape`, `x.rank`, `x.channels` and `x.features`"
         return Failure(NotAStage(name, "a compile-time function", hint), node.name_span)
+    # A file that could not be read may define the name, and that failure has been reported.
     if scope.may_lack_names():
         raise AlreadyReported
     if name in HABITS:
@@ -71,6 +74,7 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
     candidates = tuple(alike) or session.similar_names(
         name, (n for names in (Operator.registry, scope.visible_names()) for n in names if n != "in")
     )
+    # A bare name that resembles a tensor or a value was probably meant as one.
     if not node.positional and not node.keywords and any(scope.find_binding(n) for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
     problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)

@@ -1,6 +1,11 @@
-"""The words of a train section's settings, and what only looks like a setting.
+"""The words of a train section's settings, and statements that only look like settings.
 
-In: statements of a section, as they are written. Out: what is found in them. Always: nothing is evaluated.
+The functions take statements as they are written, and evaluate nothing.
+
+    >>> similar_settings("learning_rat"), similar_settings("val")
+    ((), ('validate',))
+    >>> setting_advice("ema_decay", "0.999")
+    'write `ema 0.999`'
 """
 
 from __future__ import annotations
@@ -97,6 +102,7 @@ def find_arithmetic_setting(head: ast.Tensor) -> tuple[str, Span] | None:
         return None
     text = head.span.file.text
     if isinstance(head, ast.TensorBinary) and head.left is left and op == "-":
+        # Only the spaces tell a negative argument from a subtraction, and the tree does not keep them.
         minus = text.rfind("-", left.span.end, head.right.span.start)
         if text[minus - 1].isspace() and minus + 1 == head.right.span.start:  # `clip 1 -1`: a number of its own
             return left.name, Span(head.span.file, minus, head.span.end)

@@ -1,7 +1,7 @@
 """Rewrites calls that make a tensor in other libraries, `arange(T)`, `zeros(2, 3)`, `weight [5, 1]`, as tables or parameters.
 
-In: an unknown stage. Out: the text to write instead, for a help and its edit; empty if the arguments do not determine it. Always: the text
-has the user's own arguments, never an example.
+`tensor_form` takes an unknown stage and returns the text to write instead, for a help and its edit; the result is empty if the arguments do
+not determine it. The text has the user's own arguments, never an example.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _SIMPLE = (ast.NumberLiteral, ast.Name, ast.Attribute, ast.IndexExpr)
 def tensor_form(node: ast.Apply) -> str:
     """The table or parameter to write instead of the stage; empty if there is none."""
     name, arguments = node.name.rpartition(".")[2].lower(), node.positional
+    # A keyword such as `dtype=` would be lost in the rewritten form.
     if node.keywords or node.label is not None or not arguments:
         return ""
     if name in _PARAMETERS and not node.called:

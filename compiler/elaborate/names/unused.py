@@ -1,7 +1,7 @@
 """Names that are never used, and results that go nowhere. A branch that is not taken counts as a use.
 
-In: the names of a file, as `netc.compiler.binding` finds them. Out: its warnings. Always: a name is used if something refers to this very
-definition; another one with its name, in a body inside or next to it, does not count.
+`find_unused_names` takes the names of a file, as `netc.compiler.binding` finds them, and returns its warnings. A name is used if something
+refers to this very definition; another one with its name, in a body inside or next to it, does not count.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ def find_unused_names(names: FileNames) -> Iterator[UnusedWarning]:
         return  # the names may be used in what did not parse
     used = {definition_id for item in names.items for definition_id in item.used}
     sections = [item for item in names.items if isinstance(item.item, ast.TrainDecl)]
+    # A train section may compute with any tensor of the model by its name.
     of_sections = {definition_id.name for item in sections for definition_id in item.occurrences if not definition_id.is_declaration}
     purposes = {LOSS, *_input_names(names)} if sections else set()
     for item in names.items:
@@ -76,6 +77,7 @@ def _check_scope(
     for name, definition in scope.names.items():
         if id(definition) in used or name in elsewhere or name.startswith("_") or type(definition.node) not in _WORDS:
             continue
+        # The last statement is the result of the body, so its name needs no other use.
         if definition.node is not last and id(definition.node) not in exempt and not _is_number(definition.node):
             yield UnusedName(name, _WORDS[type(definition.node)]), definition.span
     for statement in statements:

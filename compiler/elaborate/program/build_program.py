@@ -54,14 +54,17 @@ def build_program(
     graph, flow = model.frame.graph, model.results.flow
     if isinstance(flow, TensorTuple) and flow.training is not None:
         graph.training_outputs = list(flatten_parts(flow.training))
+    # The frame is closed in any case, so that its ties are checked too.
     if flow is UNKNOWN:
         return None
     if not session.has_failed and session.precision != FULL:
+        # A late import: models of float32, which are most, need no casts.
         from .float_conversions import write_conversions
 
         write_conversions(graph, session.precision, session.untyped)
     program = _make_program(graph, model.results, selected, model.body, session)
     if not session.has_failed:
+        # The expectations of a derived model are about its own parameters, not those of its base.
         outer = model.scope if model.base_scope is model.parameter_scope else Scope(model.parameter_scope, model.frame)
         check_expectations(selected, program, params, outer, model.elaborator)
         warn_of_batches(model.body, graph, session)
@@ -95,6 +98,7 @@ def elaborate_model(
     frame.graph.origins = origins
     frame.graph.decisions = session.decisions.current
     scope.parent, scope.frame, frame.home = outside, frame, scope
+    # A statement may not bind the name of a parameter, which is in another scope of the same body.
     scope.sibling = files if selected.node is None else outside
     frame.graph.arguments = arguments if selected.node is None else {k: b.value for k, b in (outside.names | parameter_scope.names).items()}
     declare_dimensions(ast.Body(body.span, (*body.statements, *also)), scope, elaborator, dims)
@@ -129,6 +133,7 @@ def output_names(results: BodyResult, count: int, used: set[str]) -> Iterable[st
     In an ONNX graph they must differ from those of the inputs and parameters, `used`, and from each other: an input that is also an output
     gets a `_` appended, and at further ones `_2`, `_3` and so on.
     """
+    # Counted for each name, so that one tensor as ten thousand outputs takes linear time.
     used, repeated = set(used), dict.fromkeys(used, 0)
     names = results.names if len(results.names) == count else ("",) * count
     for index, name in enumerate(names):

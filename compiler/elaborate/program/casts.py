@@ -1,7 +1,7 @@
-"""The casts that a model of another element type than float32 needs, as nodes.
+"""Makes the casts that a model of another element type than float32 needs, as nodes.
 
-In: a tensor of a graph and a type. Out: a node that converts it, and whether a node is one of these. Always: its label is like that of a
-stage without one, and no other node of the graph, or of the loops in it, has it.
+`make_cast` takes a tensor of a graph and a type, and returns a node that converts it; `is_cast` recognizes these nodes. The label of a cast
+is like the label of an unlabeled stage, and no other node of the graph, or of the loops in it, has it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ class Casts:
 
     def _allocate_label(self, graph: Graph) -> str:
         home = graph
+        # The stages of a scan are labeled in the body around it.
         while home.kind == "scan" and home.around is not None:
             home = home.around
         used = self._taken.get(id(home))

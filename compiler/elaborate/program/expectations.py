@@ -1,4 +1,4 @@
-"""`expect`: what a model states of itself, checked once it is complete."""
+"""Checks `expect` statements, with which a model declares its own size and shapes, once the model is complete."""
 
 from __future__ import annotations
 
@@ -72,6 +72,7 @@ def _format_number(value: Any) -> str:
 def _check_output(expect: ast.ExpectShape, program: Program, scope: Scope, elaborator: Elaborator) -> None:
     graph = program.main
     names = dict(zip(graph.output_names, graph.outputs, strict=True))
+    # `expect output [...]` works whatever the only output is called.
     if len(graph.outputs) == 1:
         names.setdefault("output", graph.outputs[0])
     if expect.name.name not in names:

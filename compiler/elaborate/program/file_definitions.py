@@ -1,8 +1,7 @@
 """The definitions of a file, which all of its models and train sections share: `netc check` elaborates each of them.
 
-In: a file, and the session of each elaboration. Out: the scope of the file, as it was before any elaboration; its models and train sections
-by name; the names that it does not use. Always: checking n models or n train sections takes n times as long as one, not n * n times,
-because this work is done once per file.
+`FileDefinitions` has the scope of the file as it was before any elaboration, its models and train sections by name, and the names that it
+does not use. Checking n models or n train sections takes n times as long as one, not n * n times, because this work is done once per file.
 """
 
 from __future__ import annotations
@@ -83,6 +82,7 @@ class FileDefinitions:
             self._restore_bindings()
             session.used = self._used
             session.files = {name: scope for name, (scope, _) in self._scopes.items()}
+            # Enough for the session to have failed; all errors would be printed once for each model.
             first = None if self._failure is None else next((d for d in self._failure.diagnostics if d.severity == "error"), None)
             session.diagnostics += () if first is None else (first,)
             session.errors += first is not None

@@ -1,4 +1,7 @@
-"""Files as scopes: what a text defines, and what it imports from other files with `use`."""
+"""Files as scopes: what a text defines, and what it imports from other files with `use`.
+
+All definitions of a file are visible in all of it, so a scope is filled before anything in it is evaluated.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ def define_file(file: ast.File, source: SourceFile, session: ElaborationSession)
     """The scope of a file: its blocks, models, fns, lets, and what it uses. Each is visible everywhere in the file."""
     scope = Scope(None, None)
     session.files[source.name] = scope
+    # Before its `use`s are followed, so that a circle of files is noticed.
     session.loading.append(source.name)
     for item in file.items:
         with session.catch_failures(()):
@@ -60,6 +64,7 @@ def _bind_definition(name: ast.Name, value: FnDef | BlockDef | LazyLet, scope: S
 
 
 def _bound_twice(name: ast.Name, earlier: Binding, scope: Scope) -> Failure:
+    # Nobody knows which definition was meant, so uses of the name report nothing further.
     scope.names[name.name] = Binding(UNKNOWN, earlier.span)
     return Failure(BoundTwice(name.name), name.span, ((earlier.span, "defined here"),) if earlier.span else ())
 
@@ -73,6 +78,7 @@ def _import_file(node: ast.Use, scope: Scope, session: ElaborationSession) -> No
         raise Failure(TooMuchNesting(MAX_DEPTH, "files that use others"), node.path.span)
     theirs = session.files.get(source.name) or _define_source(source, session)
     wanted = node.names or tuple(ast.Name(node.path.span, n) for n, b in theirs.names.items() if n != UNNEEDED and not _is_model(b))
+    # A text may use one large file again and again.
     session.count_items(len(theirs.names), node.path.span)
     for name in wanted:
         with session.catch_failures(()):
@@ -93,6 +99,7 @@ def _load_source(node: ast.Use, scope: Scope, session: ElaborationSession) -> So
     except CannotLoad as problem:
         for name in node.names:
             scope.bind_name(name.name, UNKNOWN, name.span)
+        # Without a list of names, any unknown name may be from the file that could not be read.
         scope.incomplete |= not node.names
         raise Failure(CannotUse(path, problem.why, problem.near, problem.remedy), node.path.span) from None
 
@@ -113,6 +120,7 @@ def _import_name(name: ast.Name, node: ast.Use, theirs: Scope, scope: Scope) -> 
         scope.bind_name(name.name, UNKNOWN, name.span)
         raise Failure(NotInFile(name.name, node.path.value, tuple(find_similar_names(name.name, list(theirs.names)))), name.span)
     earlier = scope.names.get(name.name)
+    # The same definition by two paths, as in a diamond of files, is no conflict.
     if earlier is not None and earlier.value is not binding.value:
         raise _bound_twice(name, earlier, scope)
     scope.names[name.name] = binding

@@ -1,6 +1,6 @@
-"""The conversions of a model that is not of float32, written into its graphs.
+"""Writes the conversions of a model that is not of float32 into its graphs.
 
-In: the main graph of an elaborated program, whose nodes say which element types they take. Out: the same graphs with casts. Always: every
+`write_conversions` takes the main graph of an elaborated program, whose nodes say which element types they take, and adds casts. Every
 input of a node then has the type that its rule has seen. A cast is where its tensor comes from, so that it is done once: a table of float32
 without a type of its own, all of whose uses need the type of the model, is made in that type.
 """
@@ -34,6 +34,7 @@ def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str])
         _keep_inputs(main, precision.dtype, set(untyped), casts)
         _keep_outputs(main, precision.dtype, casts)
     for graph in order:
+        # `graphs` lists called graphs before their callers, so the sizes inside are right already.
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 
 
@@ -50,11 +51,13 @@ class _CastWriter:
             self._convert_inputs(node)
             self.nodes.append(node)
             if isinstance(node, CallNode) and node.scan is not None:
+                # A state may start as float32 and be of the model's type after a step: a loop needs one type.
                 _convert_states(node.graph, node.scan.states, self.casts)
         self.graph.nodes = self.nodes
 
     def _convert_inputs(self, node: Node) -> None:
         if isinstance(node, OpNode):
+            # Cleared, because a node with casts before it takes its inputs as they are.
             wanted, node.taken = node.taken, ()
         else:
             wanted = tuple(v.type.dtype for v in node.graph.inputs)

@@ -1,7 +1,7 @@
 """The symbolic dimensions of a model.
 
-In: the model's body. Out: the session's dimensions and facts. They are declared before the body is elaborated, so that a `where` holds
-everywhere, also in lines above it.
+`declare_dimensions` takes the model's body, and gives the session its dimensions and facts. They are declared before the body is
+elaborated, so that a `where` holds everywhere, also in lines above it.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def declare_dimensions(body: ast.Body, scope: Scope, elaborator: Elaborator, fix
             session.report_problem(UnknownDimension(name, dimensions), option_span("--dim", name, str(size)))
     session.dims = {name: make_symbol(name, lower=0) for name in dimensions}
     for written in (name for node in inputs for name in names_in_shape(node.shape)):
+        # The first place counts, since messages point at one declaration.
         session.declared.setdefault(written.name, written.span)
     wheres = _evaluate_wheres(inputs, _scope_with_lets(body, scope), elaborator)
     known = {name: size for name, size in fixed.items() if name in dimensions}

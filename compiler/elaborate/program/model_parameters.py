@@ -38,6 +38,7 @@ def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, s
     lets = {s.name.name: s for s in selected.body.statements if isinstance(s, ast.Let) and s.name.name != UNNEEDED}
     reject_unknown(params, list(lets), session)
     for name, let in lets.items():
+        # A `let` that is defined twice has been reported, and is bound to `UNKNOWN`.
         if name in files.names and isinstance(files.names[name].value, LazyLet):
             value = literal_value(let.value)
             if name in params:
@@ -89,6 +90,7 @@ def _convert_like_default(value: Any, name: str, default: ast.Expr | None, files
     if not isinstance(default, (ast.Name, ast.StageExpr)):
         return value
     default_value = elaborator.evaluate(default, scope)
+    # The command line cannot tell a name from a string, so the default decides which one it is.
     kinds, what = (DType, "an element type") if isinstance(default_value, DType) else (_STAGES, "a stage")
     if not isinstance(default_value, kinds):
         return value

@@ -1,4 +1,4 @@
-"""The model of a file that is elaborated: the one that is named, the one called as the file, the only one, or the file's statements."""
+"""Selects the model of a file: the one that is asked for, the one with the name of the file, the only one, or the file's statements."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def select_model(definitions: FileDefinitions, wanted: str | None, session: Elab
     stem = os.path.splitext(os.path.basename(source.name))[0]
     if not models:
         return _select_statements(definitions.statements, source, stem, wanted, session)
+    # A model without defaults is a base for others, so only complete ones make the choice ambiguous.
     if wanted is None and len(complete) > 1 and stem not in complete:
         first, *others = (models[n].name.span for n in complete[:MARKED])
         session.report_problem(AmbiguousModel(tuple(complete)), first, tuple((o, "another one") for o in others))
@@ -52,6 +53,7 @@ def _select_statements(
     if wanted is not None and wanted != stem:
         session.report_problem(UnknownModel(wanted, (), ()), option_span("--model", wanted))
         return None
+    # A library: nothing computes a tensor.
     if all(isinstance(i, (ast.Let, ast.Broken, *EXPECTS)) for i in statements):
         for statement in statements:
             if isinstance(statement, EXPECTS):

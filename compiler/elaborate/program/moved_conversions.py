@@ -1,8 +1,8 @@
-"""Casts to the type of the model moved to where their tensors come from.
+"""Moves casts to the type of the model to where their tensors come from.
 
-In: the graphs of a program, called ones before their callers. Out: the same graphs, in which a cast is done once and as early as nothing is
-lost by it: not in each of many layers that take the same mask, but in the model that makes it. Always: a tensor that something takes as it
-is, or that is returned, keeps its type; so does a number that anything is computed with before.
+`move_casts` takes the graphs of a program, called ones before their callers. Afterwards a cast is done once, and as early as nothing is
+lost by it: not in each of many layers that take the same mask, but in the model that makes it. A tensor that something takes as it is, or
+that is returned, keeps its type; so does a number that anything is computed with before.
 """
 
 from __future__ import annotations
@@ -56,6 +56,7 @@ class _CastMover:
         """By the ids of the results of casts that convert nothing any more, the tensors that they are."""
 
     def move_casts(self, calls: Calls) -> None:
+        # From the results back, so that a cast that was moved before a reshape moves on past the stage before it.
         for node in reversed(self.graph.nodes):
             if isinstance(node, OpNode) and len(node.outputs) == 1 and self._is_only_cast(node.outputs[0]):
                 self._convert_result(node)
@@ -105,6 +106,7 @@ def _may_convert(graph: Graph, index: int, value: Value, calls: Calls) -> bool:
     """Whether an input may have another type: it is none of the model, no state, and no part of a tuple."""
     if not calls or any(value is v for value_tuple in graph.tuples for v in value_tuple.values):
         return False
+    # A state has the type of what a step returns, which this graph alone does not decide.
     return all(call.scan is None or index >= call.scan.states for _, call in calls)
 
 
@@ -132,6 +134,7 @@ def _convert_input(graph: Graph, index: int, model: DType, calls: Calls, casts: 
 def _operator_in_type(op: Operator, inputs: Sequence[Value], model: DType) -> Operator | None:
     """The operator that makes the same in the type of the model. Booleans and ones are exact in every type."""
     match op:
+        # A table with a type of its own keeps it: the author asked for that precision.
         case TableOperator(dtype=None) | OneHot():
             return type(op)(**{**op.args, "dtype": model})
         case Cast() if inputs[0].type.dtype == BOOL:

@@ -1,7 +1,10 @@
-"""Where an option is, for errors that no line of the spec is to blame for.
+"""The position of an option, for errors that no line of the spec is to blame for.
 
-In: an option of the caller and its value. Out: a span in a text that is the option as the command line has it. Always: the text is not the
-spec's, so that no edit and no caret of such an error is in the spec.
+    >>> span = option_span("--set", "width", "64")
+    >>> span.text, span.file.text
+    ('width', '--set width=64')
+
+The text is not the spec's, so that no edit and no caret of such an error is in the spec.
 """
 
 from __future__ import annotations

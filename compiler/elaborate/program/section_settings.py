@@ -1,8 +1,8 @@
-"""The settings of a train section: their words are checked, their arguments evaluated.
+"""The settings of a train section: their words are checked, and their arguments evaluated.
 
-In: the statements of a section, and its scope. Out: `Setting`s, in their order. A name that is bound is its value; one that is not stands
-for itself, such as `adamw`, and so does the first word after `optimizer`, and after each `->` of `schedule`. After `validate`, the first
-word is a format unless it is the only one and is bound to a number.
+`evaluate_settings` takes the statements of a section and its scope, and returns `Setting`s in their order. A name that is bound is its
+value. A name that is not bound is a word, such as `adamw`; so is the first word after `optimizer`, and after each `->` of `schedule`. After
+`validate`, the first word is a format unless it is the only one and is bound to a number.
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ def drop_mistaken_settings(statements: tuple[ast.Statement, ...], session: Elabo
         match = find_arithmetic_setting(statement.pipeline.head) if isinstance(statement, ast.Flow) else None
         if match is not None:
             word, span = match
+            # `clip -1` was meant as written, `batch 2 * 8` as a product: the first is a wrong value, the second needs parentheses.
             is_refused = word not in TAKES_NEGATIVE and _NEGATIVE.fullmatch(span.text)
             session.report_problem(NegativeSetting(word) if is_refused else SettingArithmetic(word, span.text), span)
         elif (setting := find_assigned_setting(statement)) is not None:
@@ -79,6 +80,7 @@ def evaluate_settings(statements: tuple[ast.Statement, ...], scope: Scope, elabo
             continue
         if word.name in first and word.name not in REPEATABLE:
             session.report_problem(SettingTwice(word.name), word.span, ((first[word.name].span, "the first one"),))
+        # Also after the error, so that a third one points at the one before it.
         first[word.name] = word
         with session.catch_failures(()):
             settings.append(_evaluate_setting(statement, scope, elaborator))

@@ -57,6 +57,7 @@ def select_section(
         session.report_problem(BoundTwice(name), _span_of(section), ((_span_of(sections[name]), "defined here"),))
     if wanted is not None or len(sections) != 1:
         names = tuple(sections)
+        # A section without a name is called as its model.
         if wanted is None and model in sections:
             wanted = model
         if not sections and any(isinstance(item, ast.Broken) for item in definitions.file.items):
@@ -141,6 +142,7 @@ def _override_statements(base: tuple[ast.Statement, ...], overriding: tuple[ast.
     result: list[ast.Statement] = []
     for statement in base:
         keys = set(_statement_keys(statement))
+        # Replaced in its place, because statements below it may use what it binds.
         instead = [s for s in remaining if not keys.isdisjoint(_statement_keys(s))]
         if instead or any(not keys.isdisjoint(_statement_keys(s)) for s in overriding):
             result += instead

@@ -1,9 +1,9 @@
-"""From a selected train section to its objective: the model's body, what the section computes of its tensors, and the evaluated settings.
+"""Builds the objective of a selected train section: the model's body, what the section computes of its tensors, and the evaluated settings.
 
-In: a `SelectedSection`. Out: a `Training`, None if anything failed. The section is elaborated in a frame inside the model's: the tensors of
-the model that it names are captured, and become further outputs of the model's graph. The objective's graph calls that graph, and computes
-the loss and the metrics of its outputs and of the section's own inputs. Always: the objective's numbers have no symbols, because its module
-has no parameters to pass them as. A name in a section is the number that it is bound to.
+`build_training` takes a `SelectedSection` and returns a `Training`, or None if anything failed. The section is elaborated in a frame inside
+the model's: the tensors of the model that it names are captured, and become further outputs of the model's graph. The objective's graph
+calls that graph, and computes the loss and the metrics of its outputs and of the section's own inputs. The objective's numbers have no
+symbols, because its module has no parameters to pass them as. A name in a section is the number that it is bound to.
 """
 
 from __future__ import annotations
@@ -64,6 +64,7 @@ def build_training(
     section_params = {name: value for name, value in params.items() if name in of_section}
     if section.model.node is not None:
         _bind_sections(section, section_params, outside, elaborator)
+    # `setdefault`: what the caller sets wins over what the section writes.
     for keyword in section.model_call.keywords if section.model_call is not None else ():
         with session.catch_failures(()):
             model_params.setdefault(keyword.name, elaborator.evaluate(keyword.value, outside))
@@ -172,6 +173,7 @@ def _build_objective(
             body.elaborator.statements.run_body(ast.Body(section.chain[0].body.span, computed), scope, "the train section")
         outputs = _collect_results(section, scope, spans, session)
         settings = evaluate_settings(statements, scope, body.elaborator)
+    # Weights of the objective would not be in the model's state dict, and so would be lost after training.
     for node in [n for g in collect_graphs(frame.graph) for n in g.nodes if isinstance(n, OpNode) and any(s.trainable for s in n.specs)]:
         session.report_problem(TrainedStage(node.op.name), node.span)
     if outputs is None or session.has_failed:
@@ -240,6 +242,7 @@ def _model_graph(section: SelectedSection, model: ModelBody, frame: GraphFrame) 
         if all(value is not v for v in (*graph.inputs, *graph.outputs)):
             graph.outputs.append(value)
             graph.output_names.append(value.name or f"value{len(graph.outputs)}")
+    # The model is called by the objective here, so it is no longer the outermost graph.
     graph.kind = "block"
     return graph
 
@@ -269,6 +272,7 @@ def _cast_to_type_of(value: Value, wanted: Value, scope: Scope) -> Value:
         or scope.frame is None
     ):
         return value
+    # A section computes in float32 at least, also for a model in bfloat16.
     node = Casts().make_cast(value, wanted.type.dtype, value.span, scope.frame.graph)
     scope.frame.graph.nodes.append(node)
     return node.outputs[0]
@@ -305,6 +309,7 @@ def _call_model(
     section_inputs = [v for v in graph.inputs if id(v) not in captured]
     model_inputs = [v for v in inputs if all(v is not g for g in computed.values()) and all(v is not o for o in section_inputs)]
     graph.inputs = [*model_inputs, *section_inputs]
+    # Nodes must be in an order in which each input exists: first what the model takes, then the model.
     early = {id(n) for n in before}
     graph.nodes = [*before, call, *(n for n in graph.nodes if id(n) not in early)]
     graph.captures = 0

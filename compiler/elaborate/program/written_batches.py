@@ -1,7 +1,7 @@
-"""The size of a batch at the front of a shape, as `input [32, 3]` has it where PyTorch's user means 32 samples.
+"""Warns of a batch size at the front of a shape: `input [32, 3]`, where a PyTorch user means 32 samples.
 
-In: the graph of a model without errors, and its text. Out: warnings. Always: there is none where a stage combines the positions along that
-axis, where the sizes are written as `32x3`, or for a number that is rarely a batch's.
+There is no warning where a stage combines the positions along that axis, where the sizes are written as `32x3`, or for a number that is
+rarely a batch size.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _MAX_OPERATORS = 1000
 
 def warn_of_batches(body: ast.Body, graph: Graph, session: ElaborationSession) -> None:
     """The warning for the only input of a model, of two sizes in brackets."""
+    # The check walks over all operators of the model.
     if len(graph.inputs) != 1 or graph.size > _MAX_OPERATORS:
         return
     declared = list(inputs_of(body.statements))

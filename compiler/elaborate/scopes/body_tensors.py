@@ -1,7 +1,7 @@
 """Tensors of a body: their copies as inputs of another graph, and the names that a body gives them.
 
-In: a tensor or a tuple. Out: a tensor of the same type, with a symbol for each known size if the graph needs them; or the tensor itself,
-with its name set. Always: a name that the body has already given stays.
+`copy_with_symbols` returns a tensor of the same type, with a symbol for each known size. `name_tensor` and `name_tuple` set the name of a
+tensor; a name that the body has already given stays.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ def copy_tensor(outer: Value) -> Value:
 
 def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
     """A body calls a tensor `name`, with these names of its axes: it gets them unless the body has named it before."""
+    # A borrowed name comes from the graph around, and gives way to the first name in this body.
     if not value.name or value.borrowed:
         value.name, value.axes, value.borrowed = name, axes, False
 

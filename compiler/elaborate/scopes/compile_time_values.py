@@ -110,6 +110,7 @@ def tensors_of(flow: Flow) -> list[Value] | None:
     if isinstance(flow, Value):
         return [flow]
     if flow.extras is not None:
+        # Dropped here, at the first consumer, because only then it is known that nothing unpacks them.
         keep_results(flow.extras, flow.main)
         return list(flow.values[: flow.main])
     return list(flow.values)
@@ -158,6 +159,7 @@ def split_parts(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...
     middle, first, last = list(parts), list[Value](), list[Value]()
     while len(first) < before:
         match middle.pop(0):
+            # A slice may be empty, so it is looked into before it counts.
             case TupleSlice(of, front, back) as part:
                 if part.values:
                     first.append(part.values[0])

@@ -1,6 +1,12 @@
 """Names of stages within a graph: the labels that become keys of the state dict.
 
-In a body, an unlabelled stage is named by operator and ordinal (`dense1`); in a sequence, unlabelled ones are numbered from 0.
+In a body, an unlabeled stage is named by operator and ordinal (`dense1`); in a sequence, unlabeled stages are numbered from 0, as in
+`nn.Sequential`.
+
+    >>> labels = LabelAllocator(numbered=False)
+    >>> span = None
+    >>> labels.allocate_label("dense", span), labels.allocate_label("relu", span), labels.allocate_label("dense", span)
+    ('dense1', 'relu1', 'dense2')
 """
 
 from __future__ import annotations
@@ -37,12 +43,14 @@ class LabelAllocator:
             count = self._counts.get(word, 0)
             self._counts[word] = count + 1
             label = f"{word}{count + 1}" if word else str(count)
+            # An explicit label may have taken the number: `dense2` above an unlabeled `dense`.
             if label not in self.used and label not in self.levels:
                 self.used[label] = span
                 return label
 
     def claim_label(self, label: str, span: Span) -> str:
         """Takes a label that was written. Rejects one that is taken already, or of which the other would be a level."""
+        # The reader never wrote the label that is in the way, so the message must say where it comes from.
         automatic = label in self.used and label not in self.explicit
         conflict = self._register_label(label, span)
         if conflict is None:

@@ -43,6 +43,7 @@ class Memo:
 
     def find_entry(self, key: Hashable, scope: Scope) -> MemoEntry | None:
         """The entry whose reads have the same values when seen from `scope`."""
+        # Mostly one set of names: other sets come from branches that were decided differently.
         for names, entries in self._entries.get(key, {}).items():
             tokens = _dependency_keys(names, scope)
             if tokens is not None and tokens in entries:
@@ -57,6 +58,7 @@ def _dependency_keys(names: tuple[str, ...], scope: Scope) -> Hashable | None:
     keys = []
     for name in names:
         bound = scope.find_binding(name)
+        # From this scope, the body would not even have the name.
         if bound is None:
             return None
         keys.append(dependency_key(bound[0].value))

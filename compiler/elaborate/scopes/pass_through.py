@@ -1,8 +1,8 @@
-"""Tensors that a sequence only passes through go around it, so that the skips of a U-Net are not handed from level to level.
+"""Tensors that a sequence only passes through go around it, so that the skips of a U-Net are not passed from level to level.
 
-In: a finished graph. Out: its `CallSignature`, which maps the inputs and captures of a call to the graph's own; the graph keeps the
-tensors that it reads. Always: a block keeps the tensors it declares and the results it returns; only groups, loops and their iterations,
-which have no declared interface, are simplified. A tuple is passed through as a whole, or not at all.
+`call_signature` takes a finished graph and returns its `CallSignature`, which maps the inputs and captures of a call to the graph's own;
+the graph keeps the tensors that it reads. A block keeps the tensors it declares and the results it returns; only groups, loops and their
+iterations, which have no declared interface, are simplified. A tuple is passed through as a whole, or not at all.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ def call_signature(graph: Graph) -> CallSignature:
     rest = None if not graph.tails else RETURNED if passed is None else passed
     has_results = graph.nodes and (returned or rest == RETURNED)
     lists = any(tail.listed for tail in graph.tails)
+    # Nothing to simplify, or an interface that the text has declared.
     if graph.kind != "sequence" or lists or not has_results or (len(returned) == len(leading) and passed is None):
         rest = RETURNED if graph.tails else None
         return CallSignature(tuple(range(len(inputs))), tuple(range(len(leading))), tuple(range(len(tuples))), rest)

@@ -162,6 +162,7 @@ class Scope:
         if binding_and_scope is None:
             return None
         binding, home = binding_and_scope
+        # The warning about an input that a body never reads looks at this.
         binding.used = True
         if home.frame is self.frame or home.frame is None or self.frame is None:
             return binding
@@ -171,6 +172,7 @@ class Scope:
             crossed.append(frame)
             frame = frame.parent
         value = binding.value
+        # From the outside in: each graph captures the name from the one around it, so that all of them get it as an input.
         for inner in reversed(crossed):
             value = inner.capture_name(name, value)
         return Binding(value, binding.span, binding.declared)
@@ -201,6 +203,7 @@ class Scope:
         while scope is not None:
             names.update(dict.fromkeys(scope.names))
             scope = scope.parent
+        # Names with `?` and `.` are bindings of the evaluator's own, which no statement can bind.
         yield from (name for name in names if not name.endswith(GIVEN) and "." not in name)
 
 
@@ -239,6 +242,7 @@ class GraphFrame:
 
     def capture_name(self, name: str, value: Entity) -> Entity:
         """What an outer `name` is within this frame."""
+        # Captured once: the second read must be the same input of the graph.
         if name not in self.captured:
             self.reads[name] = dependency_key(value)
             self.captured[name] = self._make_inner(name, value)
@@ -251,6 +255,7 @@ class GraphFrame:
             return self._capture_tensor(value, value.name if name == "in" else name.replace(".", "_"), name)
         if isinstance(value, TensorTuple):
             self.graph.captures += len(value.values)
+            # A tuple is captured with all of its tensors, because the body may go on with any part of it.
             first = len(self.graph.inputs)
             inner = [self._capture_tensor(v, v.name, f"{name}{i}") for v, i in zip(value.values, _from_end(value.values), strict=True)]
             value_tuple = ValueTuple(name, tuple(inner), first)
@@ -313,6 +318,7 @@ class GraphFrame:
     def name_size(self, name: str, value: Entity) -> None:
         """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
         size = origin_of(value)
+        # The first name wins: the text may call one size by several names.
         if isinstance(size, SymDim):
             self.graph.sizes.setdefault(name, size)
 

@@ -1,5 +1,6 @@
-"""`tie=label`, a weight that belongs to another stage, and `norms_of=label`, a parameter that starts as the norms of another one. Resolved
-when a body is complete, since the other stage may come later.
+"""`tie=label`, a weight that belongs to another stage, and `norms_of=label`, a parameter that starts as the norms of another one.
+
+Both are resolved when a body is complete, since the other stage may come later in the text.
 """
 
 from __future__ import annotations
@@ -80,12 +81,14 @@ def resolve_tie(pending: PendingTie, graph: Graph) -> None:
     if other is None or target is pending.node:
         problem = TieTarget(path, (), "that stage has no weight of its own", weightless=True)
         raise Failure(problem, span, ((target.span, "this one"),))
+    # PyTorch would share the tensor anyway, and fail at the first forward pass.
     if other.shape != own_weight.shape:
         raise Failure(
             TieMismatch(show_shape(own_weight.shape), path, show_shape(other.shape)),
             span,
             ((target.span, f"its weight is {show_shape(other.shape)}"),),
         )
+    # A circle of ties has no weight at all.
     if _leads_to(target, pending.node, graph):
         problem = TieTarget(path, (), "that stage has the weight of this one", weightless=True)
         raise Failure(problem, span, ((target.span, "tied to this one"),))

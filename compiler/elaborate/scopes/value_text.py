@@ -1,4 +1,10 @@
-"""Values as text, for messages."""
+"""Formats values for messages, as they are written in a spec.
+
+>>> format_value((1, True, "same"))
+'[1, true, "same"]'
+>>> format_value(tuple(range(20)))
+'[0, 1, 2, 3, 4, 5, 6, 7, ...]'
+"""
 
 from __future__ import annotations
 
@@ -16,6 +22,7 @@ _MAX_DEPTH = 3
 def format_value(value: object, depth: int = 0) -> str:
     """A compile-time value as it is written in a spec; of a long one the beginning."""
     match value:
+        # Before the numbers: a Python bool is an int.
         case bool():
             return "true" if value else "false"
         case SymDim():
