@@ -4,7 +4,7 @@ It returns the formatted text, or None and the diagnostics if the text does not 
 same order, parses to the same tree, and formats to itself.
 
     >>> format_source(SourceFile("<text>", "input   3->dense 2  sigmoid"))
-    ('input 3 -> dense 2 sigmoid\\n', [])
+    ('input 3 -> dense 2 sigmoid\n', [])
 
 The style: two spaces a level, one space between tokens, none around the `=` of an argument, at most one empty line. A statement stays on
 one line if it fits and the text has no line break before an arrow; otherwise every arrow begins a line, and brackets that are still

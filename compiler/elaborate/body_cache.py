@@ -8,8 +8,8 @@ An editor checks a text at every key. If you change the last line of
 
 to `x -> layer 64`, the body of `layer 16` is found in the memo, and only the body of `layer 64` is elaborated.
 
-`BodyCache.begin_elaboration` takes the lasting files and the closure of each. The cache then has a memo that several elaborations share, and
-for each body in it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics, and
+`BodyCache.begin_elaboration` takes the lasting files and the closure of each. The cache then has a memo that several elaborations share,
+and for each body in it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics, and
 counts. The first use of the body in a later elaboration repeats these notes. Bodies inside it have recordings of their own. An elaboration
 with a cache gives the same result as one without.
 

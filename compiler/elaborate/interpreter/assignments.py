@@ -68,7 +68,7 @@ class Assignments(EvaluatorPart):
             self._bind_all(node, (kept,), scope)
             return BodyResult(kept, names)
         if node.lists:
-            return self._assign_collected(node, flow, scope)
+            return self._assign_lists(node, flow, scope)
         flow = _make_input_tuple(node, flow, scope)
         parts = self.recover(scope, _unpack_tuple, node, flow)
         if not isinstance(parts, TensorTuple):
@@ -80,7 +80,7 @@ class Assignments(EvaluatorPart):
         self._bind_all(node, values, scope)
         return BodyResult(parts, tuple(n for n, v in zip(names, values, strict=True) for _ in tensors_of(v) or ()))
 
-    def _assign_collected(self, node: ast.Assign, flow: Flow, scope: Scope) -> BodyResult:
+    def _assign_lists(self, node: ast.Assign, flow: Flow, scope: Scope) -> BodyResult:
         """`(h, keys[]) = ... -> repeat`: what the loop passes on, and its lists, each at the position of its name."""
         values = self.recover(scope, _values_with_lists, node, flow)
         if isinstance(values, Unknown):

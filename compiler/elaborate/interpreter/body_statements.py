@@ -71,7 +71,7 @@ class Statements(EvaluatorPart):
             case ast.Let():
                 self._run_let(node, scope)
             case ast.Shared():
-                self._declare_shared(node, scope)
+                self._declare_shared_stage(node, scope)
             case ast.ExpectCondition() | ast.ExpectShape():
                 self._check_outermost(node, scope)
             case ast.Default():
@@ -90,7 +90,7 @@ class Statements(EvaluatorPart):
             # Statements of a file are a model, and its `let`s are bound when the file is read, so that blocks can use them.
             self._force_let(binding_and_scope[0], scope)
             return
-        value = self.recover(scope, _evaluate_named, node, self.interpreter.evaluate, node.value, scope)
+        value = self.recover(scope, _evaluate_let, node, self.interpreter.evaluate, node.value, scope)
         if scope.frame is not None:
             scope.frame.name_size(node.name.name, value)
         self.recover(scope, bind_name, node.name, value, scope, self.session.index)
@@ -98,13 +98,13 @@ class Statements(EvaluatorPart):
     def _force_let(self, binding: Binding, scope: Scope) -> None:
         """A file's own `let`, which is bound already: it is evaluated here at the latest."""
         if isinstance(binding.value, LazyLet):
-            binding.value = self.recover(scope, _evaluate_named, binding.value.node, self._functions.value_of, binding)
+            binding.value = self.recover(scope, _evaluate_let, binding.value.node, self._functions.value_of, binding)
 
-    def _declare_shared(self, node: ast.Shared, scope: Scope) -> None:
+    def _declare_shared_stage(self, node: ast.Shared, scope: Scope) -> None:
         if node.name.name in scope.names:
             self.recover(scope, bind_name, node.name, UNKNOWN, scope, self.session.index)  # which reports that it is bound twice
             return
-        shared = self.recover(scope, self._shared.declare_shared, node, scope)
+        shared = self.recover(scope, self._shared.declare_stage, node, scope)
         self.recover(scope, bind_name, node.name, shared, scope, self.session.index)
 
     def _run_default(self, node: ast.Default, scope: Scope) -> None:
@@ -128,7 +128,7 @@ class Statements(EvaluatorPart):
             self.session.report_problem(ExpectMisplaced(), node.span, (), trace_of(scope))
 
 
-def _evaluate_named(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+def _evaluate_let(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """The value that a `let` gives a name."""
     try:
         return evaluate(*args, **kwargs)

@@ -41,14 +41,14 @@ class CallSyntax(EvaluatorPart):
         if late is not None:
             hint = _tensors_first(node, count, scope)
             raise Failure(NotATensor("a compile-time value", hint.help), node.positional[count].span, edits=hint.edits)
-        flows = [self.evaluate_mixed(a, scope) for a in node.positional[:count]]
+        flows = [self.evaluate_with_tensors(a, scope) for a in node.positional[:count]]
         stage = ast.Apply(node.span, node.name, node.name_span, node.positional[count:], node.keywords, node.label, False, node.activation)
         parts_of_flows = [None if isinstance(f, CONST_TYPES) else parts_of(f) for f in flows]
         if any(f is None for f in parts_of_flows):
             return stage, UNKNOWN
         return stage, flow_of(tuple(part for f in parts_of_flows if f is not None for part in f))
 
-    def evaluate_mixed(self, expr: ast.Expr, scope: Scope) -> Any:
+    def evaluate_with_tensors(self, expr: ast.Expr, scope: Scope) -> Any:
         """The value of an expression in which tensors may occur: a tensor, or a compile-time value."""
         if not has_tensor(expr, scope):
             return self._evaluate_number(expr, scope)
@@ -62,7 +62,7 @@ class CallSyntax(EvaluatorPart):
             case ast.Binary(op=op) if op in ARITHMETIC:
                 return self._evaluate_chain(expr, scope)
             case ast.Unary(_, "-", inner):
-                return emit_prefix(expr, self.evaluate_mixed(inner, scope), scope, self.session)
+                return emit_prefix(expr, self.evaluate_with_tensors(inner, scope), scope, self.session)
             case ast.Call(span, function, arguments, keywords):
                 call = ast.Apply(span, function.name, function.span, arguments, keywords, called=True)
                 return self.interpreter.run_operand(call, scope)
@@ -82,9 +82,9 @@ class CallSyntax(EvaluatorPart):
         chain = [expr]
         while isinstance(chain[-1].left, ast.Binary) and chain[-1].left.op in ARITHMETIC:
             chain.append(chain[-1].left)
-        value = self.evaluate_mixed(chain[-1].left, scope)
+        value = self.evaluate_with_tensors(chain[-1].left, scope)
         for step in reversed(chain):
-            value = emit_infix(step, value, self.evaluate_mixed(step.right, scope), scope, self.session)
+            value = emit_infix(step, value, self.evaluate_with_tensors(step.right, scope), scope, self.session)
         return value
 
 

@@ -145,7 +145,7 @@ class Expressions(EvaluatorPart):
                 raise Failure(TensorNotGiven(name), span)
             return binding
         # After the scopes, so that a definition may hide a name of the language.
-        predefined = self._find_predefined(name)
+        predefined = self._find_language_name(name)
         if predefined is not None:
             self.session.index.record_name(span, name, predefined, self.session.declared.get(name))
             return predefined
@@ -170,7 +170,7 @@ class Expressions(EvaluatorPart):
             )
         raise Failure(UnknownName(name, candidates, hint), span)
 
-    def _find_predefined(self, name: str) -> Binding | None:
+    def _find_language_name(self, name: str) -> Binding | None:
         if name in self.session.dims:
             return Binding(self.session.dims[name], None)
         if name in DTYPES:

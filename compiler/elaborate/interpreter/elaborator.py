@@ -105,8 +105,8 @@ class Elaborator:
     def find_activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
         return self._closures.find_activation(expr, scope)
 
-    def evaluate_mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
-        return cast(Operand, self._calls.evaluate_mixed(expr, scope))
+    def evaluate_with_tensors(self, expr: ast.Expr, scope: Scope) -> Operand:
+        return cast(Operand, self._calls.evaluate_with_tensors(expr, scope))
 
     def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:
         return self._layer_parameters.call_function(expr, scope)

@@ -35,7 +35,7 @@ class Interpreter(Protocol):
     def find_activation(self, expr: ast.Expr, scope: Scope) -> TrailingActivation | None:
         """The activation that an argument names or is; None if it is another argument."""
 
-    def evaluate_mixed(self, expr: ast.Expr, scope: Scope) -> Operand:
+    def evaluate_with_tensors(self, expr: ast.Expr, scope: Scope) -> Operand:
         """The value of an expression in which tensors may occur."""
 
     def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:

@@ -1,6 +1,6 @@
 """`trainable=false`: stages whose parameters are not trained.
 
-`freeze_added` marks the nodes that a stage adds to the graph. A stage within a frozen one is frozen, whatever it says itself.
+`freeze_new_nodes` marks the nodes that a stage adds to the graph. A stage within a frozen one is frozen, whatever it says itself.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def trainable_keyword(node: ast.Apply, named: BlockDef | SharedDef | type[Operat
 
 
 @contextmanager
-def freeze_added(keyword: ast.Keyword | None, trainable: bool, scope: Scope) -> Iterator[None]:
+def freeze_new_nodes(keyword: ast.Keyword | None, trainable: bool, scope: Scope) -> Iterator[None]:
     """Marks what is added to the graph meanwhile, if it is not to be trained."""
     nodes = scope.frame.graph.nodes if scope.frame is not None else []
     start = len(nodes)

@@ -18,7 +18,7 @@ from .body_graphs import BodySyntax, elaborate_body, warn_unused_input
 from .calls import emit_call, emit_inline, forward_inputs
 from .conditionals import Conditionals
 from .evaluator_protocol import EvaluatorPart, Interpreter
-from .freezing import TRAINABLE, freeze_added
+from .freezing import TRAINABLE, freeze_new_nodes
 from .pipelines import Pipelines
 from .stage_arguments import ArgumentBinder
 from .stage_labels import StageLabels
@@ -44,15 +44,15 @@ class Groups(EvaluatorPart):
                 close = tuple(find_similar_names(unknown.name, [TRAINABLE]))
                 raise Failure(UnknownArgument("(...)", unknown.name, close, (TRAINABLE,)), unknown.name_span)
         if keyword is None:
-            return freeze_added(None, True, scope)
+            return freeze_new_nodes(None, True, scope)
         if len(node.keywords) > 1:
             raise Failure(ArgumentTwice("(...)", TRAINABLE), node.keywords[1].span, ((keyword.span, "first here"),))
-        return freeze_added(keyword, self._arguments.convert_flag("(...)", keyword, scope), scope)
+        return freeze_new_nodes(keyword, self._arguments.convert_flag("(...)", keyword, scope), scope)
 
     def _run_operand(self, node: ast.Group, scope: Scope) -> Operand:
         node = self._pass_label_on(node, scope)
         if node.label is not None:
-            return self._run_labeled(node, None, scope, None)
+            return self._run_with_label(node, None, scope, None)
         if len(node.members) == 1:
             return self._pipelines.run_pipeline(node.members[0], scope)
         return self._run_tuple(node, scope)
@@ -65,7 +65,7 @@ class Groups(EvaluatorPart):
     def _run_stage(self, node: ast.Group, flow: Flow, scope: Scope, shared: SharedModule | None) -> Flow:
         node = node if shared is not None else self._pass_label_on(node, scope)
         if node.label is not None or shared is not None:
-            return self._run_labeled(node, flow, scope, shared)
+            return self._run_with_label(node, flow, scope, shared)
         inner = Scope(scope, scope.frame)
         inner.bind_name("in", main_result(flow))
         return self._run_members(node, inner)
@@ -78,7 +78,7 @@ class Groups(EvaluatorPart):
             return node
         return replace(node, members=(replace(node.members[0], head=_label_branches(choice, node.label)),), label=None)
 
-    def _run_labeled(self, node: ast.Group, flow: Flow | None, scope: Scope, shared: SharedModule | None) -> Flow:
+    def _run_with_label(self, node: ast.Group, flow: Flow | None, scope: Scope, shared: SharedModule | None) -> Flow:
         label = shared.label if shared is not None else self._labels.name_stage(node.label, "group", node.span, scope)
         entry = elaborate_body(BodySyntax(node, lambda inner: self._run_members(node, inner), label), flow, scope, self.session)
         choice = _only_choice(node)

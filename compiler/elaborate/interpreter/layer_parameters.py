@@ -60,7 +60,7 @@ class LayerParameters(EvaluatorPart):
         if isinstance(value, StageClosure):
             node = self._closures.apply_closure(value, node, scope)
         op = self._arguments.bind_arguments(cls, node, scope).op
-        flow = self.interpreter.evaluate_mixed(tensor, scope)
+        flow = self.interpreter.evaluate_with_tensors(tensor, scope)
         if not isinstance(flow, (Value, TensorTuple, Unknown)):
             raise Failure(FunctionTakes(function, _EXPECTED, format_value(flow)), tensor.span)
         inputs = tensors_of(flow)

@@ -30,7 +30,7 @@ class Comprehensions(EvaluatorPart):
             case ast.TemplateString():
                 return self._evaluate_template(expr, scope)
             case ast.UnpackedItem():
-                return self._evaluate_unpacked(expr, scope)
+                return self._evaluate_item(expr, scope)
         raise TypeError(f"no expression: {expr}")
 
     def _evaluate_list(self, expr: ast.Comprehension, scope: Scope) -> tuple[Any, ...]:
@@ -98,7 +98,7 @@ class Comprehensions(EvaluatorPart):
         self.session.decisions.pin_value(value)
         return value if isinstance(value, str) else format_value(value)
 
-    def _evaluate_unpacked(self, expr: ast.UnpackedItem, scope: Scope) -> Any:
+    def _evaluate_item(self, expr: ast.UnpackedItem, scope: Scope) -> Any:
         """The part of a list that a name of `let (a, b) = ...` means. The list is evaluated once, at the first use of any of its names."""
         key = (id(expr.value), id(scope))
         if key not in self._unpacked:

@@ -69,7 +69,7 @@ class NamedTensors(EvaluatorPart):
         if not has_tensor(keyword.value, scope):
             value = self.interpreter.evaluate(keyword.value, scope)
             raise Failure(NotATensor(format_value(value), _table_help(keyword.name, node.name, value)), keyword.value.span)
-        flow = self._calls.evaluate_mixed(keyword.value, scope)
+        flow = self._calls.evaluate_with_tensors(keyword.value, scope)
         parts = None if isinstance(flow, CONST_TYPES) else parts_of(flow)
         if parts is None:
             raise AlreadyReported

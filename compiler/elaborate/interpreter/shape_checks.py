@@ -41,7 +41,7 @@ class ShapeChecks(EvaluatorPart):
 
     def _declared_type(self, stated: ast.Expr, value: Value, scope: Scope) -> TensorType | None:
         """The type with the stated shape, where `_` is the actual size; None if there is none."""
-        sizes, _ = self._evaluate_declared(stated, scope)
+        sizes, _ = self._evaluate_sizes(stated, scope)
         actual = value.type.shape
         if len(sizes) != len(actual) and None in sizes:
             return None
@@ -50,7 +50,7 @@ class ShapeChecks(EvaluatorPart):
     def check_shape(self, stated: ast.Expr, value: Value, scope: Scope) -> None:
         """Raises unless the tensor provably has the stated shape."""
         actual = value.type.shape
-        sizes, items = self._evaluate_declared(stated, scope)
+        sizes, items = self._evaluate_sizes(stated, scope)
         text = "[" + ", ".join("_" if size is None else format_dim(size) for size in sizes) + "]"
         marks = ((value.span, f"this is {value.type}"),)
         if len(sizes) != len(actual):
@@ -66,7 +66,7 @@ class ShapeChecks(EvaluatorPart):
             if not equal:
                 raise Failure(IsMismatch(text, value.type, axis), item.span, marks)
 
-    def _evaluate_declared(self, stated: ast.Expr, scope: Scope) -> tuple[tuple[Dim | None, ...], tuple[ast.Expr, ...]]:
+    def _evaluate_sizes(self, stated: ast.Expr, scope: Scope) -> tuple[tuple[Dim | None, ...], tuple[ast.Expr, ...]]:
         """The sizes of a stated shape, and the expression of each."""
         if isinstance(stated, ast.ListExpr):
             return tuple([self._evaluate_size(item, scope) for item in stated.items]), stated.items

@@ -27,7 +27,7 @@ class SharedStages(EvaluatorPart):
         super().__init__(interpreter)
         self._labels = labels
 
-    def declare_shared(self, node: ast.Shared, scope: Scope) -> SharedDef:
+    def declare_stage(self, node: ast.Shared, scope: Scope) -> SharedDef:
         """The identity of a shared stage, and its label in the graph under construction: its own, or else its name."""
         assert scope.frame is not None
         label: ast.Label | None = getattr(node.stage, "label", None)
@@ -39,7 +39,7 @@ class SharedStages(EvaluatorPart):
         scope.frame.graph.declares.append(module)
         return SharedDef(node.stage, scope, module)
 
-    def use_shared(self, node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope) -> Flow:
+    def use_stage(self, node: ast.Apply, shared: SharedDef, flow: Flow, scope: Scope) -> Flow:
         """The stage on its input: its names are resolved in the scope of its declaration, its nodes are added where it is used."""
         if node.positional:
             raise surplus_argument(node.name, 0, node.positional[0], extra_argument_hint(node.positional[0], node))

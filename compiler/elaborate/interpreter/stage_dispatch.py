@@ -25,7 +25,7 @@ from .compile_time_loops import Loops
 from .conditionals import Conditionals
 from .evaluator_protocol import EvaluatorPart, Interpreter
 from .foreign_stages import translate_failure
-from .freezing import freeze_added, trainable_keyword
+from .freezing import freeze_new_nodes, trainable_keyword
 from .groups import Groups
 from .operator_stages import OperatorStages
 from .shape_checks import ShapeChecks
@@ -103,7 +103,7 @@ class StageDispatch(EvaluatorPart):
             if keyword is None:
                 return self._run_definition(node, named, flow, scope, shared)
             node = replace(node, keywords=tuple(k for k in node.keywords if k is not keyword))
-            with freeze_added(keyword, self._arguments.convert_flag(node.name, keyword, scope), scope):
+            with freeze_new_nodes(keyword, self._arguments.convert_flag(node.name, keyword, scope), scope):
                 return self._run_definition(node, named, flow, scope, shared)
 
     def _run_definition(
@@ -115,7 +115,7 @@ class StageDispatch(EvaluatorPart):
                 return self._blocks.apply_block(node, named, flow, scope, shared)
             case SharedDef():
                 self.session.count_stage(node.span, trace_of(scope))
-                return self._shared.use_shared(node, named, flow, scope)
+                return self._shared.use_stage(node, named, flow, scope)
         return self._operators.apply_operator(node, named, flow, scope, shared)
 
     def resolve_stage(self, node: ast.Apply, scope: Scope) -> tuple[BlockDef | SharedDef | type[Operator], ast.Apply]:

@@ -32,7 +32,7 @@ Specs = dict[str, tuple[Shape, DType]]
 def is_parameter(expr: ast.Expr, scope: Scope) -> bool:
     """Whether an expression is a parameter of a stage."""
     names = _dotted_names(expr)
-    return names is not None and (_find_shared(names, scope) is not None or _find_labeled_scope(names, scope) is not None)
+    return names is not None and (_find_shared_stage(names, scope) is not None or _find_labeled_scope(names, scope) is not None)
 
 
 class StageParameters(EvaluatorPart):
@@ -41,12 +41,12 @@ class StageParameters(EvaluatorPart):
         names = _dotted_names(expr)
         if names is None:
             return None
-        if _find_shared(names, scope) is not None:
-            return self._read_of_shared(names, expr, scope)
+        if _find_shared_stage(names, scope) is not None:
+            return self._read_shared_parameter(names, expr, scope)
         home = _find_labeled_scope(names, scope)
         return None if home is None else self._read_of_label(names, home, expr, scope)
 
-    def _read_of_shared(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
+    def _read_shared_parameter(self, names: list[str], expr: ast.Attribute, scope: Scope) -> Flow:
         binding = scope.use_binding(names[0])
         assert binding is not None
         assert isinstance(binding.value, SharedDef)
@@ -142,7 +142,7 @@ def _root_name(expr: ast.Expr) -> ast.Expr:
     return expr
 
 
-def _find_shared(names: list[str], scope: Scope) -> SharedDef | None:
+def _find_shared_stage(names: list[str], scope: Scope) -> SharedDef | None:
     binding_and_scope = scope.find_binding(names[0])
     return binding_and_scope[0].value if binding_and_scope is not None and isinstance(binding_and_scope[0].value, SharedDef) else None
 

@@ -25,11 +25,11 @@ _NOTHING = nullcontext()
 def record_stage_parameter(name: str, scope: Scope, session: ElaborationSession) -> AbstractContextManager[None]:
     """Notes the operator that is added meanwhile, if `name` is a parameter of the block."""
     parameter = _stage_parameter(name, scope, session)
-    return _NOTHING if parameter is None or scope.frame is None else _record_added(parameter, scope.frame.graph)
+    return _NOTHING if parameter is None or scope.frame is None else _record_new_node(parameter, scope.frame.graph)
 
 
 @contextmanager
-def _record_added(parameter: StageParameter, graph: Graph) -> Iterator[None]:
+def _record_new_node(parameter: StageParameter, graph: Graph) -> Iterator[None]:
     before = len(graph.nodes)
     yield
     added = graph.nodes[before:]
