@@ -9,9 +9,9 @@ An editor checks a text at every key. If you change the last line of
 to `x -> layer 64`, the body of `layer 16` is found in the memo, and only the body of `layer 64` is elaborated.
 
 `BodyCache.begin_elaboration` takes the lasting files and the closure of each. The cache then has a memo that several elaborations share,
-and for each body in it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics, and
-counts. The first use of the body in a later elaboration repeats these notes. Bodies inside it have recordings of their own. An elaboration
-with a cache gives the same result as one without.
+and for each body in it a `Recording` of what its elaboration noted in addition to the graph: names and stages for the index, diagnostics,
+and counts. The first use of the body in a later elaboration repeats these notes. Bodies inside it have recordings of their own. An
+elaboration with a cache gives the same result as one without.
 
 - A file is *lasting* if it stays the same object from one text to the next, with the positions in it. Such files are the definitions that
   the service parses one by one (netc/service/stable_trees.py) and files that others use. Only bodies that are written in these are kept.
