@@ -226,7 +226,7 @@ class Apply(Tensor):
     compile-time value.
 
     `name` is `in` for the keyword. `called` is true for `name(a, b)` without a space before the parenthesis: the arguments are then the
-    positional ones, and the name may be that of a compile-time function. `name_span` covers the name only. `activation` is a bare name
+    positional ones, and the name may be a compile-time function's. `name_span` covers the name only. `activation` is a bare name
     or a `StageExpr` after the keywords; without keywords it is the last of the positional arguments.
     """
 
@@ -249,8 +249,8 @@ class Group(Tensor):
 
 
 class CollectedResults(Node):
-    """What `(h, keys[]) = ... -> repeat` collects of each iteration: `lists` are the indices of these results, from the end after a
-    `name...`, and `before` and `after` the numbers of all results before and after it (all are before it if there is none)."""
+    """The results of each iteration that `(h, keys[]) = ... -> repeat` collects: `lists` are the indices of these results, from the end
+    after a `name...`, and `before` and `after` the numbers of all results before and after it (all are before it if there is none)."""
 
     lists: tuple[int, ...]
     before: int

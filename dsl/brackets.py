@@ -84,7 +84,7 @@ def end_of_names(tokens: Sequence[Token], index: int, rest: bool = False) -> int
 
 
 def end_of_pattern(tokens: Sequence[Token], index: int) -> int:
-    """The same for names in parentheses, some of them in parentheses of their own."""
+    """Return the index after names in parentheses, which may be nested; 0 for anything else."""
     depth = 0
     for position in range(index, len(tokens)):
         kind = tokens[position].type

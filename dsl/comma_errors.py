@@ -15,9 +15,9 @@ from .expected_tokens import STATEMENTS, VALUES, Stop
 
 _EQUALS = ("EQUALS", "ASSIGN")
 _NAMED = frozenset(("NAME", "COMMA", "LPAR", "LPAR_TIGHT", "RPAR"))
-"""What is before the `=` of a statement."""
+"""The tokens that may come before the `=` of a statement."""
 _ARGUMENTS = frozenset(("NUMBER", "DIMS"))
-"""What follows the name of a stage, and not that of an activation."""
+"""The tokens that may follow the name of a stage, but not the name of an activation."""
 
 
 def _explain_comma(stop: Stop) -> Diagnostic | None:

@@ -31,11 +31,11 @@ _AFTER = {
 _PUNCTUATION = (("LBRACE", "`{`"), ("EQUALS", "`=`"), ("ASSIGN", "`=`"), ("RPAR", "`)`"), ("RBRACK", "`]`"), ("ELSE", "`else`"))
 
 _ARITHMETIC = ("PLUS", "MINUS", "TIMES", "AT", "POWER")
-"""What is between two numbers or tensors."""
+"""The operators between two numbers or tensors."""
 VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "LABEL", "RBRACE", "IN"))
-"""What a value may end with."""
+"""The last tokens of values."""
 STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
-"""What other statements begin with than those that name tensors, and definitions."""
+"""The first tokens of statements, except definitions and statements that name tensors."""
 
 
 class Stop:
@@ -93,7 +93,7 @@ class Stop:
 
     @property
     def next_bracket_end(self) -> int:
-        """The same for the bracket that the position is at."""
+        """Where the bracket at the position ends; where the tokens end, if nothing closes it."""
         return self._find_closing(self.at + 1)
 
     def _find_closing(self, index: int) -> int:

@@ -17,7 +17,7 @@ from .source import SourceFile
 
 _ATTRIBUTES = ("shape", "rank", "channels", "features", "dtype")
 _FIRST_OF_VALUES = frozenset(("NAME", "NUMBER", "DIMS", "STRING", "TRUE", "FALSE"))
-"""What a value, and no operator, may begin with."""
+"""The first tokens of values, which no operator begins with."""
 _LONGEST = 60
 """The longest text that a help repeats."""
 
@@ -214,7 +214,7 @@ def _explain_increment(stop: Stop) -> Diagnostic | None:
 
 
 _COMPARISONS = {"==": "==", "!=": "!=", "<>": "!="}
-"""What is meant by an operator that begins so."""
+"""The intended operator, by the first two characters of the one that is written."""
 
 
 def _explain_comparison(stop: Stop) -> Diagnostic | None:

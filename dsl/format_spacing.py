@@ -47,7 +47,7 @@ def join_words(words: Sequence[tuple[Leaf, str]]) -> str:
 
 
 def retype_for_spacing(items: Sequence[Leaf | BracketText | Braces]) -> None:
-    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from that of an
+    """Distinguishes tokens that the grammar does not: the `=` of `let`, `shared`, `fn`, `model`, `train`, `table` from the `=` of an
     argument, unary
     from binary `-`, and the function `where` from the condition and the stage. Changes the tokens' types, outside braces."""
     first = items[0]

@@ -34,4 +34,4 @@ TAKE_LISTS = ("view", "reshape", "permute", "expand", "flip")
 LIBRARIES = (
     "F", "K", "functional", "jax", "jnp", "keras", "layers", "math", "nn", "np", "numpy", "onnx", "tf", "timm", "torch", "torchvision",
 )  # fmt: skip
-"""What precedes the dot in the names that other libraries give to operators."""
+"""The prefixes of operators in other libraries, before the dot."""

@@ -37,7 +37,7 @@ _LONE_RETURN = re.compile(r"\r(?!\n)")
 
 
 def parse_source(source: SourceFile, tokens: list[Token] | None = None) -> tuple[ast.File, list[Diagnostic]]:
-    """The tree of a text and the errors found, in the order of their positions. `tokens` are those of the text, where they are known."""
+    """Return the tree of a text, and its errors in the order of their positions. `tokens` are the tokens of the text, if they are known."""
     problems: list[Diagnostic] = []
     if tokens is None:
         tokens, _ = lex_text(source.text, load_tables())

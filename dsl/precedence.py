@@ -35,8 +35,9 @@ def outside_brackets(text: str) -> str:
 
 
 class OperatorTable:
-    """The strengths of a language's operators: greater ones bind more tightly. `atom` is that of a name, a call or brackets, `loosest` that
-    of what always needs brackets. The prefix operator `-` is called `neg`, as in Python's `operator.neg`."""
+    """The strengths of a language's operators: greater ones bind more tightly. `atom` is the strength of a name, a call or brackets,
+    `loosest` the strength of an expression that always needs brackets. The prefix operator `-` is called `neg`, as in Python's
+    `operator.neg`."""
 
     def __init__(self, *levels: Level) -> None:
         self._strengths = {op: at for at, (ops, _) in enumerate(levels, 1) for op in ops.split(", ")}

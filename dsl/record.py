@@ -50,7 +50,7 @@ class RecordMeta(type):
 
 
 def _make_late_initializer(cls: Any, fields: tuple[str, ...], defaults: dict[str, Any]) -> Callable[..., None]:
-    """`__init__` of a class without instances: the first one replaces it. Most classes, such as those of errors, never have any."""
+    """`__init__` of a class without instances: the first one replaces it. Most classes, such as errors, never have any."""
     default_values = tuple([defaults[field] for field in fields if field in defaults])
     if default_values and any(field in defaults for field in fields[: len(fields) - len(default_values)]):
         raise TypeError(f"{cls.__name__}: a field without a default follows one that has one")
@@ -77,7 +77,7 @@ def _make_initializer(cls: Any, fields: tuple[str, ...], default_values: tuple[A
 @cache
 def _compile_initializer(count: int) -> CodeType:
     """The code of an `__init__` that calls `count` setters."""
-    setters = [f"p{n:02}" for n in range(count)]  # in the order of the code's free variables, which is that of the alphabet
+    setters = [f"p{n:02}" for n in range(count)]  # in the order of the code's free variables, which is alphabetical
     outer = f"def outer({', '.join(setters)}):"
     inner = f" def init({', '.join(['self', *(f'a{put}' for put in setters)])}):"
     lines = [f"  {put}(self, a{put})" for put in setters] or ["  pass"]

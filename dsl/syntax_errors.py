@@ -219,7 +219,7 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
 
 
 def _find_negative_numbers(stop: Stop) -> list[Token]:
-    """What follows each `-`, of several in a row."""
+    """Return the numbers after several `-` in a row."""
     numbers, index = [], stop.at
     while stop.tokens[index].type == "MINUS" and (stop.tokens[index + 1].type == "NUMBER" or stop.tokens[index + 1].text == "inf"):
         numbers.append(stop.tokens[index + 1])

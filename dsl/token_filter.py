@@ -163,7 +163,7 @@ class _Filter:
                 tokens[index].type = "LPAR_NAMES"
 
     def _skip_newlines(self, index: int) -> int:
-        """`index`, or that of the next token: in brackets, the ends of lines are none."""
+        """Return the index of the next token from `index` on; in brackets, the ends of lines do not count."""
         if self.open and self.open[-1].token.type != "LBRACE":
             while self.tokens[index].type == "NL":
                 index += 1

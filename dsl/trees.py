@@ -46,7 +46,7 @@ _INNER = (Tree, tuple)
 
 
 def subtrees_of(value: Any) -> tuple[Any, ...]:
-    """What is directly inside a tree or a tuple."""
+    """Return the values directly inside a tree or a tuple."""
     if isinstance(value, tuple):
         return value
     return value._field_values() if isinstance(value, Tree) and value._is_searched else ()
@@ -132,7 +132,7 @@ def zip_trees(trees: Sequence[Node], merge: Callable[[Sequence[Any]], Any]) -> N
 
 
 def zip_values(column: Sequence[Any], merge: Callable[[Sequence[Any]], Any]) -> Any:
-    """What is at one place of several trees as one: trees as `merge` says, tuples item by item, and plain values if they are equal."""
+    """Merge the values at one place of several trees: trees by `merge`, tuples item by item, and plain values if they are equal."""
     if isinstance(column[0], Tree) or any(isinstance(value, Tree) for value in column):
         return merge(column)
     if isinstance(column[0], tuple):

@@ -71,7 +71,7 @@ class FileNames:
 
 
 def bind_file(file: ast.File, imports: Imports, known: Known | None = None) -> FileNames:
-    """Binds the names of a file. `known` has the names of blocks of earlier versions, and gets those of this version."""
+    """Binds the names of a file. `known` has the names of blocks of earlier versions, and gets the blocks of this version."""
     return _FileBinder(file, imports, {} if known is None else known).bind_items()
 
 
@@ -84,9 +84,9 @@ class _FileBinder:
         self.top = self.names.top
         self.statement_scope = self.names.statement_scope
         self.dimensions: dict[str, Definition] = {}
-        """Those of all models. Of several with one name, the first one."""
+        """The dimensions of all models; of several with one name, the first."""
         self.own_dimensions: dict[int, dict[str, Definition]] = {}
-        """Those of each model, by the identity of its node."""
+        """The dimensions of each model, by the identity of its node."""
         self.models: dict[str, NameScope] = {}
         """The scope of the body of each model, for its train sections."""
         self.sections: dict[str, NameScope] = {}

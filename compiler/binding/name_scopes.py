@@ -41,7 +41,7 @@ class Occurrence(Record):
 
 class NameScope:
     """The names that are visible in a part of the text: `span`. Those bound by statements are visible after them only. `statements` are
-    those of the body that it is the scope of."""
+    the statements of its body."""
 
     def __init__(self, span: Span, parent: NameScope | None, statements: tuple[ast.Statement, ...] = ()) -> None:
         self.span, self.parent, self.statements = span, parent, statements
@@ -72,7 +72,7 @@ class NameScope:
             scope = max(reversed(inside), key=lambda inner: (inner.span.start, -inner.span.end))
 
     def visible_names(self, offset: int) -> dict[str, Definition]:
-        """What can be named at an offset in this scope, the innermost ones first."""
+        """Return the definitions that are visible at an offset in this scope, the innermost first."""
         result: dict[str, Definition] = {}
         scope: NameScope | None = self
         while scope is not None:

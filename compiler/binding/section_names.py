@@ -12,5 +12,5 @@ def sections_of(file: ast.File) -> tuple[ast.TrainDecl, ...]:
 
 
 def section_name(section: ast.TrainDecl) -> str:
-    """Its own name, or that of the model it says it is for."""
+    """Return the name of a section: its own, or the name of the model that it is for."""
     return section.name.name if section.name is not None else section.model.name if section.model is not None else UNNAMED

@@ -92,15 +92,25 @@ def elaborate(
     names: FileNames | None = None,
     definitions: FileDefinitions | None = None,
 ) -> Elaboration:
-    """Checks a file's model and builds its graph.
+    """Check a file's model and build its graph.
 
-    `loader` reads the files of `use`, `arrays` those of tables. `foreign` knows operators by the names of other libraries. `model` names
-    one of several. `params` override the model's parameters (plain Python values, lists as tuples); `dims` fix symbolic dimensions (at
-    least 1). `index` asks for the index of the text; `parse` gives the trees of the files of `use`; `memory` has what earlier elaborations
-    of nearly the same text have found, and `names` the names of this one; `definitions` has what other elaborations of the same file
-    have. `precision` is the element type of the model.
-    A file without a model (a library of blocks) gives neither a program nor, for that alone, a diagnostic. The program is None if any
-    diagnostic is an error. Diagnostics are in no particular order and may repeat.
+    Args:
+        loader: reads the files of `use`.
+        foreign: knows operators by the names of other libraries.
+        model: the name of one of several models.
+        params: values for the model's parameters: plain Python values, lists as tuples.
+        dims: sizes for symbolic dimensions, at least 1.
+        index: whether the result has the index of the text.
+        precision: the element type of the model.
+        parse: returns the trees of the files of `use`.
+        memory: the bodies that earlier elaborations of nearly the same text have finished.
+        arrays: reads the arrays of stored tables.
+        names: the bound names of this text, if they are known.
+        definitions: the definitions of this file that other elaborations share.
+
+    Returns:
+        The program, which is None if any diagnostic is an error. A file without a model, a library of blocks, has neither a program nor,
+        for that alone, a diagnostic. The diagnostics are in no particular order and may repeat.
     """
     definitions = definitions or FileDefinitions(file, source, names)
     session = ElaborationSession(loader, index, foreign, precision, parse, memory, arrays, definitions.next_budget())
@@ -144,8 +154,11 @@ def elaborate_training(
     arrays: ArrayLoader | None = None,
     definitions: FileDefinitions | None = None,
 ) -> TrainingElaboration:
-    """Checks a train section and its model, and builds the objective. `section` names one of several; without it, `model` may say which.
-    `params` are the parameters of the section and of the model. The rest is as for `elaborate`."""
+    """Check a train section and its model, and build the objective.
+
+    `section` names one of several; without it, `model` may say which. `params` are the parameters of the section and of the model. The
+    other arguments are as for `elaborate`.
+    """
     from .program.sections import select_section
     from .program.train_section import build_training
 
@@ -170,7 +183,13 @@ def _may_be_cause(unused_result: Span, diagnostics: list[Diagnostic]) -> bool:
 
 
 def evaluate_constant(expr: ast.Expr) -> object:
-    """The value of an expression without names. Raises `Failure`."""
+    """Return the value of an expression without names. Raises `Failure`.
+
+    >>> from netc.dsl.parser import parse_value
+    >>> from netc.dsl.source import SourceFile
+    >>> evaluate_constant(parse_value(SourceFile("<text>", "[2 ** 3, 7 // 2]"))[0])
+    (8, 3)
+    """
     return Elaborator(ElaborationSession()).evaluate(expr, Scope(None, None))
 
 

@@ -43,7 +43,7 @@ Trace = tuple[CallSite, ...]
 
 
 class Recording:
-    """What the elaboration of one body noted: parts of the index, diagnostics, counts; and the bodies inside it, with their uses. `holds`
+    """The notes of the elaboration of one body: parts of the index, diagnostics, counts; and the bodies inside it, with their uses. `holds`
     keeps the objects alive whose identity is in the body's key. `lasting`: all positions in it are in lasting files, so a later elaboration
     may repeat it."""
 

@@ -136,15 +136,14 @@ def _enumerate_list(values: Any, start: Any = 0) -> tuple[Any, ...]:
 KEEPS_ORIGINS = ("sum", "len", "enumerate", "zip", "ceil", "floor", "int")
 """The functions that leave integers, and the items of lists, as they are."""
 ROUNDS_FLOATS = ("sum", "ceil", "floor", "int")
-"""Those of them that do not leave floats as they are."""
+"""The functions among `KEEPS_ORIGINS` that change floats."""
 REAL_FUNCTIONS = ("sqrt", "exp", "log", "log2", "sin", "cos", "float")
 """The functions whose value is a float that knows what it is computed from."""
 IS_GIVEN = "given"
 HAS_PARAMETER, PARAMETER_SHAPE, PARAMETER_INIT = LAYER_FUNCTIONS = ("has_parameter", "parameter_shape", "parameter_init")
-"""What a layer that is an argument would have as parameters: see interpreter/layer_parameters.py."""
+"""Functions about the parameters of a layer that is an argument: see interpreter/layer_parameters.py."""
 TENSOR_FUNCTIONS = (IS_GIVEN, *LAYER_FUNCTIONS)
-"""The functions that are asked about tensors, and whose values are none."""
-"""The function of the name of a tensor, which is therefore not evaluated as an argument."""
+"""The functions that take the name of a tensor, which is therefore not evaluated as an argument, and whose values are no tensors."""
 BUILTINS: dict[str, Builtin] = {
     "min": Builtin(_make_extreme(dim_min, min), 1, None, "numbers, or a list of them"),
     "max": Builtin(_make_extreme(dim_max, max), 1, None, "numbers, or a list of them"),
@@ -172,7 +171,7 @@ BUILTINS: dict[str, Builtin] = {
 CONSTANTS = {"pi": math.pi, "e": math.e}
 """Numbers with a name, unless the name is defined otherwise."""
 NONFINITE_CONSTANTS = {"inf": math.inf, "nan": math.nan}
-"""The same in arithmetic with tensors and in tables alone: compile-time arithmetic has finite numbers only."""
+"""Numbers with a name in tables and in arithmetic with tensors only: compile-time arithmetic has finite numbers."""
 
 
 def call_builtin(name: str, arguments: Sequence[Any], node: ast.Call, decisions: Decisions) -> Any:

@@ -1,6 +1,6 @@
 """Decisions: the comparisons of traced integers that make a graph what it is.
 
-A comparison in the text, or two sizes that an operator's rule needs to be equal, become a `Decision` among those of the graph that is being
+A comparison in the text, or two sizes that an operator's rule needs to be equal, become a `Decision` of the graph that is being
 elaborated. A value without a formula, such as a label or a float that is made of an integer, pins the integer: it equals its value.
 """
 
@@ -29,7 +29,7 @@ R = TypeVar("R")
 
 
 class Decisions:
-    """The decisions of one elaboration. `current` are those of the graph that is being elaborated."""
+    """The decisions of one elaboration. `current` are the decisions of the graph that is being elaborated."""
 
     def __init__(self) -> None:
         self.current: Decided = {}
@@ -71,7 +71,7 @@ class Decisions:
 
     @contextmanager
     def collect_into(self, decisions: Decided) -> Iterator[None]:
-        """While another graph is elaborated: notes those of that one."""
+        """Collect the decisions of another graph while it is elaborated."""
         before, self.current = self.current, decisions
         try:
             yield

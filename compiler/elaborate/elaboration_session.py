@@ -56,11 +56,11 @@ class ForeignNames(Protocol):
     """Help for names of other libraries, empty if there is none. Backends know those names; the elaborator does not."""
 
     def stage(self, name: str) -> Advice:
-        """What to write for a stage that is called so elsewhere."""
+        """Return the advice for a stage with this name in another library."""
         ...
 
     def argument(self, operator: type[Operator], name: str) -> Advice:
-        """What to write for an argument that is called so elsewhere."""
+        """Return the advice for an argument with this name in another library."""
         ...
 
     def order(self, operator: str) -> tuple[str, ...]:
@@ -88,7 +88,7 @@ class ArrayNotFound(CannotLoad):
 
 
 class ElaborationSession:
-    """What all parts of the elaborator share."""
+    """The state that all parts of the elaborator share."""
 
     def __init__(
         self,
@@ -147,7 +147,7 @@ class ElaborationSession:
         self.body_recorder = BodyRecorder(self, memory) if memory is not None else None
 
     def set_facts(self, facts: Facts) -> None:
-        """What is known of the dimensions: `facts` answers, `deciding` also notes which integers had to be equal."""
+        """Set the facts about dimensions: `facts` answers questions, and `deciding` also records which integers had to be equal."""
         self.facts = facts
         self.deciding = DecidingFacts(
             facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices, self.decisions.record_relation
@@ -175,7 +175,7 @@ class ElaborationSession:
 
     @property
     def dtype(self) -> DType:
-        """The element type of what has none of its own: that of the model. A train section computes in float32 at least."""
+        """The element type of tensors without one of their own: the model's. A train section computes in float32 at least."""
         model = self.precision.dtype
         # A mean over many samples loses its last digits, or overflows, in a 16-bit type.
         return FLOAT32 if self.in_training and model.size < FLOAT32.size else model

@@ -33,7 +33,7 @@ class Inference(Record):
 
 
 class InferenceCache:
-    """Those of one elaboration, with what is known of its dimensions."""
+    """The inferences of one elaboration, with the facts about its dimensions."""
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
@@ -55,11 +55,11 @@ class InferenceCache:
         return operator
 
     def find_inference(self, op: Operator, types: Types) -> Inference | None:
-        """What is known of the operator with inputs of these types."""
+        """Return the stored inference for the operator with inputs of these types."""
         return self._known.get((id(op), *map(id, types)))
 
     def infer_types(self, op: Operator, types: Types) -> Inference:
-        """What the rules say. Raises `OperatorError`."""
+        """Apply the operator's rules. Raises `OperatorError`."""
         inputs = op.bind(types, self._facts)
         results = op.infer(inputs)
         warnings = op.warnings(inputs)
@@ -78,7 +78,7 @@ class InferenceCache:
 
 
 def _joins_batches(inputs: OpInputs, result: TensorType) -> bool:
-    """Whether broadcasting pairs the samples of one operand with those of another."""
+    """Whether broadcasting pairs the samples of one operand with the samples of another."""
 
     def batches(type: TensorType) -> int:
         return sum(BATCH in free_symbols(d) for d in type.shape)

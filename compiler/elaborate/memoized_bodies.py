@@ -24,7 +24,7 @@ from .scopes.memo import Memo, MemoEntry
 
 
 class Session(Protocol):
-    """What is used of the state of an elaboration."""
+    """The part of an elaboration's state that is used here."""
 
     index: Recorder
     budget: Budget
@@ -72,7 +72,8 @@ class BodyRecorder:
 
     @contextmanager
     def record_body(self, use: CallSite | None, trace: Trace) -> Iterator[Recording]:
-        """While a body is elaborated: its notes are its own, not those of the body around it. `trace` leads to the inside of the body."""
+        """Keep the notes of a body apart from the notes of the body around it, while it is elaborated. `trace` leads to the inside of
+        the body."""
         # What was noted so far belongs to the body around this one, and must not be repeated with it.
         outer, recording = self._current, Recording()
         self._flush_notes(outer, trace[use is not None :])
@@ -100,7 +101,7 @@ class BodyRecorder:
             recording.names += names
             recording.stages += stages
             for diagnostic in diagnostics[self._mark[1] :]:
-                # The call sites around a body differ from use to use, so a repeated diagnostic gets those of the new use.
+                # The call sites around a body differ from use to use, so a repeated diagnostic gets the new use's.
                 around = len(trace) if trace and diagnostic.trace[-len(trace) :] == trace else 0
                 recording.diagnostics.append((diagnostic, around))
                 recording.lasting = recording.lasting and self._is_lasting(diagnostic, around)
@@ -151,4 +152,4 @@ class BodyRecorder:
         before = self._spent_amounts()
         self._repeat_notes(recording, trace)
         spent = self._session.budget.spent
-        spent.update(zip(spent, before, strict=True))  # the counts of a body include those of the bodies inside it
+        spent.update(zip(spent, before, strict=True))  # the counts of a body include the bodies inside it

@@ -8,7 +8,7 @@ from ..types.tensor_types import FLOAT32, DType
 
 
 class Precision(Record):
-    """What everything without an element type of its own gets. `keep_io`: the inputs and outputs of the model stay float32."""
+    """The element type for everything without one of its own. `keep_io`: the inputs and outputs of the model stay float32."""
 
     dtype: DType = FLOAT32
     keep_io: bool = False

@@ -147,7 +147,7 @@ def check_dimension(value: Any, span: Span) -> None:
 
 
 def check_product(left: Dim, right: Dim, span: Span) -> None:
-    """The same for a product, before it is computed."""
+    """Rejects a product of dimensions whose formula would be too long, before it is computed."""
     # Before the product is made, since the terms of a product multiply.
     if text_size(left) * text_size(right) > 10 * MAX_LEAVES:
         raise Failure(LargeDimension(MAX_LEAVES), span)

@@ -144,7 +144,7 @@ def _divide_values(node: ast.Binary, left: Any, right: Any, scope: Scope, sessio
 
 
 def _plural_name(expr: ast.Expr) -> str:
-    """What an operand counts, if its name says so: `heads`, `features`."""
+    """Return the noun for an operand, if its name is a plural: `heads`, `features`."""
     name = expr.name if isinstance(expr, (ast.Name, ast.Attribute)) else ""
     return name if name.endswith("s") and name.islower() else ""
 

@@ -13,7 +13,7 @@ MAX_SUGGESTIONS = 2
 
 def find_similar_names(name: str, candidates: Iterable[str]) -> list[str]:
     """At most two candidates: those that differ only in case, otherwise those within an edit distance of a third of the length, otherwise
-    those of which it is the first word."""
+    those that begin with it as a word."""
     known = sorted(set(candidates) - {name})
     folded = name.casefold()
     same = [candidate for candidate in known if candidate.casefold() == folded]

@@ -133,7 +133,7 @@ class Assignments(EvaluatorPart):
 
 
 def _result_choices(pipeline: ast.Pipeline) -> Iterator[ast.If]:
-    """The `if`s whose results are that of the pipeline."""
+    """Yield the `if`s whose result is the result of the pipeline."""
     last = pipeline.stages[-1] if pipeline.stages else pipeline.head
     # A branch may end with an `if` of its own, whose result is then the pipeline's too.
     if isinstance(last, ast.If):

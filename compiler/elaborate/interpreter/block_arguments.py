@@ -159,7 +159,7 @@ def function_arguments(fn: FnDef, call: ast.Call) -> list[tuple[ast.ParameterDec
 
 
 def _stage_hint(node: ast.Apply, most: int) -> Hint:
-    """The help for `weight_norm conv 4 3`: the arguments too many are those of a stage that is an argument."""
+    """The help for `weight_norm conv 4 3`: the surplus arguments belong to a stage that is an argument."""
     # The stage that the surplus arguments belong to is the last one that the block takes.
     last = node.positional[most - 1] if most else None
     if node.called or not isinstance(last, ast.Name) or last.name not in Operator.registry:

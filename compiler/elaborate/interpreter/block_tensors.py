@@ -1,7 +1,7 @@
 """The tensors of a use of a block, by the parameters that declare them.
 
 `assign_tensors` takes the block, its input, and the tensors that are given by name, and returns `BlockTensors`. The tensors of the input
-are the declared ones in order, and the rest of them those of `rest...`; an optional one may be absent.
+are the declared ones in order, and the rest of them belong to `rest...`; an optional one may be absent.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def assign_tensors(block: ast.Block, parts: Parts, named: Mapping[str, Parts], n
 
 
 def split_by_parameter(parameters: list[ast.TensorParameter], counts: tuple[int, ...], all_tensors: TensorTuple) -> list[Flow | None]:
-    """What each parameter is within the body: None if it is absent. A tuple comes last."""
+    """Return the value of each parameter within the body, None if it is absent. A tuple comes last."""
     values: list[Flow | None] = []
     position = 0
     for parameter, count in zip(parameters, counts, strict=True):

@@ -43,7 +43,7 @@ from .block_arguments import BoundParameters
 class BodySyntax:
     """A body to elaborate.
 
-    `run` elaborates its statements in a given scope. `name` and `kind` are those of its graph. `use` is where a block is used, and
+    `run` elaborates its statements in a given scope. `name` and `kind` are the graph's. `use` is where a block is used, and
     `arguments` are its compile-time arguments. `items` are the values that a loop iterates over, which are evaluated outside the body;
     `count` is their number, if they are only counted.
     """
@@ -88,7 +88,7 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
 def _elaborate_with_cache(
     key: Hashable, syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession, past: BodyRecorder
 ) -> MemoEntry:
-    """The same with a memory of earlier elaborations."""
+    """Elaborate a body, or reuse it from an earlier elaboration."""
     lasting = past.key_of(syntax.node)
     entry = past.memo.find_entry((lasting, key), scope) if lasting is not None else None
     if entry is None:

@@ -1,4 +1,4 @@
-"""Statements: those of a body in order, each with its names, and the result of the body."""
+"""Runs the statements of a body in order, binds their names, and returns the result of the body."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _evaluate_let(node: ast.Let, evaluate: Callable[P, R], *args: P.args, **kwar
 
 
 def _is_outermost(scope: Scope) -> bool:
-    """Whether a scope is that of the model."""
+    """Whether a scope belongs to the model itself."""
     return scope.frame is not None and scope.frame.parent is None and (scope.parent is None or scope.parent.frame is None)
 
 

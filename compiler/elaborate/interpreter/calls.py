@@ -131,7 +131,7 @@ def _result_tuples(graph: Graph, outputs: tuple[Value, ...]) -> tuple[ValueTuple
 def _symbol_values(
     entry: MemoEntry, actual: _ActualInputs, bound: BoundParameters | None, session: ElaborationSession, frame: GraphFrame | None
 ) -> dict[str, int]:
-    """What each symbol of the entry's graph is here. The decisions about them are decisions here."""
+    """Return the value of each symbol of the entry's graph at this use. Decisions about the symbols become decisions here."""
     assert frame is not None
     graph = entry.graph
     values = dict(bound.values_at_use) if bound is not None else {}
@@ -183,7 +183,7 @@ class StageAtUse(Record):
 
 
 class _ActualInputs:
-    """What a use passes: its input, then the tensors, tuples and shared stages that the body captured."""
+    """The values that a use passes: its input, then the tensors, tuples and shared stages that the body captured."""
 
     def __init__(self, entry: MemoEntry, inputs: tuple[Value, ...], tuples: tuple[Parts, ...], modules: tuple[SharedModule, ...]) -> None:
         self.entry, self.inputs, self.tuples, self.modules = entry, inputs, tuples, modules
@@ -194,7 +194,7 @@ class _ActualInputs:
         return tuple([by_id.get(id(v), v) for v in values])
 
     def outer_parts(self, parts: Parts) -> Parts:
-        """The same for parts of its tuples."""
+        """Return parts of the body's tuples as they are outside."""
         result: list[Part] = []
         for part in parts:
             if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple):
@@ -206,7 +206,7 @@ class _ActualInputs:
         return tuple(result)
 
     def outer_tuple(self, value_tuple: ValueTuple) -> Parts:
-        """What is passed as one of the tuples of the body's graph."""
+        """Return the tensors that are passed as one of the tuples of the body's graph."""
         return self.tuples[self.entry.signature.tuples[self.entry.graph.tuples.index(value_tuple)]]
 
 
@@ -228,7 +228,7 @@ def _collect_inputs(entry: MemoEntry, flow: Flow | None, scope: Scope) -> _Actua
 
 
 class CapturedValues(Record):
-    """What a body takes from outside, in the order in which it read the names."""
+    """The values that a body takes from outside, in the order in which it read the names."""
 
     inputs: list[Value]
     tuples: list[Parts]

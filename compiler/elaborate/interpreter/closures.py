@@ -89,7 +89,8 @@ class Closures(EvaluatorPart):
         return _make_closure(target, tuple(evaluate_argument(e) for e in node.positional), keywords, None, span)
 
     def apply_closure(self, closure: StageClosure, node: ast.Apply, scope: Scope) -> ast.Apply:
-        """The stage that `node` is when its name is bound to a closure: its own arguments follow, and replace those of the same name."""
+        """Return `node` with the arguments of the closure that its name is bound to. Arguments of `node` follow them, or replace them
+        by name."""
         slots, names = _parameter_names(closure.stage)
         explicit = {names.get(k.name, k.name) for k in node.keywords}
         # Errors about an argument of the closure are shown at the name that refers to it: its own text may be in another file.

@@ -280,11 +280,11 @@ def require_dimension(value: Any, span: Span) -> Dim:
 
 
 _FOREIGN_ATTRIBUTES = {"ndim": "rank", "dim": "rank", "size": "shape"}
-"""What attributes of tensors are called in PyTorch and NumPy."""
+"""Attributes of tensors in PyTorch and NumPy, with their names here."""
 
 
 def _stage_for(type_: TensorType, expr: ast.Attribute) -> str:
-    """What to write for an attribute that tensors have in other libraries, or that is an operator here."""
+    """Return the help for an attribute that tensors have in other libraries, or that is an operator here."""
     owner, name = expr.value.span.text, expr.name
     if name in ("T", "mT", "H", "mH") and type_.rank > 1:
         return f"transpose it with a stage: `({owner} -> transpose {type_.rank - 2} {type_.rank - 1})`"

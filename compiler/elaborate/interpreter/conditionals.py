@@ -67,7 +67,7 @@ class Conditionals(EvaluatorPart):
         return self._pass_input(node, inner)
 
     def _by_mode(self, node: ast.If, training: bool, flow: Flow | None, scope: Scope) -> Flow:
-        """Both branches: the results are those of one in training, of the other in evaluation."""
+        """Run both branches: one gives the results in training, the other in evaluation."""
         assert scope.frame is not None
         # Both branches are in the graph; the backends choose one, or write an `if self.training`.
         scope.frame.graph.has_modes = True

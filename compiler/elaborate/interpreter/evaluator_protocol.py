@@ -1,4 +1,4 @@
-"""What the parts of the evaluator need from each other.
+"""The protocol through which the parts of the evaluator call each other.
 
 Constructs contain each other: an expression is an argument of a stage, a stage is in a body, a body is in a stage. A part reaches what is
 above it through the `Interpreter` protocol, and what is below it directly. `Elaborator` (elaborator.py) is the one implementation.
@@ -39,7 +39,7 @@ class Interpreter(Protocol):
         """The value of an expression in which tensors may occur."""
 
     def layer_parameter(self, expr: ast.Call, scope: Scope) -> Any:
-        """What a call says of the parameters of a layer that is a value."""
+        """Return the value of a call about the parameters of a layer that is a value."""
 
     def run_operand(self, node: ast.Tensor, scope: Scope) -> Operand:
         """The head of a pipeline, or one side of an operation."""

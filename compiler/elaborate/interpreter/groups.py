@@ -71,7 +71,7 @@ class Groups(EvaluatorPart):
         return self._run_members(node, inner)
 
     def _pass_label_on(self, node: ast.Group, scope: Scope) -> ast.Group:
-        """`(if ...) as _`: the label is that of what each branch consists of."""
+        """`(if ...) as _`: pass the label to the stage that each branch consists of."""
         # The branches may be a stage or a loop, which each know what `as _` means for them.
         choice = _only_choice(node)
         if choice is None or node.label is None or not self._labels.is_inline(node.label, scope):
@@ -109,7 +109,7 @@ class Groups(EvaluatorPart):
 
 
 def _only_choice(node: ast.Group) -> ast.If | None:
-    """The `if` that a group consists of: the label is then that of the stage that is chosen, if it is one."""
+    """The `if` that a group consists of: its label then belongs to the chosen stage, if that is one stage."""
     alone = node.members[0] if len(node.members) == 1 else None
     return alone.head if alone is not None and not alone.stages and isinstance(alone.head, ast.If) else None
 

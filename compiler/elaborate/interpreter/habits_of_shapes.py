@@ -30,7 +30,7 @@ _CHANNELS = 8
 
 
 def find_habit_warnings(op: Operator, inputs: list[Value], result: TensorType, frame: GraphFrame) -> Iterator[tuple[Problem, Location]]:
-    """The problems of one stage; those of the first input are marked there."""
+    """Yield the problems of one stage; problems with the first input are marked there."""
     # Asked for every stage, so the common case ends here.
     if not inputs or not (op.spatial or inputs[0].spatial or op.name == "dense"):
         return

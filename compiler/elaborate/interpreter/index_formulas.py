@@ -49,7 +49,7 @@ def _is_of_numbers(expr: ast.Binary) -> bool:
 
 
 class _FormulaReader(EvaluatorPart):
-    """Reads the expressions of one body: that of the table, or of a function that it calls."""
+    """Reads the expressions of one body: the table's, or the body of a function that it calls."""
 
     def __init__(self, interpreter: Interpreter, scope: Scope) -> None:
         super().__init__(interpreter)
@@ -85,7 +85,7 @@ class _FormulaReader(EvaluatorPart):
         return self._read_constant(expr)
 
     def _read_constant(self, expr: ast.Expr) -> f.Formula:
-        """What does not depend on an index: a number."""
+        """Evaluate an expression that does not depend on an index to a number."""
         depends = self._depends_on_index(expr)
         value = None if depends else self.interpreter.evaluate(expr, self._scope)
         if not isinstance(value, (int, float, SymDim)):
@@ -109,7 +109,7 @@ class _FormulaReader(EvaluatorPart):
         return f.ItemFormula(listed, tuple(self.read_formula(index) for index in indices))
 
     def _split_indices(self, expr: ast.IndexExpr) -> tuple[ast.Expr, list[ast.Expr]]:
-        """What does not depend on an index of the table, and the indices of that."""
+        """Split `list[i][j]` into the part that does not depend on an index of the table, and the indices."""
         indices: list[ast.Expr] = []
         indexed: ast.Expr = expr
         while isinstance(indexed, ast.IndexExpr) and self._depends_on_index(indexed):

@@ -29,9 +29,9 @@ from .model_element_types import is_weak_type
 from .stage_arguments import ArgumentBinder
 
 _OPEN_BATCH = ("None", "-1", "batch", "batch_size", "bs")
-"""What Keras, PyTorch and models call a batch of any size."""
+"""Words of Keras, PyTorch and published models for a batch of any size."""
 _BATCHES = (BATCH, "B", "BS", "BATCH", "BATCH_SIZE")
-"""What people call the dimension of the batch."""
+"""Common names for the dimension of the batch."""
 
 _OF_TYPES = "write the type without a name after the shape, as in `input 3 int64`"
 _KEYWORDS = {"dtype": _OF_TYPES, "type": _OF_TYPES, "name": "a name comes first: `NAME = input ...`"}
@@ -153,7 +153,7 @@ def _check_positive(shape: WrittenShape) -> None:
 
 
 def dtype_of(name: ast.Name | None, scope: Scope, expressions: Expressions) -> DType:
-    """The element type that a name means, by itself or as a compile-time value; that of the model where none is written."""
+    """The element type that a name means, by itself or as a compile-time value; the model's where none is written."""
     if name is None:
         return expressions.session.dtype
     if name.name in DTYPES:

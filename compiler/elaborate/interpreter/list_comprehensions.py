@@ -65,7 +65,7 @@ class Comprehensions(EvaluatorPart):
             yield from self._item_scopes(rest, inner)
 
     def clause_items(self, clause: ast.ForClause, scope: Scope) -> Sequence[Any]:
-        """What a `for` iterates over: as of a loop, a number means a range."""
+        """Return the items that a `for` iterates over. A number means a range, as in a loop."""
         value = self.interpreter.evaluate(clause.over, scope)
         if isinstance(value, tuple):
             return value

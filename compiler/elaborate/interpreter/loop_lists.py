@@ -57,13 +57,13 @@ class ListCollector:
 
 
 class LoopItems(EvaluatorPart):
-    """What a loop iterates over, if tensors are among it: a list of tensors, and `zip` and `enumerate` of such lists."""
+    """The items of a loop, if tensors are among them: a list of tensors, and `zip` and `enumerate` of such lists."""
 
     def __init__(self, interpreter: Interpreter) -> None:
         super().__init__(interpreter)
 
     def evaluate(self, expr: ast.Expr, scope: Scope) -> Any:
-        """The items; tensors are those of the scope's graph."""
+        """Return the items, with tensors of the scope's graph."""
         if not has_tensor(expr, scope):
             return self.interpreter.evaluate(expr, scope)
         match expr:
@@ -89,7 +89,7 @@ class LoopItems(EvaluatorPart):
 
 
 def items_key(items: object) -> Hashable:
-    """What a body depends on of the items that it iterates over: of tensors their types."""
+    """Return the part of a loop's items that its body depends on: of tensors only their types."""
     if isinstance(items, Value):
         return dependency_key(items)
     if isinstance(items, tuple) and _has_tensors(items):

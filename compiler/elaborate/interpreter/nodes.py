@@ -32,7 +32,7 @@ Locate = Callable[[Location], Span]
 
 
 class NodeText:
-    """What the text says of a node: its span, its label, where each argument is, and the shared stage that it is a use of."""
+    """The textual side of a node: its span, its label, where each argument is, and the shared stage that it is a use of."""
 
     __slots__ = ("label", "locate", "shared", "span")
 
@@ -79,7 +79,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
 def _infer_or_fail(
     op: Operator, types: tuple[TensorType, ...], inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText
 ) -> Inference:
-    """What the operator's rules say of inputs of these types, or a `Failure`."""
+    """Apply the operator's rules to inputs of these types, or raise a `Failure`."""
     try:
         return session.inferences.infer_types(op, types)
     except OperatorError as error:
@@ -115,7 +115,7 @@ def locate_problem(problem: Problem, location: Location, inputs: list[Value], lo
 
 
 def _before_stage(problem: Problem, locate: Locate) -> tuple[Edit, ...]:
-    """A stage to insert is inserted before this one, also where the problem is that of an argument."""
+    """A stage to insert is inserted before this one, also where an argument has the problem."""
     new = problem.replacement()
     return (Edit(locate(STAGE).shrink_to_start(), new.text, new.safe),) if new is not None and new.before else ()
 
@@ -154,7 +154,7 @@ def _check_static(op: Operator, specs: tuple[ParameterSpec, ...], inputs: list[V
 
 
 _ELEMENTWISE = {"sum": "add", "prod": "mul", "max": "maximum", "min": "minimum"}
-"""What does with several tensors what a reduction does with the elements of one."""
+"""For reductions of one tensor's elements, the operators that combine several tensors in the same way."""
 
 
 def check_arity(cls: type[Operator], inputs: list[Value], span: Span) -> None:

@@ -80,7 +80,7 @@ class Operands(EvaluatorPart):
         return self._run_source(node, scope)
 
     def _run_source(self, node: ast.Tensor, scope: Scope) -> Operand:
-        """What needs no input, or takes it from the scope."""
+        """Run a node that needs no input, or takes it from the scope."""
         result: Operand
         match node:
             case ast.Group():

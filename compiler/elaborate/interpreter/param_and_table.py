@@ -103,7 +103,7 @@ class TensorConstants(EvaluatorPart):
         return self._add_constant(self._make_table_operator(args), node, {"shape": node.shape.span}, scope)
 
     def _make_table_operator(self, args: dict[str, Any]) -> TableOperator:
-        """The table, real numbers without a type as those of a wider model."""
+        """Make a table. Real numbers without a type get the type of a wider model."""
         op, model = TableOperator(**args), self.session.dtype
         wider = op.dtype is None and model.size > FLOAT32.size and not op.misshapen()
         return TableOperator(**{**args, "dtype": model}) if wider and op.element.is_float else op

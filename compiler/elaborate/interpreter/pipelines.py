@@ -69,7 +69,7 @@ class Pipelines(EvaluatorPart):
         hint: str = "name compile-time values with `let`",
         edits: tuple[Edit, ...] = (),
     ) -> Flow:
-        """The same where only tensors are accepted. `hint` is for a number, and `edits` carry it out."""
+        """Run a pipeline whose result must be tensors. `hint` is for a number, and `edits` carry it out."""
         flow = self.run_pipeline(pipeline, scope, name)
         return self.recover(scope, _require_tensors, flow, pipeline.span, hint, edits)
 

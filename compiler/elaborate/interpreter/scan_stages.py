@@ -73,7 +73,7 @@ class Scans(EvaluatorPart):
         return UNKNOWN if frame is None else self._emit_loop(node, [*states, *values], steps, frame, scope)
 
     def _evaluate_start(self, state: ast.ScanState, scope: Scope) -> Value:
-        """What a state is before the first step."""
+        """Evaluate the value of a state before the first step."""
         hint = f"a state starts with a tensor of its type: `zeros = table (n, i) [N, 8] float32 = 0`, then `{state.name.name} = zeros`"
         flow = main_result(self._pipelines.run_for_tensors(state.start, scope, hint=hint))
         values = tensors_of(flow)
@@ -157,14 +157,14 @@ class Scans(EvaluatorPart):
         return frame
 
     def _add_step_input(self, value: Value, axis: int, frame: GraphFrame) -> Value:
-        """What a step gets of a scanned tensor."""
+        """Add the input of a step for a scanned tensor."""
         shape = value.type.shape
         step_value = Value(value.type.with_shape((*shape[:axis], *shape[axis + 1 :])), value.span)
         named = value.name if value.name not in ("", "in") else "x"
         return frame.add_input(step_value, f"{named}_t", "", borrowed=True)
 
     def _next_state(self, state: ast.ScanState, start: Value, body: Scope) -> Value:
-        """What a state is after a step: what the body defines under its name."""
+        """Return the value of a state after a step, which the body defines under the state's name."""
         name = state.name.name
         binding = body.names.get(name)
         if binding is None:
@@ -211,7 +211,7 @@ def _state_type(start: Value, session: ElaborationSession) -> TensorType:
 
 
 def _head_span(node: ast.Scan) -> Span:
-    """What precedes the body."""
+    """Return the span of the `scan` without its body."""
     span = node.span
     return Span(span.file, span.start, span.start + len(span.file.text[span.start : node.body.span.start].rstrip()))
 

@@ -68,7 +68,7 @@ def _scope_in_frame(scope: Scope, frame: GraphFrame | None) -> Scope:
 
 
 def check_same_parameters(module: SharedModule, specs: dict[str, Any], span: Span, session: ElaborationSession) -> None:
-    """Rejects a use whose parameters differ from those of the first use."""
+    """Rejects a use whose parameters differ from the first use's."""
     span = session.shared_uses[-1] if session.shared_uses else span
     first = session.shared_specs.setdefault(id(module), (specs, span))
     for name in {**first[0], **specs}:

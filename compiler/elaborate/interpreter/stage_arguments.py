@@ -87,7 +87,7 @@ class ArgumentBinder(EvaluatorPart):
     def _convert_keywords(
         self, cls: type[Operator], node: ast.Apply, args: dict[str, Any], spans: dict[str, Span], scope: Scope, flow: Flow | None
     ) -> ast.Keyword | None:
-        """Adds the keyword arguments to `args` and `spans`; returns that of `tie`."""
+        """Adds the keyword arguments to `args` and `spans`; returns the keyword `tie`."""
         sizes: list[tuple[str, Any]] = []
         tie = None
         for keyword in node.keywords:
@@ -178,7 +178,7 @@ class ArgumentBinder(EvaluatorPart):
         return (node.positional[:-1], activation) if activation is not None else (node.positional, None)
 
     def _trailing_activation(self, cls: type[Operator], node: ast.Apply, name: ast.Expr, scope: Scope) -> TrailingActivation:
-        """What follows the keywords without a name of its own, which can only be an activation."""
+        """Return the activation that follows the keywords; nothing else may follow them without a name."""
         activation = self.interpreter.find_activation(name, scope)
         if activation is not None and cls.takes_activation:
             return activation

@@ -159,5 +159,5 @@ def _find_labeled_scope(names: list[str], scope: Scope) -> Scope | None:
 
 def _has_label(frame: GraphFrame, label: str) -> bool:
     if frame.parent is not None and frame.labels is frame.parent.labels and not find_route(frame.graph, label):
-        return False  # a `scan`: its labels are those of the body around it, whose stage it is
+        return False  # a `scan` shares the labels of the body around it, whose stage it is
     return label in frame.labels.used or label in frame.labels.levels

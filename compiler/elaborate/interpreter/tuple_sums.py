@@ -37,7 +37,7 @@ def _part_size(part: Part, axis: int, frame: GraphFrame) -> Dim:
 
 
 def _tuple_symbol(of: ValueTuple, frame: GraphFrame) -> str:
-    """What the symbols of a tuple are called after; empty for one that has none."""
+    """Return the name for the symbols of a tuple; empty for a tuple without symbols."""
     if isinstance(of, JoinedTuple):
         return "if{}.{}".format(*of.key)
     if of not in frame.graph.tuples:

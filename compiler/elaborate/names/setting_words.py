@@ -17,7 +17,7 @@ from netc.dsl.source import Span
 from ...ops import Operator
 
 TAKES_NAME = ("optimizer", "schedule", "data", "validate")
-"""What is followed by a name: an optimizer, a schedule, a format of data."""
+"""The settings that a name follows: an optimizer, a schedule, a format of data."""
 OPTIMIZER_ARGUMENTS = {"lr": "lr", "learning_rate": "lr", "weight_decay": "weight_decay", "momentum": "momentum", "betas": "betas"}
 """Words that are often taken for settings, with the argument of the optimizer that is meant."""
 FOREIGN_SETTINGS = {

@@ -26,7 +26,7 @@ _WORDS: dict[type[ast.Node], str] = {
     ast.ParameterDecl: "parameter",
     ast.TensorParameter: "parameter",
 }
-"""What the warning calls a name that such a node binds. Other names may be unused: an index, a size in a pattern."""
+"""The word in the warning for a name that such a node binds. Other names may be unused: an index, a size in a pattern."""
 
 UnusedWarning = tuple[Problem, Span]
 
@@ -71,8 +71,8 @@ def _check_scope(
     elsewhere: Container[str],
     exempt: Container[int] = (),
 ) -> Iterator[UnusedWarning]:
-    """What nothing refers to, neither here nor by its name `elsewhere`, and the pipelines whose results go nowhere. The nodes that are
-    `exempt`, by identity, may bind unused names."""
+    """Yield warnings for names that nothing refers to, neither here nor by their name `elsewhere`, and for pipelines whose results go
+    nowhere. The nodes that are `exempt`, by identity, may bind unused names."""
     last = _last_pipeline(statements)
     for name, definition in scope.names.items():
         if id(definition) in used or name in elsewhere or name.startswith("_") or type(definition.node) not in _WORDS:

@@ -64,7 +64,7 @@ def build_program(
         write_conversions(graph, session.precision, session.untyped)
     program = _make_program(graph, model.results, selected, model.body, session)
     if not session.has_failed:
-        # The expectations of a derived model are about its own parameters, not those of its base.
+        # The expectations of a derived model are about its own parameters, not its base's.
         outer = model.scope if model.base_scope is model.parameter_scope else Scope(model.parameter_scope, model.frame)
         check_expectations(selected, program, params, outer, model.elaborator)
         warn_of_batches(model.body, graph, session)
@@ -79,7 +79,7 @@ def elaborate_model(
     session: ElaborationSession,
     also: tuple[ast.Statement, ...] = (),
 ) -> ModelBody | None:
-    """Binds the model's parameters, declares its dimensions and those of the inputs in `also`, and runs its statements."""
+    """Binds the model's parameters, declares the dimensions of its inputs and of the inputs in `also`, and runs its statements."""
     elaborator = Elaborator(session)
     parameter_scope = outside = Scope(files, None)
     scope = Scope(outside, None)
@@ -130,8 +130,8 @@ def _result_span(body: ast.Body) -> Span:
 def output_names(results: BodyResult, count: int, used: set[str]) -> Iterable[str]:
     """The names of the outputs: as bound, else `output`, or `output1` and so on for several.
 
-    In an ONNX graph they must differ from those of the inputs and parameters, `used`, and from each other: an input that is also an output
-    gets a `_` appended, and at further ones `_2`, `_3` and so on.
+    In an ONNX graph they must differ from the names of the inputs and parameters, `used`, and from each other: an input that is also an
+    output gets a `_` appended, and at further ones `_2`, `_3` and so on.
     """
     # Counted for each name, so that one tensor as ten thousand outputs takes linear time.
     used, repeated = set(used), dict.fromkeys(used, 0)

@@ -17,7 +17,7 @@ from ...types.tensor_types import DType
 
 
 class Casts:
-    """Makes those of one program."""
+    """Makes the casts of one program."""
 
     def __init__(self) -> None:
         self._taken: dict[int, set[str]] = {}
@@ -47,7 +47,7 @@ class Casts:
 
 
 def _collect_labels(graph: Graph) -> set[str]:
-    """Those of a graph and of the loops in it, of which each is the first level."""
+    """Return the first levels of all labels in a graph and in its loops."""
     labels = {node.label.partition(".")[0] for node in graph.nodes} | {m.label for m in (*graph.declares, *graph.modules)}
     loops = (node.graph for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
     return labels.union(*(_collect_labels(loop) for loop in loops))

@@ -28,7 +28,7 @@ class FileDefinitions:
     """The definitions of one file, for any number of elaborations."""
 
     def __init__(self, file: ast.File, source: SourceFile, names: FileNames | None = None) -> None:
-        """`names` are those of this file, if they are known."""
+        """`names` are the names of this file, if they are bound already."""
         self.file = file
         self.source = source
         self.models: dict[str, ast.ModelDecl] = {m.name.name: m for m in file.items if isinstance(m, ast.ModelDecl)}
@@ -60,14 +60,14 @@ class FileDefinitions:
 
     @property
     def names(self) -> FileNames:
-        """What each name of the file refers to."""
+        """The definitions that the names of the file refer to."""
         if self._names is None:
             with deep_stack():
                 self._names = bind_file(self.file, self._imported_names)
         return self._names
 
     def _imported_names(self, use: ast.Use) -> dict[str, Definition]:
-        """What a `use` has made visible in the scope of the file."""
+        """Return the definitions that a `use` has made visible in the scope of the file."""
         scope, _ = self._scopes.get(self.source.name, (None, False))
         if scope is None:
             return {}

@@ -39,7 +39,7 @@ def write_conversions(main: Graph, precision: Precision, untyped: Iterable[str])
 
 
 class _CastWriter:
-    """Those within one graph: one for each tensor and type, before the first node that needs it."""
+    """Writes the casts within one graph: one for each tensor and type, before the first node that needs it."""
 
     def __init__(self, graph: Graph, casts: Casts) -> None:
         self.graph, self.casts = graph, casts

@@ -74,7 +74,7 @@ def _report_contradiction(
 
 
 def _scope_with_lets(body: ast.Body, scope: Scope) -> Scope:
-    """What a `where` can use: the model's `let`s too, wherever they are. Those that need a tensor have no value yet."""
+    """Return the scope of a `where`, with all `let`s of the model. A `let` that needs a tensor has no value yet."""
     inner = Scope(scope, None)
     for statement in body.statements:
         if isinstance(statement, ast.Let) and scope.find_binding(statement.name.name) is None:

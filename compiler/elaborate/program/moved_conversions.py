@@ -41,7 +41,7 @@ def move_casts(order: Sequence[Graph], model: DType, casts: Casts) -> None:
 
 
 class _CastMover:
-    """Those of one graph."""
+    """Moves the casts of one graph."""
 
     def __init__(self, graph: Graph, model: DType, casts: Casts) -> None:
         self.graph, self.model, self.casts = graph, model, casts

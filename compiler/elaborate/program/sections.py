@@ -129,7 +129,7 @@ def _make_selected(model: ast.ModelDecl) -> SelectedModel:
 
 
 def statements_of(chain: tuple[ast.TrainDecl, ...]) -> tuple[ast.Statement, ...]:
-    """All statements, those of the base first. What the derived section sets, or binds again, replaces what its base says."""
+    """Return all statements, with the base's first. What the derived section sets, or binds again, replaces what its base says."""
     statements: tuple[ast.Statement, ...] = ()
     for section in reversed(chain):
         statements = _override_statements(statements, section.body.statements)
@@ -137,7 +137,7 @@ def statements_of(chain: tuple[ast.TrainDecl, ...]) -> tuple[ast.Statement, ...]
 
 
 def _override_statements(base: tuple[ast.Statement, ...], overriding: tuple[ast.Statement, ...]) -> tuple[ast.Statement, ...]:
-    """The statements of a base with those of the derived section: where one replaces another, in its place, and else at the end."""
+    """Merge the statements of a derived section into its base's: in the place of the statement that one replaces, or at the end."""
     remaining = list(overriding)
     result: list[ast.Statement] = []
     for statement in base:

@@ -53,7 +53,7 @@ from .sections import SelectedSection, statements_of
 def build_training(
     section: SelectedSection, files: Scope, params: Mapping[str, Any], dims: Mapping[str, int], session: ElaborationSession
 ) -> Training | None:
-    """Elaborates the model and the section. `params` are the section's, and those of the model that the section does not set."""
+    """Elaborates the model and the section. `params` are the section's parameters, and the model's that the section does not set."""
     elaborator = Elaborator(session)
     outside = Scope(files, None)
     of_section, of_model = _parameters_of(section), [name.name for name in _parameter_nodes(section.model)]
@@ -84,7 +84,7 @@ def _parameters_of(section: SelectedSection) -> list[str]:
 
 
 def _parameter_nodes(model: SelectedModel) -> list[ast.Name]:
-    """The parameters of the model; those of a file's own statements are its `let`s."""
+    """Return the parameters of the model. If a file has statements of its own, its `let`s are their parameters."""
     if model.node is None:
         return [s.name for s in model.body.statements if isinstance(s, ast.Let)]
     return [p.name for p in model.node.parameters if isinstance(p, ast.ParameterDecl)]

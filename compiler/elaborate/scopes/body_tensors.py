@@ -39,7 +39,7 @@ def name_tensor(name: str, value: Value, axes: tuple[str, ...] = ()) -> None:
 
 
 def name_tuple(name: str, value: TensorTuple) -> None:
-    """The same for what is left of a tuple."""
+    """Name the remaining tensors of a tuple, unless the body has named them before."""
     match value.parts:
         case (TupleSlice(of),) if not of.name or of.borrowed:
             of.name, of.borrowed = name, False

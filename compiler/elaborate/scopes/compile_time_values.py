@@ -117,7 +117,7 @@ def tensors_of(flow: Flow) -> list[Value] | None:
 
 
 def parts_of(flow: Flow) -> Parts | None:
-    """The same with the tuples that they are from."""
+    """Return the tensors of a flow with the tuples that they are from; None if they are unknown."""
     values = tensors_of(flow)
     return None if values is None else flow.parts if isinstance(flow, TensorTuple) and flow.extras is None else tuple(values)
 
@@ -178,7 +178,7 @@ def split_parts(parts: Parts, before: int, after: int) -> tuple[tuple[Value, ...
 
 
 def main_result(flow: Flow) -> Flow:
-    """What a single name or `in` is bound to: of an operator with extra results, the main one."""
+    """Return the value that a single name or `in` is bound to: of an operator with extra results, the main one."""
     if isinstance(flow, TensorTuple) and flow.extras is not None:
         return flow_of(tuple(tensors_of(flow) or ()))
     return flow

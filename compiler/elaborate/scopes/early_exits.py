@@ -34,7 +34,7 @@ class Failure(Exception):
 
 
 def edits_for(problem: Problem, span: Span, edits: tuple[Edit, ...] = ()) -> tuple[Edit, ...]:
-    """What carries out the help of a problem: these edits, or its replacement of the span."""
+    """Return the edits that carry out the help of a problem: these, or its replacement of the span."""
     new = problem.replacement()
     return edits or (() if new is None else (Edit(span.shrink_to_start() if new.before else span, new.text, new.safe),))
 

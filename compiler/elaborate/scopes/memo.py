@@ -30,9 +30,9 @@ class MemoEntry(Record):
     lead: int | None
     signature: CallSignature
     inputs: tuple[Value, ...]
-    """Those of the body and what it captured; the graph takes some of them."""
+    """The inputs of the body, and the tensors that it captured; the graph takes some of them."""
     recording: object = None
-    """What was noted while it was elaborated, if that is to be repeated by later elaborations."""
+    """The notes of its elaboration, if later elaborations repeat them."""
 
 
 class Memo:

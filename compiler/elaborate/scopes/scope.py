@@ -95,9 +95,9 @@ Entity = Const | Flow | AbsentTensor | FnDef | BlockDef | OperatorRef | StageClo
 
 
 class Binding:
-    """What a name refers to, and where it was bound.
+    """The meaning of a name, and where it was bound.
 
-    `declared` is the span of a parameter's name, where `span` is that of the argument.
+    `declared` is the span of a parameter's name, where `span` is the span of the argument.
     """
 
     __slots__ = ("declared", "span", "used", "value")
@@ -236,12 +236,12 @@ class GraphFrame:
         self.leads: dict[int, int] = {}
         """By the id of an `if`, the number of names before `rest...` of those that its result is unpacked to."""
         self.captured: dict[str, Entity] = {}
-        """What it has captured, by name, as it is within the frame."""
+        """The captured values by name, as they are within the frame."""
         self.outer: dict[int, Value] = {}
         """By the id of each input that is a captured tensor, the tensor outside."""
 
     def capture_name(self, name: str, value: Entity) -> Entity:
-        """What an outer `name` is within this frame."""
+        """Return the value of an outer `name` within this frame."""
         # Captured once: the second read must be the same input of the graph.
         if name not in self.captured:
             self.reads[name] = dependency_key(value)
@@ -343,7 +343,7 @@ def check_distinct(names: Iterable[ast.Name]) -> None:
 
 
 def dependency_key(value: Entity) -> object:
-    """What a graph can depend on of a binding: the value, or for tensors the type."""
+    """Return the part of a binding that a graph can depend on: the value, or for tensors the type."""
     match value:
         case TracedInt():
             return value.formula_key()

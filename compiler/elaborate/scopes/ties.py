@@ -22,7 +22,7 @@ WEIGHT = ".weight"
 
 
 class PendingTie(Record):
-    """A node whose weight is that of the stage named by `keyword`."""
+    """A node that uses the weight of the stage named by `keyword`."""
 
     node: OpNode
     keyword: ast.Keyword
@@ -96,7 +96,8 @@ def resolve_tie(pending: PendingTie, graph: Graph) -> None:
 
 
 def _leads_to(node: Node, end: OpNode, graph: Graph) -> bool:
-    """Whether the weight of `node` is, from tie to tie, that of `end`. Ties lead into bodies, not out of them: a circle is within one."""
+    """Whether ties lead from the weight of `node` to the weight of `end`. Ties lead into bodies, not out of them: a circle is within
+    one."""
     while isinstance(node, OpNode) and node.tie is not None and node in graph.nodes:
         route_nodes = find_route(graph, node.tie.path)
         if not route_nodes or route_nodes[-1] is end:

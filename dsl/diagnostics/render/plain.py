@@ -36,7 +36,7 @@ MAX_DIAGNOSTICS = 100
 
 
 def select_important(diagnostics: Iterable[Diagnostic]) -> tuple[list[Diagnostic], str]:
-    """Those that are printed: the first errors, then the first others, in their order; and a line that counts the rest, if any."""
+    """Return the diagnostics to print, errors before others, in their order; and a line that counts the rest, if any."""
     known = list(diagnostics)
     if len(known) <= MAX_DIAGNOSTICS:
         return known, ""
