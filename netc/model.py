@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from .analysis import Spec
     from .display.model_summary import SpecSummary
-    from .quantizing import Quantised
+    from .quantizing import QuantizationReport
     from .streaming.model_stream import ModelStream
     from .training.objective import Objective
 
@@ -177,7 +177,7 @@ class Model:
         quantize: str | None = None,
         calibration: str | os.PathLike[str] | Mapping[str, object] | None = None,
         **options: Unpack[GraphKeywords],
-    ) -> Quantised | None:
+    ) -> QuantizationReport | None:
         """Writes what the ending of the path asks for, such as the ONNX model (`.onnx`) or the PyTorch source (`.py`), whole or not at all.
 
         With `quantize`, `"int8"` or `"int4"`, the weights of an ONNX model are integers, and what that changes is returned. `calibration`,
@@ -185,7 +185,7 @@ class Model:
         `onnx`.
 
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
-        none, and for what cannot be quantised.
+        none, and for what cannot be quantized.
         """
         checked = checked_path(path)
         backend = backend_for(checked)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from ..analysis import Analysis, Choice
     from ..inputs.checkpoint import Checkpoint
-    from ..streaming.model_stream import Proof
+    from ..streaming.model_stream import CausalProof
 
 FORMATS = ("text", "short", "json", "sarif", "github")
 
@@ -73,7 +73,7 @@ def command(
         _fix(files, choice)
     found = [a for path in files or (None,) for a in analyze_models(reader(path, text), choice)]
     misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
-    proofs: list[Proof] = []
+    proofs: list[CausalProof] = []
     if causal is not None:
         from ..streaming.model_stream import prove_causal
 
@@ -117,7 +117,7 @@ def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     return fit(program, weights)
 
 
-def _show_memory(dimension: str, programs: list[Program], proofs: list[Proof]) -> None:
+def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalProof]) -> None:
     for program, proof in zip(programs, proofs, strict=True):
         note(f"`{program.main.name}` is causal along `{dimension}`: a stream remembers {proof.memory} numbers for a sample")
         if proof.limit:

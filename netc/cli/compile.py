@@ -257,14 +257,14 @@ def _stream(
     verbose: bool,
 ) -> None:
     """Writes a step, and a second file of what is computed before it."""
-    from ..streaming.model_stream import start_path
+    from ..streaming.model_stream import make_start_path
 
     try:
         found = made.stream(dimension)
     except CompileError as error:
         give_up_on(error.diagnostics)
     if found.start is not None and output is not None:
-        refuse_overwriting(start_path(output, backend))
+        refuse_overwriting(make_start_path(output, backend))
     written = found.save(output or "-", backend, weights, seed, options)
     for one in (*found.notes(written), *backend.notes(found.step, verbose=verbose)):
         note(f"note: {one}")

@@ -17,7 +17,7 @@ from netc.compiler.types.tensor_types import DTYPES, TYPE_ALIASES
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
 METHODS = ("int8", "int4")
-"""How a model can be quantised, the usual one first."""
+"""How a model can be quantized, the usual one first."""
 RUNTIMES = ("onnxruntime-genai",)
 """What else generates texts from a stream."""
 GREATEST_SEED = 2**63 - 1

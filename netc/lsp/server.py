@@ -190,8 +190,8 @@ class NetServer(LanguageServer):
         if shown:
             self._published[owner] = shown
         for uri in dict.fromkeys((*before, *shown)):
-            diagnostics_ = list(self._list_file_diagnostics(uri))
-            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, diagnostics_, self._versions.get(uri)))
+            file_diagnostics = list(self._list_file_diagnostics(uri))
+            self.text_document_publish_diagnostics(types.PublishDiagnosticsParams(uri, file_diagnostics, self._versions.get(uri)))
 
     def _list_file_diagnostics(self, uri: str) -> Iterable[types.Diagnostic]:
         seen: list[types.Diagnostic] = []

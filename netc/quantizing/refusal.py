@@ -1,9 +1,9 @@
-"""What cannot be quantised."""
+"""The error for models that cannot be quantized."""
 
 from __future__ import annotations
 
 from netc.compiler.backends.backend import WrongOutput
 
 
-class CannotQuantise(WrongOutput):
-    """A model, a method or data for calibration with which nothing can be quantised."""
+class CannotQuantize(WrongOutput):
+    """The model, the method or the calibration data does not allow quantizing."""

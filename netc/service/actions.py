@@ -50,11 +50,11 @@ def fix_all(checked: CheckedText) -> Action | None:
 
 def make_format_edit(checked: CheckedText) -> Edit | None:
     """The edit that lays the text out; None if it does not parse, or is laid out already. Lines end as the first line of the text does."""
-    new_text_, _ = format_source(checked.source)
-    if new_text_ is None:
+    formatted, _ = format_source(checked.source)
+    if formatted is None:
         return None
     before = checked.source.text
-    text = new_text_.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else new_text_
+    text = formatted.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else formatted
     if text == before:
         return None
     start = _count_common_prefix(before, text)

@@ -219,10 +219,10 @@ class CheckedText:
 
     def collect_diagnostics(self, more: tuple[Diagnostic, ...] = ()) -> list[Diagnostic]:
         """Those of the text and of all views that have been made, in order, each once; and `more`."""
-        diagnostics_ = [d for view in (*([] if self.views else [self.view]), *self.views) for d in view.diagnostics] + [*more]
+        all_diagnostics = [d for view in (*([] if self.views else [self.view]), *self.views) for d in view.diagnostics] + [*more]
         if any(d.severity == "error" for d in self.problems):  # what could not be read may be what uses it
-            diagnostics_ = [d for d in diagnostics_ if not d.code.startswith("unused-")]
-        return sort_and_dedupe([*self.problems, *diagnostics_])
+            all_diagnostics = [d for d in all_diagnostics if not d.code.startswith("unused-")]
+        return sort_and_dedupe([*self.problems, *all_diagnostics])
 
     @property
     def stages(self) -> tuple[StageResult, ...]:

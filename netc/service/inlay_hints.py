@@ -50,10 +50,10 @@ def _list_assumed_hints(checked: CheckedText, first: int, stop: int) -> Iterator
     while (
         trial is not None
         and len(corrections) < MAX_CORRECTIONS
-        and (correction_ := correct_text(trial.source, trial.file, trial.collect_diagnostics())) is not None
+        and (new_correction := correct_text(trial.source, trial.file, trial.collect_diagnostics())) is not None
     ):
-        corrections.append(correction_)
-        trial = checked.workspace.check_trial(checked.path, correction_.text)
+        corrections.append(new_correction)
+        trial = checked.workspace.check_trial(checked.path, new_correction.text)
     if trial is None or not corrections:
         return
     for hint in _list_known_hints(trial, 0, len(trial.source.text)):

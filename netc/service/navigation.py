@@ -124,9 +124,9 @@ def _filter_occurrences(checked: CheckedText, wanted: Definition) -> list[Occurr
 def _list_files(workspace: Workspace, folder: str) -> list[str]:
     """The open texts, and the files in a folder and below it."""
     paths = dict.fromkeys(workspace.open_paths)
-    for folder_, folders, names in os.walk(folder):
+    for current_folder, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
-        paths |= dict.fromkeys(os.path.realpath(os.path.join(folder_, name)) for name in sorted(names) if name.endswith(SUFFIX))
+        paths |= dict.fromkeys(os.path.realpath(os.path.join(current_folder, name)) for name in sorted(names) if name.endswith(SUFFIX))
     return list(paths)
 
 

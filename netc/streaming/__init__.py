@@ -1,1 +1,1 @@
-"""Streams for users: models that take their sequence in pieces, in PyTorch, in ONNX Runtime and in onnxruntime-genai."""
+"""Run models on sequences piece by piece, in PyTorch, in ONNX Runtime and in onnxruntime-genai."""

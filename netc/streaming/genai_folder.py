@@ -1,8 +1,8 @@
-"""Decoders for onnxruntime-genai: a stream under the names that it looks for, and its configuration.
+"""Write decoders for onnxruntime-genai: the step of a stream under the names that it expects, and its configuration.
 
-In: a checked program, the dimension of its tokens, weights. Out: a folder with `model.onnx`, large parameters next to it, and
-`genai_config.json`. Always: the step is that of a stream, with a mask, so that prompts of different lengths are one batch, padded on the
-right, which is what onnxruntime-genai pads; what it has no place for is refused.
+In: a checked program, the dimension of its tokens, and weights. Out: a folder with `model.onnx`, large parameters next to it, and
+`genai_config.json`. Always: the step has a mask, so that a batch may have prompts of different lengths, padded on the right as
+onnxruntime-genai does. A model that the configuration cannot describe raises `NoDecoder`.
 """
 
 from __future__ import annotations
@@ -40,25 +40,26 @@ PAST, PRESENT = "past_key_values", "present"
 _SPECIAL = ("bos_token_id", "eos_token_id", "pad_token_id")
 _LARGEST_CONFIG = 1 << 20
 UNBOUNDED = 131_072
-"""The longest text of a model that has no condition on its length."""
+"""The longest text, in tokens, of a model that has no condition on its length."""
 
 
 Tokens = int | list[int]
 
 
 class NoDecoder(WrongOutput):
-    """A model that onnxruntime-genai cannot run, and why."""
+    """onnxruntime-genai cannot run the model, and why."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{RUNTIME} cannot run this model: {why}")
 
 
-class Layers(Record):
-    """What the configuration says of attention: `heads` and `shared` are those of queries and of keys, `size` the features of one."""
+class AttentionSizes(Record):
+    """What the configuration says of attention: `heads` and `key_value_heads` are those of queries and of keys, `head_size` the features
+    of one."""
 
     count: int
-    shared: int
-    size: int
+    key_value_heads: int
+    head_size: int
     heads: int
 
 
@@ -70,26 +71,26 @@ class Decoder:
             self.stream = derive(program, dimension, MASK)
         except Refused as refused:
             raise CompileError((diagnostic(refused.problem, refused.span),)) from None
-        self.layers = _layers(self.stream)
-        self.vocabulary = _vocabulary(self.stream, dimension)
-        self.context = _context(program, dimension)
-        _rename(self.stream)
+        self.layers = _check_layers(self.stream)
+        self.vocabulary = _check_vocabulary(self.stream, dimension)
+        self.context = _find_context_length(program, dimension)
+        _rename_values(self.stream)
 
-    def known(self, special: Mapping[str, Tokens]) -> dict[str, Tokens]:
-        """Those tokens with a meaning that the vocabulary has; the runtime loads no others."""
-        return {name: found for name, found in special.items() if max([found] if isinstance(found, int) else found) < self.vocabulary}
+    def select_known_tokens(self, special: Mapping[str, Tokens]) -> dict[str, Tokens]:
+        """Select the special tokens that are in the vocabulary. The runtime refuses to load others."""
+        return {name: tokens for name, tokens in special.items() if max([tokens] if isinstance(tokens, int) else tokens) < self.vocabulary}
 
-    def config(self, special: Mapping[str, Tokens]) -> dict[str, Any]:
+    def make_config(self, special: Mapping[str, Tokens]) -> dict[str, Any]:
         """The content of genai_config.json. `special` are tokens with a meaning. The runtime wants one that ends a text: 0, unless it is
         known."""
         layers = self.layers
         decoder = {
             "filename": MODEL,
-            "head_size": layers.size,
-            "hidden_size": layers.heads * layers.size,
+            "head_size": layers.head_size,
+            "hidden_size": layers.heads * layers.head_size,
             "num_attention_heads": layers.heads,
             "num_hidden_layers": layers.count,
-            "num_key_value_heads": layers.shared,
+            "num_key_value_heads": layers.key_value_heads,
             "inputs": {
                 "input_ids": TOKENS,
                 "attention_mask": MASK,
@@ -99,47 +100,47 @@ class Decoder:
             "outputs": {"logits": LOGITS, "present_key_names": f"{PRESENT}.%d.key", "present_value_names": f"{PRESENT}.%d.value"},
         }
         model = {"type": "decoder", "context_length": self.context, "vocab_size": self.vocabulary, "eos_token_id": 0}
-        model |= {**self.known(special), "decoder": decoder}
+        model |= {**self.select_known_tokens(special), "decoder": decoder}
         return {"model": model, "search": {"do_sample": False, "max_length": self.context, "past_present_share_buffer": False}}
 
 
 def save_decoder(given: BackendInput, dimension: str, folder: str, special: Mapping[str, Tokens]) -> tuple[str, ...]:
-    """Writes the folder of a whole model. The configuration comes last, so that a folder that has one is whole.
-    Returns what users should know of it: texts without a full stop."""
+    """Write the folder of a model. Return notes for users: texts without a full stop."""
+    # The configuration is written last, so that a folder with a configuration is complete.
     decoder = Decoder(given.program, dimension)
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(20, "it is a file, and a folder is needed", folder)
-    new = not os.path.exists(folder)
-    with reported(given) as whole:
-        if new:
+    is_new = not os.path.exists(folder)
+    with reported(given) as full_input:
+        if is_new:
             os.mkdir(folder)
         try:
-            save(_of_step(decoder.stream, whole), get_or_raise("onnx"), os.path.join(folder, MODEL))
-            write_bytes(os.path.join(folder, CONFIG), (json.dumps(decoder.config(special), indent=2) + "\n").encode())
-        except BaseException:
-            if new:
+            save(_make_step_input(decoder.stream, full_input), get_or_raise("onnx"), os.path.join(folder, MODEL))
+            write_bytes(os.path.join(folder, CONFIG), (json.dumps(decoder.make_config(special), indent=2) + "\n").encode())
+        except BaseException:  # also Ctrl-C: an empty folder would look like a result
+            if is_new:
                 with suppress(OSError):
                     os.rmdir(folder)
             raise
     unknown = f"{CONFIG} ends a text at the token 0: `eos_token_id` is not known without config.json"
-    ends = () if "eos_token_id" in decoder.known(special) else (unknown,)
+    ends = () if "eos_token_id" in decoder.select_known_tokens(special) else (unknown,)
     files = "tokenizer.json and tokenizer_config.json"
     return (*ends, f"a tokenizer is not part of it: copy {files} of the checkpoint to `{folder}`")
 
 
-def special_tokens(paths: Iterable[str]) -> dict[str, Tokens]:
-    """What the configurations next to weights, as transformers writes them, say of the tokens that begin, end and pad a text."""
-    found: dict[str, Tokens] = {}
+def read_special_tokens(paths: Iterable[str]) -> dict[str, Tokens]:
+    """Read the tokens that begin, end and pad a text from the configurations next to weights, as transformers writes them."""
+    tokens: dict[str, Tokens] = {}
     for path in paths:
         folder = path if os.path.isdir(path) else os.path.dirname(path)
-        for name in ("config.json", "generation_config.json"):  # what the second says comes first in transformers
-            content = _object(os.path.join(folder, name))
-            found |= {key: content[key] for key in _SPECIAL if _are_tokens(content.get(key))}
-    return found
+        for name in ("config.json", "generation_config.json"):  # in transformers, the second overrides the first
+            content = _read_json_object(os.path.join(folder, name))
+            tokens |= {key: content[key] for key in _SPECIAL if _are_tokens(content.get(key))}
+    return tokens
 
 
-def _object(path: str) -> dict[str, Any]:
-    """A small JSON file; empty if there is none, or it is something else."""
+def _read_json_object(path: str) -> dict[str, Any]:
+    """Read a small JSON file; return nothing if there is none, or if it is not an object."""
     try:
         if not os.path.isfile(path) or os.path.getsize(path) > _LARGEST_CONFIG:
             return {}
@@ -152,36 +153,37 @@ def _object(path: str) -> dict[str, Any]:
 
 def _are_tokens(value: object) -> bool:
     each = value if isinstance(value, list) and value else [value]
-    return all(type(one) is int and 0 <= one < 2**31 for one in each)
+    return all(type(token) is int and 0 <= token < 2**31 for token in each)
 
 
-def _of_step(stream: Stream, whole: BackendInput) -> BackendInput:
-    return part_of(stream.step, whole, {name: stream.moved.get(name, name) for name in collect_parameters(stream.step)})
+def _make_step_input(stream: Stream, full_input: BackendInput) -> BackendInput:
+    return part_of(stream.step, full_input, {name: stream.moved.get(name, name) for name in collect_parameters(stream.step)})
 
 
-def _layers(stream: Stream) -> Layers:
-    """Checks that what is remembered is keys and values, of one shape in all layers."""
+def _check_layers(stream: Stream) -> AttentionSizes:
+    """Check that the states are keys and values with the same shape in all layers."""
     if stream.start is not None or stream.fixed:
         raise NoDecoder(f"it has inputs without the dimension `{stream.dimension}`, or computes something of the parameters once")
+    # Each attention layer has two states, its keys and then its values, in the order of the layers.
     keys, values = stream.states[::2], stream.states[1::2]
     if not keys or [s.what for s in stream.states] != ["key", "value"] * len(keys):
         raise NoDecoder("it has no causal attention")
-    shapes = {_sizes(state) for state in (*keys, *values)}
+    shapes = {_read_state_shape(state) for state in (*keys, *values)}
     if len(shapes) > 1:
         raise NoDecoder("the keys and values of its layers have different shapes")
-    shared, size = shapes.pop()
-    return Layers(len(keys), shared, size, _heads(stream))
+    key_value_heads, size = shapes.pop()
+    return AttentionSizes(len(keys), key_value_heads, size, _count_heads(stream))
 
 
-def _sizes(state: State) -> tuple[int, int]:
-    _, shared, _, size = state.type.shape
-    if not isinstance(shared, int) or not isinstance(size, int):
+def _read_state_shape(state: State) -> tuple[int, int]:
+    _, heads, _, size = state.type.shape
+    if not isinstance(heads, int) or not isinstance(size, int):
         raise NoDecoder("the number of heads, or of their features, is not fixed")
-    return shared, size
+    return heads, size
 
 
-def _heads(stream: Stream) -> int:
-    """Of the queries of the first layer."""
+def _count_heads(stream: Stream) -> int:
+    """Count the heads of queries in the first layer."""
     nodes = (node for node in stream.step.main.nodes if has_operator(node, Attention))
     heads = next(nodes).inputs[0].type.shape[1]
     if not isinstance(heads, int):
@@ -189,9 +191,10 @@ def _heads(stream: Stream) -> int:
     return heads
 
 
-def _vocabulary(stream: Stream, dimension: str) -> int:
-    """Checks the tokens and the scores."""
+def _check_vocabulary(stream: Stream, dimension: str) -> int:
+    """Check the types of the tokens and the scores, and return the size of the vocabulary."""
     main = stream.step.main
+    # The inputs of a step are the model's own, then the mask, then the states.
     tokens = main.inputs[: len(main.inputs) - len(stream.states) - 1]
     if len(tokens) != 1 or tokens[0].type.rank != 2 or tokens[0].type.dtype.name not in ("int64", "int32"):
         raise NoDecoder(f"its input must be the tokens alone, int64 [N, {dimension}]")
@@ -204,21 +207,22 @@ def _vocabulary(stream: Stream, dimension: str) -> int:
     return size
 
 
-def _context(program: Program, dimension: str) -> int:
-    """The longest text that the conditions of the spec allow."""
+def _find_context_length(program: Program, dimension: str) -> int:
+    """Return the longest text that the conditions of the spec allow."""
     limits = [UNBOUNDED]
     for condition, _ in program.conditions:
         if isinstance(condition, Condition) and free_symbols(condition.left) | free_symbols(condition.right) == {dimension}:
-            limits.append(_longest(condition, dimension))
+            limits.append(_find_longest(condition, dimension))
     return min(limits)
 
 
-def _longest(condition: Condition, dimension: str) -> int:
-    """The greatest length that a condition allows, found by halves."""
+def _find_longest(condition: Condition, dimension: str) -> int:
+    """Find the greatest length that a condition allows, by bisection."""
 
     def holds(size: int) -> bool:
         return condition_holds(condition, {dimension: size})
 
+    # `==` and `!=` have no greatest length that bisection could find.
     if condition.op in ("==", "!=") or holds(UNBOUNDED):
         return UNBOUNDED
     low, high = 1, UNBOUNDED
@@ -228,8 +232,8 @@ def _longest(condition: Condition, dimension: str) -> int:
     return low
 
 
-def _rename(stream: Stream) -> None:
-    """Gives the inputs and outputs of the step the names of the runtime."""
+def _rename_values(stream: Stream) -> None:
+    """Rename the inputs and outputs of the step as the runtime expects."""
     main, count = stream.step.main, len(stream.states) // 2
     pairs = [f"{number}.{what}" for number in range(count) for what in ("key", "value")]
     for value, name in zip(main.inputs, [TOKENS, MASK, *(f"{PAST}.{pair}" for pair in pairs)], strict=True):

@@ -153,13 +153,13 @@ def _find_difference(now: Mapping[str, Any], before: Mapping[str, Any]) -> str |
     return None
 
 
-def _describe_start(path: str | None, text: str | None, choice: Choice, section: str | None, **options_: Any) -> dict[str, Any]:
+def _describe_start(path: str | None, text: str | None, choice: Choice, section: str | None, **settings: Any) -> dict[str, Any]:
     """Return the `config.json` of a run with these arguments."""
-    columns, options = options_.get("columns") or {}, options_.get("data_options") or {}
-    data_request = DataRequest(options_.get("data"), _parse_share(options_.get("validation")), columns, options, path, choice.allow_paths)
-    run_request = RunRequest(data_request, *(options_.get(name) for name in SETTINGS))
+    columns, options = settings.get("columns") or {}, settings.get("data_options") or {}
+    data_request = DataRequest(settings.get("data"), _parse_share(settings.get("validation")), columns, options, path, choice.allow_paths)
+    run_request = RunRequest(data_request, *(settings.get(name) for name in SETTINGS))
     arguments = arguments_to_json(RunArguments(_read_source(path, text).text, path, section, choice, run_request, Engine()))
-    config: dict[str, Any] = json.loads(json.dumps(arguments | _describe_weights(options_.get("weights"))))
+    config: dict[str, Any] = json.loads(json.dumps(arguments | _describe_weights(settings.get("weights"))))
     return config
 
 

@@ -287,8 +287,8 @@ class _ShardingAnalysis:
         what = "heads" if isinstance(node.op, Attention) else "features"
         if what == "heads":
             self.projections |= layers
-        for i, axis_ in site.axes.items():
-            self._check_even(layers, flat, what, types[i].shape[axis_])
+        for i, input_axis in site.axes.items():
+            self._check_even(layers, flat, what, types[i].shape[input_axis])
         for key, value in zip(flat.outputs, node.outputs, strict=True):
             self.shardings[key] = Sharding(axis, layers)
             self._check_even(layers, flat, what, value.type.shape[axis])

@@ -198,8 +198,8 @@ class PackedResults:
 
     def chunk(self, chunks: int, dim: int) -> tuple[Tensor, ...]:
         axis = dim % self.local_output.dim()
-        chunks_ = self.local_output.chunk(self.count, dim=axis)
-        return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in chunks_)
+        pieces = self.local_output.chunk(self.count, dim=axis)
+        return tuple(DTensor.from_local(piece, self.mesh, [Shard(axis)], run_check=False) for piece in pieces)
 
     def split(self, sizes: int | tuple[int, ...], dim: int) -> tuple[Tensor, ...]:
         return self.chunk(self.count, dim)

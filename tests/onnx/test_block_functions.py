@@ -209,7 +209,7 @@ def test_the_command_line(tmp_path: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     model, path = netc.compile(TEXTS["once"]), tmp_path / "x.onnx"
-    with pytest.raises(ValueError, match="does not look into functions: a quantised model is flat"):
+    with pytest.raises(ValueError, match="does not look into functions: a quantized model is flat"):
         model.save(path, functions=True, quantize="int8")
     with pytest.raises(ValueError, match=r"is no graph of ONNX: `functions` is for `.onnx`"):
         model.save(tmp_path / "x.py", functions=True)

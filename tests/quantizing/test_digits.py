@@ -1,4 +1,4 @@
-"""The digits of the README, trained and quantised: how many images the classifier still knows that it has not seen."""
+"""The digits of the README, trained and quantized: how many images the classifier still knows that it has not seen."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_the_accuracy_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
     def accuracy(*options: str) -> float:
         said = _run("compile", "digits.net", "--weights", "run", "-o", "digits.onnx", *options)
-        assert not options or "3 of 3 products with weights are quantised" in said or "int4" in options
+        assert not options or "3 of 3 products with weights are quantized" in said or "int4" in options
         scores = OnnxSession("digits.onnx")(image=images[unseen])
         assert isinstance(scores, np.ndarray)
         return float((scores.argmax(1) == labels[unseen]).mean())

@@ -1,4 +1,4 @@
-"""Networks of the zoo, quantised: how many of their products with weights become integer ones, by ONNX Runtime's quantiser on the file as
+"""Networks of the zoo, quantized: how many of their products with weights become integer ones, by ONNX Runtime's quantizer on the file as
 it is, and by `--quantize`."""
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NETWORKS: dict[str, tuple[str, str, Mapping[str, object], int]] = {
 """The file, the model, its parameters, and its products with weights: 7 for each layer of Llama, 4 for one of GPT-2, ..."""
 OPERATORS = ["MatMul", "Gemm", "Conv"]
 TIED = {("gpt2", "dynamic"): 1}
-"""Products left by the quantiser of ONNX Runtime alone: GPT-2's scores take the table of embeddings transposed, which is stored once."""
+"""Products left by the quantizer of ONNX Runtime alone: GPT-2's scores take the table of embeddings transposed, which is stored once."""
 
 
 def model_of(name: str) -> netc.Model:
@@ -120,7 +120,7 @@ def test_other_opsets(method: str, opset: int, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["dense 8 as d -> d", "dense 8 as d -> relu -> d"])
 def test_a_weight_that_products_share(text: str, tmp_path: Path) -> None:
-    """ONNX Runtime's quantiser transposes a weight once for each `Gemm` that takes it."""
+    """ONNX Runtime's quantizer transposes a weight once for each `Gemm` that takes it."""
     model = netc.compile(f"shared d = dense 8; x = input 8; x -> {text.replace('dense 8 as d', 'd')}")
     x = np.random.default_rng(0).standard_normal((16, 8), np.float32)
     for method in ("int8", "int4"):

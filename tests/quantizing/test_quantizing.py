@@ -42,7 +42,7 @@ def kinds(path: str) -> Counter[str]:
 def test_the_weights_are_integers(run: Run, method: str, calibrated: bool, node: str) -> None:
     done = run("-e", TEXT, "--quantize", method, "-o", "m.onnx", "--seed", "1")
     assert done.exit_code == 0, done.stderr
-    assert done.stderr.startswith("note: 2 of 2 products with weights are quantised\n")
+    assert done.stderr.startswith("note: 2 of 2 products with weights are quantized\n")
     assert kinds("m.onnx")[node] == 2
     assert not {"MatMul", "Gemm"} & set(kinds("m.onnx"))
     assert [path.name for path in Path().iterdir()] == ["m.onnx"]
@@ -113,7 +113,7 @@ def test_metadata_stays(run: Run) -> None:
 def test_what_is_left_is_named(run: Run) -> None:
     """A convolution has no weights of four bits."""
     done = run("-e", "input 3x8x8 -> conv 4 3 as first -> flatten -> dense 5", "--quantize", "int4", "-o", "m.onnx")
-    assert "1 of 2 products with weights are quantised; not `first`" in done.stderr
+    assert "1 of 2 products with weights are quantized; not `first`" in done.stderr
 
 
 def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
@@ -127,9 +127,9 @@ def test_outputs_of_integers_and_of_zeros(run: Run) -> None:
     ("words", "said"),
     [
         (("--calibration", "c.npz"), "--calibration is for --quantize"),
-        (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantises weights alone, which takes no calibration"),
-        (("--quantize", "int8", "--dtype", "float16"), "only weights of float32 are quantised, and those of `dense1` are float16"),
-        (("--quantize", "int8", "--dtype", "float64"), "only weights of float32 are quantised, and those of `dense1` are float64"),
+        (("--quantize", "int4", "--calibration", "c.npz"), "int4 quantizes weights alone, which takes no calibration"),
+        (("--quantize", "int8", "--dtype", "float16"), "only weights of float32 are quantized, and those of `dense1` are float16"),
+        (("--quantize", "int8", "--dtype", "float64"), "only weights of float32 are quantized, and those of `dense1` are float64"),
         (("--quantize", "int8", "--emit", "graph"), "--quantize is for an ONNX model"),
         (("--quantize", "int8", "--target", "torch"), "the name of `m.onnx` asks for the target onnx"),
         (("--quantize", "int8", "--calibration", "none.npz"), "cannot read `none.npz`: there is no such file"),
@@ -214,9 +214,9 @@ def test_an_infinite_mask_is_no_mistake(run: Run) -> None:
 @pytest.mark.parametrize(
     ("text", "method", "said"),
     [
-        ("input 3 -> relu", "int8", "there is nothing to quantise: the model has no product with weights"),
-        ("input 3x8x8 -> conv 4 3", "int4", "there is nothing to quantise: int4 is for products of matrices"),
-        ("input [T, 4] -> gru 3", "int8", "nothing was quantised"),
+        ("input 3 -> relu", "int8", "there is nothing to quantize: the model has no product with weights"),
+        ("input 3x8x8 -> conv 4 3", "int4", "there is nothing to quantize: int4 is for products of matrices"),
+        ("input [T, 4] -> gru 3", "int8", "nothing was quantized"),
     ],
 )
 def test_nothing_to_quantize(run: Run, text: str, method: str, said: str) -> None:
@@ -226,7 +226,7 @@ def test_nothing_to_quantize(run: Run, text: str, method: str, said: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("path", "said"), [("m.py", "PyTorch source cannot be quantised: --quantize is for `.onnx`"), ("/dev/null", "give the name of one")]
+    ("path", "said"), [("m.py", "PyTorch source cannot be quantized: --quantize is for `.onnx`"), ("/dev/null", "give the name of one")]
 )
 def test_other_outputs(run: Run, path: str, said: str) -> None:
     done = run("-e", TEXT, "--quantize", "int8", "-o", path, *(("--target", "onnx") if path == "/dev/null" else ()))
@@ -241,9 +241,9 @@ def test_what_is_there_stays_where_it_fails(run: Run) -> None:
 
 
 def test_a_disk_that_is_too_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The model that is quantised is on the disk too while that is done."""
+    """The model that is quantized is on the disk too while that is done."""
     monkeypatch.setattr("netc.compiler.weights.free_space.shutil.disk_usage", lambda folder: SimpleNamespace(free=600_000))
-    with pytest.raises(OSError, match=r"quantising it takes 840\.0 kB, and the disk has 600\.0 kB left"):
+    with pytest.raises(OSError, match=r"quantizing it takes 840\.0 kB, and the disk has 600\.0 kB left"):
         netc.compile("input 1000 -> dense 100 bias=false").save(tmp_path / "m.onnx", seed=0, quantize="int8")
     assert list(tmp_path.iterdir()) == []
 
@@ -252,7 +252,7 @@ def test_a_large_model_is_refused_before_it_is_made(run: Run, monkeypatch: pytes
     monkeypatch.setattr("netc.compiler.weights.free_space._read_available_memory", lambda: iter([10**9]))
     done = run("-e", "input 20_000 -> dense 20_000", "--quantize", "int8", "-o", "m.onnx")
     assert done.exit_code == 1
-    assert "there is not enough memory for this: ONNX Runtime's quantiser has the model in memory several times" in done.stderr
+    assert "there is not enough memory for this: ONNX Runtime's quantizer has the model in memory several times" in done.stderr
     assert not list(Path().iterdir())
 
 
@@ -265,7 +265,7 @@ def test_other_methods(tmp_path: Path, wrong: Any) -> None:
 @pytest.mark.parametrize("method", ["int8", "int4"])
 def test_a_product_without_a_bias(run: Run, method: str) -> None:
     done = run("-e", "input 64 -> dense 9 bias=false", "--quantize", method, "-o", "m.onnx")
-    assert (done.exit_code, "1 of 1 products with weights are quantised" in done.stderr) == (0, True)
+    assert (done.exit_code, "1 of 1 products with weights are quantized" in done.stderr) == (0, True)
 
 
 def test_a_package_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
