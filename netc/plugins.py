@@ -12,7 +12,7 @@
         x = Input(FLOATS)
         a = Arg(NUMBER, default=1.0)
 
-        def rule(self, given):
+        def infer_types(self, given):
             return (given.x,)
 
     @pytorch(Snake)

@@ -188,10 +188,10 @@ class _ObjectiveCutter:
         op: Any = node.op
         if not is_total(op) or not all(count_batch_axes(v.type.shape) for v in node.inputs if id(v) in self.varying):
             return False
-        return not getattr(op, "is_mean", False) or op.count(self._bind_inputs(node)) is not None
+        return not getattr(op, "is_mean", False) or op.mean_divisor(self._bind_inputs(node)) is not None
 
     def _bind_inputs(self, node: OpNode) -> OpInputs:
-        return node.op.bind(tuple(v.type for v in node.inputs), self.training.program.facts)
+        return node.op.bind_inputs(tuple(v.type for v in node.inputs), self.training.program.facts)
 
     def _build_totals(self, cuts: list[_CutPoint]) -> Program:
         """The program that computes the totals: sums in place of means, each after the nodes that it depends on."""
@@ -280,13 +280,13 @@ class _DivisorBuilder:
             self.is_size.append(True)
             return
         op: Any = node.op
-        inputs_of_op = op.bind(tuple(v.type for v in node.inputs), facts)
-        count = op.count(inputs_of_op) if getattr(op, "is_mean", False) else SUM
+        inputs_of_op = op.bind_inputs(tuple(v.type for v in node.inputs), facts)
+        count = op.mean_divisor(inputs_of_op) if getattr(op, "is_mean", False) else SUM
         if not isinstance(count, tuple):
             self.found.append(count)
             self.is_size.append(True)
             return
-        values = dict(zip(op.assign(inputs_of_op.types), node.inputs, strict=True))
+        values = dict(zip(op.assign_operands(inputs_of_op.types), node.inputs, strict=True))
         for step in count:
             inputs = tuple(values[name] for name in step.inputs)
             values[step.name] = self._apply_operator(step.op, inputs, node.span, facts)
@@ -295,7 +295,7 @@ class _DivisorBuilder:
         self.outputs.append(values[count[-1].name])
 
     def _apply_operator(self, op: Operator, inputs: tuple[Value, ...], span: Span, facts: Facts) -> Value:
-        (type_,) = op.infer(op.bind(tuple(v.type for v in inputs), facts))
+        (type_,) = op.check_and_infer(op.bind_inputs(tuple(v.type for v in inputs), facts))
         result = Value(type_, span)
         self.made.append(OpNode(op, inputs, (result,), f"count{len(self.made)}", span, ()))
         return result
@@ -320,5 +320,5 @@ def _total_node(node: Node) -> OpNode:
     """A node that sums the terms that another node averages or sums."""
     assert isinstance(node, OpNode)
     op: Any = node.op
-    result, own = Value(node.outputs[0].type, node.span), op.total() if getattr(op, "is_mean", False) else op
+    result, own = Value(node.outputs[0].type, node.span), op.make_total() if getattr(op, "is_mean", False) else op
     return OpNode(own, node.inputs, (result,), node.label, node.span, node.specs, node.tie, node.shared, node.parts, node.frozen)

@@ -215,11 +215,11 @@ class _GraphCounter:
         return StageCost(node.label, node.op.name, results, self._add_shared(node.shared, learned), *computing)
 
     def _count_computation(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim, Dim]:
-        given = op.bind(types, self.program.facts)
+        given = op.bind_inputs(types, self.program.facts)
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
-        return per_sample(op.flops(given, results)), per_sample(op.multiply_adds(given, results)), per_sample(memory)
+        return per_sample(op.count_flops(given, results)), per_sample(op.count_multiply_adds(given, results)), per_sample(memory)
 
     def _count_call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]

@@ -78,7 +78,7 @@ class SizedStage(Record):
         op = type(self.op)(**{name: _resolve_sizes(value, sizes) for name, value in self.op.args.items()})
         try:
             # All sizes are numbers now, so that nothing is left to prove.
-            op.infer(op.bind(inputs, Facts.empty()))
+            op.check_and_infer(op.bind_inputs(inputs, Facts.empty()))
         except OperatorError as error:
             problem = error.problem
             return "" if isinstance(problem, EmptyResult) and not problem.needs_elements else problem.message()
@@ -101,7 +101,7 @@ def _make_stage(node: OpNode, facts: Facts) -> SizedStage:
     known = (facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices)
     watched = _WatchedFacts(*known, record=lambda: unanswered.append(None))
     try:
-        node.op.infer(node.op.bind(inputs, watched))
+        node.op.check_and_infer(node.op.bind_inputs(inputs, watched))
     except OperatorError:  # conversions have changed the element types of the node's inputs since its rule accepted them
         return SizedStage(node.op, inputs, outputs, True)
     negative = any(facts.is_at_least(d, 0) is not True for type_ in outputs for d in type_.shape)

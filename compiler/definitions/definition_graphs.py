@@ -76,8 +76,8 @@ def elaborate_definition(
         MissingDefinition: The operator has no definition for these inputs.
         WrongDefinition: The text does not compile for these inputs, or its results have other types.
     """
-    given = op.bind(tuple(inputs), facts)
-    text = text or op.define(given)
+    given = op.bind_inputs(tuple(inputs), facts)
+    text = text or op.write_definition(given)
     if not text:
         raise MissingDefinition(op.name)
     body = _parse_body(op.name, text)
@@ -154,7 +154,7 @@ class _DefinitionElaborator:
         """Adds a parameter of the operator as a `param` of its own name, so that the keys of the state dict stay."""
         op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
         value = Value(TensorType(spec.dtype, spec.shape), self.body.span, spec.name)
-        specs = op.parameters(op.bind((), self.session.facts))
+        specs = op.parameters(op.bind_inputs((), self.session.facts))
         self.parameters.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
         self.graph.nodes.append(self.parameters[-1])
         self.frame.labels.used[spec.name] = self.body.span

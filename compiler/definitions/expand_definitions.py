@@ -89,7 +89,7 @@ class _Expander:
 
 def has_definition_for(op: Operator, inputs: Iterable[Value], facts: Facts) -> bool:
     """Whether an operator has a definition for these inputs."""
-    return bool(op.define(op.bind(tuple(value.type for value in inputs), facts)))
+    return bool(op.write_definition(op.bind_inputs(tuple(value.type for value in inputs), facts)))
 
 
 def _plain_operator(op: Operator) -> Operator:

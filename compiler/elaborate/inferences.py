@@ -60,9 +60,9 @@ class InferenceCache:
 
     def infer_types(self, op: Operator, types: Types) -> Inference:
         """Apply the operator's rules. Raises `OperatorError`."""
-        inputs = op.bind(types, self._facts)
-        results = op.infer(inputs)
-        warnings = op.warnings(inputs)
+        inputs = op.bind_inputs(types, self._facts)
+        results = op.check_and_infer(inputs)
+        warnings = op.find_warnings(inputs)
         if op.pointwise and _joins_batches(inputs, results[0]):
             warnings += ((BatchBroadcast(op.symbol or op.name, tuple(t.shape for t in inputs), results[0].shape), STAGE),)
         return Inference(op, types, results, op.parameters(inputs), warnings)

@@ -70,9 +70,9 @@ class GraphBuilder:
         frozen: bool = False,
     ) -> tuple[Value, ...]:
         """The results of an operator that has its arguments."""
-        given = op.bind(tuple(value.type for value in inputs), self.facts)
+        given = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
         try:
-            results = op.infer(given)
+            results = op.check_and_infer(given)
         except OperatorError as error:
             raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
@@ -107,9 +107,9 @@ def _converted(cls: type[Operator], name: str, value: object) -> object:
     if value is None or (isinstance(value, type(declared.default)) and value == declared.default):
         return value if value is not None else declared.default
     try:
-        return declared.kind.convert(value)
+        return declared.kind.convert_value(value)
     except InvalidArgument:
-        raise ImportRefused(f"`{cls.name} {name}={value}` is not possible: {name} is {declared.kind.describe()}") from None
+        raise ImportRefused(f"`{cls.name} {name}={value}` is not possible: {name} is {declared.kind.describe_values()}") from None
 
 
 def _words(problem: Problem) -> str:

@@ -55,9 +55,9 @@ class GraphView:
         Only the first result of the node may be read. Further ones become those of the operator.
         """
         result, *others = node.outputs
-        given = op.bind(tuple(value.type for value in inputs), self.facts)
+        given = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
         try:
-            types = op.infer(given)
+            types = op.check_and_infer(given)
         except OperatorError:
             return False
         if types[0] != result.type or any(self.uses(other) for other in others):

@@ -44,7 +44,7 @@ def _copy_node(node: Node, call: CallNode, inside: dict[int, Value]) -> Node:
     new_node.outputs = tuple(inside.setdefault(id(v), _copy_value(v, call)) for v in node.outputs)
     new_node.label, new_node.frozen = join_labels(call.label, node.label), node.frozen or call.frozen
     if isinstance(new_node, OpNode):
-        new_node.op = new_node.op.moved(call.arguments)
+        new_node.op = new_node.op.substitute_values(call.arguments)
         specs = (
             replace(s, shape=substitute_values(s.shape, call.arguments), init=s.init.substitute_values(call.arguments))
             for s in new_node.specs

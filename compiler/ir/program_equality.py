@@ -40,4 +40,4 @@ def _item_key(item: FlatItem) -> Hashable:
 
 def _operator_key(node: OpNode) -> tuple[Hashable, ...]:
     tie = None if node.tie is None else (node.tie.name, node.tie.path, node.tie.target_name)
-    return node.op.identity(), node.specs, tie, node.frozen, tuple(value.type for value in node.outputs)
+    return node.op.identity_key(), node.specs, tie, node.frozen, tuple(value.type for value in node.outputs)

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import replace
 
 from ..dims import SymDim
-from ..ops.formula import moved_formula
+from ..ops.formula import substitute_in_formula
 from ..types.traced_ints import names_in, strip_formulas, substitute_decision, substitute_formulas, substitute_values
 from .choices import Choice
 from .copy_graph import copy_graphs
@@ -37,7 +37,7 @@ def substitute_symbols(graph: Graph, places: SymbolValues) -> None:
     twins = _ValueCopies(graph, places)
     for node in graph.nodes:
         if isinstance(node, OpNode):
-            node.op = node.op.moved(places)
+            node.op = node.op.substitute_values(places)
             node.specs = tuple(
                 replace(s, shape=substitute_values(s.shape, places), init=s.init.substitute_values(places)) for s in node.specs
             )
@@ -109,4 +109,4 @@ def _substitute_in_value(value: Value, places: SymbolValues) -> Value:
 def _substitute_in_choice(choice: Choice, places: SymbolValues, twins: _ValueCopies) -> Choice:
     inner = tuple(_substitute_in_choice(one, places, twins) for one in choice.inner)
     given, results = twins.map_parts(choice.given), twins.map_parts(choice.results)
-    return replace(choice, test=moved_formula(choice.test, places), inner=inner, given=given, results=results)
+    return replace(choice, test=substitute_in_formula(choice.test, places), inner=inner, given=given, results=results)

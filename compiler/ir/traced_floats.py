@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ..ops.formula import ARITHMETIC, BinaryFormula, CallFormula, Const, Formula, UnaryFormula, moved_formula, operands, plain_formula
+from ..ops.formula import (
+    ARITHMETIC,
+    BinaryFormula,
+    CallFormula,
+    Const,
+    Formula,
+    UnaryFormula,
+    find_operands,
+    strip_formula,
+    substitute_in_formula,
+)
 from ..types.traced_ints import TracedInt, TracedLeaf, TracedValue, formula_symbol, has_origin, is_integer, leaves_in, origin_key
 
 MAX_OPERATIONS = 16
@@ -72,13 +82,13 @@ class FloatFormula(float, TracedFloat):
         return leaves_in(self.numbers)
 
     def substitute_values(self, places: Mapping[str, Any]) -> Any:
-        return _formula_value(moved_formula(self.formula, places), self)
+        return _formula_value(substitute_in_formula(self.formula, places), self)
 
     def without_formula(self) -> float:
         return float(self)
 
     def formula_key(self) -> object:
-        return (float(self), plain_formula(self.formula), origin_key(self.numbers))
+        return (float(self), strip_formula(self.formula), origin_key(self.numbers))
 
 
 def trace_argument(value: Any, name: str) -> Any:
@@ -117,7 +127,7 @@ def _formula_value(formula: Formula, value: float) -> float:
 
 
 def _constants_in(formula: Formula) -> tuple[Any, ...]:
-    return tuple([operand.value for operand in operands(formula) if isinstance(operand, Const)])
+    return tuple([operand.value for operand in find_operands(formula) if isinstance(operand, Const)])
 
 
 def is_unknown_float(formula: Formula) -> bool:

@@ -18,7 +18,7 @@ from .operand import SOME_AXES, Input
 from .operator import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import Parametric
 from .pointwise import Pointwise
-from .scalars import computed, require_exact_scalar, scalar_warnings
+from .scalars import compute_dtype, require_exact_scalar, scalar_warnings
 
 
 class Activation(Pointwise):
@@ -32,11 +32,11 @@ class SlopesKind(Kind["Dim | str"]):
 
     words = ("channels",)
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "1, `channels`, or the number of channels"
 
-    def convert(self, value: object) -> Dim | str:
-        return value if isinstance(value, str) and value in self.words else SIZE.convert(value)
+    def convert_value(self, value: object) -> Dim | str:
+        return value if isinstance(value, str) and value in self.words else SIZE.convert_value(value)
 
 
 class Relu(Activation):
@@ -77,8 +77,8 @@ class Prelu(Activation, Parametric):
     num_parameters = Arg(SlopesKind(), default=1, positional=True)
     examples = ("input 3 -> prelu", "input 3x8x8 -> prelu channels")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         wanted = self.num_parameters
         if wanted == "channels" and x.rank < 2:
             raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), given.at("x"))
@@ -89,13 +89,13 @@ class Prelu(Activation, Parametric):
             raise OperatorError(problem, argument("num_parameters"))
         return (x,)
 
-    def count(self, x: TensorType) -> Dim:
+    def count_parameters(self, x: TensorType) -> Dim:
         """The number of parameters."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
-        return (ParameterSpec("weight", (self.count(x),), Init("constant", (0.25,)), x.dtype, role="weight"),)
+        return (ParameterSpec("weight", (self.count_parameters(x),), Init("constant", (0.25,)), x.dtype, role="weight"),)
 
 
 class Elu(Activation):
@@ -123,10 +123,10 @@ class Celu(Activation):
     alpha = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> celu 2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.alpha == 0:
             raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument("alpha"))
-        return super().rule(given)
+        return super().infer_types(given)
 
 
 class Gelu(Activation):
@@ -185,24 +185,24 @@ class Hardtanh(Activation):
     max_val = Arg(NUMBER, default=1.0, positional=True)
     examples = ("input 3 -> hardtanh (-2) 2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
             raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument("max_val"))
-        for name, value in self.limits(x.dtype).items():
+        for name, value in self.convert_limits(x.dtype).items():
             if x.dtype.kind == "uint" and value < 0:
                 needed = f"must not be negative for {x.dtype} tensors"
                 raise OperatorError(BadArgument(self.name, name, str(value), needed), argument(name))
             require_exact_scalar(self.name, x, value, name)
         return (x,)
 
-    def limits(self, dtype: DType) -> dict[str, int | float]:
+    def convert_limits(self, dtype: DType) -> dict[str, int | float]:
         """Both bounds; for integers, truncated."""
         both = {"min_val": self.min_val, "max_val": self.max_val}
         return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         return scalar_warnings(self.name, given.x, min_val=self.min_val, max_val=self.max_val)
 
 
@@ -258,8 +258,8 @@ class Hardshrink(Activation):
     lambd = Arg(NUMBER, default=0.5, positional=True)
     examples = ("input 3 -> hardshrink",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
@@ -271,8 +271,8 @@ class Softshrink(Activation):
     lambd = Arg(NumberKind(0), default=0.5, positional=True)
     examples = ("input 3 -> softshrink",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         require_exact_scalar(self.name, x, self.lambd, "lambd")
         return (x,)
 
@@ -296,13 +296,13 @@ class Threshold(Pointwise):
     value = Arg(NUMBER, positional=True)
     examples = ("input 3 -> threshold 0.1 20",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
-        require_exact_scalar(self.name, x.with_dtype(computed(x.dtype)), self.threshold, "threshold")
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
+        require_exact_scalar(self.name, x.with_dtype(compute_dtype(x.dtype)), self.threshold, "threshold")
         require_exact_scalar(self.name, x, self.value, "value")
         return (x,)
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         return scalar_warnings(self.name, given.x, threshold=self.threshold, value=self.value)
 
 
@@ -318,8 +318,8 @@ class Glu(Activation):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("input 6 -> glu", "input 6x8 -> glu axis=1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis]
         half = given.facts.exact_div(size, 2)
@@ -329,7 +329,7 @@ class Glu(Activation):
             raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), given.at("x"))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Sigmoid and product."""
         return 2 * numel(results[0].shape)
 
@@ -339,12 +339,12 @@ class AlongAxis(Activation):
 
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         normalize_axis(self.name, self.axis, x)
         return (x,)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Exponential, sum and quotient."""
         return 3 * numel(results[0].shape)
 

@@ -14,7 +14,7 @@ _NONE = (None, False, 0, "valid")
 T = TypeVar("T")
 
 
-class Idle(Record):
+class UnusedArgument(Record):
     """Why an argument has no effect, and the arguments that decide it, if any do."""
 
     why: str

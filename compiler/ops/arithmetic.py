@@ -29,7 +29,7 @@ class NumberOrTensor(Operator):
     """Completes "cannot ..." in the message about two shapes."""
     x = Input()
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(given)
         self.refuse_types(given, dtype)
         shapes = [t.shape for t in given]
@@ -47,15 +47,15 @@ class NumberOrTensor(Operator):
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         """Refuses element types and numbers that the operator does not take."""
 
-    def number(self, dtype: DType) -> Scalar:
+    def convert_number(self, dtype: DType) -> Scalar:
         """The number in the element type of the operands."""
         return wrap_scalar(self.scalars[0], dtype)
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if not self.scalars:
             return ()
         x = given.x.with_dtype(self.operand_type(given))
-        return conversion_warnings(self.symbol or self.name, x, {"other": (self.scalars[0], self.number(x.dtype))})
+        return conversion_warnings(self.symbol or self.name, x, {"other": (self.scalars[0], self.convert_number(x.dtype))})
 
 
 class BinaryOperator(NumberOrTensor):
@@ -71,7 +71,7 @@ def refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
 
 def refuse_zero(op: NumberOrTensor, dtype: DType) -> None:
     known = [n for n in op.scalars if not isinstance(n, SymDim)]
-    if known and dtype.is_integer and not op.number_first and op.number(dtype) == 0:
+    if known and dtype.is_integer and not op.number_first and op.convert_number(dtype) == 0:
         found = "0" if known[0] == 0 else f"{known[0]}, which {dtype} takes as 0"
         raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
 
@@ -180,7 +180,7 @@ class Pair(Operator):
     x = Input()
     other = Input()
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, self.verb)
         return (TensorType(self.result_type(result_type(given)), shape),)
 
@@ -220,7 +220,7 @@ class Clamp(Operator):
     max = Arg(SCALAR, default=None, positional=True)
     examples = ("input 3 -> clamp 0 1", "input 3 -> clamp max=6")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         bounds = {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
         if not bounds:

@@ -119,11 +119,11 @@ class Attention(CausalOperator):
         "past = input 4xPx8; x = input 4xTx8; seen = (past, x) -> concat axis=2; (x, seen, seen) -> attention causal=true align=end",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         q = given.q
         require_same_size(self.name, given, ("q", "k"), -1, "match queries and keys of shape", "their last axes")
         require_same_size(self.name, given, ("k", "v"), -2, "pair keys and values of shape", "their lengths (axis -2)")
-        scores = self.scores(given)
+        scores = self.score_shape(given)
         if "mask" in given:
             self._refuse_mask(given)
         if self.window is not None:
@@ -131,7 +131,7 @@ class Attention(CausalOperator):
         self.require_alignment(given, "q", "k")
         return (q.with_shape((*scores[:-1], given.v.shape[-1])),)
 
-    def grouped(self, given: OpInputs) -> bool:
+    def is_grouped(self, given: OpInputs) -> bool:
         """Whether several heads of queries share one of keys or values."""
         if any(t.rank < 3 for t in given.types[:3]):
             return False
@@ -139,22 +139,22 @@ class Attention(CausalOperator):
         heads, *fewer = (t.shape[-3] for t in given.types[:3])
         return not all(facts.are_equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
-    def scores(self, given: OpInputs) -> Shape:
+    def score_shape(self, given: OpInputs) -> Shape:
         """The shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
         q, k, v = given.types[:3]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
             self._refuse_heads(given)
-        ahead = broadcast(self._matched(given), self._ahead(given, "v"), given.facts, self.name, _MATCH, (0, 2))
+        ahead = broadcast(self._query_key_axes(given), self._leading_axes(given, "v"), given.facts, self.name, _MATCH, (0, 2))
         return (*ahead, q.shape[-2], k.shape[-2])
 
-    def _matched(self, given: OpInputs) -> Shape:
+    def _query_key_axes(self, given: OpInputs) -> Shape:
         """The axes before the last two of the scores, to which PyTorch adds the mask: values have no part in them."""
-        return broadcast(self._ahead(given, "q"), self._ahead(given, "k"), given.facts, self.name, _MATCH, (0, 1))
+        return broadcast(self._leading_axes(given, "q"), self._leading_axes(given, "k"), given.facts, self.name, _MATCH, (0, 1))
 
-    def _ahead(self, given: OpInputs, name: str) -> Shape:
+    def _leading_axes(self, given: OpInputs, name: str) -> Shape:
         """The axes before the last two; heads that several queries share count as one, which stretches."""
         shape = given[name].shape[:-2]
-        return (*shape[:-1], 1) if name != "q" and self.grouped(given) else shape
+        return (*shape[:-1], 1) if name != "q" and self.is_grouped(given) else shape
 
     def _refuse_heads(self, given: OpInputs) -> None:
         """The number of heads of keys and of values is that of queries, or 1, or divides it; one head of queries goes with any number."""
@@ -173,7 +173,7 @@ class Attention(CausalOperator):
 
     def _refuse_mask(self, given: OpInputs) -> None:
         mask, dtype = given.mask, given.q.dtype
-        scores = (*self._matched(given), given.q.shape[-2], given.k.shape[-2])
+        scores = (*self._query_key_axes(given), given.q.shape[-2], given.k.shape[-2])
         if self.causal:
             advice_ = "omit one of the two, or combine them in the mask"
             raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument("causal"))
@@ -193,10 +193,10 @@ class Attention(CausalOperator):
             return
         require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two matrix products and, as softmax counts, three operations for each score."""
-        return 2 * self.multiply_adds(given, results) + 3 * numel(self.scores(given))
+        return 2 * self.count_multiply_adds(given, results) + 3 * numel(self.score_shape(given))
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """All scores count, masked ones too."""
-        return numel(self.scores(given)) * (given.q.shape[-1] + given.v.shape[-1])
+        return numel(self.score_shape(given)) * (given.q.shape[-1] + given.v.shape[-1])

@@ -31,10 +31,10 @@ class Atan2(Pair):
 class _FloatPair(Pair):
     """One of the two is a float, at least."""
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if not result_type(given).is_float:
             raise OperatorError(NeedsFloat(self.name, given.x), given.at("x"))
-        return super().rule(given)
+        return super().infer_types(given)
 
 
 class Hypot(_FloatPair):
@@ -77,10 +77,10 @@ class Lerp(Operator):
     weight = Input(FLOATS, like="x", or_number=True)
     examples = ("x = input 3; y = input 3; (x, y) -> lerp 0.25", "x = input 3; y = input 3; w = input 3; (x, y, w) -> lerp")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         computed = given.x.with_dtype(FLOAT32) if given.x.dtype.size == 2 else given.x
         require_exact_scalar(self.name, computed, self.weight, "weight")
         return (given.x.with_shape(broadcast_all([t.shape for t in given], given.facts, self.name, "interpolate between")),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape)

@@ -55,7 +55,7 @@ class BitwiseNot(Pointwise):
     x = Input(INTEGERS | BOOLS)
     examples = ("input [T] int64 -> bitwise_not",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given.x,)
 
 

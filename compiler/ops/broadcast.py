@@ -20,16 +20,16 @@ def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", ver
     are."""
     rank = max(len(a), len(b))
     pairs = list(zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True))
-    sizes = [_stretch(x, y, facts) for x, y in pairs]
+    sizes = [_broadcast_size(x, y, facts) for x, y in pairs]
     open_ = [axis for axis, size in enumerate(sizes) if size is None]
     for axis in open_:
         x, y = pairs[axis]
         if facts.are_equal(x, y) is False:
-            why = f"{_axis(axis, a, b)} is {format_dim(x)} in one and {format_dim(y)} in the other"
-            raise OperatorError(ShapeMismatch(verb or operator, a, b, why, _suggestion(a, b, facts, at), at), STAGE)
+            why = f"{_name_axis(axis, a, b)} is {format_dim(x)} in one and {format_dim(y)} in the other"
+            raise OperatorError(ShapeMismatch(verb or operator, a, b, why, _suggest_axes(a, b, facts, at), at), STAGE)
     for axis in open_:
         x, y = pairs[axis]
-        need = f"{_axis(axis, a, b)} of both must agree, or be 1"
+        need = f"{_name_axis(axis, a, b)} of both must agree, or be 1"
         raise OperatorError(Unprovable(operator, x, y, need, suggest_equality(x, y) or "", at), STAGE)
     return tuple(size for size in sizes if size is not None)
 
@@ -42,7 +42,7 @@ def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: st
     return result
 
 
-def _stretch(x: Dim, y: Dim, facts: Facts) -> Dim | None:
+def _broadcast_size(x: Dim, y: Dim, facts: Facts) -> Dim | None:
     """The size of an axis that is x in one tensor and y in another; None if that cannot be said."""
     if facts.are_equal(x, y):
         return y if isinstance(y, int) else x
@@ -51,20 +51,20 @@ def _stretch(x: Dim, y: Dim, facts: Facts) -> Dim | None:
     return x if facts.are_equal(y, 1) else None
 
 
-def _axis(axis: int, a: Shape, b: Shape) -> str:
+def _name_axis(axis: int, a: Shape, b: Shape) -> str:
     """The axis of the result as both count it: from the front if they have the same number of axes."""
     return f"axis {axis}" if len(a) == len(b) else f"axis {axis - max(len(a), len(b))}"
 
 
-def _fits(short: Shape, long: Shape, facts: Facts) -> bool:
-    return all(_stretch(x, y, facts) is not None for x, y in zip(reversed(short), reversed(long), strict=False))
+def _can_broadcast(short: Shape, long: Shape, facts: Facts) -> bool:
+    return all(_broadcast_size(x, y, facts) is not None for x, y in zip(reversed(short), reversed(long), strict=False))
 
 
-def _suggestion(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
+def _suggest_axes(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
     """Axes at the end of the shorter one, if they would make it right: `[N, C]` and `[N, C, H, W]`."""
     short, long = (a, b) if len(a) < len(b) else (b, a)
     missing = len(long) - len(short)
-    missing = next((more for more in range(1, missing + 1) if _fits((*short, *(1,) * more), long, facts)), 0)
+    missing = next((more for more in range(1, missing + 1) if _can_broadcast((*short, *(1,) * more), long, facts)), 0)
     if not short or not missing:
         return ""
     index = at[0] if short is a else at[1]

@@ -36,23 +36,23 @@ class _OfLabels(Loss):
     weight = Input(like="x", optional=True)
     ignore_index = Arg(INT, default=-100)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if x.rank == 1 and x.is_batch:
             raise OperatorError(WrongRank(self.name, CLASSES, x), given.at("x"))
         self.refuse_target(given)
         if "weight" in given:
             require_class_weight(self.name, given)
-        return super().rule(given)
+        return super().infer_types(given)
 
     def refuse_target(self, given: OpInputs) -> None:
         """Refuses labels of another shape than the samples have."""
         require_labels(self.name, given)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return labels_of(given.x.shape)
 
-    def count(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, given: OpInputs) -> Count | None:
         """The number of labels that are not ignored, or the sum of the weights of their classes."""
         kept = CountStep("kept", Ne(other=self.ignore_index), ("target",))
         if "weight" not in given:
@@ -143,8 +143,8 @@ class CrossEntropy(_OfLabels):
             needed = "must not be set for probabilities of classes"
             raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument("ignore_index"))
 
-    def count(self, given: OpInputs) -> Count | None:
-        return numel(self.each(given)) if self.of_probabilities(given) else super().count(given)
+    def mean_divisor(self, given: OpInputs) -> Count | None:
+        return numel(self.unreduced_shape(given)) if self.of_probabilities(given) else super().mean_divisor(given)
 
 
 def labels_of(scores: Shape) -> Shape:

@@ -15,7 +15,7 @@ from .operand import Input
 from .operator import Operator, OpInputs
 from .pointwise import Pointwise
 from .promotion import result_type
-from .scalars import computed, require_exact_scalar, scalar_warnings
+from .scalars import compute_dtype, require_exact_scalar, scalar_warnings
 
 
 class Comparison(BinaryOperator):
@@ -110,7 +110,7 @@ class Predicate(Pointwise):
 
     x = Input()
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given.x.with_dtype(BOOL),)
 
 
@@ -144,10 +144,10 @@ class Where(Operator):
     other = Input(or_number=True, either_side=True)
     examples = ("x = input 3; y = input 3; (x > 0, x, y) -> where", "x = input 3; (x > 0, x) -> where 0")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         dtype = self.operand_type(given)
         # PyTorch makes a half type of a float32 without asking.
-        require_exact_scalar(self.name, given.x.with_dtype(computed(dtype)), self.other, "other")
+        require_exact_scalar(self.name, given.x.with_dtype(compute_dtype(dtype)), self.other, "other")
         shape = broadcast_all([t.shape for t in given], given.facts, self.name, "choose between")
         return (TensorType(dtype, shape),)
 
@@ -155,5 +155,5 @@ class Where(Operator):
         """The element type that both choices are converted to."""
         return result_type(given.types[1:], self.scalars)
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         return scalar_warnings(self.name, given.x.with_dtype(self.operand_type(given)), other=self.other)

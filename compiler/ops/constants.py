@@ -26,9 +26,20 @@ from ..errors.operator_errors import EmptyResult
 from ..errors.problem import STAGE, argument
 from ..errors.value_errors import NoValue
 from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
-from .formula import BinaryFormula, Const, Formula, ItemFormula, StoredList, depth, is_static, list_shape, moved_formula, parts
-from .formula_bounds import interval, kind_of, may_be_zero
-from .formula_values import evaluate, fold, valueless
+from .formula import (
+    BinaryFormula,
+    Const,
+    Formula,
+    ItemFormula,
+    StoredList,
+    is_static,
+    iterate_parts,
+    list_shape,
+    measure_depth,
+    substitute_in_formula,
+)
+from .formula_bounds import find_interval, kind_of, may_be_zero
+from .formula_values import evaluate_formula, find_valueless, fold_formula
 from .initializers import INIT, check_init
 from .kinds import DTYPE, FLAG, SHAPE, STRING, InvalidArgument, Kind, ListKind
 from .operator import Arg, Init, Operator, OperatorError, OpInputs, ParameterSpec
@@ -44,10 +55,10 @@ _LARGEST = 2**63 - 1
 
 
 class FormulaKind(Kind[Formula]):
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "a formula of the table's indices"
 
-    def convert(self, value: object) -> Formula:
+    def convert_value(self, value: object) -> Formula:
         if not isinstance(value, Formula):
             raise InvalidArgument
         return value
@@ -71,7 +82,7 @@ class ParamOperator(Operator):
         "x = input 3; offset = param [1] init=uniform(-1, 1) trainable=false as offset; x + offset",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         _refuse_empty(self.name, self.shape)
         for axis, size in enumerate(self.shape):
             if isinstance(size, SymDim):
@@ -84,7 +95,7 @@ class ParamOperator(Operator):
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         return (ParameterSpec("", self.shape, self.init, self.dtype, trainable=self.trainable, follows=self.norms_of),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -108,51 +119,51 @@ class TableOperator(Operator):
     )
 
     @property
-    def static(self) -> bool:
+    def is_static(self) -> bool:
         """Whether the values are known now."""
         return all(isinstance(d, int) for d in self.shape) and is_static(self.formula)
 
     @property
-    def element(self) -> DType:
+    def element_type(self) -> DType:
         """The element type."""
         given: DType | None = self.dtype
         return given or {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(self.formula, self.shape)]
 
     @property
     def numbers(self) -> tuple[Any, ...]:
-        return (*super().numbers, *(p.value for p in parts(self.formula) if isinstance(p, Const)))
+        return (*super().numbers, *(p.value for p in iterate_parts(self.formula) if isinstance(p, Const)))
 
-    def moved(self, places: Mapping[str, Any]) -> Self:
-        return type(self)(**{**super().moved(places).args, "formula": moved_formula(self.formula, places)})
+    def substitute_values(self, places: Mapping[str, Any]) -> Self:
+        return type(self)(**{**super().substitute_values(places).args, "formula": substitute_in_formula(self.formula, places)})
 
-    def misshapen(self) -> OperatorError | None:
+    def find_shape_error(self) -> OperatorError | None:
         """Why the formula is none for this shape: only without such an error it has a type."""
-        deep = depth(self.formula)
+        deep = measure_depth(self.formula)
         if deep > DEEPEST:
             return OperatorError(FormulaTooDeep(deep, DEEPEST), argument("formula"))
         if len(self.indices) != len(self.shape):
             return OperatorError(IndexCount(self.indices, self.shape), argument("shape"))
         return None
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        misshapen = self.misshapen()
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        misshapen = self.find_shape_error()
         if misshapen is not None:
             raise misshapen
         _refuse_empty(self.name, self.shape)
-        if self.labelled and not self.static:
+        if self.labelled and not self.is_static:
             raise OperatorError(SymbolicBuffer(self.shape), argument("shape"))
-        for part in parts(self.formula):
+        for part in iterate_parts(self.formula):
             if isinstance(part, Const) and isinstance(part.value, int) and not -_LARGEST - 1 <= part.value <= _LARGEST:
                 raise OperatorError(LargeNumber(part.value, _LARGEST), argument("formula"))
-        for part in parts(fold(self.formula)):  # `i % (2 * 2 // 2)` is `i % 2`, whose divisor is known
+        for part in iterate_parts(fold_formula(self.formula)):  # `i % (2 * 2 // 2)` is `i % 2`, whose divisor is known
             if isinstance(part, ItemFormula):
                 self._check_item(part)
             if isinstance(part, BinaryFormula) and part.op in ("//", "%") and self._may_divide_by_zero(part):
                 raise OperatorError(DivisorMayBeZero(part.op), argument("formula"))
-        without = valueless(self.formula)
+        without = find_valueless(self.formula)
         if without:
             raise OperatorError(NoValue(without, "its numbers have no result, or it is too large"), argument("formula"))
-        return (TensorType(self.element, self.shape),)
+        return (TensorType(self.element_type, self.shape),)
 
     def _check_item(self, part: ItemFormula) -> None:
         sizes = list_shape(part.list) or ()
@@ -161,7 +172,7 @@ class TableOperator(Operator):
         for index, size in zip(part.at, sizes, strict=True):
             if kind_of(index, self.shape) == "float":
                 raise OperatorError(RealItemIndex(), argument("formula"))
-            found = interval(index, self.shape)
+            found = find_interval(index, self.shape)
             if found.low < 0 or found.high >= size or not found.is_finite:
                 raise OperatorError(ItemOutside(size, found.low, found.high), argument("formula"))
 
@@ -169,17 +180,17 @@ class TableOperator(Operator):
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        if not self.static:
+        if not self.is_static:
             return ()
-        return (ParameterSpec("", self.shape, Init("table"), self.element, trainable=False, persistent=self.labelled),)
+        return (ParameterSpec("", self.shape, Init("table"), self.element_type, trainable=False, persistent=self.labelled),)
 
-    def values(self) -> NDArray[Any]:
+    def compute_values(self) -> NDArray[Any]:
         """The values of a static table, in its element type; bfloat16 is given as float32."""
         sizes = tuple(d for d in self.shape if isinstance(d, int))
-        element = self.element.name
-        return evaluate(self.formula, sizes).astype("float32" if element == "bfloat16" else element)
+        element = self.element_type.name
+        return evaluate_formula(self.formula, sizes).astype("float32" if element == "bfloat16" else element)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 

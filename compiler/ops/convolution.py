@@ -16,7 +16,7 @@ from .operand import SPATIAL, Input
 from .operator import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithBias
 from .requirements import count_of, require_elements
-from .windows import PaddingKind, Window, each_axis, sizes_of
+from .windows import PaddingKind, Window, compute_sizes, each_axis
 
 
 class _Convolution(WithBias):
@@ -33,7 +33,7 @@ class _Convolution(WithBias):
     bias = Arg(FLAG, default=True)
     dilation = Arg(SIZES, default=1)
 
-    def _input(self, given: OpInputs) -> TensorType:
+    def _check_input(self, given: OpInputs) -> TensorType:
         x = given.x
         self._check_groups(x, x.shape[1], "input")
         self._check_groups(x, self.channels, "output")
@@ -48,7 +48,7 @@ class _Convolution(WithBias):
             problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
             raise OperatorError(problem, argument("groups" if which == "input" else "channels"))
 
-    def _kernel(self, x: TensorType) -> tuple[int, ...]:
+    def _kernel_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "kernel", self.kernel, x)
 
 
@@ -61,9 +61,9 @@ class Conv(_Convolution):
     padding_mode = Arg(WordKind("zeros", "reflect", "replicate", "circular"), default="zeros", only_with=("padding",))
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
 
-    def windows(self, x: TensorType) -> tuple[Window, ...]:
+    def make_windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis. `same` of an even span pads one more element after than before, as in PyTorch."""
-        kernel = self._kernel(x)
+        kernel = self._kernel_sizes(x)
         stride = each_axis(self.name, "stride", self.stride, x)
         dilation = each_axis(self.name, "dilation", self.dilation, x)
         if self.padding == "same":
@@ -74,18 +74,18 @@ class Conv(_Convolution):
             before = after = each_axis(self.name, "padding", sizes, x)
         return tuple(Window(*sides) for sides in zip(kernel, stride, dilation, before, after, strict=True))
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = self._input(given)
-        windows = self.windows(x)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = self._check_input(given)
+        windows = self.make_windows(x)
         stride = max(w.stride for w in windows)
         if self.padding == "same" and stride != 1:
-            problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._instead(windows))
+            problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._suggest_padding(windows))
             raise OperatorError(problem, argument("stride"))
         self._check_padding(x, windows, given.facts)
-        return (x.with_shape((x.shape[0], self.channels, *sizes_of(self.name, x, windows, given.facts))),)
+        return (x.with_shape((x.shape[0], self.channels, *compute_sizes(self.name, x, windows, given.facts))),)
 
     @staticmethod
-    def _instead(windows: tuple[Window, ...]) -> str:
+    def _suggest_padding(windows: tuple[Window, ...]) -> str:
         """Half the span has the same effect, where the span is odd."""
         if any(w.before != w.after for w in windows):
             return ""
@@ -113,18 +113,18 @@ class Conv(_Convolution):
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
                 raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
-        kernel = self._kernel(x)
+        kernel = self._kernel_sizes(x)
         inner = x.shape[1] // self.groups
         return weight_and_bias((self.channels, inner, *kernel), self.channels, inner * prod(kernel), x.dtype, self.bias)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         x = given.x
-        return numel(results[0].shape) * (x.shape[1] // self.groups) * prod(self._kernel(x))
+        return numel(results[0].shape) * (x.shape[1] // self.groups) * prod(self._kernel_sizes(x))
 
 
 class ConvTranspose(_Convolution):
@@ -136,11 +136,11 @@ class ConvTranspose(_Convolution):
     output_padding = Arg(SIZES0, default=0)
     examples = ("input 8x16x16 -> conv_transpose 4 2x2 stride=2", "input 8xT -> conv_transpose 4 3 stride=2 padding=1 output_padding=1")
 
-    def windows(self, x: TensorType) -> tuple[Window, ...]:
+    def make_windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis; `before` and `after` are cut off the result."""
         padding = each_axis(self.name, "padding", self.padding, x)
         sides = (
-            self._kernel(x),
+            self._kernel_sizes(x),
             each_axis(self.name, "stride", self.stride, x),
             each_axis(self.name, "dilation", self.dilation, x),
             padding,
@@ -148,15 +148,15 @@ class ConvTranspose(_Convolution):
         )
         return tuple(Window(*numbers) for numbers in zip(*sides, strict=True))
 
-    def extra(self, x: TensorType) -> tuple[int, ...]:
+    def output_paddings(self, x: TensorType) -> tuple[int, ...]:
         """`output_padding` for each spatial axis."""
         return each_axis(self.name, "output_padding", self.output_padding, x)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x = self._input(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x = self._check_input(given)
         require_elements(self.name, given, "x", range(2, x.rank))
         sizes: list[Dim] = []
-        for size, window, extra in zip(x.shape[2:], self.windows(x), self.extra(x), strict=True):
+        for size, window, extra in zip(x.shape[2:], self.make_windows(x), self.output_paddings(x), strict=True):
             if extra >= max(window.stride, window.dilation):
                 needed = "must be less than the greater of stride and dilation"
                 raise OperatorError(BadArgument(self.name, "output_padding", str(extra), needed), argument("output_padding"))
@@ -167,16 +167,16 @@ class ConvTranspose(_Convolution):
                 raise OperatorError(EmptyResult(self.name, result, axis, needs_elements=True), argument("padding"))
         return (x.with_shape(result),)
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
-        kernel = self._kernel(x)
+        kernel = self._kernel_sizes(x)
         outer = self.channels // self.groups
         # PyTorch takes the second axis of the weight for the fan in, here too.
         return weight_and_bias((x.shape[1], outer, *kernel), self.channels, outer * prod(kernel), x.dtype, self.bias)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         x = given.x
-        return numel(x.shape) * (self.channels // self.groups) * prod(self._kernel(x))
+        return numel(x.shape) * (self.channels // self.groups) * prod(self._kernel_sizes(x))

@@ -24,11 +24,11 @@ class Logcumsumexp(Operator):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("input [T] -> logcumsumexp axis=1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         normalize_axis(self.name, self.axis, given.x)
         return (given.x,)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """An exponential and a sum for each element."""
         return 2 * numel(given.x.shape)
 
@@ -40,7 +40,7 @@ class CumulativeExtreme(Operator):
     x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         normalize_axis(self.name, self.axis, given.x)
         return given.x, given.x.with_dtype(INT64)
 
@@ -77,7 +77,7 @@ class Diff(Operator):
     axis = Arg(AXIS, default=-1, alias="dim")
     examples = ("input [8] -> diff", "input [T, 3] where T >= 3 -> diff 2 axis=1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if not x.rank:
             raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
@@ -87,5 +87,5 @@ class Diff(Operator):
             raise OperatorError(EmptyResult(self.name, shape, axis), argument("n"))
         return (x.with_shape(shape),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return self.n * numel(results[0].shape)

@@ -10,7 +10,7 @@ from ..errors.problem import argument
 from ..types.tensor_types import FLOAT32, DType, TensorType
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, EXTENDED, FLAG, SIZE, IntKind, NumberKind, WordKind
-from .learned_tensors import normal, weight_and_bias
+from .learned_tensors import normal_init, weight_and_bias
 from .operand import SOME_AXES, Input, axes
 from .operator import Arg, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import Parametric, WithBias
@@ -33,19 +33,19 @@ class Dense(WithBias):
         "x = input 3; w = input [2, 3] batch=false; x -> dense 2 weight=w",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         return (x.with_shape((*x.shape[:-1], self.units)),)
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         features = x.shape[-1]
         return weight_and_bias((self.units, features), self.units, features, x.dtype, self.bias)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape) * given.x.shape[-1]
 
 
@@ -62,31 +62,31 @@ class Bilinear(WithBias):
     bias = Arg(FLAG, default=True)
     examples = ("a = input 3; b = input 4; (a, b) -> bilinear 2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         a, b = given.a, given.b
         if a.rank != b.rank:
-            raise OperatorError(self._mismatch(a, b, "they have different numbers of axes"), given.at("b"))
+            raise OperatorError(self._make_mismatch(a, b, "they have different numbers of axes"), given.at("b"))
         for axis, (m, n) in enumerate(zip(a.shape[:-1], b.shape[:-1], strict=True)):
             equal = given.facts.are_equal(m, n)
             if equal is False:
-                raise OperatorError(self._mismatch(a, b, f"axis {axis} differs; only the last may"), given.at("b"))
+                raise OperatorError(self._make_mismatch(a, b, f"axis {axis} differs; only the last may"), given.at("b"))
             if equal is None:
                 need = f"axis {axis} of both must be the same"
                 raise OperatorError(Unprovable(self.name, m, n, need, suggest_equality(m, n) or ""), given.at("b"))
         return (a.with_shape((*a.shape[:-1], self.units)),)
 
     @staticmethod
-    def _mismatch(a: TensorType, b: TensorType, why: str) -> ShapeMismatch:
+    def _make_mismatch(a: TensorType, b: TensorType, why: str) -> ShapeMismatch:
         return ShapeMismatch("apply a bilinear form to", a.shape, b.shape, why)
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         first, second = given.a.shape[-1], given.b.shape[-1]
         return weight_and_bias((self.units, first, second), self.units, first, given.a.dtype, self.bias)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with the first tensor, then that with the second."""
         first, second = given.a.shape[-1], given.b.shape[-1]
         return numel(results[0].shape) * (first + 1) * second
@@ -104,7 +104,7 @@ class _LookUp(Parametric):
     norm_type = Arg(EXTENDED, default=2, only_with=("max_norm",))
     dtype = Arg(DTYPE, default=FLOAT32)
 
-    def check(self, given: OpInputs) -> None:
+    def check_arguments(self, given: OpInputs) -> None:
         """Refuses another type than a float, the number of a row that is not there, and a norm that scaling does not change, or of a tensor
         that is given."""
         if self.max_norm is not None and "weight" in given:
@@ -119,13 +119,13 @@ class _LookUp(Parametric):
             needed = f"must be the number of a row, from {-self.num} to {self.num - 1}"
             raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument("padding_idx"))
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        init = normal(1.0)
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        init = normal_init(1.0)
         if self.padding_idx is not None and isinstance(self.num, int):
             init = replace(init, zero_row=self.padding_idx % self.num)
-        return (ParameterSpec("weight", (self.num, self.dim), init, self._dtype(given), role="weight"),)
+        return (ParameterSpec("weight", (self.num, self.dim), init, self._result_dtype(given), role="weight"),)
 
-    def _dtype(self, given: OpInputs) -> DType:
+    def _result_dtype(self, given: OpInputs) -> DType:
         """That of the weight, if it is given and `dtype` is not."""
         weight = given.get("weight")
         return self.dtype if weight is None or self.dtype != FLOAT32 else weight.dtype
@@ -143,11 +143,11 @@ class Embedding(_LookUp):
     as_tensors = ("weight",)
     examples = ("input [T] int64 -> embedding 1000 64", "input [T] int64 -> embedding 1000 64 padding_idx=0")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.check(given)
-        return (TensorType(self._dtype(given), (*given.indices.shape, self.dim)),)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        self.check_arguments(given)
+        return (TensorType(self._result_dtype(given), (*given.indices.shape, self.dim)),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -172,8 +172,8 @@ class EmbeddingBag(_LookUp):
         "x = input [32] int64 batch=false; begins = table (i) [8] int64 = 4 * i; x -> embedding_bag 1000 64 offsets=begins",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        self.check(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        self.check_arguments(given)
         rank = 1 if "offsets" in given else 2
         if given.indices.rank != rank:
             needed = "[indices], as there are offsets" if rank == 1 else "[N, indices], or `offsets`, where the bags begin"
@@ -181,9 +181,9 @@ class EmbeddingBag(_LookUp):
         weights = given.get("per_sample_weights")
         if weights is not None:
             self._check_weights(weights, given)
-        return (TensorType(self.dtype, (self._bags(given), self.dim)),)
+        return (TensorType(self.dtype, (self._count_bags(given), self.dim)),)
 
-    def _bags(self, given: OpInputs) -> Dim:
+    def _count_bags(self, given: OpInputs) -> Dim:
         """The number of bags."""
         if "offsets" not in given:
             if self.include_last_offset:
@@ -208,6 +208,6 @@ class EmbeddingBag(_LookUp):
             what = "their numbers of bags" if axis < weights.rank - 1 else "their numbers of indices"
             require_same_size(self.name, given, ("indices", "per_sample_weights"), axis, "weight", what)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each number that is looked up, two if it is weighted."""
         return (1 + ("per_sample_weights" in given)) * numel(given.indices.shape) * self.dim

@@ -37,22 +37,22 @@ class Diagonal(Layout):
     axis2 = Arg(AXIS, default=1, alias="dim2")
     examples = ("input 4x4 -> diagonal axis1=1 axis2=2", "input [T, T] -> diagonal 1 axis1=-2 axis2=-1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        rows, columns = self.matrix(x)
+        rows, columns = self.matrix_axes(x)
         rest = tuple(size for axis, size in enumerate(x.shape) if axis not in (rows, columns))
-        length = self.length(given)
+        length = self.diagonal_length(given)
         if given.facts.is_at_least(length, 1) is False:
             raise OperatorError(EmptyResult(self.name, (*rest, length), len(rest)), argument("offset"))
         return (x.with_shape((*rest, length)),)
 
-    def matrix(self, x: TensorType) -> tuple[int, int]:
+    def matrix_axes(self, x: TensorType) -> tuple[int, int]:
         """The axes of the rows and the columns, counted from the front."""
         return _two_axes(self, x)
 
-    def length(self, given: OpInputs) -> Dim:
+    def diagonal_length(self, given: OpInputs) -> Dim:
         """The number of elements."""
-        rows, columns = (given.x.shape[axis] for axis in self.matrix(given.x))
+        rows, columns = (given.x.shape[axis] for axis in self.matrix_axes(given.x))
         high, wide = rows + min(self.offset, 0), columns - max(self.offset, 0)
         if given.facts.is_at_least(wide, high):
             return high
@@ -69,17 +69,17 @@ class DiagEmbed(Layout):
     axis2 = Arg(AXIS, default=-1, alias="dim2")
     examples = ("input [T] -> diag_embed", "input 4 -> diag_embed offset=-1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         shape = list(x.shape[:-1])
-        for axis in sorted(self.matrix(x)):
-            shape.insert(axis, self.side(x))
+        for axis in sorted(self.matrix_axes(x)):
+            shape.insert(axis, self.side_length(x))
         return (x.with_shape(tuple(shape)),)
 
-    def matrix(self, x: TensorType) -> tuple[int, int]:
+    def matrix_axes(self, x: TensorType) -> tuple[int, int]:
         """The axes of the rows and the columns in the result, counted from the front."""
         return _two_axes(self, x.with_shape((*x.shape, 1)))
 
-    def side(self, x: TensorType) -> Dim:
+    def side_length(self, x: TensorType) -> Dim:
         """The number of rows, and of columns."""
         return x.shape[-1] + abs(self.offset)

@@ -29,7 +29,7 @@ class ElementTypes(Record):
     def __contains__(self, dtype: DType) -> bool:
         return dtype.name in self.names
 
-    def refused(self, operator: str, found: TensorType, first: TensorType) -> Problem:
+    def make_problem(self, operator: str, found: TensorType, first: TensorType) -> Problem:
         """The problem of an input of the type `found`; `first` is the type of the first input."""
         return self.problem(operator, found)
 
@@ -41,7 +41,7 @@ class ElementTypes(Record):
 class MaskTypes(ElementTypes):
     """Those of masks of attention: bool, or a float that is added to the scores."""
 
-    def refused(self, operator: str, found: TensorType, first: TensorType) -> Problem:
+    def make_problem(self, operator: str, found: TensorType, first: TensorType) -> Problem:
         return MaskType(operator, f"bool or {first.dtype}", found)
 
 

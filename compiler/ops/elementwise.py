@@ -84,8 +84,8 @@ class Square(Numeric):
     x = Input()
     examples = ("input 3 -> square",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         return (x.with_dtype(INT64) if x.dtype == BOOL else x,)
 
 
@@ -102,7 +102,7 @@ class NanToNum(Numeric):
     neginf = Arg(NUMBER, default=None)
     examples = ("input 3 -> log -> nan_to_num", "input 3 -> log -> nan_to_num neginf=-100")
 
-    def replacements(self, dtype: DType) -> tuple[float, float, float]:
+    def find_replacements(self, dtype: DType) -> tuple[float, float, float]:
         """What NaN, infinity and its negative become in a type of floats."""
         low, high = dtype.limits
         return (
@@ -119,7 +119,7 @@ class LogicalNot(Pointwise):
     x = Input()
     examples = ("x = input 3; x > 0 -> logical_not",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given.x.with_dtype(BOOL),)
 
 

@@ -36,7 +36,7 @@ class Equation(Record):
         """That of the result."""
         return tuple(self.sizes[label] for label in self.result)
 
-    def holders(self, shapes: Sequence[Shape], facts: Facts) -> dict[str, list[int]]:
+    def find_holders(self, shapes: Sequence[Shape], facts: Facts) -> dict[str, list[int]]:
         """For each label the operands, by number, that have it with a size other than 1, as far as that is known."""
         found: dict[str, list[int]] = {}
         for index, (labels, shape) in enumerate(zip(self.operands, shapes, strict=True)):
@@ -46,63 +46,63 @@ class Equation(Record):
         return found
 
 
-def read(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
+def read_equation(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     """The equation with these operands, or a `OperatorError`."""
     left, arrow, right = (part.replace(" ", "") for part in text.replace(_DOTS, _MARK).partition("->"))
     terms = left.split(",")
     if len(terms) != len(shapes):
-        raise _refusal(text, f"it names {_many(len(terms), 'tensor')}, but {_many(len(shapes), 'tensor')} came in")
-    written = [_split(text, term) for term in terms]
-    operands = tuple(_expand(text, labels, shape) for labels, shape in zip(written, shapes, strict=True))
-    sizes = _sizes(text, operands, shapes, facts)
+        raise _make_refusal(text, f"it names {_format_count(len(terms), 'tensor')}, but {_format_count(len(shapes), 'tensor')} came in")
+    written = [_split_term(text, term) for term in terms]
+    operands = tuple(_expand_ellipsis(text, labels, shape) for labels, shape in zip(written, shapes, strict=True))
+    sizes = _find_label_sizes(text, operands, shapes, facts)
     dots = sorted((label for label in sizes if label.startswith(".")), reverse=True, key=lambda label: int(label[1:]))
     if arrow:
-        result = _explicit(text, _split(text, right), sizes, dots)
+        result = _read_explicit_output(text, _split_term(text, right), sizes, dots)
     else:
         counts = Counter(label for labels in operands for label in labels)
         result = (*dots, *sorted(label for label, count in counts.items() if count == 1 and label.isalpha()))
     return Equation(operands, result, sizes)
 
 
-def _split(text: str, term: str) -> list[str]:
+def _split_term(text: str, term: str) -> list[str]:
     """Letters and `...`."""
     labels = list(term)
     for index, label in enumerate(labels):
         if label == _MARK and _DOTS not in labels:
             labels[index] = _DOTS
         elif not (label.isascii() and label.isalpha()):
-            raise _refusal(text, f"axes are named by letters, not by `{label.replace(_MARK, _DOTS)}`")
+            raise _make_refusal(text, f"axes are named by letters, not by `{label.replace(_MARK, _DOTS)}`")
     return labels
 
 
-def _expand(text: str, labels: list[str], shape: Shape) -> Labels:
+def _expand_ellipsis(text: str, labels: list[str], shape: Shape) -> Labels:
     """The labels of an operand's axes, with `...` expanded."""
     named = len(labels) - (_DOTS in labels)
     hidden = len(shape) - named
     if hidden < 0 or (hidden > 0 and _DOTS not in labels):
         term = "".join(labels)
-        what = f"`{term}` names {_many(named, 'axis')}" if term else "an empty part names no axis"
+        what = f"`{term}` names {_format_count(named, 'axis')}" if term else "an empty part names no axis"
         advice = "put `...` where axes may be left unnamed" if hidden > 0 else ""
-        raise _refusal(text, f"{what}, but the tensor has {_many(len(shape), 'axis')}", advice)
+        raise _make_refusal(text, f"{what}, but the tensor has {_format_count(len(shape), 'axis')}", advice)
     expanded: list[str] = []
     for label in labels:
         expanded += [f".{hidden - i}" for i in range(hidden)] if label == _DOTS else [label]
     return tuple(expanded)
 
 
-def _explicit(text: str, labels: list[str], sizes: dict[str, Dim], dots: list[str]) -> Labels:
+def _read_explicit_output(text: str, labels: list[str], sizes: dict[str, Dim], dots: list[str]) -> Labels:
     for label, count in Counter(labels).items():
         if label != _DOTS and label not in sizes:
-            raise _refusal(text, f"the result has `{label}`, and no tensor does")
+            raise _make_refusal(text, f"the result has `{label}`, and no tensor does")
         if count > 1:
-            raise _refusal(text, f"the result has `{label}` more than once")
+            raise _make_refusal(text, f"the result has `{label}` more than once")
     result: list[str] = []
     for label in labels:
         result += dots if label == _DOTS else [label]
     return tuple(result)
 
 
-def _sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[Shape], facts: Facts) -> dict[str, Dim]:
+def _find_label_sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[Shape], facts: Facts) -> dict[str, Dim]:
     """The size of each label: that of all axes that have it, but for axes of 1 in other operands."""
     sizes: dict[str, Dim] = {}
     homes: dict[str, int] = {}
@@ -131,10 +131,10 @@ def _refuse_unless_equal(text: str, label: str, left: Dim, right: Dim, at: tuple
         raise OperatorError(Unprovable("einsum", left, right, f"{name} must have one size", suggest_equality(left, right) or "", at), STAGE)
 
 
-def _many(count: int, what: str) -> str:
+def _format_count(count: int, what: str) -> str:
     plural = "axes" if what == "axis" else what + "s"
     return f"{count} {what if count == 1 else plural}"
 
 
-def _refusal(text: str, why: str, suggestion: str = "") -> OperatorError:
+def _make_refusal(text: str, why: str, suggestion: str = "") -> OperatorError:
     return OperatorError(BadEquation(text, why, suggestion), argument("equation"))

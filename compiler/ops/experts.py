@@ -24,7 +24,7 @@ class GroupedLinear(Operator):
     weight = Input(FLOATS, axes("groups units features", "[groups, units, features]"), like="x")
     examples = ("x = input [T, 8]; expert = input [T] int64; w = param [4, 16, 8] as up_proj; (x, expert, w) -> grouped_linear",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, index, weight = given.x, given.index, given.weight
         if index.rank != x.rank - 1:
             why = "there must be an index for each row"
@@ -34,8 +34,8 @@ class GroupedLinear(Operator):
         require_same_size(self.name, given, ("x", "weight"), -1, "multiply the rows of", "their last axes")
         return (x.with_shape((*x.shape[:-1], weight.shape[1])),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(given, results)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(results[0].shape) * given.x.shape[-1]

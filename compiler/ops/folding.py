@@ -18,7 +18,7 @@ from .kinds import AXIS, COUNT, SIZE, SIZES, SIZES0, ListKind
 from .operand import Input, axes
 from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .shape import Layout
-from .windows import Window, sizes_of
+from .windows import Window, compute_sizes
 
 
 def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: OpInputs, name: str) -> Dim:
@@ -43,7 +43,7 @@ class PixelShuffle(Layout):
     r = Arg(COUNT, positional=True, alias="upscale_factor")
     examples = ("input 12xHxW -> pixel_shuffle 2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         *before, channels, height, width = x.shape
         fewer = exact_quotient(self.name, channels, "channels", self.r * self.r, f"blocks of {self.r}x{self.r}", given, "r")
@@ -59,7 +59,7 @@ class PixelUnshuffle(Layout):
     r = Arg(COUNT, positional=True, alias="downscale_factor")
     examples = ("input 3x8x8 -> pixel_unshuffle 2", "input 3xHxW where H % 2 == 0, W % 2 == 0 -> pixel_unshuffle 2")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         *before, channels, height, width = x.shape
         blocks = f"blocks of {self.r}x{self.r}"
@@ -77,12 +77,12 @@ class ChannelShuffle(Layout):
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x4x4 -> channel_shuffle 2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        self.width(given)
+        self.group_width(given)
         return (x,)
 
-    def width(self, given: OpInputs) -> Dim:
+    def group_width(self, given: OpInputs) -> Dim:
         """Channels in a group."""
         return exact_quotient(self.name, given.x.shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
 
@@ -98,7 +98,7 @@ def _image_or_batch(operator: str, given: OpInputs, rank: int, needed: str) -> T
 class _Blocks(Operator):
     """What both directions have in common: the positions of blocks in an image, by `kernel`, `dilation`, `padding` and `stride`."""
 
-    def pair(self, name: str) -> tuple[int, ...]:
+    def expand_pair(self, name: str) -> tuple[int, ...]:
         """The argument, one number for each of the two axes of the image."""
         value: int | tuple[int, ...] = self.args[name]
         pair = (value, value) if isinstance(value, int) else value
@@ -107,9 +107,9 @@ class _Blocks(Operator):
             raise OperatorError(BadArgument(self.name, name, "x".join(map(str, pair)), needed), argument(name))
         return pair
 
-    def windows(self) -> tuple[Window, ...]:
+    def make_windows(self) -> tuple[Window, ...]:
         """One for each axis of the image."""
-        sides = (self.pair(name) for name in ("kernel", "stride", "dilation", "padding", "padding"))
+        sides = (self.expand_pair(name) for name in ("kernel", "stride", "dilation", "padding", "padding"))
         return tuple(Window(*of_axis) for of_axis in zip(*sides, strict=True))
 
 
@@ -124,17 +124,17 @@ class Unfold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input 3x8x8 -> unfold 2x2 stride=2", "input 3xHxW -> unfold 3 padding=1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = _image_or_batch(self.name, given, 4, "[N, C, height, width]")
         *batch, channels, _, _ = x.shape
-        high, wide = self.counts(given)
-        return (x.with_shape((*batch, channels * prod(self.pair("kernel")), high * wide)),)
+        high, wide = self.count_blocks(given)
+        return (x.with_shape((*batch, channels * prod(self.expand_pair("kernel")), high * wide)),)
 
-    def counts(self, given: OpInputs) -> tuple[Dim, ...]:
+    def count_blocks(self, given: OpInputs) -> tuple[Dim, ...]:
         """The number of blocks along each axis of the image."""
-        return sizes_of(self.name, given.x, self.windows(), given.facts)
+        return compute_sizes(self.name, given.x, self.make_windows(), given.facts)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -151,18 +151,18 @@ class Fold(_Blocks):
     stride = Arg(SIZES, default=1)
     examples = ("input [12, 16] -> fold 8x8 2 stride=2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = _image_or_batch(self.name, given, 3, "[N, C * kernel, blocks]")
         *batch, columns, _ = x.shape
-        kernel = self.pair("kernel")
+        kernel = self.expand_pair("kernel")
         shown = "x".join(map(str, kernel))
         channels = exact_quotient(self.name, columns, "channels", prod(kernel), f"blocks of {shown}", given, "kernel")
-        image = x.with_shape((*batch, channels, *self.image()))
-        high, wide = sizes_of(self.name, image, self.windows(), given.facts)
+        image = x.with_shape((*batch, channels, *self.image_size()))
+        high, wide = compute_sizes(self.name, image, self.make_windows(), given.facts)
         self._refuse_unless_as_many(high * wide, given)
         return (image,)
 
-    def image(self) -> tuple[Dim, ...]:
+    def image_size(self) -> tuple[Dim, ...]:
         """Height and width."""
         size = self.output_size * 2 if len(self.output_size) == 1 else self.output_size
         if len(size) != 2:
@@ -175,7 +175,7 @@ class Fold(_Blocks):
         x = given.x
         same = given.facts.are_equal(x.shape[-1], blocks)
         if same is False:
-            needed = f"as many columns as there are blocks in {show_shape(self.image())}, {format_dim(blocks)}"
+            needed = f"as many columns as there are blocks in {show_shape(self.image_size())}, {format_dim(blocks)}"
             raise OperatorError(WrongSize(self.name, needed, x), given.at("x"))
         if same is None:
             need = f"axis {x.rank - 1} must be the number of blocks"
@@ -183,7 +183,7 @@ class Fold(_Blocks):
                 Unprovable(self.name, x.shape[-1], blocks, need, suggest_equality(x.shape[-1], blocks) or "", (0, 0)), given.at("x")
             )
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element that is added."""
         return numel(given.x.shape)
 
@@ -201,10 +201,10 @@ class SlidingWindow(Layout):
     step = Arg(COUNT, default=1, positional=True)
     examples = ("input [16] -> sliding_window 1 4 2", "input [T, 80] where T >= 5 -> sliding_window axis=1 size=5")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
-        count = Window(self.size, self.step).count(x.shape[axis])
+        count = Window(self.size, self.step).count_windows(x.shape[axis])
         if given.facts.is_at_least(count, 1) is False:
             needed = f"must be at most {format_dim(x.shape[axis])}, the size of axis {axis} of {show_shape(x.shape)}"
             raise OperatorError(BadArgument(self.name, "size", str(self.size), needed), argument("size"))

@@ -103,7 +103,7 @@ class Function(Record):
     numpy: str
 
 
-def rounded(number: float) -> float:
+def round_to_float32(number: float) -> float:
     """The nearest number of float32. An OverflowError if it is too large for that."""
     nearest: float = struct.unpack("<f", struct.pack("<f", number))[0]
     return nearest
@@ -118,7 +118,7 @@ FUNCTIONS: dict[str, Function] = {
     "floor": Function(1, 1, "int", math.floor, "floor"),
     "round": Function(1, 1, "int", round, "rint"),
     "int": Function(1, 1, "int", int, "trunc"),
-    "float32": Function(1, 1, "float", rounded, "float32"),
+    "float32": Function(1, 1, "float", round_to_float32, "float32"),
     "abs": Function(1, 1, "same", abs, "abs"),
     "min": Function(2, None, "same", min, "minimum"),
     "max": Function(2, None, "same", max, "maximum"),
@@ -136,34 +136,34 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
 LOGIC = ("and", "or")
 
 
-def parts(formula: Formula) -> Iterator[Formula]:
+def iterate_parts(formula: Formula) -> Iterator[Formula]:
     """The formula and everything in it, in the order of writing."""
     return (part for part in trees.walk_tree(formula) if isinstance(part, Formula))
 
 
-def depth(formula: Formula) -> int:
+def measure_depth(formula: Formula) -> int:
     """The depth of nesting."""
     deepest, level = 0, [formula]
     while level:
         deepest += 1
-        level = [part for whole in level for part in operands(whole)]
+        level = [part for parent in level for part in find_operands(parent)]
     return deepest
 
 
-def operands(formula: Formula) -> tuple[Formula, ...]:
+def find_operands(formula: Formula) -> tuple[Formula, ...]:
     """What is directly inside."""
     inside = [part for child in trees.subtrees_of(formula) for part in (child if isinstance(child, tuple) else (child,))]
     return tuple([part for part in inside if isinstance(part, Formula)])
 
 
-def moved_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
+def substitute_in_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
     """The formula as it is seen where the symbols of its integers have the given values."""
     return trees.rewrite_downward(
         formula, lambda part: Const(substitute_values(part.value, places), part.name) if isinstance(part, Const) else None
     )
 
 
-def plain_formula(formula: Formula) -> Formula:
+def strip_formula(formula: Formula) -> Formula:
     """The formula, whose integers are numbers without formulas of the graph that it was in."""
     return trees.rewrite_downward(formula, lambda part: Const(strip_formulas(part.value), part.name) if isinstance(part, Const) else None)
 
@@ -173,12 +173,12 @@ def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula
     return trees.rewrite_downward(formula, lambda part: axes.get(part.number) if isinstance(part, IndexFormula) else None)
 
 
-def stored_formula(array: TableArray) -> ItemFormula:
+def make_stored_formula(array: TableArray) -> ItemFormula:
     """The element of the array at a table's indices."""
     return ItemFormula(StoredList((), array), tuple(map(IndexFormula, range(len(array.shape)))))
 
 
-def stored_in(formula: Formula) -> TableArray | None:
+def find_stored_array(formula: Formula) -> TableArray | None:
     """The array whose elements a formula is; None for a formula that is computed."""
     match formula:
         case ItemFormula(StoredList(_, array), _):
@@ -197,15 +197,15 @@ def list_shape(formula: ListFormula) -> tuple[int, ...] | None:
 
 def is_static(formula: Formula) -> bool:
     """Whether its values are known without any input's sizes."""
-    return not any(isinstance(p, Const) and isinstance(p.value, SymDim) for p in parts(formula))
+    return not any(isinstance(p, Const) and isinstance(p.value, SymDim) for p in iterate_parts(formula))
 
 
-def indices(formula: Formula) -> frozenset[int]:
+def find_indices(formula: Formula) -> frozenset[int]:
     """The axes whose index it depends on."""
-    return frozenset(p.number for p in parts(formula) if isinstance(p, IndexFormula))
+    return frozenset(p.number for p in iterate_parts(formula) if isinstance(p, IndexFormula))
 
 
-def fills(formula: Formula, shape: Shape) -> bool:
+def fills_shape(formula: Formula, shape: Shape) -> bool:
     """Whether its values, broadcast over each other, have the table's shape: an index is missing at most at a size of 1, not in front."""
-    used = indices(formula)
+    used = find_indices(formula)
     return bool(used or not shape) and all(axis in used or (axis > 0 and size == 1) for axis, size in enumerate(shape))

@@ -33,10 +33,20 @@ from .formula import (
     ListFormula,
     StoredList,
     UnaryFormula,
-    parts,
+    iterate_parts,
     substitute_indices,
 )
-from .interval_arithmetic import ANYTHING, UNKNOWN, Interval, apply_binary, apply_function, between, compare, truth_interval, union
+from .interval_arithmetic import (
+    ANYTHING,
+    UNKNOWN,
+    Interval,
+    apply_binary,
+    apply_function,
+    compare_intervals,
+    make_interval,
+    truth_interval,
+    unite_intervals,
+)
 
 NumberKind = Literal["bool", "int", "float"]
 _KINDS: tuple[NumberKind, ...] = ("bool", "int", "float")
@@ -44,24 +54,24 @@ _KINDS: tuple[NumberKind, ...] = ("bool", "int", "float")
 _EXACT = 2**53
 """Integers up to here are the same in int64 and in float64."""
 _INT64 = 2**63
-_LARGEST_FORM = 64
+_MAX_FORM_SIZE = 64
 """The size of a normal form from which its value is a symbol of its own."""
 
 
 def kind_of(formula: Formula, shape: Shape) -> NumberKind:
     """What it gives, in a table of this shape. A power of integers is an integer unless its exponent may be negative."""
-    return _Analysis(shape).kind(formula)
+    return _FormulaAnalysis(shape).get_kind(formula)
 
 
 def is_real(formula: Formula, shape: Shape) -> bool:
     """Whether any part is a real number: then all of it is computed in float64."""
-    analysis = _Analysis(shape)
-    return any(analysis.kind(p) == "float" for p in parts(formula))
+    analysis = _FormulaAnalysis(shape)
+    return any(analysis.get_kind(p) == "float" for p in iterate_parts(formula))
 
 
-def interval(formula: Formula, shape: Shape) -> Interval:
+def find_interval(formula: Formula, shape: Shape) -> Interval:
     """The interval of all values in a table of this shape."""
-    return _Analysis(shape).known(formula).interval
+    return _FormulaAnalysis(shape).get_known(formula).interval
 
 
 def interval_of_pairs(formula: Formula, shape: Shape, query: int, key: int, *, later: bool) -> Interval:
@@ -69,16 +79,16 @@ def interval_of_pairs(formula: Formula, shape: Shape, query: int, key: int, *, l
     first, second = (query, key) if later else (key, query)
     distance = IndexFormula(second) if not later else BinaryFormula("+", Const(1), IndexFormula(second))
     pairs = (*shape[:second], shape[second] - later, *shape[second + 1 :])  # the second index counts from the first one
-    return interval(substitute_indices(formula, {second: BinaryFormula("+", IndexFormula(first), distance)}), pairs)
+    return find_interval(substitute_indices(formula, {second: BinaryFormula("+", IndexFormula(first), distance)}), pairs)
 
 
 def may_be_zero(formula: Formula, shape: Shape) -> bool:
-    return interval(formula, shape).has_zero
+    return find_interval(formula, shape).has_zero
 
 
-def decide(formula: Formula, shape: Shape) -> bool | None:
+def decide_truth(formula: Formula, shape: Shape) -> bool | None:
     """Whether the formula is true at all positions (True), or at none (False)."""
-    return interval(formula, shape).truth
+    return find_interval(formula, shape).truth
 
 
 class _Known(Record):
@@ -88,7 +98,7 @@ class _Known(Record):
     form: Dim | None = None
 
 
-class _Analysis:
+class _FormulaAnalysis:
     """The parts of formulas over the indices of one table. What is found of a part is computed once."""
 
     def __init__(self, shape: Shape) -> None:
@@ -101,7 +111,7 @@ class _Analysis:
 
     # --- kinds -----------------------------------------------------------------------------------------------------------
 
-    def kind(self, formula: Formula) -> NumberKind:
+    def get_kind(self, formula: Formula) -> NumberKind:
         found = self._kinds.get(id(formula))
         if found is None:
             found = self._kinds[id(formula)] = self._find_kind(formula)
@@ -115,58 +125,58 @@ class _Analysis:
             case UnaryFormula("not", _):
                 return "bool"
             case UnaryFormula(_, operand):
-                return self._widest((operand,), "int")
+                return self._widest_kind((operand,), "int")
             case BinaryFormula(op, left, right):
                 return self._kind_of_binary(op, left, right)
             case CallFormula("where", (_, then, otherwise)):
-                return self._widest((then, otherwise))
+                return self._widest_kind((then, otherwise))
             case ItemFormula(whole, _):
-                return self.kind(whole)
+                return self.get_kind(whole)
             case StoredList(_, array):
                 return "bool" if array.dtype == BOOL else "float" if array.dtype.is_float else "int"
             case ListFormula(items):
-                return self._widest(items)
+                return self._widest_kind(items)
             case CallFormula(function, arguments):
                 result = FUNCTIONS[function].result
-                return result if result != "same" else self._widest(arguments, "int")
+                return result if result != "same" else self._widest_kind(arguments, "int")
         return "int"
 
     def _kind_of_binary(self, op: str, left: Formula, right: Formula) -> NumberKind:
         if op in COMPARISONS or op in LOGIC:
             return "bool"
-        kind = self._widest((left, right), "int")
+        kind = self._widest_kind((left, right), "int")
         if op == "**" and kind == "int":
-            return "int" if self.known(right).interval.low >= 0 else "float"
+            return "int" if self.get_known(right).interval.low >= 0 else "float"
         return "float" if op == "/" else kind
 
-    def _widest(self, formulas: Sequence[Formula], least: NumberKind = "bool") -> NumberKind:
-        return _KINDS[max([_KINDS.index(least), *(_KINDS.index(self.kind(f)) for f in formulas)])]
+    def _widest_kind(self, formulas: Sequence[Formula], least: NumberKind = "bool") -> NumberKind:
+        return _KINDS[max([_KINDS.index(least), *(_KINDS.index(self.get_kind(f)) for f in formulas)])]
 
     # --- intervals and normal forms --------------------------------------------------------------------------------------
 
-    def known(self, formula: Formula) -> _Known:
+    def get_known(self, formula: Formula) -> _Known:
         found = self._known.get(id(formula))
         if found is None:
-            found = self._known[id(formula)] = self._find(formula)
+            found = self._known[id(formula)] = self._analyze_part(formula)
             self._kept.append(formula)
         return found
 
-    def _find(self, formula: Formula) -> _Known:
-        found = self._interval(formula)
-        if self.kind(formula) == "float":
+    def _analyze_part(self, formula: Formula) -> _Known:
+        found = self._find_interval(formula)
+        if self.get_kind(formula) == "float":
             return _Known(found)
-        found = _limit(found)
+        found = _limit_to_int64(found)
         if not found.is_finite:
             return _Known(found)
-        form = self._form(formula)
-        if form is None or text_size(form) > _LARGEST_FORM or not _is_exact(found & between(*bounds(form))):
-            return _Known(found, self._symbol(formula, found))
-        return _Known(found & between(*bounds(form)), form)
+        form = self._find_form(formula)
+        if form is None or text_size(form) > _MAX_FORM_SIZE or not _is_exact(found & make_interval(*bounds(form))):
+            return _Known(found, self._get_symbol(formula, found))
+        return _Known(found & make_interval(*bounds(form)), form)
 
-    def _interval(self, formula: Formula) -> Interval:
+    def _find_interval(self, formula: Formula) -> Interval:
         match formula:
             case Const(SymDim() as value):
-                return between(*bounds(value))
+                return make_interval(*bounds(value))
             case Const(float() as value):
                 return ANYTHING if math.isnan(value) else Interval(value, value, infinite=math.isinf(value))
             case Const(int() as value):
@@ -174,76 +184,76 @@ class _Analysis:
             case IndexFormula(number):
                 extent = self._shape[number]
                 most = extent if isinstance(extent, int) else bounds(extent)[1]
-                return between(0, None if most is None else max(most - 1, 0))
+                return make_interval(0, None if most is None else max(most - 1, 0))
             case UnaryFormula("not", operand):
-                answer = self.known(operand).interval.truth
+                answer = self.get_known(operand).interval.truth
                 return truth_interval(None if answer is None else not answer)
             case UnaryFormula(op, operand):
-                inner = self.known(operand).interval
+                inner = self.get_known(operand).interval
                 return -inner if op == "-" else inner
             case BinaryFormula(op, left, right):
                 return self._interval_of_binary(formula, op, left, right)
             case ItemFormula(whole, _):
-                return self.known(whole).interval
+                return self.get_known(whole).interval
             case StoredList(_, array):
                 return truth_interval(None) if array.dtype == BOOL else UNKNOWN if array.dtype.is_integer else ANYTHING
             case ListFormula(items):
-                return union([self.known(item).interval for item in items])
+                return unite_intervals([self.get_known(item).interval for item in items])
             case CallFormula("where", (test, then, otherwise)):
-                answer = self.known(test).interval.truth
+                answer = self.get_known(test).interval.truth
                 branches = (then, otherwise) if answer is None else (then,) if answer else (otherwise,)
-                return union([self.known(branch).interval for branch in branches])
+                return unite_intervals([self.get_known(branch).interval for branch in branches])
             case CallFormula(function, arguments):
-                return apply_function(function, [self.known(a).interval for a in arguments])
+                return apply_function(function, [self.get_known(a).interval for a in arguments])
         return ANYTHING
 
     def _interval_of_binary(self, formula: Formula, op: str, left: Formula, right: Formula) -> Interval:
-        a, b = self.known(left), self.known(right)
+        a, b = self.get_known(left), self.get_known(right)
         if op in LOGIC:
-            return truth_interval(_join(op, a.interval.truth, b.interval.truth))
+            return truth_interval(_join_truths(op, a.interval.truth, b.interval.truth))
         if op in COMPARISONS:
-            answer = compare(op, a.interval, b.interval)
+            answer = compare_intervals(op, a.interval, b.interval)
             if answer is None and a.form is not None and b.form is not None:
-                answer = self._facts().compare(op, a.form, b.form)
+                answer = self._make_facts().compare(op, a.form, b.form)
             return truth_interval(answer)
-        return apply_binary(op, a.interval, b.interval, integers=self.kind(formula) != "float")
+        return apply_binary(op, a.interval, b.interval, integers=self.get_kind(formula) != "float")
 
-    def _form(self, formula: Formula) -> Dim | None:
+    def _find_form(self, formula: Formula) -> Dim | None:
         """An integer as arithmetic of sizes and of symbols; None for what is no such arithmetic."""
         match formula:
             case Const(value) if not isinstance(value, float):
                 return value if isinstance(value, SymDim) else int(value)
             case UnaryFormula("-" | "+" as op, operand):
-                inner = self.known(operand).form
+                inner = self.get_known(operand).form
                 return inner if inner is None or op == "+" else -inner
             case BinaryFormula("+" | "-" | "*" | "//" | "%" as op, left, right):
-                a, b = self.known(left).form, self.known(right).form
+                a, b = self.get_known(left).form, self.get_known(right).form
                 if a is None or b is None:
                     return None
                 result: Dim = ARITHMETIC[op](a, b)
                 return result
             case CallFormula("min" | "max" as name, arguments):
-                forms = [form for a in arguments if (form := self.known(a).form) is not None]
+                forms = [form for a in arguments if (form := self.get_known(a).form) is not None]
                 return (dim_min if name == "min" else dim_max)(*forms) if len(forms) == len(arguments) else None
             case CallFormula("floor" | "round" | "int", (argument,)):
-                return self.known(argument).form
+                return self.get_known(argument).form
         return None
 
-    def _symbol(self, formula: Formula, found: Interval) -> Dim:
+    def _get_symbol(self, formula: Formula, found: Interval) -> Dim:
         """The symbol for an integer of which the form has only its bounds. Equal formulas have one."""
         if formula not in self._symbols:
             low, high = (int(end) if math.isfinite(end) else None for end in (found.low, found.high))
             self._symbols[formula] = make_symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
         return self._symbols[formula]
 
-    def _facts(self) -> Facts:
+    def _make_facts(self) -> Facts:
         """That an index is below the size of its axis, where that is a symbol."""
         rooms = [(self._symbols.get(IndexFormula(axis)), extent) for axis, extent in enumerate(self._shape)]
         found = [extent - 1 - index for index, extent in rooms if isinstance(extent, SymDim) and isinstance(index, SymDim)]
         return Facts(nonnegatives=tuple([room for room in found if isinstance(room, SymDim)]))
 
 
-def _join(op: str, a: bool | None, b: bool | None) -> bool | None:
+def _join_truths(op: str, a: bool | None, b: bool | None) -> bool | None:
     """`a and b`, `a or b`: one side may decide."""
     decisive = op == "or"
     if decisive in (a, b):
@@ -251,7 +261,7 @@ def _join(op: str, a: bool | None, b: bool | None) -> bool | None:
     return None if a is None or b is None else not decisive
 
 
-def _limit(found: Interval) -> Interval:
+def _limit_to_int64(found: Interval) -> Interval:
     """The interval of an integer: one that is too large for int64 wraps in int64, and grows on in float64, where NaN may follow."""
     ends = [end for end in (found.low, found.high) if math.isfinite(end)]
     if found.nan or any(not -_INT64 <= end < _INT64 for end in ends):

@@ -27,8 +27,8 @@ from .formula import (
     ListFormula,
     StoredList,
     UnaryFormula,
-    operands,
-    parts,
+    find_operands,
+    iterate_parts,
 )
 from .formula_bounds import NumberKind, is_real, kind_of
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def fold(formula: Formula, *, traced: bool = False) -> Formula:
+def fold_formula(formula: Formula, *, traced: bool = False) -> Formula:
     """The same with parts that are plain numbers computed. With `traced`, integers keep their origins, and a number that would lose that of
     one it is computed from stays a formula."""
 
@@ -45,20 +45,20 @@ def fold(formula: Formula, *, traced: bool = False) -> Formula:
             case Const(value, name):
                 return None if traced else Const(strip_formulas(value), name)
             case UnaryFormula(op):
-                return _computed(part, lambda v: {"-": -v, "+": +v, "not": not v}[op])
+                return _fold_part(part, lambda v: {"-": -v, "+": +v, "not": not v}[op])
             case BinaryFormula("and" | "or" as op):
-                return _computed(part, lambda x, y: bool(x and y) if op == "and" else bool(x or y))
+                return _fold_part(part, lambda x, y: bool(x and y) if op == "and" else bool(x or y))
             case BinaryFormula(op):
-                return _computed(part, _power if op == "**" else (ARITHMETIC | COMPARISONS)[op])
+                return _fold_part(part, _raise_power if op == "**" else (ARITHMETIC | COMPARISONS)[op])
             case CallFormula(function):
-                return _computed(part, FUNCTIONS[function].python)
+                return _fold_part(part, FUNCTIONS[function].python)
         return None
 
     return rewrite_upward(formula, change)
 
 
-def _computed(whole: Formula, function: Callable[..., Any]) -> Formula:
-    inside = operands(whole)
+def _fold_part(whole: Formula, function: Callable[..., Any]) -> Formula:
+    inside = find_operands(whole)
     numbers = [o.value for o in inside if isinstance(o, Const) and not isinstance(o.value, SymDim)]
     if len(numbers) < len(inside):
         return whole
@@ -76,7 +76,7 @@ def _computed(whole: Formula, function: Callable[..., Any]) -> Formula:
 _CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lambda v: v if is_integer(v) else int(v), "float": float}
 
 
-def _power(base: float, exponent: float) -> Any:
+def _raise_power(base: float, exponent: float) -> Any:
     if abs(base) > 1 and exponent > 1023:
         raise OverflowError
     return base**exponent
@@ -84,17 +84,19 @@ def _power(base: float, exponent: float) -> Any:
 
 def number_of(formula: Formula) -> float | bool | None:
     """The number that it is at every place; None if it depends on an index or a size."""
-    match fold(formula):
+    match fold_formula(formula):
         case Const(value) if not isinstance(value, SymDim):
             return value
     return None
 
 
-def valueless(formula: Formula) -> str:
+def find_valueless(formula: Formula) -> str:
     """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
-    for part in parts(fold(formula)):
+    for part in iterate_parts(fold_formula(formula)):
         match part:
-            case UnaryFormula(name, _) | BinaryFormula(name, _, _) | CallFormula(name, _) if all(_is_number(o) for o in operands(part)):
+            case UnaryFormula(name, _) | BinaryFormula(name, _, _) | CallFormula(name, _) if all(
+                _is_number(o) for o in find_operands(part)
+            ):
                 return name
     return ""
 
@@ -103,28 +105,28 @@ def _is_number(formula: Formula) -> bool:
     return isinstance(formula, Const) and not isinstance(formula.value, SymDim)
 
 
-def evaluate(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
+def evaluate_formula(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
     """The values of a static formula, one for each place: int64, float64 or bool."""
     import numpy as np
 
-    formula = fold(formula)
+    formula = fold_formula(formula)
     dtype = np.float64 if is_real(formula, shape) else np.int64
     with np.errstate(all="ignore"):
-        values = _evaluate(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
+        values = _evaluate_part(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
         if kind_of(formula, shape) == "int":
             values = values.astype(np.int64)
     return np.broadcast_to(values, shape).copy()
 
 
-def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
+def _evaluate_part(formula: Formula, places: Any, dtype: Any) -> Any:
     import numpy as np
 
     def number(part: Formula) -> Any:
-        value = _evaluate(part, places, dtype)
+        value = _evaluate_part(part, places, dtype)
         return value.astype(dtype) if value.dtype == np.bool_ else value
 
     def truth(part: Formula) -> Any:
-        return _evaluate(part, places, dtype) != 0
+        return _evaluate_part(part, places, dtype) != 0
 
     match formula:
         case Const(value):
@@ -142,9 +144,9 @@ def _evaluate(formula: Formula, places: Any, dtype: Any) -> Any:
         case BinaryFormula(op, left, right):
             return (ARITHMETIC | COMPARISONS)[op](number(left), number(right))
         case CallFormula("where", (test, then, otherwise)):
-            return np.where(truth(test), _evaluate(then, places, dtype), _evaluate(otherwise, places, dtype))
+            return np.where(truth(test), _evaluate_part(then, places, dtype), _evaluate_part(otherwise, places, dtype))
         case ItemFormula(whole, at):
-            known = whole.array.array() if isinstance(whole, StoredList) else list_values(whole)
+            known = whole.array.load_array() if isinstance(whole, StoredList) else list_values(whole)
             numbers = np.asarray(known, np.bool_ if kind_of(whole, ()) == "bool" else dtype)
             return numbers[tuple(number(part).astype(np.int64) for part in at)]
         case CallFormula("float32", (argument,)):

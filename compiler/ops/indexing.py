@@ -31,26 +31,26 @@ class FillKind(ExtendedKind):
 
     words: tuple[str, ...] = tuple(NOT_FINITE)
 
-    def convert(self, value: object) -> int | float | bool:
-        return value if isinstance(value, bool) else super().convert(value)
+    def convert_value(self, value: object) -> int | float | bool:
+        return value if isinstance(value, bool) else super().convert_value(value)
 
 
 FILL = FillKind()
 
 
-def filling(operator: str, value: int | float | bool, dtype: DType) -> int | float | bool:
+def convert_fill_value(operator: str, value: int | float | bool, dtype: DType) -> int | float | bool:
     """The argument `value` as an element of that type; refused if the type does not hold it."""
-    taken = cast_scalar(value, dtype)
-    if taken is None:
+    converted = cast_scalar(value, dtype)
+    if converted is None:
         low, high = dtype.limits
         ends = [f"{end:.6g}" if dtype.is_float else str(end) for end in (low, high)]
         needed = f"must be {f'from {ends[0]} to {ends[1]}' if isfinite(value) else 'finite'} for {dtype}"
         raise OperatorError(BadArgument(operator, "value", str(value), needed), argument("value"))
-    assert isinstance(taken, (int, float))
-    return taken
+    assert isinstance(converted, (int, float))
+    return converted
 
 
-def require_aligned(operator: str, given: OpInputs, name: str, what: str) -> None:
+def require_same_rank(operator: str, given: OpInputs, name: str, what: str) -> None:
     """Refuses the input `name` unless it has as many axes as `x`; a tensor without axes counts as one with one."""
     count = max(given.x.rank, 1)
     if max(given[name].rank, 1) != count:
@@ -84,9 +84,9 @@ class Gather(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [T, 2] int64; (x, index) -> gather axis=2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         axis = normalize_axis(self.name, self.axis, given.x)
-        require_aligned(self.name, given, "index", "indices")
+        require_same_rank(self.name, given, "index", "indices")
         require_within(self.name, given, "x", axis)
         return (given.x.with_shape(given.index.shape),)
 
@@ -99,17 +99,17 @@ class _Writing(Operator):
     src = Input(like="x")
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
-        require_aligned(self.name, given, "index", "indices")
+        require_same_rank(self.name, given, "index", "indices")
         require_within(self.name, given, "x", axis)
         if "src" in given:
-            require_aligned(self.name, given, "src", "values to write")
+            require_same_rank(self.name, given, "src", "values to write")
             require_within(self.name, given, "src")
         return (x,)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each value that is combined with what is there."""
         return numel(given.index.shape) if self.args["reduce"] else 0
 
@@ -129,14 +129,14 @@ class Scatter(_Writing):
         "x = input [8]; index = input [1] int64; (x, index) -> scatter axis=1 value=1",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if ("src" in given) == (self.value is not None):
             raise OperatorError(ScatterSource(self.name, "neither" if self.value is None else "both"), STAGE)
         if self.value is not None:
-            filling(self.name, self.value, given.x.dtype)
-        return super().rule(given)
+            convert_fill_value(self.name, self.value, given.x.dtype)
+        return super().infer_types(given)
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         return scalar_warnings(self.name, given.x, value=self.value)
 
 
@@ -151,10 +151,10 @@ class ScatterReduce(_Writing):
     include_self = Arg(FLAG, default=True)
     examples = ("x = input [4]; index = input [T] int64; src = input [T]; (x, index, src) -> scatter_reduce 1 amax",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.reduce == "mean" and given.x.dtype.kind == "bool":
             raise OperatorError(NeedsNumber(f"{self.name} mean", given.x), given.at("x"))
-        return super().rule(given)
+        return super().infer_types(given)
 
 
 class IndexSelect(Layout):
@@ -169,7 +169,7 @@ class IndexSelect(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("x = input [T, 8]; index = input [3] int64 batch=false; (x, index) -> index_select axis=2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, index = given.x, given.index
         axis = normalize_axis(self.name, self.axis, x)
         count = index.shape[0] if index.rank else 1
@@ -200,7 +200,7 @@ class IndexAdd(Operator):
     alpha = Arg(NUMBER, default=1)
     examples = ("x = input [4]; index = input [T] int64 batch=false; source = input [T]; (x, index, source) -> index_add 1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, index, source = given.x, given.index, given.source
         axis = normalize_axis(self.name, self.axis, x)
         if source.rank != x.rank:
@@ -219,11 +219,11 @@ class IndexAdd(Operator):
                 raise OperatorError(Unprovable(self.name, found, size, need, suggest_equality(found, size) or "", at), STAGE)
         return (x,)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each value that is added."""
         return numel(given.source.shape)
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         return scalar_warnings(self.name, given.x, alpha=self.alpha)
 
 
@@ -236,7 +236,7 @@ class OneHot(Layout):
     dtype = Arg(DTYPE, default=INT64)
     examples = ("input [T] int64 -> one_hot 10", "input [] int64 -> one_hot 10 dtype=float32 -> dense 4")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (TensorType(self.dtype, (*given.indices.shape, self.classes)),)
 
 
@@ -246,7 +246,7 @@ class _Triangle(Layout):
     x = Input(ANY, axes("... n m", "at least two axes"))
     diagonal = Arg(DIM, default=0, positional=True)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given.x,)
 
 
@@ -274,10 +274,10 @@ class MaskedFill(Layout):
     value = Arg(FILL, positional=True)
     examples = ("x = input [T, T]; mask = input [T, T] bool batch=false; (x, mask) -> masked_fill value=-inf -> softmax axis=-1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, mask = given.x, given.mask
-        filling(self.name, self.value, x.dtype)
+        convert_fill_value(self.name, self.value, x.dtype)
         return (x.with_shape(broadcast(x.shape, mask.shape, given.facts, self.name, "match tensor and mask of shape")),)
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         return scalar_warnings(self.name, given.x, value=self.value)

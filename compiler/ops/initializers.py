@@ -85,10 +85,10 @@ class InitKind(Kind[Init]):
     varies = True
     words = tuple(name for name, one in INITIALIZERS.items() if all(a.default is not None for a in one.arguments))
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return _EXAMPLES
 
-    def convert(self, value: object) -> Init:
+    def convert_value(self, value: object) -> Init:
         match value:
             case Init(kind) if kind in INITIALIZERS:
                 return value
@@ -146,7 +146,7 @@ def _check_integers(init: Init, dtype: DType, name: str) -> None:
             raise OperatorError(InitNeedsFloat(kind, dtype), argument(name))
 
 
-def fans(shape: tuple[int, ...]) -> tuple[int, int]:
+def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Fan in and fan out of a matrix or kernel, as torch.nn.init counts them: axes after the first two count to both."""
     outputs, inputs, *field = shape
     return inputs * prod(field), outputs * prod(field)

@@ -18,7 +18,7 @@ from typing import Any
 
 from netc.dsl.record import Record, replace
 
-from .formula import COMPARISONS, rounded
+from .formula import COMPARISONS, round_to_float32
 
 INF = math.inf
 _LAST_PLACES = 4
@@ -66,7 +66,7 @@ UNKNOWN = Interval(-INF, INF)
 """Any finite number."""
 
 
-def between(low: float | None, high: float | None) -> Interval:
+def make_interval(low: float | None, high: float | None) -> Interval:
     """Finite numbers between two bounds; None: no bound is known."""
     return Interval(-INF if low is None else low, INF if high is None else high)
 
@@ -76,25 +76,25 @@ def truth_interval(answer: bool | None) -> Interval:
     return Interval(0, 1) if answer is None else Interval(int(answer), int(answer))
 
 
-def union(intervals: Iterable[Interval]) -> Interval:
+def unite_intervals(intervals: Iterable[Interval]) -> Interval:
     """The interval that holds the numbers of all."""
     several = tuple(intervals)
     low, high = min(i.low for i in several), max(i.high for i in several)
     return Interval(low, high, any(i.infinite for i in several), any(i.nan for i in several))
 
 
-def compare(op: str, a: Interval, b: Interval) -> bool | None:
+def compare_intervals(op: str, a: Interval, b: Interval) -> bool | None:
     """Whether the comparison holds for all numbers (True), or for none (False). With NaN, only `!=` holds."""
     nan = a.nan or b.nan
     match op:
         case ">" | ">=":
-            return compare("<" if op == ">" else "<=", b, a)
+            return compare_intervals("<" if op == ">" else "<=", b, a)
         case "<" | "<=":
             if COMPARISONS[op](a.high, b.low):
                 return None if nan else True
             return None if COMPARISONS[op](a.low, b.high) else False
         case "!=":
-            same = compare("==", a, b)
+            same = compare_intervals("==", a, b)
             return None if same is None else not same
     if a.high < b.low or b.high < a.low:
         return False
@@ -106,24 +106,24 @@ def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interv
     flags = a.infinite or b.infinite, a.nan or b.nan
     match op:
         case "+":
-            return _mark(_corners(operator.add, a, b), *flags, nan=a.infinite and b.infinite)
+            return _mark_special(_evaluate_corners(operator.add, a, b), *flags, nan=a.infinite and b.infinite)
         case "-":
             return apply_binary("+", a, -b, integers=integers)
         case "*":
             zero = (a.infinite and b.has_zero) or (b.infinite and a.has_zero)
-            return _mark(_corners(operator.mul, a, b), *flags, nan=zero)
+            return _mark_special(_evaluate_corners(operator.mul, a, b), *flags, nan=zero)
         case "**":
-            return _mark(_power(a, b, integers), *flags)
+            return _mark_special(_power_interval(a, b, integers), *flags)
     if b.has_zero:
         return ANYTHING
     match op:
         case "/":
-            return _mark(_corners(operator.truediv, a, b), *flags, nan=a.infinite and b.infinite)
+            return _mark_special(_evaluate_corners(operator.truediv, a, b), *flags, nan=a.infinite and b.infinite)
         case "//":
-            found = _mark(_corners(_floor_divide, a, b), *flags, nan=a.infinite)
-            return found if integers else _widen(found, beyond=_FLOAT_INTEGERS)
+            found = _mark_special(_evaluate_corners(_floor_divide, a, b), *flags, nan=a.infinite)
+            return found if integers else _widen_interval(found, beyond=_FLOAT_INTEGERS)
         case "%":
-            return _mark(_remainder(a, b, integers), *flags, nan=a.infinite)
+            return _mark_special(_remainder_interval(a, b, integers), *flags, nan=a.infinite)
     raise ValueError(op)
 
 
@@ -132,46 +132,46 @@ def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
     match name:
         case "min" | "max":
             pick = min if name == "min" else max
-            return replace(union(arguments), low=pick(i.low for i in arguments), high=pick(i.high for i in arguments))
+            return replace(unite_intervals(arguments), low=pick(i.low for i in arguments), high=pick(i.high for i in arguments))
     (x,) = arguments
     match name:
         case "abs":
             return x if x.low >= 0 else -x if x.high <= 0 else replace(x, low=0, high=max(-x.low, x.high))
         case "floor" | "round" | "int":
-            return _round(_TO_INTEGER[name], x)
+            return _round_interval(_TO_INTEGER[name], x)
         case "float32":
-            far = [_saturate(rounded)(_farthest(end)) for end in (x.low, x.high)]
-            return _mark(_ends(_saturate(rounded), x), any(map(math.isinf, far)), x.nan)
+            far = [_make_saturating(round_to_float32)(_farthest_end(end)) for end in (x.low, x.high)]
+            return _mark_special(_evaluate_ends(_make_saturating(round_to_float32), x), any(map(math.isinf, far)), x.nan)
         case "exp":
-            found = _widen(_ends(_saturate(math.exp), x))
+            found = _widen_interval(_evaluate_ends(_make_saturating(math.exp), x))
             return replace(found, low=max(found.low, 0.0), infinite=found.high == INF)
         case "log" | "sqrt" if x.high < 0:
             return ANYTHING
         case "log":
             ends = Interval(math.log(x.low) if x.low > 0 else -INF, math.log(x.high) if x.high > 0 else -INF)
-            return _mark(_widen(ends), x.infinite or x.low <= 0, x.nan, nan=x.low < 0)
+            return _mark_special(_widen_interval(ends), x.infinite or x.low <= 0, x.nan, nan=x.low < 0)
         case "sqrt":
             ends = Interval(math.sqrt(max(x.low, 0)), math.sqrt(x.high))
-            return _mark(ends, x.infinite, x.nan, nan=x.low < 0)
+            return _mark_special(ends, x.infinite, x.nan, nan=x.low < 0)
         case "sin" | "cos":
             return Interval(-1.0, 1.0, nan=x.nan or x.infinite)
     return ANYTHING
 
 
-def _mark(found: Interval, infinite: bool, either: bool, *, nan: bool = False) -> Interval:
+def _mark_special(found: Interval, infinite: bool, either: bool, *, nan: bool = False) -> Interval:
     """The interval of a result: `infinite` and `either` (NaN) hold for an operand, `nan` for the operation."""
     return replace(found, infinite=found.infinite or infinite, nan=found.nan or either or nan)
 
 
-def _corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) -> Interval:
+def _evaluate_corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) -> Interval:
     """Of a function that is monotone in each of its arguments: one that grows or shrinks."""
     pairs = [(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
-    far = [function(_farthest(x), _farthest(y)) for x, y in pairs]
+    far = [function(_farthest_end(x), _farthest_end(y)) for x, y in pairs]
     values = [value if not math.isnan(value := function(*pair)) else instead for pair, instead in zip(pairs, far, strict=True)]
     return Interval(min(values), max(values), infinite=any(map(math.isinf, far)))
 
 
-def _farthest(end: float) -> float:
+def _farthest_end(end: float) -> float:
     """A number that is as far as an end without a bound may be: every one is an integer of int64."""
     return math.copysign(_INT64, end) if math.isinf(end) else end
 
@@ -180,37 +180,37 @@ def _floor_divide(x: float, y: float) -> float:
     return x / y if math.isinf(x) else x // y
 
 
-def _remainder(a: Interval, b: Interval, integers: bool) -> Interval:
+def _remainder_interval(a: Interval, b: Interval, integers: bool) -> Interval:
     """The remainder has the sign of the divisor, and is less unless it is rounded."""
     if b.high < 0:
-        return -_remainder(-a, -b, integers)
+        return -_remainder_interval(-a, -b, integers)
     if a.low >= 0 and a.high < b.low:
         return Interval(a.low, a.high)
     most = b.high - 1 if integers else b.high
     return Interval(0, min(most, a.high) if a.low >= 0 else most)
 
 
-def _power(a: Interval, b: Interval, integers: bool) -> Interval:
+def _power_interval(a: Interval, b: Interval, integers: bool) -> Interval:
     if b.low == b.high >= 0 and b.low % 1 == 0:
-        found = _corners(_raise, a, b)
+        found = _evaluate_corners(_raise_power, a, b)
         if a.low < 0 < a.high and b.low % 2 == 0:
             found = replace(found, low=min(found.low, 1 if b.low == 0 else 0))
     elif a.low >= 0:
-        found = _corners(_raise, a, b)
+        found = _evaluate_corners(_raise_power, a, b)
         if a.low == 0:
             found = replace(found, low=0)
     elif integers and b.low >= 0:
-        largest = _corners(_raise, Interval(1, max(-a.low, a.high, 1)), b)
+        largest = _evaluate_corners(_raise_power, Interval(1, max(-a.low, a.high, 1)), b)
         found = replace(largest, low=-largest.high)
     else:
         return ANYTHING
     if integers:  # which grow with a size without a bound, but do not overflow because of it
         has_bounds = not any(map(math.isinf, (a.low, a.high, b.low, b.high)))
         return ANYTHING if found.infinite and has_bounds else replace(found, infinite=False)
-    return _widen(found)
+    return _widen_interval(found)
 
 
-def _raise(x: float, y: float) -> float:
+def _raise_power(x: float, y: float) -> float:
     """`x ** y` where that is real; infinity where it is too large, or where x is 0 and y below it."""
     infinity = -INF if x < 0 and y % 2 else INF
     if isinstance(x, int) and isinstance(y, int) and y >= 0:
@@ -224,19 +224,19 @@ def _raise(x: float, y: float) -> float:
         return infinity
 
 
-def _round(to_integer: Callable[[float], int], x: Interval) -> Interval:
-    return _ends(lambda end: to_integer(end) if math.isfinite(end) else end, x)
+def _round_interval(to_integer: Callable[[float], int], x: Interval) -> Interval:
+    return _evaluate_ends(lambda end: to_integer(end) if math.isfinite(end) else end, x)
 
 
 _TO_INTEGER: dict[str, Callable[[float], int]] = {"floor": math.floor, "round": round, "int": int}
 
 
-def _ends(function: Callable[[float], float], x: Interval) -> Interval:
+def _evaluate_ends(function: Callable[[float], float], x: Interval) -> Interval:
     """Of a function that grows."""
     return replace(x, low=function(x.low), high=function(x.high))
 
 
-def _saturate(function: Callable[..., float]) -> Callable[..., float]:
+def _make_saturating(function: Callable[..., float]) -> Callable[..., float]:
     """The function with infinity in place of a number that is too large."""
 
     def limited(*numbers: float) -> float:
@@ -248,7 +248,7 @@ def _saturate(function: Callable[..., float]) -> Callable[..., float]:
     return limited
 
 
-def _widen(x: Interval, beyond: float = 0.0) -> Interval:
+def _widen_interval(x: Interval, beyond: float = 0.0) -> Interval:
     """The interval with ends a few last places further out, where they are greater than `beyond`."""
 
     def move(end: float, towards: float) -> float:

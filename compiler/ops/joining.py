@@ -53,7 +53,7 @@ class Concat(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input 3x8x8; b = input 5x8x8; (a, b) -> concat axis=1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         first = given.types[0]
         axis = normalize_axis(self.name, self.axis, first)
         _must_agree(self.name, given, axis)
@@ -71,15 +71,15 @@ class Stack(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> stack axis=1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         first = given.types[0]
         if not -first.rank - 1 <= self.axis <= first.rank:
             raise OperatorError(NoPlaceForAxis(self.name, self.axis, first), argument("axis"))
         _must_agree(self.name, given)
-        axis = self.place(first)
+        axis = self.new_axis(first)
         return (TensorType(joined_type(given), (*first.shape[:axis], len(given), *first.shape[axis:])),)
 
-    def place(self, x: TensorType) -> int:
+    def new_axis(self, x: TensorType) -> int:
         """The new axis, counted from the front of the result."""
         return self.axis % (x.rank + 1)
 
@@ -89,16 +89,16 @@ class Division(Layout):
 
     x = Input(ANY, SOME_AXES)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.args["axis"], x)
-        return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.pieces(axis, given))
+        return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.piece_sizes(axis, given))
 
-    def pieces(self, axis: int, given: OpInputs) -> Shape:
+    def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
         """The sizes of the pieces along the axis."""
         raise NotImplementedError
 
-    def _uniform(self, size: int, step: int, place: str) -> Shape:
+    def _divide_evenly(self, size: int, step: int, place: str) -> Shape:
         """Pieces of size `step`, the last one of the rest."""
         count = int(-(-size // max(step, 1)))  # `chunk` of an axis of size 0, as a real input may have, has steps of 0
         if count > MOST_PIECES:
@@ -113,11 +113,11 @@ class PiecesKind(Kind["Dim | Shape"]):
     one = SIZE
     many = ListKind(SIZE, least=1)
 
-    def describe(self) -> str:
-        return f"{self.one.describe()}, or a list of sizes"
+    def describe_values(self) -> str:
+        return f"{self.one.describe_values()}, or a list of sizes"
 
-    def convert(self, value: object) -> Dim | Shape:
-        return self.many.convert(value) if isinstance(value, tuple) else self.one.convert(value)
+    def convert_value(self, value: object) -> Dim | Shape:
+        return self.many.convert_value(value) if isinstance(value, tuple) else self.one.convert_value(value)
 
 
 class Split(Division):
@@ -128,11 +128,11 @@ class Split(Division):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> split [3, 5] axis=-1; out a, b", "input [T, 8] -> split 4 axis=2 -> concat axis=1")
 
-    def pieces(self, axis: int, given: OpInputs) -> Shape:
+    def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
         sizes = self.sizes
-        return self._listed(axis, sizes, given) if isinstance(sizes, tuple) else self._equal(axis, sizes, given)
+        return self._check_listed_sizes(axis, sizes, given) if isinstance(sizes, tuple) else self._equal_pieces(axis, sizes, given)
 
-    def _listed(self, axis: int, sizes: Shape, given: OpInputs) -> Shape:
+    def _check_listed_sizes(self, axis: int, sizes: Shape, given: OpInputs) -> Shape:
         x = given.x
         total: Dim = 0
         for size in sizes:
@@ -146,13 +146,13 @@ class Split(Division):
             raise OperatorError(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument("sizes"))
         return sizes
 
-    def _equal(self, axis: int, step: Dim, given: OpInputs) -> Shape:
+    def _equal_pieces(self, axis: int, step: Dim, given: OpInputs) -> Shape:
         x = given.x
         size = x.shape[axis]
         if isinstance(size, int) and isinstance(step, int):
             pieces = -(-size // step)
             given.facts.are_equal(pieces, int(pieces))  # of sizes that may vary, their number may not
-            return self._uniform(size, step, "sizes")
+            return self._divide_evenly(size, step, "sizes")
         count = given.facts.exact_div(size, step)
         if not isinstance(count, int):
             suggestion = "give a list of sizes, or a number of pieces with `chunk`"
@@ -168,12 +168,12 @@ class Chunk(Division):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("(a, b) = input [T, 8] -> chunk 2 axis=-1; out a, b",)
 
-    def pieces(self, axis: int, given: OpInputs) -> Shape:
+    def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
         x, facts = given.x, given.facts
         size = x.shape[axis]
         if isinstance(size, int):
             halves = self.n == 2 and size > 1  # the same, but as people write it
-            return (-(-size // 2), size // 2) if halves else self._uniform(size, -(-size // self.n), "n")
+            return (-(-size // 2), size // 2) if halves else self._divide_evenly(size, -(-size // self.n), "n")
         if self.n > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
         equal = facts.exact_div(size, self.n)

@@ -26,11 +26,11 @@ class Kind(Generic[T]):
     varies: bool = False
     """Whether the graph stays the same, but for this number, when another one is given: only then may the value be traced."""
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         """Completes "expected ...": `an integer of at least 1`."""
         raise NotImplementedError
 
-    def convert(self, value: object) -> T:
+    def convert_value(self, value: object) -> T:
         raise NotImplementedError
 
 
@@ -48,10 +48,10 @@ class IntKind(Kind[int]):
     def __init__(self, low: int | None = None, high: int | None = None, *, varies: bool = False) -> None:
         self.low, self.high, self.varies = low, high, varies
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "an integer" + _range_words(self.low, self.high)
 
-    def convert(self, value: object) -> int:
+    def convert_value(self, value: object) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -69,10 +69,10 @@ class SizeKind(Kind[Dim]):
     def __init__(self, low: int | None = 1) -> None:
         self.low = low
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "a size" + _range_words(self.low, None)
 
-    def convert(self, value: object) -> Dim:
+    def convert_value(self, value: object) -> Dim:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
@@ -89,7 +89,7 @@ class AmountKind(SizeKind):
     def __init__(self) -> None:
         super().__init__(None)
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "an integer or a dimension"
 
 
@@ -108,16 +108,16 @@ class NumberKind(Kind["int | float"]):
     ) -> None:
         self.low, self.high, self.above, self.below = low, high, above, below
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         strict = [f"above {self.above}"] * (self.above is not None) + [f"below {self.below}"] * (self.below is not None)
         return "a number" + _range_words(self.low, self.high) + (" " + " and ".join(strict) if strict else "")
 
-    def convert(self, value: object) -> int | float:
+    def convert_value(self, value: object) -> int | float:
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise InvalidArgument
         too_low = (self.low is not None and value < self.low) or (self.above is not None and value <= self.above)
         too_high = (self.high is not None and value > self.high) or (self.below is not None and value >= self.below)
-        if too_low or too_high or not _finite(value):
+        if too_low or too_high or not _is_finite(value):
             raise InvalidArgument
         return value
 
@@ -131,12 +131,12 @@ class ExtendedKind(Kind["int | float"]):
 
     words: tuple[str, ...] = ("inf", "-inf")
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return _or_words(self.words)
 
-    def convert(self, value: object) -> int | float:
-        found = _extended(value, self.words)
-        return NumberKind().convert(value) if found is None else found
+    def convert_value(self, value: object) -> int | float:
+        found = _parse_extended(value, self.words)
+        return NumberKind().convert_value(value) if found is None else found
 
 
 class ScalarKind(Kind["Dim | float | bool"]):
@@ -144,11 +144,11 @@ class ScalarKind(Kind["Dim | float | bool"]):
 
     varies = True
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "a number"
 
-    def convert(self, value: object) -> Dim | float | bool:
-        if not isinstance(value, (int, float, SymDim)) or not _finite(value):
+    def convert_value(self, value: object) -> Dim | float | bool:
+        if not isinstance(value, (int, float, SymDim)) or not _is_finite(value):
             raise InvalidArgument
         return value
 
@@ -158,33 +158,33 @@ class AnyScalarKind(ScalarKind):
 
     words: tuple[str, ...] = tuple(NOT_FINITE)
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return _or_words(self.words)
 
-    def convert(self, value: object) -> Dim | float | bool:
-        found = _extended(value, self.words)
-        return super().convert(value) if found is None else found
+    def convert_value(self, value: object) -> Dim | float | bool:
+        found = _parse_extended(value, self.words)
+        return super().convert_value(value) if found is None else found
 
 
 def _or_words(words: tuple[str, ...]) -> str:
     return f"a number, {', '.join(f'`{word}`' for word in words[:-1])} or `{words[-1]}`"
 
 
-def _extended(value: object, words: tuple[str, ...]) -> float | None:
+def _parse_extended(value: object, words: tuple[str, ...]) -> float | None:
     """The number that is not finite, from its word or itself; always the same NaN, so that it equals itself in tuples."""
     word = str(value) if isinstance(value, float) else value
     return NOT_FINITE[word] if isinstance(word, str) and word in words else None
 
 
-def _finite(value: object) -> bool:
+def _is_finite(value: object) -> bool:
     return not isinstance(value, float) or isfinite(value)
 
 
 class FlagKind(Kind[bool]):
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "`true` or `false`"
 
-    def convert(self, value: object) -> bool:
+    def convert_value(self, value: object) -> bool:
         if not isinstance(value, bool):
             raise InvalidArgument
         return value
@@ -196,21 +196,21 @@ class WordKind(Kind[str]):
     def __init__(self, *words: str) -> None:
         self.words = words
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         quoted = [f"`{w}`" for w in self.words]
         return quoted[0] if len(quoted) == 1 else "one of " + ", ".join(quoted)
 
-    def convert(self, value: object) -> str:
+    def convert_value(self, value: object) -> str:
         if not isinstance(value, str) or value not in self.words:
             raise InvalidArgument
         return value
 
 
 class StringKind(Kind[str]):
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "a string"
 
-    def convert(self, value: object) -> str:
+    def convert_value(self, value: object) -> str:
         if not isinstance(value, str):
             raise InvalidArgument
         return value
@@ -219,10 +219,10 @@ class StringKind(Kind[str]):
 class DTypeKind(Kind[DType]):
     words = tuple(DTYPES)
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "an element type such as `float32`"
 
-    def convert(self, value: object) -> DType:
+    def convert_value(self, value: object) -> DType:
         if isinstance(value, DType):
             return value
         if not isinstance(value, str) or value not in DTYPES:
@@ -240,18 +240,18 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
         self.item, self.scalar, self.least = item, scalar, least
         self.varies = item.varies
 
-    def describe(self) -> str:
-        many = "a list, each item " + self.item.describe()
-        return f"{self.item.describe()}, or {many}" if self.scalar else many
+    def describe_values(self) -> str:
+        many = "a list, each item " + self.item.describe_values()
+        return f"{self.item.describe_values()}, or {many}" if self.scalar else many
 
-    def convert(self, value: object) -> tuple[Item, ...]:
+    def convert_value(self, value: object) -> tuple[Item, ...]:
         if isinstance(value, tuple):
             if len(value) < self.least:
                 raise InvalidArgument
-            return tuple(self.item.convert(v) for v in value)
+            return tuple(self.item.convert_value(v) for v in value)
         if not self.scalar:
             raise InvalidArgument
-        return (self.item.convert(value),)
+        return (self.item.convert_value(value),)
 
 
 class SizesKind(Kind["int | tuple[int, ...]"]):
@@ -262,13 +262,13 @@ class SizesKind(Kind["int | tuple[int, ...]"]):
     def __init__(self, low: int | None = 1) -> None:
         self.one = IntKind(low)
 
-    def describe(self) -> str:
-        return f"{self.one.describe()}, or one for each axis (`3x3`)"
+    def describe_values(self) -> str:
+        return f"{self.one.describe_values()}, or one for each axis (`3x3`)"
 
-    def convert(self, value: object) -> int | tuple[int, ...]:
+    def convert_value(self, value: object) -> int | tuple[int, ...]:
         if isinstance(value, tuple):
-            return tuple(self.one.convert(v) for v in value)
-        return self.one.convert(value)
+            return tuple(self.one.convert_value(v) for v in value)
+        return self.one.convert_value(value)
 
 
 INT = IntKind()

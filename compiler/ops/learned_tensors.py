@@ -42,7 +42,7 @@ class Init(Record, TracedValue):
         return origin_key(self.values)
 
 
-def normal(std: float) -> Init:
+def normal_init(std: float) -> Init:
     return Init("normal", (std, 0.0))
 
 

@@ -17,7 +17,7 @@ from ..types.tensor_types import BOOL, INT64, DType, Shape, TensorType, promote_
 from .axes import normalize_axis
 from .broadcast import broadcast
 from .element_types import ANY, FLOATS, NUMBERS
-from .equation import Equation, read
+from .equation import Equation, read_equation
 from .kinds import AXIS, EXTENDED, STRING, NumberKind
 from .operand import Input, Inputs, axes
 from .operator import Arg, Operator, OperatorError, OpInputs, numel
@@ -36,12 +36,12 @@ class Matmul(Operator):
     other = Input(NUMBERS, axes("... k m", "at least one axis", least=1), like="x")
     examples = ("x = input [T, 8]; w = param [8, 4] as w; x @ w", "a = input 3x4; b = input 4x5; (a, b) -> matmul")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, other = given.x, given.other
         self._refuse_unless_they_meet(x.shape, other.shape, given.facts)
         rows = x.shape[-2:-1]
         columns = other.shape[-1:] if other.rank > 1 else ()
-        return (x.with_shape((*self._batch(x.shape, other.shape, given.facts), *rows, *columns)),)
+        return (x.with_shape((*self._batch_shape(x.shape, other.shape, given.facts), *rows, *columns)),)
 
     def _refuse_unless_they_meet(self, x: Shape, other: Shape, facts: Facts) -> None:
         inner = other[-2] if len(other) > 1 else other[-1]
@@ -49,13 +49,13 @@ class Matmul(Operator):
         which = "axis -2" if len(other) > 1 else "the axis"
         if same is False:
             why = f"axis -1 of the first is {format_dim(x[-1])}, {which} of the second is {format_dim(inner)}"
-            raise OperatorError(ShapeMismatch("multiply", x, other, why, _transposing(x, other, facts)), STAGE)
+            raise OperatorError(ShapeMismatch("multiply", x, other, why, _suggest_transpose(x, other, facts)), STAGE)
         if same is None:
             need = f"axis -1 of the first and {which} of the second must agree"
-            better = _transposing(x, other, facts)
+            better = _suggest_transpose(x, other, facts)
             raise OperatorError(Unprovable(self.name, x[-1], inner, need, suggest_equality(x[-1], inner) or "", suggestion=better), STAGE)
 
-    def _batch(self, x: Shape, other: Shape, facts: Facts) -> Shape:
+    def _batch_shape(self, x: Shape, other: Shape, facts: Facts) -> Shape:
         """The axes before the matrices. They are broadcast with equal matrices after them, so that messages count all axes."""
         if len(x) < 3 or len(other) < 3:
             return x[:-2] + other[:-2]
@@ -66,15 +66,15 @@ class Matmul(Operator):
                 raise OperatorError(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None
             raise
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * self.multiply_adds(given, results)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * self.count_multiply_adds(given, results)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the result and each of the axis that is summed over."""
         return given.x.shape[-1] * numel(results[0].shape)
 
 
-def _transposing(x: Shape, other: Shape, facts: Facts) -> str:
+def _suggest_transpose(x: Shape, other: Shape, facts: Facts) -> str:
     """Which of two matrices to transpose so that they go together."""
     inner = other[-2] if len(other) > 1 else other[-1]
     if len(other) > 1 and facts.are_equal(x[-1], other[-1]):
@@ -92,14 +92,14 @@ class Einsum(Operator):
     equation = Arg(STRING, positional=True)
     examples = ('a = input 3x4; b = input 4x5; (a, b) -> einsum "bij,bjk->bik"', 'input 3x4 -> einsum "...ij->...ji"')
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        equation = self.read(given)
-        return (TensorType(self._element(equation, given), equation.shape()),)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        equation = self.read_equation(given)
+        return (TensorType(self._result_dtype(equation, given), equation.shape()),)
 
-    def _element(self, equation: Equation, given: OpInputs) -> DType:
+    def _result_dtype(self, equation: Equation, given: OpInputs) -> DType:
         """The element type. PyTorch sums over axes that only one tensor has, which makes int64 of integers; then it multiplies element by
         element, which promotes, or, where axes are summed over, matrices, which must be of one type. Axes of 1 do not count."""
-        holders = equation.holders([t.shape for t in given], given.facts)
+        holders = equation.find_holders([t.shape for t in given], given.facts)
         summed = {label: indices for label, indices in holders.items() if label not in equation.result}
         alone = {indices[0] for indices in summed.values() if len(indices) == 1}
         if len(given) == 1:
@@ -120,21 +120,21 @@ class Einsum(Operator):
             raise OperatorError(NarrowNumbers(self.name, given.types[narrow]), input_(narrow))
         return dtypes[0]
 
-    def read(self, given: OpInputs) -> Equation:
+    def read_equation(self, given: OpInputs) -> Equation:
         """The equation with the sizes of its labels."""
-        return read(self.equation, [t.shape for t in given], given.facts)
+        return read_equation(self.equation, [t.shape for t in given], given.facts)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        equation = self.read(given)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        equation = self.read_equation(given)
         if len(given) == 1:
             return numel(given.types[0].shape) if len(equation.sizes) > len(equation.result) else 0
-        return sum((2 if summed else 1) * count for count, summed in self._products(equation))
+        return sum((2 if summed else 1) * count for count, summed in self._count_products(equation))
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return sum(count for count, summed in self._products(self.read(given)) if summed)
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return sum(count for count, summed in self._count_products(self.read_equation(given)) if summed)
 
     @staticmethod
-    def _products(equation: Equation) -> Iterator[tuple[Dim, bool]]:
+    def _count_products(equation: Equation) -> Iterator[tuple[Dim, bool]]:
         """For each operand but the first, the number of products it takes part in, and whether they are summed.
 
         The operands are multiplied from left to right; a label is summed over as soon as nothing else needs it.
@@ -156,7 +156,7 @@ class Outer(Operator):
     other = Input(ANY, VECTOR)
     examples = ("a = input [3] batch=false; b = input [4] batch=false; (a, b) -> outer",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (TensorType(result_type(given), given.x.shape + given.other.shape),)
 
 
@@ -176,21 +176,21 @@ class CosineSimilarity(Operator):
     eps = Arg(NumberKind(0), default=1e-8)
     examples = ("a = input 8; b = input 8; (a, b) -> cosine_similarity",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        common = self.common(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        common = self.common_type(given)
         if not common.dtype.is_float:
             raise OperatorError(NeedsFloat(self.name, given.x), given.at("x"))
         axis = normalize_axis(self.name, self.axis, common)
         return (common.with_shape(common.shape[:axis] + common.shape[axis + 1 :]),)
 
-    def common(self, given: OpInputs) -> TensorType:
+    def common_type(self, given: OpInputs) -> TensorType:
         """The type that both are converted and broadcast to before they are compared."""
         shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, "compare")
         return TensorType(promote_types(given.x.dtype, given.other.dtype), shape)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two lengths and a product of vectors, a multiply-add for each element."""
-        return 6 * numel(self.common(given).shape)
+        return 6 * numel(self.common_type(given).shape)
 
 
 class Cross(Operator):
@@ -202,7 +202,7 @@ class Cross(Operator):
     axis = Arg(AXIS, default=-1, positional=True, alias="dim")
     examples = ("a = input [T, 3]; b = input [T, 3]; (a, b) -> cross",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, other = given.x, given.other
         if x.rank != other.rank or not x.rank:
             name = "other" if x.rank else "x"
@@ -219,7 +219,7 @@ class Cross(Operator):
                 raise OperatorError(problem, given.at(name))
         return (x.with_shape(broadcast(x.shape, other.shape, given.facts, self.name, "multiply")),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a difference for each element."""
         return 3 * numel(results[0].shape)
 
@@ -236,7 +236,7 @@ class Cdist(Operator):
     p = Arg(EXTENDED, default=2, positional=True)
     examples = ("a = input 5x3; b = input 4x3; (a, b) -> cdist", "a = input [T, 3]; b = param [8, 3] as b; (a, b) -> cdist 1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.p < 0:
             raise OperatorError(BadArgument(self.name, "p", f"{self.p:g}", "must not be negative"), argument("p"))
         x, other = given.x, given.other
@@ -244,6 +244,6 @@ class Cdist(Operator):
         batch = broadcast(x.shape[:-2], other.shape[:-2], given.facts, self.name, "compare batches of shape")
         return (x.with_shape((*batch, x.shape[-2], other.shape[-2])),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A difference, its power and a sum for each number of each pair."""
         return 3 * numel(results[0].shape) * given.x.shape[-1]

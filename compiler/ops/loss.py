@@ -41,7 +41,7 @@ Count = Dim | tuple[CountStep, ...]
 """What a mean divides by: a size, or a tensor without axes that the last step computes."""
 
 
-def summed(name: str) -> tuple[CountStep, ...]:
+def sum_steps(name: str) -> tuple[CountStep, ...]:
     """The sum of the input `name`."""
     return (CountStep("count", Sum(), (name,)),)
 
@@ -56,23 +56,23 @@ class Loss(Operator):
     """By the name of an input, the operators that should not make it, and the warnings."""
     reduction = Arg(REDUCTION, default="mean", last=True)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         first = given.names[0]
         for name in self.alike:
             if name in given:
                 require_same_shape(self.name, given, first, name, given[first].shape)
-        shape = self.each(given) if self.reduction == "none" else ()
+        shape = self.unreduced_shape(given) if self.reduction == "none" else ()
         return (given[first].with_shape(shape),)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         """The shape of the losses before they are reduced."""
         return given.types[0].shape
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """`work` for each element of the first input."""
         return self.work * numel(given.types[0].shape)
 
-    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+    def find_source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
         """What is meant for another loss."""
         return tuple(
             (warning(self.name, source.name, given.position(name)), STAGE)
@@ -85,20 +85,20 @@ class Loss(Operator):
 
     @property
     def is_mean(self) -> bool:
-        """Whether it is a mean that `total` divided by `count` gives."""
+        """Whether it is a mean that `make_total` divided by `mean_divisor` gives."""
         return bool(self.reduction in ("mean", "batchmean"))
 
-    def total(self) -> Self:
+    def make_total(self) -> Self:
         """The same loss as a sum: what the mean divides."""
         return type(self)(**{**self.args, "reduction": "sum"})
 
-    def count(self, given: OpInputs) -> Count | None:
-        """What the mean divides `total` by; None if it is no such quotient.
+    def mean_divisor(self, given: OpInputs) -> Count | None:
+        """What the mean divides `make_total` by; None if it is no such quotient.
 
         It depends on sizes, targets and weights, never on what the network gives: so totals and counts of parts of a batch add up to those
         of the whole.
         """
-        return numel(self.each(given))
+        return numel(self.unreduced_shape(given))
 
 
 def require_same_shape(operator: str, given: OpInputs, first: str, second: str, wanted: Shape) -> None:
@@ -108,7 +108,7 @@ def require_same_shape(operator: str, given: OpInputs, first: str, second: str, 
     answers = [given.facts.are_equal(a, b) for a, b in zip(wanted, right, strict=False)]
     if len(wanted) != len(right) or False in answers:
         why = "a loss does not broadcast" if wanted is left else f"`{second}` must be {show_shape(wanted)}"
-        suggestion = _suggestion(given, wanted, right, at, wanted is left)
+        suggestion = _suggest_squeeze(given, wanted, right, at, wanted is left)
         raise OperatorError(ShapeMismatch(f"compute `{operator}` of", left, right, why, suggestion, at), STAGE)
     if None in answers:
         axis = answers.index(None)
@@ -117,7 +117,7 @@ def require_same_shape(operator: str, given: OpInputs, first: str, second: str, 
         raise OperatorError(Unprovable(operator, a, b, need, suggest_equality(a, b) or "", at), STAGE)
 
 
-def _suggestion(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
+def _suggest_squeeze(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
     """To take away the axis of 1 that one of the two has too many, if that is all."""
     axis = _one_too_many(given, right, wanted)
     if axis is not None:

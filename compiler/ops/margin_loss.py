@@ -27,11 +27,11 @@ CLASSES = "[N, classes]"
 class _Signed(Loss):
     """A target of 1 or -1 for each element or sample, as integers or in the element type of the first input."""
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         target = given.target
         if target.dtype.is_float and target.dtype != given.types[0].dtype:
             raise OperatorError(DTypeMismatch(self.name, given.types[0], target, (0, given.position("target"))), STAGE)
-        return super().rule(given)
+        return super().infer_types(given)
 
 
 class HingeEmbeddingLoss(_Signed):
@@ -80,12 +80,12 @@ class CosineEmbeddingLoss(_Signed):
     margin = Arg(NUMBER, default=0)
     examples = ("a = input 8; b = input 8; same = input []; (a, b, same) -> cosine_embedding_loss",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         require_same_shape(self.name, given, "x1", "x2", given.x1.shape)
         require_same_shape(self.name, given, "x1", "target", given.x1.shape[:-1])
-        return super().rule(given)
+        return super().infer_types(given)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return given.x1.shape[:-1]
 
 
@@ -107,7 +107,7 @@ class TripletMarginLoss(Loss):
     swap = Arg(FLAG, default=False)
     examples = ("a = input 8; same = input 8; other = input 8; (a, same, other) -> triplet_margin_loss margin=0.5",)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return given.anchor.shape[:-1]
 
 
@@ -123,14 +123,14 @@ class MultiMarginLoss(Loss):
     margin = Arg(NUMBER, default=1.0)
     examples = ("scores = input 8 -> dense 10; label = input [] int64; (scores, label) -> multi_margin_loss",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         refuse_batch_of_scores(self.name, given)
         require_same_shape(self.name, given, "x", "target", labels_of(given.x.shape))
         if "weight" in given:
             require_class_weight(self.name, given)
-        return super().rule(given)
+        return super().infer_types(given)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return given.x.shape[:-1]
 
 
@@ -148,11 +148,11 @@ class MultilabelMarginLoss(Loss):
     target = Input(LABELS)
     examples = ("scores = input 8 -> dense 4; labels = input 4 int64; (scores, labels) -> multilabel_margin_loss",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         refuse_batch_of_scores(self.name, given)
-        return super().rule(given)
+        return super().infer_types(given)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return given.x.shape[:-1]
 
 
@@ -168,13 +168,13 @@ class MultilabelSoftMarginLoss(Loss):
     weight = Input(like="x", optional=True)
     examples = ("scores = input 8 -> dense 4; labels = input 4; (scores, labels) -> multilabel_soft_margin_loss",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(given)
         if "weight" in given:
             require_to_broadcast(self.name, given, "weight", given.x.shape)
         return results
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return given.x.shape[:-1]
 
 

@@ -15,7 +15,7 @@ from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .element_types import FLOATS, MASKS
 from .initializers import INIT
 from .kinds import COUNT, FLAG, FRACTION
-from .learned_tensors import fan_in_uniform, normal
+from .learned_tensors import fan_in_uniform, normal_init
 from .operand import Input, axes
 from .operator import Arg, Init, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithBias
@@ -63,7 +63,7 @@ class MultiheadAttention(CausalOperator, WithBias):
         "x = input [T, 16]; padding = input [T] bool; x -> multihead_attention 4 key_padding_mask=padding",
     )
 
-    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+    def assign_in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
         """Which of the inputs are masks follows from their number, their element types and `key_padding_mask`."""
         padded = self.key_padding_mask or len(types) == 5
         rest = len(types) - padded
@@ -72,35 +72,35 @@ class MultiheadAttention(CausalOperator, WithBias):
         return (*tensors, *("attn_mask",) * masked, *("padding",) * padded)
 
     @staticmethod
-    def keys(given: OpInputs) -> str:
+    def key_input(given: OpInputs) -> str:
         """The input that has the keys."""
         return "key" if "key" in given else "query"
 
     @staticmethod
-    def values(given: OpInputs) -> str:
+    def value_input(given: OpInputs) -> str:
         """The input that has the values."""
-        return "value" if "value" in given else MultiheadAttention.keys(given)
+        return "value" if "value" in given else MultiheadAttention.key_input(given)
 
     @staticmethod
-    def masks(given: OpInputs) -> list[str]:
+    def mask_inputs(given: OpInputs) -> list[str]:
         """The inputs that are masks."""
         return [name for name in ("attn_mask", "padding") if name in given]
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.key_padding_mask and len(given) == 1:
             hint = f"pass it `(x, padding) -> {self.name} ...`"
             raise OperatorError(WrongTensors(self.name, "2 to 5 tensors with `key_padding_mask`", 1, hint), STAGE)
         self._refuse_sequences(given)
         self._refuse_heads(given)
         self._refuse_masks(given)
-        self.require_alignment(given, "query", self.keys(given))
+        self.require_alignment(given, "query", self.key_input(given))
         query = given.query
         heads = () if self.average_attn_weights else (self.heads,)
-        return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.span(given)))
+        return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.count_keys(given)))
 
-    def span(self, given: OpInputs) -> Dim:
+    def count_keys(self, given: OpInputs) -> Dim:
         """The number of keys, including those that are added."""
-        return given[self.keys(given)].shape[-2] + self.added
+        return given[self.key_input(given)].shape[-2] + self.added
 
     @property
     def added(self) -> int:
@@ -133,8 +133,8 @@ class MultiheadAttention(CausalOperator, WithBias):
             )
 
     def _refuse_masks(self, given: OpInputs) -> None:
-        query, masks, (*batch, keys, _) = given.query, self.masks(given), given[self.keys(given)].shape
-        if masks and self._total(given) not in (FLOAT32, query.dtype):
+        query, masks, (*batch, keys, _) = given.query, self.mask_inputs(given), given[self.key_input(given)].shape
+        if masks and self._mask_dtype(given) not in (FLOAT32, query.dtype):
             raise OperatorError(MaskType(self.name, f"bool or {query.dtype}", given[masks[-1]]), given.at(masks[-1]))
         if "attn_mask" in given:
             self._refuse_mask(given, keys)
@@ -143,10 +143,10 @@ class MultiheadAttention(CausalOperator, WithBias):
             fits = given.padding.rank == len(wanted)
             require_mask_shape(self.name, given, "padding", wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
 
-    def _total(self, given: OpInputs) -> DType:
+    def _mask_dtype(self, given: OpInputs) -> DType:
         """The element type of the sum of all masks: the causal one and those that are bool count as of the type of the queries."""
         query = given.query.dtype
-        types = [query if given[name].dtype == BOOL else given[name].dtype for name in self.masks(given)]
+        types = [query if given[name].dtype == BOOL else given[name].dtype for name in self.mask_inputs(given)]
         return reduce(promote_types, [query, *types] if self.causal else types)
 
     def _refuse_mask(self, given: OpInputs, keys: Dim) -> None:
@@ -159,20 +159,20 @@ class MultiheadAttention(CausalOperator, WithBias):
         wanted = {2: each, 3: whole}.get(given.attn_mask.rank)
         require_mask_shape(self.name, given, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(whole)}")
 
-    def sizes(self, given: OpInputs) -> tuple[Dim, Dim, Dim]:
+    def feature_sizes(self, given: OpInputs) -> tuple[Dim, Dim, Dim]:
         """The features of queries, keys and values."""
-        return given.query.shape[-1], given[self.keys(given)].shape[-1], given[self.values(given)].shape[-1]
+        return given.query.shape[-1], given[self.key_input(given)].shape[-1], given[self.value_input(given)].shape[-1]
 
-    def joint(self, given: OpInputs) -> bool:
+    def is_joint(self, given: OpInputs) -> bool:
         """Whether the three projections are one matrix: they are if all have the same number of features."""
-        features, keys, values = self.sizes(given)
+        features, keys, values = self.feature_sizes(given)
         return features == keys == values
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        features, keys, values = self.sizes(given)
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        features, keys, values = self.feature_sizes(given)
         dtype, xavier, zeros = given.query.dtype, Init("xavier_uniform", (1.0,)), Init("zeros")
         widths = {"q": features, "k": keys, "v": values}
-        if self.joint(given):
+        if self.is_joint(given):
             specs = [ParameterSpec("in_proj_weight", (3 * features, features), xavier, dtype, role="weight")]
         else:
             specs = [
@@ -187,21 +187,21 @@ class MultiheadAttention(CausalOperator, WithBias):
             specs.append(ParameterSpec("out_proj.bias", (features,), zeros, dtype, role="bias"))
         return tuple(specs)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products, the biases of the four projections, and three operations for each score."""
         *batch, length, features = given.query.shape
-        biases = 2 * features * (length + given[self.keys(given)].shape[-2]) if self.bias else 0
-        scores = length * self.span(given) * self.heads
-        return 2 * self.multiply_adds(given, results) + numel(tuple(batch)) * (biases + 3 * scores)
+        biases = 2 * features * (length + given[self.key_input(given)].shape[-2]) if self.bias else 0
+        scores = length * self.count_keys(given) * self.heads
+        return 2 * self.count_multiply_adds(given, results) + numel(tuple(batch)) * (biases + 3 * scores)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The four projections, and two matrix products for each head."""
         *batch, length, features = given.query.shape
-        _, keys, values = self.sizes(given)
-        projections = 2 * length * features + given[self.keys(given)].shape[-2] * (keys + values)
-        return numel(tuple(batch)) * features * (projections + 2 * length * self.span(given))
+        _, keys, values = self.feature_sizes(given)
+        projections = 2 * length * features + given[self.key_input(given)].shape[-2] * (keys + values)
+        return numel(tuple(batch)) * features * (projections + 2 * length * self.count_keys(given))
 
 
 def _xavier_normal(features: Dim) -> Init:
     """As torch.nn.init.xavier_normal_ has it for `[1, 1, features]`, where fan in and fan out are the features."""
-    return normal(1 / sqrt(features) if isinstance(features, int) else 0.0)
+    return normal_init(1 / sqrt(features) if isinstance(features, int) else 0.0)

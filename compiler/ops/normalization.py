@@ -28,11 +28,11 @@ class MomentumKind(Kind["int | float | str"]):
     varies = True
     words = ("none",)
 
-    def describe(self) -> str:
+    def describe_values(self) -> str:
         return "a number, or `none`"
 
-    def convert(self, value: object) -> int | float | str:
-        return "none" if value == "none" else NUMBER.convert(value)
+    def convert_value(self, value: object) -> int | float | str:
+        return "none" if value == "none" else NUMBER.convert_value(value)
 
 
 class _Normalization(Parametric):
@@ -45,14 +45,14 @@ class _Normalization(Parametric):
 
     init = Arg(INIT, default=None, last=True, only_with=("affine",))
 
-    def scales(self, given: OpInputs) -> tuple[bool, bool]:
+    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
         """Whether there is a weight, and whether there is a bias as well."""
         raise NotImplementedError
 
     def _check_known(self, given: OpInputs, axis: int) -> None:
         """PyTorch's module needs this size. Where it has parameters, they are refused for their shape."""
         x = given.x
-        if not isinstance(x.shape[axis], int) and not self.scales(given)[0]:
+        if not isinstance(x.shape[axis], int) and not self.find_scales(given)[0]:
             needed = f"the size of axis {axis} to be known before run time"
             raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
 
@@ -61,8 +61,8 @@ class _Normalization(Parametric):
         if given.facts.are_equal(count, 1) is True:
             raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_(0))
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        scale, shift = self.scales(given)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        scale, shift = self.find_scales(given)
         return numel(given.x.shape) * (self.steps + scale + (scale and shift))
 
 
@@ -71,10 +71,10 @@ class _ChannelNormalization(_Normalization, WithBias):
 
     as_tensors = ("weight", "bias")
 
-    def scales(self, given: OpInputs) -> tuple[bool, bool]:
+    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
         return self.affine, self.has_bias(given)
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         return scale_and_shift((x.shape[1],), x.dtype, scale=self.affine, shift=self.bias)
 
@@ -90,15 +90,15 @@ class _TrackingNormalization(_ChannelNormalization):
     track_running_stats = Arg(FLAG, default=True)
     momentum: int | float | str | Arg[int | float | str]
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         """Keras and TensorFlow count the old statistics by `momentum`, PyTorch the new ones."""
         momentum = self.momentum
         if isinstance(momentum, (int, float)) and 0.5 < momentum < 1:
             return ((MomentumOfOld(self.name, momentum), argument("momentum")),)
         return ()
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        specs = super().learned(given)
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+        specs = super().default_parameters(given)
         if not self.track_running_stats:
             return specs
         x = given.x
@@ -109,9 +109,9 @@ class _TrackingNormalization(_ChannelNormalization):
             ParameterSpec("num_batches_tracked", (), Init("zeros"), INT64, trainable=False),
         )
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         saved = 3 if self.track_running_stats else 0
-        return super().flops(given, results) - saved * numel(given.x.shape)
+        return super().count_flops(given, results) - saved * numel(given.x.shape)
 
 
 class BatchNorm(_TrackingNormalization):
@@ -126,7 +126,7 @@ class BatchNorm(_TrackingNormalization):
     momentum = Arg(MomentumKind(), default=0.1, only_with=("track_running_stats",))
     examples = ("input 3x32x32 -> conv 8 3x3 bias=false -> batch_norm relu", "input 64 -> batch_norm")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         self._check_known(given, 1)
         if not self.track_running_stats:
@@ -144,7 +144,7 @@ class InstanceNorm(_TrackingNormalization):
     track_running_stats = Arg(FLAG, default=False)
     examples = ("input 8x32x32 -> instance_norm relu",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         self._check_known(given, 1)
         if not self.track_running_stats:
@@ -168,7 +168,7 @@ class GroupNorm(_ChannelNormalization):
     groups = Arg(COUNT, positional=True)
     examples = ("input 8x32x32 -> group_norm 4 silu",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         self._check_known(given, 1)
         channels = x.shape[1]
@@ -192,15 +192,15 @@ class _LastAxesNormalization(_Normalization):
     shape = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
     affine = Arg(FLAG, default=True, alias="elementwise_affine")
 
-    def normalized(self, x: TensorType) -> Shape:
+    def normalized_shape(self, x: TensorType) -> Shape:
         """The sizes of the axes that are normalised together, PyTorch's `normalized_shape`."""
         return x.shape[-1:] if self.shape is None else x.shape[-len(self.shape) :]
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if self.shape is not None:
             self._check_shape(given, self.shape)
-        for axis in range(x.rank - len(self.normalized(x)), x.rank):
+        for axis in range(x.rank - len(self.normalized_shape(x)), x.rank):
             self._check_known(given, axis)
         return (x,)
 
@@ -209,7 +209,7 @@ class _LastAxesNormalization(_Normalization):
         wrong = OperatorError(BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument("shape"))
         if len(shape) > x.rank:
             raise wrong
-        for size, stated in zip(self.normalized(x), shape, strict=True):
+        for size, stated in zip(self.normalized_shape(x), shape, strict=True):
             equal = given.facts.are_equal(size, stated)
             if equal is False:
                 raise wrong
@@ -236,12 +236,12 @@ class LayerNorm(_LastAxesNormalization, WithBias):
     bias_init = Arg(INIT, default=None, last=True, only_with=("affine", "bias"))
     examples = ("input [T, 512] -> layer_norm", "input 3x8x8 -> layer_norm shape=[3, 8, 8] affine=false")
 
-    def scales(self, given: OpInputs) -> tuple[bool, bool]:
+    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
         return self.affine, self.has_bias(given)
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
-        return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=self.bias)
+        return scale_and_shift(self.normalized_shape(x), x.dtype, scale=self.affine, shift=self.bias)
 
 
 class RMSNorm(_LastAxesNormalization):
@@ -263,12 +263,12 @@ class RMSNorm(_LastAxesNormalization):
     eps = Arg(EPS, default=None)
     examples = ("input [T, 512] -> rms_norm eps=1e-6",)
 
-    def scales(self, given: OpInputs) -> tuple[bool, bool]:
+    def find_scales(self, given: OpInputs) -> tuple[bool, bool]:
         return self.affine, False
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
-        return scale_and_shift(self.normalized(x), x.dtype, scale=self.affine, shift=False)
+        return scale_and_shift(self.normalized_shape(x), x.dtype, scale=self.affine, shift=False)
 
 
 class LocalResponseNorm(Operator):
@@ -287,7 +287,7 @@ class LocalResponseNorm(Operator):
     k = Arg(NUMBER, default=1.0)
     examples = ("input 96x27x27 -> local_response_norm 5",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
             needed = "must be at least 0 where all numbers are whole: those have no negative powers"
@@ -296,7 +296,7 @@ class LocalResponseNorm(Operator):
             require_exact_scalar(self.name, x, self.beta, "beta")
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given.x.shape) * (self.size + 5)
 
 
@@ -315,25 +315,25 @@ class SpectralNormalize(Operator):
     eps = Arg(EPS, default=1e-12)
     examples = ("x = input 3; w = param [4, 3] init=normal as weight; x -> dense 4 weight=(spectral_normalize(w))",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         normalize_axis(self.name, self.axis, given.weight)
         return (given.weight,)
 
-    def sides(self, weight: TensorType) -> tuple[Dim, Dim]:
+    def matrix_shape(self, weight: TensorType) -> tuple[Dim, Dim]:
         """Rows and columns of the matrix."""
         axis = normalize_axis(self.name, self.axis, weight)
         return weight.shape[axis], numel((*weight.shape[:axis], *weight.shape[axis + 1 :]))
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        names = zip(("_u", "_v"), self.sides(given.weight), strict=True)
+        names = zip(("_u", "_v"), self.matrix_shape(given.weight), strict=True)
         dtype = given.weight.dtype
-        return tuple(ParameterSpec(name, (size,), _unit(size), dtype, trainable=False, follows="") for name, size in names)
+        return tuple(ParameterSpec(name, (size,), _unit_vector_init(size), dtype, trainable=False, follows="") for name, size in names)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The product with one vector, that with the other, and the quotient."""
-        return 3 * numel(given.weight.shape) + 2 * self.sides(given.weight)[0]
+        return 3 * numel(given.weight.shape) + 2 * self.matrix_shape(given.weight)[0]
 
 
-def _unit(size: Dim) -> Init:
+def _unit_vector_init(size: Dim) -> Init:
     """A vector of length 1 or so."""
     return Init("normal", (size**-0.5 if isinstance(size, int) else 1.0, 0.0))

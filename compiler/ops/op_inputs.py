@@ -59,13 +59,13 @@ class OpInputs(Record):
         return input_(self.names.index(name))
 
 
-def check(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
+def check_inputs(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
     """Refuses inputs that are not as declared."""
     for operand in operands.values():
         if operand.or_number:
             _check_number(operator, operand, given, args)
     for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
-        operands[name].check(operator, x, position, given.types[0])
+        operands[name].check_input(operator, x, position, given.types[0])
     for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
         like = operands[name].like
         if like and x.dtype != given[like].dtype:

@@ -6,9 +6,9 @@
     other = Input(or_number=True)              # or the argument `other`, a number; with `either_side`, also before the tensor
     xs = Inputs()                              # one or more
 
-Always: the operands of an operator are in the order of declaration, a class's own after those it inherits. What is derived from them: the
-number of inputs (`arity`), their names in rules and emitters, the checks of their types (op_inputs.py), the arguments for numbers, the
-reference, and the generators of the differential tests.
+Always: the operands of an operator are in the order of declaration, a class's own after those it inherits. Everything else is derived from
+them: the number of inputs (`operand_arity`), their names in rules and emitters, the checks of their types (op_inputs.py), the arguments for
+numbers, the reference, and the generators of the differential tests.
 """
 
 from __future__ import annotations
@@ -137,10 +137,10 @@ class Input(Generic[N]):
         """Whether the stage must be fed with it."""
         return not (self.optional or self.or_number)
 
-    def check(self, operator: str, x: TensorType, position: int, first: TensorType) -> None:
+    def check_input(self, operator: str, x: TensorType, position: int, first: TensorType) -> None:
         """Refuses an element type or a rank that is not declared."""
         if x.dtype.name not in self.elements.names:
-            raise OperatorError(self.elements.refused(operator, x, first), input_(position))
+            raise OperatorError(self.elements.make_problem(operator, x, first), input_(position))
         rank = len(x.shape)
         if self.axes.needed and (rank < self.axes.least or (self.axes.most is not None and rank > self.axes.most)):
             raise OperatorError(WrongRank(operator, self.axes.needed, x, self.axes.hints.get(rank, "")), input_(position))
@@ -165,7 +165,7 @@ class Inputs(Input[None]):
 Operands = dict[str, "Input[Scalar | None] | Input[None]"]
 
 
-def arity(operands: Operands) -> tuple[int, int | None]:
+def operand_arity(operands: Operands) -> tuple[int, int | None]:
     """The least and the greatest number of inputs; None: no bound."""
     most = None if any(operand.many for operand in operands.values()) else len(operands)
     return sum(operand.required for operand in operands.values()), most

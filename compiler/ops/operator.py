@@ -1,4 +1,4 @@
-"""What an operator is: one declarative class.
+"""The base class of operators. An operator is one declarative class.
 
     class Bilinear(Operator):
         '''Bilinear form of two tensors over their last axes: `y_o = a^T W_o b + bias_o`.'''
@@ -10,15 +10,15 @@
         units = Arg(SIZE, positional=True)
         bias = Arg(FLAG, default=True)
 
-        def rule(self, given): return (given.a.with_shape((*given.a.shape[:-1], self.units)),)
+        def infer_types(self, given): return (given.a.with_shape((*given.a.shape[:-1], self.units)),)
         def parameters(self, given): ...
-        def flops(self, given, results): ...
-        def multiply_adds(self, given, results): ...
+        def count_flops(self, given, results): ...
+        def count_multiply_adds(self, given, results): ...
 
-An instance is an operator with its arguments checked and normalised: `op.units` is a dimension, `op.bias` a bool. Its inputs are declared
-in the class (operand.py); a rule finds their types by name, `given.a`. An operator that has a `definition` may leave out `rule` and the
-costs: they then follow from the definition. How an operator is written in PyTorch or ONNX is said by emitters, in tables keyed by the class
-(netc.compiler.backends); nothing here knows of backends.
+An instance is an operator with its arguments checked and normalized: `op.units` is a dimension, `op.bias` a bool. Its inputs are declared
+in the class (operand.py), and the type rule `infer_types` finds their types by name, `given.a`. An operator with a `definition` may leave
+out `infer_types` and the costs: they follow from the definition. Emitters write an operator in PyTorch or ONNX. They are in tables keyed by
+the class (netc.compiler.backends), so this package knows nothing about backends.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from ..errors.problem import Location, Problem
 from ..types.tensor_types import Shape, TensorType
 from ..types.traced_ints import TracedInt, substitute_values
 from .argument import REQUIRED as REQUIRED
-from .argument import Arg, Idle, Required
+from .argument import Arg, Required, UnusedArgument
 from .families import FAMILIES
 from .kinds import Kind
 from .learned_tensors import Init, ParameterSpec
-from .op_inputs import OpInputs, check
-from .operand import NAMED, REVERSE, Operands, OperatorError, arity
+from .op_inputs import OpInputs, check_inputs
+from .operand import NAMED, REVERSE, Operands, OperatorError, operand_arity
 from .operator_registry import Registry
 from .promotion import Scalar
 
@@ -108,8 +108,8 @@ class Operator:
         cls.required = tuple([arg for arg in arguments if isinstance(arg.default, Required)])
         cls.aliases = {name: arg for arg in arguments for name in (arg.name, arg.alias) if name}
         if "name" in vars(cls) and cls.name:
-            if cls.rule is Operator.rule and not cls.has_definition():
-                raise TypeError(f"the operator `{cls.name}` needs a `definition`, or a `rule` that gives the types of its results")
+            if cls.infer_types is Operator.infer_types and not cls.has_definition():
+                raise TypeError(f"the operator `{cls.name}` needs a `definition`, or an `infer_types` that returns its types")
             Operator.registry.add(cls.name, cls)
 
     def __init__(self, **args: Any) -> None:
@@ -139,12 +139,12 @@ class Operator:
         """The values in which there may be integers that are traced to parameters and sizes."""
         return tuple(self.args.values())
 
-    def moved(self, places: Mapping[str, Any]) -> Self:
-        """The operator as it is seen where the symbols of its integers have the given values."""
+    def substitute_values(self, places: Mapping[str, Any]) -> Self:
+        """Return the operator with values in place of the symbols in its integers."""
         return type(self)(**{name: substitute_values(value, places) for name, value in self.args.items()})
 
-    def identity(self) -> tuple[object, ...]:
-        """Equal for operators that do the same."""
+    def identity_key(self) -> tuple[object, ...]:
+        """Return a key that is equal for operators of one class with equal arguments. `1`, `1.0` and `true` are different arguments."""
         return self._identity
 
     @cached_property
@@ -152,57 +152,60 @@ class Operator:
         return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Operator) and self.identity() == other.identity()
+        return isinstance(other, Operator) and self.identity_key() == other.identity_key()
 
     def __hash__(self) -> int:
-        return hash(self.identity())
+        return hash(self.identity_key())
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(f'{k}={v!r}' for k, v in self.args.items())})"
 
-    def idle(self) -> dict[str, Idle]:
-        """The arguments that have no effect with these others, whatever their values."""
+    def find_unused_arguments(self) -> dict[str, UnusedArgument]:
+        """Find the arguments that have no effect, given the other arguments. Each comes with the reason."""
         missing = {name for name, arg in self.signature.items() if arg.is_none(self.args[name])}
         without = {name: [n for n in arg.only_with if n in missing] for name, arg in self.signature.items()}
-        return {name: Idle(f"this `{self.name}` has no `{others[0]}`", tuple(others)) for name, others in without.items() if others}
+        return {
+            name: UnusedArgument(f"this `{self.name}` has no `{others[0]}`", tuple(others)) for name, others in without.items() if others
+        }
 
     # --- the rules -------------------------------------------------------------------------------------------------------
 
-    def bind(self, types: tuple[TensorType, ...], facts: Facts) -> OpInputs:
+    def bind_inputs(self, types: tuple[TensorType, ...], facts: Facts) -> OpInputs:
         """The types of the inputs, by the names of the operands."""
-        return OpInputs(types, facts, self.assign(types))
+        return OpInputs(types, facts, self.assign_operands(types))
 
-    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        """Which operand each of the inputs is."""
+    def assign_operands(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """Return the name of the operand that each input is."""
         named: tuple[str, ...] = self.args.get(NAMED, ())
-        return (*self.in_order(types[: len(types) - len(named)]), *named)
+        return (*self.assign_in_order(types[: len(types) - len(named)]), *named)
 
-    def in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        """The same of inputs without names: those declared, in order."""
+    def assign_in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        """Return the operands' names for inputs without names, in the order of declaration."""
         names = tuple(self.operands)
         return names[: len(types)] + names[-1:] * (len(types) - len(names))
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        """The types of the results, or an `OperatorError`. The declared inputs are checked before the operator's own rule is asked."""
-        check(self.name, self.operands, given, self.args)
-        return self.rule(given)
+    def check_and_infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+        """Return the types of the results, or raise an `OperatorError`. Inputs are checked against their declarations first, so that a type
+        rule sees only the element types and ranks that its class declares."""
+        check_inputs(self.name, self.operands, given, self.args)
+        return self.infer_types(given)
 
     @property
     def may_draw(self) -> bool:
         """Whether PyTorch may draw numbers for this use in training: a plugin's operator may, whatever it computes."""
         return self.draws or bool(self.args.get("dropout")) or not type(self).__module__.startswith("netc.")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        """The types of the results, of inputs that are as declared, or an `OperatorError`. The default: the types that the definition
-        gives."""
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        """The type rule: return the types of the results for inputs that are as declared, or raise an `OperatorError`. By default, the
+        definition gives the types."""
         return self.derivation().infer_types(self, given)
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        """The learned tensors and buffers. Called after `infer` has accepted the inputs."""
+        """The learned tensors and buffers. Called after `check_and_infer` has accepted the inputs."""
         return ()
 
-    def define(self, given: OpInputs) -> str:
-        """The text of its definition for these inputs; empty if it has none."""
+    def write_definition(self, given: OpInputs) -> str:
+        """Return the definition's text for these inputs; empty if there is none."""
         return self.definition
 
     @classmethod
@@ -213,32 +216,32 @@ class Operator:
     @classmethod
     def has_definition(cls) -> bool:
         """Whether it has a definition, at least for some inputs."""
-        return bool(cls.definition) or cls.define is not Operator.define
+        return bool(cls.definition) or cls.write_definition is not Operator.write_definition
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Floating-point operations for one run; a multiply-add counts two. The default: the operations of the definition, or one for each
-        element of the first result if there is no definition."""
-        return self.derivation().count_operations(self, given, results)[0] if self.define(given) else numel(results[0].shape)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Count the floating-point operations of one use; a multiply-add counts as two. By default, these are the operations of the
+        definition, or one for each element of the first result if there is no definition."""
+        return self.derivation().count_operations(self, given, results)[0] if self.write_definition(given) else numel(results[0].shape)
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Those of its matrix products and convolutions, as papers count; each is two of the `flops`. The default: there are none, or those
-        of the definition if it also gives the `flops`."""
-        derived = type(self).flops is Operator.flops and self.define(given)
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        """Count the multiply-adds of matrix products and convolutions, as papers do; each of them is two operations in `count_flops`. By
+        default, these are the multiply-adds of the definition if the definition also gives the `count_flops`, and else 0."""
+        derived = type(self).count_flops is Operator.count_flops and self.write_definition(given)
         return self.derivation().count_operations(self, given, results)[1] if derived else 0
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        """What is allowed but almost always a mistake."""
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        """Return warnings about arguments and types that are allowed but almost always a mistake."""
         return ()
 
-    def source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
-        """The same, of what made its inputs: `sources` has the operator, by the name of the input, where it is known."""
+    def find_source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
+        """Return warnings about the operators that made the inputs. `sources` has the operator by the input's name, where it is known."""
         return ()
 
     @classmethod
     @cache
     def arity(cls) -> tuple[int, int | None]:
         """The least and the greatest number of inputs; None: no bound."""
-        return arity(cls.operands)
+        return operand_arity(cls.operands)
 
 
 def strict_key(value: object) -> object:

@@ -3,7 +3,7 @@ them `bias_init=`, `recurrent_init=` or `out_init=`.
 
 In: the parameters as PyTorch's module has them. Out: those that are learned, with the initialisers that the arguments give. Always: with
 a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
-initialiser of what this use does not have, as `bias_init` with `bias=false`, is one of the `idle_initializers`.
+initialiser of what this use does not have, as `bias_init` with `bias=false`, is one of the `find_unused_initializers`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..errors.operator_errors import DTypeMismatch, Unprovable, WrongSize
 from ..errors.problem import STAGE
 from ..types.tensor_types import TensorType, show_shape
 from ..types.traced_ints import has_origin
-from .argument import Arg, Idle
+from .argument import Arg, UnusedArgument
 from .element_types import FLOATS
 from .initializers import INIT, check_init
 from .kinds import FLAG
@@ -49,35 +49,35 @@ class Parametric(Operator):
         for name in cls.as_tensors:
             Input(FLOATS, optional=True).__set_name__(cls, name)
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         """The learned tensors and buffers as they are without tensors for them, with PyTorch's initial values."""
         raise NotImplementedError
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        return tuple(self._initialized(spec) for spec in self.learned(given) if not (WEIGHT in given and spec.trainable))
+        return tuple(self._apply_init(spec) for spec in self.default_parameters(given) if not (WEIGHT in given and spec.trainable))
 
-    def idle_initializers(self, given: OpInputs) -> dict[str, Idle]:
+    def find_unused_initializers(self, given: OpInputs) -> dict[str, UnusedArgument]:
         """The initialisers of what there is not to initialise."""
-        used = {self._argument(spec) for spec in self.parameters(given)}
+        used = {self._init_argument(spec) for spec in self.parameters(given)}
         flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
         own = {name: words for name, words in _INITIALISED.items() if name in self.signature and name not in used}
-        return {name: Idle(f"this `{self.name}` has no {words} of its own", flags) for name, words in own.items()}
+        return {name: UnusedArgument(f"this `{self.name}` has no {words} of its own", flags) for name, words in own.items()}
 
-    def is_given_weight(self, types: tuple[TensorType, ...]) -> bool:
+    def has_weight_input(self, types: tuple[TensorType, ...]) -> bool:
         """Whether one of its inputs, which are of these types, is its weight."""
-        return WEIGHT in self.as_tensors and WEIGHT in self.assign(types)
+        return WEIGHT in self.as_tensors and WEIGHT in self.assign_operands(types)
 
     def has_bias(self, given: OpInputs) -> bool:
         """Whether there is a bias, learned or given. With a weight that is given, only one that is given as well."""
         return BIAS in given if WEIGHT in given else bool(self.args.get(BIAS))
 
-    def infer(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().infer(given)
+    def check_and_infer(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().check_and_infer(given)
         self._check_tensors(given)
         if any(self.args.get(name) is not None for name in ARGUMENTS.values()):
             for spec in self.parameters(given):
                 if spec.stated:
-                    check_init(spec.init, spec.shape, spec.dtype, self._argument(spec))
+                    check_init(spec.init, spec.shape, spec.dtype, self._init_argument(spec))
         return results
 
     def _check_tensors(self, given: OpInputs) -> None:
@@ -85,7 +85,7 @@ class Parametric(Operator):
         if BIAS in given and WEIGHT not in given:
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
         own = [name for name in self.as_tensors if name in given]
-        specs = {spec.name: spec for spec in self.learned(given)} if own else {}
+        specs = {spec.name: spec for spec in self.default_parameters(given)} if own else {}
         if WEIGHT in given and WEIGHT in self.as_tensors:
             _check_no_batch(self.name, given, self.as_tensors, specs.get(WEIGHT))
         for name in own:
@@ -93,13 +93,13 @@ class Parametric(Operator):
                 raise OperatorError(NoPlaceFor(self.name, name, self.args.get("affine", True)), given.at(name))
             _check_tensor(self.name, given, specs[name])
 
-    def _argument(self, spec: ParameterSpec) -> str:
+    def _init_argument(self, spec: ParameterSpec) -> str:
         """The argument that initialises a parameter; empty if none does. Weights of another role without one of their own follow `init`."""
         found = ARGUMENTS.get(spec.role, "")
         return "init" if spec.role in FOLLOWING and self.args.get(found) is None else found
 
-    def _initialized(self, spec: ParameterSpec) -> ParameterSpec:
-        init = self.args.get(self._argument(spec))
+    def _apply_init(self, spec: ParameterSpec) -> ParameterSpec:
+        init = self.args.get(self._init_argument(spec))
         if init is None:
             return spec
         init = replace(init, zero_row=spec.init.zero_row)

@@ -8,13 +8,13 @@ from ..dims import Dim
 from ..errors.operator_errors import BadArgument
 from ..errors.problem import argument
 from ..types.tensor_types import FLOAT32, INT64, TensorType
-from .argument import Idle
+from .argument import UnusedArgument
 from .element_types import ANY, FLOATS, INTEGERS, LONGS
 from .kinds import FLAG, INT, NUMBER, SIZES, SIZES0
 from .operand import SPATIAL, Input
 from .operator import Arg, Operator, OperatorError, OpInputs, numel
 from .requirements import require_elements
-from .windows import Window, each_axis, sizes_of
+from .windows import Window, compute_sizes, each_axis
 
 
 class _Pool(Operator):
@@ -27,34 +27,34 @@ class _Pool(Operator):
     stride = Arg(SIZES, default=None)
     ceil_mode = Arg(FLAG, default=False)
 
-    def _padding(self, x: TensorType) -> tuple[int, ...]:
+    def _padding_sizes(self, x: TensorType) -> tuple[int, ...]:
         return (0,) * (x.rank - 2)
 
-    def _dilation(self, x: TensorType) -> tuple[int, ...]:
+    def _dilation_sizes(self, x: TensorType) -> tuple[int, ...]:
         return (1,) * (x.rank - 2)
 
-    def windows(self, x: TensorType) -> tuple[Window, ...]:
+    def make_windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis."""
         kernel = each_axis(self.name, "kernel", self.kernel, x)
         stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, x)
-        padding = self._padding(x)
-        return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation(x), padding, padding, strict=True))
+        padding = self._padding_sizes(x)
+        return tuple(Window(*sides) for sides in zip(kernel, stride, self._dilation_sizes(x), padding, padding, strict=True))
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         require_elements(self.name, given, "x", range(2, x.rank))
-        sizes = sizes_of(self.name, x, self.windows(x), given.facts, ceil=self.ceil_mode)
+        sizes = compute_sizes(self.name, x, self.make_windows(x), given.facts, ceil=self.ceil_mode)
         return (x.with_shape((*x.shape[:2], *sizes)),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * prod(w.taps for w in self.windows(given.x))
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(w.taps for w in self.make_windows(given.x))
 
     def _refuse_beyond_input(self, given: OpInputs) -> None:
         """With three spatial axes, PyTorch needs the kernel of a mean to fit without padding and without `ceil_mode`."""
         x = given.x
         if x.rank < 5:
             return
-        for axis, (size, window) in enumerate(zip(x.shape[2:], self.windows(x), strict=True), start=2):
+        for axis, (size, window) in enumerate(zip(x.shape[2:], self.make_windows(x), strict=True), start=2):
             if given.facts.is_at_least(size, window.taps) is False:
                 found = f"{window.taps} for axis {axis} of {x}"
                 needed = "must be at most the size without its padding, where there are three spatial axes"
@@ -64,11 +64,11 @@ class _Pool(Operator):
 class _PaddedPool(_Pool):
     padding = Arg(SIZES0, default=0)
 
-    def _padding(self, x: TensorType) -> tuple[int, ...]:
+    def _padding_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "padding", self.padding, x)
 
-    def windows(self, x: TensorType) -> tuple[Window, ...]:
-        windows = super().windows(x)
+    def make_windows(self, x: TensorType) -> tuple[Window, ...]:
+        windows = super().make_windows(x)
         for window in windows:
             if 2 * window.before > window.taps:
                 found = f"{window.before} for a kernel of {window.taps}"
@@ -88,11 +88,11 @@ class MaxPool(_PaddedPool):
     dilation = Arg(SIZES, default=1)
     examples = ("input 3x32x32 -> max_pool 3 stride=2 padding=1", "(y, at) = input 3x8x8 -> max_pool 2; out y, at")
 
-    def _dilation(self, x: TensorType) -> tuple[int, ...]:
+    def _dilation_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "dilation", self.dilation, x)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().infer_types(given)
         return values, values.with_dtype(INT64)
 
 
@@ -105,12 +105,12 @@ class AvgPool(_PaddedPool):
     divisor_override = Arg(INT, default=None)
     examples = ("input 3x32x32 -> avg_pool 2", "input 3xT -> avg_pool 3 stride=1 padding=1 count_include_pad=false")
 
-    def idle(self) -> dict[str, Idle]:
-        divisor = {"count_include_pad": Idle("`divisor_override` is what sums are divided by", ("divisor_override",))}
-        return super().idle() | (divisor if self.divisor_override is not None else {})
+    def find_unused_arguments(self) -> dict[str, UnusedArgument]:
+        divisor = {"count_include_pad": UnusedArgument("`divisor_override` is what sums are divided by", ("divisor_override",))}
+        return super().find_unused_arguments() | (divisor if self.divisor_override is not None else {})
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(given)
         if self.divisor_override == 0:
             raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument("divisor_override"))
         if self.divisor_override is not None and given.x.rank == 3:
@@ -128,15 +128,15 @@ class LpPool(_Pool):
     p = Arg(NUMBER, default=2, positional=True)
     examples = ("input 3x32x32 -> lp_pool 3x3 stride=2", "input 3x32 -> lp_pool 2 p=4")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (x,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (x,) = super().infer_types(given)
         if self.p == 0:
             raise OperatorError(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
         self._refuse_beyond_input(given)
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return 2 * super().flops(given, results) + numel(results[0].shape)
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return 2 * super().count_flops(given, results) + numel(results[0].shape)
 
 
 class _AdaptivePool(Operator):
@@ -146,15 +146,15 @@ class _AdaptivePool(Operator):
     x = Input(FLOATS, SPATIAL)
     size = Arg(SIZES, positional=True)
 
-    def sizes(self, x: TensorType) -> tuple[int, ...]:
+    def result_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "size", self.size, x)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         require_elements(self.name, given, "x", range(1, x.rank))
-        return (x.with_shape((*x.shape[:2], *self.sizes(x))),)
+        return (x.with_shape((*x.shape[:2], *self.result_sizes(x))),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given.x.shape)
 
 
@@ -172,8 +172,8 @@ class AdaptiveMaxPool(_AdaptivePool):
     extras = True
     examples = ("input 8x32x32 -> adaptive_max_pool 1", "(y, at) = input 8x30x30 -> adaptive_max_pool 7x7; out y, at")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().infer_types(given)
         return values, values.with_dtype(INT64)
 
 
@@ -183,12 +183,12 @@ class _GlobalPool(Operator):
     spatial = True
     x = Input(FLOATS, SPATIAL)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         require_elements(self.name, given, "x", range(2, x.rank))
         return (x.with_shape(x.shape[:2]),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return numel(given.x.shape)
 
 

@@ -25,8 +25,8 @@ class _Binary(Loss):
     target = Input(like="x")
     weight = Input(like="x", optional=True)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(given)
         for name in ("weight", "pos_weight"):
             if name in given:
                 require_to_broadcast(self.name, given, name, given.x.shape)
@@ -81,7 +81,7 @@ class KlDiv(Loss):
         "x = input 8 -> dense 3 -> log_softmax axis=1; teacher = input 3 -> softmax axis=1; (x, teacher) -> kl_div reduction=batchmean",
     )
 
-    def count(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, given: OpInputs) -> Count | None:
         if self.reduction != "batchmean":
-            return super().count(given)
+            return super().mean_divisor(given)
         return given.x.shape[0] if given.x.rank else 1

@@ -21,7 +21,7 @@ def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -
     with_axes = [t.dtype for t in tensors if t.rank]
     without = [t.dtype for t in tensors if not t.rank]
     groups = [reduce(promote_types, group) for group in (with_axes, without, [scalar_type(s) for s in scalars]) if group]
-    return reduce(_combine, groups)
+    return reduce(_combine_groups, groups)
 
 
 def scalar_type(scalar: Scalar) -> DType:
@@ -31,7 +31,7 @@ def scalar_type(scalar: Scalar) -> DType:
     return FLOAT32 if isinstance(scalar, float) else INT64
 
 
-def _combine(higher: DType, lower: DType) -> DType:
+def _combine_groups(higher: DType, lower: DType) -> DType:
     """The element type of two groups, the first of which decides within its category."""
     if higher.is_float:
         return higher

@@ -44,10 +44,10 @@ class Pattern(Record):
     left: tuple[Group, ...]
     right: tuple[Group, ...]
 
-    def opened(self, rank: int) -> Pattern:
+    def expand_ellipsis(self, rank: int) -> Pattern:
         """The same with names in place of the ellipsis, for a tensor of that rank."""
         names = tuple(f"{ELLIPSIS}{i}" for i in range(rank - len(self.left) + 1))
-        return Pattern(_opened(self.left, names), _opened(self.right, names))
+        return Pattern(_expand_side(self.left, names), _expand_side(self.right, names))
 
 
 class Plan(Record):
@@ -75,19 +75,19 @@ class Rearrange(Layout):
         'input [T, 512] -> rearrange "n t (h d) -> n h t d" h=8',
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        opened, sizes = self._solved(given)
-        return (given.x.with_shape(tuple(_size(group, sizes) for group in opened.right)),)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        opened, sizes = self._solve_pattern(given)
+        return (given.x.with_shape(tuple(_group_size(group, sizes) for group in opened.right)),)
 
-    def plan(self, given: OpInputs) -> Plan:
+    def make_plan(self, given: OpInputs) -> Plan:
         """The steps, without any that change nothing."""
         x = given.x
-        opened, sizes = self._solved(given)
+        opened, sizes = self._solve_pattern(given)
         before = [name for group in opened.left for name in group]
         after = [name for group in opened.right for name in group]
         order = tuple(before.index(name) for name in after)
         split: Shape | None = tuple(sizes[name] for name in before)
-        merge: Shape | None = tuple(_size(group, sizes) for group in opened.right)
+        merge: Shape | None = tuple(_group_size(group, sizes) for group in opened.right)
         if order == tuple(range(len(order))):
             same = all(len(group) == 1 for group in opened.left + opened.right)
             return Plan(None, None, None if same or merge == x.shape else merge, opened.left, opened.right)
@@ -99,26 +99,26 @@ class Rearrange(Layout):
             merge = None
         return Plan(split, order, merge, opened.left, opened.right)
 
-    def kept(self, given: OpInputs) -> dict[int, int]:
+    def find_kept_axes(self, given: OpInputs) -> dict[int, int]:
         """The axes that are neither divided nor joined, and the axes of the result that they are."""
-        opened, _ = self._solved(given)
+        opened, _ = self._solve_pattern(given)
         return {axis: opened.right.index(group) for axis, group in enumerate(opened.left) if len(group) == 1 and group in opened.right}
 
-    def _solved(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
+    def _solve_pattern(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
         """The pattern for the input's rank, and the size of every name."""
         x = given.x
-        pattern = self._parsed()
+        pattern = self._parse_pattern()
         open_ = (ELLIPSIS,) in pattern.left
         count = len(pattern.left) - open_
         if x.rank < count or (x.rank > count and not open_):
             raise OperatorError(PatternRank(self.pattern, count, open_, x), given.at("x"))
-        opened = pattern.opened(x.rank) if open_ else pattern
-        sizes = self._keywords(opened)
+        opened = pattern.expand_ellipsis(x.rank) if open_ else pattern
+        sizes = self._check_keywords(opened)
         for axis, group in enumerate(opened.left):
-            self._solve(axis, group, sizes, given)
+            self._solve_group(axis, group, sizes, given)
         return opened, sizes
 
-    def _keywords(self, pattern: Pattern) -> dict[str, Dim]:
+    def _check_keywords(self, pattern: Pattern) -> dict[str, Dim]:
         names = tuple(name for group in pattern.left for name in group)
         sizes: dict[str, Dim] = {}
         for name, size in self.args["sizes"]:
@@ -128,17 +128,17 @@ class Rearrange(Layout):
             sizes[name] = size
         return sizes
 
-    def _solve(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
+    def _solve_group(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
         """Computes the sizes of the names of a group from that of the axis."""
         x, facts = given.x, given.facts
-        whole, part = x.shape[axis], _shown(group)
+        whole, part = x.shape[axis], _format_group(group)
         unknown = [name for name in group if name not in sizes]
         known = numel(tuple(sizes[name] for name in group if name in sizes))
         at = next((argument(name) for name in group if name in sizes), argument("pattern"))
         if len(unknown) > 1:
             raise OperatorError(PatternSizeOpen(part, tuple(unknown)), argument("pattern"))
         if unknown:
-            sizes[unknown[0]] = self._quotient(axis, known, part, given, at)
+            sizes[unknown[0]] = self._divide_size(axis, known, part, given, at)
             return
         same = facts.are_equal(whole, known)
         if same is False:
@@ -147,7 +147,7 @@ class Rearrange(Layout):
             need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {format_dim(known)}"
             raise OperatorError(UnprovableSize(need, "the pattern needs it", suggest_equality(whole, known) or ""), at)
 
-    def _quotient(self, axis: int, known: Dim, part: str, given: OpInputs, at: Location) -> Dim:
+    def _divide_size(self, axis: int, known: Dim, part: str, given: OpInputs, at: Location) -> Dim:
         whole, facts = given.x.shape[axis], given.facts
         quotient = facts.exact_div(whole, known)
         if quotient is not None:
@@ -156,14 +156,14 @@ class Rearrange(Layout):
             raise OperatorError(PatternIndivisible(part, known, axis, given.x), at)
         raise OperatorError(UnprovableMultiple(self.name, known, whole, suggest_divisibility(known, whole)), at)
 
-    def _parsed(self) -> Pattern:
+    def _parse_pattern(self) -> Pattern:
         """The pattern, its names checked."""
-        pattern = self._read()
+        pattern = self._read_pattern()
         sides = (pattern.left, pattern.right)
         left, right = ([ELLIPSIS if name == JOINED else name for group in side for name in group] for side in sides)
         for side, names in (("left", left), ("right", right)):
             if len(names) > MOST_AXES:
-                raise self._unreadable(f"it names {len(names):_} axes on the {side}, and a tensor has at most {MOST_AXES}")
+                raise self._raise_unreadable(f"it names {len(names):_} axes on the {side}, and a tensor has at most {MOST_AXES}")
             for i, name in enumerate(names):
                 if name in names[:i]:
                     raise OperatorError(PatternAxisTwice(self.pattern, name, side), argument("pattern"))
@@ -172,16 +172,16 @@ class Rearrange(Layout):
             if lost is not None:
                 raise OperatorError(PatternAxisLost(self.pattern, lost, side), argument("pattern"))
         if any(JOINED in group for group in pattern.left):
-            raise self._unreadable("on the left, `...` cannot be in parentheses")
+            raise self._raise_unreadable("on the left, `...` cannot be in parentheses")
         return pattern
 
-    def _read(self) -> Pattern:
+    def _read_pattern(self) -> Pattern:
         sides = self.pattern.split("->")
         if len(sides) != 2:
-            raise self._unreadable("it needs one `->`")
-        return Pattern(self._side(_TOKEN.findall(sides[0])), self._side(_TOKEN.findall(sides[1])))
+            raise self._raise_unreadable("it needs one `->`")
+        return Pattern(self._read_side(_TOKEN.findall(sides[0])), self._read_side(_TOKEN.findall(sides[1])))
 
-    def _side(self, tokens: Sequence[str]) -> tuple[Group, ...]:
+    def _read_side(self, tokens: Sequence[str]) -> tuple[Group, ...]:
         groups: list[Group] = []
         inside: list[str] | None = None
         for token in tokens:
@@ -191,23 +191,23 @@ class Rearrange(Layout):
                 groups.append(tuple(inside))
                 inside = None
             elif token in ("(", ")"):
-                raise self._unreadable("its parentheses do not match" if token == ")" else "parentheses cannot be nested")
+                raise self._raise_unreadable("its parentheses do not match" if token == ")" else "parentheses cannot be nested")
             elif token != "1" and token != ELLIPSIS and not token.isidentifier():
                 what = "the only number it can contain is 1" if token.isdigit() else f"`{token}` is no name of an axis"
-                raise self._unreadable(what)
+                raise self._raise_unreadable(what)
             elif inside is not None:
                 inside += [] if token == "1" else [JOINED if token == ELLIPSIS else token]
             else:
                 groups.append(() if token == "1" else (token,))
         if inside is not None:
-            raise self._unreadable("its parentheses do not match")
+            raise self._raise_unreadable("its parentheses do not match")
         return tuple(groups)
 
-    def _unreadable(self, what: str) -> OperatorError:
+    def _raise_unreadable(self, what: str) -> OperatorError:
         return OperatorError(BadPattern(self.pattern, what), argument("pattern"))
 
 
-def _opened(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
+def _expand_side(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
     groups: list[Group] = []
     for group in side:
         if group == (ELLIPSIS,):
@@ -231,12 +231,12 @@ def _joined_first(pattern: Pattern, sizes: dict[str, Dim]) -> Plan:
     runs = sorted(pattern.right, key=lambda group: before.index(group[0]))
     order = tuple(runs.index(group) for group in pattern.right)
     wholes = tuple((" ".join(group),) for group in runs)
-    return Plan(tuple(_size(group, sizes) for group in runs), order, None, wholes, pattern.right)
+    return Plan(tuple(_group_size(group, sizes) for group in runs), order, None, wholes, pattern.right)
 
 
-def _size(group: Group, sizes: dict[str, Dim]) -> Dim:
+def _group_size(group: Group, sizes: dict[str, Dim]) -> Dim:
     return numel(tuple(sizes[name] for name in group))
 
 
-def _shown(group: Group) -> str:
+def _format_group(group: Group) -> str:
     return group[0] if len(group) == 1 else "(" + " ".join(group) + ")" if group else "1"

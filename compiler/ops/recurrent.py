@@ -100,37 +100,37 @@ class Recurrent(WithRecurrence):
     def directions(self) -> int:
         return 2 if self.bidirectional else 1
 
-    def widths(self) -> tuple[tuple[str, Dim], ...]:
+    def state_widths(self) -> tuple[tuple[str, Dim], ...]:
         """Its states, with the size of each."""
         return (("hidden", self.units),)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         require_sequence(self.name, given, "x", SEQUENCES.needed)
         require_elements(self.name, given, "x", (x.rank - 2,))
-        require_states(self.name, given, self.states(x))
+        require_states(self.name, given, self.state_shapes(x))
         output = x.with_shape((*x.shape[:-1], self.directions * self.units))
-        return output, *(x.with_shape(shape) for _, shape in self.states(x))
+        return output, *(x.with_shape(shape) for _, shape in self.state_shapes(x))
 
-    def states(self, x: TensorType) -> list[State]:
+    def state_shapes(self, x: TensorType) -> list[State]:
         """The names of the states, and their shapes."""
-        return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.widths()]
+        return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.state_widths()]
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if self.dropout and self.layers == 1:
             return ((DropoutWithoutEffect(self.name), argument("dropout")),)
         return ()
 
-    def cells(self, features: Dim) -> Iterator[tuple[str, Dim]]:
+    def iterate_cells(self, features: Dim) -> Iterator[tuple[str, Dim]]:
         """The end of the parameters' names of each cell, and the size of its input, in PyTorch's order."""
         for layer in range(self.layers):
             for direction in ("", "_reverse")[: self.directions]:
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         rows, init, dtype = self.gates * self.hidden, fan_in_uniform(self.hidden), given.x.dtype
         specs: list[ParameterSpec] = []
-        for end, width in self.cells(given.x.shape[-1]):
+        for end, width in self.iterate_cells(given.x.shape[-1]):
             shapes: dict[str, Shape] = {"weight_ih": (rows, width), "weight_hh": (rows, self.units)}
             if self.bias:
                 shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
@@ -139,15 +139,15 @@ class Recurrent(WithRecurrence):
             specs += (ParameterSpec(name + end, shape, init, dtype, role=role_of(name)) for name, shape in shapes.items())
         return tuple(specs)
 
-    def define(self, given: OpInputs) -> str:
-        """A `scan` for each layer and direction; the parameters of each cell end as `cells` says."""
-        names = [name[0] for name, _ in self.widths()]
+    def write_definition(self, given: OpInputs) -> str:
+        """A `scan` for each layer and direction; the parameters of each cell end as `iterate_cells` says."""
+        names = [name[0] for name, _ in self.state_widths()]
         steps: list[str] = []
         before = "x"
         for layer in range(self.layers):
             outputs = [f"y{layer}{way}" for way in ("", "_reverse")[: self.directions]]
             for index, output in enumerate(outputs):
-                steps += self._scan(output, before, layer * self.directions + index, names, given)
+                steps += self._write_scan(output, before, layer * self.directions + index, names, given)
             before = outputs[0]
             if self.directions > 1:
                 before = f"z{layer}"
@@ -159,42 +159,42 @@ class Recurrent(WithRecurrence):
         stacked = [f"({', '.join(f'{name}_{cell}' for cell in cells)},) -> stack axis=0" for name in names]
         return "\n".join([*steps, f"out {before}, {', '.join(stacked)}"])
 
-    def _scan(self, output: str, before: str, cell: int, names: Sequence[str], inputs: OpInputs) -> list[str]:
+    def _write_scan(self, output: str, before: str, cell: int, names: Sequence[str], inputs: OpInputs) -> list[str]:
         """One layer in one direction, which starts with the states given, or with zeros."""
         layer, backwards = divmod(cell, self.directions)
         end = f"_l{layer}{'_reverse' if backwards else ''}"
         given, rank = "h" in inputs, inputs.x.rank
         starts: list[str] = []
         steps: list[str] = []
-        for name, (_, width) in zip(names, self.widths(), strict=True):
+        for name, (_, width) in zip(names, self.state_widths(), strict=True):
             indices, sizes = ("n, i", f"x.shape[0], {width}") if rank > 2 else ("i", f"{width}")
             start = f"{name} -> select 0 {cell}" if given else f"(table ({indices}) [{sizes}] = 0.0) -> cast x.dtype"
             steps.append(f"{name}_start_{cell} = {start}")
             starts.append(f"{name} = {name}_start_{cell}")
         last = ", ".join(f"{name}_{cell}" for name in names)
         head = f"({output}, {last}) = {before} -> scan ({', '.join(starts)}) axis=-2 reverse={'true' if backwards else 'false'} {{"
-        return [*steps, head, *(f"  {line}" for line in self.step_text(end)), "  out h", "}"]
+        return [*steps, head, *(f"  {line}" for line in self.write_step(end)), "  out h", "}"]
 
-    def step_text(self, end: str) -> list[str]:
+    def write_step(self, end: str) -> list[str]:
         """One step: the states, of the input `in` and the states before it. The names of the parameters end with `end`."""
         raise NotImplementedError
 
-    def sum_text(self, end: str) -> list[str]:
+    def write_sums(self, end: str) -> list[str]:
         """The products with the input and the hidden state, as `a` and `b`."""
         biases = [f" + bias_{kind}{end}" if self.bias else "" for kind in ("ih", "hh")]
         return [f"a = in @ (weight_ih{end} -> transpose 0 1){biases[0]}", f"b = h @ (weight_hh{end} -> transpose 0 1){biases[1]}"]
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
         *steps, features = given.x.shape
-        units = self.hidden * sum(1 for _ in self.cells(features))
+        units = self.hidden * sum(1 for _ in self.iterate_cells(features))
         others = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)
-        return 2 * self.multiply_adds(given, results) + numel(tuple(steps)) * others
+        return 2 * self.count_multiply_adds(given, results) + numel(tuple(steps)) * others
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         *steps, features = given.x.shape
         total: Dim = 0
-        for _, width in self.cells(features):
+        for _, width in self.iterate_cells(features):
             total = total + self.hidden * (self.gates * (width + self.units) + self.projection)
         return numel(tuple(steps)) * total
 
@@ -205,8 +205,8 @@ class Rnn(Recurrent):
     name = "rnn"
     nonlinearity = Arg(WordKind("tanh", "relu"), default="tanh")
 
-    def step_text(self, end: str) -> list[str]:
-        return [*self.sum_text(end), f"h = {self.nonlinearity}(a + b)"]
+    def write_step(self, end: str) -> list[str]:
+        return [*self.write_sums(end), f"h = {self.nonlinearity}(a + b)"]
 
     examples = ("input [T, 8] -> rnn 16", "(y, h) = input [T, 8] -> rnn 16 layers=2 nonlinearity=relu; out y, h")
 
@@ -221,9 +221,9 @@ class Gru(Recurrent):
     gates = 3
     cell_flops = 8
 
-    def step_text(self, end: str) -> list[str]:
+    def write_step(self, end: str) -> list[str]:
         return [
-            *self.sum_text(end),
+            *self.write_sums(end),
             "(reset_in, update_in, new_in) = a -> chunk 3 axis=-1",
             "(reset_h, update_h, new_h) = b -> chunk 3 axis=-1",
             "update = sigmoid(update_in + update_h)",
@@ -243,10 +243,10 @@ class Lstm(Recurrent):
     proj_size = Arg(IntKind(0), default=0)
     examples = ("input [T, 8] -> lstm 16 layers=2 bidirectional=true", "(y, h, c) = input [T, 8] -> lstm 16; out y, h, c")
 
-    def step_text(self, end: str) -> list[str]:
+    def write_step(self, end: str) -> list[str]:
         projected = f" @ (weight_hr{end} -> transpose 0 1)" if self.proj_size else ""
         return [
-            *self.sum_text(end),
+            *self.write_sums(end),
             "(enter, forget, new, leave) = a + b -> chunk 4 axis=-1",
             "c = sigmoid(forget) * c + sigmoid(enter) * tanh(new)",
             f"h = (sigmoid(leave) * tanh(c)){projected}",
@@ -256,11 +256,11 @@ class Lstm(Recurrent):
     def projection(self) -> int:
         return self.proj_size
 
-    def widths(self) -> tuple[tuple[str, Dim], ...]:
-        return (*super().widths(), ("cell", self.hidden))
+    def state_widths(self) -> tuple[tuple[str, Dim], ...]:
+        return (*super().state_widths(), ("cell", self.hidden))
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().rule(given)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(given)
         if self.proj_size and given.facts.is_at_least(self.proj_size, self.hidden):
             needed = f"must be smaller than the {format_dim(self.hidden)} hidden units"
             raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))

@@ -23,35 +23,35 @@ from .scalars import require_exact_scalar
 
 
 class Reduction(Operator):
-    """Reduces the axes that `axes` returns, all if none are given."""
+    """Reduces the axes that `reduced_axes` returns, all if none are given."""
 
     x = Input()
     keepdim = Arg(FLAG, default=False)
     work: ClassVar[int] = 1
     """Operations for each element of the input."""
 
-    def written(self) -> tuple[int, ...] | None:
+    def explicit_axes(self) -> tuple[int, ...] | None:
         """The axes as given; None: all."""
         raise NotImplementedError
 
-    def axes(self, x: TensorType) -> tuple[int, ...]:
+    def reduced_axes(self, x: TensorType) -> tuple[int, ...]:
         """The axes that are reduced, counted from the front."""
-        written = self.written()
+        written = self.explicit_axes()
         if written is None:
             return tuple(range(x.rank))
         return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        axes = self.axes(x)
+        axes = self.reduced_axes(x)
         kept: Shape = tuple(1 if axis in axes else d for axis, d in enumerate(x.shape) if self.keepdim or axis not in axes)
-        return (TensorType(self.element(x.dtype), kept),)
+        return (TensorType(self.result_dtype(x.dtype), kept),)
 
-    def element(self, dtype: DType) -> DType:
+    def result_dtype(self, dtype: DType) -> DType:
         """The element type of the result, of that of the input."""
         return dtype
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """`work` for each element of the input."""
         return self.work * numel(given.x.shape)
 
@@ -61,7 +61,7 @@ class OverAxes(Reduction):
 
     axis = Arg(AXES, default=None, positional=True, alias="dim")
 
-    def written(self) -> tuple[int, ...] | None:
+    def explicit_axes(self) -> tuple[int, ...] | None:
         axes: tuple[int, ...] | None = self.axis
         return axes
 
@@ -71,12 +71,12 @@ class OverAxis(Reduction):
 
     axis = Arg(AXIS, default=None, positional=True, alias="dim")
 
-    def written(self) -> tuple[int, ...] | None:
+    def explicit_axes(self) -> tuple[int, ...] | None:
         axis: int | None = self.axis
         return None if axis is None else (axis,)
 
 
-def _summed(dtype: DType) -> DType:
+def _sum_dtype(dtype: DType) -> DType:
     return dtype if dtype.is_float else INT64
 
 
@@ -87,15 +87,15 @@ class Mean(OverAxes):
     x = Input(FLOATS)
     examples = ("input 3x8x8 -> mean axis=[2, 3]", "input [T, 8] -> mean axis=1")
     is_mean = True
-    """It is the quotient of what `total` and `count` give, as a loss may be."""
+    """It is the quotient of what `make_total` and `mean_divisor` give, as a loss may be."""
 
-    def total(self) -> Sum:
+    def make_total(self) -> Sum:
         """The sum that the mean divides."""
         return Sum(axis=self.axis, keepdim=self.keepdim)
 
-    def count(self, given: OpInputs) -> Dim:
+    def mean_divisor(self, given: OpInputs) -> Dim:
         """The number of elements that it divides the sum by."""
-        return numel(tuple(given.x.shape[axis] for axis in self.axes(given.x)))
+        return numel(tuple(given.x.shape[axis] for axis in self.reduced_axes(given.x)))
 
 
 class Sum(OverAxes):
@@ -104,8 +104,8 @@ class Sum(OverAxes):
     name = "sum"
     examples = ("input [T, 8] -> sum axis=-1",)
 
-    def element(self, dtype: DType) -> DType:
-        return _summed(dtype)
+    def result_dtype(self, dtype: DType) -> DType:
+        return _sum_dtype(dtype)
 
 
 class Prod(OverAxis):
@@ -114,13 +114,13 @@ class Prod(OverAxis):
     name = "prod"
     examples = ("input 4 -> prod axis=-1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.keepdim and self.axis is None:
             raise OperatorError(BadArgument(self.name, "keepdim", "true", "requires `axis`"), argument("keepdim"))
-        return super().rule(given)
+        return super().infer_types(given)
 
-    def element(self, dtype: DType) -> DType:
-        return _summed(dtype)
+    def result_dtype(self, dtype: DType) -> DType:
+        return _sum_dtype(dtype)
 
 
 class MinMaxReduction(OverAxes):
@@ -128,15 +128,15 @@ class MinMaxReduction(OverAxes):
 
     extras = True
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        (values,) = super().rule(given)
-        require_elements(self.name, given, "x", self.axes(given.x))
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        (values,) = super().infer_types(given)
+        require_elements(self.name, given, "x", self.reduced_axes(given.x))
         return (values, values.with_dtype(INT64)) if self.has_indices else (values,)
 
     @property
     def has_indices(self) -> bool:
         """Whether there is the second result."""
-        written = self.written()
+        written = self.explicit_axes()
         return written is not None and len(written) == 1
 
 
@@ -159,15 +159,15 @@ class ArgReduction(OverAxis):
 
     x = Input(NUMBERS)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        results = super().rule(given)
-        require_elements(self.name, given, "x", self.axes(given.x))
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        results = super().infer_types(given)
+        require_elements(self.name, given, "x", self.reduced_axes(given.x))
         return results
 
-    def element(self, dtype: DType) -> DType:
+    def result_dtype(self, dtype: DType) -> DType:
         return INT64
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         over_batch = self.axis is None and given.x.is_batch and given.x.rank > 1
         return ((IndexOverBatch(self.name, given.x.shape), STAGE),) if over_batch else ()
 
@@ -231,17 +231,17 @@ class Normalize(Operator):
     eps = Arg(NUMBER, default=1e-12)
     examples = ("input 64 -> normalize", "input [T, 64] -> normalize axis=-1 p=1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         normalize_axis(self.name, self.axis, x)
         require_exact_scalar(self.name, x, self.eps, "eps")
         return (x,)
 
-    def norm(self) -> Norm:
+    def make_norm(self) -> Norm:
         """The norms that the vectors are divided by."""
         return Norm(p=self.p, axis=(self.axis,), keepdim=True)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """The norms, and a division for each element."""
         return 3 * numel(given.x.shape)
 
@@ -253,14 +253,14 @@ class Logsumexp(OverAxes):
     work = 2
     examples = ("input 8 -> logsumexp axis=-1",)
 
-    def element(self, dtype: DType) -> DType:
+    def result_dtype(self, dtype: DType) -> DType:
         return dtype if dtype.is_float else FLOAT32
 
 
 class Quantifier(OverAxes):
     """Numbers count as true unless they are 0. The result is bool, but uint8 of uint8, as in PyTorch."""
 
-    def element(self, dtype: DType) -> DType:
+    def result_dtype(self, dtype: DType) -> DType:
         return dtype if dtype.kind == "uint" else BOOL
 
 
@@ -284,10 +284,10 @@ class Cumulative(Operator):
     x = Input()
     axis = Arg(AXIS, positional=True, alias="dim")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         normalize_axis(self.name, self.axis, x)
-        return (x.with_dtype(_summed(x.dtype)),)
+        return (x.with_dtype(_sum_dtype(x.dtype)),)
 
 
 class Cumsum(Cumulative):

@@ -11,10 +11,10 @@ from typing import ClassVar
 from ..errors.operator_errors import BadArgument, WrongSize
 from ..errors.problem import argument
 from ..types.tensor_types import TensorType, show_shape
-from .argument import Idle
+from .argument import UnusedArgument
 from .element_types import FLOATS
 from .kinds import FLAG, NUMBER, NumberKind
-from .loss import Count, Loss, summed
+from .loss import Count, Loss, sum_steps
 from .operand import Input
 from .operator import Arg, OperatorError, OpInputs
 from .scalars import require_exact_scalar
@@ -38,8 +38,8 @@ class L1Loss(_Regression):
     weight = Input(like="x", optional=True)
     examples = ("guess = input 3 -> dense 2; target = input 2; (guess, target) -> l1_loss",)
 
-    def count(self, given: OpInputs) -> Count | None:
-        return summed("weight") if "weight" in given else super().count(given)
+    def mean_divisor(self, given: OpInputs) -> Count | None:
+        return sum_steps("weight") if "weight" in given else super().mean_divisor(given)
 
 
 class MseLoss(_Regression):
@@ -55,8 +55,8 @@ class MseLoss(_Regression):
         "guess = input 3 -> dense 2; target = input 2; (guess, target) -> mse_loss reduction=none",
     )
 
-    def count(self, given: OpInputs) -> Count | None:
-        return summed("weight") if "weight" in given else super().count(given)
+    def mean_divisor(self, given: OpInputs) -> Count | None:
+        return sum_steps("weight") if "weight" in given else super().mean_divisor(given)
 
 
 class SmoothL1Loss(_Regression):
@@ -95,8 +95,8 @@ class PoissonNllLoss(_Regression):
     eps = Arg(NUMBER, default=1e-8)
     examples = ("rate = input 3 -> dense 2; seen = input 2; (rate, seen) -> poisson_nll_loss",)
 
-    def idle(self) -> dict[str, Idle]:
-        return {"eps": Idle("`log_input=true` takes no logarithm", ("log_input",))} if self.log_input else {}
+    def find_unused_arguments(self) -> dict[str, UnusedArgument]:
+        return {"eps": UnusedArgument("`log_input=true` takes no logarithm", ("log_input",))} if self.log_input else {}
 
 
 class GaussianNllLoss(_Regression):
@@ -117,13 +117,13 @@ class GaussianNllLoss(_Regression):
         "mean = input 3; target = input 3; (mean, target) -> gaussian_nll_loss 0.5 full=true",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if "var" in given:
             self._refuse_var(given)
         elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
             raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument("var"))
         require_exact_scalar(self.name, given.x, self.eps, "eps")
-        return super().rule(given)
+        return super().infer_types(given)
 
     def _refuse_var(self, given: OpInputs) -> None:
         x, var = given.x.shape, given.var.shape

@@ -46,8 +46,8 @@ Size = TypeVar("Size")
 class ModeKind(WordKind):
     """PyTorch's words; `nearest_exact` is its "nearest-exact", which cannot be written bare."""
 
-    def convert(self, value: object) -> str:
-        return super().convert(value.replace("-", "_") if isinstance(value, str) else value).replace("_", "-")
+    def convert_value(self, value: object) -> str:
+        return super().convert_value(value.replace("-", "_") if isinstance(value, str) else value).replace("_", "-")
 
 
 class FactorKind(Kind["int | float"]):
@@ -55,11 +55,11 @@ class FactorKind(Kind["int | float"]):
 
     inner = NumberKind(above=0)
 
-    def describe(self) -> str:
-        return self.inner.describe()
+    def describe_values(self) -> str:
+        return self.inner.describe_values()
 
-    def convert(self, value: object) -> int | float:
-        number = self.inner.convert(value)
+    def convert_value(self, value: object) -> int | float:
+        number = self.inner.convert_value(value)
         if number == inf:
             raise InvalidArgument
         return int(number) if number == int(number) else number
@@ -83,7 +83,7 @@ class Stretch(Record):
         return Fraction(self.result, self.size) if known else None  # type: ignore[arg-type]
 
 
-def _missed(near: Fraction, scale: float, highest: int | None) -> int | None:
+def _find_missed_size(near: Fraction, scale: float, highest: int | None) -> int | None:
     """The least size, up to the highest, whose product is less in PyTorch than with the fraction. Only an integral product can be."""
     step = near.denominator
     stop = LARGEST if highest is None else min(highest, LARGEST)
@@ -109,13 +109,13 @@ class Upsample(Operator):
     antialias = Arg(FLAG, default=False)
     examples = ("input 8xHxW -> upsample scale=2", "input 3x20x20 -> upsample size=32x32 mode=bilinear align_corners=true")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if not x.dtype.is_float and self.mode not in (*_NEAREST, *_SMOOTH):
             raise OperatorError(NeedsFloat(self.name, x), given.at("x"))
         self._check_mode(x)
         self._check_options()
-        sizes: Shape = (*x.shape[:2], *(s.result for s in self.stretches(x)))
+        sizes: Shape = (*x.shape[:2], *(s.result for s in self.make_stretches(x)))
         for axis, size in enumerate(sizes[2:], start=2):
             if given.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=self.mode != "area"), argument("scale"))
@@ -153,17 +153,17 @@ class Upsample(Operator):
             needed = "requires `scale`"
             raise OperatorError(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
 
-    def stretches(self, x: TensorType) -> tuple[Stretch, ...]:
+    def make_stretches(self, x: TensorType) -> tuple[Stretch, ...]:
         """One for each spatial axis."""
         if self.size is not None:
-            results = self._each(self.size, "size", x)
+            results = self._each_axis(self.size, "size", x)
             return tuple(Stretch(size, result) for size, result in zip(x.shape[2:], results, strict=True))
         positioned = not self.recompute_scale_factor and self.mode != "area"
-        scales = self._each(self.scale, "scale", x)
+        scales = self._each_axis(self.scale, "scale", x)
         pairs = zip(x.shape[2:], scales, strict=True)
-        return tuple(Stretch(size, self._scaled(size, scale), scale if positioned else None) for size, scale in pairs)
+        return tuple(Stretch(size, self._scale_size(size, scale), scale if positioned else None) for size, scale in pairs)
 
-    def _each(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:
+    def _each_axis(self, values: tuple[Size, ...], name: str, x: TensorType) -> tuple[Size, ...]:
         axes = x.rank - 2
         if len(values) == 1 and axes > 1:
             return values * axes
@@ -171,13 +171,13 @@ class Upsample(Operator):
             raise wrong_count(self.name, name, values, x)
         return values
 
-    def _scaled(self, size: Dim, scale: int | float) -> Dim:
+    def _scale_size(self, size: Dim, scale: int | float) -> Dim:
         if isinstance(size, int):
             return int(size * scale)
-        numerator, denominator = self._fraction(size, scale).as_integer_ratio()
+        numerator, denominator = self._scale_fraction(size, scale).as_integer_ratio()
         return size * numerator // denominator
 
-    def _fraction(self, size: SymDim, scale: int | float) -> Fraction:
+    def _scale_fraction(self, size: SymDim, scale: int | float) -> Fraction:
         """The factor of a size known only at run time, before it is rounded down.
 
         PyTorch multiplies in float64, by the number next to 0.7; the product is rounded, mostly to what 7/10 gives, and now and then to
@@ -189,7 +189,7 @@ class Upsample(Operator):
         near = exact.limit_denominator(FINEST)
         if exact == near or (float(near) == scale and (exact - near) / near >= -HALF_A_STEP):
             return near
-        missed = _missed(near, scale, bounds(size)[1]) if float(near) == scale else 1
+        missed = _find_missed_size(near, scale, bounds(size)[1]) if float(near) == scale else 1
         if missed is None:
             return near
         needed = f"must be a float such as 0.5 or 1.25 for a size known only at run time, which {format_dim(size)} is"
@@ -201,7 +201,7 @@ class Upsample(Operator):
             help_ = f"say that it is smaller, as in `where {format_dim(size)} < {missed}`, or give the `size` instead"
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighted; the wider neighbourhood of `antialias` is not counted."""
         if self.mode == "area":
             return numel(given.x.shape)
@@ -224,7 +224,7 @@ class GridSample(Operator):
     align_corners = Arg(FLAG, default=False)
     examples = ("x = input 3x8x8; grid = input [5, 6, 2]; (x, grid) -> grid_sample",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, grid = given.x, given.grid
         axes = x.rank - 2
         needed = f"a grid [N, {'height, width' if axes == 2 else 'depth, height, width'}, {axes}]"
@@ -247,7 +247,7 @@ class GridSample(Operator):
                 Unprovable(self.name, wanted, found, f"it needs {needed}", suggest_equality(wanted, found) or ""), given.at("grid")
             )
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighted."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
         taps = along**2 if given.x.rank == 4 else along**3

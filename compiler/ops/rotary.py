@@ -56,14 +56,14 @@ class Rotary(Operator):
         "q = input 8xTx64; positions = input [T] int64; (q, positions) -> rotary base=500000 dims=32",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         self._refuse_features(given, x)
         if "positions" in given:
             self._refuse_positions(given, x)
         return (x,)
 
-    def turned(self, x: TensorType) -> Dim:
+    def rotated_size(self, x: TensorType) -> Dim:
         """The number of features that are rotated."""
         return x.shape[-1] if self.dims is None else self.dims
 
@@ -102,11 +102,11 @@ class Rotary(Operator):
             if same is None:
                 raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", suggest_equality(size, found) or ""), STAGE)
 
-    def define(self, given: OpInputs) -> str:
+    def write_definition(self, given: OpInputs) -> str:
         """`whole` is whether all features are rotated: a text cannot ask what is only known to be equal."""
-        whole = given.facts.are_equal(self.turned(given.x), given.x.shape[-1]) is True
+        whole = given.facts.are_equal(self.rotated_size(given.x), given.x.shape[-1]) is True
         return f"let whole = {str(whole).lower()}\n{cleandoc(self.definition)}"
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a sum for each feature that is rotated; the cosines and sines, which all heads share, are not counted."""
-        return 3 * numel(results[0].shape[:-1]) * self.turned(results[0])
+        return 3 * numel(results[0].shape[:-1]) * self.rotated_size(results[0])

@@ -45,7 +45,7 @@ def wrap_scalar(value: Scalar, dtype: DType) -> Scalar:
     return (value - low) % (high - low + 1) + low
 
 
-def computed(dtype: DType) -> DType:
+def compute_dtype(dtype: DType) -> DType:
     """The element type that PyTorch computes in: for half types, float32."""
     return FLOAT32 if dtype.is_float and dtype.size == 2 else dtype
 

@@ -41,9 +41,9 @@ class CtcLoss(Loss):
         "short = input [] int64; (steps, words, long, short) -> ctc_loss",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         scores, targets = given.log_probs, given.targets
-        lengths = self.each(given)
+        lengths = self.unreduced_shape(given)
         if scores.rank == 3 and scores.is_batch:
             hint = f"write `{{{given.position('log_probs')}}} -> transpose 0 1`"
             raise OperatorError(WrongSize(self.name, "the steps before the batch", scores, hint), given.at("log_probs"))
@@ -57,9 +57,9 @@ class CtcLoss(Loss):
         if isinstance(classes, int) and self.blank >= classes:
             problem = BadArgument(self.name, "blank", str(self.blank), f"must be one of the {classes} classes, from 0")
             raise OperatorError(problem, argument("blank"))
-        return super().rule(given)
+        return super().infer_types(given)
 
-    def each(self, given: OpInputs) -> Shape:
+    def unreduced_shape(self, given: OpInputs) -> Shape:
         return given.log_probs.shape[1:-1]
 
     @property
@@ -67,6 +67,6 @@ class CtcLoss(Loss):
         """Each loss is divided by a length of its own before they are added up: there is no one count."""
         return False
 
-    def count(self, given: OpInputs) -> Count | None:
+    def mean_divisor(self, given: OpInputs) -> Count | None:
         """There is none."""
         return None

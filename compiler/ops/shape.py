@@ -17,7 +17,7 @@ from .operator import Arg, Operator, OperatorError, OpInputs, numel
 class Layout(Operator):
     """An operator that only moves elements."""
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -30,15 +30,15 @@ class Flatten(Layout):
     end = Arg(AXIS, default=-1, positional=True, alias="end_dim")
     examples = ("input 8x4x4 -> flatten -> dense 10", "input 8xHxW -> flatten 2")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        first, last = self.span(x)
+        first, last = self.joined_range(x)
         if first > last:
             needed = f"must not come after `end`, which is axis {last}"
             raise OperatorError(BadArgument(self.name, "start", str(self.start), needed), argument("start"))
         return (x.with_shape((*x.shape[:first], numel(x.shape[first : last + 1]), *x.shape[last + 1 :])),)
 
-    def span(self, x: TensorType) -> tuple[int, int]:
+    def joined_range(self, x: TensorType) -> tuple[int, int]:
         """The first and the last axis that are joined, counted from the front."""
         return normalize_axis(self.name, self.start, x, "start"), normalize_axis(self.name, self.end, x, "end")
 
@@ -52,14 +52,14 @@ class Unflatten(Layout):
     sizes = Arg(SHAPE, positional=True)
     examples = ("input [T, 512] -> unflatten 2 [8, 64]", "input 12 -> unflatten 1 [3, -1]")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         if not self.sizes:
             raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
         what = f"axis {axis} of {show_shape(x.shape)}"
         front, back = x.shape[:axis], x.shape[axis + 1 :]
-        sizes = fitted(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"), (front, back))
+        sizes = fit_sizes(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"), (front, back))
         return (x.with_shape((*front, *sizes, *back)),)
 
 
@@ -71,12 +71,12 @@ class Reshape(Layout):
     shape = Arg(SHAPE, positional=True)
     examples = ("input 768x14x14 -> reshape [N, 768, 196]", "input [T, 12] -> reshape [N, T, 3, -1]")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        return (x.with_shape(fitted(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
+        return (x.with_shape(fit_sizes(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
 
 
-def fitted(
+def fit_sizes(
     operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location, around: tuple[Shape, Shape] = ((), ())
 ) -> Shape:
     """`sizes` with the open one, -1, computed; refused unless their number of elements is that of the axes `before`. `around` are the axes
@@ -88,12 +88,14 @@ def fitted(
         highest = bounds(size)[1]
         if highest is not None and highest < 1 and axis not in open_:
             raise OperatorError(EmptyResult(operator, sizes, axis), at)
-    total, needed = _uncommon(before, tuple(size for size in sizes if size != -1))
+    total, needed = _drop_common_sizes(before, tuple(size for size in sizes if size != -1))
     if not open_:
         same = given.facts.are_equal(total, needed)
         if same is not True:
             batch = before[:1] if _lacks_batch(before, sizes) else ()
-            raise OperatorError(_miscount(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1]))
+            raise OperatorError(
+                _make_count_problem(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1])
+            )
         return sizes
     whole = given.facts.exact_div(total, needed)
     if whole is None:
@@ -103,16 +105,16 @@ def fitted(
     return tuple(whole if size == -1 else size for size in sizes)
 
 
-def _uncommon(before: Shape, after: Shape) -> tuple[Dim, Dim]:
+def _drop_common_sizes(before: Shape, after: Shape) -> tuple[Dim, Dim]:
     """The numbers of elements of both, without the sizes they have in common."""
-    left = list(after)
+    remaining = list(after)
     rest: list[Dim] = []
     for size in before:
-        if size in left:
-            left.remove(size)
+        if size in remaining:
+            remaining.remove(size)
         else:
             rest.append(size)
-    return numel(tuple(rest)), numel(tuple(left))
+    return numel(tuple(rest)), numel(tuple(remaining))
 
 
 def _lacks_batch(before: Shape, sizes: Shape) -> bool:
@@ -120,14 +122,14 @@ def _lacks_batch(before: Shape, sizes: Shape) -> bool:
     return bool(before) and isinstance(before[0], SymDim) and before[0] not in sizes and numel(before) == before[0] * numel(sizes)
 
 
-def _miscount(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
+def _make_count_problem(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
     """Too many elements, or too few; or not known, for what is known of the dimensions."""
     found, needed = numel(before), numel(sizes)
     if _lacks_batch(before, sizes):
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
         return ElementCount(operator, what, sizes, found, needed, suggestion)
     if open_:
-        return UnprovableCount(operator, what, sizes, found, needed, suggest_equality(*_uncommon(before, sizes)) or "")
+        return UnprovableCount(operator, what, sizes, found, needed, suggest_equality(*_drop_common_sizes(before, sizes)) or "")
     return ElementCount(operator, what, sizes, found, needed)
 
 
@@ -139,16 +141,16 @@ class Permute(Layout):
     axes = Arg(AXES, positional=True, alias="dims")
     examples = ("input 3x8x8 -> permute [0, 2, 3, 1]",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         for axis in self.axes:
             if not -x.rank <= axis < x.rank:
                 raise OperatorError(BadAxis(self.name, axis, x), argument("axes"))
-        if sorted(self.order(x)) != list(range(x.rank)):
+        if sorted(self.axis_order(x)) != list(range(x.rank)):
             raise OperatorError(NotAPermutation(self.name, self.axes, x), argument("axes"))
-        return (x.with_shape(tuple(x.shape[axis] for axis in self.order(x))),)
+        return (x.with_shape(tuple(x.shape[axis] for axis in self.axis_order(x))),)
 
-    def order(self, x: TensorType) -> tuple[int, ...]:
+    def axis_order(self, x: TensorType) -> tuple[int, ...]:
         """The axes counted from the front."""
         return tuple(axis % x.rank for axis in self.axes)
 
@@ -162,11 +164,11 @@ class Transpose(Layout):
     b = Arg(AXIS, positional=True, alias="dim1")
     examples = ("input [T, 64] -> transpose 1 2",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        return (x.with_shape(tuple(x.shape[axis] for axis in self.order(x))),)
+        return (x.with_shape(tuple(x.shape[axis] for axis in self.axis_order(x))),)
 
-    def order(self, x: TensorType) -> tuple[int, ...]:
+    def axis_order(self, x: TensorType) -> tuple[int, ...]:
         """All axes, the two swapped."""
         a, b = normalize_axis(self.name, self.a, x, "a"), normalize_axis(self.name, self.b, x, "b")
         return tuple({a: b, b: a}.get(axis, axis) for axis in range(x.rank))
@@ -180,12 +182,12 @@ class Squeeze(Layout):
     axis = Arg(AXES, default=None, positional=True, alias="dim")
     examples = ("input [T, 1] -> squeeze axis=-1", "input 8x1x1 -> squeeze")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        dropped = self.dropped(given)
+        dropped = self.dropped_axes(given)
         return (x.with_shape(tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)),)
 
-    def dropped(self, given: OpInputs) -> tuple[int, ...]:
+    def dropped_axes(self, given: OpInputs) -> tuple[int, ...]:
         """The axes that are removed, counted from the front."""
         x, facts = given.x, given.facts
         if self.axis is None:
@@ -200,8 +202,8 @@ class Squeeze(Layout):
                 )
         return tuple(axis for axis in named[: x.rank] if facts.are_equal(x.shape[axis], 1))
 
-    def warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        x, dropped = given.x, self.dropped(given)
+    def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        x, dropped = given.x, self.dropped_axes(given)
         kept = [] if self.axis is None else [axis for axis in front_axes(self.name, self.axis, x)[: x.rank] if axis not in dropped]
         return tuple((NothingToSqueeze(axis, x), argument("axis")) for axis in kept)
 
@@ -214,14 +216,14 @@ class Unsqueeze(Layout):
     axis = Arg(AXIS, positional=True, alias="dim")
     examples = ("input [T] -> unsqueeze 1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if not -x.rank - 1 <= self.axis <= x.rank:
             raise OperatorError(NoPlaceForAxis(self.name, self.axis, x), argument("axis"))
-        axis = self.place(x)
+        axis = self.new_axis(x)
         return (x.with_shape((*x.shape[:axis], 1, *x.shape[axis:])),)
 
-    def place(self, x: TensorType) -> int:
+    def new_axis(self, x: TensorType) -> int:
         """The new axis, counted from the front of the result."""
         return self.axis % (x.rank + 1)
 
@@ -234,7 +236,7 @@ class Expand(Layout):
     shape = Arg(SHAPE, positional=True)
     examples = ("x = input 3; token = param [1, 1, 8] as token; token -> expand [N, -1, -1]",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if len(self.shape) < x.rank:
             needed = f"must have at least one entry for each of the {x.rank} axes of {show_shape(x.shape)}"
@@ -243,14 +245,14 @@ class Expand(Layout):
         if -1 in self.shape[:front]:
             needed = f"can keep none but the {x.rank} sizes of {show_shape(x.shape)}, which are the last ones"
             raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
-        sizes = (*self.shape[:front], *(self._size(axis, front, given) for axis in range(x.rank)))
+        sizes = (*self.shape[:front], *(self._expand_size(axis, front, given) for axis in range(x.rank)))
         for axis, size in enumerate(sizes):
             highest = bounds(size)[1]
             if highest is not None and highest < 1:
                 raise OperatorError(EmptyResult(self.name, sizes, axis), argument("shape"))
         return (x.with_shape(sizes),)
 
-    def _size(self, axis: int, front: int, given: OpInputs) -> Dim:
+    def _expand_size(self, axis: int, front: int, given: OpInputs) -> Dim:
         x, new = given.x, self.shape[front + axis]
         old = x.shape[axis]
         if new == -1 or old == 1:
@@ -265,7 +267,7 @@ class Expand(Layout):
             )
         return old
 
-    def kept(self, given: OpInputs) -> tuple[bool, ...]:
+    def find_kept_axes(self, given: OpInputs) -> tuple[bool, ...]:
         """For each axis of the result, whether it is one of the input that keeps its size."""
         x = given.x
         front = len(self.shape) - x.rank
@@ -282,5 +284,5 @@ class Cast(Layout):
     dtype = Arg(DTYPE, positional=True)
     examples = ("input 3 int64 -> cast float32",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         return (given.x.with_dtype(self.dtype),)

@@ -34,7 +34,7 @@ class ShortTime(Operator):
     normalized = Arg(FLAG, default=False)
     onesided = Arg(FLAG, default=True)
 
-    def hop(self) -> int:
+    def hop_size(self) -> int:
         """The distance of the windows."""
         if self.hop_length is not None:
             return self.hop_length
@@ -47,11 +47,11 @@ class ShortTime(Operator):
         """The number of weights."""
         return self.n_fft if self.win_length is None else self.win_length
 
-    def bins(self) -> int:
+    def count_bins(self) -> int:
         """The number of frequencies."""
         return self.n_fft // 2 + 1 if self.onesided else self.n_fft
 
-    def edge(self) -> int:
+    def edge_size(self) -> int:
         """What is added at each end so that the first window is around the first element."""
         return self.n_fft // 2 if self.center else 0
 
@@ -85,25 +85,25 @@ class Stft(ShortTime):
         "x = input [T] where T >= 33; w = param [64] init=ones trainable=false as window; (x, w) -> stft 64 16",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        hop = self.hop()
+        hop = self.hop_size()
         self.check_weights(given)
         self._check_edge(given)
-        size = x.shape[-1] + 2 * self.edge()
-        count = Window(self.n_fft, hop).count(size)
+        size = x.shape[-1] + 2 * self.edge_size()
+        count = Window(self.n_fft, hop).count_windows(size)
         if given.facts.is_at_least(count, 1) is False:
             problem = KernelTooLarge(self.name, x.rank - 1, self.n_fft, x.shape[-1], size, x)
             raise OperatorError(problem, argument("n_fft"))
-        return (x.with_shape((*x.shape[:-1], self.bins(), count, 2)),)
+        return (x.with_shape((*x.shape[:-1], self.count_bins(), count, 2)),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """For each number that of a fast transform, about, and its weight."""
         return WORK * numel(results[0].shape)
 
     def _check_edge(self, given: OpInputs) -> None:
         """What is reflected or wrapped around must be there."""
-        x, edge = given.x, self.edge()
+        x, edge = given.x, self.edge_size()
         if not edge or self.pad_mode not in ("reflect", "circular"):
             return
         least = edge + 1 if self.pad_mode == "reflect" else edge
@@ -128,30 +128,30 @@ class Istft(ShortTime):
     length = Arg(SIZE, default=None)
     examples = ("input [16000] -> stft 400 160 -> istft 400 160",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        hop = self.hop()
+        hop = self.hop_size()
         self.check_weights(given)
         require_pairs(self.name, given)
         if hop > self.window_size():
             needed = f"must be at most the number of weights, {self.window_size()}"
             raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument("hop_length"))
         self._check_bins(given)
-        size = self.whole(x) - 2 * self.edge()
+        size = self.padded_length(x) - 2 * self.edge_size()
         if given.facts.is_at_least(size, 1) is False:
             raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3, needs_elements=True), argument("n_fft"))
         return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
 
-    def whole(self, x: TensorType) -> Dim:
+    def padded_length(self, x: TensorType) -> Dim:
         """The size with both ends."""
-        return self.n_fft + self.hop() * (x.shape[-2] - 1)
+        return self.n_fft + self.hop_size() * (x.shape[-2] - 1)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """For each number that of a fast transform, about, and its weight."""
         return WORK * numel(given.x.shape)
 
     def _check_bins(self, given: OpInputs) -> None:
-        x, bins = given.x, self.bins()
+        x, bins = given.x, self.count_bins()
         same = given.facts.are_equal(x.shape[-3], bins)
         if same is False:
             raise OperatorError(WrongSize(self.name, f"{bins} frequencies for `n_fft` {self.n_fft}", x), given.at("x"))

@@ -10,7 +10,7 @@ from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank
 from ..errors.problem import argument
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..types.tensor_types import DType, Shape, TensorType, show_shape
-from .argument import Idle
+from .argument import UnusedArgument
 from .axes import front_axes, normalize_axis
 from .element_types import ANY
 from .kinds import AMOUNT, ANY_SCALAR, AXES, AXIS, COUNT, DIM, SIZE, IntKind, ListKind, WordKind
@@ -39,12 +39,12 @@ class Slice(Layout):
     step = Arg(COUNT, default=1, positional=True)
     examples = ("input [T, 8] -> slice axis=1 stop=-1", "input [10] -> slice 1 2 8 2")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         facts, size = given.facts, x.shape[axis]
-        start = self._offset(self.start, size, given, "start")
-        stop = size if self.stop is None else self._offset(self.stop, size, given, "stop")
+        start = self._find_offset(self.start, size, given, "start")
+        stop = size if self.stop is None else self._find_offset(self.stop, size, given, "stop")
         length = stop - start
         more = facts.is_at_least(length, 0)
         length = 0 if more is False else length if more else dim_max(length, 0)
@@ -52,7 +52,7 @@ class Slice(Layout):
         place = "stop" if self.stop is not None else "start"
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
-    def _offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
+    def _find_offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
         """The distance of `end` from the front, within the axis, by Python's rule for slices."""
         facts = given.facts
         positive = facts.is_at_least(end, 0)
@@ -74,7 +74,7 @@ class Select(Layout):
     index = Arg(DIM, positional=True)
     examples = ("input [T, 8] -> select 1 0", "input [T, 8] -> select axis=1 index=-1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         self._must_exist(axis, given)
@@ -114,25 +114,27 @@ class Pad(Layout):
         "input 3xHxW -> pad [0, (-W) % 7, 0, (-H) % 7]",
     )
 
-    def idle(self) -> dict[str, Idle]:
-        return super().idle() | ({} if self.mode == "constant" else {"value": Idle(f"`mode={self.mode}` pads with the input", ("mode",))})
+    def find_unused_arguments(self) -> dict[str, UnusedArgument]:
+        return super().find_unused_arguments() | (
+            {} if self.mode == "constant" else {"value": UnusedArgument(f"`mode={self.mode}` pads with the input", ("mode",))}
+        )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        amounts = self._checked(x)
+        amounts = self._check_amounts(x)
         if self.mode == "constant":
-            self.fill(x.dtype)
+            self.convert_fill_value(x.dtype)
         else:
             self._check_mode(x)
         sizes = list(x.shape)
         for axis, ends in amounts.items():
             sizes[axis] = x.shape[axis] + ends[0] + ends[1]
-            added, removed = zip(*(self.split(end, given.facts) for end in ends), strict=True)
+            added, removed = zip(*(self.split_amount(end, given.facts) for end in ends), strict=True)
             self._check_source(axis, added, removed, given)
             self._check_cut(axis, -removed[0] - removed[1], dim_max(*added), given)
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
-    def split(self, amount: Dim, facts: Facts) -> tuple[Dim, Dim]:
+    def split_amount(self, amount: Dim, facts: Facts) -> tuple[Dim, Dim]:
         """The number of elements added at one end, and of those removed: one of them is 0."""
         positive = facts.is_at_least(amount, 0)
         if positive is None and facts.is_at_least(-amount, 0):
@@ -142,18 +144,18 @@ class Pad(Layout):
             raise OperatorError(UnprovableSize(f"{format_dim(amount)} is not negative", why, at_least_text(amount, 0)), argument("padding"))
         return (amount, 0) if positive else (0, -amount)
 
-    def amounts(self, rank: int) -> dict[int, tuple[Dim, Dim]]:
+    def axis_amounts(self, rank: int) -> dict[int, tuple[Dim, Dim]]:
         """The amounts added before and after each axis that was named."""
         return {rank - 1 - i // 2: (self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)}
 
-    def _checked(self, x: TensorType) -> dict[int, tuple[Dim, Dim]]:
+    def _check_amounts(self, x: TensorType) -> dict[int, tuple[Dim, Dim]]:
         if len(self.padding) % 2:
             needed = "must have two entries for each axis, before and after it, the last axis first"
             raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument("padding"))
         if len(self.padding) > 2 * x.rank:
             needed = f"must have two entries for each axis, and {show_shape(x.shape)} has {x.rank}"
             raise OperatorError(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument("padding"))
-        return self.amounts(x.rank)
+        return self.axis_amounts(x.rank)
 
     def _check_mode(self, x: TensorType) -> None:
         axes = len(self.padding) // 2
@@ -203,7 +205,7 @@ class Pad(Layout):
             need = f"axis {axis} of {show_shape(x.shape)} is at least {format_dim(-cut)}"
             raise OperatorError(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
 
-    def fill(self, dtype: DType) -> int | float | bool:
+    def convert_fill_value(self, dtype: DType) -> int | float | bool:
         """The value of new elements, in the tensor's type."""
         value = self.value
         if isinstance(value, SymDim):
@@ -226,7 +228,7 @@ class Flip(Layout):
     axis = Arg(AXES, positional=True, alias="dims")
     examples = ("input [T, 8] -> flip 1", "input 3x8x8 -> flip [2, 3]")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         front_axes(self.name, self.axis, given.x)
         return (given.x,)
 
@@ -240,7 +242,7 @@ class Roll(Layout):
     axis = Arg(AXES, default=None, positional=True, alias="dims")
     examples = ("input 8x8x3 -> roll [-3, -3] axis=[1, 2]", "input [T] -> roll 1 axis=1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if x.rank == 0 and self.axis is not None:
             raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
@@ -261,12 +263,12 @@ class Tile(Layout):
     repeats = Arg(ListKind(SIZE, scalar=True), positional=True, alias="dims")
     examples = ("input [T, 8] -> tile [1, 1, 2]",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        sizes, repeats = self.aligned(x)
+        sizes, repeats = self.align_repeats(x)
         return (x.with_shape(tuple(size * count for size, count in zip(sizes, repeats, strict=True))),)
 
-    def aligned(self, x: TensorType) -> tuple[Shape, Shape]:
+    def align_repeats(self, x: TensorType) -> tuple[Shape, Shape]:
         """The shape and the repeats, both with ones in front so that they have the same length."""
         rank = max(x.rank, len(self.repeats))
         return (1,) * (rank - x.rank) + x.shape, (1,) * (rank - len(self.repeats)) + self.repeats
@@ -281,14 +283,14 @@ class RepeatInterleave(Layout):
     axis = Arg(AXIS, default=None, positional=True, alias="dim")
     examples = ("input [2, T, 64] -> repeat_interleave 4 axis=1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if x.rank == 0 and self.axis is not None:
             raise OperatorError(WrongRank(self.name, "at least one axis", x), given.at("x"))
-        shape, axis = self.spread(x)
+        shape, axis = self.find_repeated_axis(x)
         return (x.with_shape((*shape[:axis], shape[axis] * self.repeats, *shape[axis + 1 :])),)
 
-    def spread(self, x: TensorType) -> tuple[Shape, int]:
+    def find_repeated_axis(self, x: TensorType) -> tuple[Shape, int]:
         """The shape whose elements are repeated, and the axis counted from the front."""
         if self.axis is None:
             return (numel(x.shape),), 0

@@ -22,7 +22,7 @@ from .requirements import at_most_text
 
 
 class _Order(Operator):
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """One for each element of the input."""
         return numel(given.x.shape)
 
@@ -39,7 +39,7 @@ class Topk(_Order):
     sorted = Arg(FLAG, default=True)
     examples = ("input [T, 8] -> topk 3", "x = input 8; (values, indices) = x -> topk 2 largest=false; out values, indices")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         size = x.shape[axis] if x.rank else 1
@@ -65,7 +65,7 @@ class Sort(_Order):
     stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> sort", "x = input 8; (values, indices) = x -> sort descending=true; out values, indices")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         normalize_axis(self.name, self.axis, x)
         return x, x.with_dtype(INT64)
@@ -81,7 +81,7 @@ class Argsort(_Order):
     stable = Arg(FLAG, default=False)
     examples = ("input [T, 8] -> argsort axis=1",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         normalize_axis(self.name, self.axis, x)
         return (x.with_dtype(INT64),)
@@ -99,7 +99,7 @@ class Bucketize(Operator):
     right = Arg(FLAG, default=False)
     examples = ("x = input [T]; boundaries = param [9] init=zeros trainable=false as boundaries; (x, boundaries) -> bucketize",)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if result_type(given) == BOOL:
             raise OperatorError(NeedsNumber(self.name, given.x), given.at("x"))
         return (given.x.with_dtype(INT64),)

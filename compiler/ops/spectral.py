@@ -45,22 +45,22 @@ class Fourier(Operator):
     n = Arg(SIZE, default=None, positional=True)
     norm = Arg(NORM, default="backward")
 
-    def length(self, x: TensorType) -> Dim:
+    def time_length(self, x: TensorType) -> Dim:
         """The size of the axis in time."""
-        return x.shape[self.along(x)] if self.n is None else self.n
+        return x.shape[self.transform_axis(x)] if self.n is None else self.n
 
-    def along(self, x: TensorType) -> int:
+    def transform_axis(self, x: TensorType) -> int:
         """The axis, counted from the front."""
         return normalize_axis(self.name, self.args["axis"], x)
 
-    def replaced(self, x: TensorType, size: Dim) -> TensorType:
+    def with_axis_size(self, x: TensorType, size: Dim) -> TensorType:
         """The type with another size of the axis."""
-        axis = self.along(x)
+        axis = self.transform_axis(x)
         return x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :]))
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """About that of a fast transform."""
-        return 2 * _LEVELS * numel(self.replaced(given.x, self.length(given.x)).shape)
+        return 2 * _LEVELS * numel(self.with_axis_size(given.x, self.time_length(given.x)).shape)
 
 
 class Rfft(Fourier):
@@ -71,10 +71,10 @@ class Rfft(Fourier):
     axis = Arg(AXIS, default=-1, alias="dim")
     examples = ("input [T] -> rfft", "input [T, 400] -> rfft 512 -> norm axis=-1")
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x if given.x.dtype.is_float else given.x.with_dtype(FLOAT32)
-        require_elements(self.name, given, "x", (self.along(x),))
-        found = self.replaced(x, self.length(x) // 2 + 1)
+        require_elements(self.name, given, "x", (self.transform_axis(x),))
+        found = self.with_axis_size(x, self.time_length(x) // 2 + 1)
         return (found.with_shape((*found.shape, 2)),)
 
 
@@ -84,16 +84,16 @@ class _OfPairs(Fourier):
     x = Input(FULL_FLOATS, axes("... n two", "complex numbers, at least one axis and a last one of 2"))
     axis = Arg(AXIS, default=-2, alias="dim")
 
-    def along(self, x: TensorType) -> int:
-        axis = super().along(x)
+    def transform_axis(self, x: TensorType) -> int:
+        axis = super().transform_axis(x)
         if axis == x.rank - 1:
             needed = "must not be the last axis, the real and the imaginary part"
             raise OperatorError(BadArgument(self.name, "axis", str(self.axis), needed), argument("axis"))
         return axis
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         require_pairs(self.name, given)
-        return (self.replaced(given.x, self.length(given.x)),)
+        return (self.with_axis_size(given.x, self.time_length(given.x)),)
 
 
 class Irfft(_OfPairs):
@@ -103,14 +103,14 @@ class Irfft(_OfPairs):
     inverse = True
     examples = ("input [T] -> rfft -> irfft", "input [33, 2] -> irfft 65")
 
-    def length(self, x: TensorType) -> Dim:
-        return 2 * (x.shape[self.along(x)] - 1) if self.n is None else self.n
+    def time_length(self, x: TensorType) -> Dim:
+        return 2 * (x.shape[self.transform_axis(x)] - 1) if self.n is None else self.n
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         require_pairs(self.name, given)
-        found = self.replaced(given.x, self.length(given.x))
-        if given.facts.is_at_least(self.length(given.x), 1) is False:
-            problem = EmptyResult(self.name, found.shape[:-1], self.along(given.x), needs_elements=True)
+        found = self.with_axis_size(given.x, self.time_length(given.x))
+        if given.facts.is_at_least(self.time_length(given.x), 1) is False:
+            problem = EmptyResult(self.name, found.shape[:-1], self.transform_axis(given.x), needs_elements=True)
             raise OperatorError(problem, argument("axis"))
         return (found.with_shape(found.shape[:-1]),)
 

@@ -32,7 +32,7 @@ class TableArray(Record):
     shape: tuple[int, ...]
     data: bytes
 
-    def array(self) -> Array:
+    def load_array(self) -> Array:
         """The numbers."""
         import numpy as np
 
@@ -45,7 +45,7 @@ class TableArray(Record):
         return f"TableArray({self.path!r}, {self.name!r}, {self.dtype}, {self.shape})"
 
     @property
-    def content(self) -> tuple[DType, tuple[int, ...], bytes]:
+    def content_key(self) -> tuple[DType, tuple[int, ...], bytes]:
         """Equal for equal arrays, wherever they are kept."""
         return self.dtype, self.shape, self.data
 

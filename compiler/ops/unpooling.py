@@ -40,45 +40,45 @@ class MaxUnpool(Operator):
         "x = input 3x9x9; (y, at) = x -> max_pool 2; (y, at) -> max_unpool 2 output_size=[9, 9]",
     )
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, indices = given.x, given.indices
         if indices.rank != x.rank:
             needed = f"indices with as many axes as {show_shape(x.shape)}, {x.rank}"
             raise OperatorError(WrongRank(self.name, needed, indices), given.at("indices"))
         for axis in range(x.rank):
             require_same_size(self.name, given, ("x", "indices"), axis, "place", f"their axes {axis}")
-        usual = self.usual(x)
-        shape = (*x.shape[:2], *(usual if self.output_size is None else self._sizes(usual, given)))
+        usual = self.default_sizes(x)
+        shape = (*x.shape[:2], *(usual if self.output_size is None else self._check_sizes(usual, given)))
         for axis, size in enumerate(shape):
             if given.facts.is_at_least(size, 1) is False:
                 raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
         return (x.with_shape(shape),)
 
-    def sides(self, x: TensorType) -> tuple[tuple[int, int, int], ...]:
+    def window_sides(self, x: TensorType) -> tuple[tuple[int, int, int], ...]:
         """Kernel, stride and padding of each spatial axis."""
         kernel = each_axis(self.name, "kernel", self.kernel, x)
         stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, x)
         return tuple(zip(kernel, stride, each_axis(self.name, "padding", self.padding, x), strict=True))
 
-    def usual(self, x: TensorType) -> tuple[Dim, ...]:
+    def default_sizes(self, x: TensorType) -> tuple[Dim, ...]:
         """The spatial sizes unless they are given: the least that the last windows fit in."""
-        sides = zip(x.shape[2:], self.sides(x), strict=True)
+        sides = zip(x.shape[2:], self.window_sides(x), strict=True)
         return tuple((size - 1) * stride - 2 * padding + kernel for size, (kernel, stride, padding) in sides)
 
-    def _sizes(self, usual: tuple[Dim, ...], given: OpInputs) -> tuple[Dim, ...]:
+    def _check_sizes(self, usual: tuple[Dim, ...], given: OpInputs) -> tuple[Dim, ...]:
         """Those that are given, one for each axis; refused where the pool would have made another size of them."""
         assert self.output_size is not None
         sizes = self.output_size * len(usual) if len(self.output_size) == 1 else self.output_size
         if len(sizes) != len(usual):
             raise wrong_count(self.name, "output_size", sizes, given.x)
-        for size, least, (_, stride, _) in zip(sizes, usual, self.sides(given.x), strict=True):
+        for size, least, (_, stride, _) in zip(sizes, usual, self.window_sides(given.x), strict=True):
             low, high = given.facts.is_at_least(size, least - stride + 1), given.facts.is_at_least(least + stride - 1, size)
             if low is False or high is False:
                 needed = f"must be above {format_dim(least - stride)} and below {format_dim(least + stride)}"
                 raise OperatorError(BadArgument(self.name, "output_size", format_dim(size), needed), argument("output_size"))
         return sizes
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         return 0
 
 
@@ -103,20 +103,20 @@ class FractionalMaxPool(Operator):
         "x = input 3x9x9; s = input 3x2; (x, s -> sigmoid) -> fractional_max_pool 2 output_ratio=0.7",
     )
 
-    def sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
+    def window_sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
         """Kernel and number of windows of each spatial axis."""
         kernel = each_axis(self.name, "kernel", self.kernel, x)
-        counts = self._shares(x) if self.size is None else each_axis(self.name, "size", self.size, x)
+        counts = self._window_shares(x) if self.size is None else each_axis(self.name, "size", self.size, x)
         return tuple(zip(kernel, counts, strict=True))
 
-    def ratios(self, x: TensorType) -> tuple[float, ...]:
+    def axis_ratios(self, x: TensorType) -> tuple[float, ...]:
         """The shares, one for each spatial axis."""
         ratio = self.output_ratio
         return ratio * (x.rank - 2) if len(ratio) == 1 else ratio
 
-    def _shares(self, x: TensorType) -> tuple[int, ...]:
+    def _window_shares(self, x: TensorType) -> tuple[int, ...]:
         """The numbers of windows that follow from the sizes of the axes."""
-        ratios = self.ratios(x)
+        ratios = self.axis_ratios(x)
         if len(ratios) != x.rank - 2:
             raise wrong_count(self.name, "output_ratio", ratios, x)
         found = []
@@ -135,11 +135,11 @@ class FractionalMaxPool(Operator):
         if self.size is not None and self.output_ratio is not None:
             raise OperatorError(BadArgument(self.name, "output_ratio", "both", "cannot be together with `size`"), argument("output_ratio"))
         if self.size is None and self.output_ratio is None:
-            raise OperatorError(MissingArgument(self.name, "size", SIZES.describe(), "fractional_max_pool 2 5"), STAGE)
+            raise OperatorError(MissingArgument(self.name, "size", SIZES.describe_values(), "fractional_max_pool 2 5"), STAGE)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         self._check_one()
-        x, sides = given.x, self.sides(given.x)
+        x, sides = given.x, self.window_sides(given.x)
         strict, name = x.rank == 5, "output_ratio" if self.size is None else "size"
         for axis, (kernel, count) in enumerate(sides, start=2):
             least = kernel + count - 1 + strict
@@ -154,5 +154,5 @@ class FractionalMaxPool(Operator):
         values = x.with_shape((*x.shape[:2], *(count for _, count in sides)))
         return values, values.with_dtype(INT64)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * prod(kernel for kernel, _ in self.sides(given.x))
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * prod(kernel for kernel, _ in self.window_sides(given.x))

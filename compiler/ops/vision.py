@@ -20,12 +20,12 @@ from .operand import Input, axes
 from .operator import Arg, Operator, OperatorError, OpInputs, ParameterSpec, numel
 from .parametric import WithBias
 from .requirements import count_of
-from .windows import Window, each_axis, sizes_of
+from .windows import Window, compute_sizes, each_axis
 
 IMAGES = axes("N C H W", "[N, C, height, width]")
 
 
-def _require(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
+def _require_size(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
     """Refuses the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
     found = given[name]
     same = given.facts.are_equal(found.shape[axis], size)
@@ -63,19 +63,19 @@ class DeformConv(WithBias):
         "x = input 3x8x8; at = x -> conv 18 3x3 as offset; m = x -> conv 9 3x3 sigmoid as mask; (x, at, m) -> deform_conv 4 3x3",
     )
 
-    def windows(self, x: TensorType) -> tuple[Window, ...]:
+    def make_windows(self, x: TensorType) -> tuple[Window, ...]:
         """One for each spatial axis."""
         names = ("kernel", "stride", "dilation", "padding", "padding")
         sides = [each_axis(self.name, name, self.args[name], x) for name in names]
         return tuple(Window(*of_axis) for of_axis in zip(*sides, strict=True))
 
-    def taps(self) -> int:
+    def count_taps(self) -> int:
         """Those of one channel."""
         return self.kernel**2 if isinstance(self.kernel, int) else prod(self.kernel)
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
-        x, taps = given.x, self.taps()
-        sizes = sizes_of(self.name, x, self.windows(x), given.facts)
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        x, taps = given.x, self.count_taps()
+        sizes = compute_sizes(self.name, x, self.make_windows(x), given.facts)
         for count, which, name in ((x.shape[1], "input", "groups"), (self.channels, "output", "channels")):
             if isinstance(count, int) and count % self.groups:
                 both = (x.shape[1], self.channels)
@@ -85,16 +85,16 @@ class DeformConv(WithBias):
         own = self.offset_groups(given)
         counts = {"offset": 2 * own * taps, "mask": own * taps}
         for name in given.names[1:]:
-            _require(self.name, given, name, 0, x.shape[0], "the size of the batch")
-            _require(self.name, given, name, 1, counts[name], f"{counts[name] // own} for each group of channels")
+            _require_size(self.name, given, name, 0, x.shape[0], "the size of the batch")
+            _require_size(self.name, given, name, 1, counts[name], f"{counts[name] // own} for each group of channels")
             for axis, size in enumerate(sizes, start=2):
-                _require(self.name, given, name, axis, size, "the size of the result")
+                _require_size(self.name, given, name, axis, size, "the size of the result")
         return (x.with_shape((x.shape[0], self.channels, *sizes)),)
 
     def offset_groups(self, given: OpInputs) -> int:
         """The number of groups of channels with their own offsets."""
         found, channels = given.offset.shape[1], given.x.shape[1]
-        each = 2 * self.taps()
+        each = 2 * self.count_taps()
         if not isinstance(found, int) or found % each:
             needed = f"a multiple of {each} along axis 1, two for each tap"
             raise OperatorError(WrongSize(self.name, needed, given.offset), given.at("offset"))
@@ -103,20 +103,20 @@ class DeformConv(WithBias):
             raise OperatorError(NotDivisible(self.name, f"{own} groups of offsets", f"{channels} channels"), given.at("offset"))
         return own
 
-    def learned(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
+    def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
         features = x.shape[1] // self.groups
-        kernel = tuple(window.taps for window in self.windows(x))
-        return weight_and_bias((self.channels, features, *kernel), self.channels, features * self.taps(), x.dtype, self.bias)
+        kernel = tuple(window.taps for window in self.make_windows(x))
+        return weight_and_bias((self.channels, features, *kernel), self.channels, features * self.count_taps(), x.dtype, self.bias)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Those of a convolution, and four products for each value that is interpolated."""
-        values = numel((*results[0].shape[:1], given.x.shape[1], *results[0].shape[2:])) * self.taps()
+        values = numel((*results[0].shape[:1], given.x.shape[1], *results[0].shape[2:])) * self.count_taps()
         added = numel(results[0].shape) if self.bias else 0
-        return 2 * self.multiply_adds(given, results) + 8 * values + added
+        return 2 * self.count_multiply_adds(given, results) + 8 * values + added
 
-    def multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        return numel(results[0].shape) * (given.x.shape[1] // self.groups) * self.taps()
+    def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        return numel(results[0].shape) * (given.x.shape[1] // self.groups) * self.count_taps()
 
 
 class RoiAlign(Operator):
@@ -140,16 +140,16 @@ class RoiAlign(Operator):
         "(x, (image, boxes) -> concat axis=1) -> roi_align 7x7 scale=0.25",
     )
 
-    def sizes(self, x: TensorType) -> tuple[int, int]:
+    def result_sizes(self, x: TensorType) -> tuple[int, int]:
         """Height and width of the result."""
         high, wide = each_axis(self.name, "size", self.size, x)
         return high, wide
 
-    def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+    def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x, boxes = given.x, given.boxes
-        _require(self.name, given, "boxes", 1, 5, "the number of an image and four ends")
-        return (x.with_shape((boxes.shape[0], x.shape[1], *self.sizes(x))),)
+        _require_size(self.name, given, "boxes", 1, 5, "the number of an image and four ends")
+        return (x.with_shape((boxes.shape[0], x.shape[1], *self.result_sizes(x))),)
 
-    def flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+    def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Four products and a sum of each point; of boxes whose points are not known, one for each element."""
         return 8 * max(self.sampling_ratio, 1) ** 2 * numel(results[0].shape)

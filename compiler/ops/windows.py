@@ -37,12 +37,12 @@ class Window(Record):
         """The number of elements from the first tap to the last."""
         return self.dilation * (self.taps - 1) + 1
 
-    def padded(self, size: Dim) -> Dim:
+    def padded_size(self, size: Dim) -> Dim:
         return size + self.before + self.after
 
-    def count(self, size: Dim, *, ceil: bool = False) -> Dim:
+    def count_windows(self, size: Dim, *, ceil: bool = False) -> Dim:
         """The number of windows that fit an axis of that size. `ceil`: the last may reach over the end, but not start after the input."""
-        room = self.padded(size) - self.span
+        room = self.padded_size(size) - self.span
         if ceil:
             room = size + self.before - 1 + min(0, self.after + self.stride - self.span)
         return room // self.stride + 1
@@ -58,11 +58,11 @@ class PaddingKind(Kind["int | tuple[int, ...] | str"]):
         self.word = WordKind(*words)
         self.words = words
 
-    def describe(self) -> str:
-        return f"{self.word.describe()}, or {self.sizes.describe()}"
+    def describe_values(self) -> str:
+        return f"{self.word.describe_values()}, or {self.sizes.describe_values()}"
 
-    def convert(self, value: object) -> int | tuple[int, ...] | str:
-        return self.word.convert(value) if isinstance(value, str) else self.sizes.convert(value)
+    def convert_value(self, value: object) -> int | tuple[int, ...] | str:
+        return self.word.convert_value(value) if isinstance(value, str) else self.sizes.convert_value(value)
 
 
 def spatial_axes(operator: str, x: TensorType) -> int:
@@ -110,14 +110,14 @@ def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
     return ""
 
 
-def sizes_of(operator: str, x: TensorType, windows: tuple[Window, ...], facts: Facts, *, ceil: bool = False) -> tuple[Dim, ...]:
+def compute_sizes(operator: str, x: TensorType, windows: tuple[Window, ...], facts: Facts, *, ceil: bool = False) -> tuple[Dim, ...]:
     """The sizes of the result along the spatial axes, which are the last; refused if an axis cannot hold its window."""
     sizes: list[Dim] = []
     first = x.rank - len(windows)
     for axis, (size, window) in enumerate(zip(x.shape[first:], windows, strict=True), start=first):
-        count = window.count(size, ceil=ceil)
+        count = window.count_windows(size, ceil=ceil)
         if facts.is_at_least(count, 1) is False:
-            problem = KernelTooLarge(operator, axis, window.span, size, window.padded(size), x)
+            problem = KernelTooLarge(operator, axis, window.span, size, window.padded_size(size), x)
             raise OperatorError(problem, argument("kernel"))
         sizes.append(count)
     return tuple(sizes)

@@ -7,8 +7,8 @@ after its query. Always: what is said is proved; a score of -1e4 or less counts 
 from __future__ import annotations
 
 from ..ops.formula import Formula
-from ..ops.formula_bounds import interval, interval_of_pairs
-from ..ops.formula_values import fold
+from ..ops.formula_bounds import find_interval, interval_of_pairs
+from ..ops.formula_values import fold_formula
 from ..types.tensor_types import BOOL, DType, Shape
 
 HIDDEN = -1e4
@@ -18,7 +18,7 @@ HIDDEN = -1e4
 def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
     """What a table of that shape has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are
     the numbers of their indices."""
-    found = interval_of_pairs(fold(formula), shape, query, key, later=True)
+    found = interval_of_pairs(fold_formula(formula), shape, query, key, later=True)
     if element == BOOL:
         return found.truth
     if found.high <= HIDDEN and not found.nan:
@@ -28,5 +28,5 @@ def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DTyp
 
 def least_in(formula: Formula, shape: Shape) -> float | None:
     """A number above 0 that no element of a table is below, if one is known."""
-    found = interval(fold(formula), shape)
+    found = find_interval(fold_formula(formula), shape)
     return found.low if found.low > 0 and not found.nan else None

@@ -11,7 +11,7 @@ from ..errors.stream_errors import NotStreamed
 from ..ir.graph import CallNode, Graph, Node, OpNode
 from ..ir.graph_values import Value
 from ..ir.walk import join_labels
-from ..ops.formula import Formula, plain_formula
+from ..ops.formula import Formula, strip_formula
 from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import TensorType
@@ -33,7 +33,7 @@ def plain_type(type: TensorType) -> TensorType:
 
 def plain_operator(op: Operator) -> Operator:
     return type(op)(
-        **{name: plain_formula(value) if isinstance(value, Formula) else strip_formulas(value) for name, value in op.args.items()}
+        **{name: strip_formula(value) if isinstance(value, Formula) else strip_formulas(value) for name, value in op.args.items()}
     )
 
 
@@ -66,5 +66,5 @@ class _Copy:
         op = plain_operator(node.op)
         if isinstance(op, ParameterOf):
             op = ParameterOf(**{**op.args, "path": join_labels(path, op.path)})
-        specs = op.parameters(op.bind(tuple(v.type for v in inputs), self.facts))
+        specs = op.parameters(op.bind_inputs(tuple(v.type for v in inputs), self.facts))
         return OpNode(op, inputs, outputs, label, node.span, specs, node.tie, node.shared, frozen=node.frozen)

@@ -53,8 +53,8 @@ class Building:
 
     def put(self, op: Operator, inputs: Sequence[Value], span: Span, home: Home = NOWHERE, count: int | None = None) -> tuple[Value, ...]:
         """The first `count` results of an operator, or all; an OperatorError if its rule refuses the inputs."""
-        given = op.bind(tuple(v.type for v in inputs), self.facts)
-        outputs = tuple(Value(type, span) for type in op.infer(given)[:count])
+        given = op.bind_inputs(tuple(v.type for v in inputs), self.facts)
+        outputs = tuple(Value(type, span) for type in op.check_and_infer(given)[:count])
         specs = op.parameters(given)
         path = (home.path or self._own()) if specs else ""
         node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._shared(path, span), frozen=home.frozen)
@@ -113,7 +113,7 @@ class Building:
             for node, op in nodes:
                 node.label, node.shared = key, module
                 node.op = ParamOperator(shape=op.shape, dtype=op.dtype, trainable=op.dtype.is_float)
-                node.specs = node.op.parameters(node.op.bind((), self.facts))
+                node.specs = node.op.parameters(node.op.bind_inputs((), self.facts))
 
     def untied(self) -> dict[str, str]:
         """Parameters that were tied to a stage that is not in this graph: their names, and those that they have in the whole."""

@@ -27,7 +27,7 @@ from ..dims import (
     substitute_symbols,
 )
 from ..ir.graph import Program
-from ..ops.formula import Const, Formula, parts
+from ..ops.formula import Const, Formula, iterate_parts
 from ..ops.operator import Operator
 from ..types.tensor_types import TensorType
 
@@ -103,7 +103,7 @@ def sizes_in(value: Any) -> Iterator[Dim]:
             for item in value:
                 yield from sizes_in(item)
         case Formula():
-            yield from (p.value for p in parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
+            yield from (p.value for p in iterate_parts(value) if isinstance(p, Const) and isinstance(p.value, SymDim))
 
 
 def mapped(value: Any, change: Mapping[Dim, Dim]) -> Any:

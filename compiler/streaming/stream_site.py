@@ -46,7 +46,7 @@ class Site:
         self.memory = memory
         self.length: Length = memory.length.at(self._rate())
         """That of the pieces."""
-        self.given: OpInputs = node.op.bind(tuple(v.type for v in node.inputs), memory.whole_facts)
+        self.given: OpInputs = node.op.bind_inputs(tuple(v.type for v in node.inputs), memory.whole_facts)
         """The types in the whole."""
         self.late = False
         """Whether its results come later than they could, as it begins with elements in front of the sequence."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from ..analysis.state_dict import ParameterInfo
 from ..ops.constants import ParamOperator, TableOperator
-from ..ops.initializers import fans, gain_of
+from ..ops.initializers import compute_fans, gain_of
 from ..ops.normalization import SpectralNormalize
 from ..types.numpy_types import Array, numpy_dtype
 from .bits import ParameterBits
@@ -137,7 +137,7 @@ def _fill_constant(info: ParameterInfo) -> Array:
 def _compute_table(info: ParameterInfo) -> Array:
     match info.op:
         case TableOperator():
-            return info.op.values()
+            return info.op.compute_values()
     raise TypeError(f"`{info.operator}` gives no values for its table")
 
 
@@ -235,16 +235,16 @@ def _draw_trunc_normal(info: ParameterInfo, source: _RandomSource, std: float, m
 
 
 def _draw_xavier_normal(info: ParameterInfo, source: _RandomSource, gain: float) -> Array:
-    return _draw_normal(info, source, gain * sqrt(2 / sum(fans(info.shape))))
+    return _draw_normal(info, source, gain * sqrt(2 / sum(compute_fans(info.shape))))
 
 
 def _draw_xavier_uniform(info: ParameterInfo, source: _RandomSource, gain: float) -> Array:
-    bound = gain * sqrt(6 / sum(fans(info.shape)))
+    bound = gain * sqrt(6 / sum(compute_fans(info.shape)))
     return _draw_uniform(info, source, -bound, bound)
 
 
 def _kaiming_std(info: ParameterInfo, mode: str, nonlinearity: str, a: float) -> float:
-    fan_in, fan_out = fans(info.shape)
+    fan_in, fan_out = compute_fans(info.shape)
     return gain_of(nonlinearity, a) / sqrt(fan_in if mode == "fan_in" else fan_out)
 
 

@@ -101,13 +101,13 @@ def page(operator: type[Operator], level: int = 1) -> str:
 
 def _definition(operator: type[Operator]) -> list[str]:
     """What it is in terms of other operators. A definition that depends on the inputs is shown for the first example."""
-    if operator.define is Operator.define:
+    if operator.write_definition is Operator.write_definition:
         return ["In terms of other operators:", indent(cleandoc(operator.definition), "    ")] if operator.definition else []
     program = analyze(SourceFile("example", operator.examples[0]), Choice()).program
     assert program is not None, operator.examples[0]
     node = next(node for node in FlatGraph(program.main).iterate_operators() if isinstance(node.node.op, operator)).node
-    given = node.op.bind(tuple(value.type for value in node.inputs), program.facts)
-    return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.define(given)), "    ")]
+    given = node.op.bind_inputs(tuple(value.type for value in node.inputs), program.facts)
+    return ["In terms of other operators, in the first example:", indent(cleandoc(node.op.write_definition(given)), "    ")]
 
 
 def _input(operand: Input[Any]) -> str:
@@ -137,7 +137,7 @@ def _arguments(operator: type[Operator]) -> str:
     if not operator.signature:
         return ""
     rows = [
-        f"| `{arg.name}`{f' (`{arg.alias}`)' if arg.alias else ''} | {arg.kind.describe()} "
+        f"| `{arg.name}`{f' (`{arg.alias}`)' if arg.alias else ''} | {arg.kind.describe_values()} "
         f"| {'required' if isinstance(arg.default, Required) else f'`{show_default(arg)}`'} |"
         for arg in operator.signature.values()
     ]

@@ -218,7 +218,7 @@ def _suggest_arguments(checked: CheckedText, context: Context, scope: NameScope,
     yield from _suggest_names(scope, start, ("let", "parameter", "variable", "dimension", "function", *(("tensor",) * stage.called)))
     if stage.called and operator is None and definition is None and stage.name.text in INITIALIZERS:
         arguments = INITIALIZERS[stage.name.text].arguments
-        yield from (Suggestion(f"{a.name}=", "argument", start, a.kind.describe()) for a in arguments)
+        yield from (Suggestion(f"{a.name}=", "argument", start, a.kind.describe_values()) for a in arguments)
 
 
 def _suggest_operator_arguments(operator: type[Operator], stage: StageContext, start: int) -> Iterator[Suggestion]:
@@ -226,7 +226,7 @@ def _suggest_operator_arguments(operator: type[Operator], stage: StageContext, s
     for arg in operator.signature.values():
         if arg.name not in stage.named and arg.name not in positional:
             default = "required" if isinstance(arg.default, Required) else f"default {show_default(arg)}"
-            yield Suggestion(f"{arg.name}=", "argument", start, f"{arg.kind.describe()}; {default}")
+            yield Suggestion(f"{arg.name}=", "argument", start, f"{arg.kind.describe_values()}; {default}")
     for operand in list(operator.operands.values())[1:]:
         if operand.name not in stage.named and operand.name not in operator.signature:
             yield Suggestion(f"{operand.name}=", "argument", start, "a tensor" + (", optional" if operand.optional else ""))
@@ -257,7 +257,7 @@ def _suggest_values(checked: CheckedText, context: Context, scope: NameScope, st
         return
     arg = operator.signature.get(name) if operator is not None else None
     if arg is not None:
-        if arg.kind.describe() == "`true` or `false`":
+        if arg.kind.describe_values() == "`true` or `false`":
             yield from _suggest_words(("true", "false"), start)
         yield from _suggest_words(arg.kind.words, start)
     elif name in ("trainable", "batch", "reverse"):

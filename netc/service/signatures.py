@@ -44,8 +44,8 @@ def find_signature(checked: CheckedText, offset: int) -> Signature | None:
     if operator is not None:
         positional = operator.slots
         others = [arg for arg in operator.signature.values() if not arg.positional]
-        arguments = [SignatureArgument(arg.name, arg.kind.describe()) for arg in positional]
-        arguments += [SignatureArgument(f"{arg.name}={show_default(arg)}", arg.kind.describe()) for arg in others]
+        arguments = [SignatureArgument(arg.name, arg.kind.describe_values()) for arg in positional]
+        arguments += [SignatureArgument(f"{arg.name}={show_default(arg)}", arg.kind.describe_values()) for arg in others]
         names = [arg.name for arg in (*positional, *others)]
         return _make_signature(stage, meaning(operator), arguments, names, len(positional), named)
     definition = resolve_stage(scope, stage.name.text)

@@ -246,7 +246,7 @@ class _ShardingAnalysis:
             return "its parameters are used twice"
         if not any(spec.role == "weight" or spec.name == "weight" for spec in node.specs):
             return "its weight is computed"
-        return _why_no_heads(node.op, node.op.bind(tuple(v.type for v in node.inputs), self.model.facts))
+        return _why_no_heads(node.op, node.op.bind_inputs(tuple(v.type for v in node.inputs), self.model.facts))
 
     def _split_packed_results(self, flat: FlatNode) -> bool:
         """Record a packed layer if the operator divides its output into equal results and is the only one to take it. Return whether it
@@ -317,7 +317,7 @@ def _why_no_heads(op: Operator, given: object) -> str:
         return ""
     if op.add_bias_kv or op.add_zero_attn:
         return "it adds keys"
-    if not op.joint(given):  # type: ignore[arg-type]
+    if not op.is_joint(given):  # type: ignore[arg-type]
         return "its projections are several matrices"
     if given.query.rank != 3 or ("attn_mask" in given and given.attn_mask.rank != 2):  # type: ignore[attr-defined,operator]
         return HEAD_MASKS
@@ -371,7 +371,7 @@ def _propagate_division(op: Division, site: ShardingSite) -> int | None:
 @propagate_sharding.register(Permute)
 @propagate_sharding.register(Transpose)
 def _propagate_permutation(op: Permute | Transpose, site: ShardingSite) -> int:
-    return op.order(site.types[0]).index(site.axis)
+    return op.axis_order(site.types[0]).index(site.axis)
 
 
 @propagate_sharding.register(Flatten)
@@ -389,7 +389,7 @@ def _propagate_reshape(op: Operator, site: ShardingSite) -> int | None:
 
 @propagate_sharding.register
 def _propagate_rearrange(op: Rearrange, site: ShardingSite) -> int | None:
-    plan = op.plan(op.bind(site.types, site.facts))
+    plan = op.make_plan(op.bind_inputs(site.types, site.facts))
     name, *others = plan.left[site.axis] or ("",)
     for axis, group in enumerate(plan.right):
         if group[:1] == (name,):

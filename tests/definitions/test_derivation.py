@@ -45,7 +45,7 @@ def product() -> Iterator[type[Operator]]:
         x = Input(FLOATS)
         y = Input(FLOATS)
 
-        def define(self, given: OpInputs) -> str:
+        def write_definition(self, given: OpInputs) -> str:
             return "(x @ y) / 2" if given.x.rank > 1 else ""
 
     yield Product
@@ -107,7 +107,7 @@ def test_a_wrong_definition_is_named(text: str, cause: str, gated: type[Operator
 
 
 def test_an_operator_needs_a_rule_or_a_definition() -> None:
-    with pytest.raises(TypeError, match="the operator `nothing` needs a `definition`, or a `rule`"):
+    with pytest.raises(TypeError, match="the operator `nothing` needs a `definition`, or an `infer_types`"):
 
         class Nothing(Operator):
             name = "nothing"
@@ -120,5 +120,5 @@ def test_an_operator_needs_a_rule_or_a_definition() -> None:
 def test_declared_costs_stay(name: str) -> None:
     """Papers count an activation as one operation for each element, however it is composed."""
     op, x = Operator.registry[name](**({"weight": 0.5} if name == "lerp" else {})), TensorType(FLOAT32, (4, 6))
-    given = op.bind((x, x) if name == "lerp" else (x,), Facts.empty())
-    assert op.flops(given, op.infer(given)) == {"silu": 24, "lerp": 24, "layer_norm": 24 * 7}[name]
+    given = op.bind_inputs((x, x) if name == "lerp" else (x,), Facts.empty())
+    assert op.count_flops(given, op.check_and_infer(given)) == {"silu": 24, "lerp": 24, "layer_norm": 24 * 7}[name]

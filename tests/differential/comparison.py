@@ -34,7 +34,7 @@ def results_of(use: Use) -> int:
         return 1
     try:
         op = use.build()
-        return len(op.infer(op.bind(use.inputs, Facts.empty())))
+        return len(op.check_and_infer(op.bind_inputs(use.inputs, Facts.empty())))
     except OperatorError:
         return 1
 

@@ -106,7 +106,7 @@ def kinds_for(targets: Targets) -> tuple[str, ...]:
     """None without floats; nor of halves, whose rounding would hide everything; nor of positions that may be anything. Weights are finite:
     with others, kernels differ by the order in which they multiply."""
     uses = [use.node for use in FlatGraph(targets.model.program.main).iterate_operators()]
-    given = any(isinstance(node.op, Parametric) and node.op.is_given_weight(tuple(v.type for v in node.inputs)) for node in uses)
+    given = any(isinstance(node.op, Parametric) and node.op.has_weight_input(tuple(v.type for v in node.inputs)) for node in uses)
     used = {node.op.name for node in uses}
     if used & UNSAFE and "nan_to_num" not in used:
         return ()

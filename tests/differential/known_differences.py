@@ -122,7 +122,12 @@ TABLE = (
         lambda use: use.inputs[0].rank == 1,
         "of samples that are single numbers, `dropout` drops the same",
     ),
-    Deliberate((), "without-effect", lambda use: bool(use.build().idle()), "PyTorch does not look at an argument that changes nothing"),
+    Deliberate(
+        (),
+        "without-effect",
+        lambda use: bool(use.build().find_unused_arguments()),
+        "PyTorch does not look at an argument that changes nothing",
+    ),
     Deliberate(("diff",), "bad-axis", lambda use: argument(use, "n") == 0, "PyTorch does not look at the axis where nothing is to be done"),
     Deliberate(
         ("embedding", "embedding_bag"),

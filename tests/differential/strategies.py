@@ -77,12 +77,12 @@ def _with_weights(use: Use, count: int) -> Use:
     op = use.build()
     assert isinstance(op, Parametric)
     own = use.inputs[: use.cls.arity()[0]]
-    given = op.bind(own, Facts.empty())
+    given = op.bind_inputs(own, Facts.empty())
     try:
-        op.infer(given)
+        op.check_and_infer(given)
     except OperatorError:
         return use
-    specs = {spec.name: TensorType(spec.dtype, spec.shape) for spec in op.learned(given)}
+    specs = {spec.name: TensorType(spec.dtype, spec.shape) for spec in op.default_parameters(given)}
     return replace(use, inputs=(*own, *(specs[name] for name in op.as_tensors[:count] if name in specs)))
 
 
@@ -92,7 +92,7 @@ def _accepted(use: Use) -> bool:
         return False
     op = use.build()
     try:
-        results = op.infer(op.bind(use.inputs, Facts.empty()))
+        results = op.check_and_infer(op.bind_inputs(use.inputs, Facts.empty()))
     except OperatorError:
         return False
     return all(0 < prod(int(d) for d in t.shape) < LARGEST for t in results)
@@ -180,7 +180,7 @@ def _number(draw: Draw, kind: Any, types: Types) -> float:
 
 def _fits(kind: Kind[Any], number: object) -> bool:
     try:
-        kind.convert(number)
+        kind.convert_value(number)
     except InvalidArgument:
         return False
     return True

@@ -42,7 +42,8 @@ def test_none_asks_an_emitter_or_a_rule() -> None:
     folder = Path(references.__file__).parent
     text = "".join(path.read_text(encoding="utf-8") for path in folder.glob("*.py"))
     assert "compiler.backends" not in text
-    assert ".infer(" not in text
+    assert ".check_and_infer(" not in text
+    assert ".infer_types(" not in text
 
 
 @pytest.mark.parametrize("name", FIXED)

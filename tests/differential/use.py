@@ -108,7 +108,7 @@ def _closed(text: str) -> str:
 
 def _is_taken(kind: Kind[Any], value: Any) -> bool:
     try:
-        kind.convert(value)
+        kind.convert_value(value)
     except InvalidArgument:
         return False
     return True
@@ -116,6 +116,6 @@ def _is_taken(kind: Kind[Any], value: Any) -> bool:
 
 def _converted(kind: Kind[Any], value: Any) -> Any:
     try:
-        return kind.convert(value)
+        return kind.convert_value(value)
     except InvalidArgument:
         return (value,) if isinstance(kind, ListKind) and kind.scalar and not isinstance(value, tuple) else value

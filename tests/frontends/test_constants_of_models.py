@@ -17,7 +17,7 @@ from netc.compiler.backends.net.table_formulas import formula_tree
 from netc.compiler.backends.net.written_values import Values, literal
 from netc.compiler.frontends.constants import formula_of
 from netc.compiler.frontends.graph_builder import ImportRefused
-from netc.compiler.ops.formula import ItemFormula, parts
+from netc.compiler.ops.formula import ItemFormula, iterate_parts
 
 Array = np.ndarray
 
@@ -193,7 +193,7 @@ def test_numbers_without_a_rule_are_refused() -> None:
 def test_few_numbers_without_a_rule_are_a_list() -> None:
     numbers = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
     check(numbers)
-    assert any(isinstance(part, ItemFormula) for part in parts(formula_of(numbers).formula))
+    assert any(isinstance(part, ItemFormula) for part in iterate_parts(formula_of(numbers).formula))
 
 
 def test_one_wrong_number_is_seen() -> None:

@@ -55,9 +55,9 @@ def same_results(model: netc.Model, other: netc.Model) -> bool:
 def _effective(node: OpNode) -> Hashable:
     """The operator without the arguments that have no effect on this use."""
     op = node.op
-    idle = set(op.idle())
+    idle = set(op.find_unused_arguments())
     if isinstance(op, Parametric):
-        idle |= set(op.idle_initializers(op.bind(tuple(v.type for v in node.inputs), Facts.empty())))
+        idle |= set(op.find_unused_initializers(op.bind_inputs(tuple(v.type for v in node.inputs), Facts.empty())))
     if node.tie is not None:
         idle.add("init")
     return type(op), tuple((name, strict_key(op.args[name])) for name in sorted(op.args) if name not in idle)

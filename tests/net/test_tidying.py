@@ -15,8 +15,8 @@ from torch.nn import functional as F  # noqa: N812
 
 import netc
 from netc.compiler.frontends.tidying.rearranged_tables import simple
-from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, parts
-from netc.compiler.ops.formula_values import evaluate
+from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, iterate_parts
+from netc.compiler.ops.formula_values import evaluate_formula
 
 
 class Of(nn.Module):
@@ -338,8 +338,10 @@ INDICES = st.recursive(
 @given(INDICES)
 def test_simple_formulas_have_the_same_values(formula: Formula) -> None:
     shorter = simple(formula)
-    assert np.array_equal(np.broadcast_to(evaluate(formula, (3, 4)), (3, 4)), np.broadcast_to(evaluate(shorter, (3, 4)), (3, 4)))
-    assert len(list(parts(shorter))) <= len(list(parts(formula)))
+    assert np.array_equal(
+        np.broadcast_to(evaluate_formula(formula, (3, 4)), (3, 4)), np.broadcast_to(evaluate_formula(shorter, (3, 4)), (3, 4))
+    )
+    assert len(list(iterate_parts(shorter))) <= len(list(iterate_parts(formula)))
 
 
 def test_differences_of_indices_are_numbers() -> None:

@@ -16,7 +16,7 @@ ALL = [kind for kind in vars(activation).values() if isinstance(kind, type) and 
 
 def inferred(op: Operator, type: TensorType) -> TensorType | None:
     try:
-        return op.infer(op.bind((type,), Facts.empty()))[0]
+        return op.check_and_infer(op.bind_inputs((type,), Facts.empty()))[0]
     except OperatorError:
         return None
 

@@ -28,7 +28,7 @@ def example(type: TensorType) -> torch.Tensor:
 
 def inferred(op: Operator, *types: TensorType) -> str | None:
     try:
-        return str(op.infer(op.bind(types, NOTHING))[0].dtype)
+        return str(op.check_and_infer(op.bind_inputs(types, NOTHING))[0].dtype)
     except OperatorError:
         return None
 

@@ -19,7 +19,7 @@ NOTHING = Facts.empty()
 
 def inferred(op: Operator, *types: TensorType) -> Shape | None:
     try:
-        return op.infer(op.bind(types, NOTHING))[0].shape
+        return op.check_and_infer(op.bind_inputs(types, NOTHING))[0].shape
     except OperatorError:
         return None
 
@@ -75,8 +75,8 @@ def test_parameters_are_those_of_the_module(features: int, keys: int, values: in
     n = make_symbol("N")
     types = (TensorType(FLOAT32, (n, 3, features)), TensorType(FLOAT32, (n, 5, keys)), TensorType(FLOAT32, (n, 5, values)))
     op = MultiheadAttention(heads=2, bias=bias, add_bias_kv=added)
-    given = op.bind(types, NOTHING)
-    assert op.infer(given)[0] == types[0]
+    given = op.bind_inputs(types, NOTHING)
+    assert op.check_and_infer(given)[0] == types[0]
     module = nn.MultiheadAttention(features, 2, bias=bias, kdim=keys, vdim=values, add_bias_kv=added)
     expected = {name: tuple(p.shape) for name, p in module.state_dict().items()}
     assert {spec.name: spec.shape for spec in op.parameters(given)} == expected
@@ -88,9 +88,9 @@ def test_parameters_are_those_of_the_module(features: int, keys: int, values: in
 def test_a_bool_input_in_the_last_place_is_a_mask() -> None:
     x, c = TensorType(FLOAT32, (2, 3, 8)), TensorType(FLOAT32, (2, 5, 8))
     op = MultiheadAttention(heads=2)
-    assert op.bind((x, TensorType(BOOL, (3, 3))), NOTHING).names == ("query", "attn_mask")
-    assert op.bind((x, c), NOTHING).names == ("query", "key")
-    assert op.bind((x, c, c, TensorType(FLOAT32, (3, 5))), NOTHING).names == ("query", "key", "value", "attn_mask")
+    assert op.bind_inputs((x, TensorType(BOOL, (3, 3))), NOTHING).names == ("query", "attn_mask")
+    assert op.bind_inputs((x, c), NOTHING).names == ("query", "key")
+    assert op.bind_inputs((x, c, c, TensorType(FLOAT32, (3, 5))), NOTHING).names == ("query", "key", "value", "attn_mask")
     for shape in product((3, 4), (5, 6)):
         assert (inferred(op, x, c, TensorType(BOOL, shape)) is None) == (shape != (3, 5))
     assert inferred(op, x, c, TensorType(BOOL, (4, 3, 5))) == (2, 3, 8)
@@ -106,9 +106,9 @@ def test_flops_are_those_of_the_products() -> None:
     n = make_symbol("N")
     x = TensorType(FLOAT32, (n, 3, 8))
     op = MultiheadAttention(heads=2, bias=False)
-    given = op.bind((x,), NOTHING)
+    given = op.bind_inputs((x,), NOTHING)
     projections, products, softmax = 4 * 2 * 3 * 8 * 8, 2 * 2 * 3 * 3 * 8, 3 * 3 * 3 * 2
-    assert op.flops(given, (x,)) == n * (projections + products + softmax)
+    assert op.count_flops(given, (x,)) == n * (projections + products + softmax)
 
 
 # --- queries that are fewer than keys ------------------------------------------------------------------------------------------------

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 import netc
 from netc.compiler.dims import Facts, make_symbol
 from netc.compiler.ops.constants import ParamOperator, TableOperator
-from netc.compiler.ops.formula import FUNCTIONS, BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, parts
+from netc.compiler.ops.formula import FUNCTIONS, BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, iterate_parts
 from netc.compiler.ops.formula_bounds import kind_of
-from netc.compiler.ops.formula_values import evaluate, fold
+from netc.compiler.ops.formula_values import evaluate_formula, fold_formula
 from netc.compiler.ops.initializers import INIT, with_values
 from netc.compiler.ops.kinds import InvalidArgument
 from netc.compiler.ops.operator import Init, OperatorError, OpInputs
@@ -47,7 +47,7 @@ FORMULAS = [
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_a_formula_counts_as_python_does(text: str) -> None:
-    values = evaluate(formula(text), SHAPE)
+    values = evaluate_formula(formula(text), SHAPE)
     names = {"sin": math.sin, "cos": math.cos, "exp": math.exp, "log": math.log, "sqrt": math.sqrt, "floor": math.floor}
     names |= {"round": round, "int": int, "where": lambda test, then, otherwise: then if test else otherwise}
     assert values.shape == SHAPE
@@ -108,11 +108,11 @@ def hidden(f: Formula) -> Formula:
 
 @forall(formulas())
 def test_folding_changes_nothing(f: Formula) -> None:
-    divisors = [p.right for p in parts(f) if isinstance(p, BinaryFormula) and p.op in ("//", "%")]
-    assume(all((evaluate(d, SHAPE) != 0).all() for d in divisors))
+    divisors = [p.right for p in iterate_parts(f) if isinstance(p, BinaryFormula) and p.op in ("//", "%")]
+    assume(all((evaluate_formula(d, SHAPE) != 0).all() for d in divisors))
     whole = hidden(f)
-    assert kind_of(fold(f), SHAPE) == kind_of(f, SHAPE) == kind_of(whole, SHAPE)
-    assert evaluate(f, SHAPE).ravel().tolist() == pytest.approx(evaluate(whole, SHAPE).ravel().tolist(), nan_ok=True)
+    assert kind_of(fold_formula(f), SHAPE) == kind_of(f, SHAPE) == kind_of(whole, SHAPE)
+    assert evaluate_formula(f, SHAPE).ravel().tolist() == pytest.approx(evaluate_formula(whole, SHAPE).ravel().tolist(), nan_ok=True)
 
 
 def test_constants_of_different_kinds_differ() -> None:
@@ -121,7 +121,7 @@ def test_constants_of_different_kinds_differ() -> None:
 
 def test_the_type_of_a_table() -> None:
     def element(text: str, **more: object) -> str:
-        return str(TableOperator(indices=("i", "j"), shape=(3, 4), formula=formula(text), **more).infer(NOTHING)[0].dtype)
+        return str(TableOperator(indices=("i", "j"), shape=(3, 4), formula=formula(text), **more).check_and_infer(NOTHING)[0].dtype)
 
     assert [element(t) for t in ("i + j", "i / 2", "i < j")] == ["int64", "float32", "bool"]
     assert element("i", dtype=DTYPES["float16"]) == "float16"
@@ -143,20 +143,20 @@ def test_only_static_tables_are_buffers() -> None:
 def test_integers_are_not_divided_by_zero(text: str, fine: bool) -> None:
     table = TableOperator(indices=("i",), shape=(4,), formula=formula(text))
     if fine:
-        table.infer(NOTHING)
+        table.check_and_infer(NOTHING)
         return
     with pytest.raises(OperatorError) as caught:
-        table.infer(NOTHING)
+        table.check_and_infer(NOTHING)
     assert caught.value.problem.code == "zero-divisor"
 
 
 def test_initializers() -> None:
-    assert INIT.convert("zeros") == Init("zeros")
-    assert INIT.convert(0.5) == Init("constant", (0.5,))
-    assert INIT.convert("normal") == with_values("normal", {}) == Init("normal", (1.0, 0.0))
+    assert INIT.convert_value("zeros") == Init("zeros")
+    assert INIT.convert_value(0.5) == Init("constant", (0.5,))
+    assert INIT.convert_value("normal") == with_values("normal", {}) == Init("normal", (1.0, 0.0))
     for wrong in ("gamma", None, True, "constant", Init("table")):
         with pytest.raises(InvalidArgument):
-            INIT.convert(wrong)
+            INIT.convert_value(wrong)
 
 
 def test_a_parameter_is_known_and_real() -> None:
@@ -164,7 +164,7 @@ def test_a_parameter_is_known_and_real() -> None:
     assert (spec.name, spec.shape, spec.trainable) == ("", (1, 3), True)
     for wrong in (ParamOperator(shape=(T,)), ParamOperator(shape=(0,)), ParamOperator(shape=(2,), dtype=DTYPES["int64"])):
         with pytest.raises(OperatorError):
-            wrong.infer(NOTHING)
+            wrong.check_and_infer(NOTHING)
 
 
 def test_a_size_that_is_zero_divides_as_in_ieee_754() -> None:

@@ -39,7 +39,7 @@ def test_definitions_that_draw_are_declared() -> None:
     drawing = {name for name, cls in Operator.registry.items() if cls.draws or "dropout" in cls.signature}
     assert {"dropout", "attention"} <= drawing
     for name, cls in Operator.registry.items():
-        text = cls.definition if cls.define is Operator.define else inspect.getsource(cls.define)
+        text = cls.definition if cls.write_definition is Operator.write_definition else inspect.getsource(cls.write_definition)
         assert name in drawing or not drawing & {*re.findall(r"\w+", text)}, f"`{name}` must set `draws`"
 
 
@@ -88,13 +88,13 @@ def test_other_element_types_are_refused(cls: type[Operator], name: str) -> None
         given = OpInputs(tuple(types), Facts.empty(), tuple(names[: len(types)]))
         op = _operator(cls, given.names)
         with pytest.raises(OperatorError) as caught:
-            op.infer(given)
+            op.check_and_infer(given)
         assert caught.value.at == input_(names.index(name))
 
 
 def test_inputs_are_found_by_name() -> None:
     x, mask = TensorType(FLOAT32, (2, 3)), TensorType(DTYPES["bool"], (3,))
-    given = Operator.registry["masked_fill"](value=0).bind((x, mask), Facts.empty())
+    given = Operator.registry["masked_fill"](value=0).bind_inputs((x, mask), Facts.empty())
     assert (given.x, given.mask, given["mask"], given.get("mask"), given.get("other")) == (x, mask, mask, mask, None)
     assert ("mask" in given, "other" in given) == (True, False)
     assert (given.position("mask"), given.at("mask")) == (1, input_(1))
@@ -119,7 +119,7 @@ def test_arity(name: str, bounds: tuple[int, int | None]) -> None:
 
 def test_any_number_of_inputs() -> None:
     x = TensorType(FLOAT32, (2,))
-    assert Operator.registry["concat"](axis=0).bind((x, x, x), Facts.empty()).names == ("xs", "xs", "xs")
+    assert Operator.registry["concat"](axis=0).bind_inputs((x, x, x), Facts.empty()).names == ("xs", "xs", "xs")
 
 
 # --- names are not known to type checkers: that they are declared is checked here -------------------------------------------------

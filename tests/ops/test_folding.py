@@ -20,7 +20,7 @@ N, H, W = make_symbol("N"), make_symbol("H"), make_symbol("W")
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(dtype, shape),), Facts.empty()))[0].shape
+        return op.check_and_infer(op.bind_inputs((TensorType(dtype, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 

@@ -26,10 +26,10 @@ from netc.compiler.ops.formula import (
     ListFormula,
     UnaryFormula,
     is_static,
-    parts,
+    iterate_parts,
 )
-from netc.compiler.ops.formula_bounds import decide, interval, is_real, kind_of, may_be_zero
-from netc.compiler.ops.formula_values import fold
+from netc.compiler.ops.formula_bounds import decide_truth, find_interval, is_real, kind_of, may_be_zero
+from netc.compiler.ops.formula_values import fold_formula
 from netc.compiler.streaming.causal_masks import HIDDEN, later_in
 from netc.compiler.types.tensor_types import BOOL, FLOAT32
 
@@ -104,13 +104,13 @@ def value_at(f: Formula, at: tuple[int, ...], size: int, element: Any) -> Any:
 
 def overflows(f: Formula, at: tuple[int, ...], size: int) -> bool:
     """Whether a part is too large for int64, which is not assumed of what depends on an unknown size."""
-    values = (value_at(part, at, size, np.float64) for part in parts(f) if not isinstance(part, ListFormula))
+    values = (value_at(part, at, size, np.float64) for part in iterate_parts(f) if not isinstance(part, ListFormula))
     return any(abs(float(value)) >= 2.0**62 for value in values)
 
 
 def check(f: Formula, sizes: tuple[Dim, ...], size: int) -> None:
     """That the interval holds the values at the corners of the table, and in it."""
-    found, decided, real = interval(f, sizes), decide(f, sizes), is_real(f, sizes)
+    found, decided, real = find_interval(f, sizes), decide_truth(f, sizes), is_real(f, sizes)
     is_known = is_static(f) and not any(isinstance(d, SymDim) for d in sizes)
     extents = [evaluate_size(d, {"T": size}) for d in sizes]
     for at in product(*(sorted({n for n in (0, 1, extent - 1) if n in range(extent)}) for extent in extents)):
@@ -135,7 +135,7 @@ SIZES = st.sampled_from([(5, 7), (1, 4), (T, T), (T, 2 * T), (3, T), (0, 2), (2*
 @forall(formulas(FEW), SIZES, st.sampled_from([1, 2, 9]))
 def test_an_interval_holds_all_values(f: Formula, sizes: tuple[Dim, ...], size: int) -> None:
     check(f, sizes, size)
-    check(fold(f), sizes, size)
+    check(fold_formula(f), sizes, size)
 
 
 @forall(
@@ -184,7 +184,7 @@ def test_a_function_on_all_kinds_of_operands(name: str) -> None:
     ],
 )
 def test_an_index_is_below_an_unknown_size(text: str, truth: bool | None) -> None:
-    assert decide(formula(text), (T, T)) is truth
+    assert decide_truth(formula(text), (T, T)) is truth
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_an_index_is_below_an_unknown_size(text: str, truth: bool | None) -> Non
     ],
 )  # fmt: skip
 def test_bounds_are_as_narrow_as_that(text: str, low: float, high: float) -> None:
-    found = interval(formula(text), SHAPE)
+    found = find_interval(formula(text), SHAPE)
     assert (found.low, found.high, found.is_finite) == (low, high, True)
 
 

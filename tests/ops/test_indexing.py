@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 from netc.compiler.dims import Dim, Facts, make_symbol
-from netc.compiler.ops.indexing import FILL, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from netc.compiler.ops.indexing import FILL, Gather, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, convert_fill_value
 from netc.compiler.ops.kinds import InvalidArgument
 from netc.compiler.ops.operator import Operator, OperatorError
 from netc.compiler.types.tensor_types import DTYPES, FLOAT32, INT64, DType, Shape, TensorType
@@ -24,7 +24,7 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (2,), (3,), (2, 3), (3, 2), (1, 3), (
 
 def inferred(op: Operator, *types: TensorType) -> TensorType | None:
     try:
-        return op.infer(op.bind(types, Facts.empty()))[0]
+        return op.check_and_infer(op.bind_inputs(types, Facts.empty()))[0]
     except OperatorError:
         return None
 
@@ -100,12 +100,12 @@ def test_values_are_refused_as_pytorch_does(dtype: DType) -> None:
 
 
 def test_fill_values() -> None:
-    assert [FILL.convert(v) for v in (1, 0.5, True, "inf", "-inf", "nan", float("nan"))] == [1, 0.5, True, inf, -inf, nan, nan]
+    assert [FILL.convert_value(v) for v in (1, 0.5, True, "inf", "-inf", "nan", float("nan"))] == [1, 0.5, True, inf, -inf, nan, nan]
     for value in ("NaN", "x", None, (1,)):
         with pytest.raises(InvalidArgument):
-            FILL.convert(value)
-    assert filling("masked_fill", -1.9, INT64) == -1
-    assert filling("masked_fill", 0.2, DTYPES["bool"]) is True
+            FILL.convert_value(value)
+    assert convert_fill_value("masked_fill", -1.9, INT64) == -1
+    assert convert_fill_value("masked_fill", 0.2, DTYPES["bool"]) is True
 
 
 def test_masked_fill_broadcasts_both() -> None:

@@ -19,14 +19,14 @@ def of(*shape: Dim) -> TensorType:
 
 def inferred(op: Operator, *types: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(op.bind(types, Facts.empty()))
+        return op.check_and_infer(op.bind_inputs(types, Facts.empty()))
     except OperatorError:
         return None
 
 
 def refused(op: Operator, *types: TensorType) -> str:
     with pytest.raises(OperatorError) as caught:
-        op.infer(op.bind(types, Facts.empty()))
+        op.check_and_infer(op.bind_inputs(types, Facts.empty()))
     return caught.value.problem.code
 
 

@@ -16,7 +16,7 @@ NOTHING = Facts.empty()
 
 def inferred(op: Operator, *shapes: Shape) -> Shape | None:
     try:
-        return op.infer(op.bind(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))[0].shape
+        return op.check_and_infer(op.bind_inputs(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))[0].shape
     except OperatorError:
         return None
 
@@ -91,14 +91,18 @@ def test_einsum_sums_integers_to_int64() -> None:
     for dtype in DTYPES.values():
         for equation in ("ij->j", "ij->ji", "ij->"):
             x = torch.ones(2, 3, dtype=getattr(torch, dtype.name))
-            found = Einsum(equation=equation).infer(Einsum(equation=equation).bind((TensorType(dtype, (2, 3)),), NOTHING))[0].dtype
+            found = (
+                Einsum(equation=equation)
+                .check_and_infer(Einsum(equation=equation).bind_inputs((TensorType(dtype, (2, 3)),), NOTHING))[0]
+                .dtype
+            )
             assert f"torch.{found}" == str(torch.einsum(equation, x).dtype)
 
 
 def test_a_mismatch_tells_which_to_transpose() -> None:
     def suggestion(*shapes: Shape) -> str:
         with pytest.raises(OperatorError) as refusal:
-            Matmul().infer(Matmul().bind(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))
+            Matmul().check_and_infer(Matmul().bind_inputs(tuple(TensorType(FLOAT32, s) for s in shapes), NOTHING))
         assert isinstance(refusal.value.problem, ShapeMismatch)
         return refusal.value.problem.suggestion
 
@@ -113,17 +117,17 @@ def test_flops_count_a_multiply_add_twice() -> None:
     n: Dim = make_symbol("N")
     a, b = TensorType(FLOAT32, (n, 3, 4)), TensorType(FLOAT32, (n, 4, 5))
     matmul, einsum = Matmul(), Einsum(equation="bij,bjk->bik")
-    given = matmul.bind((a, b), NOTHING)
-    assert matmul.flops(given, matmul.infer(given)) == n * 120
-    given = einsum.bind((a, b), NOTHING)
-    assert einsum.flops(given, einsum.infer(given)) == n * 120
+    given = matmul.bind_inputs((a, b), NOTHING)
+    assert matmul.count_flops(given, matmul.check_and_infer(given)) == n * 120
+    given = einsum.bind_inputs((a, b), NOTHING)
+    assert einsum.count_flops(given, einsum.check_and_infer(given)) == n * 120
 
 
 def test_element_types_must_agree() -> None:
     shapes = (TensorType(FLOAT32, (2, 2)), TensorType(INT64, (2, 2)))
     for op in (Matmul(), Einsum(equation="ij,jk->ik")):
         with pytest.raises(OperatorError):
-            op.infer(op.bind(shapes, NOTHING))
+            op.check_and_infer(op.bind_inputs(shapes, NOTHING))
 
 
 @pytest.mark.parametrize("name", ["bool", "uint8", "int32", "int64", "float16", "float32"])
@@ -137,4 +141,4 @@ def test_einsum_of_one_tensor_has_the_type_of_pytorch(name: str, shape: tuple[in
         expected = str(torch.einsum(equation, torch.ones(2, *shape, dtype=getattr(torch, name))).dtype)
     except RuntimeError:
         return
-    assert f"torch.{op.infer(op.bind((x,), NOTHING))[0].dtype}" == expected
+    assert f"torch.{op.check_and_infer(op.bind_inputs((x,), NOTHING))[0].dtype}" == expected

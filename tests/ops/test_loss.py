@@ -34,7 +34,7 @@ def _loss_of(model: netc.Model) -> tuple[Loss, OpInputs]:
     *_, last = FlatGraph(model.program.main).iterate_operators()
     op = last.node.op
     assert isinstance(op, Loss)
-    return op, op.bind(tuple(v.type for v in last.node.inputs), model.program.facts)
+    return op, op.bind_inputs(tuple(v.type for v in last.node.inputs), model.program.facts)
 
 
 def _drawn(given: OpInputs, sizes: dict[str, int]) -> list[torch.Tensor]:
@@ -78,10 +78,10 @@ def test_mean_is_total_by_count(text: str) -> None:
     sizes = sizes_of(model)[1]
     tensors = _drawn(given, sizes)
     assert mean.is_mean
-    assert not mean.total().is_mean
-    count = mean.count(given)
+    assert not mean.make_total().is_mean
+    count = mean.mean_divisor(given)
     assert count is not None
-    quotient = _apply(mean.total(), tensors) / _counted(count, given, tensors, sizes)
+    quotient = _apply(mean.make_total(), tensors) / _counted(count, given, tensors, sizes)
     torch.testing.assert_close(quotient, _apply(mean, tensors), equal_nan=True, rtol=1e-5, atol=1e-6)
 
 
@@ -104,5 +104,5 @@ def test_gradients(text: str) -> None:
 def test_no_count() -> None:
     """Each loss is divided by a length of its own."""
     _, given = _loss_of(netc.compile(CtcLoss.examples[0]))
-    assert CtcLoss().count(given) is None
+    assert CtcLoss().mean_divisor(given) is None
     assert not CtcLoss().is_mean

@@ -41,7 +41,7 @@ def first_value(spec: ParameterSpec) -> float:
 @pytest.mark.parametrize(("op", "make"), PAIRS, ids=[repr(op) for op, _ in PAIRS])
 def test_state_is_that_of_pytorch(op: Operator, make: Callable[..., nn.Module], dtype: str) -> None:
     given = OpInputs((TensorType(DTYPES[dtype], (N, 6, 4, 5)),), Facts.empty(), ("x",))
-    op.infer(given)
+    op.check_and_infer(given)
     specs = op.parameters(given)
     state = make(dtype=getattr(torch, dtype)).state_dict()
     assert [spec.name for spec in specs] == list(state)

@@ -19,7 +19,7 @@ N, H = make_symbol("N"), make_symbol("H")
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.empty()))[0].shape
+        return op.check_and_infer(op.bind_inputs((TensorType(FLOAT32, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 

@@ -18,7 +18,7 @@ def given(*shape: Dim) -> OpInputs:
 
 
 def planned(pattern: str, *shape: Dim, **sizes: Dim) -> Plan:
-    return Rearrange(pattern=pattern, sizes=tuple(sizes.items())).plan(given(*shape))
+    return Rearrange(pattern=pattern, sizes=tuple(sizes.items())).make_plan(given(*shape))
 
 
 def moved(pattern: str, x: torch.Tensor, **sizes: Dim) -> torch.Tensor:
@@ -84,6 +84,6 @@ def two(before: str, after: str, left: tuple[str, ...] = ()) -> tuple[tuple[tupl
 )
 def test_patterns_that_are_refused(pattern: str, code: str) -> None:
     with pytest.raises(OperatorError) as caught:
-        Rearrange(pattern=pattern).infer(given(N, T, 12))
+        Rearrange(pattern=pattern).check_and_infer(given(N, T, 12))
     assert caught.value.problem.code == code
     assert caught.value.problem.message()

@@ -39,7 +39,7 @@ USES = uses()
 @pytest.mark.parametrize(("op", "module"), USES, ids=[repr(op) for op, _ in USES])
 def test_parameters_and_results_are_those_of_the_module(op: Recurrent, module: nn.RNNBase) -> None:
     given = OpInputs((TensorType(FLOAT32, (2, 3, 5)),), NOTHING, ("x",))
-    results = op.infer(given)
+    results = op.check_and_infer(given)
     specs = op.parameters(given)
     assert [(s.name, s.shape) for s in specs] == [(name, tuple(p.shape)) for name, p in module.state_dict().items()]
     assert {s.init for s in specs} == {Init("uniform", (-1 / sqrt(4), 1 / sqrt(4)))}
@@ -53,14 +53,14 @@ def test_states_are_refused_where_the_module_does(cls: type[Recurrent]) -> None:
     x = (2, 3, 5)
     for layers, shape in product((1, 2), product((1, 2), (1, 2), (3, 4))):
         op, module = pair(cls, hidden=4, layers=layers)
-        count = len(op.widths())
-        given = op.bind(tuple(TensorType(FLOAT32, s) for s in (x, *[shape] * count)), NOTHING)
+        count = len(op.state_widths())
+        given = op.bind_inputs(tuple(TensorType(FLOAT32, s) for s in (x, *[shape] * count)), NOTHING)
         assert accepted(op, given) == runs(module, x, *[shape] * count), (layers, shape)
 
 
 def accepted(op: Recurrent, given: OpInputs) -> bool:
     try:
-        op.infer(given)
+        op.check_and_infer(given)
     except OperatorError:
         return False
     return True
@@ -92,7 +92,7 @@ def test_flops() -> None:
     given = OpInputs((x,), NOTHING, ("x",))
 
     def flops(op: Recurrent) -> object:
-        return op.flops(given, op.infer(given))
+        return op.count_flops(given, op.check_and_infer(given))
 
     assert flops(Rnn(hidden=4, bias=False)) == n * t * 4 * (2 * 5 + 2 * 4 + 1)
     assert flops(Gru(hidden=4)) == n * t * 4 * (3 * (2 * 5 + 2 * 4 + 2) + 8)

@@ -42,7 +42,7 @@ def test_states_are_refused_where_the_module_does(cls: type[RecurrentCell]) -> N
 def inferred(cls: type[RecurrentCell], shapes: tuple[Shape, ...]) -> list[Shape] | None:
     try:
         op = cls(hidden=4)
-        return [t.shape for t in op.infer(op.bind(tuple(TensorType(FLOAT32, s) for s in shapes), Facts.empty()))]
+        return [t.shape for t in op.check_and_infer(op.bind_inputs(tuple(TensorType(FLOAT32, s) for s in shapes), Facts.empty()))]
     except OperatorError:
         return None
 

@@ -40,7 +40,7 @@ SHAPES = ((), (2,), (2, 3), (2, 3, 4))
 
 def inferred(op: Operator, type: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(op.bind((type,), Facts.empty()))
+        return op.check_and_infer(op.bind_inputs((type,), Facts.empty()))
     except OperatorError:
         return None
 

@@ -25,7 +25,7 @@ EXACT = [scale for scale in SCALES if scale * 4 == int(scale * 4)]
 
 def inferred(op: Operator, *shapes: tuple[Dim, ...]) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.empty()))[0].shape
+        return op.check_and_infer(op.bind_inputs(tuple(TensorType(FLOAT32, shape) for shape in shapes), Facts.empty()))[0].shape
     except OperatorError:
         return None
 

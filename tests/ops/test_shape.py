@@ -17,14 +17,14 @@ RANKS: list[tuple[int, ...]] = [(), (4,), (2, 3), (2, 1, 4), (1, 2, 3, 1)]
 
 def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.empty()))[0].shape
+        return op.check_and_infer(op.bind_inputs((TensorType(FLOAT32, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 
 
 def refused(op: Operator, *shape: Dim) -> str:
     with pytest.raises(OperatorError) as caught:
-        op.infer(op.bind((TensorType(FLOAT32, shape),), Facts.empty()))
+        op.check_and_infer(op.bind_inputs((TensorType(FLOAT32, shape),), Facts.empty()))
     assert caught.value.problem.message()
     return caught.value.problem.code
 
@@ -88,5 +88,5 @@ def test_what_is_not_known_is_refused() -> None:
 
 def test_a_forgotten_batch_axis_is_noticed() -> None:
     with pytest.raises(OperatorError) as caught:
-        Reshape(shape=(6,)).infer(OpInputs((TensorType(FLOAT32, (N, 2, 3)),), Facts.empty(), ("x",)))
+        Reshape(shape=(6,)).check_and_infer(OpInputs((TensorType(FLOAT32, (N, 2, 3)),), Facts.empty(), ("x",)))
     assert caught.value.problem.help() == ("the batch axis is part of the shape: `[N, 6]`",)

@@ -17,7 +17,7 @@ N, T = make_symbol("N"), make_symbol("T")
 
 def inferred(op: Operator, *shape: Dim, dtype: DType = FLOAT32) -> tuple[Dim, ...] | None:
     try:
-        return op.infer(op.bind((TensorType(dtype, shape),), Facts.empty()))[0].shape
+        return op.check_and_infer(op.bind_inputs((TensorType(dtype, shape),), Facts.empty()))[0].shape
     except OperatorError:
         return None
 

@@ -20,7 +20,7 @@ SHAPES: tuple[tuple[int, ...], ...] = ((), (1,), (3,), (2, 3), (4, 1, 2))
 
 def inferred(op: Operator, type_: TensorType) -> tuple[TensorType, ...] | None:
     try:
-        return op.infer(op.bind((type_,), Facts.empty()))
+        return op.check_and_infer(op.bind_inputs((type_,), Facts.empty()))
     except OperatorError:
         return None
 

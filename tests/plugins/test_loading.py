@@ -11,7 +11,7 @@ from tests.plugins.conftest import Run
 HEAD = "from netc.plugins import Input, Operator, pytorch\n"
 
 
-RULE = "def rule(self, given):\n        return (given.x,)"
+RULE = "def infer_types(self, given):\n        return (given.x,)"
 
 
 def operator(name: str, docstring: str = "A.", inputs: str = "x = Input()", rule: str = RULE) -> str:
@@ -26,7 +26,7 @@ BAD = {
     operator("x; import os"): "cannot be written in a spec",
     operator("a", docstring=""): "the operator `a` has no docstring",
     operator("a", inputs="pass"): "the operator `a` declares no input",
-    operator("a", rule=""): "the operator `a` needs a `definition`, or a `rule` that gives the types of its results",
+    operator("a", rule=""): "the operator `a` needs a `definition`, or an `infer_types` that returns its types",
     operator("a"): "has no `definition`, and no PyTorch form: a function or module decorated with `@pytorch(A)`",
     operator("a") + "pytorch(A)(lambda x: x)": "`<lambda>` cannot be imported by name",
 }
@@ -46,7 +46,7 @@ def test_refused(code: str, folder: Path, netc: Run) -> None:
 @pytest.mark.slow
 def test_what_a_plugin_raises_is_no_mistake_of_netc(folder: Path, netc: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NETC_DEBUG", raising=False)
-    rule = "def rule(self, given):\n        return given.x.shape[7]"
+    rule = "def infer_types(self, given):\n        return given.x.shape[7]"
     (folder / "bad.py").write_text(operator("a", rule=rule) + "@pytorch(A)\ndef a(x):\n    return x\n", encoding="utf-8")
     done = netc("check", "--plugin", "bad", "-e", "input 3 -> a")
     assert done.returncode == 1

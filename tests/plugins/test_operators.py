@@ -15,7 +15,7 @@ class SnakeBeta(Operator):
     name = "snake_beta"
     x = Input(FLOATS, SPATIAL)
 
-    def rule(self, given):
+    def infer_types(self, given):
         return (given.x,)
 
     def parameters(self, given):

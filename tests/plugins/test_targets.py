@@ -52,7 +52,7 @@ def plugin() -> Iterator[None]:
         name = "known_to_torch"
         x = Input(FLOATS)
 
-        def rule(self, given: OpInputs) -> tuple:
+        def infer_types(self, given: OpInputs) -> tuple:
             return (given.x,)
 
     class Vector(Known):
@@ -60,7 +60,7 @@ def plugin() -> Iterator[None]:
 
         name = "of_vectors"
 
-        def define(self, given: OpInputs) -> str:
+        def write_definition(self, given: OpInputs) -> str:
             return "2 * x" if given.x.rank == 2 else ""
 
     class Gain(Known):

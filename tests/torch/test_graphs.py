@@ -23,7 +23,7 @@ N = make_symbol("N")
 
 def apply(op: Operator, x: Value, label: str) -> OpNode:
     given = OpInputs((x.type,), Facts.empty(), ("x",))
-    outputs = tuple(Value(t, SPAN) for t in op.infer(given))
+    outputs = tuple(Value(t, SPAN) for t in op.check_and_infer(given))
     return OpNode(op, (x,), outputs, label, SPAN, op.parameters(given))
 
 
@@ -78,7 +78,7 @@ def test_unsupported() -> None:
 
         x = Input()
 
-        def rule(self, given: OpInputs) -> tuple[TensorType, ...]:
+        def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
             return (given.x,)
 
     graph = chain("model", 3, [])

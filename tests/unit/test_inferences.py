@@ -26,7 +26,7 @@ def program(text: str) -> Program:
 
 def test_equal_stages_are_inferred_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
-    learned = Dense.learned
+    learned = Dense.default_parameters
 
     def counted(self: Dense, given: OpInputs) -> tuple[ParameterSpec, ...]:
         asked.append(given.x)

@@ -12,7 +12,7 @@ from netc.dsl.record import replace
 from ...ir.graph import Graph, OpNode
 from ...ir.walk import collect_graphs
 from ...ops.constants import TableOperator
-from ...ops.formula import stored_in
+from ...ops.formula import find_stored_array
 from ...ops.stored_tables import TableArray
 from .tensor_names import free, snake_case
 
@@ -25,11 +25,11 @@ class StoredNames:
         self._names: dict[object, TableArray] = {}
         taken: set[str] = set()
         for node, array in _stored(main) if main is not None and file else ():
-            if array.content not in self._names:
+            if array.content_key not in self._names:
                 wanted = snake_case((node.label or node.outputs[0].name or array.name).rpartition(".")[2] or "constant")
                 name = free(wanted, taken)
                 taken.add(name)
-                self._names[array.content] = replace(array, path=file, name=name)
+                self._names[array.content_key] = replace(array, path=file, name=name)
 
     @property
     def arrays(self) -> list[TableArray]:
@@ -40,14 +40,14 @@ class StoredNames:
         return self.file or path
 
     def name(self, array: TableArray) -> str:
-        return self._names.get(array.content, array).name
+        return self._names.get(array.content_key, array).name
 
 
 def content(arrays: Iterable[TableArray]) -> bytes:
     """The file that has these arrays under their names."""
     from safetensors.numpy import save
 
-    made: bytes = save({array.name: array.array() for array in arrays})
+    made: bytes = save({array.name: array.load_array() for array in arrays})
     return made
 
 
@@ -55,6 +55,6 @@ def _stored(main: Graph) -> Iterator[tuple[OpNode, TableArray]]:
     for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, OpNode) and isinstance(node.op, TableOperator):
-                array = stored_in(node.op.formula)
+                array = find_stored_array(node.op.formula)
                 if array is not None:
                     yield node, array

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ops import Operator
 from ...ops.constants import ParamOperator, TableOperator
-from ...ops.formula import stored_in
+from ...ops.formula import find_stored_array
 from ...ops.initializers import INIT
 from ...ops.operand import NAMED
 from ...ops.parameter_of import ParameterOf
@@ -54,7 +54,7 @@ def constant_of(node: OpNode) -> Any:
         case TableOperator() as op:
             dtype = "" if op.dtype is None else str(op.dtype)
             shape = ListOf(tuple(Literal(d, "shape") for d in op.shape))
-            array = stored_in(op.formula)
+            array = find_stored_array(op.formula)
             if array is not None:
                 stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
                 return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labelled else "")
@@ -71,7 +71,7 @@ def stage_of(node: OpNode) -> Stage:
     if op.is_activation and label is None:
         return Stage(activation_of(op))
     arguments = arguments_of(op)
-    if node.tie is not None or (isinstance(op, Parametric) and op.is_given_weight(tuple(v.type for v in node.inputs))):
+    if node.tie is not None or (isinstance(op, Parametric) and op.has_weight_input(tuple(v.type for v in node.inputs))):
         arguments = tuple((name, value) for name, value in arguments if op.signature[name].kind is not INIT)
     if node.tie is not None:
         arguments = (*arguments, ("tie", Literal(node.tie.path, "tie")))

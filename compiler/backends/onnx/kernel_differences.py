@@ -59,7 +59,7 @@ def _in_blocks(node: OpNode) -> bool:
 
 def _masked(node: OpNode) -> bool:
     """With a mask, which may hide all keys."""
-    return not {"attn_mask", "padding"}.isdisjoint(node.op.assign(tuple(v.type for v in node.inputs)))
+    return not {"attn_mask", "padding"}.isdisjoint(node.op.assign_operands(tuple(v.type for v in node.inputs)))
 
 
 def _resized(node: OpNode) -> bool:
@@ -70,7 +70,7 @@ def _resized(node: OpNode) -> bool:
 def _counted_at_run_time(node: OpNode) -> bool:
     """Whether it is a product of int64 with a number of factors that is known only at run time."""
     op, x = node.op, node.inputs[0].type
-    axes = op.axes(x) if isinstance(op, Prod) else (op.args["axis"],)
+    axes = op.reduced_axes(x) if isinstance(op, Prod) else (op.args["axis"],)
     return node.outputs[0].type.dtype == INT64 and x.dtype != BOOL and not all(isinstance(x.shape[axis], int) for axis in axes if x.rank)
 
 

@@ -6,7 +6,7 @@ In: tensors of the graph that is being written. Out: nodes. Always: half types a
 from __future__ import annotations
 
 from ...ops.loss import Loss
-from ...ops.scalars import computed
+from ...ops.scalars import compute_dtype
 from ...types.tensor_types import INT64
 from .norms import over
 from .tensor_expressions import TensorExpr, log1p
@@ -14,7 +14,7 @@ from .tensor_expressions import TensorExpr, log1p
 
 def computed_in(x: TensorExpr) -> TensorExpr:
     """The tensor in the element type that PyTorch computes in."""
-    return x.cast(computed(x.dtype))
+    return x.cast(compute_dtype(x.dtype))
 
 
 def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> TensorExpr:

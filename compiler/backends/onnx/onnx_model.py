@@ -172,7 +172,7 @@ class _Writer:
         self._enter(flat_node.frame)
         given = self.given.get(id(node))
         if given is None:
-            given = self.given[id(node)] = node.op.bind(tuple(v.type for v in node.inputs), self.program.facts)
+            given = self.given[id(node)] = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.program.facts)
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
         site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initializers)
         try:

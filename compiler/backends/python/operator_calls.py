@@ -176,13 +176,13 @@ class OperatorForms:
         return made
 
     def _site(self, node: OpNode) -> OperatorSite:
-        given = node.op.bind(tuple(v.type for v in node.inputs), self.facts)
+        given = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         return OperatorSite(node, given, tuple(v.type for v in node.outputs))
 
 
 def _is_given_weight(node: OpNode) -> bool:
     """Whether the weight is one of its inputs."""
-    return isinstance(node.op, Parametric) and node.op.is_given_weight(tuple(v.type for v in node.inputs))
+    return isinstance(node.op, Parametric) and node.op.has_weight_input(tuple(v.type for v in node.inputs))
 
 
 def frozen(node: Node, code: Code) -> Code:

@@ -214,7 +214,7 @@ def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
 
 def _is_of_kind(kind: Kind[Any], value: object) -> bool:
     try:
-        kind.convert(value)
+        kind.convert_value(value)
     except InvalidArgument:
         return False
     return True

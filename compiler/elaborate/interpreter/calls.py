@@ -103,7 +103,7 @@ def _stage_at_use(node: Node, symbol_values: Mapping[str, int], graph: Graph) ->
         return last
     types = tuple([_substitute_in_type(v.type, symbol_values) for v in node.outputs])
     specs = tuple([_substitute_in_spec(s, symbol_values) for s in node.specs]) if isinstance(node, OpNode) else ()
-    op = (node.op.moved(symbol_values) if symbol_values else node.op) if isinstance(node, OpNode) else None
+    op = (node.op.substitute_values(symbol_values) if symbol_values else node.op) if isinstance(node, OpNode) else None
     graph.seen_from = StageAtUse(key, types, specs, op)
     return graph.seen_from
 

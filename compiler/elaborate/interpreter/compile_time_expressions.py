@@ -180,7 +180,7 @@ class Expressions(EvaluatorPart):
         if name in Operator.registry:
             return Binding(OperatorRef(name), None)
         if name in INIT.words:
-            return Binding(INIT.convert(name), None)
+            return Binding(INIT.convert_value(name), None)
         return None
 
     def require_constant(self, binding: Binding, name: str, span: Span) -> Const | OperatorRef | StageClosure | BlockDef:

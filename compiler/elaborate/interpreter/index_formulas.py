@@ -183,6 +183,6 @@ class _FormulaReader(EvaluatorPart):
                 inner.define_name(parameter.name, inner.read_formula(default) if value is None else value)
             formula = inner.read_formula(fn.node.body)
         # Counted only up to the limit: a formula that is inlined ten times in itself would be too large to walk.
-        if any(count == MAX_PARTS for count, _ in enumerate(f.parts(formula))):
+        if any(count == MAX_PARTS for count, _ in enumerate(f.iterate_parts(formula))):
             raise Failure(NoValue(fn.node.name.name, f"the formula would have more than {MAX_PARTS} parts"), expr.span)
         return formula

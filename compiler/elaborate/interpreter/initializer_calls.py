@@ -32,7 +32,7 @@ def evaluate_initializer(call: ast.Call, scope: Scope, interpreter: Interpreter)
         arguments[argument] = _evaluate_argument(name, declared[argument], expr, scope, interpreter)
     for parameter in declared.values():
         if parameter.default is None and parameter.name not in arguments:
-            raise Failure(MissingArgument(name, parameter.name, parameter.kind.describe()), call.span)
+            raise Failure(MissingArgument(name, parameter.name, parameter.kind.describe_values()), call.span)
     try:
         return with_values(name, arguments)
     except InvalidArgument as error:
@@ -66,10 +66,10 @@ def _evaluate_argument(owner: str, argument: InitArgument, expr: ast.Expr, scope
             return word
         case ast.Name(name=word) if kind.words and scope.find_binding(word) is None:
             hint = did_you_mean(find_similar_names(word, kind.words))
-            raise Failure(WrongArgument(owner, argument.name, kind.describe(), f"`{word}`", hint), expr.span)
+            raise Failure(WrongArgument(owner, argument.name, kind.describe_values(), f"`{word}`", hint), expr.span)
     value = interpreter.evaluate(expr, scope)
     check_number(value, expr.span)
     try:
-        return kind.convert(value)
+        return kind.convert_value(value)
     except InvalidArgument:
-        raise Failure(WrongArgument(owner, argument.name, kind.describe(), format_value(value)), expr.span) from None
+        raise Failure(WrongArgument(owner, argument.name, kind.describe_values(), format_value(value)), expr.span) from None

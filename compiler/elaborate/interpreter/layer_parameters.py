@@ -66,9 +66,9 @@ class LayerParameters(EvaluatorPart):
         inputs = tensors_of(flow)
         if inputs is None:
             raise AlreadyReported
-        op_inputs = op.bind(tuple(v.type for v in inputs), self.session.deciding)
+        op_inputs = op.bind_inputs(tuple(v.type for v in inputs), self.session.deciding)
         try:
-            op.infer(op_inputs)
+            op.check_and_infer(op_inputs)
         except OperatorError as error:
             raise locate_problem(error.problem, error.at, inputs, lambda place: layer.span) from None
         return op.parameters(op_inputs)

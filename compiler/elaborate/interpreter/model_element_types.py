@@ -66,6 +66,6 @@ def in_model_type(op: Operator, inputs: Sequence[Value], written: Container[str]
         return op
     if _DTYPE in written or _DTYPE in session.defaults.get(op.name, {}):
         return op
-    if op.is_given_weight(tuple([v.type for v in inputs])):
+    if op.has_weight_input(tuple([v.type for v in inputs])):
         return op
     return session.inferences.make_operator(type(op), {**op.args, _DTYPE: session.dtype})

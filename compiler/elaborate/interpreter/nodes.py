@@ -92,15 +92,15 @@ def _infer_or_fail(
 def _warn_of_sources(inference: Inference, inputs: list[Value], frame: GraphFrame, session: ElaborationSession, text: NodeText) -> None:
     """Reports warnings about the operators that made the inputs. Only operators that have such warnings look for them, as it takes time."""
     op = inference.op
-    if type(op).source_warnings is Operator.source_warnings:
+    if type(op).find_source_warnings is Operator.find_source_warnings:
         return
-    op_inputs = op.bind(inference.types, session.deciding)
+    op_inputs = op.bind_inputs(inference.types, session.deciding)
     sources = {name: node for name, value in zip(op_inputs.names, inputs, strict=True) if (node := source_of(value, frame)) is not None}
 
     def locate(place: Location) -> Span:
         return sources[op_inputs.names[place.index]].span if place.kind == "source" else text.locate(place)
 
-    for problem, place in op.source_warnings(op_inputs, {name: node.op for name, node in sources.items()}):
+    for problem, place in op.find_source_warnings(op_inputs, {name: node.op for name, node in sources.items()}):
         session.report_failure(locate_problem(problem, place, inputs, locate), frame.trace)
 
 

@@ -15,7 +15,7 @@ from ...errors.parameter_errors import NoTie
 from ...errors.problem import Location
 from ...ir.graph import OpNode, SharedModule
 from ...ir.graph_values import Value, flatten_parts
-from ...ops.argument import Arg, Idle
+from ...ops.argument import Arg, UnusedArgument
 from ...ops.operand import NAMED
 from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import BIAS, Parametric
@@ -89,7 +89,7 @@ class OperatorStages(EvaluatorPart):
             node_added.parts = flow.parts
             _sum_tuple_sizes(node_added, scope.frame)
         if written.keywords:
-            check_unused_arguments(op, op.bind(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
+            check_unused_arguments(op, op.bind_inputs(tuple(v.type for v in inputs), self.session.facts), written, bound.tie is not None)
         if bound.tie is not None:
             _add_tie(bound.op, self._evaluate_tie(bound.tie, scope), scope.frame)
         return result if bound.activation is None else self._apply_activation(bound.activation, result, scope)
@@ -138,14 +138,14 @@ def _check_bias(op: Operator, inputs: Sequence[Value], spans: Mapping[str, Span]
     if not isinstance(op, Parametric) or BIAS not in spans or not op.args[BIAS]:
         return
     types = tuple(v.type for v in inputs)
-    if op.is_given_weight(types) and BIAS not in op.assign(types):
+    if op.has_weight_input(types) and BIAS not in op.assign_operands(types):
         raise Failure(NoOwnBias(op.name), spans[BIAS])
 
 
 def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node: ast.Apply) -> Operator:
     """The operator with its inputs and then the named ones: it notes which these are, unless the number of inputs says so."""
     types = tuple(v.type for v in inputs)
-    before = op.in_order(types)
+    before = op.assign_in_order(types)
     for name in named:
         if name in before:
             span = next(k for k in node.keywords if k.name in (name, op.operands[name].alias)).span
@@ -155,7 +155,7 @@ def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node:
         raise Failure(MissingTensor(op.name, missing[0]), node.name_span)
     all_types = (*types, *(v.type for v in chain.from_iterable(map(flatten_parts, named.values()))))
     names = (*before, *named)
-    return op if op.in_order(all_types) == names else type(op)(**op.args, **{NAMED: tuple(named)})
+    return op if op.assign_in_order(all_types) == names else type(op)(**op.args, **{NAMED: tuple(named)})
 
 
 # Arguments that are written on a stage and have no effect there. In: an operator with its inputs, and the stage as it is written. Out:
@@ -165,7 +165,7 @@ def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node:
 
 
 _LITERALS = (ast.NumberLiteral, ast.Boolean, ast.String, ast.Dims)
-_TIED = Idle("the weight is that of another stage")
+_TIED = UnusedArgument("the weight is that of another stage")
 
 
 def check_unused_arguments(op: Operator, op_inputs: OpInputs, stage: ast.Apply, tied: bool) -> None:
@@ -174,7 +174,11 @@ def check_unused_arguments(op: Operator, op_inputs: OpInputs, stage: ast.Apply, 
     if not written:
         return
     varying = {arg.name for arg, keyword in written.items() if not _is_literal(keyword.value, arg)}
-    idle = op.idle() | (op.idle_initializers(op_inputs) if isinstance(op, Parametric) else {}) | ({"init": _TIED} if tied else {})
+    idle = (
+        op.find_unused_arguments()
+        | (op.find_unused_initializers(op_inputs) if isinstance(op, Parametric) else {})
+        | ({"init": _TIED} if tied else {})
+    )
     for arg, keyword in written.items():
         reason = idle.get(arg.name)
         is_own = keyword.span != stage.name_span

@@ -17,7 +17,7 @@ from ...errors.file_errors import CannotUse
 from ...errors.problem import Location
 from ...ir.graph import OpNode
 from ...ops.constants import ParamOperator, TableOperator
-from ...ops.formula import stored_formula
+from ...ops.formula import make_stored_formula
 from ...ops.kinds import STRING, Kind
 from ...ops.operator import Operator
 from ...ops.stored_tables import TableArray
@@ -96,7 +96,7 @@ class TensorConstants(EvaluatorPart):
         args: dict[str, Any] = {
             "indices": tuple(f"i{axis}" for axis in range(len(array.shape))),
             "shape": array.shape,
-            "formula": stored_formula(array),
+            "formula": make_stored_formula(array),
             "dtype": None if node.dtype is None else dtype,
             "labelled": node.label is not None,
         }
@@ -105,8 +105,8 @@ class TensorConstants(EvaluatorPart):
     def _make_table_operator(self, args: dict[str, Any]) -> TableOperator:
         """Make a table. Real numbers without a type get the type of a wider model."""
         op, model = TableOperator(**args), self.session.dtype
-        wider = op.dtype is None and model.size > FLOAT32.size and not op.misshapen()
-        return TableOperator(**{**args, "dtype": model}) if wider and op.element.is_float else op
+        wider = op.dtype is None and model.size > FLOAT32.size and not op.find_shape_error()
+        return TableOperator(**{**args, "dtype": model}) if wider and op.element_type.is_float else op
 
     def _read_array(self, path: str, path_span: Span, name: str, name_span: Span) -> TableArray:
         session = self.session

@@ -58,7 +58,7 @@ class ArgumentBinder(EvaluatorPart):
         raw = self.convert_written(cls, node, scope, flow)
         missing = next((a for a in cls.required if a.name not in raw.args), None)
         if missing is not None:
-            raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe(), example_of(cls)), node.name_span)
+            raise Failure(MissingArgument(cls.name, missing.name, missing.kind.describe_values(), example_of(cls)), node.name_span)
         return BoundArguments(self.session.inferences.make_operator(cls, raw.args), raw.spans, raw.activation, raw.tie)
 
     def convert_written(self, cls: type[Operator], node: ast.Apply, scope: Scope, flow: Flow | None = None) -> RawArguments:
@@ -189,7 +189,7 @@ class ArgumentBinder(EvaluatorPart):
         """The value of an argument, converted to its kind."""
         value = self.evaluate_raw(owner, name, kind, expr, scope)
         try:
-            converted = kind.convert(value)
+            converted = kind.convert_value(value)
             kept = converted.values if isinstance(converted, Init) else converted
             # The operator's behavior depends on the number itself, so another number needs another graph.
             if not kind.varies or (has_traced_float(value) and not has_traced_float(kept)):
@@ -200,7 +200,7 @@ class ArgumentBinder(EvaluatorPart):
         except InvalidArgument:
             hint = meant_hint(kind, value, expr.span)
             raise Failure(
-                WrongArgument(owner, name, kind.describe(), format_value(value), hint.help), expr.span, edits=hint.edits
+                WrongArgument(owner, name, kind.describe_values(), format_value(value), hint.help), expr.span, edits=hint.edits
             ) from None
 
     def evaluate_raw(self, owner: str, name: str, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> Any:
@@ -213,7 +213,7 @@ class ArgumentBinder(EvaluatorPart):
         if unknown:
             hint = did_you_mean(similar_words(kind, unknown))
             written = f"`{unknown}`" if isinstance(expr, ast.Name) else f"`{unknown}(...)`"
-            raise Failure(WrongArgument(owner, name, kind.describe(), written, hint), expr.span)
+            raise Failure(WrongArgument(owner, name, kind.describe_values(), written, hint), expr.span)
         value = self.interpreter.evaluate(expr, scope)
         check_number(value, expr.span)
         return value

@@ -79,7 +79,7 @@ class _CastMover:
         operator = _operator_in_type(node.op, node.inputs, self.model)
         if operator is not None:
             node.op = operator
-            node.specs = operator.parameters(operator.bind((), Facts.empty())) if node.specs else ()
+            node.specs = operator.parameters(operator.bind_inputs((), Facts.empty())) if node.specs else ()
         elif isinstance(node.op, _MOVES) and len(node.inputs) == 1:
             (value,) = node.inputs
             before = self.before[id(node)] = self.casts.make_cast(value, self.model, node.span, self.graph)

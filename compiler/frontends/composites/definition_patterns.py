@@ -15,7 +15,7 @@ from ...definitions import MissingDefinition, WrongDefinition, elaborate_definit
 from ...dims import Facts, make_symbol
 from ...ir.graph import CallNode, Graph, OpNode, Program
 from ...ir.inline_calls import inline_call
-from ...ops.op_inputs import check
+from ...ops.op_inputs import check_inputs
 from ...ops.operand import NAMED, Input, Inputs
 from ...ops.operator import Operator, OperatorError
 from ...ops.parametric import Parametric
@@ -125,9 +125,9 @@ def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
 
 def _takes(op: Operator, types: tuple[TensorType, ...]) -> bool:
     """Whether the inputs are as declared and the definition takes them. A rule may refuse sizes that are symbols: it is not asked."""
-    given = op.bind(types, Facts.empty())
+    given = op.bind_inputs(types, Facts.empty())
     try:
-        check(op.name, op.operands, given, op.args)
+        check_inputs(op.name, op.operands, given, op.args)
         elaborate_definition(op, types, None, Facts.empty())
     except (OperatorError, MissingDefinition, WrongDefinition):
         return False

@@ -157,7 +157,7 @@ def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
 def _gives(op: Operator, inputs: tuple[Value, ...], result: TensorType) -> bool:
     """Whether an operator takes these inputs and its result is of this type."""
     try:
-        return op.infer(op.bind(tuple(value.type for value in inputs), Facts.empty())) == (result,)
+        return op.check_and_infer(op.bind_inputs(tuple(value.type for value in inputs), Facts.empty())) == (result,)
     except OperatorError:
         return False
 

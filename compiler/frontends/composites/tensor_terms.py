@@ -170,7 +170,7 @@ class Terms:
                 return self._linear(inputs, lambda bare: Call("matmul", (), bare))
             case Permute() | Transpose() as op:
                 rank = node.inputs[0].type.rank
-                order = tuple(axis - rank for axis in op.order(node.inputs[0].type))
+                order = tuple(axis - rank for axis in op.axis_order(node.inputs[0].type))
                 return self._linear(inputs, lambda bare: permute_term(order, *bare))
         write = _ARITHMETIC.get(node.op.name)
         if write is None:

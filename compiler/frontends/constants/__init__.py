@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from ...dims import Facts
 from ...ops.constants import TableOperator
-from ...ops.formula import Formula, ItemFormula, ListFormula, parts, stored_formula
+from ...ops.formula import Formula, ItemFormula, ListFormula, iterate_parts, make_stored_formula
 from ...ops.operator import OperatorError
 from ...ops.stored_tables import LIMIT, table_array
 from ...types.numpy_types import dtype_of
@@ -46,7 +46,7 @@ def stored_table(array: Array) -> TableOperator:
     stored = table_array(array)
     if len(stored.data) > LIMIT:
         raise ImportRefused(f"a constant has {len(stored.data) >> 20} MiB, and the tables of a spec have at most {LIMIT >> 20}")
-    table = _table(array, stored_formula(stored))
+    table = _table(array, make_stored_formula(stored))
     assert table is not None
     return table
 
@@ -55,7 +55,9 @@ def is_exact(table: TableOperator, array: Array) -> bool:
     """Whether the values of a table are those of the array to the last bit, but for the sign of zeros."""
     import numpy as np
 
-    return bool(np.array_equal(table.values(), np.asarray(array, table.values().dtype), equal_nan=array.dtype.kind not in "biu"))
+    return bool(
+        np.array_equal(table.compute_values(), np.asarray(array, table.compute_values().dtype), equal_nan=array.dtype.kind not in "biu")
+    )
 
 
 def _candidates(array: Array) -> Iterator[Formula | None]:
@@ -72,7 +74,7 @@ def _candidates(array: Array) -> Iterator[Formula | None]:
     if found is not None and _length(found) < numbers:
         yield found
     if array.size <= _LONGEST_LIST:
-        yield stored_formula(table_array(array))
+        yield make_stored_formula(table_array(array))
 
 
 def _table(array: Array, formula: Formula) -> TableOperator | None:
@@ -81,7 +83,7 @@ def _table(array: Array, formula: Formula) -> TableOperator | None:
     shape = tuple(int(size) for size in array.shape)
     table = TableOperator(indices=names, shape=shape, formula=formula, dtype=dtype_of(array.dtype))
     try:
-        table.infer(table.bind((), Facts.empty()))
+        table.check_and_infer(table.bind_inputs((), Facts.empty()))
     except OperatorError:
         return None
     return table
@@ -96,4 +98,4 @@ def _searched(search: Search) -> Formula | None:
 
 def _length(formula: Formula) -> int:
     """The numbers, indices and operators in it."""
-    return sum(not isinstance(part, (ItemFormula, ListFormula)) for part in parts(formula))
+    return sum(not isinstance(part, (ItemFormula, ListFormula)) for part in iterate_parts(formula))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from netc.dsl.trees import rewrite_upward
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula
-from ...ops.formula_values import evaluate
+from ...ops.formula_values import evaluate_formula
 from .array_structure import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
 from .float_series import logarithms, powers, scaled, spaced, waves
 from .index_masks import bands, factors, positions, ranges, two_values, windows
@@ -139,8 +139,10 @@ def gives(formula: Formula, array: Array, slack: int = 0) -> bool:
     shape = tuple(int(size) for size in array.shape)
     if slack and array.dtype.kind == "f":
         near = slack * float(np.finfo(array.dtype).eps)
-        return bool(np.allclose(evaluate(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
-    return all(np.array_equal(evaluate(one, shape).astype(array.dtype), array) for one in dict.fromkeys((formula, *_nudged(formula))))
+        return bool(np.allclose(evaluate_formula(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
+    return all(
+        np.array_equal(evaluate_formula(one, shape).astype(array.dtype), array) for one in dict.fromkeys((formula, *_nudged(formula)))
+    )
 
 
 def _nudged(formula: Formula) -> tuple[Formula, ...]:

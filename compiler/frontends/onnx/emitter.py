@@ -161,8 +161,8 @@ class Emitter:
         if first.shared is None:
             first.shared = SharedModule(first.label, first.span)
             self.builder.graph.declares.append(first.shared)
-        given = first.op.bind(tuple(v.type for v in inputs), self.facts)
-        outputs = tuple(Value(type, first.span) for type in first.op.infer(given))
+        given = first.op.bind_inputs(tuple(v.type for v in inputs), self.facts)
+        outputs = tuple(Value(type, first.span) for type in first.op.check_and_infer(given))
         node = OpNode(first.op, tuple(inputs), outputs, first.label, first.span, first.op.parameters(given), shared=first.shared)
         self.builder.graph.nodes.append(node)
         self.builder.graph.size += 1
@@ -228,7 +228,7 @@ class Emitter:
         if not isinstance(node, OpNode) or node.op.args.get("bias") is not False or node.shared is not None or node.op.args.get("named"):
             return False
         op = type(node.op)(**{**node.op.args, "bias": True})
-        given = op.bind(tuple(v.type for v in node.inputs), self.facts)
+        given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         specs = op.parameters(given)
         wanted = next(spec for spec in specs if spec.name == "bias")
         if bias.array.shape != tuple(wanted.shape) or dtype_of(bias.array.dtype) != wanted.dtype:

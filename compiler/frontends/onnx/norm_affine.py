@@ -80,7 +80,7 @@ class _Fold:
     def _replace(self, norm: OpNode, last: OpNode, scale: tuple[OpNode, Array], shift: tuple[OpNode, Array] | None) -> None:
         bias = {"bias": shift is not None} if _NORMS[norm.op.name] else {}
         op = type(norm.op)(**{**norm.op.args, "affine": True, **bias})
-        bound = op.bind((norm.inputs[0].type,), self.emit.facts)
+        bound = op.bind_inputs((norm.inputs[0].type,), self.emit.facts)
         label = self._label(scale[0], None if shift is None else shift[0], op)
         last.op, last.inputs, last.specs, last.label = op, norm.inputs, op.parameters(bound), label
         self.emit.weights[f"{label}.weight"] = scale[1]

@@ -67,7 +67,7 @@ def permutation(view: GraphView, node: OpNode) -> bool:
 
 def _order(node: OpNode) -> tuple[int, ...]:
     assert isinstance(node.op, Permute | Transpose)
-    return node.op.order(node.inputs[0].type)
+    return node.op.axis_order(node.inputs[0].type)
 
 
 def passed_on(view: GraphView, node: OpNode) -> bool:

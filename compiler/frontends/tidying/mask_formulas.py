@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
-from ...ops.formula_bounds import interval, interval_of_pairs
+from ...ops.formula_bounds import find_interval, interval_of_pairs
 from ...ops.interval_arithmetic import Interval
 from ...types.tensor_types import BOOL
 from ..graph_view import GraphView
@@ -26,7 +26,7 @@ def aligned(view: GraphView, queries: Value, keys: Value) -> str | None:
 def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
     """Whether it is the same for all keys: true everywhere, or false if a mask `hides` where it is true; or zeros, which are added."""
     made = _table_of(mask, origins)
-    return made is not None and _is_visible(interval(made.formula, made.shape), mask, hides)
+    return made is not None and _is_visible(find_interval(made.formula, made.shape), mask, hides)
 
 
 def is_causal(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
@@ -55,4 +55,4 @@ def is_hiding(number: object) -> bool:
 
 def _table_of(mask: Value, origins: Origins) -> TableOperator | None:
     made = origins.of(mask)
-    return made.op if made is not None and isinstance(made.op, TableOperator) and made.op.element == mask.type.dtype else None
+    return made.op if made is not None and isinstance(made.op, TableOperator) and made.op.element_type == mask.type.dtype else None

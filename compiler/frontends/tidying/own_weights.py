@@ -43,4 +43,4 @@ def _with_parameters(node: Node) -> list[Node]:
 def _make_parameter(spec: ParameterSpec, node: OpNode) -> OpNode:
     op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
     value = Value(TensorType(spec.dtype, spec.shape), node.span)
-    return OpNode(op, (), (value,), spec.name, node.span, op.parameters(op.bind((), Facts())), frozen=node.frozen)
+    return OpNode(op, (), (value,), spec.name, node.span, op.parameters(op.bind_inputs((), Facts())), frozen=node.frozen)

@@ -13,7 +13,7 @@ from netc.dsl.trees import rewrite_upward
 
 from ...ir.graph import OpNode
 from ...ops.cumulative import Diff
-from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, parts, substitute_indices
+from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, UnaryFormula, iterate_parts, substitute_indices
 from ...ops.joining import Concat
 from ...ops.reduction import Cumsum
 from ...ops.shape import Expand, Reshape, Unsqueeze
@@ -100,7 +100,7 @@ def _shorten(made: Formula) -> Formula:
 
 
 def _length(formula: Formula) -> int:
-    return sum(1 for _ in parts(formula))
+    return sum(1 for _ in iterate_parts(formula))
 
 
 def _linear(formula: Formula) -> tuple[dict[Formula, int], int]:

@@ -29,11 +29,11 @@ from ...ops.formula import (
     Formula,
     IndexFormula,
     UnaryFormula,
-    indices,
-    parts,
-    stored_in,
+    find_indices,
+    find_stored_array,
+    iterate_parts,
 )
-from ...ops.formula_bounds import decide, kind_of
+from ...ops.formula_bounds import decide_truth, kind_of
 from ...ops.formula_values import number_of
 from ...ops.indexing import MaskedFill, Tril, Triu
 from ...ops.joining import Concat
@@ -74,7 +74,7 @@ class Tables:
         if formula is None or isinstance(node.op, LOOKED_THROUGH):
             return
         direct = all(self.view.made_by(one, TableOperator) for one in node.inputs)
-        used = indices(formula)
+        used = find_indices(formula)
         if not direct and result.dtype != BOOL and any(axis not in used and size != 1 for axis, size in enumerate(result.shape)):
             return
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula, result.shape)]
@@ -104,7 +104,7 @@ class Tables:
         if not formulas or len(formulas) < len(found):
             return None
         made = _made(node, formulas)
-        if made is None or sum(1 for _ in parts(made)) > _LONGEST:
+        if made is None or sum(1 for _ in iterate_parts(made)) > _LONGEST:
             return None
         return _decided(made, result.shape)
 
@@ -121,7 +121,7 @@ class Tables:
         if node is None or len(node.inputs) > 1:
             return None
         if isinstance(node.op, TableOperator):
-            return two_values(node.op.formula) if not node.op.labelled and stored_in(node.op.formula) is None else None
+            return two_values(node.op.formula) if not node.op.labelled and find_stored_array(node.op.formula) is None else None
         if not node.inputs:
             return None
         given = node.inputs[0]
@@ -151,7 +151,7 @@ class Tables:
         """The formula of floats, which may be infinite, of one table, with another number in some places."""
         table = self.view.made_by(node.inputs[0], TableOperator)
         op = None if table is None else table.op
-        if not isinstance(op, TableOperator) or op.labelled or stored_in(op.formula) is not None:
+        if not isinstance(op, TableOperator) or op.labelled or find_stored_array(op.formula) is not None:
             return None
         if not isinstance(node.op, MaskedFill):
             return _triangle(node, op.formula)
@@ -191,7 +191,7 @@ def _triangle(node: OpNode, formula: Formula) -> Formula:
 def _written(op: TableOperator) -> Formula | None:
     """The formula of a table, if its elements are what it gives."""
     exact = op.dtype is None or {"bool": BOOL, "int": INT64}.get(kind_of(op.formula, op.shape)) == op.dtype
-    return op.formula if exact and not op.labelled and stored_in(op.formula) is None else None
+    return op.formula if exact and not op.labelled and find_stored_array(op.formula) is None else None
 
 
 def _elementwise(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
@@ -246,7 +246,7 @@ def _decided(formula: Formula, shape: Sequence[Any]) -> Formula:
             case BinaryFormula("or", Const(False), other) | BinaryFormula("or", other, Const(False)):
                 return other
             case BinaryFormula(op) if op in COMPARISONS:
-                answer = decide(part, tuple(shape))
+                answer = decide_truth(part, tuple(shape))
                 return None if answer is None else Const(answer)
         return None
 

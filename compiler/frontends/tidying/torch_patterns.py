@@ -83,7 +83,7 @@ def rms_norm(view: GraphView, node: Node) -> None:
         if weight is None or norm is None or norm.specs or view.uses(scale) > 1 or view.uses(scaled) > 1 or not _is_weight(weight):
             continue
         assert isinstance(norm.op, RMSNorm)
-        if scale.type.shape == norm.op.normalized(norm.inputs[0].type):
+        if scale.type.shape == norm.op.normalized_shape(norm.inputs[0].type):
             level = weight.label.rpartition(".")[0]
             if view.put(node, RMSNorm(**{**norm.op.args, "affine": True}), norm.inputs, level, frozen=weight.frozen):
                 view.graph.nodes.remove(weight)

@@ -66,18 +66,20 @@ def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:
 
 def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
     """The same of the operator that has projections, whose bool masks are true where nothing is seen. Its parameters stay."""
-    given = node.op.bind(tuple(value.type for value in node.inputs), view.facts)
+    given = node.op.bind_inputs(tuple(value.type for value in node.inputs), view.facts)
     if "attn_mask" not in given or node.op.args["causal"] or node.shared is not None:
         return
     at = given.position("attn_mask")
     mask, inputs = node.inputs[at], (*node.inputs[:at], *node.inputs[at + 1 :])
     arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
     if is_causal(mask, origins, hides=True):
-        keys = node.inputs[given.position(MultiheadAttention.keys(given))]
+        keys = node.inputs[given.position(MultiheadAttention.key_input(given))]
         arguments |= {"causal": True, "align": aligned(view, node.inputs[0], keys)}
     elif not hides_nothing(mask, origins, hides=True):
         return
     named = tuple(name for name in node.op.args.get(NAMED, ()) if name != "attn_mask")
     op = MultiheadAttention(**arguments, **({NAMED: named} if named else {}))
-    if op.infer(op.bind(tuple(value.type for value in inputs), view.facts))[: len(node.outputs)] == tuple(v.type for v in node.outputs):
+    if op.check_and_infer(op.bind_inputs(tuple(value.type for value in inputs), view.facts))[: len(node.outputs)] == tuple(
+        v.type for v in node.outputs
+    ):
         node.op, node.inputs = op, inputs

@@ -86,9 +86,9 @@ def _base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
 def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float | None:
     """The same of constants that have all angles."""
     positions, size = x.type.shape[-2:]
-    if not isinstance(positions, int) or not isinstance(size, int) or positions < 2 or size < 4 or not (cos.static and sin.static):
+    if not isinstance(positions, int) or not isinstance(size, int) or positions < 2 or size < 4 or not (cos.is_static and sin.is_static):
         return None
-    tables = [table.values().astype(np.float64) for table in (cos, sin)]
+    tables = [table.compute_values().astype(np.float64) for table in (cos, sin)]
     if any(table.size != positions * size for table in tables):
         return None
     first = float(tables[1].reshape(positions, size)[1, 1])
@@ -135,9 +135,9 @@ def _counts(node: OpNode, position: Value, x: Value) -> bool:
 
 def _of_frequencies(node: OpNode, frequency: Value, x: Value) -> float | None:
     op, size = node.op, x.type.shape[-1]
-    if not isinstance(op, TableOperator) or not op.static or not isinstance(size, int) or size < 4:
+    if not isinstance(op, TableOperator) or not op.is_static or not isinstance(size, int) or size < 4:
         return None
-    values = [float(value) for value in op.values().reshape(-1)]
+    values = [float(value) for value in op.compute_values().reshape(-1)]
     if len(values) != size // 2 or frequency.type.shape[-1] != len(values) or values[1] <= 0:
         return None
     base = float(f"{values[1] ** (-size / 2):.6g}")

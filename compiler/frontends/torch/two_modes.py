@@ -219,7 +219,7 @@ def _kind(node: Node) -> Hashable:
     """Equal for nodes that may be one. Calls of a label are; what they compute may differ."""
     if isinstance(node, CallNode):
         return node.label or (node.graph.name, *(value.type for value in node.outputs))
-    cls, arguments = node.op.identity()
+    cls, arguments = node.op.identity_key()
     kept = tuple(pair for pair in arguments if pair[0] != _TRAINING_ONLY)  # type: ignore[attr-defined]
     return cls, kept, node.label, node.frozen, tuple(value.type for value in (*node.inputs, *node.outputs))
 

@@ -119,14 +119,14 @@ def selected(op: Any, given: OpInputs, index: int) -> Axes:
 
 @mixes(Reduction)
 def reduced(op: Any, given: OpInputs, index: int) -> Axes:
-    return frozenset(op.axes(given.x))
+    return frozenset(op.reduced_axes(given.x))
 
 
 @rule(Sum, Max, pairs=True)
 def over_keys(site: Site) -> Sequence[Item]:
     """A sum over all positions so far, if later elements are 0; a maximum, if they are hidden."""
     (x,) = site.pieces
-    axes = site.op.axes(site.given.x)
+    axes = site.op.reduced_axes(site.given.x)
     if x.history is None or x.axis in axes:
         return site.passed(reduced)
     if x.history not in axes:
@@ -152,7 +152,7 @@ def rolled(op: Any, given: OpInputs, index: int) -> Axes:
 def tiled(op: Any, given: OpInputs, index: int) -> Axes:
     x = given.types[index]
     added = max(len(op.repeats) - x.rank, 0)
-    _, repeats = op.aligned(x)
+    _, repeats = op.align_repeats(x)
     return frozenset(axis for axis in range(x.rank) if repeats[axis + added] != 1)
 
 
@@ -174,7 +174,7 @@ def last_axes(op: Any, given: OpInputs, index: int) -> Axes:
     type = given.types[index]
     if given.names[index] != "x":
         return frozenset(range(type.rank))
-    return frozenset(range(type.rank - len(op.normalized(type)), type.rank))
+    return frozenset(range(type.rank - len(op.normalized_shape(type)), type.rank))
 
 
 @mixes(Bucketize)
@@ -219,7 +219,7 @@ def summed(op: Any, given: OpInputs, index: int) -> Axes:
 
 @mixes(Einsum)
 def not_in_the_result(op: Any, given: OpInputs, index: int) -> Axes:
-    equation = op.read(given)
+    equation = op.read_equation(given)
     labels = equation.operands[index]  # a label of positions occurs once: `derive` refuses an input with two such axes
     return frozenset(axis for axis, label in enumerate(labels) if label not in equation.result)
 

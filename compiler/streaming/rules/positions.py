@@ -43,7 +43,7 @@ def table(site: Site) -> Sequence[Item]:
 def _numbers(site: Site, padding: Padding) -> Piece:
     """The positions of each sample, where the whole has the same for all."""
     op = site.op
-    if op.formula != IndexFormula(0) or op.shape != (site.length.whole,) or op.element != INT64:
+    if op.formula != IndexFormula(0) or op.shape != (site.length.whole,) or op.element_type != INT64:
         site.refuse("with padding, a table over positions must be the positions themselves")
     return Piece(padding.positions(), 0)
 
@@ -54,7 +54,7 @@ def _of_pairs(site: Site, axis: int, history: int) -> Piece:
     sizes = list(op.shape)
     sizes[axis], sizes[history] = length.piece, length.past + length.piece
     value = site.put(site.changed(shape=tuple(sizes), formula=moved(op.formula, axis, length.past)))
-    return Piece(value, axis, history=history, later=later_in(op.formula, op.shape, axis, history, op.element))
+    return Piece(value, axis, history=history, later=later_in(op.formula, op.shape, axis, history, op.element_type))
 
 
 def moved(formula: Formula, axis: int, by: Dim) -> Formula:

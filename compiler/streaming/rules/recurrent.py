@@ -33,7 +33,7 @@ def layers(site: Site) -> Sequence[Item]:
     given = site.items[1:]
     states = [
         site.state(x.value.type.with_shape(shape), given[n] if n < len(given) else 0, name)
-        for n, (name, shape) in enumerate(site.op.states(site.given.x))
+        for n, (name, shape) in enumerate(site.op.state_shapes(site.given.x))
     ]
     y, *after = site.put_some(site.node.op, [x.value, *(value for value, _ in states)], None, site.home)
     for (_, state), value in zip(states, after, strict=True):

@@ -21,7 +21,7 @@ def reordered(site: Site) -> Sequence[Item]:
     (x,) = site.pieces
     if x.history is None:
         return site.elementwise()
-    order = site.op.order(site.given.x)
+    order = site.op.axis_order(site.given.x)
     value = site.put(site.node.op, x.value)
     return [replace(x, value=value, axis=order.index(x.axis), history=order.index(x.history))]
 
@@ -31,7 +31,7 @@ def with_another_axis(site: Site) -> Sequence[Item]:
     (x,) = site.pieces
     if x.history is None:
         return site.elementwise()
-    place = site.op.place(site.given.x)
+    place = site.op.new_axis(site.given.x)
     value = site.put(site.node.op, x.value)
     return [replace(x, value=value, axis=x.axis + (place <= x.axis), history=x.history + (place <= x.history))]
 
@@ -47,7 +47,7 @@ def rearranged(site: Site) -> Sequence[Item]:
     (x,) = site.pieces
     if x.history is None:
         return reshaped(site)
-    kept = site.op.kept(site.given)
+    kept = site.op.find_kept_axes(site.given)
     if x.axis not in kept or x.history not in kept or site.length.in_arguments(site.op):
         site.refuse("it divides the positions, or joins them with another axis")
     value = site.put(site.node.op, x.value)

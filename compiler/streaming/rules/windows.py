@@ -57,7 +57,7 @@ def convolution(site: Site) -> Sequence[Item]:
     x = _convolved(site)
     if x.axis < 2:
         return _of_samples(site)
-    windows = list(site.op.windows(site.given.x))
+    windows = list(site.op.make_windows(site.given.x))
     window = windows[x.axis - 2]
     if site.op.padding_mode != "zeros" and (window.before or window.after):
         site.refuse(f"`padding_mode={site.op.padding_mode}` pads with elements of the whole", "pad with zeros")
@@ -104,9 +104,9 @@ def transposed(site: Site) -> Sequence[Item]:
     x = _convolved(site)
     if x.axis < 2:
         return _of_samples(site)
-    windows, at = site.op.windows(site.given.x), x.axis - 2
+    windows, at = site.op.make_windows(site.given.x), x.axis - 2
     window, stride = windows[at], windows[at].stride
-    cut, extra = [w.before for w in windows], list(site.op.extra(site.given.x))
+    cut, extra = [w.before for w in windows], list(site.op.output_paddings(site.given.x))
     cut[at], extra[at] = 0, max(stride - window.span, 0)
     op = site.changed(padding=tuple(cut), output_padding=tuple(extra))
     x = site.from_the_start(site.ended(x), 0)
@@ -136,7 +136,7 @@ def pool(site: Site) -> Sequence[Item]:
     x = _piece(site)
     if x.axis < 2:
         return site.elementwise()
-    windows = list(site.op.windows(site.given.x))
+    windows = list(site.op.make_windows(site.given.x))
     window = windows[x.axis - 2]
     if window.before and not getattr(site.op, "count_include_pad", True):
         site.refuse("`count_include_pad=false` counts the positions that there are")
@@ -162,7 +162,7 @@ def difference(site: Site) -> Sequence[Item]:
 @rule(Pad)
 def padding(site: Site) -> Sequence[Item]:
     x = _piece(site)
-    amounts = dict(site.op.amounts(site.given.x.rank))
+    amounts = dict(site.op.axis_amounts(site.given.x.rank))
     front, after = amounts.pop(x.axis, (0, 0))
     if not isinstance(front, int) or not isinstance(after, int):
         site.refuse("its padding is no number")

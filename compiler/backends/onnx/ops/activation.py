@@ -31,7 +31,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.operator import Operator
-from ....ops.scalars import cast_scalar, computed
+from ....ops.scalars import cast_scalar, compute_dtype
 from ....types.tensor_types import BOOL, FLOAT32
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
@@ -58,7 +58,7 @@ def emit_relu(op: Relu, site: Site) -> str:
 @emits(Relu6, Hardtanh, onnx="Clip")
 def emit_clip(op: Relu6 | Hardtanh, site: Site) -> str:
     x = site.x
-    low, high = op.limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
+    low, high = op.convert_limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
     return x.within(wide_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
 
@@ -174,7 +174,7 @@ def emit_softshrink(op: Softshrink, site: Site) -> str:
 @emits(Threshold, onnx="LessOrEqual and Where")
 def emit_threshold(op: Threshold, site: Site) -> str:
     x = site.x
-    limit, value = cast_scalar(op.threshold, computed(x.dtype)), cast_scalar(op.value, x.dtype)
+    limit, value = cast_scalar(op.threshold, compute_dtype(x.dtype)), cast_scalar(op.value, x.dtype)
     assert limit is not None
     assert value is not None
     # What is not less stays: NaN, too.

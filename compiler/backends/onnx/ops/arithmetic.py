@@ -20,12 +20,12 @@ _BOOLEAN_OPERATORS: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum:
 def cast_operands(op: BinaryOperator, site: Site) -> tuple[TensorExpr, TensorExpr]:
     """Both operands in one element type; with a number that a half type does not hold, in float32, as PyTorch computes."""
     dtype = op.operand_type(site.given)
-    if op.scalars and dtype.size == 2 and cast_scalar(op.number(dtype), dtype) is None:
+    if op.scalars and dtype.size == 2 and cast_scalar(op.convert_number(dtype), dtype) is None:
         dtype = FLOAT32
     x = site.x.cast(dtype)
     if not op.scalars:
         return x, site.other.cast(dtype)
-    other = op.number(dtype)
+    other = op.convert_number(dtype)
     number = x.like(float(other) if dtype.is_float and isinstance(other, int) else other)
     return (number, x) if op.number_first else (x, number)
 
@@ -72,7 +72,7 @@ def _raise_integer(op: Pow, a: TensorExpr, b: TensorExpr) -> TensorExpr:
 
 def known_number(op: BinaryOperator, dtype: DType) -> int | float | None:
     """The number after the operator, if it is neither a tensor nor a size that is known at run time."""
-    number = op.number(dtype) if op.scalars and not op.number_first else None
+    number = op.convert_number(dtype) if op.scalars and not op.number_first else None
     return number if isinstance(number, (int, float)) else None
 
 

@@ -16,7 +16,7 @@ from ..tensor_expressions import FLOAT64, TensorExpr
 @emits(Attention, onnx="Attention")
 def emit_attention(op: Attention, site: Site) -> str | None:
     """ONNX Runtime has no kernel for a mask in float64."""
-    scores = op.scores(site.given)
+    scores = op.score_shape(site.given)
     needs_mask = op.window is not None or op.ends_together(site.given, "q", "k")
     masked = "mask" in site.given
     if (masked and site.given.q.dtype == FLOAT64) or not site.has("Attention"):
@@ -89,7 +89,7 @@ def _to_four_axes(op: Attention, site: Site, name: str, scores: Shape) -> Tensor
     """Queries, keys or values as `[batch, heads, length, features]`; all have one batch."""
     x, shape = site[name], site.given[name].shape
     ahead = scores[:-2]
-    if name != "q" and op.grouped(site.given):
+    if name != "q" and op.is_grouped(site.given):
         if _can_group_heads(op, site):
             ahead = (*ahead[:-1], shape[-3])
         else:

@@ -74,7 +74,7 @@ def emit_fmod(op: Fmod, site: Site) -> str:
         return precise(x, lambda y: y.op("Mod", _read_divisor(op, site, y), fmod=1)).name
     via = INT32 if dtype.size < 4 else dtype
     divisor = _read_divisor(op, site, x).cast(via)
-    number = op.number(x.dtype) if op.scalars else None
+    number = op.convert_number(x.dtype) if op.scalars else None
     known = number if isinstance(number, int) else None
     return x.within(via, lambda y: integers.remainder_towards_zero(y, divisor, known)).name
 
@@ -82,7 +82,7 @@ def emit_fmod(op: Fmod, site: Site) -> str:
 def _read_divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:
     if not op.scalars:
         return site.other.cast(x.dtype)
-    number = op.number(x.dtype)
+    number = op.convert_number(x.dtype)
     return x.like(float(number) if x.dtype.is_float and isinstance(number, int) else number)
 
 

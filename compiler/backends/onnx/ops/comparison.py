@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....ops.arithmetic import Pair
 from ....ops.comparison import Comparison, Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
 from ....ops.operator import Operator
-from ....ops.scalars import cast_scalar, computed
+from ....ops.scalars import cast_scalar, compute_dtype
 from ....types.tensor_types import BOOL, FLOAT32
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, INT32, TensorExpr
@@ -68,7 +68,7 @@ def emit_isfinite(op: Isfinite, site: Site) -> str:
 
 def _make_number(op: Where, x: TensorExpr) -> TensorExpr:
     """What a half type does not hold is infinite in it."""
-    value = cast_scalar(op.scalars[0], computed(x.dtype))
+    value = cast_scalar(op.scalars[0], compute_dtype(x.dtype))
     assert value is not None
     return x.like(value)
 

@@ -16,10 +16,10 @@ from ....ops.formula import (
     IndexFormula,
     ItemFormula,
     UnaryFormula,
-    fills,
+    fills_shape,
 )
 from ....ops.formula_bounds import is_real, kind_of
-from ....ops.formula_values import fold, list_values
+from ....ops.formula_values import fold_formula, list_values
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ..onnx_emitters import Site, emits
@@ -34,10 +34,10 @@ def emit_parameter(op: ParamOperator, site: Site) -> str:
 def emit_table(op: TableOperator, site: Site) -> str:
     if op.labelled:
         return site.parameter("")
-    if not op.static:
+    if not op.is_static:
         return _FormulaEmitter(op, site).emit_full()
-    values = site.constant(op.values())
-    return site.cast(values, op.element) if op.element.name == "bfloat16" else values
+    values = site.constant(op.compute_values())
+    return site.cast(values, op.element_type) if op.element_type.name == "bfloat16" else values
 
 
 _OP_TYPES = {
@@ -62,7 +62,7 @@ class _FormulaEmitter:
     def __init__(self, op: TableOperator, site: Site) -> None:
         self.op = op
         self.site = site
-        self.formula = fold(op.formula)
+        self.formula = fold_formula(op.formula)
         self.real = is_real(self.formula, op.shape)
         self.dtype: DType = DTYPES["float64"] if self.real else INT64
         self.indices: dict[int, str] = {}
@@ -70,9 +70,9 @@ class _FormulaEmitter:
     def emit_full(self) -> str:
         name, truth = self._emit_formula(self.formula)
         dtype = BOOL if truth else self.dtype
-        if dtype != self.op.element:
-            name = self.site.cast(name, self.op.element)
-        return name if fills(self.formula, self.op.shape) else self.site.add("Expand", [name, self.site.ints(self.op.shape)])
+        if dtype != self.op.element_type:
+            name = self.site.cast(name, self.op.element_type)
+        return name if fills_shape(self.formula, self.op.shape) else self.site.add("Expand", [name, self.site.ints(self.op.shape)])
 
     def _emit_index(self, axis: int) -> str:
         """The index along the axis, with an axis of size 1 for each that follows."""

@@ -28,7 +28,7 @@ def _list_inputs(x: str, site: Site, bias: bool) -> list[str]:
 
 @emits(Conv, onnx="Conv")
 def emit_conv(op: Conv, site: Site) -> str:
-    windows = op.windows(site.given.x)
+    windows = op.make_windows(site.given.x)
     x, pads = site.x.name, _flatten_pads(windows)
     if op.padding_mode in _PAD_MODES:
         x, pads = _pad_input(x, site, pads, _PAD_MODES[op.padding_mode]), [0] * len(pads)
@@ -47,8 +47,8 @@ def _pad_input(x: str, site: Site, pads: list[int], mode: str) -> str:
 @emits(ConvTranspose, onnx="ConvTranspose")
 def emit_conv_transpose(op: ConvTranspose, site: Site) -> str:
     x = site.given.x
-    windows = op.windows(x)
-    extra = op.extra(x)
+    windows = op.make_windows(x)
+    extra = op.output_paddings(x)
     y = site.x.name
     # Runtimes take less than a stride of output padding. A zero after the input adds a stride.
     zeros = [e // w.stride for e, w in zip(extra, windows, strict=True)]

@@ -15,11 +15,11 @@ from .shape import reshape_tensor, transpose_tensor
 def emit_diagonal(op: Diagonal, site: Site) -> str:
     """Row after row, the elements are as far apart as a row and one is."""
     x = site.given.x
-    rows, columns = op.matrix(x)
+    rows, columns = op.matrix_axes(x)
     order = [*(axis for axis in range(x.rank) if axis not in (rows, columns)), rows, columns]
     shape = tuple(x.shape[axis] for axis in order)
     flat = reshape_tensor(site, transpose_tensor(site, site.x.name, order), shape, (*shape[:-2], numel(shape[-2:])))
-    wide, length = shape[-1], op.length(site.given)
+    wide, length = shape[-1], op.diagonal_length(site.given)
     start: Dim = op.offset if op.offset >= 0 else -op.offset * wide
     ends = [site.scalar(n, INT64) for n in (start, start + length * (wide + 1), wide + 1)]
     return site.add("Gather", [flat, site.add("Range", ends)], axis=x.rank - 2)
@@ -29,14 +29,14 @@ def emit_diagonal(op: Diagonal, site: Site) -> str:
 def emit_diag_embed(op: DiagEmbed, site: Site) -> str:
     """Each row is an element of the input where the column is that of the diagonal."""
     x, given = site.x, site.given.x
-    side, above = op.side(given), max(-op.offset, 0)
+    side, above = op.side_length(given), max(-op.offset, 0)
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, side, 1)]), INT64)
     source = count if not op.offset else (count - above).op("Max", 0).op("Min", given.shape[-1] - 1)
     column = TensorExpr(site, site.add("Unsqueeze", [count.name, site.ints([1])]), INT64)
     values = x.op("Gather", source, axis=given.rank - 1)
     spread = TensorExpr(site, site.add("Unsqueeze", [values.name, site.ints([given.rank])]), x.dtype)
     matrices = (column + op.offset).equal(count).choose(spread, 0 if not x.dtype.is_float else 0.0)
-    rows, columns = op.matrix(given)
+    rows, columns = op.matrix_axes(given)
     rest = [axis for axis in range(given.rank + 1) if axis not in (rows, columns)]
     order = [*rest, rows, columns]
     return transpose_tensor(site, matrices.name, [order.index(axis) for axis in range(given.rank + 1)])

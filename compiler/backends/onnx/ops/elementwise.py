@@ -142,7 +142,7 @@ def emit_nan_to_num(op: NanToNum, site: Site) -> str:
         return x.op("Identity").name
 
     def steps(x: TensorExpr) -> TensorExpr:
-        nan, greatest, least = op.replacements(site.x.dtype)
+        nan, greatest, least = op.find_replacements(site.x.dtype)
         finite = x.equal(inf).choose(x.like(greatest), x.equal(-inf).choose(x.like(least), x))
         return x.op("IsNaN", to=BOOL).choose(x.like(nan), finite)
 

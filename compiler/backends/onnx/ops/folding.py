@@ -41,7 +41,7 @@ def emit_pixel_unshuffle(op: PixelUnshuffle, site: Site) -> str:
 @emits(ChannelShuffle, onnx="Reshape, Transpose, Reshape")
 def emit_channel_shuffle(op: ChannelShuffle, site: Site) -> str:
     batch, _, *rest = site.given.x.shape
-    split = (batch, op.groups, op.width(site.given), *rest)
+    split = (batch, op.groups, op.group_width(site.given), *rest)
     return _split_and_permute(site, split, (0, 2, 1, *range(3, len(split))))
 
 
@@ -53,9 +53,9 @@ def _split_and_permute(site: Site, split: Shape, order: tuple[int, ...]) -> str:
 @emits(Unfold, onnx="Pad, Gather, Transpose and Reshape")
 def emit_unfold(op: Unfold, site: Site) -> str:
     """Each axis of the image becomes two, the positions within a block and the blocks, by Gather."""
-    x, windows = site.given.x, op.windows()
+    x, windows = site.given.x, op.make_windows()
     y = _pad_image(op, site)
-    counts = op.counts(site.given)
+    counts = op.count_blocks(site.given)
     first = x.rank - 2
     for axis, window, count in zip((first, first + 2), windows, counts, strict=True):
         y = site.add("Gather", [y, _find_tap_positions(site, window, count)], axis=axis)
@@ -65,7 +65,7 @@ def emit_unfold(op: Unfold, site: Site) -> str:
 
 
 def _pad_image(op: Unfold, site: Site) -> str:
-    before = [*[0] * (site.given.x.rank - 2), *op.pair("padding")]
+    before = [*[0] * (site.given.x.rank - 2), *op.expand_pair("padding")]
     if not any(before):
         return site.x.name
     # Of all axes: ONNX Runtime miscounts those that are given when it moves a Transpose past the Pad.
@@ -91,8 +91,8 @@ def emit_fold(op: Fold, site: Site) -> str:
     sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
     alone, front = site.given.x.rank == 2, TensorExpr(site, site.ints([0]), INT64)
     sums = sums.op("Unsqueeze", front) if alone else sums
-    sizes = [TensorExpr(site, site.ints(numbers), INT64) for numbers in (op.image(), op.pair("kernel"))]
-    dilations, pads, strides = list(op.pair("dilation")), list(op.pair("padding")) * 2, list(op.pair("stride"))
+    sizes = [TensorExpr(site, site.ints(numbers), INT64) for numbers in (op.image_size(), op.expand_pair("kernel"))]
+    dilations, pads, strides = list(op.expand_pair("dilation")), list(op.expand_pair("padding")) * 2, list(op.expand_pair("stride"))
     images = sums.op("Col2Im", *sizes, dilations=dilations, pads=pads, strides=strides)
     return (images.op("Squeeze", front) if alone else images).cast(x.dtype).name
 
@@ -101,5 +101,5 @@ def emit_fold(op: Fold, site: Site) -> str:
 def emit_sliding_window(op: SlidingWindow, site: Site) -> str:
     x, window = site.given.x, Window(op.size, op.step)
     axis = normalize_axis(op.name, op.axis, x)
-    y = site.add("Gather", [site.x.name, _find_tap_positions(site, window, window.count(x.shape[axis]))], axis=axis)
+    y = site.add("Gather", [site.x.name, _find_tap_positions(site, window, window.count_windows(x.shape[axis]))], axis=axis)
     return transpose_tensor(site, y, [*range(axis), *range(axis + 1, x.rank + 1), axis])

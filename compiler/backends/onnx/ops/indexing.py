@@ -7,7 +7,7 @@ from math import inf, nan
 import numpy as np
 
 from ....ops.axes import normalize_axis
-from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, convert_fill_value
 from ....ops.scalars import cast_scalar
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import DTYPES, FLOAT32, INT64, DType
@@ -43,7 +43,7 @@ def emit_gather(op: Gather, site: Site) -> str:
 def emit_scatter(op: Scatter, site: Site) -> str:
     x = _add_axis(site, "x")
     via = _choose_compute_dtype(x.dtype, op.reduce)
-    value = None if op.value is None else filling(op.name, op.value, x.dtype)
+    value = None if op.value is None else convert_fill_value(op.name, op.value, x.dtype)
     source = _slice_source(site).cast(via) if value is None else _fill_indices(site, value, via)
     y = _scatter_values(site, x.cast(via), source, op.reduce).cast(x.dtype)
     return _drop_axis(y, site.given.x.rank).name
@@ -168,4 +168,4 @@ def emit_triangle(op: Tril | Triu, site: Site) -> str:
 @emits(MaskedFill, onnx="Where")
 def emit_masked_fill(op: MaskedFill, site: Site) -> str:
     x = site.x
-    return site.mask.choose(x.like(filling(op.name, op.value, x.dtype)), x).name
+    return site.mask.choose(x.like(convert_fill_value(op.name, op.value, x.dtype)), x).name

@@ -21,7 +21,7 @@ def emit_concat(op: Concat, site: Site) -> str:
 
 @emits(Stack, onnx="Unsqueeze and Concat")
 def emit_stack(op: Stack, site: Site) -> str:
-    axis = op.place(site.given.types[0])
+    axis = op.new_axis(site.given.types[0])
     axes = site.ints([axis])
     return site.add("Concat", [site.add("Unsqueeze", [name, axes]) for name in _cast_inputs(site)], axis=axis)
 
@@ -30,7 +30,7 @@ def emit_stack(op: Stack, site: Site) -> str:
 def emit_split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
     x = site.given.x
     axis = normalize_axis(op.name, op.axis, x)
-    sizes = op.pieces(axis, site.given)
+    sizes = op.piece_sizes(axis, site.given)
     if len(sizes) == 1:
         return site.x.name
     if len(set(sizes)) == 1 and isinstance(sizes[0], SymDim):

@@ -29,7 +29,7 @@ def emit_einsum(op: Einsum, site: Site) -> str:
     via = FLOAT32 if dtype.name == "bfloat16" else dtype
     if not dtype.is_float and dtype.size < 4:
         via = INT32
-    equation = op.read(site.given)
+    equation = op.read_equation(site.given)
     names = []
     for labels, name, type in zip(equation.operands, site.inputs, site.given, strict=True):
         whole = tuple(equation.sizes[label] for label in labels)
@@ -54,7 +54,7 @@ def emit_outer(op: Outer, site: Site) -> str:
 
 @emits(CosineSimilarity, onnx="ReduceL2, Max, Div, Mul and ReduceSum")
 def emit_cosine_similarity(op: CosineSimilarity, site: Site) -> str:
-    common = op.common(site.given)
+    common = op.common_type(site.given)
     axis = op.axis % max(common.rank, 1)
 
     def normalize_vectors(name: str) -> TensorExpr:

@@ -67,11 +67,11 @@ class _Masks:
 
     def __init__(self, op: MultiheadAttention, site: Site) -> None:
         self.op, self.site = op, site
-        query, key = site.given.query, site.given[op.keys(site.given)]
+        query, key = site.given.query, site.given[op.key_input(site.given)]
         self.dtype = query.dtype
         self.batch: Dim = query.shape[0] if query.rank == 3 else 1
         self.length, self.keys = query.shape[-2], key.shape[-2]
-        self.ends_together = op.ends_together(site.given, "query", op.keys(site.given))
+        self.ends_together = op.ends_together(site.given, "query", op.key_input(site.given))
 
     @property
     def needs_explicit_causal(self) -> bool:
@@ -80,7 +80,7 @@ class _Masks:
 
     @property
     def has_any(self) -> bool:
-        return bool(self.op.masks(self.site.given))
+        return bool(self.op.mask_inputs(self.site.given))
 
     def merge_masks(self, causal: bool) -> TensorExpr | None:
         masks = [*self._list_query_masks(), *([self._make_causal()] if causal else []), *self._list_key_masks()]
@@ -157,7 +157,7 @@ class _Projections:
         return self.site.add("Concat", [x, row], axis=1)
 
     def _project_inputs(self) -> tuple[str, str, str]:
-        if not self.op.joint(self.site.given):
+        if not self.op.is_joint(self.site.given):
             weights = [self.site.parameter(f"{part}_proj_weight") for part in "qkv"]
             return self._project_separately(weights)
         weight = self.site.parameter("in_proj_weight")
@@ -168,7 +168,7 @@ class _Projections:
     def _project_separately(self, weights: list[str]) -> tuple[str, str, str]:
         biases = list(self._split_in_three(self.site.parameter("in_proj_bias"), axis=0)) if self.op.bias else ["", "", ""]
         given = self.site.given
-        inputs = ("query", self.op.keys(given), self.op.values(given))
+        inputs = ("query", self.op.key_input(given), self.op.value_input(given))
         q, k, v = (self._add_bias(self._multiply_input(i, w), b) for i, w, b in zip(inputs, weights, biases, strict=True))
         return q, k, v
 

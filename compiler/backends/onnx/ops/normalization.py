@@ -106,7 +106,7 @@ def _choose_stash_type(x: TensorType) -> int | None:
 @emits(LayerNorm, onnx="LayerNormalization")
 def emit_layer_norm(op: LayerNorm, site: Site) -> str:
     x = site.given.x
-    shape = op.normalized(x)
+    shape = op.normalized_shape(x)
     scale = site.parameter("weight") if op.affine else _make_full_constant(site, shape, 1, x)
     terms = [site.x.name, scale, *([site.parameter("bias")] if op.affine and op.has_bias(site.given) else [])]
     return site.add("LayerNormalization", terms, axis=-len(shape), epsilon=float(op.eps))
@@ -117,7 +117,7 @@ def emit_rms_norm(op: RMSNorm, site: Site) -> str | None:
     if not site.has("RMSNormalization"):
         return None
     x = site.given.x
-    shape = op.normalized(x)
+    shape = op.normalized_shape(x)
     scale = site.parameter("weight") if op.affine else _make_full_constant(site, shape, 1, x)
     eps = _EPSILON.get(x.dtype.name, 2.0**-23) if op.eps is None else op.eps
     return site.add("RMSNormalization", [site.x.name, scale], axis=-len(shape), epsilon=float(eps))
@@ -135,7 +135,7 @@ def emit_local_response_norm(op: LocalResponseNorm, site: Site) -> str:
 def emit_spectral_normalize(op: SpectralNormalize, site: Site) -> str:
     weight = site.given.weight
     axis = normalize_axis(op.name, op.axis, weight)
-    rows, columns = op.sides(weight)
+    rows, columns = op.matrix_shape(weight)
     order = [axis, *(n for n in range(weight.rank) if n != axis)]
     matrix = (site.weight.op("Transpose", perm=order) if axis else site.weight).op(
         "Reshape", TensorExpr(site, site.ints([rows, columns]), INT64)

@@ -33,7 +33,7 @@ _WIDE = ("int64", "int32", "int16")
 @emits(MaxPool, onnx="MaxPool, or Gather and ReduceMax")
 def emit_max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     if x.dtype.name in _WIDE:
         axes = enumerate(zip(windows, x.shape[2:], site.results[0].shape[2:], strict=True), start=2)
         matrices = {axis: sliding(site, *sizes) for axis, sizes in axes}
@@ -52,7 +52,7 @@ def _add_max_pool(site: Site, attributes: dict[str, object]) -> str | tuple[str,
 
 @emits(AvgPool, onnx="AveragePool, or MatMul and Div")
 def emit_avg_pool(op: AvgPool, site: Site) -> str:
-    windows = op.windows(site.given.x)
+    windows = op.make_windows(site.given.x)
     if site.given.x.dtype == INT64:
         return _average_integers(op, site)
     if op.divisor_override is not None:
@@ -67,7 +67,7 @@ def _pool_with_divisor(site: Site, windows: tuple[Window, ...], *, ceil: bool, d
     x = site.given.x
     y, attributes = site.x.name, _make_attributes(windows, ceil=False)
     if ceil:
-        counts = [w.count(size, ceil=True) for w, size in zip(windows, x.shape[2:], strict=True)]
+        counts = [w.count_windows(size, ceil=True) for w, size in zip(windows, x.shape[2:], strict=True)]
         reach = [(n - 1) * w.stride + w.span for n, w in zip(counts, windows, strict=True)]
         missing = [r - size - w.before for r, size, w in zip(reach, x.shape[2:], windows, strict=True)]
         y = site.add("Pad", [y, site.ints([0, 0, *(w.before for w in windows), 0, 0, *missing])])
@@ -79,7 +79,7 @@ def _pool_with_divisor(site: Site, windows: tuple[Window, ...], *, ceil: bool, d
 def _average_integers(op: AvgPool, site: Site) -> str:
     """Integers are divided towards 0, as in PyTorch."""
     x = site.given.x
-    sides = zip(op.windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
+    sides = zip(op.make_windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
     slides = [(axis, Slide(site, *side)) for axis, side in enumerate(sides, start=2)]
     total = sums(site, site.x.name, x.rank, slides)
     if op.divisor_override is not None:
@@ -90,7 +90,7 @@ def _average_integers(op: AvgPool, site: Site) -> str:
 @emits(LpPool, onnx="Pow, AveragePool, Mul and Pow")
 def emit_lp_pool(op: LpPool, site: Site) -> str:
     x = site.results[0]
-    windows = op.windows(site.given.x)
+    windows = op.make_windows(site.given.x)
     # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
     powers = site.add("Pow", [site.x.cast(x.dtype).name, site.scalar(op.p, x.dtype)])
     means = site.add("AveragePool", [powers], **_make_attributes(windows, ceil=op.ceil_mode))
@@ -110,7 +110,7 @@ def _find_equal_windows(site: Site, counts: Sequence[int]) -> dict[str, object] 
 
 @emits(AdaptiveAvgPool, onnx="GlobalAveragePool, AveragePool, or Gather and ReduceMean")
 def emit_adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
-    counts = op.sizes(site.given.x)
+    counts = op.result_sizes(site.given.x)
     if set(counts) == {1}:
         return site.add("GlobalAveragePool", site.inputs)
     steps = _find_equal_windows(site, counts)
@@ -119,7 +119,7 @@ def emit_adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
 
 @emits(AdaptiveMaxPool, onnx="MaxPool, or Gather, ReduceMax, IsNaN and Where")
 def emit_adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, ...]:
-    counts = op.sizes(site.given.x)
+    counts = op.result_sizes(site.given.x)
     if set(counts) == {1} and len(site.results) == 1:
         return _reduce_maximum(site, keepdims=True)
     steps = _find_equal_windows(site, counts)

@@ -9,7 +9,7 @@ from .shape import reshape_tensor, transpose_tensor
 
 @emits(Rearrange, onnx="Reshape, Transpose, Reshape")
 def emit_rearrange(op: Rearrange, site: Site) -> str:
-    plan = op.plan(site.given)
+    plan = op.make_plan(site.given)
     tensor, shape = site.x.name, site.given.x.shape
     if plan.split is not None:
         tensor = reshape_tensor(site, tensor, shape, plan.split)

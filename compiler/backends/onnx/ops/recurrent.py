@@ -50,7 +50,7 @@ class _LayerEmitter:
         inputs = [self._add_batch_axis(self._cast_to_compute(name)) for name in self.site.inputs]
         flow = inputs[0] if self.single else self.site.add("Transpose", [inputs[0]], perm=[1, 0, 2])
         starts = [self._split_rows(start, self.op.layers) for start in inputs[1:]]
-        cells = [end for end, _ in self.op.cells(0)]
+        cells = [end for end, _ in self.op.iterate_cells(0)]
         final_states: list[list[str]] = []
         for layer in range(self.op.layers):
             ends = cells[layer * self.op.directions :][: self.op.directions]
@@ -95,7 +95,7 @@ class _LayerEmitter:
         site, op = self.site, self.op
         axis = site.ints([0])
         initial_states = [[site.add("Squeeze", [s, axis]) for s in self._split_rows(start, op.directions)] for start in starts]
-        initial_states = initial_states or [[self._make_zeros(width)] * op.directions for _, width in op.widths()]
+        initial_states = initial_states or [[self._make_zeros(width)] * op.directions for _, width in op.state_widths()]
         each = zip(ends, *initial_states, strict=True)
         cells = [scan_cell(op, site, self._read_parameter, self.dtype, flow, end, first) for end, *first in each]
         states = [self._stack_tensors([after[i] for _, after in cells], axis=0) for i in range(self.wanted)]

@@ -46,13 +46,13 @@ def _reduce_axes(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keep
 def _list_axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
     """None: all."""
     x = site.given.x
-    return None if op.written() is None or not x.rank else op.axes(x)
+    return None if op.explicit_axes() is None or not x.rank else op.reduced_axes(x)
 
 
 def _count_elements(op: Reduction, site: Site) -> Dim:
     """The number of elements that each result is made of."""
     x = site.given.x
-    return numel(tuple(x.shape[axis] for axis in op.axes(x)))
+    return numel(tuple(x.shape[axis] for axis in op.reduced_axes(x)))
 
 
 def _may_be_empty(op: Reduction, site: Site) -> bool:
@@ -94,7 +94,7 @@ def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
     x = site.given.x
     if site.results[0].dtype != INT64 or not x.rank or not x.dtype.is_integer:
         return None
-    arguments = site.x.cast(INT64), x.shape, op.axes(x), site.results[0].shape
+    arguments = site.x.cast(INT64), x.shape, op.reduced_axes(x), site.results[0].shape
     if isinstance(op, Prod):
         return integers.multiply_exactly(*arguments)
     # The sums of smaller integers are exact in float64 up to 2**22 elements.
@@ -121,7 +121,7 @@ def _find_position(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> Te
     if not site.given.x.rank:
         return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
-    (axis,) = op.axes(site.given.x)
+    (axis,) = op.reduced_axes(site.given.x)
     return position(number, op_type, axis, keepdims=op.keepdim)
 
 
@@ -134,7 +134,7 @@ _POSITIONS: dict[type[Operator], str] = {
 @emits(*_POSITIONS, onnx={cls: f"{name}, IsNaN and Where" for cls, name in _POSITIONS.items()})
 def emit_arg_reduction(op: ArgReduction, site: Site) -> str:
     x = site.x
-    if op.written() is not None:
+    if op.explicit_axes() is not None:
         return _find_position(site, x, _POSITIONS[type(op)], op).name
     number = x.cast(wide_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
@@ -145,7 +145,7 @@ def emit_arg_reduction(op: ArgReduction, site: Site) -> str:
 @emits(Var, Std, onnx={Var: "ReduceMean, Sub, Mul, ReduceSum and Div", Std: "ReduceMean, Sub, Mul, ReduceSum, Div and Sqrt"})
 def emit_spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
-        axes = op.axes(site.given.x)
+        axes = op.reduced_axes(site.given.x)
         away = deviations(x, axes)
         # One axis after the other, for the same reason as in `mean`.
         rows = over(away * away, "ReduceSum", axes[-1:], keepdims=True) if len(axes) > 1 else away * away
@@ -157,7 +157,7 @@ def emit_spread(op: Spread, site: Site) -> str:
 
 def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
     shape = site.given.x.shape
-    count = numel(tuple(shape[axis] for axis in op.axes(site.given.x)))
+    count = numel(tuple(shape[axis] for axis in op.reduced_axes(site.given.x)))
     if isinstance(op.correction, int) and not _may_be_empty(op, site):
         return TensorExpr(site, site.scalar(dim_max(count - op.correction, 0), dtype), dtype)
     return (TensorExpr(site, site.scalar(count, dtype), dtype) - op.correction).op("Max", 0.0)
@@ -171,7 +171,7 @@ def emit_norm(op: Norm, site: Site) -> str:
 @emits(Normalize, onnx="ReduceL2, Max and Div")
 def emit_normalize(op: Normalize, site: Site) -> str:
     x = site.x
-    length = precise(x, lambda y: _compute_norm(site, y, op.norm()))
+    length = precise(x, lambda y: _compute_norm(site, y, op.make_norm()))
     return (x / length.op("Max", float(op.eps))).name
 
 

@@ -23,7 +23,7 @@ _NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pix
 
 @emits(Upsample, onnx="Resize, AveragePool, or Gather and sums")
 def emit_upsample(op: Upsample, site: Site) -> str:
-    stretches = op.stretches(site.given.x)
+    stretches = op.make_stretches(site.given.x)
     if op.mode == "area":
         return _emit_area(site, stretches)
     if op.mode in ("nearest", "nearest-exact"):

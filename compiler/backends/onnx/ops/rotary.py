@@ -67,7 +67,7 @@ def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, 
 
 
 def _make_frequencies(op: Rotary, site: Site) -> TensorExpr:
-    dims = op.turned(site.given.x)
+    dims = op.rotated_size(site.given.x)
     if isinstance(dims, int):
         exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)
         return TensorExpr(site, site.constant(exact.astype(np.float32)), FLOAT32)

@@ -31,7 +31,7 @@ def transpose_tensor(site: Site, tensor: str, order: Sequence[int]) -> str:
 @emits(Flatten, onnx="Flatten, or Reshape")
 def emit_flatten(op: Flatten, site: Site) -> str:
     x = site.given.x
-    if x.rank > 1 and op.span(x) == (1, x.rank - 1):
+    if x.rank > 1 and op.joined_range(x) == (1, x.rank - 1):
         return site.add("Flatten", [site.x.name], axis=1) if x.rank > 2 else site.x.name
     return reshape_tensor(site, site.x.name, x.shape, site.results[0].shape)
 
@@ -43,23 +43,23 @@ def emit_reshape(op: Unflatten | Reshape, site: Site) -> str:
 
 @emits(Permute, Transpose, onnx="Transpose")
 def emit_permute(op: Permute | Transpose, site: Site) -> str:
-    return transpose_tensor(site, site.x.name, op.order(site.given.x))
+    return transpose_tensor(site, site.x.name, op.axis_order(site.given.x))
 
 
 @emits(Squeeze, onnx="Squeeze")
 def emit_squeeze(op: Squeeze, site: Site) -> str:
-    dropped = op.dropped(site.given)
+    dropped = op.dropped_axes(site.given)
     return site.add("Squeeze", [site.x.name, site.ints(dropped)]) if dropped else site.x.name
 
 
 @emits(Unsqueeze, onnx="Unsqueeze")
 def emit_unsqueeze(op: Unsqueeze, site: Site) -> str:
-    return site.add("Unsqueeze", [site.x.name, site.ints([op.place(site.given.x)])])
+    return site.add("Unsqueeze", [site.x.name, site.ints([op.new_axis(site.given.x)])])
 
 
 @emits(Expand, onnx="Expand")
 def emit_expand(op: Expand, site: Site) -> str:
-    sizes = [1 if kept else size for kept, size in zip(op.kept(site.given), site.results[0].shape, strict=True)]
+    sizes = [1 if kept else size for kept, size in zip(op.find_kept_axes(site.given), site.results[0].shape, strict=True)]
     if site.results[0].shape == site.given.x.shape:
         return site.x.name
     return site.add("Expand", [site.x.name, site.ints(sizes)])

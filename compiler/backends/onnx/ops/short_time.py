@@ -30,7 +30,7 @@ def _make_window_weights(op: ShortTime, site: Site) -> TensorExpr | None:
 
 def _find_window_positions(site: Site, op: ShortTime, count: Dim) -> TensorExpr:
     """The matrix [count, n_fft] of the elements of each window."""
-    ends = [site.scalar(number, INT64) for number in (0, count * op.hop(), op.hop())]
+    ends = [site.scalar(number, INT64) for number in (0, count * op.hop_size(), op.hop_size())]
     starts = TensorExpr(site, site.add("Unsqueeze", [site.add("Range", ends), site.ints([1])]), INT64)
     return starts + TensorExpr(site, site.constant(np.arange(op.n_fft)), INT64)
 
@@ -42,7 +42,7 @@ def _unsqueeze_axes(x: TensorExpr, *axes: int) -> TensorExpr:
 @emits(Stft, onnx="Pad, Gather, Mul and DFT")
 def emit_stft(op: Stft, site: Site) -> str:
     given, result = site.given.x, site.results[0]
-    x, edge = site.x, op.edge()
+    x, edge = site.x, op.edge_size()
     if edge:
         pads = TensorExpr(site, site.ints([edge, edge]), INT64)
         y = site.add("Pad", [x.name, pads.name, "", site.ints([-1])], mode=_MODES[op.pad_mode])
@@ -74,22 +74,22 @@ def emit_istft(op: Istft, site: Site) -> str:
         windows, squares = windows * column, column * column
     frames = TensorExpr(site, site.ints([1, size, given.shape[-2]]), INT64)
     total, scale = (_overlap_add(op, site, part) for part in (windows, squares.op("Expand", frames)))
-    end = _END if op.length is None and not op.edge() else _find_output_end(op, site)
-    kept = [_slice_time(part, op.edge(), end) for part in (total, scale)]
+    end = _END if op.length is None and not op.edge_size() else _find_output_end(op, site)
+    kept = [_slice_time(part, op.edge_size(), end) for part in (total, scale)]
     y = _pad_to_length(op, site, (kept[0] / kept[1]).cast(given.dtype))
     return (y if batched else y.op("Squeeze", TensorExpr(site, site.ints([0]), INT64))).name
 
 
 def _find_output_end(op: Istft, site: Site) -> Dim:
-    length = op.whole(site.given.x)
-    return length - op.edge() if op.length is None else op.edge() + op.length
+    length = op.padded_length(site.given.x)
+    return length - op.edge_size() if op.length is None else op.edge_size() + op.length
 
 
 def _overlap_add(op: Istft, site: Site, windows: TensorExpr) -> TensorExpr:
     """[N, n_fft, windows] -> [N, T]. ONNX Runtime adds float32 only."""
-    image = [TensorExpr(site, site.ints(sizes), INT64) for sizes in ((1, op.whole(site.given.x)), (1, op.n_fft))]
+    image = [TensorExpr(site, site.ints(sizes), INT64) for sizes in ((1, op.padded_length(site.given.x)), (1, op.n_fft))]
     via = FLOAT32 if site.given.x.dtype == FLOAT32 else FLOAT64
-    added = windows.cast(via).op("Col2Im", *image, strides=[1, op.hop()])
+    added = windows.cast(via).op("Col2Im", *image, strides=[1, op.hop_size()])
     return added.op("Squeeze", TensorExpr(site, site.ints([1, 2]), INT64))
 
 

@@ -38,7 +38,7 @@ def emit_select(op: Select, site: Site) -> str:
 @emits(Pad, onnx="Pad")
 def emit_pad(op: Pad, site: Site) -> str:
     x = site.given.x
-    amounts = {axis: ends for axis, ends in op.amounts(x.rank).items() if ends != (0, 0)}
+    amounts = {axis: ends for axis, ends in op.axis_amounts(x.rank).items() if ends != (0, 0)}
     via = wide_integer(x.dtype) if amounts else x.dtype
     return TensorExpr(site, _pad_or_crop(op, site, site.x.cast(via), amounts), via).cast(x.dtype).name
 
@@ -47,7 +47,7 @@ def _pad_or_crop(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Di
     """The tensor with elements added at the ends of these axes, or removed where an amount is negative. ONNX's Pad accepts negative
     amounts, but not every runtime does, so these become a slice."""
     shape = site.given.x.shape
-    split = {axis: [op.split(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
+    split = {axis: [op.split_amount(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
     if op.mode in ("constant", "circular"):
@@ -64,7 +64,7 @@ def _pad_ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, 
     ends = [amounts.get(axis, (0, 0)) for axis in range(site.given.x.rank)]
     # all axes, since ONNX Runtime moves a transpose through Pad as if it had no axes (1.31)
     pads = site.ints([before for before, _ in ends] + [after for _, after in ends])
-    fill = [site.scalar(op.fill(site.given.x.dtype), x.dtype)] if op.mode == "constant" else []
+    fill = [site.scalar(op.convert_fill_value(site.given.x.dtype), x.dtype)] if op.mode == "constant" else []
     return site.add("Pad", [x.name, pads, *fill], mode=_MODES[op.mode])
 
 
@@ -122,7 +122,7 @@ def _roll_axis(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str
 @emits(Tile, onnx="Tile")
 def emit_tile(op: Tile, site: Site) -> str:
     x = site.given.x
-    sizes, repeats = op.aligned(x)
+    sizes, repeats = op.align_repeats(x)
     tensor = site.x.name
     if len(sizes) > x.rank:
         tensor = site.add("Unsqueeze", [tensor, site.ints(range(len(sizes) - x.rank))])
@@ -133,7 +133,7 @@ def emit_tile(op: Tile, site: Site) -> str:
 
 @emits(RepeatInterleave, onnx="Unsqueeze, Expand and Reshape")
 def emit_repeat_interleave(op: RepeatInterleave, site: Site) -> str:
-    shape, axis = op.spread(site.given.x)
+    shape, axis = op.find_repeated_axis(site.given.x)
     repeated = (*shape[: axis + 1], 1, *shape[axis + 1 :])
     y = reshape_tensor(site, site.x.name, site.given.x.shape, repeated)
     repeats = [op.repeats if place == axis + 1 else 1 for place in range(len(repeated))]

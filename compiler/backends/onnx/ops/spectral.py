@@ -10,7 +10,7 @@ from ..transforms import inverse, inverse_real, transform
 
 def _scale_result(op: Fourier, site: Site, x: TensorExpr) -> str:
     """Divided by the size, its root or neither, in the element type of the result."""
-    size = op.length(site.given.x)
+    size = op.time_length(site.given.x)
     if op.norm == "ortho":
         x = x / x.like(size).op("Sqrt")
     elif (op.norm == "backward") == op.inverse:
@@ -23,17 +23,17 @@ def emit_rfft(op: Rfft, site: Site) -> str:
     given = site.given.x
     x = site.x.cast(FLOAT64)
     pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([given.rank])]), FLOAT64)
-    return _scale_result(op, site, transform(pairs, op.along(given), op.length(given), onesided=True))
+    return _scale_result(op, site, transform(pairs, op.transform_axis(given), op.time_length(given), onesided=True))
 
 
 @emits(Fft, Ifft, onnx="DFT")
 def emit_complex_transform(op: Fft | Ifft, site: Site) -> str:
     given = site.given.x
     function = inverse if op.inverse else transform
-    return _scale_result(op, site, function(site.x.cast(FLOAT64), op.along(given), op.length(given)))
+    return _scale_result(op, site, function(site.x.cast(FLOAT64), op.transform_axis(given), op.time_length(given)))
 
 
 @emits(Irfft, onnx="DFT")
 def emit_irfft(op: Irfft, site: Site) -> str:
     given = site.given.x
-    return _scale_result(op, site, inverse_real(site.x.cast(FLOAT64), op.along(given), given.rank, op.length(given)))
+    return _scale_result(op, site, inverse_real(site.x.cast(FLOAT64), op.transform_axis(given), given.rank, op.time_length(given)))

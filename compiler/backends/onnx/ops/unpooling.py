@@ -32,7 +32,7 @@ def emit_max_unpool(op: MaxUnpool, site: Site) -> str:
 def emit_fractional_max_pool(op: FractionalMaxPool, site: Site) -> str | tuple[str, ...]:
     if "samples" not in site.given:
         raise UnsupportedInOnnx(op.name, "its windows are drawn at random, which needs `samples` as a second tensor")
-    values, shape, sides = site.x, site.given.x.shape, op.sides(site.given.x)
+    values, shape, sides = site.x, site.given.x.shape, op.window_sides(site.given.x)
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, numel(shape[2:]), 1)]), INT64)
     places = count.op("Reshape", _make_ints(site, (1, 1, *shape[2:]))).op("Expand", _make_ints(site, shape))
     for axis, (kernel, windows) in enumerate(sides, start=2):

@@ -20,7 +20,7 @@ from ..tensor_expressions import TensorExpr, precise
 
 @emits(DeformConv, onnx="DeformConv")
 def emit_deform_conv(op: DeformConv, site: Site) -> str:
-    windows = op.windows(site.given.x)
+    windows = op.make_windows(site.given.x)
     bias = site.parameter("bias") if op.bias else ""
     mask = [site.mask.name] if "mask" in site.given else []
     return site.add(
@@ -61,7 +61,7 @@ class _BoxSampler:
         _, _, self.height, self.width = site.given.x.shape
 
     def emit_aligned(self) -> TensorExpr:
-        bins = self.op.sizes(self.site.given.x)
+        bins = self.op.result_sizes(self.site.given.x)
         down, along = self._sample_axis(2, 4, bins[0], self.height), self._sample_axis(1, 3, bins[1], self.width)
         rows, columns = self._unsqueeze_axes(down.places, 2), self._unsqueeze_axes(along.places, 1)
         pixels, within = self._flatten_pixels(), self._combine_axes(down.inside, along.inside)

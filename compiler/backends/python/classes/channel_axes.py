@@ -86,7 +86,7 @@ def _channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
     if first is None or not node.inputs:
         return None, None
     if isinstance(node.op, Permute):
-        return MOVES.get(node.op.order(node.inputs[0].type), (None, None))
+        return MOVES.get(node.op.axis_order(node.inputs[0].type), (None, None))
     if "C" in first.axes.names:
         return "first", "first"
     by_features = node.specs and first.axes.names[0] == "..." and len(first.axes.names) > 1

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, UnaryFormula, operands
+from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, UnaryFormula, find_operands
 from .python_expressions import CallCode, Code, Infix, Lit, Prefix
 
 
 def formula_code(formula: Formula) -> Code:
     """The formula as code. The name of a constant is what an argument for it would be called."""
-    return operation_code(formula, [formula_code(operand) for operand in operands(formula)])
+    return operation_code(formula, [formula_code(operand) for operand in find_operands(formula)])
 
 
 def operation_code(formula: Formula, inside: Sequence[Code]) -> Code:

@@ -43,7 +43,7 @@ class Roles:
     def _names(self, node: Node) -> Iterator[str]:
         """What the stage calls each of its inputs."""
         if isinstance(node, OpNode):
-            names = node.op.assign(tuple(v.type for v in node.inputs))
+            names = node.op.assign_operands(tuple(v.type for v in node.inputs))
             yield from ("" if isinstance(node.op.operands[name], Inputs) else name for name in names)
             return
         inside = self.of(node.graph)

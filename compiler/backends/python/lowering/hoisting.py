@@ -17,7 +17,7 @@ from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
 from ....ir.replace_values import replace_values
 from ....ops.constants import TableOperator
-from ....ops.formula import Const, parts
+from ....ops.formula import Const, iterate_parts
 from ....ops.operator import Operator
 from ....types.tensor_types import DType
 from ....types.traced_ints import origin_key, substitute_values
@@ -54,7 +54,7 @@ class Constant(Record):
             given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own_count :]}
         if any(id(v) not in given for v in self.sources):
             return None
-        op, sizes = self.op.moved(call.arguments), substitute_values(self.sizes, call.arguments)
+        op, sizes = self.op.substitute_values(call.arguments), substitute_values(self.sizes, call.arguments)
         return Constant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
 
 
@@ -149,7 +149,7 @@ class _Hoisting:
 
     def _needed(self, call: CallNode) -> list[Kind]:
         """The constants that a call needs, as the caller sees them."""
-        ops = [(op.moved(call.arguments), like) for op, like, _ in self.kinds[id(call.graph)]]
+        ops = [(op.substitute_values(call.arguments), like) for op, like, _ in self.kinds[id(call.graph)]]
         return [(op, like, origin_key(op.numbers)) for op, like in ops]
 
     def _passed(self, graph: Graph) -> set[Kind]:
@@ -207,8 +207,8 @@ def _constant(node: Node) -> Constant | None:
             return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span, op.offset), origin_key(op.numbers))
         case OpNode(op=WindowMask() as op):
             return Constant(op, None, (), (op.length, op.span, op.span - op.length), origin_key(op.numbers))
-        case OpNode(op=TableOperator() as op) if not op.static:
-            numbers = (p.value for p in parts(op.formula) if isinstance(p, Const))
+        case OpNode(op=TableOperator() as op) if not op.is_static:
+            numbers = (p.value for p in iterate_parts(op.formula) if isinstance(p, Const))
             return Constant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
     return None
 

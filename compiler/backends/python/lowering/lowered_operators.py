@@ -84,8 +84,8 @@ class CausalMask(Part):
 class CausalMultiheadAttention(MultiheadAttention):
     """Given the mask that makes it causal, as its last input."""
 
-    def assign(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        return (*super().assign(types[:-1]), "attn_mask")
+    def assign_operands(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
+        return (*super().assign_operands(types[:-1]), "attn_mask")
 
 
 class ToModelType(Part):
@@ -137,7 +137,7 @@ class _Expander:
 
     def _rotary(self, op: Rotary, node: OpNode) -> list[Node]:
         x, *positions = node.inputs
-        dims, length = op.turned(x.type), x.type.shape[-2]
+        dims, length = op.rotated_size(x.type), x.type.shape[-2]
         static = isinstance(dims, int) and x.type.dtype != FLOAT64
         angles, between = self._angles(x, positions, dims // 2)
         tables = (RotaryAngles if static else OpenRotaryAngles)(length=length, dims=dims, base=op.base, between=between)
@@ -158,7 +158,7 @@ class _Expander:
 
     def _window(self, op: Attention, node: OpNode) -> list[Node]:
         """What kernels have no argument for: they know causal attention only that starts with the same position of queries and keys."""
-        given = op.bind(tuple(v.type for v in node.inputs), self.facts)
+        given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         if op.window is None and not op.ends_together(given, "q", "k"):
             return [node]
         length, span = given.q.shape[-2], given.k.shape[-2]
@@ -172,14 +172,14 @@ class _Expander:
 
     def _causal(self, op: MultiheadAttention, node: OpNode) -> list[Node]:
         """The mask of keys that attention takes as well must be bool if this one is."""
-        given = op.bind(tuple(v.type for v in node.inputs), self.facts)
+        given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         query = node.inputs[0]
-        length, span = query.type.shape[-2], given[op.keys(given)].shape[-2]
+        length, span = query.type.shape[-2], given[op.key_input(given)].shape[-2]
         is_bool = not self.facts.are_equal(length, span) or ("padding" in given and given.padding.dtype == BOOL)
         mask = Value(TensorType(BOOL if is_bool else query.type.dtype, (length, span)), node.span, "mask")
         like = () if is_bool else (self._like(query),)
         attention = CausalMultiheadAttention(**op.args)
-        offset = span - length if op.ends_together(given, "query", op.keys(given)) else 0
+        offset = span - length if op.ends_together(given, "query", op.key_input(given)) else 0
         return [
             OpNode(CausalMask(length=length, span=span, offset=offset), like, (mask,), self._label("mask"), node.span, ()),
             OpNode(

@@ -119,4 +119,6 @@ def _slope(op: Prelu) -> object:
 @module(Prelu, target="torch.nn.PReLU")
 def prelu(op: Prelu, site: TorchSite) -> Code:
     x = site.given.x
-    return construct("nn.PReLU", {}, num_parameters=Default(op.count(x), 1), init=Default(_slope(op), 0.25), dtype=dtype_keyword(x.dtype))
+    return construct(
+        "nn.PReLU", {}, num_parameters=Default(op.count_parameters(x), 1), init=Default(_slope(op), 0.25), dtype=dtype_keyword(x.dtype)
+    )

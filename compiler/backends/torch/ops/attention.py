@@ -27,7 +27,7 @@ def attention(op: Attention, site: TorchSite) -> Code:
         **masks,
         is_causal=Default(op.causal, False),
         scale=Default(op.scale, None),
-        enable_gqa=Default(op.grouped(site.given), False),
+        enable_gqa=Default(op.is_grouped(site.given), False),
     )
 
 

@@ -28,13 +28,13 @@ from ....ops.formula import (
     ItemFormula,
     StoredList,
     UnaryFormula,
-    fills,
-    indices,
+    fills_shape,
+    find_indices,
+    find_operands,
     list_shape,
-    operands,
 )
 from ....ops.formula_bounds import is_real, kind_of, may_be_zero
-from ....ops.formula_values import fold, list_values
+from ....ops.formula_values import fold_formula, list_values
 from ....ops.stored_tables import TableArray
 from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ...python.code.class_tree import StrictLiteral
@@ -76,7 +76,7 @@ def static_table(op: TableOperator, site: TorchSite) -> Code:
 
 @function(TableOperator)
 def table(op: TableOperator, site: TorchSite) -> Code:
-    return SelfMember() if op.static else _Writer(op).whole()
+    return SelfMember() if op.is_static else _Writer(op).whole()
 
 
 @function(ConvertedTable)
@@ -112,7 +112,7 @@ class _Writer:
     def __init__(self, op: TableOperator, dtype: Code | None = None) -> None:
         """`dtype`: an element type that is known at run time, instead of the table's own."""
         self.op, self.dtype = op, dtype
-        self.formula = fold(op.formula, traced=True)
+        self.formula = fold_formula(op.formula, traced=True)
         self.uses = Counter(p.number for p in self._written_parts() if isinstance(p, IndexFormula))
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
@@ -120,7 +120,7 @@ class _Writer:
 
     def whole(self) -> Code:
         real = is_real(self.formula, self.op.shape)
-        if not indices(self.formula):
+        if not find_indices(self.formula):
             return self._constant()
         root = self._spread(self._root(real))
         if self.inline or not self.uses:
@@ -129,21 +129,21 @@ class _Writer:
 
     def _spread(self, root: Code) -> Code:
         """The formula in the shape of the table, of which it may lack axes."""
-        shape, used = self.op.shape, indices(self.formula)
+        shape, used = self.op.shape, find_indices(self.formula)
         first = min(used)
-        if fills(self.formula, shape):
+        if fills_shape(self.formula, shape):
             return root
         if all(axis in used or size == 1 for axis, size in enumerate(shape)):
             return Subscript(root, (Lit(None),) * first)
         root = method(root, "expand", *(lit(d, "size") for d in shape))
-        return method(root, "clone") if self.op.static else root
+        return method(root, "clone") if self.op.is_static else root
 
     def _root(self, real: bool) -> Code:
         """The formula, converted to the table's type."""
         match self.formula:
             case ItemFormula() as item if self.dtype is None:
-                return self._items(item, self.op.element)
-            case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element != FLOAT64:
+                return self._items(item, self.op.element_type)
+            case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element_type != FLOAT64:
                 branches = [Lit(c.value if isinstance(c.value, SymDim) else as_float(c.value)) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
                     return self._converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
@@ -156,17 +156,17 @@ class _Writer:
         real = is_real(self.formula, self.op.shape)
         value = self._term(self.formula, real)
         sizes = TupleCode(tuple(lit(d, "size") for d in self.op.shape))
-        device = {} if self.op.static else {"device": DEVICE}
+        device = {} if self.op.is_static else {"device": DEVICE}
         if value.tensor:
             number = self._converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
             spread = method(number, "expand", *sizes.items) if sizes.items else number
-            return method(spread, "clone") if self.op.static else spread
+            return method(spread, "clone") if self.op.is_static else spread
         code = value.code
-        if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element.is_integer:
-            code = filled(code.value, self.op.element)
+        if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element_type.is_integer:
+            code = filled(code.value, self.op.element_type)
         usual = _USUAL.get(StrictLiteral(code.value)) if isinstance(code, Lit) else None
-        natural = isinstance(code, Lit) and (usual or isinstance(code.value, float)) and self.op.element == FLOAT32
-        dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element))
+        natural = isinstance(code, Lit) and (usual or isinstance(code.value, float)) and self.op.element_type == FLOAT32
+        dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element_type))
         if usual:
             return call(usual, *(sizes.items or (sizes,)), dtype=dtype, **device)
         return call("torch.full", sizes, code, dtype=dtype, **device)
@@ -174,7 +174,7 @@ class _Writer:
     def _converted(self, code: Code, found: DType) -> Code:
         if self.dtype is not None:
             return method(code, "to", self.dtype)
-        return code if found == self.op.element else cast_to(code, self.op.element)
+        return code if found == self.op.element_type else cast_to(code, self.op.element_type)
 
     # --- indices ---------------------------------------------------------------------------------------------------------
 
@@ -209,7 +209,7 @@ class _Writer:
 
     def _arange(self, axis: int) -> Code:
         dtype = dtype_keyword(FLOAT64 if axis in self.real_indices else INT64, INT64)
-        device = {} if self.op.static else {"device": DEVICE}
+        device = {} if self.op.is_static else {"device": DEVICE}
         code: Code = call("torch.arange", lit(self.op.shape[axis], "size"), dtype=dtype, **device)
         after = len(self.op.shape) - 1 - axis
         return Subscript(code, (SliceCode(), *(Lit(None),) * after)) if after else code
@@ -248,10 +248,10 @@ class _Writer:
             return _stored(formula.list.array, dtype)
         values = list_values(formula.list)
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
-        device = {} if self.op.static else {"device": DEVICE}
+        device = {} if self.op.is_static else {"device": DEVICE}
         whole = call("torch.tensor", Lit(values, "values"), dtype=dtype_keyword(dtype, kind), **device)
         if self._is_along_axes(formula):
-            axes = indices(formula)
+            axes = find_indices(formula)
             places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
             return whole if len(places) == len(axes) else Subscript(whole, places)
         return Subscript(whole, tuple(self._item_index(index) for index in formula.at))
@@ -272,10 +272,10 @@ class _Writer:
             if isinstance(part, ItemFormula):
                 stack += () if self._is_along_axes(part) else part.at
             else:
-                stack += operands(part)
+                stack += find_operands(part)
 
     def _item_index(self, index: Formula) -> Code:
-        real = self._is_real(index) or not self.real_indices.isdisjoint(indices(index))
+        real = self._is_real(index) or not self.real_indices.isdisjoint(find_indices(index))
         code = self._number(index, real).code
         return Method(code, "long") if real else code
 
@@ -292,7 +292,7 @@ class _Writer:
     def _tensor(self, term: _Term, dtype: DType = BOOL) -> Code:
         if term.tensor:
             return term.code
-        device = {} if self.op.static else {"device": DEVICE}
+        device = {} if self.op.is_static else {"device": DEVICE}
         return call("torch.tensor", term.code, dtype=dtype_keyword(dtype, BOOL), **device)
 
     def _binary(self, op: str, left: Formula, right: Formula, real: bool) -> _Term:
@@ -354,7 +354,7 @@ def _stored(array: TableArray, dtype: DType) -> Code:
     """The numbers of a file: a few are written as they are, others compressed."""
     kind = {"b": BOOL, "i": INT64, "f": FLOAT32}.get(array.dtype.name[0], FLOAT32)
     if prod(array.shape) <= _FEW and array.dtype in (BOOL, INT64):
-        return call("torch.tensor", Lit(_nested(array.array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
+        return call("torch.tensor", Lit(_nested(array.load_array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
     text = b64encode(compress(array.data, 9)).decode()
     code = call("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
     return code if array.dtype == dtype else cast_to(code, dtype)

@@ -12,7 +12,7 @@ from ..window_names import ranked, sizes
 @module(Conv, target="torch.nn.Conv1d, torch.nn.Conv2d, torch.nn.Conv3d")
 def conv(op: Conv, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     padding = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
     return construct(
         ranked("nn.Conv", x),
@@ -31,7 +31,7 @@ def conv(op: Conv, site: TorchSite) -> Code:
 @given(Conv)
 def conv_of(op: Conv, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     padded: Code = site.x
     padding: object = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
     if op.padding_mode != "zeros":
@@ -52,14 +52,14 @@ def conv_of(op: Conv, site: TorchSite) -> Code:
 @module(ConvTranspose, target="torch.nn.ConvTranspose1d, torch.nn.ConvTranspose2d, torch.nn.ConvTranspose3d")
 def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     return construct(
         ranked("nn.ConvTranspose", x),
         {"in_channels": x.shape[1], "out_channels": op.channels},
         kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
         stride=Default(sizes(tuple(w.stride for w in windows)), 1),
         padding=Default(sizes(tuple(w.before for w in windows)), 0),
-        output_padding=Default(sizes(op.extra(x)), 0),
+        output_padding=Default(sizes(op.output_paddings(x)), 0),
         groups=Default(op.groups, 1),
         bias=Default(op.bias, True),
         dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
@@ -70,7 +70,7 @@ def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
 @given(ConvTranspose)
 def conv_transpose_of(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     return call(
         ranked("F.conv_transpose", x),
         site.x,
@@ -78,7 +78,7 @@ def conv_transpose_of(op: ConvTranspose, site: TorchSite) -> Code:
         *site.present("bias"),
         stride=Default(sizes(tuple(w.stride for w in windows)), 1),
         padding=Default(sizes(tuple(w.before for w in windows)), 0),
-        output_padding=Default(sizes(op.extra(x)), 0),
+        output_padding=Default(sizes(op.output_paddings(x)), 0),
         groups=Default(op.groups, 1),
         dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
     )

@@ -40,17 +40,17 @@ def channel_shuffle(op: ChannelShuffle, site: TorchSite) -> Code:
 
 
 def _kernel(op: Unfold | Fold) -> Code:
-    return lit(sizes(op.pair("kernel")), "kernel_size")
+    return lit(sizes(op.expand_pair("kernel")), "kernel_size")
 
 
 def _image(op: Fold) -> Code:
-    image: tuple[Dim, ...] = op.image()
+    image: tuple[Dim, ...] = op.image_size()
     return lit(image[0] if image[0] == image[1] else image, "output_size")
 
 
 def _options(op: Unfold | Fold) -> dict[str, object]:
     defaults = {"dilation": 1, "padding": 0, "stride": 1}
-    return {name: Default(sizes(op.pair(name)), default) for name, default in defaults.items()}
+    return {name: Default(sizes(op.expand_pair(name)), default) for name, default in defaults.items()}
 
 
 @module(Unfold, target="torch.nn.Unfold")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, filling
+from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, Scatter, ScatterReduce, Tril, Triu, convert_fill_value
 from ....types.tensor_types import INT64
 from ...python.code.python_expressions import Code, Default, call, lit, method
 from ..torch_emitters import TorchSite, function
@@ -16,7 +16,7 @@ def _index(site: TorchSite) -> Code:
 
 def _value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
     """An integral float as an integer: `masked_fill(mask, 0)`; PyTorch takes none beyond 64 bits."""
-    value = filling(op.name, op.value, site.given.x.dtype)
+    value = convert_fill_value(op.name, op.value, site.given.x.dtype)
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
     return lit(int(value) if whole else value, "value")
 

@@ -20,7 +20,7 @@ def stack(op: Stack, site: TorchSite) -> Code:
 
 def _is_whole(op: Split | Chunk, site: TorchSite) -> bool:
     """Whether there is only one piece, which is the tensor."""
-    return len(op.pieces(normalize_axis(op.name, op.axis, site.given.x), site.given)) == 1
+    return len(op.piece_sizes(normalize_axis(op.name, op.axis, site.given.x), site.given)) == 1
 
 
 @function(Split, target="torch.split")

@@ -12,8 +12,8 @@ from ..torch_framework import DEVICE, dtype_keyword, element_type
 
 @module(MultiheadAttention, CausalMultiheadAttention, target="torch.nn.MultiheadAttention")
 def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
-    features, keys, values = op.sizes(site.given)
-    others = {} if op.joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
+    features, keys, values = op.feature_sizes(site.given)
+    others = {} if op.is_joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
     return construct(
         "nn.MultiheadAttention",
         {"embed_dim": features, "num_heads": op.heads},
@@ -37,12 +37,12 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
         options["attn_mask"] = _mask(site, "attn_mask", weights)
     # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see, or where
     # queries and keys end together.
-    ends = op.ends_together(site.given, "query", op.keys(site.given))
+    ends = op.ends_together(site.given, "query", op.key_input(site.given))
     if op.causal and "padding" not in site.given and not op.added and not weights and not ends:
         options["is_causal"] = True
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
-    tensors = (site.query, site[op.keys(site.given)], site[op.values(site.given)])
+    tensors = (site.query, site[op.key_input(site.given)], site[op.value_input(site.given)])
     whole = call(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
     return whole if weights else Subscript(whole, (Lit(0),))
 

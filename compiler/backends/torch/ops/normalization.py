@@ -57,14 +57,14 @@ def _normalized(shape: Shape) -> dict[str, object]:
 def layer_norm(op: LayerNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": Default(op.eps, 1e-5), "elementwise_affine": Default(op.affine, True), "bias": Default(op.bias, True)}
-    return construct("nn.LayerNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
+    return construct("nn.LayerNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
 @module(RMSNorm, target="torch.nn.RMSNorm")
 def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": Default(op.eps, None), "elementwise_affine": Default(op.affine, True)}
-    return construct("nn.RMSNorm", _normalized(op.normalized(x)), **keywords, dtype=dtype_keyword(x.dtype))
+    return construct("nn.RMSNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
 @given(BatchNorm)
@@ -99,13 +99,13 @@ def group_norm_of(op: GroupNorm, site: TorchSite) -> Code:
 
 @given(LayerNorm)
 def layer_norm_of(op: LayerNorm, site: TorchSite) -> Code:
-    shape = lit(op.normalized(site.given.x), "normalized_shape")
+    shape = lit(op.normalized_shape(site.given.x), "normalized_shape")
     return call("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
 
 
 @given(RMSNorm)
 def rms_norm_of(op: RMSNorm, site: TorchSite) -> Code:
-    return call("F.rms_norm", site.x, lit(op.normalized(site.given.x), "normalized_shape"), site.weight, eps=Default(op.eps, None))
+    return call("F.rms_norm", site.x, lit(op.normalized_shape(site.given.x), "normalized_shape"), site.weight, eps=Default(op.eps, None))
 
 
 def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
@@ -124,6 +124,6 @@ def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code
 
 @module(SpectralNormalize, target="torch.nn.utils.parametrizations.spectral_norm")
 def spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
-    rows, columns = op.sides(site.given.weight)
+    rows, columns = op.matrix_shape(site.given.weight)
     keywords = {"axis": Default(op.axis, 0), "n_power_iterations": Default(op.n_power_iterations, 1), "eps": Default(op.eps, 1e-12)}
     return construct("SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype))

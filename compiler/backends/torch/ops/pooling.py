@@ -21,7 +21,7 @@ def _kernel(windows: tuple[Window, ...]) -> Code:
 
 
 def _max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
-    windows = op.windows(site.given.x)
+    windows = op.make_windows(site.given.x)
     return {
         **_window(windows),
         "padding": Default(sizes(tuple(w.before for w in windows)), 0),
@@ -41,7 +41,7 @@ def max_pool(op: MaxPool, site: TorchSite) -> Code:
     x = site.given.x
     if _values_alone(site):
         return LetCode((), max_pool_function(op, site))
-    return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.windows(x))}, **_max_keywords(op, site))
+    return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.make_windows(x))}, **_max_keywords(op, site))
 
 
 @function(MaxPool)
@@ -49,13 +49,13 @@ def max_pool_function(op: MaxPool, site: TorchSite) -> Code:
     x = site.given.x
     keywords = _max_keywords(op, site)
     if _values_alone(site):
-        both = call(ranked("F.max_pool", x), site.x, _kernel(op.windows(x)), **{**keywords, "return_indices": True})
+        both = call(ranked("F.max_pool", x), site.x, _kernel(op.make_windows(x)), **{**keywords, "return_indices": True})
         return Subscript(both, (lit(0),))
-    return call(ranked("F.max_pool", x), site.x, _kernel(op.windows(x)), **keywords)
+    return call(ranked("F.max_pool", x), site.x, _kernel(op.make_windows(x)), **keywords)
 
 
 def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
-    windows = op.windows(site.given.x)
+    windows = op.make_windows(site.given.x)
     return {
         **_window(windows),
         "padding": Default(sizes(tuple(w.before for w in windows)), 0),
@@ -68,13 +68,13 @@ def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
 @module(AvgPool, target="torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d")
 def avg_pool(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.windows(x))}, **_avg_keywords(op, site))
+    return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.make_windows(x))}, **_avg_keywords(op, site))
 
 
 @function(AvgPool)
 def avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.avg_pool", x), site.x, _kernel(op.windows(x)), **_avg_keywords(op, site))
+    return call(ranked("F.avg_pool", x), site.x, _kernel(op.make_windows(x)), **_avg_keywords(op, site))
 
 
 def _power(op: LpPool, site: TorchSite) -> int | float:
@@ -85,7 +85,7 @@ def _power(op: LpPool, site: TorchSite) -> int | float:
 @module(LpPool, target="torch.nn.LPPool1d, torch.nn.LPPool2d, torch.nn.LPPool3d")
 def lp_pool(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     sizes = {"norm_type": _power(op, site), "kernel_size": _kernel(windows)}
     return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=Default(op.ceil_mode, False))
 
@@ -93,7 +93,7 @@ def lp_pool(op: LpPool, site: TorchSite) -> Code:
 @function(LpPool)
 def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
     return call(
         ranked("F.lp_pool", x), site.x, _power(op, site), _kernel(windows), **_window(windows), ceil_mode=Default(op.ceil_mode, False)
     )
@@ -102,27 +102,27 @@ def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
 @module(AdaptiveAvgPool, target="torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.sizes(x))})
+    return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.result_sizes(x))})
 
 
 @function(AdaptiveAvgPool)
 def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.adaptive_avg_pool", x), site.x, sizes(op.sizes(x)))
+    return call(ranked("F.adaptive_avg_pool", x), site.x, sizes(op.result_sizes(x)))
 
 
 @module(AdaptiveMaxPool, target="torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d")
 def adaptive_max_pool(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given.x
     return construct(
-        ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.sizes(x))}, return_indices=Default(len(site.results) == 2, False)
+        ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.result_sizes(x))}, return_indices=Default(len(site.results) == 2, False)
     )
 
 
 @function(AdaptiveMaxPool)
 def adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.sizes(x)), return_indices=Default(len(site.results) == 2, False))
+    return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.result_sizes(x)), return_indices=Default(len(site.results) == 2, False))
 
 
 def _spatial(site: TorchSite) -> int | tuple[int, ...]:

@@ -13,7 +13,7 @@ from .shape import open_sizes, reordered, reshaped
 
 @function(Rearrange, target="reshape, permute, reshape; einops.rearrange")
 def rearrange(op: Rearrange, site: TorchSite) -> Code:
-    plan = op.plan(site.given)
+    plan = op.make_plan(site.given)
     code: Code = site.x
     shape = site.given.x.shape
     if plan.split is not None:

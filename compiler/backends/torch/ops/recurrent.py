@@ -34,4 +34,4 @@ def recurrent(op: Recurrent, site: TorchSite) -> Code:
 def recurrent_invocation(op: Recurrent, site: TorchSite) -> Code:
     first = site.inputs[1:]
     whole = call(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
-    return NestedResults(whole, (1, len(op.widths())))
+    return NestedResults(whole, (1, len(op.state_widths())))

@@ -30,7 +30,7 @@ from ..torch_emitters import TorchSite, function
 
 def _axes(op: Reduction) -> dict[str, object]:
     """`dim=` and `keepdim=`, as far as they are needed."""
-    written = op.written()
+    written = op.explicit_axes()
     keepdim = {"keepdim": Default(op.keepdim, False)}
     if written is None:
         return {"dim": Lit(None), **keepdim} if op.keepdim else {}
@@ -47,7 +47,7 @@ def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
     if op.has_indices:
         both = method(site.x, op.name, **_axes(op))
         return both if len(site.results) == 2 else AttributeCode(both, "values")
-    if op.written() is None and not op.keepdim:
+    if op.explicit_axes() is None and not op.keepdim:
         return method(site.x, op.name)
     return method(site.x, f"a{op.name}", **_axes(op))
 
@@ -69,7 +69,7 @@ def normalize(op: Normalize, site: TorchSite) -> Code:
 
 @function(Logsumexp, target="torch.logsumexp")
 def logsumexp(op: Logsumexp, site: TorchSite) -> Code:
-    if op.written() is not None:
+    if op.explicit_axes() is not None:
         return method(site.x, "logsumexp", **_axes(op))
     every = tuple(range(site.given.x.rank)) or 0
     return method(site.x, "logsumexp", dim=lit(every, "dim"), keepdim=Default(op.keepdim, False))

@@ -77,7 +77,7 @@ def flatten_module(op: Flatten, site: TorchSite) -> Code:
 
 @function(Flatten)
 def flatten(op: Flatten, site: TorchSite) -> Code:
-    last = op.span(site.given.x)[1]
+    last = op.joined_range(site.given.x)[1]
     end = () if last == max(site.given.x.rank, 1) - 1 else (op.end,)
     return method(site.x, "flatten", *_range(op.start, end))
 
@@ -124,7 +124,7 @@ def transpose(op: Transpose, site: TorchSite) -> Code:
 
 @function(Squeeze, target="torch.squeeze")
 def squeeze(op: Squeeze, site: TorchSite) -> Code:
-    dropped = op.dropped(site.given)
+    dropped = op.dropped_axes(site.given)
     if len(dropped) == 1:
         return method(site.x, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
     return method(site.x, "squeeze", lit(dropped)) if dropped else site.x
@@ -137,7 +137,7 @@ def unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
 
 @function(Expand, target="torch.Tensor.expand")
 def expand(op: Expand, site: TorchSite) -> Code:
-    kept = op.kept(site.given)
+    kept = op.find_kept_axes(site.given)
     sizes = site.results[0].shape
     if not sizes:
         return site.x

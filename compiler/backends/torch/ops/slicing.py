@@ -57,7 +57,7 @@ def pad_module(op: Pad, site: TorchSite) -> Code:
 
 def _value(op: Pad, site: TorchSite) -> int | float:
     """An integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
-    value = op.fill(site.given.x.dtype)
+    value = op.convert_fill_value(site.given.x.dtype)
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 

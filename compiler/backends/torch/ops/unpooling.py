@@ -10,7 +10,7 @@ from ..window_names import ranked, sizes
 
 @function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
 def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
-    kernels, strides, paddings = (sizes(numbers) for numbers in zip(*op.sides(site.given.x), strict=True))
+    kernels, strides, paddings = (sizes(numbers) for numbers in zip(*op.window_sides(site.given.x), strict=True))
     whole = None if op.output_size is None else TupleCode(tuple(lit(size, "size") for size in site.results[0].shape[2:]))
     return call(
         ranked("F.max_unpool", site.given.x),
@@ -26,8 +26,8 @@ def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
 @function(FractionalMaxPool, target="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
 def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    kernels, counts = (sizes(numbers) for numbers in zip(*op.sides(x), strict=True))
-    how = {"output_size": lit(counts, "output_size")} if op.size is not None else {"output_ratio": lit(op.ratios(x), "output_ratio")}
+    kernels, counts = (sizes(numbers) for numbers in zip(*op.window_sides(x), strict=True))
+    how = {"output_size": lit(counts, "output_size")} if op.size is not None else {"output_ratio": lit(op.axis_ratios(x), "output_ratio")}
     return call(
         ranked("F.fractional_max_pool", x),
         site.x,

@@ -11,7 +11,7 @@ from ..torch_framework import dtype_keyword
 @module(DeformConv, target="torchvision.ops.DeformConv2d")
 def deform_conv(op: DeformConv, site: TorchSite) -> Code:
     x = site.given.x
-    windows = op.windows(x)
+    windows = op.make_windows(x)
 
     def pair(*numbers: int) -> Code:
         return TupleCode(tuple(lit(number) for number in numbers))
@@ -35,6 +35,6 @@ def deform_conv(op: DeformConv, site: TorchSite) -> Code:
 
 @function(RoiAlign, target="torchvision.ops.roi_align")
 def roi_align(op: RoiAlign, site: TorchSite) -> Code:
-    size = TupleCode(tuple(lit(number, "size") for number in op.sizes(site.given.x)))
+    size = TupleCode(tuple(lit(number, "size") for number in op.result_sizes(site.given.x)))
     options = {"scale": op.scale, "points": op.sampling_ratio, "aligned": op.aligned}
     return call("roi_align", site.x, site.boxes, size, **options)
