@@ -112,7 +112,7 @@ class Conditional(Expr):
 
 
 class Call(Expr):
-    """`function(arguments, key=value)`: a builtin, a `fn`, an initialiser such as `normal(0.02)`, or an operator or block on tensors."""
+    """`function(arguments, key=value)`: a builtin, a `fn`, an initializer such as `normal(0.02)`, or an operator or block on tensors."""
 
     function: Name
     arguments: tuple[Expr, ...]

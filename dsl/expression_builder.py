@@ -144,7 +144,7 @@ class ExpressionBuilder:
     def build_comprehension(self, c: Children) -> ast.Comprehension:
         return ast.Comprehension(self._span_between(c[0], c[-1]), c[1], tuple(c[2]))
 
-    def build_parenthesised(self, c: Children) -> ast.Expr:
+    def build_parenthesized(self, c: Children) -> ast.Expr:
         """The expression inside, with a span that includes the parentheses."""
         inside = c[1]
         # The span must include the parentheses, since help texts and edits replace the text of whole arguments.

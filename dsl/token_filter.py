@@ -144,7 +144,7 @@ class _Filter:
             return
         self.newline = self.last_newline
 
-    # --- what neighbours decide ---------------------------------------------------------------------------------------
+    # --- what neighbors decide ---------------------------------------------------------------------------------------
 
     def _handle_loop_head(self, kind: str, index: int) -> None:
         """Retypes the `in` of `repeat i in`, the first bracket and the `in` of `repeat (i, (a, b)) in`, and the states of a `scan`; `index`

@@ -35,7 +35,7 @@ def find_similar_names(name: str, candidates: Iterable[str]) -> list[str]:
 
 
 def _edit_distance(a: str, b: str, limit: int) -> int:
-    """Edits (insert, delete, replace, swap neighbours) from `a` to `b`; some number above `limit` if there are more than that."""
+    """Edits (insert, delete, replace, swap neighbors) from `a` to `b`; some number above `limit` if there are more than that."""
     before: list[int] = []
     previous = list(range(len(b) + 1))
     for i, x in enumerate(a, 1):

@@ -50,7 +50,7 @@ def arguments_of(node: ast.Apply) -> list[Span]:
 
 
 def remove_arguments(node: ast.Apply, first: Span, last: Span, *, safe: bool) -> tuple[Edit, ...]:
-    """Leaves out the arguments from `first` to `last`, and what separates them from their neighbours."""
+    """Leaves out the arguments from `first` to `last`, and what separates them from their neighbors."""
     arguments = arguments_of(node)
     after = next((span for span in arguments if span.start >= last.end), None)
     before = next((span for span in reversed(arguments) if span.end <= first.start), None)

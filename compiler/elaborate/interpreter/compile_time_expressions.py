@@ -52,7 +52,7 @@ MISSPELLED = ("True", "False")
 
 
 def _values_everywhere() -> list[str]:
-    """Names that are values without a definition: element types, initialisers, and operators that are often arguments."""
+    """Names that are values without a definition: element types, initializers, and operators that are often arguments."""
     return [*DTYPES, *INIT.words, *(name for name, operator in Operator.registry.items() if operator.is_activation)]
 
 
@@ -137,7 +137,7 @@ class Expressions(EvaluatorPart):
         return WrittenShape(sizes, tuple([item for _, item in parts]), not is_list and isinstance(values[0], DimsTuple))
 
     def look_up(self, name: str, span: Span, scope: Scope) -> Binding:
-        """The binding of a name in an expression; dimensions, element types, operators and initialisers are visible everywhere."""
+        """The binding of a name in an expression; dimensions, element types, operators and initializers are visible everywhere."""
         binding = scope.use_binding(name)
         if binding is not None:
             self.session.index.record_name(span, name, binding)

@@ -157,7 +157,7 @@ def _path_as_string(keyword: ast.Keyword) -> ast.Keyword:
 
 
 def _check_alone(node: ast.ParamDecl) -> None:
-    """Rejects an initialiser of a parameter that starts from another one."""
+    """Rejects an initializer of a parameter that starts from another one."""
     for keyword in node.keywords:
         if keyword.name == "init":
             problem = WithoutEffect("init", "the norms of another parameter are its first values", keyword.span.text)

@@ -219,7 +219,7 @@ class ArgumentBinder(EvaluatorPart):
         return value
 
     def _unknown_word(self, kind: Kind[Any], expr: ast.Expr, scope: Scope) -> str:
-        """A name where one of the kind's words must be, or a call of no function where an initialiser must be; else empty."""
+        """A name where one of the kind's words must be, or a call of no function where an initializer must be; else empty."""
         match expr:
             case ast.Name(name=name) if (kind.words or kind is FLAG) and self._is_unbound(name, scope):
                 return name

@@ -31,7 +31,7 @@ class LabelAllocator:
         self._counts: dict[str, int] = {}
 
     def allocate_label(self, operator: str, span: Span) -> str:
-        """The label of an unlabelled stage."""
+        """The label of an unlabeled stage."""
         return self._next_free("", span) if self.numbered else self.allocate_ordinal(operator, span)
 
     def allocate_ordinal(self, operator: str, span: Span) -> str:

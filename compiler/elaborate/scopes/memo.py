@@ -17,7 +17,7 @@ from .scope import Scope, dependency_key
 
 
 class MemoEntry(Record):
-    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabelled stage. `alone`: it
+    """A finished body. `many`: its result is a tuple. `failed`: its result is unknown. `single`: it is one unlabeled stage. `alone`: it
     is one operator without a level of its own. `lead`: the
     number of tensors before the tuple in its input, if there is one."""
 

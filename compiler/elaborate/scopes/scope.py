@@ -2,7 +2,7 @@
 
 A `Scope` is a set of names. A `GraphFrame` is one graph under construction: a name that is looked up outside its frame is captured (a
 tensor becomes a further input of the graph, a shared stage one of its modules) and recorded in `reads`, which is therefore exactly what
-the graph depends on, and the memo's key. Inline constructs (`if`, unlabelled groups) open a scope but no frame.
+the graph depends on, and the memo's key. Inline constructs (`if`, unlabeled groups) open a scope but no frame.
 
 A definition holds the scope it was written in and a scope holds definitions, hence one module.
 """

@@ -51,10 +51,10 @@ class PendingNorms(Record):
         """Checks that the other one is in the same graph, and has a row for each of the norms."""
         (norms,) = self.node.outputs
         params = [n for n in graph.nodes if has_operator(n, ParamOperator)]
-        labelled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
-        other = labelled.get(self.path)
+        labeled = {n.label: n.outputs[0] for n in params if n.op.args["norms_of"] is None}
+        other = labeled.get(self.path)
         if other is None:
-            raise Failure(NoNorms(self.path, tuple(find_similar_names(self.path, list(labelled)))), self.span)
+            raise Failure(NoNorms(self.path, tuple(find_similar_names(self.path, list(labeled)))), self.span)
         wanted = (other.type.shape[:1] + (1,) * (other.type.rank - 1)) if other.type.rank else ()
         if norms.type.shape != wanted or not norms.type.dtype.is_float:
             problem = NormsMismatch(self.path, show_shape(other.type.shape), show_shape(wanted), show_shape(norms.type.shape))

@@ -98,7 +98,7 @@ class _Painter:
         return f"{style}{text}{_RESET}" if self.color and text else text
 
     def _color_marks(self, row: SnippetRow) -> str:
-        """The row with every run of equal marks in its colour."""
+        """The row with every run of equal marks in its color."""
         if not self.color:
             return row.text
         result, position = "", 0
