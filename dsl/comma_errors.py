@@ -71,7 +71,7 @@ def _explain_tensors(stop: Stop) -> Diagnostic | None:
     """`a, b -> ...`, where a pipeline begins: with the statement, or after what names its result."""
     begin = _pipeline_index(stop)
     words = list(takewhile(lambda t: t.type in ("NAME", "COMMA"), stop.tokens[begin:]))
-    if stop.at - begin != 1 or len(words) < 3 or stop.tokens[begin + len(words)].type != "ARROW":
+    if stop.index - begin != 1 or len(words) < 3 or stop.tokens[begin + len(words)].type != "ARROW":
         return None
     span = stop.span_between(words[0].start, words[-1].end)
     tuple_text = f"({', '.join(word.text for word in words[::2])})"
@@ -91,15 +91,15 @@ def _explain_decimal(stop: Stop) -> Diagnostic | None:
     if not _after_value(stop):
         return None
     assert stop.previous is not None
-    number = stop.span_between(stop.previous.start, stop.tokens[stop.at + 1].end)
+    number = stop.span_between(stop.previous.start, stop.tokens[stop.index + 1].end)
     # Only `0,5`: `3,5` may as well be a shape or a list.
     return errors.decimal_comma(number) if re.fullmatch(r"0,[0-9]+", number.text) else None
 
 
 def _explain_next_stage(stop: Stop) -> Diagnostic | None:
     """`..., dense 3`: a name with arguments of its own, in a pipeline. It is a guess: the arrow is no safe edit."""
-    name, argument = stop.tokens[stop.at + 1], stop.tokens[min(stop.at + 2, len(stop.tokens) - 1)]
-    alone = stop.at - _pipeline_index(stop) == 1 and stop.first.type == "NAME"
+    name, argument = stop.tokens[stop.index + 1], stop.tokens[min(stop.index + 2, len(stop.tokens) - 1)]
+    alone = stop.index - _pipeline_index(stop) == 1 and stop.first.type == "NAME"
     # A statement that begins with a name is a pipeline only if something says so; `dense 3, relu 4` may be a list of arguments.
     begun = alone or any(t.type in ("ARROW", "INPUT") for t in stop.tokens_before)
     if not _after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
@@ -119,13 +119,13 @@ def _explain_list(stop: Stop) -> Diagnostic | None:
         or stop.tokens_before[-3].type != "NAME"
     ):
         return None
-    kind, end = stop.tokens_before[-1].type, stop.at
+    kind, end = stop.tokens_before[-1].type, stop.index
     # A list has items of one kind, and the token after the last item must not be `=`: then that item is the name of the next argument.
     while stop.tokens[end].type == "COMMA" and stop.tokens[end + 1].type == kind and stop.tokens[end + 2].type not in _EQUALS:
         end += 2
-    if end == stop.at:
+    if end == stop.index:
         return None
-    list_text = f"[{', '.join(token.text for token in stop.tokens[stop.at - 1 : end : 2])}]"
+    list_text = f"[{', '.join(token.text for token in stop.tokens[stop.index - 1 : end : 2])}]"
     values = stop.span_between(stop.tokens_before[-1].start, stop.tokens[end - 1].end)
     help = (f"write a list: `{stop.tokens_before[-3].text}={list_text}`",)
     return errors.syntax_error(stop.span, "an argument has a single value", help=help, edits=(Edit(values, list_text),))

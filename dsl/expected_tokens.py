@@ -41,17 +41,17 @@ STATEMENTS = frozenset(("LET", "OUT", "EXPECT", "SHARED", "DEFAULT"))
 class Stop:
     """The position: `possible` are the terminals that the grammar allows there."""
 
-    def __init__(self, source: SourceFile, tokens: list[Token], at: int, possible: frozenset[str], unit: str) -> None:
+    def __init__(self, source: SourceFile, tokens: list[Token], index: int, possible: frozenset[str], unit: str) -> None:
         self.source = source
         self.tokens = tokens
-        self.at = at
+        self.index = index
         self.possible = possible
         self.unit = unit
-        self.token = tokens[at]
-        self.previous = tokens[at - 1] if at else None
+        self.token = tokens[index]
+        self.previous = tokens[index - 1] if index else None
         self.first_index, self._opener = self._look_back()
         self.first = tokens[self.first_index]
-        self.at_start = self.first_index == at
+        self.at_start = self.first_index == index
         self.opener = None if self._opener is None else tokens[self._opener]
         self.before_opener = tokens[self._opener - 1] if self._opener else None
 
@@ -60,7 +60,7 @@ class Stop:
         depth = 0
         opener = None
         # Backwards, so that the first opener without a closer is the innermost bracket that is open here.
-        for index in range(self.at - 1, -1, -1):
+        for index in range(self.index - 1, -1, -1):
             kind = self.tokens[index].type
             if kind in _CLOSERS:
                 depth += 1
@@ -89,12 +89,12 @@ class Stop:
     @property
     def bracket_end(self) -> int:
         """Where the innermost open bracket ends; where the tokens end, if nothing closes it."""
-        return self._find_closing(self.at)
+        return self._find_closing(self.index)
 
     @property
     def next_bracket_end(self) -> int:
         """Where the bracket at the position ends; where the tokens end, if nothing closes it."""
-        return self._find_closing(self.at + 1)
+        return self._find_closing(self.index + 1)
 
     def _find_closing(self, index: int) -> int:
         depth = 1
@@ -108,19 +108,19 @@ class Stop:
     def is_list_of_numbers(self) -> bool:
         """Whether the position is at a list of numbers alone, which no index follows."""
         end = self.next_bracket_end
-        after = next((token for token in self.tokens[self.at :] if token.start >= end), self.tokens[-1])
-        inside = [token.type for token in self.tokens[self.at + 1 :] if token.end < end]
+        after = next((token for token in self.tokens[self.index :] if token.start >= end), self.tokens[-1])
+        inside = [token.type for token in self.tokens[self.index + 1 :] if token.end < end]
         return set(inside) <= {"NUMBER", "COMMA", "MINUS"} and not after.type.startswith("LBRACK")
 
     @cached_property
     def tokens_before(self) -> list[Token]:
         """The statement's tokens up to here."""
-        return self.tokens[self.first_index : self.at]
+        return self.tokens[self.first_index : self.index]
 
     def text_without(self, comma: Token) -> str:
         """The stage up to the token after a comma, as it is without the comma; an example where that is long."""
         begin = max((token.end for token in self.tokens_before if token.type in ("ARROW", "ASSIGN", "LPAR")), default=self.first.start)
-        last = next(token for token in self.tokens[self.at :] if token.start > comma.start)
+        last = next(token for token in self.tokens[self.index :] if token.start > comma.start)
         words = f"{self.source.text[begin : comma.start].strip()} {last.text}".strip()
         # A help that repeats a long stage is harder to read than an example.
         return words if len(words) <= 60 and "\n" not in words else "conv 64 3x3"
@@ -205,8 +205,8 @@ def _describe_expected(stop: Stop, previous: Token) -> str:
         what = "a name"
     if previous.type == "COMMA" and "INPUT" in stop.possible:
         what = "a pipeline"
-    if previous.type == "EQUALS" and stop.at > 1 and stop.tokens[stop.at - 2].type == "NAME" and stop.first.type not in ("LET", "FN"):
-        return f"{what} after `{stop.tokens[stop.at - 2].text}=`" if stop.first.type != "SHARED" else "a stage after `=`"
+    if previous.type == "EQUALS" and stop.index > 1 and stop.tokens[stop.index - 2].type == "NAME" and stop.first.type not in ("LET", "FN"):
+        return f"{what} after `{stop.tokens[stop.index - 2].text}=`" if stop.first.type != "SHARED" else "a stage after `=`"
     return f"{what} after `{previous.text}`"
 
 

@@ -153,8 +153,8 @@ class ExpressionBuilder:
 
     def build_call(self, c: Children) -> ast.Call:
         arguments_and_keywords = c[2] if len(c) > 3 else []
-        keywords = tuple(one for one in arguments_and_keywords if one.__class__ is ast.Keyword)
-        arguments = tuple(one for one in arguments_and_keywords if one.__class__ is not ast.Keyword)
+        keywords = tuple(argument for argument in arguments_and_keywords if argument.__class__ is ast.Keyword)
+        arguments = tuple(argument for argument in arguments_and_keywords if argument.__class__ is not ast.Keyword)
         if keywords and arguments and keywords[0].span.start < arguments[-1].span.start:
             self._report_error(errors.positional_after_keyword(arguments[-1].span, keywords[0].span))
         return ast.Call(self._span_between(c[0], c[-1]), self._make_name(c[0]), arguments, keywords)

@@ -36,8 +36,8 @@ def _find_foreign_end(source: SourceFile, tokens: list[Token], first: int, end: 
         return _find_indented_end(source, tokens, first, end)
     if [token.text for token in tokens[first : first + 2]] in (["/", "*"], ["/", "**"]):
         texts = [token.text for token in tokens]
-        closed = next((at for at in range(first + 2, len(tokens) - 1) if texts[at] in ("*", "**") and texts[at + 1] == "/"), 0)
-        return next((at for at in range(closed, len(tokens)) if tokens[at].type in ("NL", END)), end) if closed else end
+        closed = next((index for index in range(first + 2, len(tokens) - 1) if texts[index] in ("*", "**") and texts[index + 1] == "/"), 0)
+        return next((index for index in range(closed, len(tokens)) if tokens[index].type in ("NL", END)), end) if closed else end
     return end
 
 
@@ -67,7 +67,7 @@ def _find_indented_end(source: SourceFile, tokens: list[Token], first: int, end:
 
 def _explain_habit(stop: Stop) -> Diagnostic | None:
     """A keyword of another language where a stage is expected: the cause of the errors that follow."""
-    for index in range(stop.first_index, stop.at + 1):
+    for index in range(stop.first_index, stop.index + 1):
         token = stop.tokens[index]
         # The word of the other language may be far before the stop: `def f(x):` fails at the colon only.
         first = index == stop.first_index or stop.tokens[index - 1].type in ("ARROW", "RBRACE", "ASSIGN", "EQUALS")
@@ -99,10 +99,10 @@ def _read_dotted_name(stop: Stop, last: int) -> tuple[str, Token]:
 
 def _explain_method(stop: Stop) -> Diagnostic | None:
     """`x.relu()`: a stage called as a method. `F.relu(x)`: a function of a library."""
-    if stop.token.type != "LPAR_TIGHT" or stop.at < 3 or stop.tokens[stop.at - 2].type != "DOT":
+    if stop.token.type != "LPAR_TIGHT" or stop.index < 3 or stop.tokens[stop.index - 2].type != "DOT":
         return None
-    owner, first = _read_dotted_name(stop, stop.at - 1)
-    name = stop.tokens[stop.at - 1]
+    owner, first = _read_dotted_name(stop, stop.index - 1)
+    name = stop.tokens[stop.index - 1]
     end = stop.next_bracket_end
     arguments = stop.source.text[stop.token.start : end]
     # A help repeats the arguments only if they are valid here, since following a help must not lead to the next error.
@@ -130,13 +130,13 @@ def _explain_method(stop: Stop) -> Diagnostic | None:
 
 def _misses_commas(stop: Stop, end: int) -> bool:
     """Whether two values follow each other in the brackets that end there: a help that repeats them would be wrong too."""
-    inside = [token.type for token in stop.tokens[stop.at :] if token.end <= end]
+    inside = [token.type for token in stop.tokens[stop.index :] if token.end <= end]
     return any(one in VALUES and two in _FIRST_OF_VALUES for one, two in pairwise(inside))
 
 
 def _edit_to_stage(stop: Stop, first: Token, end: int, written: str) -> tuple[Edit, ...]:
     """The edit that writes the call of a method as a pipeline, in parentheses within arithmetic; none if another method follows."""
-    after = next((token for token in stop.tokens[stop.at :] if token.start >= end), stop.tokens[-1])
+    after = next((token for token in stop.tokens[stop.index :] if token.start >= end), stop.tokens[-1])
     # Of a chain of methods, an edit of the first call would leave the second one on a stage's name.
     if after.type == "DOT":
         return ()
@@ -161,7 +161,7 @@ def _explain_dotted_stage(stop: Stop) -> Diagnostic | None:
     previous = stop.previous
     if stop.token.type != "DOT" or previous is None or previous.type != "NAME" or "ARROW" not in stop.possible:
         return None
-    index = stop.at + 1
+    index = stop.index + 1
     while [token.type for token in stop.tokens[index : index + 3]] == ["NAME", "DOT", "NAME"]:
         index += 2
     if stop.tokens[index].type != "NAME":
@@ -177,7 +177,7 @@ def _explain_slice(stop: Stop) -> Diagnostic | None:
     if opener is None or opener.type != "LBRACK_TIGHT" or owner is None or stop.token.type not in ("COLON", "ELLIPSIS", "COMMA"):
         return None
     end = stop.bracket_end
-    if not any(token.type in ("COLON", "ELLIPSIS") and token.start < end for token in stop.tokens[stop.at :]):
+    if not any(token.type in ("COLON", "ELLIPSIS") and token.start < end for token in stop.tokens[stop.index :]):
         return None
     if stop.token.type == "ELLIPSIS" and "ELLIPSIS" in stop.possible:
         return None
@@ -194,7 +194,7 @@ def _explain_augmented_assignment(stop: Stop) -> Diagnostic | None:
     if previous.end != stop.token.start:
         return None
     target = stop.source.text[stop.first.start : previous.start].strip()
-    value = stop.tokens[stop.at + 1].text.strip()
+    value = stop.tokens[stop.index + 1].text.strip()
     name = target if target.isidentifier() and len(target) <= _LONGEST else "x"
     help = f"use a new name: `{name}2 = {name} {previous.text} {value or 1}`"
     message = f"`{previous.text}=` is not part of the language: a name cannot be reassigned"
@@ -242,7 +242,7 @@ def _explain_annotation(stop: Stop) -> Diagnostic | None:
     name = stop.tokens_before[-1].text
     if before == ["LET", "NAME"]:
         return errors.syntax_error(stop.span, "a `let` has no type", help=(f"write `let {name} = ...`",))
-    after = stop.tokens[stop.at + 1]
+    after = stop.tokens[stop.index + 1]
     if after.type in ("NUMBER", "NAME", "STRING") and _in_section(stop) and not _has_arrow_after(stop):
         help = (f"leave out the colon: `{name} {_value_after(stop, '...')}`",)
         return errors.syntax_error(stop.span, "a setting has no colon", help=help, edits=(Edit(stop.span, ""),))
@@ -253,10 +253,10 @@ def _explain_annotation(stop: Stop) -> Diagnostic | None:
 
 def _value_after(stop: Stop, example: str) -> str:
     """The value after a colon, if it is a short word or list; otherwise the example."""
-    after = stop.tokens[stop.at + 1]
+    after = stop.tokens[stop.index + 1]
     end = after.end
     if after.type == "LBRACK":
-        end = next((token.end for token in stop.tokens[stop.at + 1 :] if token.type in ("RBRACK", "NL", END)), end)
+        end = next((token.end for token in stop.tokens[stop.index + 1 :] if token.type in ("RBRACK", "NL", END)), end)
     text = stop.source.text[after.start : end]
     return text if after.type in ("NUMBER", "DIMS", "NAME", "STRING", "LBRACK") and len(text) <= _LONGEST and "\n" not in text else example
 
@@ -278,8 +278,10 @@ def _in_section(stop: Stop) -> bool:
 
 def _has_arrow_after(stop: Stop) -> bool:
     """Whether the statement goes on with an arrow, so that it is a pipeline."""
-    end = next((at for at in range(stop.at, len(stop.tokens)) if stop.tokens[at].type in ("NL", "RBRACE", END)), len(stop.tokens))
-    return any(token.type == "ARROW" for token in stop.tokens[stop.at : end])
+    end = next(
+        (index for index in range(stop.index, len(stop.tokens)) if stop.tokens[index].type in ("NL", "RBRACE", END)), len(stop.tokens)
+    )
+    return any(token.type == "ARROW" for token in stop.tokens[stop.index : end])
 
 
 def _explain_unnamed_section(stop: Stop) -> Diagnostic | None:
@@ -310,8 +312,8 @@ def _explain_names_of_use(stop: Stop) -> Diagnostic | None:
     """`use "std/mlp.net" (mlp)`, `use "std/mlp.net" import mlp`."""
     if [token.type for token in stop.tokens_before] != ["USE", "STRING"] or stop.token.type in ("NL", END):
         return None
-    end = next(at for at in range(stop.at, len(stop.tokens)) if stop.tokens[at].type in ("NL", END))
-    names = [token.text for token in stop.tokens[stop.at : end] if token.type == "NAME" and token.text not in HABITS]
+    end = next(index for index in range(stop.index, len(stop.tokens)) if stop.tokens[index].type in ("NL", END))
+    names = [token.text for token in stop.tokens[stop.index : end] if token.type == "NAME" and token.text not in HABITS]
     help = f"write them after a colon: `: {', '.join(names[:3]) or 'name'}`"
     return errors.syntax_error(stop.span, f"expected `:` and names, found {describe_token(stop)}", help=(help,))
 

@@ -180,7 +180,7 @@ class _Printer:
                 column, after = column + 1, pen.base + 1
             if column > MAX_WIDTH and fitting:
                 # The widest bracket makes the most room, so that as few as possible are broken.
-                index = max(fitting, key=lambda at: (fitting[at], at))
+                index = max(fitting, key=lambda candidate: (fitting[candidate], candidate))
                 broken.add(index)
                 last, after = _last_leaf([items[index]]), pen.base + 1
             if last.has_comments or after != column:

@@ -19,12 +19,12 @@ def join_library_names(tokens: list[Token]) -> list[Token]:
     while index < len(tokens):
         token, end = tokens[index], index + 1
         if token.type == "NAME" and token.text in LIBRARIES and not (out and out[-1].type == "DOT"):
-            while [one.type for one in tokens[end : end + 2]] == ["DOT", "NAME"]:
+            while [part.type for part in tokens[end : end + 2]] == ["DOT", "NAME"]:
                 end += 2
             # Elsewhere `math.pi` and `F.x` may be attributes of a name that the text defines.
             is_called = end > index + 1 and tokens[end].type == "LPAR" and tokens[end].start == tokens[end - 1].end
             if is_called or (out and out[-1].type == "ARROW"):
-                token = Token("NAME", "".join(one.text for one in tokens[index:end]), token.start, tokens[end - 1].end)
+                token = Token("NAME", "".join(part.text for part in tokens[index:end]), token.start, tokens[end - 1].end)
             else:
                 end = index + 1
         out.append(token)

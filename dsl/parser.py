@@ -118,7 +118,7 @@ class _Parser:
                 first, height = starts[-1]
                 end = _find_statement_end(tokens, first)
                 # Where the token filter has reported something, the rest is a consequence of it
-                if not any(one.type == "REPORTED" for one in tokens[first:end]):
+                if not any(reported.type == "REPORTED" for reported in tokens[first:end]):
                     self._report_error(tokens, index, states)
                 # There is one state more than values, for the start of the automaton.
                 del states[height:], values[height - 1 :]
@@ -228,7 +228,7 @@ def _find_bound_names(tokens: list[Token]) -> list[Token]:
     if tokens[0].text in HABITS:  # `def f(x):`, `for i in xs:`
         return [token for token in tokens[1:2] if token.type == "NAME" and kinds[0] == "NAME"]
     if kinds[:2] == ["LET", "LPAR"]:
-        end = next((at for at, kind in enumerate(kinds) if kind == "EQUALS"), len(kinds))
+        end = next((index for index, kind in enumerate(kinds) if kind == "EQUALS"), len(kinds))
         return [token for token in tokens[1:end] if token.type == "NAME"]
     if kinds[:2] == ["NAME", "COLON"]:
         return tokens[:1]
@@ -237,7 +237,7 @@ def _find_bound_names(tokens: list[Token]) -> list[Token]:
     if kinds[:1] and kinds[0] in ("LET", "SHARED", "BLOCK", "FN", "MODEL", "METRIC"):
         return [token for token in tokens[1:2] if token.type == "NAME"]
     # The names before the first `=` are what the statement would have bound, if nothing but names, commas and brackets is there.
-    end = next((at for at, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)
+    end = next((index for index, kind in enumerate(kinds) if kind in ("ASSIGN", "EQUALS")), 0)
     if "SCAN" in kinds[:end]:
         return []  # the `=` of a state
     if kinds[end : end + 1] == ["EQUALS"] and not {"NAME", "COMMA", "ELLIPSIS"}.issuperset(kinds[:end]):

@@ -40,7 +40,7 @@ class OperatorTable:
     `operator.neg`."""
 
     def __init__(self, *levels: Level) -> None:
-        self._strengths = {op: at for at, (ops, _) in enumerate(levels, 1) for op in ops.split(", ")}
+        self._strengths = {op: strength for strength, (ops, _) in enumerate(levels, 1) for op in ops.split(", ")}
         self._associativity = {op: associativity for ops, associativity in levels for op in ops.split(", ")}
         self.loosest, self.atom = 0, len(levels) + 1
 

@@ -37,11 +37,11 @@ def _explain_comma_sizes(stop: Stop) -> Diagnostic | None:
         or stop.tokens_before[-2].type not in ("INPUT", "PARAM", "IS")
     ):
         return None
-    index = stop.at - 1
+    index = stop.index - 1
     while stop.tokens[index].type == "NUMBER" and stop.tokens[index + 1].type == "COMMA" and stop.tokens[index + 2].type == "NUMBER":
         index += 2
-    first, last = stop.tokens[stop.at - 1], stop.tokens[index]
-    sizes = "x".join(token.text for token in stop.tokens[stop.at - 1 : index + 1 : 2])
+    first, last = stop.tokens[stop.index - 1], stop.tokens[index]
+    sizes = "x".join(token.text for token in stop.tokens[stop.index - 1 : index + 1 : 2])
     if last is first or len(sizes) > _LONGEST_SHAPE:
         return None
     edit = Edit(stop.span_between(first.start, last.end), sizes)

@@ -66,7 +66,7 @@ def _explain_misplaced_word(stop: Stop) -> Diagnostic | None:
     if kind == "ELSE":
         return errors.syntax_error(stop.span, "`else` without `if`")
     if kind == "AS" and (previous is None or previous.type in VALUES):
-        following = stop.tokens[stop.at + 1]
+        following = stop.tokens[stop.index + 1]
         help = (f"write it without quotes: `as {following.text[1:-1]}`",) if following.type == "STRING" else ()
         return errors.syntax_error(stop.span, "expected a name after `as`", help=help)
     if kind == "ELLIPSIS" and previous is not None and previous.type == "NAME":
@@ -136,7 +136,7 @@ def _explain_declared_in(stop: Stop) -> Diagnostic | None:
         return None
     if not stop.in_header or stop.first.type != "BLOCK":
         return None
-    end = stop.tokens[stop.at + 1].start if stop.token.type == "COMMA" else previous.end
+    end = stop.tokens[stop.index + 1].start if stop.token.type == "COMMA" else previous.end
     help = "leave it out: a block that declares no tensors takes one, called `in`; for one that takes none, write `in: none`"
     span = stop.span_between(previous.start, previous.end)
     edits = (Edit(stop.span_between(previous.start, end), ""),)
@@ -145,8 +145,8 @@ def _explain_declared_in(stop: Stop) -> Diagnostic | None:
 
 def _explain_equals_after_table(stop: Stop) -> Diagnostic | None:
     """`table [3] = ...`."""
-    at = next((n for n, token in enumerate(stop.tokens_before) if token.type == "TABLE"), None)
-    if at is None or at + 1 >= len(stop.tokens_before) or not stop.tokens_before[at + 1].type.startswith("LBRACK"):
+    index = next((n for n, token in enumerate(stop.tokens_before) if token.type == "TABLE"), None)
+    if index is None or index + 1 >= len(stop.tokens_before) or not stop.tokens_before[index + 1].type.startswith("LBRACK"):
         return None
     help = "name them before the shape: `table (i) [3] = [1, 2, 3][i]`"
     return errors.syntax_error(stop.span, "a table has names for the indices of its elements", help=(help,))
@@ -200,13 +200,13 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
         )
     if token.text == "==" and previous.type == "NAME":
         # `softmax axis==1` names an argument, `softmax ==1` compares a stage with a number; only the first has one obvious edit.
-        is_argument = stop.at > 1 and stop.tokens[stop.at - 2].type in VALUES  # otherwise the name is a stage's
-        after = stop.tokens[stop.at + 1]
+        is_argument = stop.index > 1 and stop.tokens[stop.index - 2].type in VALUES  # otherwise the name is a stage's
+        after = stop.tokens[stop.index + 1]
         end = after.end if after.type == "EQUALS" and after.start == token.end else token.end  # `===`
         return errors.double_equals(stop.span_between(token.start, end), is_argument)
     if "ARROW" not in stop.possible or token.type == "IN":
         return None
-    following = stop.tokens[stop.at + 1]
+    following = stop.tokens[stop.index + 1]
     if numbers := _find_negative_numbers(stop):
         apart = previous.type == "NAME" or previous.end < token.start
         return errors.negative_arguments(stop.span_between(token.start, numbers[-1].end), [number.text for number in numbers], apart)
@@ -220,7 +220,7 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
 
 def _find_negative_numbers(stop: Stop) -> list[Token]:
     """Return the numbers after several `-` in a row."""
-    numbers, index = [], stop.at
+    numbers, index = [], stop.index
     while stop.tokens[index].type == "MINUS" and (stop.tokens[index + 1].type == "NUMBER" or stop.tokens[index + 1].text == "inf"):
         numbers.append(stop.tokens[index + 1])
         index += 2
@@ -275,7 +275,7 @@ def _explain_operator_first(stop: Stop) -> Diagnostic | None:
         index -= 1
     above = [token.type for token in takewhile(lambda token: token.type not in ("NL", "LBRACE"), reversed(stop.tokens[: index + 1]))]
     end = stop.tokens[index].end
-    after = stop.tokens[stop.at + 1].start
+    after = stop.tokens[stop.index + 1].start
     edits: tuple[Edit, ...] = (Edit(stop.span_between(end, end), f" {text}"), Edit(stop.span_between(stop.token.start, after), ""))
     # `let a` without its `=` has no value that an operator could continue.
     unfinished = above[-1:] == ["LET"] and not {"EQUALS", "ASSIGN"} & set(above)

@@ -19,7 +19,7 @@ def _explain_lexical(stop: Stop) -> Diagnostic | None:
     """The error for text that is not a token. It has an edit only if the intended token may stand here."""
     problem, intended, previous = _lexical_error(stop), _INTENDED.get(stop.token.type), stop.previous
     apart = previous is None or previous.end < stop.token.start or not previous.text.isidentifier()
-    following = stop.tokens[min(stop.at + 1, len(stop.tokens) - 1)]
+    following = stop.tokens[min(stop.index + 1, len(stop.tokens) - 1)]
     # Next to a dot or a number, the replaced text would merge with its neighbor into another token.
     apart = apart and not (following.type.endswith(("DOT", "NUMBER")) and following.start == stop.token.end)
     if stop.token.type == "BAD_NUMBER":
@@ -33,7 +33,7 @@ def _lexical_error(stop: Stop) -> Diagnostic | None:
     token, span = stop.token, stop.span
     match token.type:
         case "STRAY" | "QUESTION":
-            again, words = stop.tokens[stop.at + 1], stop.possible if "ARROW" not in stop.possible else ()
+            again, words = stop.tokens[stop.index + 1], stop.possible if "ARROW" not in stop.possible else ()
             # `&&` and `||` are one mistake, not two.
             if token.text in ("&", "|") and again.text == token.text and again.start == token.end:
                 return errors.stray_character(stop.span_between(token.start, again.end), token.text + again.text, words)

@@ -133,7 +133,9 @@ class _FileBinder:
             if not requested or name in requested:
                 self.top.names.setdefault(name, definition)
         self.names.imported += [
-            Occurrence(one.span, one.name, imported.get(one.name)) for one in item.names if one.span.end > one.span.start
+            Occurrence(requested_name.span, requested_name.name, imported.get(requested_name.name))
+            for requested_name in item.names
+            if requested_name.span.end > requested_name.span.start
         ]
 
     def _declare_dimensions(self) -> None:

@@ -63,8 +63,8 @@ class Loops(EvaluatorPart):
             return self._run_iterations(node, items, flow, scope, inline=False).result
 
         def body(inner: Scope) -> Flow:
-            own = self._loop_items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
-            iterations = self._run_iterations(node, own, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
+            inner_items = self._loop_items(node, inner)[0] if isinstance(items, tuple) else items  # tensors as this graph knows them
+            iterations = self._run_iterations(node, inner_items, inner.names["in"].value, inner, inline=False)  # type: ignore[arg-type]
             assert inner.frame is not None
             self._note_count(count, inner.frame.graph, iterations.steady)
             return iterations.result

@@ -26,7 +26,7 @@ def sort_and_dedupe(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
 
 def format_summary(diagnostics: Iterable[Diagnostic]) -> str:
     """`2 errors, 1 warning`, or `no errors`, if there are only notes."""
-    severities = [one.severity for one in diagnostics]
+    severities = [diagnostic.severity for diagnostic in diagnostics]
     counts = [(severities.count("error"), "error"), (severities.count("warning"), "warning")]
     return ", ".join(f"{n} {what}{'s' if n > 1 else ''}" for n, what in counts if n) or "no errors"
 
@@ -58,7 +58,7 @@ def format_position(span: Span) -> str:
 
 def to_json(diagnostics: Iterable[Diagnostic]) -> list[Json]:
     """Plain values; lines and columns are numbered from 1, and an end is after the last character."""
-    return [_diagnostic_to_json(one) for one in diagnostics]
+    return [_diagnostic_to_json(diagnostic) for diagnostic in diagnostics]
 
 
 def _diagnostic_to_json(diagnostic: Diagnostic) -> Json:
