@@ -16,7 +16,7 @@ from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.backends.backend import USUAL, GraphOptions
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND as ONNX
-from netc.compiler.backends.onnx import held_types
+from netc.compiler.backends.onnx import list_dtypes
 from netc.compiler.backends.torch import BACKEND as PYTORCH
 
 from .errors import CompileError, unsupported_is_compile_error
@@ -218,16 +218,16 @@ class Model:
         """
         from functools import partial
 
-        from netc.compiler.backends.onnx.runtime_failures import load_failure, of_runtime
+        from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, load_failure
 
         made, how = self.in_type(dtype, keep_io), checked_options(**options)
         with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
             try:
                 return ONNX.session(given, device, partial(check_sizes, made.program))
             except Exception as error:
-                if not of_runtime(error):
+                if not is_runtime_error(error):
                     raise
-                raise load_failure(error, held_types(made.program) if device == "cpu" else ()) from error
+                raise load_failure(error, list_dtypes(made.program) if device == "cpu" else ()) from error
 
     def stream(self, dimension: str) -> ModelStream:
         """The model in pieces along a dimension of its inputs, such as `"T"`: pieces of any length, one after another, give the outputs of

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.onnx.runtime_failures import of_runtime, runtime_message
+from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, runtime_message
 
 from .job import job_of
 from .runners import RUNNERS, Runner, WrongModel
@@ -50,7 +50,7 @@ def _answered() -> Iterator[dict[str, Any]]:
 
 def _words(error: Exception) -> str:
     said = runtime_message(error)[:600]
-    if of_runtime(error):
+    if is_runtime_error(error):
         return f"ONNX Runtime: {said}"
     return said if isinstance(error, WrongModel | ValueError) and said else f"{type(error).__name__}: {said}"
 

@@ -78,7 +78,7 @@ def command(
     else:
         made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
     if device != DEVICES[0]:
-        note(made.session.placement().sentence(device))
+        note(made.session.placement().format_sentence(device))
     results = _run(made.session, _arrays(made, files, random, seed or 0))
     write("\n".join(_shown(name, array) for name, array in results.items()))
     if made.drawn and files:  # where all is random, nobody takes it for a prediction

@@ -11,10 +11,10 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from netc.compiler.backends.onnx import held_types
-from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable, providers
+from netc.compiler.backends.onnx import list_dtypes
+from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable, list_providers
 from netc.compiler.backends.onnx.runtime import OnnxSession, UnknownPort
-from netc.compiler.backends.onnx.runtime_failures import kernel_hints, of_runtime, runtime_message
+from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, kernel_hints, runtime_message
 from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.numpy_files import read_npy
 from netc.dsl.record import Record
@@ -51,7 +51,7 @@ def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpo
             raise Failed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
     _check(device)
-    held = held_types(model.program) if device == "cpu" else frozenset[str]()
+    held = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
     session = _started(lambda: model.session(weights, seed, device), "the model", held)
     return Runnable(session, shapes, is_drawn(model, weights is not None or seed is not None))
 
@@ -75,7 +75,7 @@ def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
 def _check(device: str) -> None:
     """Fails at once if a device is not available."""
     try:
-        providers(device)
+        list_providers(device)
     except DeviceUnavailable as error:
         raise Failed(str(error)) from None
 
@@ -90,7 +90,7 @@ def _started(start: Callable[[], OnnxSession], what: str, held: Collection[str] 
     except FileNotFoundError:
         raise Failed(f"cannot read {what}: there is no such file") from None
     except Exception as error:
-        if not of_runtime(error):
+        if not is_runtime_error(error):
             raise
         message = runtime_message(str(error.__cause__ or error))  # of a model, the cause: the session has worded it already
         raise Failed(f"ONNX Runtime cannot load {what}: {message}", *kernel_hints(message, held)) from None

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.backends.backend import Backend, BackendInput
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND
-from netc.compiler.backends.onnx.quantizing.products import products
-from netc.compiler.backends.onnx.runtime_failures import of_runtime, runtime_message
+from netc.compiler.backends.onnx.quantizing.products import find_products
+from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, runtime_message
 from netc.compiler.errors.optional_packages import format_install_command
 from netc.compiler.weights.free_space import check_disk, check_memory
 from netc.dsl.record import replace
@@ -32,7 +32,7 @@ from .refusal import CannotQuantize
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.quantizing.products import Product
     from netc.compiler.backends.onnx.runtime import OnnxSession
-    from netc.compiler.backends.onnx.save import OnnxArtefact
+    from netc.compiler.backends.onnx.save import OnnxArtifact
     from netc.compiler.ir.graph import Program
     from netc.compiler.types.numpy_types import Array
 
@@ -86,33 +86,33 @@ def save_quantized(given: BackendInput, path: str, method: str, calibration: str
     return reports[0]
 
 
-def check_room(artefact: OnnxArtefact) -> None:
+def check_room(artefact: OnnxArtifact) -> None:
     """Raise `MemoryError` for a model that is too large to be quantized on this machine."""
     check_memory(
         _MEMORY_FACTOR * _count_weight_bytes(artefact), "ONNX Runtime's quantizer has the model in memory several times, and takes"
     )
 
 
-def _count_weight_bytes(artefact: OnnxArtefact) -> int:
-    return sum(stored.nbytes for stored in artefact.made.tensors.values())
+def _count_weight_bytes(artefact: OnnxArtifact) -> int:
+    return sum(stored.nbytes for stored in artefact.graph.tensors.values())
 
 
 def _write_quantized(
-    program: Program, artefact: OnnxArtefact, path: Path, method: str, arrays: Mapping[str, Array] | None
+    program: Program, artefact: OnnxArtifact, path: Path, method: str, arrays: Mapping[str, Array] | None
 ) -> QuantizationReport:
     """Write the file at `path`, in a folder that contains nothing else."""
-    from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantized
-    from netc.compiler.backends.onnx.quantizing.separation import separated
+    from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantize_model
+    from netc.compiler.backends.onnx.quantizing.separation import separate_weights
     from netc.compiler.backends.onnx.save import save_proto
 
     samples_name = "drawn inputs" if arrays is None else "the calibration"
-    _check_products(artefact.products(), method)
+    _check_products(artefact.find_products(), method)
     check_disk(path.parent, int(_DISK_FACTOR * _count_weight_bytes(artefact)), "quantizing it takes")
     with TemporaryDirectory(dir=path.parent) as inner:
         folder = Path(inner)
         source = folder / "float.onnx"
-        separate = separated(artefact.made)
-        replace(artefact, made=separate.made).save(str(source), lasting=False)
+        separate = separate_weights(artefact.graph)
+        replace(artefact, graph=separate.graph).save(str(source), lasting=False)
         # Shared weights were copied for the quantizer, and the original file stores them once.
         before = _measure_folder(folder) - separate.copied
         session = _load_session(source)
@@ -120,17 +120,17 @@ def _write_quantized(
         try:
             results = _compute_outputs(session, samples)
             del session  # it holds the float model in memory, which the quantizer loads again
-            proto = quantized(source, folder, method, None if arrays is None else samples, artefact.is_large)
+            proto = quantize_model(source, folder, method, None if arrays is None else samples, artefact.is_large)
         except NotInstalled as error:
             command = format_install_command(str(error))
             raise CannotQuantize(f"{method} needs the package `{error}`, which is not installed: run `{command}`") from None
         except NotFiniteScale:
             raise CannotQuantize(explain_infinite_scale(arrays or {}, samples[0])) from None
         except Exception as error:
-            if not of_runtime(error):
+            if not is_runtime_error(error):
                 raise
             raise CannotQuantize(f"the model fails on {samples_name}: {runtime_message(error)}") from None
-    all_products = products(proto)
+    all_products = find_products(proto)
     unquantized = tuple(product.name for product in all_products if not product.quantized)
     # Checked on the result: ONNX Runtime skips what it cannot quantize without an error.
     if len(unquantized) == len(all_products):
@@ -157,7 +157,7 @@ def _load_session(path: Path) -> OnnxSession:
     try:
         return OnnxSession(path)
     except Exception as error:
-        if not of_runtime(error):
+        if not is_runtime_error(error):
             raise
         raise CannotQuantize(f"ONNX Runtime cannot load the model: {runtime_message(error)}") from None
 

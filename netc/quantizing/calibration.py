@@ -46,7 +46,7 @@ def read_calibration(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
 
 def iterate_batches(program: Program, session: OnnxSession, arrays: Mapping[str, Array]) -> Iterator[dict[str, Array]]:
     """Yield the samples of the calibration in batches. Inputs without a batch axis are the same in all batches."""
-    from netc.compiler.backends.onnx.feeds import feed
+    from netc.compiler.backends.onnx.feeds import make_feeds
 
     names = list(session.inputs)
     _check_names(names, [name for name in names if name not in arrays], "lacks")
@@ -62,7 +62,7 @@ def iterate_batches(program: Program, session: OnnxSession, arrays: Mapping[str,
     for start in range(0, count, BATCH_SIZE):
         values = {name: array[start : start + BATCH_SIZE] if name in batched else array for name, array in arrays.items()}
         try:
-            feeds = feed(session.inputs, values)
+            feeds = make_feeds(session.inputs, values)
             check_sizes(program, {name: array.shape for name, array in feeds.items()})
         except ValueError as error:
             raise CannotQuantize(f"the calibration does not fit: {error}") from None

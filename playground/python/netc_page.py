@@ -99,7 +99,7 @@ class Page:
         import numpy as np
 
         from netc.compiler.backends.backend import GraphOptions
-        from netc.compiler.backends.onnx.onnx_model import model_proto
+        from netc.compiler.backends.onnx.onnx_model import build_model_proto
         from netc.compiler.weights.initial import draw_initial_values
 
         program = self._model(text, model).program
@@ -117,7 +117,7 @@ class Page:
             if info.tied_to in (weights or {}):
                 arrays[info.name] = arrays[info.tied_to]
         try:
-            return model_proto(program, arrays, program.main.name, options=GraphOptions(optimize=False)).SerializeToString()
+            return build_model_proto(program, arrays, program.main.name, options=GraphOptions(optimize=False)).SerializeToString()
         except UnsupportedByTarget as error:
             raise ValueError(str(error)) from None
 

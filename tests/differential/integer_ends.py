@@ -40,7 +40,7 @@ def has_integers_alone(model: netc.Model) -> bool:
 def known_of(model: netc.Model) -> list[Difference]:
     """The listed differences that its operators have."""
     nodes = [use.node for use in FlatGraph(model.program.main).iterate_operators()]
-    return [difference for difference in KNOWN if any(map(difference.covers, nodes))]
+    return [difference for difference in KNOWN if any(map(difference.applies_to, nodes))]
 
 
 def difference_of(model: netc.Model) -> str:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.onnx.kernel_differences import DIFFERENCES, LARGE_FLOATS, texts
+from netc.compiler.backends.onnx.kernel_differences import DIFFERENCES, LARGE_FLOATS, describe_differences
 from netc.compiler.ops import Operator
 
 LISTED = {name for difference in DIFFERENCES if LARGE_FLOATS in difference.numbers for name in difference.operators}
@@ -34,7 +34,7 @@ def compute(text: str, scale: float = 1e19) -> tuple[np.ndarray, np.ndarray]:
 def test_what_is_listed_differs(name: str) -> None:
     wanted, given = compute(TEXTS[name], 1e19 if name in ("var", "std") else 1e20)
     assert not np.allclose(wanted, given, rtol=1e-3, equal_nan=True)
-    assert any("1e19" in text for text in texts(Operator.registry[name]))
+    assert any("1e19" in text for text in describe_differences(Operator.registry[name]))
 
 
 @pytest.mark.parametrize("text", OTHERS)

@@ -6,7 +6,7 @@ import tracemalloc
 
 import numpy as np
 
-from netc.compiler.backends.onnx.fusion_barriers import keep_apart
+from netc.compiler.backends.onnx.fusion_barriers import insert_barriers
 from netc.compiler.backends.onnx.onnx_builder import BuilderNode, GraphBuilder
 from netc.compiler.weights.lazy_tensors import stored_tensor
 
@@ -23,7 +23,7 @@ def scaled_again(times: int) -> GraphBuilder:
 
 def test_each_but_the_last_is_kept_apart_from_its_product() -> None:
     builder = scaled_again(4)
-    keep_apart(builder)
+    insert_barriers(builder)
     assert [node.inputs for node in builder.nodes if node.op_type == "Concat"] == [["y1"], ["y2"], ["y3"]]
 
 
@@ -31,7 +31,7 @@ def test_many_take_little_memory() -> None:
     """Numbers for every pair of 1000 would take 30 MB."""
     builder = scaled_again(1000)
     tracemalloc.start()
-    keep_apart(builder)
+    insert_barriers(builder)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5e6

@@ -11,7 +11,7 @@ from onnx import ModelProto, TensorProto, numpy_helper
 
 import netc
 from netc.compiler.backends.onnx import onnx_emitters
-from netc.compiler.backends.onnx.onnx_model import model_proto
+from netc.compiler.backends.onnx.onnx_model import build_model_proto
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
 from netc.compiler.ops.dense import Dense
@@ -96,7 +96,7 @@ def test_inner_shapes() -> None:
 def test_weights_are_the_initialisers() -> None:
     model = netc.compile("input 3 -> dense 2 as a")
     arrays = draw_initial_values(model.parameters, 3)
-    proto = model_proto(model.program, arrays, "m", "")
+    proto = build_model_proto(model.program, arrays, "m", "")
     assert {t.name: numpy_helper.to_array(t).tolist() for t in proto.graph.initializer} == {n: a.tolist() for n, a in arrays.items()}
 
 
@@ -108,9 +108,9 @@ def test_what_is_not_used_is_not_there() -> None:
 def test_missing_and_misshaped_arrays_are_refused() -> None:
     program = netc.compile("input 3 -> dense 2 as a").program
     with pytest.raises(ValueError, match=r"no values were given for `a\.weight`"):
-        model_proto(program, {}, "m", "")
+        build_model_proto(program, {}, "m", "")
     with pytest.raises(ValueError, match=r"`a.weight` have the shape \[3\], needed is \[2, 3\]"):
-        model_proto(program, {"a.weight": np.zeros(3, np.float32), "a.bias": np.zeros(2, np.float32)}, "m", "")
+        build_model_proto(program, {"a.weight": np.zeros(3, np.float32), "a.bias": np.zeros(2, np.float32)}, "m", "")
 
 
 # --- inputs as outputs, values twice, names that meet -------------------------------------------------------------------------
@@ -194,7 +194,7 @@ def test_a_symbol_that_is_a_multiple_of_another() -> None:
 def test_a_symbol_that_nothing_tells() -> None:
     model = netc.compile("x = input [S * T] batch=false; r = table (i) [S] = i; out x, r")
     with pytest.raises(UnsupportedInOnnx, match="no axis of an input is `S`, or determines it"):
-        model_proto(model.program, {}, "m", "")
+        build_model_proto(model.program, {}, "m", "")
 
 
 @pytest.mark.parametrize(
@@ -260,6 +260,6 @@ def test_unsupported_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(onnx_emitters.EMITTERS, Dense, refuse)
     model = netc.compile("input 3 -> dense 2 as here -> relu")
     with pytest.raises(UnsupportedInOnnx) as caught:
-        model_proto(model.program, draw_initial_values(model.parameters), "m", "")
+        build_model_proto(model.program, draw_initial_values(model.parameters), "m", "")
     assert caught.value.span is not None
     assert caught.value.span.text.startswith("dense 2")

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 
 import netc
-from netc.compiler.backends.onnx.nearest_positions import is_resize, known_places
+from netc.compiler.backends.onnx.nearest_positions import list_positions, matches_resize
 from netc.compiler.dims import make_symbol
 from netc.compiler.ops.resampling import Stretch
 
@@ -27,17 +27,17 @@ def test_nearest_places_are_those_of_pytorch(mode: str) -> None:
         options = {"size": stretch.result} if stretch.scale is None else {"scale_factor": stretch.scale}
         x = torch.arange(float(stretch.size)).expand(1, 2, -1)  # type: ignore[arg-type]
         wanted = F.interpolate(x, mode=mode, **options)[0, 0].numpy()  # type: ignore[arg-type]
-        np.testing.assert_array_equal(known_places(stretch, exact=mode == "nearest-exact"), wanted, err_msg=str(stretch))
+        np.testing.assert_array_equal(list_positions(stretch, exact=mode == "nearest-exact"), wanted, err_msg=str(stretch))
 
 
 @pytest.mark.parametrize("mode", ["nearest", "nearest_exact"])
 def test_nearest_is_resize_where_that_is_the_same(mode: str) -> None:
     exact = mode == "nearest_exact"
-    same = [s for s in STRETCHES if is_resize(s, exact=exact)]
-    assert all(is_resize(Stretch(H, scale * H, scale), exact=exact) for scale in (2, 3, 4, 8))
+    same = [s for s in STRETCHES if matches_resize(s, exact=exact)]
+    assert all(matches_resize(Stretch(H, scale * H, scale), exact=exact) for scale in (2, 3, 4, 8))
     for stretch in same[:: max(1, len(same) // 40)]:
         how = f"size={stretch.result}" if stretch.scale is None else f"scale={stretch.scale}"
         model = netc.compile(f"input 1x{stretch.size} -> upsample {how} mode={mode}")
         assert [node.op_type for node in model.onnx().graph.node] == ["Resize"]
         x = np.arange(stretch.size, dtype=np.float32)[None, None]  # type: ignore[arg-type]
-        np.testing.assert_array_equal(np.asarray(model.session()(x))[0, 0], known_places(stretch, exact=exact), err_msg=str(stretch))
+        np.testing.assert_array_equal(np.asarray(model.session()(x))[0, 0], list_positions(stretch, exact=exact), err_msg=str(stretch))

@@ -9,7 +9,7 @@ from zoo.small import SMALL
 import netc
 from netc.compiler.backends.backend import OPSET, OPSETS
 from netc.compiler.backends.onnx.opsets.forms import FORMS
-from netc.compiler.backends.onnx.opsets.schemas import VALUES, schema
+from netc.compiler.backends.onnx.opsets.schemas import VALUES, find_schema
 from netc.compiler.ops import Operator
 from tests.differential.values import torch_alone
 
@@ -111,7 +111,7 @@ def test_the_usual_one() -> None:
 def test_each_replacement_is_needed() -> None:
     """Each is an operator that the lowest opset lacks, in the newest form."""
     for op_type in FORMS:
-        old, new = schema(op_type, OPSETS[0]), schema(op_type, OPSET)
+        old, new = find_schema(op_type, OPSETS[0]), find_schema(op_type, OPSET)
         valued = any(of == op_type and since > OPSETS[0] for (of, _, _), since in VALUES.items())
         changed = old is None or old.max_input < new.max_input or set(old.attributes) < set(new.attributes)
         assert changed or valued, op_type

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import netc
-from netc.compiler.backends.onnx.placement import Placement, placement
+from netc.compiler.backends.onnx.placement import Placement, find_placement
 from netc.compiler.backends.onnx.runtime import OnnxSession
 
 SIZES = "x = input [T, 4]; x * T"
@@ -18,30 +18,30 @@ SIZES = "x = input [T, 4]; x * T"
 
 def test_on_the_cpu() -> None:
     found = netc.compile("input 3 -> dense 2 -> softmax").session(seed=0).placement()
-    assert (found.there, found.sizes, found.fallen) == (2, 0, ())
-    assert found.sentence("cpu") == "all 2 nodes run on CPU"
+    assert (found.on_device, found.sizes, found.fallen_back) == (2, 0, ())
+    assert found.format_sentence("cpu") == "all 2 nodes run on CPU"
 
 
 def test_what_fell_back_is_named() -> None:
     session = netc.compile("input 3 -> dense 2 as head -> softmax").session(seed=0)
-    found = placement(session._session, "cuda", *session._nodes())
-    assert found.there == 0
-    assert [one.split()[0] for one in found.fallen] == ["Gemm", "Softmax"]
-    assert found.sentence("cuda").startswith("0 nodes run on CUDA, and 2 on the CPU: Gemm `head")
+    found = find_placement(session._session, "cuda", *session._load_nodes())
+    assert found.on_device == 0
+    assert [one.split()[0] for one in found.fallen_back] == ["Gemm", "Softmax"]
+    assert found.format_sentence("cuda").startswith("0 nodes run on CUDA, and 2 on the CPU: Gemm `head")
 
 
 def test_nodes_of_sizes_are_kept_apart(tmp_path: Path) -> None:
     path = tmp_path / "x.onnx"
     netc.compile(SIZES).save(path, seed=0)
     for session in (netc.compile(SIZES).session(seed=0), OnnxSession(path)):
-        found = placement(session._session, "cuda", *session._nodes())
+        found = find_placement(session._session, "cuda", *session._load_nodes())
         assert found.sizes == 3
-        assert [one.split()[0] for one in found.fallen] == ["Mul"]
-        assert f"{found.sizes} that compute sizes" in found.sentence("cuda")
+        assert [one.split()[0] for one in found.fallen_back] == ["Mul"]
+        assert f"{found.sizes} that compute sizes" in found.format_sentence("cuda")
 
 
 def test_many_are_not_all_named() -> None:
-    said = Placement(1, 0, tuple(f"Add `{n}`" for n in range(9))).sentence("cuda")
+    said = Placement(1, 0, tuple(f"Add `{n}`" for n in range(9))).format_sentence("cuda")
     assert said == "1 nodes run on CUDA, and 9 on the CPU: Add `0`, Add `1`, Add `2`, Add `3`, Add `4`, ..."
 
 

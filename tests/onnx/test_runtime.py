@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
-from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable, check_used
+from netc.compiler.backends.onnx.execution_providers import DeviceUnavailable, check_device_used
 from netc.compiler.backends.onnx.runtime import OnnxSession, RunFailed
 
 
@@ -155,7 +155,7 @@ def test_cuda_is_never_silently_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(DeviceUnavailable, match="onnxruntime-gpu"):
         OnnxSession(netc.compile("input 3 -> relu").onnx(), device="cuda")
     with pytest.raises(DeviceUnavailable, match="driver"):
-        check_used("cuda", ["CPUExecutionProvider"])
+        check_device_used("cuda", ["CPUExecutionProvider"])
 
 
 def test_a_provider_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,8 @@ from safetensors.numpy import save_file
 import netc
 from netc.cli import cli
 from netc.compiler.backends.onnx import save
-from netc.compiler.backends.onnx.byte_stream import Message, contents, inside
-from netc.compiler.backends.onnx.save import MOST_AT_ONCE, ahead, of_proto
+from netc.compiler.backends.onnx.byte_stream import ModelStream, embed_initializer, iter_element_bytes
+from netc.compiler.backends.onnx.save import MOST_AT_ONCE, from_proto, run_ahead
 from netc.compiler.weights import free_space
 from netc.compiler.weights.chunked_arrays import all_finite, convert_array
 from netc.compiler.weights.initial import draw_initial_values
@@ -35,9 +35,9 @@ BYTES = 16 * 4_000_000
 
 
 def written(proto: ModelProto) -> bytes:
-    made = of_proto(proto)
-    message = Message(made.proto, [inside(name, stored) for name, stored in made.tensors.items()])
-    content = b"".join(message.chunks())
+    made = from_proto(proto)
+    message = ModelStream(made.proto, [embed_initializer(name, stored) for name, stored in made.tensors.items()])
+    content = b"".join(message.iter_chunks())
     assert len(content) == message.size
     return content
 
@@ -74,7 +74,7 @@ def test_lengths_of_all_sizes(sizes: list[int], name: str, more: bool) -> None:
 def test_chunks_are_bytes_without_axes() -> None:
     """So that their length is their number of bytes, for who counts them and who writes them."""
     array = np.arange(1500 * 1600, dtype=np.float32).reshape(1500, 1600).T
-    chunks = list(contents(array))
+    chunks = list(iter_element_bytes(array))
     assert len(chunks) > 1
     assert sum(len(chunk) for chunk in chunks) == array.nbytes
     assert b"".join(chunks) == array.tobytes()
@@ -212,12 +212,12 @@ def test_work_ahead() -> None:
             raise ValueError("three")
         return number
 
-    found = ahead((lambda n=n: make(n)) for n in range(9))  # type: ignore[misc]
+    found = run_ahead((lambda n=n: make(n)) for n in range(9))  # type: ignore[misc]
     assert [next(found), next(found), next(found)] == [0, 1, 2]
     with pytest.raises(ValueError, match="three"):
         next(found)
     assert max(done) <= 5
-    assert list(ahead([])) == []
+    assert list(run_ahead([])) == []
 
 
 @pytest.mark.parametrize("name", ["float16", "bfloat16", "float32", "float64"])

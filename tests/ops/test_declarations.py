@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from netc.compiler.backends.onnx import onnx_emitters as onnx_table
-from netc.compiler.backends.onnx.emitter_site import OnnxSite
+from netc.compiler.backends.onnx.emitter_site import OnnxEmitSite
 from netc.compiler.backends.torch import ops as torch_ops
 from netc.compiler.backends.torch import torch_emitters as torch_table
 from netc.compiler.backends.torch.torch_emitters import TorchSite
@@ -53,7 +53,7 @@ def test_axes_keep_their_meaning() -> None:
 @each
 def test_names_of_inputs_are_free(cls: type[Operator]) -> None:
     for name in cls.operands:
-        for reader in (OpInputs, TorchSite, OnnxSite):
+        for reader in (OpInputs, TorchSite, OnnxEmitSite):
             assert not hasattr(reader, name), f"`given.{name}` and `site.{name}` are something else"
 
 
@@ -143,7 +143,7 @@ def test_rules_read_declared_inputs(cls: type[Operator]) -> None:
 def test_emitters_read_declared_inputs(cls: type[Operator]) -> None:
     own = torch_table.EMITTERS
     emitters = [(table[cls], TorchSite) for table in (own.modules, own.invocations, own.functions) if cls in table]
-    emitters += [(onnx_table.EMITTERS[cls], OnnxSite)] if onnx_table.has_emitter(cls) else []
+    emitters += [(onnx_table.EMITTERS[cls], OnnxEmitSite)] if onnx_table.has_emitter(cls) else []
     assert emitters or cls.has_definition()
     for emitter, site in emitters:
         read = _read(emitter, "site")

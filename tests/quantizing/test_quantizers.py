@@ -14,7 +14,7 @@ import pytest
 from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, quantize_static
 
 import netc
-from netc.compiler.backends.onnx.quantizing.products import products
+from netc.compiler.backends.onnx.quantizing.products import find_products
 from netc.compiler.weights.initial import InitialValues
 from netc.inputs.random_inputs import random_array, shapes_of
 
@@ -81,7 +81,7 @@ def test_onnx_runtime_alone(name: str, kind: str, tmp_path: Path) -> None:
         quantize_dynamic(source, target)
     else:
         quantize_static(source, target, Reader(inputs))
-    before, after = products(onnx.load(source)), products(onnx.load(target))
+    before, after = find_products(onnx.load(source)), find_products(onnx.load(target))
     count = NETWORKS[name][3]
     assert (len(before), len(after), sum(p.quantized for p in before)) == (count, count, 0)
     assert sum(not p.quantized for p in after) == TIED.get((name, kind), 0), [p.name for p in after if not p.quantized]

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 import netc
 from netc.cli import cli
-from netc.compiler.backends.onnx.quantizing.products import products
+from netc.compiler.backends.onnx.quantizing.products import find_products
 
 TEXT = "input 64 -> dense 32 relu -> dense 10"
 Run = Callable[..., Result]
@@ -282,4 +282,4 @@ def test_a_package_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) 
 
 def test_products_of_activations_are_none() -> None:
     model = netc.compile("x = input [T, 8]; y = (x @ (x -> transpose 1 2)) @ (x -> dense 8)").onnx()
-    assert [product.name.partition("/")[0] for product in products(model)] == ["dense1"]
+    assert [product.name.partition("/")[0] for product in find_products(model)] == ["dense1"]

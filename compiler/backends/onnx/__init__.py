@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ..backend import CheckShapes
     from .onnx_model import GraphAndTensors
     from .runtime import OnnxSession
-    from .save import OnnxArtefact
+    from .save import OnnxArtifact
 
 
 class OnnxBackend(Backend):
@@ -31,39 +31,42 @@ class OnnxBackend(Backend):
 
     def proto(self, given: BackendInput) -> ModelProto:
         """The model. Raises `UnsupportedInOnnx`."""
-        return self._made(given).whole()
+        return self._build_graph(given).to_proto()
 
-    def _made(self, given: BackendInput) -> GraphAndTensors:
-        from .onnx_model import graph_and_tensors
+    def _build_graph(self, given: BackendInput) -> GraphAndTensors:
+        from .onnx_model import build_graph
 
-        return graph_and_tensors(given.program, given.arrays(), given.name, given.spec_hash, given.options)
+        return build_graph(given.program, given.arrays(), given.name, given.spec_hash, given.options)
 
     def text(self, given: BackendInput) -> str:
-        from .onnx_text import show
+        from .onnx_text import format_graph
 
-        return show(self._made(given))
+        return format_graph(self._build_graph(given))
 
-    def build(self, given: BackendInput) -> OnnxArtefact:
-        from .save import OnnxArtefact
+    def build(self, given: BackendInput) -> OnnxArtifact:
+        from .save import OnnxArtifact
 
-        return OnnxArtefact(self._made(given), given.progress)
+        return OnnxArtifact(self._build_graph(given), given.progress)
 
     def operator_target(self, operator: type[Operator]) -> str:
-        from .onnx_emitters import name_of
+        from .onnx_emitters import describe_target
 
-        return name_of(operator)
+        return describe_target(operator)
 
     def differences(self, operator: type[Operator]) -> tuple[str, ...]:
         from . import kernel_differences
 
-        return kernel_differences.texts(operator)
+        return kernel_differences.describe_differences(operator)
 
     def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        from .kernel_differences import RARE, affected
+        from .kernel_differences import RARE, find_affected
         from .runtime_failures import FEW_KERNELS
 
-        found = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in held_types(program) else ()
-        return (*found, *(_difference(about, names) for about, names in affected(program).items() if verbose or about not in RARE))
+        dtype_notes = (f"the graph holds bfloat16: {FEW_KERNELS['bfloat16']}",) if "bfloat16" in list_dtypes(program) else ()
+        return (
+            *dtype_notes,
+            *(_describe_difference(about, names) for about, names in find_affected(program).items() if verbose or about not in RARE),
+        )
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
         """The model in ONNX Runtime, on `cpu` or `cuda`."""
@@ -72,12 +75,12 @@ class OnnxBackend(Backend):
         return OnnxSession(self.build(given), device, check)
 
 
-def _difference(about: str, names: tuple[str, ...]) -> str:
+def _describe_difference(about: str, names: tuple[str, ...]) -> str:
     where = " and ".join(filter(None, (", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`")))
     return f"{about}, {where} in ONNX Runtime may give other results than PyTorch; `netc ops {names[0]}` says more"
 
 
-def held_types(program: Program) -> frozenset[str]:
+def list_dtypes(program: Program) -> frozenset[str]:
     """The element types of the tensors in a program."""
     values = (v for g in collect_graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
     return frozenset(v.type.dtype.name for v in values)

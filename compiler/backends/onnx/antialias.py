@@ -26,28 +26,28 @@ class Kernel(Record):
     reach: int
 
 
-def _triangle(x: Weights) -> Weights:
+def _weigh_triangle(x: Weights) -> Weights:
     weights: Weights = np.maximum(1 - np.abs(x), 0)
     return weights
 
 
-def _cubic(x: Weights) -> Weights:
+def _weigh_cubic(x: Weights) -> Weights:
     """Keys' cubic with a = -1/2."""
     x = np.abs(x)
     near, far = (1.5 * x - 2.5) * x * x + 1, ((2.5 - 0.5 * x) * x - 4) * x + 2
     return np.where(x < 1, near, np.where(x < 2, far, 0))
 
 
-def _lanczos(x: Weights) -> Weights:
+def _weigh_lanczos(x: Weights) -> Weights:
     """sinc windowed by a wider sinc."""
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
 
 
-KERNELS = {"bilinear": Kernel(_triangle, 1), "bicubic": Kernel(_cubic, 2), "lanczos": Kernel(_lanczos, 3)}
+KERNELS = {"bilinear": Kernel(_weigh_triangle, 1), "bicubic": Kernel(_weigh_cubic, 2), "lanczos": Kernel(_weigh_lanczos, 3)}
 """By mode."""
 
 
-class Table(Record):
+class WeightTable(Record):
     """For each result a row: positions, which of them belong to it (the others repeat its last, with a weight of 0), and weights."""
 
     positions: NDArray[np.int64]
@@ -55,7 +55,7 @@ class Table(Record):
     weights: NDArray[np.floating]
 
 
-def table(stretch: Stretch, mode: str, *, align_corners: bool, dtype: np.dtype[Any]) -> Table:
+def make_weight_table(stretch: Stretch, mode: str, *, align_corners: bool, dtype: np.dtype[Any]) -> WeightTable:
     """What PyTorch uses. It aligns corners by the step alone: the position of the first result does not change."""
     size, count = stretch.size, stretch.result
     assert isinstance(size, int)
@@ -73,4 +73,4 @@ def table(stretch: Stretch, mode: str, *, align_corners: bool, dtype: np.dtype[A
     inside = positions < stop[:, None]
     raw = np.where(inside, kernel.weigh((positions - centres[:, None] + 0.5) / wide), 0)
     weights: Weights = raw / raw.sum(axis=1, keepdims=True)
-    return Table(np.minimum(positions, stop[:, None] - 1), inside, weights.astype(dtype))
+    return WeightTable(np.minimum(positions, stop[:, None] - 1), inside, weights.astype(dtype))

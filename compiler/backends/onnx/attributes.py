@@ -13,13 +13,13 @@ from .messages import AttributeProto, GraphProto, NodeProto, TensorProto
 from .onnx_types import element_code, fill_tensor
 
 
-def _tensor(array: Array) -> TensorProto:
+def _make_tensor(array: Array) -> TensorProto:
     proto = TensorProto()
     fill_tensor(proto, "", array)
     return proto
 
 
-def _key(value: object) -> object:
+def _make_key(value: object) -> object:
     """Equal for equal attributes; 1, 1.0 and true differ. None: not to be remembered."""
     match value:
         case int() | float() | str() | DType():
@@ -29,64 +29,64 @@ def _key(value: object) -> object:
     return None
 
 
-class Attributes:
+class AttributeCache:
     """Makes attributes, equal ones once."""
 
     def __init__(self) -> None:
-        self._made: dict[tuple[str, object], AttributeProto] = {}
+        self._cache: dict[tuple[str, object], AttributeProto] = {}
 
-    def put(self, node: NodeProto, attributes: dict[str, object]) -> None:
+    def add_attributes(self, node: NodeProto, attributes: dict[str, object]) -> None:
         """Adds them to the node; those that are None are left out."""
         for name, value in attributes.items():
             if value is not None:
-                node.attribute.append(self._attribute(name, value))
+                node.attribute.append(self._find_or_make(name, value))
 
-    def _attribute(self, name: str, value: object) -> AttributeProto:
-        key = _key(value)
+    def _find_or_make(self, name: str, value: object) -> AttributeProto:
+        key = _make_key(value)
         if key is None:
-            return attribute(name, value)
-        made = self._made.get((name, key))
-        if made is None:
-            made = self._made[name, key] = attribute(name, value)
-        return made
+            return make_attribute(name, value)
+        proto = self._cache.get((name, key))
+        if proto is None:
+            proto = self._cache[name, key] = make_attribute(name, value)
+        return proto
 
 
-def attribute(name: str, value: object) -> AttributeProto:
+def make_attribute(name: str, value: object) -> AttributeProto:
     """The value as an attribute; its type follows from that of the value."""
-    made = AttributeProto(name=name)
+    proto = AttributeProto(name=name)
     match value:
         case DType():
-            made.i, made.type = element_code(value), AttributeProto.INT
+            proto.i, proto.type = element_code(value), AttributeProto.INT
         case int() | np.integer() | np.bool_():
-            made.i, made.type = int(value), AttributeProto.INT
+            proto.i, proto.type = int(value), AttributeProto.INT
         case float() | np.floating():
-            made.f, made.type = float(value), AttributeProto.FLOAT
+            proto.f, proto.type = float(value), AttributeProto.FLOAT
         case str():
-            made.s, made.type = value.encode(), AttributeProto.STRING
+            proto.s, proto.type = value.encode(), AttributeProto.STRING
         case np.ndarray():
-            made.t.CopyFrom(_tensor(value))
-            made.type = AttributeProto.TENSOR
+            proto.t.CopyFrom(_make_tensor(value))
+            proto.type = AttributeProto.TENSOR
         case GraphProto():
-            made.g.CopyFrom(value)
-            made.type = AttributeProto.GRAPH
+            proto.g.CopyFrom(value)
+            proto.type = AttributeProto.GRAPH
         case list() | tuple():
-            _fill_list(made, value)
+            _fill_list(proto, value)
         case _:
             raise TypeError(f"no attribute can hold {value!r}")
-    return made
+    return proto
 
 
-def _fill_list(made: AttributeProto, values: Sequence[Any]) -> None:
+def _fill_list(proto: AttributeProto, values: Sequence[Any]) -> None:
     if not values:
         raise TypeError("the type of an empty list is not known")
     if all(isinstance(value, (int, np.integer)) for value in values):
-        made.ints.extend(values)
-        made.type = AttributeProto.INTS
+        proto.ints.extend(values)
+        proto.type = AttributeProto.INTS
     elif all(isinstance(value, (int, float, np.number)) for value in values):
-        made.floats.extend(values)
-        made.type = AttributeProto.FLOATS
+        proto.floats.extend(values)
+        proto.type = AttributeProto.FLOATS
     elif all(isinstance(value, str) for value in values):
-        made.strings.extend([value.encode() for value in values])
-        made.type = AttributeProto.STRINGS
+        proto.strings.extend([value.encode() for value in values])
+        proto.type = AttributeProto.STRINGS
     else:
         raise TypeError(f"no attribute can hold {values!r}")

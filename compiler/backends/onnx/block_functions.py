@@ -14,9 +14,9 @@ from itertools import chain
 from netc.dsl.record import Record
 
 from ...ir.frames import Frame
-from .attributes import Attributes
+from .attributes import AttributeCache
 from .messages import FunctionProto
-from .onnx_builder import Body, BuilderNode, GraphBuilder, NameAllocator, write_nodes
+from .onnx_builder import BuilderNode, GraphBuilder, LoopBody, NameAllocator, write_nodes
 
 DOMAIN = "netc"
 """That of the functions."""
@@ -26,7 +26,7 @@ _INPUT = "in"
 """What a function calls a tensor that another part of the model computes, as a block of the language does."""
 
 
-class _Use(Record):
+class _BlockUse(Record):
     """A use of a block: its nodes, with calls in place of those of blocks in it; values that come in, those that are computed first; values
     that others take; constants of its own."""
 
@@ -44,68 +44,68 @@ class FunctionWriter:
         self._builder = builder
         self._opset = opset
         self._names = NameAllocator()
-        self._attributes = Attributes()
+        self._attributes = AttributeCache()
         self._written: dict[bytes, FunctionProto] = {}
         """By what they compute."""
-        self._small = {name for name in builder.constants() if builder.stored[name].nbytes <= _SMALL}
-        self._takers: Counter[str] = Counter()
+        self._small = {name for name in builder.list_constants() if builder.stored[name].nbytes <= _SMALL}
+        self._use_counts: Counter[str] = Counter()
 
-    def write(self, outputs: Iterable[str]) -> list[FunctionProto]:
+    def write_functions(self, outputs: Iterable[str]) -> list[FunctionProto]:
         """The functions; the nodes of the builder are changed. `outputs` are those of the model."""
-        self._takers.update(chain(outputs, *map(_taken, self._builder.nodes)))
-        self._builder.nodes = self._with_calls(self._builder.nodes, None)
+        self._use_counts.update(chain(outputs, *map(_iter_used_values, self._builder.nodes)))
+        self._builder.nodes = self._replace_with_calls(self._builder.nodes, None)
         return list(self._written.values())
 
-    def _with_calls(self, nodes: Sequence[BuilderNode], frame: Frame | None) -> list[BuilderNode]:
+    def _replace_with_calls(self, nodes: Sequence[BuilderNode], frame: Frame | None) -> list[BuilderNode]:
         """Nodes of a block, with calls in place of those of blocks in it. Sizes that are computed between these come first."""
-        within = [_within(node.frame, frame) for node in nodes]
-        left, groups = Counter(within), dict[Frame, list[BuilderNode]]()
-        made: list[BuilderNode] = []
+        within = [_find_inner_frame(node.frame, frame) for node in nodes]
+        remaining, groups = Counter(within), dict[Frame, list[BuilderNode]]()
+        result: list[BuilderNode] = []
         for node, inner in zip(nodes, within, strict=True):
             if inner is None:
-                made.append(node)
+                result.append(node)
                 continue
             groups.setdefault(inner, []).append(node)
-            left[inner] -= 1
-            if not left[inner]:
-                made.append(self._call(self._use(inner, groups[inner])))
-        return made
+            remaining[inner] -= 1
+            if not remaining[inner]:
+                result.append(self._make_call(self._make_use(inner, groups[inner])))
+        return result
 
-    def _use(self, frame: Frame, nodes: Sequence[BuilderNode]) -> _Use:
-        made = dict.fromkeys(output for node in nodes for output in node.outputs)
-        taken = Counter(chain.from_iterable(map(_taken, nodes)))
-        inner = self._with_calls(nodes, frame)
-        given = [value for value in taken if value not in made and value not in self._small]
-        given.sort(key=self._builder.stored.__contains__)
-        constants = [value for value in dict.fromkeys(chain.from_iterable(map(_taken, inner))) if value in self._small]
-        return _Use(frame, inner, given, [value for value in made if self._takers[value] > taken[value]], constants)
+    def _make_use(self, frame: Frame, nodes: Sequence[BuilderNode]) -> _BlockUse:
+        computed = dict.fromkeys(output for node in nodes for output in node.outputs)
+        uses = Counter(chain.from_iterable(map(_iter_used_values, nodes)))
+        inner = self._replace_with_calls(nodes, frame)
+        inputs = [value for value in uses if value not in computed and value not in self._small]
+        inputs.sort(key=self._builder.stored.__contains__)
+        constants = [value for value in dict.fromkeys(chain.from_iterable(map(_iter_used_values, inner))) if value in self._small]
+        return _BlockUse(frame, inner, inputs, [value for value in computed if self._use_counts[value] > uses[value]], constants)
 
-    def _call(self, use: _Use) -> BuilderNode:
-        plain = {value: f"{number}" for number, value in enumerate(dict.fromkeys((*use.inputs, *_values(use)))) if value}
-        key = self._function("", use, plain, lambda name: "").SerializeToString(deterministic=True)
+    def _make_call(self, use: _BlockUse) -> BuilderNode:
+        plain = {value: f"{number}" for number, value in enumerate(dict.fromkeys((*use.inputs, *_iter_all_values(use)))) if value}
+        key = self._make_function("", use, plain, lambda name: "").SerializeToString(deterministic=True)
         function = self._written.get(key)
         if function is None:
             prefix = f"{use.frame.path}." if use.frame.path else ""
-            name = self._names.unique(use.frame.name)
-            function = self._function(name, use, self._local(use, prefix), lambda name: name.removeprefix(prefix))
+            name = self._names.make_unique(use.frame.name)
+            function = self._make_function(name, use, self._name_local_values(use, prefix), lambda name: name.removeprefix(prefix))
             self._written[key] = function
-        called = self._builder.node_names.unique(use.frame.path or use.frame.name)
-        return BuilderNode(function.name, called, use.inputs, tuple(use.outputs), {}, DOMAIN)
+        name_of_call = self._builder.node_names.make_unique(use.frame.path or use.frame.name)
+        return BuilderNode(function.name, name_of_call, use.inputs, tuple(use.outputs), {}, DOMAIN)
 
-    def _local(self, use: _Use, prefix: str) -> dict[str, str]:
+    def _name_local_values(self, use: _BlockUse, prefix: str) -> dict[str, str]:
         """Names of values in a function: those of stages without the path of the block."""
-        names, final = NameAllocator(), self._builder.final
+        names, final = NameAllocator(), self._builder.final_names
         local: dict[str, str] = {}
         for value in use.inputs:
             name = final.get(value, value)
             known = value in self._builder.stored or name.startswith(("size/", prefix or "size/"))
-            local[value] = names.unique(name.removeprefix(prefix) if known else _INPUT)
-        for value in filter(None, _values(use)):
+            local[value] = names.make_unique(name.removeprefix(prefix) if known else _INPUT)
+        for value in filter(None, _iter_all_values(use)):
             if value not in local:
-                local[value] = names.unique(final.get(value, value).removeprefix(prefix))
+                local[value] = names.make_unique(final.get(value, value).removeprefix(prefix))
         return local
 
-    def _function(self, name: str, use: _Use, values: Mapping[str, str], label: Callable[[str], str]) -> FunctionProto:
+    def _make_function(self, name: str, use: _BlockUse, values: Mapping[str, str], label: Callable[[str], str]) -> FunctionProto:
         function = FunctionProto(name=name, domain=DOMAIN)
         function.opset_import.add(domain="", version=self._opset)
         if any(node.domain for node in use.nodes):
@@ -113,47 +113,47 @@ class FunctionWriter:
         function.input.extend([values[value] for value in use.inputs])
         function.output.extend([values[value] for value in use.outputs])
         stored = self._builder.stored
-        own = [BuilderNode("Constant", value, [], (value,), {"value": stored[value].read()}) for value in use.constants]
-        write_nodes(function, [_labelled(node, label) for node in (*own, *use.nodes)], values, self._attributes)
+        constants = [BuilderNode("Constant", value, [], (value,), {"value": stored[value].read()}) for value in use.constants]
+        write_nodes(function, [_relabel_node(node, label) for node in (*constants, *use.nodes)], values, self._attributes)
         return function
 
 
-def _within(frame: Frame | None, outer: Frame | None) -> Frame | None:
+def _find_inner_frame(frame: Frame | None, outer: Frame | None) -> Frame | None:
     """The block directly in `outer` that a frame is in, or is; None for `outer` itself."""
     while frame is not None and frame is not outer and frame.parent is not outer:
         frame = frame.parent
     return None if frame is outer else frame
 
 
-def _taken(node: BuilderNode) -> Iterator[str]:
+def _iter_used_values(node: BuilderNode) -> Iterator[str]:
     """What a node takes of the graph that it is in, once for each time."""
     yield from filter(None, node.inputs)
     if node.body is not None:
-        own = {*node.body.inputs, *(output for inner in node.body.nodes for output in inner.outputs)}
-        yield from (value for value in chain(*map(_taken, node.body.nodes), node.body.outputs) if value not in own)
+        local = {*node.body.inputs, *(output for inner in node.body.nodes for output in inner.outputs)}
+        yield from (value for value in chain(*map(_iter_used_values, node.body.nodes), node.body.outputs) if value not in local)
 
 
-def _values(use: _Use) -> Iterator[str]:
+def _iter_all_values(use: _BlockUse) -> Iterator[str]:
     """All values of a use, those in loops too."""
     yield from use.constants
-    yield from _values_of(use.nodes)
+    yield from _iter_node_values(use.nodes)
 
 
-def _values_of(nodes: Iterable[BuilderNode]) -> Iterator[str]:
+def _iter_node_values(nodes: Iterable[BuilderNode]) -> Iterator[str]:
     for node in nodes:
         yield from node.inputs
         if node.body is not None:
             yield from node.body.inputs
-            yield from _values_of(node.body.nodes)
+            yield from _iter_node_values(node.body.nodes)
             yield from node.body.outputs
         yield from node.outputs
 
 
-def _labelled(node: BuilderNode, label: Callable[[str], str]) -> BuilderNode:
+def _relabel_node(node: BuilderNode, label: Callable[[str], str]) -> BuilderNode:
     """The node under another name, as those in it."""
-    made = BuilderNode(node.op_type, label(node.name), node.inputs, node.outputs, node.attributes, node.domain)
+    copy = BuilderNode(node.op_type, label(node.name), node.inputs, node.outputs, node.attributes, node.domain)
     if node.body is not None:
-        made.body = Body(label(node.body.name), node.body.inputs, node.body.types)
-        made.body.nodes = [_labelled(inner, label) for inner in node.body.nodes]
-        made.body.outputs = node.body.outputs
-    return made
+        copy.body = LoopBody(label(node.body.name), node.body.inputs, node.body.types)
+        copy.body.nodes = [_relabel_node(inner, label) for inner in node.body.nodes]
+        copy.body.outputs = node.body.outputs
+    return copy

@@ -1,7 +1,7 @@
-"""A model as bytes, piece by piece, so that no more tensors are in memory than whoever asks for the pieces has read.
+"""Serialize a model chunk by chunk, so that a reader never holds more than a few tensors in memory.
 
-In: a model without initialisers, and these as `Piece`s. Out: the bytes that protobuf gives for the model with all of them, in its order of
-fields. Always: the pieces are read in order, each when its turn comes.
+In: a model without initializers, and each initializer as an `InitializerStream`. Out: the same bytes that protobuf gives for the full model.
+Always: fields come in protobuf's order; a tensor is read only when its turn comes.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ _GRAPH = ModelProto.GRAPH_FIELD_NUMBER
 _INITIALIZER = GraphProto.INITIALIZER_FIELD_NUMBER
 
 
-def _tag(number: int) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED)
+def _encode_tag(number: int) -> bytes:
+    return _encode_varint(number << 3 | _LENGTH_DELIMITED)
 
 
-def _varint(number: int) -> bytes:
+def _encode_varint(number: int) -> bytes:
     """As protobuf writes integers: seven bits a byte, the lowest first, the highest bit of a byte set if others follow."""
     out = bytearray()
     while number > 0x7F:
@@ -40,11 +40,11 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-_INITIALIZER_TAG = _tag(_INITIALIZER)
-_RAW_DATA_TAG = _tag(TensorProto.RAW_DATA_FIELD_NUMBER)
+_INITIALIZER_TAG = _encode_tag(_INITIALIZER)
+_RAW_DATA_TAG = _encode_tag(TensorProto.RAW_DATA_FIELD_NUMBER)
 
 
-class Piece(Record):
+class InitializerStream(Record):
     """An initialiser: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
 
     head: bytes
@@ -52,46 +52,46 @@ class Piece(Record):
     content: Callable[[], Iterator[Chunk]] | None = None
 
 
-def inside(name: str, stored: StoredTensor) -> Piece:
+def embed_initializer(name: str, stored: StoredTensor) -> InitializerStream:
     """An initialiser whose elements are in the model."""
-    head, size = _header(name, stored).SerializeToString(deterministic=True), stored.nbytes
-    return Piece(head + _RAW_DATA_TAG + _varint(size), size, lambda: contents(stored.read()))
+    head, size = _make_header(name, stored).SerializeToString(deterministic=True), stored.nbytes
+    return InitializerStream(head + _RAW_DATA_TAG + _encode_varint(size), size, lambda: iter_element_bytes(stored.read()))
 
 
-def outside(name: str, stored: StoredTensor, location: str, offset: int) -> Piece:
+def reference_initializer(name: str, stored: StoredTensor, location: str, offset: int) -> InitializerStream:
     """An initialiser whose elements are in the file `location`."""
-    tensor = _header(name, stored)
+    tensor = _make_header(name, stored)
     tensor.data_location = TensorProto.EXTERNAL
     for key, entry in (("location", location), ("offset", str(offset)), ("length", str(stored.nbytes))):
         tensor.external_data.add(key=key, value=entry)
-    return Piece(tensor.SerializeToString(deterministic=True))
+    return InitializerStream(tensor.SerializeToString(deterministic=True))
 
 
-def contents(array: Array) -> Iterator[Chunk]:
+def iter_element_bytes(array: Array) -> Iterator[Chunk]:
     """The elements, little-endian, in bytes without axes."""
     for part in split_into_contiguous_chunks(array):
         yield (part if byteorder == "little" else part.byteswap()).reshape(-1).view(np.uint8).data
 
 
-class Message:
+class ModelStream:
     """A model in pieces. `size` is the number of its bytes."""
 
-    def __init__(self, proto: ModelProto, pieces: Sequence[Piece]) -> None:
-        self._pieces = pieces
-        self._heads = [_INITIALIZER_TAG + _varint(len(piece.head) + piece.size) + piece.head for piece in pieces]
+    def __init__(self, proto: ModelProto, pieces: Sequence[InitializerStream]) -> None:
+        self._initializers = pieces
+        self._heads = [_INITIALIZER_TAG + _encode_varint(len(piece.head) + piece.size) + piece.head for piece in pieces]
         """What comes before the elements of each."""
-        self._graph_before, self._graph_after = _split(proto.graph, _INITIALIZER)
+        self._graph_before, self._graph_after = _split_fields(proto.graph, _INITIALIZER)
         inner = sum(map(len, self._heads)) + sum(piece.size for piece in pieces)
         graph = len(self._graph_before) + inner + len(self._graph_after)
-        head, self._after = _split(proto, _GRAPH)
-        self._before = head + _tag(_GRAPH) + _varint(graph)
+        head, self._after = _split_fields(proto, _GRAPH)
+        self._before = head + _encode_tag(_GRAPH) + _encode_varint(graph)
         self.size = len(self._before) + graph + len(self._after)
 
-    def chunks(self) -> Iterator[Chunk]:
+    def iter_chunks(self) -> Iterator[Chunk]:
         """The bytes, in order."""
         yield self._before
         yield self._graph_before
-        for piece, head in zip(self._pieces, self._heads, strict=True):
+        for piece, head in zip(self._initializers, self._heads, strict=True):
             yield head
             if piece.content is not None:
                 yield from piece.content()
@@ -99,14 +99,14 @@ class Message:
         yield self._after
 
 
-def _split(message: Any, number: int) -> tuple[bytes, bytes]:
+def _split_fields(message: Any, number: int) -> tuple[bytes, bytes]:
     """The fields before one and those after it, without itself."""
     fields = [field for field, _ in message.ListFields()]
     before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
-    return _serialized(message, before), _serialized(message, after)
+    return _serialize_fields(message, before), _serialize_fields(message, after)
 
 
-def _serialized(message: Any, fields: Iterable[Any]) -> bytes:
+def _serialize_fields(message: Any, fields: Iterable[Any]) -> bytes:
     kept = type(message)()
     for field in fields:
         value, target = getattr(message, field.name), getattr(kept, field.name)
@@ -118,6 +118,6 @@ def _serialized(message: Any, fields: Iterable[Any]) -> bytes:
     return content
 
 
-def _header(name: str, stored: StoredTensor) -> TensorProto:
+def _make_header(name: str, stored: StoredTensor) -> TensorProto:
     assert stored.dtype is not None
     return TensorProto(name=name, data_type=element_code(stored.dtype), dims=stored.shape)

@@ -47,15 +47,15 @@ class DirectFile:
         self._set_direct(True)
 
     def write(self, content: bytes | memoryview) -> None:
-        left = memoryview(content)
-        self._size += len(left)
-        while left:
-            some, left = left[: _BLOCK - self._filled], left[_BLOCK - self._filled :]
-            block = self._blocks[0][self._filled : self._filled + len(some)]
-            np.copyto(np.frombuffer(block, np.uint8), np.frombuffer(some, np.uint8))  # other threads go on meanwhile
-            self._filled += len(some)
+        remaining = memoryview(content)
+        self._size += len(remaining)
+        while remaining:
+            part, remaining = remaining[: _BLOCK - self._filled], remaining[_BLOCK - self._filled :]
+            block = self._blocks[0][self._filled : self._filled + len(part)]
+            np.copyto(np.frombuffer(block, np.uint8), np.frombuffer(part, np.uint8))  # other threads go on meanwhile
+            self._filled += len(part)
             if self._filled == _BLOCK:
-                self._send()
+                self._submit_block()
 
     def __enter__(self) -> DirectFile:
         return self
@@ -64,26 +64,26 @@ class DirectFile:
         with self._file, self._thread:
             if error is None:
                 self._filled += -self._filled % PAGESIZE
-                self._send()
-                self._wait()
+                self._submit_block()
+                self._wait_for_block()
                 self._file.truncate(self._size)
 
-    def _send(self) -> None:
-        self._wait()
-        self._written = self._thread.submit(self._write, self._blocks[0][: self._filled])
+    def _submit_block(self) -> None:
+        self._wait_for_block()
+        self._written = self._thread.submit(self._write_block, self._blocks[0][: self._filled])
         self._blocks.reverse()
         self._filled = 0
 
-    def _wait(self) -> None:
+    def _wait_for_block(self) -> None:
         """Until the block before is on the disk; raises what went wrong."""
         if self._written is not None:
             self._written.result()
 
-    def _write(self, left: memoryview) -> None:
-        while left:
-            left = left[self._count_written(left) :]
+    def _write_block(self, remaining: memoryview) -> None:
+        while remaining:
+            remaining = remaining[self._write_some(remaining) :]
 
-    def _count_written(self, content: memoryview) -> int:
+    def _write_some(self, content: memoryview) -> int:
         try:
             return self._file.write(content)
         except OSError as error:

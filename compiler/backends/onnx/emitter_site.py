@@ -25,10 +25,10 @@ from .runtime_sizes import OnnxSizes
 from .tensor_expressions import TensorExpr
 
 
-class OnnxSite:
+class OnnxEmitSite:
     """See the module's docstring."""
 
-    __slots__ = ("_builder", "_initializers", "_nodes", "_flat_node", "_sizes", "given", "inputs", "node", "results")
+    __slots__ = ("_added_nodes", "_builder", "_flat_node", "_initializers", "_sizes", "given", "inputs", "node", "results")
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class OnnxSite:
         self._builder = builder
         self._sizes = sizes
         self._initializers = initializers
-        self._nodes: list[BuilderNode] = []
+        self._added_nodes: list[BuilderNode] = []
 
     def __getattr__(self, name: str) -> TensorExpr:
         if name not in self.given:
@@ -59,65 +59,65 @@ class OnnxSite:
         return TensorExpr(self, self.inputs[position], self.given.types[position].dtype)
 
     def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
-        return self._add(op_type, inputs, 1, attributes).outputs[0]
+        return self._add_node(op_type, inputs, 1, attributes).outputs[0]
 
     def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
-        return self._add(op_type, inputs, outputs, attributes).outputs
+        return self._add_node(op_type, inputs, outputs, attributes).outputs
 
-    def _add(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> BuilderNode:
-        place = self._builder.node_names.unique(f"{self._flat_node.path}/{op_type}")
-        node = self._builder.add(op_type, place, inputs, outputs, attributes)
-        self._nodes.append(node)
+    def _add_node(self, op_type: str, inputs: Sequence[str], outputs: int, attributes: dict[str, object]) -> BuilderNode:
+        name = self._builder.node_names.make_unique(f"{self._flat_node.path}/{op_type}")
+        node = self._builder.add_node(op_type, name, inputs, outputs, attributes)
+        self._added_nodes.append(node)
         return node
 
     def parameter(self, name: str) -> str:
         if name in self.given:
             return self.inputs[self.given.position(name)]
-        return self._initializers.of(join_labels(self._flat_node.path, name))
+        return self._initializers.add_initializer(join_labels(self._flat_node.path, name))
 
     def learned(self, name: str) -> TensorExpr:
         dtype = next(spec.dtype for spec in self.node.specs if spec.name == name)
         return TensorExpr(self, self.parameter(name), dtype)
 
     def parameter_of(self, path: str, name: str) -> str:
-        whole = join_labels(self._flat_node.owner, path) if path else self._flat_node.path
-        return self._initializers.of(join_labels(whole, name))
+        full_path = join_labels(self._flat_node.owner, path) if path else self._flat_node.path
+        return self._initializers.add_initializer(join_labels(full_path, name))
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
-        return self._builder.constant(array)
+        return self._builder.add_constant(array)
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
         if isinstance(value, (int, float)):
             with np.errstate(over="ignore"):  # a number that is too large is infinite
-                return self._builder.constant(np.array(value, dtype=numpy_dtype(dtype)))
-        return self._sizes.scalar(value, dtype)
+                return self._builder.add_constant(np.array(value, dtype=numpy_dtype(dtype)))
+        return self._sizes.emit_scalar(value, dtype)
 
     def ints(self, values: Sequence[Dim]) -> str:
-        return self._sizes.ints(tuple(values))
+        return self._sizes.emit_ints(tuple(values))
 
     def shape(self, shape: Shape) -> str:
         """The shape as an input of Reshape, which infers one symbolic size. Of several, it infers the batch: the 0 of an empty batch would
         mean the size of the input's axis."""
         symbolic = [axis for axis, d in enumerate(shape) if not isinstance(d, int)]
         batch = [axis for axis in symbolic if BATCH in free_symbols(shape[axis])]
-        open_ = (batch or symbolic)[:1]
-        return self._sizes.ints(tuple(-1 if axis in open_ else d for axis, d in enumerate(shape)))
+        inferred = (batch or symbolic)[:1]
+        return self._sizes.emit_ints(tuple(-1 if axis in inferred else d for axis, d in enumerate(shape)))
 
     def cast(self, tensor: str, dtype: DType) -> str:
         return self.add("Cast", [tensor], to=dtype)
 
     def has(self, op_type: str) -> bool:
-        return self._builder.lowering is None or self._builder.lowering.has(op_type)
+        return self._builder.lowering is None or self._builder.lowering.has_operator(op_type)
 
     def name_results(self, results: Sequence[str]) -> None:
         """Names the results that the emitter has returned."""
         path = self._flat_node.path
         base = None
         for index, result in enumerate(results):
-            maker = next((node for node in self._nodes if result in node.outputs), None)
-            if maker is None or result in self._builder.final:
+            maker = next((node for node in self._added_nodes if result in node.outputs), None)
+            if maker is None or result in self._builder.final_names:
                 continue
             if base is None:
-                base = self._builder.value_names.unique(path)
-                maker.name = self._builder.node_names.unique(path)
-            self._builder.call(result, base if index == 0 else self._builder.value_names.unique(f"{base}:{index}"))
+                base = self._builder.value_names.make_unique(path)
+                maker.name = self._builder.node_names.make_unique(path)
+            self._builder.set_final_name(result, base if index == 0 else self._builder.value_names.make_unique(f"{base}:{index}"))

@@ -22,7 +22,7 @@ class DeviceUnavailable(RuntimeError):
     """The device that was asked for cannot be used; the text says what is missing."""
 
 
-def providers(device: str) -> list[str]:
+def list_providers(device: str) -> list[str]:
     """The providers for a device. A ValueError for another word."""
     if device not in _PROVIDERS:
         known = " or ".join(f"`{name}`" for name in _PROVIDERS)
@@ -34,30 +34,30 @@ def providers(device: str) -> list[str]:
             "install the package `onnxruntime-gpu` instead of `onnxruntime`"
         )
     if device == "cuda":
-        onnxruntime.set_default_logger_severity(_FATAL)  # `check_used` reports what is wrong
-        _preload()
+        onnxruntime.set_default_logger_severity(_FATAL)  # `check_device_used` reports what is wrong
+        _preload_libraries()
     return list(wanted)
 
 
-def provider_of(device: str) -> str:
+def get_device_provider(device: str) -> str:
     """The provider that a device is."""
     return _PROVIDERS[device][0]
 
 
-def _preload() -> list[str]:
+def _preload_libraries() -> list[str]:
     """Loads the CUDA libraries that are installed as Python packages. Returns the names of those that are not found."""
     if not hasattr(onnxruntime, "preload_dlls"):
         return []
-    said = StringIO()
-    with redirect_stdout(said):
+    output = StringIO()
+    with redirect_stdout(output):
         onnxruntime.preload_dlls()
-    return re.findall(r"^Failed to load (\S+):", said.getvalue(), re.MULTILINE)
+    return re.findall(r"^Failed to load (\S+):", output.getvalue(), re.MULTILINE)
 
 
-def check_used(device: str, active: Sequence[str]) -> None:
+def check_device_used(device: str, active: Sequence[str]) -> None:
     """Raises `DeviceUnavailable` if a session that was made for `device` fell back to another."""
-    if active[0] != provider_of(device):
-        missing = _preload()
+    if active[0] != get_device_provider(device):
+        missing = _preload_libraries()
         found = f"; {', '.join(f'`{name}`' for name in missing)} cannot be found" if missing else ""
         raise DeviceUnavailable(
             f"ONNX Runtime could not start on {device.upper()}: it needs an NVIDIA driver with a GPU, "

@@ -27,7 +27,7 @@ class UnknownPort(ValueError):
     """A model with an input or output of a type that netc does not have."""
 
 
-def port(declared: Any) -> Port:
+def read_port(declared: Any) -> Port:
     """From ONNX Runtime's description of an input or output."""
     element = declared.type.removeprefix("tensor(").removesuffix(")")
     dtype = DTYPES.get(_OTHER_NAMES.get(element, element))
@@ -36,33 +36,33 @@ def port(declared: Any) -> Port:
     return Port(declared.name, dtype, tuple("" if d is None else d for d in declared.shape or ()))
 
 
-def by_name(inputs: Mapping[str, Port], positional: tuple[object, ...], named: Mapping[str, object]) -> dict[str, object]:
+def assign_inputs(inputs: Mapping[str, Port], positional: tuple[object, ...], named: Mapping[str, object]) -> dict[str, object]:
     """Each input with its value."""
     names = list(inputs)
     if len(positional) > len(names):
-        raise ValueError(f"the model has {_counted(len(names))}, found {len(positional)}")
+        raise ValueError(f"the model has {_format_count(len(names))}, found {len(positional)}")
     values = dict(zip(names, positional, strict=False))
     for name, value in named.items():
         if name not in inputs:
-            raise ValueError(f"the model has no input `{name}`: its inputs are {_quoted(names)}")
+            raise ValueError(f"the model has no input `{name}`: its inputs are {_format_names(names)}")
         if name in values:
             raise ValueError(f"the input `{name}` is given twice, by position and by name")
         values[name] = value
     missing = [name for name in names if name not in values]
     if missing:
-        raise ValueError(f"the model needs {_quoted(missing)} too: its inputs are {_quoted(names)}")
+        raise ValueError(f"the model needs {_format_names(missing)} too: its inputs are {_format_names(names)}")
     return values
 
 
-def _counted(count: int) -> str:
+def _format_count(count: int) -> str:
     return "one input" if count == 1 else f"{count} inputs"
 
 
-def _quoted(names: list[str]) -> str:
+def _format_names(names: list[str]) -> str:
     return ", ".join(f"`{n}`" for n in names)
 
 
-def feed(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, Array]:
+def make_feeds(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, Array]:
     """The values as arrays that the model takes."""
     sizes: Sizes = {}
     feeds = {}
@@ -72,11 +72,11 @@ def feed(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, 
         except (ValueError, TypeError, RuntimeError) as error:
             raise ValueError(f"the input `{name}` cannot be used: {error}") from error
         check_shape(declared, array.shape, sizes)
-        feeds[name] = _converted(declared, array)
+        feeds[name] = _convert_array(declared, array)
     return feeds
 
 
-def _converted(declared: Port, array: Array) -> Array:
+def _convert_array(declared: Port, array: Array) -> Array:
     needed = numpy_dtype(declared.dtype)
     if array.dtype == needed:
         return array
@@ -85,9 +85,9 @@ def _converted(declared: Port, array: Array) -> Array:
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(needed)
     if found.is_float and declared.dtype.is_float:
-        lost = array[np.isfinite(array) & ~np.isfinite(converted)]
-        if lost.size:
-            raise ValueError(f"the input `{declared.name}` is {declared.dtype}, in which {lost[0]:g} would be infinite")
+        overflowed = array[np.isfinite(array) & ~np.isfinite(converted)]
+        if overflowed.size:
+            raise ValueError(f"the input `{declared.name}` is {declared.dtype}, in which {overflowed[0]:g} would be infinite")
         return converted
     if not found.is_integer or declared.dtype.kind == "bool":
         raise ValueError(f"the input `{declared.name}` is {declared}, found {found}")
@@ -96,28 +96,30 @@ def _converted(declared: Port, array: Array) -> Array:
     return converted
 
 
-def fetch(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) -> dict[str, Array]:
+def run_session(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) -> dict[str, Array]:
     """Runs the session."""
     halves = any(p.dtype == _BFLOAT16 for p in outputs.values()) or any(a.dtype == ml_dtypes.bfloat16 for a in feeds.values())
     if not halves:
         return dict(zip(outputs, session.run(list(outputs), feeds), strict=True))
-    values = session.run_with_ort_values(list(outputs), {name: to_runtime(array) for name, array in feeds.items()})
-    return {name: _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
+    values = session.run_with_ort_values(list(outputs), {name: to_ort_value(array) for name, array in feeds.items()})
+    return {name: _from_ort_value(value, outputs[name].dtype) for name, value in zip(outputs, values, strict=True)}
 
 
-def fetch_kept(
+def run_session_keeping(
     session: Any, feeds: Mapping[str, Array], values: Mapping[str, Any], kept: Collection[str], outputs: Mapping[str, Port]
 ) -> dict[str, Any]:
     """Runs the session on arrays and on `values` of ONNX Runtime. The outputs `kept` are such values, not copied; others are arrays."""
-    given = {name: to_runtime(array) for name, array in feeds.items()} | dict(values)
-    made = session.run_with_ort_values(list(outputs), given)
-    return {name: value if name in kept else _from_runtime(value, outputs[name].dtype) for name, value in zip(outputs, made, strict=True)}
+    inputs = {name: to_ort_value(array) for name, array in feeds.items()} | dict(values)
+    results = session.run_with_ort_values(list(outputs), inputs)
+    return {
+        name: value if name in kept else _from_ort_value(value, outputs[name].dtype) for name, value in zip(outputs, results, strict=True)
+    }
 
 
 # ONNX Runtime takes and returns NumPy arrays of NumPy's own types; bfloat16, which is not one, is passed as its bits.
 
 
-def to_runtime(array: Array) -> Any:
+def to_ort_value(array: Array) -> Any:
     """The array as a value of ONNX Runtime."""
     if array.dtype != ml_dtypes.bfloat16:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
@@ -125,7 +127,7 @@ def to_runtime(array: Array) -> Any:
     return onnxruntime.OrtValue.ortvalue_from_numpy_with_onnx_type(bits, TensorProto.BFLOAT16)
 
 
-def _from_runtime(value: Any, dtype: DType) -> Array:
+def _from_ort_value(value: Any, dtype: DType) -> Array:
     if dtype != _BFLOAT16:
         return value.numpy()  # type: ignore[no-any-return]
     shape = tuple(value.shape())

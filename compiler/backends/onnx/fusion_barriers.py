@@ -20,38 +20,38 @@ from .onnx_builder import BuilderNode, GraphBuilder
 _POOLS = {"AveragePool", "MaxPool"}
 
 
-def keep_apart(builder: GraphBuilder) -> None:
+def insert_barriers(builder: GraphBuilder) -> None:
     """See the module's docstring."""
-    uneven = _Scales(builder).uneven()
-    builder.nodes = list(_apart(builder, builder.nodes, uneven))
+    uneven = _ScaleChains(builder).find_uneven()
+    builder.nodes = list(_iter_with_barriers(builder, builder.nodes, uneven))
 
 
-def _apart(builder: GraphBuilder, nodes: Sequence[BuilderNode], uneven: set[str]) -> Iterator[BuilderNode]:
-    makers: dict[str, BuilderNode] = {}
+def _iter_with_barriers(builder: GraphBuilder, nodes: Sequence[BuilderNode], uneven: set[str]) -> Iterator[BuilderNode]:
+    producers: dict[str, BuilderNode] = {}
     for node in nodes:
         if node.body is not None:
-            node.body.nodes = list(_apart(builder, node.body.nodes, uneven))
-        pooled = node.op_type in _POOLS and _adds_zeros(makers, node.inputs[0], builder)
-        if pooled or (scaled := _scaled(node, builder)) in uneven:
-            at = 0 if pooled else node.inputs.index(scaled)
-            yield _copied(builder, node, at)
-        for at in _rounded(node, makers, builder):
-            yield _copied(builder, node, at)
-        makers.update(dict.fromkeys(node.outputs, node))
+            node.body.nodes = list(_iter_with_barriers(builder, node.body.nodes, uneven))
+        pooled = node.op_type in _POOLS and _adds_zeros(producers, node.inputs[0], builder)
+        if pooled or (scaled := _find_scaled_input(node, builder)) in uneven:
+            index = 0 if pooled else node.inputs.index(scaled)
+            yield _copy_input(builder, node, index)
+        for index in _find_rounded_inputs(node, producers, builder):
+            yield _copy_input(builder, node, index)
+        producers.update(dict.fromkeys(node.outputs, node))
         yield node
 
 
-def _rounded(node: BuilderNode, makers: Mapping[str, BuilderNode], builder: GraphBuilder) -> list[int]:
+def _find_rounded_inputs(node: BuilderNode, producers: Mapping[str, BuilderNode], builder: GraphBuilder) -> list[int]:
     """The inputs of a node with which ONNX Runtime would join it, to a product whose number it rounds from float64 to float32."""
-    scaled = _scaled(node, builder)
+    scaled = _find_scaled_input(node, builder)
     if scaled:
         position = node.inputs.index(scaled)
-        maker = makers.get(scaled)
+        maker = producers.get(scaled)
         return [position] if maker is not None and maker.op_type == "MatMul" and _is_double(node, builder) else []
     if node.op_type != "MatMul":
         return []
-    ahead = [(position, makers.get(value)) for position, value in enumerate(node.inputs)]
-    return [p for p, maker in ahead if maker is not None and _scaled(maker, builder) and _is_double(maker, builder)]
+    inputs = [(position, producers.get(value)) for position, value in enumerate(node.inputs)]
+    return [p for p, maker in inputs if maker is not None and _find_scaled_input(maker, builder) and _is_double(maker, builder)]
 
 
 def _is_double(node: BuilderNode, builder: GraphBuilder) -> bool:
@@ -59,26 +59,26 @@ def _is_double(node: BuilderNode, builder: GraphBuilder) -> bool:
     return any(value in builder.stored and builder.stored[value].dtype == FLOAT64 for value in node.inputs)
 
 
-def _copied(builder: GraphBuilder, node: BuilderNode, at: int) -> BuilderNode:
+def _copy_input(builder: GraphBuilder, node: BuilderNode, index: int) -> BuilderNode:
     """A node that copies an input of a node, which takes the copy from now on."""
-    source = node.inputs[at]
-    copy = builder.value_names.unique(f"{source}/Concat")
-    between = BuilderNode("Concat", builder.node_names.unique(copy), [source], (copy,), {"axis": 0})
-    between.frame, node.inputs[at] = node.frame, copy
+    source = node.inputs[index]
+    copy = builder.value_names.make_unique(f"{source}/Concat")
+    between = BuilderNode("Concat", builder.node_names.make_unique(copy), [source], (copy,), {"axis": 0})
+    between.frame, node.inputs[index] = node.frame, copy
     return between
 
 
-def _adds_zeros(makers: Mapping[str, BuilderNode], value: str, builder: GraphBuilder) -> bool:
-    node = makers.get(value)
+def _adds_zeros(producers: Mapping[str, BuilderNode], value: str, builder: GraphBuilder) -> bool:
+    node = producers.get(value)
     if node is not None and node.op_type == "Cast":
-        node = makers.get(node.inputs[0])
+        node = producers.get(node.inputs[0])
     if node is None or node.op_type != "Pad" or node.attributes.get("mode") not in (None, "constant"):
         return False
     fill = builder.stored.get(node.inputs[2]) if len(node.inputs) > 2 and node.inputs[2] else None
     return fill is None or not fill.read().any()
 
 
-def _scaled(node: BuilderNode, builder: GraphBuilder) -> str:
+def _find_scaled_input(node: BuilderNode, builder: GraphBuilder) -> str:
     """What a node multiplies or divides by a constant that is one number, if it does that."""
     if node.op_type not in ("Mul", "Div"):
         return ""
@@ -88,44 +88,44 @@ def _scaled(node: BuilderNode, builder: GraphBuilder) -> str:
     return ""
 
 
-class _Scales:
+class _ScaleChains:
     """Tensors that are others by a constant number; those that are equal have one name, as ONNX Runtime computes them once."""
 
     def __init__(self, builder: GraphBuilder) -> None:
         self.builder = builder
-        self.nodes = list(_all(builder.nodes))
+        self.nodes = list(_walk_nodes(builder.nodes))
         self.names: dict[str, str] = {}
         self.equal: dict[tuple[str, ...], list[str]] = {}
         for node in self.nodes:
-            if _scaled(node, builder):
-                same = self.equal.setdefault((node.op_type, *map(self._name, node.inputs)), [])
+            if _find_scaled_input(node, builder):
+                same = self.equal.setdefault((node.op_type, *map(self._get_canonical_name, node.inputs)), [])
                 same.append(node.outputs[0])
                 self.names[node.outputs[0]] = same[0]
 
-    def _name(self, value: str) -> str:
+    def _get_canonical_name(self, value: str) -> str:
         return self.names.get(value, value)
 
-    def uneven(self) -> set[str]:
+    def find_uneven(self) -> set[str]:
         """The scaled tensors that are scaled again different numbers of times, nought included, before MatMul takes them."""
         times: dict[str, set[int]] = {}
         for node in reversed(self.nodes):
-            source = _scaled(node, self.builder)
+            source = _find_scaled_input(node, self.builder)
             if source:
-                self._add(times, source, {n + 1 for n in times.get(self._name(node.outputs[0]), ())})
+                self._add_counts(times, source, {n + 1 for n in times.get(self._get_canonical_name(node.outputs[0]), ())})
             elif node.op_type == "MatMul":
                 for value in node.inputs:
-                    self._add(times, value, {0})
+                    self._add_counts(times, value, {0})
         return {value for same in self.equal.values() if len(times.get(same[0], ())) > 1 for value in same}
 
-    def _add(self, times: dict[str, set[int]], value: str, more: set[int]) -> None:
+    def _add_counts(self, times: dict[str, set[int]], value: str, more: set[int]) -> None:
         """Keeps two different numbers at most: others say nothing more."""
-        name = self._name(value)
+        name = self._get_canonical_name(value)
         times[name] = set(sorted(times.get(name, set()) | more)[:2])
 
 
-def _all(nodes: Sequence[BuilderNode]) -> Iterator[BuilderNode]:
+def _walk_nodes(nodes: Sequence[BuilderNode]) -> Iterator[BuilderNode]:
     """The nodes, those in loops too, in the order of computation."""
     for node in nodes:
         if node.body is not None:
-            yield from _all(node.body.nodes)
+            yield from _walk_nodes(node.body.nodes)
         yield node

@@ -75,24 +75,24 @@ def raise_to_tensor(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
     """
     # An exponent beyond 63 becomes 62 or 63 with the same parity, which gives the same powers of -1, 0 and 1.
     parity, greatest = exponent.op("Mod", exponent.like(2)), 2**_BITS - 1
-    left = exponent.less(0).choose(parity, exponent.greater(greatest).choose(parity + (greatest - 1), exponent))
+    bits = exponent.less(0).choose(parity, exponent.greater(greatest).choose(parity + (greatest - 1), exponent))
     # The powers of all other bases with negative exponents are fractions, which round to 0.
-    is_lost = exponent.less(0).op("And", abs(base).equal(1).negation())
+    is_fraction = exponent.less(0).op("And", abs(base).equal(1).negation())
     result: TensorExpr | None = None
     for bit in range(_BITS):
-        factor = left.op("Mod", left.like(2)).equal(1).choose(base, 1)
+        factor = bits.op("Mod", bits.like(2)).equal(1).choose(base, 1)
         result = factor if result is None else result * factor
         if bit < _BITS - 1:
-            base, left = base * base, left / 2
+            base, bits = base * base, bits / 2
     assert result is not None
-    return is_lost.choose(result.like(0), result)
+    return is_fraction.choose(result.like(0), result)
 
 
 def sum_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr:
     """The sum of int64 over axes. It is a matrix product with ones, which ONNX Runtime computes in int64."""
     count = numel(tuple(shape[axis] for axis in axes))
     ones = TensorExpr(x.site, x.site.add("Expand", [x.site.scalar(1, INT64), x.site.ints([count, 1])]), INT64)
-    return _reshape(_as_rows(x, shape, axes).op("MatMul", ones), result)
+    return _reshape_to(_to_rows(x, shape, axes).op("MatMul", ones), result)
 
 
 def multiply_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr | None:
@@ -101,27 +101,27 @@ def multiply_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: S
     count = numel(tuple(shape[axis] for axis in axes))
     if not isinstance(count, int) or not count:
         return None
-    rows = _as_rows(x, shape, axes)
+    rows = _to_rows(x, shape, axes)
 
-    def cut(start: int, stop: int) -> TensorExpr:
+    def slice_rows(start: int, stop: int) -> TensorExpr:
         return rows.op("Slice", *(rows.like([n]) for n in (start, stop, 1)))
 
     while count > 1:
         half = count // 2
-        halves = cut(0, half) * cut(half, 2 * half)
-        rows = halves.op("Concat", cut(2 * half, count), axis=1) if count % 2 else halves
+        halves = slice_rows(0, half) * slice_rows(half, 2 * half)
+        rows = halves.op("Concat", slice_rows(2 * half, count), axis=1) if count % 2 else halves
         count = count - half
-    return _reshape(rows, result)
+    return _reshape_to(rows, result)
 
 
-def _as_rows(x: TensorExpr, shape: Shape, axes: Sequence[int]) -> TensorExpr:
+def _to_rows(x: TensorExpr, shape: Shape, axes: Sequence[int]) -> TensorExpr:
     """The tensor as a matrix with a row for each result of a reduction."""
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     order = [*kept, *axes]
-    moved = x if order == sorted(order) else x.op("Transpose", perm=order)
-    return _reshape(moved, [numel(tuple(shape[axis] for axis in some)) for some in (kept, axes)])
+    permuted = x if order == sorted(order) else x.op("Transpose", perm=order)
+    return _reshape_to(permuted, [numel(tuple(shape[axis] for axis in some)) for some in (kept, axes)])
 
 
-def _reshape(x: TensorExpr, shape: Sequence[Dim]) -> TensorExpr:
+def _reshape_to(x: TensorExpr, shape: Sequence[Dim]) -> TensorExpr:
     """Without `allowzero`, a 0 in the shape would keep the size of the input's axis."""
     return x.op("Reshape", shape, allowzero=1)

@@ -39,11 +39,11 @@ class Difference(Record):
     when: Callable[[OpNode], bool] = lambda node: True
     about: str = USUAL
 
-    def covers(self, node: OpNode) -> bool:
+    def applies_to(self, node: OpNode) -> bool:
         return node.op.name in self.operators and self.when(node)
 
 
-def _float(node: OpNode) -> bool:
+def _is_float(node: OpNode) -> bool:
     return node.inputs[0].type.dtype.is_float
 
 
@@ -51,34 +51,34 @@ def _has_float32(node: OpNode) -> bool:
     return node.inputs[0].type.dtype == FLOAT32
 
 
-def _in_blocks(node: OpNode) -> bool:
+def _is_block_pool(node: OpNode) -> bool:
     """An adaptive pool that is a MaxPool: of windows that are known, equal and adjacent."""
     sizes, counts = node.inputs[0].type.shape[2:], node.outputs[0].type.shape[2:]
-    return _float(node) and all(isinstance(s, int) and isinstance(n, int) and s % n == 0 for s, n in zip(sizes, counts, strict=True))
+    return _is_float(node) and all(isinstance(s, int) and isinstance(n, int) and s % n == 0 for s, n in zip(sizes, counts, strict=True))
 
 
-def _masked(node: OpNode) -> bool:
+def _has_mask(node: OpNode) -> bool:
     """With a mask, which may hide all keys."""
     return not {"attn_mask", "padding"}.isdisjoint(node.op.assign_operands(tuple(v.type for v in node.inputs)))
 
 
-def _resized(node: OpNode) -> bool:
+def _is_weighted_resize(node: OpNode) -> bool:
     """By Resize, with weights."""
     return not str(node.op.args["mode"]).startswith("nearest") and node.op.args["mode"] not in ("area", "lanczos")
 
 
-def _counted_at_run_time(node: OpNode) -> bool:
+def _has_unknown_count(node: OpNode) -> bool:
     """Whether it is a product of int64 with a number of factors that is known only at run time."""
     op, x = node.op, node.inputs[0].type
     axes = op.reduced_axes(x) if isinstance(op, Prod) else (op.args["axis"],)
     return node.outputs[0].type.dtype == INT64 and x.dtype != BOOL and not all(isinstance(x.shape[axis], int) for axis in axes if x.rank)
 
 
-def _of_long_integers(node: OpNode) -> bool:
+def _is_int64(node: OpNode) -> bool:
     return node.outputs[0].type.dtype == INT64
 
 
-def _to_an_integer_power(node: OpNode) -> bool:
+def _is_integer_power(node: OpNode) -> bool:
     """Whether it is a power of integers whose exponent is a tensor."""
     op = node.op
     return node.outputs[0].type.dtype.is_integer and (not op.scalars or op.number_first)
@@ -89,15 +89,15 @@ DIFFERENCES = (
         (NAN, INFINITE),
         ("max_pool",),
         "ONNX Runtime's MaxPool passes over NaN, and of a window of nothing but -infinity it may give the least finite number.",
-        _float,
+        _is_float,
     ),
-    Difference((NAN,), ("adaptive_max_pool",), "Where it is a MaxPool in ONNX, ONNX Runtime passes over NaN.", _in_blocks),
+    Difference((NAN,), ("adaptive_max_pool",), "Where it is a MaxPool in ONNX, ONNX Runtime passes over NaN.", _is_block_pool),
     Difference(
         (NAN, INFINITE),
         ("upsample",),
         "In modes with weights, PyTorch and ONNX Runtime multiply other neighbours by 0: next to NaN or infinity one may give NaN, the "
         "other not.",
-        _resized,
+        _is_weighted_resize,
     ),
     Difference(
         (NAN, INFINITE),
@@ -116,7 +116,7 @@ DIFFERENCES = (
         ("multihead_attention",),
         "For a query whose keys are all hidden, PyTorch's fast path for evaluation gives NaN, its other kernels and ONNX Runtime the bias "
         "of the last projection.",
-        _masked,
+        _has_mask,
         "for queries whose keys are all hidden",
     ),
     Difference(
@@ -166,14 +166,14 @@ DIFFERENCES = (
         ("prod", "cumprod"),
         "If the number of factors is known only when the model runs, ONNX Runtime computes products of integers in float64, which is exact "
         "up to 2**53, and does not wrap around.",
-        _counted_at_run_time,
+        _has_unknown_count,
         BEYOND_FLOATS,
     ),
     Difference(
         (LARGE_INTEGERS,),
         ("einsum",),
         "ONNX Runtime adds up int64 in float64, which is exact up to 2**53, and does not wrap around.",
-        _of_long_integers,
+        _is_int64,
         BEYOND_FLOATS,
     ),
     Difference(
@@ -181,21 +181,21 @@ DIFFERENCES = (
         ("pow",),
         "If the exponent of an integer is a tensor, powers above the 63rd differ, but for the bases -1, 0 and 1: they are beyond the range "
         "of the type, where PyTorch wraps around.",
-        _to_an_integer_power,
+        _is_integer_power,
         "for integer exponents above 63",
     ),
 )
 
 
-def texts(operator: type[Operator]) -> tuple[str, ...]:
+def describe_differences(operator: type[Operator]) -> tuple[str, ...]:
     """What differs of an operator."""
     return tuple(d.text for d in DIFFERENCES if operator.name in d.operators)
 
 
-def affected(program: Program) -> dict[str, tuple[str, ...]]:
+def find_affected(program: Program) -> dict[str, tuple[str, ...]]:
     """The names of the operators in a program that differ, sorted, by what it is about."""
     nodes = [node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
-    found: dict[str, set[str]] = {}
+    names_by_topic: dict[str, set[str]] = {}
     for difference in DIFFERENCES:
-        found.setdefault(difference.about, set()).update(node.op.name for node in nodes if difference.covers(node))
-    return {about: tuple(sorted(names)) for about, names in found.items() if names}
+        names_by_topic.setdefault(difference.about, set()).update(node.op.name for node in nodes if difference.applies_to(node))
+    return {about: tuple(sorted(names)) for about, names in names_by_topic.items() if names}

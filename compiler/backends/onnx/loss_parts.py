@@ -8,27 +8,27 @@ from __future__ import annotations
 from ...ops.loss import Loss
 from ...ops.scalars import compute_dtype
 from ...types.tensor_types import INT64
-from .norms import over
+from .norms import reduce_axes
 from .tensor_expressions import TensorExpr, log1p
 
 
-def computed_in(x: TensorExpr) -> TensorExpr:
+def cast_for_compute(x: TensorExpr) -> TensorExpr:
     """The tensor in the element type that PyTorch computes in."""
     return x.cast(compute_dtype(x.dtype))
 
 
-def reduced_as(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> TensorExpr:
+def reduce_loss(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> TensorExpr:
     """The losses of elements or samples, reduced as `op` says. `count`: what the mean divides by, if not their number."""
     match op.reduction:
         case "none":
             return each
         case "sum":
-            return over(each, "ReduceSum")
+            return reduce_axes(each, "ReduceSum")
     # The mean over no samples is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0.
-    return over(each, "ReduceSum") / (each.op("Size", to=INT64).cast(each.dtype) if count is None else count)
+    return reduce_axes(each, "ReduceSum") / (each.op("Size", to=INT64).cast(each.dtype) if count is None else count)
 
 
-def logsigmoid(x: TensorExpr) -> TensorExpr:
+def log_sigmoid(x: TensorExpr) -> TensorExpr:
     """`log(sigmoid(x))`, without loss on either side."""
     return x.op("Min", 0.0) - log1p((-abs(x)).exp())
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 _MODULE = "onnx.onnx_ml_pb2"
 
 
-def _messages() -> Any:
+def _load_messages() -> Any:
     """The module that protobuf has generated, which needs nothing else of its package."""
     if "onnx" in sys.modules or _MODULE in sys.modules:
         return import_module(_MODULE)
@@ -31,9 +31,14 @@ def _messages() -> Any:
 if TYPE_CHECKING:
     from onnx import AttributeProto, FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto
 else:
-    _found = _messages()
-    AttributeProto, FunctionProto = _found.AttributeProto, _found.FunctionProto
-    GraphProto, ModelProto = _found.GraphProto, _found.ModelProto
-    NodeProto, TensorProto, TypeProto, ValueInfoProto = _found.NodeProto, _found.TensorProto, _found.TypeProto, _found.ValueInfoProto
+    _protobuf = _load_messages()
+    AttributeProto, FunctionProto = _protobuf.AttributeProto, _protobuf.FunctionProto
+    GraphProto, ModelProto = _protobuf.GraphProto, _protobuf.ModelProto
+    NodeProto, TensorProto, TypeProto, ValueInfoProto = (
+        _protobuf.NodeProto,
+        _protobuf.TensorProto,
+        _protobuf.TypeProto,
+        _protobuf.ValueInfoProto,
+    )
 
 __all__ = ["AttributeProto", "FunctionProto", "GraphProto", "ModelProto", "NodeProto", "TensorProto", "TypeProto", "ValueInfoProto"]

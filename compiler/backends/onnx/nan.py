@@ -14,28 +14,28 @@ from ...types.tensor_types import BOOL, FLOAT32, INT64
 from .tensor_expressions import INT32, TensorExpr
 
 
-def isnan(x: TensorExpr) -> TensorExpr:
+def is_nan(x: TensorExpr) -> TensorExpr:
     """Of a tensor of floats, where it is NaN."""
     number = x.cast(FLOAT32) if x.dtype.name == "bfloat16" else x
     return number.op("IsNaN", to=BOOL)
 
 
-def reduced(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, *, keepdims: bool) -> TensorExpr:
+def reduce_keeping_nan(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, *, keepdims: bool) -> TensorExpr:
     """What `op_type`, ReduceMax or such, makes of the axes (None: of all), or NaN."""
-    given = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
-    found = x.op(op_type, *given, keepdims=int(keepdims))
+    axes_input = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
+    result = x.op(op_type, *axes_input, keepdims=int(keepdims))
     if not x.dtype.is_float:
-        return found
-    lost = isnan(x).op("ReduceMax", *given, keepdims=int(keepdims))
-    return lost.choose(x.like(nan), found)
+        return result
+    has_nan = is_nan(x).op("ReduceMax", *axes_input, keepdims=int(keepdims))
+    return has_nan.choose(x.like(nan), result)
 
 
-def position(x: TensorExpr, op_type: str, axis: int, *, keepdims: bool) -> TensorExpr:
+def find_extreme_position(x: TensorExpr, op_type: str, axis: int, *, keepdims: bool) -> TensorExpr:
     """The position of the first maximum or minimum along the axis, or of the first NaN: `op_type` is ArgMax or ArgMin."""
     kept = int(keepdims)
-    found = x.op(op_type, to=INT64, axis=axis, keepdims=kept)
+    index = x.op(op_type, to=INT64, axis=axis, keepdims=kept)
     if not x.dtype.is_float:
-        return found
-    missing = isnan(x)
-    lost = missing.op("ReduceMax", TensorExpr(x.site, x.site.ints([axis]), INT64), keepdims=kept)
-    return lost.choose(missing.cast(INT32).op("ArgMax", to=INT64, axis=axis, keepdims=kept), found)
+        return index
+    nan_mask = is_nan(x)
+    has_nan = nan_mask.op("ReduceMax", TensorExpr(x.site, x.site.ints([axis]), INT64), keepdims=kept)
+    return has_nan.choose(nan_mask.cast(INT32).op("ArgMax", to=INT64, axis=axis, keepdims=kept), index)

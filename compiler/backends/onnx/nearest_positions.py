@@ -1,7 +1,7 @@
 """Nearest neighbours: the position in the input that each position of the result is read from.
 
 In: how an axis is resized. Out: positions, as numbers or as a tensor of the graph. Always: those of PyTorch, whose float32 arithmetic
-decides between two that are equally near; Resize agrees where `is_resize` is true.
+decides between two that are equally near; Resize agrees where `matches_resize` is true.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...types.tensor_types import FLOAT32, INT64
 from .onnx_emitters import Site
 from .tensor_expressions import FLOAT64, TensorExpr
 
-Places = NDArray[np.int64]
+Positions = NDArray[np.int64]
 F32 = np.float32
 _FAR = 2**16
 """The number of results that are compared along an axis whose size is known only at run time."""
@@ -23,7 +23,7 @@ _MOST = 2**24
 """The largest number of positions that are a constant of the graph; more are computed at run time."""
 
 
-def is_left(stretch: Stretch) -> bool:
+def may_stay_unchanged(stretch: Stretch) -> bool:
     """Whether ONNX Runtime leaves the axis unchanged, or may at an allowed size: the size stays, although there is a scale.
 
     That is so where rounding down takes all that the scale adds: at 1.25 a size of 2 or 3 stays, one of 4 does not.
@@ -38,11 +38,11 @@ def is_left(stretch: Stretch) -> bool:
     return stretch.scale > 1 and least * (Fraction(stretch.scale) - 1) < 1
 
 
-def is_resize(stretch: Stretch, *, exact: bool) -> bool:
+def matches_resize(stretch: Stretch, *, exact: bool) -> bool:
     """Whether ONNX's Resize reads from the same positions. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is
     a float32, division has no error, and the question is whether PyTorch's product has one that matters."""
     ratio = stretch.ratio
-    if ratio is None or is_left(stretch) or float(F32(ratio)) != ratio:
+    if ratio is None or may_stay_unchanged(stretch) or float(F32(ratio)) != ratio:
         return False
     count = stretch.result if isinstance(stretch.result, int) else _FAR
     if count > _MOST:
@@ -50,17 +50,17 @@ def is_resize(stretch: Stretch, *, exact: bool) -> bool:
     results = np.arange(count, dtype=np.int64)
     top, bottom = ratio.denominator, ratio.numerator
     ideal = (2 * results + 1) * top // (2 * bottom) if exact else results * top // bottom
-    return np.array_equal(_places(count, _step(stretch), exact=exact), ideal)
+    return np.array_equal(_round_positions(count, _source_step(stretch), exact=exact), ideal)
 
 
-def known_places(stretch: Stretch, *, exact: bool) -> Places:
+def list_positions(stretch: Stretch, *, exact: bool) -> Positions:
     """The positions for each result, of known sizes."""
     assert isinstance(stretch.size, int)
     assert isinstance(stretch.result, int)
-    return np.minimum(_places(stretch.result, _step(stretch), exact=exact), stretch.size - 1)
+    return np.minimum(_round_positions(stretch.result, _source_step(stretch), exact=exact), stretch.size - 1)
 
 
-def _step(stretch: Stretch) -> np.float32:
+def _source_step(stretch: Stretch) -> np.float32:
     """The distance of two results in the input, where the scale is known, or both sizes."""
     if stretch.scale is not None:
         return F32(1.0 / stretch.scale)
@@ -69,31 +69,31 @@ def _step(stretch: Stretch) -> np.float32:
     return F32(F32(stretch.size) / F32(stretch.result))
 
 
-def _places(count: int, step: np.float32, *, exact: bool) -> Places:
+def _round_positions(count: int, step: np.float32, *, exact: bool) -> Positions:
     results = np.arange(count).astype(F32)
-    found = results * step
+    positions = results * step
     if exact:
         # PyTorch is built to multiply and subtract in one step, with one rounding.
         centres = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
-        found = np.maximum(centres, F32(0)) + F32(0.5)
-    rounded: Places = np.floor(found).astype(np.int64)
+        positions = np.maximum(centres, F32(0)) + F32(0.5)
+    rounded: Positions = np.floor(positions).astype(np.int64)
     return rounded
 
 
-def places(site: Site, stretch: Stretch, *, exact: bool) -> str:
+def emit_positions(site: Site, stretch: Stretch, *, exact: bool) -> str:
     """The same as a tensor, computed at run time if necessary."""
     if isinstance(stretch.size, int) and isinstance(stretch.result, int) and stretch.result <= _MOST:
-        return site.constant(known_places(stretch, exact=exact))
-    results, step = _run_time_results(site, stretch), _run_time_step(site, stretch)
+        return site.constant(list_positions(stretch, exact=exact))
+    results, step = _emit_results(site, stretch), _emit_step(site, stretch)
     if exact:
         centres = (step.cast(FLOAT64) * (results + 0.5).cast(FLOAT64) - 0.5).cast(FLOAT32)
-        found = (centres.op("Max", 0.0) + 0.5).op("Floor")
+        positions = (centres.op("Max", 0.0) + 0.5).op("Floor")
     else:
-        found = (results * step).op("Floor")
-    return found.cast(INT64).op("Min", TensorExpr(site, site.scalar(stretch.size - 1, INT64), INT64)).name
+        positions = (results * step).op("Floor")
+    return positions.cast(INT64).op("Min", TensorExpr(site, site.scalar(stretch.size - 1, INT64), INT64)).name
 
 
-def _run_time_results(site: Site, stretch: Stretch) -> TensorExpr:
+def _emit_results(site: Site, stretch: Stretch) -> TensorExpr:
     """0, 1, 2, ..."""
     if isinstance(stretch.result, int) and stretch.result <= _MOST:
         return TensorExpr(site, site.constant(np.arange(stretch.result).astype(F32)), FLOAT32)
@@ -101,8 +101,8 @@ def _run_time_results(site: Site, stretch: Stretch) -> TensorExpr:
     return TensorExpr(site, site.add("Range", ends), INT64).cast(FLOAT32)
 
 
-def _run_time_step(site: Site, stretch: Stretch) -> TensorExpr:
+def _emit_step(site: Site, stretch: Stretch) -> TensorExpr:
     if stretch.scale is not None:
-        return TensorExpr(site, site.constant(_step(stretch)), FLOAT32)
+        return TensorExpr(site, site.constant(_source_step(stretch)), FLOAT32)
     size, result = (TensorExpr(site, site.scalar(number, FLOAT32), FLOAT32) for number in (stretch.size, stretch.result))
     return size / result

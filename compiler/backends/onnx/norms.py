@@ -10,42 +10,42 @@ from math import inf
 
 from ...dims import Dim
 from ...types.tensor_types import INT64
-from .nan import reduced
+from .nan import reduce_keeping_nan
 from .tensor_expressions import TensorExpr
 
 
-def over(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, *, keepdims: bool = False) -> TensorExpr:
+def reduce_axes(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, *, keepdims: bool = False) -> TensorExpr:
     """The reduction `op_type` of these axes."""
-    given = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
-    return x.op(op_type, *given, keepdims=int(keepdims))
+    axes_input = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
+    return x.op(op_type, *axes_input, keepdims=int(keepdims))
 
 
-def mean(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
+def average_axes(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
     """The mean over axes, which stay as axes of size 1.
 
     It averages one axis after the other, the last one first. ONNX Runtime adds numbers one by one, which loses 12 bits for 512x512 equal
     numbers, and only 3 bits for 512.
     """
     for axis in sorted(axes, reverse=True):
-        x = over(x, "ReduceMean", [axis], keepdims=True)
+        x = reduce_axes(x, "ReduceMean", [axis], keepdims=True)
     return x
 
 
-def deviations(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
+def subtract_mean(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
     """The differences from the mean. Their own mean is the rounding error of the first one, and is subtracted too."""
-    away = x - mean(x, axes)
-    return away - mean(away, axes)
+    differences = x - average_axes(x, axes)
+    return differences - average_axes(differences, axes)
 
 
 def p_norm(x: TensorExpr, p: float, axes: Sequence[Dim] | None, *, keepdims: bool = False) -> TensorExpr:
     """The p-th root of the sum of p-th powers of the absolute values."""
     known: dict[float, Callable[[], TensorExpr]] = {
-        2: lambda: over(x, "ReduceL2", axes, keepdims=keepdims),
-        1: lambda: over(x, "ReduceL1", axes, keepdims=keepdims),
-        inf: lambda: reduced(abs(x), "ReduceMax", axes, keepdims=keepdims),
-        -inf: lambda: reduced(abs(x), "ReduceMin", axes, keepdims=keepdims),
-        0: lambda: over(x.truth().cast(x.dtype), "ReduceSum", axes, keepdims=keepdims),
+        2: lambda: reduce_axes(x, "ReduceL2", axes, keepdims=keepdims),
+        1: lambda: reduce_axes(x, "ReduceL1", axes, keepdims=keepdims),
+        inf: lambda: reduce_keeping_nan(abs(x), "ReduceMax", axes, keepdims=keepdims),
+        -inf: lambda: reduce_keeping_nan(abs(x), "ReduceMin", axes, keepdims=keepdims),
+        0: lambda: reduce_axes(x.truth().cast(x.dtype), "ReduceSum", axes, keepdims=keepdims),
     }
     if p in known:
         return known[p]()
-    return over(abs(x).op("Pow", p), "ReduceSum", axes, keepdims=keepdims).op("Pow", 1 / p)
+    return reduce_axes(abs(x).op("Pow", p), "ReduceSum", axes, keepdims=keepdims).op("Pow", 1 / p)

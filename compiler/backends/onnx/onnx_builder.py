@@ -15,7 +15,7 @@ from ...ir.frames import Frame
 from ...types.numpy_types import Array
 from ...types.tensor_types import DType, TensorType
 from ...weights.lazy_tensors import StoredTensor, stored_tensor
-from .attributes import Attributes
+from .attributes import AttributeCache
 from .messages import AttributeProto, FunctionProto, GraphProto
 from .onnx_types import fill_type
 
@@ -24,23 +24,23 @@ class NameAllocator:
     """Allocates names, each once."""
 
     def __init__(self) -> None:
-        self._taken: set[str] = set()
+        self._used: set[str] = set()
         self._counts: dict[str, int] = {}
 
-    def reserve(self, names: Iterable[str]) -> None:
-        self._taken.update(names)
+    def reserve_names(self, names: Iterable[str]) -> None:
+        self._used.update(names)
 
-    def unique(self, wanted: str) -> str:
+    def make_unique(self, wanted: str) -> str:
         """`wanted` if it is free, else with a number appended."""
         name = wanted
-        while name in self._taken:
+        while name in self._used:
             self._counts[wanted] = self._counts.get(wanted, 1) + 1
             name = f"{wanted}_{self._counts[wanted]}"
-        self._taken.add(name)
+        self._used.add(name)
         return name
 
 
-class Body:
+class LoopBody:
     """The graph of a node that is a loop, with provisional names: what it takes, its nodes, and what it makes. What it uses otherwise is
     from the graphs around it."""
 
@@ -69,7 +69,7 @@ class BuilderNode:
         self.inputs = inputs
         self.outputs = outputs
         self.attributes = attributes
-        self.body: Body | None = None
+        self.body: LoopBody | None = None
         self.frame: Frame | None = None
         """The block that it is part of."""
 
@@ -77,15 +77,15 @@ class BuilderNode:
 class NodeWriter(Protocol):
     """Adds nodes for an opset."""
 
-    def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
+    def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """The node that makes the results, in the builder."""
         ...
 
-    def declare(self, types: Mapping[str, DType]) -> None:
+    def declare_types(self, types: Mapping[str, DType]) -> None:
         """The element types of values that no node makes."""
         ...
 
-    def has(self, op_type: str) -> bool:
+    def has_operator(self, op_type: str) -> bool:
         """Whether the opset has an operator of that name."""
         ...
 
@@ -101,14 +101,14 @@ class GraphBuilder:
         self.nodes: list[BuilderNode] = []
         self.frame: Frame | None = None
         """The block that nodes are part of which are added."""
-        self.made: set[str] = set()
+        self.computed: set[str] = set()
         """Results of nodes, unlike inputs, constants and parameters."""
-        self.final: dict[str, str] = {}
+        self.final_names: dict[str, str] = {}
         self.stored: dict[str, StoredTensor] = {}
         """Constants and initialisers by name."""
         self._constants: dict[tuple[object, ...], str] = {}
         self._derived: set[str] = set()
-        self._bodies: list[Body] = []
+        self._bodies: list[LoopBody] = []
         """The loops that are being written, outermost first."""
         self._depths: dict[str, int] = {}
         """By value, how many loops it is in; none for those that are in none."""
@@ -116,34 +116,36 @@ class GraphBuilder:
     def begin_loop(self, name: str, inputs: Sequence[str], types: Sequence[TensorType]) -> list[str]:
         """Nodes that follow are in a loop, if they depend on what a step of it takes; others are computed once, before it. Gives the names
         of the inputs of a step."""
-        given = [self.value_names.unique(wanted) for wanted in inputs]
-        self._bodies.append(Body(name, given, list(types)))
-        self._depths.update(dict.fromkeys(given, len(self._bodies)))
-        self.declare(given, types)
-        return given
+        names = [self.value_names.make_unique(wanted) for wanted in inputs]
+        self._bodies.append(LoopBody(name, names, list(types)))
+        self._depths.update(dict.fromkeys(names, len(self._bodies)))
+        self.declare_types(names, types)
+        return names
 
-    def declare(self, values: Sequence[str], types: Sequence[TensorType]) -> None:
+    def declare_types(self, values: Sequence[str], types: Sequence[TensorType]) -> None:
         """The types of values that are no results of nodes."""
         if self.lowering is not None:
-            self.lowering.declare({value: type_.dtype for value, type_ in zip(values, types, strict=True)})
+            self.lowering.declare_types({value: type_.dtype for value, type_ in zip(values, types, strict=True)})
 
-    def end_loop(self, outputs: Sequence[str], types: Sequence[TensorType]) -> Body:
+    def end_loop(self, outputs: Sequence[str], types: Sequence[TensorType]) -> LoopBody:
         """The loop, complete but for the node that runs it. What a step makes are different results of its nodes."""
         depth, body = len(self._bodies), self._bodies[-1]
         for output in outputs:
-            own = self._depths.get(output, 0) == depth and output in self.made and output not in body.outputs
-            body.outputs.append(output if own else self._in_loop(output))
+            is_local = self._depths.get(output, 0) == depth and output in self.computed and output not in body.outputs
+            body.outputs.append(output if is_local else self._copy_into_loop(output))
         body.types += types
         return self._bodies.pop()
 
-    def _in_loop(self, value: str) -> str:
-        name = self.node_names.unique(f"{self._bodies[-1].name}/Identity")
-        return self._append(BuilderNode("Identity", name, [value], (self.value_names.unique(name),), {}), len(self._bodies)).outputs[0]
+    def _copy_into_loop(self, value: str) -> str:
+        name = self.node_names.make_unique(f"{self._bodies[-1].name}/Identity")
+        return self._append_node(
+            BuilderNode("Identity", name, [value], (self.value_names.make_unique(name),), {}), len(self._bodies)
+        ).outputs[0]
 
-    def _append(self, node: BuilderNode, depth: int) -> BuilderNode:
+    def _append_node(self, node: BuilderNode, depth: int) -> BuilderNode:
         node.frame = self.frame
         (self._bodies[depth - 1].nodes if depth else self.nodes).append(node)
-        self.made.update(node.outputs)
+        self.computed.update(node.outputs)
         if depth:
             self._depths.update(dict.fromkeys(node.outputs, depth))
         return node
@@ -152,78 +154,80 @@ class GraphBuilder:
         """Whether a value is in no loop."""
         return value not in self._depths
 
-    def add_loop(self, op_type: str, inputs: Sequence[str], count: int, attributes: dict[str, object], body: Body) -> BuilderNode:
+    def add_loop(self, op_type: str, inputs: Sequence[str], count: int, attributes: dict[str, object], body: LoopBody) -> BuilderNode:
         """Adds the node that runs a loop."""
-        first = self.value_names.unique(body.name)
-        outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
-        node = BuilderNode(op_type, self.node_names.unique(body.name), list(inputs), outputs, attributes)
+        first = self.value_names.make_unique(body.name)
+        outputs = (first, *(self.value_names.make_unique(f"{first}:{i}") for i in range(1, count)))
+        node = BuilderNode(op_type, self.node_names.make_unique(body.name), list(inputs), outputs, attributes)
         node.body = body
-        self.declare(outputs, body.types[len(body.inputs) :])
-        return self._append(node, len(self._bodies))
+        self.declare_types(outputs, body.types[len(body.inputs) :])
+        return self._append_node(node, len(self._bodies))
 
-    def add(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
+    def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes in its place, and gives the last."""
         if self.lowering is not None:
-            return self.lowering.add(op_type, name, inputs, count, attributes)
-        return self.add_as_it_is(op_type, name, inputs, count, attributes)
+            return self.lowering.add_node(op_type, name, inputs, count, attributes)
+        return self.add_plain_node(op_type, name, inputs, count, attributes)
 
-    def add_as_it_is(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
+    def add_plain_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
         """Adds just this node."""
-        first = self.value_names.unique(name)
-        outputs = (first, *(self.value_names.unique(f"{first}:{i}") for i in range(1, count)))
+        first = self.value_names.make_unique(name)
+        outputs = (first, *(self.value_names.make_unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, name, list(inputs), outputs, attributes)
         depths = self._depths
-        return self._append(node, max((depths.get(v, 0) for v in inputs), default=0) if depths else 0)
+        return self._append_node(node, max((depths.get(v, 0) for v in inputs), default=0) if depths else 0)
 
-    def call(self, value: str, name: str) -> None:
+    def set_final_name(self, value: str, name: str) -> None:
         """Decides the final name of the value. `name` must have been reserved."""
-        self.final[value] = name
+        self.final_names[value] = name
 
-    def constant(self, array: Array | np.generic) -> str:
+    def add_constant(self, array: Array | np.generic) -> str:
         """The name of a constant; equal ones are shared."""
         array = np.asarray(array)
         key = (array.dtype.name, array.shape, array.tobytes())
         if key not in self._constants:
-            name = self.value_names.unique(f"constant/{len(self._constants) + 1}")
+            name = self.value_names.make_unique(f"constant/{len(self._constants) + 1}")
             self._constants[key] = name
             self.stored[name] = stored_tensor(array)
         return self._constants[key]
 
-    def constants(self) -> set[str]:
+    def list_constants(self) -> set[str]:
         """The names of all constants so far."""
         return {*self._constants.values(), *self._derived}
 
-    def is_constant(self, names: Iterable[str]) -> None:
+    def mark_constants(self, names: Iterable[str]) -> None:
         """Says that stored tensors depend on no parameter."""
         self._derived.update(names)
 
-    def prune(self, outputs: Sequence[str]) -> set[str]:
+    def prune_unused(self, outputs: Sequence[str]) -> set[str]:
         """Leaves out the nodes that are not needed to compute `outputs` (provisional names); returns the provisional names of all values
         that are needed, those of `stored` among them."""
         used = set(outputs)
-        self.nodes = pruned(self.nodes, used)
+        self.nodes = select_used(self.nodes, used)
         return used
 
-    def write(self, graph: GraphProto) -> None:
+    def write_graph(self, graph: GraphProto) -> None:
         """Writes the nodes, under their final names."""
-        write_nodes(graph, self.nodes, self.final, Attributes())
+        write_nodes(graph, self.nodes, self.final_names, AttributeCache())
 
 
-def write_nodes(graph: GraphProto | FunctionProto, nodes: Sequence[BuilderNode], final: Mapping[str, str], attributes: Attributes) -> None:
-    """Writes nodes, those in loops too. `final` has the names of values that are others than the provisional ones."""
+def write_nodes(
+    graph: GraphProto | FunctionProto, nodes: Sequence[BuilderNode], final: Mapping[str, str], attributes: AttributeCache
+) -> None:
+    """Writes nodes, those in loops too. `final_names` has the names of values that are others than the provisional ones."""
     for node in nodes:
         inputs, outputs = [final.get(v, v) for v in node.inputs], [final.get(v, v) for v in node.outputs]
         proto = graph.node.add(op_type=node.op_type, name=node.name, input=inputs, output=outputs)
         if node.domain:
             proto.domain = node.domain
         if node.attributes:
-            attributes.put(proto, node.attributes)
+            attributes.add_attributes(proto, node.attributes)
         if node.body is not None:
             attribute = proto.attribute.add(name="body", type=AttributeProto.GRAPH)
             _write_body(attribute.g, node.body, final, attributes)
 
 
-def _write_body(graph: GraphProto, body: Body, final: Mapping[str, str], attributes: Attributes) -> None:
+def _write_body(graph: GraphProto, body: LoopBody, final: Mapping[str, str], attributes: AttributeCache) -> None:
     graph.name = body.name
     write_nodes(graph, body.nodes, final, attributes)
     infos = [graph.input.add() for _ in body.inputs] + [graph.output.add() for _ in body.outputs]
@@ -232,11 +236,11 @@ def _write_body(graph: GraphProto, body: Body, final: Mapping[str, str], attribu
         fill_type(info.type, type_)
 
 
-def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:
+def _drop_unused_outputs(node: BuilderNode, body: LoopBody, used: set[str]) -> None:
     """Leaves out what the steps of a `Scan` give, but nothing takes."""
-    taken = node.attributes["num_scan_inputs"]
-    assert isinstance(taken, int)
-    states = len(body.inputs) - taken
+    scanned = node.attributes["num_scan_inputs"]
+    assert isinstance(scanned, int)
+    states = len(body.inputs) - scanned
     kept = [i for i, output in enumerate(node.outputs) if i < states or output in used]
     if len(kept) == len(node.outputs):
         return
@@ -249,7 +253,7 @@ def _drop_unused(node: BuilderNode, body: Body, used: set[str]) -> None:
     body.outputs = [body.outputs[i] for i in kept]
 
 
-def pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
+def select_used(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
     """The nodes that are needed to compute what is `used`, to which what they use is added."""
     kept: list[BuilderNode] = []
     for node in reversed(nodes):
@@ -258,8 +262,8 @@ def pruned(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
         kept.append(node)
         used.update(node.inputs)
         if node.body is not None:
-            _drop_unused(node, node.body, used)
+            _drop_unused_outputs(node, node.body, used)
             used.update(node.body.outputs)
-            node.body.nodes = pruned(node.body.nodes, used)
+            node.body.nodes = select_used(node.body.nodes, used)
     kept.reverse()
     return kept

@@ -76,22 +76,22 @@ class _Emitters(dict[type[Operator], Emitter]):
 
 EMITTERS = _Emitters()
 NAMES: dict[type[Operator], str] = {}
-"""What `name_of` gives, of the families that are imported."""
+"""What `describe_target` gives, of the families that are imported."""
 
 
 def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
     """Registers `emitter(op, site)`, which gives the name of the result, or of all results."""
 
-    def put(emitter: E) -> E:
+    def register(emitter: E) -> E:
         for operator in operators:
             EMITTERS[operator] = emitter
             NAMES[operator] = onnx if isinstance(onnx, str) else onnx[operator]
         return emitter
 
-    return put
+    return register
 
 
-def name_of(operator: type[Operator]) -> str:
+def describe_target(operator: type[Operator]) -> str:
     """The operators of ONNX that an operator becomes, for people."""
     return NAMES[operator] if has_emitter(operator) else "" if operator.definition else "not supported"
 

@@ -22,25 +22,25 @@ class Initializers:
         self.builder = builder
         self.arrays = arrays
         self.infos = infos
-        self.called = {name: builder.value_names.unique(name) for name in infos}
+        self.names = {name: builder.value_names.make_unique(name) for name in infos}
         """Their own names, unless an input of the model has that name."""
 
-    def of(self, name: str) -> str:
+    def add_initializer(self, name: str) -> str:
         """The initialiser of the parameter with this full name; it is added to the builder, and read when the model is written."""
         name = self.infos[name].tied_to or name
-        called = self.called[name]
+        called = self.names[name]
         if called not in self.builder.stored:
-            self.builder.stored[called] = self._stored(self.infos[name])
+            self.builder.stored[called] = self._make_stored(self.infos[name])
         return called
 
-    def _stored(self, info: ParameterInfo) -> StoredTensor:
+    def _make_stored(self, info: ParameterInfo) -> StoredTensor:
         if info.name in self.arrays:
-            return StoredTensor(info.shape, info.dtype.name, lambda: self._array(info))
+            return StoredTensor(info.shape, info.dtype.name, lambda: self._read_array(info))
         if info.persistent:
             raise ValueError(f"no values were given for `{info.name}`")
         return StoredTensor(info.shape, info.dtype.name, lambda: constant_values(info))
 
-    def _array(self, info: ParameterInfo) -> Array:
+    def _read_array(self, info: ParameterInfo) -> Array:
         array = self.arrays[info.name]
         if array.shape != info.shape:
             raise ValueError(f"the values of `{info.name}` have the shape {list(array.shape)}, needed is {list(info.shape)}")

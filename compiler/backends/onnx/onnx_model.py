@@ -27,8 +27,8 @@ from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import OPSET, USUAL, GraphOptions
 from .block_functions import DOMAIN, FunctionWriter
-from .emitter_site import OnnxSite
-from .fusion_barriers import keep_apart
+from .emitter_site import OnnxEmitSite
+from .fusion_barriers import insert_barriers
 from .messages import GraphProto, ModelProto, TypeProto, ValueInfoProto
 from .onnx_builder import GraphBuilder, NameAllocator
 from .onnx_emitters import EMITTERS, has_emitter
@@ -53,7 +53,7 @@ class GraphAndTensors(Record):
     proto: ModelProto
     tensors: dict[str, StoredTensor]
 
-    def whole(self) -> ModelProto:
+    def to_proto(self) -> ModelProto:
         """The model with its initialisers, all of them in memory."""
         check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
         proto = ModelProto()
@@ -63,12 +63,14 @@ class GraphAndTensors(Record):
         return proto
 
 
-def model_proto(program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL) -> ModelProto:
-    """The model, with all weights in memory; the rest is as for `graph_and_tensors`."""
-    return graph_and_tensors(program, arrays, name, spec_hash, options).whole()
+def build_model_proto(
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+) -> ModelProto:
+    """The model, with all weights in memory; the rest is as for `build_graph`."""
+    return build_graph(program, arrays, name, spec_hash, options).to_proto()
 
 
-def graph_and_tensors(
+def build_graph(
     program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
 ) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
@@ -77,21 +79,21 @@ def graph_and_tensors(
     """
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
-    for key, value in (("spec_hash", spec_hash), *_conditions(program), *options.metadata):
+    for key, value in (("spec_hash", spec_hash), *_make_condition_metadata(program), *options.metadata):
         model.metadata_props.add(key=key, value=value)
     model.doc_string = dict(options.metadata).get("description", "")
     model.graph.name = name
-    return GraphAndTensors(model, _Writer(program, arrays, options).write(model))
+    return GraphAndTensors(model, _ModelWriter(program, arrays, options).write_model(model))
 
 
-def _conditions(program: Program) -> tuple[tuple[str, str], ...]:
+def _make_condition_metadata(program: Program) -> tuple[tuple[str, str], ...]:
     """The entry of the metadata with the conditions on the sizes that are symbols in the file, none if there are no such conditions."""
     free = set(program.symbols)
     texts = dict.fromkeys(str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= free)
     return ((CONDITIONS_KEY, CONDITIONS_SEPARATOR.join(texts)),) if texts else ()
 
 
-class _Writer:
+class _ModelWriter:
     def __init__(self, program: Program, arrays: Mapping[str, Array], options: GraphOptions) -> None:
         main = program.main
         self.program = program
@@ -102,12 +104,12 @@ class _Writer:
 
             self.builder.lowering = Lowering(self.builder, options.opset)
         names = NameAllocator()
-        self.inputs = [names.unique(v.name or "input") for v in main.inputs]
-        self.builder.value_names.reserve(self.inputs)
-        self.builder.declare(self.inputs, [v.type for v in main.inputs])
+        self.inputs = [names.make_unique(v.name or "input") for v in main.inputs]
+        self.builder.value_names.reserve_names(self.inputs)
+        self.builder.declare_types(self.inputs, [v.type for v in main.inputs])
         self.initializers = Initializers(self.builder, arrays, collect_parameters(program, transient=True))
         wanted = NameAllocator()
-        self.outputs = [self.builder.value_names.unique(wanted.unique(n or "output")) for n in _output_names(program)]
+        self.outputs = [self.builder.value_names.make_unique(wanted.make_unique(n or "output")) for n in _list_output_names(program)]
         self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
         self.tensors = list(self.inputs)
         """Names of values by their keys in the flat graph."""
@@ -118,28 +120,28 @@ class _Writer:
         self.given: dict[int, OpInputs] = {}
         """By node: a graph that is called several times has the same ones."""
 
-    def write(self, model: ModelProto) -> dict[str, StoredTensor]:
+    def write_model(self, model: ModelProto) -> dict[str, StoredTensor]:
         """Fills the graph, and gives what its initialisers are."""
         graph, optimized = model.graph, self.options.optimize
-        produced = self._bind(self._emit_all(FlatGraph(self.program.main)))
+        produced = self._bind_outputs(self._emit_all(FlatGraph(self.program.main)))
         if optimized:
-            from .optimize import optimize  # more of NumPy than the playground has
+            from .optimize import optimize_graph  # more of NumPy than the playground has
 
             given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
-            optimize(self.builder, produced, given | dict(self.types))
-        keep_apart(self.builder)
-        used = self.builder.prune(produced)
+            optimize_graph(self.builder, produced, given | dict(self.types))
+        insert_barriers(self.builder)
+        used = self.builder.prune_unused(produced)
         if self.options.functions:
-            model.functions.extend(FunctionWriter(self.builder, self.options.opset).write(produced))
-            used = self.builder.prune(produced)
+            model.functions.extend(FunctionWriter(self.builder, self.options.opset).write_functions(produced))
+            used = self.builder.prune_unused(produced)
         if model.functions:
             model.opset_import.add(domain=DOMAIN, version=1)
-        self.builder.write(graph)
-        types = _Types()
+        self.builder.write_graph(graph)
+        types = _TypeWriter()
         for name, value in zip(self.inputs, self.program.main.inputs, strict=True):
-            types.describe(graph.input.add(), name, value.type)
+            types.write_type(graph.input.add(), name, value.type)
         for name, value in zip(self.outputs, self.program.main.outputs, strict=True):
-            types.describe(graph.output.add(), name, value.type)
+            types.write_type(graph.output.add(), name, value.type)
         inner = used.difference(produced)
         if optimized:
             inner &= {output for node in self.builder.nodes if node.op_type in _DESCRIBED for output in node.outputs}
@@ -151,7 +153,7 @@ class _Writer:
         for item in flat:
             match item:
                 case FlatNode():
-                    self._emit(item)
+                    self._emit_node(item)
                 case FlatScan():
                     self._begin_loop(item)
                 case FlatScanEnd():
@@ -167,18 +169,18 @@ class _Writer:
         self.tensors = outer
         return tuple(results)
 
-    def _emit(self, flat_node: FlatNode) -> None:
+    def _emit_node(self, flat_node: FlatNode) -> None:
         node = flat_node.node
-        self._enter(flat_node.frame)
+        self._enter_frame(flat_node.frame)
         given = self.given.get(id(node))
         if given is None:
             given = self.given[id(node)] = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.program.facts)
         inputs = tuple([self.tensors[key] for key in flat_node.inputs])
-        site = OnnxSite(flat_node, given, inputs, self.builder, self.sizes, self.initializers)
+        site = OnnxEmitSite(flat_node, given, inputs, self.builder, self.sizes, self.initializers)
         try:
-            made = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
-            if made is None:
-                made = self._emit_definition(flat_node, inputs)
+            emitted = EMITTERS[type(node.op)](node.op, site) if has_emitter(type(node.op)) else None
+            if emitted is None:
+                emitted = self._emit_definition(flat_node, inputs)
         except MissingDefinition:
             kind = type(node.op)
             problem = MissingForm(node.op.name, "ONNX", kind.__name__ if kind.is_plugin() else "", "onnx", kind.has_definition())
@@ -193,22 +195,22 @@ class _Writer:
             unsupported = UnsupportedInOnnx(node.op.name, str(error))
             unsupported.span = node.span
             raise unsupported from None
-        results = (made,) if isinstance(made, str) else made
+        results = (emitted,) if isinstance(emitted, str) else emitted
         site.name_results(results)
         for value, tensor in zip(node.outputs, results[: len(node.outputs)], strict=True):
-            self._keep(tensor, value)
+            self._record_value(tensor, value)
 
-    def _enter(self, frame: Frame | None) -> None:
+    def _enter_frame(self, frame: Frame | None) -> None:
         """What is added is part of that block; in a loop, of the block that the loop is part of."""
         if not self.loops:
             self.builder.frame = frame
 
     def _begin_loop(self, item: FlatScan) -> None:
-        self._enter(item.frame)
+        self._enter_frame(item.frame)
         self.loops.append(item)
-        own = item.node.graph.inputs[: len(item.given)]
+        step_inputs = item.node.graph.inputs[: len(item.given)]
         name = join_labels(item.path, "scan")
-        self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in own], [v.type for v in own])
+        self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in step_inputs], [v.type for v in step_inputs])
 
     def _end_loop(self, item: FlatScanEnd) -> None:
         """The loop as a `Scan`."""
@@ -224,49 +226,49 @@ class _Writer:
             "scan_output_directions": (1,) * len(scan.stacked) if scan.reverse else None,
         }
         inputs = [self.tensors[key] for key in begun.inputs]
-        made = self.builder.add_loop("Scan", inputs, len(item.outputs), attributes, body)
-        for tensor, value in zip(made.outputs, node.outputs, strict=True):
-            self._keep(tensor, value)
+        loop = self.builder.add_loop("Scan", inputs, len(item.outputs), attributes, body)
+        for tensor, value in zip(loop.outputs, node.outputs, strict=True):
+            self._record_value(tensor, value)
 
-    def _keep(self, tensor: str, value: Value) -> None:
+    def _record_value(self, tensor: str, value: Value) -> None:
         self.tensors.append(tensor)
-        if tensor in self.builder.made and self.builder.is_outermost(tensor):
+        if tensor in self.builder.computed and self.builder.is_outermost(tensor):
             self.types.append((tensor, value.type))
 
-    def _bind(self, tensors: Sequence[str]) -> list[str]:
+    def _bind_outputs(self, tensors: Sequence[str]) -> list[str]:
         """Gives the results the names of the outputs; what is not a node's own, or an output already, is copied."""
         bound: list[str] = []
-        self._enter(None)
+        self._enter_frame(None)
         for name, tensor in zip(self.outputs, tensors, strict=True):
-            if tensor not in self.builder.made or tensor in bound:
-                place = self.builder.node_names.unique(f"{name}/Identity")
-                tensor = self.builder.add("Identity", place, [tensor], 1, {}).outputs[0]
-            self.builder.call(tensor, name)
+            if tensor not in self.builder.computed or tensor in bound:
+                place = self.builder.node_names.make_unique(f"{name}/Identity")
+                tensor = self.builder.add_node("Identity", place, [tensor], 1, {}).outputs[0]
+            self.builder.set_final_name(tensor, name)
             bound.append(tensor)
         return bound
 
-    def _describe_inner(self, graph: GraphProto, types: _Types, wanted: set[str]) -> None:
+    def _describe_inner(self, graph: GraphProto, types: _TypeWriter, wanted: set[str]) -> None:
         for tensor, type in self.types:
             if tensor in wanted:
                 wanted.discard(tensor)
-                types.describe(graph.value_info.add(), self.builder.final.get(tensor, tensor), type)
+                types.write_type(graph.value_info.add(), self.builder.final_names.get(tensor, tensor), type)
 
 
-def _output_names(program: Program) -> list[str]:
+def _list_output_names(program: Program) -> list[str]:
     names = program.main.output_names
     return names if names else ["output"] * len(program.main.outputs)
 
 
-class _Types:
+class _TypeWriter:
     """Writes types. There are few distinct ones: each is made once and copied."""
 
     def __init__(self) -> None:
-        self._made: dict[TensorType, TypeProto] = {}
+        self._cache: dict[TensorType, TypeProto] = {}
 
-    def describe(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
-        made = self._made.get(type)
+    def write_type(self, info: ValueInfoProto, name: str, type: TensorType) -> None:
+        made = self._cache.get(type)
         if made is None:
-            made = self._made[type] = TypeProto()
+            made = self._cache[type] = TypeProto()
             fill_type(made, type)
         info.name = name
         info.type.CopyFrom(made)

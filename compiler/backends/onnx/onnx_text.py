@@ -10,6 +10,6 @@ from onnx.printer import to_text
 from .onnx_model import GraphAndTensors
 
 
-def show(made: GraphAndTensors) -> str:
+def format_graph(made: GraphAndTensors) -> str:
     """ONNX's own textual form, followed by the names and shapes of the initialisers."""
     return to_text(made.proto) + "\n" + "".join(f"# {name}: {list(stored.shape)}\n" for name, stored in made.tensors.items())

@@ -13,7 +13,7 @@ from onnx import ModelProto
 
 from netc.dsl.record import Record
 
-from .execution_providers import provider_of
+from .execution_providers import get_device_provider
 
 RECORDED = "session.record_ep_graph_assignment_info"
 """The option of a session that makes it record where its nodes are."""
@@ -21,47 +21,48 @@ _SIZES = ("Shape", "Size")
 
 
 class Placement(Record):
-    """`there`: the number of nodes on the device; `sizes`: of nodes elsewhere that depend on nothing but sizes of the inputs; `fallen`: the
-    other nodes elsewhere, each as `operator name`."""
+    """How many nodes run on the device (`on_device`), and how many elsewhere compute nothing but sizes of the inputs (`sizes`).
 
-    there: int
+    `fallen_back` lists the other nodes elsewhere, each as `operator name`."""
+
+    on_device: int
     sizes: int
-    fallen: tuple[str, ...]
+    fallen_back: tuple[str, ...]
 
-    def sentence(self, device: str) -> str:
+    def format_sentence(self, device: str) -> str:
         """What it says, for users."""
         sizes = f", {self.sizes} that compute sizes on the CPU" if self.sizes else ""
-        if not self.fallen:
-            return f"all {self.there} nodes run on {device.upper()}{sizes}"
-        named = ", ".join(self.fallen[:5]) + (", ..." if len(self.fallen) > 5 else "")
-        return f"{self.there} nodes run on {device.upper()}{sizes}, and {len(self.fallen)} on the CPU: {named}"
+        if not self.fallen_back:
+            return f"all {self.on_device} nodes run on {device.upper()}{sizes}"
+        named = ", ".join(self.fallen_back[:5]) + (", ..." if len(self.fallen_back) > 5 else "")
+        return f"{self.on_device} nodes run on {device.upper()}{sizes}, and {len(self.fallen_back)} on the CPU: {named}"
 
 
-def placement(session: Any, device: str, model: ModelProto, constants: Collection[str] = ()) -> Placement:
+def find_placement(session: Any, device: str, model: ModelProto, constants: Collection[str] = ()) -> Placement:
     """Where the nodes are. `session` is ONNX Runtime's; `constants` are names of initialisers that the model was given without."""
-    wanted, of_sizes = provider_of(device), _nodes_of_sizes(model, constants)
-    there, sizes, fallen = 0, 0, []
+    provider, of_sizes = get_device_provider(device), _find_size_nodes(model, constants)
+    on_device, sizes, fallen_back = 0, 0, []
     for part in session.get_provider_graph_assignment_info():
         for node in part.get_nodes():
-            if part.ep_name == wanted:
-                there += 1
+            if part.ep_name == provider:
+                on_device += 1
             elif node.name in of_sizes:
                 sizes += 1
             else:
-                fallen.append(f"{node.op_type} `{node.name}`")
-    return Placement(there, sizes, tuple(fallen))
+                fallen_back.append(f"{node.op_type} `{node.name}`")
+    return Placement(on_device, sizes, tuple(fallen_back))
 
 
-def _nodes_of_sizes(model: ModelProto, constants: Collection[str]) -> set[str]:
+def _find_size_nodes(model: ModelProto, constants: Collection[str]) -> set[str]:
     """The names of nodes that depend on sizes of tensors and on constants alone."""
     constant = {tensor.name for tensor in model.graph.initializer} | set(constants)
     sizes: set[str] = set()
-    found: set[str] = set()
+    size_nodes: set[str] = set()
     for node in model.graph.node:
-        given = [name for name in node.input if name and name not in constant]
-        if node.op_type in _SIZES or (given and sizes.issuperset(given)):
+        inputs = [name for name in node.input if name and name not in constant]
+        if node.op_type in _SIZES or (inputs and sizes.issuperset(inputs)):
             sizes.update(node.output)
-            found.add(node.name)
-        elif not given:
+            size_nodes.add(node.name)
+        elif not inputs:
             constant.update(node.output)
-    return found
+    return size_nodes

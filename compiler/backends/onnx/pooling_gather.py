@@ -15,37 +15,37 @@ from ...dims import Dim
 from ...ops.operator import numel
 from ...ops.windows import Window
 from ...types.tensor_types import INT64
-from .nan import position, reduced
+from .nan import find_extreme_position, reduce_keeping_nan
 from .onnx_emitters import Site
-from .tensor_expressions import TensorExpr, wide_integer
+from .tensor_expressions import TensorExpr, widen_integer
 from .unsupported_in_onnx import UnsupportedInOnnx
 
 
-def greatest(site: Site, matrices: Mapping[int, str]) -> str:
+def reduce_windows(site: Site, matrices: Mapping[int, str]) -> str:
     """The maximum of each window: along one axis after another."""
     dtype = site.given.x.dtype
-    y = site.x.cast(wide_integer(dtype))
+    y = site.x.cast(widen_integer(dtype))
     for axis, matrix in matrices.items():
         laid_out = TensorExpr(site, site.add("Gather", [y.name, matrix], axis=axis), y.dtype)
-        y = reduced(laid_out, "ReduceMax", [axis + 1], keepdims=False)
+        y = reduce_keeping_nan(laid_out, "ReduceMax", [axis + 1], keepdims=False)
     return y.cast(dtype).name
 
 
-def greatest_with_places(site: Site, matrices: Mapping[int, str]) -> tuple[str, str]:
+def reduce_windows_with_positions(site: Site, matrices: Mapping[int, str]) -> tuple[str, str]:
     """The same with its position within the spatial axes. Of equal ones the first in row-major order: so the last axis is first."""
     x = site.given.x
-    values = site.x.cast(wide_integer(x.dtype))
-    positions = _every_position(site)
+    values = site.x.cast(widen_integer(x.dtype))
+    positions = _number_elements(site)
     for axis, matrix in sorted(matrices.items(), reverse=True):
         laid_out, where = (site.add("Gather", [y, matrix], axis=axis) for y in (values.name, positions))
-        first = position(TensorExpr(site, laid_out, values.dtype), "ArgMax", axis + 1, keepdims=True)
+        first = find_extreme_position(TensorExpr(site, laid_out, values.dtype), "ArgMax", axis + 1, keepdims=True)
         picked = (site.add("GatherElements", [y, first.name], axis=axis + 1) for y in (laid_out, where))
-        found, positions = (site.add("Squeeze", [y, site.ints([axis + 1])]) for y in picked)
-        values = TensorExpr(site, found, values.dtype)
+        squeezed, positions = (site.add("Squeeze", [y, site.ints([axis + 1])]) for y in picked)
+        values = TensorExpr(site, squeezed, values.dtype)
     return values.cast(x.dtype).name, positions
 
 
-def _every_position(site: Site) -> str:
+def _number_elements(site: Site) -> str:
     """The number of each element within the spatial axes."""
     batch, channels, *space = site.given.x.shape
     ends = [site.scalar(n, INT64) for n in (0, numel(tuple(space)), 1)]
@@ -53,10 +53,10 @@ def _every_position(site: Site) -> str:
     return site.add("Expand", [image, site.ints([batch, channels, *(1 for _ in space)])])
 
 
-def sliding(site: Site, window: Window, size: Dim, count: Dim) -> str:
+def make_sliding_positions(site: Site, window: Window, size: Dim, count: Dim) -> str:
     """The matrix of a window that slides along an axis. Padding is replaced by a position within the axis."""
     if isinstance(size, int) and isinstance(count, int):
-        return site.constant(_known(site, window, size, count))
+        return site.constant(_make_constant_positions(site, window, size, count))
     if window.before and window.dilation > 1:
         raise UnsupportedInOnnx(site.node.op.name, "of integers, padding with a dilation needs sizes that are known")
     ends = [site.scalar(n, INT64) for n in (0, count, 1)]
@@ -69,7 +69,7 @@ def sliding(site: Site, window: Window, size: Dim, count: Dim) -> str:
     return outside.choose(starts.op("Max", 0), positions).name
 
 
-def _known(site: Site, window: Window, size: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+def _make_constant_positions(site: Site, window: Window, size: int, count: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
     starts = np.arange(count, dtype=np.int64)[:, None] * window.stride - window.before
     positions = starts + np.arange(window.taps, dtype=np.int64) * window.dilation
     inside = (positions >= 0) & (positions < size)

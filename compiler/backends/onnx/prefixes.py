@@ -15,23 +15,23 @@ from .tensor_expressions import TensorExpr
 Parts = tuple[TensorExpr, ...]
 
 
-def doubled(parts: Parts, axis: int, size: int, combine: Callable[[Parts, Parts], Parts]) -> Parts:
+def scan_by_doubling(parts: Parts, axis: int, size: int, combine: Callable[[Parts, Parts], Parts]) -> Parts:
     """`combine` makes one of what is known of some elements and of those after them. Several tensors are combined together."""
     reach = 1
     while reach < size:
-        before = [_part(part, axis, 0, -reach) for part in parts]
-        after = [_part(part, axis, reach, size) for part in parts]
-        made = combine(tuple(before), tuple(after))
-        parts = tuple(_joined(_part(part, axis, 0, reach), new, axis) for part, new in zip(parts, made, strict=True))
+        before = [_slice_axis(part, axis, 0, -reach) for part in parts]
+        after = [_slice_axis(part, axis, reach, size) for part in parts]
+        combined = combine(tuple(before), tuple(after))
+        parts = tuple(_concat(_slice_axis(part, axis, 0, reach), new, axis) for part, new in zip(parts, combined, strict=True))
         reach *= 2
     return parts
 
 
-def _part(x: TensorExpr, axis: int, start: int, stop: int) -> TensorExpr:
+def _slice_axis(x: TensorExpr, axis: int, start: int, stop: int) -> TensorExpr:
     return TensorExpr(x.site, x.site.add("Slice", [x.name, *(x.site.ints([n]) for n in (start, stop, axis))]), x.dtype)
 
 
-def _joined(first: TensorExpr, second: TensorExpr, axis: int) -> TensorExpr:
+def _concat(first: TensorExpr, second: TensorExpr, axis: int) -> TensorExpr:
     return first.op("Concat", second, axis=axis)
 
 
@@ -42,26 +42,26 @@ class Triangle:
         self.site, self.axis, self.after = x.site, axis, list(range(2, rank - axis + 1))
         indices = TensorExpr(self.site, self.site.add("Range", [self.site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
         rows = TensorExpr(self.site, self.site.add("Unsqueeze", [indices.name, self.site.ints([1])]), INT64)
-        self.seen = self._widened(indices.greater(rows).negation(), self.after)
-        self.index = self._widened(indices, [n - 1 for n in self.after])
+        self.is_before = self._append_axes(indices.greater(rows).negation(), self.after)
+        self.index = self._append_axes(indices, [n - 1 for n in self.after])
 
-    def _widened(self, x: TensorExpr, axes: list[int]) -> TensorExpr:
+    def _append_axes(self, x: TensorExpr, axes: list[int]) -> TensorExpr:
         return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints(axes)]), x.dtype) if axes else x
 
-    def repeated(self, x: TensorExpr) -> TensorExpr:
+    def repeat_elements(self, x: TensorExpr) -> TensorExpr:
         """The elements along the new axis."""
         return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints([self.axis])]), x.dtype)
 
-    def reduced(self, x: TensorExpr, op_type: str) -> TensorExpr:
+    def reduce_pairs(self, x: TensorExpr, op_type: str) -> TensorExpr:
         """Over the new axis, which stays with size 1."""
         return TensorExpr(self.site, self.site.add(op_type, [x.name, self.site.ints([self.axis + 1])], keepdims=1), x.dtype)
 
-    def flat(self, x: TensorExpr) -> TensorExpr:
+    def drop_axis(self, x: TensorExpr) -> TensorExpr:
         """Without the new axis."""
         return TensorExpr(self.site, self.site.add("Squeeze", [x.name, self.site.ints([self.axis + 1])]), x.dtype)
 
-    def last(self, chosen: TensorExpr) -> TensorExpr:
+    def find_last_index(self, chosen: TensorExpr) -> TensorExpr:
         """The index of the last element that is chosen; -1 where none is."""
-        among = self.seen.op("And", chosen)
+        among = self.is_before.op("And", chosen)
         assert among.dtype == BOOL
-        return self.reduced(among.choose(self.index, -1), "ReduceMax")
+        return self.reduce_pairs(among.choose(self.index, -1), "ReduceMax")

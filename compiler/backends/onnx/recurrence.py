@@ -14,7 +14,7 @@ from ...ops.operator import Operator
 from ...ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...ops.recurrent_cell import GruCell, LstmCell, RnnCell
 from ...types.tensor_types import DType
-from .attributes import attribute
+from .attributes import make_attribute
 from .messages import GraphProto
 from .onnx_emitters import Site
 from .onnx_types import element_code
@@ -104,7 +104,7 @@ class _StepBody:
         number = len(self.graph.node) + 1
         names = [f"{self.prefix}{op_type}_{number}" + (f":{i}" if i else "") for i in range(outputs)]
         node = self.graph.node.add(op_type=op_type, input=inputs, output=names)
-        node.attribute.extend([attribute(name, value) for name, value in attributes.items()])
+        node.attribute.extend([make_attribute(name, value) for name, value in attributes.items()])
         return names
 
 

@@ -18,12 +18,12 @@ from onnx import ModelProto, load
 
 from ...ir.ports import Port, shape_fits
 from ...types.numpy_types import Array
-from .crashing_kernels import ends
-from .execution_providers import DeviceUnavailable, check_used, providers
-from .feeds import UnknownPort, by_name, feed, fetch, fetch_kept, port, to_runtime
-from .placement import RECORDED, Placement, placement
-from .runtime_failures import RunFailed, of_runtime, run_failure
-from .save import OnnxArtefact, of_proto
+from .crashing_kernels import find_crashing_kernel
+from .execution_providers import DeviceUnavailable, check_device_used, list_providers
+from .feeds import UnknownPort, assign_inputs, make_feeds, read_port, run_session, run_session_keeping, to_ort_value
+from .placement import RECORDED, Placement, find_placement
+from .runtime_failures import RunFailed, is_runtime_error, run_failure
+from .save import OnnxArtifact, from_proto
 
 _IN_MEMORY = 1 << 26
 """The most bytes of weights that are passed to ONNX Runtime in memory, where it makes two more copies. It maps larger ones from a file."""
@@ -38,7 +38,7 @@ def _explain_failures(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not of_runtime(error):
+        if not is_runtime_error(error):
             raise
         raise run_failure(error, shapes) from error
 
@@ -64,13 +64,13 @@ class OnnxSession:
 
     inputs: dict[str, Port]
     outputs: dict[str, Port]
-    _nodes: Callable[[], tuple[ModelProto, tuple[str, ...]]]
+    _load_nodes: Callable[[], tuple[ModelProto, tuple[str, ...]]]
     """The model, and names of initialisers that it lacks."""
-    _whole: Callable[[], ModelProto]
+    _build_full: Callable[[], ModelProto]
     """The model with the types of its initialisers."""
 
     def __init__(
-        self, model: ModelProto | OnnxArtefact | str | Path, device: str = "cpu", check: Check | None = None, threads: int | None = None
+        self, model: ModelProto | OnnxArtifact | str | Path, device: str = "cpu", check: Check | None = None, threads: int | None = None
     ) -> None:
         """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError. `threads`: how many compute
         on the CPU; by default ONNX Runtime decides.
@@ -79,18 +79,18 @@ class OnnxSession:
         exceptions for what it cannot load.
         """
         self._check = check
-        wanted = providers(device)
+        wanted = list_providers(device)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 4  # its errors are raised as well, and would come a second time in the log
         options.add_session_config_entry(RECORDED, "1")
         if threads is not None:
             options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         self._folder: TemporaryDirectory[str] | None = None
-        self._session = onnxruntime.InferenceSession(self._source(model), options, providers=wanted)
-        check_used(device, self._session.get_providers())
+        self._session = onnxruntime.InferenceSession(self._prepare_source(model), options, providers=wanted)
+        check_device_used(device, self._session.get_providers())
         self.device = device
-        self.inputs = {i.name: port(i) for i in self._session.get_inputs()}
-        self.outputs = {o.name: port(o) for o in self._session.get_outputs()}
+        self.inputs = {i.name: read_port(i) for i in self._session.get_inputs()}
+        self.outputs = {o.name: read_port(o) for o in self._session.get_outputs()}
 
     def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]:
         """Runs the model on arrays, PyTorch tensors or lists. Returns the output, or all of them by name if there are several.
@@ -98,11 +98,11 @@ class OnnxSession:
         Floating-point numbers are converted to the input's type, integers where no number changes. Raises `ValueError` for arrays that do
         not fit, and its subclass `RunFailed` if ONNX Runtime fails because of the values, such as an index out of range.
         """
-        feeds = feed(self.inputs, by_name(self.inputs, arrays, named))
+        feeds = make_feeds(self.inputs, assign_inputs(self.inputs, arrays, named))
         shapes = {name: array.shape for name, array in feeds.items()}
         self._check_shapes(shapes)
         with _explain_failures(shapes):
-            results = fetch(self._session, feeds, self.outputs)
+            results = run_session(self._session, feeds, self.outputs)
         # Results have the declared shapes otherwise: checking each of them would slow every run down.
         if any(0 in shape for shape in shapes.values()):
             _check_results(self.outputs, results)
@@ -116,29 +116,31 @@ class OnnxSession:
         """Runs the model in a loop. The outputs `kept` are values of ONNX Runtime, which may be inputs of the next run, without a copy; all
         others are arrays, by name, and so may the inputs be."""
         _require_names(values)
-        by_name(self.inputs, (), values)
+        assign_inputs(self.inputs, (), values)
         if isinstance(kept, str) or not isinstance(kept, Collection) or not all(isinstance(name, str) for name in kept):
             raise TypeError(f"`kept` must be names of outputs, not {type(kept).__name__}")
-        own = {name: value for name, value in values.items() if isinstance(value, onnxruntime.OrtValue)}
-        arrays = {name: value for name, value in values.items() if name not in own}
-        feeds = feed({name: self.inputs[name] for name in arrays}, arrays)
-        shapes = {name: array.shape for name, array in feeds.items()} | {name: tuple(value.shape()) for name, value in own.items()}
+        values_on_device = {name: value for name, value in values.items() if isinstance(value, onnxruntime.OrtValue)}
+        arrays = {name: value for name, value in values.items() if name not in values_on_device}
+        feeds = make_feeds({name: self.inputs[name] for name in arrays}, arrays)
+        shapes = {name: array.shape for name, array in feeds.items()} | {
+            name: tuple(value.shape()) for name, value in values_on_device.items()
+        }
         self._check_shapes(shapes)
         with _explain_failures(shapes):
-            return fetch_kept(self._session, feeds, own, kept, self.outputs)
+            return run_session_keeping(self._session, feeds, values_on_device, kept, self.outputs)
 
     def placement(self) -> Placement:
         """On which device the nodes run."""
-        proto, constants = self._nodes()
-        return placement(self._session, self.device, proto, constants)
+        proto, constants = self._load_nodes()
+        return find_placement(self._session, self.device, proto, constants)
 
     def bound(self, values: Mapping[str, object]) -> Callable[[], None]:
         """A function that runs the model once on these inputs and waits for the end; inputs and outputs stay on the device."""
         _require_names(values)
-        feeds = feed(self.inputs, by_name(self.inputs, (), values))
+        feeds = make_feeds(self.inputs, assign_inputs(self.inputs, (), values))
         binding = self._session.io_binding()
         for name, array in feeds.items():
-            binding.bind_ortvalue_input(name, to_runtime(array))  # which copies it to the device, once
+            binding.bind_ortvalue_input(name, to_ort_value(array))  # which copies it to the device, once
         for name in self.outputs:
             binding.bind_output(name, self.device)
 
@@ -152,28 +154,28 @@ class OnnxSession:
         """Raises ValueError for shapes that the model, or a kernel of ONNX Runtime, cannot take."""
         if self._check is not None:
             self._check(shapes)
-        kernel = ends(self._nodes()[0], self._whole, shapes)
+        kernel = find_crashing_kernel(self._load_nodes()[0], self._build_full, shapes)
         if kernel is not None:
             empty = next(name for name, shape in shapes.items() if 0 in shape)
             raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {kernel} ends the process")
 
-    def _source(self, model: ModelProto | OnnxArtefact | str | Path) -> str | bytes:
+    def _prepare_source(self, model: ModelProto | OnnxArtifact | str | Path) -> str | bytes:
         """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
         if isinstance(model, str | Path):
             if not os.path.isfile(model):
                 raise FileNotFoundError(f"there is no model at `{model}`")
-            self._nodes = lambda: (load(model, load_external_data=False), ())
-            self._whole = lambda: load(model, load_external_data=False)
+            self._load_nodes = lambda: (load(model, load_external_data=False), ())
+            self._build_full = lambda: load(model, load_external_data=False)
             return str(model)
-        artefact = model if isinstance(model, OnnxArtefact) else OnnxArtefact(of_proto(model))
-        proto, names = artefact.made.proto, tuple(artefact.made.tensors)
-        self._nodes = lambda: (proto, names)
-        self._whole = artefact.made.whole
+        artefact = model if isinstance(model, OnnxArtifact) else OnnxArtifact(from_proto(model))
+        proto, names = artefact.graph.proto, tuple(artefact.graph.tensors)
+        self._load_nodes = lambda: (proto, names)
+        self._build_full = artefact.graph.to_proto
         if artefact.nbytes <= _IN_MEMORY and not artefact.is_large:
             return artefact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
-        self._whole = lambda: load(path, load_external_data=False)
+        self._build_full = lambda: load(path, load_external_data=False)
         try:
             artefact.save_for_mapping(path)
         except OSError as error:

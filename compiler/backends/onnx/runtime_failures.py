@@ -21,7 +21,7 @@ class RunFailed(ValueError):
     """ONNX Runtime failed because of the values of the inputs: an index is out of range, or an integer is divided by 0."""
 
 
-def of_runtime(error: Exception) -> bool:
+def is_runtime_error(error: Exception) -> bool:
     """Whether ONNX Runtime raised it."""
     return isinstance(error, RunFailed) or type(error).__module__.startswith("onnxruntime")
 

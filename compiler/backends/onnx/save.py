@@ -25,12 +25,12 @@ from ...weights.chunked_arrays import Allocator, make_contiguous
 from ...weights.free_space import check_disk, check_memory
 from ...weights.lazy_tensors import StoredTensor
 from ..backend import WrongOutput
-from .byte_stream import Chunk, Message, Piece, contents, inside, outside
+from .byte_stream import Chunk, InitializerStream, ModelStream, embed_initializer, iter_element_bytes, reference_initializer
 from .direct_io import DirectFile
 from .messages import ModelProto, TensorProto
 from .onnx_model import GraphAndTensors
 from .onnx_types import element_code, element_name
-from .quantizing.products import Product, products
+from .quantizing.products import Product, find_products
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -44,24 +44,24 @@ _BUFFER = 1 << 22
 
 Progress = Callable[[int, int], None]
 """Called with the bytes that are written, and those that there will be."""
-Opened = Callable[[Path], BinaryIO | DirectFile]
+OpenFile = Callable[[Path], BinaryIO | DirectFile]
 """A new file, to write to."""
 
 
-def _buffered(path: Path) -> BinaryIO:
+def _open_buffered(path: Path) -> BinaryIO:
     return path.open("wb", _BUFFER)
 
 
-class OnnxArtefact(Record):
+class OnnxArtifact(Record):
     """A model, not yet written."""
 
-    made: GraphAndTensors
+    graph: GraphAndTensors
     progress: Progress | None = None
 
     @property
     def nbytes(self) -> int:
         """The size of its initializers in bytes."""
-        return sum(stored.nbytes for stored in self.made.tensors.values())
+        return sum(stored.nbytes for stored in self.graph.tensors.values())
 
     @property
     def is_large(self) -> bool:
@@ -71,67 +71,69 @@ class OnnxArtefact(Record):
     def to_bytes(self) -> bytes:
         if self.is_large:
             raise WrongOutput("a model over 2 GB is two files, and cannot be written to a pipe")
-        message = self._message()
+        message = self._make_stream()
         check_memory(2 * message.size, "the model takes")
-        return b"".join(message.chunks())
+        return b"".join(message.iter_chunks())
 
     def save(self, path: str, lasting: bool = True) -> None:
         """`lasting` is False for a file that is read at once, and removed."""
         if self.is_large:
-            self._save_apart(Path(path), DirectFile if lasting else _buffered)
+            self._save_external(Path(path), DirectFile if lasting else _open_buffered)
         else:
-            self._check_room()
-            message = self._message()
-            self._write(Path(path), message.chunks(), message.size)
+            self._check_free_memory()
+            message = self._make_stream()
+            self._write_file(Path(path), message.iter_chunks(), message.size)
 
     def save_for_mapping(self, path: str) -> None:
         """Writes a temporary file. Its weights are in a second file, which ONNX Runtime maps into memory instead of copying it."""
-        self._save_apart(Path(path), _buffered)
+        self._save_external(Path(path), _open_buffered)
 
-    def _check_room(self) -> None:
-        largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.made.tensors.values()))
+    def _check_free_memory(self) -> None:
+        largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.graph.tensors.values()))
         check_memory(max(2 * max(largest, default=0), sum(largest)), "its largest parameters take")
 
-    def products(self) -> list[Product]:
+    def find_products(self) -> list[Product]:
         """The products with weights."""
-        return products(self.made.proto, {name: element_code(s.dtype) for name, s in self.made.tensors.items() if s.dtype is not None})
+        return find_products(
+            self.graph.proto, {name: element_code(s.dtype) for name, s in self.graph.tensors.items() if s.dtype is not None}
+        )
 
-    def _message(self) -> Message:
-        return Message(self.made.proto, [inside(name, stored) for name, stored in self.made.tensors.items()])
+    def _make_stream(self) -> ModelStream:
+        return ModelStream(self.graph.proto, [embed_initializer(name, stored) for name, stored in self.graph.tensors.items()])
 
-    def _save_apart(self, path: Path, opened: Opened) -> None:
+    def _save_external(self, path: Path, opened: OpenFile) -> None:
         """Large tensors to a file of their own."""
-        self._check_room()
-        apart = {name: stored for name, stored in self.made.tensors.items() if stored.nbytes >= _ALIGNMENT}
+        self._check_free_memory()
+        external = {name: stored for name, stored in self.graph.tensors.items() if stored.nbytes >= _ALIGNMENT}
         digest = blake2b(digest_size=8)
         unnamed = path.with_name(path.name + ".data")
-        size = sum(s.nbytes + _padding(s.nbytes) for s in apart.values())
-        self._write(unnamed, _digested(_padded(apart.values()), digest), size, opened)
+        size = sum(s.nbytes + _count_padding(s.nbytes) for s in external.values())
+        self._write_file(unnamed, _update_digest(_iter_padded(external.values()), digest), size, opened)
         data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
         os.replace(unnamed, data)
-        message = Message(self.made.proto, list(self._pieces(apart, data.name)))
-        write_atomically(path, message.chunks())
+        message = ModelStream(self.graph.proto, list(self._iter_initializers(external, data.name)))
+        write_atomically(path, message.iter_chunks())
 
-    def _pieces(self, apart: dict[str, StoredTensor], location: str) -> Iterator[Piece]:
+    def _iter_initializers(self, external: dict[str, StoredTensor], location: str) -> Iterator[InitializerStream]:
         offset = 0
-        for name, stored in self.made.tensors.items():
-            if name not in apart:
-                yield inside(name, stored)
+        for name, stored in self.graph.tensors.items():
+            if name not in external:
+                yield embed_initializer(name, stored)
                 continue
-            yield outside(name, stored, location, offset)
-            offset += stored.nbytes + _padding(stored.nbytes)
+            yield reference_initializer(name, stored, location, offset)
+            offset += stored.nbytes + _count_padding(stored.nbytes)
 
-    def _write(self, path: Path, chunks: Iterable[Chunk], size: int, opened: Opened = _buffered) -> None:
+    def _write_file(self, path: Path, chunks: Iterable[Chunk], size: int, opened: OpenFile = _open_buffered) -> None:
         check_disk(path.parent, size)
-        write_atomically(path, chunks if self.progress is None else _counted(chunks, size, self.progress), opened)
+        write_atomically(path, chunks if self.progress is None else _report_progress(chunks, size, self.progress), opened)
 
 
 def save_proto(proto: ModelProto, path: str | Path) -> None:
     """Writes a model that is in memory to `path`."""
-    OnnxArtefact(of_proto(proto)).save(str(path))
+    OnnxArtifact(from_proto(proto)).save(str(path))
 
 
-def of_proto(proto: ModelProto) -> GraphAndTensors:
+def from_proto(proto: ModelProto) -> GraphAndTensors:
     """A model that is in memory."""
     from onnx import numpy_helper
 
@@ -139,13 +141,13 @@ def of_proto(proto: ModelProto) -> GraphAndTensors:
     light.CopyFrom(proto)
     del light.graph.initializer[:]
 
-    def stored(tensor: TensorProto) -> StoredTensor:
+    def make_stored(tensor: TensorProto) -> StoredTensor:
         return StoredTensor(tuple(tensor.dims), element_name(tensor.data_type), lambda: numpy_helper.to_array(tensor))
 
-    return GraphAndTensors(light, {tensor.name: stored(tensor) for tensor in proto.graph.initializer})
+    return GraphAndTensors(light, {tensor.name: make_stored(tensor) for tensor in proto.graph.initializer})
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk], opened: Opened = _buffered) -> None:
+def write_atomically(path: Path, chunks: Iterable[Chunk], opened: OpenFile = _open_buffered) -> None:
     """Writes a file under another name and moves it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -158,14 +160,14 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], opened: Opened = _buff
         raise
 
 
-def _digested(chunks: Iterable[Chunk], digest: blake2b) -> Iterator[Chunk]:
+def _update_digest(chunks: Iterable[Chunk], digest: blake2b) -> Iterator[Chunk]:
     """The digest is one of the chunks' checksums, since one of all bytes would take longer than writing them."""
     for chunk in chunks:
         digest.update(crc32(chunk).to_bytes(4, "little"))
         yield chunk
 
 
-def _counted(chunks: Iterable[Chunk], total: int, progress: Progress) -> Iterator[Chunk]:
+def _report_progress(chunks: Iterable[Chunk], total: int, progress: Progress) -> Iterator[Chunk]:
     done = 0
     for chunk in chunks:
         yield chunk
@@ -173,20 +175,20 @@ def _counted(chunks: Iterable[Chunk], total: int, progress: Progress) -> Iterato
         progress(done, total)
 
 
-def _padding(size: int) -> int:
+def _count_padding(size: int) -> int:
     return -size % _ALIGNMENT
 
 
-def _laid_out(stored: StoredTensor, empty: Allocator) -> Array:
+def _read_contiguous(stored: StoredTensor, empty: Allocator) -> Array:
     """To write takes as long as to draw: what is between is not for the thread that writes."""
     return make_contiguous(stored.read(), empty)
 
 
-def _padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
-    rooms = BufferPool()
-    for array in ahead(partial(_laid_out, stored, rooms.allocate_array) for stored in tensors):
-        yield from contents(array)
-        yield bytes(_padding(array.nbytes))
+def _iter_padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
+    pool = BufferPool()
+    for array in run_ahead(partial(_read_contiguous, stored, pool.allocate_array) for stored in tensors):
+        yield from iter_element_bytes(array)
+        yield bytes(_count_padding(array.nbytes))
 
 
 # Work that other threads do while its results are used. In: functions. Out: their results, in order. Always: two results at most are made
@@ -201,7 +203,7 @@ MOST_AT_ONCE = 1 + 2 * _AHEAD
 """Tensors that are in memory: the one that is used, and in each thread one and its copy."""
 
 
-def ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
+def run_ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
     """See the module's docstring."""
     from concurrent.futures import ThreadPoolExecutor  # most models are written without
 

@@ -53,7 +53,7 @@ _STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _DIGAMMA = (691 / 32760, -1 / 132, 1 / 240, -1 / 252, 1 / 120, -1 / 12)
 
 
-def _polynomial(x: TensorExpr, coefficients: Sequence[float]) -> TensorExpr:
+def _evaluate_polynomial(x: TensorExpr, coefficients: Sequence[float]) -> TensorExpr:
     first, second, *rest = coefficients
     y = x * first + second
     for coefficient in rest:
@@ -65,19 +65,19 @@ def erfc(x: TensorExpr) -> TensorExpr:
     """`1 - erf(x)`."""
     size = abs(x)
     t = (size * 0.5 + 1.0).op("Reciprocal")
-    tail = t * (_polynomial(t, _ERFC) - size * size).exp()
+    tail = t * (_evaluate_polynomial(t, _ERFC) - size * size).exp()
     return x.less(0.0).choose(-tail + 2.0, tail)
 
 
 def erfinv(x: TensorExpr) -> TensorExpr:
     """The inverse of erf."""
     w = -((-x + 1.0) * (x + 1.0)).log()
-    near, far = _polynomial(w - 2.5, _ERFINV_NEAR), _polynomial(w.op("Sqrt") - 3.0, _ERFINV_FAR)
+    near, far = _evaluate_polynomial(w - 2.5, _ERFINV_NEAR), _evaluate_polynomial(w.op("Sqrt") - 3.0, _ERFINV_FAR)
     factor = w.less(5.0).choose(near, far)
     return x * w.equal(inf).choose(x.like(inf), factor)
 
 
-def _reflected(x: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
+def _reflect_argument(x: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
     """Whether the argument is below 1/2; it or else `1 - x`, and how far `x` is from the nearest integer, which is exact for -1e-20."""
     low = x.less(0.5)
     return low, low.choose(-x + 1.0, x), x - x.op("Round")
@@ -85,13 +85,13 @@ def _reflected(x: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
 
 def lgamma(x: TensorExpr) -> TensorExpr:
     """The logarithm of the absolute value of the gamma function."""
-    low, z, part = _reflected(x)
+    low, z, part = _reflect_argument(x)
     product = z
     for step in range(1, _STEPS):
         product = product * (z + float(step))
     far = z + float(_STEPS)
     inverse = far.op("Reciprocal")
-    series = _polynomial(inverse * inverse, _STIRLING) * inverse
+    series = _evaluate_polynomial(inverse * inverse, _STIRLING) * inverse
     above = (far - 0.5) * far.log() - far + (series + 0.5 * log(2 * pi)) - product.log()
     below = -abs((part * pi).op("Sin")).log() + log(pi) - above
     return abs(x).equal(inf).choose(x.like(inf), low.choose(below, above))
@@ -99,14 +99,14 @@ def lgamma(x: TensorExpr) -> TensorExpr:
 
 def digamma(x: TensorExpr) -> TensorExpr:
     """The derivative of that."""
-    low, z, part = _reflected(x)
+    low, z, part = _reflect_argument(x)
     total = z.op("Reciprocal")
     for step in range(1, _STEPS):
         total = total + (z + float(step)).op("Reciprocal")
     far = z + float(_STEPS)
     inverse = far.op("Reciprocal")
     square = inverse * inverse
-    above = far.log() - inverse * 0.5 + _polynomial(square, _DIGAMMA) * square - total
+    above = far.log() - inverse * 0.5 + _evaluate_polynomial(square, _DIGAMMA) * square - total
     angle = part * pi
     pole = part.equal(0.0)
     below = pole.choose(x.like(nan), above - (angle.op("Cos") / angle.op("Sin")) * pi)

@@ -94,22 +94,22 @@ class TensorExpr(Record):
         other = then.like(otherwise)
         if then.dtype == BOOL:
             return self.op("And", then).op("Or", self.negation().op("And", other))
-        via = INT32 if then.dtype.name == "int8" else wide_integer(then.dtype)  # ONNX Runtime has Where of int8 since 1.31
+        via = INT32 if then.dtype.name == "int8" else widen_integer(then.dtype)  # ONNX Runtime has Where of int8 since 1.31
         names = [self.name, then.cast(via).name, other.cast(via).name]
         return TensorExpr(self.site, self.site.add("Where", names), via).cast(then.dtype)
 
 
-def wide_integer(dtype: DType) -> DType:
+def widen_integer(dtype: DType) -> DType:
     """int32 for int16, which has few kernels; other types unchanged."""
     return INT32 if dtype.name == "int16" else dtype
 
 
-def precise(x: TensorExpr, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
+def compute_precisely(x: TensorExpr, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
     """An operation of several steps, in float32 for half types, as PyTorch does it."""
     return x.within(FLOAT32, operation) if x.dtype.size == 2 else operation(x)
 
 
-def matrix_vector(matrix: TensorExpr, vector: TensorExpr) -> TensorExpr:
+def multiply_vector(matrix: TensorExpr, vector: TensorExpr) -> TensorExpr:
     """The product, by a matrix of one column: where the matrix is the transposition of another, ONNX Runtime joins that and the product,
     and computes something else of a vector."""
     last = TensorExpr(matrix.site, matrix.site.ints([-1]), INT64)
@@ -124,7 +124,7 @@ def expm1(x: TensorExpr) -> TensorExpr:
         near = (t + t) / (-t + 1.0)
         return abs(x).less(0.5).choose(near, x.exp() - 1.0)
 
-    return precise(x, steps)
+    return compute_precisely(x, steps)
 
 
 def log1p(x: TensorExpr) -> TensorExpr:
@@ -138,7 +138,7 @@ def log1p(x: TensorExpr) -> TensorExpr:
         near = lost.choose(x, far * x / lost.choose(x.like(1.0), rounded))
         return abs(x).less(0.5).choose(near, far)
 
-    return precise(x, steps)
+    return compute_precisely(x, steps)
 
 
 def softplus(x: TensorExpr) -> TensorExpr:

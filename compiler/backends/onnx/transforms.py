@@ -18,31 +18,31 @@ def conjugate(x: TensorExpr) -> TensorExpr:
     return x.op("Mul", TensorExpr(x.site, x.site.constant(np.array([1.0, -1.0])), FLOAT64))
 
 
-def transform(x: TensorExpr, axis: int, size: Dim, *, onesided: bool = False) -> TensorExpr:
+def transform_axis(x: TensorExpr, axis: int, size: Dim, *, onesided: bool = False) -> TensorExpr:
     """The sums of `x[t] * exp(-2 pi i k t / size)`, of an axis that is cut off or filled up with zeros to that size."""
     ends = [x.site.scalar(number, INT64) for number in (size, axis)]
     return TensorExpr(x.site, x.site.add("DFT", [x.name, *ends], onesided=1 if onesided else None), FLOAT64)
 
 
-def inverse(x: TensorExpr, axis: int, size: Dim) -> TensorExpr:
+def invert_transform(x: TensorExpr, axis: int, size: Dim) -> TensorExpr:
     """The same with `+2 pi i`; not divided by the size."""
-    return conjugate(transform(conjugate(x), axis, size))
+    return conjugate(transform_axis(conjugate(x), axis, size))
 
 
-def inverse_real(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
+def invert_real_transform(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
     """The real part of that, of the first half of the frequencies, without the axis of two. The others are their conjugates.
 
     `rank` is that of `x`. If there are fewer frequencies, the others are 0.
     """
     site, half = x.site, size // 2 + 1
     first = TensorExpr(site, site.add("Slice", [x.name, *(site.ints([number]) for number in (0, half, axis))]), FLOAT64)
-    there = site.add("Gather", [site.add("Shape", [first.name]), site.scalar(axis, INT64)])
-    count = TensorExpr(site, site.add("Range", [site.scalar(0, INT64), there, site.scalar(1, INT64)]), INT64)
-    alone = count.equal(0).op("Or", (count + count).equal(size))
-    factors = alone.choose(count.like(1), count.like(2)).cast(FLOAT64)
+    length = site.add("Gather", [site.add("Shape", [first.name]), site.scalar(axis, INT64)])
+    count = TensorExpr(site, site.add("Range", [site.scalar(0, INT64), length, site.scalar(1, INT64)]), INT64)
+    is_own_conjugate = count.equal(0).op("Or", (count + count).equal(size))
+    factors = is_own_conjugate.choose(count.like(1), count.like(2)).cast(FLOAT64)
     column = factors.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (rank - 1 - axis)]), INT64))
-    return real_part(transform(conjugate(first * column), axis, size))
+    return take_real_part(transform_axis(conjugate(first * column), axis, size))
 
 
-def real_part(x: TensorExpr) -> TensorExpr:
+def take_real_part(x: TensorExpr) -> TensorExpr:
     return TensorExpr(x.site, x.site.add("Gather", [x.name, x.site.scalar(0, INT64)], axis=-1), FLOAT64)

@@ -16,40 +16,40 @@ from .onnx_emitters import Site
 from .tensor_expressions import TensorExpr
 
 
-class Slide:
+class SlidingAxis:
     """One axis that a window slides along: `size` positions, `count` windows."""
 
     def __init__(self, site: Site, window: Window, size: Dim, count: Dim) -> None:
         self.site, self.window, self.size, self.count = site, window, size, count
 
-    def _end(self, more: int) -> TensorExpr:
+    def _offset_end(self, more: int) -> TensorExpr:
         return TensorExpr(self.site, self.site.scalar(self.size + more, INT64), INT64)
 
-    def _range(self, stop: Dim) -> TensorExpr:
+    def _emit_range(self, stop: Dim) -> TensorExpr:
         if isinstance(stop, int):
             return TensorExpr(self.site, self.site.constant(np.arange(stop, dtype=np.int64)), INT64)
         ends = [self.site.scalar(n, INT64) for n in (0, stop, 1)]
         return TensorExpr(self.site, self.site.add("Range", ends), INT64)
 
-    def _starts(self) -> TensorExpr:
-        return self._range(self.count) * self.window.stride - self.window.before
+    def _find_starts(self) -> TensorExpr:
+        return self._emit_range(self.count) * self.window.stride - self.window.before
 
-    def members(self) -> str:
+    def make_membership(self) -> str:
         """The matrix [size, count] that is 1 where the position is in the window."""
-        positions = self._range(self.size)
+        positions = self._emit_range(self.size)
         column = TensorExpr(self.site, self.site.add("Unsqueeze", [positions.name, self.site.ints([1])]), INT64)
-        ahead = column - self._starts()
+        ahead = column - self._find_starts()
         outside = ahead.less(0).op("Or", ahead.greater(self.window.taps - 1))
         return outside.negation().cast(INT64).name
 
-    def covered(self, *, padding: bool) -> TensorExpr:
+    def count_covered(self, *, padding: bool) -> TensorExpr:
         """The number of positions that each window covers, [count]; with `padding`, those of the padding too, but none after it."""
-        starts = self._starts()
-        ends = (starts + self.window.taps).op("Min", self._end(self.window.before if padding else 0))
+        starts = self._find_starts()
+        ends = (starts + self.window.taps).op("Min", self._offset_end(self.window.before if padding else 0))
         return ends - (starts if padding else starts.op("Max", 0))
 
 
-def _times(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
+def _multiply_axis(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
     """An axis multiplied by a matrix [size, count]."""
     if axis == rank - 1:
         return site.add("MatMul", [y, weights])
@@ -59,19 +59,19 @@ def _times(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
     return site.add("Transpose", [product], perm=swapped)
 
 
-def sums(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, Slide]]) -> TensorExpr:
+def sum_windows(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, SlidingAxis]]) -> TensorExpr:
     """The sums over the windows along each of the axes."""
     for axis, slide in slides:
-        tensor = _times(site, tensor, axis, rank, slide.members())
+        tensor = _multiply_axis(site, tensor, axis, rank, slide.make_membership())
     return TensorExpr(site, tensor, INT64)
 
 
-def covered(site: Site, rank: int, slides: Sequence[tuple[int, Slide]], *, padding: bool) -> TensorExpr:
+def count_covered_positions(site: Site, rank: int, slides: Sequence[tuple[int, SlidingAxis]], *, padding: bool) -> TensorExpr:
     """The number of positions that each window covers, along all of the axes."""
     total: TensorExpr | None = None
     for axis, slide in slides:
         following = site.ints(range(1, rank - axis))
-        count = slide.covered(padding=padding)
+        count = slide.count_covered(padding=padding)
         along = count if axis == rank - 1 else TensorExpr(site, site.add("Unsqueeze", [count.name, following]), INT64)
         total = along if total is None else total * along
     assert total is not None

@@ -34,7 +34,7 @@ from ....ops.operator import Operator
 from ....ops.scalars import cast_scalar, compute_dtype
 from ....types.tensor_types import BOOL, FLOAT32
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import FLOAT64, TensorExpr, precise, softplus, wide_integer
+from ..tensor_expressions import FLOAT64, TensorExpr, compute_precisely, softplus, widen_integer
 
 
 def _is_float64(site: Site) -> bool:
@@ -52,7 +52,7 @@ def emit_relu(op: Relu, site: Site) -> str:
     x = site.x
     if x.dtype.is_float:
         return x.op("Relu").name
-    return x.within(wide_integer(x.dtype), lambda y: y.op("Max", 0)).name
+    return x.within(widen_integer(x.dtype), lambda y: y.op("Max", 0)).name
 
 
 @emits(Relu6, Hardtanh, onnx="Clip")
@@ -60,7 +60,7 @@ def emit_clip(op: Relu6 | Hardtanh, site: Site) -> str:
     x = site.x
     low, high = op.convert_limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
-    return x.within(wide_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
+    return x.within(widen_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
 
 
 @emits(LeakyRelu, onnx="LeakyRelu")
@@ -168,7 +168,7 @@ def emit_hardshrink(op: Hardshrink, site: Site) -> str:
 @emits(Softshrink, onnx="Clip and Sub")
 def emit_softshrink(op: Softshrink, site: Site) -> str:
     limit = float(op.lambd)
-    return precise(site.x, lambda x: x - x.op("Clip", -limit, limit)).name
+    return compute_precisely(site.x, lambda x: x - x.op("Clip", -limit, limit)).name
 
 
 @emits(Threshold, onnx="LessOrEqual and Where")

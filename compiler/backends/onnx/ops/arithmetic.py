@@ -11,7 +11,7 @@ from ....ops.scalars import cast_scalar
 from ....types.tensor_types import BOOL, FLOAT32, INT64, DType
 from .. import integers
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import INT32, TensorExpr, wide_integer
+from ..tensor_expressions import INT32, TensorExpr, widen_integer
 
 _BOOLEAN_OPERATORS: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum: "Or", Minimum: "And"}
 """The operators for arithmetic on booleans."""
@@ -135,14 +135,14 @@ def emit_min_max(op: Pair, site: Site) -> str:
     a, b = site.x.cast(dtype), site.other.cast(dtype)
     if dtype == BOOL:
         return a.op(_BOOLEAN_OPERATORS[type(op)], b).name
-    via = wide_integer(dtype)
+    via = widen_integer(dtype)
     return a.within(via, lambda x: x.op(_EXTREMES[type(op)], b.cast(via))).name
 
 
 @emits(Clamp, onnx="Clip")
 def emit_clamp(op: Clamp, site: Site) -> str:
     dtype = site.results[0].dtype
-    via = wide_integer(dtype)
+    via = widen_integer(dtype)
     # Without one of its bounds, ONNX Runtime's Clip makes the greatest finite number of what is infinite.
     open_ends = (-inf, inf) if dtype.is_float else (None, None)
     given = (op.min, op.max)

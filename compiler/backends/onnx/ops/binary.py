@@ -10,7 +10,7 @@ from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
 from ....ops.operator import Operator
 from .. import integers
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import INT32, TensorExpr, log1p, precise
+from ..tensor_expressions import INT32, TensorExpr, compute_precisely, log1p
 
 
 def _order_magnitudes(a: TensorExpr, b: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
@@ -63,7 +63,7 @@ def emit_binary_function(op: Pair, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         return _FUNCTIONS[type(op)](x, other.cast(x.dtype))
 
-    return precise(site.x.cast(dtype), steps).name
+    return compute_precisely(site.x.cast(dtype), steps).name
 
 
 @emits(Fmod, onnx="Mod; of integers, Div, Mul and Sub")
@@ -71,7 +71,7 @@ def emit_fmod(op: Fmod, site: Site) -> str:
     dtype = site.results[0].dtype
     x = site.x.cast(dtype)
     if dtype.is_float:
-        return precise(x, lambda y: y.op("Mod", _read_divisor(op, site, y), fmod=1)).name
+        return compute_precisely(x, lambda y: y.op("Mod", _read_divisor(op, site, y), fmod=1)).name
     via = INT32 if dtype.size < 4 else dtype
     divisor = _read_divisor(op, site, x).cast(via)
     number = op.convert_number(x.dtype) if op.scalars else None
@@ -97,4 +97,4 @@ def emit_lerp(op: Lerp, site: Site) -> str:
         near = abs(weight).less(0.5)
         return near.choose(x + weight * away, end - away * (-weight + 1.0))
 
-    return precise(site.x, steps).name
+    return compute_precisely(site.x, steps).name

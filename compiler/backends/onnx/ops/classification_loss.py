@@ -5,14 +5,18 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ops.classification_loss import CrossEntropy, NllLoss
 from ....types.tensor_types import FLOAT64, INT64
-from ..loss_parts import computed_in
+from ..loss_parts import cast_for_compute
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 
 
 @emits(NllLoss, onnx="NegativeLogLikelihoodLoss")
 def emit_nll_loss(op: NllLoss, site: Site) -> str:
-    return _emit_label_loss(op, site, _add_batch_axis(site, computed_in(site.x)), "NegativeLogLikelihoodLoss").cast(site.given.x.dtype).name
+    return (
+        _emit_label_loss(op, site, _add_batch_axis(site, cast_for_compute(site.x)), "NegativeLogLikelihoodLoss")
+        .cast(site.given.x.dtype)
+        .name
+    )
 
 
 @emits(CrossEntropy, onnx="SoftmaxCrossEntropyLoss, or LogSoftmax and NegativeLogLikelihoodLoss")
@@ -20,7 +24,7 @@ def emit_cross_entropy(op: CrossEntropy, site: Site) -> str | None:
     """ONNX's has neither probabilities nor smoothing, and ONNX Runtime's none of float64."""
     if op.of_probabilities(site.given) or op.label_smoothing or site.given.x.dtype == FLOAT64:
         return None
-    x = _add_batch_axis(site, computed_in(site.x))
+    x = _add_batch_axis(site, cast_for_compute(site.x))
     return _emit_label_loss(op, site, x, "SoftmaxCrossEntropyLoss").cast(site.given.x.dtype).name
 
 
@@ -43,5 +47,5 @@ def _batch_labels(site: Site) -> TensorExpr:
 
 
 def _emit_label_loss(op: CrossEntropy | NllLoss, site: Site, x: TensorExpr, op_type: str) -> TensorExpr:
-    weights = [computed_in(site.weight)] if "weight" in site.given else []
+    weights = [cast_for_compute(site.weight)] if "weight" in site.given else []
     return _drop_batch_axis(op, site, x.op(op_type, _batch_labels(site), *weights, reduction=op.reduction, ignore_index=op.ignore_index))

@@ -9,8 +9,8 @@ from ....ops.axes import normalize_axis
 from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
 from ....types.tensor_types import BOOL, FLOAT32, INT64
 from ..onnx_emitters import Site, emits
-from ..prefixes import Parts, Triangle, doubled
-from ..tensor_expressions import INT32, TensorExpr, precise
+from ..prefixes import Parts, Triangle, scan_by_doubling
+from ..tensor_expressions import INT32, TensorExpr, compute_precisely
 from .binary import compute_logaddexp
 
 
@@ -24,18 +24,18 @@ def emit_logcumsumexp(op: Logcumsumexp, site: Site) -> str:
 
     def steps(x: TensorExpr) -> TensorExpr:
         if isinstance(size, int):
-            return doubled((x,), axis, size, lambda before, after: (compute_logaddexp(before[0], after[0]),))[0]
+            return scan_by_doubling((x,), axis, size, lambda before, after: (compute_logaddexp(before[0], after[0]),))[0]
         return _log_sum_exponentials(x, Triangle(x, axis, given.rank, size))
 
-    return precise(site.x, steps).name
+    return compute_precisely(site.x, steps).name
 
 
 def _log_sum_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
     """The greatest is taken out of the sum, if it is finite."""
-    each = pairs.seen.choose(pairs.repeated(x), -inf)
-    greatest = pairs.reduced(each, "ReduceMax")
+    each = pairs.is_before.choose(pairs.repeat_elements(x), -inf)
+    greatest = pairs.reduce_pairs(each, "ReduceMax")
     scale = abs(greatest).less(inf).choose(greatest, 0.0)
-    return pairs.flat(pairs.reduced((each - scale).exp(), "ReduceSum").log() + scale)
+    return pairs.drop_axis(pairs.reduce_pairs((each - scale).exp(), "ReduceSum").log() + scale)
 
 
 @emits(Cummax, Cummin, onnx="GreaterOrEqual and Where, or ReduceMax")
@@ -67,24 +67,24 @@ def _scan_by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
     column = count.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (rank - 1 - axis)]), INT64))
     indices = column.op("Expand", TensorExpr(site, site.add("Shape", [x.name]), INT64))
-    return doubled((x, indices), axis, size, choose_extreme)
+    return scan_by_doubling((x, indices), axis, size, choose_extreme)
 
 
 def _reduce_all_pairs(op: CumulativeExtreme, x: TensorExpr, axis: int, size: Dim, rank: int) -> Parts:
     """The index of a value is the last at which the values are equal; NaN is found by itself."""
     pairs, most = Triangle(x, axis, rank, size), isinstance(op, Cummax)
     low, high = (-inf, inf) if x.dtype.is_float else x.dtype.limits
-    each = pairs.repeated(x)
+    each = pairs.repeat_elements(x)
     is_nan = each.op("IsNaN", to=BOOL) if x.dtype.is_float else None
     neutral = low if most else high
     known = each if is_nan is None else is_nan.choose(x.like(neutral), each)
-    values = pairs.reduced(pairs.seen.choose(known, neutral), "ReduceMax" if most else "ReduceMin")
-    indices = pairs.last(known.equal(values))
+    values = pairs.reduce_pairs(pairs.is_before.choose(known, neutral), "ReduceMax" if most else "ReduceMin")
+    indices = pairs.find_last_index(known.equal(values))
     if is_nan is not None:
-        last = pairs.last(is_nan)
+        last = pairs.find_last_index(is_nan)
         has_nan = last.greater(-1)
         values, indices = has_nan.choose(x.like(nan), values), has_nan.choose(last, indices)
-    return pairs.flat(values), pairs.flat(indices)
+    return pairs.drop_axis(values), pairs.drop_axis(indices)
 
 
 @emits(Diff, onnx="Slice and Sub")

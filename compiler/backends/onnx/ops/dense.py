@@ -8,9 +8,9 @@ from math import inf
 from ....dims import Dim
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
 from ....types.tensor_types import BOOL, FLOAT32, INT64
-from ..norms import over, p_norm
+from ..norms import p_norm, reduce_axes
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import TensorExpr, precise
+from ..tensor_expressions import TensorExpr, compute_precisely
 
 
 @emits(Dense, onnx="Gemm, or MatMul and Add")
@@ -48,7 +48,7 @@ def _gather_rows(op: Embedding | EmbeddingBag, site: Site) -> TensorExpr:
     rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), dtype)
     if op.max_norm is None:
         return rows
-    lengths = precise(rows, lambda x: p_norm(x, float(op.norm_type), [-1], keepdims=True))
+    lengths = compute_precisely(rows, lambda x: p_norm(x, float(op.norm_type), [-1], keepdims=True))
     return lengths.greater(float(op.max_norm)).choose(rows * (lengths.like(float(op.max_norm)) / (lengths + 1e-7)), rows)
 
 
@@ -68,10 +68,10 @@ def emit_embedding_bag(op: EmbeddingBag, site: Site) -> str:
         left_out = site.indices.equal(op.padding_idx % op.num)
         counted = TensorExpr(site, site.add("Unsqueeze", [left_out.negation().name, site.ints([rank])]), BOOL)
     if "offsets" in site.given:
-        return precise(rows, lambda x: _reduce_bags(op, x, counted, _make_offset_reducer(op, site))).name
+        return compute_precisely(rows, lambda x: _reduce_bags(op, x, counted, _make_offset_reducer(op, site))).name
     if counted is None:
-        return over(rows, {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode], [1]).name
-    return precise(rows, lambda x: _reduce_bags(op, x, counted, _reduce_bag_axis)).name
+        return reduce_axes(rows, {"mean": "ReduceMean", "sum": "ReduceSum", "max": "ReduceMax"}[op.mode], [1]).name
+    return compute_precisely(rows, lambda x: _reduce_bags(op, x, counted, _reduce_bag_axis)).name
 
 
 def _reduce_bags(op: EmbeddingBag, rows: TensorExpr, counted: TensorExpr | None, reduce: Reduce) -> TensorExpr:
@@ -91,7 +91,7 @@ def _make_ones(rows: TensorExpr) -> TensorExpr:
 
 def _reduce_bag_axis(y: TensorExpr, how: str) -> TensorExpr:
     """Of rows [N, indices, D]."""
-    return over(y, {"add": "ReduceSum", "max": "ReduceMax"}[how], [1])
+    return reduce_axes(y, {"add": "ReduceSum", "max": "ReduceMax"}[how], [1])
 
 
 def _make_offset_reducer(op: EmbeddingBag, site: Site) -> Reduce:

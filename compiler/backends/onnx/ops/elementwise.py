@@ -29,9 +29,9 @@ from ....ops.elementwise import (
 )
 from ....ops.operator import Operator
 from ....types.tensor_types import BOOL
-from ..nan import isnan
+from ..nan import is_nan
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import TensorExpr, erf, expm1, log1p, precise
+from ..tensor_expressions import TensorExpr, compute_precisely, erf, expm1, log1p
 
 
 def cast_to_result(site: Site) -> TensorExpr:
@@ -61,12 +61,12 @@ def emit_exp2(op: Exp2, site: Site) -> str:
 @emits(Log2, Log10, onnx="Log and Div")
 def emit_log_to_base(op: Log2 | Log10, site: Site) -> str:
     base = 2.0 if isinstance(op, Log2) else 10.0
-    return precise(cast_to_result(site), lambda x: x.log() / log(base)).name
+    return compute_precisely(cast_to_result(site), lambda x: x.log() / log(base)).name
 
 
 @emits(Rsqrt, onnx="Sqrt and Reciprocal")
 def emit_rsqrt(op: Rsqrt, site: Site) -> str:
-    return precise(cast_to_result(site), lambda x: x.op("Sqrt").op("Reciprocal")).name
+    return compute_precisely(cast_to_result(site), lambda x: x.op("Sqrt").op("Reciprocal")).name
 
 
 @emits(Expm1, onnx="Tanh, Exp and arithmetic")
@@ -121,7 +121,7 @@ def emit_sign(op: Sign, site: Site) -> str:
     if x.dtype == BOOL:
         return x.op("Identity").name
     signs = x.op("Sign")
-    return isnan(x).choose(x.like(0.0), signs).name if x.dtype.is_float else signs.name
+    return is_nan(x).choose(x.like(0.0), signs).name if x.dtype.is_float else signs.name
 
 
 @emits(Square, onnx="Mul")
@@ -146,4 +146,4 @@ def emit_nan_to_num(op: NanToNum, site: Site) -> str:
         finite = x.equal(inf).choose(x.like(greatest), x.equal(-inf).choose(x.like(least), x))
         return x.op("IsNaN", to=BOOL).choose(x.like(nan), finite)
 
-    return precise(x, steps).name
+    return compute_precisely(x, steps).name

@@ -11,7 +11,7 @@ from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, 
 from ....ops.scalars import cast_scalar
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import DTYPES, FLOAT32, INT64, DType
-from ..nan import isnan
+from ..nan import is_nan
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import INT32, TensorExpr
 
@@ -58,7 +58,7 @@ def emit_scatter_reduce(op: ScatterReduce, site: Site) -> str:
         base = _scatter_values(site, base, _fill_indices(site, _get_neutral_value(op.reduce, via), via))
     y = _scatter_values(site, base, source, op.reduce)
     if op.reduce in ("amax", "amin") and via.is_float:
-        y = _scatter_values(site, isnan(base).cast(INT32), isnan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
+        y = _scatter_values(site, is_nan(base).cast(INT32), is_nan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
     if op.reduce == "mean":
         y = _divide_total(y, _count_writes(op, site, base))
     return _drop_axis(y.cast(x.dtype), site.given.x.rank).name

@@ -10,7 +10,7 @@ from ....ops.equation import Equation
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
 from ....types.tensor_types import BOOL, FLOAT32, INT64, Shape
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import INT32, TensorExpr, matrix_vector
+from ..tensor_expressions import INT32, TensorExpr, multiply_vector
 
 
 @emits(Matmul, onnx="MatMul")
@@ -18,7 +18,7 @@ def emit_matmul(op: Matmul, site: Site) -> str:
     x, other = site.x, site.other
     via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
     if site.given.other.rank == 1 < site.given.x.rank:
-        return x.within(via, lambda y: matrix_vector(y, other.cast(via))).name
+        return x.within(via, lambda y: multiply_vector(y, other.cast(via))).name
     return x.within(via, lambda y: y.op("MatMul", other.cast(via))).name
 
 

@@ -13,8 +13,8 @@ from ....ops.margin_loss import (
     TripletMarginLoss,
 )
 from ....types.tensor_types import BOOL, INT64
-from ..loss_parts import computed_in, hinge, logsigmoid, reduced_as
-from ..norms import over, p_norm
+from ..loss_parts import cast_for_compute, hinge, log_sigmoid, reduce_loss
+from ..norms import p_norm, reduce_axes
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, log1p
 
@@ -24,7 +24,7 @@ _SMALL = 1e-12
 
 def _cast_targets(site: Site) -> TensorExpr:
     """The targets, in the element type that is computed in."""
-    return site.target.cast(computed_in(site[site.given.names[0]]).dtype)
+    return site.target.cast(cast_for_compute(site[site.given.names[0]]).dtype)
 
 
 def _make_axes(x: TensorExpr, *axes: int) -> TensorExpr:
@@ -33,46 +33,46 @@ def _make_axes(x: TensorExpr, *axes: int) -> TensorExpr:
 
 @emits(HingeEmbeddingLoss, onnx="Sub, Max, Equal, Where and ReduceMean")
 def emit_hinge_embedding_loss(op: HingeEmbeddingLoss, site: Site) -> str:
-    x, target = computed_in(site.x), _cast_targets(site)
+    x, target = cast_for_compute(site.x), _cast_targets(site)
     zero = x.like(0.0)
     apart = target.equal(1.0).choose(zero, hinge(-x + float(op.margin)))
     alike = target.equal(-1.0).choose(zero, x)
-    return reduced_as(op, apart + alike).cast(site.given.x.dtype).name
+    return reduce_loss(op, apart + alike).cast(site.given.x.dtype).name
 
 
 @emits(MarginRankingLoss, onnx="Sub, Mul, Max and ReduceMean")
 def emit_margin_ranking_loss(op: MarginRankingLoss, site: Site) -> str:
-    each = hinge(-_cast_targets(site) * (computed_in(site.x1) - computed_in(site.x2)) + float(op.margin))
-    return reduced_as(op, each).cast(site.given.x1.dtype).name
+    each = hinge(-_cast_targets(site) * (cast_for_compute(site.x1) - cast_for_compute(site.x2)) + float(op.margin))
+    return reduce_loss(op, each).cast(site.given.x1.dtype).name
 
 
 @emits(SoftMarginLoss, onnx="Mul, Exp, Log and ReduceMean")
 def emit_soft_margin_loss(op: SoftMarginLoss, site: Site) -> str:
-    each = log1p((-_cast_targets(site) * computed_in(site.x)).exp())
-    return reduced_as(op, each).cast(site.given.x.dtype).name
+    each = log1p((-_cast_targets(site) * cast_for_compute(site.x)).exp())
+    return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
 @emits(CosineEmbeddingLoss, onnx="Mul, ReduceSum, Sqrt, Div, Max, Where and ReduceMean")
 def emit_cosine_embedding_loss(op: CosineEmbeddingLoss, site: Site) -> str:
-    a, b, target = computed_in(site.x1), computed_in(site.x2), _cast_targets(site)
+    a, b, target = cast_for_compute(site.x1), cast_for_compute(site.x2), _cast_targets(site)
 
     def dot_product(x: TensorExpr, y: TensorExpr) -> TensorExpr:
-        return over(x * y, "ReduceSum", [-1])
+        return reduce_axes(x * y, "ReduceSum", [-1])
 
     cosine = dot_product(a, b) / ((dot_product(a, a) + _SMALL) * (dot_product(b, b) + _SMALL)).op("Sqrt")
     zero = cosine.like(0.0)
     alike = target.equal(1.0).choose(-cosine + 1.0, zero)
     apart = target.equal(-1.0).choose(hinge(cosine - float(op.margin)), zero)
-    return reduced_as(op, alike + apart).cast(site.given.x1.dtype).name
+    return reduce_loss(op, alike + apart).cast(site.given.x1.dtype).name
 
 
 @emits(TripletMarginLoss, onnx="Sub, ReduceL2 or ReduceSum, Min, Max and ReduceMean")
 def emit_triplet_margin_loss(op: TripletMarginLoss, site: Site) -> str:
-    anchor, positive, negative = (computed_in(site[name]) for name in ("anchor", "positive", "negative"))
+    anchor, positive, negative = (cast_for_compute(site[name]) for name in ("anchor", "positive", "negative"))
     near, far = _compute_distance(op, anchor, positive), _compute_distance(op, anchor, negative)
     if op.swap:
         far = far.op("Min", _compute_distance(op, positive, negative))
-    return reduced_as(op, hinge(near - far + float(op.margin))).cast(site.given.anchor.dtype).name
+    return reduce_loss(op, hinge(near - far + float(op.margin))).cast(site.given.anchor.dtype).name
 
 
 def _compute_distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> TensorExpr:
@@ -84,41 +84,41 @@ def _compute_distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> Te
 
 @emits(MultiMarginLoss, onnx="GatherElements, Sub, Max, Mul, Where and ReduceMean")
 def emit_multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
-    x = computed_in(site.x)
+    x = cast_for_compute(site.x)
     right = site.target.op("Unsqueeze", _make_axes(site.target, -1))
     margins = x - x.op("GatherElements", right, axis=site.given.x.rank - 1) + float(op.margin)
     each = margins * margins if op.p == 2 else margins
     if "weight" in site.given:
-        each = each * computed_in(site.weight).op("Gather", right, axis=0)
+        each = each * cast_for_compute(site.weight).op("Gather", right, axis=0)
     classes = site.given.x.shape[-1]
     numbers = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, classes, 1)]), INT64)
     counted = margins.greater(0.0).op("And", numbers.equal(right).negation())
     each = counted.choose(each, 0.0)
-    return reduced_as(op, over(each, "ReduceSum", [-1]) / classes).cast(site.given.x.dtype).name
+    return reduce_loss(op, reduce_axes(each, "ReduceSum", [-1]) / classes).cast(site.given.x.dtype).name
 
 
 @emits(MultilabelMarginLoss, onnx="CumSum, OneHot, GatherElements, Sub, Max, Where and ReduceMean")
 def emit_multilabel_margin_loss(op: MultilabelMarginLoss, site: Site) -> str:
     """Every number in the list, against every class: axis -2 has the list, axis -1 the classes."""
-    x, target = computed_in(site.x), site.target
+    x, target = cast_for_compute(site.x), site.target
     ended = target.less(0).cast(INT64).op("CumSum", TensorExpr(site, site.scalar(-1, INT64), INT64)).greater(0)
     number = ended.choose(target.like(0), target)
     classes = site.given.x.shape[-1]
     numbers = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, classes, 1)]), INT64)
     listed = ended.negation().op("Unsqueeze", _make_axes(target, -1))
     same = number.op("Unsqueeze", _make_axes(target, -1)).op("Equal", numbers, to=BOOL).op("And", listed)
-    within = over(same.cast(x.dtype), "ReduceMax", [-2], keepdims=True).truth()
+    within = reduce_axes(same.cast(x.dtype), "ReduceMax", [-2], keepdims=True).truth()
     right = x.op("GatherElements", number, axis=site.given.x.rank - 1).op("Unsqueeze", _make_axes(x, -1))
     margins = -right + 1.0 + x.op("Unsqueeze", _make_axes(x, -2))
     counted = margins.greater(0.0).op("And", listed).op("And", within.negation())
-    each = over(counted.choose(margins, 0.0), "ReduceSum", [-2, -1]) / classes
-    return reduced_as(op, each).cast(site.given.x.dtype).name
+    each = reduce_axes(counted.choose(margins, 0.0), "ReduceSum", [-2, -1]) / classes
+    return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
 @emits(MultilabelSoftMarginLoss, onnx="Exp, Log, Mul, Add, ReduceSum, Div and ReduceMean")
 def emit_multilabel_soft_margin_loss(op: MultilabelSoftMarginLoss, site: Site) -> str:
-    x, target = computed_in(site.x), computed_in(site.target)
-    each = -(target * logsigmoid(x) + (-target + 1.0) * logsigmoid(-x))
+    x, target = cast_for_compute(site.x), cast_for_compute(site.target)
+    each = -(target * log_sigmoid(x) + (-target + 1.0) * log_sigmoid(-x))
     if "weight" in site.given:
-        each = each * computed_in(site.weight)
-    return reduced_as(op, over(each, "ReduceSum", [-1]) / site.given.x.shape[-1]).cast(site.given.x.dtype).name
+        each = each * cast_for_compute(site.weight)
+    return reduce_loss(op, reduce_axes(each, "ReduceSum", [-1]) / site.given.x.shape[-1]).cast(site.given.x.dtype).name

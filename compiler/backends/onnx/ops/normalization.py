@@ -13,10 +13,10 @@ from ....ops.operator import numel
 from ....ops.windows import Window
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import FLOAT32, INT64, Shape, TensorType
-from ..norms import deviations, mean, over
+from ..norms import average_axes, reduce_axes, subtract_mean
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import TensorExpr, matrix_vector
-from ..window_sums import Slide, sums
+from ..tensor_expressions import TensorExpr, multiply_vector
+from ..window_sums import SlidingAxis, sum_windows
 
 _EPSILON = {"float64": 2.0**-52}
 """The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""
@@ -48,8 +48,8 @@ def emit_batch_norm(op: BatchNorm, site: Site) -> str:
 
 def _emit_in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
     """By the mean and deviation over the axes. PyTorch gives 0 where the deviation is 0, even without `eps`."""
-    centered = deviations(site.x, axes)
-    variance = mean(centered * centered, axes)
+    centered = subtract_mean(site.x, axes)
+    variance = average_axes(centered * centered, axes)
     y = centered / (variance + float(op.eps)).op("Sqrt")
     return _scale_channels(op, site, y if op.eps else variance.equal(0.0).choose(y.like(0.0), y)).name
 
@@ -141,7 +141,7 @@ def emit_spectral_normalize(op: SpectralNormalize, site: Site) -> str:
         "Reshape", TensorExpr(site, site.ints([rows, columns]), INT64)
     )
     u, v = (TensorExpr(site, site.parameter(name), weight.dtype) for name in ("_u", "_v"))
-    return (site.weight / over(u * matrix_vector(matrix, v), "ReduceSum")).name
+    return (site.weight / reduce_axes(u * multiply_vector(matrix, v), "ReduceSum")).name
 
 
 def _average_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
@@ -149,8 +149,8 @@ def _average_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
     x, squares = site.given.x, site.x * site.x
     before, after = op.size // 2, (op.size - 1) // 2
     if not x.dtype.is_float:
-        slide = Slide(site, Window(op.size, before=before, after=after), x.shape[1], x.shape[1])
-        return (sums(site, squares.name, x.rank, [(1, slide)]) / op.size).cast(FLOAT32)
+        slide = SlidingAxis(site, Window(op.size, before=before, after=after), x.shape[1], x.shape[1])
+        return (sum_windows(site, squares.name, x.rank, [(1, slide)]) / op.size).cast(FLOAT32)
     rows = site.add("Reshape", [squares.name, site.ints([0, 1, x.shape[1], -1])])
     means = site.add("AveragePool", [rows], kernel_shape=[op.size, 1], pads=[before, 0, after, 0], count_include_pad=1)
     return TensorExpr(site, site.add("Reshape", [means, site.shape(x.shape)]), x.dtype)

@@ -9,12 +9,12 @@ from ....ops.operator import numel
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
 from ....types.tensor_types import INT64
-from ..adaptive_windows import means_by_axis, spread_places
-from ..nan import reduced
+from ..adaptive_windows import average_by_axis, list_window_positions
+from ..nan import reduce_keeping_nan
 from ..onnx_emitters import Site, emits
-from ..pooling_gather import greatest, greatest_with_places, sliding
-from ..tensor_expressions import wide_integer
-from ..window_sums import Slide, covered, sums
+from ..pooling_gather import make_sliding_positions, reduce_windows, reduce_windows_with_positions
+from ..tensor_expressions import widen_integer
+from ..window_sums import SlidingAxis, count_covered_positions, sum_windows
 
 
 def _make_attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, object]:
@@ -36,8 +36,8 @@ def emit_max_pool(op: MaxPool, site: Site) -> str | tuple[str, ...]:
     windows = op.make_windows(x)
     if x.dtype.name in _WIDE:
         axes = enumerate(zip(windows, x.shape[2:], site.results[0].shape[2:], strict=True), start=2)
-        matrices = {axis: sliding(site, *sizes) for axis, sizes in axes}
-        return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
+        matrices = {axis: make_sliding_positions(site, *sizes) for axis, sizes in axes}
+        return reduce_windows(site, matrices) if len(site.results) == 1 else reduce_windows_with_positions(site, matrices)
     attributes = {**_make_attributes(windows, ceil=op.ceil_mode), "dilations": [w.dilation for w in windows]}
     return _add_max_pool(site, attributes)
 
@@ -80,11 +80,11 @@ def _average_integers(op: AvgPool, site: Site) -> str:
     """Integers are divided towards 0, as in PyTorch."""
     x = site.given.x
     sides = zip(op.make_windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
-    slides = [(axis, Slide(site, *side)) for axis, side in enumerate(sides, start=2)]
-    total = sums(site, site.x.name, x.rank, slides)
+    slides = [(axis, SlidingAxis(site, *side)) for axis, side in enumerate(sides, start=2)]
+    total = sum_windows(site, site.x.name, x.rank, slides)
     if op.divisor_override is not None:
         return (total / op.divisor_override).name
-    return (total / covered(site, x.rank, slides, padding=op.count_include_pad)).name
+    return (total / count_covered_positions(site, x.rank, slides, padding=op.count_include_pad)).name
 
 
 @emits(LpPool, onnx="Pow, AveragePool, Mul and Pow")
@@ -114,7 +114,7 @@ def emit_adaptive_avg_pool(op: AdaptiveAvgPool, site: Site) -> str:
     if set(counts) == {1}:
         return site.add("GlobalAveragePool", site.inputs)
     steps = _find_equal_windows(site, counts)
-    return means_by_axis(site, counts) if steps is None else site.add("AveragePool", site.inputs, **steps)
+    return average_by_axis(site, counts) if steps is None else site.add("AveragePool", site.inputs, **steps)
 
 
 @emits(AdaptiveMaxPool, onnx="MaxPool, or Gather, ReduceMax, IsNaN and Where")
@@ -125,8 +125,8 @@ def emit_adaptive_max_pool(op: AdaptiveMaxPool, site: Site) -> str | tuple[str, 
     steps = _find_equal_windows(site, counts)
     if steps is not None:
         return _add_max_pool(site, steps)
-    matrices = spread_places(site, counts)
-    return greatest(site, matrices) if len(site.results) == 1 else greatest_with_places(site, matrices)
+    matrices = list_window_positions(site, counts)
+    return reduce_windows(site, matrices) if len(site.results) == 1 else reduce_windows_with_positions(site, matrices)
 
 
 @emits(GlobalAvgPool, onnx="ReduceMean")
@@ -141,4 +141,4 @@ def emit_global_max_pool(op: GlobalMaxPool, site: Site) -> str:
 
 def _reduce_maximum(site: Site, *, keepdims: bool) -> str:
     x, axes = site.x, range(2, site.given.x.rank)
-    return x.within(wide_integer(x.dtype), lambda y: reduced(y, "ReduceMax", axes, keepdims=keepdims)).name
+    return x.within(widen_integer(x.dtype), lambda y: reduce_keeping_nan(y, "ReduceMax", axes, keepdims=keepdims)).name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.probability_loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDiv
-from ..loss_parts import computed_in, logsigmoid, reduced_as
+from ..loss_parts import cast_for_compute, log_sigmoid, reduce_loss
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, log1p
 
@@ -13,32 +13,32 @@ LEAST_LOG = -100.0
 
 @emits(BinaryCrossEntropy, onnx="Log, Max, Mul, Sub and ReduceMean")
 def emit_binary_cross_entropy(op: BinaryCrossEntropy, site: Site) -> str:
-    x, target = computed_in(site.x), computed_in(site.target)
+    x, target = cast_for_compute(site.x), cast_for_compute(site.target)
     each = (target - 1.0) * log1p(-x).op("Max", LEAST_LOG) - target * x.log().op("Max", LEAST_LOG)
     return _reduce_weighted(op, site, each)
 
 
 @emits(BinaryCrossEntropyWithLogits, onnx="Min, Exp, Log, Mul, Sub and ReduceMean")
 def emit_binary_cross_entropy_with_logits(op: BinaryCrossEntropyWithLogits, site: Site) -> str:
-    x, target = computed_in(site.x), computed_in(site.target)
-    logs = logsigmoid(x)
+    x, target = cast_for_compute(site.x), cast_for_compute(site.target)
+    logs = log_sigmoid(x)
     if "pos_weight" in site.given:
-        logs = logs * ((computed_in(site.pos_weight) - 1.0) * target + 1.0)
+        logs = logs * ((cast_for_compute(site.pos_weight) - 1.0) * target + 1.0)
     return _reduce_weighted(op, site, (-target + 1.0) * x - logs)
 
 
 def _reduce_weighted(op: BinaryCrossEntropy | BinaryCrossEntropyWithLogits, site: Site, each: TensorExpr) -> str:
     if "weight" in site.given:
-        each = each * computed_in(site.weight)
-    return reduced_as(op, each).cast(site.given.x.dtype).name
+        each = each * cast_for_compute(site.weight)
+    return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
 @emits(KlDiv, onnx="Log, Sub, Mul, Where and ReduceMean")
 def emit_kl_div(op: KlDiv, site: Site) -> str:
-    x, target = computed_in(site.x), computed_in(site.target)
+    x, target = cast_for_compute(site.x), cast_for_compute(site.target)
     each = target.exp() * (target - x) if op.log_target else _multiply_by_log(target) - target * x
     if op.reduction != "batchmean":
-        return reduced_as(op, each).cast(site.given.x.dtype).name
+        return reduce_loss(op, each).cast(site.given.x.dtype).name
     size = site.given.x.shape[0] if site.given.x.rank else 1
     return (each.op("ReduceSum", keepdims=0) / size).cast(site.given.x.dtype).name
 

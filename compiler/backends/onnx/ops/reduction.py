@@ -30,10 +30,10 @@ from ....ops.reduction import (
 )
 from ....types.tensor_types import BATCH, BOOL, INT64, DType
 from .. import integers
-from ..nan import position, reduced
-from ..norms import deviations, over, p_norm
+from ..nan import find_extreme_position, reduce_keeping_nan
+from ..norms import p_norm, reduce_axes, subtract_mean
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import INT32, TensorExpr, precise, wide_integer
+from ..tensor_expressions import INT32, TensorExpr, compute_precisely, widen_integer
 
 
 def _reduce_axes(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
@@ -64,7 +64,7 @@ def _may_be_empty(op: Reduction, site: Site) -> bool:
 
 def _reduce_keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
     """The same, but NaN where there is one."""
-    return reduced(x, op_type, _list_axes(site, op), keepdims=op.keepdim)
+    return reduce_keeping_nan(x, op_type, _list_axes(site, op), keepdims=op.keepdim)
 
 
 _REDUCTIONS: dict[type[Operator], str] = {
@@ -78,7 +78,7 @@ _REDUCTIONS: dict[type[Operator], str] = {
 def emit_reduction(op: Reduction, site: Site) -> str:
     """The mean over no elements is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0, so it is written as a quotient."""
     if isinstance(op, Mean) and _may_be_empty(op, site):
-        return precise(site.x.cast(site.results[0].dtype), lambda x: _divide_sum(op, site, x)).name
+        return compute_precisely(site.x.cast(site.results[0].dtype), lambda x: _divide_sum(op, site, x)).name
     exact = _reduce_integers(op, site)
     if exact is not None:
         return exact.name
@@ -110,7 +110,7 @@ def emit_logsumexp(op: Logsumexp, site: Site) -> str:
 @emits(Max, Min, onnx={Max: "ReduceMax, ArgMax, IsNaN and Where", Min: "ReduceMin, ArgMin, IsNaN and Where"})
 def emit_min_max(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
     x = site.x
-    values = x.within(wide_integer(x.dtype), lambda y: _reduce_keeping_nan(site, y, f"Reduce{type(op).__name__}", op))
+    values = x.within(widen_integer(x.dtype), lambda y: _reduce_keeping_nan(site, y, f"Reduce{type(op).__name__}", op))
     if len(site.results) == 1:
         return values.name
     return values.name, _find_position(site, x, f"Arg{type(op).__name__}", op).name
@@ -122,7 +122,7 @@ def _find_position(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> Te
         return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
     (axis,) = op.reduced_axes(site.given.x)
-    return position(number, op_type, axis, keepdims=op.keepdim)
+    return find_extreme_position(number, op_type, axis, keepdims=op.keepdim)
 
 
 _POSITIONS: dict[type[Operator], str] = {
@@ -136,9 +136,9 @@ def emit_arg_reduction(op: ArgReduction, site: Site) -> str:
     x = site.x
     if op.explicit_axes() is not None:
         return _find_position(site, x, _POSITIONS[type(op)], op).name
-    number = x.cast(wide_integer(x.dtype))
+    number = x.cast(widen_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
-    position_ = position(flat, _POSITIONS[type(op)], 0, keepdims=False)
+    position_ = find_extreme_position(flat, _POSITIONS[type(op)], 0, keepdims=False)
     return site.add("Reshape", [position_.name, site.ints([1] * site.given.x.rank)]) if op.keepdim else position_.name
 
 
@@ -146,13 +146,13 @@ def emit_arg_reduction(op: ArgReduction, site: Site) -> str:
 def emit_spread(op: Spread, site: Site) -> str:
     def steps(x: TensorExpr) -> TensorExpr:
         axes = op.reduced_axes(site.given.x)
-        away = deviations(x, axes)
+        away = subtract_mean(x, axes)
         # One axis after the other, for the same reason as in `mean`.
-        rows = over(away * away, "ReduceSum", axes[-1:], keepdims=True) if len(axes) > 1 else away * away
+        rows = reduce_axes(away * away, "ReduceSum", axes[-1:], keepdims=True) if len(axes) > 1 else away * away
         variance = _reduce_axes(site, rows, "ReduceSum", op) / _corrected_count(op, site, x.dtype)
         return variance.op("Sqrt") if isinstance(op, Std) else variance
 
-    return precise(site.x, steps).name
+    return compute_precisely(site.x, steps).name
 
 
 def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
@@ -165,13 +165,13 @@ def _corrected_count(op: Spread, site: Site, dtype: DType) -> TensorExpr:
 
 @emits(Norm, onnx="ReduceL2, ReduceL1, ReduceMax")
 def emit_norm(op: Norm, site: Site) -> str:
-    return precise(site.x, lambda x: _compute_norm(site, x, op)).name
+    return compute_precisely(site.x, lambda x: _compute_norm(site, x, op)).name
 
 
 @emits(Normalize, onnx="ReduceL2, Max and Div")
 def emit_normalize(op: Normalize, site: Site) -> str:
     x = site.x
-    length = precise(x, lambda y: _compute_norm(site, y, op.make_norm()))
+    length = compute_precisely(x, lambda y: _compute_norm(site, y, op.make_norm()))
     return (x / length.op("Max", float(op.eps))).name
 
 

@@ -6,15 +6,15 @@ from math import log, pi
 
 from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
 from ....types.tensor_types import BOOL, INT64
-from ..loss_parts import computed_in, reduced_as
-from ..norms import over
+from ..loss_parts import cast_for_compute, reduce_loss
+from ..norms import reduce_axes
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 
 
 def _cast_inputs(site: Site) -> dict[str, TensorExpr]:
     """The inputs, in the element type that is computed in."""
-    return {name: computed_in(site[name]) for name in site.given.names}
+    return {name: cast_for_compute(site[name]) for name in site.given.names}
 
 
 @emits(L1Loss, onnx="Sub, Abs and ReduceMean")
@@ -34,8 +34,8 @@ def _reduce_weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorEx
     """The mean of what is weighted is divided by the sum of the weights."""
     weight = given.get("weight")
     if weight is None:
-        return reduced_as(op, each).cast(site.given.x.dtype).name
-    return reduced_as(op, each * weight, over(weight, "ReduceSum")).cast(site.given.x.dtype).name
+        return reduce_loss(op, each).cast(site.given.x.dtype).name
+    return reduce_loss(op, each * weight, reduce_axes(weight, "ReduceSum")).cast(site.given.x.dtype).name
 
 
 @emits(SmoothL1Loss, onnx="Sub, Abs, Mul, Where and ReduceMean")
@@ -45,7 +45,7 @@ def emit_smooth_l1_loss(op: SmoothL1Loss, site: Site) -> str:
     if op.beta:
         beta = float(op.beta)
         error = error.less(beta).choose(error * error * 0.5 / beta, error - 0.5 * beta)
-    return reduced_as(op, error).cast(site.given.x.dtype).name
+    return reduce_loss(op, error).cast(site.given.x.dtype).name
 
 
 @emits(HuberLoss, onnx="Sub, Abs, Mul, Where and ReduceMean")
@@ -56,7 +56,7 @@ def emit_huber_loss(op: HuberLoss, site: Site) -> str:
     near = error.op("LessOrEqual", delta, to=BOOL)
     each = near.choose(error * error * 0.5, (error - 0.5 * delta) * delta)
     weight = given.get("weight")
-    return reduced_as(op, each if weight is None else each * weight).cast(site.given.x.dtype).name
+    return reduce_loss(op, each if weight is None else each * weight).cast(site.given.x.dtype).name
 
 
 @emits(PoissonNllLoss, onnx="Exp or Log, Mul, Sub and ReduceMean")
@@ -67,7 +67,7 @@ def emit_poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
     if op.full:
         stirling = target * target.log() - target + (target * (2 * pi)).log() * 0.5
         each = each + target.op("LessOrEqual", 1.0, to=BOOL).choose(target.like(0.0), stirling)
-    return reduced_as(op, each).cast(site.given.x.dtype).name
+    return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
 @emits(GaussianNllLoss, onnx="Max, Log, Sub, Mul, Div and ReduceMean")
@@ -78,7 +78,7 @@ def emit_gaussian_nll_loss(op: GaussianNllLoss, site: Site) -> str:
     each = (var.log() + error * error / var) * 0.5
     if op.full:
         each = each + 0.5 * log(2 * pi)
-    return reduced_as(op, each).cast(site.given.x.dtype).name
+    return reduce_loss(op, each).cast(site.given.x.dtype).name
 
 
 def _read_variances(op: GaussianNllLoss, site: Site, given: dict[str, TensorExpr]) -> TensorExpr:

@@ -8,9 +8,9 @@ import numpy as np
 
 from ....ops.resampling import GridSample, Stretch, Upsample
 from ....types.numpy_types import numpy_dtype
-from ..adaptive_windows import means_by_axis, weighted
-from ..antialias import table
-from ..nearest_positions import is_left, is_resize, places
+from ..adaptive_windows import average_by_axis, sum_weighted
+from ..antialias import make_weight_table
+from ..nearest_positions import emit_positions, matches_resize, may_stay_unchanged
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr
 from ..unsupported_in_onnx import UnsupportedInOnnx
@@ -36,7 +36,7 @@ def emit_upsample(op: Upsample, site: Site) -> str:
         return _emit_antialias(op, site, stretches)
     cubic = op.mode == "bicubic"
     apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
-    if apart and not op.align_corners and not op.antialias and any(map(is_left, stretches)):
+    if apart and not op.align_corners and not op.antialias and any(map(may_stay_unchanged, stretches)):
         raise UnsupportedInOnnx(
             op.name,
             "runtimes leave an axis alone whose size stays the same when it is rounded down, PyTorch stretches it by the scale; "
@@ -76,8 +76,8 @@ def _emit_antialias(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> s
     y = site.x.name
     for axis, stretch in reversed(list(enumerate(stretches, start=2))):
         if stretch.size != stretch.result:
-            weights = table(stretch, op.mode, align_corners=bool(op.align_corners), dtype=numpy_dtype(x.dtype))
-            y = weighted(site, y, axis, x.rank, weights)
+            weights = make_weight_table(stretch, op.mode, align_corners=bool(op.align_corners), dtype=numpy_dtype(x.dtype))
+            y = sum_weighted(site, y, axis, x.rank, weights)
     return y
 
 
@@ -94,14 +94,14 @@ def _adjust_scale(stretch: Stretch) -> np.float32:
 
 
 def _emit_nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> str:
-    if site.given.x.dtype.name in _RESIZE_TYPES and all(is_resize(s, exact=exact) for s in stretches):
+    if site.given.x.dtype.name in _RESIZE_TYPES and all(matches_resize(s, exact=exact) for s in stretches):
         return _emit_resize(site, stretches, **(_NEAREST_EXACT if exact else _NEAREST))
     y = site.x.name
     for axis, stretch in enumerate(stretches, start=2):
         # PyTorch leaves an axis of two alone, as ONNX Runtime does, unless it is exact.
-        stays = stretch.size == stretch.result and not (is_left(stretch) and (exact or len(stretches) != 2))
+        stays = stretch.size == stretch.result and not (may_stay_unchanged(stretch) and (exact or len(stretches) != 2))
         if not stays:
-            y = site.add("Gather", [y, places(site, stretch, exact=exact)], axis=axis)
+            y = site.add("Gather", [y, emit_positions(site, stretch, exact=exact)], axis=axis)
     return y
 
 
@@ -112,7 +112,7 @@ def _emit_area(site: Site, stretches: Sequence[Stretch]) -> str:
     known = [block for block in blocks if isinstance(block, int)]
     if len(known) == len(blocks):
         return site.add("AveragePool", site.inputs, kernel_shape=known, strides=known)
-    return means_by_axis(site, [s.result for s in stretches])
+    return average_by_axis(site, [s.result for s in stretches])
 
 
 @emits(GridSample, onnx="GridSample")

@@ -9,7 +9,7 @@ from ....ops.short_time import Istft, ShortTime, Stft
 from ....types.tensor_types import FLOAT32, INT64
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
-from ..transforms import inverse_real, transform
+from ..transforms import invert_real_transform, transform_axis
 from .shape import transpose_tensor
 
 _MODES = {"reflect": "reflect", "constant": "constant", "replicate": "edge", "circular": "wrap"}
@@ -51,7 +51,7 @@ def emit_stft(op: Stft, site: Site) -> str:
     weights = _make_window_weights(op, site)
     if weights is not None:
         windows = windows * weights
-    spectrum = transform(_unsqueeze_axes(windows, given.rank + 1), given.rank, op.n_fft, onesided=op.onesided)
+    spectrum = transform_axis(_unsqueeze_axes(windows, given.rank + 1), given.rank, op.n_fft, onesided=op.onesided)
     if op.normalized:
         spectrum = spectrum * op.n_fft**-0.5
     order = [*range(given.rank - 1), given.rank, given.rank - 1, given.rank + 1]
@@ -66,7 +66,7 @@ def emit_istft(op: Istft, site: Site) -> str:
     x = site.x.cast(FLOAT64)
     x = x if batched else _unsqueeze_axes(x, 0)
     size = op.n_fft
-    windows = inverse_real(x, 1, 4, size) * (size**-0.5 if op.normalized else 1 / size)
+    windows = invert_real_transform(x, 1, 4, size) * (size**-0.5 if op.normalized else 1 / size)
     weights = _make_window_weights(op, site)
     squares = TensorExpr(site, site.constant(np.ones((size, 1))), FLOAT64)
     if weights is not None:

@@ -10,7 +10,7 @@ from ....ops.operator import numel
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
 from ....types.tensor_types import INT64, Shape
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import TensorExpr, wide_integer
+from ..tensor_expressions import TensorExpr, widen_integer
 from .shape import reshape_tensor
 
 _END = 2**63 - 1
@@ -39,7 +39,7 @@ def emit_select(op: Select, site: Site) -> str:
 def emit_pad(op: Pad, site: Site) -> str:
     x = site.given.x
     amounts = {axis: ends for axis, ends in op.axis_amounts(x.rank).items() if ends != (0, 0)}
-    via = wide_integer(x.dtype) if amounts else x.dtype
+    via = widen_integer(x.dtype) if amounts else x.dtype
     return TensorExpr(site, _pad_or_crop(op, site, site.x.cast(via), amounts), via).cast(x.dtype).name
 
 

@@ -13,7 +13,7 @@ from ....ops.promotion import result_type
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64
-from ..nan import isnan
+from ..nan import is_nan
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, INT32, TensorExpr
 
@@ -56,7 +56,7 @@ def _make_sort_keys(x: TensorExpr) -> TensorExpr:
     if not x.dtype.is_float:
         return wide
     greatest = float(np.finfo(numpy_dtype(wide.dtype)).max)
-    return isnan(x).choose(wide.like(inf), wide.op("Min", greatest))
+    return is_nan(x).choose(wide.like(inf), wide.op("Min", greatest))
 
 
 @emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")

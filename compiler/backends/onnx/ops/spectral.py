@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
 from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, TensorExpr
-from ..transforms import inverse, inverse_real, transform
+from ..transforms import invert_real_transform, invert_transform, transform_axis
 
 
 def _scale_result(op: Fourier, site: Site, x: TensorExpr) -> str:
@@ -23,17 +23,17 @@ def emit_rfft(op: Rfft, site: Site) -> str:
     given = site.given.x
     x = site.x.cast(FLOAT64)
     pairs = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([given.rank])]), FLOAT64)
-    return _scale_result(op, site, transform(pairs, op.transform_axis(given), op.time_length(given), onesided=True))
+    return _scale_result(op, site, transform_axis(pairs, op.transform_axis(given), op.time_length(given), onesided=True))
 
 
 @emits(Fft, Ifft, onnx="DFT")
 def emit_complex_transform(op: Fft | Ifft, site: Site) -> str:
     given = site.given.x
-    function = inverse if op.inverse else transform
+    function = invert_transform if op.inverse else transform_axis
     return _scale_result(op, site, function(site.x.cast(FLOAT64), op.transform_axis(given), op.time_length(given)))
 
 
 @emits(Irfft, onnx="DFT")
 def emit_irfft(op: Irfft, site: Site) -> str:
     given = site.given.x
-    return _scale_result(op, site, inverse_real(site.x.cast(FLOAT64), op.transform_axis(given), given.rank, op.time_length(given)))
+    return _scale_result(op, site, invert_real_transform(site.x.cast(FLOAT64), op.transform_axis(given), given.rank, op.time_length(given)))

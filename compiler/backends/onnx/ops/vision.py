@@ -13,9 +13,9 @@ from ....dims import Dim
 from ....ops.vision import DeformConv, RoiAlign
 from ....types.numpy_types import numpy_dtype
 from ....types.tensor_types import INT64
-from ..norms import over
+from ..norms import reduce_axes
 from ..onnx_emitters import Site, emits
-from ..tensor_expressions import TensorExpr, precise
+from ..tensor_expressions import TensorExpr, compute_precisely
 
 
 @emits(DeformConv, onnx="DeformConv")
@@ -37,7 +37,7 @@ def emit_deform_conv(op: DeformConv, site: Site) -> str:
 
 @emits(RoiAlign, onnx="Floor, Gather, Mul and AveragePool")
 def emit_roi_align(op: RoiAlign, site: Site) -> str:
-    return precise(site.x, lambda x: _BoxSampler(op, site, x).emit_aligned()).name
+    return compute_precisely(site.x, lambda x: _BoxSampler(op, site, x).emit_aligned()).name
 
 
 class _SampledAxis(Record):
@@ -87,7 +87,7 @@ class _BoxSampler:
         (down, along), ends = sides, [self._make_ints(n) for n in (self.number, *bins, self.channels)]
         total = self._unsqueeze_axes(self._combine_axes(down.used, along.used), 3).choose(total, 0.0)
         shape = ends[0].op("Concat", ends[1], down.most, ends[2], along.most, ends[3], axis=0)
-        sums = over(total.op("Reshape", shape), "ReduceSum", [2, 4]).op("Transpose", perm=[0, 3, 1, 2])
+        sums = reduce_axes(total.op("Reshape", shape), "ReduceSum", [2, 4]).op("Transpose", perm=[0, 3, 1, 2])
         return sums / self._unsqueeze_axes((down.count * along.count).op("Max", 1.0), 3)
 
     def _sample_axis(self, start: int, end: int, bins: int, size: Dim) -> _SampledAxis:
@@ -116,7 +116,7 @@ class _BoxSampler:
         if ratio > 0:
             return self.x.like(float(ratio)), self._make_ints(ratio), self._make_constant(np.arange(ratio))
         count = length.op("Ceil")
-        most = over(count.op("Max", 1.0).cast(INT64), "ReduceMax")
+        most = reduce_axes(count.op("Max", 1.0).cast(INT64), "ReduceMax")
         zero, one = self._make_int(0), self._make_int(1)
         return count, most.op("Reshape", self._make_ints(1)), zero.op("Range", most, one).cast(self.x.dtype)
 

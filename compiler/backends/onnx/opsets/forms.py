@@ -12,31 +12,31 @@ import numpy as np
 
 from ....types.tensor_types import FLOAT32
 from ..tensor_expressions import INT32, TensorExpr
-from .node import AskedNode
+from .node import RequestedNode
 
 Names = tuple[str, ...]
-Form = Callable[[AskedNode], "Names | None"]
+Form = Callable[[RequestedNode], "Names | None"]
 """The results; None where the node's own numbers are not known, or there is no replacement."""
 
 
-def _axes_as_attribute(node: AskedNode) -> Names | None:
+def _move_axes_to_attribute(node: RequestedNode) -> Names | None:
     """Before opset 18, reductions but ReduceSum have their axes as an attribute."""
-    axes = node.numbers(1)
+    axes = node.read_integers(1)
     return None if axes is None else (node.add(node.op_type, node.inputs[:1], axes=axes, keepdims=node.attributes.get("keepdims")),)
 
 
-def _equal_parts(node: AskedNode) -> Names:
+def _split_equally(node: RequestedNode) -> Names:
     """Before opset 18, parts are equal where no sizes are given."""
     return node.add_many("Split", node.inputs, node.count, axis=node.attributes.get("axis"))
 
 
-def _axis_as_attribute(node: AskedNode) -> Names | None:
+def _move_axis_to_attribute(node: RequestedNode) -> Names | None:
     """Before opset 20, DFT has its axis as an attribute."""
-    axis = node.numbers(2)
+    axis = node.read_integers(2)
     return None if axis is None else (node.add("DFT", node.inputs[:2], axis=axis[0], onesided=node.attributes.get("onesided")),)
 
 
-def _grid_sample(node: AskedNode) -> Names | None:
+def _replace_grid_sample(node: RequestedNode) -> Names | None:
     """Before opset 20, of images only, and under other names."""
     named = {"linear": "bilinear", "cubic": "bicubic"}
     mode = node.attributes["mode"]
@@ -44,7 +44,7 @@ def _grid_sample(node: AskedNode) -> Names | None:
     return (node.add("GridSample", node.inputs, **{**node.attributes, "mode": named.get(mode, mode)}),)
 
 
-def _resize(node: AskedNode) -> Names | None:
+def _replace_resize(node: RequestedNode) -> Names | None:
     """Before opset 18, sizes and scales are those of all axes; netc leaves the first two alone."""
     if node.attributes.get("antialias"):
         return None
@@ -57,23 +57,23 @@ def _resize(node: AskedNode) -> Names | None:
     return (node.add("Resize", [x, roi, "", node.add("Concat", [ahead, given[1]], axis=0)], **attributes),)
 
 
-def _pad(node: AskedNode) -> Names | None:
-    return _padded_axes(node) if len(node.inputs) > 3 else _wrapped(node)
+def _replace_pad(node: RequestedNode) -> Names | None:
+    return _pad_axes(node) if len(node.inputs) > 3 else _wrap_pad(node)
 
 
-def _padded_axes(node: AskedNode) -> Names | None:
+def _pad_axes(node: RequestedNode) -> Names | None:
     """Before opset 18, Pad has amounts for all axes: those that are padded become the last ones of a tensor of three axes, one by one."""
-    axes = node.numbers(3)
+    axes = node.read_integers(3)
     if axes is None:
         return None
     x, amounts, fill, _ = node.inputs
     for index, axis in enumerate(axes):
         ends = [node.add("Slice", [amounts, *(node.ints([n]) for n in (at, at + 1, 0))]) for at in (index, len(axes) + index)]
-        x = _padded_along(node, x, axis, ends, fill)
+        x = _pad_along(node, x, axis, ends, fill)
     return (x,)
 
 
-def _padded_along(node: AskedNode, x: str, axis: int, ends: list[str], fill: str) -> str:
+def _pad_along(node: RequestedNode, x: str, axis: int, ends: list[str], fill: str) -> str:
     """Along one axis: the tensor as [before, the axis, after]."""
     open_, zero = node.ints([-1]), node.ints([0])
     after = [] if axis == -1 else [node.add("Shape", [x], start=axis + 1)]
@@ -85,9 +85,9 @@ def _padded_along(node: AskedNode, x: str, axis: int, ends: list[str], fill: str
     return node.add("Reshape", [padded, node.add("Concat", [node.add("Shape", [x], end=axis), open_, *after], axis=0)])
 
 
-def _wrapped(node: AskedNode) -> Names | None:
+def _wrap_pad(node: RequestedNode) -> Names | None:
     """Before opset 19, Pad does not go around: the ends are put together."""
-    amounts = node.numbers(1)
+    amounts = node.read_integers(1)
     if amounts is None or min(amounts, default=0) < 0:
         return None
     x, rank = node.inputs[0], len(amounts) // 2
@@ -101,9 +101,9 @@ def _wrapped(node: AskedNode) -> Names | None:
     return (x if x != node.inputs[0] else node.add("Identity", [x]),)
 
 
-def _bitwise_not(node: AskedNode) -> Names:
+def _replace_bitwise_not(node: RequestedNode) -> Names:
     """In two's complement; unsigned, what is left to the greatest number."""
-    x = node.expr(0)
+    x = node.make_expr(0)
     if x.dtype.kind == "uint":
         return ((-x.cast(INT32) + float(2 ** (8 * x.dtype.size) - 1)).cast(x.dtype).name,)
     wide = x.cast(INT32) if x.dtype.size < 4 else x
@@ -113,12 +113,12 @@ def _bitwise_not(node: AskedNode) -> Names:
 _REDUCTIONS = ("ReduceL1", "ReduceL2", "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceMin", "ReduceProd")
 
 FORMS: Mapping[str, Form] = {
-    **dict.fromkeys(_REDUCTIONS, _axes_as_attribute),
-    "BitwiseNot": _bitwise_not,
-    "DFT": _axis_as_attribute,
-    "GridSample": _grid_sample,
-    "Pad": _pad,
-    "Resize": _resize,
-    "Split": _equal_parts,
+    **dict.fromkeys(_REDUCTIONS, _move_axes_to_attribute),
+    "BitwiseNot": _replace_bitwise_not,
+    "DFT": _move_axis_to_attribute,
+    "GridSample": _replace_grid_sample,
+    "Pad": _replace_pad,
+    "Resize": _replace_resize,
+    "Split": _split_equally,
 }
 """By the operator that is asked for."""

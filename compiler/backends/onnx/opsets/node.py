@@ -19,7 +19,7 @@ from ..onnx_builder import GraphBuilder
 from ..tensor_expressions import TensorExpr
 
 
-class AskedNode:
+class RequestedNode:
     """See the module's docstring."""
 
     def __init__(
@@ -40,13 +40,13 @@ class AskedNode:
         self._builder = builder
         self._dtypes = dtypes
 
-    def expr(self, index: int) -> TensorExpr:
+    def make_expr(self, index: int) -> TensorExpr:
         """An input, whose element type must be known."""
         dtype = self._dtypes[self.inputs[index]]
         assert dtype is not None
         return TensorExpr(self, self.inputs[index], dtype)
 
-    def numbers(self, index: int) -> list[int] | None:
+    def read_integers(self, index: int) -> list[int] | None:
         """The numbers of an input that is a constant; None if it is computed."""
         stored = self._builder.stored.get(self.inputs[index])
         return None if stored is None else [int(number) for number in stored.read().reshape(-1)]
@@ -57,11 +57,11 @@ class AskedNode:
         return self.add_many(op_type, inputs, 1, **attributes)[0]
 
     def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
-        place = self._builder.node_names.unique(f"{self.name}/{op_type}")
-        return self._builder.add(op_type, place, inputs, outputs, attributes).outputs
+        place = self._builder.node_names.make_unique(f"{self.name}/{op_type}")
+        return self._builder.add_node(op_type, place, inputs, outputs, attributes).outputs
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
-        return self._builder.constant(array)
+        return self._builder.add_constant(array)
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
         assert isinstance(value, (int, float)), "what replaces an operator does not depend on sizes"

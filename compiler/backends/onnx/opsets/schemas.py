@@ -42,7 +42,7 @@ class NodeForm(Record):
 
 
 @cache
-def _newest() -> int:
+def _get_newest_opset() -> int:
     """The newest opset that onnx has."""
     from onnx import defs
 
@@ -50,66 +50,66 @@ def _newest() -> int:
 
 
 @cache
-def schema(op_type: str, opset: int) -> Any:
+def find_schema(op_type: str, opset: int) -> Any:
     """The operator in an opset; None if it has none of that name."""
     from onnx import defs  # imports all of onnx
 
     try:
-        found = defs.get_schema(op_type, opset, "")
+        schema = defs.get_schema(op_type, opset, "")
     except defs.SchemaError:
         return None
-    return None if found.deprecated else found
+    return None if schema.deprecated else schema
 
 
-def has(form: NodeForm, opset: int) -> bool:
+def has_form(form: NodeForm, opset: int) -> bool:
     """Whether the opset has an operator with these inputs and attributes, of whatever element type."""
-    found = schema(form.op_type, opset)
-    if found is None or form.inputs > found.max_input:
+    schema_ = find_schema(form.op_type, opset)
+    if schema_ is None or form.inputs > schema_.max_input:
         return False
     given = {name: value for name, value in form.attributes.items() if value is not None}
-    known = found.attributes
+    known = schema_.attributes
     later = [VALUES[key] for name, value in given.items() if isinstance(value, str) and (key := (form.op_type, name, value)) in VALUES]
     return all(name in known for name in given) and all(since <= opset for since in later)
 
 
-def lowest(form: NodeForm, above: int) -> int | None:
+def find_lowest_opset(form: NodeForm, above: int) -> int | None:
     """The first opset above that one which has the form."""
-    return next((opset for opset in OPSETS if opset > above and has(form, opset)), None)
+    return next((opset for opset in OPSETS if opset > above and has_form(form, opset)), None)
 
 
-def variables(op_type: str, opset: int, count: int) -> list[str]:
+def list_input_variables(op_type: str, opset: int, count: int) -> list[str]:
     """For each of `count` inputs, the type variable of the schema."""
-    declared = schema(op_type, opset).inputs
+    declared = find_schema(op_type, opset).inputs
     return [declared[min(index, len(declared) - 1)].type_str for index in range(count)]
 
 
 @cache
-def allowed(op_type: str, opset: int, variable: str) -> frozenset[str]:
+def list_allowed_types(op_type: str, opset: int, variable: str) -> frozenset[str]:
     """The element types of a type variable, by name."""
-    for constraint in schema(op_type, opset).type_constraints:
+    for constraint in find_schema(op_type, opset).type_constraints:
         if constraint.type_param_str == variable:
             return frozenset(_NAMES[text].name for text in constraint.allowed_type_strs if text in _NAMES)
     return frozenset([_NAMES[variable].name] if variable in _NAMES else ())
 
 
-def results(op_type: str, types: Types, attributes: Mapping[str, object], count: int) -> list[DType | None]:
+def infer_result_types(op_type: str, types: Types, attributes: Mapping[str, object], count: int) -> list[DType | None]:
     """The element types of `count` results."""
     to = attributes.get("to")
     if isinstance(to, DType):
         return [to] * count
-    newest = _newest()
-    found = schema(op_type, newest)
-    inputs = variables(op_type, newest, len(types))
-    made: list[DType | None] = []
+    newest = _get_newest_opset()
+    schema_ = find_schema(op_type, newest)
+    inputs = list_input_variables(op_type, newest, len(types))
+    dtypes: list[DType | None] = []
     for index in range(count):
-        variable = found.outputs[min(index, len(found.outputs) - 1)].type_str
+        variable = schema_.outputs[min(index, len(schema_.outputs) - 1)].type_str
         same = [dtype for dtype, own in zip(types, inputs, strict=True) if own == variable and dtype is not None]
-        only = allowed(op_type, newest, variable)
-        made.append(same[0] if same else DTYPES[next(iter(only))] if len(only) == 1 else None)
-    return made
+        only = list_allowed_types(op_type, newest, variable)
+        dtypes.append(same[0] if same else DTYPES[next(iter(only))] if len(only) == 1 else None)
+    return dtypes
 
 
-def output_variables(op_type: str, opset: int, count: int) -> list[str]:
+def list_output_variables(op_type: str, opset: int, count: int) -> list[str]:
     """For each of `count` results, the type variable of the schema."""
-    declared = schema(op_type, opset).outputs
+    declared = find_schema(op_type, opset).outputs
     return [declared[min(index, len(declared) - 1)].type_str for index in range(count)]

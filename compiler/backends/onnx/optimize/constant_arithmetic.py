@@ -39,7 +39,7 @@ _BOOLEANS: dict[str, Callable[..., Any]] = {
 """Elementwise functions, by what they give."""
 
 
-def _elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Compute:
+def _make_elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Compute:
     def compute(arrays: Sequence[Array], largest: int) -> Array | None:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
         if prod(shape) * (1 if is_boolean else max(a.itemsize for a in arrays)) > largest:
@@ -50,7 +50,7 @@ def _elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Comp
     return compute
 
 
-def _range(arrays: Sequence[Array], largest: int) -> Array | None:
+def _compute_range(arrays: Sequence[Array], largest: int) -> Array | None:
     start, stop, step = (a.item() for a in arrays)
     count = max(ceil((stop - start) / step), 0)
     if count * arrays[0].itemsize > largest:
@@ -58,20 +58,20 @@ def _range(arrays: Sequence[Array], largest: int) -> Array | None:
     return np.asarray(start + np.arange(count) * step, dtype=arrays[0].dtype)
 
 
-def _expand(arrays: Sequence[Array], largest: int) -> Array | None:
+def _compute_expand(arrays: Sequence[Array], largest: int) -> Array | None:
     shape = np.broadcast_shapes(arrays[0].shape, tuple(int(n) for n in arrays[1]))
     return np.broadcast_to(arrays[0], shape).copy() if prod(shape) * arrays[0].itemsize <= largest else None
 
 
-def _divide(arrays: Sequence[Array], largest: int) -> Array | None:
+def _compute_div(arrays: Sequence[Array], largest: int) -> Array | None:
     """Of integers, ONNX rounds towards zero."""
-    return _elementwise(np.true_divide)(arrays, largest) if arrays[0].dtype.kind == "f" else None
+    return _make_elementwise(np.true_divide)(arrays, largest) if arrays[0].dtype.kind == "f" else None
 
 
-COMPUTED: dict[str, Compute] = {
-    "Range": _range,
-    "Expand": _expand,
-    "Div": _divide,
-    **{op_type: _elementwise(function) for op_type, function in _NUMBERS.items()},
-    **{op_type: _elementwise(function, is_boolean=True) for op_type, function in _BOOLEANS.items()},
+COMPUTE_BY_TYPE: dict[str, Compute] = {
+    "Range": _compute_range,
+    "Expand": _compute_expand,
+    "Div": _compute_div,
+    **{op_type: _make_elementwise(function) for op_type, function in _NUMBERS.items()},
+    **{op_type: _make_elementwise(function, is_boolean=True) for op_type, function in _BOOLEANS.items()},
 }

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from ....types.numpy_types import dtype_of
 from ....weights.lazy_tensors import StoredTensor, stored_tensor
 from ..onnx_builder import BuilderNode
-from .constant_arithmetic import COMPUTED
+from .constant_arithmetic import COMPUTE_BY_TYPE
 from .moves import MOVES
 from .open_graph import OpenGraph
 
@@ -25,54 +25,54 @@ COMPUTED_BYTES = 1 << 18
 def fold_constants(graph: OpenGraph) -> None:
     """Nodes in loops that depend on no step were put before them by the builder, so that it is enough to look there."""
     folding = _Folding(graph)
-    graph.remove(folding.is_folded)
-    graph.rename(folding.names)
+    graph.remove_nodes(folding.try_fold)
+    graph.replace_values(folding.replacements)
 
 
 class _Folding:
     def __init__(self, graph: OpenGraph) -> None:
         self.graph = graph
         self.stored = graph.stored
-        self.names: dict[str, str] = {}
+        self.replacements: dict[str, str] = {}
         """Of results of nodes that are folded: the stored tensors in their place."""
-        self._made: dict[object, tuple[str, ...]] = {}
+        self._results: dict[object, tuple[str, ...]] = {}
         self._origins: dict[str, str] = {}
         """By stored tensor: the one that it is made of."""
-        self._constants = graph.builder.constants()
+        self._constants = graph.builder.list_constants()
 
-    def is_folded(self, node: BuilderNode) -> bool:
-        node.inputs = [self.names.get(value, value) for value in node.inputs]
+    def try_fold(self, node: BuilderNode) -> bool:
+        node.inputs = [self.replacements.get(value, value) for value in node.inputs]
         if not node.inputs or node.body is not None or not all(value in self.stored for value in node.inputs if value):
             return False
         if not self.graph.outputs.isdisjoint(node.outputs):
             return False
-        made = self._folded(node)
-        if made is None:
+        results = self._fold_node(node)
+        if results is None:
             return False
-        for output, name in zip(node.outputs, made, strict=True):
-            self.names[output] = name
-            self.graph.takers[name] += self.graph.takers[output]
+        for output, name in zip(node.outputs, results, strict=True):
+            self.replacements[output] = name
+            self.graph.users[name] += self.graph.users[output]
         return True
 
-    def _folded(self, node: BuilderNode) -> tuple[str, ...] | None:
-        key = self._key(node)
-        if key in self._made:
-            return self._made[key]
+    def _fold_node(self, node: BuilderNode) -> tuple[str, ...] | None:
+        key = self._make_key(node)
+        if key in self._results:
+            return self._results[key]
         tensors = [self.stored[value] if value else None for value in node.inputs]
-        results = self._moved(node, tensors) or self._computed(node, tensors)
+        results = self._fold_move(node, tensors) or self._fold_arithmetic(node, tensors)
         if results is None:
             return None
         first = next(value for value in node.inputs if value)
         source = self._origins.get(first, first)
-        made = tuple(self.graph.store(f"{source}/{node.op_type}", result) for result in results)
-        self._origins.update(dict.fromkeys(made, source))
-        self._made[key] = made
+        names = tuple(self.graph.store_tensor(f"{source}/{node.op_type}", result) for result in results)
+        self._origins.update(dict.fromkeys(names, source))
+        self._results[key] = names
         if self._constants.issuperset(filter(None, node.inputs)):
-            self._constants.update(made)
-            self.graph.builder.is_constant(made)
-        return made
+            self._constants.update(names)
+            self.graph.builder.mark_constants(names)
+        return names
 
-    def _moved(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
+    def _fold_move(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
         rule = MOVES.get(node.op_type)
         results = rule(node, tensors) if rule is not None else None
         if results is None:
@@ -82,12 +82,12 @@ class _Folding:
         if size <= COMPUTED_BYTES and self._constants.issuperset(inputs):
             return results
         moved = [value for value in inputs if value not in self._constants or self.stored[value].nbytes > SMALL]
-        alone = all(self._key(taker) == self._key(node) for value in moved for taker in self.graph.takers[value])
+        alone = all(self._make_key(taker) == self._make_key(node) for value in moved for taker in self.graph.users[value])
         return results if alone and size <= sum(self.stored[value].nbytes for value in moved) + SMALL else None
 
-    def _computed(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
+    def _fold_arithmetic(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
         """Of constants alone: the numbers of parameters are not known yet."""
-        compute = COMPUTED.get(node.op_type)
+        compute = COMPUTE_BY_TYPE.get(node.op_type)
         if compute is None or node.attributes or len(node.outputs) > 1 or not self._constants.issuperset(node.inputs):
             return None
         arrays = [tensor.read() for tensor in tensors if tensor is not None]
@@ -96,9 +96,9 @@ class _Folding:
             return None
         return [stored_tensor(result)]
 
-    def _key(self, node: BuilderNode | None) -> object:
+    def _make_key(self, node: BuilderNode | None) -> object:
         """Equal for nodes that make the same; None for what is no node."""
         if node is None:
             return None
-        inputs = tuple([self.names.get(value, value) for value in node.inputs])
+        inputs = tuple([self.replacements.get(value, value) for value in node.inputs])
         return (node.op_type, inputs, len(node.outputs), repr(sorted(node.attributes.items())))

@@ -17,33 +17,33 @@ from ....types.tensor_types import DType
 from ....weights.lazy_tensors import StoredTensor
 from ..onnx_builder import BuilderNode
 
-Given = Sequence[StoredTensor | None]
-Move = Callable[[BuilderNode, Given], "Sequence[StoredTensor] | None"]
+StoredInputs = Sequence[StoredTensor | None]
+Move = Callable[[BuilderNode, StoredInputs], "Sequence[StoredTensor] | None"]
 
 
-def moved(source: StoredTensor, move: Callable[[Array], Array]) -> StoredTensor:
+def move_when_read(source: StoredTensor, move: Callable[[Array], Array]) -> StoredTensor:
     """A tensor whose elements are those of `source`, moved; its shape is known by moving nothing."""
     shape = move(np.broadcast_to(np.zeros((), dtype=np.bool_), source.shape)).shape
     return StoredTensor(shape, source.kind, lambda: move(source.read()))
 
 
-def _transpose(node: BuilderNode, given: Given) -> Sequence[StoredTensor]:
+def _fold_transpose(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
     order: Any = node.attributes.get("perm")
-    return [moved(_first(given), lambda x: x.transpose(order))]
+    return [move_when_read(_get_first(given), lambda x: x.transpose(order))]
 
 
-def _unsqueeze(node: BuilderNode, given: Given) -> Sequence[StoredTensor]:
-    axes = tuple(_numbers(given[1]))
-    return [moved(_first(given), lambda x: np.expand_dims(x, axes))]
+def _fold_unsqueeze(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
+    axes = tuple(_read_integers(given[1]))
+    return [move_when_read(_get_first(given), lambda x: np.expand_dims(x, axes))]
 
 
-def _squeeze(node: BuilderNode, given: Given) -> Sequence[StoredTensor]:
-    axes = tuple(_numbers(given[1])) if len(given) > 1 else None
-    return [moved(_first(given), lambda x: np.squeeze(x, axes))]
+def _fold_squeeze(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
+    axes = tuple(_read_integers(given[1])) if len(given) > 1 else None
+    return [move_when_read(_get_first(given), lambda x: np.squeeze(x, axes))]
 
 
-def _reshape(node: BuilderNode, given: Given) -> Sequence[StoredTensor] | None:
-    source, wanted = _first(given), _numbers(given[1])
+def _fold_reshape(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
+    source, wanted = _get_first(given), _read_integers(given[1])
     if node.attributes.get("allowzero") or wanted.count(-1) > 1:
         return None
     shape = [source.shape[axis] if size == 0 else size for axis, size in enumerate(wanted)]
@@ -53,20 +53,20 @@ def _reshape(node: BuilderNode, given: Given) -> Sequence[StoredTensor] | None:
     return [StoredTensor(final, source.kind, lambda: source.read().reshape(final))]
 
 
-def _split(node: BuilderNode, given: Given) -> Sequence[StoredTensor] | None:
-    source, count = _first(given), len(node.outputs)
+def _fold_split(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
+    source, count = _get_first(given), len(node.outputs)
     axis: Any = node.attributes.get("axis") or 0
     if len(given) > 1 or source.shape[axis] % count:
         return None
-    return [moved(source, partial(_part, axis=axis, index=index, count=count)) for index in range(count)]
+    return [move_when_read(source, partial(_slice_part, axis=axis, index=index, count=count)) for index in range(count)]
 
 
-def _part(x: Array, axis: int, index: int, count: int) -> Array:
+def _slice_part(x: Array, axis: int, index: int, count: int) -> Array:
     step = x.shape[axis] // count
     return np.moveaxis(np.moveaxis(x, axis, 0)[index * step : (index + 1) * step], 0, axis)
 
 
-def _concat(node: BuilderNode, given: Given) -> Sequence[StoredTensor]:
+def _fold_concat(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor]:
     tensors, axis = [tensor for tensor in given if tensor is not None], node.attributes["axis"]
     assert isinstance(axis, int)
     shape = list(tensors[0].shape)
@@ -74,35 +74,35 @@ def _concat(node: BuilderNode, given: Given) -> Sequence[StoredTensor]:
     return [StoredTensor(tuple(shape), tensors[0].kind, lambda: np.concatenate([tensor.read() for tensor in tensors], axis))]
 
 
-def _cast(node: BuilderNode, given: Given) -> Sequence[StoredTensor] | None:
-    source, to = _first(given), node.attributes["to"]
+def _fold_cast(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
+    source, to = _get_first(given), node.attributes["to"]
     assert isinstance(to, DType)
     if source.dtype is None or (source.dtype.is_float and not to.is_float):
         return None
-    return [StoredTensor(source.shape, to.name, lambda: _converted(source.read(), to))]
+    return [StoredTensor(source.shape, to.name, lambda: _cast_array(source.read(), to))]
 
 
-def _converted(array: Array, to: DType) -> Array:
+def _cast_array(array: Array, to: DType) -> Array:
     with np.errstate(over="ignore"):  # a number that is too large is infinite
         return array.astype(numpy_dtype(to))
 
 
-def _first(given: Given) -> StoredTensor:
+def _get_first(given: StoredInputs) -> StoredTensor:
     assert given[0] is not None
     return given[0]
 
 
-def _numbers(tensor: StoredTensor | None) -> list[int]:
+def _read_integers(tensor: StoredTensor | None) -> list[int]:
     assert tensor is not None
     return [int(number) for number in tensor.read()]
 
 
 MOVES: dict[str, Move] = {
-    "Transpose": _transpose,
-    "Unsqueeze": _unsqueeze,
-    "Squeeze": _squeeze,
-    "Reshape": _reshape,
-    "Split": _split,
-    "Concat": _concat,
-    "Cast": _cast,
+    "Transpose": _fold_transpose,
+    "Unsqueeze": _fold_unsqueeze,
+    "Squeeze": _fold_squeeze,
+    "Reshape": _fold_reshape,
+    "Split": _fold_split,
+    "Concat": _fold_concat,
+    "Cast": _fold_cast,
 }

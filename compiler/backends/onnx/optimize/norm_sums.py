@@ -14,7 +14,7 @@ def keep_sums(graph: OpenGraph) -> None:
     for norm in graph.nodes:
         if norm.op_type != "LayerNormalization":
             continue
-        add = graph.makers.get(norm.inputs[0])
+        add = graph.producers.get(norm.inputs[0])
         type_ = graph.types.get(norm.inputs[0])
         if add is not None and add.op_type == "Add" and type_ is not None and type_.dtype == FLOAT32:
             add.op_type = "Sum"

@@ -13,29 +13,29 @@ from .open_graph import OpenGraph
 _LENGTH = 2
 
 
-def attention_with_past(graph: OpenGraph) -> None:
+def fuse_past(graph: OpenGraph) -> None:
     for node in list(graph.nodes):
         if node.op_type == "Attention" and len(node.outputs) == 1 and len(node.inputs) in (3, 4) and not node.attributes.get("is_causal"):
-            _rewrite(graph, node)
+            _fuse_past_node(graph, node)
 
 
-def _rewrite(graph: OpenGraph, node: BuilderNode) -> None:
+def _fuse_past_node(graph: OpenGraph, node: BuilderNode) -> None:
     query, key, value, *mask = node.inputs
-    joins = [_join(graph, node, name) for name in (key, value)]
+    joins = [_match_join(graph, node, name) for name in (key, value)]
     keys, values = joins
     if keys is None or values is None or keys is values:
         return
     (past_key, new_key), (past_value, new_value) = keys.inputs, values.inputs
-    graph.remove(lambda other: other is keys or other is values)
+    graph.remove_nodes(lambda other: other is keys or other is values)
     node.inputs = [query, new_key, new_value, *(mask or [""]), past_key, past_value]
     node.outputs = (*node.outputs, key, value)
-    graph.makers |= {key: node, value: node}
+    graph.producers |= {key: node, value: node}
 
 
-def _join(graph: OpenGraph, node: BuilderNode, value: str) -> BuilderNode | None:
+def _match_join(graph: OpenGraph, node: BuilderNode, value: str) -> BuilderNode | None:
     """What joins earlier positions to new ones, for Attention and an output alone."""
-    join = graph.makers.get(value)
-    taking = graph.takers[value]
+    join = graph.producers.get(value)
+    taking = graph.users[value]
     alone = len(taking) == 2 and None in taking and any(taker is node for taker in taking) and value in graph.outputs
     if join is None or join.op_type != "Concat" or not alone or len(join.inputs) != 2 or join.attributes.get("axis") != _LENGTH:
         return None

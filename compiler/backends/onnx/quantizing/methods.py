@@ -37,13 +37,13 @@ class NotFiniteScale(Exception):
 Batches = Iterable[Mapping[str, Array]]
 
 
-def quantized(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
+def quantize_model(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
     """The model at `source`, quantised by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
     protobuf message. Raises `NotFiniteScale`."""
     target = folder / "quantised.onnx"
-    with _silent(), np.errstate(all="ignore"):
+    with _silence_logs(), np.errstate(all="ignore"):
         try:
-            _steps(method, calibration)(source, target, is_large)
+            _choose_method(method, calibration)(source, target, is_large)
         except AssertionError:  # of ONNX Runtime, for a range that is NaN
             raise NotFiniteScale from None
     model = onnx.load(target)
@@ -52,18 +52,18 @@ def quantized(source: Path, folder: Path, method: str, calibration: Batches | No
     return model
 
 
-Step = Callable[[Path, Path, bool], None]
+QuantizeFile = Callable[[Path, Path, bool], None]
 
 
-def _steps(method: str, calibration: Batches | None) -> Step:
+def _choose_method(method: str, calibration: Batches | None) -> QuantizeFile:
     if method == "int4":
-        return _four_bits
+        return _quantize_four_bits
     if calibration is None:
-        return _dynamic
-    return _static_on(calibration)
+        return _quantize_dynamic
+    return _make_static_method(calibration)
 
 
-def _dynamic(source: Path, target: Path, is_large: bool) -> None:
+def _quantize_dynamic(source: Path, target: Path, is_large: bool) -> None:
     """Scales of activations are computed while the model runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -77,11 +77,11 @@ def _dynamic(source: Path, target: Path, is_large: bool) -> None:
     )
 
 
-def _static_on(batches: Batches) -> Step:
+def _make_static_method(batches: Batches) -> QuantizeFile:
     """Scales of activations are those that the calibration shows. Activations are unsigned: with signed ones ONNX Runtime moves a
     QuantizeLinear through a Reshape, and gives it another type than its zero point."""
 
-    def static(source: Path, target: Path, is_large: bool) -> None:
+    def quantize_static_on(source: Path, target: Path, is_large: bool) -> None:
         from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
         class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -105,10 +105,10 @@ def _static_on(batches: Batches) -> Step:
             extra_options={"MatMulConstBOnly": True},
         )
 
-    return static
+    return quantize_static_on
 
 
-def _four_bits(source: Path, target: Path, is_large: bool) -> None:
+def _quantize_four_bits(source: Path, target: Path, is_large: bool) -> None:
     """Only weights are quantised, in blocks, and activations stay as they are."""
     try:
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
@@ -123,8 +123,8 @@ def _four_bits(source: Path, target: Path, is_large: bool) -> None:
 def _check_scales(model: ModelProto) -> None:
     """ONNX Runtime writes an infinite scale without a word."""
     scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
-    made = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in scales)
-    if not all(np.isfinite(scale).all() for scale in made):
+    scale_arrays = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in scales)
+    if not all(np.isfinite(scale).all() for scale in scale_arrays):
         raise NotFiniteScale
 
 
@@ -138,7 +138,7 @@ def _forget_steps(model: ModelProto) -> None:
 
 
 @contextmanager
-def _silent() -> Iterator[None]:
+def _silence_logs() -> Iterator[None]:
     """ONNX Runtime advises steps before quantising that do nothing for the graphs of netc; ranges that are NaN are errors here."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))

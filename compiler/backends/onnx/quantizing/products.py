@@ -31,38 +31,38 @@ class Product(Record):
     dtype: int | None = None
 
 
-def products(model: ModelProto, elsewhere: Mapping[str, int] | None = None) -> list[Product]:
+def find_products(model: ModelProto, elsewhere: Mapping[str, int] | None = None) -> list[Product]:
     """All products with weights. `elsewhere`: the element types of initialisers that are not in the model yet."""
-    return list(_of_graph(model.graph, dict(elsewhere or {})))
+    return list(_find_in_graph(model.graph, dict(elsewhere or {})))
 
 
-def _of_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[Product]:
+def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[Product]:
     """`outer`: what is constant in the graphs around it, with the element types that are known."""
     constants = outer | {tensor.name: tensor.data_type for tensor in graph.initializer}
     expanded: set[str] = set()
     """Results of DequantizeLinear of integers that are constant."""
     for node in graph.node:
-        for inner in _bodies(node):
-            yield from _of_graph(inner, constants)
+        for inner in _iter_bodies(node):
+            yield from _find_in_graph(inner, constants)
         if node.op_type in (*FLOATS, *INTEGERS):
             weights = [name for name in node.input if name in constants]
-            if weights and _multiplies(node, weights):
+            if weights and _has_weight_factor(node, weights):
                 done = node.op_type in INTEGERS or any(name in expanded for name in weights)
                 yield Product(node.name, node.op_type, done, constants[weights[0]])
         if node.op_type == "DequantizeLinear" and constants.get(node.input[0]) in _SMALL:
             expanded.update(node.output)
-        given = [name for name in node.input if name]
-        if node.op_type == "Constant" or (given and all(name in constants for name in given)):
-            kept = constants.get(given[_TYPED[node.op_type]]) if node.op_type in _TYPED else None
-            constants |= dict.fromkeys(node.output, kept)
+        inputs = [name for name in node.input if name]
+        if node.op_type == "Constant" or (inputs and all(name in constants for name in inputs)):
+            dtype = constants.get(inputs[_TYPED[node.op_type]]) if node.op_type in _TYPED else None
+            constants |= dict.fromkeys(node.output, dtype)
 
 
-def _multiplies(node: NodeProto, weights: Iterable[str]) -> bool:
+def _has_weight_factor(node: NodeProto, weights: Iterable[str]) -> bool:
     """Whether the weights are factors: a bias, an initial state and a zero point are none."""
     return bool(set(node.input[:2]) & set(weights)) if node.op_type != "Einsum" else True
 
 
-def _bodies(node: NodeProto) -> Iterator[GraphProto]:
+def _iter_bodies(node: NodeProto) -> Iterator[GraphProto]:
     for attribute in node.attribute:
         if attribute.type == AttributeProto.GRAPH:
             yield attribute.g

@@ -22,37 +22,37 @@ from ....weights.lazy_tensors import StoredTensor
 from ..onnx_model import GraphAndTensors
 
 
-class Separated(Record):
+class SeparatedModel(Record):
     """The model, and the bytes of the copies."""
 
-    made: GraphAndTensors
+    graph: GraphAndTensors
     copied: int
 
 
-def separated(made: GraphAndTensors) -> Separated:
+def separate_weights(graph: GraphAndTensors) -> SeparatedModel:
     """See the module's docstring."""
-    proto = type(made.proto)()
-    proto.CopyFrom(made.proto)
-    tensors = dict(made.tensors)
+    proto = type(graph.proto)()
+    proto.CopyFrom(graph.proto)
+    tensors = dict(graph.tensors)
     takers = Counter(name for node in proto.graph.node for name in node.input)
     transposes = {node.output[0]: node for node in proto.graph.node if _is_transposed_weight(node, tensors)}
     for node in proto.graph.node:
         if node.op_type == "MatMul" and node.input[1] in transposes:
-            node.input[1] = _transposed(transposes[node.input[1]].input[0], tensors)
-        elif node.op_type == "Gemm" and takers[node.input[1]] > 1 and node.input[1] in tensors and _integer(node, "transB"):
-            node.input[1] = _transposed(node.input[1], tensors)
+            node.input[1] = _add_transposed_copy(transposes[node.input[1]].input[0], tensors)
+        elif node.op_type == "Gemm" and takers[node.input[1]] > 1 and node.input[1] in tensors and _read_int_attribute(node, "transB"):
+            node.input[1] = _add_transposed_copy(node.input[1], tensors)
             kept = [attribute for attribute in node.attribute if attribute.name != "transB"]
             del node.attribute[:]
             node.attribute.extend(kept)
-    _drop_unused(proto.graph.node, {output.name for output in proto.graph.output}, set(transposes))
-    return Separated(GraphAndTensors(proto, tensors), sum(tensors[name].nbytes for name in tensors.keys() - made.tensors.keys()))
+    _drop_unused_transposes(proto.graph.node, {output.name for output in proto.graph.output}, set(transposes))
+    return SeparatedModel(GraphAndTensors(proto, tensors), sum(tensors[name].nbytes for name in tensors.keys() - graph.tensors.keys()))
 
 
 def _is_transposed_weight(node: NodeProto, tensors: Mapping[str, StoredTensor]) -> bool:
     return node.op_type == "Transpose" and node.input[0] in tensors and len(tensors[node.input[0]].shape) == 2
 
 
-def _transposed(name: str, tensors: dict[str, StoredTensor]) -> str:
+def _add_transposed_copy(name: str, tensors: dict[str, StoredTensor]) -> str:
     """The name of the transposed copy."""
     stored = tensors[name]
     copy = f"{name}/Copy"
@@ -64,11 +64,11 @@ def _transposed(name: str, tensors: dict[str, StoredTensor]) -> str:
     return copy
 
 
-def _integer(node: NodeProto, name: str) -> int:
+def _read_int_attribute(node: NodeProto, name: str) -> int:
     return next((attribute.i for attribute in node.attribute if attribute.name == name), 0)
 
 
-def _drop_unused(nodes: list[NodeProto], outputs: set[str], transposed: set[str]) -> None:
+def _drop_unused_transposes(nodes: list[NodeProto], outputs: set[str], transposed: set[str]) -> None:
     used = outputs | {name for node in nodes for name in node.input}
     for node in [n for n in nodes if n.output[0] in transposed and n.output[0] not in used]:
         nodes.remove(node)
