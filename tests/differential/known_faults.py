@@ -36,7 +36,7 @@ def _kinds(numbers: tuple[str, ...]) -> tuple[str, ...]:
 
 FAULTS = (
     *(
-        Fault(_kinds(d.numbers), tuple(Operator.registry[name] for name in d.operators), d.text, d.covers)
+        Fault(_kinds(d.numbers), tuple(Operator.registry[name] for name in d.operators), d.text, d.applies_to)
         for d in DIFFERENCES
         if not {LARGE_INTEGERS, LARGE_FLOATS} & set(d.numbers)  # integer_ends.py and test_large_floats.py have those
     ),
