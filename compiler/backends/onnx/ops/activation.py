@@ -1,7 +1,7 @@
-"""Activations in ONNX.
+"""Emit activations as ONNX nodes.
 
-Those that have an operator of their own are that operator, but for float64, of which ONNX Runtime's CPU has no kernels and in which ONNX's
-attributes, which are float32, would not be exact: there they are composed.
+An activation with an ONNX operator of its own becomes that operator. In float64 it is composed of basic operators instead: ONNX Runtime has
+no float64 kernels for activations on a CPU, and ONNX stores attributes such as `alpha` as float32, which would not be exact.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _is_float64(site: Site) -> bool:
 
 
 def _cast_to_float(site: Site) -> TensorExpr:
-    """The input, integers as float32."""
+    """Return the input; integers become float32."""
     x = site.x
     return x if x.dtype.is_float else x.cast(FLOAT32)
 
@@ -52,6 +52,7 @@ def emit_relu(op: Relu, site: Site) -> str:
     x = site.x
     if x.dtype.is_float:
         return x.op("Relu").name
+    # ONNX Runtime's Relu has no kernels for most integers; its Max does.
     return x.within(widen_integer(x.dtype), lambda y: y.op("Max", 0)).name
 
 
@@ -74,6 +75,7 @@ def emit_prelu(op: Prelu, site: Site) -> str | None:
         return None
     x, rank = site.x, site.given.x.rank
     slope = site.parameter("weight")
+    # PyTorch's slopes belong to axis 1; ONNX broadcasts them from the last axis.
     if rank == 0:
         slope = site.add("Squeeze", [slope])
     elif op.num_parameters != 1 and rank > 2:
@@ -93,7 +95,7 @@ def emit_selu(op: Selu, site: Site) -> str | None:
 
 @emits(Celu, onnx="Celu")
 def emit_celu(op: Celu, site: Site) -> str | None:
-    """ONNX has it in float32 only."""
+    # ONNX declares Celu for float32 only, so half types pass through it.
     return None if _is_float64(site) else site.x.within(FLOAT32, lambda x: x.op("Celu", alpha=float(op.alpha))).name
 
 
@@ -106,8 +108,8 @@ def emit_gelu(op: Gelu, site: Site) -> str | None:
 
 @emits(Silu, onnx="Sigmoid and Mul")
 def emit_silu(op: Silu, site: Site) -> str:
-    """In float64 a quotient: ONNX Runtime before 1.31 fuses the product to its QuickGelu, which has no float64 kernel."""
     x = site.x
+    # In float64, write a quotient: ONNX Runtime before 1.31 fuses the product into its QuickGelu, which has no float64 kernel.
     return (x / ((-x).exp() + 1.0)).name if _is_float64(site) else (x * x.op("Sigmoid")).name
 
 
@@ -151,8 +153,8 @@ def emit_softplus(op: Softplus, site: Site) -> str:
 
 @emits(Softsign, onnx="Softsign")
 def emit_softsign(op: Softsign, site: Site) -> str:
-    """For int32 and int64, PyTorch takes the absolute value in the integer type, where the least integer stays negative."""
     x = _cast_to_float(site)
+    # For int32 and int64, PyTorch takes the absolute value in the integer type, where the least integer stays negative.
     if site.x.dtype.is_integer and site.x.dtype.size >= 4:
         return (x / (abs(site.x) + 1).cast(x.dtype)).name
     return (x / (abs(x) + 1.0)).name if _is_float64(site) else x.op("Softsign").name
@@ -160,8 +162,8 @@ def emit_softsign(op: Softsign, site: Site) -> str:
 
 @emits(Hardshrink, onnx="Abs, LessOrEqual and Where")
 def emit_hardshrink(op: Hardshrink, site: Site) -> str:
-    """Not Shrink, which makes 0 of NaN."""
     x = site.x
+    # ONNX's Shrink would turn NaN into 0.
     return abs(x).op("LessOrEqual", float(op.lambd), to=BOOL).choose(x.like(0.0), x).name
 
 
@@ -177,7 +179,7 @@ def emit_threshold(op: Threshold, site: Site) -> str:
     limit, value = cast_scalar(op.threshold, compute_dtype(x.dtype)), cast_scalar(op.value, x.dtype)
     assert limit is not None
     assert value is not None
-    # What is not less stays: NaN, too.
+    # The comparison is false for NaN, so NaN stays, as in PyTorch.
     return x.op("LessOrEqual", limit, to=BOOL).choose(x.like(value), x).name
 
 
@@ -188,12 +190,12 @@ def emit_softmax(op: Softmax, site: Site) -> str:
 
 @emits(LogSoftmax, onnx="LogSoftmax")
 def emit_log_softmax(op: LogSoftmax, site: Site) -> str | None:
-    """ONNX Runtime's LogSoftmax of float64 loses NaN."""
+    # ONNX Runtime's LogSoftmax loses NaN in float64.
     return None if _is_float64(site) else _apply_along_axis(site, site.x, "LogSoftmax", op.axis)
 
 
 def _apply_along_axis(site: Site, x: TensorExpr, op_type: str, axis: int) -> str:
-    """A tensor without axes is given one for the time being."""
+    """Apply an operator along an axis; a scalar gets an axis for the duration of the operator."""
     if site.given.x.rank:
         return x.op(op_type, axis=axis).name
     vector = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([0])]), x.dtype).op(op_type, axis=0)

@@ -1,4 +1,4 @@
-"""Arithmetic in ONNX. Both operands are first converted to the element type that PyTorch computes in."""
+"""Emit arithmetic as ONNX nodes. Both operands are first cast to the element type in which PyTorch computes."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _BOOLEAN_OPERATORS: dict[type[Operator], str] = {Add: "Or", Mul: "And", Maximum:
 
 
 def cast_operands(op: BinaryOperator, site: Site) -> tuple[TensorExpr, TensorExpr]:
-    """Both operands in one element type; with a number that a half type does not hold, in float32, as PyTorch computes."""
+    """Return both operands in the element type in which PyTorch computes."""
     dtype = op.operand_type(site.given)
+    # A literal such as 1e6 does not fit float16: PyTorch computes in float32 then.
     if op.scalars and dtype.size == 2 and cast_scalar(op.convert_number(dtype), dtype) is None:
         dtype = FLOAT32
     x = site.x.cast(dtype)
@@ -31,7 +32,7 @@ def cast_operands(op: BinaryOperator, site: Site) -> tuple[TensorExpr, TensorExp
 
 
 def _cast_result(y: TensorExpr, site: Site) -> str:
-    """The result in its own element type."""
+    """Cast the result to its declared element type, and return its name."""
     return y.cast(site.results[0].dtype).name
 
 
@@ -51,11 +52,11 @@ def emit_arithmetic(op: BinaryOperator, site: Site) -> str:
 
 @emits(Pow, onnx="Pow, Sqrt, or Mul")
 def emit_pow(op: Pow, site: Site) -> str:
-    """For the exponents 0.5 and -0.5, PyTorch calls `sqrt`, whose result for -infinity is NaN. Pow gives infinity."""
     a, b = cast_operands(op, site)
     if a.dtype.is_integer:
         return _cast_result(_raise_integer(op, a, b), site)
     number = known_number(op, a.dtype)
+    # For these exponents PyTorch calls `sqrt`, whose result for -infinity is NaN. Pow would give infinity.
     if number in (0.5, -0.5):
         root = a.op("Sqrt")
         return _cast_result(root if number == 0.5 else root.op("Reciprocal"), site)
@@ -71,23 +72,24 @@ def _raise_integer(op: Pow, a: TensorExpr, b: TensorExpr) -> TensorExpr:
 
 
 def known_number(op: BinaryOperator, dtype: DType) -> int | float | None:
-    """The number after the operator, if it is neither a tensor nor a size that is known at run time."""
+    """Return the number after the operator, or None if it is a tensor or a size that is known only at run time."""
     number = op.convert_number(dtype) if op.scalars and not op.number_first else None
     return number if isinstance(number, (int, float)) else None
 
 
 def _compute_remainder(op: BinaryOperator, a: TensorExpr, b: TensorExpr) -> TensorExpr:
-    """With the sign of the divisor. ONNX's Mod of floats has that of the dividend."""
+    """Compute the remainder with the sign of the divisor."""
     if not a.dtype.is_float:
         via = _widen_for_division(a.dtype)
         divisor = b.cast(via)
         return a.within(via, lambda x: integers.floor_remainder(x, divisor, _known_integer(op, a.dtype)))
+    # For floats, ONNX's Mod gives the remainder the sign of the dividend.
     rest = a.op("Mod", b, fmod=1)
     return _has_opposite_sign(rest, b).choose(rest + b, rest)
 
 
 def _has_opposite_sign(rest: TensorExpr, b: TensorExpr) -> TensorExpr:
-    """Whether there is a remainder, of another sign than the divisor."""
+    """Whether the remainder is not 0 and has another sign than the divisor."""
     return (rest * b).less(0.0)
 
 
@@ -97,7 +99,7 @@ def emit_remainder(op: Remainder, site: Site) -> str:
 
 
 def _widen_for_division(dtype: DType) -> DType:
-    """int32 for smaller types: it holds the quotient of their least number and -1."""
+    """Return int32 for smaller integers: it can hold the quotient of their least number and -1."""
     return INT32 if dtype.size < 4 else dtype
 
 
@@ -108,18 +110,19 @@ def _known_integer(op: BinaryOperator, dtype: DType) -> int | None:
 
 @emits(FloorDiv, onnx="Mod, Sub and Div; of integers, Div, Mul, Greater and Sub")
 def emit_floor_div(op: FloorDiv, site: Site) -> str:
-    """Without the remainder that has its own sign, the dividend divides exactly, so that the quotient needs to be rounded only; where the
-    signs differ it is one less. The remainder of an infinite divisor is the dividend itself."""
     a, b = cast_operands(op, site)
     if a.dtype.is_integer:
         via = _widen_for_division(a.dtype)
         wide = b.cast(via)
         return a.within(via, lambda x: integers.floor_quotient(x, wide, _known_integer(op, a.dtype))).name
+    # The dividend minus the remainder divides exactly, so rounding the quotient only removes its floating-point error; where the signs
+    # differ, the floor is one less. For an infinite divisor, the remainder is the dividend itself.
     rest = a.op("Mod", b, fmod=1)
     towards_zero = ((a - rest) / b).op("Round")
     exact = _has_opposite_sign(rest, b).choose(towards_zero - 1.0, towards_zero)
     if op.scalars and not op.number_first and op.other != 0:
         return _cast_result(exact, site)
+    # The divisor may be 0 at run time, where Mod gives NaN and PyTorch an infinity.
     return _cast_result(b.equal(0.0).choose(a / b, exact), site)
 
 
@@ -143,7 +146,7 @@ def emit_min_max(op: Pair, site: Site) -> str:
 def emit_clamp(op: Clamp, site: Site) -> str:
     dtype = site.results[0].dtype
     via = widen_integer(dtype)
-    # Without one of its bounds, ONNX Runtime's Clip makes the greatest finite number of what is infinite.
+    # If a bound is absent, ONNX Runtime's Clip turns infinity into the greatest finite number.
     open_ends = (-inf, inf) if dtype.is_float else (None, None)
     given = (op.min, op.max)
     ends = (end if bound is None else cast_scalar(bound, dtype) for bound, end in zip(given, open_ends, strict=True))

@@ -1,5 +1,8 @@
-"""Attention in ONNX: the operator of that name, which takes `[batch, heads, length, features]` or, with the number of heads as
-an attribute, `[batch, length, heads * features]`."""
+"""Emit attention as ONNX's Attention operator.
+
+It takes `[batch, heads, length, features]` or, with the number of heads as an attribute, `[batch, length, heads * features]`. The emitter
+writes the first form; `optimize/fuse_attention.py` turns it into the second where heads are split just before.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,11 @@ from ..tensor_expressions import FLOAT64, TensorExpr
 
 @emits(Attention, onnx="Attention")
 def emit_attention(op: Attention, site: Site) -> str | None:
-    """ONNX Runtime has no kernel for a mask in float64."""
     scores = op.score_shape(site.given)
+    # `is_causal` aligns the starts of queries and keys: a window, or queries at the end of the keys, needs a mask.
     needs_mask = op.window is not None or op.ends_together(site.given, "q", "k")
     masked = "mask" in site.given
+    # ONNX Runtime has no kernel for a mask in float64.
     if (masked and site.given.q.dtype == FLOAT64) or not site.has("Attention"):
         return None
     q, k, v = (_to_four_axes(op, site, name, scores) for name in ("q", "k", "v"))
@@ -39,8 +43,10 @@ def emit_attention(op: Attention, site: Site) -> str | None:
 
 
 def make_causal_mask(site: Site, length: Dim, span: Dim, offset: Dim, window: int | None = None) -> str:
-    """The mask [length, span] that is true where a query may see a key: the one that it belongs to, `offset` after its own number, and
-    those before it, `window` in all if that is given."""
+    """Make the mask [length, span] that is true where a query may see a key.
+
+    Query i sees key `i + offset` and the keys before it; with `window`, only the last `window` of them.
+    """
     if isinstance(length, int) and isinstance(span, int) and isinstance(offset, int):
         known = np.tri(length, span, offset, dtype=bool)
         return site.constant(known if window is None else np.triu(known, offset + 1 - window))
@@ -50,22 +56,28 @@ def make_causal_mask(site: Site, length: Dim, span: Dim, offset: Dim, window: in
 
 
 def scale_queries(q: TensorExpr, scale: float | None, features: Dim) -> tuple[TensorExpr, float | None]:
-    """The queries, whose last axis has that number of features for each head, and the scale that is left to Attention.
+    """Return the queries, scaled if Attention cannot do it, and the `scale` attribute for Attention.
 
-    ONNX Runtime takes only positive scales, and those of ONNX are float32."""
+    `features` is the number of features for each head.
+    """
+    # The attribute is a float32, which is not exact enough here.
     if q.dtype == FLOAT64:
         exact = q / q.like(features).op("Sqrt") if scale is None else q * float(scale)
         return exact, 1.0
     if scale is None:
         return q, None
+    # ONNX Runtime's Attention takes positive scales only.
     return (q, float(scale)) if scale > 0 else (q * float(scale), 1.0)
 
 
 def compose_attention(
     q: TensorExpr, k: TensorExpr, v: TensorExpr, mask: TensorExpr | None, *, blind: bool
 ) -> tuple[TensorExpr, TensorExpr]:
-    """The steps of Attention, of scaled queries: the result, and the weights. With `blind`, a query that sees no key gets 0, as in
-    torch.nn.functional.scaled_dot_product_attention, and not NaN: ONNX Runtime's Attention does so too, but not in float64."""
+    """Emit the steps of Attention for scaled queries, and return the result and the weights.
+
+    With `blind`, a query that sees no key gets 0 and not NaN, as in torch.nn.functional.scaled_dot_product_attention. ONNX Runtime's
+    Attention does so too, but not in float64.
+    """
     scores = q.op("MatMul", k.op("Transpose", perm=[0, 1, 3, 2]))
     if mask is not None:
         scores = scores + to_additive_mask(mask, scores.dtype)
@@ -78,7 +90,7 @@ def compose_attention(
 
 
 def to_additive_mask(mask: TensorExpr, dtype: DType) -> TensorExpr:
-    """The mask to be added to scores of that type; if it is bool, true where a query may see a key."""
+    """Convert a mask into numbers that are added to scores of type `dtype`. A bool mask is true where a query may see a key."""
     if mask.dtype != BOOL:
         return mask
     zero = TensorExpr(mask.site, mask.site.scalar(0.0, dtype), dtype)
@@ -86,7 +98,7 @@ def to_additive_mask(mask: TensorExpr, dtype: DType) -> TensorExpr:
 
 
 def _to_four_axes(op: Attention, site: Site, name: str, scores: Shape) -> TensorExpr:
-    """Queries, keys or values as `[batch, heads, length, features]`; all have one batch."""
+    """Return queries, keys or values as `[batch, heads, length, features]`, broadcast to one batch."""
     x, shape = site[name], site.given[name].shape
     ahead = scores[:-2]
     if name != "q" and op.is_grouped(site.given):
@@ -104,7 +116,7 @@ def _can_group_heads(op: Attention, site: Site) -> bool:
 
 
 def _repeat_heads(x: TensorExpr, shape: Shape, heads: Dim) -> tuple[TensorExpr, Shape]:
-    """Each head as often as there are queries that share it."""
+    """Repeat each head of keys or values for every head of queries that shares it."""
     *before, fewer, length, width = shape
     site = x.site
     apart = site.add("Unsqueeze", [x.name, site.ints([len(before) + 1])])
@@ -118,7 +130,7 @@ def _expand_to(x: TensorExpr, shape: Shape, wanted: Shape) -> TensorExpr:
 
 
 def _reshape_to_four_axes(x: TensorExpr, shape: Shape) -> TensorExpr:
-    """With four axes. One before the matrices is the batch, the heads are then one."""
+    """Reshape a tensor to four axes. A single axis before the matrices is the batch; there is one head then."""
     site = x.site
     if len(shape) == 4:
         return x
@@ -128,8 +140,9 @@ def _reshape_to_four_axes(x: TensorExpr, shape: Shape) -> TensorExpr:
 
 
 def _prepare_mask(site: Site, scores: Shape, q: TensorExpr) -> str:
-    """ONNX Runtime lets a mask stretch along the batch and the heads only. Axes before the heads are the batch of four axes."""
+    """Return the name of the mask in a shape that Attention takes. Axes before the heads are the batch."""
     mask, shape = site.mask, site.given.mask.shape
+    # ONNX Runtime broadcasts a mask along the batch and the heads only, so other axes are expanded here.
     mask = mask if mask.dtype == BOOL else mask.cast(q.dtype)
     stretched = len(scores) <= 4 or all(size == 1 for size in shape[:-3])
     wanted = (*(shape[:-2] if stretched else scores[:-2]), *scores[-2:])

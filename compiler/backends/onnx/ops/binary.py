@@ -1,4 +1,4 @@
-"""Functions of two numbers in ONNX. Both are first converted to the element type that PyTorch computes in."""
+"""Emit functions of two numbers as ONNX nodes. Both are first cast to the element type in which PyTorch computes."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ from ..tensor_expressions import INT32, TensorExpr, compute_precisely, log1p
 
 
 def _order_magnitudes(a: TensorExpr, b: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
-    """The absolute values' lesser and greater one, and their quotient: 0 of two zeros, 1 of two infinities."""
+    """Return the lesser absolute value, the greater one, and their quotient: 0 for two zeros, 1 for two infinities."""
     a, b = abs(a), abs(b)
     low, high = a.op("Min", b), a.op("Max", b)
     return low, high, high.equal(0.0).choose(low, low.equal(high).choose(low.like(1.0), low / high))
 
 
 def _is_negative(x: TensorExpr) -> TensorExpr:
-    """Also -0."""
+    """Whether the sign bit is set, for -0 too."""
+    # -0 is not less than 0, but its reciprocal is -infinity.
     return x.less(0.0).op("Or", x.op("Reciprocal").less(0.0))
 
 
 def compute_atan2(y: TensorExpr, x: TensorExpr) -> TensorExpr:
-    """By the arc tangent of the quotient that is at most 1, then by the octant."""
+    """Compute the angle from the arc tangent of a quotient that is at most 1, then move it to its octant."""
     _, _, ratio = _order_magnitudes(y, x)
     angle = ratio.op("Atan")
     steep = abs(y).greater(abs(x)).choose(-angle + pi / 2, angle)
@@ -35,15 +36,16 @@ def compute_atan2(y: TensorExpr, x: TensorExpr) -> TensorExpr:
 
 
 def compute_hypot(x: TensorExpr, y: TensorExpr) -> TensorExpr:
-    """The greater of the two, times what is at most the root of 2."""
+    """Compute the greater magnitude times `sqrt(1 + ratio**2)`, which cannot overflow before the result does."""
     _, high, ratio = _order_magnitudes(x, y)
+    # PyTorch gives infinity if one side is infinite, even if the other is NaN.
     infinite = abs(x).equal(inf).op("Or", abs(y).equal(inf))
     return infinite.choose(high.like(inf), high * (ratio * ratio + 1.0).op("Sqrt"))
 
 
 def compute_logaddexp(x: TensorExpr, y: TensorExpr) -> TensorExpr:
-    """The greater of the two, plus the logarithm of a number from 1 to 2."""
-    apart = x.equal(y).choose(x.like(0.0), -abs(x - y))  # also of two infinities
+    """Compute the greater number plus the logarithm of a number from 1 to 2, which cannot overflow."""
+    apart = x.equal(y).choose(x.like(0.0), -abs(x - y))  # two equal infinities differ by NaN
     return x.op("Max", y) + log1p(apart.exp())
 
 
@@ -88,9 +90,8 @@ def _read_divisor(op: Fmod, site: Site, x: TensorExpr) -> TensorExpr:
 
 @emits(Lerp, onnx="Sub, Mul and Add")
 def emit_lerp(op: Lerp, site: Site) -> str:
-    """From the nearer end, as PyTorch does it."""
-
     def steps(x: TensorExpr) -> TensorExpr:
+        # PyTorch interpolates from the nearer end, so that a weight of 1 gives `end` exactly.
         end = site.end.cast(x.dtype)
         away = end - x
         weight = site.weight.cast(x.dtype) if op.weight is None else x.like(op.weight)

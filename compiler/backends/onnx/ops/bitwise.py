@@ -1,4 +1,7 @@
-"""Logic and shifts of bits in ONNX. Its own shifts are of types without a sign, so that these multiply and divide by powers of 2."""
+"""Emit bitwise logic and shifts as ONNX nodes.
+
+ONNX's BitShift takes unsigned integers only, so shifts multiply and divide by powers of 2.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,13 @@ def emit_shift(op: Shift, site: Site) -> str:
     power = _make_powers_of_two(site, positions, via).op("Gather", inside.choose(amount, 0))
     if isinstance(op, BitwiseLeftShift):
         return inside.choose(number * power, 0).cast(a.dtype).name
+    # Subtracting the remainder first makes Div exact; it would round towards zero, a shift rounds down.
     whole = (number - number.op("Mod", power)) / power
     sign = number.less(0).cast(via)
     return inside.choose(whole, sign.like(0) - sign).cast(a.dtype).name
 
 
 def _make_powers_of_two(site: Site, count: int, dtype: DType) -> TensorExpr:
-    """1, 2, 4, ...: of the last one, what the type makes of it."""
+    """Make the constant 1, 2, 4, ...; the last one may wrap around to a negative number, as a shift into the sign bit does."""
     powers = np.left_shift(np.ones(count, dtype=np.int64), np.arange(count)).astype(numpy_dtype(dtype))
     return TensorExpr(site, site.constant(powers), dtype)

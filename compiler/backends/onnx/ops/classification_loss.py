@@ -1,4 +1,4 @@
-"""Losses of classes in ONNX: SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss where they are the same function, else composed."""
+"""Emit classification losses as SoftmaxCrossEntropyLoss and NegativeLogLikelihoodLoss, or composed where those differ from PyTorch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def emit_nll_loss(op: NllLoss, site: Site) -> str:
 
 @emits(CrossEntropy, onnx="SoftmaxCrossEntropyLoss, or LogSoftmax and NegativeLogLikelihoodLoss")
 def emit_cross_entropy(op: CrossEntropy, site: Site) -> str | None:
-    """ONNX's has neither probabilities nor smoothing, and ONNX Runtime's none of float64."""
+    # ONNX's operator has neither probabilities as targets nor label smoothing, and ONNX Runtime has no float64 kernel for it.
     if op.of_probabilities(site.given) or op.label_smoothing or site.given.x.dtype == FLOAT64:
         return None
     x = _add_batch_axis(site, cast_for_compute(site.x))
@@ -29,7 +29,7 @@ def emit_cross_entropy(op: CrossEntropy, site: Site) -> str | None:
 
 
 def _add_batch_axis(site: Site, x: TensorExpr) -> TensorExpr:
-    """A tensor of one sample as a batch of one."""
+    """Turn a single sample into a batch of one."""
     return x if site.given.x.rank > 1 else x.op("Unsqueeze", _make_ints(x, [0]))
 
 
@@ -38,7 +38,7 @@ def _make_ints(x: TensorExpr, values: list[Dim]) -> TensorExpr:
 
 
 def _drop_batch_axis(op: CrossEntropy | NllLoss, site: Site, y: TensorExpr) -> TensorExpr:
-    """Without the axis of a batch of one."""
+    """Remove the axis of a batch of one, if the loss has one number for each sample."""
     return y.op("Squeeze", _make_ints(y, [0])) if op.reduction == "none" and site.given.x.rank == 1 else y
 
 

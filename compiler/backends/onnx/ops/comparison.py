@@ -1,4 +1,4 @@
-"""Comparison, logic and choice in ONNX."""
+"""Emit comparisons, boolean logic and `where` as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def emit_comparison(op: Comparison, site: Site) -> str:
     if isinstance(op, Eq | Ne):
         same = a.equal(b)
         return same.name if isinstance(op, Eq) else same.negation().name
-    via = INT32 if a.dtype == BOOL else a.dtype
+    via = INT32 if a.dtype == BOOL else a.dtype  # ONNX orders numbers only
     return a.cast(via).op(_COMPARISONS[type(op)], b.cast(via), to=BOOL).name
 
 
@@ -44,8 +44,9 @@ def emit_logic(op: Pair, site: Site) -> str:
 
 
 def _cast_for_predicate(site: Site) -> TensorExpr:
-    """The input in a type that runtimes can ask: in float32 nothing that is finite becomes infinite but what is of float64."""
+    """Return the input in a type for which runtimes have IsNaN and IsInf."""
     x = site.x
+    # A cast to float32 could make a finite float64 infinite, but no number of another type.
     return x if x.dtype == FLOAT64 else x.cast(FLOAT32)
 
 
@@ -67,7 +68,7 @@ def emit_isfinite(op: Isfinite, site: Site) -> str:
 
 
 def _make_number(op: Where, x: TensorExpr) -> TensorExpr:
-    """What a half type does not hold is infinite in it."""
+    """Make the number of a `where`; a number that a half type cannot hold becomes infinite, as in PyTorch."""
     value = cast_scalar(op.scalars[0], compute_dtype(x.dtype))
     assert value is not None
     return x.like(value)

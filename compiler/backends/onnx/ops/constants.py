@@ -1,4 +1,4 @@
-"""Parameters and tables in ONNX: initialisers and constants, or, for a table that depends on sizes of inputs, Range and arithmetic."""
+"""Emit parameters and tables: as initializers and constants, or as Range and arithmetic if a table depends on sizes of the inputs."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def emit_table(op: TableOperator, site: Site) -> str:
         return site.parameter("")
     if not op.is_static:
         return _FormulaEmitter(op, site).emit_full()
+    # NumPy has no bfloat16, so the values of such a table are stored as float32 and cast.
     values = site.constant(op.compute_values())
     return site.cast(values, op.element_type) if op.element_type.name == "bfloat16" else values
 
@@ -57,7 +58,7 @@ _OP_TYPES = {
 
 
 class _FormulaEmitter:
-    """Writes the formula of one table. Every number is of one type: float64 if any part of the formula is real, else int64."""
+    """Emits the formula of one table. All numbers have one type: float64 if any part of the formula is real, else int64."""
 
     def __init__(self, op: TableOperator, site: Site) -> None:
         self.op = op
@@ -75,7 +76,7 @@ class _FormulaEmitter:
         return name if fills_shape(self.formula, self.op.shape) else self.site.add("Expand", [name, self.site.ints(self.op.shape)])
 
     def _emit_index(self, axis: int) -> str:
-        """The index along the axis, with an axis of size 1 for each that follows."""
+        """Return the index along the axis, with an axis of size 1 for each axis that follows."""
         if axis not in self.indices:
             site = self.site
             ends = [site.scalar(v, INT64) for v in (0, self.op.shape[axis], 1)]
@@ -87,7 +88,7 @@ class _FormulaEmitter:
         return self.indices[axis]
 
     def _emit_formula(self, formula: Formula) -> tuple[str, bool]:
-        """The tensor of a part, and whether its elements are booleans."""
+        """Emit a part of the formula. Return its tensor, and whether the elements are booleans."""
         match formula:
             case Const(bool() as value):
                 return self.site.constant(np.asarray(value)), True
@@ -113,7 +114,7 @@ class _FormulaEmitter:
         raise TypeError(f"not a formula: {formula!r}")
 
     def _emit_item(self, formula: ItemFormula) -> str:
-        """The numbers of the list, in a row, and where in it they are."""
+        """Look up elements of a list, which is stored flat, by their row-major position."""
         truth = kind_of(formula.list, self.op.shape) == "bool"
         values = np.asarray(list_values(formula.list), numpy_dtype(BOOL if truth else self.dtype))
         position = ""
@@ -144,8 +145,9 @@ class _FormulaEmitter:
         return add(_OP_TYPES[op], [left, right])
 
     def _emit_remainder(self, left: str, right: str) -> str:
-        """With the sign of the divisor. ONNX's own has it for integers; that of real numbers has the sign of the dividend."""
+        """Emit the remainder with the sign of the divisor, as Python has it."""
         add = self.site.add
+        # ONNX's Mod does this for integers; for real numbers it gives the sign of the dividend.
         if not self.real:
             return add("Mod", [left, right], fmod=0)
         rest = add("Mod", [left, right], fmod=1)
@@ -157,7 +159,7 @@ class _FormulaEmitter:
         add, truth = self.site.add, self._emit_bool(test)
         if kind_of(formula, self.op.shape) != "bool":
             return add("Where", [truth, self._emit_number(then), self._emit_number(otherwise)]), False
-        # ONNX Runtime has no Where for booleans.
+        # ONNX Runtime has no Where kernel for booleans.
         chosen = add("And", [truth, self._emit_bool(then)])
         other = add("And", [add("Not", [truth]), self._emit_bool(otherwise)])
         return add("Or", [chosen, other]), True

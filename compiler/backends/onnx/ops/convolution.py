@@ -1,4 +1,4 @@
-"""Convolutions in ONNX."""
+"""Emit convolutions as Conv and ConvTranspose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ....ops.windows import Window
 from ..onnx_emitters import Site, emits
 
 _PAD_MODES = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}
-"""PyTorch's names of what `Pad` does."""
+"""The `mode` of ONNX's Pad by PyTorch's `padding_mode`."""
 
 
 def _make_attributes(windows: tuple[Window, ...]) -> dict[str, list[int]]:
@@ -30,14 +30,16 @@ def _list_inputs(x: str, site: Site, bias: bool) -> list[str]:
 def emit_conv(op: Conv, site: Site) -> str:
     windows = op.make_windows(site.given.x)
     x, pads = site.x.name, _flatten_pads(windows)
+    # Conv itself pads with zeros only.
     if op.padding_mode in _PAD_MODES:
         x, pads = _pad_input(x, site, pads, _PAD_MODES[op.padding_mode]), [0] * len(pads)
     return site.add("Conv", _list_inputs(x, site, op.has_bias(site.given)), **_make_attributes(windows), pads=pads, group=op.groups)
 
 
 def _pad_input(x: str, site: Site, pads: list[int], mode: str) -> str:
-    """What is negative is cut off, which no mode but the constant one of `Pad` is known to do."""
+    """Pad the spatial axes; a negative amount crops."""
     axes = len(pads) // 2
+    # Only Pad's constant mode is known to crop, so negative amounts get a node of their own.
     for amounts, known in (([max(p, 0) for p in pads], mode), ([min(p, 0) for p in pads], "constant")):
         if any(amounts):
             x = site.add("Pad", [x, site.ints([0, 0, *amounts[:axes], 0, 0, *amounts[axes:]])], mode=known)
@@ -50,7 +52,7 @@ def emit_conv_transpose(op: ConvTranspose, site: Site) -> str:
     windows = op.make_windows(x)
     extra = op.output_paddings(x)
     y = site.x.name
-    # Runtimes take less than a stride of output padding. A zero after the input adds a stride.
+    # Runtimes accept less than a stride of output padding. A zero after the input adds a full stride.
     zeros = [e // w.stride for e, w in zip(extra, windows, strict=True)]
     if any(zeros):
         y = site.add("Pad", [y, site.ints([0] * (2 + len(zeros)) + [0, 0, *zeros])])

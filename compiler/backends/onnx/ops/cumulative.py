@@ -1,4 +1,4 @@
-"""What elements have in common with those before them, in ONNX."""
+"""Emit cumulative maxima, minima and log-sum-exp, and differences of neighbors, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ def emit_logcumsumexp(op: Logcumsumexp, site: Site) -> str:
 
 
 def _log_sum_exponentials(x: TensorExpr, pairs: Triangle) -> TensorExpr:
-    """The greatest is taken out of the sum, if it is finite."""
+    """Compute the logarithm of cumulative sums of exponentials, from all pairs."""
+    # Factoring the greatest exponent out of the sum avoids overflow; an infinite one would give NaN.
     each = pairs.is_before.choose(pairs.repeat_elements(x), -inf)
     greatest = pairs.reduce_pairs(each, "ReduceMax")
     scale = abs(greatest).less(inf).choose(greatest, 0.0)
@@ -71,7 +72,8 @@ def _scan_by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int
 
 
 def _reduce_all_pairs(op: CumulativeExtreme, x: TensorExpr, axis: int, size: Dim, rank: int) -> Parts:
-    """The index of a value is the last at which the values are equal; NaN is found by itself."""
+    """Compute cumulative extremes and their indices from all pairs."""
+    # PyTorch reports the last index with the extreme value. NaN equals nothing, so its index is found apart.
     pairs, most = Triangle(x, axis, rank, size), isinstance(op, Cummax)
     low, high = (-inf, inf) if x.dtype.is_float else x.dtype.limits
     each = pairs.repeat_elements(x)

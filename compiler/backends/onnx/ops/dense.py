@@ -1,4 +1,4 @@
-"""Dense layers in ONNX."""
+"""Emit dense layers, embeddings and bags of embeddings as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..tensor_expressions import TensorExpr, compute_precisely
 def emit_dense(op: Dense, site: Site) -> str:
     x, weight = site.x.name, site.parameter("weight")
     if site.given.x.rank == 2:
-        bias = [site.parameter("bias")] if op.has_bias(site.given) else []  # ONNX Runtime's quantiser takes `""` for a tensor
+        bias = [site.parameter("bias")] if op.has_bias(site.given) else []  # ONNX Runtime's quantizer takes `""` for a tensor
         return site.add("Gemm", [x, weight, *bias], transB=1)
     y = site.add("MatMul", [x, site.add("Transpose", [weight], perm=[1, 0])])
     return site.add("Add", [y, site.parameter("bias")]) if op.has_bias(site.given) else y
@@ -29,7 +29,7 @@ def emit_bilinear(op: Bilinear, site: Site) -> str:
     outer = "abcdefgh"[: a.rank - 1]
     equation = f"{outer}x,zxy,{outer}y->{outer}z"
     terms = [site.a.name, site.parameter("weight"), site.b.name]
-    # Einsum leaves bfloat16 out.
+    # ONNX does not declare Einsum for bfloat16.
     if a.dtype.name == "bfloat16":
         y = site.cast(site.add("Einsum", [site.cast(t, FLOAT32) for t in terms], equation=equation), a.dtype)
     else:
@@ -43,7 +43,7 @@ def emit_embedding(op: Embedding, site: Site) -> str:
 
 
 def _gather_rows(op: Embedding | EmbeddingBag, site: Site) -> TensorExpr:
-    """The rows that are looked up, none longer than `max_norm`."""
+    """Look up the rows; scale those longer than `max_norm` down to it."""
     dtype = site.results[0].dtype
     rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), dtype)
     if op.max_norm is None:
@@ -58,11 +58,11 @@ Reduce = Callable[[TensorExpr, str], TensorExpr]
 
 @emits(EmbeddingBag, onnx="Gather and ReduceMean, ReduceSum or ReduceMax; CumSum and ScatterElements with offsets")
 def emit_embedding_bag(op: EmbeddingBag, site: Site) -> str:
-    """Of the rows that count; the others are what the reduction does not see."""
     rows, rank = _gather_rows(op, site), site.given.indices.rank
     if "per_sample_weights" in site.given:
         rows = rows * TensorExpr(site, site.add("Unsqueeze", [site.per_sample_weights.name, site.ints([rank])]), op.dtype)
     counted = None
+    # Rows of the padding index do not count: the reduction sees its neutral element there.
     if op.padding_idx is not None:
         assert isinstance(op.num, int)
         left_out = site.indices.equal(op.padding_idx % op.num)
@@ -84,20 +84,21 @@ def _reduce_bags(op: EmbeddingBag, rows: TensorExpr, counted: TensorExpr | None,
 
 
 def _make_ones(rows: TensorExpr) -> TensorExpr:
-    """One for each row [indices, D]."""
+    """Make a column of ones, one for each row of [indices, D]."""
     one = TensorExpr(rows.site, rows.site.ints([1]), INT64)
     return rows.like(1.0).op("Expand", rows.op("Shape", to=INT64, end=1).op("Concat", one, axis=0))
 
 
 def _reduce_bag_axis(y: TensorExpr, how: str) -> TensorExpr:
-    """Of rows [N, indices, D]."""
+    """Reduce rows [N, indices, D] to [N, D]."""
     return reduce_axes(y, {"add": "ReduceSum", "max": "ReduceMax"}[how], [1])
 
 
 def _make_offset_reducer(op: EmbeddingBag, site: Site) -> Reduce:
-    """Of rows [indices, D]: each index is in the last bag that does not begin after it."""
+    """Make a function that reduces rows [indices, D] to bags [count, D]."""
     (length,), (count,) = site.given.indices.shape, site.given.offsets.shape
     zero, one = (TensorExpr(site, site.scalar(n, INT64), INT64) for n in (0, 1))
+    # Each index belongs to the last bag that does not begin after it: count the beginnings so far.
     begins = zero.op("Expand", _make_ints(site, (length + 1,)))
     ones = one.op("Expand", _make_ints(site, (count,)))
     begins = begins.op("ScatterElements", site.offsets.cast(INT64), ones, axis=0, reduction="add")

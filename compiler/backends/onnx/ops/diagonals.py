@@ -1,4 +1,4 @@
-"""Diagonals in ONNX."""
+"""Emit diagonals, taken and embedded, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from .shape import reshape_tensor, transpose_tensor
 
 @emits(Diagonal, onnx="Transpose, Reshape and Gather")
 def emit_diagonal(op: Diagonal, site: Site) -> str:
-    """Row after row, the elements are as far apart as a row and one is."""
     x = site.given.x
+    # In the flattened matrix, neighbors on a diagonal are one row and one element apart.
     rows, columns = op.matrix_axes(x)
     order = [*(axis for axis in range(x.rank) if axis not in (rows, columns)), rows, columns]
     shape = tuple(x.shape[axis] for axis in order)
@@ -27,11 +27,11 @@ def emit_diagonal(op: Diagonal, site: Site) -> str:
 
 @emits(DiagEmbed, onnx="Gather, Equal and Where")
 def emit_diag_embed(op: DiagEmbed, site: Site) -> str:
-    """Each row is an element of the input where the column is that of the diagonal."""
     x, given = site.x, site.given.x
     side, above = op.side_length(given), max(-op.offset, 0)
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, side, 1)]), INT64)
     source = count if not op.offset else (count - above).op("Max", 0).op("Min", given.shape[-1] - 1)
+    # Row i holds its element of the input in column `i + offset`, and zeros elsewhere.
     column = TensorExpr(site, site.add("Unsqueeze", [count.name, site.ints([1])]), INT64)
     values = x.op("Gather", source, axis=given.rank - 1)
     spread = TensorExpr(site, site.add("Unsqueeze", [values.name, site.ints([given.rank])]), x.dtype)

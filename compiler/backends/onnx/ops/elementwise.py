@@ -1,4 +1,4 @@
-"""Functions of each element in ONNX."""
+"""Emit functions of single elements as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from ..tensor_expressions import TensorExpr, compute_precisely, erf, expm1, log1
 
 
 def cast_to_result(site: Site) -> TensorExpr:
-    """The input, integers as what the result is."""
+    """Return the input in the element type of the result: integers become float32."""
     return site.x.cast(site.results[0].dtype)
 
 
@@ -94,6 +94,7 @@ _ROUNDING: dict[type[Operator], str] = {
 @emits(*_ROUNDING, onnx=_ROUNDING)
 def emit_rounding(op: Operator, site: Site) -> str:
     x = site.x
+    # ONNX declares Floor, Ceil and Round for floats only; integers are round already.
     return x.op(_ROUNDING[type(op)] if x.dtype.is_float else "Identity").name
 
 
@@ -106,6 +107,7 @@ def emit_trunc(op: Trunc, site: Site) -> str:
 @emits(Neg, onnx="Neg")
 def emit_neg(op: Neg, site: Site) -> str:
     x = site.x
+    # ONNX declares no Neg for unsigned integers; 0 - x wraps around, as in PyTorch.
     return (x.like(0) - x).name if x.dtype.kind == "uint" else (-x).name
 
 
@@ -116,10 +118,10 @@ def emit_abs(op: Abs, site: Site) -> str:
 
 @emits(Sign, onnx="Sign, IsNaN and Where")
 def emit_sign(op: Sign, site: Site) -> str:
-    """Of NaN, PyTorch's is 0."""
     x = site.x
     if x.dtype == BOOL:
         return x.op("Identity").name
+    # PyTorch's sign of NaN is 0.
     signs = x.op("Sign")
     return is_nan(x).choose(x.like(0.0), signs).name if x.dtype.is_float else signs.name
 
