@@ -1,4 +1,4 @@
-"""What the service answers, as records of the protocol."""
+"""Convert the answers of the language service to records of the protocol."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ SEVERITIES = {
 
 
 class Converter:
-    """Spans to ranges. `positions` are those of a text, `uri` is that of a real path."""
+    """Converts spans to ranges. `positions` returns the positions of a text, `uri` the URI of a real path."""
 
     def __init__(self, positions: Callable[[str], Positions], uri: Callable[[str], str]) -> None:
         self._positions, self.uri = positions, uri
 
     def to_range(self, span: Span) -> types.Range:
-        """The range of a span in its file."""
+        """Convert a span to a range in its file."""
         return self._positions(span.file.text).to_range(span)
 
     def to_location(self, span: Span) -> types.Location:
-        """A span with the file that it is in, whose name is its real path."""
+        """Convert a span to a location. The name of its file is its real path."""
         return types.Location(self.uri(span.file.name), self.to_range(span))
 
     def to_diagnostic(self, shown: EditorDiagnostic) -> types.Diagnostic:
-        """A diagnostic. Its code leads to the page of `netc explain`."""
+        """Convert a diagnostic. Its code names the page of `netc explain`."""
         diagnostic = shown.diagnostic
         return types.Diagnostic(
             self.to_range(diagnostic.span),
@@ -47,7 +47,7 @@ class Converter:
         )
 
     def to_workspace_edit(self, edits: Iterable[Edit]) -> types.WorkspaceEdit:
-        """Changes of texts, by file."""
+        """Convert edits to the changes of each file."""
         changes: dict[str, list[types.TextEdit]] = {}
         for edit in edits:
             changes.setdefault(self.uri(edit.span.file.name), []).append(types.TextEdit(self.to_range(edit.span), edit.text))

@@ -1,4 +1,4 @@
-"""The questions of the protocol about texts as a whole: changes, diagnostics, hints, outlines, formatting, colours."""
+"""Handle the notifications and requests about whole documents: changes, hints, outlines, formatting, colors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ TOKENS = types.SemanticTokensLegend([kind if kind != "label" else "enumMember" f
 
 
 def register_text_features(server: NetServer) -> None:
-    """Adds the features to a server."""
+    """Register the handlers at a server."""
     _register_changes(server)
     _register_outlines(server)
     _register_hints(server)
@@ -48,6 +48,7 @@ def _register_changes(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
     async def handle_change(params: types.DidChangeTextDocumentParams) -> None:
         if params.content_changes:
+            # The server asks for full texts, so the last change is the new text.
             server.change_document(params.text_document.uri, params.content_changes[-1].text, params.text_document.version)
 
     @server.feature(types.TEXT_DOCUMENT_DID_SAVE)
@@ -87,6 +88,7 @@ def _register_hints(server: NetServer) -> None:
             positions = server.find_positions(checked.source.text) if checked is not None else None
             assert positions is not None
             start, end = positions.to_position(word.start), positions.to_position(word.end)
+            # Each token is encoded relative to the previous one: lines, characters, length, kind, modifiers.
             if start.line == end.line:
                 data += (start.line - line, start.character - (character if start.line == line else 0))
                 data += (end.character - start.character, KINDS.index(word.kind), 0)

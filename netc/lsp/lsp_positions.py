@@ -1,7 +1,11 @@
-"""Offsets in a text and positions of the protocol.
+"""Convert between offsets in a text and positions of the protocol.
 
-In: a text. Out: its lines, as the protocol has them (after `\\n`, `\\r\\n` or `\\r`), and columns in units of UTF-16, or in those that the
-client asked for. Always: any position has an offset, one beyond its line the end of that line.
+In: a text. Out: lines as the protocol counts them (after `\\n`, `\\r\\n` or `\\r`), and columns in units of UTF-16, or in the client's
+encoding. Always: any position has an offset; a position beyond its line means the end of that line.
+
+>>> positions = Positions("a\\nb\\U0001f600c")
+>>> positions.to_position(4).character, positions.to_offset(types.Position(1, 3))
+(3, 4)
 """
 
 from __future__ import annotations
@@ -34,22 +38,23 @@ class Positions:
         return self.text.isascii()
 
     def to_position(self, offset: int) -> types.Position:
-        """The position of an offset."""
+        """Convert an offset to a position."""
         offset = max(0, min(offset, len(self.text)))
         line = bisect_right(self._line_starts, offset) - 1
         return types.Position(line, self._count_units(self._line_starts[line], offset))
 
     def to_range(self, span: Span) -> types.Range:
-        """The range of a span."""
+        """Convert a span to a range."""
         return types.Range(self.to_position(span.start), self.to_position(span.end))
 
     def to_offset(self, position: types.Position) -> int:
-        """The offset of a position."""
+        """Convert a position to an offset."""
         if position.line >= len(self._line_starts):
             return len(self.text)
         start = self._line_starts[position.line]
         end = self._line_starts[position.line + 1] if position.line + 1 < len(self._line_starts) else len(self.text)
         line = self.text[start:end].rstrip("\r\n")
+        # In ASCII, a character is one unit in every encoding; most specs are ASCII, and this is asked for each hint.
         if self._is_ascii:
             return start + min(position.character, len(line))
         units = 0
@@ -68,4 +73,4 @@ class Positions:
                 return 1
             case types.PositionEncodingKind.Utf8:
                 return len(character.encode("utf-8", "surrogatepass"))
-        return 2 if ord(character) > 0xFFFF else 1
+        return 2 if ord(character) > 0xFFFF else 1  # a surrogate pair in UTF-16

@@ -1,6 +1,6 @@
-"""The protocol where pygls leaves out what it asks for: every request is answered.
+"""Answer the requests that pygls leaves without a response, although the protocol requires one.
 
-In: messages. Out: for a request that cannot be read, and for one that comes too early or too late, an error with its id.
+In: messages. Out: an error with the request's id, for a request that cannot be read, or that comes before `initialize` or after `shutdown`.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _SHUT_DOWN = types.ResponseError(types.ErrorCodes.InvalidRequest.value, "the ser
 
 
 class AnsweringProtocol(LanguageServerProtocol):
-    """Answers also those requests that no feature is asked about."""
+    """Also answers requests that never reach a handler."""
 
     _is_initialized = False
 
     def structure_message(self, data: dict[str, Any]) -> Any:
-        """The record of a message."""
+        """Convert a message to a record; answer it with an error if that fails."""
         if isinstance(data, dict) and not isinstance(data.get("id"), int | str | None):
             refused = JsonRpcInvalidRequest("the id of a request is a number or a string")
-            # The protocol asks for `null` if the id cannot be read.
+            # The protocol requires `null` if the id cannot be read.
             self._send_response(None, error=refused.to_response_error())  # type: ignore[arg-type]
             raise refused
         try:
@@ -36,7 +36,7 @@ class AnsweringProtocol(LanguageServerProtocol):
             raise
 
     def handle_message(self, message: Any) -> None:
-        """Hands a message to its feature, if the server is in the state for it."""
+        """Handle a message if the server is in the right state for it, else answer with an error."""
         method = getattr(message, "method", "")
         self._is_initialized = self._is_initialized or method == types.INITIALIZE
         if method == types.EXIT or (self._is_initialized and not self._shutdown):
@@ -46,13 +46,14 @@ class AnsweringProtocol(LanguageServerProtocol):
 
 
 class Refused(JsonRpcException):
-    """A request that is answered with the reason why it cannot be done: nothing is wrong with the server."""
+    """A request is refused, and the editor's user sees why. Nothing is wrong with the server, so nothing is logged."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason, types.LSPErrorCodes.RequestFailed.value)
 
 
 def is_worth_logging(record: logging.LogRecord) -> bool:
-    """Whether a record is about something that is wrong: editors cancel requests that have been answered already all the time."""
+    """Whether a record is about a real problem."""
+    # Editors constantly cancel requests that have been answered already, and pygls logs a warning for each.
     about = record.exc_info[1] if record.exc_info else None
     return not isinstance(about, Refused) and not record.getMessage().startswith("Cancel notification for unknown message id")

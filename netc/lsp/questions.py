@@ -1,4 +1,4 @@
-"""The questions of the protocol about a position: hover, completion, signatures, navigation, code actions, models."""
+"""Handle the requests about positions: hover, completion, signatures, navigation, code actions, models."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .protocol import Refused
 from .server import NetServer
 
 CHOOSE_MODEL = "netc.chooseModel"
-"""The command that says which model of a text is shown: its arguments are the URI and the name."""
+"""The command that chooses the shown model of a text. Its arguments are the URI and the name."""
 _WORD = re.compile(r"\w*")
 ITEMS = {
     "operator": types.CompletionItemKind.Function,
@@ -43,7 +43,7 @@ ITEMS = {
 
 
 def register_position_features(server: NetServer) -> None:
-    """Adds the features to a server."""
+    """Register the handlers at a server."""
     _register_descriptions(server)
     _register_navigation(server)
     _register_actions(server)
@@ -51,7 +51,7 @@ def register_position_features(server: NetServer) -> None:
 
 
 class _Positioned(Protocol):
-    """A question about a position."""
+    """The parameters of a request about a position."""
 
     @property
     def text_document(self) -> types.TextDocumentIdentifier: ...
@@ -60,7 +60,7 @@ class _Positioned(Protocol):
 
 
 def _resolve_position(server: NetServer, params: _Positioned) -> tuple[CheckedText, int] | None:
-    """The text and the offset that a question is about."""
+    """Return the text and the offset of a request."""
     checked = server.check_text(params.text_document.uri)
     return None if checked is None else (checked, server.find_positions(checked.source.text).to_offset(params.position))
 
@@ -86,6 +86,7 @@ def _register_descriptions(server: NetServer) -> None:
                 kind=ITEMS[one.kind],
                 detail=one.detail or None,
                 documentation=types.MarkupContent(types.MarkupKind.Markdown, one.page) if one.page else None,
+                # Editors sort by this text: it keeps the order of the suggestions, in which the likely ones come first.
                 sort_text=f"{number:04}",
                 text_edit=_make_insertion(server, Span(checked.source, one.start, offset), one.insert or one.label),
             )
@@ -106,7 +107,7 @@ def _register_descriptions(server: NetServer) -> None:
 
 
 def _make_insertion(server: NetServer, typed: Span, text: str) -> types.TextEdit | types.InsertReplaceEdit:
-    """What replaces the part of a word that is typed; the whole word, if the editor's user wants that."""
+    """Make the edit that replaces the typed part of a word, or the full word if the editor's user prefers that."""
     insert = server.converter.to_range(typed)
     if not server.can_replace:
         return types.TextEdit(insert, text)
@@ -177,7 +178,7 @@ def _register_actions(server: NetServer) -> None:
 
 
 def _has_requested_kind(action: types.CodeAction, only: Sequence[types.CodeActionKind | str] | None) -> bool:
-    """Whether an action is of one of the kinds that are asked for, or of a kind within one."""
+    """Whether an action has one of the requested kinds, or a kind below one, as `source.fixAll` is below `source`."""
     kind = str(getattr(action.kind, "value", action.kind))
     requested = [str(getattr(one, "value", one)) for one in only or ()]
     return only is None or any(kind == one or kind.startswith(f"{one}.") for one in requested)

@@ -1,4 +1,4 @@
-"""Runs the server on standard input and output, until the editor ends it."""
+"""Run the server on standard input and output, until the editor ends it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from .server import NetServer
 
 
 class InvalidMessage(ValueError):
-    """What is read on standard input are no messages of the protocol."""
+    """Standard input does not contain messages of the protocol."""
 
 
 class _OneLineFormatter(logging.Formatter):
-    """What is logged goes to the editor's log: of an exception, such as that of a message that is no JSON, what it says."""
+    """Formats a record on one line for the editor's log, without tracebacks."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
         record.message = record.message.partition("\n")[0]  # pygls writes tracebacks into some
@@ -34,12 +34,12 @@ class _OneLineFormatter(logging.Formatter):
 
 
 def raise_gc_threshold() -> None:
-    """Looks for garbage less often than Python would: an answer makes many objects, and little garbage."""
+    """Make Python collect garbage less often: an answer creates many objects, but little cyclic garbage."""
     gc.set_threshold(50_000)
 
 
 def run_server() -> bool:
-    """Speaks with one editor. False if it says that the server is to exit, and has not asked it to shut down before."""
+    """Serve one editor. Return False if it sends `exit` without `shutdown` before, for which the protocol requires exit code 1."""
     log = logging.StreamHandler()
     log.setFormatter(logging.Formatter("netc: %(message)s") if os.environ.get("NETC_DEBUG") else _OneLineFormatter("netc: %(message)s"))
     log.addFilter(is_worth_logging)
@@ -52,10 +52,11 @@ def run_server() -> bool:
     server.feature(lsp.SHUTDOWN)(lambda *_: endings.append(lsp.SHUTDOWN))
     server.feature(lsp.EXIT)(lambda *_: endings.append(lsp.EXIT))
     gc.collect()
-    gc.freeze()  # what was imported lives to the end
+    gc.freeze()  # imported modules live to the end, so the collector need not visit them
+    # A `print` anywhere would break the protocol, so everything else that writes to standard output goes to standard error.
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as answers, redirect_stdout(sys.stderr):
         try:
-            server.start_io(stdout=answers)  # which closes it
-        except (ValueError, OverflowError, MemoryError) as error:  # of the lengths in headers
+            server.start_io(stdout=answers)  # closes `answers`
+        except (ValueError, OverflowError, MemoryError) as error:  # from the lengths in headers
             raise InvalidMessage(str(error)[:200] or "it announces a message that is larger than the memory") from error
     return endings[:1] != [lsp.EXIT]

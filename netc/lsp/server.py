@@ -1,8 +1,7 @@
-"""The server: texts in, answers out.
+"""The server: keeps the documents of an editor, and publishes their diagnostics.
 
-In: the messages of an editor, on standard input. Out: its answers and the diagnostics, on standard output. Always: the whole text is sent
-with every change, so that both sides agree on it; a question is answered from the text as it is at that moment; the models that are not
-shown are checked afterwards, between messages.
+In: the messages of an editor. Out: answers and diagnostics. Always: the editor sends the full text with every change, so that both sides
+agree on it. A request is answered from the current text. Models that are not shown are checked later, between messages.
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ from .lsp_positions import Positions
 from .protocol import AnsweringProtocol, Refused
 
 PAUSE = 0.003
-"""Seconds after a change until the text is checked: as long as it takes to read the changes that have arrived with it."""
+"""The seconds between a change and the check of the text, in which further changes that have arrived are read."""
 log = logging.getLogger("netc")
 
 
 class NetServer(LanguageServer):
-    """The texts of one editor, and what was published about them."""
+    """The documents of one editor, and the diagnostics that were published for them."""
 
     def __init__(self) -> None:
         super().__init__("netc", __version__, text_document_sync_kind=types.TextDocumentSyncKind.Full, protocol_cls=AnsweringProtocol)
@@ -51,22 +50,23 @@ class NetServer(LanguageServer):
     # --- texts ---------------------------------------------------------------------------------------------------------
 
     def find_path(self, uri: str) -> str:
-        """The path of a text. One that is not a file's, such as a new one or an old version of a file, has a path of its own next to it."""
+        """Return the path of a document. A document that is not a file, such as an unsaved one or an old version of a file, gets a path of
+        its own in the same folder."""
         path = uris.to_fs_path(uri) or _make_virtual_path(uri)
         if "\0" in path:
             raise Refused("no file can have this address")
         return path
 
     def find_uri(self, real: str) -> str:
-        """The URI of a path, as the editor wrote it if it did."""
+        """Return the URI of a path. If the editor has sent one for this path, return it unchanged: there are several spellings."""
         return self._uris.get(real) or uris.from_fs_path(real) or real
 
     def check_text(self, uri: str) -> CheckedText | None:
-        """What is known of a text."""
+        """Check a document."""
         return self.texts.check_text(self.find_path(uri))
 
     def find_positions(self, text: str) -> Positions:
-        """The positions in a text: one object as long as it is the same text."""
+        """Return the positions of a text. Cached, because they hold the beginnings of its lines."""
         positions = self._positions.get(text)
         if positions is None:
             if len(self._positions) > 20:
@@ -75,7 +75,7 @@ class NetServer(LanguageServer):
         return positions
 
     def _has_capability(self, capability: str) -> bool:
-        """Whether the editor says that it can do something."""
+        """Whether the editor has declared a capability."""
         value: object = self.client_capabilities
         for name in capability.split("."):
             value = getattr(value, name, None)
@@ -83,23 +83,24 @@ class NetServer(LanguageServer):
 
     @property
     def can_replace(self) -> bool:
-        """Whether the editor lets its user choose what a completion replaces: what is typed of a word, or all of it."""
+        """Whether the editor lets its user choose what a completion replaces: the typed part of a word, or the full word."""
         return self._has_capability("text_document.completion.completion_item.insert_replace_support")
 
     @property
     def converter(self) -> Converter:
-        """What turns spans into ranges."""
+        """The converter from spans to ranges."""
         return Converter(self.find_positions, self.find_uri)
 
     # --- changes ---------------------------------------------------------------------------------------------------------
 
     def open_document(self, uri: str, text: str, version: int) -> None:
-        """A document was opened, with this text."""
+        """Handle the opening of a document."""
         self._versions.pop(uri, None)
         self.change_document(uri, text, version)
 
     def change_document(self, uri: str, text: str, version: int) -> None:
-        """The text of a document is now this one, unless a later one has arrived before: Helix sends them in any order while one types."""
+        """Handle a change of a document."""
+        # Helix sends changes in any order while one types: an older version must not replace a newer one.
         if version < self._versions.get(uri, version):
             return
         self._versions[uri] = version
@@ -110,7 +111,7 @@ class NetServer(LanguageServer):
         self.recheck_document(uri)
 
     def close_document(self, uri: str) -> None:
-        """A document was closed: what it said of files is withdrawn."""
+        """Handle the closing of a document, and withdraw its diagnostics."""
         task = self._pending.pop(uri, None)
         if task is not None:
             task.cancel()
@@ -120,12 +121,12 @@ class NetServer(LanguageServer):
         self._recheck_users(self.find_path(uri))
 
     def recheck_document(self, uri: str) -> None:
-        """Checks a document, and those that use it."""
+        """Check a document, and the documents that use it."""
         self._schedule_check(uri)
         self._recheck_users(self.find_path(uri))
 
     def recheck_all(self) -> None:
-        """Checks every document: files on disk have changed."""
+        """Check every document, because files on disk have changed."""
         for real in self.texts.open_paths:
             self._schedule_check(self.find_uri(real))
 
@@ -141,7 +142,7 @@ class NetServer(LanguageServer):
         self._pending[uri] = asyncio.get_running_loop().create_task(self._run_check(uri))
 
     async def _run_check(self, uri: str) -> None:
-        """Publishes what is known of the shown model, then what the others add."""
+        """Publish the diagnostics of the shown model, then those of all models."""
         await asyncio.sleep(PAUSE)
         try:
             checked = self.check_text(uri)
@@ -155,10 +156,11 @@ class NetServer(LanguageServer):
     async def _check_others(self, uri: str, checked: CheckedText) -> None:
         more = checked.unchecked_models
         for model in more:
-            await asyncio.sleep(0.001)
+            await asyncio.sleep(0.001)  # lets the server answer requests between two models
             checked.find_view(model)
         problems: tuple[Diagnostic, ...] = ()
         if any(isinstance(item, TrainDecl) for item in checked.file.items):
+            # Importing PyTorch takes seconds, in which the server must go on answering.
             await asyncio.to_thread(_import_torch)
             problems = checked.check_sections()
         if more or problems:
@@ -166,7 +168,7 @@ class NetServer(LanguageServer):
             self.refresh_hints()
 
     def watch_files(self) -> None:
-        """Asks the editor to say when specs change on disk, such as when another branch is checked out, if it can."""
+        """Ask the editor, if it can, to report changes of specs on disk, as when another branch is checked out."""
         if not self._has_capability("workspace.did_change_watched_files.dynamic_registration"):
             return
         watched = types.DidChangeWatchedFilesRegistrationOptions([types.FileSystemWatcher(f"**/*{SUFFIX}")])
@@ -174,7 +176,7 @@ class NetServer(LanguageServer):
         self.client_register_capability(types.RegistrationParams([registration]))
 
     def refresh_hints(self) -> None:
-        """Asks the editor to ask for the hints again, if it can."""
+        """Ask the editor, if it can, to request the hints again."""
         if self._has_capability("workspace.inlay_hint.refresh_support"):
             self.workspace_inlay_hint_refresh(None)
 
@@ -185,7 +187,7 @@ class NetServer(LanguageServer):
         }
 
     def _publish_diagnostics(self, owner: str, shown: dict[str, list[types.Diagnostic]]) -> None:
-        """Each file shows what all open documents say of it."""
+        """Publish the diagnostics that a document has found, in all files: each file shows those of all open documents."""
         before = self._published.pop(owner, {})
         if shown:
             self._published[owner] = shown
@@ -203,7 +205,8 @@ class NetServer(LanguageServer):
 
 
 def _make_virtual_path(uri: str) -> str:
-    """A path that no file has, with the same stem and in the same folder, by default the current one."""
+    """Make a path that no file has, with the same stem and in the same folder, by default the current one."""
+    # In the same folder, so that `use` finds the same files.
     path = PurePath(unquote(re.split("[?#]", uri)[0].partition(":")[2]).replace("\0", ""))
     folder = path.parent if path.is_absolute() else PurePath()
     return str(folder / f"{path.stem}.{sha256(uri.encode(errors='replace')).hexdigest()[:16]}")

@@ -14,7 +14,7 @@ from .checked_text import CheckedText
 
 
 class Action(Record):
-    """A change of the text. `fixes` is the diagnostic that it answers."""
+    """A change of the text. `fixes` is the diagnostic that it fixes."""
 
     title: str
     edits: tuple[Edit, ...]
@@ -23,7 +23,7 @@ class Action(Record):
 
 
 def find_actions(checked: CheckedText, start: int, end: int) -> list[Action]:
-    """What mends the diagnostics that touch a range."""
+    """Find the edits that fix the diagnostics touching a range, safe ones first."""
     touching = [d for d in checked.collect_diagnostics() if d.span.file is checked.source and d.span.start <= end and start <= d.span.end]
     results = [
         Action(_format_title(diagnostic), diagnostic.edits, diagnostic, all(edit.safe for edit in diagnostic.edits))
@@ -34,7 +34,7 @@ def find_actions(checked: CheckedText, start: int, end: int) -> list[Action]:
 
 
 def fix_all(checked: CheckedText) -> Action | None:
-    """All safe edits at once; of those that overlap, the last one."""
+    """Make one action of all safe edits; of edits that overlap, only the last one."""
     edits = {
         (e.span.start, e.span.end, e.text): e
         for d in checked.collect_diagnostics()
@@ -49,7 +49,7 @@ def fix_all(checked: CheckedText) -> Action | None:
 
 
 def make_format_edit(checked: CheckedText) -> Edit | None:
-    """The edit that lays the text out; None if it does not parse, or is laid out already. Lines end as the first line of the text does."""
+    """Make the edit that formats the text; None if it does not parse, or is formatted already. Lines end as the text's first line does."""
     formatted, _ = format_source(checked.source)
     if formatted is None:
         return None
@@ -57,6 +57,7 @@ def make_format_edit(checked: CheckedText) -> Edit | None:
     text = formatted.replace("\n", "\r\n") if before.partition("\n")[0].endswith("\r") else formatted
     if text == before:
         return None
+    # Only the lines between the common beginning and end are replaced, so that the editor keeps the cursor and the folds elsewhere.
     start = _count_common_prefix(before, text)
     start -= _is_within_line_end(before, start)
     tail = _count_common_prefix(before[start:][::-1], text[start:][::-1])
@@ -65,13 +66,13 @@ def make_format_edit(checked: CheckedText) -> Edit | None:
 
 
 def _count_common_prefix(one: str, other: str) -> int:
-    """The number of characters that two texts have in common at their beginning."""
+    """Count the characters that two texts have in common at their beginning."""
     shortest = min(len(one), len(other))
     return next((index for index in range(shortest) if one[index] != other[index]), shortest)
 
 
 def _is_within_line_end(text: str, offset: int) -> bool:
-    """Whether an offset is within the end of a line, where no position of the protocol is."""
+    """Whether an offset is between `\\r` and `\\n`, where the protocol has no position."""
     return text[max(0, offset - 1) : offset + 1] == "\r\n"
 
 

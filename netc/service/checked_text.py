@@ -1,7 +1,7 @@
-"""What netc knows of one text: its tree, and for each of its models what the compiler found.
+"""One checked text: its tree, and a view for each of its models.
 
-In: a parsed text. Out: a `CheckedText`, whose views are made when they are asked for, that of the model that is shown first. Always: a view
-never raises, and what could not be evaluated is missing in its index, not wrong.
+In: a parsed text. Out: a `CheckedText`, whose views are made at their first use, the shown model's first. Always: making a view never
+raises; stages that could not be evaluated are missing in its index, not wrong.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from .stable_trees import StableTree, StableTrees
 
 T = TypeVar("T", Reference, StageResult)
 FileStamp = tuple[int, int] | str | None
-"""What a text is recognised by: the text itself if it is open, else time and size of the file; None if there is none."""
+"""Tells whether a text has changed: the text itself if it is open, else the time and size of its file; None if there is no file."""
 
 
 class Parsed(Record):
@@ -57,7 +57,7 @@ class Parsed(Record):
 
 
 class Texts(Protocol):
-    """The texts that one of them may use: see `Workspace`, which this is."""
+    """The part of `Workspace` that a text needs. A protocol, because `Workspace` imports this module."""
 
     def read_stamp(self, real: str) -> FileStamp: ...
     def make_loader(self, source: SourceFile, real: str) -> StampingLoader: ...
@@ -68,7 +68,7 @@ class Texts(Protocol):
 
 
 class StampingLoader(Protocol):
-    """What finds the files of `use`, and remembers what they were like."""
+    """Finds the files of `use`, and remembers their stamps."""
 
     stamps: dict[str, FileStamp]
 
@@ -78,7 +78,7 @@ class StampingLoader(Protocol):
 
 
 class CheckMemory:
-    """What checks of one text leave for the next one."""
+    """The results that a check of a text leaves for the next check, which reuses the definitions that have not changed."""
 
     def __init__(self) -> None:
         self.memory = BodyCache()
@@ -86,7 +86,7 @@ class CheckMemory:
 
 
 class View(Record):
-    """A text as one of its models sees it. `program` is None if something is wrong."""
+    """A text elaborated for one of its models. `program` is None if there are errors."""
 
     model: str | None
     program: Program | None
@@ -95,24 +95,24 @@ class View(Record):
 
 
 class CheckedText:
-    """A text and all that is known of it. `stamps` has every file that this depends on, and what it was like."""
+    """A text and the results of checking it. `stamps` has the stamps of all files that these depend on."""
 
     def __init__(self, workspace: Texts, real: str, parsed: Parsed, chosen: str | None, before: CheckedText | None) -> None:
         self.workspace, self.path = workspace, real
         self.source, self.file, self.problems = parsed.source, parsed.file, parsed.problems
         self.tokens, self.comments = parsed.tokens, parsed.comments
         self.previous = before and _forget_previous(before)
-        """What was known of the text before its last change."""
+        """The checked text before its last change, without its own predecessor: a chain would keep all versions in memory."""
         self._chosen = chosen
         self._views: dict[str | None, View] = {}
         self._stages: tuple[int, tuple[StageResult, ...]] = (0, ())
         self._references: tuple[int, tuple[Reference, ...]] = (0, ())
-        """With the number of the views that they are of."""
+        """Cached with the number of views from which they were merged."""
         self.stamps: dict[str, FileStamp] = {real: workspace.read_stamp(real)}
 
     @cached_property
     def models(self) -> tuple[str | None, ...]:
-        """The models that are checked, the one that is shown first; None for what netc chooses by itself."""
+        """The models to check, the shown one first. None stands for the model that netc chooses by itself."""
         names = complete_models(self.file)
         if len(names) < 2:
             return (None,)
@@ -122,12 +122,12 @@ class CheckedText:
 
     @cached_property
     def tree(self) -> StableTree:
-        """The tree that is elaborated."""
+        """The tree to elaborate."""
         return self.workspace.find_memory(self.path).trees.make_tree(self.source, self.file)
 
     @cached_property
     def names(self) -> FileNames:
-        """Which definition each name refers to."""
+        """The definitions to which the names refer."""
         loader = self.workspace.make_loader(self.source, self.path)
         with deep_stack():
             names = bind_file(self.file, Importer(loader, self.workspace.parse_used))
@@ -136,7 +136,7 @@ class CheckedText:
 
     @cached_property
     def names_in_tree(self) -> FileNames:
-        """The names of the tree that is elaborated. Those of definitions that have not changed are found once."""
+        """The names of the tree to elaborate. Definitions that have not changed are bound only once."""
         loader = self.workspace.make_loader(self.source, self.path)
         with deep_stack():
             return bind_file(
@@ -145,12 +145,12 @@ class CheckedText:
 
     @property
     def view(self) -> View:
-        """The view of the model that is shown."""
+        """The view of the shown model."""
         return self.find_view(self.models[0])
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views that have been made, that of the shown model first."""
+        """The views that have been made, the shown model's first."""
         return tuple([self._views[model] for model in self.models if model in self._views])
 
     @property
@@ -159,9 +159,10 @@ class CheckedText:
         return tuple([model for model in self.models if model not in self._views])
 
     def find_view(self, model: str | None) -> View:
-        """The view of one of the models."""
+        """Return the view of one of the models; make it at the first call."""
         if model not in self._views:
             view = self._elaborate_model(model)
+            # A diagnostic may name an operator of a plugin that is not loaded yet: load it, and elaborate again.
             self._views[model] = self._elaborate_model(model) if _load_new_plugins(view.diagnostics) else view
         return self._views[model]
 
@@ -194,11 +195,11 @@ class CheckedText:
         )
 
     def find_use(self, source: SourceFile) -> ast.Use | None:
-        """The `use` by which another file is read, directly or by way of others."""
+        """Find the `use` that leads to another file, directly or through others."""
         return find_use(self.file, source, self.workspace.make_loader(self.source, self.path), self.workspace.parse_used)
 
     def elaborate_sections(self) -> Iterator[TrainingElaboration]:
-        """The train sections, without what PyTorch alone knows of them."""
+        """Elaborate the train sections. This does not import PyTorch."""
         for section in sections_of(self.file):
             loader = self.workspace.make_loader(self.source, self.path)
             definitions = FileDefinitions(self.file, self.source, self.names)
@@ -207,7 +208,7 @@ class CheckedText:
             )
 
     def check_sections(self) -> tuple[Diagnostic, ...]:
-        """What is wrong with the train sections. PyTorch, which knows the optimizers, is imported if there is one without other errors."""
+        """Check the train sections. PyTorch, which knows the optimizers, is imported if there is a section without other errors."""
         problems: list[Diagnostic] = []
         for section in self.elaborate_sections():
             problems += section.diagnostics
@@ -218,15 +219,15 @@ class CheckedText:
         return tuple(problems)
 
     def collect_diagnostics(self, more: tuple[Diagnostic, ...] = ()) -> list[Diagnostic]:
-        """Those of the text and of all views that have been made, in order, each once; and `more`."""
+        """Collect the diagnostics of the text and of all views that have been made, and `more`, in order and without duplicates."""
         all_diagnostics = [d for view in (*([] if self.views else [self.view]), *self.views) for d in view.diagnostics] + [*more]
-        if any(d.severity == "error" for d in self.problems):  # what could not be read may be what uses it
+        if any(d.severity == "error" for d in self.problems):  # the part that does not parse may use it
             all_diagnostics = [d for d in all_diagnostics if not d.code.startswith("unused-")]
         return sort_and_dedupe([*self.problems, *all_diagnostics])
 
     @property
     def stages(self) -> tuple[StageResult, ...]:
-        """The stages of this text with their types; those that the shown model does not reach, as another one has them."""
+        """The stages of this text with their types. Stages that the shown model does not reach have the types of another model."""
         _ = self.view
         if self._stages[0] != len(self._views):
             self._stages = (len(self._views), _merge_layers([[*self._iterate_stages(view)] for view in self.views]))
@@ -240,7 +241,7 @@ class CheckedText:
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """The identifiers of this text that were evaluated, by the same rule."""
+        """The evaluated identifiers of this text, by the same rule."""
         _ = self.view
         if self._references[0] != len(self._views):
             self._references = (len(self._views), _merge_layers([[*self._iterate_references(view)] for view in self.views]))
@@ -256,18 +257,18 @@ class CheckedText:
 
     @property
     def occurrences(self) -> tuple[Occurrence, ...]:
-        """All names with their definitions: where the compiler knows more, such as of the arguments of a stage that is an argument, it is
-        right."""
+        """All names with their definitions. The compiler overrides the binding of the tree, because it knows more: for example, the
+        arguments of a stage that is passed as an argument."""
         known = {(one.span.start, one.span.end): one for one in self.references if one.kind != "label" and one.name != "in"}
         return tuple([_correct_occurrence(one, known.get((one.span.start, one.span.end))) for one in self.names.occurrences])
 
     def find_occurrence(self, offset: int) -> Occurrence | None:
-        """The name at an offset, or directly before it."""
+        """Find the name at an offset, or directly before it."""
         touching = [one for one in self.occurrences if one.span.start <= offset <= one.span.end]
         return max(touching, key=lambda one: one.span.start, default=None)
 
     def find_reference(self, offset: int) -> Reference | None:
-        """The identifier at an offset, or directly before it."""
+        """Find the evaluated identifier at an offset, or directly before it."""
         touching = [r for r in self.references if r.span.start <= offset <= r.span.end]
         return max(touching, key=lambda r: (r.span.start <= offset < r.span.end, bool(r.values)), default=None)
 

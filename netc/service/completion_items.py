@@ -1,7 +1,8 @@
-"""Completion: what may be written at an offset.
+"""Completion: suggest words for an offset.
 
-In: a checked text and an offset. Out: `Suggestion`s, most likely first. Always: the tokens before the offset decide what kind of word is
-needed, and the tree which names are visible; so a text that does not parse, as most texts that are being typed, has them as well.
+In: a checked text and an offset. Out: `Suggestion`s, most likely first. Always: the tokens before the offset decide which kind of word is
+needed, and the tree decides which names are visible. So a text that does not parse has suggestions too, as most texts do while they are
+typed.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ STAGES = ("repeat", "each", "scan", "if", "is")
 
 
 class Suggestion(Record):
-    """A word that may be written from the offset `start` on. `kind` is that of a definition, or `operator`, `argument`, `word`, `type`,
-    `label`, `file`, `keyword`; `insert` is what to write if it is not the label; `detail` is one line, `page` Markdown about it."""
+    """A word that may be written from the offset `start` on. `kind` is the kind of a definition, or `operator`, `argument`, `word`, `type`,
+    `label`, `file`, `keyword`. `insert` is the text to insert if it differs from the label; `detail` is one line, `page` Markdown."""
 
     label: str
     kind: str
@@ -48,8 +49,9 @@ class Suggestion(Record):
 
 
 def find_completions(checked: CheckedText, offset: int) -> list[Suggestion]:
-    """What may be written at an offset, the likely ones first."""
+    """Find the words that may be written at an offset, the likely ones first."""
     context = find_context(checked.source.text, offset)
+    # Of suggestions with the same label, the first one stays: a local name hides an operator.
     suggestions = {one.label: one for one in reversed([*_list_suggestions(checked, context, offset)])}
     return list(reversed(suggestions.values()))
 
@@ -86,7 +88,7 @@ def _list_suggestions(checked: CheckedText, context: Context, offset: int) -> It
 
 
 def _is_imported_name(context: Context) -> bool:
-    """Whether the word is one of the names of a `use`."""
+    """Whether the word is one of the names that a `use` imports."""
     back = 1
     while context.token_kind(back) in ("COMMA", "NAME"):
         back += 1
@@ -98,7 +100,7 @@ def _path_of(context: Context) -> str:
 
 
 def _needs_type(context: Context) -> bool:
-    """Whether a shape of an `input`, `param` or `table` is before the word."""
+    """Whether the word follows the shape of an `input`, `param` or `table`, where an element type may be."""
     if context.token_kind() in ("NUMBER", "DIMS") and context.token_kind(2) in ("INPUT", "PARAM"):
         return True
     if context.token_kind() != "RBRACK":
@@ -123,7 +125,7 @@ def _is_table(context: Context, back: int) -> bool:
 
 
 def _suggest_names(scope: NameScope, start: int, kinds: Iterable[str] = ()) -> Iterator[Suggestion]:
-    """The visible names, of some kinds."""
+    """Suggest the visible names of some kinds, or of all."""
     wanted = tuple(kinds)
     for name, one in scope.visible_names(start).items():
         if (not wanted or one.kind in wanted) and one.kind != "model":
@@ -176,7 +178,7 @@ def _suggest_statements(checked: CheckedText, scope: NameScope, start: int) -> I
 
 
 def _suggest_attributes(checked: CheckedText, context: Context, scope: NameScope) -> Iterator[Suggestion]:
-    """After a dot: attributes of a tensor, or parameters of a labelled stage."""
+    """Suggest words after a dot: attributes of a tensor, or parameters of a labeled stage."""
     names = list_stage_parameters(checked, context.token_text(2), context.start) if scope.find_name(context.token_text(2)) is None else ()
     yield from (Suggestion(name, "label", context.start, "parameter of the stage") for name in names)
     yield from (Suggestion(name, "word", context.start, "attribute of a tensor") for name in ATTRIBUTES)
@@ -186,7 +188,7 @@ def _suggest_attributes(checked: CheckedText, context: Context, scope: NameScope
 
 
 def resolve_stage(scope: NameScope, name: str) -> Definition | None:
-    """The block or function that a name is, also by way of a `let`."""
+    """Return the block or function that a name means, also through a `let`."""
     definition = scope.find_name(name, stage=True)
     if definition is not None and isinstance(definition.node, ast.Let) and isinstance(definition.node.value, (ast.Name, ast.StageExpr)):
         value = definition.node.value
@@ -195,7 +197,7 @@ def resolve_stage(scope: NameScope, name: str) -> Definition | None:
 
 
 def resolve_operator(scope: NameScope, name: str) -> type[Operator] | None:
-    """The operator that a name is, also by way of a `let` or the default of a parameter."""
+    """Return the operator that a name means, also through a `let` or the default of a parameter."""
     definition = scope.find_name(name, stage=True)
     if definition is None:
         return Operator.registry.get(name)
@@ -205,7 +207,7 @@ def resolve_operator(scope: NameScope, name: str) -> type[Operator] | None:
 
 
 def _suggest_arguments(checked: CheckedText, context: Context, scope: NameScope, stage: StageContext) -> Iterator[Suggestion]:
-    """After the name of a stage: words of the next argument, names of the others, activations, values."""
+    """Suggest words after the name of a stage: words of the next argument, names of the others, activations, values."""
     start, definition, operator = context.start, resolve_stage(scope, stage.name.text), resolve_operator(scope, stage.name.text)
     if operator is not None:
         if stage.values < len(operator.slots):
@@ -250,7 +252,7 @@ def _suggest_words(names: Iterable[str], start: int) -> Iterator[Suggestion]:
 
 
 def _suggest_values(checked: CheckedText, context: Context, scope: NameScope, stage: StageContext, name: str) -> Iterator[Suggestion]:
-    """After `name=`: the words of the argument, labels for `tie`, values."""
+    """Suggest words after `name=`: the words of the argument, labels for `tie`, values."""
     start, operator = context.start, resolve_operator(scope, stage.name.text)
     if name == "tie":
         yield from (Suggestion(label, "label", start, "label") for label in list_labels(checked, start))

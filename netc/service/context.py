@@ -1,6 +1,10 @@
-"""What surrounds an offset, found in the tokens before it: so also in a text that does not parse.
+"""Find the context of an offset from the tokens before it, so also in a text that does not parse.
 
-In: a text and an offset. Out: a `Context`: the word that is being typed, the tokens before it, and the stage that they are arguments of.
+In: a text and an offset. Out: a `Context`: the word that is being typed, the tokens before it, and the stage whose arguments they are.
+
+>>> context = find_context("x -> dense 8 bi", 15)
+>>> context.word, context.stage.name.text, context.stage.values
+('bi', 'dense', 1)
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ _BINDING = frozenset(("LET", "SHARED", "FN"))
 
 
 class StageContext(Record):
-    """The stage or call that an offset is in the arguments of. `values` is the number of positional arguments before the offset, `named`
-    are the names of the others; `called` is true for `name(...)`."""
+    """The stage or call whose arguments surround an offset. `values` is the number of positional arguments before the offset, `named` are
+    the names of the others; `called` is true for `name(...)`."""
 
     name: Token
     values: int
@@ -27,8 +31,8 @@ class StageContext(Record):
 
 
 class Context(Record):
-    """`word` is what is typed so far, from the offset `start` on. `before` are the tokens before that, line breaks included, without those
-    that end no statement. `inside` is the string or comment that the offset is in."""
+    """`word` is the part of a word that is typed, from the offset `start` on. `before` are the tokens before it, with the line breaks that
+    end statements. `inside` is the string or comment that contains the offset."""
 
     word: str
     start: int
@@ -36,11 +40,11 @@ class Context(Record):
     inside: Token | None
 
     def token_kind(self, back: int = 1) -> str:
-        """The type of a token before the word; empty if there are fewer."""
+        """Return the type of a token before the word; empty if there are fewer tokens."""
         return self.before[-back].type if len(self.before) >= back else ""
 
     def token_text(self, back: int = 1) -> str:
-        """The text of a token before the word."""
+        """Return the text of a token before the word."""
         return self.before[-back].text if len(self.before) >= back else ""
 
     @property
@@ -50,7 +54,7 @@ class Context(Record):
 
     @property
     def stage(self) -> StageContext | None:
-        """The stage whose arguments the word is among."""
+        """The stage whose arguments include the word."""
         first = _find_stage_start(self.before)
         if first is None or first == len(self.before):
             return None
@@ -69,7 +73,7 @@ class Context(Record):
 
 
 def find_context(text: str, offset: int) -> Context:
-    """The context of an offset."""
+    """Find the context of an offset."""
     all_tokens, comments = lex_text(text, load_tables(), 0, max(0, min(offset, len(text))))
     tokens = [token for token in all_tokens if token.type != END]
     inside = next((one for one in comments if one.end == offset and "\n" not in one.text), None)
@@ -85,7 +89,8 @@ def find_context(text: str, offset: int) -> Context:
 
 
 def _drop_line_breaks(tokens: list[Token]) -> tuple[Token, ...]:
-    """The tokens without the line breaks that end no statement, as far as what is before them tells."""
+    """Drop the line breaks that end no statement, as far as the tokens before them tell."""
+    # As in the layout of the language: inside brackets, after `->`, `,` and operators, and before `->`, a statement goes on.
     kept: list[Token] = []
     depth: list[str] = []
     for token in tokens:
@@ -102,7 +107,7 @@ def _drop_line_breaks(tokens: list[Token]) -> tuple[Token, ...]:
 
 
 def _find_stage_start(tokens: tuple[Token, ...]) -> int | None:
-    """The index of the first token of the stage that the end is in."""
+    """Find the index of the first token of the stage that contains the end."""
     depth = 0
     for index in range(len(tokens) - 1, -1, -1):
         kind = tokens[index].type
@@ -110,6 +115,7 @@ def _find_stage_start(tokens: tuple[Token, ...]) -> int | None:
             depth += 1
         elif kind in _OPENING:
             if depth == 0:
+                # `f(` without a space is a call; `f (` is a stage with an argument in parentheses.
                 tight = index > 0 and tokens[index - 1].type == "NAME" and tokens[index - 1].end == tokens[index].start
                 return None if kind == "LBRACK" else index - 1 if tight and kind == "LPAR" else index + 1
             depth -= 1
@@ -157,7 +163,7 @@ def _is_open(tokens: tuple[Token, ...]) -> bool:
 
 
 def _count_arguments(tokens: tuple[Token, ...], called: bool) -> tuple[int, tuple[str, ...]]:
-    """The number of positional arguments, and the names of the others."""
+    """Count the positional arguments, and return the names of the others."""
     values, named, depth = 0, [], 0
     for index, token in enumerate(tokens):
         following = tokens[index + 1] if index + 1 < len(tokens) else None

@@ -1,8 +1,8 @@
-"""A text with its errors corrected as their help says.
+"""Correct the errors of a text with the edits that their help suggests.
 
-In: a text, its tree and its diagnostics. Out: a `Correction`. Always: the edits of one error are made together or not at all, and no two
-overlap; an error without an edit stays, except that an operation whose operands do not fit is taken to give the first one: with sums,
-products and the like this is right unless the mistake is there.
+In: a text, its tree and its diagnostics. Out: a `Correction`. Always: the edits of one error are applied together or not at all, and edits
+never overlap. An error without an edit stays, with one exception: if the operands of an operation such as a sum do not fit, the second one
+is dropped, because the result usually has the shape of the first.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from netc.dsl.source import SourceFile, Span
 from netc.dsl.tree_walk import find_enclosing_nodes
 
 _KEEPING = ("+", "-", "*", "/", "//", "%", "**")
-"""The operations that give what their first operand is, but for broadcasting."""
+"""The operations whose result has the shape of their first operand, except for broadcasting."""
 
 
 class Correction(Record):
@@ -26,7 +26,7 @@ class Correction(Record):
     edits: tuple[Edit, ...]
 
     def map_offset(self, offset: int) -> int:
-        """Where an offset of the corrected text is in the text before."""
+        """Map an offset of the corrected text to the original text."""
         for edit in self.edits:
             if offset < edit.span.start + len(edit.text):
                 return min(offset, edit.span.end)
@@ -35,7 +35,7 @@ class Correction(Record):
 
 
 def correct_text(source: SourceFile, file: ast.File, diagnostics: Iterable[Diagnostic]) -> Correction | None:
-    """None if no error of the text can be corrected."""
+    """Correct a text; return None if none of its errors can be corrected."""
     edits_made: list[Edit] = []
     for diagnostic in diagnostics:
         suggested = diagnostic.edits or _drop_second_operand(source, file, diagnostic.span)
@@ -49,7 +49,7 @@ def correct_text(source: SourceFile, file: ast.File, diagnostics: Iterable[Diagn
 
 
 def _drop_second_operand(source: SourceFile, file: ast.File, symbol: Span) -> tuple[Edit, ...]:
-    """The edit that leaves the first operand of the operation with this symbol."""
+    """Return the edit that keeps only the first operand of the operation with this symbol."""
     if symbol.file is not source or symbol.text not in _KEEPING:
         return ()
     operations = [

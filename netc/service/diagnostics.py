@@ -1,7 +1,7 @@
-"""Diagnostics as an editor shows them: for each file, those that are in it.
+"""Group diagnostics by file, as an editor shows them.
 
-In: a checked text. Out: `EditorDiagnostic` records by the real path of the file they are in; the text itself always has a list. Always: a
-problem inside a file that the text uses is shown there, and in the text at the use that led to it.
+In: a checked text. Out: `EditorDiagnostic` records by the real path of their file; the text itself always has a list. Always: a problem
+inside a file that the text uses is shown there, and also in the text, at the use that led to it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from netc.dsl.source import SourceFile, Span
 from .checked_text import CheckedText
 
 MAX_DIAGNOSTICS = 200
-"""The diagnostics of one file."""
+"""The largest number of diagnostics of one file."""
 
 
 class EditorDiagnostic(Record):
-    """A diagnostic, the text that is shown for it, and the positions that belong to it."""
+    """A diagnostic, its text, and the related spans with their texts."""
 
     diagnostic: Diagnostic
     text: str
@@ -25,7 +25,7 @@ class EditorDiagnostic(Record):
 
 
 def group_diagnostics(checked: CheckedText, more: tuple[Diagnostic, ...] = ()) -> dict[str, list[EditorDiagnostic]]:
-    """What is shown, by the path of the file."""
+    """Group the diagnostics by the path of the file that shows them."""
     by_path: dict[str, list[EditorDiagnostic]] = {checked.path: []}
     for diagnostic in checked.collect_diagnostics(more):
         _add_diagnostic(diagnostic, checked.source, by_path.setdefault(find_path(checked, diagnostic.span), []))
@@ -38,7 +38,7 @@ def group_diagnostics(checked: CheckedText, more: tuple[Diagnostic, ...] = ()) -
 
 
 def _find_local_span(checked: CheckedText, diagnostic: Diagnostic) -> Span:
-    """Where a text shows what is wrong in a file that it uses: at the stage that led there, else at the path of the `use`."""
+    """Find the span at which a text shows a problem in a file that it uses: the stage that led there, else the path of the `use`."""
     stage = next((site for site in reversed(diagnostic.trace) if site.span.file is checked.source), None)
     if stage is not None:
         return stage.span
@@ -47,18 +47,18 @@ def _find_local_span(checked: CheckedText, diagnostic: Diagnostic) -> Span:
 
 
 def find_path(checked: CheckedText, span: Span) -> str:
-    """The real path of the file that a span is in."""
+    """Return the real path of a span's file."""
     return checked.path if span.file is checked.source else span.file.name
 
 
 def _add_diagnostic(diagnostic: Diagnostic, source: SourceFile, shown: list[EditorDiagnostic]) -> None:
     if len(shown) < MAX_DIAGNOSTICS:
         related = (*((mark.span, mark.text) for mark in diagnostic.marks), *((site.span, site.text) for site in diagnostic.trace))
-        # a block that is in itself is used at one position many times
+        # A block that contains itself is used at one position many times, so duplicates are dropped.
         shown.append(EditorDiagnostic(diagnostic, format_message(diagnostic), tuple(dict.fromkeys(related))))
 
 
 def format_message(diagnostic: Diagnostic) -> str:
-    """The title, what is said at the position, the notes, and the help."""
+    """Format the title, the label, the notes and the help."""
     parts = [diagnostic.message, diagnostic.label, *diagnostic.notes, *(f"help: {text}" for text in diagnostic.help)]
     return "\n".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""The comment above a definition: what hover and completion show of it. In: the span of a name. Out: its text in one paragraph."""
+"""Read the comment above a definition, which hover and completion show."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from netc.dsl.source import Span
 
 
 def read_doc_comment(definition: Span) -> str:
-    """The lines of comments directly above the line of a definition, as one paragraph."""
+    """Return the comment lines directly above the line of a definition, as one paragraph."""
     lines = definition.file.text[: definition.start].split("\n")[:-1]
     result: list[str] = []
     for line in reversed(lines):

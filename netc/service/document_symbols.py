@@ -1,6 +1,6 @@
-"""The outline of a text, and what can be folded.
+"""The outline and the folding ranges of a text.
 
-In: a checked text. Out: `Symbol`s, those of a body inside that of its definition; `Fold`s as ranges of offsets.
+In: a checked text. Out: `Symbol`s, nested as their definitions are; `Fold`s as ranges of offsets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BRACKETS = {"RPAR": "LPAR", "RBRACK": "LBRACK", "RBRACE": "LBRACE"}
 
 
 class Symbol(Record):
-    """A definition: `name` is the span of its name, `span` all of it."""
+    """A definition: `name` is the span of its name, `span` the span of the full definition."""
 
     text: str
     kind: str
@@ -31,7 +31,7 @@ class Symbol(Record):
 
 
 class Fold(Record):
-    """Lines that can be folded: the offsets of the first and the last one. `kind` is `region` or `comment`."""
+    """Lines that can be folded: offsets in the first and the last line. `kind` is `region` or `comment`."""
 
     start: int
     end: int
@@ -39,7 +39,7 @@ class Fold(Record):
 
 
 def list_symbols(checked: CheckedText) -> list[Symbol]:
-    """The definitions of a text, in its order."""
+    """List the definitions of a text, in order."""
     return [one for item in checked.file.items for one in _iterate_symbols(item)]
 
 
@@ -59,7 +59,7 @@ def _list_inner_symbols(body: ast.Body) -> tuple[Symbol, ...]:
 
 
 def _iterate_labels(statement: ast.Node) -> Iterator[Symbol]:
-    """The labelled stages of a statement: what the state dict has."""
+    """Iterate over the labeled stages of a statement, which are the names in the state dict."""
     for node in walk_nodes(statement):
         label = getattr(node, "label", None)
         if isinstance(label, ast.Label) and label.span.text:
@@ -67,7 +67,8 @@ def _iterate_labels(statement: ast.Node) -> Iterator[Symbol]:
 
 
 def list_folds(checked: CheckedText) -> list[Fold]:
-    """Brackets over several lines, and comments of several lines. Found in the tokens, so that they stay while the text is broken."""
+    """List brackets and comments that span several lines."""
+    # From the tokens, not the tree, so that folded regions stay folded while the text does not parse.
     text = checked.source.text
     return sorted([*_fold_brackets(text, checked.tokens), *_fold_comments(text, checked.comments)], key=lambda one: (one.start, one.end))
 

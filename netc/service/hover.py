@@ -1,8 +1,8 @@
-"""Hover: what is known of the name at an offset, as Markdown.
+"""Hover: describe the name at an offset, as Markdown.
 
-In: a checked text and an offset. Out: a `Hover` with the span it is about, None where there is nothing to say. An operator has its types
-here and its page, a name its values and where it is bound, a word of the language its page, a dimension what is known of it. Text that no
-shown model evaluates, such as a library's, has pages and definitions, without types and values.
+In: a checked text and an offset. Out: a `Hover` with its span, or None. For an operator, the hover has the types at this stage and the
+operator's page; for a name, its values and its definition; for a word of the language, its page; for a dimension, its bounds. Text that the
+shown model does not evaluate, such as a library's, has pages and definitions, but no types and values.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .doc_comments import read_doc_comment
 from .type_text import format_types, format_values
 
 _MAX_LINES = 20
-"""Of a definition that are shown."""
+"""The number of lines of a definition that are shown."""
 _CLOSERS = frozenset(("RPAR", "RBRACK"))
 
 
@@ -40,7 +40,7 @@ class Hover(Record):
 
 
 def make_hover(checked: CheckedText, offset: int) -> Hover | None:
-    """What is known of the name, or the word, at an offset."""
+    """Make the hover of the name or the word at an offset."""
     reference = checked.find_reference(offset)
     if reference is not None:
         return Hover(reference.span, "\n\n".join(part for part in _describe_reference(checked, reference) if part))
@@ -48,7 +48,7 @@ def make_hover(checked: CheckedText, offset: int) -> Hover | None:
 
 
 def _hover_name(checked: CheckedText, offset: int) -> Hover | None:
-    """What the text alone says of a name that nothing evaluated."""
+    """Make the hover of a name that was not evaluated, from the text alone."""
     occurrence = checked.find_occurrence(offset)
     if occurrence is None:
         return None
@@ -84,7 +84,7 @@ def _describe_reference(checked: CheckedText, reference: Reference) -> list[str]
 
 
 def _find_stage(checked: CheckedText, reference: Reference) -> StageResult | None:
-    """The stage whose operator or block is this name."""
+    """Find the stage whose operator or block is this name."""
     starting = [s for s in checked.stages if s.span.start == reference.span.start and s.span.end >= reference.span.end]
     return min(starting, key=lambda s: s.span.end, default=None)
 
@@ -98,7 +98,7 @@ def _format_count(count: int, different: int) -> str:
 
 
 def _describe_dimension(value: object) -> str:
-    """What is known of a dimension."""
+    """Describe the bounds of a dimension."""
     if not isinstance(value, SymDim):
         return ""
     low, high = bounds(value)
@@ -106,12 +106,12 @@ def _describe_dimension(value: object) -> str:
 
 
 def _describe_definition(definition: Span) -> tuple[str, str]:
-    """The line of a definition, and the comment above it."""
+    """Return the line of a definition, and the comment above it."""
     return _format_definition(definition), read_doc_comment(definition)
 
 
 def _format_definition(definition: Span) -> str:
-    """The line that a definition begins on, for a block, a function or a `let`; with open parentheses, also the lines up to their ends."""
+    """Format the first line of a definition; with open parentheses, also the lines up to their ends."""
     text = definition.file.text
     start = text.rfind("\n", 0, definition.start) + 1
     line = text[start : _find_definition_end(text, start)].strip().removesuffix("{").rstrip()
@@ -119,7 +119,7 @@ def _format_definition(definition: Span) -> str:
 
 
 def _find_definition_end(text: str, start: int) -> int:
-    """Where the first line after `start` ends in which no parenthesis is open; that of the first one, if none of the next lines does."""
+    """Find the end of the first line after `start` at which no parenthesis is open; the end of the first line, if there is none."""
     ends = [match.start() for match in islice(re.compile(r"\n|\Z").finditer(text, start), _MAX_LINES)]
     tokens, _ = lex_text(text, load_tables(), start, ends[-1])
     depth = 0
@@ -131,21 +131,18 @@ def _find_definition_end(text: str, start: int) -> int:
 
 
 def _hover_word(checked: CheckedText, offset: int) -> Hover | None:
-    """The page of a word of the language."""
+    """Make the hover of a word of the language: its page."""
     for token in checked.tokens:
         if token.start <= offset < max(token.end, token.start + 1) and token.text in words():
             return Hover(Span(checked.source, token.start, token.end), words()[token.text])
     return None
 
 
-# Parameters and operations of one stage, for hovers. In: a checked text and a stage of it. Out: one line, empty if nothing is known.
-
-
 MAX_FORMULA = 60
 
 
 def format_cost(checked: CheckedText, stage: StageResult | None) -> str:
-    """What a stage costs in the model that is shown: a range if it is used several times with different costs."""
+    """Format the parameters and operations of a stage in the shown model: a range if it is used several times with different costs."""
     program = checked.view.program
     if stage is None or program is None:
         return ""

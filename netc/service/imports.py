@@ -1,4 +1,7 @@
-"""What a `use` makes visible: the definitions of other files. In: a `use` and what finds its file. Out: definitions by name."""
+"""Find the definitions that a `use` imports from other files.
+
+In: a `use` and a loader of files. Out: definitions by name.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +20,8 @@ Parse = Callable[[SourceFile], tuple[ast.File, list[Diagnostic]]]
 
 
 class Importer:
-    """The definitions that files export: their blocks, functions and `let`s, and the names that they import themselves. Each file is read
-    once. As in the compiler, files may use others `MAX_DEPTH` levels deep; deeper files are not read."""
+    """Lists the definitions that files export: their blocks, functions and `let`s, and the names that they import themselves. Each file is
+    read once. As in the compiler, files may use others `MAX_DEPTH` levels deep; deeper files are not read."""
 
     def __init__(self, loader: Loader, parse: Parse) -> None:
         self._loader, self._parse = loader, parse
@@ -55,7 +58,7 @@ class Importer:
 
 
 def find_use(file: ast.File, wanted: SourceFile, loader: Loader, parse: Parse) -> ast.Use | None:
-    """The `use` of a tree by which another file is read, directly or by way of others."""
+    """Find the `use` of a tree that leads to another file, directly or through others."""
     for item in file.items:
         if isinstance(item, ast.Use) and wanted in parse_used_files(replace(file, items=(item,)), loader, parse):
             return item
@@ -63,7 +66,7 @@ def find_use(file: ast.File, wanted: SourceFile, loader: Loader, parse: Parse) -
 
 
 def parse_used_files(file: ast.File, loader: Loader, parse: Parse) -> dict[SourceFile, ast.File]:
-    """The files that a tree uses, and those that they use."""
+    """Parse the files that a tree uses, directly or through others."""
     trees: dict[SourceFile, ast.File] = {}
     stack = [item for item in file.items if isinstance(item, ast.Use)]
     while stack:

@@ -1,8 +1,8 @@
-"""Inlay hints: the shape of what a line gives, at the end of the line.
+"""Inlay hints: the shape of a line's result, at the end of the line.
 
-In: a checked text and a range of offsets. Out: `Hint`s in the order of the text, at most one a line: the result of the outermost stage
-that ends there. Always: a line whose shape is unknown because of an error has the one that it would have with the errors corrected as
-their help says, marked with `?`.
+In: a checked text and a range of offsets. Out: `Hint`s in the order of the text, at most one for each line: the result of the outermost
+stage that ends there. Always: if an error makes a shape unknown, the hint shows the shape after the corrections that the help suggests,
+marked with `?`.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from .correction import Correction, correct_text
 from .type_text import format_types
 
 MAX_HINT = 80
-"""The characters of a hint; a longer one is cut, and whole in its tooltip."""
+"""The number of characters of a hint. A longer one is cut, and its tooltip shows it in full."""
 
 
 MAX_CORRECTIONS = 3
-"""How often a text is corrected: what is wrong below an error is known once that is corrected."""
+"""How often a text is corrected. A correction may reveal further errors below it."""
 ASSUMED = "with the errors of the text corrected as their help says; an operation whose operands do not fit gives the first one"
 
 
 class Hint(Record):
-    """A text to show at an offset. `full_text` is all of it if it was cut, else empty."""
+    """A text to show at an offset. `full_text` is the full text if it was cut, else empty."""
 
     offset: int
     text: str
@@ -34,7 +34,7 @@ class Hint(Record):
 
 
 def list_hints(checked: CheckedText, start: int = 0, end: int | None = None) -> list[Hint]:
-    """The hints of the lines that have an offset from `start` to `end`."""
+    """List the hints of the lines between two offsets."""
     text = checked.source.text
     stop = len(text) if end is None else min(end, len(text))
     stop = _find_line_end(text, stop)
@@ -44,7 +44,7 @@ def list_hints(checked: CheckedText, start: int = 0, end: int | None = None) -> 
 
 
 def _list_assumed_hints(checked: CheckedText, first: int, stop: int) -> Iterator[Hint]:
-    """Those of the corrected text, where this one has the same lines."""
+    """List the hints of the corrected text, at the same lines of this text."""
     corrections: list[Correction] = []
     trial: CheckedText | None = checked
     while (
@@ -84,7 +84,7 @@ def _make_hint(text: str, stage: StageResult) -> Hint:
 
 
 def _find_line_end(text: str, offset: int) -> int:
-    """The end of the line that has an offset, before its spaces and its line break."""
+    """Find the end of the line that contains an offset, before its spaces and its line break."""
     end = text.find("\n", offset)
     line = text[offset : end if end >= 0 else len(text)]
     return offset + len(line.rstrip())

@@ -1,4 +1,4 @@
-"""Labels and the parameters of labelled stages, for completion. In: a checked text and an offset. Out: names."""
+"""List labels and the parameters of labeled stages, for completion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .checked_text import CheckedText
 
 
 def list_labels(checked: CheckedText, offset: int) -> list[str]:
-    """The labels in the body that an offset is in, which `tie=` may name."""
+    """List the labels in the body that contains an offset, which `tie=` may name."""
     bodies = [node for node in find_enclosing_nodes(checked.file, offset) if isinstance(node, ast.Body)]
     start, end = (bodies[-1].span.start, bodies[-1].span.end) if bodies else (0, len(checked.source.text))
     inside = [token for token in checked.tokens if start <= token.start < end and token.type == "LABEL"]
@@ -20,7 +20,7 @@ def list_labels(checked: CheckedText, offset: int) -> list[str]:
 
 
 def list_stage_parameters(checked: CheckedText, label: str, offset: int) -> tuple[str, ...]:
-    """The names of the parameters that the stage with this label has, as the compiler found them last."""
+    """List the parameters of the stage with this label. If the text has errors, the version before its last change is used."""
     for version in (checked, checked.previous):
         program = version.view.program if version is not None else None
         if program is not None:

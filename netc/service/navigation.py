@@ -1,7 +1,7 @@
-"""Where names are defined and used, and how to give them another name.
+"""Find the definitions and references of names, and rename them.
 
-In: a checked text and an offset. Out: spans, also in other files, whose names are their real paths; for another name, edits, or a
-`RenameRefused` with the reason. Always: after a rename each name refers to what it referred to before, and there is no new error.
+In: a checked text and an offset. Out: spans, also in other files, whose names are their real paths; for a rename, edits, or a
+`RenameRefused` with the reason. Always: after a rename, each name refers to the same definition as before, and there is no new error.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _SHARED_KINDS = ("block", "function", "let", "parameter", "tensor")
 
 
 class RenameRefused(Exception):
-    """The text says why a name cannot be changed."""
+    """The name cannot be changed, and why."""
 
 
 def find_definition(checked: CheckedText, offset: int) -> Span | None:
-    """Where the name at an offset is bound; for the path of a `use`, the beginning of that file."""
+    """Find the definition of the name at an offset; for the path of a `use`, the beginning of its file."""
     for item in checked.file.items:
         if isinstance(item, ast.Use) and item.path.span.start <= offset <= item.path.span.end:
             return _find_file_start(checked, item)
@@ -52,7 +52,7 @@ def _find_file_start(checked: CheckedText, use: ast.Use) -> Span | None:
 
 
 def find_references(workspace: Workspace, checked: CheckedText, offset: int, declaration: bool = True) -> list[Span]:
-    """Everything that refers to what the name at an offset refers to."""
+    """Find all references to the definition of the name at an offset."""
     occurrence = checked.find_occurrence(offset)
     if occurrence is None or occurrence.definition is None:
         return _find_label_references(checked, offset, declaration)
@@ -61,7 +61,7 @@ def find_references(workspace: Workspace, checked: CheckedText, offset: int, dec
 
 
 def _find_label_references(checked: CheckedText, offset: int, declaration: bool) -> list[Span]:
-    """The same for a label, which only the compiler resolves."""
+    """Find the references to a label, which only the compiler resolves."""
     label = checked.find_reference(offset)
     if label is None or label.definition is None:
         return []
@@ -79,8 +79,9 @@ def _find_occurrences(workspace: Workspace, checked: CheckedText, wanted: Defini
 def _find_other_occurrences(
     workspace: Workspace, checked: CheckedText, wanted: Definition, known_occurrences: list[Occurrence]
 ) -> list[Occurrence]:
-    """The occurrences in other files. A folder may have thousands of files, and to check one takes milliseconds. So only a file is checked
-    that has the name in its text, or another name that a `use` gave it, and that uses a file with an occurrence."""
+    """Find the occurrences in other files."""
+    # A folder may have thousands of files, and checking one takes milliseconds. So a file is checked only if its text contains the name (or
+    # another name that a `use` gave it), and if it uses a file with an occurrence. Each such file may lead to further ones.
     defining_file = os.path.realpath(wanted.span.file.name)
     texts = {path: workspace.read_text(path) for path in _list_files(workspace, os.path.dirname(defining_file)) if path != checked.path}
     names, reached = {wanted.name, *(one.name for one in known_occurrences)}, {defining_file, checked.path}
@@ -103,7 +104,7 @@ def _find_other_occurrences(
 
 
 def _list_used_files(workspace: Workspace, path: str) -> set[str]:
-    """The real paths of the files that a file uses."""
+    """List the real paths of the files that a file uses."""
     try:
         parsed = workspace.parse_text(path)
     except Unreadable:
@@ -122,7 +123,7 @@ def _filter_occurrences(checked: CheckedText, wanted: Definition) -> list[Occurr
 
 
 def _list_files(workspace: Workspace, folder: str) -> list[str]:
-    """The open texts, and the files in a folder and below it."""
+    """List the open texts, and the files in a folder and below it."""
     paths = dict.fromkeys(workspace.open_paths)
     for current_folder, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
@@ -135,7 +136,7 @@ def _is_same_span(one: Span, other: Span) -> bool:
 
 
 def find_renamable(checked: CheckedText, offset: int) -> Span:
-    """The name at an offset, if it can have another one. Raises `RenameRefused`."""
+    """Find the name at an offset if it can be renamed. Raises `RenameRefused`."""
     return _find_renamable_occurrence(checked, offset).span
 
 
@@ -151,7 +152,7 @@ def _find_renamable_occurrence(checked: CheckedText, offset: int) -> Occurrence:
 
 
 def make_rename(workspace: Workspace, checked: CheckedText, offset: int, name: str) -> list[Edit]:
-    """The edits that give the name at an offset another one, everywhere. Raises `RenameRefused`."""
+    """Make the edits that rename the name at an offset everywhere. Raises `RenameRefused`."""
     wanted = _find_renamable_occurrence(checked, offset).definition
     assert wanted is not None
     if not name.isidentifier() or not name.isascii() or name in load_tables().keywords or name in (BATCH, "_"):
@@ -162,7 +163,7 @@ def make_rename(workspace: Workspace, checked: CheckedText, offset: int, name: s
 
 
 def _check_rename(workspace: Workspace, edits: list[Edit]) -> None:
-    """Compares the texts before and after. Raises `RenameRefused`."""
+    """Compare the texts before and after a rename, rather than predict which names it may capture. Raises `RenameRefused`."""
     by_file: dict[str, list[Edit]] = {}
     for edit in edits:
         by_file.setdefault(edit.span.file.name, []).append(edit)
@@ -181,7 +182,7 @@ def _check_rename(workspace: Workspace, edits: list[Edit]) -> None:
 
 
 def _link_names(checked: CheckedText) -> list[object]:
-    """For each name, which one of all defines it: what a rename keeps."""
+    """Return the definition of each name in a form that a rename does not change: by the number of the occurrence."""
     names = checked.occurrences
     numbers = {(one.span.start, one.span.end): number for number, one in enumerate(names)}
     return [*_iterate_links(checked, numbers)]

@@ -1,7 +1,7 @@
-"""The names that are visible where a text does not parse.
+"""Find the visible names at an offset of a text that does not parse.
 
-In: a checked text and the context of an offset. Out: a scope. Always: where a bracket is missing, the tree has lost the block around the
-offset; the text up to the current statement, with its brackets closed, has it.
+In: a checked text and the context of an offset. Out: a scope. Always: if a bracket is missing, the tree may have lost the block around the
+offset. So the text up to the current statement is parsed again with its brackets closed, and the deeper of the two scopes is used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CLOSERS = {"LPAR": ")", "LBRACK": "]", "LBRACE": "}"}
 
 
 def find_scope(checked: CheckedText, context: Context) -> NameScope:
-    """The scope of the word that is typed."""
+    """Find the scope of the word that is typed."""
     if not checked.problems:
         return checked.names.top.scope_at(context.start)
     closers: list[str] = []

@@ -1,6 +1,6 @@
-"""Semantic tokens: what each word of a text is.
+"""Semantic tokens: classify the words of a text for coloring.
 
-In: a checked text. Out: `ClassifiedWord`s in its order, none over the end of a line. Always: a text that does not parse has them too.
+In: a checked text. Out: `ClassifiedWord`s in order, none across the end of a line. Always: a text that does not parse has them too.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ClassifiedWord(Record):
 
 
 def classify_words(checked: CheckedText) -> list[ClassifiedWord]:
-    """The kind of each word."""
+    """Classify each word of a text."""
     tokens = checked.tokens
     known = dict(_classify_names(checked))
     results: list[ClassifiedWord] = []

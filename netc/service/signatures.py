@@ -1,6 +1,7 @@
-"""Signature help: the arguments of the stage that an offset is in.
+"""Signature help: the arguments of the stage around an offset.
 
-In: a checked text and an offset. Out: a `Signature` with the argument that is next, None outside of a stage. Works in broken texts.
+In: a checked text and an offset. Out: a `Signature` with the next argument, or None outside of a stage. Always: it works in a text that
+does not parse.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ from .repair import find_scope
 
 
 class SignatureArgument(Record):
-    """An argument, as it is shown in the label of the signature, and what it may be."""
+    """An argument as the label of the signature shows it, and a description of its values."""
 
     text: str
     about: str
 
 
 class Signature(Record):
-    """How a stage is written. `active` is the index of the argument at the offset, None if there are no more."""
+    """The signature of a stage. `active` is the index of the argument at the offset, or None if there is none."""
 
     label: str
     about: str
@@ -33,7 +34,7 @@ class Signature(Record):
 
 
 def find_signature(checked: CheckedText, offset: int) -> Signature | None:
-    """The signature of the stage or call that an offset is in."""
+    """Find the signature of the stage or call around an offset."""
     context = find_context(checked.source.text, offset)
     stage = context.stage if context.inside is None else None
     if stage is None:

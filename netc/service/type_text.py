@@ -1,4 +1,4 @@
-"""Types and values as text for a reader of hints and hovers. In: what the index has. Out: one line."""
+"""Format types and values for hints and hovers, on one line."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from netc.compiler.elaborate.scopes.value_text import format_value
 from netc.compiler.types.tensor_types import TensorType
 
 MAX_SHOWN = 3
-"""The different types or values that are shown, and the tensors of a tuple."""
+"""The number of different types or values that are shown, and of tensors of a tuple."""
 
 
 def format_type(one: object) -> str:
-    """A tensor's type, or the types of the tensors of a tuple."""
+    """Format a tensor's type, or the types of the tensors of a tuple."""
     if not isinstance(one, tuple):
         return str(one)
     shown = [str(type) for type in one[:MAX_SHOWN]]
@@ -21,17 +21,21 @@ def format_type(one: object) -> str:
 
 
 def format_types(types: Iterable[object]) -> str:
-    """The different types of one stage: a body that is used several times may have several."""
+    """Format the different types of one stage. A body that is used several times may have several.
+
+    >>> format_types(["[N, 8]", "[N, 16]", "[N, 8]"])
+    '[N, 8] or [N, 16]'
+    """
     return _join_alternatives([*types], format_type)
 
 
 def format_values(values: Iterable[object]) -> str:
-    """The different values of one name."""
+    """Format the different values of one name."""
     return _join_alternatives([*values], format_type_or_value)
 
 
 def format_type_or_value(value: object) -> str:
-    """A type or a compile-time value."""
+    """Format a type or a compile-time value."""
     tensors = isinstance(value, tuple) and bool(value) and all(isinstance(part, TensorType) for part in value)
     return format_type(value) if tensors or isinstance(value, TensorType) else format_value(value)
 

@@ -1,4 +1,4 @@
-"""Paths that `use` may name, and what is in them. In: a text and the beginning of a path. Out: paths, and names with their kinds."""
+"""List the paths that `use` may name, and the names that their files export."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from .checked_text import CheckedText
 from .imports import Importer
 
 MAX_FILES = 200
-"""The files that are looked at."""
+"""The largest number of files that are listed, because a folder may contain whole projects."""
 
 
 def list_paths(checked: CheckedText, prefix: str) -> list[str]:
-    """The files of the standard library, and those in the folder of the text and below it."""
+    """List the files in the folder of the text and below it, then those of the standard library."""
     folder = os.path.dirname(checked.path)
     results: list[str] = []
     for folder_path, folders, files in os.walk(folder):
@@ -30,7 +30,7 @@ def list_paths(checked: CheckedText, prefix: str) -> list[str]:
 
 
 def list_exported_names(checked: CheckedText, path: str) -> list[tuple[str, str]]:
-    """What a file exports, with the kinds."""
+    """List the names that a file exports, with their kinds."""
     importer = Importer(checked.workspace.make_loader(checked.source, checked.path), checked.workspace.parse_used)
     span = checked.file.span
     try:

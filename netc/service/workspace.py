@@ -1,7 +1,7 @@
-"""Texts by their paths: those that are open in an editor, and those on disk that they use.
+"""The workspace: texts that are open in an editor, and the files on disk that they use.
 
-In: paths, and the texts of those that are open. Out: a `CheckedText` for each, the same one until its text, or that of a file that it
-uses, is another. Always: an open text is the truth about its file, for those that use it too.
+In: paths, and the texts of the open ones. Out: a `CheckedText` for each, the same object until its text, or the text of a file that it
+uses, changes. Always: an open text replaces its file, also for texts that use it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _STD = os.path.realpath(folder("std", "specs/std"))
 
 
 class Workspace:
-    """The texts that are open, and what is known of them. `allowed` are folders that `use` may read in addition to a text's own."""
+    """The open texts and their check results. `allowed` are folders that `use` may read in addition to a text's own folder."""
 
     def __init__(self, allowed: tuple[str, ...] = ()) -> None:
         self.allowed = allowed
@@ -38,15 +38,15 @@ class Workspace:
         self._trials: Workspace | None = None
 
     def find_memory(self, real: str) -> CheckMemory:
-        """What earlier checks of a text have left."""
+        """Return the results that earlier checks of a text have left."""
         return self._pasts.setdefault(real, CheckMemory())
 
     def open_text(self, path: str, text: str) -> None:
-        """The text at `path` is now this one, whatever the file holds."""
+        """Open a text, or change it. From now on it replaces the content of the file at `path`."""
         self._open[os.path.realpath(path)] = text
 
     def close_text(self, path: str) -> None:
-        """The text at `path` is again that of its file."""
+        """Close a text. From now on the content of the file counts again."""
         real = os.path.realpath(path)
         self._open.pop(real, None)
         self._checked.pop(real, None)
@@ -55,20 +55,21 @@ class Workspace:
             self._trials.close_text(path)
 
     def copy_texts(self) -> Workspace:
-        """Another one with the same texts, to try changes in."""
+        """Copy the open texts into another workspace, to try changes."""
         other = Workspace(self.allowed)
         other._open, other._models = dict(self._open), dict(self._models)
         return other
 
     def check_trial(self, real: str, text: str) -> CheckedText | None:
-        """What would be known of a text if it were this one. Trials have a memory of their own."""
+        """Check a text with other content, without changing this workspace."""
+        # In a workspace of its own: the nodes of a corrected text must not replace those of the real one in the memory.
         if self._trials is None:
             self._trials = Workspace(self.allowed)
         self._trials._open, self._trials._models = {**self._open, real: text}, dict(self._models)
         return self._trials.check_text(real)
 
     def may_change(self, path: str) -> bool:
-        """Whether a file is one of the user's: neither of the standard library nor of an installed package."""
+        """Whether a file belongs to the user: it is neither in the standard library nor in an installed package."""
         return path in self._open or not within(path, [_STD, *(os.path.realpath(folder) for folder in site.getsitepackages())])
 
     @property
@@ -77,7 +78,7 @@ class Workspace:
         return tuple(self._open)
 
     def choose_model(self, path: str, model: str | None) -> None:
-        """Which of its models a text is shown with; None: the one that netc would choose."""
+        """Choose the model whose shapes a text shows; None for the model that netc chooses."""
         real = os.path.realpath(path)
         self._models.pop(real, None)
         if model is not None:
@@ -85,7 +86,7 @@ class Workspace:
         self._checked.pop(real, None)
 
     def check_text(self, path: str) -> CheckedText | None:
-        """What is known of a text; None if it is not open and cannot be read."""
+        """Check a text, or return the last result if no file that it depends on has changed. None if the text cannot be read."""
         real = os.path.realpath(path)
         known = self._checked.get(real)
         if known is not None and not self.is_stale(real):
@@ -98,12 +99,12 @@ class Workspace:
         return new
 
     def is_stale(self, real: str) -> bool:
-        """Whether a text, or what it uses, is not what it was when it was checked last, if it was."""
+        """Whether a text has not been checked yet, or it or a file that it uses has changed since."""
         known = self._checked.get(real)
         return known is None or any(self.read_stamp(used) != stamp for used, stamp in known.stamps.items())
 
     def parse_text(self, real: str) -> Parsed:
-        """The tree of a text. Raises `Unreadable`."""
+        """Parse a text. Raises `Unreadable`."""
         stamp = self.read_stamp(real)
         known = self._parsed.get(real)
         if known is not None and known[0] == stamp:
@@ -113,26 +114,26 @@ class Workspace:
         return new
 
     def parse_used(self, source: SourceFile) -> tuple[ast.File, list[Diagnostic]]:
-        """The tree of a file that a text uses, as `dsl.parser.parse_source` gives it."""
+        """Return the tree of a file that a text uses, as `dsl.parser.parse_source` does, but parse each content only once."""
         known = self._parsed.get(source.name)
         if known is None or known[1].source is not source:
             return parse_source(source)
         return known[1].file, list(known[1].problems)
 
     def read_source(self, real: str, name: str) -> SourceFile:
-        """The text of a path. Raises `Unreadable`."""
+        """Read the text at a path, which may be open. Raises `Unreadable`."""
         text = self._open.get(real)
         return read_file(real, name, open_regular) if text is None else SourceFile(name, text)
 
     def read_text(self, real: str) -> str:
-        """The text of a path, which is not parsed; empty if it cannot be read."""
+        """Read the text at a path; empty if it cannot be read."""
         try:
             return self.read_source(real, real).text
         except Unreadable:
             return ""
 
     def read_stamp(self, real: str) -> FileStamp:
-        """What tells whether the text at a path has changed."""
+        """Read the stamp that tells whether the text at a path has changed."""
         text = self._open.get(real)
         if text is not None:
             return text
@@ -143,12 +144,13 @@ class Workspace:
         return state.st_mtime_ns, state.st_size
 
     def make_loader(self, source: SourceFile, real: str) -> OpenLoader:
-        """What finds the files that a text uses."""
+        """Make the loader of the files that a text uses."""
         return OpenLoader(self, source, real)
 
 
 class OpenLoader(Loader):
-    """Finds the files of `use` as the command line does, but an open text instead of its file. `stamps` has all that it looked for."""
+    """Finds the files of `use` as the command line does, but reads an open text instead of its file. `stamps` has a stamp for each path
+    that it has looked up."""
 
     def __init__(self, workspace: Workspace, main: SourceFile, real: str) -> None:
         super().__init__(main, real, workspace.allowed)
@@ -168,5 +170,7 @@ def _parse_file(source: SourceFile) -> Parsed:
     file: ast.File
     problems: list[Diagnostic]
     tokens, comments = lex_text(source.text, load_tables())
-    file, problems = parse_source(source, [Token(one.type, one.text, one.start, one.end) for one in tokens])  # the layout changes them
+    file, problems = parse_source(
+        source, [Token(one.type, one.text, one.start, one.end) for one in tokens]
+    )  # copies, because the parser's layout changes tokens
     return Parsed(source, tuple(tokens), tuple(comments), file, tuple(problems))
