@@ -30,10 +30,10 @@ def _explain_comma(stop: Stop) -> Diagnostic | None:
         diagnostic = explain(stop)
         if diagnostic is not None:
             return diagnostic
-    return errors.comma_between_arguments(stop.span, stop.text_without(stop.token)) if _after_value(stop) else None
+    return errors.comma_between_arguments(stop.span, stop.text_without(stop.token)) if _is_after_value(stop) else None
 
 
-def _after_value(stop: Stop) -> bool:
+def _is_after_value(stop: Stop) -> bool:
     return stop.previous is not None and stop.previous.type in VALUES and stop.first.type not in STATEMENTS
 
 
@@ -62,7 +62,7 @@ def _bracket_as_list(stop: Stop) -> tuple[Edit, ...]:
 
 def _explain_names(stop: Stop) -> Diagnostic | None:
     """`a, b = ...`."""
-    if stop.first.type == "NAME" and stop.names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.tokens_before):
+    if stop.first.type == "NAME" and stop.has_names_before_equals() and all(t.type in ("NAME", "COMMA") for t in stop.tokens_before):
         return errors.syntax_error(stop.span, "several names need parentheses", help=("write `(a, b) = ...`",))
     return None
 
@@ -88,7 +88,7 @@ def _pipeline_index(stop: Stop) -> int:
 
 def _explain_decimal(stop: Stop) -> Diagnostic | None:
     """`0,5`."""
-    if not _after_value(stop):
+    if not _is_after_value(stop):
         return None
     assert stop.previous is not None
     number = stop.span_between(stop.previous.start, stop.tokens[stop.index + 1].end)
@@ -102,7 +102,7 @@ def _explain_next_stage(stop: Stop) -> Diagnostic | None:
     alone = stop.index - _pipeline_index(stop) == 1 and stop.first.type == "NAME"
     # A statement that begins with a name is a pipeline only if something says so; `dense 3, relu 4` may be a list of arguments.
     begun = alone or any(t.type in ("ARROW", "INPUT") for t in stop.tokens_before)
-    if not _after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
+    if not _is_after_value(stop) or not begun or name.type != "NAME" or argument.type not in _ARGUMENTS:
         return None
     help = (f"write an arrow: `-> {name.text} {argument.text}`",)
     return errors.syntax_error(
@@ -113,7 +113,7 @@ def _explain_next_stage(stop: Stop) -> Diagnostic | None:
 def _explain_list(stop: Stop) -> Diagnostic | None:
     """`name=a, b`: values of one kind for one argument."""
     if (
-        not _after_value(stop)
+        not _is_after_value(stop)
         or len(stop.tokens_before) < 3
         or stop.tokens_before[-2].type != "EQUALS"
         or stop.tokens_before[-3].type != "NAME"

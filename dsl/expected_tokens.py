@@ -125,7 +125,7 @@ class Stop:
         # A help that repeats a long stage is harder to read than an example.
         return words if len(words) <= 60 and "\n" not in words else "conv 64 3x3"
 
-    def statement_has(self, kind: str) -> bool:
+    def has_in_statement(self, kind: str) -> bool:
         """Whether `kind` occurs after the last arrow of the statement."""
         for token in reversed(self.tokens_before):
             if token.type in ("ARROW", "COMMA"):
@@ -134,7 +134,7 @@ class Stop:
                 return True
         return False
 
-    def names_before_equals(self) -> bool:
+    def has_names_before_equals(self) -> bool:
         """Whether the statement is `a, b = ...`."""
         for index in range(self.first_index, len(self.tokens)):
             kind = self.tokens[index].type
@@ -144,19 +144,19 @@ class Stop:
                 return False
         return False
 
-    def comparison_before(self) -> bool:
+    def has_comparison_before(self) -> bool:
         # PLUS and ARROW are both allowed only in tensor arithmetic, where a second comparison is a chain.
         return any(token.type == "COMPARE" for token in self.tokens_before) and "ARROW" in self.possible and "PLUS" in self.possible
 
     @property
-    def in_condition(self) -> bool:
+    def is_in_condition(self) -> bool:
         """Whether the position is in an expression in which `=` can only be a mistake for `==`."""
         if self.opener is not None:
             return self.opener.type == "LPAR"
         return any(token.type in ("IF", "WHERE", "EACH", "REPEAT") for token in self.tokens_before)
 
     @property
-    def in_header(self) -> bool:
+    def is_in_header(self) -> bool:
         return self.first.type in ("BLOCK", "MODEL", "FN") and self.opener is not None
 
 

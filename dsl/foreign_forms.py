@@ -243,7 +243,7 @@ def _explain_annotation(stop: Stop) -> Diagnostic | None:
     if before == ["LET", "NAME"]:
         return errors.syntax_error(stop.span, "a `let` has no type", help=(f"write `let {name} = ...`",))
     after = stop.tokens[stop.index + 1]
-    if after.type in ("NUMBER", "NAME", "STRING") and _in_section(stop) and not _has_arrow_after(stop):
+    if after.type in ("NUMBER", "NAME", "STRING") and _is_in_section(stop) and not _has_arrow_after(stop):
         help = (f"leave out the colon: `{name} {_value_after(stop, '...')}`",)
         return errors.syntax_error(stop.span, "a setting has no colon", help=help, edits=(Edit(stop.span, ""),))
     span = stop.span_between(stop.token.start, after.end)
@@ -261,7 +261,7 @@ def _value_after(stop: Stop, example: str) -> str:
     return text if after.type in ("NUMBER", "DIMS", "NAME", "STRING", "LBRACK") and len(text) <= _LONGEST and "\n" not in text else example
 
 
-def _in_section(stop: Stop) -> bool:
+def _is_in_section(stop: Stop) -> bool:
     """Whether the position is directly in a train section."""
     # Backwards to the brace that is open here. The token filter has balanced all brackets, so counting braces is enough.
     depth, index = 0, stop.first_index - 1

@@ -46,7 +46,7 @@ def parse_source(source: SourceFile, tokens: list[Token] | None = None) -> tuple
         return ast.File(Span(source, 0, len(source.text)), ()), [too_long]
     # Checked before the tokens: read as a space, a lone return would join two lines, and no later error would name the cause.
     if lone := _LONE_RETURN.search(source.text):
-        return ast.File(Span(source, 0, len(source.text)), ()), [_lone_return(source, lone.start())]
+        return ast.File(Span(source, 0, len(source.text)), ()), [_explain_lone_return(source, lone.start())]
     # The filter reports brackets, which the grammar could only report one statement at a time.
     tokens = filter_tokens(source, tokens, problems)
     if len(tokens) == 1 and not problems:
@@ -78,7 +78,7 @@ def _check_length(source: SourceFile, tokens: list[Token]) -> Diagnostic | None:
     return None
 
 
-def _lone_return(source: SourceFile, start: int) -> Diagnostic:
+def _explain_lone_return(source: SourceFile, start: int) -> Diagnostic:
     """The error for the first carriage return without a line feed. Its edit ends all lines, if the text has no other mistake then: a
     carriage return may also be in the middle of a line, or in a string."""
     mended = _LONE_RETURN.sub("\n", source.text)

@@ -150,13 +150,13 @@ def bad_number(span: Span, text: str) -> Diagnostic:
     digit = f"0{text}" if _FRACTION.fullmatch(text) else f"{text}0" if text.endswith(".") and text[:-1].isdigit() else ""
     edits = (Edit(span, digit, safe=text.startswith(".")),) if digit else ()
     # `3xh` may be a bad number to the lexer, but is a shape to its author.
-    sizes = _upper_sizes(text)
+    sizes = _capitalize_sizes(text)
     if sizes:
         edits = (Edit(span, sizes, safe=False),)
     return Diagnostic("error", "bad-number", why, span, help=help, edits=edits)
 
 
-def _upper_sizes(text: str) -> str:
+def _capitalize_sizes(text: str) -> str:
     """The sizes of a text such as `3Xh`, written as the language has them: `3xH`. Empty if it is no list of sizes."""
     sizes = re.split("[xX]", text)
     known = len(sizes) > 1 and all(part.isidentifier() or part.isdigit() for part in sizes)
@@ -169,7 +169,7 @@ def _explain_number(text: str) -> tuple[str, tuple[str, ...]]:
         return f"`{text}` is missing a digit before the point", (f"write `0{text}`",)
     if text.endswith(".") and text[:-1].isdigit():
         return f"`{text}` is missing a digit after the point", (f"write `{text}0`, or `{text[:-1]}` for an integer",)
-    if upper := _upper_sizes(text):
+    if upper := _capitalize_sizes(text):
         if "X" in text and all(part.isdigit() for part in sizes):
             return f"the sizes in `{text}` are separated by a small `x`", (f"write `{upper}`",)
         return f"the names of dimensions in `{text}` are not in capitals", (f"write `{upper}`, or a list: `[{', '.join(sizes)}]`",)

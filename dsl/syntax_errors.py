@@ -48,7 +48,7 @@ def _explain_keyword_as_name(stop: Stop) -> Diagnostic | None:
         return errors.reserved_word(stop.span_of(previous), previous.text)
     if token.text in load_tables().keywords and (previous.type in _NAME_FOLLOWS or (previous.type == "COLON" and stop.first.type == "USE")):
         return errors.reserved_word(stop.span, token.text)
-    if token.text in load_tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.in_header:
+    if token.text in load_tables().keywords and "NAME" in stop.possible and "PLUS" not in stop.possible and stop.is_in_header:
         return errors.reserved_word(stop.span, token.text)
     return None
 
@@ -95,9 +95,9 @@ def _explain_label(stop: Stop) -> Diagnostic | None:
             "a label precedes the body",
             help=(f"write `repeat 2 {text} {{ ... }}`; label an `if` or a `scan` in parentheses: `(if ...) {text}`",),
         )
-    if stop.statement_has("SCAN"):
+    if stop.has_in_statement("SCAN"):
         return errors.syntax_error(stop.span, "a `scan` has no label", help=(f"label it in parentheses: `(scan ...) {text}`",))
-    if stop.first.type in ("INPUT",) or stop.statement_has("INPUT"):
+    if stop.first.type in ("INPUT",) or stop.has_in_statement("INPUT"):
         name = text.split()[-1]
         return errors.syntax_error(stop.span, "an input cannot have a label", help=(f"name it with `{name} = input ...`",))
     return errors.syntax_error(stop.span, "unexpected label", help=("put the label directly after a stage and its arguments",))
@@ -115,7 +115,7 @@ def _explain_bracket_after_label(stop: Stop) -> Diagnostic | None:
 def _explain_equals(stop: Stop) -> Diagnostic | None:
     if stop.token.type not in ("EQUALS", "ASSIGN"):
         return None
-    if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.in_condition):
+    if "COMPARE" in stop.possible and (stop.first.type in ("LET", "EXPECT", "FN") or stop.is_in_condition):
         return errors.single_equals(stop.span)
     if stop.previous is not None and stop.previous.type in VALUES:
         if stop.first.text == "self":
@@ -134,7 +134,7 @@ def _explain_declared_in(stop: Stop) -> Diagnostic | None:
     previous = stop.previous
     if previous is None or previous.type != "IN" or stop.token.type not in ("COMMA", "RPAR"):
         return None
-    if not stop.in_header or stop.first.type != "BLOCK":
+    if not stop.is_in_header or stop.first.type != "BLOCK":
         return None
     end = stop.tokens[stop.index + 1].start if stop.token.type == "COMMA" else previous.end
     help = "leave it out: a block that declares no tensors takes one, called `in`; for one that takes none, write `in: none`"
@@ -194,7 +194,7 @@ def _explain_operator(stop: Stop) -> Diagnostic | None:
     token, previous = stop.token, stop.previous
     if previous is None or previous.type not in VALUES or (token.type not in _OPERATORS and token.type != "IN"):
         return None
-    if ("AND" in stop.possible or stop.comparison_before()) and token.type in ("COMPARE", "IN"):
+    if ("AND" in stop.possible or stop.has_comparison_before()) and token.type in ("COMPARE", "IN"):
         return errors.syntax_error(
             stop.span, "comparisons cannot be chained", help=("write `a < b and b < c`, or `logical_and(a < b, b < c)` for tensors",)
         )
@@ -237,7 +237,7 @@ def _explain_body(stop: Stop) -> Diagnostic | None:
         return errors.syntax_error(stop.span, "the body of a `fn` is a single expression", help=("write `fn f(x) = ...`",))
     if stop.token.text == "trainable" and "LBRACE" in stop.possible:
         return errors.syntax_error(stop.span, "`trainable` cannot precede a body", help=(_FREEZE_HELP,))
-    if kind in _STAGE_STARTS and "LBRACE" in stop.possible and (stop.statement_has("REPEAT") or stop.statement_has("EACH")):
+    if kind in _STAGE_STARTS and "LBRACE" in stop.possible and (stop.has_in_statement("REPEAT") or stop.has_in_statement("EACH")):
         help = "write the body in braces: `repeat 3 { dense 8 }`"
         return errors.syntax_error(stop.span, f"expected `{{`, found {describe_token(stop)}", help=(help,))
     after_label = stop.previous is not None and stop.previous.type == "LABEL" and "{" in stop.previous.text
@@ -331,7 +331,7 @@ def _explain_stray_argument(stop: Stop, previous: Token) -> Diagnostic:
         minus = stop.tokens_before[-2]
         if stop.tokens_before[-3].end < minus.start and minus.end == previous.start:  # `draw x uniform -1 1`
             return errors.negative_arguments(stop.span_between(minus.start, previous.end), [previous.text], True)
-    if previous.type != "NAME" or not stop.statement_has("INPUT"):
+    if previous.type != "NAME" or not stop.has_in_statement("INPUT"):
         return errors.syntax_error(stop.span, message, help=("write arguments after the name of a stage",))
     help = f"separate stages with `->`: `-> {previous.text} {stop.token.text}`"
     edits: tuple[Edit, ...] = (Edit(stop.span_between(previous.start, previous.start), "-> ", safe=False),)

@@ -113,7 +113,7 @@ class _Filter:
         last = self.out[-1].type if self.out else "NL"
         if token is None or last == "NL" or last == "LBRACE" or kind == "RBRACE" or kind == END:
             return
-        if token.type == "NL" and (last in _GOES_ON or kind in _CONTINUES) and not self._must_begin(index, kind):
+        if token.type == "NL" and (last in _GOES_ON or kind in _CONTINUES) and not self._must_begin_statement(index, kind):
             return
         self.out.append(Token("NL", token.text, token.start, token.end))
         self.where = -1
@@ -122,7 +122,7 @@ class _Filter:
         self.chain = self.choices = 0
         self.nesting_reported = False
 
-    def _must_begin(self, index: int, kind: str) -> bool:
+    def _must_begin_statement(self, index: int, kind: str) -> bool:
         """Whether a token can only begin a statement: then the line before it has ended, though it looks unfinished."""
         if kind in STATEMENT_WORDS:
             return not self._is_label(index, self.tokens[index])
@@ -248,7 +248,7 @@ class _Filter:
     def _handle_opener(self, token: Token, last: str) -> None:
         kind = "LPAR" if token.type == "LPAR_NAMES" else token.type
         previous = self.out[-1] if self.out else None
-        in_expression = self._in_expression()
+        in_expression = self._is_in_expression()
         if previous is not None and previous.end == token.start:
             if token.type == "LPAR" and (last == "NAME" or (last == "WHERE" and self.where != len(self.open))):
                 token.type = "LPAR_TIGHT"
@@ -274,7 +274,7 @@ class _Filter:
         self.outer += self.chain + self.choices + 1
         self.chain = self.choices = 0
 
-    def _in_expression(self) -> bool:
+    def _is_in_expression(self) -> bool:
         """Whether the current token is in a compile-time expression, where parentheses around a pipeline are no group."""
         top = self.open[-1] if self.open else None
         return self.value if top is None or top.token.type == "LBRACE" else top.expression and not top.flow

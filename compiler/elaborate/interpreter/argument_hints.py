@@ -94,10 +94,10 @@ def _sizes_hint(cls: type[Operator], slots: Sequence[Arg[Any]], node: ast.Apply,
         return Hint()
     first = positional[: len(sizes)]
     known = tuple(e.span.text.strip("[]()") for e in first) == sizes
-    return replace(known_sizes(cls, node, len(sizes)), edits=remove_arguments(node, first[0].span, first[-1].span, safe=known))
+    return replace(known_sizes_hint(cls, node, len(sizes)), edits=remove_arguments(node, first[0].span, first[-1].span, safe=known))
 
 
-def known_sizes(cls: type[Operator], node: ast.Apply, count: int) -> Hint:
+def known_sizes_hint(cls: type[Operator], node: ast.Apply, count: int) -> Hint:
     """That the first arguments, `count` sizes of inputs, are not written."""
     written = " ".join((cls.name, *(e.span.text for e in (*node.positional[count:], *node.keywords))))
     sizes_are = "the size of the input is known from the input, and is" if count == 1 else "the sizes of the inputs are known, and are"
@@ -192,7 +192,7 @@ def _describe_non_activation(name: str, stage: str) -> str:
     return f"{meant} is not an activation; write it as a stage, `-> {name}`"
 
 
-def meant_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
+def intended_value_hint(kind: Kind[Any], value: object, span: Span) -> Hint:
     """For a value that would be of the kind if it were written in another way: in brackets, `reshape (-1)`, in fewer, `pad [[1, 0]]`, not
     in percent, `dropout 50`, or without quotes, `dense "2"`."""
     if isinstance(value, str) and value.isdecimal() and value.isascii() and _is_of_kind(kind, int(value)):

@@ -80,7 +80,7 @@ def elaborate_body(syntax: BodySyntax, flow: Flow | None, scope: Scope, session:
     entry = session.memo.find_entry(key, scope)
     if entry is not None:
         return entry
-    entry, frame = _elaborate_anew(syntax, flow, scope, session)
+    entry, frame = _elaborate_in_frame(syntax, flow, scope, session)
     session.memo.add_entry(key, entry, tuple(frame.reads.values()))
     return entry
 
@@ -101,7 +101,7 @@ def _elaborate_with_cache(
                 scope.use_binding(name)
         return entry
     with past.record_body(syntax.use, trace) as recording:
-        entry, frame = _elaborate_anew(syntax, flow, scope, session)
+        entry, frame = _elaborate_in_frame(syntax, flow, scope, session)
     # The key has the identities of these objects, which must not pass to new ones.
     recording.holds = (syntax.node, *frame.captured.values())
     entry = replace(entry, recording=recording)
@@ -112,7 +112,7 @@ def _elaborate_with_cache(
     return entry
 
 
-def _elaborate_anew(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[MemoEntry, GraphFrame]:
+def _elaborate_in_frame(syntax: BodySyntax, flow: Flow | None, scope: Scope, session: ElaborationSession) -> tuple[MemoEntry, GraphFrame]:
     frame = _open_frame(syntax, scope, session)
     inner = frame.home = Scope(scope, frame)
     # A block's parameters are in the scope around its body, and may not be bound again in it.

@@ -51,12 +51,12 @@ class Closures(EvaluatorPart):
         if isinstance(target, StageClosure):
             node, target = self.apply_closure(target, node, scope), target.stage
         if isinstance(target, OperatorRef):
-            return self._of_operator(target, node, expr.span, scope)
+            return self._closure_of_operator(target, node, expr.span, scope)
         if isinstance(target, BlockDef):
-            return self._of_block(target, node, expr.span, scope)
+            return self._closure_of_block(target, node, expr.span, scope)
         raise Failure(NotAStage(node.name, f"the value {format_value(target)}"), node.name_span)
 
-    def _of_operator(self, target: OperatorRef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
+    def _closure_of_operator(self, target: OperatorRef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
         cls = Operator.registry[target.operator]
         raw = self._arguments.convert_written(cls, node, scope)
 
@@ -75,7 +75,7 @@ class Closures(EvaluatorPart):
             keywords.append(ast.Keyword(keyword.span, keyword.name, keyword.name_span, value))
         return _make_closure(target, positional, tuple(keywords), raw.activation, span)
 
-    def _of_block(self, target: BlockDef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
+    def _closure_of_block(self, target: BlockDef, node: ast.Apply, span: Span, scope: Scope) -> StageClosure:
         parameters = [p for p in target.node.parameters if isinstance(p, ast.ParameterDecl)]
         match_arguments(target.node.name.name, parameters, node)
         declared = {p.name.name: p.name.span for p in parameters}

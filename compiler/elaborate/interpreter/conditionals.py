@@ -47,7 +47,7 @@ class Conditionals(EvaluatorPart):
             entry = elaborate_body(syntax, flow, scope, self.session)
             return emit_call(entry, flow, scope, self.session, shared.label, node.span, shared)
         if (training := mode_test(node.test, scope)) is not None:
-            return self._by_mode(node, training, flow, scope)
+            return self._run_by_mode(node, training, flow, scope)
         inner = Scope(scope, scope.frame)
         if flow is not None:
             inner.bind_name("in", flow)
@@ -66,7 +66,7 @@ class Conditionals(EvaluatorPart):
             return self.interpreter.run_body(branch, inner, "this branch")
         return self._pass_input(node, inner)
 
-    def _by_mode(self, node: ast.If, training: bool, flow: Flow | None, scope: Scope) -> Flow:
+    def _run_by_mode(self, node: ast.If, training: bool, flow: Flow | None, scope: Scope) -> Flow:
         """Run both branches: one gives the results in training, the other in evaluation."""
         assert scope.frame is not None
         # Both branches are in the graph; the backends choose one, or write an `if self.training`.

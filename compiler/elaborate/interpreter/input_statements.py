@@ -61,7 +61,7 @@ class InputDeclarations(EvaluatorPart):
             raise Failure(InputMisplaced(), node.span)
         if node.each is not None:
             return self._make_list(node, node.each, name, scope)
-        value = self._make_one(node, name or self._free_name(), scope)
+        value = self._make_tensor(node, name or self._free_name(), scope)
         self._used_names.add(value.name)
         frame.graph.inputs.append(value)
         return value
@@ -72,14 +72,14 @@ class InputDeclarations(EvaluatorPart):
         graph = scope.frame.graph
         name = name or self._free_name()
         self._used_names.add(name)
-        values = [self._make_one(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.item_scopes(each, scope))]
+        values = [self._make_tensor(node, f"{name}.{i}", inner) for i, inner in enumerate(self._expressions.item_scopes(each, scope))]
         check_tuple(tuple(values), node.span)
         value_tuple = ValueTuple(name, tuple(values), len(graph.inputs), listed=True)
         graph.tuples.append(value_tuple)
         graph.inputs += values
         return TensorTuple((TupleSlice(value_tuple),))
 
-    def _make_one(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
+    def _make_tensor(self, node: ast.InputDecl, name: str, scope: Scope) -> Value:
         self.session.count_stage(node.span, ())
         _check_batch(node.shape, scope)
         try:

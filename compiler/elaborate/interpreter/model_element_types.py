@@ -4,8 +4,8 @@ Three kinds of float32 tensors are in such a model. What a spec makes float32 of
 integers, booleans, sizes and indices alone, as a mask or a position, and what an input gives that is written as float32, is *weak*: it has
 the precision of float32 until it meets a tensor of the model, or a layer, which convert it. Losses take float32 whatever the model has.
 
-`seen_types` takes an operator and its inputs, and returns the types that its rule sees. Nothing differs in a model of float32. The graph is
-converted when it is complete (program/float_conversions.py).
+`types_for_operator` takes an operator and its inputs, and returns the types that its rule sees. Nothing differs in a model of float32.
+The graph is converted when it is complete (program/float_conversions.py).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..elaboration_session import ElaborationSession
 _DTYPE = "dtype"
 
 
-def seen_types(op: Operator, inputs: Sequence[Value], session: ElaborationSession) -> tuple[TensorType, ...]:
+def types_for_operator(op: Operator, inputs: Sequence[Value], session: ElaborationSession) -> tuple[TensorType, ...]:
     """The types of the inputs as the operator takes them."""
     types = tuple([v.type for v in inputs])
     if session.is_full:
@@ -60,7 +60,7 @@ def is_weak_type(dtype: DType, session: ElaborationSession) -> bool:
     return dtype == FLOAT32 and not session.is_full
 
 
-def in_model_type(op: Operator, inputs: Sequence[Value], written: Container[str], session: ElaborationSession) -> Operator:
+def with_model_type(op: Operator, inputs: Sequence[Value], written: Container[str], session: ElaborationSession) -> Operator:
     """The operator with the type of the model for its parameters, if it has an argument for that which is not written."""
     if session.is_full or session.dtype == FLOAT32 or not isinstance(op, Parametric) or _DTYPE not in op.signature:
         return op

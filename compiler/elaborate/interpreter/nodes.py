@@ -25,7 +25,7 @@ from ..scopes.early_exits import Failure
 from ..scopes.scope import GraphFrame
 from .habits_of_shapes import add_habit_help, find_habit_warnings
 from .input_sources import source_of
-from .model_element_types import makes_weak, seen_types
+from .model_element_types import makes_weak, types_for_operator
 from .shared_stages import check_same_parameters
 
 Locate = Callable[[Location], Span]
@@ -47,7 +47,7 @@ def add_operator(op: Operator, inputs: list[Value], frame: GraphFrame, session: 
     """Applies the operator's rules and adds a node to the frame's graph."""
     session.count_stage(text.span, frame.trace)
     session.count_items(sum([count_items(value) for value in op.args.values()]), text.span)
-    types = seen_types(op, inputs, session)
+    types = types_for_operator(op, inputs, session)
     # The warnings are repeated even for known inferences, since each stage has its own place.
     known = session.inferences.find_inference(op, types)
     inference = known or _infer_or_fail(op, types, inputs, frame, session, text)

@@ -35,7 +35,7 @@ from ..scopes.scope import GraphFrame, Scope
 from ..scopes.ties import PendingTie
 from .argument_edits import remove_arguments
 from .evaluator_protocol import EvaluatorPart, Interpreter
-from .model_element_types import in_model_type
+from .model_element_types import with_model_type
 from .named_tensors import Named, NamedTensors
 from .nodes import NodeText, add_operator, check_arity
 from .stage_arguments import ArgumentBinder
@@ -75,7 +75,7 @@ class OperatorStages(EvaluatorPart):
         if cls.folds and len(inputs) > 2:
             return self._fold_inputs(op, inputs, scope.frame, NodeText(node.span, label, lambda place: node.name_span, shared))
         check_arity(cls, inputs, node.name_span)
-        op = in_model_type(op, inputs, bound.spans, self.session)
+        op = with_model_type(op, inputs, bound.spans, self.session)
         _check_bias(op, inputs, bound.spans)
 
         def locate(place: Location) -> Span:

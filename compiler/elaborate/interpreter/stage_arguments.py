@@ -26,7 +26,7 @@ from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import Scope
 from ..scopes.value_text import format_value
 from .argument_edits import Hint, label_hint, move_activation_last, remove_arguments, replace_arguments
-from .argument_hints import example_of, first_sizes, known_sizes, meant_hint, relative_hint, similar_words, surplus_hint
+from .argument_hints import example_of, first_sizes, intended_value_hint, known_sizes_hint, relative_hint, similar_words, surplus_hint
 from .block_arguments import did_you_mean, extra_argument_hint, is_activation, surplus_argument
 from .compile_time_expressions import MISSPELLED
 from .evaluator_protocol import EvaluatorPart
@@ -121,7 +121,7 @@ class ArgumentBinder(EvaluatorPart):
         if not sizes or first != sizes:
             return Hint()
         edits = remove_arguments(node, node.positional[0].span, node.positional[len(sizes) - 1].span, safe=True)
-        return replace(known_sizes(cls, node, len(sizes)), edits=edits)
+        return replace(known_sizes_hint(cls, node, len(sizes)), edits=edits)
 
     def _has_failed(self, expr: ast.Expr, scope: Scope) -> bool:
         """Whether the expression is the name of something that has failed."""
@@ -198,7 +198,7 @@ class ArgumentBinder(EvaluatorPart):
             check_number(converted, expr.span)  # 1e300 is an integer too
             return converted
         except InvalidArgument:
-            hint = meant_hint(kind, value, expr.span)
+            hint = intended_value_hint(kind, value, expr.span)
             raise Failure(
                 WrongArgument(owner, name, kind.describe_values(), format_value(value), hint.help), expr.span, edits=hint.edits
             ) from None

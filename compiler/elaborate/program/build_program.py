@@ -23,7 +23,7 @@ from ..scopes.label_scope import LabelAllocator
 from ..scopes.scope import GraphFrame, Scope
 from .expectations import check_expectations
 from .model_dimensions import declare_dimensions
-from .model_parameters import bind_parameters, resolve_base, set_lets
+from .model_parameters import bind_parameters, bind_set_lets, resolve_base
 from .model_selection import SelectedModel
 from .written_batches import warn_of_batches
 
@@ -85,7 +85,7 @@ def elaborate_model(
     scope = Scope(outside, None)
     body = selected.body
     if selected.node is None:
-        lets = set_lets(selected, params, files, scope, elaborator)
+        lets = bind_set_lets(selected, params, files, scope, elaborator)
         origins, arguments = lets.origins, lets.values
     else:
         origins = bind_parameters(selected.node, params, outside, elaborator)

@@ -30,7 +30,9 @@ from .option_origin import option_span
 _STAGES = (OperatorRef, BlockDef, StageClosure)
 
 
-def set_lets(selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator) -> ModelParameters:
+def bind_set_lets(
+    selected: SelectedModel, params: Mapping[str, Any], files: Scope, scope: Scope, elaborator: Elaborator
+) -> ModelParameters:
     """For a file's own statements, whose parameters are its `let`s: those that are set get their value, the others see `scope`. Gives those
     that are set or literals, and the symbols of the integers among them."""
     session = elaborator.session
