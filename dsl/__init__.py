@@ -1,1 +1,1 @@
-"""Text to syntax tree and back. Independent of operators and tensors; reads and writes no model files."""
+"""Turns text into a syntax tree and back. This package knows no operators and no tensors, and reads and writes no model files."""

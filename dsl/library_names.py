@@ -1,6 +1,11 @@
 """Joins the names of other libraries' stages and functions to single tokens: `-> nn.Linear(3, 2)`, `torch.mm(x, w)`.
 
 The parser then reads such a name as any stage, and elaboration, which knows the operators, says what it is called here.
+
+    >>> from .grammar import load_tables
+    >>> from .lexer import lex_text
+    >>> join_library_names(lex_text("x -> nn.Linear(3, 2)", load_tables())[0])[:3]
+    [NAME('x'), ARROW('->'), NAME('nn.Linear')]
 """
 
 from __future__ import annotations

@@ -3,6 +3,12 @@
 The functions take `Tree`s and tuples of them, and return their parts, changed trees, or several trees merged into one. Trees are frozen,
 and two trees with equal `shape_key`s differ in their literals only. `conv 64 3x3` and `conv 128 3x3` have one shape key, so `zip_trees`
 merges them into one tree, in which the first argument is what its `merge` returns for `64` and `128`.
+
+    >>> class Sum(Tree):
+    ...     left: "object"
+    ...     right: "object"
+    >>> [part.right for part in walk_tree(Sum(Sum(1, 2), 3))]
+    [3, 2]
 """
 
 from __future__ import annotations

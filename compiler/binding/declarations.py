@@ -1,6 +1,12 @@
-"""Which names a node binds: `(a, b) = x -> split 2` binds the tensors `a` and `b`, `for i in 0..3` the variable `i`.
+"""Says which names a node binds: `(a, b) = x -> split 2` binds the tensors `a` and `b`, `for i in 0..3` the variable `i`.
 
-The one list of binding constructs: scopes, unused names, the outline of a text and "defined below" all read it.
+`DECLARATIONS` is the one list of binding constructs: scopes, unused names, the outline of a text and "defined below" all read it.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> from netc.dsl.source import SourceFile
+    >>> statement = parse_source(SourceFile("<text>", "(a, b) = x -> split 2"))[0].items[0]
+    >>> [name.name for name in declared_names(statement)], kind_of(statement)
+    (['a', 'b'], 'tensor')
 """
 
 from __future__ import annotations

@@ -1,4 +1,11 @@
-"""The symbolic dimensions of a model: `input [N, T, 8]` declares `T`. (`N` is the batch, which every model has.)"""
+"""The symbolic dimensions of a model: `input [N, T, 8]` declares `T`. (`N` is the batch, which every model has.)
+
+>>> from netc.dsl.parser import parse_value
+>>> from netc.dsl.source import SourceFile
+>>> shape, _ = parse_value(SourceFile("<text>", "[T, 2 * WIDTH, 8]"))
+>>> [name.name for name in names_in_shape(shape)]
+['T', 'WIDTH']
+"""
 
 from __future__ import annotations
 

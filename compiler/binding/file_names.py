@@ -1,8 +1,14 @@
-"""The names of a whole file.
+r"""The names of a whole file.
 
 `bind_file` takes a tree, and what its `use`s import, and returns `FileNames`: the names of each item, the scope of the file, and all
 occurrences in order. Where the evaluator looked a name up, it found the same definition; a test compares them. Only values decide some
 names, such as the arguments of a stage that is itself an argument: these have no definition here.
+
+    >>> from netc.dsl.parser import parse_source
+    >>> from netc.dsl.source import SourceFile
+    >>> names = bind_file(parse_source(SourceFile("<text>", "x = input 3\nx -> relu"))[0], lambda use: {})
+    >>> [(one.name, one.definition.span if one.definition else None) for one in names.occurrences]
+    [('x', <text>:1:1), ('x', <text>:1:1), ('relu', None)]
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The train sections of a file, and their names: all that a file without any needs to know of them."""
+"""The train sections of a file, and their names.
+
+A module of its own, because a file without train sections needs nothing else about them.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The element type that a model is elaborated in."""
+"""The element type that a model is elaborated in: `netc compile --dtype bfloat16 --keep-io`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Arithmetic and comparison of compile-time values: numbers, dimensions, lists, strings."""
+"""Arithmetic and comparison of compile-time values: numbers, dimensions, lists, strings.
+
+`evaluate_binary` returns the value of `left op right`. Integers keep the formula over the parameters that they are computed from, and a
+comparison of them is recorded as a decision of the graph. An operation on a dimension that cannot be proved raises a `Failure` that says
+which `where` would prove it.
+"""
 
 from __future__ import annotations
 

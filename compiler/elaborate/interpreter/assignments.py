@@ -1,4 +1,8 @@
-"""Names bound to the results of pipelines, and the results of a body."""
+"""Binds names to the results of pipelines, and returns the results of a body.
+
+`x = input 3` binds one name, `(a, rest...) = parts` the tensors of a tuple, and `(h, keys[]) = x -> repeat 3 { ... }` what a loop passes on
+and the lists that it collects.
+"""
 
 from __future__ import annotations
 

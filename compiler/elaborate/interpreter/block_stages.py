@@ -1,4 +1,8 @@
-"""Blocks as stages: arguments and tensors bound, the body elaborated, a call added."""
+"""Blocks as stages: `x -> layer 64`.
+
+The arguments and tensors of the use are bound, the body is elaborated as a graph of its own, or taken from the memo, and a call of the
+graph is added. With `as _`, the stages of the body go into the graph of the use instead.
+"""
 
 from __future__ import annotations
 

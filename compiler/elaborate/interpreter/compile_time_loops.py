@@ -1,4 +1,8 @@
-"""`repeat` and `each`: loops whose iterations are elaborated at compile time, equal ones once."""
+"""`repeat` and `each`: loops whose iterations are elaborated at compile time, equal ones once.
+
+`repeat 12 as layers { ... }` passes each result on to the next iteration; `each r in [1, 2] { ... }` gives all iterations the same input,
+and its result is the tuple of theirs. A thousand equal iterations are one graph that is called a thousand times.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""`if`: a branch chosen at compile time. Its stages are inlined."""
+"""`if`: a branch that is chosen at compile time, and whose stages are inlined.
+
+The graph keeps the condition as a formula (`Graph.choices`), so that a backend can write one class for uses that decide it differently. In
+`if training { ... }`, both branches are elaborated, and an operator chooses between their results.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Groups: `( pipeline ) as label`, and tuples `(a, b)`."""
+"""Groups: `( pipeline ) as label`, and tuples `(a, b)`.
+
+A group with a label is a graph of its own, and a level in the names of its parameters. Without one, its stages are inlined.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Element types in a model of another type than float32.
 
-Three kinds of float32 tensors are in such a model. What a spec makes float32 of a tensor of the model is float32. What is made of
-integers, booleans, sizes and indices alone, as a mask or a position, and what an input gives that is written as float32, is *weak*: it has
-the precision of float32 until it meets a tensor of the model, or a layer, which convert it. Losses take float32 whatever the model has.
+Such a model has three kinds of float32 tensors. A tensor that the spec casts to float32 is float32. A tensor that is made of integers,
+booleans, sizes and indices alone, such as a mask or a position, is *weak*, and so is an input that is declared as float32: it has the
+precision of float32 until it meets a tensor of the model, or a layer, which convert it. The inputs of losses are float32 in every model.
 
 `types_for_operator` takes an operator and its inputs, and returns the types that its rule sees. Nothing differs in a model of float32.
 The graph is converted when it is complete (program/float_conversions.py).

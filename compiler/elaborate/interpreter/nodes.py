@@ -1,4 +1,8 @@
-"""Operators in the graph: their rules are applied, a node is added, and their problems get spans."""
+"""Adds operators to the graph.
+
+`add_operator` applies an operator's rules to the types of its inputs and appends a node. A rule knows no text: it says that "the argument
+`kernel`" or "the second input" is wrong, and `locate_problem` turns that into spans.
+"""
 
 from __future__ import annotations
 

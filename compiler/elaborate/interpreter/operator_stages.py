@@ -1,4 +1,7 @@
-"""Operators as stages: arguments are bound, a node is added to the graph, and another one for the activation after it."""
+"""Operators as stages: `x -> dense 64 relu`.
+
+The arguments are bound, a node is added to the graph, and another one for the activation after the arguments.
+"""
 
 from __future__ import annotations
 

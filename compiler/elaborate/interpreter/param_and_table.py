@@ -1,4 +1,4 @@
-"""`param` and `table`: tensors without an input."""
+"""Tensors without an input: `param [3, 4] as w` is learned, `table (i) [8] = i` computed, and `table ... file="x.safetensors"` read."""
 
 from __future__ import annotations
 

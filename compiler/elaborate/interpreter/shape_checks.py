@@ -1,4 +1,4 @@
-"""`is`: the shape that a spec declares, compared with the actual one."""
+"""`is [N, 196, 768]`: proves that a tensor has the shape that the spec declares, or reports the difference."""
 
 from __future__ import annotations
 

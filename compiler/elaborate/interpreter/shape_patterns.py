@@ -1,4 +1,7 @@
-"""The tensors that a block declares, `x: [N, T, D]`, matched with its input."""
+"""Matches the tensors that a block declares, `x: [N, T, D]`, with its input.
+
+A new name in a pattern is bound to the actual size; a name that is bound, or an expression, must be equal to it.
+"""
 
 from __future__ import annotations
 

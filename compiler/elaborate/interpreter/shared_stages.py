@@ -1,4 +1,7 @@
-"""`shared name = stage`: a stage that is declared once and elaborated at each use, with the same parameters."""
+"""Stages that share parameters: `shared embed = dense 64` is declared once, and elaborated at each use `x -> embed`.
+
+The names in the stage are resolved where it is declared. All uses must need parameters of the same shapes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stages: what a name means after an arrow, and the dispatch over all kinds of stages."""
+"""Stages: finds what a name after an arrow means, and dispatches to the part for each kind of stage."""
 
 from __future__ import annotations
 

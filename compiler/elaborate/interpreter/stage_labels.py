@@ -1,4 +1,5 @@
-"""The labels of stages as they are written, with `{expressions}` evaluated."""
+"""The labels of stages as they are written, with `{expressions}` evaluated: in `repeat i in 0..2 as layers.{i}`, `layers.0` and
+`layers.1`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic between tensors, and between a tensor and a number. Between two numbers it is compile-time arithmetic."""
+"""Arithmetic between tensors, and between a tensor and a number: `a + b`, `1 - x`. Between two numbers it is compile-time arithmetic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Names for the items of a list: of `let (a, b) = ...`, of a loop, of a comprehension."""
+"""Names for the items of a list: of `let (a, b) = ...`, of a loop, of a comprehension.
+
+>>> from netc.dsl.parser import parse_source
+>>> from netc.dsl.source import SourceFile
+>>> loop = parse_source(SourceFile("<text>", "x -> repeat (i, (a, b)) in pairs { relu }"))[0].items[0].pipeline.stages[0]
+>>> [(name.name, value) for name, value in unpack_pattern(loop.binders, (0, (1, 2)))]
+[('i', 0), ('a', 1), ('b', 2)]
+"""
 
 from __future__ import annotations
 

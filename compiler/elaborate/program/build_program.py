@@ -1,4 +1,4 @@
-"""From a selected model to a program: its parameters, its dimensions, its body, its outputs, and its expectations."""
+"""Builds a program from a selected model: its parameters, its dimensions, its body, its outputs, and its expectations, in this order."""
 
 from __future__ import annotations
 

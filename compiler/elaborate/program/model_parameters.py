@@ -1,4 +1,4 @@
-"""The parameters of a model: set by the caller, or their defaults; and the model that another one is derived from."""
+"""The parameters of a model: values from the caller (`--set width=64`) or defaults; and the model that another one is derived from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The train sections of a file: which one is meant, the model of each, and the statements of one that is derived from another."""
+"""Selects a train section of a file, and resolves the section and the model that it is derived from or written for."""
 
 from __future__ import annotations
 
