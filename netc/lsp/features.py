@@ -71,12 +71,12 @@ def _register_hints(server: NetServer) -> None:
         if checked is None:
             return []
         positions = server.find_positions(checked.source.text)
-        found = list_hints(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
+        shown_hints = list_hints(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
         return [
             types.InlayHint(
                 positions.to_position(hint.offset), hint.text, types.InlayHintKind.Type, tooltip=hint.full_text or None, padding_left=True
             )
-            for hint in found
+            for hint in shown_hints
         ]
 
     @server.feature(types.TEXT_DOCUMENT_SEMANTIC_TOKENS_FULL, TOKENS)

@@ -58,9 +58,9 @@ class Positions:
         if self._is_ascii:
             return start + min(position.character, len(line))
         units = 0
-        for at, character in enumerate(line):
+        for index, character in enumerate(line):
             if units >= position.character:
-                return start + at
+                return start + index
             units += self._measure_width(character)
         return start + len(line)
 

@@ -69,10 +69,10 @@ def _register_descriptions(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_HOVER)
     async def handle_hover(params: types.HoverParams) -> types.Hover | None:
         place = _resolve_position(server, params)
-        found = make_hover(*place) if place is not None else None
-        if found is None:
+        answer = make_hover(*place) if place is not None else None
+        if answer is None:
             return None
-        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, found.text), server.converter.to_range(found.span))
+        return types.Hover(types.MarkupContent(types.MarkupKind.Markdown, answer.text), server.converter.to_range(answer.span))
 
     @server.feature(types.TEXT_DOCUMENT_COMPLETION, types.CompletionOptions(trigger_characters=[" ", "=", ".", "(", ",", '"', "/"]))
     async def handle_completion(params: types.CompletionParams) -> types.CompletionList:
@@ -97,12 +97,12 @@ def _register_descriptions(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_SIGNATURE_HELP, types.SignatureHelpOptions(trigger_characters=[" ", "("]))
     async def handle_signature_help(params: types.SignatureHelpParams) -> types.SignatureHelp | None:
         place = _resolve_position(server, params)
-        found = find_signature(*place) if place is not None else None
-        if found is None:
+        answer = find_signature(*place) if place is not None else None
+        if answer is None:
             return None
-        parameters = [types.ParameterInformation(one.text, one.about or None) for one in found.arguments]
+        parameters = [types.ParameterInformation(one.text, one.about or None) for one in answer.arguments]
         return types.SignatureHelp(
-            [types.SignatureInformation(found.label, found.about or None, parameters, found.active)], 0, found.active
+            [types.SignatureInformation(answer.label, answer.about or None, parameters, answer.active)], 0, answer.active
         )
 
 
@@ -119,20 +119,20 @@ def _register_navigation(server: NetServer) -> None:
     @server.feature(types.TEXT_DOCUMENT_DEFINITION)
     async def handle_definition(params: types.DefinitionParams) -> types.Location | None:
         place = _resolve_position(server, params)
-        found = find_definition(*place) if place is not None else None
-        return None if found is None else server.converter.to_location(found)
+        span = find_definition(*place) if place is not None else None
+        return None if span is None else server.converter.to_location(span)
 
     @server.feature(types.TEXT_DOCUMENT_REFERENCES)
     async def handle_references(params: types.ReferenceParams) -> list[types.Location]:
         place = _resolve_position(server, params)
-        found = find_references(server.texts, *place, params.context.include_declaration) if place is not None else []
-        return [server.converter.to_location(span) for span in found]
+        spans = find_references(server.texts, *place, params.context.include_declaration) if place is not None else []
+        return [server.converter.to_location(span) for span in spans]
 
     @server.feature(types.TEXT_DOCUMENT_DOCUMENT_HIGHLIGHT)
     async def handle_highlights(params: types.DocumentHighlightParams) -> list[types.DocumentHighlight]:
         place = _resolve_position(server, params)
-        found = find_references(server.texts, *place) if place is not None else []
-        return [types.DocumentHighlight(server.converter.to_range(span)) for span in found if place and span.file is place[0].source]
+        spans = find_references(server.texts, *place) if place is not None else []
+        return [types.DocumentHighlight(server.converter.to_range(span)) for span in spans if place and span.file is place[0].source]
 
     @server.feature(types.TEXT_DOCUMENT_PREPARE_RENAME)
     async def handle_prepare_rename(params: types.PrepareRenameParams) -> types.Range | None:
@@ -171,9 +171,9 @@ def _register_actions(server: NetServer) -> None:
         if checked is None:
             return []
         positions = server.find_positions(checked.source.text)
-        found = find_actions(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
+        found_actions = find_actions(checked, positions.to_offset(params.range.start), positions.to_offset(params.range.end))
         every = fix_all(checked)
-        listed = [convert_action(action, params) for action in (*found, *((every,) if every is not None else ()))]
+        listed = [convert_action(action, params) for action in (*found_actions, *((every,) if every is not None else ()))]
         return [one for one in listed if _has_requested_kind(one, params.context.only)]
 
 
@@ -191,13 +191,13 @@ def _register_models(server: NetServer) -> None:
         if checked is None or len(checked.models) < 2:
             return []
         spans = {one.name: one.span for one in checked.names.top.names.values() if one.kind == "model"}
-        found: list[types.CodeLens] = []
+        lenses: list[types.CodeLens] = []
         for model in checked.models:
             if model in spans:
                 title = "shapes are of this model" if model == checked.models[0] else "show the shapes of this model"
                 command = types.Command(title, CHOOSE_MODEL, arguments=[params.text_document.uri, model])
-                found.append(types.CodeLens(server.converter.to_range(spans[model]), command))
-        return found
+                lenses.append(types.CodeLens(server.converter.to_range(spans[model]), command))
+        return lenses
 
     @server.command(CHOOSE_MODEL)
     async def handle_choose_model(uri: str, model: str) -> None:

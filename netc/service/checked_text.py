@@ -116,6 +116,7 @@ class CheckedText:
         names = complete_models(self.file)
         if len(names) < 2:
             return (None,)
+        # By default, resnet.net shows the model `resnet`.
         stem = PurePath(self.path).stem
         first = self._chosen if self._chosen in names else stem if stem in names else names[0]
         return (first, *(name for name in names if name != first))
@@ -131,6 +132,7 @@ class CheckedText:
         loader = self.workspace.make_loader(self.source, self.path)
         with deep_stack():
             names = bind_file(self.file, Importer(loader, self.workspace.parse_used))
+        # The stamps include paths where no file was found: if one is created there, the answers change.
         self.stamps |= loader.stamps
         return names
 
@@ -252,6 +254,7 @@ class CheckedText:
             span = self.tree.to_absolute(reference.span)
             if span is not None and span.file is self.source:
                 definition = reference.definition and self.tree.to_absolute(reference.definition)
+                # Cached bodies may refer to an earlier version of this text, whose offsets mean nothing now.
                 stale = definition is not None and definition.file is not self.source and definition.file.name == self.path
                 yield Reference(span, reference.name, reference.kind, None if stale else definition, reference.noted, reference.count)
 
@@ -265,16 +268,19 @@ class CheckedText:
     def find_occurrence(self, offset: int) -> Occurrence | None:
         """Find the name at an offset, or directly before it."""
         touching = [one for one in self.occurrences if one.span.start <= offset <= one.span.end]
+        # Between two adjacent names, the offset belongs to the second one.
         return max(touching, key=lambda one: one.span.start, default=None)
 
     def find_reference(self, offset: int) -> Reference | None:
         """Find the evaluated identifier at an offset, or directly before it."""
         touching = [r for r in self.references if r.span.start <= offset <= r.span.end]
+        # Rather the identifier that contains the offset than one that ends there, and rather one with values.
         return max(touching, key=lambda r: (r.span.start <= offset < r.span.end, bool(r.values)), default=None)
 
 
 def _merge_layers(layers: list[list[T]]) -> tuple[T, ...]:
     results: dict[tuple[int, int], T] = {}
+    # The first layer is the shown model's, so its results win.
     for layer in layers:
         for item in layer:
             results.setdefault((item.span.start, item.span.end), item)

@@ -58,6 +58,7 @@ def find_completions(checked: CheckedText, offset: int) -> list[Suggestion]:
 
 def _list_suggestions(checked: CheckedText, context: Context, offset: int) -> Iterator[Suggestion]:
     start = context.start
+    # Inside a string, only the path of a `use` can be completed; inside a comment, nothing.
     if context.inside is not None:
         if context.inside.type == "UNTERMINATED_STRING" and context.token_kind() == "USE":
             path_start = context.inside.start + 1
@@ -65,6 +66,7 @@ def _list_suggestions(checked: CheckedText, context: Context, offset: int) -> It
                 yield Suggestion(path, "file", path_start)
         return
     scope = find_scope(checked, context)
+    # A label is a new name, which nothing can suggest.
     if context.token_kind() == "AS":
         return
     if _is_imported_name(context):
@@ -109,6 +111,7 @@ def _needs_type(context: Context) -> bool:
     for back in range(1, len(context.before) + 1):
         depth += (context.token_kind(back) == "RBRACK") - (context.token_kind(back) == "LBRACK")
         if depth == 0:
+            # `table (i) [4]` has its indices in parentheses between the word and the shape.
             return context.token_kind(back + 1) in ("INPUT", "PARAM") or (
                 context.token_kind(back + 1) == "RPAR" and _is_table(context, back + 1)
             )

@@ -74,8 +74,10 @@ class Context(Record):
 
 def find_context(text: str, offset: int) -> Context:
     """Find the context of an offset."""
+    # Only the text before the offset is lexed, so what follows cannot change the answer.
     all_tokens, comments = lex_text(text, load_tables(), 0, max(0, min(offset, len(text))))
     tokens = [token for token in all_tokens if token.type != END]
+    # A comment ends before the line break, so at the end of its line the offset is still inside.
     inside = next((one for one in comments if one.end == offset and "\n" not in one.text), None)
     if tokens and tokens[-1].end == offset and tokens[-1].type == "UNTERMINATED_STRING":
         inside = tokens[-1]

@@ -43,6 +43,7 @@ def correct_text(source: SourceFile, file: ast.File, diagnostics: Iterable[Diagn
         if diagnostic.severity == "error" and all(e.span.file is source and not _is_overlapping(e, edits_made) for e in edits):
             edits_made = sorted([*edits_made, *edits], key=lambda e: (e.span.start, e.span.end))
     text = source.text
+    # From the end, so that the offsets of the other edits stay valid.
     for edit in reversed(edits_made):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     return Correction(text, tuple(edits_made)) if edits_made else None
@@ -60,8 +61,9 @@ def _drop_second_operand(source: SourceFile, file: ast.File, symbol: Span) -> tu
         for operation in reversed(operations)
         if operation.left.span.end <= symbol.start and symbol.end <= operation.right.span.start
     )
+    # `a + b + c` has two operations with the same symbol around it: the innermost one comes first.
     return tuple([Edit(Span(source, symbol.start, operation.span.end), "", safe=False) for operation in matches][:1])
 
 
-def _is_overlapping(edit: Edit, made: Iterable[Edit]) -> bool:
-    return any(edit.span.start <= other.span.end and other.span.start <= edit.span.end for other in made)
+def _is_overlapping(edit: Edit, others: Iterable[Edit]) -> bool:
+    return any(edit.span.start <= other.span.end and other.span.start <= edit.span.end for other in others)

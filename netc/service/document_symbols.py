@@ -80,6 +80,7 @@ def _fold_brackets(text: str, tokens: Iterable[Token]) -> Iterator[Fold]:
             opened.append(token)
         elif token.type in _BRACKETS and opened and opened[-1].type == _BRACKETS[token.type]:
             start = opened.pop().end
+            # The line of the closing bracket stays visible.
             if "\n" in text[start : token.start]:
                 yield Fold(start, text.rindex("\n", start, token.start), "region")
 

@@ -85,6 +85,7 @@ def _describe_reference(checked: CheckedText, reference: Reference) -> list[str]
 
 def _find_stage(checked: CheckedText, reference: Reference) -> StageResult | None:
     """Find the stage whose operator or block is this name."""
+    # Several stages may begin at one name, `f(2)` and `f`: the shortest is the name's own.
     starting = [s for s in checked.stages if s.span.start == reference.span.start and s.span.end >= reference.span.end]
     return min(starting, key=lambda s: s.span.end, default=None)
 
@@ -120,6 +121,7 @@ def _format_definition(definition: Span) -> str:
 
 def _find_definition_end(text: str, start: int) -> int:
     """Find the end of the first line after `start` at which no parenthesis is open; the end of the first line, if there is none."""
+    # Limited, because with a missing parenthesis the definition would reach to the end of the file.
     ends = [match.start() for match in islice(re.compile(r"\n|\Z").finditer(text, start), _MAX_LINES)]
     tokens, _ = lex_text(text, load_tables(), start, ends[-1])
     depth = 0

@@ -41,6 +41,7 @@ class Importer:
 
     def _list_exports(self, source: SourceFile) -> dict[str, Definition]:
         if id(source) not in self._known:
+            # Entered before the items are read, so that files which use each other end here.
             exports = self._known[id(source)] = {}
             for item in self._parse(source)[0].items:
                 self._add_export(item, exports)

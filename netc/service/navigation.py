@@ -126,6 +126,7 @@ def _list_files(workspace: Workspace, folder: str) -> list[str]:
     """List the open texts, and the files in a folder and below it."""
     paths = dict.fromkeys(workspace.open_paths)
     for current_folder, folders, names in os.walk(folder):
+        # `os.walk` does not enter folders that are removed from this list.
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
         paths |= dict.fromkeys(os.path.realpath(os.path.join(current_folder, name)) for name in sorted(names) if name.endswith(SUFFIX))
     return list(paths)
@@ -155,6 +156,7 @@ def make_rename(workspace: Workspace, checked: CheckedText, offset: int, name: s
     """Make the edits that rename the name at an offset everywhere. Raises `RenameRefused`."""
     wanted = _find_renamable_occurrence(checked, offset).definition
     assert wanted is not None
+    # `N` is always the batch, and `_` discards a result, so neither can be bound.
     if not name.isidentifier() or not name.isascii() or name in load_tables().keywords or name in (BATCH, "_"):
         raise RenameRefused(f"`{name}` cannot be a name")
     edits = [Edit(one.span, name) for one in _find_occurrences(workspace, checked, wanted)]

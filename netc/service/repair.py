@@ -33,6 +33,7 @@ def find_scope(checked: CheckedText, context: Context) -> NameScope:
             end, open_count = token.end, len(closers)
     if not end:
         return checked.names.top.scope_at(context.start)
+    # The current statement itself is left out: it is what is being typed, and rarely parses.
     text = checked.source.text[:end] + "\n" + "".join(reversed(closers[:open_count]))
     source = SourceFile(checked.source.name, text)
     importer = Importer(checked.workspace.make_loader(source, checked.path), checked.workspace.parse_used)

@@ -67,6 +67,7 @@ def _classify_token(token: Token, following: Token | None, known: dict[tuple[int
     if token.type in _LITERALS:
         yield ClassifiedWord(token.start, token.end, _LITERALS[token.type])
     elif token.type == "LABEL":
+        # The lexer makes one token of `as name`.
         yield ClassifiedWord(token.start, token.start + len("as"), "keyword")
         yield ClassifiedWord(token.end - len(token.text[2:].lstrip()), token.end, "label")
     elif token.type == "NAME":

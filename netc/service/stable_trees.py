@@ -69,6 +69,7 @@ class StableTrees:
 
     def make_tree(self, source: SourceFile, file: ast.File) -> StableTree:
         """Make the stable tree of a text."""
+        # Cleared at once: most entries are older versions of definitions, one for each key that was typed.
         if len(self._known) > MAX_REMEMBERED:
             self._known.clear()
         models = any(isinstance(item, ast.ModelDecl) for item in file.items)
@@ -87,6 +88,7 @@ class StableTrees:
             known.append(_parse_alone(item, name))
         node = known[number]
         segment = node.span.file
+        # It does not parse alone, so this node is valid only at its place.
         if not isinstance(segment, Segment):
             known.remove(node)
             return item

@@ -21,6 +21,7 @@ def list_paths(checked: CheckedText, prefix: str) -> list[str]:
     folder = os.path.dirname(checked.path)
     results: list[str] = []
     for folder_path, folders, files in os.walk(folder):
+        # `os.walk` does not enter folders that are removed from this list.
         folders[:] = sorted(name for name in folders if not name.startswith((".", "__")) and name != "node_modules")
         inside = [os.path.relpath(os.path.join(folder_path, name), folder).replace(os.sep, "/") for name in files if name.endswith(SUFFIX)]
         results += [name for name in inside if os.path.join(folder, name) != checked.path]

@@ -158,6 +158,7 @@ class OpenLoader(Loader):
         self.stamps: dict[str, FileStamp] = {real: workspace.read_stamp(real)}
 
     def read(self, real: str, name: str) -> SourceFile:
+        # The stamp is read first: if the file changes in between, the next check notices.
         self.stamps[real] = self._workspace.read_stamp(real)
         return self._workspace.parse_text(real).source
 

@@ -194,13 +194,13 @@ class ModelStream:
 
         def make_run(program: Program) -> RunFunction:
             with unsupported_is_compile_error(program):
-                module = PYTORCH.module(self._select_input(program, whole)).eval()
+                module = PYTORCH.module(self._select_input(program, full_input)).eval()
             return partial(_run_module, module, _list_input_names(program), program.main.output_names)
 
         def make_full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return torch.full(shape, number, dtype=getattr(torch, dtype))
 
-        with reported(self._make_full_input(weights, seed)) as whole:
+        with reported(self._make_full_input(weights, seed)) as full_input:
             return StreamRunner(self.stream, make_run(self.step), None if self.start is None else make_run(self.start), make_full)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> StreamRunner:
@@ -212,14 +212,14 @@ class ModelStream:
 
         def make_run(program: Program) -> RunFunction:
             with unsupported_is_compile_error(program):
-                session = ONNX.session(self._select_input(program, whole), device, partial(check_sizes, program))
+                session = ONNX.session(self._select_input(program, full_input), device, partial(check_sizes, program))
             kept_names = {s.next for s in self.states} if program is self.step else set(program.main.output_names)
             return partial(session.keeping, kept=kept_names)
 
         def make_full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return np.full(shape, number, dtype)
 
-        with reported(self._make_full_input(weights, seed)) as whole:
+        with reported(self._make_full_input(weights, seed)) as full_input:
             return StreamRunner(self.stream, make_run(self.step), None if self.start is None else make_run(self.start), make_full)
 
     def notes(self, written: list[str]) -> tuple[str, ...]:
@@ -264,9 +264,9 @@ class ModelStream:
         written = [(checked, self.step)]
         if self.start is not None:
             written.append((make_start_path(checked, backend), self.start))
-        with reported(self._make_full_input(weights, seed, options)) as whole:
+        with reported(self._make_full_input(weights, seed, options)) as full_input:
             for name, program in written:
-                save(self._select_input(program, whole), backend, name)
+                save(self._select_input(program, full_input), backend, name)
         return [name for name, _ in written]
 
     def save_for(
@@ -293,9 +293,9 @@ class ModelStream:
         """Make the backend input of the full model."""
         return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed, options=options)
 
-    def _select_input(self, program: Program, whole: BackendInput) -> BackendInput:
+    def _select_input(self, program: Program, full_input: BackendInput) -> BackendInput:
         """Make the backend input of one program, with its share of the full model's parameters."""
-        return part_of(program, whole, {name: self.stream.moved.get(name, name) for name in collect_parameters(program)})
+        return part_of(program, full_input, {name: self.stream.moved.get(name, name) for name in collect_parameters(program)})
 
 
 def make_start_path(path: str, backend: Backend) -> str:

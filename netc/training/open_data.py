@@ -118,12 +118,12 @@ def _locate_training_data(training: Training, recipe: Recipe, data_request: Data
     unknown = [diagnostic(_unknown_input(name, names), training.span) for name in data_request.columns if name not in names]
     if unknown:
         raise _DataRejected(*unknown)
-    given = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
+    columns = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
     if data_request.data is not None:
         if data_request.options and not isinstance(data_request.data, (str, os.PathLike)):
             error = DataError(f"it has no options, such as `{next(iter(data_request.options))}`: they are for data in files")
             raise _reject_data(type(data_request.data).__name__, error, training.span)
-        return _locate_caller_data(data_request.data, given, data_request, training.span)
+        return _locate_caller_data(data_request.data, columns, data_request, training.span)
     if recipe.data is None:
         if any(setting.word == "data" for setting in training.settings):
             raise _DataRejected  # reported when the settings were read
@@ -134,7 +134,7 @@ def _locate_training_data(training: Training, recipe: Recipe, data_request: Data
         options = {**recipe.data.options, **parse_options(recipe.data.format, data_request.options)}
     except DataError as error:
         raise _reject_data(recipe.data.path, error, recipe.data.span) from error
-    return _locate_rule_data(replace(recipe.data, options=options), given, data_request)
+    return _locate_rule_data(replace(recipe.data, options=options), columns, data_request)
 
 
 def _unknown_input(name: str, names: list[str]) -> WrongSetting:
@@ -146,11 +146,11 @@ def _unknown_input(name: str, names: list[str]) -> WrongSetting:
 def _locate_validation_data(training: Training, recipe: Recipe, data_request: DataRequest) -> _DataToOpen | None:
     """Return the separate validation data, or None if a share of the data or nothing is used."""
     if data_request.validation is not None:
-        given = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
+        columns = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
         return (
             None
             if isinstance(data_request.validation, float)
-            else _locate_caller_data(data_request.validation, given, data_request, training.span)
+            else _locate_caller_data(data_request.validation, columns, data_request, training.span)
         )
     if recipe.validate is None:
         return None

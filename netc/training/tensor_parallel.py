@@ -205,9 +205,9 @@ class PackedResults:
         return self.chunk(self.count, dim)
 
 
-def _replicate_input(whole: Tensor, mesh: DeviceMesh) -> Tensor:
+def _replicate_input(full: Tensor, mesh: DeviceMesh) -> Tensor:
     """Prepare a tensor that all devices have: in the backward pass, their gradients for it are summed."""
-    local: Tensor = DTensor.from_local(whole, mesh, [Replicate()], run_check=False).to_local(grad_placements=[Partial()])
+    local: Tensor = DTensor.from_local(full, mesh, [Replicate()], run_check=False).to_local(grad_placements=[Partial()])
     return local
 
 

@@ -20,8 +20,8 @@ def open_sklearn(name: str) -> ArraySource:
         from sklearn import datasets
     except ImportError:
         raise DataError("scikit-learn is not installed", f"run `{format_install_command('sklearn')}`") from None
-    found = getattr(datasets, f"load_{name}")()
-    arrays = {"features": np.asarray(found.data, np.float32), "target": np.asarray(found.target)}
+    dataset = getattr(datasets, f"load_{name}")()
+    arrays = {"features": np.asarray(dataset.data, np.float32), "target": np.asarray(dataset.target)}
     if name == "digits":
-        arrays["image"] = np.asarray(found.images, np.float32)[:, None]
+        arrays["image"] = np.asarray(dataset.images, np.float32)[:, None]
     return ArraySource(arrays)

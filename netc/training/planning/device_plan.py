@@ -145,6 +145,7 @@ def find_largest_batch(profile: StepProfile, layout: ParallelLayout, available: 
             return 0
         if needs.sample > 0:
             largest = min(largest, free / needs.sample)
+    # A model without activations fits with any number of samples, and then one sample is as good as any.
     return int(largest) if math.isfinite(largest) else 1
 
 

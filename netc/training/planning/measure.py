@@ -155,6 +155,7 @@ def _profile_run(training: Training, dtype: torch.dtype, recompute: bool, count:
         with LiveMemoryTracker(objective, blocks, inputs, recompute) as tracker, FlopCounterMode(display=False) as flop_counter:
             loss = objective.results(objective.totals(inputs), objective.counts(inputs))[LOSS]
             loss.backward()  # type: ignore[no-untyped-call]
+        # The tokens of a sample are the elements of its largest input of integers, without counting one label for each sample.
         units = tuple(bytes_of[id(b)] for b in blocks)
         tokens = max((t.numel() // count for t in inputs.values() if not t.is_floating_point() and t.ndim > 1), default=0)
         return _RunProfile(
@@ -186,6 +187,7 @@ def _convert_dtype(module: nn.Module, dtype: torch.dtype) -> None:
 
 def _measure_optimizer_state(optimizer: torch.optim.Optimizer) -> int:
     """Return the bytes of the optimizer's state, which its first step creates."""
+    # Optimizers create their state only in a step, and only for parameters with a gradient.
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             parameter.grad = torch.zeros_like(parameter)
@@ -261,6 +263,7 @@ class LiveMemoryTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key in self.live_storages or key in self.excluded:
             return
         size = storage.nbytes()
+        # A weak reference tells when PyTorch frees the storage, without keeping it alive.
         self.live_storages[key] = weakref.ref(storage, lambda _: self._release_storage(key, size))
         self.activations += size
 
