@@ -45,7 +45,7 @@ class NotDecomposable(Exception):
     """The objective is no function of means: why, and where."""
 
     def __init__(self, problem: NotMean, span: Span) -> None:
-        super().__init__(problem.message())
+        super().__init__(problem.format_message())
         self.problem = problem
         self.span = span
 

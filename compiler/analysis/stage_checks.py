@@ -81,7 +81,7 @@ class SizedStage(Record):
             op.check_and_infer(op.bind_inputs(inputs, Facts.empty()))
         except OperatorError as error:
             problem = error.problem
-            return "" if isinstance(problem, EmptyResult) and not problem.needs_elements else problem.message()
+            return "" if isinstance(problem, EmptyResult) and not problem.needs_elements else problem.format_message()
         return ""
 
 

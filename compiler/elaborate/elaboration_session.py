@@ -291,13 +291,22 @@ class ElaborationSession:
         # One place may be marked for two reasons with the same text.
         marks = tuple(dict.fromkeys((*marks, *self._declaration_marks(problem, marks))))
         seconds = tuple(Mark(s, t) for s, t in marks if s != span)
-        label = problem.label() if label is None else label
+        label = problem.format_label() if label is None else label
         if not label:
             label = next((t for s, t in marks if s == span), "")
         severity = "error" if self.in_training and problem.error_in_training else problem.severity
         edits = edits_for(problem, span, edits)
         diagnostic = Diagnostic(
-            severity, problem.code, problem.message(), span, label, seconds, problem.notes(), problem.help(), edits, trace
+            severity,
+            problem.code,
+            problem.format_message(),
+            span,
+            label,
+            seconds,
+            problem.format_notes(),
+            problem.format_help(),
+            edits,
+            trace,
         )
         self.diagnostics.append(diagnostic)
         self.errors += diagnostic.severity == "error"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .binding_errors import either, only
+from .binding_errors import replace_with_near_name, suggest_names
 from .problem import Advice, Problem, Replacement
 
 
@@ -18,23 +18,23 @@ class UnknownArgument(Problem):
     elsewhere: Advice = Advice()
     tensors: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.owner}` has no argument `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         if not self.known:
             return () if self.hint else (f"`{self.owner}` takes no arguments",)
         arguments, tensors = (", ".join(f"`{n}`" for n in names) for names in (self.known, self.tensors))
         return (f"`{self.owner}` takes {arguments}" + (f"; tensors by name: {tensors}" if tensors else ""),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         hint = self.hint or self.elsewhere.help
-        return (hint,) if hint else either(self.near)
+        return (hint,) if hint else suggest_names(self.near)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         if self.hint or self.elsewhere.help:
             return None if self.hint else self.elsewhere.replacement
-        return only(self.near, self.name)
+        return replace_with_near_name(self.near, self.name)
 
 
 class MissingArgument(Problem):
@@ -45,10 +45,10 @@ class MissingArgument(Problem):
     example: str = ""
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.owner}` is missing its argument `{self.name}`" + (f", {self.wanted}" if self.wanted else "")
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else (f"for example, `{self.example}`",) if self.example else ()
 
 
@@ -60,17 +60,17 @@ class UnknownType(Problem):
     near: tuple[str, ...]
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"unknown element type `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return () if self.near else ("the element types are " + ", ".join(f"`{n}`" for n in self.known),)
 
-    def help(self) -> tuple[str, ...]:
-        return either(self.near)
+    def format_help(self) -> tuple[str, ...]:
+        return suggest_names(self.near)
 
-    def replacement(self) -> Replacement | None:
-        return only(self.near, self.name)
+    def make_replacement(self) -> Replacement | None:
+        return replace_with_near_name(self.near, self.name)
 
 
 class FewArguments(Problem):
@@ -81,7 +81,7 @@ class FewArguments(Problem):
     least: int
     found: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         wanted = "an argument" if self.least == 1 else f"{self.least} arguments"
         return f"`{self.owner}` needs {wanted}, found {self.found or 'none'}"
 
@@ -93,10 +93,10 @@ class NotForTensors(Problem):
     what: str
     hint: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return self.what
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -110,10 +110,10 @@ class WrongArgument(Problem):
     found: str
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` of `{self.owner}` must be {self.wanted}, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -127,17 +127,17 @@ class TooManyArguments(Problem):
     kind: str = "positional "
     accepts: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         count = {0: f"no {self.kind}arguments", 1: f"one {self.kind}argument"}.get(self.most, f"{self.most} {self.kind}arguments")
         return f"too many arguments: `{self.owner}` takes {count}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         positional, named = self.accepts[: self.most], self.accepts[self.most :]
         parts = [", ".join(f"`{n}`" for n in positional)] if positional else []
         parts += ["by name " + ", ".join(f"`{n}`" for n in named)] if named else []
         return (f"`{self.owner}` takes {' and '.join(parts)}",) if parts and not self.hint else ()
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -147,10 +147,10 @@ class ArgumentTwice(Problem):
     name: str
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"argument `{self.name}` of `{self.owner}` is given twice"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -162,10 +162,10 @@ class WithoutEffect(Problem):
     why: str
     written: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.argument}` has no effect: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"remove `{self.written}`",)
 
 
@@ -178,10 +178,10 @@ class WrongTensors(Problem):
     found: int
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.owner}` takes {self.wanted}, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -192,5 +192,5 @@ class MissingTensor(Problem):
     owner: str
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.owner}` lacks the tensor `{self.name}`"

@@ -7,7 +7,7 @@ from typing import ClassVar
 from netc.dsl.diagnostics import Severity
 
 from ..types.tensor_types import Shape, TensorType, show_shape
-from .problem import Location, Problem, input_
+from .problem import Location, Problem, input_location
 
 
 class NeedsNumber(Problem):
@@ -17,13 +17,13 @@ class NeedsNumber(Problem):
     operator: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs a numeric tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {self.found.dtype}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert it with `-> cast float32`, or negate it with `-> logical_not`",)
 
 
@@ -34,10 +34,10 @@ class OperandCount(Problem):
     operator: str
     found: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` takes either a second tensor or a number, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"write `(a, b) -> {self.operator}` for two tensors, `a -> {self.operator} 2` for a number",)
 
 
@@ -50,10 +50,10 @@ class BadNumber(Problem):
     needed: str
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the scalar operand of `{self.operator}` {self.needed}, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
@@ -65,13 +65,13 @@ class ScalarDoesNotFit(Problem):
     scalar: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` cannot use {self.scalar} with {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"{self.found.dtype} cannot represent {self.scalar}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         wider = "float32" if self.found.dtype.is_float else "int64"
         return (f"convert the tensor to a wider type first, for example with `-> cast {wider}`",)
 
@@ -86,13 +86,13 @@ class NumberConverted(Problem):
     taken: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` with {self.found.dtype} {show_shape(self.found.shape)} converts {self.written} to {self.taken}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"{self.found.dtype} cannot represent {self.written}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         wider = "float32" if "." in self.written else "int64"
         return (f"to use {self.written} itself, convert the tensor first, for example with `-> cast {wider}`",)
 
@@ -107,17 +107,17 @@ class BatchBroadcast(Problem):
     operands: tuple[Shape, ...]
     result: Shape
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         shapes = [show_shape(shape) for shape in self.operands]
         return f"`{self.operator}` of {', '.join(shapes[:-1])} and {shapes[-1]} is {show_shape(self.result)}: the batch is on two axes"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "every sample is combined with every other"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return tuple((input_(index), f"this is {show_shape(shape)}") for index, shape in enumerate(self.operands))
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return tuple((input_location(index), f"this is {show_shape(shape)}") for index, shape in enumerate(self.operands))
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (
             "give the operands the same axes, with `-> squeeze` or `-> unsqueeze`",
             "if all pairs are meant, write them out with `-> expand` before",
@@ -133,12 +133,12 @@ class IndexOverBatch(Problem):
     operator: str
     found: Shape
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` without `axis` gives one index for the whole batch, {show_shape(self.found)}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("it counts the elements of all samples, so it depends on which samples are in the batch",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         each = f"for an index in each sample, give the axis: `{self.operator} axis=1`"
         return (each, f"if one index is meant, write `reshape [-1] -> {self.operator} axis=0`")

@@ -15,10 +15,10 @@ class IsMismatch(Problem):
     found: TensorType
     axis: int | None = None
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"expected shape {self.stated}, found {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         if self.axis is not None:
             return f"axis {self.axis} is {format_dim(self.found.shape[self.axis])}"
         return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
@@ -29,10 +29,10 @@ class ExpectFailed(Problem):
     stated: str
     found: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`expect {self.stated}` failed"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return self.found
 
 
@@ -41,10 +41,10 @@ class UnknownOutput(Problem):
     name: str
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the model has no output `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the outputs are " + ", ".join(f"`{n}`" for n in self.known),)
 
 
@@ -54,10 +54,10 @@ class BadWhere(Problem):
     code: ClassVar[str] = "bad-where"
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "`where` needs comparisons of dimensions, such as `H % 32 == 0` or `T <= 1024`"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return self.why
 
 
@@ -66,7 +66,7 @@ class Contradiction(Problem):
     condition: str
     why: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`where {self.condition}` can never be true" + (f": {self.why}" if self.why else "")
 
 
@@ -80,8 +80,8 @@ class PatternMismatch(Problem):
     found: TensorType
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.parameter}` of `{self.block}` must be {self.pattern}, found {self.found}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return self.why

@@ -7,7 +7,7 @@ from typing import ClassVar
 from ..dims import Dim, format_dim
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .operator_errors import where_hint
-from .problem import Location, Problem, input_
+from .problem import Location, Problem, input_location
 
 
 class MaskMismatch(Problem):
@@ -19,13 +19,13 @@ class MaskMismatch(Problem):
     mask: Shape
     index: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs a mask of {self.needed}, found {show_shape(self.mask)}"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(self.index), f"this is {show_shape(self.mask)}"),)
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return ((input_location(self.index), f"this is {show_shape(self.mask)}"),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give the mask the queries as its axis -2 and the keys as its axis -1",)
 
 
@@ -37,17 +37,17 @@ class MaskType(Problem):
     needed: str
     mask: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs a mask of {self.needed}, found {self.mask}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {self.mask.dtype}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert it to bool with a comparison, as in `mask > 0`",)
 
 
-def _count(number: Dim, one: str, several: str) -> str:
+def _format_count(number: Dim, one: str, several: str) -> str:
     return f"{format_dim(number)} {one if number == 1 else several}"
 
 
@@ -62,16 +62,19 @@ class CausalAlignment(Problem):
     advice: str
     at: tuple[int, int]
 
-    def message(self) -> str:
-        lengths = f"{_count(self.queries, 'query', 'queries')} and {_count(self.keys, 'key', 'keys')}"
+    def format_message(self) -> str:
+        lengths = f"{_format_count(self.queries, 'query', 'queries')} and {_format_count(self.keys, 'key', 'keys')}"
         return f"causal `{self.operator}` of {lengths} needs `align`, which says which key belongs to a query"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
         queries, keys = self.at
-        places = (input_(queries), _count(self.queries, "query", "queries")), (input_(keys), _count(self.keys, "key", "keys"))
+        places = (
+            (input_location(queries), _format_count(self.queries, "query", "queries")),
+            (input_location(keys), _format_count(self.keys, "key", "keys")),
+        )
         return tuple((place, f"the {lengths}") for place, lengths in places)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (
             "`align=end` if the last query belongs to the last key, as in a decoder with a cache of earlier keys",
             "`align=start` if the first query belongs to the first key, as PyTorch's `is_causal` has it",

@@ -10,12 +10,12 @@ from netc.dsl.diagnostics import Severity
 from .problem import Advice, Problem, Replacement
 
 
-def either(near: tuple[str, ...]) -> tuple[str, ...]:
+def suggest_names(near: tuple[str, ...]) -> tuple[str, ...]:
     """The help that proposes near names."""
     return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
 
 
-def only(near: tuple[str, ...], name: str) -> Replacement | None:
+def replace_with_near_name(near: tuple[str, ...], name: str) -> Replacement | None:
     """The near name if there is one; it is what was meant if only the style differs: `Conv2D` for `conv`."""
     if len(near) != 1:
         return None
@@ -31,16 +31,16 @@ class UnknownName(Problem):
     hint: str = ""
     later: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is not defined here" + (", only below" if self.later else "")
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.later:
             return ("move this statement below the definition",)
-        return either(self.near) + ((self.hint,) if self.hint else ())
+        return suggest_names(self.near) + ((self.hint,) if self.hint else ())
 
-    def replacement(self) -> Replacement | None:
-        return only(self.near, self.name)
+    def make_replacement(self) -> Replacement | None:
+        return replace_with_near_name(self.near, self.name)
 
 
 class UnknownStage(Problem):
@@ -52,15 +52,15 @@ class UnknownStage(Problem):
     elsewhere: Advice = Advice()
     written: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"unknown operator or block `{self.name}`"
 
-    def help(self) -> tuple[str, ...]:
-        helps = (self.elsewhere.help,) if self.elsewhere.help else either(self.near)
+    def format_help(self) -> tuple[str, ...]:
+        helps = (self.elsewhere.help,) if self.elsewhere.help else suggest_names(self.near)
         return (*helps, f"write `{self.written}`") if self.written else helps
 
-    def replacement(self) -> Replacement | None:
-        return self.elsewhere.replacement if self.elsewhere.help else only(self.near, self.name)
+    def make_replacement(self) -> Replacement | None:
+        return self.elsewhere.replacement if self.elsewhere.help else replace_with_near_name(self.near, self.name)
 
 
 class NotAStage(Problem):
@@ -71,10 +71,10 @@ class NotAStage(Problem):
     what: str
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is {self.what}, not a stage"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -85,10 +85,10 @@ class NotATensor(Problem):
     what: str
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"expected a tensor, found {self.what}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -99,10 +99,10 @@ class TensorNotGiven(Problem):
     name: str
     needed: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is not given here" + (f", and `{self.needed}` is not optional" if self.needed else "")
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         test = f"test it first: `if given({self.name}) {{ ... }}`"
         return (test,) if self.needed else (test, f"to pass it on as an optional tensor, give it by name: `mask={self.name}`")
 
@@ -114,10 +114,10 @@ class NotOptional(Problem):
     text: str
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.text}` is no optional tensor of this block"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"declare it as one: `block f({self.name}?: [...])`",) if self.name else ()
 
 
@@ -125,16 +125,16 @@ class BoundTwice(Problem):
     code: ClassVar[str] = "bound-twice"
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is defined twice"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "defined again here"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("a name cannot be reassigned",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use a different name for the second one",)
 
 
@@ -143,10 +143,10 @@ class ReservedName(Problem):
     name: str
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` cannot be used as a name: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use another name; names in capitals are for dimensions",)
 
 
@@ -156,13 +156,13 @@ class UnusedName(Problem):
     name: str
     what: str = "name"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the {self.what} `{self.name}` is never used"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"remove it, or rename it to `_{self.name}` if it is unused on purpose",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(f"_{self.name}")
 
 
@@ -172,10 +172,10 @@ class UnusedResult(Problem):
     code: ClassVar[str] = "unused-result"
     severity: ClassVar[Severity] = "warning"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "the result of this pipeline is never used"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("name it with `name = ...`, or continue it with `->` on the next line",)
 
 
@@ -185,10 +185,10 @@ class UnusedFlow(Problem):
     code: ClassVar[str] = "unused-input"
     severity: ClassVar[Severity] = "warning"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "the input of this body is never used"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("begin the body with a stage or with `in`, or remove what precedes the `->`",)
 
 
@@ -202,14 +202,14 @@ class NoIn(Problem):
     block: bool = False
     inside: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.inside:
             return f"the block `{self.inside}` takes no tensors, so there is no `in`"
         if self.stage:
             return f"`{self.stage}` has no input here"
         return "`in` is the input of a block, and there is no block here"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.inside:
             return ("remove `in: none` if it takes one",)
         if self.stage:
@@ -228,12 +228,12 @@ class WrongUnpacking(Problem):
     rest: bool = False
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         least = "at least " if self.rest else ""
         names = "name" if self.names == 1 else "names"
         return f"cannot unpack {self.found} {'tensor' if self.found == 1 else 'tensors'} into {least}{self.names} {names}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -244,8 +244,8 @@ class TwoRests(Problem):
     first: str
     second: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"only one name can take the remaining tensors, found `{self.first}...` and `{self.second}...`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("remove one of the two `...`",)

@@ -17,14 +17,14 @@ class SymbolicParameterShape(Problem):
     shape: Shape
     axis: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         symbolic = f"axis {self.axis} of {show_shape(self.shape)} is {format_dim(self.shape[self.axis])}"
         return f"the shape of a parameter must be known at compile time, but {symbolic}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"{format_dim(self.shape[self.axis])} is known only at run time"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use a fixed size: 1 for an axis along which it broadcasts, or the maximum if it is sliced later",)
 
 
@@ -34,13 +34,13 @@ class SymbolicBuffer(Problem):
     code: ClassVar[str] = "symbolic-buffer"
     shape: Shape
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a table with a label needs a fixed shape, found {show_shape(self.shape)}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("a labelled table is a buffer of the state dict",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("remove the label, or use fixed sizes",)
 
 
@@ -50,10 +50,10 @@ class UntrainableType(Problem):
     code: ClassVar[str] = "untrainable-type"
     dtype: DType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a parameter of {self.dtype} cannot be trained: only floating-point tensors have gradients"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("make it a buffer with `trainable=false`, or use a floating-point type",)
 
 
@@ -64,7 +64,7 @@ class InitNeedsFloat(Problem):
     init: str
     dtype: DType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.init}` draws floating-point values, but the parameter is {self.dtype}"
 
 
@@ -75,10 +75,10 @@ class InitUnfit(Problem):
     value: float
     dtype: DType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a parameter of {self.dtype} cannot be initialised to {self.value}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         if self.dtype.is_float:
             return f"out of range for {self.dtype}"
         low, high = self.dtype.limits
@@ -92,7 +92,7 @@ class InitNeedsMatrix(Problem):
     init: str
     shape: Shape
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.init}` needs at least two axes, found {show_shape(self.shape)}"
 
 
@@ -103,7 +103,7 @@ class InitNeedsPrecision(Problem):
     init: str
     dtype: DType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.init}` needs float32 or float64, but the parameter is {self.dtype}"
 
 
@@ -114,7 +114,7 @@ class BadInitialiser(Problem):
     init: str
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.init}` has no values to draw: {self.why}"
 
 
@@ -125,11 +125,11 @@ class IndexCount(Problem):
     indices: tuple[str, ...]
     shape: Shape
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         counted = "1 index" if len(self.indices) == 1 else f"{len(self.indices)} indices"
         return f"a table needs one index for each axis, found {counted} for {show_shape(self.shape)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         missing = len(self.shape) - len(self.indices)
         if missing < 0:
             return ()
@@ -144,10 +144,10 @@ class FormulaTooDeep(Problem):
     depth: int
     most: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the formula of this table is nested {self.depth} levels deep; the limit is {self.most}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("split it into several tables and add them",)
 
 
@@ -156,7 +156,7 @@ class UnevenList(Problem):
 
     code: ClassVar[str] = "uneven-list"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "a list in the formula of a table needs lists of equal length at each level, and numbers at the last one"
 
 
@@ -167,12 +167,12 @@ class ItemIndexCount(Problem):
     given: int
     sizes: tuple[int, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         counted = "1 index" if self.given == 1 else f"{self.given} indices"
         levels = "1 level" if len(self.sizes) == 1 else f"{len(self.sizes)} levels"
         return f"a number in a list with {levels} needs an index for each, found {counted}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         indices = "".join(f"[{name}]" for name in "ijklmnpqrstuvw"[: len(self.sizes)])
         return (f"give an index for each axis of the list after it, as in `{indices}`",)
 
@@ -184,7 +184,7 @@ class ListTooLong(Problem):
     items: int
     most: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a list in the formula of a table has {self.items} numbers; the limit is {self.most}"
 
 
@@ -193,10 +193,10 @@ class RealItemIndex(Problem):
 
     code: ClassVar[str] = "real-item-index"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "the index of a list in the formula of a table must be an integer, found a real number"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("round it: `//` divides integers and rounds down, `floor(...)` makes an integer of a real number",)
 
 
@@ -212,15 +212,15 @@ class ItemOutside(Problem):
     low: float
     high: float
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"an index in the formula of this table may be outside its list of {self.items} {'item' if self.items == 1 else 'items'}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         if math.isinf(self.high - self.low):
             return "its bounds are not known"
         return f"it is from {self.low:g} to {self.high:g}, and the list has the indices from 0 to {self.items - 1}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         limit = f"limit the index: `i % {self.items}` repeats the list, `min(i, {self.items - 1})` its last item"
         if self.low < 0 or self.high >= _LONGEST_LIST:
             return (limit,)
@@ -233,10 +233,10 @@ class DivisorMayBeZero(Problem):
     code: ClassVar[str] = "zero-divisor"
     op: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the divisor of `{self.op}` in this table may be zero"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"indices start at 0: write `{self.op} (j + 1)` or `{self.op} max(j, 1)` for an index `j`",)
 
 
@@ -248,13 +248,13 @@ class NoStoredTable(Problem):
     path: str
     near: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.path}` has nothing called `{self.name}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(f'"{self.near[0]}"', safe=False) if len(self.near) == 1 else None
 
 
@@ -267,6 +267,6 @@ class StoredTableDiffers(Problem):
     wanted: TensorType
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         found, wanted = (f"{type_.dtype} {show_shape(type_.shape)}" for type_ in (self.found, self.wanted))
         return f"`{self.name}` of `{self.path}` is {found}, not {wanted}"

@@ -9,11 +9,11 @@ from ..types.tensor_types import DTYPES, UNNAMED_INPUT, Shape
 from .problem import Problem
 
 
-def _written(shape: tuple[int, ...]) -> str:
+def _format_sizes(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "[]"
 
 
-def _shown(shape: Shape) -> str:
+def _format_shape(shape: Shape) -> str:
     return "[N" + "".join(f", {d if isinstance(d, int) else format_dim(d)}" for d in shape) + "]"
 
 
@@ -28,13 +28,13 @@ class ColumnMissing(Problem):
     columns: tuple[str, ...]
     asked: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.path}` has no column `{self.column}` for the input `{self.input}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"its columns are {', '.join(f'`{c}`' for c in self.columns)}" if self.columns else "it has no columns",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         is_table = self.path.lower().endswith((".csv", ".tsv"))
         between = next((sign for sign in ";\t|" if is_table and len(self.columns) == 1 and sign in self.columns[0]), None)
         if between is not None:
@@ -58,19 +58,21 @@ class ColumnShape(Problem):
     declared: Shape
     dtype: str = "float32"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.found is None:
-            return f"the samples of the column `{self.column}` differ in shape, and the input `{self.input}` is {_shown(self.declared)}"
-        return f"the column `{self.column}` is {_shown(self.found)}, and the input `{self.input}` is {_shown(self.declared)}"
+            return (
+                f"the samples of the column `{self.column}` differ in shape, and the input `{self.input}` is {_format_shape(self.declared)}"
+            )
+        return f"the column `{self.column}` is {_format_shape(self.found)}, and the input `{self.input}` is {_format_shape(self.declared)}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"it is read from `{self.path}`",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.found is None:
             return ("make them equally long, by padding for example",)
         dtype = "" if self.dtype == "float32" else f" {self.dtype}"
-        declaration = f"`{self.input} = input {_written(self.found)}{dtype}`"
+        declaration = f"`{self.input} = input {_format_sizes(self.found)}{dtype}`"
         if len(self.found) == 0 and self.declared == (1,):
             return (f"write `{self.input}=[{self.column}]`, or declare it as it is: {declaration}",)
         if len(self.found) == 0 and len(self.declared) == 1:
@@ -95,18 +97,18 @@ class ColumnType(Problem):
     missing: int | None = None
     others: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.missing is not None:
             return f"sample {self.missing} of the column `{self.column}` has no number, and the input `{self.input}` is {self.declared}"
         return f"the column `{self.column}` has {self.found}, and the input `{self.input}` is {self.declared}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         where = f"it is read from `{self.path}`"
         if not self.others:
             return (where,)
         return where, f"these columns do not fit either: {', '.join(f'`{name}`' for name in self.others)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.missing is not None:
             return ("remove such samples, or write a number for what is missing, such as the `ignore_index` of a loss",)
         if self.found.startswith("complex"):
@@ -127,7 +129,7 @@ class SizesDiffer(Problem):
     second: str
     other: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.dim}` is {self.one} in the data of `{self.first}` and {self.other} in those of `{self.second}`"
 
 
@@ -138,7 +140,7 @@ class SizesRefused(Problem):
     path: str
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the sizes in `{self.path}` are not those of the spec: {self.why}"
 
 
@@ -152,13 +154,13 @@ class NotFinite(Problem):
     what: str
     index: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"sample {self.index} of the column `{self.column}`, for the input `{self.input}`, has {self.what}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"it is read from `{self.path}`; samples are counted from 0, and a number that is missing is NaN",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("remove or replace such samples before training",)
 
 
@@ -168,10 +170,10 @@ class CannotReadData(Problem):
     why: str
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot read `{self.path}`: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
 
 
@@ -187,15 +189,15 @@ class ClassOutOfRange(Problem):
     operator: str
     index: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         found = f"sample {self.index} of the column `{self.column}` has the class {self.found}"
         return f"{found}, and `{self.operator}` has {self.count} class{'es' if self.count != 1 else ''}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         numbers = f"classes are numbered from 0 to {self.count - 1}" if self.count != 1 else "the only class is 0"
         return (f"it is read from `{self.path}`, for the input `{self.input}`; {numbers}",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.found == self.count:
             return ("if the classes begin at 1, subtract 1 in the data, or have one class more",)
         return (f"the network needs at least {self.found + 1} classes",) if self.found >= 0 else ()

@@ -19,25 +19,25 @@ class DenseAfterSpatial(Problem):
     found: TensorType
     result: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`dense` applies to the last axis only: {self.found} becomes {self.result}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "the channel axis and the other spatial axes are kept" if self.found.rank > 3 else "the other axes are kept"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         pool = " or `-> global_avg_pool`" if self.found.rank > 3 else ""
         return (f"to use the whole image, insert `-> flatten`{pool} before it",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement("flatten -> ", before=True)
 
 
 class NarrowIndices(NeedsInteger):
     """`embedding` with an integer type that PyTorch does not accept as indices."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs int64 or int32 indices, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert them with `-> cast int64`",)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from .binding_errors import either, only
+from .binding_errors import replace_with_near_name, suggest_names
 from .problem import Problem, Replacement
 
 
@@ -12,10 +12,10 @@ class UseCycle(Problem):
     code: ClassVar[str] = "use-cycle"
     chain: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "circular `use`: " + " -> ".join(self.chain)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("move what both need into a third file",)
 
 
@@ -28,15 +28,15 @@ class CannotUse(Problem):
     near: tuple[str, ...] = ()
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         shown = self.path if self.path.strip() else f'"{self.path}"'
         return f"cannot use `{shown}`: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         meant = ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
         return (*meant, *((self.remedy,) if self.remedy else ()))
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(f'"{self.near[0]}"', safe=self.near[0] == f"{self.path}.net") if len(self.near) == 1 else None
 
 
@@ -46,11 +46,11 @@ class NotInFile(Problem):
     path: str
     near: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.path}` defines no block, `fn` or `let` called `{self.name}`"
 
-    def help(self) -> tuple[str, ...]:
-        return either(self.near)
+    def format_help(self) -> tuple[str, ...]:
+        return suggest_names(self.near)
 
-    def replacement(self) -> Replacement | None:
-        return only(self.near, self.name)
+    def make_replacement(self) -> Replacement | None:
+        return replace_with_near_name(self.near, self.name)

@@ -18,13 +18,13 @@ class BatchSizeUnknown(Problem):
     found: str
     rest: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.found}` is not a size; the batch axis is implied, and has any size"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"write the shape without it: `input {self.rest}`",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.rest, safe=True)
 
 
@@ -37,17 +37,17 @@ class BatchAxisWritten(Problem):
     found: str
     rest: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the batch axis is implied: the shape of this input is {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"remove `{self.name}` from the shape", "for a tensor without a batch axis, write `batch=false`")
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.rest)
 
 
-def looks_batched(found: TensorType) -> bool:
+def looks_like_batch(found: TensorType) -> bool:
     """Whether a shape is that of a batch of images after the batch axis: [N, 32, 3, 224, 224]."""
     if found.rank != 5 or not found.is_batch:
         return False
@@ -63,10 +63,10 @@ class BatchTakenForChannels(Problem):
     operator: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` takes axis 1 of {self.found} for the channels, and slides over all three axes after it"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         image = "x".join(format_dim(size) for size in self.found.shape[2:])
         return (f"the batch axis is implied: if the first size is the batch, leave it out: `input {image}`",)
 
@@ -80,16 +80,16 @@ class BatchSizeWritten(Problem):
     size: str
     rest: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"no stage combines the {self.size} positions along axis 1 of {self.found}, as if they were a batch"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (
             f"the batch axis is implied: if the first size is the batch, leave it out: `input {self.rest}`",
             f"if it is not, write `{self.size}x{self.rest}`",
         )
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.rest)
 
 
@@ -102,11 +102,11 @@ class ChannelsWrittenFirst(Problem):
     channels: int
     kernel: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         channels = "one channel" if self.channels == 1 else f"{self.channels} channels"
         return f"`{self.operator}` has {channels} like its input, and a kernel of size {self.kernel}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (input_channels_hint(self.operator, self.kernel),)
 
 
@@ -139,13 +139,13 @@ class ChannelsLast(Problem):
     operator: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` takes axis 1 of {self.found} for the channels, of which there are {format_dim(self.found.shape[1])}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return channels_first(self.found)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return PERMUTED
 
 

@@ -10,18 +10,18 @@ from .operator_errors import NeedsInteger
 class LongIndices(NeedsInteger):
     """`one_hot` of a type other than int64."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs int64 indices, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert them with `-> cast int64`",)
 
 
 class ScatterSource(OperandCount):
     """`scatter` with neither a source tensor nor `value`, or with both."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` takes either a third tensor or `value`, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"write `(x, index, src) -> {self.operator} 1` or `(x, index) -> {self.operator} 1 value=0`",)

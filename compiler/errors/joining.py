@@ -18,7 +18,7 @@ class SplitSum(Problem):
     total: Dim
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         whole = f"the {format_dim(self.found.shape[self.axis])} of axis {self.axis} of {self.found}"
         return f"the pieces {show_shape(self.sizes)} add up to {format_dim(self.total)}, not to {whole}"
 
@@ -33,11 +33,11 @@ class UnknownCount(Problem):
     found: TensorType
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         whole = f"axis {self.axis} of {self.found}"
         return f"the number of pieces that `{self.operator} {format_dim(self.size)}` makes of {whole} is known only at run time"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
@@ -49,5 +49,5 @@ class TooManyPieces(Problem):
     count: int
     most: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` would make {self.count} pieces; the limit is {self.most}"

@@ -22,10 +22,10 @@ class LabelWithin(Problem):
     outer: str
     inner: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"label `{self.inner}` is inside of `{self.outer}`, which labels another stage"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("rename one of the two labels, or write the inner stage in the body of the outer one",)
 
 
@@ -37,13 +37,13 @@ class LabelTwice(Problem):
     written: str = ""
     given: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"two stages of one body have the {'name' if self.given else 'label'} `{self.name}`"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "repeated in another iteration or use" if self.written else ""
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         braces = re.findall(r"\{([^{}]*)\}", self.written)
         if braces and all(one.strip().isidentifier() for one in braces):
             again = f"if an outer loop repeats it, add the variable of that loop: `as {self.written}.{{j}}`"
@@ -64,7 +64,7 @@ class BadLabel(Problem):
     level: str
     operator: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.operator:
             return "`_` can only label an operator that is the only stage of its block"
         if self.level in TAKEN_LABELS:
@@ -75,7 +75,7 @@ class BadLabel(Problem):
             return f"invalid label `{self.found}`: a dot needs a name on both sides"
         return f"invalid label `{self.found}`: a label has letters, digits, `_` and, not at the start, `-`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.operator:
             numbered = "`repeat i in 3 { dense 8 relu as fc.{i} }`"
             return (f"remove it; to number the operators of a loop, write its variable into a label: {numbered}",)

@@ -13,10 +13,10 @@ class BiasAlone(Problem):
     code: ClassVar[str] = "bias-without-weight"
     operator: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` takes a tensor for its bias only together with one for its weight"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give both, `weight=w bias=b`, or add the tensor to the result of the stage with `bias=false`",)
 
 
@@ -26,10 +26,10 @@ class NoOwnBias(Problem):
     code: ClassVar[str] = "no-such-parameter"
     operator: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` with a tensor for its weight has no parameters of its own, and so no bias"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give a tensor for it too: `bias=b`",)
 
 
@@ -41,8 +41,8 @@ class NoPlaceFor(Problem):
     parameter: str
     affine: bool = True
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` has no {self.parameter} with these arguments, so that no tensor can be given for it"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("write `affine=true`",) if not self.affine else ()

@@ -9,7 +9,7 @@ from ..types.tensor_types import Shape
 from .problem import Problem
 
 
-def number(value: int) -> str:
+def format_integer(value: int) -> str:
     """An integer with `_` between thousands; for a very large one, its number of digits."""
     digits = len(str(abs(value))) if value.bit_length() < 4096 else 0
     if digits and digits <= 24:
@@ -26,8 +26,8 @@ class TooManyNodes(Problem):
     what: str = "network"
     parts: str = "operators"
 
-    def message(self) -> str:
-        return f"this {self.what} has {number(self.found)} {self.parts} or more; the limit is {self.limit:_}"
+    def format_message(self) -> str:
+        return f"this {self.what} has {format_integer(self.found)} {self.parts} or more; the limit is {self.limit:_}"
 
 
 class TooManyCalls(Problem):
@@ -36,10 +36,10 @@ class TooManyCalls(Problem):
     code: ClassVar[str] = "too-many-nodes"
     limit: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"this spec needs more than {self.limit:_} function calls"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("bind what is needed twice with `let`",)
 
 
@@ -50,10 +50,10 @@ class LargeNumber(Problem):
     found: int
     limit: int
 
-    def message(self) -> str:
-        return f"this number is too large: {number(self.found)}"
+    def format_message(self) -> str:
+        return f"this number is too large: {format_integer(self.found)}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"the largest integer is {self.limit:_}, that is 2 ** 63 - 1",)
 
 
@@ -63,11 +63,11 @@ class LargeTensor(Problem):
     code: ClassVar[str] = "too-large"
     shape: Shape
 
-    def message(self) -> str:
-        axes = ", ".join(number(d) if isinstance(d, int) else format_dim(d) for d in self.shape)
+    def format_message(self) -> str:
+        axes = ", ".join(format_integer(d) if isinstance(d, int) else format_dim(d) for d in self.shape)
         return f"a tensor of shape [{axes}] is too large"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("a tensor has fewer than 2 ** 60 elements",)
 
 
@@ -78,10 +78,10 @@ class ManyAxes(Problem):
     axes: int
     limit: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a tensor with {self.axes} axes is too large"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"a tensor has at most {self.limit} axes",)
 
 
@@ -91,10 +91,10 @@ class LargeDimension(Problem):
     code: ClassVar[str] = "too-large"
     limit: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the formula of this dimension has more than {self.limit:_} terms"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
 
 
@@ -104,10 +104,10 @@ class LargeFormulas(Problem):
     code: ClassVar[str] = "too-large"
     limit: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the formulas of the dimensions up to here have more than {self.limit:_} terms together"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("declare the dimensions of the input as numbers, or fix them with `--dim`",)
 
 
@@ -116,10 +116,10 @@ class TooMuchNesting(Problem):
     limit: int
     what: str = "blocks"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"{self.what} are nested more than {self.limit} levels deep"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.what != "blocks":
             return ()
         return ("write consecutive stages in one pipeline, or use `repeat`",)
@@ -132,7 +132,7 @@ class Recursion(Problem):
     name: str
     kind: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the {self.kind} `{self.name}` is defined in terms of itself"
 
 
@@ -144,12 +144,12 @@ class EndlessRecursion(Problem):
     kind: str
     limit: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.kind == "block":
             return f"the block `{self.name}` is inside itself, more than {self.limit} levels deep"
         return f"the function `{self.name}` calls itself, more than {self.limit} levels deep"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.kind == "block":
             return ("end it by a condition on what differs at each level: `if depth > 1 { ... }`", "use `repeat` for plain repetition")
         return ("end it by a condition on what differs at each call: `... if n > 0 else 1`",)
@@ -162,5 +162,5 @@ class TooMuchRecursion(Problem):
     name: str
     limit: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the block `{self.name}` is inside itself more than {self.limit:_} times"

@@ -16,18 +16,18 @@ class BadEquation(Problem):
     why: str
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"invalid equation `{self.equation}`: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
 class NarrowNumbers(NeedsFloat):
     """An integer operand that is summed before it is multiplied: the sum of a narrower type would be int64, unlike the other operand."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs floating-point or int64 tensors where an operand is summed on its own, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert it with `-> cast int64`",)

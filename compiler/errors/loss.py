@@ -8,16 +8,16 @@ from netc.dsl.diagnostics import Severity
 
 from ..types.tensor_types import show_shape
 from .operator_errors import NeedsInteger
-from .problem import Location, Problem, source_
+from .problem import Location, Problem, source_location
 
 
 class LabelType(NeedsInteger):
     """Labels of `cross_entropy` and its like that are no int64 numbers."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs int64 class numbers, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         declared = "if these are class numbers, declare them as integers: `input [...] int64`"
         return (declared if self.found.dtype.is_float else "convert them with `-> cast int64`",)
 
@@ -32,11 +32,11 @@ class SourceWarning(Problem):
     takes: ClassVar[str] = ""
     """Completes "takes ..."."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` takes {self.takes}, found the result of `{self.source}`"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((source_(self.index), f"this is the result of `{self.source}`"),)
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return ((source_location(self.index), f"this is the result of `{self.source}`"),)
 
 
 class SoftmaxTwice(SourceWarning):
@@ -45,7 +45,7 @@ class SoftmaxTwice(SourceWarning):
     code: ClassVar[str] = "softmax-before-cross-entropy"
     takes = "scores, of which it computes `log_softmax` itself"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         instead = "remove `{}`, or give its result to `nll_loss`" if self.source == "log_softmax" else "remove `{}`"
         return (instead.format(self.source),)
 
@@ -56,7 +56,7 @@ class SigmoidTwice(SourceWarning):
     code: ClassVar[str] = "sigmoid-before-logits"
     takes = "scores, of which it computes `sigmoid` itself"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         instead = ", or give its result to `binary_cross_entropy`" if self.operator == "binary_cross_entropy_with_logits" else ""
         return (f"remove `{self.source}`{instead}",)
 
@@ -67,7 +67,7 @@ class OneHotLabels(SourceWarning):
     code: ClassVar[str] = "one-hot-labels"
     takes = "class numbers as they are"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"remove `{self.source}`: with class numbers the loss is the same, and `ignore_index` is possible",)
 
 
@@ -77,7 +77,7 @@ class NoLogProbabilities(SourceWarning):
     code: ClassVar[str] = "no-log-probabilities"
     takes = "logarithms of probabilities"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.source == "softmax":
             return ("write `log_softmax` instead of `softmax`",)
         inserted = "insert `-> log_softmax axis=...` over the classes"
@@ -90,5 +90,5 @@ class NoProbabilities(SourceWarning):
     code: ClassVar[str] = "no-probabilities"
     takes = "probabilities, from 0 to 1"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use `binary_cross_entropy_with_logits`, which takes scores, or insert `-> sigmoid`",)

@@ -8,14 +8,17 @@ from netc.dsl.diagnostics import Severity
 
 from ..dims import format_dim
 from .operator_errors import Unprovable
-from .problem import Location, Problem, Replacement, argument, input_
+from .problem import Location, Problem, Replacement, argument_location, input_location
 
 
 class UnprovableShape(Unprovable):
     """An entry of `shape` that may or may not be the size of its axis. `left` is the axis, `right` the entry."""
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(0), f"{format_dim(self.left)} is from here"), (argument("shape"), f"{format_dim(self.right)} is from here"))
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return (
+            (input_location(0), f"{format_dim(self.left)} is from here"),
+            (argument_location("shape"), f"{format_dim(self.right)} is from here"),
+        )
 
 
 class MomentumOfOld(Problem):
@@ -26,17 +29,17 @@ class MomentumOfOld(Problem):
     operator: str
     momentum: float
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the running statistics of `{self.operator}` are to {100 * self.momentum:g} % those of the last batch"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "the share of the new statistics, as in PyTorch"
 
-    def help(self) -> tuple[str, ...]:
-        return (f"Keras's `momentum` is the share of the old ones: write `momentum={self._other()}`",)
+    def format_help(self) -> tuple[str, ...]:
+        return (f"Keras's `momentum` is the share of the old ones: write `momentum={self._format_new_share()}`",)
 
-    def replacement(self) -> Replacement | None:
-        return Replacement(self._other())
+    def make_replacement(self) -> Replacement | None:
+        return Replacement(self._format_new_share())
 
-    def _other(self) -> str:
+    def _format_new_share(self) -> str:
         return f"{1 - self.momentum:.6g}"

@@ -9,7 +9,7 @@ from typing import ClassVar
 from ..dims import Dim, format_dim
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .habit_errors import PERMUTED, channels_first, input_channels_hint
-from .problem import Location, Problem, Replacement, input_
+from .problem import Location, Problem, Replacement, input_location
 
 
 def where_hint(advice: str, when: str) -> tuple[str, ...]:
@@ -31,13 +31,13 @@ class NeedsFloat(Problem):
     operator: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs a floating-point tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {self.found.dtype}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert it with `-> cast float32`, or use `-> embedding num dim` if it contains indices",)
 
 
@@ -48,13 +48,13 @@ class NeedsInteger(Problem):
     operator: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs an integer tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {self.found.dtype}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("if these are indices, declare them as integers: `input [...] int64`",)
 
 
@@ -65,13 +65,13 @@ class NeedsBool(Problem):
     operator: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs a bool tensor, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {self.found.dtype}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("compare it, as in `x > 0`, or convert it with `-> cast bool`",)
 
 
@@ -84,13 +84,13 @@ class DTypeMismatch(Problem):
     right: TensorType
     at: tuple[int, int]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs tensors of the same type, found {self.left.dtype} and {self.right.dtype}"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(self.at[0]), f"this is {self.left.dtype}"), (input_(self.at[1]), f"this is {self.right.dtype}"))
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return ((input_location(self.at[0]), f"this is {self.left.dtype}"), (input_location(self.at[1]), f"this is {self.right.dtype}"))
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"convert one with `-> cast {self.left.dtype}`",)
 
 
@@ -108,17 +108,17 @@ class ShapeMismatch(Problem):
     suggestion: str = ""
     at: tuple[int, int] = (0, 1)
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot {self.verb} {show_shape(self.left)} and {show_shape(self.right)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return self.why
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
         first, second = self.at
-        return ((input_(first), f"this is {show_shape(self.left)}"), (input_(second), f"this is {show_shape(self.right)}"))
+        return ((input_location(first), f"this is {show_shape(self.left)}"), (input_location(second), f"this is {show_shape(self.right)}"))
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
@@ -131,11 +131,13 @@ class DefinitionRefuses(Problem):
     cause: str
     inputs: tuple[tuple[str, Shape], ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the definition of `{self.operator}` does not compile for these inputs: {self.cause}"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return tuple((input_(index), f"this is the input `{name}`, {show_shape(shape)}") for index, (name, shape) in enumerate(self.inputs))
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return tuple(
+            (input_location(index), f"this is the input `{name}`, {show_shape(shape)}") for index, (name, shape) in enumerate(self.inputs)
+        )
 
 
 class WrongRank(Problem):
@@ -147,13 +149,13 @@ class WrongRank(Problem):
     found: TensorType
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs {self.needed}, found {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
@@ -166,13 +168,13 @@ class WrongSize(Problem):
     found: TensorType
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs {self.needed}, found {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {show_shape(self.found.shape)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
@@ -188,13 +190,13 @@ class BadArgument(Problem):
     suggestion: str = ""
     meant: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.argument}` of `{self.operator}` {self.needed}, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.meant) if self.meant else None
 
 
@@ -206,13 +208,13 @@ class BadAxis(Problem):
     axis: int
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"axis {self.axis} of `{self.operator}` is out of range for {show_shape(self.found.shape)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this has {self.found.rank} {'axis' if self.found.rank == 1 else 'axes'}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         rank = self.found.rank
         return (f"use an axis from {-rank} to {rank - 1}; axis 0 is the batch",) if rank else ()
 
@@ -231,31 +233,31 @@ class KernelTooLarge(Problem):
     channels_last: bool = False
     channels_first: int = 0
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         spans = f"the kernel of `{self.operator}` covers {format_dim(self.kernel)} elements"
         return f"{spans}, but axis {self.axis} of {self.found} has only {format_dim(self.padded)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"covers {format_dim(self.kernel)} elements along axis {self.axis}"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(0), f"this is {self.found}"),)
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return ((input_location(0), f"this is {self.found}"),)
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (
             (f"with padding, the size of axis {self.axis} is {format_dim(self.padded)} instead of {format_dim(self.size)}",)
             if self.size != self.padded
             else ()
         )
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.channels_last:
             return channels_first(self.found)
         if self.channels_first:
             return (input_channels_hint(self.operator, self.channels_first),)
         return ("use a smaller kernel or dilation, or more `padding`",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return PERMUTED if self.channels_last else None
 
 
@@ -268,7 +270,7 @@ class EmptyResult(Problem):
     axis: int
     needs_elements: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` would make a tensor of shape {show_shape(self.result)}: axis {self.axis} would be empty"
 
 
@@ -291,20 +293,20 @@ class NotDivisible(Problem):
     divided: tuple[Dim, ...] = ()
     number: int = 0
 
-    def message(self) -> str:
-        return f"{self.what} {'is' if self._one else 'are'} not divisible by {self.by}"
+    def format_message(self) -> str:
+        return f"{self.what} {'is' if self._is_singular else 'are'} not divisible by {self.by}"
 
     @property
-    def _one(self) -> bool:
+    def _is_singular(self) -> bool:
         return self.what.startswith("1 ")
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"required by `{self.operator}`"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return () if self.at is None else ((input_(self.at), f"{self.what} {'comes' if self._one else 'come'} from here"),)
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return () if self.at is None else ((input_location(self.at), f"{self.what} {'comes' if self._is_singular else 'come'} from here"),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         sizes = [size for size in self.divided if isinstance(size, int)]
         common = gcd(*sizes) if len(sizes) == len(self.divided) else 0
         divisors = [n for n in range(1, min(common, _DIVISORS) + 1) if common % n == 0]
@@ -326,22 +328,22 @@ class Unprovable(Problem):
     at: tuple[int, int] = (0, 1)
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot prove that {format_dim(self.left)} equals {format_dim(self.right)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"required by `{self.operator}`: {self.need}"
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
         return (
-            (input_(self.at[0]), f"{format_dim(self.left)} is from here"),
-            (input_(self.at[1]), f"{format_dim(self.right)} is from here"),
+            (input_location(self.at[0]), f"{format_dim(self.left)} is from here"),
+            (input_location(self.at[1]), f"{format_dim(self.right)} is from here"),
         )
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ((self.suggestion,) if self.suggestion else ()) + where_hint(self.advice, "if this is always true")
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
@@ -354,14 +356,14 @@ class UnprovableMultiple(Problem):
     what: Dim
     advice: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot prove that {format_dim(self.what)} is divisible by {format_dim(self.by)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"required by `{self.operator}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return where_hint(self.advice, "if this is always true")
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)

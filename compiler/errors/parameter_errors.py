@@ -19,10 +19,10 @@ class SharedConflict(Problem):
     first: str
     second: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is shared, but its `{self.parameter}` would be {self.first} at one use and {self.second} at another"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give it inputs of the same sizes at every use, or use two stages",)
 
 
@@ -33,10 +33,10 @@ class SymbolicParameter(Problem):
     shape: str
     symbols: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.parameter}` of `{self.owner}` would have the shape {self.shape}, which is not known at compile time"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"declare the size as a number, or fix it with `--dim {self.symbols[0]}=...`",)
 
 
@@ -47,13 +47,13 @@ class TieTarget(Problem):
     why: str = "no stage of this body has that label"
     weightless: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot tie to `{self.target}`: {self.why}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return () if self.weightless else ("`tie` can refer to stages of the same body and, with dots, to stages inside of those",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.weightless:
             return ()
         if self.near:
@@ -71,17 +71,17 @@ class NoParameterToRead(Problem):
     known: tuple[str, ...] = ()
     inside: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.inside:
             return f"the stages inside the shared stage `{self.stage}` cannot be reached from outside"
         return f"`{self.stage}` has no parameter `{self.parameter}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         others = len(self.known) - _LISTED
         listed = ", ".join(f"`{name}`" for name in self.known[:_LISTED]) + (f" and {others} more" if others > 0 else "")
         return ("its parameters are " + listed,) if self.known else ()
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
 
@@ -91,10 +91,10 @@ class NotUsedBefore(Problem):
     code: ClassVar[str] = "read-before-use"
     stage: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the shapes of the parameters of `{self.stage}` are not known before its first use"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"read them below the first use of `{self.stage}`",)
 
 
@@ -104,7 +104,7 @@ class TieMismatch(Problem):
     target: str
     target_shape: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot tie a weight of shape {self.own} to `{self.target}`, whose weight is {self.target_shape}"
 
 
@@ -113,10 +113,10 @@ class NoNorms(Problem):
     target: str
     near: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`norms_of` has no parameter to start from: no `param` of this body has the label `{self.target}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
 
@@ -127,10 +127,10 @@ class NormsMismatch(Problem):
     wanted: str
     own: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the norms of the rows of `{self.target}`, {self.target_shape}, are a float tensor {self.wanted}, not {self.own}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"declare it with their shape: `param {self.wanted}`",)
 
 
@@ -138,7 +138,7 @@ class NoTie(Problem):
     code: ClassVar[str] = "no-tie"
     operator: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` has no weight to tie"
 
 
@@ -149,10 +149,10 @@ class StartsAtRandom(Problem):
     severity: ClassVar[Severity] = "warning"
     operator: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the vectors of `{self.operator}` start at random, since the weight is computed: train the model before its evaluation"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("normalise a `param` of the same body instead, or load the vectors of a model that was trained",)
 
 
@@ -161,5 +161,5 @@ class NothingToFreeze(Problem):
 
     code: ClassVar[str] = "nothing-to-freeze"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "`trainable=false` has no effect: this stage has no parameters"

@@ -14,8 +14,8 @@ class RefusedByPlugin(Problem):
     sentence: str
     advice: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return self.sentence
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.advice,) if self.advice else ()

@@ -1,7 +1,7 @@
-"""An error is a frozen record: a code, the facts as fields, and the methods that put them into words.
+"""The base of errors and warnings: a frozen record with a code, the facts as fields, and methods that put the facts into words.
 
-In: the facts, from the rule that found the error. Out: title, label, secondary labels, notes and help. Always: a record knows no source
-position; the reporter adds the span.
+In: the facts, from the rule that found the error. Out: title, label, secondary labels, notes and help. Always: a record knows no position in
+the source; the reporter adds the span.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from netc.dsl.record import Record
 class Location(Record):
     """A location within one stage.
 
-    `stage`: the operator's name; `argument`: the argument called `name` (the stage if it was not written); `input`: the definition of input
-    tensor `index`; `source`: the stage that computed the numbers of input `index`, in `source_warnings` only.
+    `stage` is the operator's name. `argument` is the argument called `name`, or the stage if that argument was not written. `input` is the
+    definition of input tensor `index`. `source` is the stage that computed the values of input `index`; only `source_warnings` uses it.
     """
 
     kind: Literal["stage", "argument", "input", "source"]
@@ -27,20 +27,20 @@ class Location(Record):
 STAGE = Location("stage")
 
 
-def argument(name: str) -> Location:
+def argument_location(name: str) -> Location:
     return Location("argument", name=name)
 
 
-def input_(index: int) -> Location:
+def input_location(index: int) -> Location:
     return Location("input", index=index)
 
 
-def source_(index: int) -> Location:
+def source_location(index: int) -> Location:
     return Location("source", index=index)
 
 
 class Replacement(Record):
-    """Text to write instead of what a problem is reported for, or `before` it. `safe`: it is what was meant, not only the nearest."""
+    """Text to write in place of the span of a problem, or `before` it. `safe`: the text is what the user meant, not only the nearest name."""
 
     text: str
     safe: bool = False
@@ -48,9 +48,11 @@ class Replacement(Record):
 
 
 class Advice(Record):
-    """A sentence of help, and the text that carries it out, None if the sentence is no edit of one place. `removes`: it says to leave the
-    argument out. `same_arguments`: a stage of another name has the same arguments. `use`: the file of the standard library that defines
-    the name."""
+    """A sentence of help, and the text that carries it out; None if the sentence is no edit of one place.
+
+    `removes`: the help says to leave the argument out. `same_arguments`: a stage of another name has the same arguments. `use`: the file of
+    the standard library that defines the name.
+    """
 
     help: str = ""
     replacement: Replacement | None = None
@@ -62,8 +64,9 @@ class Advice(Record):
 class Problem(Record):
     """The base of all errors and warnings. Subclasses have the facts as fields and format them in these methods.
 
-    `message` is the title: it makes sense alone, is lower case, has no full stop, and puts code in backticks. `label` is printed next to
-    the carets. `marks` are secondary labels within the stage, most often the inputs with their shapes. Only `help` suggests a change.
+    `format_message` returns the title: it makes sense alone, is lower case, has no full stop, and puts code in backticks. `format_label`
+    returns the words next to the carets. `list_marks` returns secondary labels within the stage, most often the inputs with their shapes.
+    Only `format_help` suggests a change.
     """
 
     code: ClassVar[str] = ""
@@ -71,21 +74,21 @@ class Problem(Record):
     error_in_training: ClassVar[bool] = False
     """Whether a warning is an error in a train section, where nobody can mean it."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         raise NotImplementedError
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return ""
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
         return ()
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ()
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ()
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         """The text for the problem's own span that carries out the help, if the help is such an edit."""
         return None

@@ -16,10 +16,10 @@ class BadPattern(Problem):
     pattern: str
     what: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f'invalid pattern "{self.pattern}": {self.what}'
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ('name each axis on both sides of one arrow, as in "n c (h p) w -> n h w (c p)"',)
 
 
@@ -31,7 +31,7 @@ class PatternAxisTwice(Problem):
     axis: str
     side: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f'`{self.axis}` appears twice on the {self.side} of "{self.pattern}"'
 
 
@@ -43,10 +43,10 @@ class PatternAxisLost(Problem):
     axis: str
     side: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f'`{self.axis}` appears only on the {self.side} of "{self.pattern}"'
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.side == "right":
             return ("`rearrange` adds no axes except `1`: use `-> expand` or `-> tile` to repeat along one",)
         return ("`rearrange` removes no axes except `1`: reduce first, for example with `-> mean axis=1`",)
@@ -60,10 +60,10 @@ class PatternAxisUnknown(Problem):
     axis: str
     names: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f'unknown axis `{self.axis}` in the pattern "{self.pattern}"'
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"the axes are {', '.join(f'`{name}`' for name in self.names)}",) if self.names else ()
 
 
@@ -76,12 +76,12 @@ class PatternRank(Problem):
     open_: bool
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         least = "at least " if self.open_ else ""
         axes = "1 axis" if self.count == 1 else f"{self.count} axes"
         return f'pattern "{self.pattern}" needs {least}{axes}, found {show_shape(self.found.shape)}'
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("include the batch axis in the pattern",) if self.count == self.found.rank - 1 and not self.open_ else ()
 
 
@@ -94,7 +94,7 @@ class PatternSize(Problem):
     axis: int
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         size = format_dim(self.found.shape[self.axis])
         return f"`{self.part}` is {format_dim(self.needed)}, but axis {self.axis} of {show_shape(self.found.shape)} is {size}"
 
@@ -108,7 +108,7 @@ class PatternIndivisible(Problem):
     axis: int
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         size = format_dim(self.found.shape[self.axis])
         return f"`{self.part}` is axis {self.axis} of {show_shape(self.found.shape)}, and {size} is not divisible by {format_dim(self.by)}"
 
@@ -120,9 +120,9 @@ class PatternSizeOpen(Problem):
     part: str
     axes: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         names = " and ".join(f"`{name}`" for name in self.axes)
         return f"the sizes of {names} in `{self.part}` are ambiguous: only their product is known"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"give all but one of them, for example `{self.axes[-1]}=2`",)

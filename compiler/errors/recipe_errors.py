@@ -22,18 +22,18 @@ class UnknownSetting(Problem):
     known: tuple[str, ...]
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a train section has no setting `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return () if self.near or self.remedy else ("the settings are " + ", ".join(f"`{name}`" for name in self.known),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.remedy:
             return (self.remedy,)
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.near[0]) if self.near and not self.remedy else None
 
 
@@ -45,10 +45,10 @@ class WrongSetting(Problem):
     need: str
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.what}` {self.need}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
 
 
@@ -63,12 +63,12 @@ class ScheduleCut(Problem):
     begin: int
     later: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         after = f" after the first {self.begin}" if self.begin else ""
         end = f"`{self.later}` never begins" if self.later else "the learning rate does not reach its full value"
         return f"`{self.stage}` takes {self.length} steps{after}, and the run has {self.steps}: {end}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give it fewer steps, or train longer",)
 
 
@@ -79,13 +79,13 @@ class SettingArithmetic(Problem):
     word: str
     text: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"an argument of `{self.word}` with an operator must be in parentheses"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"write `({self.text})`",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(f"({self.text})")
 
 
@@ -95,7 +95,7 @@ class NegativeSetting(Problem):
     code: ClassVar[str] = "wrong-setting"
     word: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"an argument of `{self.word}` cannot be negative"
 
 
@@ -107,13 +107,13 @@ class SettingAssigned(Problem):
     value: str
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.word}` is not a tensor"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy or f"a setting has no `=`: write `{self.word} {self.value}`",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return None if self.remedy else Replacement(f"{self.word} {self.value}", safe=True)
 
 
@@ -126,16 +126,16 @@ class UnknownChoice(Problem):
     near: tuple[str, ...]
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"there is no {self.what} `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return () if self.near else ("there are " + ", ".join(f"`{name}`" for name in self.known),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.near[0]) if self.near else None
 
 
@@ -148,18 +148,18 @@ class UnknownOption(Problem):
     near: tuple[str, ...]
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.owner}` has no argument `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         if self.near:
             return ()
         return ("its arguments are " + ", ".join(f"`{name}`" for name in self.known) if self.known else "it has no arguments",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.near[0]) if self.near else None
 
 
@@ -173,13 +173,13 @@ class NothingMatches(Problem):
     some: tuple[str, ...]
     is_stage: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"no parameter of the model is called `{self.pattern}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the first ones are " + ", ".join(f"`{name}`" for name in self.some) if self.some else "it has no parameters",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.is_stage:
             return (f'for all parameters of the stage, write `"{self.pattern}.*"`',)
         return (f"did you mean `{self.near[0]}`?",) if self.near else ()
@@ -192,7 +192,7 @@ class NoDecayMatchesNothing(NothingMatches):
     code: ClassVar[str] = "no-decay-without-match"
     severity: ClassVar[Severity] = "warning"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"no parameter of the model is called `{self.pattern}`, so `no_decay` exempts none"
 
 
@@ -200,5 +200,5 @@ class SettingTwice(Problem):
     code: ClassVar[str] = "setting-twice"
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is set twice"

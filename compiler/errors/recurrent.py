@@ -16,11 +16,11 @@ class DropoutWithoutEffect(Problem):
     severity: ClassVar[Severity] = "warning"
     operator: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`dropout` of `{self.operator}` has no effect with a single layer"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("it is applied between the layers",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("apply it to the result with `-> dropout`, or use more `layers`",)

@@ -13,7 +13,7 @@ class RunError(ValueError):
     """The exception for a problem with a run; its text is the whole message."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
+        super().__init__("\n".join([problem.format_message(), *problem.format_notes(), *(f"help: {h}" for h in problem.format_help())]))
         self.problem = problem
 
     def __reduce__(self) -> tuple[type[RunError], tuple[Problem]]:
@@ -27,10 +27,10 @@ class RunExists(Problem):
     code: ClassVar[str] = "run-exists"
     path: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"there is a run in `{self.path}` already"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"continue it by `netc train --resume {quote(self.path)}`, or give another folder",)
 
 
@@ -43,11 +43,11 @@ class RunLocked(Problem):
     process: int
     host: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         who = f"process {self.process}" if self.process else "another process"
         return f"{who}{f' on `{self.host}`' if self.host else ''} is training the run in `{self.path}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         stop = f"`kill {self.process}`" if self.process and not self.host else "SIGTERM"
         return (f"wait until it ends, or stop it with {stop} and resume the run; for a second run, pass another folder",)
 
@@ -59,13 +59,13 @@ class FolderNotEmpty(Problem):
     path: str
     file: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.path}` is no run, and is not empty: it has `{self.file}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("a run is a folder of its own, with several files",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"give the name of a new folder: `-o {quote('run' if self.path == '.' else self.path.rstrip('/') + '/run')}`",)
 
 
@@ -77,10 +77,10 @@ class RunUnreadable(Problem):
     why: str
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot resume `{self.path}`: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy,) if self.remedy else ()
 
 
@@ -92,10 +92,10 @@ class RunDiffers(Problem):
     what: str
     remedy: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot resume `{self.path}`: {self.what}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy or f"start a new run with its weights: `--weights {quote(f'{self.path}/last.safetensors')} -o RUN`",)
 
 
@@ -106,10 +106,10 @@ class NoDevice(Problem):
     why: str
     remedy: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return self.why
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy,)
 
 
@@ -123,17 +123,17 @@ class CannotSplit(Problem):
     number: int
     why: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.what:
             return f"{self.what}, which {self.devices} devices cannot share"
         return f"no layer of this model can be divided over {self.devices} devices"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         if self.what:
             return ()
         return ("dense layers are divided in pairs with only what is computed element by element or head by head in between", *self.why)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.what and (common := gcd(self.number, self.devices)) > 1:
             return (f"give a divisor of {self.number}: `--tp {common}`",)
         return ("leave out `--tp`: `--strategy fsdp` shares the parameters of any model",)
@@ -149,16 +149,16 @@ class LossNotFinite(Problem):
     checkpoint: int | None
     remedy: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the loss is {self.value} at step {self.step}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return self.stage
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"{_checkpoint_text(self.checkpoint)}; the parameters of this step were not changed",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.remedy,)
 
 
@@ -172,17 +172,17 @@ class BatchRefused(Problem):
     why: str
     checkpoint: int | None
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         stage = "the loss" if self.stage is None else f"`{self.stage}`"
         return f"{stage} cannot be computed for {self.batch}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"PyTorch says: {self.why}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (_checkpoint_text(self.checkpoint),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.stage is None:
             return (
                 "check the values of the batch; one process without `--tp` and `--strategy fsdp` names the stage that cannot be computed",
@@ -197,13 +197,13 @@ class BatchTooSmall(Problem):
     step: int
     samples: int
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the batch of step {self.step} has a part of {self.samples} sample, and `batch_norm` needs at least 2"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the last batch of an epoch has what is left of the samples; `accumulate` and the processes divide each batch further",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("choose `batch` and `accumulate` so that no part has a single sample",)
 
 

@@ -16,13 +16,13 @@ class StateNotSet(Problem):
     code: ClassVar[str] = "state-not-set"
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the body of `scan` must define its state `{self.name}`"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "what it is after a step is missing"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"write `{self.name} = ...` in the body, outside of other braces; until there, `{self.name}` is the state before the step",)
 
 
@@ -32,10 +32,10 @@ class MayBeEmpty(Problem):
     code: ClassVar[str] = "no-steps"
     length: Dim
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot prove that `scan` has at least one step: the axis has the size {format_dim(self.length)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return where_hint(f"{format_dim(self.length)} >= 1", "if this is always true")
 
 
@@ -48,15 +48,15 @@ class StateMismatch(Problem):
     after: TensorType
     proved: bool = True
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if not self.proved:
             return f"cannot prove that the state `{self.name}` keeps its type {self.before}: after a step it is {self.after}"
         return f"the state `{self.name}` begins as {self.before}, but after a step it is {self.after}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this is {self.after}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         before, after = self.before, self.after
         if before.dtype != after.dtype:
             return (f"convert one of them, for example with `-> cast {before.dtype}` in the body",)

@@ -10,7 +10,7 @@ from netc.dsl.diagnostics import Severity
 from ..dims import Dim, Facts, format_dim
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .operator_errors import BadAxis, about_batch, where_hint
-from .problem import Location, Problem, input_
+from .problem import Location, Problem, input_location
 
 
 class ElementCount(Problem):
@@ -24,19 +24,19 @@ class ElementCount(Problem):
     needed: Dim
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         shape, found, needed = show_shape(self.sizes), format_dim(self.found), format_dim(self.needed)
         if any(size == -1 for size in self.sizes):
             return f"cannot {self.operator} {self.what} into {shape}: {found} is not divisible by {needed}"
         return f"cannot {self.operator} {self.what} into {shape}: it has {found} elements, not {needed}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"this has {format_dim(self.needed)} elements" if all(size != -1 for size in self.sizes) else ""
 
-    def marks(self) -> tuple[tuple[Location, str], ...]:
-        return ((input_(0), f"{self.what} comes from here"),)
+    def list_marks(self) -> tuple[tuple[Location, str], ...]:
+        return ((input_location(0), f"{self.what} comes from here"),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else self._with_rest()
 
     def _with_rest(self) -> tuple[str, ...]:
@@ -60,17 +60,17 @@ class UnprovableCount(Problem):
     needed: Dim
     advice: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         found, needed = format_dim(self.found), format_dim(self.needed)
         return f"cannot prove that {self.what} has as many elements as {show_shape(self.sizes)}: {found} and {needed}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"required by `{self.operator}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return where_hint(self.advice, "if this is always true")
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
@@ -82,16 +82,16 @@ class UnprovableSize(Problem):
     why: str
     advice: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot prove that {self.need}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return self.why
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return where_hint(self.advice, "if this is always true")
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
@@ -103,20 +103,20 @@ class CannotExpand(Problem):
     found: TensorType
     sizes: Shape
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot expand {show_shape(self.found.shape)} to {show_shape(self.sizes)}: only an axis of size 1 can be expanded"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"axis {self.axis} is {format_dim(self.found.shape[self.axis])}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use -1 to keep the size of an axis",)
 
 
 class NoPlaceForAxis(BadAxis):
     """The position of a new axis, out of range."""
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         rank = self.found.rank
         return (f"insert the new axis at a position from {-rank - 1} to {rank}",)
 
@@ -129,11 +129,11 @@ class NotAPermutation(Problem):
     order: tuple[int, ...]
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         shape = show_shape(self.found.shape)
         return f"`{self.operator}` must list each of the {self.found.rank} axes of {shape} once, found {list(self.order)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         rank = self.found.rank
         missing = [axis for axis in range(rank) if axis not in {a % rank for a in self.order}]
         return f"missing: {', '.join(f'axis {axis}' for axis in missing)}" if missing else ""
@@ -148,7 +148,7 @@ class BadIndex(Problem):
     axis: int
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         index, size = format_dim(self.index), format_dim(self.found.shape[self.axis])
         return f"index {index} of `{self.operator}` is out of range for axis {self.axis} of {self.found}, whose size is {size}"
 
@@ -163,12 +163,12 @@ class PadTooLarge(Problem):
     found: TensorType
     stage: str = "pad mode"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         bound = "less than" if self.mode == "reflect" else "at most"
         needs = f"the padding of `{self.stage}={self.mode}` must be {bound} the size of the axis"
         return f"{needs}, found {format_dim(self.amount)} for axis {self.axis} of {self.found}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"axis {self.axis} is {format_dim(self.found.shape[self.axis])}"
 
 
@@ -180,9 +180,9 @@ class NothingToSqueeze(Problem):
     axis: int
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`squeeze` has no effect on axis {self.axis} of {self.found}: its size is {format_dim(self.found.shape[self.axis])}, not 1"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         ones = [axis for axis, size in enumerate(self.found.shape) if size == 1]
         return (f"use `squeeze {ones[0]}` to remove axis {ones[0]}, whose size is 1",) if ones else ()

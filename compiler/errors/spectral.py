@@ -9,8 +9,8 @@ from .operator_errors import NeedsFloat
 class NeedsFullFloat(NeedsFloat):
     """A Fourier transform of a half type, or complex numbers that are integers."""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` needs float32 or float64, found {self.found.dtype} {show_shape(self.found.shape)}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert it with `-> cast float32`",)

@@ -23,19 +23,19 @@ class LooksAhead(Problem):
     advice: str = ""
     reason: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` looks ahead along `{self.dimension}`"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         if self.by is None:
             return "its result at each position depends on later positions of the input"
         many = f"the {self.by} positions" if self.by > 1 else "the position"
         return f"because of this, each position of an output depends on {many} after it"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (self.reason,) if self.reason else ()
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.advice,) if self.advice else ()
 
 
@@ -48,10 +48,10 @@ class NotStreamed(Problem):
     why: str
     advice: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` cannot be computed piece by piece along `{self.dimension}`: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.advice,) if self.advice else ()
 
 
@@ -63,7 +63,7 @@ class StreamedOutput(Problem):
     dimension: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the output `{self.name}` has the shape {self.found}: a stream along `{self.dimension}` gives one element for each position"
 
 
@@ -75,8 +75,8 @@ class NoStream(Problem):
     why: str
     known: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot stream along `{self.dimension}`: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("the dimensions of the inputs are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ()

@@ -14,10 +14,10 @@ class NoResult(Problem):
     code: ClassVar[str] = "no-result"
     what: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"{self.what} has no result"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("end it with a pipeline or with `out ...`",)
 
 
@@ -26,20 +26,20 @@ class EmptyEach(Problem):
 
     code: ClassVar[str] = "no-result"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "this `each` has no items, and therefore no result"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give it at least one item, or skip it with an `if`",)
 
 
 class OutTwice(Problem):
     code: ClassVar[str] = "out-twice"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "a body can have only one `out`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use `out a, b` for several results",)
 
 
@@ -47,15 +47,15 @@ class InputMisplaced(Problem):
     code: ClassVar[str] = "input-misplaced"
     parameter: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.parameter:
             return f"parameter `{self.parameter}` of a model cannot be a tensor"
         return "`input` is only allowed at the top level of a model"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return () if self.parameter else ("it cannot be in a block, a labelled group or a repeat, which may be used several times",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.parameter:
             return (f"declare it in the model's body: `{self.parameter} = input ...`",)
         return ("use `in` for the input of a block",)
@@ -68,20 +68,20 @@ class InputScaled(Problem):
     severity: ClassVar[Severity] = "warning"
     factor: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"this multiplies the input by {self.factor}, not its size"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("put a computed size in brackets: `input [28 * 28]`", "to multiply the input, name it first: `x = input ...`")
 
 
 class NoInput(Problem):
     code: ClassVar[str] = "no-input"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "the model has no `input`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("begin with one, for example `input 3 -> dense 2`",)
 
 
@@ -91,7 +91,7 @@ class ExpectMisplaced(Problem):
     code: ClassVar[str] = "expect-misplaced"
     lone: bool = False
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.lone:
             return "`expect` needs a model, and this file has none"
         return "`expect` is only allowed at the top level of a model"
@@ -102,7 +102,7 @@ class DefaultMisplaced(Problem):
 
     code: ClassVar[str] = "default-misplaced"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "`default` is only allowed at the top level of a model, before its stages"
 
 
@@ -113,10 +113,10 @@ class IterationMismatch(Problem):
     names: int
     found: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot unpack {self.found} into {self.names} names"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         pairs = ", or in a loop pairs such as those of `enumerate([64, 128])`" if self.names == 2 else ""
         return (f"use a list of {self.names}{pairs}",)
 
@@ -126,10 +126,10 @@ class TrainingMisplaced(Problem):
 
     code: ClassVar[str] = "training-misplaced"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "`training` is only known at run time, and can only be the condition of an `if`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("write `if training { ... } else { ... }`; for several conditions, one `if` in another",)
 
 
@@ -140,16 +140,16 @@ class ModesDiffer(Problem):
     training: tuple[TensorType, ...]
     evaluation: tuple[TensorType, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         first, second = (
             str(types[0]) if len(types) == 1 else f"({', '.join(map(str, types))})" for types in (self.training, self.evaluation)
         )
         return f"this is {first} in training, but {second} in evaluation"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("only the result of a model may be another in training",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("give both branches the same number of results, of the same types",)
 
 
@@ -159,12 +159,12 @@ class StrayStatement(Problem):
     code: ClassVar[str] = "stray-statement"
     base: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.base:
             return f"a model derived from `{self.base}` can only contain `expect`"
         return "a file with a `model` cannot have pipelines outside of it"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.base:
             return (f"make what differs between the models a parameter of `{self.base}`",)
         return ("move this into a model, or remove the `model`",)
@@ -176,13 +176,13 @@ class UnknownModel(Problem):
     near: tuple[str, ...]
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"this file has no model `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("there is no `model` in it",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
 
@@ -194,13 +194,13 @@ class AmbiguousModel(Problem):
     code: ClassVar[str] = "ambiguous-model"
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"this file has {len(self.known)} models, and none is selected"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the models are " + ", ".join(f"`{n}`" for n in self.known),) if len(self.known) > MARKED else ()
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"select one with `--model {self.known[0]}`",)
 
 
@@ -210,13 +210,13 @@ class UnknownParameter(Problem):
     near: tuple[str, ...]
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the model has no parameter `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the parameters are " + ", ".join(f"`{n}`" for n in self.known),) if self.known else ("it has none",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",) if self.near else ()
 
 
@@ -225,10 +225,10 @@ class UnknownDimension(Problem):
     name: str
     known: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the model has no dimension `{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the dimensions are " + ", ".join(f"`{n}`" for n in self.known),)
 
 
@@ -236,10 +236,10 @@ class ModelAsStage(Problem):
     code: ClassVar[str] = "model-as-stage"
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is a model with its own inputs and cannot be used as a stage"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("move what both need into a `block`",)
 
 
@@ -249,5 +249,5 @@ class ExpectSkipped(Problem):
     code: ClassVar[str] = "expect-skipped"
     severity: ClassVar[Severity] = "note"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "`expect` is not checked, because parameters of the model were overridden"

@@ -18,7 +18,7 @@ class UnsupportedByTarget(Exception):
         self.problem = problem
         self.span = span
         self.within: list[str] = []
-        super().__init__(problem.message())
+        super().__init__(problem.format_message())
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -32,7 +32,7 @@ class SpecUnsupported(Problem):
     code: ClassVar[str] = "spec-unsupported"
     what: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"{self.what} cannot be written as a spec"
 
 
@@ -43,7 +43,7 @@ class OnnxUnsupported(Problem):
     operator: str
     reason: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operator}` cannot be exported to ONNX here: {self.reason}"
 
 
@@ -57,10 +57,10 @@ class SourceUnsupported(Problem):
     reason: str
     advice: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"{self.what} cannot be written in {self.framework} here: {self.reason}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.advice,) if self.advice else ()
 
 
@@ -80,12 +80,12 @@ class MissingForm(Problem):
     is_defined: bool = False
     module: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.module:
             return f"`{self.operator}` has parameters, and no {self.target} module that holds them"
         return f"`{self.operator}` has no {self.target} form, and no definition{' for these inputs' if self.is_defined else ''}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if not (self.class_name and self.decorator):
             return (f"compile for another target, or register an emitter for `{self.operator}` in this one",)
         register = f"`@{self.decorator}({self.class_name})`"

@@ -11,10 +11,10 @@ from .problem import Problem, Replacement
 class NoLoss(Problem):
     code: ClassVar[str] = "no-loss"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "this train section has no loss"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("name the loss: `loss = ...`",)
 
 
@@ -25,10 +25,10 @@ class LossNotScalar(Problem):
     what: str
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.what}` must be one number, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.found.dtype.kind != "float":
             return ("end it with `-> cast float32 -> mean`",)
         return ("end it with `-> mean`, or give the loss function `reduction=mean`",)
@@ -38,10 +38,10 @@ class LossNotFloat(Problem):
     code: ClassVar[str] = "loss-not-float"
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`loss` must be a float to have a gradient, found {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("convert integers or booleans before: `-> cast float32`",)
 
 
@@ -51,10 +51,10 @@ class NothingTrained(Problem):
     code: ClassVar[str] = "nothing-to-train"
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"there is nothing to train: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("compute the loss of what a stage with parameters gives, and leave some parameters unfrozen",)
 
 
@@ -66,13 +66,13 @@ class WrongModelInput(Problem):
     declared: TensorType
     found: TensorType
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the model's input `{self.name}` is {self.declared}, and this is {self.found}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"a train section that binds `{self.name}` says what the model is given as it",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("use another name if the model's input is not meant",)
 
 
@@ -82,7 +82,7 @@ class ModelOfItself(Problem):
     code: ClassVar[str] = "wrong-model-input"
     names: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         inputs = ", ".join(f"`{name}`" for name in self.names)
         return f"what the model is given as {inputs} depends on what the model gives"
 
@@ -93,13 +93,13 @@ class TrainedStage(Problem):
     code: ClassVar[str] = "parameters-in-train"
     name: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` has parameters, which belong into the model"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("what a train section computes is not part of the model that is saved",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("move the stage into the model and give its result a name there",)
 
 
@@ -108,10 +108,10 @@ class TrainingOnly(Problem):
 
     code: ClassVar[str] = "metric-misplaced"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "`metric` is only allowed in a train section"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("write it in `train { ... }` after the model",)
 
 
@@ -121,10 +121,10 @@ class NoTrainedModel(Problem):
     code: ClassVar[str] = "unknown-model"
     models: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "this train section does not say which model it is for"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         names = ", ".join(f"`train for {name}`" for name in self.models)
         return (f"name the model: {names}",)
 
@@ -137,18 +137,18 @@ class SectionOfNoModel(Problem):
     near: tuple[str, ...]
     models: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"this file has no model `{self.name}` for the train section"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the models are " + ", ".join(f"`{name}`" for name in self.models),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.near:
             return (f"did you mean `{self.near[0]}`?",)
         return (f"a section with a name of its own says which model it is for: `train {self.name} for {self.models[0]}`",)
 
-    def replacement(self) -> Replacement | None:
+    def make_replacement(self) -> Replacement | None:
         return Replacement(self.near[0]) if self.near else None
 
 
@@ -159,13 +159,13 @@ class ParameterOfBoth(Problem):
     name: str
     model: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is a parameter of the train section and of its model"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return (f"`--set {self.name}=...` could mean either, and the section's is not given to the model",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (f"use a different name, or set the model's by it: `train ... for {self.model} {self.name}={self.name}`",)
 
 
@@ -174,13 +174,13 @@ class NoOutInTraining(Problem):
 
     code: ClassVar[str] = "stray-statement"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "a train section has no outputs"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("what a train section computes is not part of the model",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("report it as `metric name = ...`, or write `out` in the model",)
 
 
@@ -192,14 +192,14 @@ class NoSection(Problem):
     known: tuple[str, ...]
     model: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         if self.model:
             return f"no train section is for the model `{self.model}`"
         if self.wanted:
             return f"there is no train section `{self.wanted}`"
         return f"there are several train sections: {', '.join(self.known)}" if self.known else "there is no train section in this file"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.known:
             return ("choose one by `--section`: " + ", ".join(f"`{name}`" for name in self.known),)
         return ("add one at the end, with the shape of the output: `train { target = input SHAPE; loss = (output, target) -> mse_loss }`",)
@@ -211,13 +211,13 @@ class NotMean(Problem):
     code: ClassVar[str] = "loss-not-mean"
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"the loss of a batch in several parts is not that of the whole: {self.why}"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("a batch is divided by `accumulate`, and over the devices that train together",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (
             "end each term with `mean` or a loss function, and combine the terms by `+`, `-` and factors only",
             "compute each batch as a whole: leave out `accumulate`, and train on one device",

@@ -17,10 +17,10 @@ class BadOperand(Problem):
     found: str
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operation}` does not support {self.found}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.hint,) if self.hint else ()
 
 
@@ -33,15 +33,15 @@ class NotExact(Problem):
     left_text: str = ""
     right_text: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         left = f"{format_dim(self.left)} {self.left_text}".rstrip()
         right = f"{format_dim(self.right)} {self.right_text}".rstrip()
         return f"{left} {'are' if self.left_text else 'is'} not divisible by {right}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "`/` must divide exactly"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.left_text or not isinstance(self.left, int):
             return ("use `//` to round down, or change one of the operands",)
         fraction = f"for a fraction, write a number with a decimal point: `{self.left}.0 / ...`"
@@ -59,16 +59,16 @@ class UnprovableDivision(Problem):
     right: Dim
     advice: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot prove that {format_dim(self.left)} is divisible by {format_dim(self.right)}"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return "`/` must divide exactly"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (*where_hint(self.advice, "if this is always true"), "use `//` to round down")
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
@@ -78,14 +78,14 @@ class UndecidableCondition(Problem):
     advice: str = ""
     symbol: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot decide at compile time whether `{self.condition}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         fix = f"fix the dimension with `--dim {self.symbol}=...`" if self.symbol else "fix the dimension with `--dim`"
         return (*where_hint(self.advice, "if this is always true"), fix)
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return about_batch(self.advice)
 
 
@@ -95,7 +95,7 @@ class BadListIndex(Problem):
     length: int
     what: str = "list"
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         items = "item" if self.length == 1 else "items"
         return f"index {self.index} is out of range for this {self.what} of {self.length} {items}"
 
@@ -107,13 +107,13 @@ class NoAttribute(Problem):
     known: tuple[str, ...]
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a tensor has no attribute `.{self.name}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("the attributes of a tensor are " + ", ".join(f"`.{n}`" for n in self.known),)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.hint:
             return (self.hint,)
         return ("did you mean " + " or ".join(f"`.{n}`" for n in self.near) + "?",) if self.near else ()
@@ -127,7 +127,7 @@ class NoSuchAxis(Problem):
     which: str
     shape: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`.{self.name}` is {self.which}, and {self.shape} has no such axis"
 
 
@@ -138,7 +138,7 @@ class NotAFunction(Problem):
     name: str
     what: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` is a {self.what}, not a function"
 
 
@@ -150,7 +150,7 @@ class FunctionTakes(Problem):
     wanted: str
     found: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.name}` takes {self.wanted}, found {self.found}"
 
 
@@ -161,7 +161,7 @@ class NotAConstant(Problem):
     name: str
     what: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"expected a compile-time value, found the {self.what} `{self.name}`"
 
 
@@ -174,10 +174,10 @@ class PipelineAsValue(Problem):
     bound: str = ""
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return "expected a compile-time value, found a pipeline"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.bound:
             return (f"name a tensor without `let`: `{self.bound} = {self.text}`",)
         return (self.hint or f"name the tensor first, `h = {self.text}`, and use one of its attributes, such as `h.shape` and `h.rank`",)
@@ -192,10 +192,10 @@ class TensorAsValue(Problem):
     bound: str = ""
     hint: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"expected a compile-time value, found the tensor `{self.name}`"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.hint:
             return (self.hint,)
         tensors = (f"name a tensor without `let`: `{self.bound} = ...`",) if self.bound else ()
@@ -209,7 +209,7 @@ class NotABool(Problem):
     code: ClassVar[str] = "not-a-condition"
     found: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a condition must be a boolean, found {self.found}"
 
 
@@ -221,7 +221,7 @@ class NotANumber(Problem):
     wanted: str
     found: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"{self.construct} must be {self.wanted}, found {self.found}"
 
 
@@ -232,7 +232,7 @@ class NoValue(Problem):
     operation: str
     why: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"`{self.operation}` cannot be evaluated: {self.why}"
 
 
@@ -240,5 +240,5 @@ class NonPositive(Problem):
     code: ClassVar[str] = "non-positive-dimension"
     found: Dim
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"a dimension must be at least 1, found {format_dim(self.found)}"

@@ -20,7 +20,7 @@ class WeightsError(ValueError):
     """The exception for a problem with weights; its text is the whole message."""
 
     def __init__(self, problem: Problem) -> None:
-        super().__init__("\n".join([problem.message(), *problem.notes(), *(f"help: {h}" for h in problem.help())]))
+        super().__init__("\n".join([problem.format_message(), *problem.format_notes(), *(f"help: {h}" for h in problem.format_help())]))
         self.problem = problem
 
 
@@ -28,7 +28,7 @@ class WeightsWarning(UserWarning):
     """Weights that can be used, but hardly should be: parameters called `names` have NaN or infinities."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        super().__init__(f"NaN or infinity in the weights: {_listed([f'`{name}`' for name in names])}")
+        super().__init__(f"NaN or infinity in the weights: {_format_items([f'`{name}`' for name in names])}")
 
 
 class WeightsNote(UserWarning):
@@ -43,10 +43,10 @@ class WeightsUnreadable(Problem):
     why: str
     suggestion: str = ""
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot read weights from {self.source}: {self.why}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()
 
 
@@ -58,11 +58,11 @@ class PatternUnused(Problem):
     nothing: str
     names: tuple[str, ...]
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"{self.nothing} fits `{self.pattern}`"
 
-    def notes(self) -> tuple[str, ...]:
-        return (f"there are {_listed([f'`{name}`' for name in self.names])}",) if self.names else ()
+    def format_notes(self) -> tuple[str, ...]:
+        return (f"there are {_format_items([f'`{name}`' for name in self.names])}",) if self.names else ()
 
 
 class Misfit(Record):
@@ -88,27 +88,27 @@ class WeightsMismatch(Problem):
     prefix: str = ""
     added: bool = True
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         counts = [(self.missing, "missing"), (self.unexpected, "unexpected"), (self.misfits, "not fitting")]
         return "the weights do not match the model: " + ", ".join(f"{len(some)} {what}" for some, what in counts if some)
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         lists = (
             ("missing from the weights", [f"`{n}`" for n in self.missing]),
             ("unexpected in the weights", [f"`{n}`" for n in self.unexpected]),
             ("not fitting", [f"`{m.name}` {m.why}" for m in self.misfits]),
         )
-        return tuple(f"{what}: {_listed(some)}" for what, some in lists if some)
+        return tuple(f"{what}: {_format_items(some)}" for what, some in lists if some)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.prefix:
             if self.added:
                 return (f"remove the prefix `{self.prefix}`, which every name in the weights has: `--strip-prefix {quote(self.prefix)}`",)
             return (f"add the prefix `{self.prefix}`, which every name in the model has",)
         pairs = [f"`{found}` to `{needed}`" for found, needed in self.near]
-        return (f"rename {_listed(pairs)}", *self._anew()) if pairs else (*self._anew(), *self._without())
+        return (f"rename {_format_items(pairs)}", *self._suggest_reset()) if pairs else (*self._suggest_reset(), *self._suggest_options())
 
-    def _without(self) -> tuple[str, ...]:
+    def _suggest_options(self) -> tuple[str, ...]:
         """How to do without names that one of the two has alone. If both have some, they may be other names of the same."""
         match bool(self.missing), bool(self.unexpected), bool(self.misfits):
             case True, False, False:
@@ -120,7 +120,7 @@ class WeightsMismatch(Problem):
         options = " ".join(f"{option} {quote(name)}" for name in names)
         return (f"to {what}: `{options}`",) if len(names) <= FEW else ()
 
-    def _anew(self) -> tuple[str, ...]:
+    def _suggest_reset(self) -> tuple[str, ...]:
         """What to do about parameters of another shape, as those of a head for another number of classes are."""
         stages = tuple(dict.fromkeys(misfit.name.rpartition(".")[0] for misfit in self.misfits if misfit.reshaped))
         if self.missing or self.unexpected or not stages or len(stages) > SHOWN or "" in stages:
@@ -130,6 +130,6 @@ class WeightsMismatch(Problem):
         return (f"to draw them anew: `{' '.join(options)}`",)
 
 
-def _listed(items: list[str]) -> str:
+def _format_items(items: list[str]) -> str:
     rest = len(items) - SHOWN
     return ", ".join(items[:SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -74,7 +74,7 @@ class GraphBuilder:
         try:
             results = op.check_and_infer(given)
         except OperatorError as error:
-            raise ImportRefused(_words(error.problem), *error.problem.help()[:1]) from error
+            raise ImportRefused(_words(error.problem), *error.problem.format_help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
         specs = op.parameters(given)
         self.graph.nodes.append(OpNode(op, inputs, outputs, label, self.span, specs, tie, shared, frozen=frozen))
@@ -113,4 +113,4 @@ def _converted(cls: type[Operator], name: str, value: object) -> object:
 
 
 def _words(problem: Problem) -> str:
-    return problem.message()
+    return problem.format_message()

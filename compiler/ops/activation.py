@@ -9,7 +9,7 @@ from math import isfinite, trunc
 
 from ..dims import Dim, format_dim, suggest_divisibility
 from ..errors.operator_errors import BadArgument, UnprovableMultiple, WrongRank, WrongSize
-from ..errors.problem import Location, Problem, argument
+from ..errors.problem import Location, Problem, argument_location
 from ..types.tensor_types import DType, TensorType
 from .axes import normalize_axis
 from .element_types import FLOATS, NUMBERS
@@ -86,7 +86,7 @@ class Prelu(Activation, Parametric):
             channels = format_dim(x.shape[1]) if x.rank > 1 else "1"
             needed = f"must be 1 or the number of channels, which is {channels}"
             problem = BadArgument(self.name, "num_parameters", str(wanted), needed, "write `prelu channels`")
-            raise OperatorError(problem, argument("num_parameters"))
+            raise OperatorError(problem, argument_location("num_parameters"))
         return (x,)
 
     def count_parameters(self, x: TensorType) -> Dim:
@@ -125,7 +125,7 @@ class Celu(Activation):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.alpha == 0:
-            raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument("alpha"))
+            raise OperatorError(BadArgument(self.name, "alpha", "0", "must not be 0"), argument_location("alpha"))
         return super().infer_types(given)
 
 
@@ -189,11 +189,11 @@ class Hardtanh(Activation):
         (x,) = super().infer_types(given)
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
-            raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument("max_val"))
+            raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument_location("max_val"))
         for name, value in self.convert_limits(x.dtype).items():
             if x.dtype.kind == "uint" and value < 0:
                 needed = f"must not be negative for {x.dtype} tensors"
-                raise OperatorError(BadArgument(self.name, name, str(value), needed), argument(name))
+                raise OperatorError(BadArgument(self.name, name, str(value), needed), argument_location(name))
             require_exact_scalar(self.name, x, value, name)
         return (x,)
 
@@ -324,7 +324,7 @@ class Glu(Activation):
         size = x.shape[axis]
         half = given.facts.exact_div(size, 2)
         if half is None and given.facts.divides(2, size) is None:
-            raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), argument("axis"))
+            raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), argument_location("axis"))
         if half is None:
             raise OperatorError(WrongSize(self.name, f"an even size of axis {self.axis}", x), given.at("x"))
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)

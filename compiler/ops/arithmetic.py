@@ -11,7 +11,7 @@ from typing import ClassVar
 from ..dims import SymDim
 from ..errors.arithmetic import NeedsNumber
 from ..errors.operator_errors import BadArgument
-from ..errors.problem import STAGE, Location, Problem, argument, input_
+from ..errors.problem import STAGE, Location, Problem, argument_location, input_location
 from ..types.tensor_types import BOOL, FLOAT32, DType, TensorType
 from .broadcast import broadcast
 from .kinds import SCALAR
@@ -73,7 +73,7 @@ def refuse_zero(op: NumberOrTensor, dtype: DType) -> None:
     known = [n for n in op.scalars if not isinstance(n, SymDim)]
     if known and dtype.is_integer and not op.number_first and op.convert_number(dtype) == 0:
         found = "0" if known[0] == 0 else f"{known[0]}, which {dtype} takes as 0"
-        raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument("other"))
+        raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument_location("other"))
 
 
 class Add(BinaryOperator):
@@ -97,9 +97,11 @@ class Sub(BinaryOperator):
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         for index, x in enumerate(given):
             if x.dtype == BOOL:
-                raise OperatorError(NeedsNumber(self.name, x), input_(index))
+                raise OperatorError(NeedsNumber(self.name, x), input_location(index))
         if isinstance(self.other, bool):
-            raise OperatorError(BadArgument(self.name, "other", f"`{str(self.other).lower()}`", "must be a number"), argument("other"))
+            raise OperatorError(
+                BadArgument(self.name, "other", f"`{str(self.other).lower()}`", "must be a number"), argument_location("other")
+            )
 
 
 class Mul(BinaryOperator):
@@ -168,7 +170,7 @@ class Pow(BinaryOperator):
             return
         needed = f"must not be negative for {given.x.dtype} tensors"
         raise OperatorError(
-            BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument("other")
+            BadArgument(self.name, "other", str(exponent), needed, f"write `{exponent}.0` for a float32"), argument_location("other")
         )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.attention import CausalAlignment, MaskMismatch, MaskType
 from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..errors.shape import UnprovableSize
 from ..types.tensor_types import BOOL, FLOAT32, Shape, TensorType, show_shape
 from .broadcast import broadcast
@@ -59,10 +59,12 @@ class CausalOperator(Operator):
             needed = (
                 f"needs at least as many keys as queries ({format_dim(span)} and {format_dim(length)}): the first queries would see none"
             )
-            raise OperatorError(BadArgument(self.name, "align", "`end`", needed), argument("align"))
+            raise OperatorError(BadArgument(self.name, "align", "`end`", needed), argument_location("align"))
         if enough is None:
             need = at_most_text(length, span)
-            raise OperatorError(UnprovableSize(need, "with `align=end` each query has a key that it belongs to", need), argument("align"))
+            raise OperatorError(
+                UnprovableSize(need, "with `align=end` each query has a key that it belongs to", need), argument_location("align")
+            )
 
     def ends_together(self, given: OpInputs, queries: str, keys: str) -> bool:
         """Whether causal attention hides other keys than it would if both started together."""
@@ -176,7 +178,9 @@ class Attention(CausalOperator):
         scores = (*self._query_key_axes(given), given.q.shape[-2], given.k.shape[-2])
         if self.causal:
             advice_ = "omit one of the two, or combine them in the mask"
-            raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument("causal"))
+            raise OperatorError(
+                BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice_), argument_location("causal")
+            )
         if mask.dtype not in (BOOL, FLOAT32, dtype):
             raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), given.at("mask"))
         fits = 2 <= mask.rank <= len(scores)
@@ -188,7 +192,7 @@ class Attention(CausalOperator):
         """Where there were fewer keys than queries, and both started together, the last ones might see none."""
         if not self.causal:
             needed = "requires `causal=true`"
-            raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument("window"))
+            raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument_location("window"))
         if self.align == "end":
             return
         require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")

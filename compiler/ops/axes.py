@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ..errors.operator_errors import BadArgument, BadAxis
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import TensorType
 from .operator import OperatorError
 
@@ -18,7 +18,7 @@ def normalize_axis(operator: str, axis: int, x: TensorType, name: str = "axis") 
     """The axis counted from the front; refused if `x` does not have it. `name` is the argument that says it."""
     rank = max(x.rank, 1)
     if not -rank <= axis < rank:
-        raise OperatorError(BadAxis(operator, axis, x), argument(name))
+        raise OperatorError(BadAxis(operator, axis, x), argument_location(name))
     return axis % rank
 
 
@@ -29,5 +29,5 @@ def front_axes(operator: str, axes: Iterable[int], x: TensorType, name: str = "a
     for index, axis in enumerate(front):
         if axis in front[:index]:
             shown = "[" + ", ".join(str(a) for a in axes) + "]"
-            raise OperatorError(BadArgument(operator, name, shown, "must name each axis once"), argument(name))
+            raise OperatorError(BadArgument(operator, name, shown, "must name each axis once"), argument_location(name))
     return tuple(sorted(front))

@@ -6,7 +6,7 @@ In: integers, for logic also booleans; two tensors that broadcast, or one and a 
 from __future__ import annotations
 
 from ..errors.operator_errors import BadArgument, NeedsInteger
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import BOOL, DType, TensorType
 from .arithmetic import BinaryOperator
 from .element_types import BOOLS, INTEGERS
@@ -24,7 +24,7 @@ class BitwiseLogic(BinaryOperator):
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
         if dtype.is_float:
-            raise OperatorError(BadArgument(self.name, "other", str(self.other), "must be an integer"), argument("other"))
+            raise OperatorError(BadArgument(self.name, "other", str(self.other), "must be an integer"), argument_location("other"))
 
 
 class BitwiseAnd(BitwiseLogic):

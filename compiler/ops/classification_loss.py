@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..dims import format_dim, suggest_equality
 from ..errors.loss import LabelType, NoLogProbabilities, OneHotLabels, SoftmaxTwice
 from ..errors.operator_errors import BadArgument, DTypeMismatch, ShapeMismatch, Unprovable, WrongRank, WrongSize
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .activation import LogSoftmax, Softmax
 from .arithmetic import Mul
@@ -141,7 +141,7 @@ class CrossEntropy(_OfLabels):
         require_same_shape(self.name, given, "x", "target", given.x.shape)
         if self.ignore_index >= 0:
             needed = "must not be set for probabilities of classes"
-            raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument("ignore_index"))
+            raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument_location("ignore_index"))
 
     def mean_divisor(self, given: OpInputs) -> Count | None:
         return numel(self.unreduced_shape(given)) if self.of_probabilities(given) else super().mean_divisor(given)

@@ -23,7 +23,7 @@ from ..errors.constants import (
 )
 from ..errors.limit_errors import LargeNumber
 from ..errors.operator_errors import EmptyResult
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..errors.value_errors import NoValue
 from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .formula import (
@@ -86,9 +86,9 @@ class ParamOperator(Operator):
         _refuse_empty(self.name, self.shape)
         for axis, size in enumerate(self.shape):
             if isinstance(size, SymDim):
-                raise OperatorError(SymbolicParameterShape(self.shape, axis), argument("shape"))
+                raise OperatorError(SymbolicParameterShape(self.shape, axis), argument_location("shape"))
         if self.trainable and not self.dtype.is_float:
-            raise OperatorError(UntrainableType(self.dtype), argument("dtype"))
+            raise OperatorError(UntrainableType(self.dtype), argument_location("dtype"))
         check_init(self.init, self.shape, self.dtype, "init")
         return (TensorType(self.dtype, self.shape),)
 
@@ -140,9 +140,9 @@ class TableOperator(Operator):
         """Why the formula is none for this shape: only without such an error it has a type."""
         deep = measure_depth(self.formula)
         if deep > DEEPEST:
-            return OperatorError(FormulaTooDeep(deep, DEEPEST), argument("formula"))
+            return OperatorError(FormulaTooDeep(deep, DEEPEST), argument_location("formula"))
         if len(self.indices) != len(self.shape):
-            return OperatorError(IndexCount(self.indices, self.shape), argument("shape"))
+            return OperatorError(IndexCount(self.indices, self.shape), argument_location("shape"))
         return None
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -151,30 +151,30 @@ class TableOperator(Operator):
             raise misshapen
         _refuse_empty(self.name, self.shape)
         if self.labelled and not self.is_static:
-            raise OperatorError(SymbolicBuffer(self.shape), argument("shape"))
+            raise OperatorError(SymbolicBuffer(self.shape), argument_location("shape"))
         for part in iterate_parts(self.formula):
             if isinstance(part, Const) and isinstance(part.value, int) and not -_LARGEST - 1 <= part.value <= _LARGEST:
-                raise OperatorError(LargeNumber(part.value, _LARGEST), argument("formula"))
+                raise OperatorError(LargeNumber(part.value, _LARGEST), argument_location("formula"))
         for part in iterate_parts(fold_formula(self.formula)):  # `i % (2 * 2 // 2)` is `i % 2`, whose divisor is known
             if isinstance(part, ItemFormula):
                 self._check_item(part)
             if isinstance(part, BinaryFormula) and part.op in ("//", "%") and self._may_divide_by_zero(part):
-                raise OperatorError(DivisorMayBeZero(part.op), argument("formula"))
+                raise OperatorError(DivisorMayBeZero(part.op), argument_location("formula"))
         without = find_valueless(self.formula)
         if without:
-            raise OperatorError(NoValue(without, "its numbers have no result, or it is too large"), argument("formula"))
+            raise OperatorError(NoValue(without, "its numbers have no result, or it is too large"), argument_location("formula"))
         return (TensorType(self.element_type, self.shape),)
 
     def _check_item(self, part: ItemFormula) -> None:
         sizes = list_shape(part.list) or ()
         if prod(sizes) > MOST_ITEMS and not isinstance(part.list, StoredList):
-            raise OperatorError(ListTooLong(prod(sizes), MOST_ITEMS), argument("formula"))
+            raise OperatorError(ListTooLong(prod(sizes), MOST_ITEMS), argument_location("formula"))
         for index, size in zip(part.at, sizes, strict=True):
             if kind_of(index, self.shape) == "float":
-                raise OperatorError(RealItemIndex(), argument("formula"))
+                raise OperatorError(RealItemIndex(), argument_location("formula"))
             found = find_interval(index, self.shape)
             if found.low < 0 or found.high >= size or not found.is_finite:
-                raise OperatorError(ItemOutside(size, found.low, found.high), argument("formula"))
+                raise OperatorError(ItemOutside(size, found.low, found.high), argument_location("formula"))
 
     def _may_divide_by_zero(self, part: BinaryFormula) -> bool:
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)
@@ -198,4 +198,4 @@ def _refuse_empty(name: str, shape: Shape) -> None:
     for axis, size in enumerate(shape):
         highest = size if isinstance(size, int) else bounds(size)[1]
         if highest is not None and highest < 1:
-            raise OperatorError(EmptyResult(name, shape, axis), argument("shape") if shape else STAGE)
+            raise OperatorError(EmptyResult(name, shape, axis), argument_location("shape") if shape else STAGE)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from ..dims import Dim, Facts
 from ..errors.operator_errors import BadArgument, EmptyResult, NotDivisible
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import TensorType
 from .element_types import FLOATS
 from .kinds import COUNT, FLAG, SIZE, SIZES, SIZES0, WordKind
@@ -46,7 +46,7 @@ class _Convolution(WithBias):
             both = (x.shape[1], self.channels)
             what = count_of(channels, f"{which} channel")
             problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
-            raise OperatorError(problem, argument("groups" if which == "input" else "channels"))
+            raise OperatorError(problem, argument_location("groups" if which == "input" else "channels"))
 
     def _kernel_sizes(self, x: TensorType) -> tuple[int, ...]:
         return each_axis(self.name, "kernel", self.kernel, x)
@@ -80,7 +80,7 @@ class Conv(_Convolution):
         stride = max(w.stride for w in windows)
         if self.padding == "same" and stride != 1:
             problem = BadArgument(self.name, "stride", str(stride), "must be 1 with `padding=same`", self._suggest_padding(windows))
-            raise OperatorError(problem, argument("stride"))
+            raise OperatorError(problem, argument_location("stride"))
         self._check_padding(x, windows, given.facts)
         return (x.with_shape((x.shape[0], self.channels, *compute_sizes(self.name, x, windows, given.facts))),)
 
@@ -102,7 +102,7 @@ class Conv(_Convolution):
         if self.padding_mode == "zeros" and least < 0:
             needed = "must be at least 0 with `padding_mode=zeros`"
             raise OperatorError(
-                BadArgument(self.name, "padding", str(least), needed, "cut off with `-> pad [-1, -1]` before"), argument("padding")
+                BadArgument(self.name, "padding", str(least), needed, "cut off with `-> pad [-1, -1]` before"), argument_location("padding")
             )
         if self.padding_mode not in self._needs:
             return
@@ -111,7 +111,7 @@ class Conv(_Convolution):
             most = max(window.before, window.after)
             if most > 0 and facts.is_at_least(size, most + more) is False:
                 needed = f"must be {words} the size of axis {axis} with `padding_mode={self.padding_mode}`"
-                raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument("padding"))
+                raise OperatorError(BadArgument(self.name, "padding", f"{most} for {x}", needed), argument_location("padding"))
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x
@@ -159,12 +159,12 @@ class ConvTranspose(_Convolution):
         for size, window, extra in zip(x.shape[2:], self.make_windows(x), self.output_paddings(x), strict=True):
             if extra >= max(window.stride, window.dilation):
                 needed = "must be less than the greater of stride and dilation"
-                raise OperatorError(BadArgument(self.name, "output_padding", str(extra), needed), argument("output_padding"))
+                raise OperatorError(BadArgument(self.name, "output_padding", str(extra), needed), argument_location("output_padding"))
             sizes.append((size - 1) * window.stride - window.before - window.after + window.span + extra)
         result = (x.shape[0], self.channels, *sizes)
         for axis, size in enumerate(sizes, start=2):
             if given.facts.is_at_least(size, 1) is False:
-                raise OperatorError(EmptyResult(self.name, result, axis, needs_elements=True), argument("padding"))
+                raise OperatorError(EmptyResult(self.name, result, axis, needs_elements=True), argument_location("padding"))
         return (x.with_shape(result),)
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:

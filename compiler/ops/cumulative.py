@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from ..dims import Dim
 from ..errors.operator_errors import EmptyResult, WrongRank
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import INT64, TensorType
 from .axes import normalize_axis
 from .element_types import FLOATS
@@ -84,7 +84,7 @@ class Diff(Operator):
         axis = normalize_axis(self.name, self.axis, x)
         shape = (*x.shape[:axis], x.shape[axis] - self.n, *x.shape[axis + 1 :])
         if given.facts.is_at_least(shape[axis], 1) is False:
-            raise OperatorError(EmptyResult(self.name, shape, axis), argument("n"))
+            raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("n"))
         return (x.with_shape(shape),)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -6,7 +6,7 @@ from netc.dsl.record import replace
 
 from ..dims import Dim, suggest_equality
 from ..errors.operator_errors import BadArgument, ShapeMismatch, Unprovable, WrongRank, WrongSize
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import FLOAT32, DType, TensorType
 from .element_types import FLOATS, INDICES
 from .kinds import DTYPE, EXTENDED, FLAG, SIZE, IntKind, NumberKind, WordKind
@@ -109,15 +109,17 @@ class _LookUp(Parametric):
         that is given."""
         if self.max_norm is not None and "weight" in given:
             needed = "cannot be with a weight that is given: PyTorch would change that tensor"
-            raise OperatorError(BadArgument(self.name, "max_norm", str(self.max_norm), needed), argument("max_norm"))
+            raise OperatorError(BadArgument(self.name, "max_norm", str(self.max_norm), needed), argument_location("max_norm"))
         if self.max_norm is not None and self.norm_type == 0:
-            raise OperatorError(BadArgument(self.name, "norm_type", "0", "must be a norm that a factor scales"), argument("norm_type"))
+            raise OperatorError(
+                BadArgument(self.name, "norm_type", "0", "must be a norm that a factor scales"), argument_location("norm_type")
+            )
         if not self.dtype.is_float:
             needed = "must be a floating-point type"
-            raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument("dtype"))
+            raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument_location("dtype"))
         if self.padding_idx is not None and isinstance(self.num, int) and not -self.num <= self.padding_idx < self.num:
             needed = f"must be the number of a row, from {-self.num} to {self.num - 1}"
-            raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument("padding_idx"))
+            raise OperatorError(BadArgument(self.name, "padding_idx", str(self.padding_idx), needed), argument_location("padding_idx"))
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         init = normal_init(1.0)
@@ -188,7 +190,7 @@ class EmbeddingBag(_LookUp):
         if "offsets" not in given:
             if self.include_last_offset:
                 problem = BadArgument(self.name, "include_last_offset", "true", "needs `offsets`")
-                raise OperatorError(problem, argument("include_last_offset"))
+                raise OperatorError(problem, argument_location("include_last_offset"))
             return given.indices.shape[0]
         count = given.offsets.shape[0] - self.include_last_offset
         if given.facts.is_at_least(count, 1) is False:
@@ -197,10 +199,10 @@ class EmbeddingBag(_LookUp):
 
     def _check_weights(self, weights: TensorType, given: OpInputs) -> None:
         if self.mode != "sum":
-            raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `sum` with weights"), argument("mode"))
+            raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", "must be `sum` with weights"), argument_location("mode"))
         if weights.dtype != self.dtype:
             needed = f"must be that of the weights, {weights.dtype}"
-            raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument("dtype"))
+            raise OperatorError(BadArgument(self.name, "dtype", f"`{self.dtype}`", needed), argument_location("dtype"))
         if weights.rank != given.indices.rank:
             needed = f"a weight for each of the indices {given.indices}"
             raise OperatorError(WrongRank(self.name, needed, weights), given.at("per_sample_weights"))

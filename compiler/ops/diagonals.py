@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..dims import Dim, dim_min
 from ..errors.operator_errors import BadArgument, EmptyResult
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import TensorType
 from .axes import normalize_axis
 from .element_types import ANY
@@ -23,7 +23,7 @@ def _two_axes(op: Diagonal | DiagEmbed, x: TensorType) -> tuple[int, int]:
     rows = normalize_axis(op.name, op.axis1, x, "axis1")
     columns = normalize_axis(op.name, op.axis2, x, "axis2")
     if rows == columns:
-        raise OperatorError(BadArgument(op.name, "axis2", str(op.axis2), "must be another axis than `axis1`"), argument("axis2"))
+        raise OperatorError(BadArgument(op.name, "axis2", str(op.axis2), "must be another axis than `axis1`"), argument_location("axis2"))
     return rows, columns
 
 
@@ -43,7 +43,7 @@ class Diagonal(Layout):
         rest = tuple(size for axis, size in enumerate(x.shape) if axis not in (rows, columns))
         length = self.diagonal_length(given)
         if given.facts.is_at_least(length, 1) is False:
-            raise OperatorError(EmptyResult(self.name, (*rest, length), len(rest)), argument("offset"))
+            raise OperatorError(EmptyResult(self.name, (*rest, length), len(rest)), argument_location("offset"))
         return (x.with_shape((*rest, length)),)
 
     def matrix_axes(self, x: TensorType) -> tuple[int, int]:

@@ -15,7 +15,7 @@ from netc.dsl.record import Record
 from ..dims import Dim, Facts, format_dim, suggest_equality
 from ..errors.linear_algebra import BadEquation
 from ..errors.operator_errors import ShapeMismatch, Unprovable
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..types.tensor_types import Shape
 from .operator import OperatorError
 
@@ -137,4 +137,4 @@ def _format_count(count: int, what: str) -> str:
 
 
 def _make_refusal(text: str, why: str, suggestion: str = "") -> OperatorError:
-    return OperatorError(BadEquation(text, why, suggestion), argument("equation"))
+    return OperatorError(BadEquation(text, why, suggestion), argument_location("equation"))

@@ -10,7 +10,7 @@ from math import prod
 
 from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import BadArgument, NotDivisible, Unprovable, UnprovableMultiple, WrongRank, WrongSize
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import TensorType, show_shape
 from .axes import normalize_axis
 from .element_types import ANY, BOOLS, FLOATS
@@ -27,8 +27,8 @@ def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, gi
     if quotient is not None:
         return quotient
     if given.facts.divides(by, size) is False:
-        raise OperatorError(NotDivisible(operator, blocks, f"{format_dim(size)} {noun}"), argument(name))
-    raise OperatorError(UnprovableMultiple(operator, by, size, suggest_divisibility(by, size)), argument(name))
+        raise OperatorError(NotDivisible(operator, blocks, f"{format_dim(size)} {noun}"), argument_location(name))
+    raise OperatorError(UnprovableMultiple(operator, by, size, suggest_divisibility(by, size)), argument_location(name))
 
 
 IMAGES = axes("... C H W", "[..., C, height, width]")
@@ -104,7 +104,7 @@ class _Blocks(Operator):
         pair = (value, value) if isinstance(value, int) else value
         if len(pair) != 2:
             needed = "must be one number, or one for each of the two axes of the image"
-            raise OperatorError(BadArgument(self.name, name, "x".join(map(str, pair)), needed), argument(name))
+            raise OperatorError(BadArgument(self.name, name, "x".join(map(str, pair)), needed), argument_location(name))
         return pair
 
     def make_windows(self) -> tuple[Window, ...]:
@@ -168,7 +168,7 @@ class Fold(_Blocks):
         if len(size) != 2:
             found = "[" + ", ".join(map(format_dim, size)) + "]"
             needed = "must be one number, or one for each of the two axes of the image"
-            raise OperatorError(BadArgument(self.name, "output_size", found, needed), argument("output_size"))
+            raise OperatorError(BadArgument(self.name, "output_size", found, needed), argument_location("output_size"))
         return size
 
     def _refuse_unless_as_many(self, blocks: Dim, given: OpInputs) -> None:
@@ -207,5 +207,5 @@ class SlidingWindow(Layout):
         count = Window(self.size, self.step).count_windows(x.shape[axis])
         if given.facts.is_at_least(count, 1) is False:
             needed = f"must be at most {format_dim(x.shape[axis])}, the size of axis {axis} of {show_shape(x.shape)}"
-            raise OperatorError(BadArgument(self.name, "size", str(self.size), needed), argument("size"))
+            raise OperatorError(BadArgument(self.name, "size", str(self.size), needed), argument_location("size"))
         return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :], self.size)),)

@@ -12,7 +12,7 @@ from ..dims import Dim, format_dim, suggest_equality
 from ..errors.arithmetic import NeedsNumber
 from ..errors.indexing import ScatterSource
 from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
-from ..errors.problem import STAGE, Location, Problem, argument
+from ..errors.problem import STAGE, Location, Problem, argument_location
 from ..errors.shape import UnprovableSize
 from ..types.tensor_types import INT64, DType, TensorType, show_shape
 from .axes import normalize_axis
@@ -45,7 +45,7 @@ def convert_fill_value(operator: str, value: int | float | bool, dtype: DType) -
         low, high = dtype.limits
         ends = [f"{end:.6g}" if dtype.is_float else str(end) for end in (low, high)]
         needed = f"must be {f'from {ends[0]} to {ends[1]}' if isfinite(value) else 'finite'} for {dtype}"
-        raise OperatorError(BadArgument(operator, "value", str(value), needed), argument("value"))
+        raise OperatorError(BadArgument(operator, "value", str(value), needed), argument_location("value"))
     assert isinstance(converted, (int, float))
     return converted
 

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.record import Record
 
 from ..errors.constants import InitNeedsFloat, InitNeedsMatrix, InitNeedsPrecision, InitUnfit
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import DType, Shape
 from .kinds import NUMBER, InvalidArgument, Kind, NumberKind, WordKind
 from .learned_tensors import Init
@@ -122,7 +122,7 @@ def value_of(init: Init, name: str) -> Any:
 
 def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
     """Refuses an initialiser that cannot draw such a tensor. `name`: the argument that it is the value of."""
-    at = argument(name)
+    at = argument_location(name)
     if not dtype.is_float:
         _check_integers(init, dtype, name)
     elif init.kind == _ORTHOGONAL and dtype.name not in ("float32", "float64"):
@@ -141,9 +141,9 @@ def _check_integers(init: Init, dtype: DType, name: str) -> None:
         case Init("constant", (int() | float() as value,)):
             low, high = dtype.limits
             if not low <= value <= high or not float(value).is_integer():
-                raise OperatorError(InitUnfit(value, dtype), argument(name))
+                raise OperatorError(InitUnfit(value, dtype), argument_location(name))
         case Init(kind):
-            raise OperatorError(InitNeedsFloat(kind, dtype), argument(name))
+            raise OperatorError(InitNeedsFloat(kind, dtype), argument_location(name))
 
 
 def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:

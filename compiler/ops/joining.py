@@ -7,7 +7,7 @@ from functools import reduce
 from ..dims import Dim, bounds, format_dim, suggest_divisibility, suggest_equality
 from ..errors.joining import SplitSum, TooManyPieces, UnknownCount
 from ..errors.operator_errors import EmptyResult, ShapeMismatch, Unprovable, UnprovableMultiple
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..errors.shape import NoPlaceForAxis, UnprovableSize
 from ..types.tensor_types import DType, Shape, TensorType, promote_types, show_shape
 from .axes import normalize_axis
@@ -74,7 +74,7 @@ class Stack(Layout):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         first = given.types[0]
         if not -first.rank - 1 <= self.axis <= first.rank:
-            raise OperatorError(NoPlaceForAxis(self.name, self.axis, first), argument("axis"))
+            raise OperatorError(NoPlaceForAxis(self.name, self.axis, first), argument_location("axis"))
         _must_agree(self.name, given)
         axis = self.new_axis(first)
         return (TensorType(joined_type(given), (*first.shape[:axis], len(given), *first.shape[axis:])),)
@@ -102,7 +102,7 @@ class Division(Layout):
         """Pieces of size `step`, the last one of the rest."""
         count = int(-(-size // max(step, 1)))  # `chunk` of an axis of size 0, as a real input may have, has steps of 0
         if count > MOST_PIECES:
-            raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument(place))
+            raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument_location(place))
         return (step,) * (count - 1) + (size - step * (count - 1),)
 
 
@@ -139,11 +139,11 @@ class Split(Division):
             total = total + size
         same = given.facts.are_equal(total, x.shape[axis])
         if same is False:
-            raise OperatorError(SplitSum(axis, sizes, total, x), argument("sizes"))
+            raise OperatorError(SplitSum(axis, sizes, total, x), argument_location("sizes"))
         if same is None:
             need = f"{show_shape(sizes)} are together {format_dim(x.shape[axis])}"
             where = suggest_equality(total, x.shape[axis]) or ""
-            raise OperatorError(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument("sizes"))
+            raise OperatorError(UnprovableSize(need, f"`split` needs it, the size of axis {axis}", where), argument_location("sizes"))
         return sizes
 
     def _equal_pieces(self, axis: int, step: Dim, given: OpInputs) -> Shape:
@@ -156,7 +156,7 @@ class Split(Division):
         count = given.facts.exact_div(size, step)
         if not isinstance(count, int):
             suggestion = "give a list of sizes, or a number of pieces with `chunk`"
-            raise OperatorError(UnknownCount(self.name, axis, step, x, suggestion), argument("sizes"))
+            raise OperatorError(UnknownCount(self.name, axis, step, x, suggestion), argument_location("sizes"))
         return (step,) * count
 
 
@@ -175,7 +175,7 @@ class Chunk(Division):
             halves = self.n == 2 and size > 1  # the same, but as people write it
             return (-(-size // 2), size // 2) if halves else self._divide_evenly(size, -(-size // self.n), "n")
         if self.n > MOST_PIECES:
-            raise OperatorError(TooManyPieces(self.name, self.n, MOST_PIECES), argument("n"))
+            raise OperatorError(TooManyPieces(self.name, self.n, MOST_PIECES), argument_location("n"))
         equal = facts.exact_div(size, self.n)
         if equal is not None:
             self._require_elements(equal, axis, x)
@@ -184,9 +184,9 @@ class Chunk(Division):
         last = size - (self.n - 1) * step
         if facts.is_at_least(last, 1):
             return (step,) * (self.n - 1) + (last,)
-        raise OperatorError(UnprovableMultiple(self.name, self.n, size, suggest_divisibility(self.n, size)), argument("n"))
+        raise OperatorError(UnprovableMultiple(self.name, self.n, size, suggest_divisibility(self.n, size)), argument_location("n"))
 
     def _require_elements(self, size: Dim, axis: int, x: TensorType) -> None:
         highest = bounds(size)[1]
         if highest is not None and highest < 1:
-            raise OperatorError(EmptyResult(self.name, (*x.shape[:axis], size, *x.shape[axis + 1 :]), axis), argument("n"))
+            raise OperatorError(EmptyResult(self.name, (*x.shape[:axis], size, *x.shape[axis + 1 :]), axis), argument_location("n"))

@@ -11,7 +11,7 @@ from ..dims import Dim, Facts, format_dim, suggest_equality
 from ..errors.arithmetic import NeedsNumber
 from ..errors.linear_algebra import NarrowNumbers
 from ..errors.operator_errors import BadArgument, NeedsFloat, ShapeMismatch, Unprovable, WrongRank, WrongSize
-from ..errors.problem import STAGE, argument, input_
+from ..errors.problem import STAGE, argument_location, input_location
 from ..errors.shape import UnprovableSize
 from ..types.tensor_types import BOOL, INT64, DType, Shape, TensorType, promote_types, show_shape
 from .axes import normalize_axis
@@ -109,15 +109,15 @@ class Einsum(Operator):
             holder = given.types[indices[0]]
             unsure = len(indices) == 1 < len(given) and given.facts.are_equal(equation.sizes[label], 1) is None
             if unsure and not holder.dtype.is_float and holder.dtype != INT64:
-                raise OperatorError(NarrowNumbers(self.name, holder), input_(indices[0]))
+                raise OperatorError(NarrowNumbers(self.name, holder), input_location(indices[0]))
         if all(len(indices) == 1 for indices in summed.values()):
             return reduce(promote_types, dtypes)
         require_same_dtype(self.name, given)
         if given.types[0].dtype == BOOL:
-            raise OperatorError(NeedsNumber(self.name, given.types[0]), input_(0))
+            raise OperatorError(NeedsNumber(self.name, given.types[0]), input_location(0))
         if len(set(dtypes)) > 1:
             narrow = min(alone)
-            raise OperatorError(NarrowNumbers(self.name, given.types[narrow]), input_(narrow))
+            raise OperatorError(NarrowNumbers(self.name, given.types[narrow]), input_location(narrow))
         return dtypes[0]
 
     def read_equation(self, given: OpInputs) -> Equation:
@@ -238,7 +238,7 @@ class Cdist(Operator):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.p < 0:
-            raise OperatorError(BadArgument(self.name, "p", f"{self.p:g}", "must not be negative"), argument("p"))
+            raise OperatorError(BadArgument(self.name, "p", f"{self.p:g}", "must not be negative"), argument_location("p"))
         x, other = given.x, given.other
         require_same_size(self.name, given, ("x", "other"), -1, "compare", "their last axes")
         batch = broadcast(x.shape[:-2], other.shape[:-2], given.facts, self.name, "compare batches of shape")

@@ -9,7 +9,7 @@ from ..dims import Dim, suggest_divisibility
 from ..errors.argument_errors import WrongTensors
 from ..errors.attention import MaskType
 from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongRank
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..types.tensor_types import BOOL, FLOAT32, DType, Shape, TensorType, promote_types, show_shape
 from .attention import ALIGNMENT, CausalOperator, require_mask_shape
 from .element_types import FLOATS, MASKS
@@ -126,10 +126,10 @@ class MultiheadAttention(CausalOperator, WithBias):
         if divides is False:
             heads, what = count_of(self.heads, "head"), count_of(features, "feature")
             problem = NotDivisible(self.name, heads, what, divided=(features,), number=self.heads)
-            raise OperatorError(problem, argument("heads"))
+            raise OperatorError(problem, argument_location("heads"))
         if divides is None:
             raise OperatorError(
-                UnprovableMultiple(self.name, self.heads, features, suggest_divisibility(self.heads, features)), argument("heads")
+                UnprovableMultiple(self.name, self.heads, features, suggest_divisibility(self.heads, features)), argument_location("heads")
             )
 
     def _refuse_masks(self, given: OpInputs) -> None:
@@ -152,7 +152,9 @@ class MultiheadAttention(CausalOperator, WithBias):
     def _refuse_mask(self, given: OpInputs, keys: Dim) -> None:
         if self.causal:
             advice = "omit one of the two, or combine them in the mask"
-            raise OperatorError(BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice), argument("causal"))
+            raise OperatorError(
+                BadArgument(self.name, "causal", "true", "cannot be combined with a mask", advice), argument_location("causal")
+            )
         *batch, length, _ = given.query.shape
         each: Shape = (length, keys)
         whole: Shape = (numel(tuple(batch)) * self.heads, *each)

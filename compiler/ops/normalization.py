@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..dims import Dim, suggest_divisibility, suggest_equality
 from ..errors.normalization import MomentumOfOld, UnprovableShape
 from ..errors.operator_errors import BadArgument, NotDivisible, UnprovableMultiple, WrongSize
-from ..errors.problem import Location, Problem, argument, input_
+from ..errors.problem import Location, Problem, argument_location, input_location
 from ..types.tensor_types import FLOAT32, INT64, Shape, TensorType, show_shape
 from .axes import normalize_axis
 from .element_types import FLOATS, LONGS
@@ -54,12 +54,12 @@ class _Normalization(Parametric):
         x = given.x
         if not isinstance(x.shape[axis], int) and not self.find_scales(given)[0]:
             needed = f"the size of axis {axis} to be known before run time"
-            raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_(0))
+            raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_location(0))
 
     def _check_enough(self, given: OpInputs, count: Dim, what: str) -> None:
         """One value alone has no variance."""
         if given.facts.are_equal(count, 1) is True:
-            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_(0))
+            raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_location(0))
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         scale, shift = self.find_scales(given)
@@ -94,7 +94,7 @@ class _TrackingNormalization(_ChannelNormalization):
         """Keras and TensorFlow count the old statistics by `momentum`, PyTorch the new ones."""
         momentum = self.momentum
         if isinstance(momentum, (int, float)) and 0.5 < momentum < 1:
-            return ((MomentumOfOld(self.name, momentum), argument("momentum")),)
+            return ((MomentumOfOld(self.name, momentum), argument_location("momentum")),)
         return ()
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
@@ -176,10 +176,10 @@ class GroupNorm(_ChannelNormalization):
         if divided is False:
             what = count_of(channels, "channel")
             wrong = NotDivisible(self.name, f"{self.groups} groups", what, divided=(channels,), number=self.groups)
-            raise OperatorError(wrong, argument("groups"))
+            raise OperatorError(wrong, argument_location("groups"))
         if divided is None:
             problem = UnprovableMultiple(self.name, self.groups, channels, suggest_divisibility(self.groups, channels))
-            raise OperatorError(problem, argument("groups"))
+            raise OperatorError(problem, argument_location("groups"))
         # PyTorch counts the samples too.
         self._check_enough(given, numel(x.shape) // self.groups, "group")
         return (x,)
@@ -206,7 +206,9 @@ class _LastAxesNormalization(_Normalization):
 
     def _check_shape(self, given: OpInputs, shape: Shape) -> None:
         x = given.x
-        wrong = OperatorError(BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument("shape"))
+        wrong = OperatorError(
+            BadArgument(self.name, "shape", show_shape(shape), f"must be the last axes of {x}"), argument_location("shape")
+        )
         if len(shape) > x.rank:
             raise wrong
         for size, stated in zip(self.normalized_shape(x), shape, strict=True):
@@ -215,7 +217,9 @@ class _LastAxesNormalization(_Normalization):
                 raise wrong
             if equal is None:
                 need = "`shape` must be the sizes of the last axes"
-                raise OperatorError(UnprovableShape(self.name, size, stated, need, suggest_equality(size, stated) or ""), argument("shape"))
+                raise OperatorError(
+                    UnprovableShape(self.name, size, stated, need, suggest_equality(size, stated) or ""), argument_location("shape")
+                )
 
 
 class LayerNorm(_LastAxesNormalization, WithBias):
@@ -291,7 +295,7 @@ class LocalResponseNorm(Operator):
         x = given.x
         if x.dtype.is_integer and self.beta < 0 and all(isinstance(n, int) for n in (self.alpha, self.beta, self.k)):
             needed = "must be at least 0 where all numbers are whole: those have no negative powers"
-            raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument("beta"))
+            raise OperatorError(BadArgument(self.name, "beta", str(self.beta), needed), argument_location("beta"))
         if x.dtype.is_float:
             require_exact_scalar(self.name, x, self.beta, "beta")
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)

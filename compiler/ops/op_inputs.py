@@ -12,7 +12,7 @@ from netc.dsl.record import Record
 from ..dims import Facts
 from ..errors.arithmetic import OperandCount
 from ..errors.operator_errors import BadArgument, DTypeMismatch
-from ..errors.problem import STAGE, Location, argument, input_
+from ..errors.problem import STAGE, Location, argument_location, input_location
 from ..types.tensor_types import TensorType
 from .operand import REVERSE, Input, Operands, OperatorError
 from .promotion import Scalar
@@ -56,7 +56,7 @@ class OpInputs(Record):
 
     def at(self, name: str) -> Location:
         """The location of the input, for errors."""
-        return input_(self.names.index(name))
+        return input_location(self.names.index(name))
 
 
 def check_inputs(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
@@ -76,8 +76,8 @@ def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], gi
     """Refuses a tensor as well as a number, and neither."""
     number, tensor = args[operand.name] is not None, operand.name in given
     if number and tensor:
-        raise OperatorError(OperandCount(operator, "both"), argument(operand.name))
+        raise OperatorError(OperandCount(operator, "both"), argument_location(operand.name))
     if not (number or tensor or operand.optional):
         raise OperatorError(OperandCount(operator, "neither"), STAGE)
     if operand.either_side and args[REVERSE] and not number:
-        raise OperatorError(BadArgument(operator, REVERSE, "true", "requires a number"), argument(REVERSE))
+        raise OperatorError(BadArgument(operator, REVERSE, "true", "requires a number"), argument_location(REVERSE))

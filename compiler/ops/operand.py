@@ -19,7 +19,7 @@ from typing import Any, Generic, Literal, TypeVar, overload
 from netc.dsl.record import Record
 
 from ..errors.operator_errors import WrongRank
-from ..errors.problem import Location, Problem, input_
+from ..errors.problem import Location, Problem, input_location
 from ..types.tensor_types import Shape, TensorType
 from .argument import Arg
 from .element_types import ANY, ElementTypes
@@ -38,7 +38,7 @@ class OperatorError(Exception):
     state for the result."""
 
     def __init__(self, problem: Problem, at: Location, stated: Shape | None = None) -> None:
-        super().__init__(problem.message())
+        super().__init__(problem.format_message())
         self.problem = problem
         self.at = at
         self.stated = stated
@@ -140,10 +140,10 @@ class Input(Generic[N]):
     def check_input(self, operator: str, x: TensorType, position: int, first: TensorType) -> None:
         """Refuses an element type or a rank that is not declared."""
         if x.dtype.name not in self.elements.names:
-            raise OperatorError(self.elements.make_problem(operator, x, first), input_(position))
+            raise OperatorError(self.elements.make_problem(operator, x, first), input_location(position))
         rank = len(x.shape)
         if self.axes.needed and (rank < self.axes.least or (self.axes.most is not None and rank > self.axes.most)):
-            raise OperatorError(WrongRank(operator, self.axes.needed, x, self.axes.hints.get(rank, "")), input_(position))
+            raise OperatorError(WrongRank(operator, self.axes.needed, x, self.axes.hints.get(rank, "")), input_location(position))
 
 
 def _number_arguments(name: str, either_side: bool) -> dict[str, Arg[Any]]:

@@ -6,7 +6,7 @@ from math import prod
 
 from ..dims import Dim
 from ..errors.operator_errors import BadArgument
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import FLOAT32, INT64, TensorType
 from .argument import UnusedArgument
 from .element_types import ANY, FLOATS, INTEGERS, LONGS
@@ -58,7 +58,7 @@ class _Pool(Operator):
             if given.facts.is_at_least(size, window.taps) is False:
                 found = f"{window.taps} for axis {axis} of {x}"
                 needed = "must be at most the size without its padding, where there are three spatial axes"
-                raise OperatorError(BadArgument(self.name, "kernel", found, needed), argument("kernel"))
+                raise OperatorError(BadArgument(self.name, "kernel", found, needed), argument_location("kernel"))
 
 
 class _PaddedPool(_Pool):
@@ -72,7 +72,9 @@ class _PaddedPool(_Pool):
         for window in windows:
             if 2 * window.before > window.taps:
                 found = f"{window.before} for a kernel of {window.taps}"
-                raise OperatorError(BadArgument(self.name, "padding", found, "must be at most half of the kernel"), argument("padding"))
+                raise OperatorError(
+                    BadArgument(self.name, "padding", found, "must be at most half of the kernel"), argument_location("padding")
+                )
         return windows
 
 
@@ -112,10 +114,10 @@ class AvgPool(_PaddedPool):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         results = super().infer_types(given)
         if self.divisor_override == 0:
-            raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument("divisor_override"))
+            raise OperatorError(BadArgument(self.name, "divisor_override", "0", "must not be zero"), argument_location("divisor_override"))
         if self.divisor_override is not None and given.x.rank == 3:
             needed = "needs two or three spatial axes"
-            raise OperatorError(BadArgument(self.name, "divisor_override", str(given.x), needed), argument("divisor_override"))
+            raise OperatorError(BadArgument(self.name, "divisor_override", str(given.x), needed), argument_location("divisor_override"))
         self._refuse_beyond_input(given)
         return results
 
@@ -131,7 +133,7 @@ class LpPool(_Pool):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer_types(given)
         if self.p == 0:
-            raise OperatorError(BadArgument(self.name, "p", "0", "must not be zero"), argument("p"))
+            raise OperatorError(BadArgument(self.name, "p", "0", "must not be zero"), argument_location("p"))
         self._refuse_beyond_input(given)
         return (x if x.dtype.is_float else x.with_dtype(FLOAT32),)
 

@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import UnprovableMultiple
-from ..errors.problem import Location, argument
+from ..errors.problem import Location, argument_location
 from ..errors.rearrange import (
     BadPattern,
     PatternAxisLost,
@@ -124,7 +124,7 @@ class Rearrange(Layout):
         for name, size in self.args["sizes"]:
             if name not in names:
                 shown = tuple(n for n in names if not n.startswith(ELLIPSIS))
-                raise OperatorError(PatternAxisUnknown(self.pattern, name, shown), argument(name))
+                raise OperatorError(PatternAxisUnknown(self.pattern, name, shown), argument_location(name))
             sizes[name] = size
         return sizes
 
@@ -134,9 +134,9 @@ class Rearrange(Layout):
         whole, part = x.shape[axis], _format_group(group)
         unknown = [name for name in group if name not in sizes]
         known = numel(tuple(sizes[name] for name in group if name in sizes))
-        at = next((argument(name) for name in group if name in sizes), argument("pattern"))
+        at = next((argument_location(name) for name in group if name in sizes), argument_location("pattern"))
         if len(unknown) > 1:
-            raise OperatorError(PatternSizeOpen(part, tuple(unknown)), argument("pattern"))
+            raise OperatorError(PatternSizeOpen(part, tuple(unknown)), argument_location("pattern"))
         if unknown:
             sizes[unknown[0]] = self._divide_size(axis, known, part, given, at)
             return
@@ -166,11 +166,11 @@ class Rearrange(Layout):
                 raise self._raise_unreadable(f"it names {len(names):_} axes on the {side}, and a tensor has at most {MOST_AXES}")
             for i, name in enumerate(names):
                 if name in names[:i]:
-                    raise OperatorError(PatternAxisTwice(self.pattern, name, side), argument("pattern"))
+                    raise OperatorError(PatternAxisTwice(self.pattern, name, side), argument_location("pattern"))
         for side, names, others in (("left", left, right), ("right", right, left)):
             lost = next((name for name in names if name not in others), None)
             if lost is not None:
-                raise OperatorError(PatternAxisLost(self.pattern, lost, side), argument("pattern"))
+                raise OperatorError(PatternAxisLost(self.pattern, lost, side), argument_location("pattern"))
         if any(JOINED in group for group in pattern.left):
             raise self._raise_unreadable("on the left, `...` cannot be in parentheses")
         return pattern
@@ -204,7 +204,7 @@ class Rearrange(Layout):
         return tuple(groups)
 
     def _raise_unreadable(self, what: str) -> OperatorError:
-        return OperatorError(BadPattern(self.pattern, what), argument("pattern"))
+        return OperatorError(BadPattern(self.pattern, what), argument_location("pattern"))
 
 
 def _expand_side(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:

@@ -13,7 +13,7 @@ from typing import ClassVar
 from ..dims import Dim, format_dim, suggest_equality
 from ..errors.argument_errors import WrongTensors
 from ..errors.operator_errors import BadArgument, Unprovable, WrongRank, WrongSize
-from ..errors.problem import STAGE, Location, Problem, argument, input_
+from ..errors.problem import STAGE, Location, Problem, argument_location, input_location
 from ..errors.recurrent import DropoutWithoutEffect
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .element_types import ANY, FLOATS
@@ -55,10 +55,10 @@ def require_states(operator: str, given: OpInputs, states: Sequence[State]) -> N
 def _require_state(operator: str, given: OpInputs, name: str, needed: str, wanted: Shape) -> None:
     state, index = given[name], given.position(name)
     if state.rank != len(wanted):
-        raise OperatorError(WrongRank(operator, needed, state), input_(index))
+        raise OperatorError(WrongRank(operator, needed, state), input_location(index))
     answers = [given.facts.are_equal(d, w) for d, w in zip(state.shape, wanted, strict=True)]
     if False in answers:
-        raise OperatorError(WrongSize(operator, needed, state), input_(index))
+        raise OperatorError(WrongSize(operator, needed, state), input_location(index))
     if None in answers:
         axis = answers.index(None)
         left, right = wanted[axis], state.shape[axis]
@@ -118,7 +118,7 @@ class Recurrent(WithRecurrence):
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         if self.dropout and self.layers == 1:
-            return ((DropoutWithoutEffect(self.name), argument("dropout")),)
+            return ((DropoutWithoutEffect(self.name), argument_location("dropout")),)
         return ()
 
     def iterate_cells(self, features: Dim) -> Iterator[tuple[str, Dim]]:
@@ -263,5 +263,5 @@ class Lstm(Recurrent):
         results = super().infer_types(given)
         if self.proj_size and given.facts.is_at_least(self.proj_size, self.hidden):
             needed = f"must be smaller than the {format_dim(self.hidden)} hidden units"
-            raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument("proj_size"))
+            raise OperatorError(BadArgument(self.name, "proj_size", str(self.proj_size), needed), argument_location("proj_size"))
         return results

@@ -11,7 +11,7 @@ from typing import ClassVar
 from ..dims import Dim
 from ..errors.arithmetic import IndexOverBatch
 from ..errors.operator_errors import BadArgument
-from ..errors.problem import STAGE, Location, Problem, argument
+from ..errors.problem import STAGE, Location, Problem, argument_location
 from ..types.tensor_types import BOOL, FLOAT32, INT64, DType, Shape, TensorType
 from .axes import front_axes, normalize_axis
 from .element_types import FLOATS, NUMBERS
@@ -116,7 +116,7 @@ class Prod(OverAxis):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.keepdim and self.axis is None:
-            raise OperatorError(BadArgument(self.name, "keepdim", "true", "requires `axis`"), argument("keepdim"))
+            raise OperatorError(BadArgument(self.name, "keepdim", "true", "requires `axis`"), argument_location("keepdim"))
         return super().infer_types(given)
 
     def result_dtype(self, dtype: DType) -> DType:

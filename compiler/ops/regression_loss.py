@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from ..errors.operator_errors import BadArgument, WrongSize
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import TensorType, show_shape
 from .argument import UnusedArgument
 from .element_types import FLOATS
@@ -121,7 +121,7 @@ class GaussianNllLoss(_Regression):
         if "var" in given:
             self._refuse_var(given)
         elif isinstance(self.var, bool) or not isinstance(self.var, int | float) or self.var < 0:
-            raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument("var"))
+            raise OperatorError(BadArgument(self.name, "var", str(self.var), "must be a number of at least 0"), argument_location("var"))
         require_exact_scalar(self.name, given.x, self.eps, "eps")
         return super().infer_types(given)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dims import Dim
 from ..errors.operator_errors import BadArgument
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import TensorType
 from .element_types import FLOATS
 from .kinds import FRACTION, NUMBER
@@ -98,5 +98,5 @@ class Rrelu(Operator):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if self.lower > self.upper:
             needed = f"must be at most `upper`, {self.upper:g}"
-            raise OperatorError(BadArgument(self.name, "lower", f"{self.lower:g}", needed), argument("lower"))
+            raise OperatorError(BadArgument(self.name, "lower", f"{self.lower:g}", needed), argument_location("lower"))
         return (given.x,)

@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, SymDim, bounds, format_dim, suggest_equality
 from ..errors.operator_errors import BadArgument, EmptyResult, NeedsFloat, Unprovable, WrongRank, WrongSize
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .element_types import BYTES, FLOATS
 from .kinds import FLAG, SIZE, InvalidArgument, Kind, ListKind, NumberKind, WordKind
@@ -118,18 +118,21 @@ class Upsample(Operator):
         sizes: Shape = (*x.shape[:2], *(s.result for s in self.make_stretches(x)))
         for axis, size in enumerate(sizes[2:], start=2):
             if given.facts.is_at_least(size, 1) is False:
-                raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=self.mode != "area"), argument("scale"))
+                raise OperatorError(EmptyResult(self.name, sizes, axis, needs_elements=self.mode != "area"), argument_location("scale"))
         return (x.with_shape(sizes),)
 
     def _check_mode(self, x: TensorType) -> None:
         axes = spatial_axes(self.name, x)
         if _AXES.get(self.mode, axes) != axes:
             needed = f"must be for {axes} spatial {'axis' if axes == 1 else 'axes'}, those of {x}"
-            raise OperatorError(BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument("mode"))
+            raise OperatorError(
+                BadArgument(self.name, "mode", f"`{self.mode}`", needed, f"use `mode={_BY_AXES[axes]}`"), argument_location("mode")
+            )
         if self.mode == "lanczos" and x.dtype.is_float and x.dtype.size == 2:
             needed = f"must not be for {x.dtype} tensors"
             raise OperatorError(
-                BadArgument(self.name, "mode", "`lanczos`", needed, "convert the tensor with `-> cast float32` before"), argument("mode")
+                BadArgument(self.name, "mode", "`lanczos`", needed, "convert the tensor with `-> cast float32` before"),
+                argument_location("mode"),
             )
 
     def _check_options(self) -> None:
@@ -139,19 +142,21 @@ class Upsample(Operator):
             raise OperatorError(BadArgument(self.name, "size", found, needed, "`scale=2` makes each size twice as large"), STAGE)
         if self.align_corners is not None and self.mode not in _AXES:
             needed = f"goes with {', '.join(f'`{m}`' for m in _AXES)} only"
-            raise OperatorError(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument("align_corners"))
+            raise OperatorError(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument_location("align_corners"))
         if self.antialias and self.mode not in _SMOOTH:
             needed = f"goes with {', '.join(f'`{m}`' for m in _SMOOTH)} only"
-            raise OperatorError(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument("antialias"))
+            raise OperatorError(BadArgument(self.name, "antialias", f"`mode={self.mode}`", needed), argument_location("antialias"))
         if self.mode == "lanczos" and not self.antialias:
             needed = "must be true with `mode=lanczos`"
-            raise OperatorError(BadArgument(self.name, "antialias", "false", needed, "add `antialias=true`"), argument("mode"))
+            raise OperatorError(BadArgument(self.name, "antialias", "false", needed, "add `antialias=true`"), argument_location("mode"))
         if self.mode == "lanczos" and self.align_corners:
             needed = "must be false with `mode=lanczos`"
-            raise OperatorError(BadArgument(self.name, "align_corners", "true", needed), argument("align_corners"))
+            raise OperatorError(BadArgument(self.name, "align_corners", "true", needed), argument_location("align_corners"))
         if self.recompute_scale_factor and self.scale is None:
             needed = "requires `scale`"
-            raise OperatorError(BadArgument(self.name, "recompute_scale_factor", "true", needed), argument("recompute_scale_factor"))
+            raise OperatorError(
+                BadArgument(self.name, "recompute_scale_factor", "true", needed), argument_location("recompute_scale_factor")
+            )
 
     def make_stretches(self, x: TensorType) -> tuple[Stretch, ...]:
         """One for each spatial axis."""
@@ -199,7 +204,7 @@ class Upsample(Operator):
                 f"makes another size than {near} of it, which is known only at run time: {int(missed * scale)} of {missed}, by rounding"
             )
             help_ = f"say that it is smaller, as in `where {format_dim(size)} < {missed}`, or give the `size` instead"
-        raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument("scale"))
+        raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument_location("scale"))
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """A multiply-add for each element that is weighted; the wider neighbourhood of `antialias` is not counted."""
@@ -235,7 +240,7 @@ class GridSample(Operator):
         self._refuse_unless(grid.shape[0], x.shape[0], batch, given)
         if axes == 3 and self.mode == "bicubic":
             needed = f"must be `bilinear` or `nearest` for three spatial axes, those of {x}"
-            raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument("mode"))
+            raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument_location("mode"))
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 
     def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:

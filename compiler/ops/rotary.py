@@ -10,7 +10,7 @@ from inspect import cleandoc
 
 from ..dims import Dim, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import BadArgument, Unprovable, UnprovableMultiple, WrongRank, WrongSize
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..errors.shape import UnprovableSize
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .element_types import FLOATS, INTEGERS
@@ -78,14 +78,14 @@ class Rotary(Operator):
                 raise OperatorError(UnprovableMultiple(self.name, 2, size, suggest_divisibility(2, size)), STAGE)
             return
         if self.dims % 2:
-            raise OperatorError(BadArgument(self.name, "dims", str(self.dims), "must be even"), argument("dims"))
+            raise OperatorError(BadArgument(self.name, "dims", str(self.dims), "must be even"), argument_location("dims"))
         enough = facts.is_at_least(size, self.dims)
         if enough is False:
             needed = f"must be at most the {format_dim(size)} features"
-            raise OperatorError(BadArgument(self.name, "dims", str(self.dims), needed), argument("dims"))
+            raise OperatorError(BadArgument(self.name, "dims", str(self.dims), needed), argument_location("dims"))
         if enough is None:
             need = f"{format_dim(size)} is at least {self.dims}"
-            raise OperatorError(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument("dims"))
+            raise OperatorError(UnprovableSize(need, f"`{self.name}` needs it", at_least_text(size, self.dims)), argument_location("dims"))
 
     def _refuse_positions(self, given: OpInputs, x: TensorType) -> None:
         positions = given.positions

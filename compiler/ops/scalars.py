@@ -11,7 +11,7 @@ from math import isfinite, trunc
 
 from ..dims import SymDim, bounds
 from ..errors.arithmetic import NumberConverted, ScalarDoesNotFit
-from ..errors.problem import Location, Problem, argument
+from ..errors.problem import Location, Problem, argument_location
 from ..types.tensor_types import BOOL, FLOAT32, DType, TensorType
 from .operand import OperatorError
 from .promotion import Scalar
@@ -53,7 +53,7 @@ def compute_dtype(dtype: DType) -> DType:
 def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
     """Refuses an argument that the element type of `x` does not hold."""
     if value is not None and cast_scalar(value, x.dtype) is None:
-        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
+        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument_location(name))
 
 
 def require_bound(operator: str, x: TensorType, value: Scalar, name: str) -> None:
@@ -64,7 +64,7 @@ def require_bound(operator: str, x: TensorType, value: Scalar, name: str) -> Non
     else:
         outside = cast_scalar(value, x.dtype) is None or (x.dtype.kind == "uint" and value < 0)
     if outside:
-        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument(name))
+        raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument_location(name))
 
 
 def _always_fits(value: SymDim, dtype: DType) -> bool:
@@ -79,7 +79,7 @@ def conversion_warnings(
     if not x.dtype.is_integer:
         return ()
     different = {name: pair for name, pair in taken.items() if pair[0] != pair[1]}
-    return tuple((NumberConverted(operator, str(old), str(new), x), argument(name)) for name, (old, new) in different.items())
+    return tuple((NumberConverted(operator, str(old), str(new), x), argument_location(name)) for name, (old, new) in different.items())
 
 
 def scalar_warnings(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Location], ...]:

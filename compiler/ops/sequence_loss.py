@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors.loss import NoLogProbabilities
 from ..errors.operator_errors import BadArgument, WrongRank, WrongSize
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..types.tensor_types import Shape, TensorType
 from .activation import Softmax
 from .element_types import FULL_FLOATS, INDICES
@@ -56,7 +56,7 @@ class CtcLoss(Loss):
         classes = scores.shape[-1]
         if isinstance(classes, int) and self.blank >= classes:
             problem = BadArgument(self.name, "blank", str(self.blank), f"must be one of the {classes} classes, from 0")
-            raise OperatorError(problem, argument("blank"))
+            raise OperatorError(problem, argument_location("blank"))
         return super().infer_types(given)
 
     def unreduced_shape(self, given: OpInputs) -> Shape:

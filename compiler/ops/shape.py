@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..dims import Dim, SymDim, bounds, format_dim, suggest_divisibility, suggest_equality
 from ..errors.operator_errors import BadArgument, BadAxis, EmptyResult, UnprovableMultiple
-from ..errors.problem import Location, Problem, argument
+from ..errors.problem import Location, Problem, argument_location
 from ..errors.shape import CannotExpand, ElementCount, NoPlaceForAxis, NotAPermutation, NothingToSqueeze, UnprovableCount, UnprovableSize
 from ..types.tensor_types import Shape, TensorType, show_shape
 from .axes import front_axes, normalize_axis
@@ -35,7 +35,7 @@ class Flatten(Layout):
         first, last = self.joined_range(x)
         if first > last:
             needed = f"must not come after `end`, which is axis {last}"
-            raise OperatorError(BadArgument(self.name, "start", str(self.start), needed), argument("start"))
+            raise OperatorError(BadArgument(self.name, "start", str(self.start), needed), argument_location("start"))
         return (x.with_shape((*x.shape[:first], numel(x.shape[first : last + 1]), *x.shape[last + 1 :])),)
 
     def joined_range(self, x: TensorType) -> tuple[int, int]:
@@ -56,10 +56,10 @@ class Unflatten(Layout):
         x = given.x
         axis = normalize_axis(self.name, self.axis, x)
         if not self.sizes:
-            raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument("sizes"))
+            raise OperatorError(BadArgument(self.name, "sizes", "[]", "must have at least one entry"), argument_location("sizes"))
         what = f"axis {axis} of {show_shape(x.shape)}"
         front, back = x.shape[:axis], x.shape[axis + 1 :]
-        sizes = fit_sizes(self.name, what, (x.shape[axis],), self.sizes, given, argument("sizes"), (front, back))
+        sizes = fit_sizes(self.name, what, (x.shape[axis],), self.sizes, given, argument_location("sizes"), (front, back))
         return (x.with_shape((*front, *sizes, *back)),)
 
 
@@ -73,7 +73,7 @@ class Reshape(Layout):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
-        return (x.with_shape(fit_sizes(self.name, show_shape(x.shape), x.shape, self.shape, given, argument("shape"))),)
+        return (x.with_shape(fit_sizes(self.name, show_shape(x.shape), x.shape, self.shape, given, argument_location("shape"))),)
 
 
 def fit_sizes(
@@ -145,9 +145,9 @@ class Permute(Layout):
         x = given.x
         for axis in self.axes:
             if not -x.rank <= axis < x.rank:
-                raise OperatorError(BadAxis(self.name, axis, x), argument("axes"))
+                raise OperatorError(BadAxis(self.name, axis, x), argument_location("axes"))
         if sorted(self.axis_order(x)) != list(range(x.rank)):
-            raise OperatorError(NotAPermutation(self.name, self.axes, x), argument("axes"))
+            raise OperatorError(NotAPermutation(self.name, self.axes, x), argument_location("axes"))
         return (x.with_shape(tuple(x.shape[axis] for axis in self.axis_order(x))),)
 
     def axis_order(self, x: TensorType) -> tuple[int, ...]:
@@ -198,14 +198,15 @@ class Squeeze(Layout):
             if facts.are_equal(size, 1) is None:
                 need = f"axis {axis} of {show_shape(x.shape)} is 1"
                 raise OperatorError(
-                    UnprovableSize(need, "only an axis of size 1 can be removed", suggest_equality(size, 1) or ""), argument("axis")
+                    UnprovableSize(need, "only an axis of size 1 can be removed", suggest_equality(size, 1) or ""),
+                    argument_location("axis"),
                 )
         return tuple(axis for axis in named[: x.rank] if facts.are_equal(x.shape[axis], 1))
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
         x, dropped = given.x, self.dropped_axes(given)
         kept = [] if self.axis is None else [axis for axis in front_axes(self.name, self.axis, x)[: x.rank] if axis not in dropped]
-        return tuple((NothingToSqueeze(axis, x), argument("axis")) for axis in kept)
+        return tuple((NothingToSqueeze(axis, x), argument_location("axis")) for axis in kept)
 
 
 class Unsqueeze(Layout):
@@ -219,7 +220,7 @@ class Unsqueeze(Layout):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         if not -x.rank - 1 <= self.axis <= x.rank:
-            raise OperatorError(NoPlaceForAxis(self.name, self.axis, x), argument("axis"))
+            raise OperatorError(NoPlaceForAxis(self.name, self.axis, x), argument_location("axis"))
         axis = self.new_axis(x)
         return (x.with_shape((*x.shape[:axis], 1, *x.shape[axis:])),)
 
@@ -240,16 +241,16 @@ class Expand(Layout):
         x = given.x
         if len(self.shape) < x.rank:
             needed = f"must have at least one entry for each of the {x.rank} axes of {show_shape(x.shape)}"
-            raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
+            raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument_location("shape"))
         front = len(self.shape) - x.rank
         if -1 in self.shape[:front]:
             needed = f"can keep none but the {x.rank} sizes of {show_shape(x.shape)}, which are the last ones"
-            raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument("shape"))
+            raise OperatorError(BadArgument(self.name, "shape", show_shape(self.shape), needed), argument_location("shape"))
         sizes = (*self.shape[:front], *(self._expand_size(axis, front, given) for axis in range(x.rank)))
         for axis, size in enumerate(sizes):
             highest = bounds(size)[1]
             if highest is not None and highest < 1:
-                raise OperatorError(EmptyResult(self.name, sizes, axis), argument("shape"))
+                raise OperatorError(EmptyResult(self.name, sizes, axis), argument_location("shape"))
         return (x.with_shape(sizes),)
 
     def _expand_size(self, axis: int, front: int, given: OpInputs) -> Dim:
@@ -259,11 +260,12 @@ class Expand(Layout):
             return old if new == -1 else new
         same = given.facts.are_equal(old, new)
         if same is False:
-            raise OperatorError(CannotExpand(axis, x, self.shape), argument("shape"))
+            raise OperatorError(CannotExpand(axis, x, self.shape), argument_location("shape"))
         if same is None:
             why = f"axis {axis} of {show_shape(x.shape)} is not 1, so it must keep its size"
             raise OperatorError(
-                UnprovableSize(f"{format_dim(old)} equals {format_dim(new)}", why, suggest_equality(old, new) or ""), argument("shape")
+                UnprovableSize(f"{format_dim(old)} equals {format_dim(new)}", why, suggest_equality(old, new) or ""),
+                argument_location("shape"),
             )
         return old
 

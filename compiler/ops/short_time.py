@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..dims import Dim, format_dim, suggest_equality
 from ..errors.operator_errors import BadArgument, EmptyResult, KernelTooLarge, Unprovable, WrongSize
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..errors.shape import PadTooLarge, UnprovableSize
 from ..types.tensor_types import TensorType
 from .element_types import FULL_FLOATS
@@ -40,7 +40,7 @@ class ShortTime(Operator):
             return self.hop_length
         if self.n_fft < 4:
             needed = "must be at least 4 unless `hop_length` is given, a quarter of it"
-            raise OperatorError(BadArgument(self.name, "n_fft", str(self.n_fft), needed), argument("n_fft"))
+            raise OperatorError(BadArgument(self.name, "n_fft", str(self.n_fft), needed), argument_location("n_fft"))
         return self.n_fft // 4
 
     def window_size(self) -> int:
@@ -60,7 +60,7 @@ class ShortTime(Operator):
         size = self.window_size()
         if size > self.n_fft:
             needed = f"must be at most `n_fft`, {self.n_fft}"
-            raise OperatorError(BadArgument(self.name, "win_length", str(size), needed), argument("win_length"))
+            raise OperatorError(BadArgument(self.name, "win_length", str(size), needed), argument_location("win_length"))
         window = given.get("window")
         if window is None:
             return
@@ -94,7 +94,7 @@ class Stft(ShortTime):
         count = Window(self.n_fft, hop).count_windows(size)
         if given.facts.is_at_least(count, 1) is False:
             problem = KernelTooLarge(self.name, x.rank - 1, self.n_fft, x.shape[-1], size, x)
-            raise OperatorError(problem, argument("n_fft"))
+            raise OperatorError(problem, argument_location("n_fft"))
         return (x.with_shape((*x.shape[:-1], self.count_bins(), count, 2)),)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -109,10 +109,10 @@ class Stft(ShortTime):
         least = edge + 1 if self.pad_mode == "reflect" else edge
         enough = given.facts.is_at_least(x.shape[-1], least)
         if enough is False:
-            raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x, "stft pad_mode"), argument("n_fft"))
+            raise OperatorError(PadTooLarge(self.pad_mode, x.rank - 1, edge, x, "stft pad_mode"), argument_location("n_fft"))
         if enough is None:
             need = f"{format_dim(x.shape[-1])} is at least {least}"
-            raise OperatorError(UnprovableSize(need, "the ends are padded", at_least_text(x.shape[-1], least)), argument("n_fft"))
+            raise OperatorError(UnprovableSize(need, "the ends are padded", at_least_text(x.shape[-1], least)), argument_location("n_fft"))
 
 
 class Istft(ShortTime):
@@ -135,11 +135,11 @@ class Istft(ShortTime):
         require_pairs(self.name, given)
         if hop > self.window_size():
             needed = f"must be at most the number of weights, {self.window_size()}"
-            raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument("hop_length"))
+            raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument_location("hop_length"))
         self._check_bins(given)
         size = self.padded_length(x) - 2 * self.edge_size()
         if given.facts.is_at_least(size, 1) is False:
-            raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3, needs_elements=True), argument("n_fft"))
+            raise OperatorError(EmptyResult(self.name, (*x.shape[:-3], size), x.rank - 3, needs_elements=True), argument_location("n_fft"))
         return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
 
     def padded_length(self, x: TensorType) -> Dim:

@@ -7,7 +7,7 @@ from math import isfinite, trunc
 
 from ..dims import Dim, Facts, SymDim, bounds, dim_max, dim_min, format_dim
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..errors.shape import BadIndex, PadTooLarge, UnprovableSize
 from ..types.tensor_types import DType, Shape, TensorType, show_shape
 from .argument import UnusedArgument
@@ -24,7 +24,7 @@ def _not_empty(operator: str, shape: Shape, place: str) -> Shape:
     for axis, size in enumerate(shape):
         highest = bounds(size)[1]
         if highest is not None and highest < 1:
-            raise OperatorError(EmptyResult(operator, shape, axis), argument(place))
+            raise OperatorError(EmptyResult(operator, shape, axis), argument_location(place))
     return shape
 
 
@@ -58,7 +58,7 @@ class Slice(Layout):
         positive = facts.is_at_least(end, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise OperatorError(UnprovableSize(f"{format_dim(end)} is not negative", why, at_least_text(end, 0)), argument(place))
+            raise OperatorError(UnprovableSize(f"{format_dim(end)} is not negative", why, at_least_text(end, 0)), argument_location(place))
         offset = end if positive else size + end
         if not positive and not facts.is_at_least(offset, 0):
             offset = dim_max(offset, 0)
@@ -86,15 +86,17 @@ class Select(Layout):
         positive = facts.is_at_least(index, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
-            raise OperatorError(UnprovableSize(f"{format_dim(index)} is not negative", why, at_least_text(index, 0)), argument("index"))
+            raise OperatorError(
+                UnprovableSize(f"{format_dim(index)} is not negative", why, at_least_text(index, 0)), argument_location("index")
+            )
         needed = index + 1 if positive else -index
         there = facts.is_at_least(size, needed)
         if there is False:
-            raise OperatorError(BadIndex(self.name, index, axis, x), argument("index"))
+            raise OperatorError(BadIndex(self.name, index, axis, x), argument_location("index"))
         if there is None:
             need = f"axis {axis} of {show_shape(x.shape)} has an index {format_dim(index)}"
             raise OperatorError(
-                UnprovableSize(need, f"this needs at least {format_dim(needed)}", at_least_text(size, needed)), argument("index")
+                UnprovableSize(need, f"this needs at least {format_dim(needed)}", at_least_text(size, needed)), argument_location("index")
             )
 
 
@@ -141,7 +143,9 @@ class Pad(Layout):
             positive = False
         if positive is None:
             why = "whether elements are added or removed must be known"
-            raise OperatorError(UnprovableSize(f"{format_dim(amount)} is not negative", why, at_least_text(amount, 0)), argument("padding"))
+            raise OperatorError(
+                UnprovableSize(f"{format_dim(amount)} is not negative", why, at_least_text(amount, 0)), argument_location("padding")
+            )
         return (amount, 0) if positive else (0, -amount)
 
     def axis_amounts(self, rank: int) -> dict[int, tuple[Dim, Dim]]:
@@ -151,27 +155,27 @@ class Pad(Layout):
     def _check_amounts(self, x: TensorType) -> dict[int, tuple[Dim, Dim]]:
         if len(self.padding) % 2:
             needed = "must have two entries for each axis, before and after it, the last axis first"
-            raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument_location("padding"))
         if len(self.padding) > 2 * x.rank:
             needed = f"must have two entries for each axis, and {show_shape(x.shape)} has {x.rank}"
-            raise OperatorError(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", f"{len(self.padding)} entries", needed), argument_location("padding"))
         return self.axis_amounts(x.rank)
 
     def _check_mode(self, x: TensorType) -> None:
         axes = len(self.padding) // 2
         if axes not in (1, 2, 3):
             needed = f"with `mode={self.mode}` must be for the last one, two or three axes"
-            raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument("padding"))
+            raise OperatorError(BadArgument(self.name, "padding", show_shape(self.padding), needed), argument_location("padding"))
         if x.rank not in (axes + 1, axes + 2):
             last = "one" if axes == 1 else str(axes)
             needed = f"{axes + 1} or {axes + 2} axes to pad the last {last} with `mode={self.mode}`"
             missing = x.rank - 2 - axes
             whole = show_shape((*self.padding, *[0] * (2 * missing)))
             all_ = f"name the other axes too: `pad {whole}`" if missing > 0 and x.rank <= 5 else ""
-            raise OperatorError(WrongRank(self.name, needed, x, all_), argument("padding"))
+            raise OperatorError(WrongRank(self.name, needed, x, all_), argument_location("padding"))
         if x.dtype.kind == "bool" and self.mode != "circular":
             raise OperatorError(
-                BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument("mode")
+                BadArgument(self.name, "mode", f"`{self.mode}`", "must be `constant` or `circular` for bool"), argument_location("mode")
             )
 
     def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], given: OpInputs) -> None:
@@ -186,10 +190,12 @@ class Pad(Layout):
         needed = amount + 1 if self.mode == "reflect" else amount + dim_max(*removed)
         enough = given.facts.is_at_least(size, needed)
         if enough is False:
-            raise OperatorError(PadTooLarge(self.mode, axis, amount, x), argument("padding"))
+            raise OperatorError(PadTooLarge(self.mode, axis, amount, x), argument_location("padding"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {format_dim(needed)}"
-            raise OperatorError(UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument("padding"))
+            raise OperatorError(
+                UnprovableSize(need, f"`mode={self.mode}` needs it", at_least_text(size, needed)), argument_location("padding")
+            )
 
     def _check_cut(self, axis: int, cut: Dim, added: Dim, given: OpInputs) -> None:
         """No more can be removed than there is, even if the same amount is added. (Where nothing is added, the size of the result is
@@ -200,23 +206,29 @@ class Pad(Layout):
         enough = given.facts.is_at_least(x.shape[axis] + cut, 0)
         if enough is False:
             shape = (*x.shape[:axis], x.shape[axis] + cut, *x.shape[axis + 1 :])
-            raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
+            raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("padding"))
         if enough is None and added != 0:
             need = f"axis {axis} of {show_shape(x.shape)} is at least {format_dim(-cut)}"
-            raise OperatorError(UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument("padding"))
+            raise OperatorError(
+                UnprovableSize(need, "so much is cut off", at_least_text(x.shape[axis], -cut)), argument_location("padding")
+            )
 
     def convert_fill_value(self, dtype: DType) -> int | float | bool:
         """The value of new elements, in the tensor's type."""
         value = self.value
         if isinstance(value, SymDim):
-            raise OperatorError(BadArgument(self.name, "value", format_dim(value), "must be a number that is known"), argument("value"))
+            raise OperatorError(
+                BadArgument(self.name, "value", format_dim(value), "must be a number that is known"), argument_location("value")
+            )
         if dtype.kind == "bool":
             return bool(value)
         low, high = dtype.limits
         if value != value or not low <= value <= high:
             if dtype.is_float and not isfinite(value):
                 return float(value)
-            raise OperatorError(BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument("value"))
+            raise OperatorError(
+                BadArgument(self.name, "value", str(value), f"must be from {low} to {high} for {dtype}"), argument_location("value")
+            )
         return float(value) if dtype.is_float else trunc(value)
 
 
@@ -251,7 +263,7 @@ class Roll(Layout):
         axes = 1 if self.axis is None else len(self.axis)
         if len(self.shifts) != axes:
             needed = "must be one number without `axis`" if self.axis is None else f"must have one entry for each of the {axes} axes"
-            raise OperatorError(BadArgument(self.name, "shifts", str(list(self.shifts)), needed), argument("shifts"))
+            raise OperatorError(BadArgument(self.name, "shifts", str(list(self.shifts)), needed), argument_location("shifts"))
         return (x,)
 
 

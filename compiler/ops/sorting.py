@@ -9,7 +9,7 @@ from __future__ import annotations
 from ..dims import Dim, format_dim
 from ..errors.arithmetic import NeedsNumber
 from ..errors.operator_errors import BadArgument
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..errors.shape import UnprovableSize
 from ..types.tensor_types import BOOL, INT64, TensorType, show_shape
 from .axes import normalize_axis
@@ -46,10 +46,10 @@ class Topk(_Order):
         enough = given.facts.is_at_least(size, self.k)
         if enough is False:
             needed = f"must be at most {format_dim(size)}, the size of axis {axis} of {show_shape(x.shape)}"
-            raise OperatorError(BadArgument(self.name, "k", format_dim(self.k), needed), argument("k"))
+            raise OperatorError(BadArgument(self.name, "k", format_dim(self.k), needed), argument_location("k"))
         if enough is None:
             need = f"axis {axis} of {show_shape(x.shape)} has {format_dim(self.k)} elements"
-            raise OperatorError(UnprovableSize(need, "`topk` needs this many", at_most_text(self.k, size)), argument("k"))
+            raise OperatorError(UnprovableSize(need, "`topk` needs this many", at_most_text(self.k, size)), argument_location("k"))
         values = x if not x.rank else x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
         return values, values.with_dtype(INT64)
 

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from ..dims import Dim, suggest_equality
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongSize
-from ..errors.problem import argument
+from ..errors.problem import argument_location
 from ..errors.shape import UnprovableSize
 from ..types.tensor_types import FLOAT32, TensorType, show_shape
 from .axes import normalize_axis
@@ -88,7 +88,7 @@ class _OfPairs(Fourier):
         axis = super().transform_axis(x)
         if axis == x.rank - 1:
             needed = "must not be the last axis, the real and the imaginary part"
-            raise OperatorError(BadArgument(self.name, "axis", str(self.axis), needed), argument("axis"))
+            raise OperatorError(BadArgument(self.name, "axis", str(self.axis), needed), argument_location("axis"))
         return axis
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -111,7 +111,7 @@ class Irfft(_OfPairs):
         found = self.with_axis_size(given.x, self.time_length(given.x))
         if given.facts.is_at_least(self.time_length(given.x), 1) is False:
             problem = EmptyResult(self.name, found.shape[:-1], self.transform_axis(given.x), needs_elements=True)
-            raise OperatorError(problem, argument("axis"))
+            raise OperatorError(problem, argument_location("axis"))
         return (found.with_shape(found.shape[:-1]),)
 
 

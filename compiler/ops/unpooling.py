@@ -11,7 +11,7 @@ from math import prod
 from ..dims import Dim, format_dim
 from ..errors.argument_errors import MissingArgument
 from ..errors.operator_errors import BadArgument, EmptyResult, WrongRank, WrongSize
-from ..errors.problem import STAGE, argument, input_
+from ..errors.problem import STAGE, argument_location, input_location
 from ..types.tensor_types import INT64, TensorType, show_shape
 from .element_types import FLOATS, LONGS
 from .kinds import SIZE, SIZES, SIZES0, ListKind, NumberKind
@@ -51,7 +51,7 @@ class MaxUnpool(Operator):
         shape = (*x.shape[:2], *(usual if self.output_size is None else self._check_sizes(usual, given)))
         for axis, size in enumerate(shape):
             if given.facts.is_at_least(size, 1) is False:
-                raise OperatorError(EmptyResult(self.name, shape, axis), argument("padding"))
+                raise OperatorError(EmptyResult(self.name, shape, axis), argument_location("padding"))
         return (x.with_shape(shape),)
 
     def window_sides(self, x: TensorType) -> tuple[tuple[int, int, int], ...]:
@@ -75,7 +75,7 @@ class MaxUnpool(Operator):
             low, high = given.facts.is_at_least(size, least - stride + 1), given.facts.is_at_least(least + stride - 1, size)
             if low is False or high is False:
                 needed = f"must be above {format_dim(least - stride)} and below {format_dim(least + stride)}"
-                raise OperatorError(BadArgument(self.name, "output_size", format_dim(size), needed), argument("output_size"))
+                raise OperatorError(BadArgument(self.name, "output_size", format_dim(size), needed), argument_location("output_size"))
         return sizes
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -123,17 +123,21 @@ class FractionalMaxPool(Operator):
         for axis, (size, ratio) in enumerate(zip(x.shape[2:], ratios, strict=True), start=2):
             if not isinstance(size, int):
                 needed = f"the size of axis {axis} to be known before run time"
-                raise OperatorError(WrongSize(self.name, needed, x, "give the number of windows, or fix the size with `--dim`"), input_(0))
+                raise OperatorError(
+                    WrongSize(self.name, needed, x, "give the number of windows, or fix the size with `--dim`"), input_location(0)
+                )
             if not int(size * ratio):
                 needed = f"must make one window or more of the {size} along axis {axis} of {x}"
-                raise OperatorError(BadArgument(self.name, "output_ratio", f"{ratio:g}", needed), argument("output_ratio"))
+                raise OperatorError(BadArgument(self.name, "output_ratio", f"{ratio:g}", needed), argument_location("output_ratio"))
             found.append(int(size * ratio))
         return tuple(found)
 
     def _check_one(self) -> None:
         """Either `size` or `output_ratio`."""
         if self.size is not None and self.output_ratio is not None:
-            raise OperatorError(BadArgument(self.name, "output_ratio", "both", "cannot be together with `size`"), argument("output_ratio"))
+            raise OperatorError(
+                BadArgument(self.name, "output_ratio", "both", "cannot be together with `size`"), argument_location("output_ratio")
+            )
         if self.size is None and self.output_ratio is None:
             raise OperatorError(MissingArgument(self.name, "size", SIZES.describe_values(), "fractional_max_pool 2 5"), STAGE)
 
@@ -145,7 +149,7 @@ class FractionalMaxPool(Operator):
             least = kernel + count - 1 + strict
             if given.facts.is_at_least(x.shape[axis], least) is False:
                 needed = f"must be at most {format_dim(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"
-                raise OperatorError(BadArgument(self.name, name, str(count), needed), argument(name))
+                raise OperatorError(BadArgument(self.name, name, str(count), needed), argument_location(name))
         if "samples" in given:
             for axis, what in enumerate(("their numbers of samples", "their channels")):
                 require_same_size(self.name, given, ("x", "samples"), axis, "pool", what)

@@ -10,7 +10,7 @@ from math import prod
 
 from ..dims import Dim, format_dim, suggest_equality
 from ..errors.operator_errors import NotDivisible, Unprovable, WrongSize
-from ..errors.problem import STAGE, argument
+from ..errors.problem import STAGE, argument_location
 from ..types.tensor_types import TensorType
 from .convolution import Conv
 from .element_types import FLOATS
@@ -81,7 +81,7 @@ class DeformConv(WithBias):
                 both = (x.shape[1], self.channels)
                 what, at = count_of(count, f"{which} channel"), 0 if which == "input" else None
                 problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
-                raise OperatorError(problem, argument(name))
+                raise OperatorError(problem, argument_location(name))
         own = self.offset_groups(given)
         counts = {"offset": 2 * own * taps, "mask": own * taps}
         for name in given.names[1:]:

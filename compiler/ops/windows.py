@@ -12,7 +12,7 @@ from netc.dsl.record import Record
 
 from ..dims import Dim, Facts, SymDim, format_dim
 from ..errors.operator_errors import BadArgument, KernelTooLarge, WrongRank
-from ..errors.problem import argument, input_
+from ..errors.problem import argument_location, input_location
 from ..types.tensor_types import TensorType
 from .kinds import Kind, SizesKind, WordKind
 from .operator import OperatorError
@@ -68,7 +68,7 @@ class PaddingKind(Kind["int | tuple[int, ...] | str"]):
 def spatial_axes(operator: str, x: TensorType) -> int:
     """The number of axes after `[N, C]`: one to three."""
     if not 3 <= x.rank <= 5:
-        raise OperatorError(WrongRank(operator, FEATURES, x), input_(0))
+        raise OperatorError(WrongRank(operator, FEATURES, x), input_location(0))
     return x.rank - 2
 
 
@@ -94,7 +94,7 @@ def wrong_count(operator: str, name: str, values: Sequence[object], x: TensorTyp
     one = text[0] if not advice and len(set(text)) == 1 else ""
     if one:
         advice = f"for the same number along every axis, write `{one}`"
-    return OperatorError(BadArgument(operator, name, f"{shown} for {x}", needed, advice, one), argument(name))
+    return OperatorError(BadArgument(operator, name, f"{shown} for {x}", needed, advice, one), argument_location(name))
 
 
 def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
@@ -118,6 +118,6 @@ def compute_sizes(operator: str, x: TensorType, windows: tuple[Window, ...], fac
         count = window.count_windows(size, ceil=ceil)
         if facts.is_at_least(count, 1) is False:
             problem = KernelTooLarge(operator, axis, window.span, size, window.padded_size(size), x)
-            raise OperatorError(problem, argument("kernel"))
+            raise OperatorError(problem, argument_location("kernel"))
         sizes.append(count)
     return tuple(sizes)

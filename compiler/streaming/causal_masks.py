@@ -15,7 +15,7 @@ HIDDEN = -1e4
 """A score that no other outweighs."""
 
 
-def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
+def bound_later_scores(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
     """What a table of that shape has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are
     the numbers of their indices."""
     found = interval_of_pairs(fold_formula(formula), shape, query, key, later=True)
@@ -26,7 +26,7 @@ def later_in(formula: Formula, shape: Shape, query: int, key: int, element: DTyp
     return 0.0 if found.truth is False else None
 
 
-def least_in(formula: Formula, shape: Shape) -> float | None:
+def find_least_element(formula: Formula, shape: Shape) -> float | None:
     """A number above 0 that no element of a table is below, if one is known."""
     found = find_interval(fold_formula(formula), shape)
     return found.low if found.low > 0 and not found.nan else None

@@ -1,12 +1,12 @@
-"""What is known of a tensor of the whole while it is computed piece by piece.
+"""Describe a tensor of the full program while it is computed chunk by chunk.
 
-A stream along T has had P positions before; the next piece has T. A tensor of the whole is one of two things in the step: `Fixed`, the same
-for the whole stream; or a `Piece`, which has an element for each position.
+A stream along T has had P positions before; the next chunk has T. A tensor of the full program is one of two things in the step: a
+`FixedTensor`, the same for the entire stream; or a `Chunk`, which has an element for each position.
 
-For every piece two numbers decide what can be computed when. `over`: the axis has T + over elements in the whole. `ahead`: of these, P +
-ahead exist after P positions, so that a piece holds the elements P + ahead to P + T + ahead. `before` are the first `ahead` elements, which
-no piece holds: they do not depend on the input. Padding in front adds to both numbers, a window takes its span away. A result whose `ahead`
-is below 0 depends on inputs that come later. The elements between `ahead` and `over` are its `tail`: which of them there are depends on
+For every chunk two numbers decide what can be computed when. `over`: the axis has T + over elements in the full program. `ahead`: of these,
+P + ahead exist after P positions, so that a chunk holds the elements P + ahead to P + T + ahead. `before` are the first `ahead` elements,
+which no chunk holds: they do not depend on the input. Padding in front adds to both numbers; a window subtracts its span. A result whose
+`ahead` is below 0 depends on inputs that come later. The elements between `ahead` and `over` are its `tail`: which of them exist depends on
 where the sequence ends. After strides, T and P are the lengths of that tensor, and both numbers count its elements.
 """
 
@@ -21,21 +21,25 @@ from ..ir.graph_values import Value
 Number = int | float | bool
 
 
-class Fixed(Record):
-    """A tensor that is the same in each step. A `constant` depends on no input: it is `step` in the step. Any other is computed once,
-    before the first step; `start` is it there."""
+class FixedTensor(Record):
+    """A tensor that is the same in each step.
+
+    A constant depends on no input, and `step` is its value in the step. Any other is computed once, before the first step, as `start`.
+    """
 
     step: Value | None
     start: Value
 
     @property
-    def constant(self) -> bool:
+    def is_constant(self) -> bool:
         return self.step is not None
 
 
-class Blame(Record):
-    """An operator because of which the last `count` elements depend on where the sequence ends; `late`: it does not look ahead, but begins
-    at the first element, so that what is in front of the sequence makes its results late."""
+class LookaheadCause(Record):
+    """The operator that makes the last `count` elements of a chunk depend on where the sequence ends.
+
+    `late`: the operator does not look ahead, but begins at the first element, so elements in front of the sequence delay its results.
+    """
 
     operator: str
     span: Span
@@ -43,16 +47,19 @@ class Blame(Record):
     late: bool = False
 
 
-class Piece(Record):
-    """A tensor with an element for each position, along `axis`. `history`: the axis that has an element for each position so far, those of
-    earlier pieces in front. `later`: of scores with both, what is known of those of positions that come later."""
+class Chunk(Record):
+    """A tensor with an element for each position, along `axis`.
+
+    `history` is the axis that has an element for each position so far, with those of earlier chunks in front. `later`: for scores with both
+    axes, the value or bound of the scores of positions that come later.
+    """
 
     value: Value
     axis: int
     ahead: int = 0
     over: int = 0
     before: Value | Number | None = None
-    tail: tuple[Blame, ...] = ()
+    tail: tuple[LookaheadCause, ...] = ()
     history: int | None = None
     later: Number | None = None
 
@@ -60,11 +67,11 @@ class Piece(Record):
     def rank(self) -> int:
         return self.value.type.rank
 
-    def shifted(self, by: int, over: int) -> Piece:
+    def shift_ahead(self, by: int, over: int) -> Chunk:
         """The same elements, which are now `by` further ahead."""
         return replace(self, ahead=self.ahead + by, over=over)
 
-    def blamed(self, before: tuple[Blame, ...], operator: str, span: Span, late: bool) -> Piece:
+    def add_causes(self, before: tuple[LookaheadCause, ...], operator: str, span: Span, late: bool) -> Chunk:
         """The same, made of a piece with the tail `before` by that operator: what it adds is its own, what it cuts off was added last."""
         wanted, tail = max(self.over - self.ahead, 0), list(before)
         while tail and sum(one.count for one in tail) > wanted:
@@ -72,12 +79,14 @@ class Piece(Record):
             left = wanted - sum(one.count for one in tail)
             tail += [replace(last, count=left)] if left > 0 else []
         missing = wanted - sum(one.count for one in tail)
-        return replace(self, tail=(*tail, *([Blame(operator, span, missing, late)] if missing else [])))
+        return replace(self, tail=(*tail, *([LookaheadCause(operator, span, missing, late)] if missing else [])))
 
 
-class Withheld(Record):
-    """A result that is not known before the end of the stream; `so_far` is what it would be if the stream ended here. `has_positions`: it
-    has an element for each position, which may be known earlier, but no rule says how."""
+class DelayedOutput(Record):
+    """A result that is known only at the end of the stream; `so_far` is its value if the stream ended here.
+
+    `has_positions`: it has an element for each position, which may be known earlier, but no rule says how.
+    """
 
     operator: str
     span: Span
@@ -85,12 +94,12 @@ class Withheld(Record):
     has_positions: bool = False
 
 
-Item = Fixed | Piece | Withheld
+Item = FixedTensor | Chunk | DelayedOutput
 
 
-class Refused(Exception):
-    """What cannot be streamed, and where."""
+class StreamRefused(Exception):
+    """Raised for an operator that cannot be streamed, with its span."""
 
     def __init__(self, problem: Problem, span: Span) -> None:
-        super().__init__(problem.message())
+        super().__init__(problem.format_message())
         self.problem, self.span = problem, span

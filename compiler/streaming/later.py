@@ -23,40 +23,40 @@ from .items import Number
 Known = Number | None
 
 
-def hidden(score: Known) -> bool:
+def is_hidden(score: Known) -> bool:
     """Whether a score is so low that no other is outweighed by it."""
     return score is not None and not isinstance(score, bool) and score <= HIDDEN
 
 
-def zero(x: Known) -> bool:
+def is_zero(x: Known) -> bool:
     """Whether it is the number 0."""
     return x is not None and not isinstance(x, bool) and x == 0
 
 
-def later_of(op: Operator, inputs: Sequence[Known]) -> Known:
+def bound_result(op: Operator, inputs: Sequence[Known]) -> Known:
     """What is known of the result."""
     found = next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
     return None if found is None else found(op, inputs)
 
 
-def _add(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_add(op: Any, inputs: Sequence[Known]) -> Known:
     """A score that is hidden stays so, whatever is added."""
-    return min((x for x in inputs if hidden(x) and x is not None), default=None)
+    return min((x for x in inputs if is_hidden(x) and x is not None), default=None)
 
 
-def _difference(op: Any, inputs: Sequence[Known]) -> Known:
-    return None if op.number_first else _add(op, inputs[:1])
+def _bound_sub(op: Any, inputs: Sequence[Known]) -> Known:
+    return None if op.number_first else _bound_add(op, inputs[:1])
 
 
-def _product(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if any(zero(x) for x in inputs) else _scaled(op, inputs)
+def _bound_mul(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if any(is_zero(x) for x in inputs) else _bound_scaled(op, inputs)
 
 
-def _quotient(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if zero(inputs[0]) and not op.number_first else _scaled(op, inputs)
+def _bound_div(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if is_zero(inputs[0]) and not op.number_first else _bound_scaled(op, inputs)
 
 
-def _scaled(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_scaled(op: Any, inputs: Sequence[Known]) -> Known:
     x = inputs[0]
     number = op.scalars[0] if op.scalars else None
     if isinstance(x, bool) or x is None or not isinstance(number, int | float) or number <= 0 or op.number_first:
@@ -64,19 +64,19 @@ def _scaled(op: Any, inputs: Sequence[Known]) -> Known:
     return x * number if isinstance(op, Mul) else x / number
 
 
-def _and(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_and(op: Any, inputs: Sequence[Known]) -> Known:
     return False if any(x is False for x in inputs) else None
 
 
-def _or(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_or(op: Any, inputs: Sequence[Known]) -> Known:
     return True if any(x is True for x in inputs) else None
 
 
-def _not(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_not(op: Any, inputs: Sequence[Known]) -> Known:
     return not inputs[0] if isinstance(inputs[0], bool) else None
 
 
-def _where(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_where(op: Any, inputs: Sequence[Known]) -> Known:
     condition, *choices = inputs
     if not isinstance(condition, bool):
         return None
@@ -86,45 +86,45 @@ def _where(op: Any, inputs: Sequence[Known]) -> Known:
     return choices[0 if condition else 1]
 
 
-def _filled(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_masked_fill(op: Any, inputs: Sequence[Known]) -> Known:
     x, mask = inputs
     value: Number = op.value
     return value if mask is True else x if mask is False else None
 
 
-def _weights(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if hidden(inputs[0]) else None
+def _bound_softmax(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if is_hidden(inputs[0]) else None
 
 
-def _positive(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_relu(op: Any, inputs: Sequence[Known]) -> Known:
     """What makes 0 of 0, and of what is very low."""
-    return 0.0 if hidden(inputs[0]) or zero(inputs[0]) else None
+    return 0.0 if is_hidden(inputs[0]) or is_zero(inputs[0]) else None
 
 
-def _cast(op: Any, inputs: Sequence[Known]) -> Known:
-    return 0.0 if inputs[0] is False else inputs[0] if zero(inputs[0]) else None
+def _bound_cast(op: Any, inputs: Sequence[Known]) -> Known:
+    return 0.0 if inputs[0] is False else inputs[0] if is_zero(inputs[0]) else None
 
 
-def _same(op: Any, inputs: Sequence[Known]) -> Known:
+def _bound_identity(op: Any, inputs: Sequence[Known]) -> Known:
     return inputs[0]
 
 
 RULES: dict[type[Operator], Callable[[Any, Sequence[Known]], Known]] = {
-    Add: _add,
-    Sub: _difference,
-    Mul: _product,
-    Div: _quotient,
-    LogicalAnd: _and,
-    LogicalOr: _or,
-    LogicalNot: _not,
-    Where: _where,
-    MaskedFill: _filled,
-    Softmax: _weights,
-    Exp: _weights,
-    Sigmoid: _weights,
-    Relu: _positive,
-    Cast: _cast,
-    Identity: _same,
-    Detach: _same,
-    Dropping: _same,
+    Add: _bound_add,
+    Sub: _bound_sub,
+    Mul: _bound_mul,
+    Div: _bound_div,
+    LogicalAnd: _bound_and,
+    LogicalOr: _bound_or,
+    LogicalNot: _bound_not,
+    Where: _bound_where,
+    MaskedFill: _bound_masked_fill,
+    Softmax: _bound_softmax,
+    Exp: _bound_softmax,
+    Sigmoid: _bound_softmax,
+    Relu: _bound_relu,
+    Cast: _bound_cast,
+    Identity: _bound_identity,
+    Detach: _bound_identity,
+    Dropping: _bound_identity,
 }

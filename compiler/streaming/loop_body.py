@@ -16,54 +16,54 @@ from ..ops.operator import Operator
 from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import TensorType
 from ..types.traced_ints import strip_formulas
-from .items import Refused
+from .items import StreamRefused
 
 
-def body_of(graph: Graph, path: str, facts: Facts) -> Graph:
+def copy_body(graph: Graph, path: str, facts: Facts) -> Graph:
     """The body at its new place."""
     if graph.modules or graph.declares:
-        raise Refused(NotStreamed("scan", "", "it uses a shared stage"), graph.span)
-    return _Copy(facts).graph(graph, path)
+        raise StreamRefused(NotStreamed("scan", "", "it uses a shared stage"), graph.span)
+    return _BodyCopier(facts).copy_graph(graph, path)
 
 
-def plain_type(type: TensorType) -> TensorType:
+def strip_type(type: TensorType) -> TensorType:
     """The type without formulas of the graph that it was in."""
     return type.with_shape(tuple(strip_formulas(d) for d in type.shape))
 
 
-def plain_operator(op: Operator) -> Operator:
+def strip_operator(op: Operator) -> Operator:
     return type(op)(
         **{name: strip_formula(value) if isinstance(value, Formula) else strip_formulas(value) for name, value in op.args.items()}
     )
 
 
-class _Copy:
+class _BodyCopier:
     def __init__(self, facts: Facts) -> None:
         self.facts = facts
 
-    def graph(self, graph: Graph, path: str) -> Graph:
+    def copy_graph(self, graph: Graph, path: str) -> Graph:
         """Nests as deep as blocks do, which is bounded."""
         made = Graph(graph.name, graph.kind, graph.span)
         made.captures, made.size = graph.captures, graph.size
         made.modules, made.declares = graph.modules, graph.declares
         known: dict[int, Value] = {}
-        made.inputs = [self._value(v, known) for v in graph.inputs]
-        made.nodes = [self._node(node, path, known) for node in graph.nodes]
+        made.inputs = [self._copy_value(v, known) for v in graph.inputs]
+        made.nodes = [self._copy_node(node, path, known) for node in graph.nodes]
         made.outputs = [known[id(v)] for v in graph.outputs]
         return made
 
-    def _value(self, value: Value, known: dict[int, Value]) -> Value:
-        made = known[id(value)] = Value(plain_type(value.type), value.span, value.name, value.spatial, value.weak)
+    def _copy_value(self, value: Value, known: dict[int, Value]) -> Value:
+        made = known[id(value)] = Value(strip_type(value.type), value.span, value.name, value.spatial, value.weak)
         return made
 
-    def _node(self, node: Node, path: str, known: dict[int, Value]) -> Node:
+    def _copy_node(self, node: Node, path: str, known: dict[int, Value]) -> Node:
         inputs = tuple(known[id(v)] for v in node.inputs)
-        outputs = tuple(self._value(v, known) for v in node.outputs)
+        outputs = tuple(self._copy_value(v, known) for v in node.outputs)
         label = node.label if node.shared is not None else join_labels(path, node.label)
         if isinstance(node, CallNode):
-            inner = self.graph(node.graph, "")
+            inner = self.copy_graph(node.graph, "")
             return CallNode(inner, inputs, outputs, label, node.span, node.modules, node.shared, scan=node.scan, frozen=node.frozen)
-        op = plain_operator(node.op)
+        op = strip_operator(node.op)
         if isinstance(op, ParameterOf):
             op = ParameterOf(**{**op.args, "path": join_labels(path, op.path)})
         specs = op.parameters(op.bind_inputs(tuple(v.type for v in inputs), self.facts))

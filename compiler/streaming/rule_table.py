@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 
 from ..ops.operator import Operator
 from .items import Item
-from .stream_site import Mixed, Site
+from .stream_site import MixedAxes, StreamSite
 
-Rule = Callable[[Site], Sequence[Item]]
+Rule = Callable[[StreamSite], Sequence[Item]]
 RULES: dict[type[Operator], Rule] = {}
 
 
-PAIRS: set[type[Operator]] = set()
+PAIR_OPERATORS: set[type[Operator]] = set()
 """Those whose rule takes pieces with two axes of positions, such as masks."""
 
 
-def rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule], Rule]:
+def stream_rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule], Rule]:
     """Registers how operators of these classes are computed. `pairs`: the rule takes pieces with two axes of positions."""
 
     def register(function: Rule) -> Rule:
@@ -28,17 +28,17 @@ def rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule], Rule
                 raise ValueError(f"two rules for {cls.__name__}")
             RULES[cls] = function
             if pairs:
-                PAIRS.add(cls)
+                PAIR_OPERATORS.add(cls)
         return function
 
     return register
 
 
-def mixes(*classes: type[Operator]) -> Callable[[Mixed], Mixed]:
+def mixes_axes(*classes: type[Operator]) -> Callable[[MixedAxes], MixedAxes]:
     """Registers which axes they mix. Along any other axis a piece gives a piece."""
 
-    def register(function: Mixed) -> Mixed:
-        rule(*classes)(lambda site: site.passed(function))
+    def register(function: MixedAxes) -> MixedAxes:
+        stream_rule(*classes)(lambda site: site.pass_through(function))
         return function
 
     return register
@@ -49,9 +49,9 @@ def has_rule(operator: type[Operator]) -> bool:
     return any(cls in RULES for cls in operator.__mro__)
 
 
-def rule_of(op: Operator) -> Rule | None:
+def find_rule(op: Operator) -> Rule | None:
     return next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
 
 
 def takes_pairs(op: Operator) -> bool:
-    return next((cls in PAIRS for cls in type(op).__mro__ if cls in RULES), False)
+    return next((cls in PAIR_OPERATORS for cls in type(op).__mro__ if cls in RULES), False)

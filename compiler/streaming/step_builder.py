@@ -1,7 +1,7 @@
 """A graph without calls that is being made, operator by operator.
 
 In: operators with their arguments, and values of the graph. Out: the values that they compute. Always: the rules of the operators are the
-judge; a path that is used twice is a shared stage; `finished` leaves out what no output needs.
+judge; a path that is used twice is a shared stage; `finish_graph` leaves out what no output needs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..ops.parameter_of import ParameterOf
 from ..types.tensor_types import TensorType
 
 
-class Home(Record):
+class ParameterHome(Record):
     """Where the parameters of an operator are: its full path, and the stage that it takes one from."""
 
     path: str = ""
@@ -30,12 +30,12 @@ class Home(Record):
     frozen: bool = False
 
 
-NOWHERE = Home()
-OWN = "stream_table"
+NOWHERE = ParameterHome()
+TABLE_LABEL = "stream_table"
 """How labels begin of tables that only the stream has."""
 
 
-class Building:
+class FlatBuilder:
     """One flat graph. `facts` are those of its dimensions."""
 
     def __init__(self, name: str, span: Span, facts: Facts) -> None:
@@ -46,34 +46,36 @@ class Building:
         self._first: dict[str, Node] = {}
         self._tables = 0
 
-    def input(self, type: TensorType, name: str, span: Span) -> Value:
+    def add_input(self, type: TensorType, name: str, span: Span) -> Value:
         value = Value(type, span, name)
         self.graph.inputs.append(value)
         return value
 
-    def put(self, op: Operator, inputs: Sequence[Value], span: Span, home: Home = NOWHERE, count: int | None = None) -> tuple[Value, ...]:
+    def add_operator(
+        self, op: Operator, inputs: Sequence[Value], span: Span, home: ParameterHome = NOWHERE, count: int | None = None
+    ) -> tuple[Value, ...]:
         """The first `count` results of an operator, or all; an OperatorError if its rule refuses the inputs."""
         given = op.bind_inputs(tuple(v.type for v in inputs), self.facts)
         outputs = tuple(Value(type, span) for type in op.check_and_infer(given)[:count])
         specs = op.parameters(given)
-        path = (home.path or self._own()) if specs else ""
-        node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._shared(path, span), frozen=home.frozen)
+        path = (home.path or self._make_table_label()) if specs else ""
+        node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._find_shared(path, span), frozen=home.frozen)
         node.frame = self.frame
         self._first.setdefault(path, node)
         self.graph.nodes.append(node)
         return outputs
 
-    def call(self, node: CallNode) -> None:
+    def add_call(self, node: CallNode) -> None:
         """A loop, whose inputs are values of this graph."""
         node.frame = self.frame
         self.graph.nodes.append(node)
 
-    def _own(self) -> str:
+    def _make_table_label(self) -> str:
         """A label for a table that is in no stage of the whole."""
         self._tables += 1
-        return f"{OWN}{self._tables}"
+        return f"{TABLE_LABEL}{self._tables}"
 
-    def _shared(self, path: str, span: Span) -> SharedModule | None:
+    def _find_shared(self, path: str, span: Span) -> SharedModule | None:
         first = self._first.get(path) if path else None
         if first is None:
             return None
@@ -82,7 +84,7 @@ class Building:
             self.graph.declares.append(first.shared)
         return first.shared
 
-    def finished(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
+    def finish_graph(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
         """The graph with these results by name."""
         graph = self.graph
         graph.output_names, graph.outputs = [], []
@@ -90,14 +92,14 @@ class Building:
             graph.output_names.append(name)
             graph.outputs.append(value)
         graph.nodes = find_needed_nodes(graph.nodes, graph.outputs)
-        self._own_parameters()
+        self._localize_parameters()
         graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
         used = {id(n.shared) for n in graph.nodes if n.shared is not None}
         graph.declares = [module for module in graph.declares if id(module) in used]
-        _label(graph)
+        _label_nodes(graph)
         return graph
 
-    def _own_parameters(self) -> None:
+    def _localize_parameters(self) -> None:
         """Turns references to parameters of stages that are not in this graph into parameters of this graph, with the keys of the whole
         model. For example, `embed.weight` is one if only the start of the stream embeds."""
         bodies = [node.graph for node in self.graph.nodes if isinstance(node, CallNode)]
@@ -115,7 +117,7 @@ class Building:
                 node.op = ParamOperator(shape=op.shape, dtype=op.dtype, trainable=op.dtype.is_float)
                 node.specs = node.op.parameters(node.op.bind_inputs((), self.facts))
 
-    def untied(self) -> dict[str, str]:
+    def untie_parameters(self) -> dict[str, str]:
         """Parameters that were tied to a stage that is not in this graph: their names, and those that they have in the whole."""
         labels = {node.label for node in self.graph.nodes}
         found: dict[str, str] = {}
@@ -126,7 +128,7 @@ class Building:
         return found
 
 
-def _label(graph: Graph) -> None:
+def _label_nodes(graph: Graph) -> None:
     """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
     taken = {node.label for node in graph.nodes if node.label}
     counts: dict[str, int] = {}

@@ -8,17 +8,17 @@ from ..dims import Facts
 from ..ir.graph_values import Value
 from ..ir.unique import make_unique_name
 from ..types.tensor_types import TensorType
-from .items import Fixed, Number
-from .loop_body import plain_type
-from .padded_streams import Padding
-from .step_builder import Building, Home
-from .stream_lengths import Length
+from .items import FixedTensor, Number
+from .loop_body import strip_type
+from .padded_streams import PaddingMask
+from .step_builder import FlatBuilder, ParameterHome
+from .stream_lengths import StreamLength
 
 
-class Remembered:
+class StreamState:
     """A state that is being made: `next` is set by who asked for it. `start` is what it is before the first step."""
 
-    def __init__(self, name: str, value: Value, start: Number | Fixed, what: str) -> None:
+    def __init__(self, name: str, value: Value, start: Number | FixedTensor, what: str) -> None:
         self.name = name
         self.what = what
         self.value = value
@@ -26,19 +26,19 @@ class Remembered:
         self.next = value
 
 
-class Memory:
+class StreamMemory:
     """Both graphs that are being made, the step and the start, and the states between steps."""
 
-    def __init__(self, length: Length, step: Building, start: Building, whole_facts: Facts, span: Span) -> None:
+    def __init__(self, length: StreamLength, step: FlatBuilder, start: FlatBuilder, whole_facts: Facts, span: Span) -> None:
         self.length = length
         self.step = step
         self.start = start
         self.whole_facts = whole_facts
         self.span = span
-        self.states: list[Remembered] = []
-        self.brought: dict[int, tuple[Value, Fixed]] = {}
+        self.states: list[StreamState] = []
+        self.brought: dict[int, tuple[Value, FixedTensor]] = {}
         """Inputs of the step that the start computes, by the ids of its values."""
-        self.padding: Padding | None = None
+        self.padding: PaddingMask | None = None
         """The mask of the step, if samples are of different lengths."""
         self.windows: dict[tuple[int, int, int, Number | None], Value] = {}
         self.names: set[str] = set()
@@ -51,25 +51,25 @@ class Memory:
         self.finite_mask: float | None = None
         """The largest finite number that is taken to hide a score: other scores could be as low."""
 
-    def name(self, wanted: str) -> str:
+    def make_name(self, wanted: str) -> str:
         """A name that nothing has."""
         base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted).lower()
         return make_unique_name(base, self.names)
 
-    def remember(self, type: TensorType, home: Home, start: Number | Fixed, what: str) -> Remembered:
+    def add_state(self, type: TensorType, home: ParameterHome, start: Number | FixedTensor, what: str) -> StreamState:
         """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""
-        name = self.name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
-        found = Remembered(name, Value(plain_type(type), self.span, name), start, what)
+        name = self.make_name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
+        found = StreamState(name, Value(strip_type(type), self.span, name), start, what)
         self.states.append(found)
         return found
 
-    def bring(self, item: Fixed) -> Value:
+    def bring_into_step(self, item: FixedTensor) -> Value:
         """What is fixed, in the step."""
         if item.step is not None:
             return item.step
         known = self.brought.get(id(item.start))
         if known is None:
-            name = self._name_of(item.start)
+            name = self._make_start_name(item.start)
             known = self.brought[id(item.start)] = (Value(item.start.type, self.span, name), item)
         return known[0]
 
@@ -77,12 +77,12 @@ class Memory:
         """Whether it is an input of the model, which a step takes as it is."""
         return any(value is v for v in self.start.graph.inputs)
 
-    def _name_of(self, value: Value) -> str:
+    def _make_start_name(self, value: Value) -> str:
         if self.is_input(value):
             return value.name
         owner = self.owners.get(id(value), "")
-        return self.name(f"{owner}_{value.name or 'fixed'}".removeprefix("_"))
+        return self.make_name(f"{owner}_{value.name or 'fixed'}".removeprefix("_"))
 
-    def number_of(self, item: Fixed) -> Number | Fixed:
+    def find_number(self, item: FixedTensor) -> Number | FixedTensor:
         """The number that all its elements are, if that is known."""
         return self.numbers.get(id(item.step), item) if item.step is not None else item

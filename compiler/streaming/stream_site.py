@@ -24,27 +24,27 @@ from ..ops.joining import Concat
 from ..ops.operator import Operator, OperatorError, OpInputs
 from ..ops.slicing import Slice
 from ..types.tensor_types import TensorType
-from .items import Fixed, Item, Number, Piece, Refused, Withheld
-from .later import hidden
-from .step_builder import NOWHERE, Home
-from .step_states import Memory, Remembered
-from .stream_lengths import Length, mapped
-from .zeros import kept
+from .items import Chunk, DelayedOutput, FixedTensor, Item, Number, StreamRefused
+from .later import is_hidden
+from .step_builder import NOWHERE, ParameterHome
+from .step_states import StreamMemory, StreamState
+from .stream_lengths import StreamLength, substitute_sizes
+from .zeros import find_kept_number
 
-Mixed = Callable[[Operator, OpInputs, int], frozenset[int]]
+MixedAxes = Callable[[Operator, OpInputs, int], frozenset[int]]
 """The axes of the input of that number along which elements depend on each other, counted from the front."""
 
 
-class Site:
+class StreamSite:
     """An operator whose inputs or results have the dimension of the stream."""
 
-    def __init__(self, node: OpNode, items: Sequence[Item], home: Home, memory: Memory) -> None:
+    def __init__(self, node: OpNode, items: Sequence[Item], home: ParameterHome, memory: StreamMemory) -> None:
         self.node = node
         self.op: Any = node.op
         self.items = tuple(items)
         self.home = home
         self.memory = memory
-        self.length: Length = memory.length.at(self._rate())
+        self.length: StreamLength = memory.length.scale_to_rate(self._find_rate())
         """That of the pieces."""
         self.given: OpInputs = node.op.bind_inputs(tuple(v.type for v in node.inputs), memory.whole_facts)
         """The types in the whole."""
@@ -52,302 +52,306 @@ class Site:
         """Whether its results come later than they could, as it begins with elements in front of the sequence."""
 
     @property
-    def pieces(self) -> list[Piece]:
-        return [item for item in self.items if isinstance(item, Piece)]
+    def chunks(self) -> list[Chunk]:
+        return [item for item in self.items if isinstance(item, Chunk)]
 
-    def _rate(self) -> int:
+    def _find_rate(self) -> int:
         """The rate of the pieces; without any, that of the results."""
         length = self.memory.length
-        rates = {length.rate_of(x.value.type.shape[x.axis], length.piece) for x in self.pieces}
+        rates = {length.find_rate(x.value.type.shape[x.axis], length.chunk) for x in self.chunks}
         if not rates:
-            rates = {length.rate_of(v.type.shape[a], length.whole) for v in self.node.outputs for a in length.axes(v.type)}
+            rates = {length.find_rate(v.type.shape[a], length.whole) for v in self.node.outputs for a in length.list_axes(v.type)}
         if len(rates - {None}) > 1:
-            self._refuse(NotStreamed(self.op.name, length.name, "its inputs have different numbers of positions"))
+            self._raise_refused(NotStreamed(self.op.name, length.name, "its inputs have different numbers of positions"))
         return next((rate for rate in rates if rate is not None), length.rate)
 
     # --- refusals ----------------------------------------------------------------------------------------------------------
 
     def refuse(self, why: str, advice: str = "") -> NoReturn:
-        self._refuse(NotStreamed(self.op.name, self.memory.length.name, why, advice))
+        self._raise_refused(NotStreamed(self.op.name, self.memory.length.name, why, advice))
 
     def looks_ahead(self, advice: str = "", reason: str = "") -> NoReturn:
-        self._refuse(LooksAhead(self.op.name, self.memory.length.name, None, advice, reason))
+        self._raise_refused(LooksAhead(self.op.name, self.memory.length.name, None, advice, reason))
 
-    def _refuse(self, problem: Problem) -> NoReturn:
-        raise Refused(problem, self.node.span)
+    def _raise_refused(self, problem: Problem) -> NoReturn:
+        raise StreamRefused(problem, self.node.span)
 
     # --- operators of the step ---------------------------------------------------------------------------------------------
 
-    def put(self, op: Operator, *inputs: Value, home: Home = NOWHERE) -> Value:
-        return self.put_some(op, inputs, 1, home)[0]
+    def add_operator(self, op: Operator, *inputs: Value, home: ParameterHome = NOWHERE) -> Value:
+        return self.add_with_results(op, inputs, 1, home)[0]
 
-    def put_all(self, op: Operator, inputs: Sequence[Value], home: Home = NOWHERE) -> tuple[Value, ...]:
+    def add_with_all_results(self, op: Operator, inputs: Sequence[Value], home: ParameterHome = NOWHERE) -> tuple[Value, ...]:
         """The results that the operator has in the whole."""
-        return self.put_some(op, inputs, len(self.node.outputs), home)
+        return self.add_with_results(op, inputs, len(self.node.outputs), home)
 
-    def put_some(self, op: Operator, inputs: Sequence[Value], count: int | None, home: Home = NOWHERE) -> tuple[Value, ...]:
+    def add_with_results(
+        self, op: Operator, inputs: Sequence[Value], count: int | None, home: ParameterHome = NOWHERE
+    ) -> tuple[Value, ...]:
         """The first `count` results, or all."""
         try:
-            return self.memory.step.put(op, inputs, self.node.span, home, count)
+            return self.memory.step.add_operator(op, inputs, self.node.span, home, count)
         except OperatorError as error:
-            self.refuse(f"of a piece, {error.problem.message()}")
+            self.refuse(f"of a piece, {error.problem.format_message()}")
 
-    def changed(self, **arguments: Any) -> Operator:
+    def change_arguments(self, **arguments: Any) -> Operator:
         """The operator with other arguments."""
         return type(self.node.op)(**self.op.args | arguments)
 
-    def cut(self, x: Value, axis: int, start: Dim, stop: Dim) -> Value:
-        return self.put(Slice(axis=axis, start=start, stop=stop), x)
+    def slice_axis(self, x: Value, axis: int, start: Dim, stop: Dim) -> Value:
+        return self.add_operator(Slice(axis=axis, start=start, stop=stop), x)
 
-    def join(self, axis: int, *parts: Value) -> Value:
-        return parts[0] if len(parts) == 1 else self.put(Concat(axis=axis), *parts)
+    def concat_parts(self, axis: int, *parts: Value) -> Value:
+        return parts[0] if len(parts) == 1 else self.add_operator(Concat(axis=axis), *parts)
 
-    def full(self, like: TensorType, axis: int, size: Dim, number: Number) -> Value:
+    def make_full(self, like: TensorType, axis: int, size: Dim, number: Number) -> Value:
         """A tensor of one number, of that size along the axis."""
         shape = (*like.shape[:axis], size, *like.shape[axis + 1 :])
         constant = like.dtype.kind
         value = bool(number) if constant == "bool" else float(number) if like.dtype.is_float else int(number)
         names = tuple(f"i{i}" for i in range(len(shape)))
-        return self.put(TableOperator(indices=names, shape=shape, formula=Const(value), dtype=like.dtype))
+        return self.add_operator(TableOperator(indices=names, shape=shape, formula=Const(value), dtype=like.dtype))
 
-    def test(self, formula: Formula, size: Dim, rank: int, axis: int) -> Value:
+    def make_condition(self, formula: Formula, size: Dim, rank: int, axis: int) -> Value:
         """A condition on the positions of a piece, the index of `axis`, in a shape that broadcasts; the index in the formula is 0."""
         shape = (size, *(1,) * (rank - 1 - axis))
-        return self.table(shape, formula)
+        return self.add_table(shape, formula)
 
-    def choose(self, condition: Value, x: Value, y: Value) -> Value:
-        return self.put(Where(), condition, x, y)
+    def select_where(self, condition: Value, x: Value, y: Value) -> Value:
+        return self.add_operator(Where(), condition, x, y)
 
-    def fixed(self, item: Item) -> Value:
+    def bring_fixed(self, item: Item) -> Value:
         """What does not change from step to step, as a value of the step."""
-        assert isinstance(item, Fixed)
-        return self.memory.bring(item)
+        assert isinstance(item, FixedTensor)
+        return self.memory.bring_into_step(item)
 
-    def table(self, shape: tuple[Dim, ...], formula: Formula) -> Value:
-        return self.put(TableOperator(indices=tuple(f"i{i}" for i in range(len(shape))), shape=shape, formula=formula))
+    def add_table(self, shape: tuple[Dim, ...], formula: Formula) -> Value:
+        return self.add_operator(TableOperator(indices=tuple(f"i{i}" for i in range(len(shape))), shape=shape, formula=formula))
 
-    def state(self, type: TensorType, start: Number | Item, what: str) -> tuple[Value, Remembered]:
+    def add_state(self, type: TensorType, start: Number | Item, what: str) -> tuple[Value, StreamState]:
         """What is remembered from step to step, as it is before this piece: `start` before the first one."""
-        number = self.memory.number_of(start) if isinstance(start, Fixed) else start
-        if isinstance(number, Fixed) and number.step is not None:
-            found = self.memory.remember(type, self.home, 0, what)
-            return self.choose(self.first(type.rank), number.step, found.value), found
-        assert not isinstance(number, Piece | Withheld)
-        found = self.memory.remember(type, self.home, number, what)
+        number = self.memory.find_number(start) if isinstance(start, FixedTensor) else start
+        if isinstance(number, FixedTensor) and number.step is not None:
+            found = self.memory.add_state(type, self.home, 0, what)
+            return self.select_where(self.is_first_chunk(type.rank), number.step, found.value), found
+        assert not isinstance(number, Chunk | DelayedOutput)
+        found = self.memory.add_state(type, self.home, number, what)
         return found.value, found
 
     # --- pieces ------------------------------------------------------------------------------------------------------------
 
-    def first(self, rank: int) -> Value:
+    def is_first_chunk(self, rank: int) -> Value:
         """Whether this is the first piece."""
-        return self.test(BinaryFormula("==", Const(self.length.past), Const(0)), 1, 1, 0)
+        return self.make_condition(BinaryFormula("==", Const(self.length.past), Const(0)), 1, 1, 0)
 
-    def with_past(self, x: Piece, count: int, what: str = "inputs") -> Value:
+    def prepend_past(self, x: Chunk, count: int, what: str = "inputs") -> Value:
         """The elements of the piece, and `count` before them, which are remembered as `what`."""
         if not count:
             return x.value
         key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
         found = self.memory.windows.get(key)
         if found is None:
-            found = self.memory.windows[key] = self._with_past(x, count, what)
+            found = self.memory.windows[key] = self._prepend_state(x, count, what)
         return found
 
-    def _with_past(self, x: Piece, count: int, what: str) -> Value:
+    def _prepend_state(self, x: Chunk, count: int, what: str) -> Value:
         type = x.value.type
         shape = (*type.shape[: x.axis], count, *type.shape[x.axis + 1 :])
         number = x.before if not isinstance(x.before, Value) else None
-        state = self.memory.remember(type.with_shape(shape), self.home, number or 0, what)
+        state = self.memory.add_state(type.with_shape(shape), self.home, number or 0, what)
         past = state.value
         if isinstance(x.before, Value):
-            past = self.choose(self.first(type.rank), self._last(x, count), past)
-        whole = self.join(x.axis, past, x.value)
-        state.next = self.cut(whole, x.axis, self.length.piece, self.length.piece + count)
+            past = self.select_where(self.is_first_chunk(type.rank), self._slice_last(x, count), past)
+        whole = self.concat_parts(x.axis, past, x.value)
+        state.next = self.slice_axis(whole, x.axis, self.length.chunk, self.length.chunk + count)
         return whole
 
-    def _last(self, x: Piece, count: int) -> Value:
+    def _slice_last(self, x: Chunk, count: int) -> Value:
         """The last `count` elements before the first piece. Those before the first element of the whole are never looked at."""
         assert isinstance(x.before, Value)
         if x.ahead >= count:
-            return self.cut(x.before, x.axis, x.ahead - count, x.ahead)
-        return self.join(x.axis, self.full(x.before.type, x.axis, count - x.ahead, 0), x.before)
+            return self.slice_axis(x.before, x.axis, x.ahead - count, x.ahead)
+        return self.concat_parts(x.axis, self.make_full(x.before.type, x.axis, count - x.ahead, 0), x.before)
 
-    def delayed(self, x: Piece, ahead: int) -> Piece:
+    def delay_elements(self, x: Chunk, ahead: int) -> Chunk:
         """The same elements, given out later."""
         if ahead >= x.ahead:
             return x
-        whole = self.with_past(x, x.ahead - ahead)
+        whole = self.prepend_past(x, x.ahead - ahead)
         before = x.before if ahead > 0 else None
         if isinstance(before, Value):
-            before = self.cut(before, x.axis, 0, ahead)
-        return replace(x, value=self.cut(whole, x.axis, 0, self.length.piece), ahead=ahead, before=before)
+            before = self.slice_axis(before, x.axis, 0, ahead)
+        return replace(x, value=self.slice_axis(whole, x.axis, 0, self.length.chunk), ahead=ahead, before=before)
 
-    def ended(self, x: Piece) -> Piece:
+    def hold_back_tail(self, x: Chunk) -> Chunk:
         """Without elements that are not in the whole if the stream ends here: they are given out once there is more."""
-        return self.delayed(x, min(x.ahead, x.over))
+        return self.delay_elements(x, min(x.ahead, x.over))
 
-    def begun(self, x: Piece, why: str) -> Piece:
+    def align_to_start(self, x: Chunk, why: str) -> Chunk:
         """A piece that holds the first element of the whole, and none before it."""
-        refuse_tail(x, self.length)
+        check_tail(x, self.length)
         if x.ahead < 0:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
-        return self.held_back(x)
+        return self.hold_back_front(x)
 
-    def held_back(self, x: Piece) -> Piece:
+    def hold_back_front(self, x: Chunk) -> Chunk:
         """Without elements that come before those of the sequence: they are given out with it."""
         self.late = self.late or x.ahead > 0
-        return self.delayed(x, min(x.ahead, 0))
+        return self.delay_elements(x, min(x.ahead, 0))
 
-    def from_the_start(self, x: Piece, number: Number) -> Piece:
+    def fill_before_start(self, x: Chunk, number: Number) -> Chunk:
         """The piece with a number in place of what comes before the first element of the whole."""
         if x.ahead >= 0:
             return x
         position = BinaryFormula("+", IndexFormula(0), Const(self.length.past))
-        early = self.test(BinaryFormula("<", position, Const(-x.ahead)), self.length.piece, x.value.type.rank, x.axis)
-        return replace(x, value=self.choose(early, self.full(x.value.type, x.axis, 1, number), x.value))
+        early = self.make_condition(BinaryFormula("<", position, Const(-x.ahead)), self.length.chunk, x.value.type.rank, x.axis)
+        return replace(x, value=self.select_where(early, self.make_full(x.value.type, x.axis, 1, number), x.value))
 
-    def padded(self, x: Piece, count: int, number: Number) -> Piece:
+    def pad_front(self, x: Chunk, count: int, number: Number) -> Chunk:
         """With `count` numbers in front of the whole."""
         if not count:
             return x
-        mended = self.from_the_start(x, number)
-        moved = mended.shifted(count, x.over + count)
-        return replace(moved, before=self._padded_before(x, count, number) if moved.ahead > 0 else None)
+        mended = self.fill_before_start(x, number)
+        moved = mended.shift_ahead(count, x.over + count)
+        return replace(moved, before=self._pad_before(x, count, number) if moved.ahead > 0 else None)
 
-    def _padded_before(self, x: Piece, count: int, number: Number) -> Value | Number:
+    def _pad_before(self, x: Chunk, count: int, number: Number) -> Value | Number:
         if x.ahead <= 0 or (not isinstance(x.before, Value) and x.before == number):
             return number
-        return self.join(x.axis, self.full(x.value.type, x.axis, count, number), self.before(x))
+        return self.concat_parts(x.axis, self.make_full(x.value.type, x.axis, count, number), self.make_before(x))
 
-    def before(self, x: Piece) -> Value:
+    def make_before(self, x: Chunk) -> Value:
         """The elements before the first piece."""
         if isinstance(x.before, Value):
             return x.before
-        return self.full(x.value.type, x.axis, x.ahead, x.before or 0)
+        return self.make_full(x.value.type, x.axis, x.ahead, x.before or 0)
 
     # --- what passes -------------------------------------------------------------------------------------------------------
 
-    def aligned(self) -> list[Item]:
+    def align_inputs(self) -> list[Item]:
         """The inputs, pieces with the same elements."""
-        least = min((x.ahead for x in self.pieces), default=0)
-        return [self.delayed(x, least) if isinstance(x, Piece) else x for x in self.items]
+        least = min((x.ahead for x in self.chunks), default=0)
+        return [self.delay_elements(x, least) if isinstance(x, Chunk) else x for x in self.items]
 
-    def passed(self, mixed: Mixed) -> list[Item]:
+    def pass_through(self, mixed: MixedAxes) -> list[Item]:
         """The results, if no axis of a piece is one that the operator mixes."""
         for index, item in enumerate(self.items):
-            if isinstance(item, Piece):
+            if isinstance(item, Chunk):
                 axes = mixed(self.op, self.given, index)
                 if item.axis in axes or item.history in axes:
                     self.looks_ahead()
-        if self.length.in_arguments(self.op):
+        if self.length.occurs_in_arguments(self.op):
             self.refuse(f"it depends on the length of the whole, `{self.length.name}`")
-        return self.elementwise()
+        return self.apply_elementwise()
 
-    def elementwise(self, form: Callable[[Dim], Operator] | None = None) -> list[Item]:
+    def apply_elementwise(self, form: Callable[[Dim], Operator] | None = None) -> list[Item]:
         """The results of the operator itself on pieces. `form` is the operator for another length than that of the whole."""
-        items = self.aligned()
-        if any(x.history is not None for x in self.pieces):
+        items = self.align_inputs()
+        if any(x.history is not None for x in self.chunks):
             self.refuse("two of its axes are positions")
         make = form or (lambda size: self.node.op)
-        values = self.put_all(make(self.length.piece), [self._value(x) for x in items], self.home)
-        before = self._before(items, make)
-        return [self.result(n, value, items, None if before is None else before[n]) for n, value in enumerate(values)]
+        values = self.add_with_all_results(make(self.length.chunk), [self._to_value(x) for x in items], self.home)
+        before = self._compute_before(items, make)
+        return [self.make_result(n, value, items, None if before is None else before[n]) for n, value in enumerate(values)]
 
-    def of_pairs(self, later: Number | None = None) -> list[Item]:
+    def apply_to_pairs(self, later: Number | None = None) -> list[Item]:
         """The result of scores and masks, and of what broadcasts to them: of queries as it is, of keys for all positions so far."""
         rank = self.node.outputs[0].type.rank
-        moves = [rank - x.value.type.rank if isinstance(x, Piece) else 0 for x in self.items]
-        both = [(x, m) for x, m in zip(self.items, moves, strict=True) if isinstance(x, Piece) and x.history is not None]
-        moved = {(x.axis + m, (x.history or 0) + m) for x, m in both} or {self._crossed(moves)}
+        moves = [rank - x.value.type.rank if isinstance(x, Chunk) else 0 for x in self.items]
+        both = [(x, m) for x, m in zip(self.items, moves, strict=True) if isinstance(x, Chunk) and x.history is not None]
+        moved = {(x.axis + m, (x.history or 0) + m) for x, m in both} or {self._find_pair_axes(moves)}
         axis, history = min(moved)
-        if len(moved) > 1 or self.length.in_arguments(self.op):
+        if len(moved) > 1 or self.length.occurs_in_arguments(self.op):
             self.refuse("the positions of its inputs are different axes")
-        values = [self._of_pair(x, m, axis, history) for x, m in zip(self.items, moves, strict=True)]
+        values = [self._align_pair(x, m, axis, history) for x, m in zip(self.items, moves, strict=True)]
         self.note_mask(later)
-        return [Piece(self.put(self.node.op, *values, home=self.home), axis, history=history, later=later)]
+        return [Chunk(self.add_operator(self.node.op, *values, home=self.home), axis, history=history, later=later)]
 
     def note_mask(self, later: Number | None) -> None:
         """Keeps the number of a mask that hides later scores only because it is very low."""
-        if hidden(later) and isinstance(later, int | float) and later > -inf:
+        if is_hidden(later) and isinstance(later, int | float) and later > -inf:
             known = self.memory.finite_mask
             self.memory.finite_mask = later if known is None else max(known, later)
 
-    def _crossed(self, moves: Sequence[int]) -> tuple[int, int]:
+    def _find_pair_axes(self, moves: Sequence[int]) -> tuple[int, int]:
         """The axes of the result that are positions of different inputs: the last is that of the keys."""
-        found = sorted({x.axis + m for x, m in zip(self.items, moves, strict=True) if isinstance(x, Piece)})
+        found = sorted({x.axis + m for x, m in zip(self.items, moves, strict=True) if isinstance(x, Chunk)})
         if len(found) != 2:
             self.refuse("the positions of its inputs are different axes")
         return found[0], found[1]
 
-    def _of_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
+    def _align_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
         """An input of what has both axes, at those axes of the result."""
-        if not isinstance(item, Piece):
-            return self.fixed(item)
+        if not isinstance(item, Chunk):
+            return self.bring_fixed(item)
         if item.ahead or item.over:
-            item = self.begun(item, "it is compared with all positions before")
+            item = self.align_to_start(item, "it is compared with all positions before")
         if item.history is not None or item.axis + move == axis:
             return item.value
         if item.axis + move != history:
             self.refuse("the positions of its inputs are different axes")
-        return self.so_far(item, "keys")
+        return self.append_to_past(item, "keys")
 
-    def so_far(self, x: Piece, what: str) -> Value:
+    def append_to_past(self, x: Chunk, what: str) -> Value:
         """The elements of all pieces so far, which are remembered as `what`."""
         type = x.value.type
         shape = (*type.shape[: x.axis], self.length.past, *type.shape[x.axis + 1 :])
-        state = self.memory.remember(type.with_shape(shape), self.home, 0, what)
-        state.next = self.join(x.axis, state.value, x.value)
+        state = self.memory.add_state(type.with_shape(shape), self.home, 0, what)
+        state.next = self.concat_parts(x.axis, state.value, x.value)
         return state.next
 
-    def _value(self, item: Item) -> Value:
-        return item.value if isinstance(item, Piece) else self.fixed(item)
+    def _to_value(self, item: Item) -> Value:
+        return item.value if isinstance(item, Chunk) else self.bring_fixed(item)
 
-    def result(self, number: int, value: Value, items: Sequence[Item], before: Value | Number | None = None) -> Piece:
+    def make_result(self, number: int, value: Value, items: Sequence[Item], before: Value | Number | None = None) -> Chunk:
         """A result of the operator that has one element for each of the pieces."""
-        axis, over = self.axis_of(number)
-        pieces = [x for x in items if isinstance(x, Piece)]
+        axis, over = self.find_axis(number)
+        pieces = [x for x in items if isinstance(x, Chunk)]
         ahead = pieces[0].ahead if pieces else 0
-        return Piece(value, axis, ahead, over, before)
+        return Chunk(value, axis, ahead, over, before)
 
-    def axis_of(self, number: int, length: Length | None = None) -> tuple[int, int]:
+    def find_axis(self, number: int, length: StreamLength | None = None) -> tuple[int, int]:
         """The axis of a result that is the stream, and how much longer than that it is, or than `length`."""
         type = self.node.outputs[number].type
-        axes = self.length.axes(type)
-        over = (length or self.length).over(type.shape[axes[0]]) if len(axes) == 1 else None
+        axes = self.length.list_axes(type)
+        over = (length or self.length).measure_excess(type.shape[axes[0]]) if len(axes) == 1 else None
         if over is None:
             self.refuse(f"its result {type} has no axis with one element for each position")
         return axes[0], over
 
-    def _before(self, items: Sequence[Item], make: Callable[[Dim], Operator]) -> Sequence[Value | Number] | None:
-        pieces = [x for x in items if isinstance(x, Piece)]
+    def _compute_before(self, items: Sequence[Item], make: Callable[[Dim], Operator]) -> Sequence[Value | Number] | None:
+        pieces = [x for x in items if isinstance(x, Chunk)]
         if not pieces or pieces[0].ahead <= 0:
             return None
-        number = kept(self.op, [x.before for x in pieces], len(items))
+        number = find_kept_number(self.op, [x.before for x in pieces], len(items))
         if number is not None:
             return [number] * len(self.node.outputs)
-        values = [self.before(x) if isinstance(x, Piece) else self.fixed(x) for x in items]
-        return self.put_all(make(pieces[0].ahead), values, self.home)
+        values = [self.make_before(x) if isinstance(x, Chunk) else self.bring_fixed(x) for x in items]
+        return self.add_with_all_results(make(pieces[0].ahead), values, self.home)
 
-    def sized(self, size: Dim) -> Operator:
+    def with_size(self, size: Dim) -> Operator:
         """The operator with `size` in place of each size that is the length of the whole, or longer by a number."""
-        sizes = {d for value in (*self.node.inputs, *self.node.outputs) for d in value.type.shape if self.length.over(d) is not None}
-        return type(self.node.op)(**{name: mapped(value, dict.fromkeys(sizes, size)) for name, value in self.op.args.items()})
+        sizes = {
+            d for value in (*self.node.inputs, *self.node.outputs) for d in value.type.shape if self.length.measure_excess(d) is not None
+        }
+        return type(self.node.op)(**{name: substitute_sizes(value, dict.fromkeys(sizes, size)) for name, value in self.op.args.items()})
 
 
-def refuse_tail(x: Piece, length: Length) -> None:
+def check_tail(x: Chunk, length: StreamLength) -> None:
     """Refuses a piece of which the elements so far depend on where the sequence ends."""
     if x.tail:
         first = x.tail[0]
         if first.late:
             many = f"{x.over - x.ahead} elements" if x.over - x.ahead > 1 else "an element"
             why = f"it begins with {many} in front of the sequence, so that its results come later than they are needed"
-            raise Refused(NotStreamed(first.operator, length.name, why), first.span)
-        raise Refused(LooksAhead(first.operator, length.name, x.over - x.ahead), first.span)
+            raise StreamRefused(NotStreamed(first.operator, length.name, why), first.span)
+        raise StreamRefused(LooksAhead(first.operator, length.name, x.over - x.ahead), first.span)
 
 
 class _Nothing(Operator):
     """No operator: what is remembered for an output, or for a loop."""
 
 
-def site_at(span: Span, home: Home, memory: Memory, items: Sequence[Item] = ()) -> Site:
+def make_site(span: Span, home: ParameterHome, memory: StreamMemory, items: Sequence[Item] = ()) -> StreamSite:
     """What a rule may do with items, without an operator of the whole."""
-    return Site(OpNode(_Nothing(), (), (), "", span, ()), items, home, memory)
+    return StreamSite(OpNode(_Nothing(), (), (), "", span, ()), items, home, memory)

@@ -16,18 +16,18 @@ from ..ops.regularization import Dropping, Identity
 from ..ops.shape import Cast, Permute, Reshape, Squeeze, Transpose, Unsqueeze
 from .items import Number
 
-_MOVES = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, Dropping)
+_KEEPS_NUMBER = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, Dropping)
 """They make any number of that number."""
-_ODD = (Relu, Relu6, LeakyRelu, Tanh, Gelu, Silu, Neg, Abs, Square, Cast)
+_ZERO_TO_ZERO = (Relu, Relu6, LeakyRelu, Tanh, Gelu, Silu, Neg, Abs, Square, Cast)
 """They make zero of zero."""
 
 
-def kept(op: Operator, numbers: Sequence[Value | Number | None], inputs: int) -> Number | None:
+def find_kept_number(op: Operator, numbers: Sequence[Value | Number | None], inputs: int) -> Number | None:
     """The number that it makes of pieces that are these numbers; None if it may be others. `inputs`: those that are no pieces too."""
     first, *others = numbers
     if isinstance(first, Value) or any(isinstance(n, Value) or n != first for n in others):
         return None
-    if isinstance(op, _MOVES) and inputs == 1:
+    if isinstance(op, _KEEPS_NUMBER) and inputs == 1:
         return first or 0
     return 0 if not first and _keeps_zero(op, inputs) else None
 
@@ -35,4 +35,4 @@ def kept(op: Operator, numbers: Sequence[Value | Number | None], inputs: int) ->
 def _keeps_zero(op: Operator, inputs: int) -> bool:
     if isinstance(op, Conv | Dense):
         return inputs == 1 and not op.args["bias"]
-    return (inputs == 1 and isinstance(op, _ODD)) or (inputs == 2 and isinstance(op, Mul))
+    return (inputs == 1 and isinstance(op, _ZERO_TO_ZERO)) or (inputs == 2 and isinstance(op, Mul))

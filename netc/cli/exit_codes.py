@@ -79,7 +79,7 @@ def _reported(error: Exception) -> int:
     problem = getattr(error, "problem", None)
     if not isinstance(problem, Problem):
         return _internal(error)
-    complain(problem.message(), *problem.help(), notes=problem.notes(), code=problem.code)
+    complain(problem.format_message(), *problem.format_help(), notes=problem.format_notes(), code=problem.code)
     return FAILED
 
 

@@ -28,4 +28,4 @@ def parse_constant(text: str) -> object:
     try:
         return evaluate_constant(expr)
     except Failure as failure:
-        raise NotAValue(f"`{escape_text(text)}` is not a value: {failure.problem.message()}") from None
+        raise NotAValue(f"`{escape_text(text)}` is not a value: {failure.problem.format_message()}") from None

@@ -15,7 +15,9 @@ _SETTING = re.compile(r"[A-Za-z_]\w*=[^/]*")
 def diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
     """The problem as a diagnostic at a span, with further notes."""
     p = problem
-    return Diagnostic(p.severity, p.code, p.message(), span, p.label(), notes=(*p.notes(), *notes), help=p.help())
+    return Diagnostic(
+        p.severity, p.code, p.format_message(), span, p.format_label(), notes=(*p.format_notes(), *notes), help=p.format_help()
+    )
 
 
 class FileProblem(Problem):
@@ -26,7 +28,7 @@ class FileProblem(Problem):
     def why(self) -> str:
         raise NotImplementedError
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot read `{self.path}`: {self.why()}"
 
 
@@ -39,7 +41,7 @@ class MissingFile(FileProblem):
     def why(self) -> str:
         return "there is no such file"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if self.near:
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
         from shlex import quote
@@ -79,7 +81,7 @@ class FileTooLarge(FileProblem):
     def why(self) -> str:
         return f"it is larger than {self.limit >> 20} MiB"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("write repeated layers once, with `repeat`",)
 
 
@@ -92,7 +94,7 @@ class BinaryFile(FileProblem):
     def why(self) -> str:
         return "it is a binary file, not text"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         if not self.path.endswith(_OF_WEIGHTS):
             return ()
         return (f"weights go with a spec, which describes the network: `netc check FILE.net --weights {self.path}`",)
@@ -104,10 +106,10 @@ class CannotImport(FileProblem):
     code: ClassVar[str] = "cannot-import"
     obstacles: tuple[str, ...] = ()
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"cannot import `{self.path}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         more = len(self.obstacles) - _OBSTACLES
         return (*self.obstacles[:_OBSTACLES], *([f"and {more} more"] if more > 0 else []))
 
@@ -123,10 +125,10 @@ class NotUtf8(FileProblem):
     def why(self) -> str:
         return "it is not UTF-8"
 
-    def label(self) -> str:
+    def format_label(self) -> str:
         return f"the byte 0x{self.byte:02x}, at offset {self.offset}"
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("save the file as UTF-8",)
 
 
@@ -134,11 +136,11 @@ class NoModel(Problem):
     code: ClassVar[str] = "no-model"
     path: str
 
-    def message(self) -> str:
+    def format_message(self) -> str:
         return f"there is no model in `{self.path}`"
 
-    def notes(self) -> tuple[str, ...]:
+    def format_notes(self) -> tuple[str, ...]:
         return ("it only defines what other files can `use`",)
 
-    def help(self) -> tuple[str, ...]:
+    def format_help(self) -> tuple[str, ...]:
         return ("end it with a pipeline, such as `input 3 -> dense 2`, or compile a file that uses it",)

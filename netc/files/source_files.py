@@ -25,7 +25,7 @@ class Unreadable(Exception):
     """A file that cannot be read as text. `span` is the position in it, or its empty beginning."""
 
     def __init__(self, problem: FileProblem, span: Span) -> None:
-        super().__init__(problem.message())
+        super().__init__(problem.format_message())
         self.problem = problem
         self.span = span
 

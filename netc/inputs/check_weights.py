@@ -51,4 +51,4 @@ def _diagnostic(problem: WeightsMismatch, infos: dict[str, ParameterInfo], whole
             first.setdefault(infos[name].span, f"`{name}` {why}")
     (span, label), *others = list(islice(first.items(), _MARKS)) or [(Span(whole.file, whole.start, whole.start), "")]
     marks = tuple(Mark(s, text) for s, text in others)
-    return Diagnostic("error", problem.code, problem.message(), span, label, marks, problem.notes(), problem.help())
+    return Diagnostic("error", problem.code, problem.format_message(), span, label, marks, problem.format_notes(), problem.format_help())

@@ -19,7 +19,7 @@ from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.dims import Condition, condition_holds, free_symbols
 from netc.compiler.ir.graph import has_operator
 from netc.compiler.ops.attention import Attention
-from netc.compiler.streaming import Refused, State, Stream, derive
+from netc.compiler.streaming import State, Stream, StreamRefused, derive_stream
 from netc.dsl.record import Record
 
 from ..errors import CompileError
@@ -68,8 +68,8 @@ class Decoder:
 
     def __init__(self, program: Program, dimension: str) -> None:
         try:
-            self.stream = derive(program, dimension, MASK)
-        except Refused as refused:
+            self.stream = derive_stream(program, dimension, MASK)
+        except StreamRefused as refused:
             raise CompileError((diagnostic(refused.problem, refused.span),)) from None
         self.layers = _check_layers(self.stream)
         self.vocabulary = _check_vocabulary(self.stream, dimension)

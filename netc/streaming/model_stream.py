@@ -20,7 +20,7 @@ from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.torch import BACKEND as PYTORCH
 from netc.compiler.dims import Dim, evaluate_dim, format_dim, free_symbols, invert_linear, make_symbol
 from netc.compiler.ops.operator import numel
-from netc.compiler.streaming import Refused, State, Stream, derive
+from netc.compiler.streaming import State, Stream, StreamRefused, derive_stream
 from netc.compiler.types.tensor_types import BATCH
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
@@ -60,9 +60,9 @@ class CausalProof(Record):
 def prove_causal(program: Program, dimension: str) -> CausalProof:
     """Prove that no output depends on a later input along the dimension, or return diagnostics."""
     try:
-        stream = derive(program, dimension)
+        stream = derive_stream(program, dimension)
         return CausalProof((), format_memory(stream), _format_limit(stream))
-    except Refused as refused:
+    except StreamRefused as refused:
         return CausalProof((diagnostic(refused.problem, refused.span),))
 
 
@@ -143,8 +143,8 @@ class ModelStream:
         if name is None:
             raise TypeError("a stream needs the name of a dimension, such as 'T'")
         try:
-            self.stream = derive(program, name)
-        except Refused as refused:
+            self.stream = derive_stream(program, name)
+        except StreamRefused as refused:
             raise CompileError((diagnostic(refused.problem, refused.span),)) from None
         self._program = program
         self._weights = weights

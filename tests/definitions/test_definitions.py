@@ -21,8 +21,8 @@ from netc.compiler.definitions import expand_program
 from netc.compiler.dims import free_symbols
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops import Operator
-from netc.compiler.streaming.derive import derive
-from netc.compiler.streaming.items import Refused
+from netc.compiler.streaming.derive import derive_stream
+from netc.compiler.streaming.items import StreamRefused
 from netc.compiler.types.tensor_types import BATCH
 from tests.case_families import FAMILIES
 from tests.parity import TOLERANCES, arguments, flattened, inputs_for, sizes_of, tensor
@@ -85,8 +85,8 @@ def test_definition_computes_what_the_kernel_does(text: str) -> None:
 
 def _streams(program: Program, dimension: str) -> bool:
     try:
-        derive(program, dimension)
-    except Refused:
+        derive_stream(program, dimension)
+    except StreamRefused:
         return False
     return True
 

@@ -107,5 +107,5 @@ def test_symbolic_dimensions_must_be_equal() -> None:
 def test_a_difference_is_told_before_a_doubt() -> None:
     with pytest.raises(OperatorError) as refusal:
         broadcast((make_symbol("N"), 3), (make_symbol("N"), 3, 4), NOTHING, "add")
-    assert refusal.value.problem.message() == "cannot add [N, 3] and [N, 3, 4]"
-    assert "unsqueeze" in refusal.value.problem.help()[0]
+    assert refusal.value.problem.format_message() == "cannot add [N, 3] and [N, 3, 4]"
+    assert "unsqueeze" in refusal.value.problem.format_help()[0]

@@ -17,7 +17,7 @@ from netc.compiler.backends.torch import ops as torch_ops
 from netc.compiler.backends.torch import torch_emitters as torch_table
 from netc.compiler.backends.torch.torch_emitters import TorchSite
 from netc.compiler.dims import Facts
-from netc.compiler.errors.problem import input_
+from netc.compiler.errors.problem import input_location
 from netc.compiler.ops import Operator
 from netc.compiler.ops.op_inputs import OpInputs
 from netc.compiler.ops.operator import OperatorError, Required
@@ -89,7 +89,7 @@ def test_other_element_types_are_refused(cls: type[Operator], name: str) -> None
         op = _operator(cls, given.names)
         with pytest.raises(OperatorError) as caught:
             op.check_and_infer(given)
-        assert caught.value.at == input_(names.index(name))
+        assert caught.value.at == input_location(names.index(name))
 
 
 def test_inputs_are_found_by_name() -> None:
@@ -97,7 +97,7 @@ def test_inputs_are_found_by_name() -> None:
     given = Operator.registry["masked_fill"](value=0).bind_inputs((x, mask), Facts.empty())
     assert (given.x, given.mask, given["mask"], given.get("mask"), given.get("other")) == (x, mask, mask, mask, None)
     assert ("mask" in given, "other" in given) == (True, False)
-    assert (given.position("mask"), given.at("mask")) == (1, input_(1))
+    assert (given.position("mask"), given.at("mask")) == (1, input_location(1))
     with pytest.raises(AttributeError, match="no input `masc` among x, mask"):
         _ = given.masc
 

@@ -86,4 +86,4 @@ def test_patterns_that_are_refused(pattern: str, code: str) -> None:
     with pytest.raises(OperatorError) as caught:
         Rearrange(pattern=pattern).check_and_infer(given(N, T, 12))
     assert caught.value.problem.code == code
-    assert caught.value.problem.message()
+    assert caught.value.problem.format_message()

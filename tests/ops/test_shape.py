@@ -25,7 +25,7 @@ def inferred(op: Operator, *shape: Dim) -> tuple[Dim, ...] | None:
 def refused(op: Operator, *shape: Dim) -> str:
     with pytest.raises(OperatorError) as caught:
         op.check_and_infer(op.bind_inputs((TensorType(FLOAT32, shape),), Facts.empty()))
-    assert caught.value.problem.message()
+    assert caught.value.problem.format_message()
     return caught.value.problem.code
 
 
@@ -89,4 +89,4 @@ def test_what_is_not_known_is_refused() -> None:
 def test_a_forgotten_batch_axis_is_noticed() -> None:
     with pytest.raises(OperatorError) as caught:
         Reshape(shape=(6,)).check_and_infer(OpInputs((TensorType(FLOAT32, (N, 2, 3)),), Facts.empty(), ("x",)))
-    assert caught.value.problem.help() == ("the batch axis is part of the shape: `[N, 6]`",)
+    assert caught.value.problem.format_help() == ("the batch axis is part of the shape: `[N, 6]`",)

@@ -142,7 +142,7 @@ def test_folders_that_are_no_runs(tmp_path: Path, whole: Path) -> None:
     def why(folder: Path) -> str:
         with pytest.raises(RunError) as caught:
             resume(folder)
-        return caught.value.problem.message()
+        return caught.value.problem.format_message()
 
     assert "there is no such folder" in why(tmp_path / "missing")
     assert "there is no `config.json` in it" in why(tmp_path)
@@ -196,8 +196,8 @@ def test_a_damaged_folder_of_several_processes(damage: str, distributed: Path) -
             part.unlink()
     with pytest.raises(RunError) as caught:
         resume(folder.parent)
-    assert "its checkpoint is damaged" in caught.value.problem.message()
-    assert "Traceback" not in caught.value.problem.message()
+    assert "its checkpoint is damaged" in caught.value.problem.format_message()
+    assert "Traceback" not in caught.value.problem.format_message()
 
 
 class Code:
@@ -228,7 +228,7 @@ def test_a_folder_from_a_stranger_runs_no_code(distributed: Path, tmp_path: Path
         (distributed / ".metadata").write_bytes(pickle.dumps(replace(found, **change)))
         with pytest.raises(RunError) as caught:
             resume(distributed.parent)
-        assert "its checkpoint is damaged" in caught.value.problem.message()
+        assert "its checkpoint is damaged" in caught.value.problem.format_message()
         assert not made.exists()
     (distributed / ".metadata").write_bytes(known)
     assert resume(distributed.parent).steps == 2
@@ -280,7 +280,7 @@ def test_a_run_is_not_continued_with_other_data(name: str, what: str, tmp_path: 
         train(tmp_path / "run", on_report=stopping_at(3))
     with pytest.raises(RunError) as caught:
         resume(tmp_path / "run", other_data(name))
-    assert caught.value.problem.message() == f"cannot resume `{tmp_path / 'run'}`: {what}"
+    assert caught.value.problem.format_message() == f"cannot resume `{tmp_path / 'run'}`: {what}"
 
 
 def test_the_same_numbers_in_another_file_are_the_same_data(whole: Path, tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_run_is_not_overwritten(whole: Path) -> None:
     with pytest.raises(RunError) as caught:
         train(whole)
     assert caught.value.problem.code == "run-exists"
-    assert f"netc train --resume {whole}" in caught.value.problem.help()[0]
+    assert f"netc train --resume {whole}" in caught.value.problem.format_help()[0]
 
 
 def test_resumed_in_python(tmp_path: Path) -> None:

@@ -78,7 +78,7 @@ def test_a_folder_with_other_files_is_left_alone(name: str, tmp_path: Path) -> N
     with pytest.raises(RunError) as caught:
         train(tmp_path)
     assert caught.value.problem.code == "folder-not-empty"
-    assert f"it has `{name}`" in caught.value.problem.message()
+    assert f"it has `{name}`" in caught.value.problem.format_message()
     assert os.listdir(tmp_path) == [name]
 
 
@@ -145,7 +145,7 @@ def test_commands_are_quoted(tmp_path: Path) -> None:
     words = shlex.split(Result(folder, {"loss": 1.0}, 2, "'my spec.net'", "net").summary().splitlines()[-1])
     assert words == ["netc", "compile", "my spec.net", "--weights", folder, "-o", "net.onnx"]
     for problem in (RunExists(folder), RunDiffers(folder, "it is another"), FolderNotEmpty(folder, "a")):
-        command = problem.help()[0].split("`")[1]
+        command = problem.format_help()[0].split("`")[1]
         assert any(word.startswith(folder) for word in shlex.split(command)), command
 
 

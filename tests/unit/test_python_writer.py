@@ -280,7 +280,7 @@ def test_an_operator_without_an_emitter_is_an_error_at_its_stage() -> None:
         WRITER.source(netc.compile(text).program, "net")
     assert caught.value.span is not None
     assert text[caught.value.span.start : caught.value.span.end] == "atan"
-    assert caught.value.problem.help() == ("compile for another target, or register an emitter for `atan` in this one",)
+    assert caught.value.problem.format_help() == ("compile for another target, or register an emitter for `atan` in this one",)
 
 
 def test_an_operator_that_a_definition_needs_is_reported_where_that_is_used() -> None:

@@ -67,7 +67,7 @@ def unreadable(path: Path) -> str:
         load_arrays(path)
     problem = caught.value.problem
     assert isinstance(problem, WeightsUnreadable)
-    assert str(path) in problem.message()
+    assert str(path) in problem.format_message()
     assert "Traceback" not in str(caught.value)
     return str(caught.value)
 
@@ -153,43 +153,43 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     arrays["b.bias"] = np.zeros(3, np.float32)
     arrays["b.weight"] = np.zeros((2, 3), np.int64)
     problem = mismatch(TWO, arrays)
-    assert problem.message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 not fitting"
-    assert problem.notes() == (
+    assert problem.format_message() == "the weights do not match the model: 1 missing, 1 unexpected, 2 not fitting"
+    assert problem.format_notes() == (
         "missing from the weights: `a.weight`",
         "unexpected in the weights: `a.wieght`",
         "not fitting: `b.weight` holds int64, needed is float32, `b.bias` has the shape [3], needed is [2]",
     )
-    assert problem.help() == ("rename `a.wieght` to `a.weight`",)
+    assert problem.format_help() == ("rename `a.wieght` to `a.weight`",)
 
 
 def test_only_what_has_the_shape_is_meant_by_another_name() -> None:
     arrays = draw_initial_values(infos(TWO))
     arrays["a.wieght"] = np.zeros((64, 3, 7, 7), np.float32)
     del arrays["a.weight"]
-    assert mismatch(TWO, arrays).help() == ()
+    assert mismatch(TWO, arrays).format_help() == ()
 
 
 def test_how_to_do_without_a_few_names() -> None:
     """But not where a name is missing and another one too many: it may be that of the same."""
     arrays = draw_initial_values(infos(TWO))
     more = arrays | {"aux.w": np.zeros(2, np.float32), "steps": np.zeros((), np.int64)}
-    assert mismatch(TWO, more).help() == ("to leave them out: `--ignore aux.w --ignore steps`",)
+    assert mismatch(TWO, more).format_help() == ("to leave them out: `--ignore aux.w --ignore steps`",)
     fewer = {name: array for name, array in arrays.items() if name != "b.bias"}
-    assert mismatch(TWO, fewer).help() == ("to draw them: `--allow-missing b.bias`",)
-    assert mismatch(TWO, fewer | {"aux.w": np.zeros(9, np.float32)}).help() == ()
-    assert mismatch(TWO, arrays | {f"aux.{n}": np.zeros(2, np.float32) for n in range(5)}).help() == ()
+    assert mismatch(TWO, fewer).format_help() == ("to draw them: `--allow-missing b.bias`",)
+    assert mismatch(TWO, fewer | {"aux.w": np.zeros(9, np.float32)}).format_help() == ()
+    assert mismatch(TWO, arrays | {f"aux.{n}": np.zeros(2, np.float32) for n in range(5)}).format_help() == ()
 
 
 def test_long_lists_are_cut() -> None:
     problem = mismatch("input 4 -> repeat 11 as layers { dense 4 }", {})
-    assert problem.message() == "the weights do not match the model: 22 missing"
-    assert problem.notes()[0].endswith("`layers.4.bias` and 12 more")
+    assert problem.format_message() == "the weights do not match the model: 22 missing"
+    assert problem.format_notes()[0].endswith("`layers.4.bias` and 12 more")
 
 
 @pytest.mark.parametrize("prefix", ["module.", "model.net."])
 def test_a_common_prefix_is_seen(prefix: str) -> None:
     arrays = {prefix + name: array for name, array in draw_initial_values(infos(TWO)).items()}
-    assert mismatch(TWO, arrays).help() == (
+    assert mismatch(TWO, arrays).format_help() == (
         f"remove the prefix `{prefix}`, which every name in the weights has: `--strip-prefix {prefix}`",
     )
 
@@ -198,7 +198,7 @@ def test_a_prefix_of_the_model_is_seen() -> None:
     inner = draw_initial_values(infos("input 4 -> repeat 2 as layers { dense 4 }"))
     arrays = {name.removeprefix("layers."): array for name, array in inner.items()}
     problem = mismatch("input 4 -> repeat 2 as layers { dense 4 }", arrays)
-    assert problem.help() == ("add the prefix `layers.`, which every name in the model has",)
+    assert problem.format_help() == ("add the prefix `layers.`, which every name in the model has",)
 
 
 def test_a_prefix_that_fewer_names_need_is_none() -> None:
@@ -207,7 +207,7 @@ def test_a_prefix_that_fewer_names_need_is_none() -> None:
     arrays = {name: np.zeros((4, 4), np.float32) for name in ("a.x.weight", "a.y.weight", "a.a.z.weight")}
     problem = mismatch(text, arrays)
     assert problem.missing == ("a.z.weight",)
-    assert not any("take it off" in line for line in problem.help())
+    assert not any("take it off" in line for line in problem.format_help())
 
 
 def test_tied_names() -> None:
@@ -216,7 +216,7 @@ def test_tied_names() -> None:
         found = match_arrays(infos(TIED), {n: a for n, a in arrays.items() if n != absent})
         assert found["head.weight"] is found["wte.weight"]
     arrays["head.weight"] = arrays["head.weight"] + 1
-    assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
+    assert "differs from `wte.weight`" in mismatch(TIED, arrays).format_notes()[0]
     assert mismatch(TIED, {}).missing == ("wte.weight",)
 
 
@@ -227,7 +227,7 @@ def test_tied_names_may_hold_nan() -> None:
     arrays["head.weight"] = arrays["wte.weight"].copy()
     assert np.isnan(match_arrays(infos(TIED), arrays)["head.weight"]).all()
     arrays["head.weight"][0, 0] = 0
-    assert "differs from `wte.weight`" in mismatch(TIED, arrays).notes()[0]
+    assert "differs from `wte.weight`" in mismatch(TIED, arrays).format_notes()[0]
 
 
 def test_counters_may_be_missing() -> None:
@@ -245,7 +245,7 @@ def test_floats_are_converted(name: str) -> None:
 def test_nothing_is_lost_on_the_way() -> None:
     arrays = draw_initial_values(infos(TWO))
     arrays["b.bias"] = np.array([1e300, 0])
-    assert "out of the range of float32" in mismatch(TWO, arrays).notes()[0]
+    assert "out of the range of float32" in mismatch(TWO, arrays).format_notes()[0]
     arrays["b.bias"] = np.array([np.inf, np.nan])
     assert not np.isfinite(match_arrays(infos(TWO), arrays)["b.bias"]).any()
     norm = draw_initial_values(infos(NORM))

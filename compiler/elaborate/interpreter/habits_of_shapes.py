@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from netc.dsl.record import replace
 
 from ...errors.dense import DenseAfterSpatial
-from ...errors.habit_errors import BatchTakenForChannels, ChannelsLast, ChannelsWrittenFirst, looks_batched, looks_channels_last
+from ...errors.habit_errors import BatchTakenForChannels, ChannelsLast, ChannelsWrittenFirst, looks_channels_last, looks_like_batch
 from ...errors.operator_errors import KernelTooLarge
-from ...errors.problem import STAGE, Location, Problem, argument
+from ...errors.problem import STAGE, Location, Problem, argument_location
 from ...ir.graph_values import Value
 from ...ops.operator import Operator
 from ...types.tensor_types import TensorType
@@ -37,10 +37,10 @@ def find_habit_warnings(op: Operator, inputs: list[Value], result: TensorType, f
     x = inputs[0]
     if looks_channels_last(x.type) and _slides_over_input(op, x, frame):
         yield ChannelsLast(op.name, x.type), STAGE
-    if op.spatial and looks_batched(x.type) and x in frame.graph.inputs:
+    if op.spatial and looks_like_batch(x.type) and x in frame.graph.inputs:
         yield BatchTakenForChannels(op.name, x.type), STAGE
     if _has_pytorch_order(op, x.type):
-        yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument("kernel")
+        yield ChannelsWrittenFirst(op.name, op.args["channels"], op.args["kernel"]), argument_location("kernel")
     if _is_dense_on_image(op, x) or (op.name == "dense" and x in frame.graph.inputs and _is_square(x)):
         yield DenseAfterSpatial(x.type, result), STAGE
 

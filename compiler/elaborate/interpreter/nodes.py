@@ -111,16 +111,16 @@ def _warn_of_sources(inference: Inference, inputs: list[Value], frame: GraphFram
 def locate_problem(problem: Problem, location: Location, inputs: list[Value], locate: Locate) -> Failure:
     """A problem of an operator with the spans that it concerns. `{0}` in its suggestion becomes the name of that input."""
     problem = _with_input_names(problem, inputs)
-    marks = [(_span_of(p, inputs, locate), text) for p, text in problem.marks()]
-    if location.kind == "input" and location.index < len(inputs) and not problem.marks():
-        marks.append((inputs[location.index].span, problem.label() or f"this is {inputs[location.index].type}"))
+    marks = [(_span_of(p, inputs, locate), text) for p, text in problem.list_marks()]
+    if location.kind == "input" and location.index < len(inputs) and not problem.list_marks():
+        marks.append((inputs[location.index].span, problem.format_label() or f"this is {inputs[location.index].type}"))
         return Failure(problem, locate(location), tuple(marks), label="")
     return Failure(problem, locate(location), tuple(marks), edits=_before_stage(problem, locate))
 
 
 def _before_stage(problem: Problem, locate: Locate) -> tuple[Edit, ...]:
     """A stage to insert is inserted before this one, also where an argument has the problem."""
-    new = problem.replacement()
+    new = problem.make_replacement()
     return (Edit(locate(STAGE).shrink_to_start(), new.text, new.safe),) if new is not None and new.before else ()
 
 

@@ -24,7 +24,7 @@ class Failure(Exception):
     def __init__(
         self, problem: Problem, span: Span, marks: Marks = (), label: str | None = None, final: bool = False, edits: tuple[Edit, ...] = ()
     ) -> None:
-        super().__init__(problem.message())
+        super().__init__(problem.format_message())
         self.problem = problem
         self.span = span
         self.marks = marks
@@ -35,7 +35,7 @@ class Failure(Exception):
 
 def edits_for(problem: Problem, span: Span, edits: tuple[Edit, ...] = ()) -> tuple[Edit, ...]:
     """Return the edits that carry out the help of a problem: these, or its replacement of the span."""
-    new = problem.replacement()
+    new = problem.make_replacement()
     return edits or (() if new is None else (Edit(span.shrink_to_start() if new.before else span, new.text, new.safe),))
 
 

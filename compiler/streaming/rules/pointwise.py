@@ -30,204 +30,204 @@ from ...ops.resampling import Upsample
 from ...ops.shape import Cast
 from ...ops.slicing import Flip, RepeatInterleave, Roll, Tile
 from ...ops.sorting import Argsort, Bucketize, Sort, Topk
-from ..items import Fixed, Item, Number, Piece
-from ..later import hidden, later_of, zero
-from ..rule_table import mixes, rule
-from ..stream_site import Site
+from ..items import Chunk, FixedTensor, Item, Number
+from ..later import bound_result, is_hidden, is_zero
+from ..rule_table import mixes_axes, stream_rule
+from ..stream_site import StreamSite
 
 Axes = frozenset[int]
 NONE: Axes = frozenset()
 
 
-@mixes(Stack, Rrelu)
-def none(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Stack, Rrelu)
+def mix_none(op: Any, given: OpInputs, index: int) -> Axes:
     return NONE
 
 
-@rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
-def elementwise(site: Site) -> Sequence[Item]:
+@stream_rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
+def stream_elementwise(site: StreamSite) -> Sequence[Item]:
     """All inputs broadcast; scores keep their two axes of positions, and two tensors with different ones make scores."""
-    from_end = {x.axis - type.rank for x, type in zip(site.items, site.given.types, strict=True) if isinstance(x, Piece)}
-    if all(x.history is None for x in site.pieces) and len(from_end) == 1:
-        return site.passed(none)
-    later = later_of(site.node.op, [x.later if isinstance(x, Piece) else None for x in site.items])
-    return site.of_pairs(_scaled(site) if later is None and isinstance(site.node.op, Mul) else later)
+    from_end = {x.axis - type.rank for x, type in zip(site.items, site.given.types, strict=True) if isinstance(x, Chunk)}
+    if all(x.history is None for x in site.chunks) and len(from_end) == 1:
+        return site.pass_through(mix_none)
+    later = bound_result(site.node.op, [x.later if isinstance(x, Chunk) else None for x in site.items])
+    return site.apply_to_pairs(_bound_scaled_scores(site) if later is None and isinstance(site.node.op, Mul) else later)
 
 
-def _scaled(site: Site) -> Number | None:
+def _bound_scaled_scores(site: StreamSite) -> Number | None:
     """Scores that are hidden stay so if they are multiplied by positive numbers that are not too small, as by the slopes of ALiBi."""
-    scores = [x.later for x in site.pieces if hidden(x.later)]
-    factors = [site.memory.least.get(id(x.step)) for x in site.items if isinstance(x, Fixed)]
+    scores = [x.later for x in site.chunks if is_hidden(x.later)]
+    factors = [site.memory.least.get(id(x.step)) for x in site.items if isinstance(x, FixedTensor)]
     if len(scores) != 1 or len(scores) + len(factors) < len(site.items) or len(site.items) < 2 or None in factors:
         return None
     return prod(float(number) for number in (*scores, *factors) if number is not None)
 
 
-@rule(Embedding, OneHot, pairs=True)
-def looked_up(site: Site) -> Sequence[Item]:
+@stream_rule(Embedding, OneHot, pairs=True)
+def stream_lookup(site: StreamSite) -> Sequence[Item]:
     """A new axis at the end."""
     x = site.items[0]
-    if not isinstance(x, Piece) or x.history is None:
-        return site.passed(lambda op, given, index: NONE if index == 0 else frozenset(range(given.types[index].rank)))
-    if any(isinstance(other, Piece) for other in site.items[1:]):
+    if not isinstance(x, Chunk) or x.history is None:
+        return site.pass_through(lambda op, given, index: NONE if index == 0 else frozenset(range(given.types[index].rank)))
+    if any(isinstance(other, Chunk) for other in site.items[1:]):
         site.refuse("a parameter of it changes with the position")
-    value = site.put(site.node.op, x.value, *(site.fixed(other) for other in site.items[1:]), home=site.home)
+    value = site.add_operator(site.node.op, x.value, *(site.bring_fixed(other) for other in site.items[1:]), home=site.home)
     return [replace(x, value=value, later=None)]
 
 
-@rule(AlongAxis, pairs=True)
-def along_an_axis(site: Site) -> Sequence[Item]:
+@stream_rule(AlongAxis, pairs=True)
+def stream_softmax(site: StreamSite) -> Sequence[Item]:
     """A softmax over all positions so far has a weight of 0 for later ones, if their scores are hidden."""
-    (x,) = site.pieces
+    (x,) = site.chunks
     axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
     if x.history is None or axis == x.axis:
-        return site.passed(one)
-    later = later_of(site.node.op, [x.later])
+        return site.pass_through(mix_one_axis)
+    later = bound_result(site.node.op, [x.later])
     if axis == x.history and later is None:
         site.looks_ahead(reason="the scores of later positions are not known to be hidden")
-    return [replace(x, value=site.put(site.node.op, x.value), later=later if axis == x.history else None)]
+    return [replace(x, value=site.add_operator(site.node.op, x.value), later=later if axis == x.history else None)]
 
 
-@rule(Matmul, pairs=True)
-def product(site: Site) -> Sequence[Item]:
+@stream_rule(Matmul, pairs=True)
+def stream_matmul(site: StreamSite) -> Sequence[Item]:
     """Scores of queries and keys, sums of values by weights, and products with anything else."""
     match site.items:
-        case (Piece(history=None) as x, Piece(history=None) as other) if x.axis == x.rank - 2 and other.axis == other.rank - 1:
-            begun = [site.begun(one, "it is compared with all positions before") for one in (x, other)]
-            value = site.put(site.node.op, begun[0].value, site.so_far(begun[1], "keys"))
-            return [Piece(value, value.type.rank - 2, history=value.type.rank - 1)]
-        case (Piece() as x, Piece(history=None) as other) if (x.axis, x.history, other.axis) == (x.rank - 2, x.rank - 1, other.rank - 2):
-            if not zero(x.later):
+        case (Chunk(history=None) as x, Chunk(history=None) as other) if x.axis == x.rank - 2 and other.axis == other.rank - 1:
+            begun = [site.align_to_start(one, "it is compared with all positions before") for one in (x, other)]
+            value = site.add_operator(site.node.op, begun[0].value, site.append_to_past(begun[1], "keys"))
+            return [Chunk(value, value.type.rank - 2, history=value.type.rank - 1)]
+        case (Chunk() as x, Chunk(history=None) as other) if (x.axis, x.history, other.axis) == (x.rank - 2, x.rank - 1, other.rank - 2):
+            if not is_zero(x.later):
                 site.looks_ahead(reason="the weights of later positions are not known to be 0")
-            values = site.so_far(site.begun(other, "it is summed over all positions before"), "values")
-            value = site.put(site.node.op, x.value, values)
-            return [Piece(value, value.type.rank - 2, 0, 0)]
-    if any(x.history is not None for x in site.pieces):
+            values = site.append_to_past(site.align_to_start(other, "it is summed over all positions before"), "values")
+            value = site.add_operator(site.node.op, x.value, values)
+            return [Chunk(value, value.type.rank - 2, 0, 0)]
+    if any(x.history is not None for x in site.chunks):
         site.refuse("two axes of its input are positions")
-    return site.passed(summed)
+    return site.pass_through(mix_contracted)
 
 
-@mixes(Glu, Normalize, Division, Topk, Sort, Argsort, CosineSimilarity, Gather)
-def one(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Glu, Normalize, Division, Topk, Sort, Argsort, CosineSimilarity, Gather)
+def mix_one_axis(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset({normalize_axis(op.name, op.axis, given.types[index])})
 
 
-@mixes(IndexSelect)
-def selected(op: Any, given: OpInputs, index: int) -> Axes:
-    return NONE if given.names[index] == "index" else one(op, given, index)
+@mixes_axes(IndexSelect)
+def mix_selected(op: Any, given: OpInputs, index: int) -> Axes:
+    return NONE if given.names[index] == "index" else mix_one_axis(op, given, index)
 
 
-@mixes(Reduction)
-def reduced(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Reduction)
+def mix_reduced(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset(op.reduced_axes(given.x))
 
 
-@rule(Sum, Max, pairs=True)
-def over_keys(site: Site) -> Sequence[Item]:
+@stream_rule(Sum, Max, pairs=True)
+def stream_key_reduction(site: StreamSite) -> Sequence[Item]:
     """A sum over all positions so far, if later elements are 0; a maximum, if they are hidden."""
-    (x,) = site.pieces
+    (x,) = site.chunks
     axes = site.op.reduced_axes(site.given.x)
     if x.history is None or x.axis in axes:
-        return site.passed(reduced)
+        return site.pass_through(mix_reduced)
     if x.history not in axes:
         site.refuse("two axes of its input are positions")
-    if not (zero(x.later) if isinstance(site.op, Sum) else hidden(x.later)):
+    if not (is_zero(x.later) if isinstance(site.op, Sum) else is_hidden(x.later)):
         site.looks_ahead(reason=f"the elements of later positions are not known to be {'0' if isinstance(site.op, Sum) else 'hidden'}")
-    axis, over = site.axis_of(0)
-    return [Piece(value, axis, 0, over) for value in site.put_all(site.node.op, [x.value], site.home)]
+    axis, over = site.find_axis(0)
+    return [Chunk(value, axis, 0, over) for value in site.add_with_all_results(site.node.op, [x.value], site.home)]
 
 
-@mixes(Flip)
-def flipped(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Flip)
+def mix_flipped(op: Any, given: OpInputs, index: int) -> Axes:
     x = given.types[index]
     return frozenset(range(x.rank) if op.axis is None else front_axes(op.name, op.axis, x))
 
 
-@mixes(Roll)
-def rolled(op: Any, given: OpInputs, index: int) -> Axes:
-    return flipped(op, given, index)
+@mixes_axes(Roll)
+def mix_rolled(op: Any, given: OpInputs, index: int) -> Axes:
+    return mix_flipped(op, given, index)
 
 
-@mixes(Tile)
-def tiled(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Tile)
+def mix_tiled(op: Any, given: OpInputs, index: int) -> Axes:
     x = given.types[index]
     added = max(len(op.repeats) - x.rank, 0)
     _, repeats = op.align_repeats(x)
     return frozenset(axis for axis in range(x.rank) if repeats[axis + added] != 1)
 
 
-@mixes(RepeatInterleave)
-def repeated(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(RepeatInterleave)
+def mix_repeated(op: Any, given: OpInputs, index: int) -> Axes:
     x = given.types[index]
     return frozenset(range(x.rank)) if op.axis is None else frozenset({normalize_axis(op.name, op.axis, x)})
 
 
-@mixes(Dense, Bilinear, RecurrentCell)
-def features(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Dense, Bilinear, RecurrentCell)
+def mix_features(op: Any, given: OpInputs, index: int) -> Axes:
     """The last axis of what it computes with; parameters that are given as tensors are mixed whole."""
     type = given.types[index]
     return frozenset(range(type.rank)) if given.names[index] in ("weight", "bias") else frozenset({type.rank - 1})
 
 
-@mixes(_LastAxesNormalization)
-def last_axes(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(_LastAxesNormalization)
+def mix_last_axes(op: Any, given: OpInputs, index: int) -> Axes:
     type = given.types[index]
     if given.names[index] != "x":
         return frozenset(range(type.rank))
     return frozenset(range(type.rank - len(op.normalized_shape(type)), type.rank))
 
 
-@mixes(Bucketize)
-def between_boundaries(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Bucketize)
+def mix_boundaries(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset(range(given.types[index].rank)) if index else NONE
 
 
-@mixes(GroupedLinear)
-def rows(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(GroupedLinear)
+def mix_rows(op: Any, given: OpInputs, index: int) -> Axes:
     rank = given.types[index].rank
     return (frozenset({rank - 1}), NONE, frozenset(range(rank)))[index]
 
 
-@mixes(LocalResponseNorm, ChannelShuffle)
-def channels(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(LocalResponseNorm, ChannelShuffle)
+def mix_channels(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset({1})
 
 
-@mixes(BatchNorm)
-def of_the_batch(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(BatchNorm)
+def mix_batch_norm(op: Any, given: OpInputs, index: int) -> Axes:
     type = given.types[index]
     own = given.names[index] == "x" and op.track_running_stats
     return frozenset({1}) if own else frozenset(range(type.rank))
 
 
-@mixes(GroupNorm, InstanceNorm)
-def of_the_sample(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(GroupNorm, InstanceNorm)
+def mix_sample_norm(op: Any, given: OpInputs, index: int) -> Axes:
     type = given.types[index]
     return frozenset(range(1, type.rank)) if given.names[index] == "x" else frozenset(range(type.rank))
 
 
-@mixes(_AdaptivePool, _GlobalPool, Upsample)
-def space(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(_AdaptivePool, _GlobalPool, Upsample)
+def mix_spatial(op: Any, given: OpInputs, index: int) -> Axes:
     return frozenset(range(2, given.types[index].rank))
 
 
-def summed(op: Any, given: OpInputs, index: int) -> Axes:
+def mix_contracted(op: Any, given: OpInputs, index: int) -> Axes:
     """The axis that is summed over."""
     rank = given.types[index].rank
     return frozenset({rank - 1 if index == 0 or rank == 1 else rank - 2})
 
 
-@mixes(Einsum)
-def not_in_the_result(op: Any, given: OpInputs, index: int) -> Axes:
+@mixes_axes(Einsum)
+def mix_contracted_labels(op: Any, given: OpInputs, index: int) -> Axes:
     equation = op.read_equation(given)
     labels = equation.operands[index]  # a label of positions occurs once: `derive` refuses an input with two such axes
     return frozenset(axis for axis, label in enumerate(labels) if label not in equation.result)
 
 
-def same_outside(before: tuple[Any, ...], axis: int, after: tuple[Any, ...], other: int) -> bool:
+def has_same_outer_size(before: tuple[Any, ...], axis: int, after: tuple[Any, ...], other: int) -> bool:
     """Whether as many elements are in front of both axes."""
-    return bool(prod_of(before[:axis]) == prod_of(after[:other]))
+    return bool(multiply_sizes(before[:axis]) == multiply_sizes(after[:other]))
 
 
-def prod_of(sizes: tuple[Any, ...]) -> Any:
+def multiply_sizes(sizes: tuple[Any, ...]) -> Any:
     return prod(sizes, start=1)

@@ -11,79 +11,81 @@ from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula, substitu
 from ...ops.operator import Operator
 from ...ops.rotary import Rotary
 from ...types.tensor_types import INT64
-from ..causal_masks import later_in
-from ..items import Item, Piece
-from ..padded_streams import Padding
-from ..rule_table import rule
+from ..causal_masks import bound_later_scores
+from ..items import Chunk, Item
+from ..padded_streams import PaddingMask
+from ..rule_table import stream_rule
 from ..stream_lengths import sizes_in
-from ..stream_site import Site
+from ..stream_site import StreamSite
 
 
-@rule(TableOperator)
-def table(site: Site) -> Sequence[Item]:
+@stream_rule(TableOperator)
+def stream_table(site: StreamSite) -> Sequence[Item]:
     op, length = site.op, site.length
-    if any(length.has(size) for size in sizes_in(op.formula)):
+    if any(length.occurs_in(size) for size in sizes_in(op.formula)):
         site.refuse(f"its formula depends on the length of the whole, `{length.name}`")
-    axes = length.axes(site.node.outputs[0].type)
+    axes = length.list_axes(site.node.outputs[0].type)
     if len(axes) == 2 and site.memory.padding is not None:
         site.refuse("with padding, a table cannot have two axes of positions", "write `causal=true` for a mask of later keys")
     if len(axes) == 2 and all(op.shape[axis] == length.whole for axis in axes):
-        return [_of_pairs(site, axes[0], axes[1])]
-    axis, over = site.axis_of(0)
+        return [_make_pair_table(site, axes[0], axes[1])]
+    axis, over = site.find_axis(0)
     if site.memory.padding is not None:
-        return [_numbers(site, site.memory.padding)]
-    shape = (*op.shape[:axis], length.piece, *op.shape[axis + 1 :])
-    value = site.put(site.changed(shape=shape, formula=moved(op.formula, axis, length.past + over)))
+        return [_number_sample_positions(site, site.memory.padding)]
+    shape = (*op.shape[:axis], length.chunk, *op.shape[axis + 1 :])
+    value = site.add_operator(site.change_arguments(shape=shape, formula=shift_formula(op.formula, axis, length.past + over)))
     before: Value | None = None
     if over > 0:
-        before = site.put(site.changed(shape=(*op.shape[:axis], over, *op.shape[axis + 1 :])))
-    return [Piece(value, axis, over, over, before)]
+        before = site.add_operator(site.change_arguments(shape=(*op.shape[:axis], over, *op.shape[axis + 1 :])))
+    return [Chunk(value, axis, over, over, before)]
 
 
-def _numbers(site: Site, padding: Padding) -> Piece:
+def _number_sample_positions(site: StreamSite, padding: PaddingMask) -> Chunk:
     """The positions of each sample, where the whole has the same for all."""
     op = site.op
     if op.formula != IndexFormula(0) or op.shape != (site.length.whole,) or op.element_type != INT64:
         site.refuse("with padding, a table over positions must be the positions themselves")
-    return Piece(padding.positions(), 0)
+    return Chunk(padding.number_positions(), 0)
 
 
-def _of_pairs(site: Site, axis: int, history: int) -> Piece:
+def _make_pair_table(site: StreamSite, axis: int, history: int) -> Chunk:
     """A table of positions and of those so far: the first axis is that of the piece."""
     op, length = site.op, site.length
     sizes = list(op.shape)
-    sizes[axis], sizes[history] = length.piece, length.past + length.piece
-    value = site.put(site.changed(shape=tuple(sizes), formula=moved(op.formula, axis, length.past)))
-    return Piece(value, axis, history=history, later=later_in(op.formula, op.shape, axis, history, op.element_type))
+    sizes[axis], sizes[history] = length.chunk, length.past + length.chunk
+    value = site.add_operator(site.change_arguments(shape=tuple(sizes), formula=shift_formula(op.formula, axis, length.past)))
+    return Chunk(value, axis, history=history, later=bound_later_scores(op.formula, op.shape, axis, history, op.element_type))
 
 
-def moved(formula: Formula, axis: int, by: Dim) -> Formula:
+def shift_formula(formula: Formula, axis: int, by: Dim) -> Formula:
     """The formula of what is further along the axis."""
     return formula if by == 0 else substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))})
 
 
-@rule(Rotary)
-def rotary(site: Site) -> Sequence[Item]:
+@stream_rule(Rotary)
+def stream_rotary(site: StreamSite) -> Sequence[Item]:
     x = site.items[0]
     rank = site.given.x.rank
-    if isinstance(x, Piece) and len(site.items) == 1 and x.axis == rank - 2:
-        return [_rotated(site, x)]
-    return site.passed(lambda op, given, index: frozenset({given.types[index].rank - 1}) if given.names[index] == "x" else frozenset())
+    if isinstance(x, Chunk) and len(site.items) == 1 and x.axis == rank - 2:
+        return [_rotate_chunk(site, x)]
+    return site.pass_through(
+        lambda op, given, index: frozenset({given.types[index].rank - 1}) if given.names[index] == "x" else frozenset()
+    )
 
 
-def _rotated(site: Site, x: Piece) -> Piece:
-    def at(size: Dim, first: Dim) -> Value:
-        formula = moved(IndexFormula(0), 0, first)
-        return site.put(TableOperator(indices=("t",), shape=(size,), formula=formula))
+def _rotate_chunk(site: StreamSite, x: Chunk) -> Chunk:
+    def make_positions(size: Dim, first: Dim) -> Value:
+        formula = shift_formula(IndexFormula(0), 0, first)
+        return site.add_operator(TableOperator(indices=("t",), shape=(size,), formula=formula))
 
     op: Operator = site.node.op
     if site.memory.padding is not None:
-        return site.result(0, site.put(op, x.value, site.memory.padding.positions(), home=site.home), [x])
-    value = site.put(op, x.value, at(site.length.piece, site.length.past + x.ahead), home=site.home)
-    before = site.put(op, site.before(x), at(x.ahead, 0)) if x.ahead > 0 else None
-    return site.result(0, value, [x], before)
+        return site.make_result(0, site.add_operator(op, x.value, site.memory.padding.number_positions(), home=site.home), [x])
+    value = site.add_operator(op, x.value, make_positions(site.length.chunk, site.length.past + x.ahead), home=site.home)
+    before = site.add_operator(op, site.make_before(x), make_positions(x.ahead, 0)) if x.ahead > 0 else None
+    return site.make_result(0, value, [x], before)
 
 
-@rule(ParamOperator)
-def parameter(site: Site) -> Sequence[Item]:
+@stream_rule(ParamOperator)
+def refuse_parameter(site: StreamSite) -> Sequence[Item]:
     site.refuse("its size depends on the length of the whole")

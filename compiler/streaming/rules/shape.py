@@ -10,60 +10,60 @@ from ...dims import Dim
 from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ..items import Item, Piece
-from ..rule_table import rule
-from ..stream_site import Site
-from .pointwise import same_outside
+from ..items import Chunk, Item
+from ..rule_table import stream_rule
+from ..stream_site import StreamSite
+from .pointwise import has_same_outer_size
 
 
-@rule(Permute, Transpose, pairs=True)
-def reordered(site: Site) -> Sequence[Item]:
-    (x,) = site.pieces
+@stream_rule(Permute, Transpose, pairs=True)
+def stream_permute(site: StreamSite) -> Sequence[Item]:
+    (x,) = site.chunks
     if x.history is None:
-        return site.elementwise()
+        return site.apply_elementwise()
     order = site.op.axis_order(site.given.x)
-    value = site.put(site.node.op, x.value)
+    value = site.add_operator(site.node.op, x.value)
     return [replace(x, value=value, axis=order.index(x.axis), history=order.index(x.history))]
 
 
-@rule(Unsqueeze, pairs=True)
-def with_another_axis(site: Site) -> Sequence[Item]:
-    (x,) = site.pieces
+@stream_rule(Unsqueeze, pairs=True)
+def stream_unsqueeze(site: StreamSite) -> Sequence[Item]:
+    (x,) = site.chunks
     if x.history is None:
-        return site.elementwise()
+        return site.apply_elementwise()
     place = site.op.new_axis(site.given.x)
-    value = site.put(site.node.op, x.value)
+    value = site.add_operator(site.node.op, x.value)
     return [replace(x, value=value, axis=x.axis + (place <= x.axis), history=x.history + (place <= x.history))]
 
 
-@rule(Squeeze)
-def without_an_axis(site: Site) -> Sequence[Item]:
-    return site.elementwise()
+@stream_rule(Squeeze)
+def stream_squeeze(site: StreamSite) -> Sequence[Item]:
+    return site.apply_elementwise()
 
 
-@rule(Rearrange, pairs=True)
-def rearranged(site: Site) -> Sequence[Item]:
+@stream_rule(Rearrange, pairs=True)
+def stream_rearrange(site: StreamSite) -> Sequence[Item]:
     """Scores keep their two axes of positions, at other places."""
-    (x,) = site.pieces
+    (x,) = site.chunks
     if x.history is None:
-        return reshaped(site)
+        return stream_reshape(site)
     kept = site.op.find_kept_axes(site.given)
-    if x.axis not in kept or x.history not in kept or site.length.in_arguments(site.op):
+    if x.axis not in kept or x.history not in kept or site.length.occurs_in_arguments(site.op):
         site.refuse("it divides the positions, or joins them with another axis")
-    value = site.put(site.node.op, x.value)
+    value = site.add_operator(site.node.op, x.value)
     return [replace(x, value=value, axis=kept[x.axis], history=kept[x.history])]
 
 
-@rule(Reshape, Flatten, Unflatten, Expand)
-def reshaped(site: Site) -> Sequence[Item]:
-    axis, _ = site.axis_of(0)
+@stream_rule(Reshape, Flatten, Unflatten, Expand)
+def stream_reshape(site: StreamSite) -> Sequence[Item]:
+    axis, _ = site.find_axis(0)
     after = site.node.outputs[0].type.shape
     for item, type in zip(site.items, site.given.types, strict=True):
         ordered = not isinstance(site.op, Rearrange | Expand)
-        if isinstance(item, Piece) and ordered and not same_outside(type.shape, item.axis, after, axis):
+        if isinstance(item, Chunk) and ordered and not has_same_outer_size(type.shape, item.axis, after, axis):
             site.refuse("it divides the positions, or joins them with another axis")
 
-    def sized(size: Dim) -> Operator:
-        return site.sized(size)
+    def make_sized(size: Dim) -> Operator:
+        return site.with_size(size)
 
-    return site.elementwise(sized)
+    return site.apply_elementwise(make_sized)

@@ -20,122 +20,124 @@ from ...ops.operator import Operator
 from ...ops.pooling import AvgPool, LpPool, MaxPool
 from ...ops.slicing import Pad, Select, Slice
 from ...ops.windows import Window
-from ..items import Fixed, Item, Number, Piece
-from ..rule_table import rule
-from ..stream_site import Site
+from ..items import Chunk, FixedTensor, Item, Number
+from ..rule_table import stream_rule
+from ..stream_site import StreamSite
 
 
-def _piece(site: Site, index: int = 0) -> Piece:
+def _get_chunk(site: StreamSite, index: int = 0) -> Chunk:
     item = site.items[index]
-    assert isinstance(item, Piece)
+    assert isinstance(item, Chunk)
     if item.history is not None:
         site.refuse("two of its axes are positions")
     return item
 
 
-def _rest(site: Site) -> list[Value]:
+def _bring_parameters(site: StreamSite) -> list[Value]:
     """The inputs after the first, which do not change from step to step."""
-    if any(isinstance(item, Piece) for item in site.items[1:]):
+    if any(isinstance(item, Chunk) for item in site.items[1:]):
         site.refuse("a parameter of it changes with the position")
-    return [site.fixed(item) for item in site.items[1:]]
+    return [site.bring_fixed(item) for item in site.items[1:]]
 
 
-def _convolved(site: Site) -> Piece:
+def _get_convolved_chunk(site: StreamSite) -> Chunk:
     """The piece that a learned window moves over."""
-    if isinstance(site.items[0], Fixed):
+    if isinstance(site.items[0], FixedTensor):
         site.refuse("a parameter of it changes with the position")
-    return _piece(site)
+    return _get_chunk(site)
 
 
-def _of_samples(site: Site) -> Sequence[Item]:
+def _convolve_samples(site: StreamSite) -> Sequence[Item]:
     """A convolution of what has its positions along the batch: each is one of its samples."""
-    return site.passed(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
+    return site.pass_through(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
 
 
-@rule(Conv)
-def convolution(site: Site) -> Sequence[Item]:
-    x = _convolved(site)
+@stream_rule(Conv)
+def stream_conv(site: StreamSite) -> Sequence[Item]:
+    x = _get_convolved_chunk(site)
     if x.axis < 2:
-        return _of_samples(site)
+        return _convolve_samples(site)
     windows = list(site.op.make_windows(site.given.x))
     window = windows[x.axis - 2]
     if site.op.padding_mode != "zeros" and (window.before or window.after):
         site.refuse(f"`padding_mode={site.op.padding_mode}` pads with elements of the whole", "pad with zeros")
-    return _slide(site, x, window, _unpadded(site, windows, x.axis - 2), 0, bool(site.op.bias))
+    return _slide_window(site, x, window, _remove_padding(site, windows, x.axis - 2), 0, bool(site.op.bias))
 
 
-def _unpadded(site: Site, windows: list[Window], at: int) -> Operator:
+def _remove_padding(site: StreamSite, windows: list[Window], at: int) -> Operator:
     """The operator without padding along the stream."""
     windows[at] = replace(windows[at], before=0, after=0)
     if any(w.before != w.after for w in windows):
         site.refuse("`padding=same` pads another axis more at its end", "pad it before with `-> pad`")
-    return site.changed(padding=tuple(w.before for w in windows))
+    return site.change_arguments(padding=tuple(w.before for w in windows))
 
 
-def _slide(site: Site, x: Piece, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
+def _slide_window(site: StreamSite, x: Chunk, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
     """A window over the positions: of each, those right before it; with a stride, of the last of each group."""
     length, stride = site.length, window.stride
-    _whole_groups(site, "stride", stride)
+    _check_multiple(site, "stride", stride)
     if window.after:
-        x = site.ended(x)
-    x = site.padded(x, window.before, pad)
+        x = site.hold_back_tail(x)
+    x = site.pad_front(x, window.before, pad)
     ahead = -((window.span - 1 - x.ahead) // stride)
     back = x.ahead - ahead * stride
-    seen = site.with_past(x, back) if back >= 0 else site.cut(x.value, x.axis, -back, length.piece)
-    value = site.put_all(op, [seen, *_rest(site)], site.home)[0]
-    axis, over = site.axis_of(0, length.at(length.rate // stride))
+    seen = site.prepend_past(x, back) if back >= 0 else site.slice_axis(x.value, x.axis, -back, length.chunk)
+    value = site.add_with_all_results(op, [seen, *_bring_parameters(site)], site.home)[0]
+    axis, over = site.find_axis(0, length.scale_to_rate(length.rate // stride))
     before: Value | Number | None = None
     if ahead > 0:
         plain = not isinstance(x.before, Value) and not x.before and not shifts
-        before = 0 if plain else site.put_all(op, [site.before(x), *_rest(site)], site.home)[0]
+        before = 0 if plain else site.add_with_all_results(op, [site.make_before(x), *_bring_parameters(site)], site.home)[0]
     return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
 
 
-def _whole_groups(site: Site, what: str, size: int) -> None:
+def _check_multiple(site: StreamSite, what: str, size: int) -> None:
     """Refuses what makes one position of `size`, unless pieces have a multiple of them."""
     if site.length.rate % size:
         needed = site.memory.length.rate * size // gcd(site.length.rate, size)
         site.refuse(f"its {what} is {size}, and a piece may have any number of positions", in_multiples(site.length.name, needed))
 
 
-@rule(ConvTranspose)
-def transposed(site: Site) -> Sequence[Item]:
+@stream_rule(ConvTranspose)
+def stream_conv_transpose(site: StreamSite) -> Sequence[Item]:
     """Each position is spread over `stride` of the result and those after them: they are complete once it is there."""
-    x = _convolved(site)
+    x = _get_convolved_chunk(site)
     if x.axis < 2:
-        return _of_samples(site)
+        return _convolve_samples(site)
     windows, at = site.op.make_windows(site.given.x), x.axis - 2
     window, stride = windows[at], windows[at].stride
     cut, extra = [w.before for w in windows], list(site.op.output_paddings(site.given.x))
     cut[at], extra[at] = 0, max(stride - window.span, 0)
-    op = site.changed(padding=tuple(cut), output_padding=tuple(extra))
-    x = site.from_the_start(site.ended(x), 0)
+    op = site.change_arguments(padding=tuple(cut), output_padding=tuple(extra))
+    x = site.fill_before_start(site.hold_back_tail(x), 0)
     if x.ahead > 0 and x.before:
-        x = replace(x, before=site.before(x))
-    back, length = (window.span - 1) // stride, site.length.at(site.length.rate * stride)
-    whole = site.put(op, site.with_past(x, back), *_rest(site), home=site.home)
-    value = site.cut(whole, x.axis, back * stride, back * stride + length.piece)
-    axis, over = site.axis_of(0, length)
+        x = replace(x, before=site.make_before(x))
+    back, length = (window.span - 1) // stride, site.length.scale_to_rate(site.length.rate * stride)
+    whole = site.add_operator(op, site.prepend_past(x, back), *_bring_parameters(site), home=site.home)
+    value = site.slice_axis(whole, x.axis, back * stride, back * stride + length.chunk)
+    axis, over = site.find_axis(0, length)
     ahead = x.ahead * stride - window.before
     before = None
     if ahead > 0:
-        before = site.cut(site.put(op, site.before(x), *_rest(site), home=site.home), axis, window.before, x.ahead * stride)
+        before = site.slice_axis(
+            site.add_operator(op, site.make_before(x), *_bring_parameters(site), home=site.home), axis, window.before, x.ahead * stride
+        )
     return [replace(x, value=value, axis=axis, ahead=ahead, over=over, before=before)]
 
 
-@rule(SlidingWindow)
-def windows_of_an_axis(site: Site) -> Sequence[Item]:
-    x, axis = _piece(site), normalize_axis(site.op.name, site.op.axis, site.given.x)
+@stream_rule(SlidingWindow)
+def stream_sliding_window(site: StreamSite) -> Sequence[Item]:
+    x, axis = _get_chunk(site), normalize_axis(site.op.name, site.op.axis, site.given.x)
     if x.axis != axis:
-        return site.passed(lambda op, given, index: frozenset({axis}))
-    return _slide(site, x, Window(site.op.size, site.op.step), site.node.op, 0, shifts=False)
+        return site.pass_through(lambda op, given, index: frozenset({axis}))
+    return _slide_window(site, x, Window(site.op.size, site.op.step), site.node.op, 0, shifts=False)
 
 
-@rule(MaxPool, AvgPool, LpPool)
-def pool(site: Site) -> Sequence[Item]:
-    x = _piece(site)
+@stream_rule(MaxPool, AvgPool, LpPool)
+def stream_pool(site: StreamSite) -> Sequence[Item]:
+    x = _get_chunk(site)
     if x.axis < 2:
-        return site.elementwise()
+        return site.apply_elementwise()
     windows = list(site.op.make_windows(site.given.x))
     window = windows[x.axis - 2]
     if window.before and not getattr(site.op, "count_include_pad", True):
@@ -147,21 +149,21 @@ def pool(site: Site) -> Sequence[Item]:
         site.refuse("integers have no number for padding")
     op: Any = site.op
     if not isinstance(site.op, LpPool):
-        op = _unpadded(site, windows, x.axis - 2)
-    return _slide(site, x, window, op, pad, True)
+        op = _remove_padding(site, windows, x.axis - 2)
+    return _slide_window(site, x, window, op, pad, True)
 
 
-@rule(Diff)
-def difference(site: Site) -> Sequence[Item]:
-    x = _piece(site)
+@stream_rule(Diff)
+def stream_diff(site: StreamSite) -> Sequence[Item]:
+    x = _get_chunk(site)
     if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
-        return site.elementwise()
-    return _slide(site, x, Window(site.op.n + 1), site.node.op, 0, True)
+        return site.apply_elementwise()
+    return _slide_window(site, x, Window(site.op.n + 1), site.node.op, 0, True)
 
 
-@rule(Pad)
-def padding(site: Site) -> Sequence[Item]:
-    x = _piece(site)
+@stream_rule(Pad)
+def stream_pad(site: StreamSite) -> Sequence[Item]:
+    x = _get_chunk(site)
     amounts = dict(site.op.axis_amounts(site.given.x.rank))
     front, after = amounts.pop(x.axis, (0, 0))
     if not isinstance(front, int) or not isinstance(after, int):
@@ -169,102 +171,102 @@ def padding(site: Site) -> Sequence[Item]:
     if (front or after) and site.op.mode != "constant":
         site.refuse(f"`mode={site.op.mode}` pads with elements of the whole", "pad with a number")
     if any(amounts.values()) and any(any(ends) for ends in amounts.values()):
-        x = _others_padded(site, x, amounts)
-    _, over = site.axis_of(0)
+        x = _pad_other_axes(site, x, amounts)
+    _, over = site.find_axis(0)
     if after > 0:
-        x = site.ended(x)
+        x = site.hold_back_tail(x)
     if front > 0:
-        x = site.padded(x, front, site.op.value)
+        x = site.pad_front(x, front, site.op.value)
     elif front < 0:
-        x = _cut_in_front(site, x, -front)
+        x = _crop_front(site, x, -front)
     x = replace(x, over=over)
-    return [site.ended(x) if after < 0 < front else x]
+    return [site.hold_back_tail(x) if after < 0 < front else x]
 
 
-def _others_padded(site: Site, x: Piece, amounts: dict[int, tuple[Any, Any]]) -> Piece:
+def _pad_other_axes(site: StreamSite, x: Chunk, amounts: dict[int, tuple[Any, Any]]) -> Chunk:
     """The axes that are not the stream."""
     rank = site.given.x.rank
     sizes = tuple(end for axis in reversed(range(rank)) for end in amounts.get(axis, (0, 0)))
-    op = site.changed(padding=sizes)
+    op = site.change_arguments(padding=sizes)
     before = x.before if x.ahead > 0 else None
     if before is not None:
-        before = site.put(op, site.before(x))
-    return replace(x, value=site.put(op, x.value), before=before)
+        before = site.add_operator(op, site.make_before(x))
+    return replace(x, value=site.add_operator(op, x.value), before=before)
 
 
-def _cut_in_front(site: Site, x: Piece, count: int) -> Piece:
+def _crop_front(site: StreamSite, x: Chunk, count: int) -> Chunk:
     """Without the first elements of the whole; the caller sets how much longer than the stream the result is."""
     moved = replace(x, ahead=x.ahead - count)
     before = x.before if moved.ahead > 0 else None
     if isinstance(before, Value):
-        before = site.cut(before, x.axis, count, x.ahead)
+        before = site.slice_axis(before, x.axis, count, x.ahead)
     return replace(moved, before=before)
 
 
-@rule(Slice)
-def part(site: Site) -> Sequence[Item]:
+@stream_rule(Slice)
+def stream_slice(site: StreamSite) -> Sequence[Item]:
     op, axis = site.op, normalize_axis(site.op.name, site.op.axis, site.given.x)
-    if isinstance(site.items[0], Fixed):
-        return [_rows(site, axis)]
-    x = _piece(site)
+    if isinstance(site.items[0], FixedTensor):
+        return [_slice_fixed_rows(site, axis)]
+    x = _get_chunk(site)
     if axis != x.axis:
-        return site.passed(lambda *_: frozenset())
+        return site.pass_through(lambda *_: frozenset())
     if not isinstance(op.start, int) or op.start < 0:
         site.looks_ahead(reason="a stream has no end to count from")
-    _whole_groups(site, "step", op.step)
-    if site.length.at(site.length.rate // op.step).over(site.node.outputs[0].type.shape[axis]) is None:
+    _check_multiple(site, "step", op.step)
+    if site.length.scale_to_rate(site.length.rate // op.step).measure_excess(site.node.outputs[0].type.shape[axis]) is None:
         site.refuse("it takes a fixed number of positions of the whole")
-    every = site.changed(start=0, stop=None)
-    return _slide(site, _cut_in_front(site, x, op.start), Window(1, stride=op.step), every, 0, False)
+    every = site.change_arguments(start=0, stop=None)
+    return _slide_window(site, _crop_front(site, x, op.start), Window(1, stride=op.step), every, 0, False)
 
 
-def _rows(site: Site, axis: int) -> Piece:
+def _slice_fixed_rows(site: StreamSite, axis: int) -> Chunk:
     """The first rows of what is fixed, or every `step`-th of them: those of the piece."""
-    _, over = site.axis_of(0)
+    _, over = site.find_axis(0)
     start, stop, step, length = site.op.start, site.op.stop, site.op.step, site.length
     if not isinstance(start, int) or stop is None or start < 0:
         site.refuse("it does not take the first positions")
-    table = site.fixed(site.items[0])
+    table = site.bring_fixed(site.items[0])
 
-    def rows(first: Dim, last: Dim) -> Value:
-        return site.put(Slice(axis=axis, start=start + step * first, stop=start + step * last, step=step), table)
+    def slice_rows(first: Dim, last: Dim) -> Value:
+        return site.add_operator(Slice(axis=axis, start=start + step * first, stop=start + step * last, step=step), table)
 
     first = length.past + over
-    before = rows(0, over) if over > 0 else None
-    return Piece(rows(first, first + length.piece), axis, over, over, before)
+    before = slice_rows(0, over) if over > 0 else None
+    return Chunk(slice_rows(first, first + length.chunk), axis, over, over, before)
 
 
-@rule(Select)
-def element(site: Site) -> Sequence[Item]:
-    x = _piece(site)
+@stream_rule(Select)
+def stream_select(site: StreamSite) -> Sequence[Item]:
+    x = _get_chunk(site)
     if normalize_axis(site.op.name, site.op.axis, site.given.x) != x.axis:
-        return site.passed(lambda *_: frozenset())
+        return site.pass_through(lambda *_: frozenset())
     if not isinstance(site.op.index, int) or site.op.index < 0:
         site.looks_ahead(reason="a stream has no end to count from")
     return site.refuse("one position is taken for all")
 
 
-@rule(Concat)
-def joined(site: Site) -> Sequence[Item]:
+@stream_rule(Concat)
+def stream_concat(site: StreamSite) -> Sequence[Item]:
     axis = normalize_axis(site.op.name, site.op.axis, site.given.types[0])
-    along = [i for i, x in enumerate(site.items) if isinstance(x, Piece) and x.axis == axis]
+    along = [i for i, x in enumerate(site.items) if isinstance(x, Chunk) and x.axis == axis]
     if not along:
-        return site.passed(lambda *_: frozenset())
+        return site.pass_through(lambda *_: frozenset())
     if len(along) > 1:
         site.looks_ahead(reason="what comes second would begin where the first ends, at the end of the stream")
     (at,) = along
-    x = _piece(site, at)
+    x = _get_chunk(site, at)
     sizes = [t.shape[axis] for t in site.given.types[:at]]
     if not all(isinstance(size, int) for size in sizes):
         site.refuse("the number of positions in front is not known")
     if at + 1 < len(site.items):
-        x = site.ended(x)
-    _, over = site.axis_of(0)
+        x = site.hold_back_tail(x)
+    _, over = site.find_axis(0)
     front = sum(size for size in sizes if isinstance(size, int))
     if not front:
         return [replace(x, over=over)]
     if x.ahead < 0:
         site.refuse("the first positions have no element yet")
-    parts = [site.fixed(item) for item in site.items[:at]]
-    before = site.join(axis, *parts, *([site.before(x)] if x.ahead else []))
-    return [replace(x.shifted(front, over), before=before)]
+    parts = [site.bring_fixed(item) for item in site.items[:at]]
+    before = site.concat_parts(axis, *parts, *([site.make_before(x)] if x.ahead else []))
+    return [replace(x.shift_ahead(front, over), before=before)]
