@@ -1,7 +1,7 @@
 """The base of errors and warnings: a frozen record with a code, the facts as fields, and methods that put the facts into words.
 
-In: the facts, from the rule that found the error. Out: title, label, secondary labels, notes and help. Always: a record knows no position in
-the source; the reporter adds the span.
+In: the facts, from the rule that found the error. Out: title, label, secondary labels, notes and help. Always: a record knows no position
+in the source; the reporter adds the span.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def source_location(index: int) -> Location:
 
 
 class Replacement(Record):
-    """Text to write in place of the span of a problem, or `before` it. `safe`: the text is what the user meant, not only the nearest name."""
+    """Text to write in place of the span of a problem, or `before` it. `safe`: it is what the user meant, not only the nearest name."""
 
     text: str
     safe: bool = False
