@@ -26,7 +26,7 @@ def find_broken_end(source: SourceFile, tokens: list[Token], first: int, end: in
     """Where a statement that did not parse ends, if it is one of Python with a body, or a comment of C, of several lines, and what is
     added to it opens no brace that it does not close, and closes none that it does not open."""
     reached = _find_foreign_end(source, tokens, first, end)
-    # Skipped lines must keep the braces balanced: a body of Python that opens a brace would otherwise swallow the rest of the file.
+    # Skipped lines must keep the braces balanced: a body of Python that opened one without closing it made the parser run forever.
     return reached if _closes_its_braces(tokens[end:reached]) else end
 
 

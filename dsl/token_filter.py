@@ -117,7 +117,6 @@ class _Filter:
             return
         self.out.append(Token("NL", token.text, token.start, token.end))
         self.where = -1
-        # Inside the bracket its own kind decides, not the statement's keyword.
         self.value = False
         self.chain = self.choices = 0
         self.nesting_reported = False
@@ -269,6 +268,7 @@ class _Filter:
         plain = Token(kind, token.text, token.start, token.end)
         call = token.type == "LPAR_TIGHT" and is_call(self.out)
         expression = token.type in ("LPAR_TIGHT", "LBRACK", "LBRACK_TIGHT") or (token.type == "LPAR" and in_expression)
+        # Inside the bracket its own kind decides, not the statement's keyword.
         self.value = False
         self.open.append(OpenBracket(plain, call, expression, self.line, self.chain, self.choices, self.outer))
         self.outer += self.chain + self.choices + 1

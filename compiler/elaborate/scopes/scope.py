@@ -318,7 +318,6 @@ class GraphFrame:
     def name_size(self, name: str, value: Entity) -> None:
         """The body uses `name` for the value: a size known only at run time is called so, and a formula over the graph's symbols."""
         size = origin_of(value)
-        # The first name wins: the text may call one size by several names.
         if isinstance(size, SymDim):
             self.graph.sizes.setdefault(name, size)
 
