@@ -36,7 +36,7 @@ from typing import Any, TypeVar
 from netc.compiler.backends.onnx.onnx_emitters import Site, emits
 from netc.compiler.backends.onnx.tensor_expressions import TensorExpr
 from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
-from netc.compiler.backends.python.code.python_expressions import CallCode, Code, KeywordCode, lit
+from netc.compiler.backends.python.code.python_expressions import CallCode, Code, KeywordCode, to_code
 from netc.compiler.backends.torch.torch_emitters import EMITTERS, TorchSite, function, module
 from netc.compiler.backends.torch.torch_framework import element_type
 from netc.compiler.dims import Dim
@@ -178,7 +178,7 @@ def _keywords(op: Operator, others: Mapping[str, object]) -> tuple[KeywordCode, 
 
 
 def _code(value: object, name: str) -> Code:
-    return lit(element_type(value) if isinstance(value, DType) else value, name)
+    return to_code(element_type(value) if isinstance(value, DType) else value, name)
 
 
 def _name(made: TensorExpr | str) -> str:

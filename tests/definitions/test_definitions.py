@@ -117,4 +117,4 @@ def test_a_backend_without_the_operator_writes_its_definition(text: str) -> None
     """The same as the program whose operators were replaced before."""
     program = netc.compile(text).program
     expanded = expand_program(program, lambda operator: operator not in DEFINED)
-    assert _without_kernels().source(program, "net") == emitted(expanded, "net")[0]
+    assert _without_kernels().write_source(program, "net") == emitted(expanded, "net")[0]

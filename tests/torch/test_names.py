@@ -13,7 +13,7 @@ from torch import nn
 
 import netc
 from netc.compiler.analysis.state_dict import collect_parameters
-from netc.compiler.backends.python.identifiers import camel, singular, unique
+from netc.compiler.backends.python.identifiers import make_unique, singularize, to_camel_case
 from netc.compiler.backends.torch.torch_framework import TORCH
 from tests.parity import agree
 
@@ -78,7 +78,7 @@ def test_constants_are_called_as_in_the_spec() -> None:
     ],
 )
 def test_names_of_classes(name: str, expected: str) -> None:
-    assert camel(name) == expected
+    assert to_camel_case(name) == expected
 
 
 @pytest.mark.parametrize("name", ["net-v3.2-cpu", "resnext50_32x4d", "3d-net"])
@@ -90,7 +90,7 @@ def test_the_class_of_a_file_is_the_one_in_its_source(name: str, tmp_path: Path)
 
 
 def test_helpers() -> None:
-    assert [TORCH.local(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
+    assert [TORCH.make_variable_name(n) for n in ("in", "input", "lambda", "print", "self", "F", "math", "main")] == [
         "x",
         "input",
         "lambda_",
@@ -100,7 +100,7 @@ def test_helpers() -> None:
         "math_",
         "main",
     ]
-    assert [singular(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [
+    assert [singularize(n) for n in ("layers", "branches", "boxes", "entries", "pass", "h", "encoder")] == [
         "layer",
         "branch",
         "box",
@@ -109,8 +109,8 @@ def test_helpers() -> None:
         "h",
         "encoder",
     ]
-    assert [unique("x", {"x", "x2"}), unique("bn1", {"bn1"}), unique("y", set())] == ["x3", "bn1_2", "y"]
-    assert [TORCH.plain(n) for n in ("conv1", "0", "train", "in", "__a", "T")] == [True, False, False, False, False, True]
+    assert [make_unique("x", {"x", "x2"}), make_unique("bn1", {"bn1"}), make_unique("y", set())] == ["x3", "bn1_2", "y"]
+    assert [TORCH.is_attribute_name(n) for n in ("conv1", "0", "train", "in", "__a", "T")] == [True, False, False, False, False, True]
 
 
 INPUTS = [

@@ -23,9 +23,9 @@ from netc.compiler.backends.python.code.python_expressions import (
     SliceCode,
     Subscript,
     TupleCode,
-    call,
-    construct,
-    method,
+    call_function,
+    call_method,
+    construct_module,
 )
 from netc.compiler.backends.python.printing.line_layout import WIDTH, statement
 from netc.compiler.backends.python.printing.python_printer import doc, text
@@ -60,20 +60,20 @@ a, b, c = NameCode("a"), NameCode("b"), NameCode("c")
         (Infix("*", Lit(2), Argument("depth", 1, -1)), "2 * (depth - 1)"),
         (TupleCode((a,)), "(a,)"),
         (TupleCode(()), "()"),
-        (call("f", Starred(Infix("|", a, b))), "f(*a | b)"),
-        (call("f", x=Default(1, 1), y=Default(2, 1)), "f(y=2)"),
-        (call("f", x=Default(True, 1)), "f(x=True)"),
-        (call("f", x=Default((2, 3), (2, 3)), y=Default((2, 2), 2)), "f(y=(2, 2))"),
-        (call("f", a, axis=(2, 3)), "f(a, axis=(2, 3))"),  # a pair is a tuple, not a value with its default
-        (call("f", a, axis=(2, 2)), "f(a, axis=(2, 2))"),
-        (method(a, "mean", axis=(1, 2)), "a.mean(axis=(1, 2))"),
-        (construct("f", {"size": (2, 3)}, stride=(1, 1)), "f((2, 3), stride=(1, 1))"),
-        (construct("nn.Linear", {"in_features": 3, "out_features": 4}, bias=Default(False, True)), "nn.Linear(3, 4, bias=False)"),
-        (call("nn.Sequential", a, RepeatStar(a, Lit(1)), b), "nn.Sequential(a, a, b)"),
-        (call("nn.Sequential", a, RepeatStar(a, Lit(4))), "nn.Sequential(*(a for _ in range(5)))"),
-        (call("nn.Sequential", a, RepeatStar(a, Lit(0))), "nn.Sequential(a)"),
-        (call("nn.ModuleList", ListCode((a, RepeatStar(a, Argument("depth", 1, -1))))), "nn.ModuleList(a for _ in range(depth))"),
-        (call("nn.ModuleList", ListCode((a, b))), "nn.ModuleList([a, b])"),
+        (call_function("f", Starred(Infix("|", a, b))), "f(*a | b)"),
+        (call_function("f", x=Default(1, 1), y=Default(2, 1)), "f(y=2)"),
+        (call_function("f", x=Default(True, 1)), "f(x=True)"),
+        (call_function("f", x=Default((2, 3), (2, 3)), y=Default((2, 2), 2)), "f(y=(2, 2))"),
+        (call_function("f", a, axis=(2, 3)), "f(a, axis=(2, 3))"),  # a pair is a tuple, not a value with its default
+        (call_function("f", a, axis=(2, 2)), "f(a, axis=(2, 2))"),
+        (call_method(a, "mean", axis=(1, 2)), "a.mean(axis=(1, 2))"),
+        (construct_module("f", {"size": (2, 3)}, stride=(1, 1)), "f((2, 3), stride=(1, 1))"),
+        (construct_module("nn.Linear", {"in_features": 3, "out_features": 4}, bias=Default(False, True)), "nn.Linear(3, 4, bias=False)"),
+        (call_function("nn.Sequential", a, RepeatStar(a, Lit(1)), b), "nn.Sequential(a, a, b)"),
+        (call_function("nn.Sequential", a, RepeatStar(a, Lit(4))), "nn.Sequential(*(a for _ in range(5)))"),
+        (call_function("nn.Sequential", a, RepeatStar(a, Lit(0))), "nn.Sequential(a)"),
+        (call_function("nn.ModuleList", ListCode((a, RepeatStar(a, Argument("depth", 1, -1))))), "nn.ModuleList(a for _ in range(depth))"),
+        (call_function("nn.ModuleList", ListCode((a, b))), "nn.ModuleList([a, b])"),
     ],
 )
 def test_text(code: Code, expected: str) -> None:
@@ -160,17 +160,21 @@ def lines(code: Code) -> list[str]:
 
 
 def test_what_fits_stays() -> None:
-    assert lines(call("f", a)) == ["        value = f(a)"]
+    assert lines(call_function("f", a)) == ["        value = f(a)"]
 
 
 def test_arguments_on_the_next_line_and_then_one_a_line() -> None:
     words = [NameCode("twenty_four_characters_" + str(i)) for i in range(5)]
-    assert lines(call("f", *words[:4])) == ["        value = f(", "            " + ", ".join(w.text for w in words[:4]), "        )"]
-    assert lines(call("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
+    assert lines(call_function("f", *words[:4])) == [
+        "        value = f(",
+        "            " + ", ".join(w.text for w in words[:4]),
+        "        )",
+    ]
+    assert lines(call_function("f", *words)) == ["        value = f(", *(f"            {w.text}," for w in words), "        )"]
 
 
 def test_many_numbers_fill_lines() -> None:
-    found = lines(call("f", *(Lit(i) for i in range(60))))
+    found = lines(call_function("f", *(Lit(i) for i in range(60))))
     assert (found[0], found[-1], len(found)) == ("        value = f(", "        )", 5)
     assert min(map(len, found[1:3])) > WIDTH - 8
     ast.parse("\n".join(line.removeprefix(" " * 8) for line in found))
@@ -188,15 +192,15 @@ def test_sums_get_brackets() -> None:
 
 
 def test_the_last_wide_bracket_is_opened() -> None:
-    inner = call("f", NameCode("a" * 60), NameCode("b" * 40))
-    assert lines(method(inner, "sum", dim=1))[0] == "        value = f("
-    assert lines(method(inner, "sum", dim=1))[-1] == "        ).sum(dim=1)"
+    inner = call_function("f", NameCode("a" * 60), NameCode("b" * 40))
+    assert lines(call_method(inner, "sum", dim=1))[0] == "        value = f("
+    assert lines(call_method(inner, "sum", dim=1))[-1] == "        ).sum(dim=1)"
 
 
 def test_lines_are_never_too_long() -> None:
     code: Code = NameCode("x")
     for level in range(12):
-        code = call(f"function_{level}", code, NameCode("y" * 20), key=Lit(level))
+        code = call_function(f"function_{level}", code, NameCode("y" * 20), key=Lit(level))
     found = lines(code)
     assert max(map(len, found)) <= WIDTH
     ast.parse("\n".join(line.removeprefix(" " * 8) for line in found))

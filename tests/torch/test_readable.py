@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.python.code.factored_formulas import factored
+from netc.compiler.backends.python.code.factored_formulas import factor_formula
 from netc.compiler.dims import evaluate_dim, make_symbol
 
 SPECS = Path(__file__).parents[2] / "specs"
@@ -31,7 +31,7 @@ A, B, C = (make_symbol(name, lower=None) for name in "abc")
     ],
 )
 def test_formulas_are_factored(formula: object, text: str) -> None:
-    found = factored(formula, {name: name for name in "abc"})  # type: ignore[arg-type]
+    found = factor_formula(formula, {name: name for name in "abc"})  # type: ignore[arg-type]
     assert found == text
     for a, b, c in ((3, 4, 5), (1, 2, 8), (10, 3, 2)):
         values = {"a": a, "b": b, "c": c}

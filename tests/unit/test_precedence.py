@@ -15,7 +15,7 @@ from netc.compiler.backends.net import spec_tree
 from netc.compiler.backends.net.spec_printer import Printer
 from netc.compiler.backends.net.table_formulas import formula_tree
 from netc.compiler.backends.python.code.class_tree import Argument, NameCode, SizeRef
-from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call
+from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call_function
 from netc.compiler.backends.python.printing.python_printer import text
 from netc.compiler.dims import dim_max, make_symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
@@ -204,7 +204,7 @@ def code_of(tree: Any) -> Any:
         case "a" | "b":
             return NameCode(tree)
         case "f(a)":
-            return call("f", NameCode("a"))
+            return call_function("f", NameCode("a"))
         case "(a+1)":
             return Argument("a", 1, 1)
         case "((2*a)//b)":

@@ -9,10 +9,10 @@ import pytest
 
 import netc
 from netc.compiler.backends import python
-from netc.compiler.backends.python.build_classes import classes_of
+from netc.compiler.backends.python.build_classes import build_classes
 from netc.compiler.backends.python.code.class_tree import DictCode, ListCode, PassedOn
 from netc.compiler.backends.python.code.classes import ClassDef
-from netc.compiler.backends.python.code.framework import Containers, Framework, How, Registration, Widths
+from netc.compiler.backends.python.code.framework import Containers, Framework, MemberKind, Registration, Widths
 from netc.compiler.backends.python.code.python_expressions import (
     Code,
     Default,
@@ -21,9 +21,9 @@ from netc.compiler.backends.python.code.python_expressions import (
     SelfMember,
     Subscript,
     TupleCode,
-    call,
-    construct,
-    lit,
+    call_function,
+    construct_module,
+    to_code,
 )
 from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.forward.method import forward
@@ -60,24 +60,26 @@ class Uninitialized:
         return code
 
 
-def held(how: How, code: Code, trained: bool) -> Code:
-    return call("keras.Variable", code, trainable=Default(trained, True)) if how == "parameter" else code
+def held(how: MemberKind, code: Code, trained: bool) -> Code:
+    return call_function("keras.Variable", code, trainable=Default(trained, True)) if how == "parameter" else code
 
 
 EMITTERS = Emitters(lambda order, modules: Uninitialized())
-EMITTERS.modules[Dense] = lambda op, site: construct("keras.Dense", {"units": op.units}, seeds=PassedOn("seeds"))
-EMITTERS.modules[Elu] = lambda op, site: construct("keras.Elu", {"alpha": op.alpha})
+EMITTERS.modules[Dense] = lambda op, site: construct_module("keras.Dense", {"units": op.units}, seeds=PassedOn("seeds"))
+EMITTERS.modules[Elu] = lambda op, site: construct_module("keras.Elu", {"alpha": op.alpha})
 EMITTERS.imports[LeakyRelu] = "backdrop.functions"
-EMITTERS.modules[Dropout] = lambda op, site: construct("keras.Dropout", {"rate": op.p}, seeds=PassedOn("seeds"))
-EMITTERS.modules[AlphaDropout] = lambda op, site: construct("keras.AlphaDropout", {"rate": op.p}, seeds=PassedOn("seeds"))
-EMITTERS.modules[ParamOperator] = lambda op, site: call("keras.ops.zeros", lit(op.shape))
+EMITTERS.modules[Dropout] = lambda op, site: construct_module("keras.Dropout", {"rate": op.p}, seeds=PassedOn("seeds"))
+EMITTERS.modules[AlphaDropout] = lambda op, site: construct_module("keras.AlphaDropout", {"rate": op.p}, seeds=PassedOn("seeds"))
+EMITTERS.modules[ParamOperator] = lambda op, site: call_function("keras.ops.zeros", to_code(op.shape))
 EMITTERS.functions.update(
     {
-        LeakyRelu: lambda op, site: call("backdrop.functions.leaky", site.x, op.negative_slope),
-        Relu: lambda op, site: call("keras.ops.relu", site.x),
-        Sigmoid: lambda op, site: call("keras.ops.sigmoid", site.x),
+        LeakyRelu: lambda op, site: call_function("backdrop.functions.leaky", site.x, op.negative_slope),
+        Relu: lambda op, site: call_function("keras.ops.relu", site.x),
+        Sigmoid: lambda op, site: call_function("keras.ops.sigmoid", site.x),
         Add: lambda op, site: Infix("+", site.x, site.other),
-        Reshape: lambda op, site: call("keras.ops.reshape", site.x, TupleCode(tuple(lit(size) for size in site.results[0].shape))),
+        Reshape: lambda op, site: call_function(
+            "keras.ops.reshape", site.x, TupleCode(tuple(to_code(size) for size in site.results[0].shape))
+        ),
         ParamOperator: lambda op, site: SelfMember(),
     }
 )
@@ -98,21 +100,21 @@ OTHER = Framework(
         row="keras.Row",
         list_class="keras.Layers",
         dict_class="keras.Layers",
-        named=lambda members: call("keras.Row", DictCode(tuple(members))),
+        named=lambda members: call_function("keras.Row", DictCode(tuple(members))),
         listed=lambda members: ListCode(members),
-        parameters=lambda members: call("Parameters", *(code for _, code in members)),
+        parameters=lambda members: call_function("Parameters", *(code for _, code in members)),
         keyed=lambda members: DictCode(tuple(members)),
     ),
     registration=Registration(
-        held=held,
-        statement=lambda label, how, code: None,
+        wrap_value=held,
+        register=lambda label, how, code: None,
         calls_base=False,
     ),
-    by_path=lambda module, path: call("getattr", module, path),
+    by_path=lambda module, path: call_function("getattr", module, path),
     widths=Widths(re.compile("units"), "channels", "units", "channels", "units"),
     identity="Identity",
-    unstacked=lambda tensor, axis: call("keras.ops.unstack", tensor, axis=axis),
-    stacked=lambda tensors, axis: call("keras.ops.stack", tensors, axis=axis),
+    unstack=lambda tensor, axis: call_function("keras.ops.unstack", tensor, axis=axis),
+    stack=lambda tensors, axis: call_function("keras.ops.stack", tensors, axis=axis),
     passed_on={"seeds": "keras.Seeds"},
 )
 WRITER = SourceWriter(OTHER, EMITTERS)
@@ -133,7 +135,7 @@ def method(cls: ClassDef) -> list[str]:
 
 def test_writes_for_another_framework() -> None:
     program = netc.compile(SPEC).program
-    wide, main = classes_of(program.main, program.facts, "net", OTHER, EMITTERS)
+    wide, main = build_classes(program.main, program.facts, "net", OTHER, EMITTERS)
     assert {m.label: text(m.code) for m in wide.body.members} == {
         "up": "keras.Dense(4 * times, seeds=seeds)",
         "weights": "keras.Dense(4, seeds=seeds)",
@@ -160,7 +162,7 @@ def test_writes_for_another_framework() -> None:
 
 def test_writes_a_scan_for_another_framework() -> None:
     program = netc.compile("x = input [T, 4]; z = input 4; x -> scan (h = z) axis=1 { h = h + in -> dense 4 as cell }").program
-    (main,) = classes_of(program.main, program.facts, "net", OTHER, EMITTERS)
+    (main,) = build_classes(program.main, program.facts, "net", OTHER, EMITTERS)
     assert method(main) == [
         "def call(self, x: Array, z: Array) -> Array:",
         "h = z",
@@ -220,7 +222,7 @@ class Net(keras.Layer):
 
 def test_writes_a_file_for_another_framework() -> None:
     """Constructors are the writer's, and the words in them the framework's: one class with a condition, arguments that are passed on."""
-    assert WRITER.source(netc.compile(FILE).program, "net").split("\n", 1)[1] == EXPECTED
+    assert WRITER.write_source(netc.compile(FILE).program, "net").split("\n", 1)[1] == EXPECTED
 
 
 RECURSIVE = """
@@ -234,7 +236,7 @@ input 4 -> cell 8 3
 
 
 def test_a_class_that_makes_itself_passes_its_arguments_on() -> None:
-    cell, _ = WRITER.parts(netc.compile(RECURSIVE).program, "net").texts
+    cell, _ = WRITER.write_parts(netc.compile(RECURSIVE).program, "net").texts
     assert "self.middle = Cell(width, 2 * width, depth=depth - 1, seeds=seeds) if depth > 1 else None" in cell
 
 
@@ -246,7 +248,7 @@ input 4 -> cell 3 layer=(dropout 0.1) -> cell 3 layer=(alpha_dropout 0.2)
 
 def test_what_makes_a_module_takes_what_is_passed_on() -> None:
     """The argument is what makes it alone, and the class calls that with the seeds: with a partial of them, all would share their state."""
-    cell, main = WRITER.parts(netc.compile(STAGE).program, "net").texts
+    cell, main = WRITER.write_parts(netc.compile(STAGE).program, "net").texts
     assert "layer: Callable[..., keras.Layer]" in cell
     assert "seeds=seeds" in next(line for line in cell.splitlines() if "self.second = " in line)
     assert "keras.Dropout" in main
@@ -255,14 +257,14 @@ def test_what_makes_a_module_takes_what_is_passed_on() -> None:
 def test_a_default_without_an_emitter_is_no_default() -> None:
     """`tanhshrink` is written by its definition, so no value of the framework is its default."""
     text = "block cell(act=tanhshrink) { in -> dense 4 -> act }; input 4 -> cell relu -> cell sigmoid"
-    cell, main = WRITER.parts(netc.compile(text).program, "net").texts
+    cell, main = WRITER.write_parts(netc.compile(text).program, "net").texts
     assert "act: Callable[[Array], Array]," in cell
     assert "keras.ops.relu" in main
 
 
 def test_a_function_is_no_dropout_by_its_name() -> None:
     """Probabilities are written without the rounding errors of what computed them, other numbers as they are."""
-    (net,) = WRITER.parts(netc.compile("input 4 -> leaky_relu (0.1 + 0.2) -> dropout (0.1 + 0.2)").program, "net").texts
+    (net,) = WRITER.write_parts(netc.compile("input 4 -> leaky_relu (0.1 + 0.2) -> dropout (0.1 + 0.2)").program, "net").texts
     assert "backdrop.functions.leaky(input, 0.30000000000000004)" in net
     assert "keras.Dropout(0.3, seeds=seeds)" in net
 
@@ -270,14 +272,14 @@ def test_a_function_is_no_dropout_by_its_name() -> None:
 @pytest.mark.parametrize("text", ["input 4 -> dense 2 trainable=false", "input 4 -> dense 2 as weights"])
 def test_what_a_framework_has_no_word_for_is_an_error(text: str) -> None:
     with pytest.raises(UnsupportedInPython, match="cannot be written in Keras here: the framework has no word for it"):
-        WRITER.source(netc.compile(text).program, "net")
+        WRITER.write_source(netc.compile(text).program, "net")
 
 
 def test_an_operator_without_an_emitter_is_an_error_at_its_stage() -> None:
     """Of a backend that is not complete: its name, the place in the text, and no word of plugins."""
     text = "block cell { in -> dense 4 -> atan }; input 4 -> cell -> cell"
     with pytest.raises(UnsupportedInPython, match="`atan` has no Keras form, and no definition") as caught:
-        WRITER.source(netc.compile(text).program, "net")
+        WRITER.write_source(netc.compile(text).program, "net")
     assert caught.value.span is not None
     assert text[caught.value.span.start : caught.value.span.end] == "atan"
     assert caught.value.problem.format_help() == ("compile for another target, or register an emitter for `atan` in this one",)
@@ -286,7 +288,7 @@ def test_an_operator_without_an_emitter_is_an_error_at_its_stage() -> None:
 def test_an_operator_that_a_definition_needs_is_reported_where_that_is_used() -> None:
     text = "input 4 -> dense 4 -> tanhshrink"
     with pytest.raises(UnsupportedInPython, match="has no Keras form") as caught:
-        WRITER.source(netc.compile(text).program, "net")
+        WRITER.write_source(netc.compile(text).program, "net")
     assert caught.value.span is not None
     assert text[caught.value.span.start : caught.value.span.end] == "tanhshrink"
     assert caught.value.notes == ("it is part of the definition of `tanhshrink`",)
@@ -295,25 +297,25 @@ def test_an_operator_that_a_definition_needs_is_reported_where_that_is_used() ->
 def test_a_weight_that_is_an_input_needs_an_emitter() -> None:
     """The emitter of the module would call it with the weight as a further tensor."""
     with pytest.raises(UnsupportedInPython, match="there is no emitter for a weight that is an input"):
-        WRITER.source(netc.compile("x = input 3; w = input [4, 3] batch=false; x -> dense 4 weight=w").program, "net")
+        WRITER.write_source(netc.compile("x = input 3; w = input [4, 3] batch=false; x -> dense 4 weight=w").program, "net")
 
 
 def test_only_a_dropout_does_nothing_at_zero() -> None:
-    (net,) = WRITER.parts(netc.compile("input 4 -> elu 0.0 as own -> dropout 0.0 as dropped -> relu").program, "net").texts
+    (net,) = WRITER.write_parts(netc.compile("input 4 -> elu 0.0 as own -> dropout 0.0 as dropped -> relu").program, "net").texts
     assert "self.own = keras.Elu(0.0)" in net
     assert "dropped" not in net
 
 
 def test_what_a_plugin_imports_is_no_variable() -> None:
-    source = WRITER.source(netc.compile("backdrop = input 4 -> dense 4\nbackdrop + (backdrop -> leaky_relu)").program, "net")
+    source = WRITER.write_source(netc.compile("backdrop = input 4 -> dense 4\nbackdrop + (backdrop -> leaky_relu)").program, "net")
     assert "import backdrop.functions\n" in source
     assert "return backdrop_ + backdrop.functions.leaky(backdrop_, 0.01)" in source
 
 
 def test_a_container_calls_its_base_class_although_other_classes_do_not() -> None:
-    registration = replace(OTHER.registration, by_label=lambda module, label, how: Subscript(call("vars", module), (Lit(label),)))
+    registration = replace(OTHER.registration, by_label=lambda module, label, how: Subscript(call_function("vars", module), (Lit(label),)))
     program = netc.compile("x = input 4; x + (x -> dense 4 as weights -> dense 4 as 0)").program
-    source = SourceWriter(replace(OTHER, registration=registration), EMITTERS).source(program, "net")
+    source = SourceWriter(replace(OTHER, registration=registration), EMITTERS).write_source(program, "net")
     assert "class Net(keras.Layers):" in source
     assert "super().__init__()" in source
     assert 'vars(self)["weights"] = keras.Dense(4, seeds=seeds)' in source

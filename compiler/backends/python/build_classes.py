@@ -19,7 +19,7 @@ from ...dims import Facts, SymDim
 from ...ir.graph import CallNode, Graph, OpNode
 from ...ir.walk import collect_graphs
 from ...structure.block_levels import sort_into_levels
-from .class_bodies import Context, body_of
+from .class_bodies import Context, build_body
 from .classes import classnames
 from .classes.class_symbols import Symbols
 from .classes.class_variants import merge_variants
@@ -28,10 +28,10 @@ from .classes.unify import Unifier, instance
 from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Lit
-from .code.simplify import simplified
+from .code.simplify import simplify_code
 from .emitters import Emitters
 from .forward.roles import Roles
-from .identifiers import camel, singular
+from .identifiers import singularize, to_camel_case
 from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms, fits
 from .modules.idle import drop_idle
 from .modules.lifting import lift_functions
@@ -43,26 +43,26 @@ from .unsupported_python import MissingSize
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
-def classes_of(main: Graph, facts: Facts, name: str, framework: Framework, emitters: Emitters) -> list[ClassDef]:
+def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, emitters: Emitters) -> list[ClassDef]:
     """All classes; `name` is the name of the main one if its graph has none."""
     pinned: list[Graph] = []
     fixed: set[str] = set()
     recursion = Recursion()
     while True:
-        build = _Build(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed, recursion)
+        build = _ClassBuilder(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed, recursion)
         try:
             classes = build.run(name)
         except AssumedOthers:
             continue
-        if not build.uncounted and build.lost <= fixed:
+        if not build.unrolled and build.fixed_symbols <= fixed:
             return classes
-        pinned += build.uncounted
-        fixed |= build.lost
+        pinned += build.unrolled
+        fixed |= build.fixed_symbols
 
 
-def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
+def find_used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
     """The names of the definitions that the classes call, and of those that these call, in their order."""
-    codes = (code for cls in classes for code in (*cls.body.made(), *(step.code for step in cls.body.steps)))
+    codes = (code for cls in classes for code in (*cls.body.list_constructor_code(), *(step.code for step in cls.body.steps)))
     called = {p.function for code in codes for p in walk_tree(code) if isinstance(p, CallCode)}
     texts = framework.definitions
     used = [name for name in texts if name in called]
@@ -71,16 +71,16 @@ def used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[
     return [name for name in texts if name in used]
 
 
-class _Build:
+class _ClassBuilder:
     def __init__(
         self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str], recursion: Recursion
     ) -> None:
         """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
         self.main, self.framework = main, framework
         self.pinned = pinned
-        self.lost: set[str] = set()
+        self.fixed_symbols: set[str] = set()
         """The symbols of the model that cannot be arguments."""
-        self.uncounted: list[Graph] = []
+        self.unrolled: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
         self.recursion = recursion
         self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(collect_graphs(main))}
@@ -88,7 +88,7 @@ class _Build:
         self.order = collect_graphs(self.main)
         self.layers = sort_into_levels(self.order, family, self.stand_ins)
         self.operators = operators
-        self.operators.initialize(self.order)
+        self.operators.prepare_graphs(self.order)
         self.sharing = Sharing(self.order)
         self.symbols = Symbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
@@ -97,33 +97,33 @@ class _Build:
         """By the id of the graph."""
 
     def run(self, name: str) -> list[ClassDef]:
-        alone = self._lift()
+        alone = self._lift_functions()
         for layer in self.layers:
-            self._layer(layer)
+            self._build_layer(layer)
         main = self.classes[id(self.main)]
         unread = [code.value for _, code in main.body.passed if isinstance(code, Lit) and isinstance(code.value, SymDim)]
         if unread:
             raise MissingSize(unread[0], self.main, self.framework.title)
         assert not main.body.passed, "a model has a tensor"
         found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
-        found = _called_first([*_used(alone, found), *(c for c in found if c is not main), main])
+        found = _sort_callees_first([*_keep_instantiated_classes(alone, found), *(c for c in found if c is not main), main])
         mark_probabilities(found, self.operators.dropouts)
         main.body.rules = self.operators.initialization.rules
-        main.base = camel(self.main.name or name)
+        main.base = to_camel_case(self.main.name or name)
         main.name = classnames.main_name(self.main.name or name, self.framework)
-        classnames.name(found, main, self._labels, self.framework.imported | set(used_definitions(found, self.framework)))
+        classnames.name(found, main, self._first_labels, self.framework.imported | set(find_used_definitions(found, self.framework)))
         return found
 
-    def _lift(self) -> list[ClassDef]:
+    def _lift_functions(self) -> list[ClassDef]:
         """Classes for the functions that are modules here."""
         pairs = lift_functions(self.order, self.operators)
-        bodies = [body_of(graph, self.context) for _, graph in pairs]
-        for group in _alike(bodies, self.symbols):
-            self._class(group)
+        bodies = [build_body(graph, self.context) for _, graph in pairs]
+        for group in _group_bodies(bodies, self.symbols):
+            self._build_class(group)
         self.constructions.update((id(node), self.constructions[id(graph)]) for node, graph in pairs)
         return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
 
-    def _layer(self, layer: list[Graph]) -> None:
+    def _build_layer(self, layer: list[Graph]) -> None:
         """The constructions of graphs of one height."""
         containers = ContainerForms(self.constructions, self.operators, self.framework)
         recursive = {id(g): self.recursion.call(g, self.stand_ins[family(g)]) for g in layer if family(g) in self.stand_ins}
@@ -145,63 +145,63 @@ class _Build:
                 continue  # a loop in the class of the graph around it
             construction = constructions.get(id(graph))
             if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
-                self.uncounted.append(graph)
+                self.unrolled.append(graph)
             if construction is None:
                 pending.append(graph)
             elif self._is_large(construction, graph) or _is_layer(graph):
-                chains.append(_chain(graph, construction, self.framework))
+                chains.append(_make_chain_body(graph, construction, self.framework))
             else:
                 self.constructions[id(graph)] = construction
-        groups = _alike([*chains, *self._bodies(pending)], self.symbols)
+        groups = _group_bodies([*chains, *self._build_bodies(pending)], self.symbols)
         for block, count in Counter(family(group[0].graph) for group in groups).items():
             if count > 1 and block in self.stand_ins:
                 self.recursion.split(block)
         for group in groups:
-            self._class(group)
+            self._build_class(group)
 
     def _is_large(self, construction: Construction, graph: Graph) -> bool:
         """Whether a sequence is too large for an expression."""
         return construction.kind == "sequential" and (
-            construction.depth > DEEPEST or (construction.size > LARGEST and self._uses[id(graph)] > 1)
+            construction.depth > DEEPEST or (construction.size > LARGEST and self._use_counts[id(graph)] > 1)
         )
 
-    def _bodies(self, pending: list[Graph]) -> list[ClassBody]:
+    def _build_bodies(self, pending: list[Graph]) -> list[ClassBody]:
         """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
-        bodies = {id(g): body_of(g, self.context) for g in pending}
+        bodies = {id(g): build_body(g, self.context) for g in pending}
         for several in self.sharing.united(pending):
-            if len({bodies[id(g)].key() for g in several}) > 1:
-                bodies.update({id(g): body_of(g, self.context, passing=True) for g in several})
+            if len({bodies[id(g)].make_shape_key() for g in several}) > 1:
+                bodies.update({id(g): build_body(g, self.context, passing=True) for g in several})
         return list(bodies.values())
 
-    def _class(self, bodies: list[ClassBody]) -> None:
+    def _build_class(self, bodies: list[ClassBody]) -> None:
         same = [self.sharing.representative(b.graph) for b in bodies]
-        unifier = Unifier(self._base(bodies[0].graph), bodies, same, self.symbols)
+        unifier = Unifier(self._choose_base_name(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
         if (stand_in := self.stand_ins.get(family(bodies[0].graph))) is not None:
             self.recursion.close(unifier, stand_in)
         if bodies[0].graph is self.main:
-            self.lost = unifier.relations.lost
-        cls.body.rewrite(simplified)
+            self.fixed_symbols = unifier.relations.lost
+        cls.body.rewrite_code(simplify_code)
         drop_idle(cls.body, self.operators.dropouts)
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
             code = instance(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
             passed = tuple(values[index] for values in unifier.passed)
-            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.listed, passed=passed)
+            self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.is_list, passed=passed)
 
-    def _base(self, graph: Graph) -> str:
+    def _choose_base_name(self, graph: Graph) -> str:
         """The name that the class should have."""
         if graph.kind in ("block", "model"):
-            return camel(graph.name)
-        one = self._labels.get(id(graph), "").isdigit()
+            return to_camel_case(graph.name)
+        one = self._first_labels.get(id(graph), "").isdigit()
         if _AUTOMATIC.fullmatch(graph.name):
             return {"branches": "Branches"}.get(graph.kind, "Layer" if one else "Layers")
-        alone = singular(graph.name)
-        return camel(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
+        alone = singularize(graph.name)
+        return to_camel_case(graph.name if not one else alone if alone != graph.name else f"{graph.name}_layer")
 
     @cached_property
-    def _uses(self) -> Counter[int]:
+    def _use_counts(self) -> Counter[int]:
         """By the id of the graph, the number of its uses; uses in a row count as one."""
         uses: Counter[int] = Counter()
         for caller in self.order:
@@ -214,7 +214,7 @@ class _Build:
         return uses
 
     @cached_property
-    def _labels(self) -> dict[int, str]:
+    def _first_labels(self) -> dict[int, str]:
         """By the id of the graph, the label of its first use."""
         labels: dict[int, str] = {}
         for caller in self.order:
@@ -229,20 +229,20 @@ def _is_layer(graph: Graph) -> bool:
     return graph.kind == "block" and any(isinstance(n, OpNode) for n in graph.nodes)
 
 
-def _used(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
+def _keep_instantiated_classes(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
     """Those of the classes that another class instantiates."""
     if not alone:
         return []
-    made = {id(called) for c in others for called in _made(c)}
+    made = {id(called) for c in others for called in _find_instantiated_classes(c)}
     return [c for c in alone if id(c) in made]
 
 
-def _called_first(classes: list[ClassDef]) -> list[ClassDef]:
+def _sort_callees_first(classes: list[ClassDef]) -> list[ClassDef]:
     """The classes in their order, but for those that an earlier one instantiates: these are before it."""
     found: dict[int, ClassDef] = {}
     stack = classes[::-1]
     while stack:
-        waiting = [c for c in _made(stack[-1]) if id(c) not in found]
+        waiting = [c for c in _find_instantiated_classes(stack[-1]) if id(c) not in found]
         if waiting:
             stack += waiting[::-1]
         else:
@@ -251,12 +251,12 @@ def _called_first(classes: list[ClassDef]) -> list[ClassDef]:
     return list(found.values())
 
 
-def _made(cls: ClassDef) -> list[ClassDef]:
+def _find_instantiated_classes(cls: ClassDef) -> list[ClassDef]:
     """The other classes that one instantiates."""
-    return [p.cls for code in cls.body.made() for p in walk_tree(code) if isinstance(p, ClassRef) and p.cls is not cls]
+    return [p.cls for code in cls.body.list_constructor_code() for p in walk_tree(code) if isinstance(p, ClassRef) and p.cls is not cls]
 
 
-def _chain(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:
+def _make_chain_body(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:
     """A sequence as a class."""
     body = ClassBody(graph, framework)
     body.names = [v.name for v in graph.inputs]
@@ -265,7 +265,7 @@ def _chain(graph: Graph, construction: Construction, framework: Framework) -> Cl
     return body
 
 
-def _alike(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
+def _group_bodies(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
     """Bodies of one block with equal keys. A body that is alone needs no key."""
     blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
@@ -277,6 +277,6 @@ def _alike(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
             continue
         keyed: dict[object, list[ClassBody]] = {}
         for body in found:
-            keyed.setdefault(body.key(), []).append(body)
+            keyed.setdefault(body.make_shape_key(), []).append(body)
         groups += merge_variants(list(keyed.values()), program)
     return groups

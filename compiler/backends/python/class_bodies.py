@@ -26,20 +26,20 @@ from .code.class_tree import (
     SharedModuleArg,
     Starred,
     ValueRef,
-    localized,
-    without_origins,
+    strip_code_formulas,
+    substitute_call_arguments,
 )
 from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
 from .code.framework import Framework
 from .code.python_expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
 from .forward.forward_steps import JOIN, RETURN, result_code
 from .forward.roles import Roles, name_of
-from .identifiers import singular
-from .mode_order import in_order
+from .identifiers import singularize
+from .mode_order import order_by_mode
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
 from .modules.tie import Ways, tied
-from .operator_calls import OperatorForms, called, frozen
+from .operator_calls import OperatorForms, call_with_all_inputs, freeze_module
 from .tensors import TensorCodes
 from .unsupported_python import UnsupportedInPython, different_modules
 
@@ -54,12 +54,12 @@ class Context(Record):
     roles: Roles
 
 
-def body_of(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
+def build_body(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
     """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
-    return _Builder(graph, context, passing).run()
+    return _BodyBuilder(graph, context, passing).run()
 
 
-class _Builder:
+class _BodyBuilder:
     def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
         self.graph, self.passing, self.framework = graph, passing, context.framework
         self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
@@ -69,267 +69,279 @@ class _Builder:
         self.tensors = TensorCodes(ValueRef)
         self.mode: bool | None = None
         """In which mode the steps are made that are being written."""
-        self.chosen: dict[int, int] = {}
+        self.mode_results: dict[int, int] = {}
         """The numbers of what is either of two values."""
-        self.every: list[Node] = []
+        self.visited_nodes: list[Node] = []
         """The nodes, those in loops too."""
         self.all_roles = context.roles
-        self.joined = list(joined_tuples(graph.choices))
+        self.pending_tuples = list(joined_tuples(graph.choices))
         """The tuples that `if`s give and that are not made yet."""
         self.labels: set[str] = set()
-        self.own: dict[int, Code] = {}
-        self.followed: dict[int, ParameterReference] = {}
-        self._enter(graph)
-        self.own |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.own}
-        self.ways = Ways(graph, self.constructions, self.own, self.framework)
+        self.module_codes: dict[int, Code] = {}
+        self.source_parameters: dict[int, ParameterReference] = {}
+        self._enter_graph(graph)
+        self.module_codes |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.module_codes}
+        self.ways = Ways(graph, self.constructions, self.module_codes, self.framework)
 
-    def _enter(self, graph: Graph) -> None:
+    def _enter_graph(self, graph: Graph) -> None:
         """Takes up the labels and shared stages of the graph, or of a loop in it."""
         self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
-        self.own |= {id(m): MemberRef(m.label) for m in graph.declares}
-        self.followed |= find_source_parameters(graph)
+        self.module_codes |= {id(m): MemberRef(m.label) for m in graph.declares}
+        self.source_parameters |= find_source_parameters(graph)
 
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.shared_labels = [m.label for m in graph.modules]
         for taken in graph.grouped_inputs:
-            self._place(taken)
-        self._join()
-        self._nodes(graph)
-        body.outputs = tuple(map(self.tensors.one, graph.single_outputs))
+            self._add_tensor(taken)
+        self._make_joined_tuples()
+        self._add_nodes(graph)
+        body.outputs = tuple(map(self.tensors.get_code, graph.single_outputs))
         for tail in graph.tails:
-            whole = self.tensors.whole(tail.parts)
+            whole = self.tensors.get_tuple_code(tail.parts)
             if tail.listed or graph.kind != "model":
                 body.outputs += (whole,)
             else:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
         for choice in iterate_choices(graph.choices):
-            body.ends[choice.key] = self._ends(choice.given), self._ends(choice.results)
-        body.ties = [tied(node, self.ways) for node in self.every if isinstance(node, OpNode) and node.tie]
-        body.starts, body.norms = self._starts(modules=True), self._starts(modules=False)
+            body.ends[choice.key] = self._list_codes(choice.given), self._list_codes(choice.results)
+        body.ties = [tied(node, self.ways) for node in self.visited_nodes if isinstance(node, OpNode) and node.tie]
+        body.starts, body.norms = self._list_starts(modules=True), self._list_starts(modules=False)
         if any("." in m.label for m in body.members):
-            self._fold()
+            self._nest_members()
         if not graph.grouped_inputs and any(isinstance(p, AnyInput) for step in body.steps for p in walk_tree(step.code)):
             body.passed.append(("like", AnyInput()))
-        body.keyed = any(m.how == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
+        body.keyed = any(m.kind == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
         return body
 
-    def _ends(self, parts: Parts) -> list[Code]:
-        return [self.tensors.one(part) if isinstance(part, Value) else self.tensors.whole((part,)) for part in parts]
+    def _list_codes(self, parts: Parts) -> list[Code]:
+        return [self.tensors.get_code(part) if isinstance(part, Value) else self.tensors.get_tuple_code((part,)) for part in parts]
 
-    def _join(self) -> None:
+    def _make_joined_tuples(self) -> None:
         """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
-        while self.joined and self.tensors.has(self.joined[0].parts):
-            one = self.joined.pop(0)
-            self._step(self.tensors.whole(one.parts), JOIN, [one])
+        while self.pending_tuples and self.tensors.has_parts(self.pending_tuples[0].parts):
+            one = self.pending_tuples.pop(0)
+            self._add_step(self.tensors.get_tuple_code(one.parts), JOIN, [one])
             self.body.steps[-1] = replace(self.body.steps[-1], end=one.key)
 
-    def _nodes(self, graph: Graph) -> None:
+    def _add_nodes(self, graph: Graph) -> None:
         undeclared = {id(m): m for m in graph.declares}
         around = self.mode
         indices = {id(node): index for index, node in enumerate(graph.nodes)}
-        for node, mode in in_order(graph):
+        for node, mode in order_by_mode(graph):
             self.mode = mode
             if node is None:
-                self._return_in_training()
+                self._add_training_return()
                 continue
             passed = node.modules if isinstance(node, CallNode) else ()
             for module in (node.shared, *passed):
                 if module is not None and undeclared.pop(id(module), None) is not None:
-                    self._declare(graph, module)
+                    self._add_shared_member(graph, module)
             before = len(self.body.members), len(self.body.steps)
-            self.every.append(node)
-            self._node(node)
+            self.visited_nodes.append(node)
+            self._add_node(node)
             if graph is self.graph:
-                self._number(indices[id(node)], *before)
-                self._join()
+                self._mark_with_node(indices[id(node)], *before)
+                self._make_joined_tuples()
         self.mode = around
 
-    def _number(self, index: int, members: int, steps: int) -> None:
+    def _mark_with_node(self, index: int, members: int, steps: int) -> None:
         """What the node has added is marked with its index."""
         if self.graph.choices:
             self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
             self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
 
-    def _return_in_training(self) -> None:
+    def _add_training_return(self) -> None:
         """What a model returns in training, if that is something else."""
-        outputs = tuple(map(self.tensors.one, self.graph.training_outputs or ()))
+        outputs = tuple(map(self.tensors.get_code, self.graph.training_outputs or ()))
         self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
 
-    def _either(self, node: OpNode) -> None:
+    def _add_mode_step(self, node: OpNode) -> None:
         """One side of an `if training`, under the mode that it is for."""
-        value = self.tensors.one(node.inputs[0 if self.mode else 1])
+        value = self.tensors.get_code(node.inputs[0 if self.mode else 1])
         traits = StepInfo("either", either=True)
         (made,) = node.outputs
-        number = self._place(made) if id(made) not in self.chosen else self.chosen[id(made)]
-        self.chosen[id(made)] = number
+        number = self._add_tensor(made) if id(made) not in self.mode_results else self.mode_results[id(made)]
+        self.mode_results[id(made)] = number
         self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
 
-    def _fold(self) -> None:
+    def _nest_members(self) -> None:
         """Moves members whose labels have levels into nested containers, and refers to them there."""
         body = self.body
-        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.every}
+        nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.visited_nodes}
         body.members, reached = nest_labels(body.members, nodes, self.framework)
 
         def change(part: Code) -> Code | None:
             return reached.get(part.label) if isinstance(part, MemberRef) else None
 
-        body.steps = [_reaching(step, change) for step in body.steps]
+        body.steps = [_rewrite_step(step, change) for step in body.steps]
         body.ties = [(rewrite_downward(target, change), rewrite_downward(source, change)) for target, source in body.ties]
         body.starts = [(rewrite_downward(module, change), rewrite_downward(source, change)) for module, source in body.starts]
         body.norms = [(rewrite_downward(parameter, change), rewrite_downward(source, change)) for parameter, source in body.norms]
 
-    def _starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
+    def _list_starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
         """The modules of this body that start from a parameter, or the parameters that do, each once, with that."""
-        known = self.followed
+        known = self.source_parameters
         passed = {id(m) for m in self.graph.modules}
-        own = [n for n in self.every if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
+        own = [n for n in self.visited_nodes if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
         own = [n for n in own if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
         found = {self.ways.stage(n): known[id(n)] for n in own}
         return [(stage, self.ways.parameter(where.path, where.name)) for stage, where in found.items()]
 
-    def _place(self, made: Value | ValueTuple) -> int:
+    def _add_tensor(self, made: Value | ValueTuple) -> int:
         self.body.names.append(name_of(made, self.roles))
         self.body.roles.append(self.roles.get(id(made), ""))
-        return self.tensors.add(made)
+        return self.tensors.add_tensor(made)
 
-    def _scan(self, node: CallNode, scan: Scan) -> None:
+    def _add_scan(self, node: CallNode, scan: Scan) -> None:
         """A loop: its steps are steps of this body, and its members are members of this body."""
         graph = node.graph
-        given = [self.tensors.one(v) for v in node.inputs]
+        given = [self.tensors.get_code(v) for v in node.inputs]
         for inner, code in zip(graph.inputs[scan.own_count :], given[scan.own_count :], strict=True):
-            self.tensors.alias(inner, code)
+            self.tensors.add_alias(inner, code)
         for one, passed in zip(graph.tuples, node.tuples, strict=True):
-            self.tensors.alias(one, self.tensors.whole(passed))
+            self.tensors.add_alias(one, self.tensors.get_tuple_code(passed))
         self.roles = {**self.roles, **self.all_roles.of(graph)}
-        self._enter(graph)
-        places = [self._place(v) for v in graph.inputs[: scan.own_count]]
+        self._enter_graph(graph)
+        places = [self._add_tensor(v) for v in graph.inputs[: scan.own_count]]
         outer, self.body.steps = self.body.steps, []
-        self._nodes(graph)
-        result = Step(TupleCode(tuple(map(self.tensors.one, graph.outputs))), (), RETURN)
+        self._add_nodes(graph)
+        result = Step(TupleCode(tuple(map(self.tensors.get_code, graph.outputs))), (), RETURN)
         steps, self.body.steps = (*self.body.steps, result), outer
         states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
         starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own_count])
         code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
-        self._step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
+        self._add_step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
 
     # --- members ---------------------------------------------------------------------------------------------------------
 
-    def _declare(self, graph: Graph, module: SharedModule) -> None:
+    def _add_shared_member(self, graph: Graph, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
         for node, places in self.sharing.uses(graph, module):
-            member = self._member(node, module.label)
+            member = self._make_member(node, module.label)
             if member is None:
                 continue
-            made.append(replace(member, code=localized(member.code, places)))
-            if without_origins(made[-1].code) != without_origins(made[0].code):
+            made.append(replace(member, code=substitute_call_arguments(member.code, places)))
+            if strip_code_formulas(made[-1].code) != strip_code_formulas(made[0].code):
                 raise UnsupportedInPython(different_modules(f"`{module.label}`", self.framework.title), node)
         self.body.members += made[:1]
 
-    def _member(self, node: Node, label: str) -> Member | None:
+    def _make_member(self, node: Node, label: str) -> Member | None:
         if isinstance(node, CallNode):
-            return Member(label, "module", frozen(node, _here(self.constructions[id(node.graph)].code, node)))
-        return Member(label, self.operators.how(node), self.operators.constructor(node)) if self.operators.is_member(node) else None
+            return Member(label, "module", freeze_module(node, _substitute_for_caller(self.constructions[id(node.graph)].code, node)))
+        return (
+            Member(label, self.operators.get_member_kind(node), self.operators.build_constructor_code(node))
+            if self.operators.is_member(node)
+            else None
+        )
 
-    def _owned(self, node: Node) -> Code:
+    def _resolve_module(self, node: Node) -> Code:
         """The node's module in `forward`; it becomes a member unless it is shared."""
         if node.shared is not None:
-            return self.own[id(node.shared)]
-        label = self._label(node)
-        member = self._member(node, label)
+            return self.module_codes[id(node.shared)]
+        label = self._choose_label(node)
+        member = self._make_member(node, label)
         if member is not None:
             self.body.members.append(member)
         return MemberRef(label)
 
-    def _label(self, node: Node) -> str:
+    def _choose_label(self, node: Node) -> str:
         """The node's label. A constant that is in no state dict has the tensor's name in the spec, if that is free."""
         if isinstance(node, CallNode) or not self.operators.is_constant(node):
             return node.label
         name = node.outputs[0].name
-        if not self.framework.plain(name) or name in self.framework.container_attributes or name in self.labels:
+        if not self.framework.is_attribute_name(name) or name in self.framework.container_attributes or name in self.labels:
             return node.label
         self.labels.add(name)
         return name
 
     # --- steps -----------------------------------------------------------------------------------------------------------
 
-    def _node(self, node: Node) -> None:
+    def _add_node(self, node: Node) -> None:
         if has_operator(node, ByMode):
-            self._either(node)
+            self._add_mode_step(node)
             return
         if isinstance(node, CallNode) and node.scan is not None:
-            self._scan(node, node.scan)
+            self._add_scan(node, node.scan)
             return
-        own = self._owned(node)
+        own = self._resolve_module(node)
         if isinstance(node, OpNode):
-            code = self.operators.expression(node)
-            traits = self.operators.traits(node, code)
-            self._step(self._bound(self._whole(code, node.parts), tuple(map(self.tensors.one, node.inputs)), own), traits, node.outputs)
+            code = self.operators.build_expression(node)
+            traits = self.operators.describe_step(node, code)
+            self._add_step(
+                self._resolve_references(self._restore_tuples(code, node.parts), tuple(map(self.tensors.get_code, node.inputs)), own),
+                traits,
+                node.outputs,
+            )
             return
         construction = self.constructions[id(node.graph)]
-        modules = tuple(self.own[id(m)] for m in node.modules)
+        modules = tuple(self.module_codes[id(m)] for m in node.modules)
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
-        inputs = self.tensors.passed(node)
+        inputs = self.tensors.list_call_inputs(node)
         if construction.element_call is not None:
-            self._element_calls(node, construction, inputs, own, modules)
+            self._add_element_calls(node, construction, inputs, own, modules)
             return
-        args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_here(p, node) for p in construction.passed))
-        self._step(self._bound(CallCode(SelfMember(), args), inputs, own), traits, node.grouped_outputs)
+        args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_substitute_for_caller(p, node) for p in construction.passed))
+        self._add_step(self._resolve_references(CallCode(SelfMember(), args), inputs, own), traits, node.grouped_outputs)
 
-    def _whole(self, code: Code, parts: Parts) -> Code:
+    def _restore_tuples(self, code: Code, parts: Parts) -> Code:
         """The code of an operator that takes any number of tensors, with the tuples that they are from."""
         if not parts:
             return code
         every = TupleCode(tuple(Ref(i) for i in range(len(flatten_parts(parts)))))
-        return rewrite_downward(code, lambda part: self.tensors.whole(parts) if part == every else None)
+        return rewrite_downward(code, lambda part: self.tensors.get_tuple_code(parts) if part == every else None)
 
-    def _step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
-        self.body.steps.append(Step(code, tuple(map(self._place, made)), traits, loop, self.mode))
+    def _add_step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
+        self.body.steps.append(Step(code, tuple(map(self._add_tensor, made)), traits, loop, self.mode))
 
-    def _element_calls(
+    def _add_element_calls(
         self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
     ) -> None:
         """A list of modules, called in sequence or in parallel."""
         assert construction.element_call is not None
         label = node.shared.label if node.shared is not None else node.label
-        variable = self._member_name(label, "branch" if node.graph.kind == "branches" else "layer")
+        variable = self._choose_element_name(label, "branch" if node.graph.kind == "branches" else "layer")
         # a single branch needs no list
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
         member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
-        call = rewrite_downward(_here(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None)
+        call = rewrite_downward(
+            _substitute_for_caller(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None
+        )
         call = rewrite_downward(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
-        call = self._bound(call, inputs, own)
+        call = self._resolve_references(call, inputs, own)
         made = node.grouped_outputs
         if alone:
-            self._step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
+            self._add_step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
             return
         if node.graph.kind == "branches":
-            self._step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), made)
+            self._add_step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), made)
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
         carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
-        states = tuple(self._state(*given) for given in zip(call.args, carried, _called(node.graph.nodes[0]), strict=False))
+        states = tuple(
+            self._number_state(*given) for given in zip(call.args, carried, _list_input_names(node.graph.nodes[0]), strict=False)
+        )
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
-        self._step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
+        self._add_step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
 
-    def _state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
+    def _number_state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
         """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
         if isinstance(code, ValueRef):
             return code.index
-        self._step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
+        self._add_step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
         self.body.roles[-1] = role
         return len(self.body.names) - 1
 
-    def _member_name(self, label: str, usual: str) -> str:
+    def _choose_element_name(self, label: str, usual: str) -> str:
         """The variable for one of the members under `label`."""
         label = label.rpartition(".")[2]
-        one = singular(label)
-        return one if one != label and self.framework.plain(one) else usual
+        one = singularize(label)
+        return one if one != label and self.framework.is_attribute_name(one) else usual
 
-    def _bound(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
-        if code is called(len(inputs)):
+    def _resolve_references(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
+        if code is call_with_all_inputs(len(inputs)):
             return CallCode(own, inputs)
 
         def change(part: Code) -> Code | None:
@@ -347,16 +359,16 @@ class _Builder:
         return rewrite_downward(code, change)
 
 
-def _here(code: Code, node: Node) -> Code:
+def _substitute_for_caller(code: Code, node: Node) -> Code:
     """Code of what a node calls, as it is written in the graph of the node."""
-    return localized(code, node.arguments) if isinstance(node, CallNode) else code
+    return substitute_call_arguments(code, node.arguments) if isinstance(node, CallNode) else code
 
 
-def _reaching(step: Step, change: Callable[[Code], Code | None]) -> Step:
+def _rewrite_step(step: Step, change: Callable[[Code], Code | None]) -> Step:
     loop = step.loop and replace(step.loop, members=rewrite_downward(step.loop.members, change))
     return replace(step, code=rewrite_downward(step.code, change), loop=loop)
 
 
-def _called(node: Node) -> list[str]:
+def _list_input_names(node: Node) -> list[str]:
     """What a node calls each of its inputs."""
     return [one.name for one in node.graph.grouped_inputs] if isinstance(node, CallNode) else [""] * len(node.inputs)

@@ -7,8 +7,8 @@ that fill it:
     EMITTERS = Emitters(initialization)
 
     @EMITTERS.module(Dense, target="keras.layers.Dense")
-    def dense(op: Dense, site: OperatorSite) -> Code:
-        return construct("keras.layers.Dense", {"units": op.units}, use_bias=Default(op.bias, True))
+    def emit_dense(op: Dense, site: OperatorSite) -> Code:
+        return construct_module("keras.layers.Dense", {"units": op.units}, use_bias=Default(op.bias, True))
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Initialization(Protocol):
     def rules(self) -> tuple[ModuleRule, ...]:
         """What its main class does to all modules: nothing, where initial values are arguments of the modules."""
 
-    def applied(self, node: OpNode, code: Code) -> Code:
+    def initialize_module(self, node: OpNode, code: Code) -> Code:
         """The code of a module, and the code that initializes its parameters, unless a rule does."""
 
 
@@ -72,10 +72,10 @@ class Emitters:
     def function(self, *operators: type[Operator], target: Names = "") -> Callable[[E], E]:
         return self._register(self.functions, operators, target)
 
-    def of_given_weight(self, *operators: type[Operator]) -> Callable[[E], E]:
+    def given_weight(self, *operators: type[Operator]) -> Callable[[E], E]:
         return self._register(self.given, operators, "")
 
-    def expanded(self, operator: type[Operator], target: str) -> None:
+    def register_expanded(self, operator: type[Operator], target: str) -> None:
         """Names an operator that the lowering writes in terms of others: it needs no emitter."""
         self.names[operator] = target
 

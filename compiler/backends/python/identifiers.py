@@ -23,12 +23,12 @@ _KERNEL = re.compile(r"\d+(x\d+)+")
 """A size of several axes, whose x is no letter."""
 
 
-def numbered(labels: Iterable[str]) -> bool:
+def are_consecutive(labels: Iterable[str]) -> bool:
     """Whether the labels are 0, 1, 2, ..."""
     return all(label == str(i) for i, label in enumerate(labels))
 
 
-def camel(name: str) -> str:
+def to_camel_case(name: str) -> str:
     """`basic_block` as the name of a class: `BasicBlock`. Never empty.
 
     Numbers stay apart, and letters after a number are capitals, as in published names: `Llama2_7B`, `Resnext50_32X4D`, `Conv1x1`.
@@ -43,7 +43,7 @@ def camel(name: str) -> str:
     return joined if not joined[0].isdigit() else f"Net{joined}"
 
 
-def singular(label: str) -> str:
+def singularize(label: str) -> str:
     """`layers` as the name of one of them: `layer`. Words that are not plurals stay."""
     if len(label) > 3 and label.endswith("ies"):
         return label[:-3] + "y"
@@ -54,7 +54,7 @@ def singular(label: str) -> str:
     return label
 
 
-def local(name: str, imported: Container[str] = ()) -> str:
+def make_variable_name(name: str, imported: Container[str] = ()) -> str:
     """`name` as a variable: the input of a block that has no name of its own is `x`; what Python or the imports use gets an underscore."""
     name = re.sub(r"\W", "_", name)
     if name == UNNAMED_INPUT:  # it hides a built-in function, but `model.inputs` and ONNX have this name too
@@ -69,7 +69,7 @@ def local(name: str, imported: Container[str] = ()) -> str:
     return f"{name}_" if taken else name
 
 
-def unique(wanted: str, taken: Container[str]) -> str:
+def make_unique(wanted: str, taken: Container[str]) -> str:
     """`wanted`, or with the first number appended that makes it new: `x`, `x2`, `x3`."""
     if wanted not in taken:
         return wanted

@@ -15,7 +15,7 @@ from ...ops.mode import ByMode
 Ordered = tuple[Node | None, bool | None]
 
 
-def in_order(graph: Graph) -> Iterator[Ordered]:
+def order_by_mode(graph: Graph) -> Iterator[Ordered]:
     if not graph.has_modes:
         yield from ((node, None) for node in graph.nodes)
         return
@@ -23,30 +23,30 @@ def in_order(graph: Graph) -> Iterator[Ordered]:
     made_later: set[int] = set()
     run: list[tuple[Node, frozenset[bool]]] = []
     every = find_modes(graph)
-    early = _early(graph, every)
+    early = _find_needed_early(graph, every)
     for node, when in zip(graph.nodes, every, strict=True):
         either = has_operator(node, ByMode)
-        if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes(node, made_later)):
+        if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes_any(node, made_later)):
             later.append(node)
             made_later.update(id(v) for v in node.outputs)
         elif len(when) == 1 or (either and when):
             run.append((node, when))
         else:  # in both, or in neither: then it is written for its parameters alone
-            yield from _run(run)
+            yield from _split_by_mode(run)
             run = []
             yield node, None
-    yield from _run(run)
+    yield from _split_by_mode(run)
     if graph.training_outputs is not None:
         yield None, True
         for node in later:
             yield node, False if has_operator(node, ByMode) else None
 
 
-def _takes(node: Node, values: set[int]) -> bool:
+def _takes_any(node: Node, values: set[int]) -> bool:
     return any(id(v) in values for v in node.inputs)
 
 
-def _early(graph: Graph, every: list[Modes]) -> set[int]:
+def _find_needed_early(graph: Graph, every: list[Modes]) -> set[int]:
     """The nodes for evaluation alone that something for both modes is made of."""
     needed: set[int] = set()
     found: set[int] = set()
@@ -59,6 +59,6 @@ def _early(graph: Graph, every: list[Modes]) -> set[int]:
     return found
 
 
-def _run(run: list[tuple[Node, frozenset[bool]]]) -> Iterator[Ordered]:
+def _split_by_mode(run: list[tuple[Node, frozenset[bool]]]) -> Iterator[Ordered]:
     for mode in (True, False):
         yield from ((node, mode) for node, when in run if mode in when)

@@ -21,7 +21,7 @@ from ...ops.regularization import Dropping
 from ...types.tensor_types import TensorType
 from .classes.module_parameters import Stages, as_value, function_value, module_value
 from .code.class_tree import FrozenCode, has_symbol
-from .code.classes import How, StepInfo, kind_of
+from .code.classes import MemberKind, StepInfo, classify_expression
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Code, LetCode, Lit, Ref, SelfMember
 from .emitters import Emitter, Emitters, Initialization
@@ -67,17 +67,17 @@ class OperatorForms:
         """By the ids of the nodes."""
         self.dropouts: set[str] = set()
         """The modules that drop with the probability that is their argument, as they are written."""
-        self.initialization: Initialization = self.emitters.initialization((), self._constructor)
+        self.initialization: Initialization = self.emitters.initialization((), self._get_module_code)
         self.stages = Stages((), self.is_member)
 
-    def initialize(self, order: Sequence[Graph]) -> None:
+    def prepare_graphs(self, order: Sequence[Graph]) -> None:
         """Decides how the modules of these graphs are initialized, and which of them are stages that differ."""
-        self.initialization = self.emitters.initialization(order, self._constructor)
+        self.initialization = self.emitters.initialization(order, self._get_module_code)
         self.stages = Stages(order, self.is_member)
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
-        kind, functions = type(node.op), self._functions(node)
+        kind, functions = type(node.op), self._choose_function_table(node)
         if _is_given_weight(node) and kind not in functions:
             reason = "there is no emitter for a weight that is an input"
             raise UnsupportedInPython(SourceUnsupported(f"`{node.op.name}`", self.framework.title, reason), node)
@@ -98,13 +98,13 @@ class OperatorForms:
 
     def is_constant(self, node: OpNode) -> bool:
         """Whether the node is a member of the class that holds one tensor and is in no state dict: a buffer, or a module without inputs."""
-        return self.is_member(node) and (self.how(node) == "transient" or not (node.inputs or node.specs))
+        return self.is_member(node) and (self.get_member_kind(node) == "transient" or not (node.inputs or node.specs))
 
-    def _functions(self, node: OpNode) -> Mapping[type[Operator], Emitter]:
+    def _choose_function_table(self, node: OpNode) -> Mapping[type[Operator], Emitter]:
         """The table for the node where it is no member."""
         return self.emitters.given if _is_given_weight(node) else self.emitters.functions
 
-    def how(self, node: OpNode) -> How:
+    def get_member_kind(self, node: OpNode) -> MemberKind:
         spec = node.specs[0] if len(node.specs) == 1 else None
         if spec is None or spec.name:
             return "module"
@@ -112,70 +112,70 @@ class OperatorForms:
             return "parameter"
         return "buffer" if spec.persistent else "transient"
 
-    def constructor(self, node: OpNode) -> Code:
+    def build_constructor_code(self, node: OpNode) -> Code:
         """What the constructor makes: a module, or the tensor that a parameter starts with."""
-        code = self._constructor(node)
+        code = self._get_module_code(node)
         assert code is not None, f"{node.op!r} is a member without a module"
-        return self._module(node, code)
+        return self._finish_module(node, code)
 
-    def standalone(self, node: OpNode) -> Code | None:
+    def build_standalone_module(self, node: OpNode) -> Code | None:
         """The module, if it only needs to be called with one tensor."""
-        if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.how(node) != "module":
+        if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.get_member_kind(node) != "module":
             return None
-        code = self._constructor(node)
-        return None if code is None or _is_dynamic(code) else self._module(node, code)
+        code = self._get_module_code(node)
+        return None if code is None or _is_dynamic(code) else self._finish_module(node, code)
 
-    def _module(self, node: OpNode, code: Code) -> Code:
+    def _finish_module(self, node: OpNode, code: Code) -> Code:
         """The code of a module with its initialization, as a value if it is a stage that differs."""
-        code = frozen(node, self.initialization.applied(node, code))
+        code = freeze_module(node, self.initialization.initialize_module(node, code))
         if not self.stages.varies(node):
             return code
-        default = self._default(node)
-        usual = None if default is None else module_value(self._made(default), self.framework)
+        default = self._make_default_node(node)
+        usual = None if default is None else module_value(self._emit_module(default), self.framework)
         return as_value(code, self.stages.name(node), module_value(code, self.framework), usual)
 
-    def _default(self, node: OpNode) -> OpNode | None:
+    def _make_default_node(self, node: OpNode) -> OpNode | None:
         """The node with the operator that its parameter is by default, unless that is written in terms of others: then the class has no
         default."""
         default = self.stages.default(node)
         return default if default is not None and self.emitters.is_written(type(default.op)) else None
 
-    def expression(self, node: OpNode) -> Code:
+    def build_expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
-        code = self._expression(node)
+        code = self._emit_expression(node)
         if not self.stages.alike(node) or self.is_member(node):
             return code
-        default = self._default(node)
-        usual = None if default is None else function_value(self._expression(default), self.framework)
+        default = self._make_default_node(node)
+        usual = None if default is None else function_value(self._emit_expression(default), self.framework)
         return as_value(code, self.stages.name(node), function_value(code, self.framework), usual)
 
-    def _expression(self, node: OpNode) -> Code:
+    def _emit_expression(self, node: OpNode) -> Code:
         invoked = self.is_member(node) and not _is_given_weight(node)
-        emitter = (self.emitters.invocations if invoked else self._functions(node)).get(type(node.op))
+        emitter = (self.emitters.invocations if invoked else self._choose_function_table(node)).get(type(node.op))
         if emitter is not None:
-            return emitter(node.op, self._site(node))
-        return SelfMember() if self.how(node) != "module" else called(len(node.inputs))
+            return emitter(node.op, self._make_site(node))
+        return SelfMember() if self.get_member_kind(node) != "module" else call_with_all_inputs(len(node.inputs))
 
-    def traits(self, node: OpNode, code: Code) -> StepInfo:
+    def describe_step(self, node: OpNode, code: Code) -> StepInfo:
         op = node.op
-        kind = kind_of(code.result if isinstance(code, LetCode) else code)
+        kind = classify_expression(code.result if isinstance(code, LetCode) else code)
         if self.stages.alike(node):
             return StepInfo(self.stages.name(node), bool(node.specs), self.is_member(node), True, False, kind)
         return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
 
-    def _constructor(self, node: OpNode) -> Code | None:
+    def _get_module_code(self, node: OpNode) -> Code | None:
         if id(node) not in self._modules:
-            self._modules[id(node)] = self._made(node)
+            self._modules[id(node)] = self._emit_module(node)
         return self._modules[id(node)]
 
-    def _made(self, node: OpNode) -> Code | None:
+    def _emit_module(self, node: OpNode) -> Code | None:
         emitter = self.emitters.modules.get(type(node.op))
-        made = None if emitter is None else emitter(node.op, self._site(node))
+        made = None if emitter is None else emitter(node.op, self._make_site(node))
         if isinstance(node.op, Dropping) and isinstance(made, CallCode) and isinstance(made.function, str):
             self.dropouts.add(made.function)
         return made
 
-    def _site(self, node: OpNode) -> OperatorSite:
+    def _make_site(self, node: OpNode) -> OperatorSite:
         given = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         return OperatorSite(node, given, tuple(v.type for v in node.outputs))
 
@@ -185,13 +185,13 @@ def _is_given_weight(node: OpNode) -> bool:
     return isinstance(node.op, Parametric) and node.op.has_weight_input(tuple(v.type for v in node.inputs))
 
 
-def frozen(node: Node, code: Code) -> Code:
+def freeze_module(node: Node, code: Code) -> Code:
     """The code of a node's module, if the spec says so with parameters that are not trained."""
     return FrozenCode(code) if node.frozen else code
 
 
 @cache
-def called(inputs: int) -> Code:
+def call_with_all_inputs(inputs: int) -> Code:
     """A module called with all inputs."""
     return CallCode(SelfMember(), tuple(Ref(i) for i in range(inputs)))
 

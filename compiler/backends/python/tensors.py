@@ -26,64 +26,64 @@ class TensorCodes:
         self._unread: list[ValueTuple] = []
         """Tuples whose tensors are not yet among the elements."""
 
-    def add(self, made: Value | ValueTuple) -> int:
+    def add_tensor(self, made: Value | ValueTuple) -> int:
         number = self._numbers[id(made)] = len(self._numbers)
         if isinstance(made, ValueTuple) and not isinstance(made, JoinedTuple):
             self._unread.append(made)
         return number
 
-    def alias(self, made: Value | ValueTuple, code: Code) -> None:
+    def add_alias(self, made: Value | ValueTuple, code: Code) -> None:
         """Gives a tensor or tuple the code of one that is there already."""
         self._aliases[id(made)] = code
 
-    def one(self, value: Value) -> Code:
+    def get_code(self, value: Value) -> Code:
         if id(value) in self._aliases:
             return self._aliases[id(value)]
         if id(value) in self._numbers:
             return self._ref(self._numbers[id(value)])
         while id(value) not in self._elements:
-            self._read()
+            self._index_tuple()
         of, index = self._elements[id(value)]
         left = len(of.values) - index
-        return Subscript(self._of(of), (NameCode(str(-left if left <= of.from_end else index)),))
+        return Subscript(self._get_whole_tuple(of), (NameCode(str(-left if left <= of.from_end else index)),))
 
-    def whole(self, parts: Parts) -> Code:
+    def get_tuple_code(self, parts: Parts) -> Code:
         """A tuple of tensors."""
         match parts:
-            case (TupleSlice() as part,) if self._has(part.of):
-                return self._part(part)
+            case (TupleSlice() as part,) if self._is_numbered(part.of):
+                return self._slice_tuple(part)
             case (TupleSlice() as part,):
-                return TupleCode(tuple(map(self.one, part.values)))
-        return TupleCode(tuple(code for part in parts for code in self._items(part)))
+                return TupleCode(tuple(map(self.get_code, part.values)))
+        return TupleCode(tuple(code for part in parts for code in self._list_items(part)))
 
-    def _items(self, part: Part) -> tuple[Code, ...]:
+    def _list_items(self, part: Part) -> tuple[Code, ...]:
         """Tensors of a tuple, a tuple that there is as one."""
-        if isinstance(part, TupleSlice) and self._has(part.of):
-            return (self._part(part, Starred),)
-        return tuple(map(self.one, flatten_parts((part,))))
+        if isinstance(part, TupleSlice) and self._is_numbered(part.of):
+            return (self._slice_tuple(part, Starred),)
+        return tuple(map(self.get_code, flatten_parts((part,))))
 
-    def has(self, parts: Parts) -> bool:
+    def has_parts(self, parts: Parts) -> bool:
         """Whether all of the parts are made already."""
         while self._unread:
-            self._read()
-        return all(self._has(p.of) if isinstance(p, TupleSlice) else self._has(p) or id(p) in self._elements for p in parts)
+            self._index_tuple()
+        return all(self._is_numbered(p.of) if isinstance(p, TupleSlice) else self._is_numbered(p) or id(p) in self._elements for p in parts)
 
-    def _has(self, made: Value | ValueTuple) -> bool:
+    def _is_numbered(self, made: Value | ValueTuple) -> bool:
         return id(made) in self._numbers or id(made) in self._aliases
 
-    def _read(self) -> None:
+    def _index_tuple(self) -> None:
         of = self._unread.pop()
         self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
 
-    def passed(self, node: CallNode) -> tuple[Code, ...]:
+    def list_call_inputs(self, node: CallNode) -> tuple[Code, ...]:
         """The tensors and tuples that a call passes."""
-        return tuple(self.one(p) if isinstance(p, Value) else self.whole(p) for p in node.grouped_inputs)
+        return tuple(self.get_code(p) if isinstance(p, Value) else self.get_tuple_code(p) for p in node.grouped_inputs)
 
-    def _of(self, of: ValueTuple) -> Code:
+    def _get_whole_tuple(self, of: ValueTuple) -> Code:
         return self._aliases[id(of)] if id(of) in self._aliases else self._ref(self._numbers[id(of)])
 
-    def _part(self, part: TupleSlice, among: Callable[[Code], Code] = lambda code: code) -> Code:
-        whole = self._of(part.of)
+    def _slice_tuple(self, part: TupleSlice, among: Callable[[Code], Code] = lambda code: code) -> Code:
+        whole = self._get_whole_tuple(part.of)
         if part.is_whole:
             return among(whole)
         start = NameCode(str(part.front)) if part.front else None

@@ -19,7 +19,7 @@ class UnsupportedInPython(UnsupportedByTarget):
         super().__init__(problem, node.span)
         self.node = node
 
-    def locate(self, main: Graph) -> None:
+    def locate_stage(self, main: Graph) -> None:
         """Finds the stage of the text, for a node of a definition: the use of the operator that has the definition."""
         order = collect_graphs(main)
         users = {id(node.graph): (node, graph) for graph in order for node in graph.nodes if isinstance(node, CallNode)}
@@ -45,17 +45,17 @@ class MissingSize(UnsupportedInPython):
     """A program needs a size that its inputs do not have."""
 
     def __init__(self, size: Dim, main: Graph, framework: str) -> None:
-        node = next((n for n in _operators(main) if _needs(n, size)), None)
+        node = next((n for n in _iterate_operators(main) if _introduces_size(n, size)), None)
         what = "the model" if node is None else f"`{node.op.name}`"
         reason = f"no axis of an input is `{size}`, or determines it"
         super().__init__(SourceUnsupported(what, framework, reason, "declare an input with an axis of this size"), node or main)
 
 
-def _operators(main: Graph) -> Iterator[OpNode]:
+def _iterate_operators(main: Graph) -> Iterator[OpNode]:
     return (node for graph in collect_graphs(main) for node in graph.nodes if isinstance(node, OpNode))
 
 
-def _needs(node: OpNode, size: Dim) -> bool:
+def _introduces_size(node: OpNode, size: Dim) -> bool:
     """Whether a size occurs in the results of a stage, and not in what it takes."""
     names = free_symbols(size)
     given = {name for value in node.inputs for axis in value.type.shape for name in free_symbols(axis)}

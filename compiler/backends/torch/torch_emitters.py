@@ -10,4 +10,4 @@ TorchSite = OperatorSite
 """The use of an operator that is to be written in PyTorch."""
 
 EMITTERS = Emitters(initialization, decorator="pytorch")
-module, invocation, function, given = EMITTERS.module, EMITTERS.invocation, EMITTERS.function, EMITTERS.of_given_weight
+module, invocation, function, given = EMITTERS.module, EMITTERS.invocation, EMITTERS.function, EMITTERS.given_weight

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...types.tensor_types import FLOAT32, DType
 from ..python.code.class_tree import DictCode, ListCode, NameCode, TrainingFlag
-from ..python.code.framework import Containers, Framework, How, Pairs, Registration, Widths
+from ..python.code.framework import Containers, Framework, MemberKind, Pairs, Registration, Widths
 from ..python.code.python_expressions import (
     AnyInput,
     AttributeCode,
@@ -22,8 +22,8 @@ from ..python.code.python_expressions import (
     Method,
     Subscript,
     TupleCode,
-    call,
-    method,
+    call_function,
+    call_method,
 )
 from ..python.library_text import read_definitions
 
@@ -50,15 +50,15 @@ _TAKEN = frozenset((_OF_MODULES + _OF_CONTAINERS).split())
 
 def _named(members: Pairs) -> Code:
     pairs = tuple(TupleCode((Lit(label), code)) for label, code in members)
-    return call("nn.Sequential", call("OrderedDict", ListCode(pairs)))
+    return call_function("nn.Sequential", call_function("OrderedDict", ListCode(pairs)))
 
 
 def _keyed(members: Pairs) -> Code:
-    return call("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
+    return call_function("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
 
 
 def _parameters(members: Pairs) -> Code:
-    return call("nn.ParameterDict", DictCode(tuple(members)))
+    return call_function("nn.ParameterDict", DictCode(tuple(members)))
 
 
 def submodule(module: Code, path: str) -> Code:
@@ -72,36 +72,36 @@ def submodule(module: Code, path: str) -> Code:
     return module
 
 
-_REGISTRIES: dict[How, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
+_REGISTRIES: dict[MemberKind, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
 
 
-def _registered(module: Code, label: str, how: How = "module") -> Code:
+def _registered(module: Code, label: str, how: MemberKind = "module") -> Code:
     """A member under a label that is no attribute name."""
     return Subscript(AttributeCode(module, _REGISTRIES[how]), (Lit(label),))
 
 
-def _held(how: How, code: Code, trained: bool) -> Code:
-    return call("nn.Parameter", code, requires_grad=Default(trained, True)) if how == "parameter" else code
+def _held(how: MemberKind, code: Code, trained: bool) -> Code:
+    return call_function("nn.Parameter", code, requires_grad=Default(trained, True)) if how == "parameter" else code
 
 
-def _buffer(label: str, how: How, code: Code) -> Code | None:
+def _buffer(label: str, how: MemberKind, code: Code) -> Code | None:
     if how in ("module", "parameter"):
         return None
-    return method(NameCode("self"), "register_buffer", label, code, persistent=Default(how == "buffer", True))
+    return call_method(NameCode("self"), "register_buffer", label, code, persistent=Default(how == "buffer", True))
 
 
 def _row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
-    return AttributeCode(parameter, "data"), call("torch.norm_except_dim", AttributeCode(source, "data"))
+    return AttributeCode(parameter, "data"), call_function("torch.norm_except_dim", AttributeCode(source, "data"))
 
 
 _REGISTRATION = Registration(
-    held=_held,
-    statement=_buffer,
+    wrap_value=_held,
+    register=_buffer,
     by_label=_registered,
-    forget=lambda module, label: method(AttributeCode(module, "_non_persistent_buffers_set"), "add", label),
-    frozen=lambda module: method(module, "requires_grad_", False),
+    forget=lambda module, label: call_method(AttributeCode(module, "_non_persistent_buffers_set"), "add", label),
+    freeze=lambda module: call_method(module, "requires_grad_", False),
     norms=_row_norms,
-    started=lambda module, parameter: method(module, "start", parameter),
+    start_buffers=lambda module, parameter: call_method(module, "start", parameter),
 )
 
 
@@ -130,7 +130,7 @@ TORCH = Framework(
         list_class="nn.ModuleList",
         dict_class="nn.ModuleDict",
         named=_named,
-        listed=lambda members: call("nn.ModuleList", ListCode(members)),
+        listed=lambda members: call_function("nn.ModuleList", ListCode(members)),
         keyed=_keyed,
         parameters=_parameters,
     ),
@@ -138,8 +138,8 @@ TORCH = Framework(
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
     identity="nn.Identity",
     # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
-    unstacked=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
-    stacked=lambda tensors, axis: call("torch.stack", tensors, dim=axis),
+    unstack=lambda tensor, axis: Method(tensor, "unbind", (Lit(axis),)),
+    stack=lambda tensors, axis: call_function("torch.stack", tensors, dim=axis),
 )
 
 TRAINING = TrainingFlag("self.training")

@@ -10,7 +10,7 @@ from ...ir.graph import Graph
 from ...ops.initializers import INITIALIZERS
 from ...ops.operator import Init
 from ...types.traced_ints import has_origin
-from ..python.code.python_expressions import CallCode, Code, Lit, call, keywords
+from ..python.code.python_expressions import CallCode, Code, Lit, call_function, make_keywords
 from ..python.constructor.initialization_rules import InitializerWords, Key, StatementInitialization, initialize_by_statements
 from ..python.emitters import Modules
 
@@ -23,11 +23,11 @@ def drawn(init: Init, tensor: Code) -> Code:
     function = f"nn.init.{init.kind}_"
     if init.kind == "constant":
         value = values["val"]
-        return call(function, tensor, Lit(value if has_origin(value) else float(value), "value"))
+        return call_function(function, tensor, Lit(value if has_origin(value) else float(value), "value"))
     if init.kind == "uniform":
-        return call(function, tensor, Lit(values["a"], "low"), Lit(values["b"], "high"))
+        return call_function(function, tensor, Lit(values["a"], "low"), Lit(values["b"], "high"))
     given = {name: value for name, value in values.items() if value != defaults[name] or has_origin(value)}
-    return CallCode(function, (tensor,), keywords(given))
+    return CallCode(function, (tensor,), make_keywords(given))
 
 
 def _key(function: str, name: str) -> Key | None:
@@ -39,7 +39,7 @@ def _key(function: str, name: str) -> Key | None:
     return ("nn.Linear", own) if inner else (function, own)
 
 
-WORDS = InitializerWords(drawn, lambda part: call("nn.init.zeros_", part), _key, padding="padding_idx", argument="init")
+WORDS = InitializerWords(drawn, lambda part: call_function("nn.init.zeros_", part), _key, padding="padding_idx", argument="init")
 
 
 def initialization(order: Sequence[Graph], modules: Modules) -> StatementInitialization:

@@ -11,5 +11,11 @@ from .torch_framework import TORCH
 assert ops, "importing the package fills the tables"
 
 WRITER = SourceWriter(TORCH, EMITTERS)
-source, emitted, parts, function, file_of = WRITER.source, WRITER.emitted, WRITER.parts, WRITER.function, WRITER.file_of
-classes_in, class_name = WRITER.classes_in, WRITER.class_name
+source, emitted, parts, function, file_of = (
+    WRITER.write_source,
+    WRITER.write_source_and_name,
+    WRITER.write_parts,
+    WRITER.write_function,
+    WRITER.write_file,
+)
+classes_in, class_name = WRITER.build_classes, WRITER.choose_class_name

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from netc.compiler.analysis.means import MeanDecomposition
-from netc.compiler.backends.python.identifiers import local, unique
+from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
 from netc.compiler.backends.python.unsupported_python import MissingSize
 from netc.compiler.backends.torch.torch_source import Parts, function, parts
 from netc.compiler.ir.graph import Graph, Node, Program
@@ -101,7 +101,7 @@ class _FunctionEmitter:
         )
         taken_names, names = set(RESERVED), dict[int, str]()
         for value in results:
-            names[id(value)] = unique(local(value.name or "input"), taken_names)
+            names[id(value)] = make_unique(make_variable_name(value.name or "input"), taken_names)
             taken_names.add(names[id(value)])
         return names, format_call(f"    {', '.join(names.values())} = ", "prepare_inputs", [emit_column(v) for v in inputs])
 
@@ -111,7 +111,7 @@ class _FunctionEmitter:
         used, taken_names, names = {id(v) for v in inputs}, {*RESERVED, *known.values()}, dict[int, str]()
         targets = []
         for value in node.outputs:
-            name = unique(local(value.name or "output"), taken_names) if id(value) in used else "_"
+            name = make_unique(make_variable_name(value.name or "output"), taken_names) if id(value) in used else "_"
             taken_names.add(name)
             names[id(value)] = name
             targets.append(name)

@@ -20,7 +20,7 @@ from ....types.tensor_types import FLOAT32
 from ....types.traced_ints import is_integer
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassDef
-from ..identifiers import unique
+from ..identifiers import make_unique
 from .channel_axes import ChannelAxes, Channels
 
 FACTORS = (2, 3, 4, 8, 16)
@@ -73,7 +73,7 @@ class AxisNames:
         self.cls, self.channels = cls, channels
         self.is_whole = cls.graphs[0].kind == "model"
         self.written = _numbers(cls)
-        self.taken = {p.name for p in cls.names}
+        self.taken = {p.name for p in cls.all_arguments}
         self.taken_in = [list(one) for one in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
         self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
         for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
@@ -126,7 +126,7 @@ class AxisNames:
     def _axis(self, tensors: Sequence[Value], axis: int) -> str:
         """The name of an axis; empty if nothing is known."""
         sizes = [v.type.shape[axis] for v in tensors]
-        formula = self.cls.formula(sizes) or self._passed(sizes)
+        formula = self.cls.format_size(sizes) or self._passed(sizes)
         if formula:
             same = self.at.setdefault((_values(sizes), axis), formula)
             return same if len(formula) > LONG else formula
@@ -154,7 +154,7 @@ class AxisNames:
         """The sizes; where the class holds for others too, though it has no argument for them, the formula of these."""
         if self.written is not None and all(isinstance(size, int) and size not in self.written for size in sizes):
             return [make_symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
-        found = None if self.is_whole else self.cls.settled(sizes)
+        found = None if self.is_whole else self.cls.common_formula(sizes)
         return [found] * len(sizes) if isinstance(found, SymDim) else sizes
 
     def _is_constant(self, sizes: Sequence[Dim]) -> bool:
@@ -225,7 +225,7 @@ class AxisNames:
         wanted = tensors[0].axes[axis] if tensors[0].axes else ""
         name = wanted or _symbol([v.type.shape[axis] for v in tensors]) or self._usual(tensors, axis)
         if name:
-            name = unique(name, self.taken)
+            name = make_unique(name, self.taken)
             self.taken.add(name)
         return name
 

@@ -16,7 +16,7 @@ from ....dims import OPPOSITE
 from ....ir.choices import Choice, Key
 from ....ir.graph import Graph
 from ..code.class_tree import ChoiceItems
-from ..code.formula_code import formula_code
+from ..code.formula_code import formula_to_code
 from ..code.python_expressions import CallCode, Code, Infix, Lit, Prefix
 
 T = TypeVar("T")
@@ -78,7 +78,7 @@ def _item(one: Code | Branch[Code]) -> Code:
         return one
     choice, made = one.choice, tuple(map(_item, one.made))
     branches = (made, ()) if choice.taken else ((), made)
-    return ChoiceItems(choice.key, choice.taken, formula_code(choice.test), *branches)
+    return ChoiceItems(choice.key, choice.taken, formula_to_code(choice.test), *branches)
 
 
 def spliced(code: Code) -> Code | None:

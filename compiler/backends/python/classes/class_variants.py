@@ -18,7 +18,7 @@ from ....ir.choices import Key
 from ....types.traced_ints import has_origin
 from ..code.class_tree import ChoiceItems, NameCode, StrictLiteral, SymbolRef, ValueRef
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
-from ..code.formula_code import formula_code
+from ..code.formula_code import formula_to_code
 from ..code.python_expressions import Code, TupleCode
 from .branches import Aligned, Column, Condition, Node, flat, own
 from .choices import Branch, arranged, implied
@@ -82,7 +82,7 @@ class _Alignment:
         made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
         if made[0].keyed and any(m.guards for m in made[0].members):
             raise Different
-        optional = made[0].optional()
+        optional = made[0].find_optional_members()
         for i, body in enumerate(made):
             body.steps = flat(nodes, i, optional)
         return made
@@ -107,7 +107,7 @@ class _Alignment:
 
     def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
         key: Key = require_same_value(one.choice.key for one in column.values())
-        self.asked[key] = {i: formula_code(one.choice.test) for i, one in column.items()}
+        self.asked[key] = {i: formula_to_code(one.choice.test) for i, one in column.items()}
         return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
 
     def _noted(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
@@ -132,7 +132,7 @@ class _Alignment:
     def _members(self, trees: Column, guards: Guards, found: list[tuple[Column, Guards]]) -> None:
         for column, is_branch in self._columns(trees):
             if not is_branch:
-                require_same_value((m.label, m.how) for m in column.values())
+                require_same_value((m.label, m.kind) for m in column.values())
                 codes = self._codes({i: m.code for i, m in column.items()})
                 found.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
                 continue

@@ -18,7 +18,7 @@ from ....ir.graph import CallNode, Graph, Node
 from ....types.traced_ints import is_integer
 from ..code.classes import ClassDef, ClassRef
 from ..code.framework import Framework
-from ..identifiers import RESERVED, camel, unique
+from ..identifiers import RESERVED, make_unique, to_camel_case
 
 _TAKEN = RESERVED | frozenset(dir(builtins))
 MANY = 2
@@ -30,13 +30,13 @@ RESIDUAL = "residual"
 
 def main_name(base: str, framework: Framework) -> str:
     """The name of the main class, which is chosen first, so that nothing else need be known."""
-    return unique(camel(base), _TAKEN | framework.imported | framework.definitions.keys())
+    return make_unique(to_camel_case(base), _TAKEN | framework.imported | framework.definitions.keys())
 
 
 def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
     """Names the classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: the
     names of what else the file imports and defines."""
-    taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.names)}
+    taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.all_arguments)}
     families: dict[str, list[ClassDef]] = {}
     for cls in classes:
         if cls is not main:
@@ -82,7 +82,7 @@ class _Family:
     def name(self, taken: set[str]) -> None:
         for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
             wanted = [*(f"{self.base}{suffix}" for suffix in self._telling(cls)), *self._uses(cls)]
-            cls.name = next((n for n in wanted if n not in taken), "") or unique(self.base, taken)
+            cls.name = next((n for n in wanted if n not in taken), "") or make_unique(self.base, taken)
             taken.add(cls.name)
 
     def _telling(self, cls: ClassDef) -> Iterator[str]:
@@ -94,12 +94,12 @@ class _Family:
             yield str(level)
         optional = [t for t in _tensors(cls) if t not in _tensors(self.plainest)]
         if 0 < len(optional) <= MANY:
-            yield "".join(map(camel, optional))
+            yield "".join(map(to_camel_case, optional))
         labels, doings = self._labels(cls), self._doings(cls)
-        yield from (camel(extra[0]) for extra in (labels, doings) if len(extra) == 1)
-        yield from (camel(a) for a in self._switched(cls))
+        yield from (to_camel_case(extra[0]) for extra in (labels, doings) if len(extra) == 1)
+        yield from (to_camel_case(a) for a in self._switched(cls))
         if 1 < len(doings) <= MANY:
-            yield "".join(map(camel, doings))
+            yield "".join(map(to_camel_case, doings))
         yield from sorted(self._suffixes(cls) - self._suffixes(self.plainest))
         yield from self._choices(cls)
 
@@ -125,7 +125,7 @@ class _Family:
         for argument, values in self._values(cls).items():
             word = next(iter(values))
             if len(values) == 1 and isinstance(word, str) and _WORD.fullmatch(word) and word not in plain.get(argument, set()):
-                yield camel(word)
+                yield to_camel_case(word)
 
     def _values(self, cls: ClassDef) -> dict[str, set[object]]:
         """The values of the block's arguments."""
@@ -140,7 +140,7 @@ class _Family:
         """What all stages of the class, and none of the plainest, are called in the spec."""
         own, plain = ({self.labels.get(id(g), "") for g in c.graphs} for c in (cls, self.plainest))
         if len(own) == 1 and not own & plain and (label := own.pop())[-1:].isalpha():
-            yield camel(label)
+            yield to_camel_case(label)
 
     def _level(self, cls: ClassDef) -> int:
         """The number of classes of this block inside each other, the class itself included."""
@@ -160,7 +160,7 @@ def _tensors(cls: ClassDef) -> list[str]:
 
 def _made(cls: ClassDef) -> set[ClassDef]:
     """The other classes that it instantiates."""
-    return {p.cls for code in cls.body.made() for p in walk_tree(code) if isinstance(p, ClassRef)} - {cls}
+    return {p.cls for code in cls.body.list_constructor_code() for p in walk_tree(code) if isinstance(p, ClassRef)} - {cls}
 
 
 def _is_nothing(value: object) -> bool:

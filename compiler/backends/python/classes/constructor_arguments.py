@@ -19,7 +19,7 @@ from ....types.traced_ints import Origin, has_origin, origin_key, origin_of, str
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import KeywordCode, Lit, Literal
-from ..identifiers import RESERVED, unique
+from ..identifiers import RESERVED, make_unique
 from .class_symbols import home, origin
 from .relations import VAGUE, Relations, is_symbol
 
@@ -54,7 +54,7 @@ class Arguments:
             )
             optional = default is not None
             self._known[key] = ConstructorArgument(
-                unique(self.framework.local(wanted), self._taken()),
+                make_unique(self.framework.make_variable_name(wanted), self._taken()),
                 tuple(values),
                 optional,
                 optional,
@@ -110,13 +110,18 @@ class Arguments:
             optional, default = _default(keyword, values)
             literals = cast("tuple[Literal, ...]", tuple(values))
             self._known[wanted] = ConstructorArgument(
-                unique(self.framework.local(name), self._taken()), literals, keyword is not None, optional, default, unneeded=unneeded
+                make_unique(self.framework.make_variable_name(name), self._taken()),
+                literals,
+                keyword is not None,
+                optional,
+                default,
+                unneeded=unneeded,
             )
         return self._known[wanted]
 
     def _completed(self, wanted: object, values: Sequence[object], name: str, keyword: KeywordCode | None) -> bool:
         """Whether an argument of this name had these values where it was needed until now: then it has them everywhere."""
-        known = next(((k, p) for k, p in self._known.items() if p.unneeded and p.name == self.framework.local(name)), None)
+        known = next(((k, p) for k, p in self._known.items() if p.unneeded and p.name == self.framework.make_variable_name(name)), None)
         if known is None or None in values or not _equal(known[1].values, values, {i for i, v in enumerate(known[1].values) if v is None}):
             return False
         optional, default = _default(keyword, values)

@@ -30,7 +30,7 @@ def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> li
     taken, given = AxisNames(cls, channels).shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
     gives = _outputs(list_output_names(graph) if len(given) > 1 else [], given)
-    above = remark(graph, {*inputs, *(p.name for p in cls.names)})
+    above = remark(graph, {*inputs, *(p.name for p in cls.all_arguments)})
     results = f"{', '.join(gives)}."
     return _laid_out(above, ", ".join(takes), f"-> {results}") if takes else _laid_out(above, "->", results)
 

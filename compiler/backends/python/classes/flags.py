@@ -14,18 +14,18 @@ from ....ir.choices import Key
 from ..code.class_tree import Argument, FlagRef, IfElse, MemberRef
 from ..code.classes import ClassBody
 from ..code.python_expressions import Code
-from ..identifiers import unique
+from ..identifiers import make_unique
 
 
 def flags(
     body: ClassBody, attributes: Mapping[str, str], taken: Iterable[str], accessed: Callable[[MemberRef], str]
 ) -> tuple[dict[Key, str], dict[str, Code]]:
     """The expressions; and the attributes that the constructor sets, with their values."""
-    optional = body.optional()
+    optional = body.find_optional_members()
     used = set(taken)
     expressions: dict[Key, str] = {}
     kept: dict[str, Code] = {}
-    for key in body.decided():
+    for key in body.list_forward_conditions():
         test = body.tests[key]
         if key in optional:
             expressions[key] = f"{accessed(MemberRef(optional[key]))} is not None"
@@ -33,7 +33,7 @@ def flags(
             expressions[key] = f"self.{attributes[test.name]}"
         else:
             same = next((name for name, value in kept.items() if value == test), "")
-            name = same or unique(f"use_{_word(body, key)}", used)
+            name = same or make_unique(f"use_{_word(body, key)}", used)
             used.add(name)
             kept[name] = test
             expressions[key] = f"self.{name}"
@@ -49,7 +49,7 @@ def _word(body: ClassBody, key: Key) -> str:
             word = step.traits.operator
             modules = [p.label for code in (c.then for c in choices) for p in walk_tree(code) if isinstance(p, MemberRef)]
             modules += [p.label for p in walk_tree(step.code) if guarded and isinstance(p, MemberRef)]
-            if modules and body.framework.plain(modules[-1]):
+            if modules and body.framework.is_attribute_name(modules[-1]):
                 return modules[-1]
             return "residual" if word in ("+", "add") else word if word.isidentifier() else "branch"
     return "branch"

@@ -14,7 +14,7 @@ from netc.dsl.trees import shape_key
 from ....ir.traced_floats import FloatFormula, FloatSymbol, is_unknown_float
 from ....types.traced_ints import has_origin, strip_formulas
 from ..code.class_tree import StrictLiteral
-from ..code.formula_code import operation_code
+from ..code.formula_code import operation_to_code
 from ..code.python_expressions import Code, Lit
 
 IntegerCode = Callable[[Sequence[Any]], Code | None]
@@ -54,4 +54,4 @@ def _formula(first: FloatFormula, column: list[Any], integers: IntegerCode, symb
         return None
     if all(isinstance(code, Lit) for code in known):
         return Lit(strip_formulas(first)) if len(set(map(StrictLiteral, column))) == 1 else None
-    return operation_code(first.formula, known)
+    return operation_to_code(first.formula, known)

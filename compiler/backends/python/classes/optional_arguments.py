@@ -27,7 +27,7 @@ def without_flags(body: ClassBody, arguments: Arguments) -> None:
 
 
 def _only_conditions(body: ClassBody, flag: ConstructorArgument) -> bool:
-    codes = (*body.made(), *(step.code for step in body.steps))
+    codes = (*body.list_constructor_code(), *(step.code for step in body.steps))
     inside = [p for code in codes for p in walk_tree(code)]
     asked = sum(p == Argument(flag.name) for choice in inside if isinstance(choice, ChoiceItems) for p in walk_tree(choice.test))
     return asked == sum(p == Argument(flag.name) for p in inside)
@@ -44,6 +44,6 @@ def _merge(body: ClassBody, arguments: Arguments, flag: ConstructorArgument, num
                 return Argument(name, factor, offset)
         return None
 
-    body.rewrite(change)
+    body.rewrite_code(change)
     arguments.remove(flag)
     arguments.update(number, replace(number, name=name, unneeded=False))

@@ -15,7 +15,7 @@ from ..code.python_expressions import KeywordCode
 
 def passed_on(body: ClassBody) -> list[PassedOn]:
     """The arguments, each once."""
-    return list(dict.fromkeys(part for code in body.made() for part in walk_tree(code) if isinstance(part, PassedOn)))
+    return list(dict.fromkeys(part for code in body.list_constructor_code() for part in walk_tree(code) if isinstance(part, PassedOn)))
 
 
 def passed_keywords(body: ClassBody) -> tuple[KeywordCode, ...]:

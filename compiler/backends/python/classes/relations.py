@@ -23,7 +23,7 @@ from ....types.traced_ints import Origin, is_integer, is_opaque, names_in, origi
 from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody
 from ..code.python_expressions import Lit
-from ..identifiers import singular
+from ..identifiers import singularize
 from ..unsupported_python import UnknownSymbol
 from .class_symbols import Symbols, common, origin, reduced
 from .forward_sizes import axis_word, spec_name
@@ -110,7 +110,7 @@ class Relations:
 
     def _formulas(self) -> Iterator[SymDim]:
         """Those of the numbers of the body that are no line of a symbol."""
-        for code in (*self.bodies[0].made(), *(step.code for step in self.bodies[0].steps)):
+        for code in (*self.bodies[0].list_constructor_code(), *(step.code for step in self.bodies[0].steps)):
             for part in walk_tree(code):
                 formula = origin_of(part.value) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(formula, SymDim) and any(len(m) > 1 or not isinstance(m[0], Symbol) for m in formula.terms if m):
@@ -163,7 +163,7 @@ class Relations:
         """`other_channels` for what the tensors of `others` have together."""
         several = (None if o is None else o.input for o in (origin(b.graph, symbol_name) for b in self.bodies))
         first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
-        return f"{singular(whole.name) or 'tuple'}_{self._axis_word(first, axis).removeprefix('in_')}"
+        return f"{singularize(whole.name) or 'tuple'}_{self._axis_word(first, axis).removeprefix('in_')}"
 
     def _axis_word(self, value: Value, axis: int) -> str:
         """What the framework calls the size of an axis."""
@@ -220,7 +220,7 @@ class Relations:
     def _places(self) -> dict[str, dict[str, None]]:
         found: dict[str, dict[str, None]] = {}
         body = self.bodies[0]
-        for code in (*body.made(), *(s.code for s in body.steps)):
+        for code in (*body.list_constructor_code(), *(s.code for s in body.steps)):
             for part in walk_tree(code):
                 formula = reduced(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):

@@ -15,7 +15,7 @@ from ....dims import Dim, SymDim, free_symbols, make_symbol, substitute_symbols
 from ....dims.division import replace_atoms
 from ....dims.polynomial import Atom, FloorQuotient, Monomial, Symbol, atoms_of, dim_from_atom
 from ..code.class_tree import Argument, SizeRef
-from ..code.factored_formulas import factored, is_product
+from ..code.factored_formulas import factor_formula, has_common_factor
 from ..code.python_expressions import Code, Lit, Subscript
 
 _NAMED = "@"
@@ -47,10 +47,10 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
             return Argument(source.name, factor, offset)
     whole_formula = formula
     formula, used = _shortened(formula, named)
-    if len(formula.terms) > 1 and is_product(whole_formula):
+    if len(formula.terms) > 1 and has_common_factor(whole_formula):
         formula, used = whole_formula, set()
     names = sorted(free_symbols(formula))
-    text = factored(formula, {name: f"{{{i}}}" for i, name in enumerate(names)})
+    text = factor_formula(formula, {name: f"{{{i}}}" for i, name in enumerate(names)})
     sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
     texts = {n: _argument_text(code_of(n)) for n in free_symbols(whole_formula)}
     shown = substitute_symbols(whole_formula, {n: make_symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None

@@ -93,14 +93,14 @@ class Unifier:
         for i, step in enumerate(first.steps):
             code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
             body.steps.append(replace(step, code=code))
-        body.rewrite(spliced)
+        body.rewrite_code(spliced)
         without_flags(body, self.arguments)
-        flags = [body.tests[key] for key in body.decided() if key not in body.optional()]
+        flags = [body.tests[key] for key in body.list_forward_conditions() if key not in body.find_optional_members()]
         self.arguments.stored |= {test.name for test in flags if isinstance(test, Argument)}
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
-        self.cls.formula = self._shown
-        self.cls.settled = lambda values: self.relations.formula(values) if all(map(is_integer, values)) else None
+        self.cls.format_size = self._shown
+        self.cls.common_formula = lambda values: self.relations.formula(values) if all(map(is_integer, values)) else None
         named = self.arguments.signature()
         self.cls.parameters, self.cls.constants = ([p for p in named if p.constant is constant] for constant in (False, True))
         self.cls.widths = self.arguments.wide
@@ -171,7 +171,7 @@ class Unifier:
     def _merge_stages(self, calls: list[CallCode]) -> Code:
         """Calls of what may differ: of an argument, if it does."""
         functions = [c.function for c in calls if isinstance(c.function, StageLit)]
-        applied = [f.value.applied(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
+        applied = [f.value.apply_to(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
         used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
         if len(set(map(shape_key, used))) == 1:
             return self._merge([used[0] if i in self.unused else code for i, code in enumerate(applied)])

@@ -200,14 +200,14 @@ class DictCode(Code):
     items: tuple[tuple[str, Code], ...]
 
 
-def named_several_times(codes: Iterable[Tree]) -> list[SizeRef]:
+def find_repeated_formulas(codes: Iterable[Tree]) -> list[SizeRef]:
     """The formulas with names that occur more than once among the codes; one that is part of another is before it."""
     counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
     found = [c for c, count in counts.items() if count > 1]
     return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in walk_tree(c)))
 
 
-def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
+def substitute_call_arguments(code: Code, arguments: Mapping[str, Any]) -> Code:
     """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
 
     def change(part: Code) -> Code | None:
@@ -216,7 +216,7 @@ def localized(code: Code, arguments: Mapping[str, Any]) -> Code:
     return rewrite_downward(code, change) if arguments else code
 
 
-def without_origins(code: Code) -> Code:
+def strip_code_formulas(code: Code) -> Code:
     """The code with plain numbers."""
     return rewrite_downward(
         code, lambda part: Lit(strip_formulas(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None

@@ -15,10 +15,10 @@ from netc.dsl.trees import rewrite_downward, shape_key, walk_tree
 
 from ....ir.choices import Key
 from ....ir.graph import Graph
-from ..identifiers import numbered
+from ..identifiers import are_consecutive
 from .class_tree import FlagRef
 from .framework import Framework
-from .framework import How as How
+from .framework import MemberKind as MemberKind
 from .python_expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 
 Guards = tuple[tuple[Key, bool], ...]
@@ -29,7 +29,7 @@ class Member(Record):
     """`node` is the index of the node that it is for."""
 
     label: str
-    how: How
+    kind: MemberKind
     code: Code
     node: int = -1
     guards: Guards = ()
@@ -47,7 +47,7 @@ _KINDS: dict[type[Code], ExpressionKind] = {
 }
 
 
-def kind_of(code: Code) -> ExpressionKind:
+def classify_expression(code: Code) -> ExpressionKind:
     """The kind of an expression."""
     return _KINDS.get(type(code), "call")
 
@@ -122,7 +122,7 @@ class ScanCode(Code):
     reverse: bool
 
     @property
-    def made(self) -> tuple[int, ...]:
+    def inner_tensors(self) -> tuple[int, ...]:
         """The numbers of the tensors in the loop."""
         return (*self.states, *self.parts, *(o for step in self.steps for o in step.outputs))
 
@@ -182,11 +182,11 @@ class ClassBody:
         """Numbers that the caller passes, and, if there are no inputs, any tensor: a name and, in terms of the caller, the value."""
 
     @property
-    def listed(self) -> bool:
+    def is_list(self) -> bool:
         """Whether the members are modules numbered from 0, so that it is a list of them."""
-        return self.keyed and all(m.how == "module" for m in self.members) and numbered(m.label for m in self.members)
+        return self.keyed and all(m.kind == "module" for m in self.members) and are_consecutive(m.label for m in self.members)
 
-    def made(self) -> list[Code]:
+    def list_constructor_code(self) -> list[Code]:
         """What the constructor makes."""
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
 
@@ -195,7 +195,7 @@ class ClassBody:
         made.__dict__.update(self.__dict__)
         return made
 
-    def rewrite(self, change: Callable[[Code], Code | None]) -> None:
+    def rewrite_code(self, change: Callable[[Code], Code | None]) -> None:
         """Applies `change` to all code, as `tree.rewrite` does."""
         self.members = [replace(m, code=rewrite_downward(m.code, change)) for m in self.members]
         self.steps = [replace(s, code=rewrite_downward(s.code, change)) for s in self.steps]
@@ -203,12 +203,12 @@ class ClassBody:
         if self.chain is not None:
             self.chain = rewrite_downward(self.chain, change)
 
-    def decided(self) -> list[Key]:
+    def list_forward_conditions(self) -> list[Key]:
         """The conditions that `forward` depends on."""
         refs = [p.key for s in self.steps for p in walk_tree(s.code) if isinstance(p, FlagRef)]
         return list(dict.fromkeys([*refs, *(key for s in self.steps for key, _ in s.guards)]))
 
-    def optional(self) -> dict[Key, str]:
+    def find_optional_members(self) -> dict[Key, str]:
         """The conditions that one module alone depends on, which is None if they do not hold; and its label."""
         if self.keyed:
             return {}
@@ -217,11 +217,15 @@ class ClassBody:
             for key, _ in member.guards:
                 inside.setdefault(key, []).append(member)
         alone = {key: several[0] for key, several in inside.items() if len(several) == 1 and several[0].guards[0] == (key, True)}
-        return {key: m.label for key, m in alone.items() if m.how == "module" and len(m.guards) == 1 and self.framework.plain(m.label)}
+        return {
+            key: m.label
+            for key, m in alone.items()
+            if m.kind == "module" and len(m.guards) == 1 and self.framework.is_attribute_name(m.label)
+        }
 
-    def key(self) -> object:
+    def make_shape_key(self) -> object:
         """Equal for bodies that differ in nothing but literals."""
-        members = tuple((m.label, m.how, shape_key(m.code)) for m in self.members)
+        members = tuple((m.label, m.kind, shape_key(m.code)) for m in self.members)
         steps = tuple((shape_key(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
@@ -256,15 +260,15 @@ class ClassDef:
         self.parameters: list[ConstructorArgument] = []
         self.constants: list[ConstructorArgument] = []
         """Variables of the constructor, each with one value."""
-        self.formula: Callable[[Sequence[object]], str] = lambda values: ""
+        self.format_size: Callable[[Sequence[object]], str] = lambda values: ""
         """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
-        self.settled: Callable[[Sequence[object]], object] = lambda values: None
+        self.common_formula: Callable[[Sequence[object]], object] = lambda values: None
         """The one formula of a size, given its values in all graphs, by what may vary; None if there is none."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 
     @property
-    def names(self) -> list[ConstructorArgument]:
+    def all_arguments(self) -> list[ConstructorArgument]:
         """All that the constructor has a name for."""
         return [*self.parameters, *self.constants]
 

@@ -13,34 +13,39 @@ from ....dims.division import divide_exactly, shared_factor
 from ....dims.polynomial import FloorQuotient, Symbol, dim_from_terms
 
 
-def factored(formula: Dim, names: Mapping[str, str]) -> str:
+def factor_formula(formula: Dim, names: Mapping[str, str]) -> str:
     """The formula, with texts for its symbols."""
     if not isinstance(formula, SymDim):
         return _to_python(formula, names)
-    return _floor(formula, names) or _product(formula, names) or _square(formula, names) or _to_python(formula, names)
+    return (
+        _format_quotient(formula, names)
+        or _factor_common_term(formula, names)
+        or _format_square(formula, names)
+        or _to_python(formula, names)
+    )
 
 
-def _product(formula: SymDim, names: Mapping[str, str]) -> str:
+def _factor_common_term(formula: SymDim, names: Mapping[str, str]) -> str:
     """What all terms have in common, times the rest; empty if they have nothing in common."""
-    if not is_product(formula):
+    if not has_common_factor(formula):
         return ""
     shared = shared_factor(list(formula.terms))
     common = gcd(*formula.terms.values())
-    return f"{_to_python(dim_from_terms({shared: common}), names)} * ({factored(divide_exactly(formula, shared, common), names)})"
+    return f"{_to_python(dim_from_terms({shared: common}), names)} * ({factor_formula(divide_exactly(formula, shared, common), names)})"
 
 
-def is_product(formula: SymDim) -> bool:
+def has_common_factor(formula: SymDim) -> bool:
     """Whether it is a sum whose terms have a symbol in common."""
     return len(formula.terms) > 1 and bool(shared_factor(list(formula.terms)))
 
 
-def _square(formula: SymDim, names: Mapping[str, str]) -> str:
+def _format_square(formula: SymDim, names: Mapping[str, str]) -> str:
     """`(a*s + b)**2`, if it is that."""
     squares = [m for m in formula.terms if len(m) == 2 and m[0] is m[1] and isinstance(m[0], Symbol)]
     if len(squares) != 1 or len(formula.terms) != 3:
         return ""
     one = squares[0][:1]
-    a, b = _root(formula.terms[squares[0]]), _root(formula.terms.get((), 0))
+    a, b = _integer_root(formula.terms[squares[0]]), _integer_root(formula.terms.get((), 0))
     middle = formula.terms.get(one, 0)
     if not a or not b or abs(middle) != 2 * a * b:
         return ""
@@ -51,13 +56,13 @@ def _to_python(formula: Dim, names: Mapping[str, str]) -> str:
     return dim_to_python(formula, names, powers=True)
 
 
-def _root(number: int) -> int:
+def _integer_root(number: int) -> int:
     """The root of a square; 0 of any other number."""
     root = isqrt(max(number, 0))
     return root if root * root == number else 0
 
 
-def _floor(formula: SymDim, names: Mapping[str, str]) -> str:
+def _format_quotient(formula: SymDim, names: Mapping[str, str]) -> str:
     """`(k - 1) // 2` of `(k + 1) // 2 - 1`: a quotient and a number as one quotient, where that has the smaller numbers."""
     terms = dict(formula.terms)
     offset = terms.pop((), 0)

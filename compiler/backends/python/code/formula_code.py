@@ -12,12 +12,12 @@ from ....ops.formula import BinaryFormula, CallFormula, Const, Formula, UnaryFor
 from .python_expressions import CallCode, Code, Infix, Lit, Prefix
 
 
-def formula_code(formula: Formula) -> Code:
+def formula_to_code(formula: Formula) -> Code:
     """The formula as code. The name of a constant is what an argument for it would be called."""
-    return operation_code(formula, [formula_code(operand) for operand in find_operands(formula)])
+    return operation_to_code(formula, [formula_to_code(operand) for operand in find_operands(formula)])
 
 
-def operation_code(formula: Formula, inside: Sequence[Code]) -> Code:
+def operation_to_code(formula: Formula, inside: Sequence[Code]) -> Code:
     """The outermost operation of a formula, on the code of its operands."""
     match formula:
         case Const(value, name):

@@ -38,11 +38,11 @@ class Containers(Record):
     parameters: Callable[[Pairs], Code]
 
 
-How = Literal["module", "parameter", "buffer", "transient"]
+MemberKind = Literal["module", "parameter", "buffer", "transient"]
 """What a member of a class is; a transient one is a buffer that is not part of the state dict."""
 
 
-def _lacking(what: str) -> Callable[..., Any]:
+def _refuse_word(what: str) -> Callable[..., Any]:
     """A word that a framework lacks. A model that needs it is refused: other code would compute something else."""
 
     def refuse(*parts: Code) -> NoReturn:
@@ -54,24 +54,24 @@ def _lacking(what: str) -> Callable[..., Any]:
 class Registration(Record):
     """How a constructor registers the members of a class. A framework may leave out the words with a default.
 
-    `held(how, code, trained)` is the value of an attribute: `keras.Variable(zeros)` for a parameter.
-    `statement(label, how, code)` is the statement that registers a member, or None where an assignment does.
-    `by_label(module, label, how)` is the place of a member whose label is no attribute name, such as `0`.
+    `wrap_value(kind, code, trained)` is the value of an attribute: `keras.Variable(zeros)` for a parameter.
+    `register(label, kind, code)` is the statement that registers a member, or None where an assignment does.
+    `by_label(module, label, kind)` is the place of a member whose label is no attribute name, such as `0`.
     `forget(module, label)` is the statement that keeps a constant under such a label out of the state dict.
-    `frozen(module)` is a module whose parameters are not trained.
+    `freeze(module)` is a module whose parameters are not trained.
     `norms(parameter, source)` are the target and the value of the assignment by which a parameter starts as the norms of the rows of
     another one.
-    `started(module, parameter)` is the statement that computes the buffers of a module from the first value of a parameter.
+    `start_buffers(module, parameter)` is the statement that computes the buffers of a module from the first value of a parameter.
     `calls_base` says whether each constructor calls the constructor of its base class.
     """
 
-    held: Callable[[How, Code, bool], Code]
-    statement: Callable[[str, How, Code], Code | None]
-    by_label: Callable[[Code, str, How], Code] = _lacking("a label that is no attribute name")
-    forget: Callable[[Code, str], Code] = _lacking("a constant under a label that is no attribute name")
-    frozen: Callable[[Code], Code] = _lacking("a module whose parameters are not trained")
-    norms: Callable[[Code, Code], tuple[Code, Code]] = _lacking("a parameter that starts as the norms of another one")
-    started: Callable[[Code, Code], Code] = _lacking("a module that starts from a parameter")
+    wrap_value: Callable[[MemberKind, Code, bool], Code]
+    register: Callable[[str, MemberKind, Code], Code | None]
+    by_label: Callable[[Code, str, MemberKind], Code] = _refuse_word("a label that is no attribute name")
+    forget: Callable[[Code, str], Code] = _refuse_word("a constant under a label that is no attribute name")
+    freeze: Callable[[Code], Code] = _refuse_word("a module whose parameters are not trained")
+    norms: Callable[[Code, Code], tuple[Code, Code]] = _refuse_word("a parameter that starts as the norms of another one")
+    start_buffers: Callable[[Code, Code], Code] = _refuse_word("a module that starts from a parameter")
     calls_base: bool = True
 
 
@@ -93,8 +93,8 @@ class Framework(Record):
     `imports`: the lines that an emitted file has if its text matches the pattern, in their order. `imported`: the names that they may
     define; no variable has them. `attributes`: the names that every module has, and `container_attributes`: those that containers have in
     addition; no member has them. `definitions`: what emitted files define for themselves, by name. `by_path`: how a module reaches
-    another in it that is several levels below. `identity` is the module that never does anything. `unstacked`: what a tensor is at each
-    position of an axis, to be iterated over; `stacked`: the tensor made of a list of those. `passed_on`: the arguments that a constructor
+    another in it that is several levels below. `identity` is the module that never does anything. `unstack`: what a tensor is at each
+    position of an axis, to be iterated over; `stack`: the tensor made of a list of those. `passed_on`: the arguments that a constructor
     passes on to what it makes, if any of that takes them, with their annotations.
     """
 
@@ -115,15 +115,15 @@ class Framework(Record):
     by_path: Callable[[Code, str], Code]
     widths: Widths
     identity: str
-    unstacked: Callable[[Code, int], Code]
-    stacked: Callable[[Code, int], Code]
+    unstack: Callable[[Code, int], Code]
+    stack: Callable[[Code, int], Code]
     passed_on: Mapping[str, str] = {}
 
-    def local(self, name: str) -> str:
+    def make_variable_name(self, name: str) -> str:
         """`name` as a variable."""
-        return identifiers.local(name, self.imported)
+        return identifiers.make_variable_name(name, self.imported)
 
-    def plain(self, label: str) -> bool:
+    def is_attribute_name(self, label: str) -> bool:
         """Whether `self.<label> = ...` can be used to register a member."""
         return label.isidentifier() and not iskeyword(label) and not label.startswith("__") and label not in self.attributes
 

@@ -93,13 +93,13 @@ class KeywordCode(Code):
 
 
 class StageValue(FrameworkValue):
-    """What makes a module, or a function of a tensor: `function` with `keywords` bound, and without a function what returns its input."""
+    """A callable that makes a module or computes a tensor: `function` with `keywords` bound. Without a `function` it is the identity."""
 
     function: str
     keywords: tuple[KeywordCode, ...]
 
-    def applied(self, args: tuple[Code, ...], keywords: tuple[KeywordCode, ...]) -> Code:
-        """The call with arguments; `keywords` are further ones."""
+    def apply_to(self, args: tuple[Code, ...], keywords: tuple[KeywordCode, ...]) -> Code:
+        """Return the call with arguments; `keywords` are added to the bound ones."""
         return CallCode(self.function, args, (*self.keywords, *keywords)) if self.function else args[0]
 
 
@@ -201,34 +201,36 @@ class Default(Record):
     usual: Any
 
 
-def lit(value: object, hint: str = "") -> Code:
+def to_code(value: object, hint: str = "") -> Code:
     """A value as code; code is unchanged."""
     assert not isinstance(value, Default), "only a keyword has a default"
     return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
 
 
-def call(function: str | Code, *args: object, **kwargs: object) -> CallCode:
-    """`call("mean", code, axis=(1, 2), keepdims=Default(op.keepdim, False))`: a keyword is a value, or one with a `Default`."""
-    return CallCode(function, tuple(lit(a) for a in args), keywords(kwargs))
+def call_function(function: str | Code, *args: object, **kwargs: object) -> CallCode:
+    """`call_function("mean", code, axis=(1, 2), keepdims=Default(op.keepdim, False))`: a keyword is a value, or one with a `Default`."""
+    return CallCode(function, tuple(to_code(a) for a in args), make_keywords(kwargs))
 
 
-def construct(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
-    """`construct("Linear", {"in_features": 3, "out_features": 2}, bias=Default(True, True))`: positional arguments with the names that
-    constructor arguments for them would have."""
-    return CallCode(function, tuple(lit(v, k) for k, v in positional.items()), keywords(kwargs))
+def construct_module(function: str, positional: Mapping[str, object], **kwargs: object) -> CallCode:
+    """Return `construct_module("Linear", {"in_features": 3}, bias=Default(True, True))` as code.
+
+    The keys of `positional` are the names that constructor arguments for these values would have.
+    """
+    return CallCode(function, tuple(to_code(v, k) for k, v in positional.items()), make_keywords(kwargs))
 
 
-def method(target: Code, name: str, *args: object, **kwargs: object) -> Method:
-    """`method(x, "mean", axis=1)`: a call of a method, with keywords as `call` takes them."""
-    return Method(target, name, tuple(lit(a) for a in args), keywords(kwargs))
+def call_method(target: Code, name: str, *args: object, **kwargs: object) -> Method:
+    """`call_method(x, "mean", axis=1)`: a call of a method, with keywords as `call_function` takes them."""
+    return Method(target, name, tuple(to_code(a) for a in args), make_keywords(kwargs))
 
 
-def keywords(kwargs: Mapping[str, object]) -> tuple[KeywordCode, ...]:
+def make_keywords(kwargs: Mapping[str, object]) -> tuple[KeywordCode, ...]:
     """The keywords of a call, by their names."""
-    return tuple(_keyword(name, value) for name, value in kwargs.items())
+    return tuple(_make_keyword(name, value) for name, value in kwargs.items())
 
 
-def _keyword(name: str, value: object) -> KeywordCode:
+def _make_keyword(name: str, value: object) -> KeywordCode:
     if isinstance(value, Default):
-        return KeywordCode(name, lit(value.value, name), value.usual, True)
-    return KeywordCode(name, lit(value, name))
+        return KeywordCode(name, to_code(value.value, name), value.usual, True)
+    return KeywordCode(name, to_code(value, name))

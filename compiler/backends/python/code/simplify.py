@@ -24,21 +24,21 @@ CUBE = 3
 """The exponent from which a power is more telling than the number."""
 
 
-def simplified(code: Code) -> Code:
-    return _powers(rewrite_downward(code, _simpler))
+def simplify_code(code: Code) -> Code:
+    return _write_powers(rewrite_downward(code, _simplify_part))
 
 
-def _simpler(part: Code) -> Code | None:
+def _simplify_part(part: Code) -> Code | None:
     if not isinstance(part, Infix):
         return None
-    left, right, free = rewrite_downward(part.left, _simpler), rewrite_downward(part.right, _simpler), part.freedom
+    left, right, free = rewrite_downward(part.left, _simplify_part), rewrite_downward(part.right, _simplify_part), part.freedom
     if free == "neutral" and _is_neutral(right, part.op):
         return left
     if free == "neutral" and part.op in COMMUTING and _is_neutral(left, part.op):
         return right
-    opposite = _opposite(right) if free != "none" and part.op in OPPOSITE else None
+    opposite = _negate_code(right) if free != "none" and part.op in OPPOSITE else None
     if opposite is not None:
-        return Infix(OPPOSITE[part.op], left, rewrite_downward(opposite, _simpler), free)
+        return Infix(OPPOSITE[part.op], left, rewrite_downward(opposite, _simplify_part), free)
     return part if left is part.left and right is part.right else Infix(part.op, left, right, free)
 
 
@@ -49,21 +49,21 @@ def _is_neutral(code: Code, op: str) -> bool:
     return False
 
 
-def _opposite(code: Code) -> Code | None:
+def _negate_code(code: Code) -> Code | None:
     """The code with the other sign, if that is without the minus that this has."""
     match code:
         case Lit(int() | float() as value, hint) if value < 0 and value not in LEAST:
             return Lit(-value, hint)
         case Prefix("-", operand):
             return operand
-        case Infix("*" | "/" as op, left, right, freedom) if (opposite := _opposite(left)) is not None:
+        case Infix("*" | "/" as op, left, right, freedom) if (opposite := _negate_code(left)) is not None:
             return Infix(op, opposite, right, freedom)
     return None
 
 
-def shortened(share: Share) -> Code:
+def cancel_factors(share: Share) -> Code:
     """A probability times an integer over another, without numbers that do nothing: `rate / 11`, `rate` for `rate * 11 / 11`."""
-    times, over, rest = _factors(share)
+    times, over, rest = _split_factors(share)
     if len(rest) != 1 or times not in (0, 1, over):
         return share
     if times == 0:
@@ -71,29 +71,29 @@ def shortened(share: Share) -> Code:
     return rest[0] if times == over else Infix("/", rest[0], Lit(over))
 
 
-def _factors(code: Code) -> tuple[int, int, list[Code]]:
+def _split_factors(code: Code) -> tuple[int, int, list[Code]]:
     """The integers that code is multiplied with, those that it is divided by, and what is left."""
     match code:
         case Lit(int() as number):
             return number, 1, []
         case Infix("*", left, right):
-            (a, b, c), (d, e, f) = _factors(left), _factors(right)
+            (a, b, c), (d, e, f) = _split_factors(left), _split_factors(right)
             return a * d, b * e, c + f
         case Infix("/", left, Lit(int() as number)):
-            times, over, rest = _factors(left)
+            times, over, rest = _split_factors(left)
             return times, over * number, rest
     return 1, 1, [code]
 
 
-def _powers(code: Code) -> Code:
+def _write_powers(code: Code) -> Code:
     """The indices of a table, split into digits: `k // 7**3 % 7` of the numbers below 7**4, where 343 and 2401 say nothing."""
-    divisors = [number for part in walk_tree(code) if (number := _divisor(part)) > 1]
+    divisors = [number for part in walk_tree(code) if (number := _get_divisor(part)) > 1]
     base = min(divisors, default=0)
-    if base < CUBE or not any(_exponent(value, base) >= CUBE for value in divisors):
+    if base < CUBE or not any(_find_exponent(value, base) >= CUBE for value in divisors):
         return code
 
     def power(number: Code) -> Code:
-        exponent = _exponent(number.value, base) if isinstance(number, Lit) and is_integer(number.value) else 0
+        exponent = _find_exponent(number.value, base) if isinstance(number, Lit) and is_integer(number.value) else 0
         return Infix("**", Lit(base), Lit(exponent)) if exponent >= CUBE else number
 
     def change(part: Code) -> Code | None:
@@ -107,14 +107,14 @@ def _powers(code: Code) -> Code:
     return rewrite_downward(code, change)
 
 
-def _divisor(part: object) -> int:
+def _get_divisor(part: object) -> int:
     match part:
         case Infix("//" | "%", _, Lit(int() as number)):
             return number
     return 0
 
 
-def _exponent(number: int, base: int) -> int:
+def _find_exponent(number: int, base: int) -> int:
     """The exponent of a power of `base`; 0 for other numbers."""
     exponent, power = 0, 1
     while power < number:

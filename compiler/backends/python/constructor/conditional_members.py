@@ -14,7 +14,7 @@ from netc.dsl.record import replace
 from ..code.class_tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starred
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
-from ..identifiers import unique
+from ..identifiers import make_unique
 from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
 from ..printing.member_loops import MemberLoop, looped
 from ..printing.python_printer import doc, text
@@ -37,7 +37,7 @@ def built(head: str, code: Code, depth: int, taken: Iterable[str], framework: Fr
         case FrozenCode(MembersCall(_, args, ()) as made) | (MembersCall(_, args, ()) as made) if any(
             isinstance(a, ChoiceItems | MemberLoop) for a in (*args, *looped(unrolled(args), names))
         ):
-            name = unique("layers", names)
+            name = make_unique("layers", names)
             whole: Code = replace(made, args=(Starred(NameCode(name)),))
             whole = FrozenCode(whole) if isinstance(code, FrozenCode) else whole
             return [*_List(name, names, framework).lines(args, depth, True), *statement(head, doc(bare(whole, framework)), depth)]
@@ -87,7 +87,7 @@ class _List:
         values: Code = TupleCode(loop.groups[0])
         outer: list[str] = []
         if loop.tail:
-            values = NameCode(unique("stage", {*self.taken, loop.variable, loop.before}))
+            values = NameCode(make_unique("stage", {*self.taken, loop.variable, loop.before}))
             outer = _for(text(values), TupleCode(tuple(map(TupleCode, loop.groups))), depth)
         inside = depth + len(outer[:1])
         inner = [*_for(loop.variable, values, inside), *self._added(list(loop.unit), inside + 1, False)]

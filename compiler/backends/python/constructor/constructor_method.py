@@ -15,11 +15,11 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ....ir.choices import Key
 from ....types.traced_ints import strip_formulas
 from ..classes.passed_on import passed_on
-from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, named_several_times
+from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, find_repeated_formulas
 from ..code.classes import ClassBody, ClassDef, Member
 from ..code.framework import Framework
 from ..code.python_expressions import Code, FrameworkValue, LetCode, Local, MembersCall
-from ..identifiers import RESERVED, unique
+from ..identifiers import RESERVED, make_unique
 from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
 from ..printing.python_printer import doc, literal, text
 from .conditional_members import branches, built
@@ -32,10 +32,10 @@ def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str,
     if cls.body.chain is not None:
         named = _Formulas(cls)
         made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
-        taken = {p.name for p in cls.names} | set(named.names.values())
+        taken = {p.name for p in cls.all_arguments} | set(named.names.values())
         lines = [*_signature(cls), *named.constants, *named.lines, *built("", made, 2, taken, cls.body.framework)]
         return [*lines, *Drawing(taken, cls.body.framework).lines(made, "self")]
-    if not cls.body.members and not cls.names:
+    if not cls.body.members and not cls.all_arguments:
         return []
     return [*_signature(cls), *_Constructor(cls).lines(attributes, kept)]
 
@@ -77,9 +77,11 @@ class _Formulas:
         self.constants = [f"{STEP * 2}{constant.name} = {strip_formulas(constant.values[0])}" for constant in cls.constants]
         self.lines: list[str] = []
         framework = cls.body.framework
-        taken = {p.name for p in cls.names} | RESERVED | framework.imported
-        for size in named_several_times(p for code in (*cls.body.made(), *cls.body.tests.values()) for p in walk_tree(code)):
-            name = unique(framework.local(size.name), taken)
+        taken = {p.name for p in cls.all_arguments} | RESERVED | framework.imported
+        for size in find_repeated_formulas(
+            p for code in (*cls.body.list_constructor_code(), *cls.body.tests.values()) for p in walk_tree(code)
+        ):
+            name = make_unique(framework.make_variable_name(size.name), taken)
             taken.add(name)
             value = replace(size, sources=tuple(self.written(s) for s in size.sources))
             self.lines += statement(f"{name} = ", doc(value), 2)
@@ -97,8 +99,8 @@ class _Constructor:
         self.framework: Framework = cls.body.framework
         self.registration = self.framework.registration
         self.access = Access(cls.body)
-        self.taken = {p.name for p in cls.names} | set(self.formulas.names.values())
-        self.optional = cls.body.optional()
+        self.taken = {p.name for p in cls.all_arguments} | set(self.formulas.names.values())
+        self.optional = cls.body.find_optional_members()
         self.draws: list[str] = []
         """The lines at the end that draw what members start with."""
         self.bound: dict[str, Code] = {}
@@ -123,7 +125,7 @@ class _Constructor:
         for target, source in [*((self._reached(a), self._reached(b)) for a, b in self.body.ties), *norms]:
             lines += statement(f"{text(target)} = ", doc(source), 2)
         for module, parameter in self.body.starts:
-            lines += statement("", doc(self.registration.started(self._reached(module), self._reached(parameter))), 2)
+            lines += statement("", doc(self.registration.start_buffers(self._reached(module), self._reached(parameter))), 2)
         return lines
 
     def _base_call(self, mapped: list[Member]) -> list[str]:
@@ -135,7 +137,7 @@ class _Constructor:
 
     def _held(self, mapped: list[Member]) -> tuple[Code, ...]:
         """The items of a list or a dictionary of modules."""
-        if self.body.listed:
+        if self.body.is_list:
             return (ListCode(tuple(m.code for m in mapped)),)
         return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
 
@@ -175,17 +177,17 @@ class _Constructor:
     def _made(self, member: Member, depth: int) -> list[str]:
         lines: list[str] = []
         made = member.code
-        is_frozen = member.how == "parameter" and isinstance(made, FrozenCode)
+        is_frozen = member.kind == "parameter" and isinstance(made, FrozenCode)
         code = self._bindings(self.formulas.written(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth)
-        registered = self.registration.statement(member.label, member.how, code) if self.access.attribute(member.label) else None
+        registered = self.registration.register(member.label, member.kind, code) if self.access.attribute(member.label) else None
         if registered is not None:
             return [*lines, *statement("", doc(registered), depth)]
-        made = self.registration.held(member.how, code, not is_frozen)
+        made = self.registration.wrap_value(member.kind, code, not is_frozen)
         return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken, self.framework), *self._forget(member, depth)]
 
     def _forget(self, member: Member, depth: int) -> list[str]:
         """Keeps a buffer out of the state dict that is not registered by a statement of its own."""
-        if member.how != "transient" or self.access.attribute(member.label):
+        if member.kind != "transient" or self.access.attribute(member.label):
             return []
         return statement("", doc(self.registration.forget(*self.access.owner(member.label))), depth)
 
@@ -200,7 +202,7 @@ class _Constructor:
 
         for name, value in code.bindings:
             inner = rewrite_downward(value, renamed)
-            names[name] = unique(name, self.taken)
+            names[name] = make_unique(name, self.taken)
             if self.bound.get(names[name]) != inner:
                 lines += statement(f"{names[name]} = ", doc(inner), depth)
             self.bound[names[name]] = inner

@@ -25,7 +25,7 @@ from ..code.class_tree import (
 from ..code.classes import ModuleRule
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, LetCode, Lit, MembersCall, Prefix, TupleCode
-from ..identifiers import unique
+from ..identifiers import make_unique
 from ..printing.line_layout import STEP, Doc, statement
 from ..printing.python_printer import doc, literal, text
 from ..printing.repeats import unrolled
@@ -39,7 +39,7 @@ def bare(code: Code, framework: Framework) -> Code:
             case InitializedCode(module):
                 return bare(module, framework)
             case FrozenCode(module):
-                return framework.registration.frozen(bare(module, framework))
+                return framework.registration.freeze(bare(module, framework))
         return None
 
     return rewrite_downward(code, change)
@@ -82,7 +82,7 @@ class Drawing:
             key, item = pair.items
             assert isinstance(key, Lit)
             label = str(key.value)
-            at = f"{module}.{label}" if self.framework.plain(label) else text(self.framework.by_path(NameCode(module), label))
+            at = f"{module}.{label}" if self.framework.is_attribute_name(label) else text(self.framework.by_path(NameCode(module), label))
             lines += self.lines(item, at, indent)
         return lines
 
@@ -104,7 +104,7 @@ class Drawing:
 
     def _each(self, item: Code, members: str, indent: int) -> list[str]:
         """Those for each of several members that are made alike."""
-        variable = unique("layer", self.taken)
+        variable = make_unique("layer", self.taken)
         self.taken.add(variable)
         inside = self.lines(item, variable, indent + 1)
         self.taken.remove(variable)
@@ -144,7 +144,7 @@ def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framew
     """The loop over all modules that applies rules to those of their classes."""
     if not rules:
         return []
-    variable = unique("module", taken)
+    variable = make_unique("module", taken)
     alike: dict[tuple[Code, ...], list[list[ModuleRule]]] = {}
     first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
     ordered = sorted(rules, key=lambda rule: first[rule.function])

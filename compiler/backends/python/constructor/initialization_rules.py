@@ -57,7 +57,7 @@ class StatementInitialization:
         self._keys = {rule.key for rule in rules}
         self.rules = tuple(code for rule in rules for code in self._codes(rule))
 
-    def applied(self, node: OpNode, code: Code) -> Code:
+    def initialize_module(self, node: OpNode, code: Code) -> Code:
         """The code of a module, and the code that draws its parameters, unless a rule draws them or a tie replaces them."""
         if not isinstance(code, CallCode) or not isinstance(code.function, str) or not any(spec.stated for spec in node.specs):
             return code

@@ -20,19 +20,19 @@ class Access:
 
     def __init__(self, body: ClassBody) -> None:
         self.framework = body.framework
-        self.keyed, self.listed = body.keyed, body.listed
-        self.how = {m.label: m.how for m in body.members}
+        self.keyed, self.listed = body.keyed, body.is_list
+        self.how = {m.label: m.kind for m in body.members}
 
     def mapping(self, body: ClassBody) -> list[Member]:
         """The members that a container with keys is made of: modules, up to one whose label it does not accept."""
-        modules = [m for m in body.members if m.how == "module"] if self.keyed else []
+        modules = [m for m in body.members if m.kind == "module"] if self.keyed else []
         return list(takewhile(self._is_key, modules))
 
     def attribute(self, label: str) -> bool:
         """Whether `self.<label>` is the member."""
         if self.keyed and (self.how[label] == "module" or label in self.framework.container_attributes):
             return False
-        return self.framework.plain(label)
+        return self.framework.is_attribute_name(label)
 
     def owner(self, label: str) -> tuple[Code, str]:
         """The module that registers the member, and the name that it has there."""
@@ -64,7 +64,7 @@ class Access:
 
     def _is_key(self, member: Member) -> bool:
         """Whether a container with keys accepts its label."""
-        return member.how == "module" and self.framework.is_key(member.label)
+        return member.kind == "module" and self.framework.is_key(member.label)
 
 
 def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from netc.dsl.record import replace
 from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ..code.class_tree import ListComp, TrainingFlag, ValueRef
-from ..code.classes import Step, StepInfo, kind_of
+from ..code.classes import Step, StepInfo, classify_expression
 from ..code.python_expressions import CallCode, Code, LetCode, Local, Method, NestedResults
 from ..printing.python_printer import width
 from .inline_results import LINE_WIDTH
@@ -51,7 +51,7 @@ class LetExpander:
             places[name] = len(self.names)
             self.tentative.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), StepInfo(name, kind=kind_of(value)), mode=step.mode, guards=step.guards))
+            made.append(Step(value, (places[name],), StepInfo(name, kind=classify_expression(value)), mode=step.mode, guards=step.guards))
         return [*made, replace(step, code=rewrite_downward(let.result, placed))]
 
 

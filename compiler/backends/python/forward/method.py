@@ -28,7 +28,7 @@ from ..code.class_tree import (
 )
 from ..code.classes import ClassBody, Guards, Loop, ScanCode, Step
 from ..code.python_expressions import AnyInput, CallCode, Code, NestedResults, TupleCode
-from ..code.simplify import simplified
+from ..code.simplify import simplify_code
 from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
 from ..printing.python_printer import doc, text, width
 from .forward_statements import DEPTH, assigned, by_mode, grouped, returned, rolled
@@ -110,7 +110,7 @@ class _Forward:
         elif isinstance(step.code, ScanCode):
             self._scan(index, step.code)
         else:
-            code = simplified(self._resolved(step.code if step.outputs else self._tuples(step.code)))
+            code = simplify_code(self._resolved(step.code if step.outputs else self._tuples(step.code)))
             if step.traits.either and step.outputs[0] in self.variables.name_of:  # the other side of an `if`
                 targets = [self.variables.name_of[o] for o in step.outputs]
             else:
@@ -251,7 +251,7 @@ class _Forward:
         """`for x_t in x...:` with the steps inside, and after it the results of the steps, stacked."""
         step, count = self.steps[index], len(code.states)
         before = {t: self.variables.left[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.left}
-        scanned = [text(self.body.framework.unstacked(c, a)) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
+        scanned = [text(self.body.framework.unstack(c, a)) for c, a in zip(map(self._resolved, code.scanned), code.axes, strict=True)]
         starts = [text(self._resolved(c)) for c in code.starts]
         self._release(code.starts)
         inside = self._inside(code)
@@ -274,13 +274,13 @@ class _Forward:
         body = inside.lines(states, [lists.get(o, "") for o in step.outputs[count:]])
         self._add([*head, *body])
         self.variables.left.update(before)
-        self.variables.left.update(dict.fromkeys(code.made, 0))
+        self.variables.left.update(dict.fromkeys(code.inner_tensors, 0))
         for name, output in zip(states, step.outputs[:count], strict=True):
             self.variables.bind(name, output, self.uses.total[output])
         for output, axis in zip(step.outputs[count:], code.stacked, strict=True):
             if output in lists:
                 given = NameCode(f"{lists[output]}[::-1]" if code.reverse else lists[output])
-                made = statement(f"{self._target(output, index)} = ", doc(self.body.framework.stacked(given, axis)), self.depth)
+                made = statement(f"{self._target(output, index)} = ", doc(self.body.framework.stack(given, axis)), self.depth)
                 self._add(made)
                 self.stacked = self.groups[-1]
 
@@ -311,7 +311,7 @@ class _Forward:
         self.mode = None
         result = self.steps[-1].code
         assert isinstance(result, TupleCode)
-        given = [simplified(self._resolved(c)) for c in result.items]
+        given = [simplify_code(self._resolved(c)) for c in result.items]
         for name, code in zip(lists, given[len(states) :], strict=True):
             if name:
                 self._add(statement(f"{name}.append", Doc(LayoutBracket("(", [doc(code)], ")")), self.depth))

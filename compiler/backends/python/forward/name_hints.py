@@ -61,7 +61,7 @@ class NameHints:
         while code is not None:
             match code:
                 case CallCode(MemberRef(label)):
-                    return label if self.framework.plain(label) else ""
+                    return label if self.framework.is_attribute_name(label) else ""
                 case ValueRef(index) if index in self.maker and self.nested[self.maker[index]]:
                     code = self.steps[self.maker[index]].code
                 case _:

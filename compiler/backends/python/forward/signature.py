@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from netc.dsl.trees import walk_tree
 
 from ....ir.graph_values import Value, ValueTuple
-from ..code.class_tree import SizeRef, SymbolRef, named_several_times
+from ..code.class_tree import SizeRef, SymbolRef, find_repeated_formulas
 from ..code.classes import ClassBody, SizeSymbol, Step
 from ..code.python_expressions import AnyInput, Code
-from ..identifiers import RESERVED, unique
+from ..identifiers import RESERVED, make_unique
 from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
 
 
@@ -32,11 +32,11 @@ class Signature:
         sizes = [p for step in alive for p in walk_tree(step.code) if isinstance(p, (SizeRef, SymbolRef))]
         used = {p.index for p in sizes if isinstance(p, SymbolRef)}
         self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
-        self.computed = {size: self._new(size.name) for size in named_several_times(sizes)}
+        self.computed = {size: self._new(size.name) for size in find_repeated_formulas(sizes)}
         """Formulas that the spec names, where they are used several times; one within another is before it."""
 
     def _new(self, name: str) -> str:
-        found = unique(self.framework.local(name), self._taken)
+        found = make_unique(self.framework.make_variable_name(name), self._taken)
         self._taken.add(found)
         return found
 

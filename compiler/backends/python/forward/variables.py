@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from netc.dsl.record import Record
 
 from ..code.framework import Framework
-from ..identifiers import RESERVED, unique
+from ..identifiers import RESERVED, make_unique
 
 RUNNING = ("x", "y", "z", "h")
 """Names that the next tensor can have when this one is not used any more. The first ones are given before words."""
@@ -38,7 +38,7 @@ class Variables:
     the spec gives to tensors made in this body: nothing else gets them while that can be avoided."""
 
     def __init__(self, fixed: Iterable[str], reserved: Iterable[str], framework: Framework) -> None:
-        self.local = framework.local
+        self.local = framework.make_variable_name
         self.fixed = {*fixed, *RESERVED, *framework.imported}
         self.reserved = {self.local(n) for n in reserved if n}
         self.holds: dict[str, int] = {}
@@ -65,14 +65,14 @@ class Variables:
         """A name for what the spec calls `wanted`."""
         name = self.local(wanted)
         if not self.is_free(name):
-            name = unique(name, self._unavailable())
+            name = make_unique(name, self._unavailable())
         if name not in RUNNING:
             self.running.discard(name)
         return self.bind(name, tensor, uses)
 
     def bound(self, wanted: str, tensor: int, uses: int) -> str:
         """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
-        return self.bind(unique(self.local(wanted), self._unavailable() | self.reserved), tensor, uses)
+        return self.bind(make_unique(self.local(wanted), self._unavailable() | self.reserved), tensor, uses)
 
     def unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
         """A name for a tensor without one."""
@@ -96,7 +96,7 @@ class Variables:
             if self._is_open(name):
                 self.running |= {name} & set(RUNNING)
                 return name
-        return unique(self.local(hint.last), self._unavailable() | self.reserved)
+        return make_unique(self.local(hint.last), self._unavailable() | self.reserved)
 
     def _is_open(self, name: str) -> bool:
         """Whether a tensor that the spec does not name can have the name."""
@@ -104,7 +104,7 @@ class Variables:
 
     def temporary(self, wanted: str) -> str:
         """A name that no tensor has, until `release` frees it."""
-        name = unique(self.local(wanted), self._unavailable() | self.reserved)
+        name = make_unique(self.local(wanted), self._unavailable() | self.reserved)
         self.fixed.add(name)
         return name
 

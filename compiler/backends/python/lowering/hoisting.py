@@ -25,7 +25,7 @@ from ..classes.forward_sizes import ForwardSizes
 from ..classes.shared_modules import Sharing
 from ..code.classes import ClassBody
 from ..code.framework import Framework
-from ..identifiers import unique
+from ..identifiers import make_unique
 from .graph_labels import labels
 from .lowered_operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
@@ -122,7 +122,7 @@ class _Hoisting:
         new = {id(own) for several in given.values() for own in several}
         for node in graph.nodes:
             if isinstance(node, OpNode) and id(node) in new:
-                node.label = unique(node.op.name, taken)
+                node.label = make_unique(node.op.name, taken)
                 taken.add(node.label)
 
     def _is_repeated(self, graph: Graph, constant: Constant) -> bool:

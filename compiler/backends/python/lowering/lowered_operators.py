@@ -21,7 +21,7 @@ from ....ops.operand import Input
 from ....ops.operator import Arg, Operator
 from ....ops.rotary import Rotary
 from ....types.tensor_types import BOOL, FLOAT64, TensorType
-from ..identifiers import unique
+from ..identifiers import make_unique
 from .graph_labels import labels
 
 
@@ -192,6 +192,6 @@ class _Expander:
         return next((v for v in self.graph.inputs if v.type.dtype == value.type.dtype), value)
 
     def _label(self, wanted: str) -> str:
-        label = unique(wanted, self.labels)
+        label = make_unique(wanted, self.labels)
         self.labels.add(label)
         return label

@@ -19,7 +19,7 @@ from ....ops.indexing import OneHot
 from ....ops.shape import Cast, Layout
 from ....types.tensor_types import BOOL, INT64
 from ..classes.shared_modules import Sharing
-from ..identifiers import unique
+from ..identifiers import make_unique
 from .element_type_sources import Sources
 from .float32_tensors import Decisions, ElementTypes, Need, floats, is_float
 from .graph_labels import labels
@@ -153,7 +153,7 @@ class _Writer:
         assert source is not None
         like = () if source.like is None else (source.like,)
         converted = ToModelType(path=source.path, parameter=source.parameter)
-        label = unique(converted.name, self.labels)
+        label = make_unique(converted.name, self.labels)
         self.labels.add(label)
         return OpNode(converted, (*inputs, *like), (result,), label, at, ())
 

@@ -10,7 +10,7 @@ from netc.dsl.record import Record
 
 from ....ir.graph import CallNode, Graph, Node
 from ....ir.graph_values import Value, ValueTuple, flatten_parts
-from ..identifiers import singular
+from ..identifiers import singularize
 from .chains import is_from_outside, makes, modules, passes, same
 
 
@@ -88,7 +88,7 @@ def _connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, V
 
 def _element_name(node: Node, at: int, of: ValueTuple) -> str:
     name = node.graph.grouped_inputs[at].name if isinstance(node, CallNode) else ""
-    one = singular(of.name)
+    one = singularize(of.name)
     return name or (one if one != of.name and one.isidentifier() else "item")
 
 

@@ -15,11 +15,11 @@ from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import TupleSlice
 from ....ops.regularization import Identity
 from ..classes import choices
-from ..code.class_tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, localized
+from ..code.class_tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, substitute_call_arguments
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, Lit, MembersCall, Ref
-from ..identifiers import numbered, unique
-from ..operator_calls import OperatorForms, frozen
+from ..identifiers import are_consecutive, make_unique
+from ..operator_calls import OperatorForms, freeze_module
 from ..tensors import TensorCodes
 from .chains import is_chain, is_loop, is_parallel
 from .collecting_loops import CollectingLoop, collecting
@@ -121,9 +121,9 @@ class ContainerForms:
     def _module(self, node: Node) -> Code | None:
         """The module of a node, if it is one."""
         if isinstance(node, OpNode):
-            return self.operators.standalone(node) if node.tie is None else None
+            return self.operators.build_standalone_module(node) if node.tie is None else None
         construction = self.constructions[id(node.graph)]
-        return frozen(node, localized(construction.code, node.arguments)) if construction.kind != "list" else None
+        return freeze_module(node, substitute_call_arguments(construction.code, node.arguments)) if construction.kind != "list" else None
 
     def _extent(self, graph: Graph) -> tuple[int, int]:
         """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""
@@ -147,7 +147,7 @@ class ContainerForms:
         """Members that `forward` calls, all in the same way."""
         made = [self._module(node) for node in graph.nodes]
         found = [code for code in made if code is not None]
-        if len(found) < len(made) or not numbered(n.label for n in graph.nodes):
+        if len(found) < len(made) or not are_consecutive(n.label for n in graph.nodes):
             return None
         depth, size = self._extent(graph)
         distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
@@ -163,14 +163,14 @@ class ContainerForms:
         first = graph.nodes[0]
         tensors = TensorCodes(Ref)
         for taken in graph.grouped_inputs:
-            tensors.add(taken)
-        args = list(tensors.passed(first)) if isinstance(first, CallNode) else [tensors.one(v) for v in first.inputs]
+            tensors.add_tensor(taken)
+        args = list(tensors.list_call_inputs(first)) if isinstance(first, CallNode) else [tensors.get_code(v) for v in first.inputs]
         for at, (variable, of) in form.elements.items() if form is not None else ():
-            args[at] = ElementCode(variable, tensors.whole((TupleSlice(of),)))
+            args[at] = ElementCode(variable, tensors.get_tuple_code((TupleSlice(of),)))
         if isinstance(node, CallNode):
             order = {id(m): i for i, m in enumerate(graph.modules)}
             args += [SharedModuleArg(order[id(m)]) for m in node.modules]
-            args += [localized(code, node.arguments) for code in self.constructions[id(node.graph)].passed]
+            args += [substitute_call_arguments(code, node.arguments) for code in self.constructions[id(node.graph)].passed]
         return CallCode(NameCode(ELEMENT), tuple(args))
 
 
@@ -196,7 +196,7 @@ def _keys(nodes: list[Node]) -> list[str]:
         label = node.label
         if isinstance(node, OpNode) and _is_free(node) and label.isdigit():
             before = re.search(r"(?<=\D)\d*$", keys[-1]) if keys else None
-            label = unique(node.op.name + (before.group() if before else ""), taken)
+            label = make_unique(node.op.name + (before.group() if before else ""), taken)
             taken.add(label)
         keys.append(label)
     return keys

@@ -35,7 +35,7 @@ def drop_idle(body: ClassBody, dropouts: Set[str]) -> None:
                 return x
         return None
 
-    body.rewrite(passed)
+    body.rewrite_code(passed)
     used = {p.label for step in body.steps for p in walk_tree(step.code) if isinstance(p, MemberRef)}
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 

@@ -14,7 +14,7 @@ from netc.dsl.trees import walk_tree
 from ....ir.graph import Graph, Node, OpNode
 from ....ir.graph_values import Value
 from ..code.class_tree import ParameterRef, has_symbol
-from ..code.classes import kind_of
+from ..code.classes import classify_expression
 from ..code.python_expressions import AnyInput, Code, LetCode, Lit
 from ..operator_calls import OperatorForms
 from .chains import is_chain
@@ -36,8 +36,8 @@ def _functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
     """The nodes that are functions, if modules prevail and all of the functions can be modules."""
     found: list[OpNode] = []
     for node in nodes:
-        if isinstance(node, OpNode) and not node.specs and operators.standalone(node) is None:
-            if operators.is_member(node) or not _is_static(operators.expression(node)):
+        if isinstance(node, OpNode) and not node.specs and operators.build_standalone_module(node) is None:
+            if operators.is_member(node) or not _is_static(operators.build_expression(node)):
                 return
             found.append(node)
     if 2 * len(found) <= len(nodes):
@@ -46,7 +46,7 @@ def _functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
 
 def _is_static(code: Code) -> bool:
     """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
-    if isinstance(code, LetCode) or kind_of(code) not in ("call", "method"):
+    if isinstance(code, LetCode) or classify_expression(code) not in ("call", "method"):
         return False
     return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in walk_tree(code))
 

@@ -13,7 +13,7 @@ from ..code.class_tree import MemberRef, NameCode
 from ..code.classes import Member
 from ..code.framework import Framework
 from ..code.python_expressions import Code, Subscript
-from ..identifiers import numbered
+from ..identifiers import are_consecutive
 from ..printing.python_printer import literal
 from .containers import runs
 
@@ -47,15 +47,15 @@ class _Fold:
     def holder(self, prefix: str, members: list[Member], at: Code) -> Code:
         """The container of the members whose labels begin with `prefix`. It is accessed by `at`."""
         held = _levels(members, len(prefix) + 1)
-        if all(m.how == "parameter" and m.label == f"{prefix}.{key}" and self.framework.is_key(key) for key, (m, *_) in held.items()):
+        if all(m.kind == "parameter" and m.label == f"{prefix}.{key}" and self.framework.is_key(key) for key, (m, *_) in held.items()):
             return self._parameters(prefix, members, at)
-        listed = numbered(held) and all(m.how == "module" for m in members)
+        listed = are_consecutive(held) and all(m.kind == "module" for m in members)
         codes: dict[str, Code] = {}
         for key, inside in held.items():
             label = f"{prefix}.{key}"
             here = Subscript(at, (NameCode(key if listed else literal(key)),))
             alone = inside[0].label == label
-            if alone and (inside[0].how != "module" or not self.framework.is_key(key)):
+            if alone and (inside[0].kind != "module" or not self.framework.is_key(key)):
                 self.left += inside
             elif alone:
                 codes[key], self.reached[label] = inside[0].code, here

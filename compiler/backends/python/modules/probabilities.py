@@ -17,7 +17,7 @@ def mark_probabilities(classes: list[ClassDef], dropouts: Set[str]) -> None:
     """`dropouts`: the modules that take them."""
     found: dict[int, set[str]] = {}
     for cls in classes:
-        cls.body.rewrite(_Probabilities(found, found.setdefault(id(cls), set()), dropouts).change)
+        cls.body.rewrite_code(_Probabilities(found, found.setdefault(id(cls), set()), dropouts).change)
 
 
 class _Probabilities:

@@ -79,7 +79,7 @@ class Recursion:
                     return replace(part, function=ClassRef(cls), args=positional, kwargs=(*keywords, *passed_keywords(cls.body)))
             return None
 
-        cls.body.rewrite(change)
+        cls.body.rewrite_code(change)
 
 
 def _called(graph: Graph) -> list[Graph]:

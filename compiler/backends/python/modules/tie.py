@@ -45,7 +45,7 @@ class Ways:
             return Subscript(at, (Lit(int(label)),))
         if construction.keyed:
             return Subscript(at, (Lit(label),))
-        if self.framework.plain(label):
+        if self.framework.is_attribute_name(label):
             return AttributeCode(at, label)
         if construction.kind != "class" and label.isdigit():
             index = [n.label for n in called.nodes].index(label)

@@ -14,7 +14,7 @@ from netc.dsl.trees import rewrite_downward
 from ....dims import Dim, SymDim, evaluate_dim, free_symbols, make_symbol
 from ....types.traced_ints import TracedInt
 from ..code.class_tree import Argument, SizeRef
-from ..code.factored_formulas import factored
+from ..code.factored_formulas import factor_formula
 from ..code.python_expressions import Code, ItemCode, Lit
 
 _LEAST = 1_000_003
@@ -43,4 +43,4 @@ def _number(formula: Dim) -> Code:
 
 def traced_text(number: TracedInt) -> str:
     """The formula as it is written."""
-    return factored(number.origin, {name: name for name in free_symbols(number.origin)})
+    return factor_formula(number.origin, {name: name for name in free_symbols(number.origin)})

@@ -58,7 +58,7 @@ from ..code.python_expressions import (
     TupleCode,
     Unneeded,
 )
-from ..code.simplify import shortened
+from ..code.simplify import cancel_factors
 from .constructor_formulas import traced_text
 from .line_layout import Break, Doc, LayoutBracket
 from .number_literals import number, without_rounding_errors
@@ -315,7 +315,7 @@ def _dict(code: DictCode) -> Doc:
 
 
 def _share(code: Share) -> Doc:
-    shorter = shortened(code)
+    shorter = cancel_factors(code)
     return _infix(code) if shorter is code else doc(shorter)
 
 

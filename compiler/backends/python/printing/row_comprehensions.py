@@ -19,7 +19,7 @@ from ....dims import SymDim
 from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
-from ..identifiers import local, singular, unique
+from ..identifiers import make_unique, make_variable_name, singularize
 from .constructor_formulas import with_traced_numbers
 from .firsts import with_firsts
 from .member_names import INDICES, names
@@ -98,8 +98,8 @@ def _items(run: list[Code]) -> Code | None:
     if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
         return None
     taken = names(TupleCode(tuple(run)))
-    name = singular(of[0].target.name)
-    variable = NameCode(unique(name if name not in taken else "value", taken))
+    name = singularize(of[0].target.name)
+    variable = NameCode(make_unique(name if name not in taken else "value", taken))
     written = {rewrite_downward(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
     return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
 
@@ -140,7 +140,7 @@ class _Progression:
     def code(self) -> Code:
         first, second = (find_literals(m) for m in self.members[:2])
         taken = names(self.members[0])
-        self.index = NameCode(next((n for n in INDICES if n not in taken), unique(INDICES[0], taken)))
+        self.index = NameCode(next((n for n in INDICES if n not in taken), make_unique(INDICES[0], taken)))
         self.base = self._base(first, second)
         formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
         item = with_literals(self.members[0], formulas)
@@ -245,11 +245,11 @@ class Differences:
         if len(set(values)) == 1:
             return first
         hint = first.hint or keyword
-        name = next((n for n, v in self.found.items() if v == values), None) or self._name(local(hint or "value"))
+        name = next((n for n, v in self.found.items() if v == values), None) or self._name(make_variable_name(hint or "value"))
         self.found[name] = values
         return NameCode(name)
 
     def _name(self, name: str) -> str:
         """The name, its last word (`features` for `in_features`), or what always is a name."""
         free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
-        return unique(free, self.taken | self.found.keys())
+        return make_unique(free, self.taken | self.found.keys())

@@ -31,7 +31,7 @@ from ....ops.activation import (
     Threshold,
 )
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, Default, call, construct
+from ...python.code.python_expressions import Code, Default, call_function, construct_module
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import dtype_keyword
 
@@ -78,37 +78,37 @@ def _options(op: Operator) -> dict[str, object]:
 
 @module(*_PLAIN, target=_PLAIN)
 def plain_module(op: Operator, site: TorchSite) -> Code:
-    return construct(_module(_PLAIN[type(op)]), {}, **_options(op))
+    return construct_module(_module(_PLAIN[type(op)]), {}, **_options(op))
 
 
 @function(*_PLAIN)
 def plain_function(op: Operator, site: TorchSite) -> Code:
-    return call(f"F.{op.name}", site.x, **_options(op))
+    return call_function(f"F.{op.name}", site.x, **_options(op))
 
 
 @function(Sigmoid, Tanh)
 def torch_function(op: Operator, site: TorchSite) -> Code:
-    return call(f"torch.{op.name}", site.x)
+    return call_function(f"torch.{op.name}", site.x)
 
 
 @module(*_ALONG, target=_ALONG)
 def along_module(op: Softmax, site: TorchSite) -> Code:
-    return construct(_module(_ALONG[type(op)]), {}, dim=op.axis)
+    return construct_module(_module(_ALONG[type(op)]), {}, dim=op.axis)
 
 
 @function(*_ALONG)
 def along_function(op: Softmax, site: TorchSite) -> Code:
-    return call(f"F.{op.name}", site.x, dim=op.axis)
+    return call_function(f"F.{op.name}", site.x, dim=op.axis)
 
 
 @module(Threshold, target="torch.nn.Threshold")
 def threshold_module(op: Threshold, site: TorchSite) -> Code:
-    return construct("nn.Threshold", {"threshold": op.threshold, "value": op.value})
+    return construct_module("nn.Threshold", {"threshold": op.threshold, "value": op.value})
 
 
 @function(Threshold)
 def threshold_function(op: Threshold, site: TorchSite) -> Code:
-    return call("F.threshold", site.x, op.threshold, op.value)
+    return call_function("F.threshold", site.x, op.threshold, op.value)
 
 
 def _slope(op: Prelu) -> object:
@@ -119,6 +119,6 @@ def _slope(op: Prelu) -> object:
 @module(Prelu, target="torch.nn.PReLU")
 def prelu(op: Prelu, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(
+    return construct_module(
         "nn.PReLU", {}, num_parameters=Default(op.count_parameters(x), 1), init=Default(_slope(op), 0.25), dtype=dtype_keyword(x.dtype)
     )

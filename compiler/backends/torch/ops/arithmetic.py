@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....ops.arithmetic import Add, BinaryOperator, Clamp, Div, FloorDiv, Maximum, Minimum, Mul, Pair, Pow, Remainder, Sub
 from ....ops.operator import Operator
 from ....types.tensor_types import BOOL
-from ...python.code.python_expressions import Code, Default, Freedom, Infix, call, lit, method
+from ...python.code.python_expressions import Code, Default, Freedom, Infix, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function
 
 _BINARY: dict[type[Operator], str] = {
@@ -24,7 +24,7 @@ FLOAT_NEUTRAL = ("*", "/", "**", "-")
 def binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
         return Infix(op.symbol, site.x, site.other, "none" if BOOL in (site.given.x.dtype, site.given.other.dtype) else "signs")
-    number, freedom = lit(op.other, "other"), _freedom(op, site)
+    number, freedom = to_code(op.other, "other"), _freedom(op, site)
     return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
 
 
@@ -33,9 +33,9 @@ def floor_div(op: FloorDiv, site: TorchSite) -> Code:
     """Of floats, floor_divide has no gradient; the same function with another name has."""
     if not site.results[0].dtype.is_float:
         return binary(op, site)
-    other = lit(op.other, "other") if op.scalars else site.other
+    other = to_code(op.other, "other") if op.scalars else site.other
     sides = (other, site.x) if op.number_first else (site.x, other)
-    return call("torch.div", *sides, rounding_mode="floor")
+    return call_function("torch.div", *sides, rounding_mode="floor")
 
 
 def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
@@ -47,9 +47,9 @@ def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
 
 @function(Maximum, Minimum, target="torch.{}")
 def pair(op: Pair, site: TorchSite) -> Code:
-    return call(f"torch.{op.name}", site.x, site.other)
+    return call_function(f"torch.{op.name}", site.x, site.other)
 
 
 @function(Clamp, target="torch.clamp")
 def clamp(op: Clamp, site: TorchSite) -> Code:
-    return method(site.x, "clamp", min=Default(op.min, None), max=Default(op.max, None))
+    return call_method(site.x, "clamp", min=Default(op.min, None), max=Default(op.max, None))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ....ops.attention import Attention
 from ....types.tensor_types import BOOL
 from ....types.traced_ints import has_origin
-from ...python.code.python_expressions import Code, Default, Infix, call, lit, method
+from ...python.code.python_expressions import Code, Default, Infix, call_function, call_method, to_code
 from ...python.lowering.lowered_operators import WindowMask
 from ..torch_emitters import TorchSite, function
 from ..torch_framework import DEVICE, TRAINING, element_type
@@ -18,8 +18,8 @@ def attention(op: Attention, site: TorchSite) -> Code:
     if "mask" in site.given:
         masks = {"attn_mask": _mask(site)}
     if op.dropout or has_origin(op.dropout):
-        masks["dropout_p"] = Infix("*", lit(as_float(op.dropout), "dropout"), TRAINING)
-    return call(
+        masks["dropout_p"] = Infix("*", to_code(as_float(op.dropout), "dropout"), TRAINING)
+    return call_function(
         "F.scaled_dot_product_attention",
         site.q,
         site.k,
@@ -34,13 +34,13 @@ def attention(op: Attention, site: TorchSite) -> Code:
 def _mask(site: TorchSite) -> Code:
     """A mask for each head alone has an axis for the batch too: without it, PyTorch's kernels for attention as a whole refuse it."""
     rank, own = site.given.q.rank, site.given.mask.rank
-    return method(site.mask, "unsqueeze", 0) if (rank, own) == (4, 3) else site.mask
+    return call_method(site.mask, "unsqueeze", 0) if (rank, own) == (4, 3) else site.mask
 
 
 @function(WindowMask)
 def window_mask(op: WindowMask, site: TorchSite) -> Code:
     """True where `j <= i + span - length`, and more than `i + span - length - window`."""
-    ones = call("torch.ones", lit(op.length, "length"), lit(op.span, "span"), dtype=element_type(BOOL), device=DEVICE)
+    ones = call_function("torch.ones", to_code(op.length, "length"), to_code(op.span, "span"), dtype=element_type(BOOL), device=DEVICE)
     offset = op.span - op.length
-    seen = method(ones, "tril", *(() if offset == 0 else (lit(offset, "diagonal"),)))
-    return seen if op.window is None else method(seen, "triu", lit(offset + 1 - op.window, "diagonal"))
+    seen = call_method(ones, "tril", *(() if offset == 0 else (to_code(offset, "diagonal"),)))
+    return seen if op.window is None else call_method(seen, "triu", to_code(offset + 1 - op.window, "diagonal"))

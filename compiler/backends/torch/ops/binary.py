@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.arithmetic import Pair
 from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
-from ...python.code.python_expressions import Code, call, lit
+from ...python.code.python_expressions import Code, call_function, to_code
 from ..torch_emitters import TorchSite, function
 from .arithmetic import pair
 
@@ -16,9 +16,9 @@ def by_name(op: Pair, site: TorchSite) -> Code:
 
 @function(Fmod, target="torch.fmod")
 def fmod(op: Fmod, site: TorchSite) -> Code:
-    return call("torch.fmod", site.x, lit(op.other, "other") if op.scalars else site.other)
+    return call_function("torch.fmod", site.x, to_code(op.other, "other") if op.scalars else site.other)
 
 
 @function(Lerp, target="torch.lerp")
 def lerp(op: Lerp, site: TorchSite) -> Code:
-    return call("torch.lerp", site.x, site.end, lit(op.weight, "weight") if op.scalars else site.weight)
+    return call_function("torch.lerp", site.x, site.end, to_code(op.weight, "weight") if op.scalars else site.weight)

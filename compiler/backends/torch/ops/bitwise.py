@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.bitwise import BitwiseAnd, BitwiseLeftShift, BitwiseLogic, BitwiseNot, BitwiseOr, BitwiseRightShift, BitwiseXor, Shift
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, Infix, Prefix, call, lit
+from ...python.code.python_expressions import Code, Infix, Prefix, call_function, to_code
 from ..torch_emitters import TorchSite, function
 
 _SYMBOLS: dict[type[Operator], str] = {BitwiseAnd: "&", BitwiseOr: "|", BitwiseXor: "^"}
@@ -13,7 +13,7 @@ _SYMBOLS: dict[type[Operator], str] = {BitwiseAnd: "&", BitwiseOr: "|", BitwiseX
 def _sides(op: BitwiseLogic, site: TorchSite) -> tuple[Code, Code]:
     if not op.scalars:
         return site.x, site.other
-    number = lit(op.other, "other")
+    number = to_code(op.other, "other")
     return (number, site.x) if op.number_first else (site.x, number)
 
 
@@ -30,4 +30,4 @@ def bitwise_not(op: BitwiseNot, site: TorchSite) -> Code:
 
 @function(BitwiseLeftShift, BitwiseRightShift, target="torch.{}")
 def shift(op: Shift, site: TorchSite) -> Code:
-    return call(f"torch.{op.name}", *_sides(op, site))
+    return call_function(f"torch.{op.name}", *_sides(op, site))

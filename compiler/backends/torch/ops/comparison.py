@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.comparison import Eq, Ge, Gt, Isfinite, Isinf, Isnan, Le, LogicalAnd, LogicalOr, LogicalXor, Lt, Ne, Where
-from ...python.code.python_expressions import Code, call, lit
+from ...python.code.python_expressions import Code, call_function, to_code
 from ..torch_emitters import TorchSite, function
 from .arithmetic import binary, pair
 from .elementwise import call_by_name
@@ -16,6 +16,10 @@ function(Isfinite, Isinf, Isnan, target="torch.{}")(call_by_name)
 @function(Where, target="torch.where")
 def where(op: Where, site: TorchSite) -> Code:
     if not op.scalars:
-        return call("torch.where", site.condition, site.x, site.other)
-    number = lit(op.other, "other")
-    return call("torch.where", site.condition, number, site.x) if op.number_first else call("torch.where", site.condition, site.x, number)
+        return call_function("torch.where", site.condition, site.x, site.other)
+    number = to_code(op.other, "other")
+    return (
+        call_function("torch.where", site.condition, number, site.x)
+        if op.number_first
+        else call_function("torch.where", site.condition, site.x, number)
+    )

@@ -51,9 +51,9 @@ from ...python.code.python_expressions import (
     SliceCode,
     Subscript,
     TupleCode,
-    call,
-    lit,
-    method,
+    call_function,
+    call_method,
+    to_code,
 )
 from ...python.lowering.lowered_operators import ConvertedTable, ExactTable
 from ..torch_emitters import TorchSite, function, invocation, module
@@ -88,8 +88,8 @@ def converted_table(op: ConvertedTable, site: TorchSite) -> Code:
 def exact_table(op: ExactTable, site: TorchSite) -> Code:
     made = _Writer(op).whole()
     if isinstance(made, LetCode):
-        return LetCode(made.bindings, call("Constant", made.result))
-    return call("Constant", made)
+        return LetCode(made.bindings, call_function("Constant", made.result))
+    return call_function("Constant", made)
 
 
 @invocation(ExactTable)
@@ -135,8 +135,8 @@ class _Writer:
             return root
         if all(axis in used or size == 1 for axis, size in enumerate(shape)):
             return Subscript(root, (Lit(None),) * first)
-        root = method(root, "expand", *(lit(d, "size") for d in shape))
-        return method(root, "clone") if self.op.is_static else root
+        root = call_method(root, "expand", *(to_code(d, "size") for d in shape))
+        return call_method(root, "clone") if self.op.is_static else root
 
     def _root(self, real: bool) -> Code:
         """The formula, converted to the table's type."""
@@ -146,7 +146,7 @@ class _Writer:
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element_type != FLOAT64:
                 branches = [Lit(c.value if isinstance(c.value, SymDim) else as_float(c.value)) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
-                    return self._converted(call("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
+                    return self._converted(call_function("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
         term = self._term(self.formula, real)
         found = BOOL if term.truth else FLOAT64 if real else INT64
         return self._converted(term.code, found)
@@ -155,12 +155,12 @@ class _Writer:
         """A formula that depends on no index."""
         real = is_real(self.formula, self.op.shape)
         value = self._term(self.formula, real)
-        sizes = TupleCode(tuple(lit(d, "size") for d in self.op.shape))
+        sizes = TupleCode(tuple(to_code(d, "size") for d in self.op.shape))
         device = {} if self.op.is_static else {"device": DEVICE}
         if value.tensor:
             number = self._converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
-            spread = method(number, "expand", *sizes.items) if sizes.items else number
-            return method(spread, "clone") if self.op.is_static else spread
+            spread = call_method(number, "expand", *sizes.items) if sizes.items else number
+            return call_method(spread, "clone") if self.op.is_static else spread
         code = value.code
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element_type.is_integer:
             code = filled(code.value, self.op.element_type)
@@ -168,12 +168,12 @@ class _Writer:
         natural = isinstance(code, Lit) and (usual or isinstance(code.value, float)) and self.op.element_type == FLOAT32
         dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element_type))
         if usual:
-            return call(usual, *(sizes.items or (sizes,)), dtype=dtype, **device)
-        return call("torch.full", sizes, code, dtype=dtype, **device)
+            return call_function(usual, *(sizes.items or (sizes,)), dtype=dtype, **device)
+        return call_function("torch.full", sizes, code, dtype=dtype, **device)
 
     def _converted(self, code: Code, found: DType) -> Code:
         if self.dtype is not None:
-            return method(code, "to", self.dtype)
+            return call_method(code, "to", self.dtype)
         return code if found == self.op.element_type else cast_to(code, self.op.element_type)
 
     # --- indices ---------------------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class _Writer:
     def _arange(self, axis: int) -> Code:
         dtype = dtype_keyword(FLOAT64 if axis in self.real_indices else INT64, INT64)
         device = {} if self.op.is_static else {"device": DEVICE}
-        code: Code = call("torch.arange", lit(self.op.shape[axis], "size"), dtype=dtype, **device)
+        code: Code = call_function("torch.arange", to_code(self.op.shape[axis], "size"), dtype=dtype, **device)
         after = len(self.op.shape) - 1 - axis
         return Subscript(code, (SliceCode(), *(Lit(None),) * after)) if after else code
 
@@ -249,7 +249,7 @@ class _Writer:
         values = list_values(formula.list)
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
         device = {} if self.op.is_static else {"device": DEVICE}
-        whole = call("torch.tensor", Lit(values, "values"), dtype=dtype_keyword(dtype, kind), **device)
+        whole = call_function("torch.tensor", Lit(values, "values"), dtype=dtype_keyword(dtype, kind), **device)
         if self._is_along_axes(formula):
             axes = find_indices(formula)
             places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
@@ -293,7 +293,7 @@ class _Writer:
         if term.tensor:
             return term.code
         device = {} if self.op.is_static else {"device": DEVICE}
-        return call("torch.tensor", term.code, dtype=dtype_keyword(dtype, BOOL), **device)
+        return call_function("torch.tensor", term.code, dtype=dtype_keyword(dtype, BOOL), **device)
 
     def _binary(self, op: str, left: Formula, right: Formula, real: bool) -> _Term:
         if op in LOGIC:
@@ -316,22 +316,22 @@ class _Writer:
         if not truth:
             a, b = self._number(then, real), self._number(otherwise, real)
         if not real and not truth and (a.code, b.code) == (Lit(1), Lit(0)):
-            return _Term(method(self._tensor(self._truth(test)), "long"), tensor=True)
+            return _Term(call_method(self._tensor(self._truth(test)), "long"), tensor=True)
         chosen = self._tensor(a, FLOAT64) if real and not truth and not b.tensor else a.code
-        return _Term(call("torch.where", self._tensor(self._truth(test)), chosen, b.code), tensor=True, truth=truth)
+        return _Term(call_function("torch.where", self._tensor(self._truth(test)), chosen, b.code), tensor=True, truth=truth)
 
     def _extreme(self, name: str, arguments: tuple[Formula, ...], real: bool) -> _Term:
         terms = [self._number(a, real) for a in arguments]
         tensors = [t.code for t in terms if t.tensor]
         numbers = [t.code for t in terms if not t.tensor]
-        number = numbers[0] if len(numbers) == 1 else call(name, *numbers)
+        number = numbers[0] if len(numbers) == 1 else call_function(name, *numbers)
         if not tensors:
             return _Term(number, tensor=False)
         code = tensors[0]
         for other in tensors[1:]:
-            code = call(f"torch.{name}imum", code, other)
+            code = call_function(f"torch.{name}imum", code, other)
         if numbers:
-            code = method(code, "clamp", **{"max" if name == "min" else "min": _hinted(number, "limit")})
+            code = call_method(code, "clamp", **{"max" if name == "min" else "min": _hinted(number, "limit")})
         return _Term(code, tensor=True)
 
     def _called(self, name: str, argument: _Term, real: bool) -> _Term:
@@ -340,23 +340,23 @@ class _Writer:
         if name == "float32":
             return _Term(Method(Method(self._tensor(argument, FLOAT64), "float"), "double"), tensor=True)
         if name == "abs":
-            size = Method(argument.code, "abs") if argument.tensor else call("abs", argument.code)
+            size = Method(argument.code, "abs") if argument.tensor else call_function("abs", argument.code)
             return _Term(size, tensor=argument.tensor)
-        return _Term(call(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
+        return _Term(call_function(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
 
     def _rounded(self, name: str, argument: _Term) -> _Term:
         if argument.tensor:
-            return _Term(call({"int": "torch.trunc"}.get(name, f"torch.{name}"), argument.code), tensor=True)
-        return _Term(Infix("//", argument.code, Lit(1)) if name == "floor" else call(name, argument.code), tensor=False)
+            return _Term(call_function({"int": "torch.trunc"}.get(name, f"torch.{name}"), argument.code), tensor=True)
+        return _Term(Infix("//", argument.code, Lit(1)) if name == "floor" else call_function(name, argument.code), tensor=False)
 
 
 def _stored(array: TableArray, dtype: DType) -> Code:
     """The numbers of a file: a few are written as they are, others compressed."""
     kind = {"b": BOOL, "i": INT64, "f": FLOAT32}.get(array.dtype.name[0], FLOAT32)
     if prod(array.shape) <= _FEW and array.dtype in (BOOL, INT64):
-        return call("torch.tensor", Lit(_nested(array.load_array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
+        return call_function("torch.tensor", Lit(_nested(array.load_array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
     text = b64encode(compress(array.data, 9)).decode()
-    code = call("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
+    code = call_function("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
     return code if array.dtype == dtype else cast_to(code, dtype)
 
 

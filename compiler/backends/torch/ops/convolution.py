@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.convolution import Conv, ConvTranspose
-from ...python.code.python_expressions import Code, Default, call, construct, lit
+from ...python.code.python_expressions import Code, Default, call_function, construct_module, to_code
 from ..torch_emitters import TorchSite, given, module
 from ..torch_framework import dtype_keyword
 from ..window_names import ranked, sizes
@@ -14,10 +14,10 @@ def conv(op: Conv, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
     padding = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
-    return construct(
+    return construct_module(
         ranked("nn.Conv", x),
         {"in_channels": x.shape[1], "out_channels": op.channels},
-        kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
+        kernel_size=to_code(sizes(tuple(w.taps for w in windows)), "kernel_size"),
         stride=Default(sizes(tuple(w.stride for w in windows)), 1),
         padding=Default(padding, 0),
         dilation=Default(sizes(tuple(w.dilation for w in windows)), 1),
@@ -36,8 +36,8 @@ def conv_of(op: Conv, site: TorchSite) -> Code:
     padding: object = "same" if op.padding == "same" else sizes(tuple(w.before for w in windows))
     if op.padding_mode != "zeros":
         amounts = tuple(size for w in reversed(windows) for size in (w.before, w.after))
-        padded, padding = call("F.pad", site.x, amounts, mode=op.padding_mode), 0
-    return call(
+        padded, padding = call_function("F.pad", site.x, amounts, mode=op.padding_mode), 0
+    return call_function(
         ranked("F.conv", x),
         padded,
         site.weight,
@@ -53,10 +53,10 @@ def conv_of(op: Conv, site: TorchSite) -> Code:
 def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
-    return construct(
+    return construct_module(
         ranked("nn.ConvTranspose", x),
         {"in_channels": x.shape[1], "out_channels": op.channels},
-        kernel_size=lit(sizes(tuple(w.taps for w in windows)), "kernel_size"),
+        kernel_size=to_code(sizes(tuple(w.taps for w in windows)), "kernel_size"),
         stride=Default(sizes(tuple(w.stride for w in windows)), 1),
         padding=Default(sizes(tuple(w.before for w in windows)), 0),
         output_padding=Default(sizes(op.output_paddings(x)), 0),
@@ -71,7 +71,7 @@ def conv_transpose(op: ConvTranspose, site: TorchSite) -> Code:
 def conv_transpose_of(op: ConvTranspose, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
-    return call(
+    return call_function(
         ranked("F.conv_transpose", x),
         site.x,
         site.weight,

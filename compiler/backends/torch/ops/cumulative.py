@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from ....ops.cumulative import Cummax, Cummin, CumulativeExtreme, Diff, Logcumsumexp
-from ...python.code.python_expressions import AttributeCode, Code, Default, method
+from ...python.code.python_expressions import AttributeCode, Code, Default, call_method
 from ..torch_emitters import TorchSite, function
 
 
 @function(Logcumsumexp, target="torch.logcumsumexp")
 def logcumsumexp(op: Logcumsumexp, site: TorchSite) -> Code:
-    return method(site.x, "logcumsumexp", dim=op.axis)
+    return call_method(site.x, "logcumsumexp", dim=op.axis)
 
 
 @function(Cummax, Cummin, target="torch.{}")
 def extreme(op: CumulativeExtreme, site: TorchSite) -> Code:
-    both = method(site.x, op.name, dim=op.axis)
+    both = call_method(site.x, op.name, dim=op.axis)
     return both if len(site.results) == 2 else AttributeCode(both, "values")
 
 
 @function(Diff, target="torch.diff")
 def diff(op: Diff, site: TorchSite) -> Code:
-    return method(site.x, "diff", n=Default(op.n, 1), dim=Default(op.axis, -1))
+    return call_method(site.x, "diff", n=Default(op.n, 1), dim=Default(op.axis, -1))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.dense import Bilinear, Dense, Embedding, EmbeddingBag
-from ...python.code.python_expressions import Code, Default, SelfMember, call, construct
+from ...python.code.python_expressions import Code, Default, SelfMember, call_function, construct_module
 from ..torch_emitters import TorchSite, given, invocation, module
 from ..torch_framework import dtype_keyword
 
@@ -12,46 +12,46 @@ from ..torch_framework import dtype_keyword
 def dense(op: Dense, site: TorchSite) -> Code:
     x = site.given.x
     sizes = {"in_features": x.shape[-1], "out_features": op.units}
-    return construct("nn.Linear", sizes, bias=Default(op.bias, True), dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.Linear", sizes, bias=Default(op.bias, True), dtype=dtype_keyword(x.dtype))
 
 
 @given(Dense)
 def dense_of(op: Dense, site: TorchSite) -> Code:
-    return call("F.linear", site.x, site.weight, *site.present("bias"))
+    return call_function("F.linear", site.x, site.weight, *site.present("bias"))
 
 
 @module(Bilinear, target="torch.nn.Bilinear")
 def bilinear(op: Bilinear, site: TorchSite) -> Code:
     a, b = site.given.a, site.given.b
     sizes = {"in1_features": a.shape[-1], "in2_features": b.shape[-1], "out_features": op.units}
-    return construct("nn.Bilinear", sizes, bias=Default(op.bias, True), dtype=dtype_keyword(a.dtype))
+    return construct_module("nn.Bilinear", sizes, bias=Default(op.bias, True), dtype=dtype_keyword(a.dtype))
 
 
 @given(Bilinear)
 def bilinear_of(op: Bilinear, site: TorchSite) -> Code:
-    return call("F.bilinear", site.a, site.b, site.weight, *site.present("bias"))
+    return call_function("F.bilinear", site.a, site.b, site.weight, *site.present("bias"))
 
 
 @module(Embedding, target="torch.nn.Embedding")
 def embedding(op: Embedding, site: TorchSite) -> Code:
-    return construct("nn.Embedding", _table(op), **_rows(op), dtype=dtype_keyword(op.dtype))
+    return construct_module("nn.Embedding", _table(op), **_rows(op), dtype=dtype_keyword(op.dtype))
 
 
 @given(Embedding)
 def embedding_of(op: Embedding, site: TorchSite) -> Code:
-    return call("F.embedding", site.indices, site.weight, padding_idx=Default(op.padding_idx, None))
+    return call_function("F.embedding", site.indices, site.weight, padding_idx=Default(op.padding_idx, None))
 
 
 @module(EmbeddingBag, target="torch.nn.EmbeddingBag")
 def embedding_bag(op: EmbeddingBag, site: TorchSite) -> Code:
     keywords = {**_rows(op), "mode": Default(op.mode, "mean"), "include_last_offset": Default(op.include_last_offset, False)}
-    return construct("nn.EmbeddingBag", _table(op), **keywords, dtype=dtype_keyword(op.dtype))
+    return construct_module("nn.EmbeddingBag", _table(op), **keywords, dtype=dtype_keyword(op.dtype))
 
 
 @invocation(EmbeddingBag)
 def embedding_bag_invocation(op: EmbeddingBag, site: TorchSite) -> Code:
     weights = Default(site.get("per_sample_weights"), None)
-    return call(SelfMember(), site.indices, *site.present("offsets"), per_sample_weights=weights)
+    return call_function(SelfMember(), site.indices, *site.present("offsets"), per_sample_weights=weights)
 
 
 def _table(op: Embedding | EmbeddingBag) -> dict[str, object]:

@@ -26,7 +26,7 @@ from ....ops.elementwise import (
     Trunc,
 )
 from ....ops.operator import Operator
-from ...python.code.python_expressions import Code, Default, Prefix, call
+from ...python.code.python_expressions import Code, Default, Prefix, call_function
 from ..torch_emitters import TorchSite, function
 
 
@@ -58,9 +58,11 @@ def neg(op: Neg, site: TorchSite) -> Code:
     target="torch.{}",
 )
 def call_by_name(op: Operator, site: TorchSite) -> Code:
-    return call(f"torch.{op.name}", site.x)
+    return call_function(f"torch.{op.name}", site.x)
 
 
 @function(NanToNum, target="torch.nan_to_num")
 def nan_to_num(op: NanToNum, site: TorchSite) -> Code:
-    return call("torch.nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None))
+    return call_function(
+        "torch.nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None)
+    )

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....ops.experts import GroupedLinear
-from ...python.code.python_expressions import Code, call
+from ...python.code.python_expressions import Code, call_function
 from ..torch_emitters import TorchSite, function
 
 
 @function(GroupedLinear, target="torch.nn.functional.linear, for each group")
 def grouped_linear(op: GroupedLinear, site: TorchSite) -> Code:
-    return call("grouped_linear", site.x, site.index, site.weight)
+    return call_function("grouped_linear", site.x, site.index, site.weight)

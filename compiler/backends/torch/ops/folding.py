@@ -4,48 +4,48 @@ from __future__ import annotations
 
 from ....dims import Dim
 from ....ops.folding import ChannelShuffle, Fold, PixelShuffle, PixelUnshuffle, SlidingWindow, Unfold
-from ...python.code.python_expressions import Code, Default, call, construct, lit, method
+from ...python.code.python_expressions import Code, Default, call_function, call_method, construct_module, to_code
 from ..torch_emitters import TorchSite, function, module
 from ..window_names import sizes
 
 
 @module(PixelShuffle, target="torch.nn.PixelShuffle")
 def pixel_shuffle_module(op: PixelShuffle, site: TorchSite) -> Code:
-    return construct("nn.PixelShuffle", {"upscale_factor": op.r})
+    return construct_module("nn.PixelShuffle", {"upscale_factor": op.r})
 
 
 @function(PixelShuffle)
 def pixel_shuffle(op: PixelShuffle, site: TorchSite) -> Code:
-    return call("F.pixel_shuffle", site.x, lit(op.r, "upscale_factor"))
+    return call_function("F.pixel_shuffle", site.x, to_code(op.r, "upscale_factor"))
 
 
 @module(PixelUnshuffle, target="torch.nn.PixelUnshuffle")
 def pixel_unshuffle_module(op: PixelUnshuffle, site: TorchSite) -> Code:
-    return construct("nn.PixelUnshuffle", {"downscale_factor": op.r})
+    return construct_module("nn.PixelUnshuffle", {"downscale_factor": op.r})
 
 
 @function(PixelUnshuffle)
 def pixel_unshuffle(op: PixelUnshuffle, site: TorchSite) -> Code:
-    return call("F.pixel_unshuffle", site.x, lit(op.r, "downscale_factor"))
+    return call_function("F.pixel_unshuffle", site.x, to_code(op.r, "downscale_factor"))
 
 
 @module(ChannelShuffle, target="torch.nn.ChannelShuffle")
 def channel_shuffle_module(op: ChannelShuffle, site: TorchSite) -> Code:
-    return construct("nn.ChannelShuffle", {"groups": op.groups})
+    return construct_module("nn.ChannelShuffle", {"groups": op.groups})
 
 
 @function(ChannelShuffle)
 def channel_shuffle(op: ChannelShuffle, site: TorchSite) -> Code:
-    return call("F.channel_shuffle", site.x, lit(op.groups, "groups"))
+    return call_function("F.channel_shuffle", site.x, to_code(op.groups, "groups"))
 
 
 def _kernel(op: Unfold | Fold) -> Code:
-    return lit(sizes(op.expand_pair("kernel")), "kernel_size")
+    return to_code(sizes(op.expand_pair("kernel")), "kernel_size")
 
 
 def _image(op: Fold) -> Code:
     image: tuple[Dim, ...] = op.image_size()
-    return lit(image[0] if image[0] == image[1] else image, "output_size")
+    return to_code(image[0] if image[0] == image[1] else image, "output_size")
 
 
 def _options(op: Unfold | Fold) -> dict[str, object]:
@@ -55,24 +55,24 @@ def _options(op: Unfold | Fold) -> dict[str, object]:
 
 @module(Unfold, target="torch.nn.Unfold")
 def unfold_module(op: Unfold, site: TorchSite) -> Code:
-    return construct("nn.Unfold", {"kernel_size": _kernel(op)}, **_options(op))
+    return construct_module("nn.Unfold", {"kernel_size": _kernel(op)}, **_options(op))
 
 
 @function(Unfold)
 def unfold(op: Unfold, site: TorchSite) -> Code:
-    return call("F.unfold", site.x, _kernel(op), **_options(op))
+    return call_function("F.unfold", site.x, _kernel(op), **_options(op))
 
 
 @module(Fold, target="torch.nn.Fold")
 def fold_module(op: Fold, site: TorchSite) -> Code:
-    return construct("nn.Fold", {"output_size": _image(op), "kernel_size": _kernel(op)}, **_options(op))
+    return construct_module("nn.Fold", {"output_size": _image(op), "kernel_size": _kernel(op)}, **_options(op))
 
 
 @function(Fold)
 def fold(op: Fold, site: TorchSite) -> Code:
-    return call("F.fold", site.x, _image(op), _kernel(op), **_options(op))
+    return call_function("F.fold", site.x, _image(op), _kernel(op), **_options(op))
 
 
 @function(SlidingWindow, target="torch.Tensor.unfold")
 def sliding_window(op: SlidingWindow, site: TorchSite) -> Code:
-    return method(site.x, "unfold", op.axis, lit(op.size, "size"), lit(op.step, "step"))
+    return call_method(site.x, "unfold", op.axis, to_code(op.size, "size"), to_code(op.step, "step"))

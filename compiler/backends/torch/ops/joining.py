@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from ....ops.axes import normalize_axis
 from ....ops.joining import Chunk, Concat, Split, Stack
-from ...python.code.python_expressions import Code, TupleCode, call, lit, method
+from ...python.code.python_expressions import Code, TupleCode, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function
 
 
 @function(Concat, target="torch.cat")
 def concat(op: Concat, site: TorchSite) -> Code:
-    return call("torch.cat", TupleCode(site.inputs), dim=op.axis)
+    return call_function("torch.cat", TupleCode(site.inputs), dim=op.axis)
 
 
 @function(Stack, target="torch.stack")
 def stack(op: Stack, site: TorchSite) -> Code:
-    return call("torch.stack", TupleCode(site.inputs), dim=op.axis)
+    return call_function("torch.stack", TupleCode(site.inputs), dim=op.axis)
 
 
 def _is_whole(op: Split | Chunk, site: TorchSite) -> bool:
@@ -28,12 +28,12 @@ def split(op: Split, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return site.x
     sizes = op.sizes
-    code = TupleCode(tuple(lit(size, "size") for size in sizes)) if isinstance(sizes, tuple) else lit(sizes, "size")
-    return method(site.x, "split", code, dim=op.axis)
+    code = TupleCode(tuple(to_code(size, "size") for size in sizes)) if isinstance(sizes, tuple) else to_code(sizes, "size")
+    return call_method(site.x, "split", code, dim=op.axis)
 
 
 @function(Chunk, target="torch.chunk")
 def chunk(op: Chunk, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return site.x
-    return method(site.x, "chunk", lit(op.n, "chunks"), dim=op.axis)
+    return call_method(site.x, "chunk", to_code(op.n, "chunks"), dim=op.axis)

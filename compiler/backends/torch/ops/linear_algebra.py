@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.linear_algebra import Cdist, CosineSimilarity, Cross, Einsum, Matmul, Outer
-from ...python.code.python_expressions import Code, Default, Infix, call
+from ...python.code.python_expressions import Code, Default, Infix, call_function
 from ..torch_emitters import TorchSite, function
 
 
@@ -14,24 +14,24 @@ def matmul(op: Matmul, site: TorchSite) -> Code:
 
 @function(Einsum, target="torch.einsum")
 def einsum(op: Einsum, site: TorchSite) -> Code:
-    return call("torch.einsum", op.equation, *site.inputs)
+    return call_function("torch.einsum", op.equation, *site.inputs)
 
 
 @function(Outer, target="torch.outer")
 def outer(op: Outer, site: TorchSite) -> Code:
-    return call("torch.outer", site.x, site.other)
+    return call_function("torch.outer", site.x, site.other)
 
 
 @function(CosineSimilarity, target="torch.nn.functional.cosine_similarity")
 def cosine_similarity(op: CosineSimilarity, site: TorchSite) -> Code:
-    return call("F.cosine_similarity", site.x, site.other, dim=Default(op.axis, 1), eps=Default(op.eps, 1e-8))
+    return call_function("F.cosine_similarity", site.x, site.other, dim=Default(op.axis, 1), eps=Default(op.eps, 1e-8))
 
 
 @function(Cross, target="torch.linalg.cross")
 def cross(op: Cross, site: TorchSite) -> Code:
-    return call("torch.linalg.cross", site.x, site.other, dim=Default(op.axis, -1))
+    return call_function("torch.linalg.cross", site.x, site.other, dim=Default(op.axis, -1))
 
 
 @function(Cdist, target="torch.cdist")
 def cdist(op: Cdist, site: TorchSite) -> Code:
-    return call("torch.cdist", site.x, site.other, p=Default(op.p, 2))
+    return call_function("torch.cdist", site.x, site.other, p=Default(op.p, 2))

@@ -18,7 +18,7 @@ from ....ops.operator import Operator
 from ....ops.probability_loss import BinaryCrossEntropy, BinaryCrossEntropyWithLogits, KlDiv
 from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss, PoissonNllLoss, SmoothL1Loss
 from ....ops.sequence_loss import CtcLoss
-from ...python.code.python_expressions import Code, Default, call, lit
+from ...python.code.python_expressions import Code, Default, call_function, to_code
 from ..torch_emitters import TorchSite, function
 from .parameters import as_float
 
@@ -53,12 +53,12 @@ def loss(op: Loss, site: TorchSite) -> Code:
     own = [site[name] for name, operand in op.operands.items() if operand.required]
     tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
-    return call(f"F.{op.name}", *own, **tensors, **options)
+    return call_function(f"F.{op.name}", *own, **tensors, **options)
 
 
 @function(GaussianNllLoss, target="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
 def gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
     """PyTorch takes a number for the variances if it is a float."""
-    var = site.var if "var" in site.given else lit(as_float(op.var), "var")
+    var = site.var if "var" in site.given else to_code(as_float(op.var), "var")
     options = {"full": Default(op.full, False), "eps": Default(op.eps, 1e-6), "reduction": Default(op.reduction, "mean")}
-    return call("F.gaussian_nll_loss", site.x, site.target, var, **options)
+    return call_function("F.gaussian_nll_loss", site.x, site.target, var, **options)

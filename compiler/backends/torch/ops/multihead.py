@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from ....ops.multihead import MultiheadAttention
 from ....types.tensor_types import BOOL
-from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, SelfMember, Subscript, call, construct, lit, method
+from ...python.code.python_expressions import (
+    AttributeCode,
+    Code,
+    Default,
+    Lit,
+    SelfMember,
+    Subscript,
+    call_function,
+    call_method,
+    construct_module,
+    to_code,
+)
 from ...python.lowering.lowered_operators import CausalMask, CausalMultiheadAttention
 from ..torch_emitters import TorchSite, function, invocation, module
 from ..torch_framework import DEVICE, dtype_keyword, element_type
@@ -14,7 +25,7 @@ from ..torch_framework import DEVICE, dtype_keyword, element_type
 def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.feature_sizes(site.given)
     others = {} if op.is_joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
-    return construct(
+    return construct_module(
         "nn.MultiheadAttention",
         {"embed_dim": features, "num_heads": op.heads},
         dropout=Default(op.dropout, 0.0),
@@ -43,14 +54,14 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
     tensors = (site.query, site[op.key_input(site.given)], site[op.value_input(site.given)])
-    whole = call(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
+    whole = call_function(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
     return whole if weights else Subscript(whole, (Lit(0),))
 
 
 def _mask(site: TorchSite, name: str, weights: bool) -> Code:
     """Where the weights are results, masks must be of the type of the queries."""
     dtype, wanted = site.given[name].dtype, site.given.query.dtype
-    return method(site[name], "to", AttributeCode(site.query, "dtype")) if weights and dtype not in (BOOL, wanted) else site[name]
+    return call_method(site[name], "to", AttributeCode(site.query, "dtype")) if weights and dtype not in (BOOL, wanted) else site[name]
 
 
 @function(CausalMask)
@@ -59,5 +70,7 @@ def causal_mask(op: CausalMask, site: TorchSite) -> Code:
     like = site.get("x")
     if like is not None:
         options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
-        return call("nn.Transformer.generate_square_subsequent_mask", length, **options)
-    return method(call("torch.ones", length, span, dtype=element_type(BOOL), device=DEVICE), "triu", lit(op.offset + 1, "diagonal"))
+        return call_function("nn.Transformer.generate_square_subsequent_mask", length, **options)
+    return call_method(
+        call_function("torch.ones", length, span, dtype=element_type(BOOL), device=DEVICE), "triu", to_code(op.offset + 1, "diagonal")
+    )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from ....ops.normalization import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, LocalResponseNorm, RMSNorm, SpectralNormalize
 from ....types.tensor_types import Shape
-from ...python.code.python_expressions import CallCode, Code, Default, Infix, SelfMember, call, construct, lit, method
+from ...python.code.python_expressions import (
+    CallCode,
+    Code,
+    Default,
+    Infix,
+    SelfMember,
+    call_function,
+    call_method,
+    construct_module,
+    to_code,
+)
 from ..torch_emitters import TorchSite, function, given, module
 from ..torch_framework import dtype_keyword
 from ..window_names import ranked
@@ -14,7 +24,7 @@ from ..window_names import ranked
 def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
     x = site.given.x
     name = "nn.BatchNorm1d" if x.rank == 2 else ranked("nn.BatchNorm", x)
-    return construct(
+    return construct_module(
         name,
         {"num_features": x.shape[1]},
         eps=Default(op.eps, 1e-5),
@@ -29,7 +39,7 @@ def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
 @module(InstanceNorm, target="torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d")
 def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(
+    return construct_module(
         ranked("nn.InstanceNorm", x),
         {"num_features": x.shape[1]},
         eps=Default(op.eps, 1e-5),
@@ -46,7 +56,7 @@ def group_norm(op: GroupNorm, site: TorchSite) -> Code:
     x = site.given.x
     sizes = {"num_groups": op.groups, "num_channels": x.shape[1]}
     keywords = {"eps": Default(op.eps, 1e-5), "affine": Default(op.affine, True), "bias": Default(op.bias, True)}
-    return construct("nn.GroupNorm", sizes, **keywords, dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.GroupNorm", sizes, **keywords, dtype=dtype_keyword(x.dtype))
 
 
 def _normalized(shape: Shape) -> dict[str, object]:
@@ -57,28 +67,28 @@ def _normalized(shape: Shape) -> dict[str, object]:
 def layer_norm(op: LayerNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": Default(op.eps, 1e-5), "elementwise_affine": Default(op.affine, True), "bias": Default(op.bias, True)}
-    return construct("nn.LayerNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.LayerNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
 @module(RMSNorm, target="torch.nn.RMSNorm")
 def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": Default(op.eps, None), "elementwise_affine": Default(op.affine, True)}
-    return construct("nn.RMSNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.RMSNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
 
 
 @given(BatchNorm)
 def batch_norm_of(op: BatchNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
         return _scaled(site)
-    return call("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=Default(op.eps, 1e-5))
+    return call_function("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=Default(op.eps, 1e-5))
 
 
 @given(InstanceNorm)
 def instance_norm_of(op: InstanceNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
         return _scaled(site)
-    return call("F.instance_norm", site.x, weight=site.weight, bias=Default(site.get("bias"), None), eps=Default(op.eps, 1e-5))
+    return call_function("F.instance_norm", site.x, weight=site.weight, bias=Default(site.get("bias"), None), eps=Default(op.eps, 1e-5))
 
 
 def _scaled(site: TorchSite) -> Code:
@@ -89,23 +99,27 @@ def _scaled(site: TorchSite) -> Code:
 
 def _per_channel(site: TorchSite, name: str) -> Code:
     spatial = site.given.x.rank - 2
-    return method(site[name], "view", -1, *[1] * spatial) if spatial else site[name]
+    return call_method(site[name], "view", -1, *[1] * spatial) if spatial else site[name]
 
 
 @given(GroupNorm)
 def group_norm_of(op: GroupNorm, site: TorchSite) -> Code:
-    return call("F.group_norm", site.x, lit(op.groups, "num_groups"), site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
+    return call_function(
+        "F.group_norm", site.x, to_code(op.groups, "num_groups"), site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5)
+    )
 
 
 @given(LayerNorm)
 def layer_norm_of(op: LayerNorm, site: TorchSite) -> Code:
-    shape = lit(op.normalized_shape(site.given.x), "normalized_shape")
-    return call("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
+    shape = to_code(op.normalized_shape(site.given.x), "normalized_shape")
+    return call_function("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
 
 
 @given(RMSNorm)
 def rms_norm_of(op: RMSNorm, site: TorchSite) -> Code:
-    return call("F.rms_norm", site.x, lit(op.normalized_shape(site.given.x), "normalized_shape"), site.weight, eps=Default(op.eps, None))
+    return call_function(
+        "F.rms_norm", site.x, to_code(op.normalized_shape(site.given.x), "normalized_shape"), site.weight, eps=Default(op.eps, None)
+    )
 
 
 def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
@@ -114,16 +128,18 @@ def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
 
 @module(LocalResponseNorm, target="torch.nn.LocalResponseNorm")
 def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
-    return construct("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
+    return construct_module("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
 
 
 @function(LocalResponseNorm)
 def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
-    return call("F.local_response_norm", site.x, op.size, **_response_keywords(op))
+    return call_function("F.local_response_norm", site.x, op.size, **_response_keywords(op))
 
 
 @module(SpectralNormalize, target="torch.nn.utils.parametrizations.spectral_norm")
 def spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
     rows, columns = op.matrix_shape(site.given.weight)
     keywords = {"axis": Default(op.axis, 0), "n_power_iterations": Default(op.n_power_iterations, 1), "eps": Default(op.eps, 1e-12)}
-    return construct("SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype))
+    return construct_module(
+        "SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype)
+    )

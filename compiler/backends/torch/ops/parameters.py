@@ -12,7 +12,7 @@ from ....ops.constants import ParamOperator
 from ....ops.operator import Init
 from ....types.tensor_types import DType
 from ....types.traced_ints import has_origin, is_integer
-from ...python.code.python_expressions import Code, Infix, SelfMember, TupleCode, call, lit, method
+from ...python.code.python_expressions import Code, Infix, SelfMember, TupleCode, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import dtype_keyword
 from ..torch_initializers import drawn
@@ -20,27 +20,31 @@ from ..torch_initializers import drawn
 
 @module(ParamOperator, target="torch.nn.Parameter")
 def parameter(op: ParamOperator, site: TorchSite) -> Code:
-    sizes = TupleCode(tuple(lit(d, "size") for d in op.shape))
+    sizes = TupleCode(tuple(to_code(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)
     dtype = dtype_keyword(op.dtype)
     match op.init:
         case Init("zeros" | "ones" as kind):
-            return call(f"torch.{kind}", *flat, dtype=dtype)
+            return call_function(f"torch.{kind}", *flat, dtype=dtype)
         case Init("constant", (value,)):
-            return call("torch.full", sizes, filled(value, op.dtype), dtype=dtype)
+            return call_function("torch.full", sizes, filled(value, op.dtype), dtype=dtype)
         case Init("normal", (deviation, mean)) if mean == 0 and not has_origin(mean):
-            sample = call("torch.randn", *flat, dtype=dtype)
-            return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, lit(deviation, "std"))
+            sample = call_function("torch.randn", *flat, dtype=dtype)
+            return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, to_code(deviation, "std"))
         case Init("uniform", (low, high)):
-            return method(call("torch.empty", *flat, dtype=dtype), "uniform_", lit(low, "low"), lit(high, "high"))
-    return drawn(op.init, call("torch.empty", *flat, dtype=dtype))
+            return call_method(call_function("torch.empty", *flat, dtype=dtype), "uniform_", to_code(low, "low"), to_code(high, "high"))
+    return drawn(op.init, call_function("torch.empty", *flat, dtype=dtype))
 
 
 def filled(value: Any, dtype: DType) -> Code:
     """A number as one of an element type, from which `torch.full` takes the type."""
     if dtype.is_float:
-        return lit(as_float(value), "value")
-    return call("int", lit(value, "value")) if has_traced_float(value) else lit(value if is_integer(value) else int(value), "value")
+        return to_code(as_float(value), "value")
+    return (
+        call_function("int", to_code(value, "value"))
+        if has_traced_float(value)
+        else to_code(value if is_integer(value) else int(value), "value")
+    )
 
 
 def as_float(value: Any) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool, AvgPool, GlobalAvgPool, GlobalMaxPool, LpPool, MaxPool
 from ....ops.windows import Window
-from ...python.code.python_expressions import Code, Default, LetCode, Subscript, call, construct, lit, method
+from ...python.code.python_expressions import Code, Default, LetCode, Subscript, call_function, call_method, construct_module, to_code
 from ..torch_emitters import TorchSite, function, module
 from ..window_names import ranked, sizes
 from .parameters import as_float
@@ -17,7 +17,7 @@ def _window(windows: tuple[Window, ...]) -> dict[str, object]:
 
 
 def _kernel(windows: tuple[Window, ...]) -> Code:
-    return lit(sizes(tuple(w.taps for w in windows)), "kernel_size")
+    return to_code(sizes(tuple(w.taps for w in windows)), "kernel_size")
 
 
 def _max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
@@ -41,7 +41,7 @@ def max_pool(op: MaxPool, site: TorchSite) -> Code:
     x = site.given.x
     if _values_alone(site):
         return LetCode((), max_pool_function(op, site))
-    return construct(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.make_windows(x))}, **_max_keywords(op, site))
+    return construct_module(ranked("nn.MaxPool", x), {"kernel_size": _kernel(op.make_windows(x))}, **_max_keywords(op, site))
 
 
 @function(MaxPool)
@@ -49,9 +49,9 @@ def max_pool_function(op: MaxPool, site: TorchSite) -> Code:
     x = site.given.x
     keywords = _max_keywords(op, site)
     if _values_alone(site):
-        both = call(ranked("F.max_pool", x), site.x, _kernel(op.make_windows(x)), **{**keywords, "return_indices": True})
-        return Subscript(both, (lit(0),))
-    return call(ranked("F.max_pool", x), site.x, _kernel(op.make_windows(x)), **keywords)
+        both = call_function(ranked("F.max_pool", x), site.x, _kernel(op.make_windows(x)), **{**keywords, "return_indices": True})
+        return Subscript(both, (to_code(0),))
+    return call_function(ranked("F.max_pool", x), site.x, _kernel(op.make_windows(x)), **keywords)
 
 
 def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
@@ -68,13 +68,13 @@ def _avg_keywords(op: AvgPool, site: TorchSite) -> dict[str, object]:
 @module(AvgPool, target="torch.nn.AvgPool1d, torch.nn.AvgPool2d, torch.nn.AvgPool3d")
 def avg_pool(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.make_windows(x))}, **_avg_keywords(op, site))
+    return construct_module(ranked("nn.AvgPool", x), {"kernel_size": _kernel(op.make_windows(x))}, **_avg_keywords(op, site))
 
 
 @function(AvgPool)
 def avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.avg_pool", x), site.x, _kernel(op.make_windows(x)), **_avg_keywords(op, site))
+    return call_function(ranked("F.avg_pool", x), site.x, _kernel(op.make_windows(x)), **_avg_keywords(op, site))
 
 
 def _power(op: LpPool, site: TorchSite) -> int | float:
@@ -87,14 +87,14 @@ def lp_pool(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
     sizes = {"norm_type": _power(op, site), "kernel_size": _kernel(windows)}
-    return construct(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=Default(op.ceil_mode, False))
+    return construct_module(ranked("nn.LPPool", x), sizes, **_window(windows), ceil_mode=Default(op.ceil_mode, False))
 
 
 @function(LpPool)
 def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
-    return call(
+    return call_function(
         ranked("F.lp_pool", x), site.x, _power(op, site), _kernel(windows), **_window(windows), ceil_mode=Default(op.ceil_mode, False)
     )
 
@@ -102,19 +102,19 @@ def lp_pool_function(op: LpPool, site: TorchSite) -> Code:
 @module(AdaptiveAvgPool, target="torch.nn.AdaptiveAvgPool1d, torch.nn.AdaptiveAvgPool2d, torch.nn.AdaptiveAvgPool3d")
 def adaptive_avg_pool(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.result_sizes(x))})
+    return construct_module(ranked("nn.AdaptiveAvgPool", x), {"output_size": sizes(op.result_sizes(x))})
 
 
 @function(AdaptiveAvgPool)
 def adaptive_avg_pool_function(op: AdaptiveAvgPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.adaptive_avg_pool", x), site.x, sizes(op.result_sizes(x)))
+    return call_function(ranked("F.adaptive_avg_pool", x), site.x, sizes(op.result_sizes(x)))
 
 
 @module(AdaptiveMaxPool, target="torch.nn.AdaptiveMaxPool1d, torch.nn.AdaptiveMaxPool2d, torch.nn.AdaptiveMaxPool3d")
 def adaptive_max_pool(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    return construct(
+    return construct_module(
         ranked("nn.AdaptiveMaxPool", x), {"output_size": sizes(op.result_sizes(x))}, return_indices=Default(len(site.results) == 2, False)
     )
 
@@ -122,7 +122,9 @@ def adaptive_max_pool(op: AdaptiveMaxPool, site: TorchSite) -> Code:
 @function(AdaptiveMaxPool)
 def adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    return call(ranked("F.adaptive_max_pool", x), site.x, sizes(op.result_sizes(x)), return_indices=Default(len(site.results) == 2, False))
+    return call_function(
+        ranked("F.adaptive_max_pool", x), site.x, sizes(op.result_sizes(x)), return_indices=Default(len(site.results) == 2, False)
+    )
 
 
 def _spatial(site: TorchSite) -> int | tuple[int, ...]:
@@ -133,24 +135,24 @@ def _spatial(site: TorchSite) -> int | tuple[int, ...]:
 
 @function(GlobalAvgPool, target="torch.mean")
 def global_avg_pool(op: GlobalAvgPool, site: TorchSite) -> Code:
-    return method(site.x, "mean", dim=lit(_spatial(site)))
+    return call_method(site.x, "mean", dim=to_code(_spatial(site)))
 
 
 @function(GlobalMaxPool, target="torch.amax")
 def global_max_pool(op: GlobalMaxPool, site: TorchSite) -> Code:
-    return method(site.x, "amax", dim=lit(_spatial(site)))
+    return call_method(site.x, "amax", dim=to_code(_spatial(site)))
 
 
 @module(GlobalAvgPool)
 def global_avg_pool_module(op: GlobalAvgPool, site: TorchSite) -> Code:
     """Not a single module of PyTorch, but what one writes within a sequence; it has no parameters to name."""
-    pool = construct(ranked("nn.AdaptiveAvgPool", site.given.x), {"output_size": 1})
-    return call("nn.Sequential", pool, call("nn.Flatten"))
+    pool = construct_module(ranked("nn.AdaptiveAvgPool", site.given.x), {"output_size": 1})
+    return call_function("nn.Sequential", pool, call_function("nn.Flatten"))
 
 
 @module(GlobalMaxPool)
 def global_max_pool_module(op: GlobalMaxPool, site: TorchSite) -> Code:
     if not site.given.x.dtype.is_float:
         return LetCode((), global_max_pool(op, site))  # the module takes no integers
-    pool = construct(ranked("nn.AdaptiveMaxPool", site.given.x), {"output_size": 1})
-    return call("nn.Sequential", pool, call("nn.Flatten"))
+    pool = construct_module(ranked("nn.AdaptiveMaxPool", site.given.x), {"output_size": 1})
+    return call_function("nn.Sequential", pool, call_function("nn.Flatten"))

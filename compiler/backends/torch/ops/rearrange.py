@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ....ops.rearrange import Group, Rearrange
 from ....types.tensor_types import Shape
-from ...python.code.python_expressions import Code, TupleCode, method
+from ...python.code.python_expressions import Code, TupleCode, call_method
 from ..torch_emitters import TorchSite, function
 from .shape import open_sizes, reordered, reshaped
 
@@ -40,10 +40,10 @@ def _split(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[st
     if not divided or any(not groups[axis] for axis in divided):
         return None
     if len(divided) > 1:
-        return method(code, "reshape", *open_sizes(sizes, hints))
+        return call_method(code, "reshape", *open_sizes(sizes, hints))
     (axis,) = divided
     end = axis + len(groups[axis])
-    return method(code, "unflatten", axis if end < len(sizes) else -1, TupleCode(open_sizes(sizes[axis:end], hints[axis:end])))
+    return call_method(code, "unflatten", axis if end < len(sizes) else -1, TupleCode(open_sizes(sizes[axis:end], hints[axis:end])))
 
 
 def _joined(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
@@ -52,10 +52,10 @@ def _joined(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[s
     if not joined or any(not groups[axis] for axis in joined):
         return None
     if len(joined) > 1:
-        return method(code, "reshape", *open_sizes(sizes, hints))
+        return call_method(code, "reshape", *open_sizes(sizes, hints))
     (axis,) = joined
     last = axis == len(groups) - 1
-    return method(code, "flatten", axis, *(() if last else (axis + len(groups[axis]) - 1,)))
+    return call_method(code, "flatten", axis, *(() if last else (axis + len(groups[axis]) - 1,)))
 
 
 def _hint(name: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.operator import Operator
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
-from ...python.code.python_expressions import Code, Default, NestedResults, SelfMember, TupleCode, call, construct
+from ...python.code.python_expressions import Code, Default, NestedResults, SelfMember, TupleCode, call_function, construct_module
 from ..torch_emitters import TorchSite, invocation, module
 from ..torch_framework import dtype_keyword
 from .parameters import as_float
@@ -16,7 +16,7 @@ _MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM
 def recurrent(op: Recurrent, site: TorchSite) -> Code:
     x = site.given.x
     own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
-    return construct(
+    return construct_module(
         _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         num_layers=Default(op.layers, 1),
@@ -33,5 +33,5 @@ def recurrent(op: Recurrent, site: TorchSite) -> Code:
 @invocation(Rnn, Lstm, Gru)
 def recurrent_invocation(op: Recurrent, site: TorchSite) -> Code:
     first = site.inputs[1:]
-    whole = call(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
+    whole = call_function(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
     return NestedResults(whole, (1, len(op.state_widths())))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....ops.operator import Operator
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
-from ...python.code.python_expressions import Code, Default, Lit, SelfMember, Subscript, TupleCode, call, construct
+from ...python.code.python_expressions import Code, Default, Lit, SelfMember, Subscript, TupleCode, call_function, construct_module
 from ..torch_emitters import TorchSite, invocation, module
 from ..torch_framework import dtype_keyword
 
@@ -19,7 +19,7 @@ _MODULES: dict[type[Operator], str] = {
 def cell(op: RecurrentCell, site: TorchSite) -> Code:
     x = site.given.x
     own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
-    return construct(
+    return construct_module(
         _MODULES[type(op)].removeprefix("torch."),
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         bias=Default(op.bias, True),
@@ -32,5 +32,5 @@ def cell(op: RecurrentCell, site: TorchSite) -> Code:
 def lstm_cell_invocation(op: LstmCell, site: TorchSite) -> Code:
     """Its two states go in, and come out, as a tuple."""
     states = site.inputs[1:]
-    whole = call(SelfMember(), site.x, *((TupleCode(states),) if states else ()))
+    whole = call_function(SelfMember(), site.x, *((TupleCode(states),) if states else ()))
     return Subscript(whole, (Lit(0),)) if len(site.results) == 1 else whole

@@ -24,7 +24,7 @@ from ....ops.reduction import (
     Sum,
     Var,
 )
-from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, call, lit, method
+from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function
 
 
@@ -34,47 +34,47 @@ def _axes(op: Reduction) -> dict[str, object]:
     keepdim = {"keepdim": Default(op.keepdim, False)}
     if written is None:
         return {"dim": Lit(None), **keepdim} if op.keepdim else {}
-    return {"dim": lit(written[0] if len(written) == 1 else written, "dim"), **keepdim}
+    return {"dim": to_code(written[0] if len(written) == 1 else written, "dim"), **keepdim}
 
 
 @function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="torch.{}")
 def reduction(op: Reduction, site: TorchSite) -> Code:
-    return method(site.x, op.name, **_axes(op))
+    return call_method(site.x, op.name, **_axes(op))
 
 
 @function(Max, Min, target={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
 def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
     if op.has_indices:
-        both = method(site.x, op.name, **_axes(op))
+        both = call_method(site.x, op.name, **_axes(op))
         return both if len(site.results) == 2 else AttributeCode(both, "values")
     if op.explicit_axes() is None and not op.keepdim:
-        return method(site.x, op.name)
-    return method(site.x, f"a{op.name}", **_axes(op))
+        return call_method(site.x, op.name)
+    return call_method(site.x, f"a{op.name}", **_axes(op))
 
 
 @function(Var, Std, target="torch.{}")
 def spread(op: Spread, site: TorchSite) -> Code:
-    return method(site.x, op.name, **_axes(op), correction=Default(op.correction, 1))
+    return call_method(site.x, op.name, **_axes(op), correction=Default(op.correction, 1))
 
 
 @function(Norm, target="torch.linalg.vector_norm")
 def norm(op: Norm, site: TorchSite) -> Code:
-    return call("torch.linalg.vector_norm", site.x, ord=Default(op.p, 2), **_axes(op))
+    return call_function("torch.linalg.vector_norm", site.x, ord=Default(op.p, 2), **_axes(op))
 
 
 @function(Normalize, target="torch.nn.functional.normalize")
 def normalize(op: Normalize, site: TorchSite) -> Code:
-    return call("F.normalize", site.x, p=Default(op.p, 2), dim=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
+    return call_function("F.normalize", site.x, p=Default(op.p, 2), dim=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
 
 
 @function(Logsumexp, target="torch.logsumexp")
 def logsumexp(op: Logsumexp, site: TorchSite) -> Code:
     if op.explicit_axes() is not None:
-        return method(site.x, "logsumexp", **_axes(op))
+        return call_method(site.x, "logsumexp", **_axes(op))
     every = tuple(range(site.given.x.rank)) or 0
-    return method(site.x, "logsumexp", dim=lit(every, "dim"), keepdim=Default(op.keepdim, False))
+    return call_method(site.x, "logsumexp", dim=to_code(every, "dim"), keepdim=Default(op.keepdim, False))
 
 
 @function(Cumsum, Cumprod, target="torch.{}")
 def cumulative(op: Cumulative, site: TorchSite) -> Code:
-    return method(site.x, op.name, dim=op.axis)
+    return call_method(site.x, op.name, dim=op.axis)

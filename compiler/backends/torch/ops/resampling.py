@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.resampling import GridSample, Upsample
-from ...python.code.python_expressions import Code, Default, LetCode, call, lit
+from ...python.code.python_expressions import Code, Default, LetCode, call_function, to_code
 from ..torch_emitters import TorchSite, function, module
 
 
@@ -11,7 +11,7 @@ def _one_or_all(values: tuple[object, ...] | None) -> Code | None:
     """One number where all axes have the same."""
     if values is None:
         return None
-    return lit(values[0] if len(set(values)) == 1 else values, "size")
+    return to_code(values[0] if len(set(values)) == 1 else values, "size")
 
 
 def _keywords(op: Upsample) -> dict[str, object]:
@@ -27,16 +27,16 @@ def _keywords(op: Upsample) -> dict[str, object]:
 @module(Upsample, target="torch.nn.Upsample, torch.nn.functional.interpolate")
 def upsample_module(op: Upsample, site: TorchSite) -> Code:
     # The module has no `antialias`; what is written as a statement is never in a sequence.
-    return LetCode((), upsample(op, site)) if op.antialias else call("nn.Upsample", **_keywords(op))
+    return LetCode((), upsample(op, site)) if op.antialias else call_function("nn.Upsample", **_keywords(op))
 
 
 @function(Upsample)
 def upsample(op: Upsample, site: TorchSite) -> Code:
-    return call("F.interpolate", site.x, **_keywords(op), antialias=Default(op.antialias, False))
+    return call_function("F.interpolate", site.x, **_keywords(op), antialias=Default(op.antialias, False))
 
 
 @function(GridSample, target="torch.nn.functional.grid_sample")
 def grid_sample(op: GridSample, site: TorchSite) -> Code:
     # PyTorch warns where `align_corners` is left out.
     options = {"mode": Default(op.mode, "bilinear"), "padding_mode": Default(op.padding_mode, "zeros"), "align_corners": op.align_corners}
-    return call("F.grid_sample", site.x, site.grid, **options)
+    return call_function("F.grid_sample", site.x, site.grid, **options)

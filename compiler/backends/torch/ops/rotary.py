@@ -16,44 +16,44 @@ from ...python.code.python_expressions import (
     SliceCode,
     Subscript,
     TupleCode,
-    call,
-    construct,
-    lit,
-    method,
+    call_function,
+    call_method,
+    construct_module,
+    to_code,
 )
 from ...python.lowering.lowered_operators import OpenRotaryAngles, RotaryAngles, Rotate
 from ..torch_emitters import EMITTERS, TorchSite, function, invocation, module
 from ..torch_framework import element_type
 
-EMITTERS.expanded(Rotary, target="cos and sin of torch.arange")
+EMITTERS.register_expanded(Rotary, target="cos and sin of torch.arange")
 
 
 @module(RotaryAngles)
 def rotary_embedding(op: RotaryAngles, site: TorchSite) -> Code:
-    return construct("RotaryEmbedding", {"dims": op.dims, "base": op.base})
+    return construct_module("RotaryEmbedding", {"dims": op.dims, "base": op.base})
 
 
 @invocation(RotaryAngles)
 def rotary_angles(op: RotaryAngles, site: TorchSite) -> Code:
-    return call(SelfMember(), _positions(op, site), AttributeCode(site.x, "dtype"))
+    return call_function(SelfMember(), _positions(op, site), AttributeCode(site.x, "dtype"))
 
 
 @function(OpenRotaryAngles)
 def open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
     """As RotaryEmbedding does, which needs the number of features when it is made, and computes in float32."""
     dtype = site.given.x.dtype
-    steps = call("torch.arange", 0, lit(op.dims, "dims"), 2, dtype=element_type(FLOAT64))
-    exact = Infix("/", Lit(1), Infix("**", lit(op.base, "base"), Infix("/", steps, lit(op.dims, "dims"))))
-    frequencies = method(exact, "to", AttributeCode(site.x, "device"), element_type(dtype if dtype.size > FLOAT32.size else FLOAT32))
+    steps = call_function("torch.arange", 0, to_code(op.dims, "dims"), 2, dtype=element_type(FLOAT64))
+    exact = Infix("/", Lit(1), Infix("**", to_code(op.base, "base"), Infix("/", steps, to_code(op.dims, "dims"))))
+    frequencies = call_method(exact, "to", AttributeCode(site.x, "device"), element_type(dtype if dtype.size > FLOAT32.size else FLOAT32))
     angles = Infix("*", Subscript(_positions(op, site), (NameCode("..."), Lit(None))), Local("frequencies"))
-    cos, sin = (method(method(Local("angles"), name), "to", AttributeCode(site.x, "dtype")) for name in ("cos", "sin"))
+    cos, sin = (call_method(call_method(Local("angles"), name), "to", AttributeCode(site.x, "dtype")) for name in ("cos", "sin"))
     return LetCode((("frequencies", frequencies), ("angles", angles)), TupleCode((cos, sin)))
 
 
 def _positions(op: RotaryAngles, site: TorchSite) -> Code:
     """From 0, or those given, with axes of size 1 for those between the batch and the positions, as for heads."""
     if "positions" not in site.given:
-        return call("torch.arange", lit(op.length, "length"), device=AttributeCode(site.x, "device"))
+        return call_function("torch.arange", to_code(op.length, "length"), device=AttributeCode(site.x, "device"))
     return Subscript(site.positions, (SliceCode(), *(Lit(None),) * op.between)) if op.between else site.positions
 
 
@@ -61,6 +61,8 @@ def _positions(op: RotaryAngles, site: TorchSite) -> Code:
 def rotate(op: Rotate, site: TorchSite) -> Code:
     function = "apply_rotary_interleaved" if op.interleaved else "apply_rotary"
     if op.dims is None:
-        return call(function, site.x, site.cos, site.sin)
-    rotated, rest = (Subscript(site.x, (NameCode("..."), piece)) for piece in (SliceCode(None, lit(op.dims)), SliceCode(lit(op.dims))))
-    return call("torch.cat", TupleCode((call(function, rotated, site.cos, site.sin), rest)), dim=-1)
+        return call_function(function, site.x, site.cos, site.sin)
+    rotated, rest = (
+        Subscript(site.x, (NameCode("..."), piece)) for piece in (SliceCode(None, to_code(op.dims)), SliceCode(to_code(op.dims)))
+    )
+    return call_function("torch.cat", TupleCode((call_function(function, rotated, site.cos, site.sin), rest)), dim=-1)

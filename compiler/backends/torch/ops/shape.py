@@ -8,7 +8,17 @@ from ....dims import Dim, SymDim, format_dim
 from ....ops.shape import Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ....types.tensor_types import DType, Shape
 from ...python.code.class_tree import ParameterRef, Starred
-from ...python.code.python_expressions import AttributeCode, Code, Default, Lit, TupleCode, call, construct, lit, method
+from ...python.code.python_expressions import (
+    AttributeCode,
+    Code,
+    Default,
+    Lit,
+    TupleCode,
+    call_function,
+    call_method,
+    construct_module,
+    to_code,
+)
 from ...python.lowering.lowered_operators import ConvertedTable, ToModelType
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import element_type
@@ -27,8 +37,8 @@ CASTS = {
 
 def cast_to(code: Code, dtype: DType) -> Code:
     if dtype.name in CASTS:
-        return method(code, CASTS[dtype.name])
-    return method(code, "to", lit(element_type(dtype)))
+        return call_method(code, CASTS[dtype.name])
+    return call_method(code, "to", to_code(element_type(dtype)))
 
 
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
@@ -36,7 +46,7 @@ def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
     symbolic = [i for i, size in enumerate(sizes) if isinstance(size, SymDim)]
     open_ = max(symbolic, key=lambda i: (len(format_dim(sizes[i])), i), default=None)
     hints = names or ("size",) * len(sizes)
-    return tuple(Lit(-1) if i == open_ else lit(size, hint) for i, (size, hint) in enumerate(zip(sizes, hints, strict=True)))
+    return tuple(Lit(-1) if i == open_ else to_code(size, hint) for i, (size, hint) in enumerate(zip(sizes, hints, strict=True)))
 
 
 def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
@@ -46,21 +56,21 @@ def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ())
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
     ones = [head + i for i, size in enumerate(old) if size == 1]
     if ones and new == tuple(size for size in old if size != 1):
-        return method(code, "squeeze", *(ones if len(ones) == 1 else (lit(tuple(ones)),)))
+        return call_method(code, "squeeze", *(ones if len(ones) == 1 else (to_code(tuple(ones)),)))
     if len(new) == 1 and len(old) > 1:
-        return method(code, "flatten", *_range(head, () if tail == 0 else (head + len(old) - 1,)))
+        return call_method(code, "flatten", *_range(head, () if tail == 0 else (head + len(old) - 1,)))
     if len(old) == 1 and len(new) > 1:
         inside = names[head : head + len(new)]
-        return method(code, "unflatten", head if tail else -1, TupleCode(open_sizes(new, inside)))
+        return call_method(code, "unflatten", head if tail else -1, TupleCode(open_sizes(new, inside)))
     if (old, new) == ((), (1,)):
-        return method(code, "unsqueeze", head if tail else -1)
-    return method(code, "reshape", *open_sizes(after, names))
+        return call_method(code, "unsqueeze", head if tail else -1)
+    return call_method(code, "reshape", *open_sizes(after, names))
 
 
 def reordered(code: Code, order: Sequence[int]) -> Code:
     """`code` with its axes in that order: by `transpose` where two are swapped."""
     moved = [i for i, axis in enumerate(order) if i != axis]
-    return method(code, "transpose", *moved) if len(moved) == 2 else method(code, "permute", *order)
+    return call_method(code, "transpose", *moved) if len(moved) == 2 else call_method(code, "permute", *order)
 
 
 def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
@@ -72,14 +82,14 @@ def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
 
 @module(Flatten, target="torch.nn.Flatten, torch.flatten")
 def flatten_module(op: Flatten, site: TorchSite) -> Code:
-    return call("nn.Flatten", start_dim=Default(op.start, 1), end_dim=Default(op.end, -1))
+    return call_function("nn.Flatten", start_dim=Default(op.start, 1), end_dim=Default(op.end, -1))
 
 
 @function(Flatten)
 def flatten(op: Flatten, site: TorchSite) -> Code:
     last = op.joined_range(site.given.x)[1]
     end = () if last == max(site.given.x.rank, 1) - 1 else (op.end,)
-    return method(site.x, "flatten", *_range(op.start, end))
+    return call_method(site.x, "flatten", *_range(op.start, end))
 
 
 def _range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
@@ -89,18 +99,18 @@ def _range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
 
 @module(Unflatten, target="torch.nn.Unflatten, torch.unflatten")
 def unflatten_module(op: Unflatten, site: TorchSite) -> Code:
-    return construct("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
+    return construct_module("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
 
 
 @function(Unflatten)
 def unflatten(op: Unflatten, site: TorchSite) -> Code:
-    return method(site.x, "unflatten", op.axis, _unflattened(op, site))
+    return call_method(site.x, "unflatten", op.axis, _unflattened(op, site))
 
 
 def _unflattened(op: Unflatten, site: TorchSite) -> Code:
     """The sizes, the -1 that was written kept."""
     if -1 in op.sizes:
-        return TupleCode(tuple(lit(size, "size") for size in op.sizes))
+        return TupleCode(tuple(to_code(size, "size") for size in op.sizes))
     return TupleCode(open_sizes(op.sizes))
 
 
@@ -109,30 +119,30 @@ def reshape(op: Reshape, site: TorchSite) -> Code:
     shape = site.results[0].shape
     if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
         shape = op.shape
-    return method(site.x, "reshape", *open_sizes(shape)) if shape else method(site.x, "reshape", TupleCode(()))
+    return call_method(site.x, "reshape", *open_sizes(shape)) if shape else call_method(site.x, "reshape", TupleCode(()))
 
 
 @function(Permute, target="torch.permute")
 def permute(op: Permute, site: TorchSite) -> Code:
-    return method(site.x, "permute", Starred(Lit(op.axes, "dims")))
+    return call_method(site.x, "permute", Starred(Lit(op.axes, "dims")))
 
 
 @function(Transpose, target="torch.transpose")
 def transpose(op: Transpose, site: TorchSite) -> Code:
-    return method(site.x, "transpose", op.a, op.b)
+    return call_method(site.x, "transpose", op.a, op.b)
 
 
 @function(Squeeze, target="torch.squeeze")
 def squeeze(op: Squeeze, site: TorchSite) -> Code:
     dropped = op.dropped_axes(site.given)
     if len(dropped) == 1:
-        return method(site.x, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
-    return method(site.x, "squeeze", lit(dropped)) if dropped else site.x
+        return call_method(site.x, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
+    return call_method(site.x, "squeeze", to_code(dropped)) if dropped else site.x
 
 
 @function(Unsqueeze, target="torch.unsqueeze")
 def unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
-    return method(site.x, "unsqueeze", op.axis)
+    return call_method(site.x, "unsqueeze", op.axis)
 
 
 @function(Expand, target="torch.Tensor.expand")
@@ -141,7 +151,7 @@ def expand(op: Expand, site: TorchSite) -> Code:
     sizes = site.results[0].shape
     if not sizes:
         return site.x
-    return method(site.x, "expand", *(Lit(-1) if k else lit(size, "size") for k, size in zip(kept, sizes, strict=True)))
+    return call_method(site.x, "expand", *(Lit(-1) if k else to_code(size, "size") for k, size in zip(kept, sizes, strict=True)))
 
 
 @function(Cast, target="torch.Tensor.to")
@@ -151,7 +161,7 @@ def cast(op: Cast, site: TorchSite) -> Code:
 
 @function(ToModelType)
 def to_model_type(op: ToModelType, site: TorchSite) -> Code:
-    return method(site.x, "to", model_type(op, site))
+    return call_method(site.x, "to", model_type(op, site))
 
 
 def model_type(op: ToModelType | ConvertedTable, site: TorchSite) -> Code:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ....dims import Dim
 from ....ops.axes import normalize_axis
 from ....ops.slicing import Flip, Pad, RepeatInterleave, Roll, Select, Slice, Tile
-from ...python.code.python_expressions import Code, Default, Subscript, TupleCode, call, construct, lit, method
+from ...python.code.python_expressions import Code, Default, Subscript, TupleCode, call_function, call_method, construct_module, to_code
 from ...python.code.python_expressions import SliceCode as SliceCode
 from ..torch_emitters import TorchSite, function, module
 
@@ -20,27 +20,27 @@ def part(code: Code, axis: int, item: Code) -> Code:
 
 
 def _one_or_all(values: Sequence[int]) -> Code:
-    return lit(values[0]) if len(values) == 1 else lit(tuple(values))
+    return to_code(values[0]) if len(values) == 1 else to_code(tuple(values))
 
 
 @function(Slice, target="x[:, start:stop:step]")
 def slice_(op: Slice, site: TorchSite) -> Code:
     axis = normalize_axis(op.name, op.axis, site.given.x)
-    ends: list[Code | None] = [None if end is None else lit(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
+    ends: list[Code | None] = [None if end is None else to_code(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
     start = None if op.start == 0 else ends[0]
-    return part(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else lit(op.step, "step")))
+    return part(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else to_code(op.step, "step")))
 
 
 @function(Select, target="torch.select, x[:, index]")
 def select(op: Select, site: TorchSite) -> Code:
-    return part(site.x, normalize_axis(op.name, op.axis, site.given.x), lit(op.index, "index"))
+    return part(site.x, normalize_axis(op.name, op.axis, site.given.x), to_code(op.index, "index"))
 
 
 @function(Pad, target="torch.nn.functional.pad")
 def pad(op: Pad, site: TorchSite) -> Code:
     if op.mode != "constant":
-        return call("F.pad", site.x, lit(op.padding, "padding"), mode=op.mode)
-    return call("F.pad", site.x, lit(op.padding, "padding"), value=Default(_value(op, site), 0))
+        return call_function("F.pad", site.x, to_code(op.padding, "padding"), mode=op.mode)
+    return call_function("F.pad", site.x, to_code(op.padding, "padding"), value=Default(_value(op, site), 0))
 
 
 @module(Pad)
@@ -48,11 +48,11 @@ def pad_module(op: Pad, site: TorchSite) -> Code:
     # The rank in the name of a constant padding does not matter.
     rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
-        return construct(f"{_PADS[op.mode]}{rank}", {"padding": lit(op.padding)})
+        return construct_module(f"{_PADS[op.mode]}{rank}", {"padding": to_code(op.padding)})
     value = _value(op, site)
     if value == 0:
-        return construct(f"nn.ZeroPad{rank}", {"padding": lit(op.padding)})
-    return construct(f"nn.ConstantPad{rank}", {"padding": lit(op.padding), "value": value})
+        return construct_module(f"nn.ZeroPad{rank}", {"padding": to_code(op.padding)})
+    return construct_module(f"nn.ConstantPad{rank}", {"padding": to_code(op.padding), "value": value})
 
 
 def _value(op: Pad, site: TorchSite) -> int | float:
@@ -63,22 +63,26 @@ def _value(op: Pad, site: TorchSite) -> int | float:
 
 @function(Flip, target="torch.flip")
 def flip(op: Flip, site: TorchSite) -> Code:
-    return method(site.x, "flip", *op.axis)
+    return call_method(site.x, "flip", *op.axis)
 
 
 @function(Roll, target="torch.roll")
 def roll(op: Roll, site: TorchSite) -> Code:
     if op.axis is None:
-        return call("torch.roll", site.x, lit(op.shifts[0], "shift"))
-    return call("torch.roll", site.x, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
+        return call_function("torch.roll", site.x, to_code(op.shifts[0], "shift"))
+    return call_function("torch.roll", site.x, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
 
 
 @function(Tile, target="torch.tile")
 def tile(op: Tile, site: TorchSite) -> Code:
     repeats: tuple[Dim, ...] = op.repeats
-    return method(site.x, "tile", *(lit(count, "count") for count in repeats)) if repeats else method(site.x, "tile", TupleCode(()))
+    return (
+        call_method(site.x, "tile", *(to_code(count, "count") for count in repeats))
+        if repeats
+        else call_method(site.x, "tile", TupleCode(()))
+    )
 
 
 @function(RepeatInterleave, target="torch.repeat_interleave")
 def repeat_interleave(op: RepeatInterleave, site: TorchSite) -> Code:
-    return method(site.x, "repeat_interleave", lit(op.repeats, "repeats"), dim=Default(op.axis, None))
+    return call_method(site.x, "repeat_interleave", to_code(op.repeats, "repeats"), dim=Default(op.axis, None))

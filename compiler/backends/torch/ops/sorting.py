@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from ....ops.sorting import Argsort, Bucketize, Sort, Topk
-from ...python.code.python_expressions import AttributeCode, Code, Default, call, lit, method
+from ...python.code.python_expressions import AttributeCode, Code, Default, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function
 
 
 @function(Topk, target="torch.topk")
 def topk(op: Topk, site: TorchSite) -> Code:
-    both = method(
-        site.x, "topk", lit(op.k, "k"), dim=Default(op.axis, -1), largest=Default(op.largest, True), sorted=Default(op.sorted, True)
+    both = call_method(
+        site.x, "topk", to_code(op.k, "k"), dim=Default(op.axis, -1), largest=Default(op.largest, True), sorted=Default(op.sorted, True)
     )
     return both if len(site.results) == 2 else AttributeCode(both, "values")
 
 
 @function(Sort, target="torch.sort")
 def sort(op: Sort, site: TorchSite) -> Code:
-    both = method(site.x, "sort", **_keywords(op))
+    both = call_method(site.x, "sort", **_keywords(op))
     return both if len(site.results) == 2 else AttributeCode(both, "values")
 
 
 @function(Argsort, target="torch.argsort")
 def argsort(op: Argsort, site: TorchSite) -> Code:
-    return method(site.x, "argsort", **_keywords(op))
+    return call_method(site.x, "argsort", **_keywords(op))
 
 
 def _keywords(op: Sort | Argsort) -> dict[str, object]:
@@ -32,4 +32,4 @@ def _keywords(op: Sort | Argsort) -> dict[str, object]:
 
 @function(Bucketize, target="torch.bucketize")
 def bucketize(op: Bucketize, site: TorchSite) -> Code:
-    return call("torch.bucketize", site.x, site.boundaries, right=Default(op.right, False))
+    return call_function("torch.bucketize", site.x, site.boundaries, right=Default(op.right, False))

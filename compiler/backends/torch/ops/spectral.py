@@ -5,16 +5,16 @@ from __future__ import annotations
 from ....dims import Dim
 from ....ops.short_time import Istft, ShortTime, Stft
 from ....ops.spectral import Fft, Fourier, Ifft, Irfft, Rfft
-from ...python.code.python_expressions import Code, Default, call, method
+from ...python.code.python_expressions import Code, Default, call_function, call_method
 from ..torch_emitters import TorchSite, function
 
 
 def _as_complex(x: Code) -> Code:
-    return call("torch.view_as_complex", method(x, "contiguous"))
+    return call_function("torch.view_as_complex", call_method(x, "contiguous"))
 
 
 def _as_real(x: Code) -> Code:
-    return call("torch.view_as_real", x)
+    return call_function("torch.view_as_real", x)
 
 
 def _options(op: Fourier, axis: int) -> dict[str, object]:
@@ -24,14 +24,14 @@ def _options(op: Fourier, axis: int) -> dict[str, object]:
 
 @function(Rfft, target="torch.fft.rfft")
 def rfft(op: Rfft, site: TorchSite) -> Code:
-    return _as_real(call("torch.fft.rfft", site.x, **_options(op, op.axis)))
+    return _as_real(call_function("torch.fft.rfft", site.x, **_options(op, op.axis)))
 
 
 @function(Irfft, Fft, Ifft, target="torch.fft.{}")
 def of_complex(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
     """The axis of two is none of PyTorch's."""
     axis = op.axis + 1 if op.axis < 0 else op.axis
-    found = call(f"torch.fft.{op.name}", _as_complex(site.x), **_options(op, axis))
+    found = call_function(f"torch.fft.{op.name}", _as_complex(site.x), **_options(op, axis))
     return found if isinstance(op, Irfft) else _as_real(found)
 
 
@@ -49,9 +49,9 @@ def _short_time(op: ShortTime, site: TorchSite) -> dict[str, object]:
 @function(Stft, target="torch.stft")
 def stft(op: Stft, site: TorchSite) -> Code:
     options = _short_time(op, site) | {"pad_mode": Default(op.pad_mode, "reflect")}
-    return _as_real(call("torch.stft", site.x, op.n_fft, **options, return_complex=True))
+    return _as_real(call_function("torch.stft", site.x, op.n_fft, **options, return_complex=True))
 
 
 @function(Istft, target="torch.istft")
 def istft(op: Istft, site: TorchSite) -> Code:
-    return call("torch.istft", _as_complex(site.x), op.n_fft, **_short_time(op, site), length=Default(op.length, None))
+    return call_function("torch.istft", _as_complex(site.x), op.n_fft, **_short_time(op, site), length=Default(op.length, None))

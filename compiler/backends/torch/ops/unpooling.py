@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
-from ...python.code.python_expressions import Code, Default, TupleCode, call, lit
+from ...python.code.python_expressions import Code, Default, TupleCode, call_function, to_code
 from ..torch_emitters import TorchSite, function
 from ..window_names import ranked, sizes
 
@@ -11,12 +11,12 @@ from ..window_names import ranked, sizes
 @function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
 def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
     kernels, strides, paddings = (sizes(numbers) for numbers in zip(*op.window_sides(site.given.x), strict=True))
-    whole = None if op.output_size is None else TupleCode(tuple(lit(size, "size") for size in site.results[0].shape[2:]))
-    return call(
+    whole = None if op.output_size is None else TupleCode(tuple(to_code(size, "size") for size in site.results[0].shape[2:]))
+    return call_function(
         ranked("F.max_unpool", site.given.x),
         site.x,
         site.indices,
-        lit(kernels, "kernel_size"),
+        to_code(kernels, "kernel_size"),
         stride=Default(strides, kernels),
         padding=Default(paddings, 0),
         output_size=Default(whole, None),
@@ -27,11 +27,15 @@ def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
 def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
     x = site.given.x
     kernels, counts = (sizes(numbers) for numbers in zip(*op.window_sides(x), strict=True))
-    how = {"output_size": lit(counts, "output_size")} if op.size is not None else {"output_ratio": lit(op.axis_ratios(x), "output_ratio")}
-    return call(
+    how = (
+        {"output_size": to_code(counts, "output_size")}
+        if op.size is not None
+        else {"output_ratio": to_code(op.axis_ratios(x), "output_ratio")}
+    )
+    return call_function(
         ranked("F.fractional_max_pool", x),
         site.x,
-        lit(kernels, "kernel_size"),
+        to_code(kernels, "kernel_size"),
         **how,
         return_indices=Default(len(site.results) == 2, False),
         _random_samples=Default(site.get("samples"), None),

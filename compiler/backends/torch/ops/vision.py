@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....ops.vision import DeformConv, RoiAlign
-from ...python.code.python_expressions import Code, Default, TupleCode, call, construct, lit
+from ...python.code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
 from ..torch_emitters import TorchSite, function, module
 from ..torch_framework import dtype_keyword
 
@@ -14,7 +14,7 @@ def deform_conv(op: DeformConv, site: TorchSite) -> Code:
     windows = op.make_windows(x)
 
     def pair(*numbers: int) -> Code:
-        return TupleCode(tuple(lit(number) for number in numbers))
+        return TupleCode(tuple(to_code(number) for number in numbers))
 
     rest = {
         "stride": tuple(w.stride for w in windows),
@@ -22,7 +22,7 @@ def deform_conv(op: DeformConv, site: TorchSite) -> Code:
         "dilation": tuple(w.dilation for w in windows),
     }
     usual = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1)}
-    return construct(
+    return construct_module(
         "DeformConv",
         {"in_channels": x.shape[1], "out_channels": op.channels},
         kernel_size=pair(*(w.taps for w in windows)),
@@ -35,6 +35,6 @@ def deform_conv(op: DeformConv, site: TorchSite) -> Code:
 
 @function(RoiAlign, target="torchvision.ops.roi_align")
 def roi_align(op: RoiAlign, site: TorchSite) -> Code:
-    size = TupleCode(tuple(lit(number, "size") for number in op.result_sizes(site.given.x)))
+    size = TupleCode(tuple(to_code(number, "size") for number in op.result_sizes(site.given.x)))
     options = {"scale": op.scale, "points": op.sampling_ratio, "aligned": op.aligned}
-    return call("roi_align", site.x, site.boxes, size, **options)
+    return call_function("roi_align", site.x, site.boxes, size, **options)
