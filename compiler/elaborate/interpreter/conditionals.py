@@ -153,12 +153,12 @@ def _flow_parts(flow: Flow | None) -> Parts:
     return ()
 
 
-# The condition of an `if` as data: see netc.compiler.ir.choices. In: the expression, which has been evaluated, and its scope. Out: a
-# formula over the symbols of the graph; None for what is no comparison of integers. Always: nothing is reported, noted as decided, or
-# indexed a second time.
-
-
 def condition_formula(expr: ast.Expr, scope: Scope, expressions: Expressions) -> Formula | None:
+    """Return the condition of an `if` as data: a formula over the symbols of the graph (see netc.compiler.ir.choices).
+
+    The expression has been evaluated before. The result is None for a condition that is no comparison of integers. Nothing is reported,
+    recorded as a decision, or indexed a second time.
+    """
     session = expressions.session
     # The condition is evaluated again, this time as a formula, which must leave no second notes.
     before, session.index = session.index, Recorder()

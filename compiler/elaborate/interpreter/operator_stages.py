@@ -161,18 +161,17 @@ def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node:
     return op if op.assign_in_order(all_types) == names else type(op)(**op.args, **{NAMED: tuple(named)})
 
 
-# Arguments that are written on a stage and have no effect there. In: an operator with its inputs, and the stage as it is written. Out:
-# nothing, or a `Failure` that says to remove the argument. Always: what is not written on the stage itself is for other stages too, and may
-# be idle here: the `default`s of a model, and the arguments of a stage that is a value. So may be an argument next to one that decides it,
-# if that is no literal: `bias=bias bias_init=zeros` serves all uses of a block.
-
-
 _LITERALS = (ast.NumberLiteral, ast.Boolean, ast.String, ast.Dims)
 _TIED = UnusedArgument("the weight is that of another stage")
 
 
 def check_unused_arguments(op: Operator, op_inputs: OpInputs, stage: ast.Apply, tied: bool) -> None:
-    """Rejects the first of them."""
+    """Reject the first argument that is written on a stage and has no effect there.
+
+    An argument that is not written on the stage itself is for other stages too, and may be without effect here: the `default`s of a model,
+    and the arguments of a stage that is a value. So may be an argument next to one that decides it, if that one is no literal:
+    `bias=bias bias_init=zeros` serves all uses of a block.
+    """
     written = {op.aliases[k.name]: k for k in stage.keywords if k.name in op.aliases}
     if not written:
         return
