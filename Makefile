@@ -112,12 +112,14 @@ mutants: N ?= 200
 mutants: $(READY) ## make random mistakes in the code, which the tests must notice; writes build/mutants.md: make mutants N=200 SEED=0
 	PYTHONPATH=tests $(BIN)/python -m mutants --count $(N) --seed $(SEED) dsl compiler netc
 
-lint: $(READY) ## check style, types and the import contracts
+lint: $(READY) ## check style, types, import contracts, spelling and prose
 	@test -d netc/dsl || { echo "mypy and import-linter need the symbolic links in netc/: git config core.symlinks true && git checkout netc"; exit 1; }
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/codespell README.md CONTRIBUTING.md CHANGELOG.md docs bench compiler dsl netc specs
+	$(BIN)/python docs/lint_prose.py
 
 format: $(READY) ## format the Python code
 	$(BIN)/ruff check --fix .

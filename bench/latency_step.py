@@ -1,7 +1,7 @@
 """A process that measures itself: `python latency_step.py NETWORK THREADS ROUNDS SPECS` runs a network as ONNX, netc's and PyTorch's.
 
 Out: a line of JSON: pairs of seconds a run, pairs of seconds to load, and the two sizes in bytes. Both have the same weights, a batch
-that is symbolic, and the same answers. With one thread, the seconds are those of the processor, which neighbours disturb least; with
+that is symbolic, and the same answers. With one thread, the seconds are those of the processor, which neighbors disturb least; with
 several, a single pair has the sums of the nodes' least times.
 """
 
@@ -176,7 +176,7 @@ def by_turns(paths: list[str], arrays: list[np.ndarray[Any, Any]], rounds: int) 
 
 
 def by_nodes(paths: list[str], arrays: list[np.ndarray[Any, Any]], threads: int, rounds: int) -> list[float]:
-    """The seconds of all nodes, each the least of its runs: whole runs on several threads wait for neighbours."""
+    """The seconds of all nodes, each the least of its runs: whole runs on several threads wait for neighbors."""
     runs = [session(path, threads, path)[0] for path in paths]
     for number in range(WARM + 4 * rounds):  # enough that each node was once alone
         for which in (0, 1) if number % 2 else (1, 0):

@@ -1,4 +1,4 @@
-"""Syntax tree to graph to artefacts.
+"""Syntax tree to graph to artifacts.
 
 This module connects the two layers of which the lower one needs the higher one: an operator (`ops`) may have the types and the costs of its
 definition, which `definitions` elaborates.

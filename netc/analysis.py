@@ -86,7 +86,7 @@ class Spec(Record):
         return found.training
 
     def in_precision(self, precision: Precision) -> tuple[Analysis, Spec]:
-        """The same text, analysed in another element type."""
+        """The same text, analyzed in another element type."""
         spec = replace(self, choice=replace(self.choice, precision=precision))
         return analyze(self.source, spec.choice, self.path), spec
 

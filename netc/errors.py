@@ -27,7 +27,7 @@ class CompileError(ValueError):
         return render_text(self.diagnostics)
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows in place of a traceback: what is wrong with the spec, in colours."""
+        """What IPython shows in place of a traceback: what is wrong with the spec, in colors."""
         return [render_text(self.diagnostics, color=True)]
 
 

@@ -1,4 +1,4 @@
-"""Colours of `.net` texts in Pygments, and so in Sphinx, MkDocs, notebooks and terminals: an entry point of the package.
+"""Colors of `.net` texts in Pygments, and so in Sphinx, MkDocs, notebooks and terminals: an entry point of the package.
 
 In: a text. Out: its tokens, by the lexer of the language itself. Always: together they are the text; what the language does not read, such
 as `'single quotes'`, is `Error`, and nothing else is.
@@ -22,7 +22,7 @@ DEFINING = ("block", "model", "fn", "train")
 _LITERALS = {"NUMBER": Number, "DIMS": Number, "STRING": String.Double, "COMMENT": Comment.Single, "NL": Whitespace}
 _INVALID = frozenset(("STRAY", "UNTERMINATED_STRING", "SINGLE_QUOTED", "BAD_NUMBER", "BAD_ARROW"))
 _PUNCTUATION = "()[]{},;:."
-Colour = tuple[int, _TokenType, str]
+Color = tuple[int, _TokenType, str]
 
 
 class NetLexer(Lexer):  # type: ignore[misc]
@@ -33,7 +33,7 @@ class NetLexer(Lexer):  # type: ignore[misc]
     filenames = ("*.net",)
     mimetypes = ("text/x-net",)
 
-    def get_tokens_unprocessed(self, text: str) -> Iterator[Colour]:
+    def get_tokens_unprocessed(self, text: str) -> Iterator[Color]:
         """The tokens with their offsets."""
         tokens, comments = lex_text(text, load_tables())
         at, before = 0, ""
@@ -47,7 +47,7 @@ class NetLexer(Lexer):  # type: ignore[misc]
             yield at, Whitespace, text[at:]
 
 
-def _colored(token: Token, before: str, after: str) -> Iterator[Colour]:
+def _colored(token: Token, before: str, after: str) -> Iterator[Color]:
     """A token as Pygments has it. `before` is the token before, `after` the characters that follow."""
     if token.type != "LABEL":
         yield token.start, _kind(token, before, after), token.text

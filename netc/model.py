@@ -156,7 +156,7 @@ class Model:
     ) -> onnx.ModelProto:
         """The ONNX model. Without weights the seed draws the parameters, 0 unless given.
 
-        `opset` is that of the operators, 23 unless given; with `optimize=False`, the graph has the spec's stages and its initialisers are
+        `opset` is that of the operators, 23 unless given; with `optimize=False`, the graph has the spec's stages and its initializers are
         the parameters, as they are; `metadata` are texts by name that the file has in addition; with `functions=True`, it has a function
         for each block, which viewers show as one node to open.
 

@@ -176,7 +176,7 @@ def _onnx_session(model: netc.Model) -> Session:
 
 
 SESSIONS: dict[str, Callable[[netc.Model], Session]] = {"onnx": _onnx_session}
-"""Backends whose artefacts need preparation before they run."""
+"""Backends whose artifacts need preparation before they run."""
 
 
 def sessions(model: netc.Model, export: bool = True, runtime: bool = True) -> dict[str, Session]:

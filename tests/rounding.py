@@ -2,7 +2,7 @@
 
 A kernel that is right gives what exact arithmetic would give for arguments that are off by a few roundings (backward stability); two right
 kernels differ by as much. So the model is run in float64 with its arguments and all that is computed of them moved by random roundings of
-the narrower type. Where that moves its results far, as a normalisation of nearly equal numbers does, another order of summation may move
+the narrower type. Where that moves its results far, as a normalization of nearly equal numbers does, another order of summation may move
 them as far; where it does not, neither may ONNX Runtime.
 
 In: a module and its arguments. Out: for each result, the distance it was moved. Always: the same for the same module and arguments.

@@ -27,9 +27,9 @@ def find_source_parameters(graph: Graph) -> dict[int, ParameterReference]:
     if not dependent:
         return {}
     makers = {id(value): node for node in nodes for value in node.outputs}
-    labelled = {node.label: node for node in nodes}
+    labeled = {node.label: node for node in nodes}
     sources = {
-        id(node): _output_parameter(labelled.get(label) if label or not node.inputs else makers.get(id(node.inputs[0])))
+        id(node): _output_parameter(labeled.get(label) if label or not node.inputs else makers.get(id(node.inputs[0])))
         for node, label in dependent
     }
     return {node: where for node, where in sources.items() if where is not None}

@@ -1,1 +1,1 @@
-"""Graphs to artefacts: one folder a backend. Backends know operators; operators know no backend, and no backend knows another."""
+"""Graphs to artifacts: one folder a backend. Backends know operators; operators know no backend, and no backend knows another."""

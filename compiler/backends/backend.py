@@ -1,6 +1,6 @@
 """What a backend is: the protocol that saving, `--emit`, the command line, the reference of operators and the tests rely on.
 
-In: a `BackendInput`. Out: an artefact, which is text or one or more files. Always: the same input gives the same bytes; importing the
+In: a `BackendInput`. Out: an artifact, which is text or one or more files. Always: the same input gives the same bytes; importing the
 package of a backend imports nothing heavy, since its methods import what they need.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 from netc.dsl.record import Record
 
 from ..analysis.state_dict import collect_parameters
-from .backend_names import ARTEFACTS
+from .backend_names import ARTIFACTS
 
 if TYPE_CHECKING:
     from ..ir.graph import Program
@@ -35,7 +35,7 @@ OPSET = 23
 
 
 class GraphOptions(Record):
-    """How an artefact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
+    """How an artifact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
     rather than stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own documentation. `functions`:
     with a function for each block, rather than flat."""
 
@@ -51,7 +51,7 @@ USUAL = GraphOptions()
 
 class BackendInput(Record):
     """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read when it is asked for;
-    None: the caller has none. `progress` is called while a large artefact is written, with the bytes so far and all of them. `options` are
+    None: the caller has none. `progress` is called while a large artifact is written, with the bytes so far and all of them. `options` are
     for backends that say so (`takes_options`)."""
 
     program: Program
@@ -70,7 +70,7 @@ class BackendInput(Record):
         return InitialValues(collect_parameters(self.program), 0)
 
 
-class Artefact(Protocol):
+class Artifact(Protocol):
     """What a backend made, not yet written."""
 
     def to_bytes(self) -> bytes:
@@ -83,7 +83,7 @@ class Artefact(Protocol):
         ...
 
 
-class TextArtefact(Record):
+class TextArtifact(Record):
     """A text in one file."""
 
     text: str
@@ -108,24 +108,24 @@ class Backend(Protocol):
     parts: str | None = None
     """What follows NAME in the names of files that it refers to, as a regular expression."""
     is_binary: bool = False
-    """The artefact is not for terminals; `text` is another view of it."""
+    """The artifact is not for terminals; `text` is another view of it."""
     holds_weights: bool = False
-    """The artefact contains the values of parameters."""
+    """The artifact contains the values of parameters."""
     takes_options: bool = False
-    """The artefact is a graph, which `GraphOptions` are for."""
+    """The artifact is a graph, which `GraphOptions` are for."""
 
     @property
-    def artefact(self) -> str:
+    def artifact(self) -> str:
         """What it makes, as messages call it: `PyTorch source`."""
-        return ARTEFACTS[self.name]
+        return ARTIFACTS[self.name]
 
     def text(self, given: BackendInput) -> str:
         """What `--emit` shows. Raises `UnsupportedByTarget`."""
         ...
 
-    def build(self, given: BackendInput) -> Artefact:
-        """The artefact. Raises `UnsupportedByTarget`."""
-        return TextArtefact(self.text(given))
+    def build(self, given: BackendInput) -> Artifact:
+        """The artifact. Raises `UnsupportedByTarget`."""
+        return TextArtifact(self.text(given))
 
     def operator_target(self, operator: type[Operator]) -> str | None:
         """What an operator becomes in the target, for its documentation: `torch.nn.Linear`. Empty: it is composed of several; None: the
@@ -137,7 +137,7 @@ class Backend(Protocol):
         return ()
 
     def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        """What users should know of the artefact of a program: texts without a full stop. `verbose`: also what concerns unusual inputs
+        """What users should know of the artifact of a program: texts without a full stop. `verbose`: also what concerns unusual inputs
         alone, and would be said of almost every model."""
         return ()
 
@@ -150,10 +150,10 @@ class Session(Protocol):
 
 @runtime_checkable
 class Executable(Protocol):
-    """A backend whose artefact can be run."""
+    """A backend whose artifact can be run."""
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> Session:
-        """The artefact, loaded on a device. `check` may refuse the shapes of inputs, by name, with a ValueError."""
+        """The artifact, loaded on a device. `check` may refuse the shapes of inputs, by name, with a ValueError."""
         ...
 
 

@@ -6,7 +6,7 @@ documentation.
 
 from __future__ import annotations
 
-ARTEFACTS = {
+ARTIFACTS = {
     "torch": "PyTorch source",
     "onnx": "an ONNX model",
     "net": "a spec",

@@ -14,9 +14,9 @@ from importlib import import_module
 from netc.dsl.diagnostics.suggest import find_similar_names
 
 from .backend import Backend, has_suffix
-from .backend_names import ARTEFACTS
+from .backend_names import ARTIFACTS
 
-NAMES = tuple(ARTEFACTS)
+NAMES = tuple(ARTIFACTS)
 
 
 class UnknownTarget(ValueError):

@@ -29,7 +29,7 @@ class SymbolicParameterShape(Problem):
 
 
 class SymbolicBuffer(Problem):
-    """A labelled table, which is in the state dict, whose shape is symbolic."""
+    """A labeled table, which is in the state dict, whose shape is symbolic."""
 
     code: ClassVar[str] = "symbolic-buffer"
     shape: Shape
@@ -38,7 +38,7 @@ class SymbolicBuffer(Problem):
         return f"a table with a label needs a fixed shape, found {show_shape(self.shape)}"
 
     def format_notes(self) -> tuple[str, ...]:
-        return ("a labelled table is a buffer of the state dict",)
+        return ("a labeled table is a buffer of the state dict",)
 
     def format_help(self) -> tuple[str, ...]:
         return ("remove the label, or use fixed sizes",)
@@ -58,7 +58,7 @@ class UntrainableType(Problem):
 
 
 class InitNeedsFloat(Problem):
-    """A random initialiser for an integer parameter."""
+    """A random initializer for an integer parameter."""
 
     code: ClassVar[str] = "init-needs-float"
     init: str
@@ -76,7 +76,7 @@ class InitUnfit(Problem):
     dtype: DType
 
     def format_message(self) -> str:
-        return f"a parameter of {self.dtype} cannot be initialised to {self.value}"
+        return f"a parameter of {self.dtype} cannot be initialized to {self.value}"
 
     def format_label(self) -> str:
         if self.dtype.is_float:
@@ -86,7 +86,7 @@ class InitUnfit(Problem):
 
 
 class InitNeedsMatrix(Problem):
-    """An initialiser that depends on fan-in and fan-out, for a tensor with fewer than two axes."""
+    """An initializer that depends on fan-in and fan-out, for a tensor with fewer than two axes."""
 
     code: ClassVar[str] = "init-needs-matrix"
     init: str
@@ -107,10 +107,10 @@ class InitNeedsPrecision(Problem):
         return f"`{self.init}` needs float32 or float64, but the parameter is {self.dtype}"
 
 
-class BadInitialiser(Problem):
+class BadInitializer(Problem):
     """`uniform(1, -1)`: arguments that are no distribution together."""
 
-    code: ClassVar[str] = "bad-initialiser"
+    code: ClassVar[str] = "bad-initializer"
     init: str
     why: str
 

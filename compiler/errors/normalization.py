@@ -1,4 +1,4 @@
-"""Errors of the normalisation layers."""
+"""Errors of the normalization layers."""
 
 from __future__ import annotations
 

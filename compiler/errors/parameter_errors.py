@@ -153,7 +153,7 @@ class StartsAtRandom(Problem):
         return f"the vectors of `{self.operator}` start at random, since the weight is computed: train the model before its evaluation"
 
     def format_help(self) -> tuple[str, ...]:
-        return ("normalise a `param` of the same body instead, or load the vectors of a model that was trained",)
+        return ("normalize a `param` of the same body instead, or load the vectors of a model that was trained",)
 
 
 class NothingToFreeze(Problem):

@@ -53,7 +53,7 @@ class InputMisplaced(Problem):
         return "`input` is only allowed at the top level of a model"
 
     def format_notes(self) -> tuple[str, ...]:
-        return () if self.parameter else ("it cannot be in a block, a labelled group or a repeat, which may be used several times",)
+        return () if self.parameter else ("it cannot be in a block, a labeled group or a repeat, which may be used several times",)
 
     def format_help(self) -> tuple[str, ...]:
         if self.parameter:

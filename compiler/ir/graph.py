@@ -1,6 +1,6 @@
 """The typed graph: plain data, a graph of calls.
 
-A `Graph` is one body: the model itself, a block used with certain arguments and input types, or a sequence (a labelled group, a repeat or
+A `Graph` is one body: the model itself, a block used with certain arguments and input types, or a sequence (a labeled group, a repeat or
 one of its iterations). Its nodes are in the order of computation: operators (`OpNode`) and uses of other graphs (`CallNode`). The same
 `Graph` object may be called many times; each call has a label of its own, and the parameters' names are the labels on the way, joined by
 dots. Values are identified by object, not by name.

@@ -108,7 +108,7 @@ class Elu(Activation):
 
 
 class Selu(Activation):
-    """The self-normalising `elu`: scaled so that mean 0 and variance 1 are preserved."""
+    """The self-normalizing `elu`: scaled so that mean 0 and variance 1 are preserved."""
 
     name = "selu"
     definition = "1.0507009873554805 * where(x > 0, x, 1.6732632423543772 * expm1(x))"

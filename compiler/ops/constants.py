@@ -111,7 +111,7 @@ class TableOperator(Operator):
     shape = Arg(SHAPE, positional=True)
     formula = Arg(FormulaKind())
     dtype = Arg(DTYPE, default=None)
-    labelled = Arg(FLAG, default=False)
+    labeled = Arg(FLAG, default=False)
     examples = (
         "x = input [4, 4]; mask = table (i, j) [4, 4] = where(j <= i, 0, -1e9); x + mask -> softmax",
         "x = input [T, 8]; positions = table (t, k) [T, 8] = sin(t / 100 ** (k / 8)); x + positions",
@@ -150,7 +150,7 @@ class TableOperator(Operator):
         if misshapen is not None:
             raise misshapen
         _refuse_empty(self.name, self.shape)
-        if self.labelled and not self.is_static:
+        if self.labeled and not self.is_static:
             raise OperatorError(SymbolicBuffer(self.shape), argument_location("shape"))
         for part in iterate_parts(self.formula):
             if isinstance(part, Const) and isinstance(part.value, int) and not -_LARGEST - 1 <= part.value <= _LARGEST:
@@ -182,7 +182,7 @@ class TableOperator(Operator):
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         if not self.is_static:
             return ()
-        return (ParameterSpec("", self.shape, Init("table"), self.element_type, trainable=False, persistent=self.labelled),)
+        return (ParameterSpec("", self.shape, Init("table"), self.element_type, trainable=False, persistent=self.labeled),)
 
     def compute_values(self) -> NDArray[Any]:
         """The values of a static table, in its element type; bfloat16 is given as float32."""

@@ -95,7 +95,7 @@ class Bilinear(WithBias):
 class _LookUp(Parametric):
     """Rows of a learned matrix, by their numbers."""
 
-    drawn = "`init=normal(1)`, the row `padding_idx` zero; it stays zero with any other initialiser"
+    drawn = "`init=normal(1)`, the row `padding_idx` zero; it stays zero with any other initializer"
     indices = Input(INDICES)
     num = Arg(SIZE, positional=True, alias="num_embeddings")
     dim = Arg(SIZE, positional=True, alias="embedding_dim")

@@ -26,7 +26,7 @@ Labels = tuple[str, ...]
 
 
 class Equation(Record):
-    """The labels of each operand and of the result. Axes of `...` are labelled `.1`, `.2`, ... from their last one."""
+    """The labels of each operand and of the result. Axes of `...` are labeled `.1`, `.2`, ... from their last one."""
 
     operands: tuple[Labels, ...]
     result: Labels

@@ -21,14 +21,14 @@ from .operand import OperatorError
 
 
 class InitArgument(Record):
-    """An argument of an initialiser. Without a `default`, it is required."""
+    """An argument of an initializer. Without a `default`, it is required."""
 
     name: str
     kind: Kind[Any]
     default: float | str | None = None
 
 
-class Initialiser(Record):
+class Initializer(Record):
     """`positional`: the number of arguments that may be written without their names. `axes`: the least number that a tensor must have."""
 
     arguments: tuple[InitArgument, ...]
@@ -39,7 +39,7 @@ class Initialiser(Record):
 _STD = InitArgument("std", NumberKind(0), 1.0)
 _MEAN = InitArgument("mean", NUMBER, 0.0)
 _GAIN = InitArgument("gain", NUMBER, 1.0)
-_KAIMING = Initialiser(
+_KAIMING = Initializer(
     (
         InitArgument("mode", WordKind("fan_in", "fan_out"), "fan_in"),
         InitArgument("nonlinearity", WordKind("leaky_relu", "relu", "linear", "sigmoid", "tanh", "selu"), "leaky_relu"),
@@ -48,20 +48,20 @@ _KAIMING = Initialiser(
     axes=2,
 )
 _ORTHOGONAL = "orthogonal"
-INITIALIZERS: Mapping[str, Initialiser] = {
-    "zeros": Initialiser(()),
-    "ones": Initialiser(()),
-    "constant": Initialiser((InitArgument("val", NUMBER),), 1),
-    "normal": Initialiser((_STD, _MEAN), 1),
-    "trunc_normal": Initialiser(
+INITIALIZERS: Mapping[str, Initializer] = {
+    "zeros": Initializer(()),
+    "ones": Initializer(()),
+    "constant": Initializer((InitArgument("val", NUMBER),), 1),
+    "normal": Initializer((_STD, _MEAN), 1),
+    "trunc_normal": Initializer(
         (InitArgument("std", NumberKind(above=0), 1.0), _MEAN, InitArgument("a", NUMBER, -2.0), InitArgument("b", NUMBER, 2.0)), 1
     ),
-    "uniform": Initialiser((InitArgument("a", NUMBER, 0.0), InitArgument("b", NUMBER, 1.0)), 2),
-    "xavier_uniform": Initialiser((_GAIN,), 1, axes=2),
-    "xavier_normal": Initialiser((_GAIN,), 1, axes=2),
+    "uniform": Initializer((InitArgument("a", NUMBER, 0.0), InitArgument("b", NUMBER, 1.0)), 2),
+    "xavier_uniform": Initializer((_GAIN,), 1, axes=2),
+    "xavier_normal": Initializer((_GAIN,), 1, axes=2),
     "kaiming_uniform": _KAIMING,
     "kaiming_normal": _KAIMING,
-    _ORTHOGONAL: Initialiser((_GAIN,), 1, axes=2),
+    _ORTHOGONAL: Initializer((_GAIN,), 1, axes=2),
 }
 """By name: those of torch.nn.init, without the `_` at the end."""
 ALIASES = {
@@ -76,11 +76,11 @@ ALIASES = {
 }
 """What Keras and PyTorch call them: for suggestions."""
 _FREE = ("a", "b")
-_EXAMPLES = "a number, `zeros`, `ones`, or an initialiser such as `normal(0.02)` or `kaiming_normal(mode=fan_out)`"
+_EXAMPLES = "a number, `zeros`, `ones`, or an initializer such as `normal(0.02)` or `kaiming_normal(mode=fan_out)`"
 
 
 class InitKind(Kind[Init]):
-    """An initialiser with or without its arguments, or a number."""
+    """An initializer with or without its arguments, or a number."""
 
     varies = True
     words = tuple(name for name, one in INITIALIZERS.items() if all(a.default is not None for a in one.arguments))
@@ -105,7 +105,7 @@ INIT = InitKind()
 
 
 def with_values(name: str, given: Mapping[str, float | str]) -> Init:
-    """The initialiser with these arguments, and the defaults of the others; `InvalidArgument` where they make no distribution."""
+    """The initializer with these arguments, and the defaults of the others; `InvalidArgument` where they make no distribution."""
     values = tuple(given.get(a.name, a.default) for a in INITIALIZERS[name].arguments)
     made = Init(name, values)  # type: ignore[arg-type]
     if name in ("uniform", "trunc_normal"):
@@ -121,7 +121,7 @@ def value_of(init: Init, name: str) -> Any:
 
 
 def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
-    """Refuses an initialiser that cannot draw such a tensor. `name`: the argument that it is the value of."""
+    """Refuses an initializer that cannot draw such a tensor. `name`: the argument that it is the value of."""
     at = argument_location(name)
     if not dtype.is_float:
         _check_integers(init, dtype, name)

@@ -1,6 +1,6 @@
 """Kinds of argument values: which are allowed, and what they become.
 
-What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalised value,
+What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalized value,
 or an `InvalidArgument`. Words (`padding=same`) arrive as str.
 """
 

@@ -1,6 +1,6 @@
 """Learned tensors and buffers of operators: what is known of them, and those that many layers have.
 
-In: shapes and element types. Out: initialisers and parameter specs as PyTorch's modules have them.
+In: shapes and element types. Out: initializers and parameter specs as PyTorch's modules have them.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from ..types.tensor_types import FLOAT32, DType, Shape
 from ..types.traced_ints import TracedLeaf, TracedValue, leaves_in, origin_key, strip_formulas, substitute_values
 
 Role = Literal["weight", "bias", "recurrent", "out", ""]
-"""Which argument of an operator initialises a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
+"""Which argument of an operator initializes a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
 
 
 class Init(Record, TracedValue):
-    """How a parameter starts: the name of an initialiser, and the values of all its arguments (initializers.py); or `table`.
+    """How a parameter starts: the name of an initializer, and the values of all its arguments (initializers.py); or `table`.
 
     `zero_row`: the row that stays zero, as the padding of torch.nn.Embedding.
     """
@@ -49,7 +49,7 @@ def normal_init(std: float) -> Init:
 class ParameterSpec(Record):
     """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name.
 
-    `stated`: the initialiser is the spec's, rather than the one of PyTorch's module. `follows`: the first values are computed from those of
+    `stated`: the initializer is the spec's, rather than the one of PyTorch's module. `follows`: the first values are computed from those of
     another parameter: the one with this label in the same graph, or with an empty one the operator's first input; `init` says what
     they are if that is no parameter.
     """
@@ -80,7 +80,7 @@ def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: 
 
 
 def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool, shift: bool) -> tuple[ParameterSpec, ...]:
-    """The parameters of a normalisation: their initial values change nothing."""
+    """The parameters of a normalization: their initial values change nothing."""
     specs: tuple[ParameterSpec, ...] = ()
     if scale:
         specs += (ParameterSpec("weight", shape, Init("ones"), dtype, role="weight"),)

@@ -36,7 +36,7 @@ class MultiheadAttention(CausalOperator, WithBias):
     name: `attn_mask=mask key_padding_mask=padding`. Bool masks are true where a query may *not* see a key (`attention` has it the other
     way round), others are added to the scores. `causal` and `align` are those of `attention`. All queries see the learned key and
     value of `add_bias_kv` and the zeros of `add_zero_attn`. The weights of the keys for each query, `[N, L, S]`, or `[N, heads, L, S]`
-    without `average_attn_weights`, are a second result. `out_init` is the initialiser of the last projection alone.
+    without `average_attn_weights`, are a second result. `out_init` is the initializer of the last projection alone.
     """
 
     name = "multihead_attention"

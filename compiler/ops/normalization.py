@@ -1,4 +1,4 @@
-"""Normalisations: by statistics of the batch, of groups of channels, of each channel, of neighbouring channels, of the last axes."""
+"""Normalizations: by statistics of the batch, of groups of channels, of each channel, of neighboring channels, of the last axes."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ class _TrackingNormalization(_ChannelNormalization):
 
 
 class BatchNorm(_TrackingNormalization):
-    """Normalises each channel by its mean and deviation over the batch; in inference, by those of the training.
+    """Normalizes each channel by its mean and deviation over the batch; in inference, by those of the training.
 
     Those of the training are a moving average, in which the new ones count by `momentum`; with `momentum=none`, the mean of all.
     """
@@ -135,7 +135,7 @@ class BatchNorm(_TrackingNormalization):
 
 
 class InstanceNorm(_TrackingNormalization):
-    """Normalises each channel of each sample by its mean and deviation over the spatial axes."""
+    """Normalizes each channel of each sample by its mean and deviation over the spatial axes."""
 
     name = "instance_norm"
     x = Input(FLOATS, SPATIAL)
@@ -153,7 +153,7 @@ class InstanceNorm(_TrackingNormalization):
 
 
 class GroupNorm(_ChannelNormalization):
-    """Normalises each group of channels of each sample by its mean and deviation."""
+    """Normalizes each group of channels of each sample by its mean and deviation."""
 
     name = "group_norm"
     definition = """
@@ -193,7 +193,7 @@ class _LastAxesNormalization(_Normalization):
     affine = Arg(FLAG, default=True, alias="elementwise_affine")
 
     def normalized_shape(self, x: TensorType) -> Shape:
-        """The sizes of the axes that are normalised together, PyTorch's `normalized_shape`."""
+        """The sizes of the axes that are normalized together, PyTorch's `normalized_shape`."""
         return x.shape[-1:] if self.shape is None else x.shape[-len(self.shape) :]
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -223,7 +223,7 @@ class _LastAxesNormalization(_Normalization):
 
 
 class LayerNorm(_LastAxesNormalization, WithBias):
-    """Normalises the last axis (or axes) by its mean and deviation."""
+    """Normalizes the last axis (or axes) by its mean and deviation."""
 
     as_tensors = ("weight", "bias")
 
@@ -276,7 +276,7 @@ class RMSNorm(_LastAxesNormalization):
 
 
 class LocalResponseNorm(Operator):
-    """Divides each element by `(k + alpha * mean square of size neighbouring channels) ** beta`; float32 for int64.
+    """Divides each element by `(k + alpha * mean square of size neighboring channels) ** beta`; float32 for int64.
 
     PyTorch takes int64 on the CPU only, and truncates its mean squares.
     """

@@ -1,9 +1,9 @@
 """Operators with parameters: tensors that are given instead of them, and arguments that set their initial values: `init=`, and for some of
 them `bias_init=`, `recurrent_init=` or `out_init=`.
 
-In: the parameters as PyTorch's module has them. Out: those that are learned, with the initialisers that the arguments give. Always: with
+In: the parameters as PyTorch's module has them. Out: those that are learned, with the initializers that the arguments give. Always: with
 a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
-initialiser of what this use does not have, as `bias_init` with `bias=false`, is one of the `find_unused_initializers`.
+initializer of what this use does not have, as `bias_init` with `bias=false`, is one of the `find_unused_initializers`.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from .operator import Operator, OperatorError, OpInputs, ParameterSpec
 ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init", "out": "out_init"}
 """The argument for each role of a parameter."""
 FOLLOWING = ("recurrent", "out")
-"""Roles of weights that are initialised as the others are, unless their own argument says otherwise."""
+"""Roles of weights that are initialized as the others are, unless their own argument says otherwise."""
 WEIGHT, BIAS = "weight", "bias"
 _INITIALISED = {"init": WEIGHT, "bias_init": BIAS, "recurrent_init": "recurrent weight", "out_init": "last projection"}
-"""What each argument initialises, in words."""
+"""What each argument initializes, in words."""
 
 
 class Parametric(Operator):
-    """Has parameters, with the initialiser `init`. `drawn` says, for the reference, what PyTorch draws without one."""
+    """Has parameters, with the initializer `init`. `drawn` says, for the reference, what PyTorch draws without one."""
 
     as_tensors: ClassVar[tuple[str, ...]] = ()
     """The parameters that may be given as tensors: they are its last inputs, and optional."""
@@ -57,7 +57,7 @@ class Parametric(Operator):
         return tuple(self._apply_init(spec) for spec in self.default_parameters(given) if not (WEIGHT in given and spec.trainable))
 
     def find_unused_initializers(self, given: OpInputs) -> dict[str, UnusedArgument]:
-        """The initialisers of what there is not to initialise."""
+        """The initializers of what there is not to initialize."""
         used = {self._init_argument(spec) for spec in self.parameters(given)}
         flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
         own = {name: words for name, words in _INITIALISED.items() if name in self.signature and name not in used}
@@ -94,7 +94,7 @@ class Parametric(Operator):
             _check_tensor(self.name, given, specs[name])
 
     def _init_argument(self, spec: ParameterSpec) -> str:
-        """The argument that initialises a parameter; empty if none does. Weights of another role without one of their own follow `init`."""
+        """The argument that initializes a parameter; empty if none does. Weights of another role without one of their own follow `init`."""
         found = ARGUMENTS.get(spec.role, "")
         return "init" if spec.role in FOLLOWING and self.args.get(found) is None else found
 
@@ -139,12 +139,12 @@ def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...],
 
 
 class WithBias(Parametric):
-    """Has biases too, with the initialiser `bias_init`."""
+    """Has biases too, with the initializer `bias_init`."""
 
     bias_init = Arg(INIT, default=None, last=True, only_with=(BIAS,))
 
 
 class WithRecurrence(WithBias):
-    """Has weights from a state to the next, with the initialiser `recurrent_init`, or else `init`."""
+    """Has weights from a state to the next, with the initializer `recurrent_init`, or else `init`."""
 
     recurrent_init = Arg(INIT, default=None, last=True)

@@ -218,7 +218,7 @@ def _expand_side(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
 
 
 def _joins_neighbors(pattern: Pattern) -> bool:
-    """Whether what it joins is neighbours already, so that it can join first, and reorder fewer axes."""
+    """Whether what it joins is neighbors already, so that it can join first, and reorder fewer axes."""
     before = [name for group in pattern.left for name in group]
     apart = any(len(group) != 1 for group in pattern.left)
     joins = any(len(group) > 1 for group in pattern.right)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 FINEST = 2**10
 """The greatest denominator of a scale for sizes known only at run time: products with all sizes in use are exact."""
 HALF_A_STEP = 2.0**-54
-"""A relative error that rounding a whole product to float64 takes back: its neighbours are farther than twice that of it."""
+"""A relative error that rounding a whole product to float64 takes back: its neighbors are farther than twice that of it."""
 LARGEST = 2**20
 """The greatest size that is tried; no axis is larger."""
 _NEAREST = ("nearest", "nearest-exact")
@@ -93,8 +93,8 @@ def _find_missed_size(near: Fraction, scale: float, highest: int | None) -> int 
 class Upsample(Operator):
     """Resizes the spatial axes to `size`, or by the factor `scale`; smaller too.
 
-    `align_corners` aligns the centres of the outermost elements, not their outer edges. `recompute_scale_factor` makes
-    `scale` determine the size only. `antialias` weights a wider neighbourhood where the result is smaller; `lanczos` needs it. uint8
+    `align_corners` aligns the centers of the outermost elements, not their outer edges. `recompute_scale_factor` makes
+    `scale` determine the size only. `antialias` weights a wider neighborhood where the result is smaller; `lanczos` needs it. uint8
     with weights, and `lanczos`, are for the CPU only.
     """
 
@@ -207,7 +207,7 @@ class Upsample(Operator):
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument_location("scale"))
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighted; the wider neighbourhood of `antialias` is not counted."""
+        """A multiply-add for each element that is weighted; the wider neighborhood of `antialias` is not counted."""
         if self.mode == "area":
             return numel(given.x.shape)
         return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
@@ -216,7 +216,7 @@ class Upsample(Operator):
 class GridSample(Operator):
     """Samples an image at positions: the grid's last axis has the coordinates, x first, from -1 at one edge of the image to 1 at the other.
 
-    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them, `padding_mode` applies.
+    `align_corners` takes the edges to be the centers of the outermost elements. Beyond them, `padding_mode` applies.
     `bicubic` needs two spatial axes: with three, neither ONNX nor every version of PyTorch has it.
     """
 

@@ -17,15 +17,15 @@ from typing import Any, NoReturn
 import click
 
 from netc import __version__
-from netc.compiler.backends.backend_names import ARTEFACTS
+from netc.compiler.backends.backend_names import ARTIFACTS
 
 from .python_warnings import warnings_shown
 
-_ARTEFACTS = tuple(ARTEFACTS.values())
+_ARTIFACTS = tuple(ARTIFACTS.values())
 COMMANDS = {
     "new": "Start a project: a spec, data, a train section and a README.",
     "check": "Check specs: files, or all `*.net` files in a folder. `-` reads standard input.",
-    "compile": f"Compile a spec to {' or '.join((', '.join(_ARTEFACTS[:-1]), _ARTEFACTS[-1]))}.",
+    "compile": f"Compile a spec to {' or '.join((', '.join(_ARTIFACTS[:-1]), _ARTIFACTS[-1]))}.",
     "import": "Write a spec for an existing model, and prove that both agree.",
     "train": "Train a network with the `train` section of its spec.",
     "plan": "Plan a training: memory, largest batch, fastest possible step.",

@@ -189,7 +189,7 @@ def _refuse_for_stage(
         raise click.UsageError(f"--emit {stage} shows the text before there is a model: it goes without {' and '.join(words)}")
     meant = backend_of(output) if output else None
     if meant is not None and (meant.is_binary or stage not in NAMES or not has_suffix(get_or_raise(stage), output or "")):
-        raise click.UsageError(f"the name of `{output}` asks for {meant.artefact}, and --emit {stage} writes another text")
+        raise click.UsageError(f"the name of `{output}` asks for {meant.artifact}, and --emit {stage} writes another text")
 
 
 def _refuse_quantizing(method: str | None, calibration: str | None, other: bool) -> None:
@@ -281,7 +281,7 @@ def _backend(target: str | None, output: str | None) -> Backend:
     if meant is not None and not has_suffix(backend, output or ""):
         raise click.UsageError(f"the name of `{output}` asks for the target {meant.name}, and --target says {target}")
     if backend.is_binary and (output is None or (output == "-" and sys.stdout.isatty())):
-        raise click.UsageError(f"{backend.artefact} is not text: give -o NAME{backend.suffix}")
+        raise click.UsageError(f"{backend.artifact} is not text: give -o NAME{backend.suffix}")
     return backend
 
 

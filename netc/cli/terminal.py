@@ -1,4 +1,4 @@
-"""Where words go: plain text in a pipe, colours in a terminal that has them.
+"""Where words go: plain text in a pipe, colors in a terminal that has them.
 
 Always: nothing is wrapped; `NO_COLOR`, `FORCE_COLOR` and `TERM=dumb` are heeded.
 """
@@ -18,7 +18,7 @@ from netc.dsl.escapes import escape_controls
 
 
 def colored(stream: TextIO) -> bool:
-    """Whether the stream shows colours. `FORCE_COLOR` asks for them where there is no terminal; `NO_COLOR` goes first."""
+    """Whether the stream shows colors. `FORCE_COLOR` asks for them where there is no terminal; `NO_COLOR` goes first."""
     if os.environ.get("FORCE_COLOR") and not os.environ.get("NO_COLOR"):
         return True
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -99,7 +99,7 @@ def expect_no_products() -> None:
 
 
 def table(text: str) -> str:
-    """A table with its header in bold where there are colours."""
+    """A table with its header in bold where there are colors."""
     if not colored(sys.stdout):
         return text
     header, newline, rest = text.partition("\n")

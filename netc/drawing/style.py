@@ -1,4 +1,4 @@
-"""Colours: one for each kind of operator, light and dark.
+"""Colors: one for each kind of operator, light and dark.
 
 In: the family of an operator, which is the module that declares it. Out: the class of its box, and a style sheet.
 """

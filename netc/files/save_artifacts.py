@@ -1,4 +1,4 @@
-"""Artefacts to files: the ending of the name chooses the backend."""
+"""Artifacts to files: the ending of the name chooses the backend."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ def backend_for(path: str) -> Backend:
 
 
 def refuse_weights(backend: Backend, what: str) -> None:
-    """Raises `WrongOutput` if the artefact cannot contain weights; `what` is how the caller gave them."""
+    """Raises `WrongOutput` if the artifact cannot contain weights; `what` is how the caller gave them."""
     if not backend.holds_weights:
         others = " or ".join(f"`{one.suffix}`" for one in backends() if one.holds_weights)
-        raise WrongOutput(f"{backend.artefact} holds no weights: {what} for {others}")
+        raise WrongOutput(f"{backend.artifact} holds no weights: {what} for {others}")
 
 
 def refuse_options(backend: Backend, options: Iterable[str]) -> None:
-    """Raises `WrongOutput` if the artefact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
+    """Raises `WrongOutput` if the artifact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
     asked = [f"`{option}`" for option in options]
     if asked and not backend.takes_options:
         others = " or ".join(f"`{one.suffix}`" for one in backends() if one.takes_options)
-        raise WrongOutput(f"{backend.artefact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
+        raise WrongOutput(f"{backend.artifact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
 
 
 def refuse_all(*checks: Callable[[], None]) -> None:
@@ -49,11 +49,11 @@ def refuse_all(*checks: Callable[[], None]) -> None:
 
 
 def save(given: BackendInput, backend: Backend, path: str) -> None:
-    """Writes the artefact whole, or not at all. One that holds no weights leaves out those that the model came with."""
+    """Writes the artifact whole, or not at all. One that holds no weights leaves out those that the model came with."""
     with reported(given):
         with unsupported_is_compile_error(given.program):
-            artefact = backend.build(given)
+            artifact = backend.build(given)
         if is_stream(path):
-            write_bytes(path, artefact.to_bytes())
+            write_bytes(path, artifact.to_bytes())
         else:
-            write_files(path, artefact.save, backend.parts)
+            write_files(path, artifact.save, backend.parts)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.net.artefact import stored_names
+from netc.compiler.backends.net.artifact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import Imported, ImportFailed

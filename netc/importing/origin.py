@@ -32,7 +32,7 @@ Steps = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
 
 class Origin(Record):
     """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
-    so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantised
+    so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantized
     model that it was made of, `exact` the same model in float64, `moved` that with the rounding errors of float32. `step` is a step of
     training, if the import has that. `judge` says, after a run, who ran the model if it is not the runtime that it is made for. `examples`
     are inputs that it is known to take, in order; none of a file."""

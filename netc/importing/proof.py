@@ -50,7 +50,7 @@ WORST = 1e-2
 
 class Proof(Record):
     """What was compared: the sizes of symbolic dimensions, and the largest difference in each target, relative to the largest output.
-    `rounded` is that of the quantised model, if the origin is the float model that it represents. `inexact`: how far the origin is from
+    `rounded` is that of the quantized model, if the origin is the float model that it represents. `inexact`: how far the origin is from
     itself in float64, where that was needed. `training` is the largest difference in a step of training, of the outputs and of the buffers
     after it, if the import has what the model does there. `skipped` says why ONNX Runtime is not among the targets, if it has no
     kernels for the model's types. `judge` says who ran the original, if its own runtime cannot."""
@@ -209,7 +209,7 @@ def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Map
 
 
 def _apart(quantized: list[Array], expected: list[Array]) -> float:
-    """How far the outputs of a quantised model are from the floats that it represents; those that are no floats are left out."""
+    """How far the outputs of a quantized model are from the floats that it represents; those that are no floats are left out."""
     pairs = [(q, e) for q, e in zip(quantized, expected, strict=True) if q.dtype == e.dtype and q.shape == e.shape]
     return max((difference(q, e) for q, e in pairs), default=0.0)
 

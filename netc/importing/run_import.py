@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.state_dict import count_parameters
 from netc.compiler.backends.net.array_storage import content
-from netc.compiler.backends.net.artefact import stored_names
+from netc.compiler.backends.net.artifact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.dims import WhereCondition
 from netc.compiler.errors.target_errors import UnsupportedByTarget
@@ -82,7 +82,7 @@ class ImportedSpec(Record):
         if self.proof.training is not None:
             differences += f", in training {self.proof.training:.1g}"
         if self.proof.rounded is not None:
-            differences += f"; the quantised file differs by {self.proof.rounded:.1g}"
+            differences += f"; the quantized file differs by {self.proof.rounded:.1g}"
         if self.proof.inexact:
             differences += f", compared in float64, from which the original itself differs by {self.proof.inexact:.1g}"
         if self.proof.skipped:

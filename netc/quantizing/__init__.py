@@ -66,7 +66,7 @@ def checked_method(method: object) -> str:
 def check_target(backend: Backend, path: str, method: str, has_calibration: bool, functions: bool) -> None:
     """Raise `CannotQuantize` for options that exclude each other. `functions`: the file is to have a function for each block."""
     if backend is not get_or_raise("onnx"):
-        raise CannotQuantize(f"{backend.artefact} cannot be quantized: --quantize is for `.onnx`")
+        raise CannotQuantize(f"{backend.artifact} cannot be quantized: --quantize is for `.onnx`")
     if is_stream(path):
         raise CannotQuantize("a quantized model is made of files: give the name of one, NAME.onnx")
     if functions:
@@ -78,27 +78,27 @@ def check_target(backend: Backend, path: str, method: str, has_calibration: bool
 def save_quantized(given: BackendInput, path: str, method: str, calibration: str | Mapping[str, Any] | None) -> QuantizationReport:
     """Write the quantized model. `calibration` is the path of an .npz file, or arrays by the names of inputs; with it, int8 is static."""
     with reported(given), unsupported_is_compile_error(given.program):
-        artefact = BACKEND.build(given)
+        artifact = BACKEND.build(given)
     arrays = None if calibration is None else read_calibration(calibration)
     reports: list[QuantizationReport] = []
-    check_room(artefact)
-    write_files(path, lambda inner: reports.append(_write_quantized(given.program, artefact, Path(inner), method, arrays)), BACKEND.parts)
+    check_room(artifact)
+    write_files(path, lambda inner: reports.append(_write_quantized(given.program, artifact, Path(inner), method, arrays)), BACKEND.parts)
     return reports[0]
 
 
-def check_room(artefact: OnnxArtifact) -> None:
+def check_room(artifact: OnnxArtifact) -> None:
     """Raise `MemoryError` for a model that is too large to be quantized on this machine."""
     check_memory(
-        _MEMORY_FACTOR * _count_weight_bytes(artefact), "ONNX Runtime's quantizer has the model in memory several times, and takes"
+        _MEMORY_FACTOR * _count_weight_bytes(artifact), "ONNX Runtime's quantizer has the model in memory several times, and takes"
     )
 
 
-def _count_weight_bytes(artefact: OnnxArtifact) -> int:
-    return sum(stored.nbytes for stored in artefact.graph.tensors.values())
+def _count_weight_bytes(artifact: OnnxArtifact) -> int:
+    return sum(stored.nbytes for stored in artifact.graph.tensors.values())
 
 
 def _write_quantized(
-    program: Program, artefact: OnnxArtifact, path: Path, method: str, arrays: Mapping[str, Array] | None
+    program: Program, artifact: OnnxArtifact, path: Path, method: str, arrays: Mapping[str, Array] | None
 ) -> QuantizationReport:
     """Write the file at `path`, in a folder that contains nothing else."""
     from netc.compiler.backends.onnx.quantizing.methods import NotFiniteScale, NotInstalled, quantize_model
@@ -106,13 +106,13 @@ def _write_quantized(
     from netc.compiler.backends.onnx.save import save_proto
 
     samples_name = "drawn inputs" if arrays is None else "the calibration"
-    _check_products(artefact.find_products(), method)
-    check_disk(path.parent, int(_DISK_FACTOR * _count_weight_bytes(artefact)), "quantizing it takes")
+    _check_products(artifact.find_products(), method)
+    check_disk(path.parent, int(_DISK_FACTOR * _count_weight_bytes(artifact)), "quantizing it takes")
     with TemporaryDirectory(dir=path.parent) as inner:
         folder = Path(inner)
         source = folder / "float.onnx"
-        separate = separate_weights(artefact.graph)
-        replace(artefact, graph=separate.graph).save(str(source), lasting=False)
+        separate = separate_weights(artifact.graph)
+        replace(artifact, graph=separate.graph).save(str(source), lasting=False)
         # Shared weights were copied for the quantizer, and the original file stores them once.
         before = _measure_folder(folder) - separate.copied
         session = _load_session(source)
@@ -120,7 +120,7 @@ def _write_quantized(
         try:
             results = _compute_outputs(session, samples)
             del session  # it holds the float model in memory, which the quantizer loads again
-            proto = quantize_model(source, folder, method, None if arrays is None else samples, artefact.is_large)
+            proto = quantize_model(source, folder, method, None if arrays is None else samples, artifact.is_large)
         except NotInstalled as error:
             command = format_install_command(str(error))
             raise CannotQuantize(f"{method} needs the package `{error}`, which is not installed: run `{command}`") from None

@@ -150,7 +150,7 @@ def _parameters(program):
 
 
 def words():
-    """The words of the language, for the colours of the editor."""
+    """The words of the language, for the colors of the editor."""
     from netc.compiler.types.tensor_types import DTYPES
     from netc.dsl.grammar import load_tables
 

@@ -1,4 +1,4 @@
-// The editor: colours, errors with their fixes, shapes at the ends of lines, completion and hover, all answered by netc.
+// The editor: colors, errors with their fixes, shapes at the ends of lines, completion and hover, all answered by netc.
 import { autocompletion } from "@codemirror/autocomplete";
 import { indentWithTab } from "@codemirror/commands";
 import { HighlightStyle, StreamLanguage, syntaxHighlighting } from "@codemirror/language";
@@ -68,7 +68,7 @@ function language({ keywords, operators, types }) {
   });
 }
 
-const colours = HighlightStyle.define([
+const colors = HighlightStyle.define([
   { tag: tags.keyword, color: "var(--keyword)", fontWeight: "600" },
   { tag: tags.standard(tags.name), color: "var(--operator)" },
   { tag: tags.typeName, color: "var(--type)" },
@@ -108,7 +108,7 @@ export function makeEditor(parent, words, ask, changed) {
       basicSetup,
       keymap.of([indentWithTab]),
       language(words),
-      syntaxHighlighting(colours),
+      syntaxHighlighting(colors),
       hintField,
       autocompletion({ override: [complete] }),
       tip,

@@ -24,7 +24,7 @@ a = image -> b 3 depht=4
 d = image -> b 3 4
 e = image -> c 3 4
 f = (image, text) -> concat axis=1
-g = image -> conv 3 kernal=3 colour=1
+g = image -> conv 3 kernal=3 color=1
 h = text -> reshape [T, S, Q]
 text + (text -> dense 4 -> max_pool 2)
 """

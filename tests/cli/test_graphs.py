@@ -13,11 +13,11 @@ Netc = Callable[..., Any]
 
 
 def test_all_of_them(netc: Netc, folder: Path) -> None:
-    words = ("--opset", "18", "--no-optimize", "--metadata", "licence=MIT")
+    words = ("--opset", "18", "--no-optimize", "--metadata", "license=MIT")
     assert netc("compile", "-e", "input [T, 3] -> dense 4", *words, "-o", "x.onnx").exit_code == 0
     proto = onnx.load(folder / "x.onnx")
     assert proto.opset_import[0].version == 18
-    assert {entry.key: entry.value for entry in proto.metadata_props}["licence"] == "MIT"
+    assert {entry.key: entry.value for entry in proto.metadata_props}["license"] == "MIT"
     assert {tensor.name for tensor in proto.graph.initializer} == {"dense1.weight", "dense1.bias"}
 
 

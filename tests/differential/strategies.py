@@ -120,7 +120,7 @@ def _arguments(draw: Draw, cls: type[Operator], types: Types) -> dict[str, Any]:
         if name in settled:
             if settled[name] is not None:
                 args[name] = settled[name]
-        elif arg.kind is INIT:  # references do not draw: tests/ops has the initialisers
+        elif arg.kind is INIT:  # references do not draw: tests/ops has the initializers
             continue
         elif _is_required(arg) or draw(st.integers(0, 2)) == 0:
             args[name] = value(draw, arg.kind, types)

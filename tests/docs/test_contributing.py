@@ -83,9 +83,9 @@ def test_the_example_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     module.__package__ = module.__name__
     monkeypatch.setitem(sys.modules, module.__name__, module)
     names = ast.literal_eval(f"{{{line}}}")
-    monkeypatch.setattr(backend_names, "ARTEFACTS", backend_names.ARTEFACTS | names)
-    monkeypatch.setattr(backend, "ARTEFACTS", backend_names.ARTEFACTS)
-    monkeypatch.setattr(backend_registry, "NAMES", tuple(backend_names.ARTEFACTS))
+    monkeypatch.setattr(backend_names, "ARTIFACTS", backend_names.ARTIFACTS | names)
+    monkeypatch.setattr(backend, "ARTIFACTS", backend_names.ARTIFACTS)
+    monkeypatch.setattr(backend_registry, "NAMES", tuple(backend_names.ARTIFACTS))
     exec(compile(code, folder, "exec"), vars(module))
     assert netc.compile(BLOCKS).source(folder).splitlines() == [
         "first: half [N, 4]",
@@ -94,7 +94,7 @@ def test_the_example_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
         "first.dropout1: dropout [N, 4]",
         "dense1: dense [N, 2]",
     ]
-    assert backend_registry.get_or_raise(folder).artefact == names[folder]
+    assert backend_registry.get_or_raise(folder).artifact == names[folder]
 
 
 NOISY = """

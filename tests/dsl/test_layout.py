@@ -1,4 +1,4 @@
-"""The token filter: which newlines end a statement, what neighbours settle, how brackets are balanced."""
+"""The token filter: which newlines end a statement, what neighbors settle, how brackets are balanced."""
 
 from __future__ import annotations
 

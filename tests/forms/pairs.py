@@ -1,4 +1,4 @@
-"""Two models of equal texts, with the same weights; what became of each artefact, and whether the two are the same.
+"""Two models of equal texts, with the same weights; what became of each artifact, and whether the two are the same.
 
 In: two models, or what was made of them. Out: nothing, or an AssertionError. Always: an exception is a result too: both texts are refused,
 for one reason, or none is.

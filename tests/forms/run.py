@@ -14,7 +14,7 @@ from random import Random
 
 import netc
 from tests.forms import blocks, files, stages, values
-from tests.forms.artefacts import ARTEFACTS, compare
+from tests.forms.artifacts import ARTIFACTS, compare
 from tests.forms.pairs import Pair
 from tests.forms.text import Form, ParsedText
 
@@ -27,21 +27,21 @@ class Different(AssertionError):
 
 
 def check_form(
-    text: str, one: netc.Model, form: Form, random: Random, artefacts: Sequence[Callable[[Pair, Random], None]] = ARTEFACTS
+    text: str, one: netc.Model, form: Form, random: Random, artifacts: Sequence[Callable[[Pair, Random], None]] = ARTIFACTS
 ) -> str:
     """`same`, or why nothing is compared. Raises `Different`."""
     if form.text == text and not form.params and not form.dims:
         return "no change"
     if not form.files:
-        return _checked(one, form, partial(netc.compile, form.text), random, artefacts)
+        return _checked(one, form, partial(netc.compile, form.text), random, artifacts)
     with tempfile.TemporaryDirectory() as folder:  # train sections are read when they are asked for
         for name, content in {**form.files, "net.net": form.text}.items():
             (Path(folder) / name).write_text(content, encoding="utf-8")
-        return _checked(one, form, partial(netc.compile_file, Path(folder) / "net.net"), random, artefacts)
+        return _checked(one, form, partial(netc.compile_file, Path(folder) / "net.net"), random, artifacts)
 
 
 def _checked(
-    one: netc.Model, form: Form, make: Callable[..., netc.Model], random: Random, artefacts: Sequence[Callable[[Pair, Random], None]]
+    one: netc.Model, form: Form, make: Callable[..., netc.Model], random: Random, artifacts: Sequence[Callable[[Pair, Random], None]]
 ) -> str:
     try:
         other = make(model=form.model, params=dict(form.params), dims=dict(form.dims))
@@ -51,7 +51,7 @@ def _checked(
             return "refused"
         raise Different(f"{form.what}: does not compile: {str(error)[:800]}") from None
     try:
-        compare(Pair(one, other, form), random, artefacts)
+        compare(Pair(one, other, form), random, artifacts)
     except AssertionError as error:
         raise Different(f"{form.what}: {error}") from error
     return "same"

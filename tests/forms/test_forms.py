@@ -1,4 +1,4 @@
-"""Equal texts give the same artefacts: each relation on random specs, all artefacts compared. `make fuzz-specs` runs many more."""
+"""Equal texts give the same artifacts: each relation on random specs, all artifacts compared. `make fuzz-specs` runs many more."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from random import Random
 import pytest
 
 import netc
-from tests.forms.artefacts import chosen, module
+from tests.forms.artifacts import chosen, module
 from tests.forms.programs import program
 from tests.forms.run import RELATIONS, Different, Relation, check_form
 from tests.forms.text import Form, ParsedText, Same
 from tests.fuzz import spec_texts
 
 EACH = 2
-ARTEFACTS = 2
-"""Artefacts that are compared in addition to the types, the graph and the training. `make fuzz-specs` draws them for many more specs."""
+ARTIFACTS = 2
+"""Artifacts that are compared in addition to the types, the graph and the training. `make fuzz-specs` draws them for many more specs."""
 PROGRAMS = 60
 
 
@@ -36,7 +36,7 @@ def test_a_text_in_another_form_is_the_same(relation: Relation) -> None:
     for number, (text, model) in enumerate(_specs()):
         random = Random(number)
         form = relation(ParsedText(text), random)
-        if form is not None and check_form(text, model, form, random, list(chosen(random, ARTEFACTS))) == "same":
+        if form is not None and check_form(text, model, form, random, list(chosen(random, ARTIFACTS))) == "same":
             done += 1
         if done == EACH:
             break
@@ -65,9 +65,9 @@ OTHERS = {
 
 @pytest.mark.parametrize("case", OTHERS)
 def test_a_difference_is_seen(case: str) -> None:
-    """The comparison itself: a text that is not equal fails, in the artefact that shows it."""
-    text, old, new, same, artefact = OTHERS[case]
-    with pytest.raises(Different, match=artefact):
+    """The comparison itself: a text that is not equal fails, in the artifact that shows it."""
+    text, old, new, same, artifact = OTHERS[case]
+    with pytest.raises(Different, match=artifact):
         check_form(text, netc.compile(text), Form(case, text.replace(old, new), same), Random(0))
 
 

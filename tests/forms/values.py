@@ -1,4 +1,4 @@
-"""A literal and a name for it: every way to give a value gives the same artefacts.
+"""A literal and a name for it: every way to give a value gives the same artifacts.
 
 In: a text. Out: the text with one literal replaced by a name: a `let` of the file or of the body, a parameter of the model, block or train
 section, `--set`, `--dim`, an item of a list, the result of a `fn`, arithmetic.

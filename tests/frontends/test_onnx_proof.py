@@ -78,7 +78,7 @@ def test_a_file_without_a_right_digit_proves_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("opset", [9, 15])
 def test_float64_is_what_pytorch_computes_in_float64(opset: int) -> None:
-    """With the two operators of onnx that are mended: a normalisation of old files, and a pool of one axis."""
+    """With the two operators of onnx that are mended: a normalization of old files, and a pool of one axis."""
     generator = np.random.default_rng(0)
     numbers = {name: generator.random(4).astype(np.float32) + 0.5 for name in ("scale", "bias", "mean", "var")}
     nodes = [node("BatchNormalization", ["x", *numbers], ["n"], epsilon=1e-3), node("GlobalMaxPool", ["n"], ["y"])]

@@ -1,4 +1,4 @@
-"""Quantised files as float models. ONNX Runtime's quantisers make them of a float model, which is what must come back, as far as its
+"""Quantized files as float models. ONNX Runtime's quantizers make them of a float model, which is what must come back, as far as its
 numbers were kept; the proof compares it with what ONNX Runtime computes."""
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
 
 class Pictures(nn.Module):
-    """Convolutions, branches, a product: rectifiers that a quantiser leaves out."""
+    """Convolutions, branches, a product: rectifiers that a quantizer leaves out."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ def words(tmp_path: Path) -> str:
 
 
 def is_the_float_model(quantized: str, original: str, tolerance: float) -> ImportedSpec:
-    """It has the same operators and keys as the model that was quantised, and its weights as far as they were kept."""
+    """It has the same operators and keys as the model that was quantized, and its weights as far as they were kept."""
     made, wanted = spec_of(onnx_origin(quantized, {}, dequantize=True)), spec_of(onnx_origin(original, {}))
     lines = [[line for line in spec.text.splitlines() if line and not line.startswith("#")] for spec in (made, wanted)]
     assert lines[0] == lines[1]
@@ -94,17 +94,17 @@ def is_the_float_model(quantized: str, original: str, tolerance: float) -> Impor
 @pytest.mark.parametrize("per_channel", [False, True])
 @pytest.mark.parametrize("activations", [QuantType.QUInt8, QuantType.QInt8])
 def test_static(pictures: str, tmp_path: Path, form: Any, per_channel: bool, activations: Any) -> None:
-    path = str(tmp_path / "quantised.onnx")
+    path = str(tmp_path / "quantized.onnx")
     options = {"activation_type": activations, "weight_type": QuantType.QInt8, "per_channel": per_channel}
     quantization.quantize_static(pictures, path, Samples(), quant_format=form, **options)
     made = is_the_float_model(path, pictures, 0.02)
-    assert "The file is quantised" in made.text
-    assert "the quantised file differs by" in made.report()
+    assert "The file is quantized" in made.text
+    assert "the quantized file differs by" in made.report()
 
 
 @pytest.mark.parametrize("per_channel", [False, True])
 def test_dynamic(pictures: str, words: str, tmp_path: Path, per_channel: bool) -> None:
-    path = str(tmp_path / "quantised.onnx")
+    path = str(tmp_path / "quantized.onnx")
     for original in (pictures, words):
         quantization.quantize_dynamic(original, path, per_channel=per_channel)
         is_the_float_model(path, original, 0.02)
@@ -116,7 +116,7 @@ def test_few_bits(words: str, tmp_path: Path, bits: int, symmetric: bool) -> Non
     """Nothing but weights is rounded, so it is the same to the bounds of floats."""
     quantizer = MatMulNBitsQuantizer(onnx.load(words), block_size=32, is_symmetric=symmetric, bits=bits)
     quantizer.process()
-    path = str(tmp_path / "quantised.onnx")
+    path = str(tmp_path / "quantized.onnx")
     quantizer.model.save_model_to_file(path)
     made = is_the_float_model(path, words, 0.15 if bits == 4 else 0.02)
     assert made.proof is not None
@@ -125,7 +125,7 @@ def test_few_bits(words: str, tmp_path: Path, bits: int, symmetric: bool) -> Non
 
 
 def test_python_and_the_refusal(words: str, tmp_path: Path) -> None:
-    path = str(tmp_path / "quantised.onnx")
+    path = str(tmp_path / "quantized.onnx")
     quantization.quantize_dynamic(words, path)
     with pytest.raises(ImportFailed) as caught:
         netc.from_onnx(path)
@@ -140,7 +140,7 @@ def test_what_has_no_float_form() -> None:
     given = model(nodes, {"x": ["N", 4]}, ["y"], numbers, opset=18)
     with pytest.raises(ImportFailed) as caught:
         from_model(given, dequantize=True)
-    assert caught.value.lines() == ("BitwiseNot computes with quantised numbers (in `y`)",)
+    assert caught.value.lines() == ("BitwiseNot computes with quantized numbers (in `y`)",)
 
 
 def test_integers_that_are_inputs() -> None:

@@ -55,7 +55,7 @@ def _lines() -> Iterator[str]:
     found = {**COUNTERPARTS, **IN_THE_IMPORTER}
     yield from _rows(found)
     yield ""
-    yield "With `--dequantize`, these are in the float model that a quantised one represents:"
+    yield "With `--dequantize`, these are in the float model that a quantized one represents:"
     yield ""
     yield "| ONNX | on floats |"
     yield "|---|---|"

@@ -229,7 +229,7 @@ def test_a_condition_on_data_suggests_to_fix_it() -> None:
 def test_quantized_graphs() -> None:
     numbers = {"w": np.array([[-2, 4]], np.int8), "s": np.array(0.5, np.float32), "z": np.array(0, np.int8)}
     given = model([node("DequantizeLinear", ["w", "s", "z"], ["f"]), node("MatMul", ["x", "f"], ["y"])], {"x": ["N", 1]}, ["y"], numbers)
-    assert "quantised numbers" in refused(given)
+    assert "quantized numbers" in refused(given)
     made = same(given, dequantize=True)
     assert [a.tolist() for a in made.weights.values()] == [[[-1.0], [2.0]]]
 

@@ -153,7 +153,7 @@ def test_a_pool_to_a_size_that_is_computed() -> None:
 
 
 def test_rounding_errors_of_the_module_itself_are_no_difference() -> None:
-    """Constant numbers are normalised: what is left of them is rounding, divided by the root of `eps`."""
+    """Constant numbers are normalized: what is left of them is rounding, divided by the root of `eps`."""
 
     def forward(m: Any, x: Tensor) -> Tensor:
         return m.norm(torch.ones_like(x).tanh())  # type: ignore[no-any-return]

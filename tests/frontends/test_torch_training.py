@@ -66,7 +66,7 @@ def test_statistics_without_a_reader_of_the_result(call: Any) -> None:
         netc.from_torch(Of(call, norm=nn.BatchNorm1d(3)), torch.randn(4, 3, 5), train=True)
 
 
-class Normalised(nn.Module):
+class Normalized(nn.Module):
     """`batch_norm` as a function. `statistic` makes what its statistics are; `mode` is whether it is in training, None: as the module."""
 
     def __init__(self, statistic: Any, *, read: bool, mode: bool | None = None) -> None:
@@ -85,17 +85,17 @@ def parameter(tensor: Tensor) -> nn.Parameter:
 
 
 def test_statistics_that_are_constants_are_no_state() -> None:
-    agree(Normalised(lambda tensor: tensor, read=False), torch.randn(4, 3))
+    agree(Normalized(lambda tensor: tensor, read=False), torch.randn(4, 3))
 
 
 @pytest.mark.parametrize("statistic", [lambda tensor: tensor, parameter], ids=["constant", "parameter"])
 def test_statistics_that_are_no_buffers_stay_in_training(statistic: Any) -> None:
-    agree(Normalised(statistic, read=True, mode=False), torch.randn(4, 3) * 3 + 2)
+    agree(Normalized(statistic, read=True, mode=False), torch.randn(4, 3) * 3 + 2)
 
 
 def test_statistics_that_are_parameters_without_a_reader_of_the_result() -> None:
     with pytest.raises(ImportFailed, match=r"`running_mean`, in training, is all that is read of a call"):
-        netc.from_torch(Normalised(parameter, read=False), torch.randn(4, 3), train=True)
+        netc.from_torch(Normalized(parameter, read=False), torch.randn(4, 3), train=True)
 
 
 def test_dropout_that_is_called_in_training_only() -> None:

@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.forms`: random specs and equal texts in another form, of which all artefacts are compared: a literal and a name for
+"""`python -m tests.fuzz.forms`: random specs and equal texts in another form, of which all artifacts are compared: a literal and a name for
 it, a block and its body in place, a loop and its copies, a call and a stage, a file and its parts, and others (tests/forms).
 """
 
@@ -11,7 +11,7 @@ from random import Random
 
 from tests.case_families import FAMILIES
 from tests.forms import blocks, files, stages, values
-from tests.forms.artefacts import chosen
+from tests.forms.artifacts import chosen
 from tests.forms.programs import program
 from tests.forms.run import RELATIONS, Different, Relation, check_form
 from tests.forms.text import Form, ParsedText
@@ -20,8 +20,8 @@ from tests.fuzz.campaign import Found, main
 from tests.fuzz.texts import texts
 
 TRIES = 20
-ARTEFACTS = 3
-"""Artefacts that are compared in addition to the graph."""
+ARTIFACTS = 3
+"""Artifacts that are compared in addition to the graph."""
 RARE = frozenset(
     (
         *(*blocks.RELATIONS, *stages.RELATIONS),
@@ -68,7 +68,7 @@ def check(random: Random, stem: str) -> Found:
             form = relation(source, random)
             if form is None or (form.text == made.text and not form.params and not form.dims):
                 continue
-            return Found(f"{relation.__name__}: {check_form(made.text, made.model, form, random, list(chosen(random, ARTEFACTS)))}")
+            return Found(f"{relation.__name__}: {check_form(made.text, made.model, form, random, list(chosen(random, ARTIFACTS)))}")
         except Exception as error:  # whatever it is, it is wrong
             kind = "different" if isinstance(error, Different) else type(error).__name__
             return Found(f"{relation.__name__}: {kind}", f"{error!s:.900}\n--- of\n{made.text}\n--- and\n{_shown(form)}")

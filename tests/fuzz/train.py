@@ -1,4 +1,4 @@
-"""`python -m tests.fuzz.train`: random train sections, whose values have names. A name and a literal give the same artefacts: the source,
+"""`python -m tests.fuzz.train`: random train sections, whose values have names. A name and a literal give the same artifacts: the source,
 the loss with its gradient, and every bit of a run. The loss is also the result of PyTorch's functions, of the same lines in a model, and of
 a batch in parts.
 """

@@ -1,4 +1,4 @@
-"""Every spec and every example has colours in Pygments; what the language does not read is an error there too."""
+"""Every spec and every example has colors in Pygments; what the language does not read is an error there too."""
 
 from __future__ import annotations
 

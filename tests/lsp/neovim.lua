@@ -16,7 +16,7 @@ vim.fn.writefile(text, "mlp.net")
 vim.cmd("edit mlp.net")
 until_true("the client", function() return #vim.lsp.get_clients({ bufnr = 0 }) == 1 end)
 local client = vim.lsp.get_clients({ bufnr = 0 })[1]
-until_true("initialisation", function() return client.initialized end)
+until_true("initialization", function() return client.initialized end)
 until_true("the diagnostic", function()
   local found = vim.diagnostic.get(0)
   return #found == 1 and found[1].code == "unknown-operator" and found[1].lnum == 3

@@ -91,7 +91,7 @@ CASES = {
     "two levels": "input 8 -> dense 8 as a.b.0 -> dense 8 as a.b.1 -> dense 8 as a.c",
     "words and strings": 'input 3x32x32 -> pad [1, 1, 1, 1] mode=reflect -> rearrange "n c (h p) w -> n (h c) p w" p=2',
     "weights as inputs": "x = input [T, 8]; c = input 4 batch=false; w = c -> dense 48 -> reshape [6, 8]; x -> dense 6 weight=w relu",
-    "initialisers": "input 64 -> dense 10 init=orthogonal(gain=2) bias_init=0.5 -> dense 3 init=trunc_normal(0.02)",
+    "initializers": "input 64 -> dense 10 init=orthogonal(gain=2) bias_init=0.5 -> dense 3 init=trunc_normal(0.02)",
     "activation with arguments": "input 3x8x8 -> conv 8 3x3 (leaky_relu 0.2) -> leaky_relu 0.3",
     "scan": "x = input [T, 4]; z = table (n, i) [N, 4] float32 = 0; x -> scan (h = z) axis=1 { h = (in, h) -> gru_cell 4 as cell }",
     "last states": SCAN

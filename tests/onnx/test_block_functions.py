@@ -50,7 +50,7 @@ TEXTS = {
 def same(
     flat: onnx.ModelProto, whole: onnx.ModelProto, model: netc.Model, sizes: Mapping[str, int] | None = None, limits: Any = None
 ) -> None:
-    """The model with functions passes onnx's checks, has the initialisers of the flat one, and computes the same."""
+    """The model with functions passes onnx's checks, has the initializers of the flat one, and computes the same."""
     onnx.checker.check_model(whole, full_check=True)
     names = {tensor.name for tensor in whole.graph.initializer}
     constants = {tensor.name for tensor in flat.graph.initializer} - names
@@ -151,10 +151,10 @@ def test_large_weights_are_in_a_second_file(tmp_path: Path, monkeypatch: pytest.
     model = netc.compile(LAYER + "input [T, 64] -> repeat 2 as layers { layer 64 }")
     flat = model.session(seed=SEED)
     monkeypatch.setattr("netc.compiler.backends.onnx.save.LARGEST", 10_000)
-    model.save(tmp_path / "x.onnx", seed=SEED, functions=True, metadata={"licence": "MIT"})
+    model.save(tmp_path / "x.onnx", seed=SEED, functions=True, metadata={"license": "MIT"})
     assert sorted(path.suffix for path in tmp_path.iterdir()) == [".data", ".onnx"]
     onnx.checker.check_model(str(tmp_path / "x.onnx"), full_check=True)
-    assert "licence" in {entry.key for entry in onnx.load(tmp_path / "x.onnx", load_external_data=False).metadata_props}
+    assert "license" in {entry.key for entry in onnx.load(tmp_path / "x.onnx", load_external_data=False).metadata_props}
     x = np.random.default_rng(0).standard_normal((2, 3, 64), dtype=np.float32)
     np.testing.assert_array_equal(OnnxSession(tmp_path / "x.onnx")(x), flat(x))
 

@@ -19,7 +19,7 @@ def test_the_hash_and_the_version_are_always_there() -> None:
 
 
 def test_metadata() -> None:
-    given = {"version": "3", "licence": "MIT — or not", "description": "One layer."}
+    given = {"version": "3", "license": "MIT — or not", "description": "One layer."}
     proto = netc.compile("input 3 -> relu").onnx(metadata=given)
     assert texts(proto).items() >= given.items()
     assert proto.doc_string == "One layer."

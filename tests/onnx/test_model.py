@@ -77,10 +77,10 @@ def test_names_are_those_of_the_spec() -> None:
         ("layers.1.relu1", "Relu", ["layers.1.dense1"], ["layers.1.relu1"]),
         ("head", "Gemm", ["layers.1.relu1", "head.weight", "head.bias"], ["output"]),
     ]
-    assert not proto.graph.value_info  # there is no sum before a layer normalisation
+    assert not proto.graph.value_info  # there is no sum before a layer normalization
 
 
-def test_shapes_of_sums_before_normalisations() -> None:
+def test_shapes_of_sums_before_normalizations() -> None:
     """They are the only ones within an optimized model: a balance of the time to load it and the time to run it."""
     proto = netc.compile("input [T, 4] -> repeat 2 { h = in + (in -> dense 4); h -> layer_norm }").onnx()
     shapes = {v.name: axes(v) for v in proto.graph.value_info}
@@ -93,7 +93,7 @@ def test_inner_shapes() -> None:
     assert {v.name: axes(v) for v in proto.graph.value_info}["layers.0.relu1"] == ["N", 4]
 
 
-def test_weights_are_the_initialisers() -> None:
+def test_weights_are_the_initializers() -> None:
     model = netc.compile("input 3 -> dense 2 as a")
     arrays = draw_initial_values(model.parameters, 3)
     proto = build_model_proto(model.program, arrays, "m", "")

@@ -1,4 +1,4 @@
-"""Nearest neighbours in ONNX: the elements are those that PyTorch takes."""
+"""Nearest neighbors in ONNX: the elements are those that PyTorch takes."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_scales_of_dense_layers(text: str, left: int) -> None:
         ("x = input [T, 4]; w = param [4] init=normal as w; (x -> layer_norm) * w", (1, 0)),
     ],
 )
-def test_scales_of_normalisations(text: str, left: tuple[int, int]) -> None:
+def test_scales_of_normalizations(text: str, left: tuple[int, int]) -> None:
     found = counted(same(text).onnx())
     assert (found["Mul"], found["Add"]) == left
 
@@ -186,7 +186,7 @@ def test_heads_that_are_also_used_otherwise_stay() -> None:
     assert attentions(same(text).onnx()) == [0]
 
 
-def test_sums_before_normalisations() -> None:
+def test_sums_before_normalizations() -> None:
     proto = same("x = input [T, 8]; y = x -> dense 8; (x + y) -> layer_norm").onnx()
     assert counted(proto)["Sum"] == 1
     assert "Sum" not in counted(netc.compile("x = input [T, 8]; y = x -> dense 8; (x + y) -> layer_norm", dtype="float16").onnx())

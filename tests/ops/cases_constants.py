@@ -26,6 +26,6 @@ REFUSED = [
     ("x = input 3; p = param [3] float16 init=uniform(0, 1e6) as p; x + p", "init-out-of-range"),
     ("x = input 3; p = param [3] int8 init=300 trainable=false as p; x + p", "init-out-of-range"),
     ("x = input 3; p = param [3] init=xavier_uniform as p; x + p", "init-needs-matrix"),
-    ("x = input 3; p = param [3] init=uniform(1, -1) as p; x + p", "bad-initialiser"),
+    ("x = input 3; p = param [3] init=uniform(1, -1) as p; x + p", "bad-initializer"),
     ("x = input 3; p = param [3] init=normal(1, 2, 3) as p; x + p", "too-many-arguments"),
 ]

@@ -131,7 +131,7 @@ def test_only_static_tables_are_buffers() -> None:
     static = TableOperator(indices=("i",), shape=(3,), formula=IndexFormula(0))
     (spec,) = static.parameters(NOTHING)
     assert (spec.name, spec.shape, spec.init, spec.trainable, spec.persistent) == ("", (3,), Init("table"), False, False)
-    assert TableOperator(indices=("i",), shape=(3,), formula=IndexFormula(0), labelled=True).parameters(NOTHING)[0].persistent
+    assert TableOperator(indices=("i",), shape=(3,), formula=IndexFormula(0), labeled=True).parameters(NOTHING)[0].persistent
     assert TableOperator(indices=("i",), shape=(T,), formula=IndexFormula(0)).parameters(NOTHING) == ()
     assert TableOperator(indices=("i",), shape=(3,), formula=BinaryFormula("*", IndexFormula(0), Const(T))).parameters(NOTHING) == ()
 

@@ -1,4 +1,4 @@
-"""Normalisations: the parameters and buffers are those of PyTorch's modules."""
+"""Normalizations: the parameters and buffers are those of PyTorch's modules."""
 
 from collections.abc import Callable
 

@@ -96,7 +96,7 @@ Reference = Callable[[Tensor], Tensor]
 SHARED: dict[str, tuple[str, Reference]] = {
     "without parameters": ("shared act = ripple a=2; x -> act -> act", lambda x: ripple(ripple(x, 2), 2)),
     "with parameters": ("shared act = shift; x -> act -> act", lambda x: x + SHIFTS + SHIFTS),
-    "labelled": ("shared act = (shift as inner); x -> act -> act", lambda x: x + SHIFTS + SHIFTS),
+    "labeled": ("shared act = (shift as inner); x -> act -> act", lambda x: x + SHIFTS + SHIFTS),
     "of a row": ("shared act = (shift -> ripple); x -> act -> act", lambda x: ripple(ripple(x + SHIFTS) + SHIFTS)),
     "of a block": ("block b { in -> ripple -> shift }; shared act = b; x -> act -> act", lambda x: ripple(ripple(x) + SHIFTS) + SHIFTS),
     "frozen": ("shared act = (shift trainable=false); x -> act -> act", lambda x: x + SHIFTS + SHIFTS),

@@ -86,7 +86,7 @@ RULES = {
     "w = (s, m) -> masked_fill value=-inf -> softmax; w @ x",
     "attention_by_hand_chosen": "x = input [T, 4]; m = table (i, j) [T, T] = j <= i; s = x @ (x -> permute [0, 2, 1]); "
     "w = (m, s) -> where (-1e9) -> softmax; w @ x",
-    "attention_by_hand_normalised": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; "
+    "attention_by_hand_normalized": "x = input [T, 4]; m = table (i, j) [T, T] = j > i; "
     "s = (x @ (x -> transpose 1 2), m) -> masked_fill value=-inf; "
     "e = exp(s - max(s, axis=-1, keepdim=true)); (e / (sum(e, axis=-1, keepdim=true) + 1)) @ x",
     "attention_that_decays": "x = input 2xTx4; d = table (h, i, j) [2, T, T] = where(j > i, 0, (1 - 2 ** (-3 - h)) ** (i - j)); "

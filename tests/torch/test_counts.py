@@ -21,8 +21,8 @@ COUNTED = {
     "the first is asked for": BLOCK + STAGES % "b width first=(i == 0)",
     "not the first": BLOCK + STAGES % "b width first=(i != 0)",
     "without a name": STAGES.replace("i in 0..n", "n") % "dense 4",
-    "one, labelled": "model m(depths=1) { input 4 -> repeat depths as layers { in + (in -> dense in.features) } }",
-    "labelled": "model m(depths=3) { input 4 -> repeat i in 0..depths as layers { dense 4 } }",
+    "one, labeled": "model m(depths=1) { input 4 -> repeat depths as layers { in + (in -> dense in.features) } }",
+    "labeled": "model m(depths=3) { input 4 -> repeat i in 0..depths as layers { dense 4 } }",
 }
 PINNED = {
     "the index is a number": STAGES % "dense 4 -> leaky_relu (0.1 * i)",

@@ -28,7 +28,7 @@ CASES = {
     "recurrent": ("model m(p=0.4) { (y, _) = input [T, 8] -> gru 5 layers=2 dropout=p; y }", 0.1),
     "clamp": ("model m(p=0.4) { input 4 -> dense 8 -> clamp min=-p max=p }", 0.1),
     "arithmetic": ("model m(p=0.4) { x = input 4; x * p + (1 - p) * (x -> dense 4) }", 0.1),
-    "initialiser": ("model m(p=0.4) { input 4 -> dense 4 init=normal(p) bias_init=p }", 0.1),
+    "initializer": ("model m(p=0.4) { input 4 -> dense 4 init=normal(p) bias_init=p }", 0.1),
     "block": (
         "block b(p, q=0.5) { in + (in -> dense in.features -> dropout (p * q)) }\nmodel m(p=0.4) { input 4 -> b p -> b (p / 2) -> b 0.3 }",
         0.1,

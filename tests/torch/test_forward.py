@@ -19,7 +19,7 @@ def forward(text: str) -> str:
 
 
 SAMPLES = {
-    "layer, normalisation and activation": (
+    "layer, normalization and activation": (
         "x = input 3x8x8; x -> conv 4 3 as conv -> batch_norm relu as bn -> max_pool 2 -> conv 8 1 as last -> flatten -> dense 2 as head",
         """
         x = F.relu(self.bn(self.conv(x)))

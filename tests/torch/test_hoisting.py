@@ -158,7 +158,7 @@ def test_conversion_does_not_round_the_frequencies() -> None:
 
 
 def test_a_module_from_the_meta_device_has_its_frequencies() -> None:
-    """As large models are made: without memory, then with uninitialised memory, then from a checkpoint."""
+    """As large models are made: without memory, then with uninitialized memory, then from a checkpoint."""
     model = netc.compile(LLAMA)
     wanted = model.module(seed=0)
     module = type(wanted).__new__(type(wanted))

@@ -24,7 +24,7 @@ def test_each_draws_for_itself_in_training(text: str, x: torch.Tensor) -> None:
 
 
 def test_what_branches_take_is_computed_before_them() -> None:
-    """One normalisation, whose result three branches take, sees a batch once."""
+    """One normalization, whose result three branches take, sees a batch once."""
     module = netc.compile("input 8 -> batch_norm as norm -> each i in 0..3 as heads { dense 2 }").module(seed=0)
     x = torch.randn(16, 8, generator=torch.Generator().manual_seed(0))
     results = module(x)

@@ -1,7 +1,7 @@
 """Floats that are computed from sizes: the class computes them from its arguments, with the operations of the spec.
 
 The judge is the compiler's other way to the same network: the spec elaborated with the other sizes. Parameters that are drawn with the same
-seed are equal to the last bit only if the numbers of their initialisers are.
+seed are equal to the last bit only if the numbers of their initializers are.
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ def samples(count: int = 90, seed: int = 0) -> dict[str, np.ndarray]:
     """Three clusters in six dimensions."""
     generator = np.random.default_rng(seed)
     target = generator.integers(0, 3, count)
-    centres = generator.normal(size=(3, 6))
-    features = centres[target] + 0.5 * generator.normal(size=(count, 6))
+    centers = generator.normal(size=(3, 6))
+    features = centers[target] + 0.5 * generator.normal(size=(count, 6))
     return {"features": features.astype(np.float32), "target": target.astype(np.int64)}
 
 

@@ -61,7 +61,7 @@ def test_what_is_not_finite_is_a_gap(tmp_path: Path) -> None:
 
 
 def test_runs_are_distinguished_by_colors_and_dashes_with_all_names_in_the_picture() -> None:
-    """Twelve runs with long names: more than there are colours, and more than fit into one line."""
+    """Twelve runs with long names: more than there are colors, and more than fit into one line."""
     names = [f"runs/activation=gelu,width={width},learning_rate=0.01" for width in range(12)]
     root = ElementTree.fromstring(draw_curves({name: [{"step": 1, "loss": 1.0}, {"step": 2, "loss": 0.5}] for name in names}))
     lines = [one for one in root if one.tag.endswith("}polyline")]

@@ -1,4 +1,4 @@
-"""Deep layer aggregation, written down from the paper (arXiv:1707.06484), with the names and the initialisation of timm."""
+"""Deep layer aggregation, written down from the paper (arXiv:1707.06484), with the names and the initialization of timm."""
 
 from __future__ import annotations
 

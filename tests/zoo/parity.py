@@ -27,7 +27,7 @@ SPECS = Path(__file__).parents[2] / "specs"
 TOLERANCE = 1e-4
 
 PUBLISHED = ("vision/", "text/")
-"""The specs whose references are published: they are initialised alike. Papers seldom say how."""
+"""The specs whose references are published: they are initialized alike. Papers seldom say how."""
 
 Inputs = Mapping[str, torch.Tensor]
 DRAWN_OTHERWISE = ("text/mamba.net", "text/rwkv.net")

@@ -140,7 +140,7 @@ def test_other_arguments_of_a_small_configuration(family: str) -> None:
 
 
 def _same_draws(model: netc.Model, wanted: netc.Model, given: Arguments) -> None:
-    """Parameters start alike: the numbers in their initialisers are those of the other arguments too."""
+    """Parameters start alike: the numbers in their initializers are those of the other arguments too."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         drawn = class_of(model)(**given).state_dict()

@@ -1,4 +1,4 @@
-"""specs/audio/hifigan.net against transformers, with its weight normalisation; the third size, whose blocks transformers lacks, against the
+"""specs/audio/hifigan.net against transformers, with its weight normalization; the third size, whose blocks transformers lacks, against the
 authors' blocks written by hand."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def generator(width: int, rates: tuple[int, ...], kernels: tuple[int, ...], **si
 
 
 def ready(module: nn.Module) -> nn.Module:
-    """With weights that let something through, weight normalisation, and statistics of the spectrogram that are not the trivial ones."""
+    """With weights that let something through, weight normalization, and statistics of the spectrogram that are not the trivial ones."""
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in module.parameters():

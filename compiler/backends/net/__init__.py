@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..backend import Artefact, Backend, BackendInput
+from ..backend import Artifact, Backend, BackendInput
 
 
 class NetBackend(Backend):
@@ -14,14 +14,14 @@ class NetBackend(Backend):
     parts = r"\.safetensors"
 
     def text(self, given: BackendInput) -> str:
-        from .artefact import spec_of
+        from .artifact import spec_of
 
         return spec_of(given.program)
 
-    def build(self, given: BackendInput) -> Artefact:
-        from .artefact import SpecArtefact
+    def build(self, given: BackendInput) -> Artifact:
+        from .artifact import SpecArtifact
 
-        return SpecArtefact(given.program)
+        return SpecArtifact(given.program)
 
 
 BACKEND = NetBackend()

@@ -18,7 +18,7 @@ from ...ir.graph_values import Value
 from ...ops.mode import ByMode
 from ...ops.parameter_of import ParameterOf
 from .body_variants import Slot
-from .counted_labels import unlabelled
+from .counted_labels import unlabeled
 from .iteration_bodies import steps_of, with_templates
 from .node_stages import Callees, constant_of, named_operands, stage_of
 from .repeated_stages import Repeated, repeated
@@ -222,7 +222,7 @@ class GraphBody:
         if id(module) not in self.shared:
             self.shared.add(id(module))
             stage = stage_of(use) if isinstance(use, OpNode) else self.callees.callee(use)
-            self.statements.append(Shared(module.label, unlabelled(stage)))
+            self.statements.append(Shared(module.label, unlabeled(stage)))
 
     def _by_mode(self, node: OpNode) -> Any:
         """A tensor that is computed differently in training. If one way continues the other, `if` has only the further stages."""

@@ -26,7 +26,7 @@ def counts_on(node: Node, other: Node) -> bool:
     return number >= 0 and counted(other) == (prefix, number + 1)
 
 
-def unlabelled(stage: Any) -> Any:
+def unlabeled(stage: Any) -> Any:
     """The stage without its label."""
     if isinstance(stage, Group):
         return Group(stage.stages, "")

@@ -57,8 +57,8 @@ def constant_of(node: OpNode) -> Any:
             array = find_stored_array(op.formula)
             if array is not None:
                 stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
-                return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labelled else "")
-            return Table(op.indices, shape, dtype, formula_tree(op.formula, op.indices), node.label if op.labelled else "")
+                return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labeled else "")
+            return Table(op.indices, shape, dtype, formula_tree(op.formula, op.indices), node.label if op.labeled else "")
         case ParameterOf() as op:
             path = op.path if node.shared is None else node.shared.label
             return ParameterOfStage(f"{path}.{op.parameter}")

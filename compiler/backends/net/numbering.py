@@ -37,14 +37,14 @@ def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
     at = 0
     for stage in stages:
         if not _is_numbered(stage, at, stage is stages[-1]):
-            return _labelled(stages)
+            return _labeled(stages)
         at += _members(stage)
     return without_labels(stages)
 
 
 def without_labels(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels only where they are needed, for a group without parameters."""
-    return [_unlabelled(stage) for stage in stages]
+    return [_unlabeled(stage) for stage in stages]
 
 
 def _is_numbered(stage: Any, at: int, last: bool) -> bool:
@@ -77,7 +77,7 @@ def _is_one(body: Any) -> bool:
     return True
 
 
-def _labelled(stages: Sequence[Any]) -> Sequence[Any]:
+def _labeled(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
     numbers = {label for stage in stages for label in _labels(stage)}
     stages = [_as_one_member(stage, str(at), numbers) for at, stage in enumerate(stages)]
@@ -93,9 +93,9 @@ class _Labelling:
         self._at = 0
 
     def run(self, stages: Sequence[Any]) -> list[Any]:
-        return [self._labelled(stage) for stage in stages]
+        return [self._labeled(stage) for stage in stages]
 
-    def _labelled(self, stage: Any) -> Any:
+    def _labeled(self, stage: Any) -> Any:
         match stage:
             case Stage(callee=str() as callee, label=None) if str(self._at) in self._numbers:
                 label = free(callee, self._numbers | self._given)
@@ -128,7 +128,7 @@ def _members(stage: Any) -> int:
     return 1 + (isinstance(stage, Stage) and stage.activation is not None)
 
 
-def _unlabelled(stage: Any) -> Any:
+def _unlabeled(stage: Any) -> Any:
     match stage:
         case Stage():
             return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)

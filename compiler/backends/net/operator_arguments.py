@@ -20,7 +20,7 @@ Arguments = tuple[tuple[str, Any], ...]
 
 
 def arguments_of(op: Operator) -> Arguments:
-    """All that have a value. One without an effect has its default value, except initialisers."""
+    """All that have a value. One without an effect has its default value, except initializers."""
     idle = {name: op.signature[name].default for name in op.find_unused_arguments() if op.signature[name].kind is not INIT}
     args = op.args | idle
     named = [(name, args[name]) for name in op.signature if name != NAMED and args[name] is not None]

@@ -16,7 +16,7 @@ from ...ir.graph import Node
 from ...ir.graph_values import Value
 from ...ops.operator import strict_key
 from ...ops.stored_tables import TableArray
-from .counted_labels import counted, counts_on, unlabelled
+from .counted_labels import counted, counts_on, unlabeled
 from .node_stages import label_of
 from .spec_tree import Body, IfFirst, Item, ListOf, Literal, Loop, StoredPath
 from .variadic import growing
@@ -60,7 +60,7 @@ def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[
         grown = growing(node, nodes, stage, users) if counted(node)[1] >= 0 else [node]
         if len(grown) > 1 and all(uses.get(id(m.outputs[0])) == len(users.get(id(m.outputs[0]), ())) for m in grown):
             inside.update(map(id, grown))
-            yield Repeated(grown, None, [unlabelled(stage(member)) for member in grown], nodes)
+            yield Repeated(grown, None, [unlabeled(stage(member)) for member in grown], nodes)
             continue
         run, carried, stages = _run(node, stage, following)
         if len(run) == 1:
@@ -84,8 +84,8 @@ def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]
         at = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
         if len(at) != 1 or carried not in (-1, at[0]) or not _same_but(run[-1].inputs, other.inputs, at[0]):
             break
-        stages = stages or [unlabelled(stage(node))]
-        found = unlabelled(stage(other))
+        stages = stages or [unlabeled(stage(node))]
+        found = unlabeled(stage(other))
         if shape_key(found) != shape_key(stages[0]) or not _countable(stages[0], found):
             break
         carried = at[0]

@@ -13,7 +13,7 @@ from typing import Any
 from netc.dsl.trees import rewrite_downward, rewrite_upward, shape_key, walk_tree
 
 from ...ir.graph import Node
-from .counted_labels import counts_on, unlabelled
+from .counted_labels import counts_on, unlabeled
 from .spec_tree import Assign, Body, Chain, Ref, TupleOf
 
 
@@ -62,11 +62,11 @@ def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], use
     run = [node]
     if node.shared is not None or len(node.outputs) != 1 or not node.inputs:
         return run
-    wanted = shape_key(unlabelled(stage(node)))
+    wanted = shape_key(unlabeled(stage(node)))
     for other in nodes[nodes.index(node) + 1 :]:
         if other.inputs != (*run[-1].inputs, *run[-1].outputs) or len(other.outputs) != 1 or not counts_on(run[-1], other):
             continue
-        if other.shared is not None or shape_key(unlabelled(stage(other))) != wanted:
+        if other.shared is not None or shape_key(unlabeled(stage(other))) != wanted:
             break
         run.append(other)
     whole = (*run[-1].inputs, *run[-1].outputs)

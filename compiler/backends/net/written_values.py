@@ -166,7 +166,7 @@ def literal(value: Any) -> str:
 
 
 def _initializer(init: Init) -> str:
-    """An initialiser with those of its arguments that it would not have anyway."""
+    """An initializer with those of its arguments that it would not have anyway."""
     declared = INITIALIZERS[init.kind]
     words: list[str] = []
     for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):

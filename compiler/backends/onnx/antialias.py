@@ -66,11 +66,11 @@ def make_weight_table(stretch: Stretch, mode: str, *, align_corners: bool, dtype
     else:
         step = size / count if stretch.scale is None else 1 / stretch.scale
     wide = max(step, 1.0)
-    centres = step * (np.arange(count) + 0.5)
-    first = np.maximum(np.trunc(centres - kernel.reach * wide + 0.5), 0).astype(np.int64)
-    stop = np.minimum(np.trunc(centres + kernel.reach * wide + 0.5), size).astype(np.int64)
+    centers = step * (np.arange(count) + 0.5)
+    first = np.maximum(np.trunc(centers - kernel.reach * wide + 0.5), 0).astype(np.int64)
+    stop = np.minimum(np.trunc(centers + kernel.reach * wide + 0.5), size).astype(np.int64)
     positions = first[:, None] + np.arange((stop - first).max())
     inside = positions < stop[:, None]
-    raw = np.where(inside, kernel.weigh((positions - centres[:, None] + 0.5) / wide), 0)
+    raw = np.where(inside, kernel.weigh((positions - centers[:, None] + 0.5) / wide), 0)
     weights: Weights = raw / raw.sum(axis=1, keepdims=True)
     return WeightTable(np.minimum(positions, stop[:, None] - 1), inside, weights.astype(dtype))

@@ -45,7 +45,7 @@ _RAW_DATA_TAG = _encode_tag(TensorProto.RAW_DATA_FIELD_NUMBER)
 
 
 class InitializerStream(Record):
-    """An initialiser: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
+    """An initializer: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
 
     head: bytes
     size: int = 0
@@ -53,13 +53,13 @@ class InitializerStream(Record):
 
 
 def embed_initializer(name: str, stored: StoredTensor) -> InitializerStream:
-    """An initialiser whose elements are in the model."""
+    """An initializer whose elements are in the model."""
     head, size = _make_header(name, stored).SerializeToString(deterministic=True), stored.nbytes
     return InitializerStream(head + _RAW_DATA_TAG + _encode_varint(size), size, lambda: iter_element_bytes(stored.read()))
 
 
 def reference_initializer(name: str, stored: StoredTensor, location: str, offset: int) -> InitializerStream:
-    """An initialiser whose elements are in the file `location`."""
+    """An initializer whose elements are in the file `location`."""
     tensor = _make_header(name, stored)
     tensor.data_location = TensorProto.EXTERNAL
     for key, entry in (("location", location), ("offset", str(offset)), ("length", str(stored.nbytes))):

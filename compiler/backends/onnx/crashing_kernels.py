@@ -40,7 +40,7 @@ KERNELS: Mapping[str, Callable[[NodeProto], tuple[int, ...]]] = {
 
 
 def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], shapes: Shapes) -> str | None:
-    """`skeleton` has the nodes of the model, `build` makes one with its initialisers too, or with their types."""
+    """`skeleton` has the nodes of the model, `build` makes one with its initializers too, or with their types."""
     if all(0 not in shape for shape in shapes.values()) or not any(node.op_type in KERNELS for node in _iter_nodes(skeleton)):
         return None
     model = ModelProto()

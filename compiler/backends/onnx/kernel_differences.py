@@ -95,7 +95,7 @@ DIFFERENCES = (
     Difference(
         (NAN, INFINITE),
         ("upsample",),
-        "In modes with weights, PyTorch and ONNX Runtime multiply other neighbours by 0: next to NaN or infinity one may give NaN, the "
+        "In modes with weights, PyTorch and ONNX Runtime multiply other neighbors by 0: next to NaN or infinity one may give NaN, the "
         "other not.",
         _is_weighted_resize,
     ),

@@ -1,4 +1,4 @@
-"""Nearest neighbours: the position in the input that each position of the result is read from.
+"""Nearest neighbors: the position in the input that each position of the result is read from.
 
 In: how an axis is resized. Out: positions, as numbers or as a tensor of the graph. Always: those of PyTorch, whose float32 arithmetic
 decides between two that are equally near; Resize agrees where `matches_resize` is true.
@@ -74,8 +74,8 @@ def _round_positions(count: int, step: np.float32, *, exact: bool) -> Positions:
     positions = results * step
     if exact:
         # PyTorch is built to multiply and subtract in one step, with one rounding.
-        centres = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
-        positions = np.maximum(centres, F32(0)) + F32(0.5)
+        centers = (np.float64(step) * (results + F32(0.5)).astype(np.float64) - 0.5).astype(F32)
+        positions = np.maximum(centers, F32(0)) + F32(0.5)
     rounded: Positions = np.floor(positions).astype(np.int64)
     return rounded
 
@@ -86,8 +86,8 @@ def emit_positions(site: Site, stretch: Stretch, *, exact: bool) -> str:
         return site.constant(list_positions(stretch, exact=exact))
     results, step = _emit_results(site, stretch), _emit_step(site, stretch)
     if exact:
-        centres = (step.cast(FLOAT64) * (results + 0.5).cast(FLOAT64) - 0.5).cast(FLOAT32)
-        positions = (centres.op("Max", 0.0) + 0.5).op("Floor")
+        centers = (step.cast(FLOAT64) * (results + 0.5).cast(FLOAT64) - 0.5).cast(FLOAT32)
+        positions = (centers.op("Max", 0.0) + 0.5).op("Floor")
     else:
         positions = (results * step).op("Floor")
     return positions.cast(INT64).op("Min", TensorExpr(site, site.scalar(stretch.size - 1, INT64), INT64)).name

@@ -1,4 +1,4 @@
-"""An ONNX graph while it is being written: nodes, constants and initialisers, and names for all of them.
+"""An ONNX graph while it is being written: nodes, constants and initializers, and names for all of them.
 
 In: nodes one by one, in the order of computation. Out: the parts of a `GraphProto` that its outputs need. Always: every name is given once;
 equal constants are one; names depend on nothing but the requests and their order.
@@ -105,7 +105,7 @@ class GraphBuilder:
         """Results of nodes, unlike inputs, constants and parameters."""
         self.final_names: dict[str, str] = {}
         self.stored: dict[str, StoredTensor] = {}
-        """Constants and initialisers by name."""
+        """Constants and initializers by name."""
         self._constants: dict[tuple[object, ...], str] = {}
         self._derived: set[str] = set()
         self._bodies: list[LoopBody] = []

@@ -36,7 +36,7 @@ class Site(GraphWriter, Protocol):
         ...
 
     def parameter(self, name: str) -> str:
-        """The operator's parameter `name`, in PyTorch's layout: the initialiser under its state-dict name, or the tensor that is given."""
+        """The operator's parameter `name`, in PyTorch's layout: the initializer under its state-dict name, or the tensor that is given."""
         ...
 
     def learned(self, name: str) -> TensorExpr:
@@ -44,7 +44,7 @@ class Site(GraphWriter, Protocol):
         ...
 
     def parameter_of(self, path: str, name: str) -> str:
-        """The initialiser of the parameter `name` of the stage at `path`, from the graph of the node; without a path, of the shared stage
+        """The initializer of the parameter `name` of the stage at `path`, from the graph of the node; without a path, of the shared stage
         that the node is a use of."""
         ...
 

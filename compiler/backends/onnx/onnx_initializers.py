@@ -1,4 +1,4 @@
-"""Parameters and buffers of the model as initialisers, under their state-dict names.
+"""Parameters and buffers of the model as initializers, under their state-dict names.
 
 In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the builder. Always: a tied parameter is that of its
 target; what no emitter asks for is left out.
@@ -26,7 +26,7 @@ class Initializers:
         """Their own names, unless an input of the model has that name."""
 
     def add_initializer(self, name: str) -> str:
-        """The initialiser of the parameter with this full name; it is added to the builder, and read when the model is written."""
+        """The initializer of the parameter with this full name; it is added to the builder, and read when the model is written."""
         name = self.infos[name].tied_to or name
         called = self.names[name]
         if called not in self.builder.stored:

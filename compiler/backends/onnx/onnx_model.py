@@ -1,7 +1,7 @@
-"""The graph as an ONNX model, with the initialisers of the weights given: flat, every call opened, unless functions are asked for.
+"""The graph as an ONNX model, with the initializers of the weights given: flat, every call opened, unless functions are asked for.
 
-In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initialisers that are not read yet. Always: inputs,
-outputs and initialisers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initializers that are not read yet. Always: inputs,
+outputs and initializers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
 memory grow with the number of operators.
 """
 
@@ -42,19 +42,19 @@ _IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 
 """By opset, the version of the format that it came with."""
 
 _DESCRIBED = ("Sum",)
-"""Nodes whose results have a shape in an optimized model: the sums before layer normalisations (`optimize.sums`), which in transformers are
+"""Nodes whose results have a shape in an optimized model: the sums before layer normalizations (`optimize.sums`), which in transformers are
 the residual connections. Of Swin, with all shapes, ONNX Runtime takes 4 % longer to run, since it uses memory again where it knows that
 shapes are equal; with none, a fifth longer to load. With these, 1 % and a twentieth."""
 
 
 class GraphAndTensors(Record):
-    """A model without its initialisers, and these by name, in order, not yet read."""
+    """A model without its initializers, and these by name, in order, not yet read."""
 
     proto: ModelProto
     tensors: dict[str, StoredTensor]
 
     def to_proto(self) -> ModelProto:
-        """The model with its initialisers, all of them in memory."""
+        """The model with its initializers, all of them in memory."""
         check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
         proto = ModelProto()
         proto.CopyFrom(self.proto)
@@ -121,7 +121,7 @@ class _ModelWriter:
         """By node: a graph that is called several times has the same ones."""
 
     def write_model(self, model: ModelProto) -> dict[str, StoredTensor]:
-        """Fills the graph, and gives what its initialisers are."""
+        """Fills the graph, and gives what its initializers are."""
         graph, optimized = model.graph, self.options.optimize
         produced = self._bind_outputs(self._emit_all(FlatGraph(self.program.main)))
         if optimized:

@@ -1,6 +1,6 @@
-"""An ONNX model as text: the graph, without the numbers of its initialisers.
+"""An ONNX model as text: the graph, without the numbers of its initializers.
 
-In: a model whose initialisers are not read. Out: text.
+In: a model whose initializers are not read. Out: text.
 """
 
 from __future__ import annotations
@@ -11,5 +11,5 @@ from .onnx_model import GraphAndTensors
 
 
 def format_graph(made: GraphAndTensors) -> str:
-    """ONNX's own textual form, followed by the names and shapes of the initialisers."""
+    """ONNX's own textual form, followed by the names and shapes of the initializers."""
     return to_text(made.proto) + "\n" + "".join(f"# {name}: {list(stored.shape)}\n" for name, stored in made.tensors.items())

@@ -39,7 +39,7 @@ class Placement(Record):
 
 
 def find_placement(session: Any, device: str, model: ModelProto, constants: Collection[str] = ()) -> Placement:
-    """Where the nodes are. `session` is ONNX Runtime's; `constants` are names of initialisers that the model was given without."""
+    """Where the nodes are. `session` is ONNX Runtime's; `constants` are names of initializers that the model was given without."""
     provider, of_sizes = get_device_provider(device), _find_size_nodes(model, constants)
     on_device, sizes, fallen_back = 0, 0, []
     for part in session.get_provider_graph_assignment_info():

@@ -65,9 +65,9 @@ class OnnxSession:
     inputs: dict[str, Port]
     outputs: dict[str, Port]
     _load_nodes: Callable[[], tuple[ModelProto, tuple[str, ...]]]
-    """The model, and names of initialisers that it lacks."""
+    """The model, and names of initializers that it lacks."""
     _build_full: Callable[[], ModelProto]
-    """The model with the types of its initialisers."""
+    """The model with the types of its initializers."""
 
     def __init__(
         self, model: ModelProto | OnnxArtifact | str | Path, device: str = "cpu", check: Check | None = None, threads: int | None = None
@@ -167,22 +167,22 @@ class OnnxSession:
             self._load_nodes = lambda: (load(model, load_external_data=False), ())
             self._build_full = lambda: load(model, load_external_data=False)
             return str(model)
-        artefact = model if isinstance(model, OnnxArtifact) else OnnxArtifact(from_proto(model))
-        proto, names = artefact.graph.proto, tuple(artefact.graph.tensors)
+        artifact = model if isinstance(model, OnnxArtifact) else OnnxArtifact(from_proto(model))
+        proto, names = artifact.graph.proto, tuple(artifact.graph.tensors)
         self._load_nodes = lambda: (proto, names)
-        self._build_full = artefact.graph.to_proto
-        if artefact.nbytes <= _IN_MEMORY and not artefact.is_large:
-            return artefact.to_bytes()
+        self._build_full = artifact.graph.to_proto
+        if artifact.nbytes <= _IN_MEMORY and not artifact.is_large:
+            return artifact.to_bytes()
         self._folder = TemporaryDirectory()
         path = str(Path(self._folder.name, "model.onnx"))
         self._build_full = lambda: load(path, load_external_data=False)
         try:
-            artefact.save_for_mapping(path)
+            artifact.save_for_mapping(path)
         except OSError as error:
             self._folder.cleanup()
             # The disk may be full although the memory is not.
-            if not artefact.is_large:
-                return artefact.to_bytes()
+            if not artifact.is_large:
+                return artifact.to_bytes()
             error.filename = error.filename or gettempdir()  # which says where the room is missing
             raise
         return path

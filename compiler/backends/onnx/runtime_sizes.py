@@ -64,7 +64,7 @@ def find_origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, SymbolOr
 
 
 def _read_plain_symbol(d: Dim) -> tuple[str, int, int, int] | None:
-    """A symbol that is a multiple of others has no inverse: it is recognised by its text."""
+    """A symbol that is a multiple of others has no inverse: it is recognized by its text."""
     text = format_dim(d)
     return (text, 1, 1, 0) if text.isidentifier() else None
 

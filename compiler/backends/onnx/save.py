@@ -1,6 +1,6 @@
 """Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
-In: a model whose initialisers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file
+In: a model whose initializers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file
 is written whole or not at all; a few tensors at most are in memory; other weights have another hash, so that a graph never finds those
 of another model, whenever writing ends; what the disk has no room for is refused before the first byte.
 """
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 LARGEST = 2_000_000_000
-"""Bytes of initialisers that fit into one file, with room for the nodes."""
+"""Bytes of initializers that fit into one file, with room for the nodes."""
 _ALIGNMENT = 4096
 """Tensors start at pages, so that they can be mapped into memory; smaller ones stay in the model."""
 _BUFFER = 1 << 22

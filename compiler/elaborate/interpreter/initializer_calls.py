@@ -12,7 +12,7 @@ from netc.dsl import ast
 from netc.dsl.diagnostics.suggest import find_similar_names
 
 from ...errors.argument_errors import ArgumentTwice, MissingArgument, TooManyArguments, UnknownArgument, WrongArgument
-from ...errors.constants import BadInitialiser
+from ...errors.constants import BadInitializer
 from ...ops.initializers import INITIALIZERS, InitArgument, with_values
 from ...ops.kinds import InvalidArgument
 from ...ops.operator import Init
@@ -36,7 +36,7 @@ def evaluate_initializer(call: ast.Call, scope: Scope, interpreter: Interpreter)
     try:
         return with_values(name, arguments)
     except InvalidArgument as error:
-        raise Failure(BadInitialiser(name, str(error)), call.span) from None
+        raise Failure(BadInitializer(name, str(error)), call.span) from None
 
 
 def _match_expressions(call: ast.Call, declared: dict[str, InitArgument]) -> dict[str, ast.Expr]:

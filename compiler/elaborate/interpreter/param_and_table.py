@@ -74,7 +74,7 @@ class TensorConstants(EvaluatorPart):
             "shape": self._expressions.evaluate_shape(node.shape, scope),
             "formula": formula,
             "dtype": dtype_of(node.dtype, scope, self._expressions) if node.dtype is not None else None,
-            "labelled": node.label is not None,
+            "labeled": node.label is not None,
         }
         return self._add_constant(self._make_table_operator(args), node, {"shape": node.shape.span, "formula": node.formula.span}, scope)
 
@@ -98,7 +98,7 @@ class TensorConstants(EvaluatorPart):
             "shape": array.shape,
             "formula": make_stored_formula(array),
             "dtype": None if node.dtype is None else dtype,
-            "labelled": node.label is not None,
+            "labeled": node.label is not None,
         }
         return self._add_constant(self._make_table_operator(args), node, {"shape": node.shape.span}, scope)
 

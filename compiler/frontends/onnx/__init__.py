@@ -37,7 +37,7 @@ def from_file(
 
 
 def float_model(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
-    """The float model of a quantised file, all tensors inside. Raises `ImportFailed`."""
+    """The float model of a quantized file, all tensors inside. Raises `ImportFailed`."""
     return dequantized(_read(path, outputs), Path(path).parent)[0]
 
 

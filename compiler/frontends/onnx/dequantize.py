@@ -1,8 +1,8 @@
-"""A quantised ONNX model as the float model that it approximates.
+"""A quantized ONNX model as the float model that it approximates.
 
 In: a model, and the folder of its data. Out: a model of the standard operators on floats, all tensors inside, and sentences on what was
 dropped; or an `ImportFailed` with what has no float counterpart. Always: weights are the floats that their integers represent; activations
-are not rounded and not cut off, but where the least integer represents 0: that is a Relu that the quantiser left out.
+are not rounded and not cut off, but where the least integer represents 0: that is a Relu that the quantizer left out.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ FARTHEST = 1000
 
 
 def dequantized(model: onnx.ModelProto, folder: Path | None) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """See the module's docstring. The model itself if nothing in it is quantised."""
+    """See the module's docstring. The model itself if nothing in it is quantized."""
     if not any(node.op_type in FORMS for node in model.graph.node):
         return model, ()
     rewriter = Dequantizer(model, folder)
@@ -95,11 +95,11 @@ class Dequantizer:
     def notes(self) -> tuple[str, ...]:
         """What is no longer there."""
         listed = ", ".join(f"{count} {name}" for name, count in sorted(self.dropped.items()))
-        found = [f"The file is quantised; this is the float model that it represents, in which nothing is rounded. Left out: {listed}."]
+        found = [f"The file is quantized; this is the float model that it represents, in which nothing is rounded. Left out: {listed}."]
         if self.rectified:
-            found.append(f"{self.rectified} relu are where quantised numbers began at 0.")
+            found.append(f"{self.rectified} relu are where quantized numbers began at 0.")
         outputs = [info.name for info in self.graph.output if info.name in self.floats]
-        return (*found, *([f"Outputs that were quantised numbers are floats: {', '.join(outputs)}."] if outputs else []))
+        return (*found, *([f"Outputs that were quantized numbers are floats: {', '.join(outputs)}."] if outputs else []))
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class Dequantizer:
             if node.op_type != "Cast":
                 self.floats.update(name for name in node.output if name)
         else:
-            self._obstacle(node, "computes with quantised numbers")
+            self._obstacle(node, "computes with quantized numbers")
 
     def _of_constant(self, node: onnx.NodeProto) -> None:
         """Rows of a table of integers that become floats afterwards are rows of floats."""
@@ -177,7 +177,7 @@ class Dequantizer:
         return make_unique_name(wanted, self.names)
 
     def real(self, name: str, scale: str, zero: str, axis: int = 0) -> str:
-        """The floats that a quantised tensor represents: itself, if it is among those that are floats; else a constant of them."""
+        """The floats that a quantized tensor represents: itself, if it is among those that are floats; else a constant of them."""
         if name in self.floats:
             return name
         numbers = self.known(name)
@@ -242,7 +242,7 @@ def _shaped(numbers: Array, shape: Sequence[int]) -> Array:
 
 
 def _stem(name: str) -> str:
-    """The name of a weight before a quantiser called it otherwise."""
+    """The name of a weight before a quantizer called it otherwise."""
     for end in ("_quantized", "_Q4", "_Q8", ".quant"):
         if name.endswith(end):
             return name[: -len(end)]

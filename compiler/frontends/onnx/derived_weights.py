@@ -1,4 +1,4 @@
-"""Numbers that are made of an initialiser while the graph is read: which one, and how, so that it keeps its name.
+"""Numbers that are made of an initializer while the graph is read: which one, and how, so that it keeps its name.
 
 In: a node, and the numbers that it gets. Out: what it makes, as numbers with a name. Always: a parameter that is only moved or converted
 stays that parameter; two that are made alike are the same.
@@ -34,7 +34,7 @@ def initializer(array: Any, name: str) -> Known:
 
 
 def derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
-    """What is made of an initialiser keeps its name, and says how it was made: two that are made alike are the same."""
+    """What is made of an initializer keeps its name, and says how it was made: two that are made alike are the same."""
     first = inputs[0]
     if not isinstance(first, Known) or not first.name:
         return Known(made)

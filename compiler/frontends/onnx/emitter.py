@@ -1,7 +1,7 @@
 """The graph that an ONNX file becomes, while it is made: operators one by one, their labels, and their weights.
 
 In: operators with tensors of the graph, and known numbers for their parameters. Out: tensors. Always: a parameter has the numbers that it
-was given, under the key that it has in the program; numbers of one initialiser that two stages of one kind use are one set of parameters.
+was given, under the key that it has in the program; numbers of one initializer that two stages of one kind use are one set of parameters.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Emitter:
         would have after them."""
         self._shared: dict[object, OpNode] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
-        """The stage and the parameter that each initialiser became first."""
+        """The stage and the parameter that each initializer became first."""
         self._tensors: dict[object, tuple[Known, Value]] = {}
         """By what they are made of, which is kept so that its identity is its own."""
 

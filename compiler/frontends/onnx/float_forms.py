@@ -1,4 +1,4 @@
-"""What quantised operators are on floats.
+"""What quantized operators are on floats.
 
 In: the graph that is made, and a node of the old one. Out: nodes of the new one. Always: each operator is one short function,
 registered by its name.
@@ -54,7 +54,7 @@ class NotRewritten(Exception):
 
 
 def form(*names: str, to: str) -> Callable[[Form], Form]:
-    """Registers what quantised operators are on floats; `to` names it for the reference."""
+    """Registers what quantized operators are on floats; `to` names it for the reference."""
 
     def register(function: Form) -> Form:
         FORMS.update(dict.fromkeys(names, function))
@@ -311,7 +311,7 @@ def _same(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
 
 
 def _padded(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
-    """The number that it pads with is taken for 0, which quantisers give by its integer."""
+    """The number that it pads with is taken for 0, which quantizers give by its integer."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     if len(node.input) > 2 and node.input[2]:
@@ -322,7 +322,7 @@ def _padded(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
 def _cast(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
     """To floats: they are."""
     if attributes(node).get("to") not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
-        raise NotRewritten("makes other integers of quantised numbers")
+        raise NotRewritten("makes other integers of quantized numbers")
     return node
 
 
@@ -337,4 +337,4 @@ KEEPING: dict[str, Callable[[FloatGraph, onnx.NodeProto], onnx.NodeProto]] = {
     "Pad": _padded,
     "Cast": _cast,
 }
-"""What may be done with quantised numbers between the operators that quantise: it is the same on floats."""
+"""What may be done with quantized numbers between the operators that quantize: it is the same on floats."""

@@ -262,7 +262,7 @@ def _declared(nodes: Sequence[Node]) -> list[SharedModule]:
 
 
 def _runs(nodes: Sequence[Placed]) -> list[list[Placed]]:
-    """Neighbours with the same first level; nodes of the body itself are runs of their own kind."""
+    """Neighbors with the same first level; nodes of the body itself are runs of their own kind."""
     found: list[list[Placed]] = []
     before: str | None = ""
     for placed in nodes:

@@ -1,6 +1,6 @@
-"""The scale and shift that follow a normalisation, as its own parameters.
+"""The scale and shift that follow a normalization, as its own parameters.
 
-In: a graph without calls, and the weights. Out: the same, where a normalisation without parameters that is multiplied with one and added to
+In: a graph without calls, and the weights. Out: the same, where a normalization without parameters that is multiplied with one and added to
 another has them itself. Always: keys that fit stay as they were.
 """
 
@@ -58,7 +58,7 @@ class _Fold:
         )
 
     def _parameter(self, value: Value | None, norm: OpNode) -> tuple[OpNode, Array] | None:
-        """The parameter that a tensor is, in the shape of those of the normalisation; it is trained. One that several normalisations share
+        """The parameter that a tensor is, in the shape of those of the normalization; it is trained. One that several normalizations share
         stays a tensor of its own."""
         node = self.emit.makers.get(id(value))
         if not isinstance(node, OpNode) or node.op.name != "param" or len(self.takers[id(value)]) > 1:

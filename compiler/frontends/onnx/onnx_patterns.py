@@ -91,7 +91,7 @@ def shape(view: GraphView, node: OpNode) -> bool:
 
 
 def group_norm(view: GraphView, node: OpNode) -> bool:
-    """Each channel normalised, where groups of channels had been made one."""
+    """Each channel normalized, where groups of channels had been made one."""
     normal = view.made_by(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
     if normal is None or normal.specs or normal.inputs[0].type.rank != 3 or len(normal.inputs) != 1:
         return False

@@ -25,8 +25,8 @@ Objects = NDArray[Any]
 
 
 class Known:
-    """Numbers that are known. `name` is that of the initialiser that they are, or are made of; `layout` says how, so that two that are
-    equal in both are the same numbers. `exact`: they are the initialiser's own, in its own shape and order."""
+    """Numbers that are known. `name` is that of the initializer that they are, or are made of; `layout` says how, so that two that are
+    equal in both are the same numbers. `exact`: they are the initializer's own, in its own shape and order."""
 
     __slots__ = ("array", "layout", "name")
 
@@ -40,7 +40,7 @@ class Known:
 
 
 def transposed(known: Known) -> Known:
-    """A matrix with its axes swapped. Twice makes it the initialiser's own again."""
+    """A matrix with its axes swapped. Twice makes it the initializer's own again."""
     mark = "|T"
     layout = known.layout[: -len(mark)] if known.layout.endswith(mark) else known.layout + mark
     return Known(known.array.T, known.name, layout)

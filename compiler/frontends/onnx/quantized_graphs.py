@@ -1,4 +1,4 @@
-"""Graphs that compute with quantised numbers.
+"""Graphs that compute with quantized numbers.
 
 In: a model. Out: nothing, or an `ImportFailed` with all operators that make it one.
 """
@@ -12,7 +12,7 @@ import onnx
 from ..imported_model import ImportFailed, Obstacle
 from .float_forms import FORMS
 
-WHY = "computes with quantised numbers, which netc does not have"
+WHY = "computes with quantized numbers, which netc does not have"
 HELP = "`--dequantize` imports the float model that it represents"
 
 

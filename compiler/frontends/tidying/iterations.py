@@ -12,7 +12,7 @@ A loop may go through several lists, or do more than call a member:
         x = norm(conv(x)) + x
 
 In: a graph whose nodes have such labels. Out: the graph with a call for each iteration, which the text has as a `repeat`. The call is
-labelled `layers.0` and so on if all labels begin with that; otherwise it has no label, and its graph has an `iteration`. Always: keys stay
+labeled `layers.0` and so on if all labels begin with that; otherwise it has no label, and its graph has an `iteration`. Always: keys stay
 as they are; all iterations have the same operators on corresponding tensors, and each gets one tensor of the iteration before.
 """
 
@@ -82,7 +82,7 @@ def _find_run(graph: Graph, prefix: str) -> _Run | None:
     length = firsts[1] - firsts[0]
     if length < 1 or any(firsts[i] - firsts[0] != i * length for i in range(count)):
         return None
-    # Nodes without a label, such as an activation, may belong to the iteration whose first labelled node follows them.
+    # Nodes without a label, such as an activation, may belong to the iteration whose first labeled node follows them.
     runs = (_match_run(graph, firsts[0] - shift, length, count) for shift in range(min(length, firsts[0] + 1)))
     return next((run for run in runs if run is not None), None)
 

@@ -160,7 +160,7 @@ class _Writer:
     def _start_tensor(self, value: Value) -> Value:
         """The start value of a state. Equal tables become one table with a general name, since several states may start with it."""
         maker = self.makers.get(id(value))
-        if not isinstance(maker, OpNode) or not isinstance(maker.op, TableOperator) or maker.label or maker.op.args["labelled"]:
+        if not isinstance(maker, OpNode) or not isinstance(maker.op, TableOperator) or maker.label or maker.op.args["labeled"]:
             return value
         made = [node for node in (*self.nodes, *self.starts) if isinstance(node, OpNode) and node.outputs[0].name in _STARTS]
         alike = next((node for node in made if type(node.op) is type(maker.op) and repr(node.op.args) == repr(maker.op.args)), None)

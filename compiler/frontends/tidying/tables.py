@@ -80,7 +80,7 @@ class Tables:
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula, result.shape)]
         dtype = None if kind == result.dtype else result.dtype
         names = tuple(_NAMES[: result.rank])
-        self.view.put(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labelled=False), ())
+        self.view.put(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labeled=False), ())
 
     def formula(self, value: Value) -> Formula | None:
         """What the elements are, None for what is no integer or boolean made of tables, or has no short formula."""
@@ -121,7 +121,7 @@ class Tables:
         if node is None or len(node.inputs) > 1:
             return None
         if isinstance(node.op, TableOperator):
-            return two_values(node.op.formula) if not node.op.labelled and find_stored_array(node.op.formula) is None else None
+            return two_values(node.op.formula) if not node.op.labeled and find_stored_array(node.op.formula) is None else None
         if not node.inputs:
             return None
         given = node.inputs[0]
@@ -151,7 +151,7 @@ class Tables:
         """The formula of floats, which may be infinite, of one table, with another number in some places."""
         table = self.view.made_by(node.inputs[0], TableOperator)
         op = None if table is None else table.op
-        if not isinstance(op, TableOperator) or op.labelled or find_stored_array(op.formula) is not None:
+        if not isinstance(op, TableOperator) or op.labeled or find_stored_array(op.formula) is not None:
             return None
         if not isinstance(node.op, MaskedFill):
             return _triangle(node, op.formula)
@@ -191,7 +191,7 @@ def _triangle(node: OpNode, formula: Formula) -> Formula:
 def _written(op: TableOperator) -> Formula | None:
     """The formula of a table, if its elements are what it gives."""
     exact = op.dtype is None or {"bool": BOOL, "int": INT64}.get(kind_of(op.formula, op.shape)) == op.dtype
-    return op.formula if exact and not op.labelled and find_stored_array(op.formula) is None else None
+    return op.formula if exact and not op.labeled and find_stored_array(op.formula) is None else None
 
 
 def _elementwise(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:

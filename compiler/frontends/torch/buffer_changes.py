@@ -18,12 +18,12 @@ from .views import is_in_place, same_memory
 
 
 def find_frozen_statistics(program: ExportedProgram) -> frozenset[str]:
-    """The running means of batch normalisations that are in evaluation while the model is in training."""
+    """The running means of batch normalizations that are in evaluation while the model is in training."""
     return frozenset(key for node, key in _find_running_means(program, flat_nodes(program.graph_module)) if not node.args[5])
 
 
 def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list[tuple[Node, str]]:
-    """The batch normalisations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
+    """The batch normalizations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
     given."""
     keys = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
     calls = [node for node in nodes if str(node.target) == "aten.batch_norm.default"]
@@ -40,7 +40,7 @@ def describe_detached(program: ExportedProgram) -> list[str]:
 
 
 def find_step_counters(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
-    """The nodes that do nothing but count a step, as each batch normalisation does for each of its calls: the operator does it here."""
+    """The nodes that do nothing but count a step, as each batch normalization does for each of its calls: the operator does it here."""
     found = find_placeholders(program)
     specs = program.graph_signature.input_specs
     counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
@@ -80,7 +80,7 @@ def find_unheld_changes(source: ExportedProgram) -> list[Obstacle]:
 
 
 def _find_unread_statistics(source: ExportedProgram) -> list[str]:
-    """The running means of batch normalisations whose results nothing reads, in some call."""
+    """The running means of batch normalizations whose results nothing reads, in some call."""
     read: set[Node] = set()
     for node in reversed(source.graph.nodes):
         names_of_it = (node, *same_memory(node)) if is_in_place(node) else (node,)

@@ -1,4 +1,4 @@
-; What each part of a text is, for colours.
+; What each part of a text is, for colors.
 (comment) @comment
 (string) @string
 (number) @number

@@ -147,7 +147,7 @@ def _columns(layers: Layers, below: dict[int, Segment]) -> tuple[list[Column], d
 
 
 def _connect(layers: Layers, columns: list[Column], place: dict[int, tuple[Column, float]]) -> None:
-    """Distances between neighbours, and connections."""
+    """Distances between neighbors, and connections."""
     for layer in layers.layers:
         for left, right in pairwise(layer):
             (one, a), (other, b) = place[left.number], place[right.number]
@@ -165,7 +165,7 @@ def _connect(layers: Layers, columns: list[Column], place: dict[int, tuple[Colum
 
 
 def _move(columns: list[Column]) -> None:
-    """First as far to the left as possible, then each to the mean of where its connections want it, as far as its neighbours let it."""
+    """First as far to the left as possible, then each to the mean of where its connections want it, as far as its neighbors let it."""
     order = _from_left(columns)
     for column in order:
         column.x = max((left.x + distance for left, distance in column.left), default=0.0)

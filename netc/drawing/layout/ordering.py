@@ -1,6 +1,6 @@
-"""The order of items within their layers: the mean position of their neighbours, downwards and upwards in turns, while it helps.
+"""The order of items within their layers: the mean position of their neighbors, downwards and upwards in turns, while it helps.
 
-Which neighbours matter more depends on the picture: several answers are tried, and the one with the fewest crossings is kept.
+Which neighbors matter more depends on the picture: several answers are tried, and the one with the fewest crossings is kept.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def _weight(segment: Segment, weights: tuple[float, float]) -> float:
 
 
 def _place(item: Item, port: int, ports: tuple[float, ...]) -> float:
-    """The position of a port among all of a layer: between those of the neighbours of its item, by where it is among the others."""
+    """The position of a port among all of a layer: between those of the neighbors of its item, by where it is among the others."""
     rank = sum(other < ports[port] for other in ports) if port < len(ports) else port
     return item.order + (rank + 1) / (max(len(ports), port + 1) + 1) - 0.5
 

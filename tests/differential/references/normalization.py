@@ -1,4 +1,4 @@
-"""Normalisations, as PyTorch's modules."""
+"""Normalizations, as PyTorch's modules."""
 
 from __future__ import annotations
 

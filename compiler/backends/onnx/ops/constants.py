@@ -25,14 +25,14 @@ from ....types.tensor_types import BOOL, DTYPES, FLOAT32, INT64, DType
 from ..onnx_emitters import Site, emits
 
 
-@emits(ParamOperator, onnx="an initialiser")
+@emits(ParamOperator, onnx="an initializer")
 def emit_parameter(op: ParamOperator, site: Site) -> str:
     return site.parameter("")
 
 
-@emits(TableOperator, onnx="an initialiser; or Range and arithmetic")
+@emits(TableOperator, onnx="an initializer; or Range and arithmetic")
 def emit_table(op: TableOperator, site: Site) -> str:
-    if op.labelled:
+    if op.labeled:
         return site.parameter("")
     if not op.is_static:
         return _FormulaEmitter(op, site).emit_full()

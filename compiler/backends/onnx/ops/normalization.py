@@ -1,4 +1,4 @@
-"""Normalisations in ONNX: its own operators, which need scales and shifts where PyTorch's may have none."""
+"""Normalizations in ONNX: its own operators, which need scales and shifts where PyTorch's may have none."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def emit_spectral_normalize(op: SpectralNormalize, site: Site) -> str:
 
 
 def _average_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
-    """Of the neighbouring channels of each."""
+    """Of the neighboring channels of each."""
     x, squares = site.given.x, site.x * site.x
     before, after = op.size // 2, (op.size - 1) // 2
     if not x.dtype.is_float:

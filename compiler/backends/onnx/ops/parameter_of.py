@@ -1,4 +1,4 @@
-"""Parameters of other stages in ONNX: their initialisers."""
+"""Parameters of other stages in ONNX: their initializers."""
 
 from __future__ import annotations
 

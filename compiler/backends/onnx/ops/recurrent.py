@@ -1,6 +1,6 @@
 """Recurrent layers in ONNX: one operator of that name a layer, on `[T, N, features]`. A single sequence is a batch of one.
 
-The initialisers stay in PyTorch's layout; their blocks of rows are put into ONNX's order in the graph, which ONNX Runtime does once, as it
+The initializers stay in PyTorch's layout; their blocks of rows are put into ONNX's order in the graph, which ONNX Runtime does once, as it
 loads the model. A layer with projections, or in float64, is a Scan: see recurrence.py.
 """
 

@@ -1,7 +1,7 @@
 """Scales and shifts of what a layer computes, put into its weights.
 
 In: a graph. Out: the same, without BatchNormalization after convolutions, without a scale after the product of a dense layer, and with the
-scale and shift of a normalisation as its own. Always: only where the layer has no other use, and its weights none; the new numbers are
+scale and shift of a normalization as its own. Always: only where the layer has no other use, and its weights none; the new numbers are
 computed in float64 when they are written, from one weight at a time.
 """
 
@@ -133,7 +133,7 @@ def fold_normalization(graph: OpenGraph) -> None:
 
 
 def _absorb_affine(graph: OpenGraph, norm: BuilderNode) -> list[BuilderNode]:
-    """The nodes whose numbers the normalisation has taken."""
+    """The nodes whose numbers the normalization has taken."""
     ones = graph.stored[norm.inputs[1]]
     mul = graph.find_only_user(norm.outputs[0])
     scale = _find_other_input(graph, mul, "Mul", norm.outputs[0], ones.shape)

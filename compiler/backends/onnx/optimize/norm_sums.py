@@ -1,4 +1,4 @@
-"""Sums before normalisations, in a form that ONNX Runtime leaves alone.
+"""Sums before normalizations, in a form that ONNX Runtime leaves alone.
 
 In: a graph. Out: the same, with `Sum` of two in place of `Add`, where LayerNormalization takes it. Always: in float32, where ONNX Runtime's
 CPU has Sum. It would fuse Add and LayerNormalization into SkipLayerNormalization, which takes ten times as long as LayerNormalization.

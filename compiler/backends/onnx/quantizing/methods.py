@@ -38,9 +38,9 @@ Batches = Iterable[Mapping[str, Array]]
 
 
 def quantize_model(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
-    """The model at `source`, quantised by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
+    """The model at `source`, quantized by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
     protobuf message. Raises `NotFiniteScale`."""
-    target = folder / "quantised.onnx"
+    target = folder / "quantized.onnx"
     with _silence_logs(), np.errstate(all="ignore"):
         try:
             _choose_method(method, calibration)(source, target, is_large)
@@ -109,7 +109,7 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
 
 
 def _quantize_four_bits(source: Path, target: Path, is_large: bool) -> None:
-    """Only weights are quantised, in blocks, and activations stay as they are."""
+    """Only weights are quantized, in blocks, and activations stay as they are."""
     try:
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     except ImportError as error:
@@ -129,7 +129,7 @@ def _check_scales(model: ModelProto) -> None:
 
 
 def _forget_steps(model: ModelProto) -> None:
-    """Removes what ONNX Runtime notes of its own steps, and initialisers and types of tensors that are gone."""
+    """Removes what ONNX Runtime notes of its own steps, and initializers and types of tensors that are gone."""
     kept = [(prop.key, prop.value) for prop in model.metadata_props if not prop.key.startswith("onnx.")]
     del model.metadata_props[:]
     for key, value in kept:
@@ -139,7 +139,7 @@ def _forget_steps(model: ModelProto) -> None:
 
 @contextmanager
 def _silence_logs() -> Iterator[None]:
-    """ONNX Runtime advises steps before quantising that do nothing for the graphs of netc; ranges that are NaN are errors here."""
+    """ONNX Runtime advises steps before quantizing that do nothing for the graphs of netc; ranges that are NaN are errors here."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))
     try:

@@ -1,6 +1,6 @@
-"""The products of a model with its weights: what quantising is about.
+"""The products of a model with its weights: what quantizing is about.
 
-In: a `ModelProto`, as netc writes it or quantised. Out: its products with something that no input decides, in the order of the graph.
+In: a `ModelProto`, as netc writes it or quantized. Out: its products with something that no input decides, in the order of the graph.
 Always: a product of two activations, such as queries and keys, is none of them; those within loops and branches are included.
 """
 
@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from ..messages import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 FLOATS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "LSTM", "GRU", "RNN")
-"""Operators that multiply by weights: those of a graph that is not quantised."""
+"""Operators that multiply by weights: those of a graph that is not quantized."""
 INTEGERS = ("MatMulInteger", "ConvInteger", "MatMulNBits")
 """What they become, where the product itself is another operator."""
 _SMALL = {getattr(TensorProto, name) for name in ("INT8", "UINT8", "INT4", "UINT4")}
@@ -32,7 +32,7 @@ class Product(Record):
 
 
 def find_products(model: ModelProto, elsewhere: Mapping[str, int] | None = None) -> list[Product]:
-    """All products with weights. `elsewhere`: the element types of initialisers that are not in the model yet."""
+    """All products with weights. `elsewhere`: the element types of initializers that are not in the model yet."""
     return list(_find_in_graph(model.graph, dict(elsewhere or {})))
 
 

@@ -1,9 +1,9 @@
 """A weight that several products share, or that a table of embeddings is too, gets a copy that is a product's own.
 
-In: a model whose initialisers are not read yet. Out: the same function, in which no product takes a transposed weight that something else
-takes as well. Always: nothing is read; what is added is `copied` bytes, for the time of quantising alone.
+In: a model whose initializers are not read yet. Out: the same function, in which no product takes a transposed weight that something else
+takes as well. Always: nothing is read; what is added is `copied` bytes, for the time of quantizing alone.
 
-ONNX Runtime's quantiser transposes the weight of a `Gemm` in place, whoever else takes it, and takes the result of a `Transpose` for no
+ONNX Runtime's quantizer transposes the weight of a `Gemm` in place, whoever else takes it, and takes the result of a `Transpose` for no
 constant.
 """
 

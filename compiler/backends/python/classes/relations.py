@@ -98,7 +98,7 @@ class Relations:
 
     @cached_property
     def explaining(self) -> set[str]:
-        """The parameters of the block that cannot vary, but from which several of its numbers are computed: nobody would recognise 49, 169
+        """The parameters of the block that cannot vary, but from which several of its numbers are computed: nobody would recognize 49, 169
         and 2401 as those of a `window` of 7. They are constants with a name."""
         found: dict[str, set[Dim]] = {}
         for formula in self._formulas():
@@ -213,7 +213,7 @@ class Relations:
         words = self.bodies[0].framework.widths
         inputs = (words.in_channels, words.in_features)
         if all(first != word.removeprefix("in_") for word in inputs):
-            first = next((word for word in inputs if word in hints), first)  # clearer than what a normalisation calls it
+            first = next((word for word in inputs if word in hints), first)  # clearer than what a normalization calls it
         return without_direction(first, hints)
 
     @cached_property

@@ -2,7 +2,7 @@
 
 In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used
 and written exactly once is; a line has about three operations; linear in the number of steps. What a person writes together stays
-together: a module, its normalisation and its activation, the operands of a sum; the next layer begins a line.
+together: a module, its normalization and its activation, the operands of a sum; the next layer begins a line.
 """
 
 from __future__ import annotations

@@ -178,7 +178,7 @@ class ContainerForms:
 
 
 def fits(nodes: list[Node]) -> bool:
-    """Whether members without keys of their own have the right ones: what has parameters is labelled with its position."""
+    """Whether members without keys of their own have the right ones: what has parameters is labeled with its position."""
     fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
     return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
 

@@ -37,7 +37,7 @@ def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn
 
 
 class _Uninitialized(TorchFunctionMode):
-    """New parameters stay uninitialised: drawing them takes longer than loading the values that replace them. One that is drawn by another
+    """New parameters stay uninitialized: drawing them takes longer than loading the values that replace them. One that is drawn by another
     function than these only costs that time. `redrawing`: some are drawn until they are within bounds, so methods of tensors must draw."""
 
     def __init__(self, redrawing: bool) -> None:

@@ -1,4 +1,4 @@
-"""Normalisations in PyTorch: modules, as most of them have parameters or behave differently in training."""
+"""Normalizations in PyTorch: modules, as most of them have parameters or behave differently in training."""
 
 from __future__ import annotations
 

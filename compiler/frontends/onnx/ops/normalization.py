@@ -1,4 +1,4 @@
-"""Normalisations."""
+"""Normalizations."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def rms_norm(site: Site) -> list[Item]:
 
 
 def _last_axes(site: Site, operator: str, x: Value, axis: int, eps: float, names: Sequence[str]) -> Value:
-    """A normalisation of the axes from `axis` on, with parameters that may broadcast."""
+    """A normalization of the axes from `axis` on, with parameters that may broadcast."""
     shape = x.type.shape[axis:]
     arguments: dict[str, Any] = {"eps": eps} | ({} if len(shape) == 1 else {"shape": tuple(shape)})
     items = {name: site.item(n + 1) for n, name in enumerate(names) if site.has(n + 1)}
@@ -120,7 +120,7 @@ def _last_axes(site: Site, operator: str, x: Value, axis: int, eps: float, names
 
 
 def _filling(known: Known, shape: tuple[int, ...]) -> Known:
-    """Parameters in the shape of what is normalised."""
+    """Parameters in the shape of what is normalized."""
     if known.array.shape == shape:
         return known
     if known.array.size > 1 and known.array.ndim > len(shape):
@@ -163,7 +163,7 @@ def lrn(site: Site) -> Value:
     x = site.x()
     numbers = {name: plain(site.attr(other, default)) for name, other, default in _LRN}
     if size % 2 == 0:
-        raise ImportRefused("of an even size, ONNX and PyTorch have different neighbours")
+        raise ImportRefused("of an even size, ONNX and PyTorch have different neighbors")
     return site.one("local_response_norm", x, size=size, **numbers)
 
 

@@ -75,11 +75,11 @@ def index_add(site: AtenSite) -> Value:
 
 @reads("index")
 def index(site: AtenSite) -> Value:
-    """By tensors of numbers along neighbouring axes: their common axes take the place of those."""
+    """By tensors of numbers along neighboring axes: their common axes take the place of those."""
     given = site.args["indices"]
     axes = [axis for axis, one in enumerate(given) if one is not None]
     if axes != list(range(axes[0], axes[0] + len(axes))):
-        raise ImportRefused("selects by tensors along axes that are no neighbours")
+        raise ImportRefused("selects by tensors along axes that are no neighbors")
     nodes = [given[axis] for axis in axes]
     if any(node.meta["val"].dtype in (torch.bool, torch.uint8) for node in nodes):
         raise ImportRefused("selects by a mask: the size of the result depends on the values")

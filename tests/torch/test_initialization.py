@@ -1,4 +1,4 @@
-"""How emitted source initialises parameters, and freezes them."""
+"""How emitted source initializes parameters, and freezes them."""
 
 from __future__ import annotations
 

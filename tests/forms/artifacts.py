@@ -1,6 +1,6 @@
 """What netc makes of two equal texts, compared: modules, sources, ONNX files, `.net` texts, half types, streams, training.
 
-In: a `Pair` of models. Out: nothing, or an AssertionError that says which artefact differs. Always: both have the same weights, so numbers
+In: a `Pair` of models. Out: nothing, or an AssertionError that says which artifact differs. Always: both have the same weights, so numbers
 are equal to the last bit where the texts promise the same file, and else as far as another order of operators may round.
 """
 
@@ -296,7 +296,7 @@ def _source_results(text: str, objective: Any, fed: list[torch.Tensor]) -> list[
     return [torch.as_tensor(one) for one in found.values()]
 
 
-ARTEFACTS: tuple[Callable[[Pair, Random], None], ...] = (types, graph, module, source, onnx_file, net_text, other_type, stream, training)
+ARTIFACTS: tuple[Callable[[Pair, Random], None], ...] = (types, graph, module, source, onnx_file, net_text, other_type, stream, training)
 
 
 def _run(model: netc.Model, made: torch.nn.Module, fed: list[torch.Tensor]) -> list[torch.Tensor]:
@@ -305,18 +305,18 @@ def _run(model: netc.Model, made: torch.nn.Module, fed: list[torch.Tensor]) -> l
         return flattened(made(*arguments(model, fed)))
 
 
-def compare(pair: Pair, random: Random, artefacts: Sequence[Callable[[Pair, Random], None]] = ARTEFACTS) -> None:
-    """Raises AssertionError for the first artefact that differs, with its name."""
-    for artefact in artefacts:
+def compare(pair: Pair, random: Random, artifacts: Sequence[Callable[[Pair, Random], None]] = ARTIFACTS) -> None:
+    """Raises AssertionError for the first artifact that differs, with its name."""
+    for artifact in artifacts:
         with contextlib.suppress(NoSizes):
             try:
-                artefact(pair, random)
+                artifact(pair, random)
             except AssertionError as error:
-                raise AssertionError(f"{artefact.__name__}: {error}") from error
+                raise AssertionError(f"{artifact.__name__}: {error}") from error
 
 
 def chosen(random: Random, count: int) -> Iterator[Callable[[Pair, Random], None]]:
-    """The artefacts that every pair has, and some of the others."""
+    """The artifacts that every pair has, and some of the others."""
     yield from (types, graph, training)
-    others = [artefact for artefact in ARTEFACTS if artefact not in (types, graph, training)]
+    others = [artifact for artifact in ARTIFACTS if artifact not in (types, graph, training)]
     yield from random.sample(others, min(count, len(others)))

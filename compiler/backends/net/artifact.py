@@ -19,7 +19,7 @@ from .bundled_text import CannotBundle, bundle_text
 from .spec_source import text_of
 
 
-class SpecArtefact(Record):
+class SpecArtifact(Record):
     """A spec, not yet written."""
 
     program: Program
