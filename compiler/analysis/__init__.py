@@ -1,1 +1,1 @@
-"""What follows from a graph: its parameters, FLOPs and memory."""
+"""Analyses of graphs: parameters, FLOPs and memory, checks of input shapes, and the dependence on samples."""

@@ -1,7 +1,7 @@
-"""Parameters whose first values follow from those of another one, such as the singular vectors of a weight.
+"""Find the parameters whose initial values are computed from another parameter, as the singular vectors of a weight are.
 
-In: a graph. Out: for each such node, where the other parameter is. Always: only a parameter of the same graph, given as it is, is found;
-the first values of anything else are known when the model runs.
+In: a graph. Out: for each node with such a parameter, the source parameter. Always: a source is found only if it is a parameter of the same
+graph and is passed unchanged. The values of anything else are known only when the model runs.
 """
 
 from __future__ import annotations

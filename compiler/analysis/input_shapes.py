@@ -1,7 +1,7 @@
-"""Checks the shapes of real inputs before a model computes with them.
+"""Check the shapes of real inputs before a model computes with them.
 
-In: a program; then shapes by input name. Out: nothing, or a ValueError with the condition or the stage that they break, and the sizes.
-Always: for shapes that pass, all backends give the shapes that the compiler has inferred; the same shapes have the same answer.
+In: a program; then shapes by input name. Out: nothing, or a ValueError with the sizes and the condition or the stage that they break.
+Always: if shapes pass, all backends give the shapes that the compiler has inferred.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds the tensors of a graph that depend on the samples; all others are the same for any batch.
+"""Find the tensors of a graph that depend on the samples. All others are the same for any batch.
 
 In: the main graph of a program, whose inputs are data. Out: the ids of its own values that depend on an input, or on the number of samples.
 Always: the analysis looks into calls, so that it separates a learned scale from the scores that the same call returns. All results of a

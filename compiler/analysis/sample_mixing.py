@@ -1,8 +1,10 @@
-"""Whether the samples of a batch meet before they are averaged, as the negatives of a contrastive loss do.
+"""Find the operator that mixes the samples of a batch before they are averaged, as a contrastive loss does.
 
-In: a graph that computes terms of a loss from what the data provide. Out: the first operator in which samples meet, or None. Always: if
-none is found, a term of a sample depends on that sample alone, as far as shapes and axes tell; what `batch_norm` computes of a batch, and
-rows that `index_select` takes of it, do not show.
+The loss of such a batch cannot be computed in parts.
+
+In: a graph that computes the terms of a loss from the data. Out: the first operator that mixes samples, or None. Always: if there is none,
+the term of a sample depends on that sample alone, as far as shapes and axes show. They do not show the statistics of `batch_norm`, nor the
+rows that `index_select` picks.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Checks the stages that some sizes of the inputs break: a window longer than its axis, a slice of negative length.
+"""Check the stages that some sizes of the inputs break: a window longer than its axis, a slice of negative length.
 
 A symbolic axis may be shorter than a stage needs, and the compiler cannot know: `input 4xT -> max_pool 6` is valid for every T from 6 on.
 For a smaller T, PyTorch raises an error or gives another result, and ONNX Runtime has rules of its own. So the type rule of the stage runs

@@ -1,8 +1,10 @@
-"""The parameters and buffers of a program by their full names: the keys of the state dict.
+"""List the parameters and buffers of a program by their keys in the state dict.
 
-In: a `Program`. Out: what is known of each, without any values. Always: every name once, in the order of PyTorch's `state_dict` (what a
-module owns itself before what is in its stages, parameters before buffers); a shared stage counts where it was declared. Takes time in
-proportion to the parameters, whatever the number of operators without any.
+The model `input 3 -> dense 2` has the keys `dense1.weight` and `dense1.bias`.
+
+In: a `Program`. Out: a `ParameterInfo` for each key, without values. Always: every key occurs once, in the order of PyTorch's `state_dict`:
+a module's own parameters come before the parameters of its stages, and parameters before buffers. A shared stage counts where it was
+declared. Takes time in proportion to the parameters, whatever the number of operators without parameters.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Checks the conditions of `where` with the sizes of real inputs.
+"""Check the conditions of `where` with the sizes of real inputs.
 
-In: the inputs' types, the declared names and the conditions of a program, and the shapes of the arrays for its inputs. Out: the sizes by
-name, or a ValueError that names the condition and the sizes. Always: no backend computes with sizes that break a condition. The compiler's
-proofs rest on the conditions, so the results would mean nothing.
+In: the inputs' types, the declared names and the conditions of a program, and the shapes of the input arrays. Out: the sizes by name, or a
+ValueError that names the condition and the sizes. Always: no backend computes with sizes that break a condition. The compiler's proofs rest
+on the conditions, so the results could be wrong.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""A definition, elaborated for one use of its operator.
+"""Elaborate the definition of an operator for one use.
 
-In: an operator with its arguments, and the types of its inputs. Out: the graph of a block with these inputs, the operator's parameters
-and its results. Always: the results have the types that the operator's rule gives, or a `WrongDefinition` says which text is wrong.
+In: an operator with its arguments, and the types of its inputs. Out: the graph of a block with these inputs, the operator's parameters and
+its results. Always: the results have the types that the operator's type rule gives. If they do not, a `WrongDefinition` names the operator.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The types and the costs of an operator, derived from its definition.
+"""Derive the types and the costs of an operator from its definition.
 
-In: an operator that has a definition, and the types of its inputs. Out: the types of its results, the number of its operations. Always: the
-results have the types that the definition gives, and inputs that a stage of the definition refuses are refused.
+In: an operator with a definition, and the types of its inputs. Out: the types of its results, or the number of its operations. Always: if a
+stage of the definition refuses the inputs, the operator refuses them too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Operators written as calls of their definitions, where a backend or an analysis has nothing of its own for them.
+"""Replace operators by calls of their definitions, where a backend has no kernel and an analysis no rule for them.
 
-In: the graphs of a program, copied for the pass. Out: nothing; the operators are calls. Always: the values and the keys of the state dict
-stay.
+In: the graphs of a program, copied for the pass. Out: the graphs, changed in place, and the graphs of the definitions. Always: the values
+and the keys of the state dict stay the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Symbolic dimensions: the whole of what the rest of the compiler uses of them.
+"""Symbolic dimensions: the interface that the rest of the compiler uses.
 
 In: names, integers, and the conditions of `where`. Out: `Dim`s (plain ints where the value is known), and `Facts` that answer whether two
 of them are equal, which is greater, what divides what. Always: two dimensions with the same normal form are equal as Python objects;

@@ -1,6 +1,7 @@
-"""Dimensions as any kind of expression that has sums, products and divisions.
+"""Convert dimensions to another kind of expression with sums, products and divisions.
 
-In: a `Dim`, and the operations. Out: what they make of it, bottom-up; what occurs several times is computed once.
+In: a `Dim`, and the operations of the other kind. Out: the result of the operations, bottom-up. Always: a part that occurs several times is
+converted once.
 """
 
 from __future__ import annotations

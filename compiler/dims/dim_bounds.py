@@ -1,7 +1,12 @@
 """Bounds of dimensions.
 
-In: a `Dim`. Out: numbers that it is never less, never more than. Always: the bounds hold for every allowed value of the symbols; they need
-not be the best.
+In: a `Dim`. Out: a lower and an upper bound, None where none is known. Always: the bounds hold for every allowed value of the symbols. They
+need not be the best.
+
+>>> from .polynomial import make_symbol
+>>> T = make_symbol("T", upper=10)
+>>> bounds(3 - T)
+(-7, 2)
 """
 
 from __future__ import annotations

@@ -1,6 +1,11 @@
-"""Dimensions as text and as Python.
+"""Write dimensions as text and as Python.
 
-In: a `Dim`. Out: its text, in the user's symbols (dim_terms.py). Always: what is a remainder is written as one: `T - 7*(T//7)` is `T % 7`.
+In: a `Dim`. Out: its text, in the user's symbols (dim_terms.py). Always: remainders are written with `%`.
+
+>>> from .polynomial import make_symbol
+>>> T = make_symbol("T")
+>>> format_dim(T - 7 * (T // 7) + 2)
+'T % 7 + 2'
 """
 
 from __future__ import annotations

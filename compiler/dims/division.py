@@ -1,6 +1,11 @@
-"""Division, greatest and least, and putting one dimension into another: the operations that make atoms.
+"""Division, minimum, maximum and substitution: the operations on dimensions that make new atoms.
 
-In: `Dim`s. Out: `Dim`s in normal form. Always: of several forms of one value the same is chosen, as far as the rules here reach.
+In: `Dim`s. Out: `Dim`s in normal form. Always: as far as the rules here reach, two forms of one value become the same object.
+
+>>> from .polynomial import make_symbol
+>>> T = make_symbol("T")
+>>> (4 * T + 6) // 2
+2*T + 3
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Limits the effort of arithmetic with dimensions, which grows without bound: each symbol may double the terms of a product of sums.
+"""Limit the effort of arithmetic with dimensions. Without a limit, each symbol may double the terms of a product of sums.
 
 In: an `Effort` with a limit, and `with limit_effort(effort):` around the computation. Out: the number of terms that were made, or
 `EffortSpent` once there are more than the limit. Always: a function that makes or reads n terms spends n before it does so; outside of a

@@ -1,7 +1,11 @@
-"""The value of a dimension for given sizes.
+"""Evaluate a dimension for given sizes.
 
-In: a dimension, and integers for the user's symbols. Out: an integer. Always: an atom is computed once, those inside it before it, so
-that nothing recurses over the depth of an expression.
+In: a dimension, and integers for the user's symbols. Out: an integer. Always: each atom is computed once, after the atoms inside it.
+Nothing recurses, because a deep expression would overflow the stack.
+
+>>> from .polynomial import make_symbol
+>>> evaluate_dim(make_symbol("T") * 4 + 1, {"T": 3})
+13
 """
 
 from __future__ import annotations

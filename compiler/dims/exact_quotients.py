@@ -1,6 +1,6 @@
-"""Products with quotients that are exact.
+"""Simplify products with exact quotients.
 
-In: a dimension, and facts. Out: the same with `a` in place of `k * (a // k)` wherever the facts say that k divides a.
+In: a dimension, and facts. Out: the dimension with `a` in place of `k * (a // k)` wherever the facts say that k divides a.
 """
 
 from __future__ import annotations

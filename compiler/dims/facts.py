@@ -1,7 +1,14 @@
-"""What is known of dimensions beyond their normal forms.
+"""The decision procedure for questions about dimensions: are two equal, is one at least the other, does one divide the other.
 
-In: polynomials that are zero, not zero, not negative, or multiples of something, as `declare` finds them. Out: answers. Always: True and
-False hold for every allowed value of the symbols; None means that neither could be proved within a small, fixed effort.
+In: polynomials that are zero, not zero, not negative, or multiples of something, as `declare` finds them in the `where` of a model. Out:
+True, False or None. Always: True and False hold for every allowed value of the symbols. None means that neither could be proved within a
+small, fixed effort, so that no text makes the compiler search without end.
+
+>>> from .polynomial import make_symbol
+>>> T = make_symbol("T")
+>>> facts = Facts(multiples=((4, T),))
+>>> facts.divides(2, T), facts.divides(8, T), facts.are_equal(T + 1, T)
+(True, None, False)
 """
 
 from __future__ import annotations
@@ -29,6 +36,7 @@ from .polynomial import (
     terms_of,
 )
 
+# Limits of the search, which keep the time for one question small. A question beyond them is answered None, never wrongly.
 _MOST_CANDIDATES = 12
 _MOST_FACTS_TOGETHER = 3
 _MOST_BRANCHES = 16
@@ -133,8 +141,9 @@ class Facts(Record):
             sizes = {name: size for (name, _), size in zip(choices, case, strict=True)}
             try:
                 facts, left, right = self._with_sizes(sizes), substitute_symbols(a, sizes), substitute_symbols(b, sizes)
-            except ZeroDivisionError:
+            except ZeroDivisionError:  # a choice of 0 for a symbol that something is divided by
                 return None
+            # Cases that contradict the other facts do not count: no input can have these sizes.
             if facts is not None:
                 found.add(question(facts, left, right))
             if len(found) > 1:
@@ -186,7 +195,7 @@ class Facts(Record):
             form = dim_from_terms(relaxed)
             if _is_nonnegative(form, scale):
                 return True
-            useful = list(_cancelling_facts(form, self.nonnegatives))
+            useful = list(_find_canceling_facts(form, self.nonnegatives))
             for count in range(1, _MOST_FACTS_TOGETHER + 1):
                 for some in combinations(useful, count):
                     left = form
@@ -242,7 +251,7 @@ def _is_never_zero(d: Dim) -> bool:
     return common > 1 and constant_of(d) % common != 0
 
 
-def _cancelling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
+def _find_canceling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
     """Multiples of facts that cancel a term of d."""
     found: dict[Dim, None] = {}
     spend_effort(sum(len(terms_of(fact)) for fact in nonnegatives) * len(terms_of(d)))

@@ -1,9 +1,13 @@
-"""The arithmetic of symbolic dimensions.
+"""The arithmetic of symbolic dimensions: integer polynomials in normal form.
 
 In: names of dimensions with bounds, and integers. Out: `Dim`s, which are plain ints where the value is known and `SymDim`s elsewhere.
-Always: a `SymDim` is an integer polynomial in normal form over atoms (symbols, quotients, floor divisions, greatest and least); atoms
-are interned, so two dimensions are equal where their normal forms are, at the cost of comparing two small dictionaries. Nothing here
-recurses over the depth of an expression.
+Always: the variables of the polynomials are atoms: symbols, quotients, floor divisions, minima and maxima. Atoms are interned, so comparing
+two dimensions compares two small dictionaries. Nothing recurses over the depth of an expression, because a deep one would overflow the
+stack.
+
+>>> T = make_symbol("T")
+>>> 2 * (T + 3) - T, (T + 1) * (T - 1) == T * T - 1
+(T + 6, True)
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ _LONG_KEY = 60
 
 
 class Atom:
-    """An indivisible factor. `order` sorts atoms by what they look like; `text_size` counts the leaves of its text."""
+    """An indivisible factor. `order` sorts atoms by their appearance, and `size` is the number of leaves in the text."""
 
     __slots__ = ("__weakref__", "lower", "names", "order", "size", "upper")
     serial = 0
@@ -127,6 +131,7 @@ def _intern_atom(kind: Callable[..., A], *fields: Any) -> A:
     found = _interned.get(key)
     if found is None:
         made = kind(*fields)
+        # Another thread may have made the same atom meanwhile. There must be one only, since atoms are compared by identity.
         with _lock:
             found = _interned.get(key)
             if found is None:

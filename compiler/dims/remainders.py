@@ -1,7 +1,7 @@
-"""Remainders in dimensions that are being written: `T % 7` for `T - 7*(T//7)`.
+"""Find remainders in dimensions before they are written: `T % 7` for `T - 7*(T//7)`.
 
-In: a `Dim` in normal form, which has no remainders. Out: the same dimension with `Remainder`s as atoms. Always: it has fewer terms; it is
-only to be written, and no other operation on dimensions knows these atoms.
+In: a `Dim` in normal form, which has no remainders. Out: the same dimension with `Remainder`s as atoms. Always: the result has fewer terms.
+Use it only to write it: no other operation on dimensions knows these atoms.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""From the `where` of inputs to the normal form of each dimension.
+"""Turn the conditions of `where` into a normal form for each dimension, and facts.
 
-In: the names of dimensions, conditions over their raw symbols (`symbol(name)`), and sizes fixed from outside. Out: the form of each name
-from now on, and the facts that are left. Always: a condition is used in one of three ways: as another form of a symbol (`S == 2*T`,
+In: the names of dimensions, conditions over their raw symbols (`make_symbol(name)`), and sizes fixed from outside. Out: the form of each
+name from now on, and the remaining facts. Always: a condition is used in one of three ways: as another form of a symbol (`S == 2*T`,
 `S % 32 == 0`), as bounds of it, or as a fact; one that cannot hold is reported instead.
 """
 

@@ -1,4 +1,4 @@
-"""The `where` condition that would decide what could not be proved.
+"""Suggest the `where` condition that would decide an open question.
 
 In: two dimensions about which a question is open. Out: the text of a condition, in the user's symbols. Always: with the condition added,
 `declare` and `Facts` can answer.

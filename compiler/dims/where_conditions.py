@@ -1,7 +1,7 @@
-"""Conditions of a `where`, one at a time: their symbols and sides, what follows from them, and what a bound or a remainder says.
+"""Read single conditions of a `where`: their symbols and sides, and the bounds, remainders and facts that follow from them.
 
-In: conditions over raw symbols or forms. Out: the same as numbers: `a*S + b`, `base % k == rest`, bounds, facts. Always: nothing here
-knows of other conditions than the one that it is given, and of the facts that it is added to.
+In: conditions over raw symbols or forms. Out: their parts as numbers: `a*S + b`, `base % k == rest`, bounds, facts. Always: each function
+looks at one condition alone, and at the facts to which it is added.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""The typed graph, as plain data: types, nodes, and what always holds of them."""
+"""The typed graph: programs, graphs, nodes and values as plain data, and the invariants that they keep (verify.py)."""

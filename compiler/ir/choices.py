@@ -1,7 +1,10 @@
-"""The `if`s of a body as data: what decided each of them, and which of its stages are in the branch that was taken.
+"""The `if`s of a body as data: the condition of each, whether it held, and the stages in the branch that was taken.
 
-In: comparisons that the elaborator evaluated. Out: records. Always: the integers in a condition know what they are computed from, as all
-integers do (`TracedInt`); a condition that cannot be said so, such as one on a stage value, has none.
+A backend needs them to write the `if` again, since a graph holds only the branch that was taken. For `if depth > 2 { relu }` with
+`depth=4`, the `Choice` has the condition `depth > 2`, `taken=True` and the label of the `relu`.
+
+In: comparisons that the elaborator evaluated. Out: records. Always: the integers in a condition record what they are computed from
+(`TracedInt`). A condition of another kind, such as one on a stage value, has no `Choice`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Copies graphs, for passes that change them.
+"""Copy graphs, for passes that change them in place.
 
-In: the main graph of a program. Out: copies of its graphs and their nodes, on the same values. Always: the program itself stays as it is.
+In: the main graph of a program. Out: copies of its graphs and their nodes, which share the program's values. Always: the program itself
+does not change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""A graph without calls: every operator with its path, in the order in which they run."""
+"""Iterate over a program as if every call were inlined: each operator with its full path, in the order of computation.
+
+Analyses that follow single values use it, so that they need not know about blocks. A block that is called twice yields its operators
+twice, with other paths and keys.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Which use of a block a node is part of, in a graph whose calls are opened. Frames are the same where they are the same object."""
+"""Frames: the use of a block that a node was part of before its call was inlined.
+
+Two nodes belong to the same use if their frames are the same object. Equal names and paths are not enough, because all uses of a shared
+stage have one path.
+"""
 
 from __future__ import annotations
 

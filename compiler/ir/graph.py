@@ -1,12 +1,12 @@
-"""The typed graph: plain data, a graph of calls.
+"""The typed graph: programs, graphs and their nodes as plain data.
 
 A `Graph` is one body: the model itself, a block used with certain arguments and input types, or a sequence (a labeled group, a repeat or
 one of its iterations). Its nodes are in the order of computation: operators (`OpNode`) and uses of other graphs (`CallNode`). The same
 `Graph` object may be called many times; each call has a label of its own, and the parameters' names are the labels on the way, joined by
 dots. Values are identified by object, not by name.
 
-What always holds (verify.py): every input of a node is an input of its graph or an output of an earlier node; a call's inputs have the
-types of the called graph's inputs, its outputs those of its outputs; labels within a graph are unique, except for shared ones.
+Always (checked by verify.py): every input of a node is an input of its graph or an output of an earlier node. The inputs and outputs of a
+call have the types of the called graph's inputs and outputs. Labels within a graph are unique, except for the labels of shared stages.
 """
 
 from __future__ import annotations

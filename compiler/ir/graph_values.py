@@ -1,4 +1,4 @@
-"""Values of a graph: a tensor, several that are one tuple, a part of a tuple.
+"""Values of a graph: tensors, tuples of tensors, and slices of tuples.
 
 Always: a value belongs to one graph and is identified by object, not by name.
 """

@@ -1,7 +1,8 @@
-"""Inlines a call: the operators of a block take the place of its use.
+"""Inline a call: replace it by copies of the nodes of the called graph.
 
-In: a graph, and a call in it. Out: the graph with the nodes of the called graph in place of the call; their labels begin with the label of
-the call. Always: the called graph stays as it is. Loops, shared stages and tuples are not inlined.
+In: a graph, and a call in it. Out: the graph with the copies in place of the call. Their labels begin with the label of the call: `fc`
+becomes `head.fc`. Always: the called graph does not change, because other calls may use it. Loops, shared stages and tuples are not
+inlined.
 """
 
 from __future__ import annotations

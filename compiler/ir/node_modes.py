@@ -1,7 +1,8 @@
-"""In which mode, training or evaluation, the nodes of a graph are needed.
+"""Find the modes, training or evaluation, in which each node of a graph is needed.
 
-In: a graph. Out: for each node the modes that any of its results is needed in. Always: the results of a graph other than the main one are
-needed in both, so are those of a graph without `if training`; linear in the number of nodes.
+In: a graph. Out: for each node, the modes in which any of its results is needed. Always: the results of the main graph may differ between
+the modes; the results of every other graph, and of a graph without `if training`, are needed in both. Takes time in proportion to the
+number of nodes.
 """
 
 from __future__ import annotations

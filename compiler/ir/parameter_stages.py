@@ -1,4 +1,4 @@
-"""Stages of a body that its block takes as parameters, such as `activation` and `norm`."""
+"""Stages that a block takes as parameters, such as `activation` and `norm`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,9 @@
-"""What a model takes and returns, by name, and whether shapes fit: for ONNX Runtime's sessions and PyTorch's modules alike.
+"""The inputs and outputs of a model by name, and a check of shapes against them.
 
-In: the inputs that are declared, and shapes that are given. Out: nothing, or a `ValueError` that names the input and both shapes. Always: a
-symbolic axis has one size in all inputs.
+Sessions of ONNX Runtime and PyTorch modules use the same check, so that both report the same error.
+
+In: the declared inputs, and the shapes of arrays. Out: nothing, or a `ValueError` that names the input and both shapes. Always: a symbolic
+axis has one size in all inputs.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether two programs are the same: inputs, outputs, operators and parameters, in their order."""
+"""Compare two programs: their inputs, outputs, operators and parameters, in order. How they are divided into blocks does not matter."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Values of a graph replaced by others, wherever they are used.
+"""Replace values of a graph wherever they are used.
 
-In: a graph or a node, and values by the ids of those that they replace, or by position. Always: what a node takes as a part of a tuple is
-passed tensor by tensor once one of them is another.
+In: a graph or a node, and new values by the ids of the values that they replace, or by position. Out: nothing; the graph is changed in
+place. Always: once a tensor of a tuple is replaced, the tensors of the tuple are passed one by one.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Substitutes the symbols in the numbers of a graph.
+"""Substitute the symbols in the numbers of a graph.
+
+A block with a parameter `width` has operators with numbers such as `4 * width`. A call with `width=64` inlines them as 256.
 
 In: a graph, and values for some of its symbols. Out: the same graph with these values, or their formulas, in place of the symbols. Always:
-this is the only module that lists the places of a graph in which a number may have a formula. A new place is added here.
+only this module lists the places of a graph in which a number may have a formula. If you add such a place, add it here.
 """
 
 from __future__ import annotations

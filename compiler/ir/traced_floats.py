@@ -1,8 +1,8 @@
-"""Floats that know which parameters they are, or are computed from: `eps`, `width ** -0.5`, `1 / sqrt(2 * depth)`.
+"""Floats that record the parameters from which they are computed: `eps`, `width ** -0.5`, `1 / sqrt(2 * depth)`.
 
-In: an operation or a function, and the numbers that it was computed from. Out: a `float` like any other, with the operation. Always: doing
-the operations again, in Python, with the values of the integers gives the same bits. No operation of Python's keeps the formula: the
-elaborator calls `trace_float` where it computes a float.
+In: an operation or a function, and its operands. Out: a `float` with the formula of the operation. Always: repeating the operations in
+Python with the values of the symbols gives the same bits. Python's own operators drop the formula, so the elaborator calls `trace_float`
+where it computes a float.
 """
 
 from __future__ import annotations

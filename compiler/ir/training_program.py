@@ -1,7 +1,7 @@
 """A train section after elaboration: the objective as a program, and its settings as evaluated data.
 
-In: nothing; plain records. Always: the objective's main graph calls the model's graph once, under the label `MODEL`, so that the keys of
-the model's state dict are those below it; its outputs are the loss and then the metrics, each without axes.
+Always: the objective's main graph calls the model's graph once, under the label `MODEL`, so that the keys of the model's state dict are the
+keys below that label. The outputs of the main graph are the loss and then the metrics, each without axes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ MODEL = "model"
 """The label of the model in the objective's graph."""
 LOSS = "loss"
 RESERVED_METRIC_NAMES = frozenset(("step", "epoch", "lr", "validation"))
-"""What no metric can be called, since a line of the metrics of a run has it in addition."""
+"""Fields of every line in a run's file of metrics, which a metric of that name would overwrite."""
 
 
 class Word(str):

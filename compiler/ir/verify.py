@@ -1,6 +1,7 @@
-"""Whether a graph keeps the invariants of graph.py. Run on every graph that a test makes; a failure is a mistake of the compiler.
+"""Check the invariants of graph.py. Tests check every graph that they make; a failure is a mistake in the compiler.
 
-In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proportion to the distinct graphs and their nodes, not to the calls.
+In: a `Program`. Out: nothing, or `GraphInvalid`. Always: takes time in proportion to the distinct graphs and their nodes, not to the number
+of calls.
 """
 
 from __future__ import annotations

@@ -1,6 +1,9 @@
-"""Walks through graphs: which there are, what computes a value, where a stage lies.
+"""Find things in graphs: the graphs that are called, the nodes that compute a value, the stage at a path.
 
-In: a graph. Out: graphs, nodes or names of it. Always: nothing is changed.
+In: a graph. Out: its graphs, nodes or names. Always: nothing is changed.
+
+>>> join_labels("encoder.0", "attn")
+'encoder.0.attn'
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Axes as arguments name them: counted from the front or, negative, from the end.
+"""Normalize axes in arguments, which count from the front or, if negative, from the end.
 
 In: the numbers that were written and the type of the tensor. Out: the axes counted from the front. Always: as PyTorch has it, a tensor
 without axes is taken to have one.

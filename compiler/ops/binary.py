@@ -1,4 +1,4 @@
-"""Functions of two numbers, element by element, that have no symbol.
+"""Elementwise functions of two tensors that have no symbol in the language.
 
 In: two tensors that broadcast; for some, a number in place of one. Out: one tensor; its element type is PyTorch's.
 """

@@ -1,4 +1,4 @@
-"""Losses of classes: how little probability a network gives to what is there.
+"""Classification losses: they are greater the less probability a network gives to the right class.
 
 In: scores or probabilities, and labels: class numbers, or a probability for each class. Out: one number, or with `reduction=none` one for
 each sample or element. Always: nothing broadcasts but the weights that say so, and numbers, options and defaults are those of

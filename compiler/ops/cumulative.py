@@ -1,6 +1,6 @@
-"""What each element of an axis has in common with those before it: the greatest so far, the difference from the last.
+"""Operators that combine each element of an axis with the elements before it, such as the running maximum and differences.
 
-In: one tensor. Out: one of the same rank. Always: sums and products are among the reductions, `cumsum` and `cumprod`.
+In: one tensor. Out: one tensor of the same rank. `cumsum` and `cumprod` belong to the reductions.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Dense layers: matrices of weights over the last axis, and look-up in them."""
+"""Dense layers: products with weight matrices over the last axis, and embeddings, which look up rows of them."""
 
 from __future__ import annotations
 

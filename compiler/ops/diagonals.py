@@ -1,7 +1,7 @@
-"""Diagonals of matrices: taken out, and made.
+"""Extract the diagonals of matrices, and make matrices from diagonals.
 
-In: one tensor; the axes of the matrices are any two. Out: one with an axis less, or one more. Always: `offset` counts diagonals to the
-right of the main one, and negative ones below it.
+In: one tensor; any two axes may be the axes of the matrices. Out: a tensor with one axis less, or one more. Always: a positive `offset`
+counts diagonals above the main one, and a negative one below it.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Equations of `einsum`: `bij,bjk->bik`.
 
-In: the text, and the shapes of the operands. Out: labels of their axes and of the result's, and the size of each label. Always: as
-torch.einsum reads it: letters name axes, `...` stands for any number of axes that broadcast; without `->`, the result has the axes of
-`...` and then, in alphabetical order, those named once.
+In: the text, and the shapes of the operands. Out: the labels of the operands' axes and of the result's, and the size of each label. Always:
+the meaning is torch.einsum's. Letters name axes, and `...` stands for any number of axes that broadcast. Without `->`, the result has the
+axes of `...` and then, in alphabetical order, the axes that are named once.
 """
 
 from __future__ import annotations

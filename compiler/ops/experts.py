@@ -1,4 +1,4 @@
-"""Mixtures of experts: each row is multiplied by the matrix that was chosen for it, so that only chosen experts cost anything."""
+"""Mixtures of experts: each row is multiplied by the matrix that was chosen for it. Experts that no row chose cost nothing."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Space to channels and back: blocks of an image become channels, and channels blocks; windows of an axis become another axis.
+"""Move blocks of an image into channels and back, and the windows of an axis into another axis.
 
-In: tensors whose last axes are space, the channels before them. Out: the same elements in other positions; those that several blocks share
-are repeated by `unfold`, and summed by `fold`.
+In: tensors whose last axes are spatial, after the channels. Out: the same elements in other positions. `unfold` repeats the elements that
+several blocks share, and `fold` sums them.
 """
 
 from __future__ import annotations

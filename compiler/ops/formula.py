@@ -1,9 +1,13 @@
-"""Formulas of tables: each element is computed from its indices.
+"""Formulas of tables, which compute each element from its indices.
 
-A formula is a tree of the records below. What comes in is a tree that the elaborator made of the spec's text; what goes out is the kind
-of number it gives and the bounds it keeps; formula_values.py has its values. Formulas follow mathematics: `/` is real division, `//` and
-`%` round down, `floor`, `round` (of ties, to the even one) and `int` give an integer, `and`, `or`, `not` and the condition of `where` take
-any number (true unless it is zero), a boolean counts as 0 or 1. An item of a list is found by indices that are never outside it.
+A formula is a tree of the records below. The elaborator makes it from the text; formula_bounds.py finds its kind of number and its bounds,
+and formula_values.py its values. Formulas follow mathematics: `/` is real division, `//` and `%` round down, and `floor`, `round` (half to
+even) and `int` give an integer. `and`, `or`, `not` and the condition of `where` take any number, which is true unless it is zero. A boolean
+counts as 0 or 1. The indices of a list are never outside it.
+
+>>> i = IndexFormula(0)
+>>> measure_depth(BinaryFormula("+", i, Const(1))), find_indices(i)
+(2, frozenset({0}))
 """
 
 from __future__ import annotations

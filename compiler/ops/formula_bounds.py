@@ -1,8 +1,11 @@
-"""What is known of a formula's numbers before they are computed: their kind, and the interval that holds them.
+"""Find the kind of a formula's numbers, and an interval that holds them, without computing the numbers.
 
 In: a formula and the shape of its table. Out: boolean, integer or float; and an `Interval` for the values at all positions:
 
     where(j > i, -1e9, 0)   with j = i + 1 + k   is   [-1e9, -1e9]
+
+>>> find_interval(BinaryFormula("*", IndexFormula(0), Const(2)), (5,))
+Interval(low=0, high=8, infinite=False, nan=False)
 
 Always: the interval holds every value that any backend computes, in int64 or in float64, with rounding, overflow, infinities and NaN.
 Integers are compared in the normal form of sizes (compiler/dims), in which `i + 1 + k > i` holds for all positions; everything else is

@@ -1,4 +1,4 @@
-"""Elements by their indices: read, written, masked.
+"""Read, write and mask elements by their indices.
 
 In: a tensor, and indices or a mask. Out: a tensor of the same element type. Always: indices are int64 or int32, as PyTorch takes them, and
 count from 0; whether they lie within the axis is known only at run time.

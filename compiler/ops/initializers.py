@@ -1,7 +1,7 @@
-"""Initializers: how parameters start, with the names, arguments and meanings of torch.nn.init.
+"""Initializers of parameters, with the names, arguments and meanings of torch.nn.init.
 
-In: what `init=` is given, and the shape and element type of the parameter. Out: an `Init` with all its values, or an `OperatorError`
-where it cannot be drawn. Always: the values are in the order of the declaration below.
+In: the value of `init=`, and the shape and element type of the parameter. Out: an `Init` with all its values, or an `OperatorError` if the
+initializer cannot be used for that parameter. Always: the values are in the order of the declaration below.
 """
 
 from __future__ import annotations

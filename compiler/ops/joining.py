@@ -1,4 +1,4 @@
-"""Several tensors joined into one, and one split into several."""
+"""Join several tensors into one, and split one tensor into several."""
 
 from __future__ import annotations
 

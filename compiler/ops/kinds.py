@@ -1,7 +1,12 @@
-"""Kinds of argument values: which are allowed, and what they become.
+"""Kinds of argument values: each checks a value and normalizes it.
 
-What comes in is a compile-time value (int, float, bool, str, SymDim, tuple, DType, Init); what goes out is the checked, normalized value,
-or an `InvalidArgument`. Words (`padding=same`) arrive as str.
+In: a compile-time value: int, float, bool, str, SymDim, tuple, DType or Init. Words (`padding=same`) are str. Out: the normalized value, or
+an `InvalidArgument`.
+
+>>> SIZES.convert_value((3, 3)), INT.convert_value(2.0)
+((3, 3), 2)
+>>> COUNT.describe_values()
+'an integer of at least 1'
 """
 
 from __future__ import annotations

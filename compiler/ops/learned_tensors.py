@@ -1,6 +1,6 @@
-"""Learned tensors and buffers of operators: what is known of them, and those that many layers have.
+"""Specifications of learned tensors and buffers, and the specifications that many layers share.
 
-In: shapes and element types. Out: initializers and parameter specs as PyTorch's modules have them.
+In: shapes and element types. Out: initializers and parameter specifications, equal to the parameters of PyTorch's modules.
 """
 
 from __future__ import annotations

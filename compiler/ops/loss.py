@@ -1,7 +1,7 @@
-"""What all losses have in common: shapes that are the same, the reduction, and a mean as a total and a count.
+"""The base of losses: the check of equal shapes, the reduction, and the mean as a total and a divisor.
 
-In: what a network gives, what it should give, perhaps weights. Out: one number, or with `reduction=none` one for each element or sample.
-Always: nothing broadcasts. Floats of a loss have one element type, as gradients need it.
+In: the outputs of a network, the targets, and perhaps weights. Out: one number, or with `reduction=none` one for each element or sample.
+Always: nothing broadcasts. All floats of a loss have one element type, because gradients need it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What differs between training and evaluation: the results of `if training { ... } else { ... }`. Not an operator of the language."""
+"""The choice between the results of `if training { ... } else { ... }`, as a node. It is not an operator of the language."""
 
 from __future__ import annotations
 

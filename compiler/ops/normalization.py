@@ -1,4 +1,4 @@
-"""Normalizations: by statistics of the batch, of groups of channels, of each channel, of neighboring channels, of the last axes."""
+"""Normalization by statistics of the batch, of groups of channels, of each channel, of neighboring channels, or of the last axes."""
 
 from __future__ import annotations
 

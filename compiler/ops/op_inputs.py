@@ -1,4 +1,4 @@
-"""The inputs of one use of an operator, by the names of their declarations, and the check that they are as declared.
+"""The inputs of one use of an operator, by the names of their declarations, and the check against the declarations.
 
 In: the types of the tensors that a stage is applied to. Out: an `OperatorError` with the location of the input, or nothing.
 """

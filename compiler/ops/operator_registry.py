@@ -1,8 +1,8 @@
-"""The operators by name, each imported when it is asked for.
+"""The operators by name. An operator's module is imported only when its class is needed, so that `netc check` loads few of them.
 
-In: the families, which are modules of this package, with the names of their operators; and classes, as they are defined. Out: the class of
-a name. Always: to ask whether a name is one, or for all names, imports nothing; names are in the order of the families, those of plugins
-after them.
+In: the families, which are modules of this package, with the names of their operators; and classes, as they are defined. Out: the class for
+a name. Always: asking whether a name exists, or for all names, imports nothing. Names are in the order of the families; the operators of
+plugins come last.
 """
 
 from __future__ import annotations

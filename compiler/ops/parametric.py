@@ -1,9 +1,11 @@
-"""Operators with parameters: tensors that are given instead of them, and arguments that set their initial values: `init=`, and for some of
-them `bias_init=`, `recurrent_init=` or `out_init=`.
+"""The base of operators with parameters.
 
-In: the parameters as PyTorch's module has them. Out: those that are learned, with the initializers that the arguments give. Always: with
-a tensor for the weight nothing is learned; the tensors are of the shapes and element types of the parameters that they replace; an
-initializer of what this use does not have, as `bias_init` with `bias=false`, is one of the `find_unused_initializers`.
+An argument may set a parameter's initial values (`init=`, and for some operators `bias_init=`, `recurrent_init=` or `out_init=`), and an
+input may replace the parameter by a tensor.
+
+In: the parameters of PyTorch's module. Out: the learned parameters, with the initializers from the arguments. Always: with a tensor for the
+weight nothing is learned. Such tensors have the shapes and element types of the parameters that they replace. An initializer for a
+parameter that this use does not have, such as `bias_init` with `bias=false`, is reported by `find_unused_initializers`.
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init
 FOLLOWING = ("recurrent", "out")
 """Roles of weights that are initialized as the others are, unless their own argument says otherwise."""
 WEIGHT, BIAS = "weight", "bias"
-_INITIALISED = {"init": WEIGHT, "bias_init": BIAS, "recurrent_init": "recurrent weight", "out_init": "last projection"}
+_INITIALIZED = {"init": WEIGHT, "bias_init": BIAS, "recurrent_init": "recurrent weight", "out_init": "last projection"}
 """What each argument initializes, in words."""
 
 
@@ -60,7 +62,7 @@ class Parametric(Operator):
         """The initializers of what there is not to initialize."""
         used = {self._init_argument(spec) for spec in self.parameters(given)}
         flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
-        own = {name: words for name, words in _INITIALISED.items() if name in self.signature and name not in used}
+        own = {name: words for name, words in _INITIALIZED.items() if name in self.signature and name not in used}
         return {name: UnusedArgument(f"this `{self.name}` has no {words} of its own", flags) for name, words in own.items()}
 
     def has_weight_input(self, types: tuple[TensorType, ...]) -> bool:

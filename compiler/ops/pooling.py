@@ -1,4 +1,4 @@
-"""Pools: the maximum, the mean or the norm of each window, and of whole axes."""
+"""Pooling: the maximum, the mean or the norm of each window, or of entire axes."""
 
 from __future__ import annotations
 

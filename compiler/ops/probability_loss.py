@@ -1,4 +1,4 @@
-"""Losses of probabilities, element by element: how far a network's are from those that should be.
+"""Losses that compare a network's probabilities with target probabilities, element by element.
 
 In: probabilities, their logarithms or scores, and targets of the same shape and element type. Out: one number, or with `reduction=none` one
 for each element. Always: nothing broadcasts but the weights, and numbers, options and defaults are those of torch.nn.functional.

@@ -1,4 +1,4 @@
-"""Losses of numbers: how far what a network gives is from what it should give.
+"""Regression losses: the distance between a network's outputs and the targets.
 
 In: a tensor, and targets of the same shape and element type. Out: one number, or with `reduction=none` one for each element. Always:
 nothing broadcasts, and numbers, options and defaults are those of torch.nn.functional.

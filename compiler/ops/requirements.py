@@ -1,4 +1,4 @@
-"""What rules require of inputs beyond their declarations: equal sizes of axes or element types, conditions on sizes.
+"""Requirements of type rules beyond the declarations of inputs: equal sizes of axes, equal element types, conditions on sizes.
 
 In: the inputs of a stage, and the names of those that must agree. Out: an `OperatorError`, or nothing; a condition as a `where` has it.
 """

@@ -1,7 +1,11 @@
-"""Numbers as arguments of operators on tensors: what the element type makes of them.
+"""Convert numbers in arguments to the element type of the tensors, as PyTorch does.
 
-In: a number, and the element type it is used with. Out: the number that PyTorch computes with, an error if there is none, or a warning that
-it is another one.
+In: a number, and an element type. Out: the number with which PyTorch computes; an error if there is none, or a warning if it differs from
+the number in the text.
+
+>>> from ..types.tensor_types import DTYPES
+>>> cast_scalar(2.9, DTYPES["int32"]), wrap_scalar(300, DTYPES["uint8"]), cast_scalar(300, DTYPES["uint8"])
+(2, 44, None)
 """
 
 from __future__ import annotations

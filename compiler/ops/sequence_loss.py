@@ -1,4 +1,4 @@
-"""Losses of sequences: what a network says at each step, and a shorter sequence of classes whose positions are not known.
+"""Sequence losses: they compare the probabilities at each step with a shorter sequence of classes whose positions are unknown.
 
 In: logarithms of probabilities for each step, classes and lengths. Out: one number, or with `reduction=none` one for each sequence. Always:
 steps come before the batch, as torch.nn.functional.ctc_loss has it. ONNX has no such operator.

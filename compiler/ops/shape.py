@@ -1,4 +1,4 @@
-"""Changes of shape: axes joined, divided, reordered, added and removed."""
+"""Operators that change the shape: they join, divide, reorder, add and remove axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Slices, padding, repetition, and other orders of the elements along an axis."""
+"""Operators that slice, pad, repeat and reorder the elements along an axis."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Order along an axis: all elements sorted, or the greatest; positions among sorted numbers.
+"""Sort the elements along an axis, find the greatest of them, and search in sorted numbers.
 
 In: one tensor. Out: its elements in order, and (when unpacked) their indices. Always: NaN counts as the greatest. Which of equal
 elements comes first is undefined, unless `stable` is set: then their order is kept.

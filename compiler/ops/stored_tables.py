@@ -1,4 +1,4 @@
-"""Numbers that a table reads from a file.
+"""Arrays that a table reads from a file.
 
 In: an array, or what was read of a file. Out: a `TableArray`. Always: it is plain data; NumPy is imported where the numbers are needed.
 """

@@ -1,4 +1,4 @@
-"""Pools of two tensors: the way back from a pool by the positions it has recorded, and windows at random positions.
+"""Pools with two inputs: unpooling by recorded positions, and pooling with windows at random positions.
 
 In: what is pooled, and another tensor: indices, as in `(y, at) = x -> max_pool 2` and later `(z, at) -> max_unpool 2`, or random numbers.
 Out: a tensor with other spatial axes. Always: indices count the positions of all spatial axes, as `max_pool` gives them.

@@ -1,1 +1,1 @@
-"""What bodies of graphs have in common, for whatever writes them: bodies as trees, their comparison, and the order to write them in."""
+"""The structure that writers of source find in a program: the order of its bodies, and runs of stages that repeat."""

@@ -1,7 +1,8 @@
-"""The order in which the bodies of a program are written.
+"""Sort the bodies of a program into levels, in the order in which they are written.
 
-In: graphs, called ones before their callers. Out: the same in levels. Always: what a graph calls is in a lower level; graphs that may be
-one block are in one level, unless some block is within itself. A writer that finishes a level knows all blocks that the next one calls.
+In: graphs, called ones before their callers. Out: the same graphs in levels. Always: a graph calls only graphs of lower levels. Graphs that
+may become one block are in one level, unless a block contains itself. So a writer that has finished a level knows all blocks that the next
+level calls.
 """
 
 from __future__ import annotations

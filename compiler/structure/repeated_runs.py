@@ -1,8 +1,11 @@
-"""Rows that repeat: several members again and again, as the convolutions and the pooling of a VGG.
+"""Find runs of stages that repeat, as the convolutions and pools of a VGG do.
 
-In: the members of a row as keys that are equal where they may be written once. Out: the longest `Run` from a member on. Always: linear in
-the members of the run. Of `c64 p c128 p c256 c256 p`, with the kinds `c p c p c c p` as keys, the run with one member in a unit and one
-after the units has three pieces, of 1, 1 and 2 units.
+In: the members of a sequence as keys, which are equal for members that may be written once. Out: the longest `Run` from a member on.
+Always: takes time in proportion to the members of the run. The stages `c64 p c128 p c256 c256 p` have the kinds `c p c p c c p`. With one
+member in a unit and one after the units, their run has three pieces, of 1, 1 and 2 units:
+
+>>> find_run("cpcpccp", ["c64", "p", "c128", "p", "c256", "c256", "p"], "cpcpccp", 0, 1, 1).counts
+(1, 1, 2)
 """
 
 from __future__ import annotations

@@ -1,7 +1,10 @@
-"""Element types and arrays as NumPy knows them. The only definition of that: the ONNX backend and its runtime ask here.
+"""Convert between netc's element types and NumPy's, and between arrays and tensors.
 
-In: a `DType`, or whatever people hold numbers in. Out: the NumPy type of the same width (bfloat16 is that of ml_dtypes), or an array. Not
-imported by anything that `netc check` runs.
+In: a `DType`, or an array, tensor, number or nested list. Out: the NumPy type of the same width, or an array. NumPy has no bfloat16, so
+ml_dtypes provides it. Always: nothing that `netc check` runs imports this module, so that a check does not load NumPy.
+
+>>> dtype_of(numpy_dtype(DTYPES["float16"]))
+float16
 """
 
 from __future__ import annotations

@@ -1,4 +1,10 @@
-"""Types of tensors: an element type and a shape of dimensions. All known before anything runs."""
+"""Types of tensors: an element type and a shape, whose dimensions may be symbolic. All types are known before a model runs.
+
+>>> TensorType(DTYPES["int64"], (2, 3))
+TensorType(int64 [2, 3])
+>>> promote_types(DTYPES["int64"], DTYPES["float16"])
+float16
+"""
 
 from __future__ import annotations
 
@@ -8,11 +14,11 @@ from ..dims import Dim, format_dim, free_symbols
 
 Shape = tuple[Dim, ...]
 BATCH = "N"
-"""What the dimension is called that all inputs share."""
+"""The name of the batch dimension, which all inputs share."""
 MOST_AXES = 64
-"""The most axes of a tensor that PyTorch reduces."""
+"""The greatest number of axes of a tensor that PyTorch can reduce."""
 UNNAMED_INPUT = "input"
-"""The name of an input that the text gives none; of several, numbers follow."""
+"""The name of an input to which the text gives none. Several such inputs are numbered."""
 
 
 class DType(Record):

@@ -1,9 +1,15 @@
-"""Integers that know which parameters and sizes they are computed from.
+"""Integers that record the parameters and sizes from which they are computed.
 
-In: the value of a parameter, or the size of an axis, with a symbol for it. Out: what arithmetic makes of it, with the same formula over the
-symbols: an `int` like any other, whose `origin` is a `Dim`. Always: the value of the origin, for the values of its symbols, is the integer.
-A float that is computed from one is a `TracedFloat` (ir/traced_floats.py). What is no arithmetic, such as a comparison, has no origin: the
-elaborator records it as a `Decision`.
+A block with the parameter `width` computes with its value, and emitted source has to show the formula again:
+
+>>> width = TracedInt(64, formula_symbol("width"))
+>>> size = 4 * width + 1
+>>> size, size.origin
+(257, 4*width + 1)
+
+In: the value of a parameter, or the size of an axis, with a symbol for it. Out: an `int`, whose `origin` is its formula, a `Dim`. Always:
+the origin has the value of the integer, for the values of its symbols. A float that is computed from such an integer is a `TracedFloat`
+(ir/traced_floats.py). A comparison has no origin: the elaborator records it as a `Decision`.
 """
 
 from __future__ import annotations
