@@ -12,7 +12,6 @@ from typing import Any
 from netc.dsl.source import SourceFile, Span
 
 from ..dims import Facts
-from ..errors.problem import Problem
 from ..ir.graph import CallNode, Graph, Kind, OpNode, SharedModule, Tie
 from ..ir.graph_values import Value
 from ..ops import Operator
@@ -38,13 +37,13 @@ class GraphBuilder:
         self.facts = facts
         self.span = span
 
-    def input(self, type: TensorType, name: str = "") -> Value:
+    def add_input(self, type: TensorType, name: str = "") -> Value:
         """A further input of the graph."""
         value = Value(type, self.span, name)
         self.graph.inputs.append(value)
         return value
 
-    def apply(
+    def apply_multi_op(
         self,
         operator: str,
         *inputs: Value,
@@ -57,10 +56,12 @@ class GraphBuilder:
     ) -> tuple[Value, ...]:
         """The results of an operator. `named` are the operands that the last inputs are, where their number does not say it."""
         cls = Operator.registry[operator]
-        op = cls(**{name: _converted(cls, name, value) for name, value in arguments.items()}, **({NAMED: tuple(named)} if named else {}))
-        return self.put(op, *inputs, label=label, tie=tie, shared=shared, frozen=frozen)
+        op = cls(
+            **{name: _convert_argument(cls, name, value) for name, value in arguments.items()}, **({NAMED: tuple(named)} if named else {})
+        )
+        return self.add_node(op, *inputs, label=label, tie=tie, shared=shared, frozen=frozen)
 
-    def put(
+    def add_node(
         self,
         op: Operator,
         *inputs: Value,
@@ -74,18 +75,18 @@ class GraphBuilder:
         try:
             results = op.check_and_infer(given)
         except OperatorError as error:
-            raise ImportRefused(_words(error.problem), *error.problem.format_help()[:1]) from error
+            raise ImportRefused(error.problem.format_message(), *error.problem.format_help()[:1]) from error
         outputs = tuple(Value(type, self.span) for type in results)
         specs = op.parameters(given)
         self.graph.nodes.append(OpNode(op, inputs, outputs, label, self.span, specs, tie, shared, frozen=frozen))
         self.graph.size += 1
         return outputs
 
-    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+    def apply_op(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
         """The main result of an operator."""
-        return self.apply(operator, *inputs, **arguments)[0]
+        return self.apply_multi_op(operator, *inputs, **arguments)[0]
 
-    def call(
+    def add_call(
         self, graph: Graph, *inputs: Value, label: str = "", shared: SharedModule | None = None, modules: tuple[SharedModule, ...] = ()
     ) -> tuple[Value, ...]:
         """The results of another graph, which is complete."""
@@ -95,12 +96,12 @@ class GraphBuilder:
         return outputs
 
 
-def nowhere(name: str) -> Span:
+def make_empty_span(name: str) -> Span:
     """The position of what has no text: that of an empty file called `name`."""
     return Span(SourceFile(name, ""), 0, 0)
 
 
-def _converted(cls: type[Operator], name: str, value: object) -> object:
+def _convert_argument(cls: type[Operator], name: str, value: object) -> object:
     declared = cls.signature.get(name)
     if declared is None:
         raise TypeError(f"{cls.name} has no argument {name}")
@@ -110,7 +111,3 @@ def _converted(cls: type[Operator], name: str, value: object) -> object:
         return declared.kind.convert_value(value)
     except InvalidArgument:
         raise ImportRefused(f"`{cls.name} {name}={value}` is not possible: {name} is {declared.kind.describe_values()}") from None
-
-
-def _words(problem: Problem) -> str:
-    return problem.format_message()

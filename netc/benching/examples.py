@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netc.compiler.frontends.torch.capture_output import quiet
+from netc.compiler.frontends.torch.capture_output import silence_output
 from netc.compiler.types.tensor_types import DTYPES
 
 from .job import Declared
@@ -17,7 +17,7 @@ def examples(path: str) -> tuple[Declared, ...]:
     import torch
 
     try:
-        with quiet():
+        with silence_output():
             found = torch.export.load(path).example_inputs
     except Exception as error:  # what a damaged archive raises is not stated anywhere
         said = next(iter(str(error).splitlines()), type(error).__name__)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from netc.compiler.backends.onnx import runtime
-from netc.compiler.frontends.torch.capture_output import quiet
+from netc.compiler.frontends.torch.capture_output import silence_output
 from netc.compiler.types.numpy_types import to_array
 from netc.compiler.types.tensor_types import DTYPES
 
@@ -93,7 +93,7 @@ class TorchRunner(Runner):
         if job.device == "cuda" and not torch.cuda.is_available():
             raise WrongModel("this PyTorch finds no CUDA device")
         self.torch: Any = torch
-        self._named, self._weights, self._tensor, self._quiet = named_module, load_file, tensor, quiet
+        self._named, self._weights, self._tensor, self._quiet = named_module, load_file, tensor, silence_output
 
     def load(self) -> None:
         module = self.module()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_exported
-from netc.compiler.frontends.torch.capture_output import quiet
+from netc.compiler.frontends.torch.capture_output import silence_output
 from netc.compiler.types.numpy_types import to_array, to_tensor
 
 from .archives import check_archive
@@ -29,7 +29,7 @@ def exported_origin(path: str) -> Origin:
     begun = time.monotonic()
     check_archive(path)
     try:
-        with quiet():
+        with silence_output():
             program = torch.export.load(path)
     except Exception as error:  # what a damaged archive raises is not stated anywhere
         said = next(iter(str(error).splitlines()), type(error).__name__)

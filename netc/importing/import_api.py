@@ -42,11 +42,11 @@ def from_torch(
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
-    from netc.compiler.frontends.torch.call_arguments import call_arguments
+    from netc.compiler.frontends.torch.call_arguments import split_arguments
 
     from .module_origin import module_origin
 
-    positional, named = call_arguments(inputs)
+    positional, named = split_arguments(inputs)
     return spec_of(
         module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=checked_seed(seed)
     ).model

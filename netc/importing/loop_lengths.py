@@ -19,7 +19,7 @@ from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.tidying import tidy
 from netc.compiler.frontends.tidying.time_loops import write_scans
 from netc.compiler.frontends.torch import from_module
-from netc.compiler.frontends.torch.user_code import foreign_code
+from netc.compiler.frontends.torch.user_code import isolate_user_code
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyze
@@ -86,7 +86,7 @@ def _runs(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str
     modes = {inner: inner.training for inner in module.modules()}
     try:
         module.eval()
-        with foreign_code(), torch.no_grad():
+        with isolate_user_code(), torch.no_grad():
             module(*positional, **named)
     except Exception:  # it is the user's code
         return False

@@ -22,7 +22,7 @@ from netc.compiler.backends.torch.live.module import tensor as torch_tensor
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.exporting import FixedSize
-from netc.compiler.frontends.torch.user_code import foreign_code
+from netc.compiler.frontends.torch.user_code import isolate_user_code
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
@@ -68,7 +68,7 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
         raise NoModule(f"`{name}` is no class or function that makes a module")
 
     try:
-        with foreign_code():
+        with isolate_user_code():
             made = found(**arguments)
     except Exception as error:  # it is the user's code
         raise NoModule(f"`{name}` cannot be called: {type(error).__name__}: {error}") from error
@@ -79,7 +79,7 @@ def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
 
 def _imported(place: str, name: str) -> Any:
     try:
-        with foreign_code():
+        with isolate_user_code():
             return _file(place) if place.endswith(".py") else _import_module(place)
     except Exception as error:  # importing runs code
         raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
@@ -272,7 +272,7 @@ class _Run:
         positional, named = self._call_arguments(inputs)
         try:
             module.eval()
-            with foreign_code(), torch.no_grad(), exchange_weights(module, weights):
+            with isolate_user_code(), torch.no_grad(), exchange_weights(module, weights):
                 return use(lambda: module(*positional, **named))
         except Exception as error:  # it is the user's code
             why = f"fails in the comparison: {type(error).__name__}: {str(error)[:300]}"

@@ -49,7 +49,7 @@ def test_a_module_of_one_layer_that_is_called_twice() -> None:
 
 def test_each_call_of_a_module_is_gone_over_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twice as many calls ask about twice as often which modules nodes are in, and not four times as often."""
-    chain, results = ModuleCall.chain, Keys.results
+    chain, results = ModuleCall.enclosing_calls, Keys.find_shared_results
     asked: list[int] = []
 
     def counted(call: ModuleCall) -> list[ModuleCall]:

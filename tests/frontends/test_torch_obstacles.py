@@ -109,7 +109,7 @@ def test_an_example_that_is_too_small() -> None:
     dims = {"x": {0: ExportDim("N"), 1: ExportDim("T", min=8)}}
     with pytest.raises(ImportFailed, match="needs T of at least 8, and the example has 5; give larger examples"):
         exporting._check_examples(dims, {"N": 2, "T": 5})
-    raised = exporting._raised({"x": {1: ExportDim("T")}}, {"T"}, {"T": 5})
+    raised = exporting._raise_lower_bounds({"x": {1: ExportDim("T")}}, {"T"}, {"T": 5})
     assert raised["x"][1].min == 5
     exporting._check_examples(raised, {"T": 5})
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.frontends.torch.python_assignments import frames_of
+from netc.compiler.frontends.torch.python_assignments import parse_frames
 
 
 def text(module: nn.Module, *inputs: Tensor) -> str:
@@ -155,7 +155,7 @@ TRACE = 'File "/dev/zero", line 3, in forward\n    q, k = self.qk(x).chunk(2)\n 
 
 def test_a_trace_of_a_file_is_not_followed() -> None:
     """What a `.pt2` file says is quoted; the files that it names are not opened, or this would not end."""
-    outer, inner = frames_of(TRACE, read=False)
+    outer, inner = parse_frames(TRACE, read=False)
     assert outer.statement.targets == ("q", "k")
     assert inner.statement.targets == ()
 

@@ -21,7 +21,7 @@ from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula
 from ...types.numpy_types import Array, dtype_of, numpy_dtype
 from ...types.tensor_types import INT64, DType
-from ..graph_builder import GraphBuilder, ImportRefused, nowhere
+from ..graph_builder import GraphBuilder, ImportRefused, make_empty_span
 from .onnx_names import Labels, is_made_up, levels
 from .onnx_values import Filled, Known, Part, Sizes
 from .undo_journal import Journal
@@ -34,7 +34,7 @@ class Emitter:
     """See the module's docstring. `scope` is the path of the module that the node being imported is part of, as far as its name says."""
 
     def __init__(self, name: str, facts: Facts) -> None:
-        self.builder = GraphBuilder(name, "model", facts, nowhere(name))
+        self.builder = GraphBuilder(name, "model", facts, make_empty_span(name))
         self.outermost = self.builder
         self.producer = ""
         """The program that wrote the file."""
@@ -66,7 +66,7 @@ class Emitter:
 
     def apply(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
         """The results of an operator without parameters."""
-        outputs = self.builder.apply(operator, *inputs, **arguments)
+        outputs = self.builder.apply_multi_op(operator, *inputs, **arguments)
         self.note(outputs)
         return outputs
 
@@ -297,7 +297,7 @@ class Emitter:
         indices = tuple(f"i{n + 1}" for n in range(len(shape)))
         op = TableOperator(indices=indices, shape=tuple(shape), formula=formula, dtype=dtype)
         with self._outside():
-            (value,) = self.builder.put(op)
+            (value,) = self.builder.add_node(op)
             self.note((value,))
         return value
 

@@ -136,7 +136,7 @@ class Importer:
         if prod(d for d in self.dimensions.shapes[info.name] if isinstance(d, int)) >= 2**62:
             raise ImportRefused(f"its shape is {list(self.dimensions.shapes[info.name])}, which no memory holds")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
-        value = self.emit.builder.input(type_, taken.unique(info.name, "input"))
+        value = self.emit.builder.add_input(type_, taken.unique(info.name, "input"))
         self.emit.called[id(value)] = info.name
         return value
 

@@ -29,8 +29,8 @@ def looped(
     inner = GraphBuilder("scan", "scan", emit.facts, outer.span)
     inner.graph.around = outer.graph
     with emit.within(inner):
-        states = [inner.input(v.type, v.name) for v in starts]
-        given = [inner.input(v.type.with_shape((*v.type.shape[:a], *v.type.shape[a + 1 :]))) for v, a in parts]
+        states = [inner.add_input(v.type, v.name) for v in starts]
+        given = [inner.add_input(v.type.with_shape((*v.type.shape[:a], *v.type.shape[a + 1 :]))) for v, a in parts]
         after, results = step(states, given)
         _require_same(emit, starts, after)
         if any(v.type.rank < axes[0] for v in results):
@@ -83,7 +83,7 @@ def _captured(inner: GraphBuilder) -> list[Value]:
         for value in node.inputs:
             if id(value) not in own and id(value) not in found:
                 found[id(value)] = value
-                instead[id(value)] = inner.input(value.type, value.name)
+                instead[id(value)] = inner.add_input(value.type, value.name)
         node.inputs = tuple(instead.get(id(v), v) for v in node.inputs)
     graph.captures = len(found)
     return list(found.values())

@@ -71,7 +71,7 @@ class StepResults:
         for step, value in enumerate(self._values_at(place)):
             if any(id(node) not in collecting for node in self.users.get(id(value), ())):
                 at = self.loop.count - 1 - step if self.reverse else step
-                builder.one("select", stacked, axis=axis, index=-1 if at == self.loop.count - 1 else at)
+                builder.apply_op("select", stacked, axis=axis, index=-1 if at == self.loop.count - 1 else at)
                 builder.graph.nodes[-1].outputs = (value,)
 
     def collected_nodes(self, place: Place, stacked: Value, axis: int, facts: Facts) -> dict[int, list[Node]]:
@@ -143,26 +143,26 @@ class StepResults:
         builder = GraphBuilder(self.graph.name, "block", facts, self.graph.span)
         value, wanted = stacked, one.axis
         if one.flipped != self.reverse:
-            value = builder.one("flip", value, axis=(axis,))
+            value = builder.apply_op("flip", value, axis=(axis,))
         if abs(wanted - axis) == 1:
-            value = builder.one("transpose", value, a=min(wanted, axis), b=max(wanted, axis))
+            value = builder.apply_op("transpose", value, a=min(wanted, axis), b=max(wanted, axis))
         elif wanted != axis:
             order = [at for at in range(value.type.rank) if at != axis]
             order.insert(wanted, axis)
-            value = builder.one("permute", value, axes=tuple(order))
+            value = builder.apply_op("permute", value, axes=tuple(order))
         is_stack = isinstance(one.node.op, Stack)
         if not is_stack:
             is_single = value.type.shape[wanted + 1] == 1
             arguments: dict[str, Any] = {"axis": (wanted + 1,)} if is_single else {"start": wanted, "end": wanted + 1}
-            value = builder.one("squeeze" if is_single else "flatten", value, **arguments)
+            value = builder.apply_op("squeeze" if is_single else "flatten", value, **arguments)
         if one.before or one.after:
             before, after = ([_with_axis(builder, v, wanted) if is_stack else v for v in part] for part in (one.before, one.after))
-            value = builder.one("concat", *before, value, *after, axis=wanted)
+            value = builder.apply_op("concat", *before, value, *after, axis=wanted)
         if value is stacked:
-            builder.one("identity", value)
+            builder.apply_op("identity", value)
         builder.graph.nodes[-1].outputs = one.node.outputs
         return builder.graph.nodes
 
 
 def _with_axis(builder: GraphBuilder, value: Value, axis: int) -> Value:
-    return builder.one("unsqueeze", value, axis=axis)
+    return builder.apply_op("unsqueeze", value, axis=axis)

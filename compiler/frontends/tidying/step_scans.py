@@ -94,8 +94,8 @@ class _Writer:
         """Builds the step, and the call that runs it for all positions."""
         loop, inner = self.loop, self.inner
         template = loop.template
-        states = {(one.node, one.output): inner.input(one.start.type, self._state_name(one)) for one in loop.states}
-        elements = {one: inner.input(self._element_type(one), self._element_name(one)) for one in self.elements}
+        states = {(one.node, one.output): inner.add_input(one.start.type, self._state_name(one)) for one in loop.states}
+        elements = {one: inner.add_input(self._element_type(one), self._element_name(one)) for one in self.elements}
         scanned = [self._scanned_tensor(one) for one in self.elements]
         outside: dict[int, tuple[Value, Value]] = {}
         results: dict[Place, Value] = {}
@@ -111,7 +111,7 @@ class _Writer:
                 case Outer(value):
                     return outside.setdefault(id(value), (value, Value(value.type, value.span, value.name)))[1]
 
-        given = {one: inner.one("unsqueeze", value, axis=one.axis) if one.kept else value for one, value in elements.items()}
+        given = {one: inner.apply_op("unsqueeze", value, axis=one.axis) if one.kept else value for one, value in elements.items()}
         for number, (node, roles) in enumerate(zip(template, loop.roles, strict=True)):
             element = loop.taken.get(number)
             if element is not None or (element := self._squeezed(node, roles)) is not None:
@@ -188,7 +188,7 @@ class _Writer:
         stop = start + self.loop.count
         if (start, stop) == (0, element.whole.type.shape[element.axis]):
             return element.whole
-        return self.outer.one("slice", element.whole, axis=element.axis, start=start, stop=stop)
+        return self.outer.apply_op("slice", element.whole, axis=element.axis, start=start, stop=stop)
 
     def _copy_node(self, node: Node, inputs: tuple[Value, ...]) -> Node:
         """The copy of a node in the step. A module that only the loop uses is a stage there."""
@@ -205,7 +205,7 @@ class _Writer:
         """Sets the results of the step. A result that no node of the step makes gets an `identity`, which the graph needs."""
         graph = self.inner.graph
         made = {id(v) for node in graph.nodes for v in node.outputs}
-        graph.outputs = [value if id(value) in made else self.inner.one("identity", value) for value in outputs]
+        graph.outputs = [value if id(value) in made else self.inner.apply_op("identity", value) for value in outputs]
         if any(value.type.rank < self.axis for value in graph.outputs[len(self.loop.states) :]):
             raise ImportRefused("a step gives a tensor with fewer axes than the one that is stacked")
         graph.size = len(graph.nodes)

@@ -22,11 +22,11 @@ from ...types.tensor_types import DType, Shape
 from ..constants import formula_of
 from ..graph_builder import ImportRefused
 from .call_scope import GraphScope
-from .keys import relative_path
-from .node_targets import dtype_of, is_empty, operator_name
+from .keys import split_relative_path
+from .node_targets import is_empty, operator_name, to_dtype
 
 Number = Dim | float | bool
-_WORD_FOR_NOTHING = 2**62
+_LARGEST_END = 2**62
 """Slices to the end have an end as large as this."""
 
 
@@ -36,12 +36,12 @@ class AtenSite:
     def __init__(self, node: Node, scope: GraphScope) -> None:
         self.node = node
         self.scope = scope
-        self.args = _arguments(node)
+        self.args = _bind_arguments(node)
         self.name = operator_name(node)
 
     # --- what it was given ---------------------------------------------------------------------------------------------------
 
-    def has(self, name: str) -> bool:
+    def has_argument(self, name: str) -> bool:
         return self.args.get(name) is not None
 
     def is_tensor(self, name: str) -> bool:
@@ -49,55 +49,55 @@ class AtenSite:
 
     def tensor(self, name: str = "self") -> Value:
         """The tensor that is the argument of this name."""
-        return self._tensor(self.args[name])
+        return self._to_tensor(self.args[name])
 
     @property
-    def first(self) -> Value:
+    def first_tensor(self) -> Value:
         """The first argument, whatever it is called."""
         return self.tensor(next(iter(self.args)))
 
-    def complex(self, name: str = "self") -> Value:
+    def complex_pairs(self, name: str = "self") -> Value:
         """The tensor that is the argument of this name, where one of complex numbers is known to be pairs of their parts."""
-        found = self.scope.value(self.args[name])
+        found = self.scope.get_value(self.args[name])
         assert isinstance(found, Value)
         return found
 
-    def optional(self, name: str) -> Value | None:
-        return self.tensor(name) if self.has(name) else None
+    def optional_tensor(self, name: str) -> Value | None:
+        return self.tensor(name) if self.has_argument(name) else None
 
     def tensors(self, name: str) -> list[Value]:
         """A list of tensors. Tensors without elements are left out."""
-        return [self._tensor(one) for one in self.args[name] if not is_empty(one)]
+        return [self._to_tensor(one) for one in self.args[name] if not is_empty(one)]
 
-    def element_of(self, given: Any) -> Value:
+    def tensor_of(self, given: Any) -> Value:
         """A tensor that is an element of a list among the arguments."""
-        return self._tensor(given)
+        return self._to_tensor(given)
 
-    def from_front(self, node: Node, size: Dim) -> Value:
+    def index_from_front(self, node: Node, size: Dim) -> Value:
         """A tensor of indices; constant ones count from the front."""
         values = self.scope.model.constants.values.get(node)
         if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
-            return self._tensor(node)
+            return self._to_tensor(node)
         if isinstance(size, int):
-            return self.scope.builder.put(formula_of(to_array(values % size)))[0]
-        return self.one("remainder", self._tensor(node), other=size)
+            return self.scope.builder.add_node(formula_of(to_array(values % size)))[0]
+        return self.apply_op("remainder", self._to_tensor(node), other=size)
 
     def reads_result(self, at: int) -> bool:
         """Whether anything reads the result of this number."""
         return any(user.args[1] == at and user.users for user in self.node.users if user.target is getitem)
 
-    def constant(self, number: Number) -> Const:
+    def constant_formula(self, number: Number) -> Const:
         """A formula that is this number."""
         return Const(number)
 
-    def _tensor(self, given: Any) -> Value:
+    def _to_tensor(self, given: Any) -> Value:
         if not isinstance(given, Node):
             raise ImportRefused("it is given a number where netc needs a tensor")
         if is_empty(given):
             raise ImportRefused("it is given a tensor without elements, which a spec does not have")
         if isinstance(fake := given.meta.get("val"), torch.Tensor) and fake.is_complex():
             raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
-        value = self.scope.value(given)
+        value = self.scope.get_value(given)
         if isinstance(value, tuple):
             raise ImportRefused("it is given several tensors where netc needs one")
         return value
@@ -106,25 +106,25 @@ class AtenSite:
         """The number that the argument is, also where it is a constant tensor without axes; None if it is another tensor."""
         given = self.args[name]
         if isinstance(given, Node) and _is_tensor(given):
-            return self.scope.model.constants.number(given)
-        return self._number(given)
+            return self.scope.model.constants.get_number(given)
+        return self._to_number(given)
 
     def number(self, name: str) -> Number:
-        return self._number(self.args[name])
+        return self._to_number(self.args[name])
 
-    def known(self, name: str) -> float | bool:
+    def fixed_number(self, name: str) -> float | bool:
         """A number that does not depend on sizes."""
         number = self.number(name)
         if isinstance(number, SymDim):
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
         return number
 
-    def _number(self, given: Any) -> Number:
+    def _to_number(self, given: Any) -> Number:
         if isinstance(given, Node):
             value = given.meta["val"]
             if not isinstance(value, torch.SymInt):
                 raise ImportRefused("it is given a number that depends on sizes and is no integer")
-            return self.scope.model.sizes.dim(value)
+            return self.scope.model.sizes.to_dim(value)
         if not isinstance(given, bool | int | float):
             raise ImportRefused(f"it is given {type(given).__name__} where netc needs a number")
         return given
@@ -138,7 +138,7 @@ class AtenSite:
 
     def size_of(self, given: Any) -> Dim:
         """A size that is an argument, or an element of a list among them."""
-        number = self._number(given)
+        number = self._to_number(given)
         if isinstance(number, bool | float):
             raise ImportRefused("it is given a size that is no integer")
         return number
@@ -166,79 +166,79 @@ class AtenSite:
 
     def dtype(self, name: str = "dtype") -> DType | None:
         given = self.args.get(name)
-        return dtype_of(given) if given is not None else None
+        return to_dtype(given) if given is not None else None
 
-    def start(self) -> Dim:
+    def slice_start(self) -> Dim:
         """The start of a slice."""
-        found = self.end("start")
+        found = self.slice_end("start")
         return 0 if found is None else found
 
-    def end(self, name: str) -> Dim | None:
+    def slice_end(self, name: str) -> Dim | None:
         """The end of a slice; None for that of the axis."""
-        if not self.has(name):
+        if not self.has_argument(name):
             return None
         size = self.size(name)
-        return None if isinstance(size, int) and size > _WORD_FOR_NOTHING else size
+        return None if isinstance(size, int) and size > _LARGEST_END else size
 
     @property
     def result(self) -> Any:
         """What torch.export says that it gives."""
         return self.node.meta["val"]
 
-    def shape(self, at: int | None = None) -> Shape:
+    def result_shape(self, at: int | None = None) -> Shape:
         """The shape of its result."""
         fake = self.result if at is None else self.result[at]
-        return tuple(self.scope.model.sizes.dim(size) for size in fake.shape)
+        return tuple(self.scope.model.sizes.to_dim(size) for size in fake.shape)
 
     @property
-    def element(self) -> DType:
+    def result_dtype(self) -> DType:
         """The element type of its result."""
-        return dtype_of(self.result.dtype)
+        return to_dtype(self.result.dtype)
 
     # --- what is made --------------------------------------------------------------------------------------------------------
 
-    def apply(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
-        return self.scope.builder.apply(operator, *inputs, **arguments)
+    def apply_multi_op(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
+        return self.scope.builder.apply_multi_op(operator, *inputs, **arguments)
 
-    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
-        return self.apply(operator, *inputs, **arguments)[0]
+    def apply_op(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        return self.apply_multi_op(operator, *inputs, **arguments)[0]
 
     def cast(self, x: Value, dtype: DType | None) -> Value:
         """The tensor in another element type, itself if it has that already."""
-        return x if dtype is None or x.type.dtype == dtype else self.one("cast", x, dtype=dtype)
+        return x if dtype is None or x.type.dtype == dtype else self.apply_op("cast", x, dtype=dtype)
 
     def reshape(self, x: Value, shape: Sequence[Dim]) -> Value:
-        return x if tuple(shape) == x.type.shape else self.one("reshape", x, shape=tuple(shape))
+        return x if tuple(shape) == x.type.shape else self.apply_op("reshape", x, shape=tuple(shape))
 
-    def layer(self, operator: str, *inputs: Value, given: Mapping[str, str], **arguments: Any) -> tuple[Value, ...] | None:
+    def try_layer(self, operator: str, *inputs: Value, given: Mapping[str, str], **arguments: Any) -> tuple[Value, ...] | None:
         """An operator with parameters of its own. `given` has the argument of the node for each parameter that it has, by PyTorch's names
         for them in modules. None if these parameters cannot be its own."""
         slots = {name: self.args[argument] for name, argument in given.items() if self.args[argument] is not None}
-        return self.own_layer(operator, *inputs, slots=slots, **arguments)
+        return self.try_layer_with_slots(operator, *inputs, slots=slots, **arguments)
 
-    def own_layer(
+    def try_layer_with_slots(
         self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any
     ) -> tuple[Value, ...] | None:
         """The same with the nodes of the parameters. `statistics`: some of them cannot be given as tensors."""
         if not all(isinstance(node, Node) for node in slots.values()):
             return None
         keys, call = self.scope.model.keys, self.scope.call
-        own = keys.own(self.node, slots, statistics)
+        own = keys.claim_own(self.node, slots, statistics)
         if own is None:
             return None
-        label = call.relative(own.prefix) if own.prefix != call.path else ""
+        label = call.relative_key(own.prefix) if own.prefix != call.path else ""
         tie = None
         if own.tied is not None:
             name, key = own.tied
-            stage, target = relative_path(keys.landing(call), key)
+            stage, target = split_relative_path(keys.find_graph_call(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
-        frozen = any(keys.stored[node].frozen for node in slots.values())
-        made = self.scope.builder.apply(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
-        if any(not isinstance(size, int) for spec in self.made().specs for size in spec.shape):
+        frozen = any(keys.stored[node].is_frozen for node in slots.values())
+        made = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        if any(not isinstance(size, int) for spec in self.last_node().specs for size in spec.shape):
             raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
         return made
 
-    def made(self) -> OpNode:
+    def last_node(self) -> OpNode:
         """The last operator that was made."""
         node = self.scope.builder.graph.nodes[-1]
         assert isinstance(node, OpNode)
@@ -249,7 +249,7 @@ def _is_tensor(node: Node) -> bool:
     return isinstance(node.meta.get("val"), torch.Tensor)
 
 
-def _arguments(node: Node) -> dict[str, Any]:
+def _bind_arguments(node: Node) -> dict[str, Any]:
     """What the node was given, by the names of the operator's schema."""
     schema: Any = node.target._schema  # type: ignore[union-attr]
     found: dict[str, Any] = {}

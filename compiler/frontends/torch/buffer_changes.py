@@ -12,14 +12,14 @@ from torch.export import ExportedProgram
 from torch.fx import Node
 
 from ..imported_model import Obstacle
-from .flat_nodes import flat_nodes
+from .flat_nodes import flatten_regions
 from .placeholders import find_placeholders
-from .views import is_in_place, same_memory
+from .views import is_in_place, walk_aliases
 
 
 def find_frozen_statistics(program: ExportedProgram) -> frozenset[str]:
     """The running means of batch normalizations that are in evaluation while the model is in training."""
-    return frozenset(key for node, key in _find_running_means(program, flat_nodes(program.graph_module)) if not node.args[5])
+    return frozenset(key for node, key in _find_running_means(program, flatten_regions(program.graph_module)) if not node.args[5])
 
 
 def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list[tuple[Node, str]]:
@@ -31,9 +31,9 @@ def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list
     return [(node, keys[mean.name]) for node, mean in means if isinstance(mean, Node) and mean.name in keys]
 
 
-def describe_detached(program: ExportedProgram) -> list[str]:
+def describe_detached_tensors(program: ExportedProgram) -> list[str]:
     """What users should know of tensors that the module takes out of the computation of gradients."""
-    nodes = [node for node in flat_nodes(program.graph_module) if str(node.target) == "aten.detach.default"]
+    nodes = [node for node in flatten_regions(program.graph_module) if str(node.target) == "aten.detach.default"]
     count = sum(node.meta["val"].is_floating_point() for node in nodes)
     advice = "The spec does not: to train it, add `-> detach` to them."
     return [f"The module detaches {count} tensor{'s' if count > 1 else ''}. {advice}"] if count else []
@@ -83,7 +83,7 @@ def _find_unread_statistics(source: ExportedProgram) -> list[str]:
     """The running means of batch normalizations whose results nothing reads, in some call."""
     read: set[Node] = set()
     for node in reversed(source.graph.nodes):
-        names_of_it = (node, *same_memory(node)) if is_in_place(node) else (node,)
+        names_of_it = (node, *walk_aliases(node)) if is_in_place(node) else (node,)
         if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
             read.add(node)
     return [key for node, key in _find_running_means(source, source.graph.nodes) if node.args[5] and node not in read]

@@ -18,7 +18,7 @@ from torch import nn
 from torch.utils._pytree import tree_map_only
 
 
-def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+def split_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Arguments by position and by name: of a tensor, a tuple by position, a mapping by name, or a pair of both."""
     match inputs:
         case (tuple() | list() as positional, Mapping() as named):
@@ -30,7 +30,7 @@ def call_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
     return (inputs,), {}
 
 
-def distinct_tensors(arguments: Any) -> Any:
+def clone_repeated_tensors(arguments: Any) -> Any:
     """The arguments with a tensor of its own for each input. torch.export takes one tensor that is passed twice, as in
     `attention(x, x, x)`, for one input that is read twice."""
     seen: set[int] = set()
@@ -45,7 +45,7 @@ def distinct_tensors(arguments: Any) -> Any:
 
 
 @contextmanager
-def explicit_keywords(module: nn.Module, names: Collection[str]) -> Iterator[None]:
+def declare_keywords(module: nn.Module, names: Collection[str]) -> Iterator[None]:
     """While it lasts, arguments that the module takes as `**kwargs` are parameters of their own: called with `scale`, the signature of
     `def forward(self, x, **kwargs)` is `(x, *, scale)`. torch.export lists such arguments twice, by their names and in a dictionary
     `kwargs`, and refuses its own list (`torch.export._trace._get_range_constraints`, PyTorch 2.13). A `forward` that declares all `names`
@@ -58,7 +58,7 @@ def explicit_keywords(module: nn.Module, names: Collection[str]) -> Iterator[Non
         return
     keywords = [Parameter(name, Parameter.KEYWORD_ONLY) for name in undeclared]
     own = vars(module).get("forward")
-    module.forward = _with_signature(module.forward, signature.replace(parameters=[*declared, *keywords]))
+    module.forward = _wrap_with_signature(module.forward, signature.replace(parameters=[*declared, *keywords]))
     try:
         yield
     finally:
@@ -68,7 +68,7 @@ def explicit_keywords(module: nn.Module, names: Collection[str]) -> Iterator[Non
             module.forward = own
 
 
-def _with_signature(forward: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
+def _wrap_with_signature(forward: Callable[..., Any], signature: inspect.Signature) -> Callable[..., Any]:
     @functools.wraps(forward)
     def called(*args: Any, **kwargs: Any) -> Any:
         return forward(*args, **kwargs)

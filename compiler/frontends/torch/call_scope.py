@@ -22,9 +22,9 @@ from ...ops.parameter_of import ParameterOf
 from ..graph_builder import GraphBuilder, ImportRefused
 from ..imported_model import Obstacle
 from .constant_folding import Constants
-from .keys import Keys, relative_path
-from .module_calls import CallTree, ModuleCall, common
-from .node_targets import dtype_of, is_empty, is_operator, operator_name
+from .keys import Keys, split_relative_path
+from .module_calls import CallTree, ModuleCall, find_common_call
+from .node_targets import is_empty, is_operator, operator_name, to_dtype
 from .source_names import SourceNames
 from .sympy_sizes import Sizes
 from .views import Views, is_in_place
@@ -62,18 +62,18 @@ class ModelContext:
         self.views = Views(tree.home)
         self.unread = find_unread(tree.home, keys.stored)
         self.source_names = SourceNames(tree, read=read_source)
-        self.results = keys.results()
+        self.results = keys.find_shared_results()
         self.obstacles: list[Obstacle] = []
         self.notes: list[str] = []
         self.arbitrary: list[tuple[Node, Value]] = []
         """Tensors with arbitrary contents, as `torch.empty` makes them. It is an obstacle if something still reads one in the end."""
 
-    def constant_home(self, node: Node) -> ModuleCall:
+    def find_constant_home(self, node: Node) -> ModuleCall:
         """The call in whose graph a constant is a table: where it was computed, or around all that read it."""
         home = self.tree.home
         if node in home:
             return home[node]
-        return common([self.keys.landing(home[user]) for user in node.users if user in home] or [self.tree.root])
+        return find_common_call([self.keys.find_graph_call(home[user]) for user in node.users if user in home] or [self.tree.root])
 
     def is_zero(self, node: Node) -> bool:
         """Whether a tensor is zeros and nothing else, whatever its sizes."""
@@ -82,7 +82,7 @@ class ModelContext:
         value = self.constants.values.get(node)
         return isinstance(value, torch.Tensor) and not value.any()
 
-    def report(self, node: Node, refused: ImportRefused) -> None:
+    def report_obstacle(self, node: Node, refused: ImportRefused) -> None:
         """Notes an obstacle, unless no result depends on the node."""
         if node in self.unread:
             return
@@ -100,7 +100,7 @@ class GraphScope:
         kind = "model" if parent is None else "sequence" if call.is_sequence() else "block"
         self.builder = GraphBuilder(call.name, kind, model.facts, model.span)  # type: ignore[arg-type]
         self.env: dict[Node, Value | tuple[Value | None, ...] | None] = {}
-        self.taken: dict[Node, tuple[Value, Value]] = {}
+        self.captured: dict[Node, tuple[Value, Value]] = {}
         """What comes from the call around, by the nodes that it is there: as it is there, and the input here."""
         self.changed: set[Node] = set()
         """Nodes from around that an operator in place has changed."""
@@ -108,15 +108,15 @@ class GraphScope:
         """Those that are called several times, by their paths."""
         self.borrowed: list[ModuleCall] = []
         """A call of each of those that a graph around declares."""
-        self.holds = False
+        self.has_parameters = False
         """Whether there are parameters inside."""
 
     # --- values --------------------------------------------------------------------------------------------------------------
 
-    def value(self, node: Node) -> Value | tuple[Value | None, ...]:
+    def get_value(self, node: Node) -> Value | tuple[Value | None, ...]:
         """The tensor that a node is in this graph; from the graph around, it becomes an input."""
         if node not in self.env:
-            self.env[node] = self._made_here(node) if self._is_home(node) else self._from_around(node)
+            self.env[node] = self._make_local_value(node) if self._is_home(node) else self._take_from_parent(node)
         found = self.env[node]
         if found is None:
             raise UnknownValue
@@ -127,59 +127,59 @@ class GraphScope:
         if self.parent is None:
             return True
         if node in self.model.keys.stored:
-            return self.model.keys.home(node, self.call)[0] is self.call
-        return node in self.model.constants.values and self.model.constant_home(node) is self.call
+            return self.model.keys.find_home(node, self.call)[0] is self.call
+        return node in self.model.constants.values and self.model.find_constant_home(node) is self.call
 
-    def _made_here(self, node: Node) -> Value | tuple[Value | None, ...] | None:
+    def _make_local_value(self, node: Node) -> Value | tuple[Value | None, ...] | None:
         constants, keys = self.model.constants, self.model.keys
         if node in constants.values:
-            made = self.builder.put(constants.table(node))[0]
+            made = self.builder.add_node(constants.get_table(node))[0]
             made.name = made.name or constants.names.get(node, "")
             return made
         if node in keys.stored:
-            return self._parameter(node)
+            return self._declare_parameter(node)
         if isinstance(node.meta.get("val"), torch.SymInt | torch.SymFloat | torch.SymBool):
             raise ImportRefused("is a size that the module returns or uses as a tensor", "return tensors only")
         if is_empty(node):
             raise ImportRefused("makes a tensor without elements, which a spec does not have")
         raise ImportRefused("it is given a tensor that was made after it")
 
-    def _parameter(self, node: Node) -> Value:
+    def _declare_parameter(self, node: Node) -> Value:
         """A parameter as a tensor: that of a stage, or one of the graph itself."""
         keys = self.model.keys
         stored = keys.stored[node]
-        shape, dtype = tuple(int(size) for size in stored.tensor.shape), dtype_of(stored.tensor.dtype)
-        _, label = keys.home(node, self.call)
+        shape, dtype = tuple(int(size) for size in stored.tensor.shape), to_dtype(stored.tensor.dtype)
+        _, label = keys.find_home(node, self.call)
         owner = keys.owned.get(node)
         if owner is not None and node not in keys.mixed:
-            stage, name = relative_path(self.call, owner[1])
-            return self.builder.put(ParameterOf(path=stage, parameter=name, shape=shape, dtype=dtype))[0]
-        self.holds = True
+            stage, name = split_relative_path(self.call, owner[1])
+            return self.builder.add_node(ParameterOf(path=stage, parameter=name, shape=shape, dtype=dtype))[0]
+        self.has_parameters = True
         operator = ParamOperator(shape=shape, dtype=dtype, trainable=not stored.is_buffer)
-        return self.builder.put(operator, label=label, frozen=stored.frozen)[0]
+        return self.builder.add_node(operator, label=label, frozen=stored.is_frozen)[0]
 
-    def _from_around(self, node: Node) -> Value | tuple[Value | None, ...] | None:
+    def _take_from_parent(self, node: Node) -> Value | tuple[Value | None, ...] | None:
         assert self.parent is not None
         try:
-            outer = self.parent.value(node)
+            outer = self.parent.get_value(node)
         except UnknownValue:
             return None
         if isinstance(outer, tuple):
             raise ImportRefused("it is given several tensors that a module around it made")
-        for before, inner in self.taken.values():
+        for before, inner in self.captured.values():
             if before is outer:
                 return inner
-        inner = self.builder.input(outer.type, outer.name)
-        self.taken[node] = outer, inner
+        inner = self.builder.add_input(outer.type, outer.name)
+        self.captured[node] = outer, inner
         return inner
 
     # --- modules that are called several times -------------------------------------------------------------------------------
 
-    def shared_module(self, call: ModuleCall) -> SharedModule:
+    def get_shared_module(self, call: ModuleCall) -> SharedModule:
         """The shared module in this graph, which declares it or is passed it."""
         if call.path not in self.modules:
             home = self.model.keys.shared[call]
-            module = SharedModule(home.relative(call.path), self.model.span)
+            module = SharedModule(home.relative_key(call.path), self.model.span)
             self.modules[call.path] = module
             if home is self.call:
                 self.builder.graph.declares.append(module)
@@ -199,12 +199,12 @@ def find_unread(nodes: Collection[Node], stored: Collection[Node]) -> frozenset[
     unread: set[Node] = set()
     ordered = next(iter(nodes)).graph.nodes if nodes else ()
     for node in reversed(list(ordered)):
-        if _computes(node) and unread.issuperset(node.users) and not any(one in stored for one in node.all_input_nodes):
+        if _has_no_effect(node) and unread.issuperset(node.users) and not any(one in stored for one in node.all_input_nodes):
             unread.add(node)
     return frozenset(unread)
 
 
-def _computes(node: Node) -> bool:
+def _has_no_effect(node: Node) -> bool:
     """Whether the node gives results and does nothing else."""
     if node.target is getitem:
         return True

@@ -10,7 +10,7 @@ from contextlib import contextmanager, redirect_stderr
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def silence_output() -> Iterator[None]:
     """No warnings, nothing of PyTorch's loggers, some of which print tracebacks of exceptions that are raised anyway, and none of the
     graphs that torch.export prints where it fails."""
     loggers = [

@@ -34,44 +34,44 @@ class Constants:
         """What the modules that they belong to call some of them."""
         self.reasons: dict[Node, str] = {}
         """Why there is no formula."""
-        self.close: list[list[int]] = []
+        self.inexact_shapes: list[list[int]] = []
         """The shapes of those whose formula has other last bits."""
         nodes = list(nodes)
         for node in nodes:
-            self._evaluate(node)
+            self._fold_node(node)
         self.computed: set[Node] = set()
         """Those that the graph computes."""
         for node in reversed([*given, *nodes]):
-            self._decide(node)
+            self._choose_table(node)
 
     def is_folded(self, node: Node) -> bool:
         """Whether nothing computes it."""
         return node in self.values and node not in self.computed
 
-    def number(self, node: Node) -> float | int | bool | None:
+    def get_number(self, node: Node) -> float | int | bool | None:
         """The number that a constant without axes is."""
         value = self.values.get(node)
         return value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else None
 
-    def table(self, node: Node) -> TableOperator:
+    def get_table(self, node: Node) -> TableOperator:
         """The table that has its values."""
         if node not in self.tables:
             raise ImportRefused(self.reasons.get(node, "no formula gives its values"))
         return self.tables[node]
 
-    def notes(self) -> tuple[str, ...]:
+    def describe_inexact(self) -> tuple[str, ...]:
         """What users should know of them."""
-        shapes = ", ".join(dict.fromkeys(map(str, self.close)))
-        return (f"Constants of the shapes {shapes} are formulas whose last bits may differ.",) if self.close else ()
+        shapes = ", ".join(dict.fromkeys(map(str, self.inexact_shapes)))
+        return (f"Constants of the shapes {shapes} are formulas whose last bits may differ.",) if self.inexact_shapes else ()
 
-    def _evaluate(self, node: Node) -> None:
+    def _fold_node(self, node: Node) -> None:
         if node.op != "call_function" or not self._is_constant(node):
             return
-        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._value)
+        arguments = torch.fx.node.map_arg((node.args, dict(node.kwargs)), self._get_operand)
         with torch.no_grad():
             self.values[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
 
-    def _value(self, node: Node) -> Any:
+    def _get_operand(self, node: Node) -> Any:
         """The value, or for what only says an element type, a tensor of it."""
         return self.values[node] if node in self.values else torch.empty((), dtype=node.meta["val"].dtype)
 
@@ -91,7 +91,7 @@ class Constants:
             total *= size
         return total <= _LARGEST
 
-    def _decide(self, node: Node) -> None:
+    def _choose_table(self, node: Node) -> None:
         """Finds the formula of a constant that something else than a constant needs."""
         if node not in self.values or is_empty(node) or all(self.is_folded(user) or is_empty(user) for user in node.users):
             return
@@ -103,15 +103,15 @@ class Constants:
             array = to_array(value)
             self.tables[node] = formula_of(array)
             if not is_exact(self.tables[node], array):
-                self.close.append(list(array.shape))
+                self.inexact_shapes.append(list(array.shape))
         except (ImportRefused, ValueError) as refused:
             if node.op == "call_function":
                 self.reasons[node] = str(refused)
                 self.computed.add(node)
             else:
-                self._keep(node, value)
+                self._store_table(node, value)
 
-    def _keep(self, node: Node, value: torch.Tensor) -> None:
+    def _store_table(self, node: Node, value: torch.Tensor) -> None:
         """Its numbers are kept in a file."""
         try:
             self.tables[node] = stored_table(to_array(value))

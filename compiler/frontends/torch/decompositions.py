@@ -23,21 +23,21 @@ from .views import is_in_place
 _OF_MODULE = ("nn_module_stack", "stack_trace")
 
 
-def with_definitions(module: GraphModule) -> list[Node]:
+def decompose_operators(module: GraphModule) -> list[Node]:
     """See the module's docstring. The graph is changed."""
-    unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _is_read(node)]
+    unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _has_reader(node)]
     for node in unread:
-        definition = None if is_in_place(node) else _definition(node)
-        if definition is not None and all(map(_is_read, definition.graph.nodes)):
-            _put(module, node, definition)
+        definition = None if is_in_place(node) else _trace_definition(node)
+        if definition is not None and all(map(_has_reader, definition.graph.nodes)):
+            _inline_definition(module, node, definition)
     return list(module.graph.nodes)
 
 
-def _is_read(node: Node) -> bool:
+def _has_reader(node: Node) -> bool:
     return not is_operator(node) or operator_name(node) in READERS or "sym_size" in str(node.target)
 
 
-def _definition(node: Node) -> GraphModule | None:
+def _trace_definition(node: Node) -> GraphModule | None:
     """The graph of the tensors and sizes among the arguments; None if PyTorch has no definition, or it depends on data."""
     target: Any = node.target
     flat, spec = tree_flatten((node.args, dict(node.kwargs)))
@@ -53,12 +53,12 @@ def _definition(node: Node) -> GraphModule | None:
         return None
     try:
         with mode:
-            return make_fx(run, decomposition_table=_definitions())(*given)
+            return make_fx(run, decomposition_table=_select_decompositions())(*given)
     except Exception:  # a definition in Python raises whatever it does
         return None
 
 
-def _definitions() -> Mapping[Any, Callable[..., Any]]:
+def _select_decompositions() -> Mapping[Any, Callable[..., Any]]:
     return {
         operator: definition
         for operator, definition in decomposition_table.items()
@@ -66,7 +66,7 @@ def _definitions() -> Mapping[Any, Callable[..., Any]]:
     }
 
 
-def _put(module: GraphModule, node: Node, definition: GraphModule) -> None:
+def _inline_definition(module: GraphModule, node: Node, definition: GraphModule) -> None:
     places: dict[Node, Any] = {}
     given = iter([value for value in tree_flatten((node.args, dict(node.kwargs)))[0] if isinstance(value, Node)])
     with module.graph.inserting_before(node):
@@ -78,13 +78,13 @@ def _put(module: GraphModule, node: Node, definition: GraphModule) -> None:
                     setattr(module, f"{node.name}_{own.target}", getattr(definition, own.target))
                     places[own] = module.graph.get_attr(f"{node.name}_{own.target}")
                 case "output":
-                    _replace(module, node, torch.fx.node.map_arg(own.args[0], lambda n: places[n]))
+                    _replace_node(module, node, torch.fx.node.map_arg(own.args[0], lambda n: places[n]))
                 case _:
                     places[own] = module.graph.node_copy(own, lambda n: places[n])
                     places[own].meta |= {key: node.meta[key] for key in _OF_MODULE if key in node.meta}
 
 
-def _replace(module: GraphModule, node: Node, result: Any) -> None:
+def _replace_node(module: GraphModule, node: Node, result: Any) -> None:
     if isinstance(result, Node):
         node.replace_all_uses_with(result)
     else:

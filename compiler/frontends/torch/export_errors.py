@@ -25,46 +25,46 @@ _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a kno
 _LONGEST_LINE = 80
 
 
-def suggested_fixes(message: str) -> str:
+def extract_suggested_fixes(message: str) -> str:
     """What torch.export suggests, a line each."""
     lines = message.partition("Suggested fixes:")[2].splitlines()
     return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
 
 
-def fixed_obstacle(name: str, size: str, where: str) -> Obstacle:
+def fixed_size_obstacle(name: str, size: str, where: str) -> Obstacle:
     why = f"finds that {name} can only be {size}: the model's code depends on the number"
     if name == BATCH:
         return Obstacle("torch.export", why, where, f'fix it: `--input "{size}x... batch=false"`, in Python `dims={{0: [None, ...]}}`')
     return Obstacle("torch.export", why, where, f"fix it: write {size} in place of {name} in `--input`, in Python None in `dims`")
 
 
-def export_failure(error: Exception, module: nn.Module) -> Obstacle:
+def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
     """What torch.export says, or which line of the model's code it cannot follow, and the module that was running."""
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    said = lines[1] if VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
-    unknown = _UNKNOWN.search(said)
+    message = lines[1] if VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
+    unknown = _UNKNOWN.search(message)
     if unknown:
         why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
         help_ = f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict"
         cache = "give `forward` the argument `use_cache=false` (`--call use_cache=false`), or " if "Cache" in name else ""
         return Obstacle("torch.export", why, "", cache + help_)
-    if "data-dependent" in said:
-        line = _line(error)
-        why = f"cannot follow a branch or a size that depends on the values of tensors: {line or said[:300]}"
+    if "data-dependent" in message:
+        line = _find_source_line(error)
+        why = f"cannot follow a branch or a size that depends on the values of tensors: {line or message[:300]}"
         help_ = (
             "decide it when the module is made, what is drawn at random by a probability of 0, or choose between results with `torch.where`"
         )
-        return Obstacle("torch.export", why, running_module(error, module), help_)
-    if any(isinstance(value, PackedSequence) for frame in _frames(error) for value in frame.f_locals.values()):
+        return Obstacle("torch.export", why, find_running_module(error, module), help_)
+    if any(isinstance(value, PackedSequence) for frame in _walk_frames(error) for value in frame.f_locals.values()):
         help_ = "give padded sequences to the module, and choose among its results by their lengths"
         return Obstacle(
-            "torch.export", "cannot follow packed sequences: their sizes are values of tensors", running_module(error, module), help_
+            "torch.export", "cannot follow packed sequences: their sizes are values of tensors", find_running_module(error, module), help_
         )
-    line = _line(error)
-    return Obstacle("torch.export", f"fails: {said[:300]}" + (f": {line}" if line else ""), running_module(error, module))
+    line = _find_source_line(error)
+    return Obstacle("torch.export", f"fails: {message[:300]}" + (f": {line}" if line else ""), find_running_module(error, module))
 
 
-def _line(error: BaseException) -> str:
+def _find_source_line(error: BaseException) -> str:
     """The line of the model's code that was running, and where it is; nothing if that is not known."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
     if not frames:
@@ -73,7 +73,7 @@ def _line(error: BaseException) -> str:
     return f"{f'`{code}`, ' if code else ''}line {frames[-1].lineno} of {frames[-1].filename}"
 
 
-def _frames(error: BaseException) -> Iterator[FrameType]:
+def _walk_frames(error: BaseException) -> Iterator[FrameType]:
     """What was running as an error was raised, and those that it came of."""
     at: BaseException | None = error
     while at is not None:
@@ -81,8 +81,8 @@ def _frames(error: BaseException) -> Iterator[FrameType]:
         at = at.__cause__ or at.__context__
 
 
-def running_module(error: BaseException, module: nn.Module) -> str:
+def find_running_module(error: BaseException, module: nn.Module) -> str:
     """The path of the innermost module that was running."""
     paths = {id(inner): path for path, inner in module.named_modules()}
-    found = (paths[id(owner)] for frame in _frames(error) if id(owner := frame.f_locals.get("self")) in paths)
+    found = (paths[id(owner)] for frame in _walk_frames(error) if id(owner := frame.f_locals.get("self")) in paths)
     return max(found, key=len, default="")

@@ -25,17 +25,17 @@ from netc.dsl.record import replace
 from ...dims import Condition, free_symbols
 from ...types.tensor_types import BATCH
 from ..imported_model import Imported, ImportFailed, Obstacle
-from .call_arguments import call_arguments, distinct_tensors, explicit_keywords
-from .capture_output import quiet
-from .export_errors import FIXED, VIOLATED, export_failure, fixed_obstacle, running_module, suggested_fixes
-from .module_calls import aliases_of
-from .opaque import opaque_modules
+from .call_arguments import clone_repeated_tensors, declare_keywords, split_arguments
+from .capture_output import silence_output
+from .export_errors import FIXED, VIOLATED, explain_export_failure, extract_suggested_fixes, find_running_module, fixed_size_obstacle
+from .module_calls import find_aliases
+from .opaque import replace_opaque_modules
 from .programs import read_program
-from .traceable_experts import static_experts
-from .traces import whole_traces
-from .user_code import foreign_code
+from .traceable_experts import use_static_experts
+from .traces import keep_full_traces
+from .user_code import isolate_user_code
 
-_TRIES = 6
+_MAX_ATTEMPTS = 6
 _FEW = 8
 _OF_BATCH = re.compile(rf"\b{BATCH}\b")
 """Where an obstacle speaks of the number of samples."""
@@ -62,23 +62,23 @@ def from_module(
     may be fixed where the module's code does that; by default, unless `dims` names it. Raises `ImportFailed` with everything that has no
     counterpart.
     """
-    args, kwargs = call_arguments(inputs)
-    implied = not any(BATCH in _numbered(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
+    args, kwargs = split_arguments(inputs)
+    implied = not any(BATCH in _axes_by_number(axes).values() for axes in (dims or {}).values()) if implied_batch is None else implied_batch
     call = _Call(module, args, kwargs, dims)
     try:
-        return _with_samples(call, train, stated)
+        return _import_with_enough_samples(call, train, stated)
     except FixedSize as fixed:
         if fixed.name != BATCH or not implied:
             raise
         note = f"The module's code depends on the number of samples, so the batch is fixed at {fixed.size} (`batch=false`)."
-        return _with_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
+        return _add_notes(_Call(module, args, kwargs, dims, batch=False).export_graph(train, stated), [note])
     except ImportFailed as failed:
         if not implied or not any(_OF_BATCH.search(one.why) for one in failed.obstacles):
             raise
-        return _with_fixed_batch(_Call(module, args, kwargs, dims, batch=False), failed, train, stated)
+        return _import_with_fixed_batch(_Call(module, args, kwargs, dims, batch=False), failed, train, stated)
 
 
-def _with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, stated: Sequence[Condition]) -> Imported:
+def _import_with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, stated: Sequence[Condition]) -> Imported:
     """The graph for the number of samples of the examples, where there is none for a symbolic one. Convolutions with other weights for
     each sample, as in CondConv, have as many groups as there are samples, and the groups of a `conv` are a number. Raises `failed` if that
     does not help."""
@@ -89,10 +89,10 @@ def _with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, stated: Se
     reason = next(one for one in failed.obstacles if _OF_BATCH.search(one.why))
     where = f" (in `{reason.where}`)" if reason.where else ""
     note = f"The batch is fixed (`batch=false`), because with a symbolic number of samples {reason.what} {reason.why}{where}."
-    return _with_notes(found, [note])
+    return _add_notes(found, [note])
 
 
-def _with_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
+def _import_with_enough_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
     """The graph; with as many samples in the examples as torch.export needs, which are repeated."""
     samples = 2
     while True:
@@ -140,15 +140,15 @@ class _Call:
         self.names = [self._name_axes(dims, key, one, samples) for key, one in zip(keys, args, strict=True)]
         self.named = {name: self._name_axes(dims, (name,), one, samples) for name, one in kwargs.items()}
         if not batch:
-            self.names, self.named = tree_map(_without_batch, (self.names, self.named), is_leaf=_is_axes)
+            self.names, self.named = tree_map(_drop_batch, (self.names, self.named), is_leaf=_is_axes)
 
     def _name_axes(self, dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any, samples: int | None) -> Any:
         """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name. By default axis 0 is
         the batch, if it has as many `samples` as that of the first tensor."""
         given = next((dims[key] for key in keys if dims and key in dims), None)
         if given is not None:
-            by_number = _numbered(given)
-            return tree_map_only(torch.Tensor, lambda tensor: _counted_from_0(by_number, tensor, keys[-1]), example)
+            by_number = _axes_by_number(given)
+            return tree_map_only(torch.Tensor, lambda tensor: _normalize_axes(by_number, tensor, keys[-1]), example)
 
         def default_axes(tensor: torch.Tensor) -> dict[int, str]:
             if not tensor.dim():
@@ -166,29 +166,32 @@ class _Call:
         """The typed graph, by at least `samples` examples. Raises `ImportFailed`."""
         shared: dict[str, Any] = {}
         names, named = self.names, self.named
-        spec = (tuple(_dynamic(axes, shared) for axes in names), {name: _dynamic(axes, shared) for name, axes in named.items()})
-        args, kwargs = distinct_tensors((self.args, self.kwargs))
-        examples = [_example(one, axes, samples) for one, axes in zip(args, names, strict=True)]
-        keywords = {name: _example(one, named[name], samples) for name, one in kwargs.items()}
+        spec = (
+            tuple(_make_dynamic_shapes(axes, shared) for axes in names),
+            {name: _make_dynamic_shapes(axes, shared) for name, axes in named.items()},
+        )
+        args, kwargs = clone_repeated_tensors((self.args, self.kwargs))
+        examples = [_enlarge_example(one, axes, samples) for one, axes in zip(args, names, strict=True)]
+        keywords = {name: _enlarge_example(one, named[name], samples) for name, one in kwargs.items()}
         sizes: dict[str, int] = {}
         tree_map(partial(_note_sizes, sizes), (examples, keywords), (names, named), is_leaf=lambda one: isinstance(one, torch.Tensor))
-        with explicit_keywords(self.module, keywords):
-            called_with = tuple(examples), keywords, _bound(self.module, *spec), sizes
-            evaluation = _export(self.module, *called_with, self.notes)
-            training = _export(self.module, *called_with, self.notes, train=True) if train else None
+        with declare_keywords(self.module, keywords):
+            called_with = tuple(examples), keywords, _bind_arguments(self.module, *spec), sizes
+            evaluation = _export_program(self.module, *called_with, self.notes)
+            training = _export_program(self.module, *called_with, self.notes, train=True) if train else None
         known = [one for one in stated if free_symbols(one.left) | free_symbols(one.right) <= set(sizes)]
         axes = [*names, *named.values()]
-        found = read_program(evaluation, type(self.module).__name__, axes, aliases_of(self.module), training, known, read_source=True)
-        return _with_notes(found, self.notes)
+        found = read_program(evaluation, type(self.module).__name__, axes, find_aliases(self.module), training, known, read_source=True)
+        return _add_notes(found, self.notes)
 
 
-def _without_batch(axes: Any) -> Any:
+def _drop_batch(axes: Any) -> Any:
     return {axis: name for axis, name in axes.items() if name != BATCH} if _is_axes(axes) else axes
 
 
-def _with_notes(found: Imported, notes: Sequence[str]) -> Imported:
+def _add_notes(found: Imported, notes: Sequence[str]) -> Imported:
     otherwise = found.otherwise
-    again = None if otherwise is None else lambda: _with_notes(otherwise(), notes)
+    again = None if otherwise is None else lambda: _add_notes(otherwise(), notes)
     return replace(found, notes=tuple(dict.fromkeys((*found.notes, *notes))), otherwise=again)
 
 
@@ -198,7 +201,7 @@ def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> 
     return replace(found, widened=False)  # the program itself refuses sizes outside of its conditions
 
 
-def _counted_from_0(names: Mapping[int, str], tensor: torch.Tensor, of: str | int) -> dict[int, str]:
+def _normalize_axes(names: Mapping[int, str], tensor: torch.Tensor, of: str | int) -> dict[int, str]:
     """The names by axes that the tensor has, where they may count from its end."""
     for axis in names:
         if not -tensor.dim() <= axis < tensor.dim():
@@ -206,7 +209,7 @@ def _counted_from_0(names: Mapping[int, str], tensor: torch.Tensor, of: str | in
     return {axis % tensor.dim(): name for axis, name in names.items()}
 
 
-def _numbered(given: Axes) -> dict[int, str]:
+def _axes_by_number(given: Axes) -> dict[int, str]:
     if isinstance(given, Mapping):
         return dict(given)
     if not isinstance(given, Sequence) or isinstance(given, str):
@@ -218,18 +221,18 @@ def _is_axes(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(key, int) for key in value)
 
 
-def _dynamic(axes: Any, shared: dict[str, Any]) -> Any:
+def _make_dynamic_shapes(axes: Any, shared: dict[str, Any]) -> Any:
     """What torch.export gets: one `Dim` for each name."""
     if _is_axes(axes):
         return {axis: shared.setdefault(name, ExportDim(name)) for axis, name in axes.items()}
     if isinstance(axes, list | tuple):
-        return type(axes)(_dynamic(one, shared) for one in axes)
+        return type(axes)(_make_dynamic_shapes(one, shared) for one in axes)
     if isinstance(axes, dict):
-        return {name: _dynamic(one, shared) for name, one in axes.items()}
+        return {name: _make_dynamic_shapes(one, shared) for name, one in axes.items()}
     return None
 
 
-def _example(value: Any, axes: Any, samples: int) -> Any:
+def _enlarge_example(value: Any, axes: Any, samples: int) -> Any:
     """The example with at least two of everything that is symbolic: torch.export takes a size of 1 for a special one."""
     if isinstance(value, torch.Tensor) and _is_axes(axes):
         for axis, name in axes.items():
@@ -246,7 +249,7 @@ def _note_sizes(sizes: dict[str, int], value: Any, axes: Any) -> None:
         sizes.update((name, value.shape[axis]) for axis, name in axes.items())
 
 
-def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+def _bind_arguments(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Arguments by the names that `forward` has for them, as torch.export takes what is dynamic."""
     try:
         return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
@@ -254,7 +257,7 @@ def _bound(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> 
         raise ImportFailed((Obstacle("forward", f"cannot be called with these inputs: {error}", ""),)) from error
 
 
-def _export(
+def _export_program(
     module: nn.Module,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -273,13 +276,15 @@ def _export(
     modes = {inner: inner.training for inner in module.modules()}
     module.train(train)
     try:
-        with opaque_modules(module), static_experts(module), foreign_code(), quiet(), whole_traces():
-            return _within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
+        with replace_opaque_modules(module), use_static_experts(module), isolate_user_code(), silence_output(), keep_full_traces():
+            return _export_within_known_sizes(module, args, kwargs, dynamic, sizes, notes)
     except ImportFailed:
         raise
     except Exception as error:  # the module's own code runs: it may raise anything
-        fixed = FIXED.search(suggested_fixes(str(error)))
-        obstacle = fixed_obstacle(fixed[1], fixed[2], running_module(error, module)) if fixed else export_failure(error, module)
+        fixed = FIXED.search(extract_suggested_fixes(str(error)))
+        obstacle = (
+            fixed_size_obstacle(fixed[1], fixed[2], find_running_module(error, module)) if fixed else explain_export_failure(error, module)
+        )
         if fixed:
             raise FixedSize(obstacle, fixed[1], int(fixed[2]), train=train) from error
         failed = ImportFailed((obstacle,))
@@ -289,7 +294,7 @@ def _export(
             inner.training = mode
 
 
-def _within_known_sizes(
+def _export_within_known_sizes(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
 ) -> ExportedProgram:
     """The program with ranges of sizes; where torch.export finds none, with assertions about the sizes.
@@ -297,7 +302,7 @@ def _within_known_sizes(
     Its solver does not know that `(T + -T % 4) // 4` is smaller than `T + -T % 4`, so it looks for ranges without end.
     """
     try:
-        return _with_ranges(module, args, kwargs, dynamic, sizes, notes)
+        return _export_with_ranges(module, args, kwargs, dynamic, sizes, notes)
     except (UserError, AssertionError, SmallExample) as error:
         if not _is_unsolved(error):
             raise
@@ -314,32 +319,34 @@ def _is_unsolved(error: Exception) -> bool:
     if isinstance(error, SmallExample):
         return BATCH not in error.least
     message = str(error)
-    return "Cannot create Dim with inconsistent" in message or bool(VIOLATED.search(message) and not FIXED.search(suggested_fixes(message)))
+    return "Cannot create Dim with inconsistent" in message or bool(
+        VIOLATED.search(message) and not FIXED.search(extract_suggested_fixes(message))
+    )
 
 
-def _with_ranges(
+def _export_with_ranges(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
 ) -> ExportedProgram:
     """Tries again with the ranges and multiples that torch.export says the sizes must keep, but never with one size alone."""
-    for _ in range(_TRIES):
+    for _ in range(_MAX_ATTEMPTS):
         try:
             return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
         except UserError as error:
             message = str(error)
-            fixes = suggested_fixes(message)
+            fixes = extract_suggested_fixes(message)
             violated = VIOLATED.search(message)
             if violated is None or FIXED.search(fixes):
                 raise
             if fixes:
                 dynamic = refine_dynamic_shapes_from_suggested_fixes(f"Suggested fixes:\n{fixes}", dynamic)
             else:
-                narrowed = _without_ends(dynamic, message, notes)
-                dynamic = narrowed or _raised(dynamic, set(violated[1].split(", ")), sizes)
+                narrowed = _exclude_upper_bounds(dynamic, message, notes)
+                dynamic = narrowed or _raise_lower_bounds(dynamic, set(violated[1].split(", ")), sizes)
             _check_examples(dynamic, sizes)
     return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
 
 
-def _without_ends(dynamic: Any, message: str, notes: list[str]) -> Any | None:
+def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any | None:
     """Ranges without the greatest size, where torch.export says that it may behave differently: often that is only how the tensor lies in
     memory, which a size of a buffer decides. None if it says that of no greatest size."""
     dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
@@ -349,7 +356,7 @@ def _without_ends(dynamic: Any, message: str, notes: list[str]) -> Any | None:
     return tree_map(lambda one: made.get(getattr(one, "__name__", ""), one), dynamic) if made else None
 
 
-def _raised(dynamic: Any, names: set[str], sizes: Mapping[str, int]) -> Any:
+def _raise_lower_bounds(dynamic: Any, names: set[str], sizes: Mapping[str, int]) -> Any:
     """Greater lower bounds for sizes of which torch.export finds that the least ones behave differently, without saying which those are. An
     example that is smaller than the bound would be is the bound, as long as that is greater than before."""
 

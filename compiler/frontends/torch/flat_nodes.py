@@ -13,14 +13,14 @@ from torch.fx import GraphModule, Node
 _REGIONS = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 
 
-def flat_nodes(module: GraphModule) -> list[Node]:
+def flatten_regions(module: GraphModule) -> list[Node]:
     """All nodes. The graph is changed, where there are such regions."""
     while True:
         regions = [node for node in module.graph.nodes if _is_region(node)]
         if not regions:
             return list(module.graph.nodes)
         for node in regions:
-            _inline(module, node)
+            _inline_region(module, node)
 
 
 def _is_region(node: Node) -> bool:
@@ -29,7 +29,7 @@ def _is_region(node: Node) -> bool:
     return node.target.__name__ != "wrap_with_autocast" or not node.args[2]  # type: ignore[union-attr]
 
 
-def _inline(module: GraphModule, node: Node) -> None:
+def _inline_region(module: GraphModule, node: Node) -> None:
     """Puts the nodes of a region in its place."""
     at = next(index for index, argument in enumerate(node.args) if isinstance(argument, Node) and argument.op == "get_attr")
     region: Any = node.args[at]
@@ -46,12 +46,12 @@ def _inline(module: GraphModule, node: Node) -> None:
                 places[own] = module.graph.node_copy(own, lambda n: places[n])
         result = next(n for n in inner.graph.nodes if n.op == "output").args[0]
     for user in list(node.users):
-        user.replace_all_uses_with(_mapped(result[user.args[1]], places))
+        user.replace_all_uses_with(_map_nodes(result[user.args[1]], places))
         module.graph.erase_node(user)
     module.graph.erase_node(node)
     if not region.users:
         module.graph.erase_node(region)
 
 
-def _mapped(value: Any, places: dict[Node, Any]) -> Any:
+def _map_nodes(value: Any, places: dict[Node, Any]) -> Any:
     return torch.fx.node.map_arg(value, lambda n: places[n])

@@ -13,34 +13,34 @@ from typing import Any
 from netc.dsl.grammar import load_tables
 
 
-def input_name(name: str, taken: set[str]) -> str:
+def make_input_name(name: str, taken: set[str]) -> str:
     """A name for an input, which is then taken."""
-    found = _identifier(name) or "input"
+    found = _to_identifier(name) or "input"
     while found in taken:
         found += "_"
     taken.add(found)
     return found
 
 
-def output_names(paths: Sequence[Iterable[Any]], taken: set[str]) -> list[str]:
+def make_output_names(paths: Sequence[Iterable[Any]], taken: set[str]) -> list[str]:
     """The names of outputs, by the keys and positions that lead to them. The names of inputs are taken."""
-    parts = [[_part(key) for key in path] for path in paths]
+    parts = [[_key_text(key) for key in path] for path in paths]
     named = any(not part.isdigit() for path in parts for part in path)
     used = set(taken)
     found: list[str] = []
     for at, path in enumerate(parts, 1):
         name = "_".join(path) if named else "output" if len(parts) == 1 else f"output{at}"
-        found.append(input_name(name if not name[:1].isdigit() else f"output_{name}", used))
+        found.append(make_input_name(name if not name[:1].isdigit() else f"output_{name}", used))
     return found
 
 
-def _part(key: Any) -> str:
+def _key_text(key: Any) -> str:
     for attribute in ("key", "idx", "name"):
         if hasattr(key, attribute):
             return str(getattr(key, attribute))
     return str(key)
 
 
-def _identifier(name: str) -> str:
+def _to_identifier(name: str) -> str:
     found = re.sub(r"\W", "_", name, flags=re.ASCII).lower().lstrip("_0123456789")
     return f"{found}_" if found in load_tables().keywords else found

@@ -14,10 +14,10 @@ from torch.fx import Node
 from netc.dsl.record import Record
 
 from ...ir.walk import join_labels
-from .module_calls import CallTree, ModuleCall, common
+from .module_calls import CallTree, ModuleCall, find_common_call
 
 
-class Stored(Record):
+class StoredTensor(Record):
     """A parameter or buffer of the state dict. `keys` are all its names, the one that torch.export uses first."""
 
     keys: tuple[str, ...]
@@ -26,11 +26,11 @@ class Stored(Record):
     is_buffer: bool
 
     @property
-    def frozen(self) -> bool:
+    def is_frozen(self) -> bool:
         return not (self.trainable or self.is_buffer)
 
 
-class Own(Record):
+class OwnParameters(Record):
     """The parameters of an operator are its own: those below `prefix`, a full path. `tied` is the parameter that another stage has,
     and the key it has there."""
 
@@ -42,7 +42,7 @@ class Keys:
     """Decides for each use of a parameter. `owned` has the path and the name of those that belong to an operator that was made, and the
     call in which it was."""
 
-    def __init__(self, tree: CallTree, stored: Mapping[Node, Stored], *, apart: bool = False) -> None:
+    def __init__(self, tree: CallTree, stored: Mapping[Node, StoredTensor], *, apart: bool = False) -> None:
         """`apart`: if the calls of a module compute differently, its layers are shared instead of the module."""
         self.tree = tree
         self.stored = stored
@@ -56,48 +56,48 @@ class Keys:
         self.shared: dict[ModuleCall, ModuleCall] = {}
         """Of each call of a module that is called several times, the call in which the module is declared."""
         self._find_shared(tree.root)
-        self.readers = {node: self._calls(node) for node in stored}
+        self.readers = {node: self._find_reading_calls(node) for node in stored}
         self.held: dict[Node, str] = {}
         """What is read within calls of a shared module and then around them: the path of the module that it is of."""
-        self.mixed = self._mixed()
-        self.users: dict[ModuleCall, set[Node]] = {call: set() for call in (tree.root, *tree.root.inside())}
+        self.mixed = self._find_mixed()
+        self.users: dict[ModuleCall, set[Node]] = {call: set() for call in (tree.root, *tree.root.nested_calls())}
         """The nodes within each call that read parameters."""
         for readers in self.readers.values():
             for user, call in readers:
-                for around in call.chain():
+                for around in call.enclosing_calls():
                     self.users[around].add(user)
 
     # --- modules that are called several times -------------------------------------------------------------------------------
 
     def _find_differing(self) -> frozenset[ModuleCall]:
-        groups = _by_path(self.tree.root)
-        entered = set().union(*(self._partly_entered(node) for node in self.stored))
-        several = [path for path, calls in groups.items() if len(calls) > 1 and self._holds(path) and self._calls_differ(calls)]
+        groups = _group_by_path(self.tree.root)
+        entered = set().union(*(self._find_partly_entered_modules(node) for node in self.stored))
+        several = [path for path, calls in groups.items() if len(calls) > 1 and self._has_parameters(path) and self._calls_differ(calls)]
         return frozenset(call for path in (*several, *entered) for call in groups[path])
 
-    def _partly_entered(self, node: Node) -> set[str]:
+    def _find_partly_entered_modules(self, node: Node) -> set[str]:
         """The paths of modules with a parameter that is used both inside and outside of them."""
         keys = self.stored[node].keys
-        chains = [call.chain() for _, call in self._calls(node)]
-        paths = [{one.path for one in chain if one.path and any(map(one.owns, keys))} for chain in chains]
+        chains = [call.enclosing_calls() for _, call in self._find_reading_calls(node)]
+        paths = [{one.path for one in chain if one.path and any(map(one.owns_key, keys))} for chain in chains]
         return {path for some in paths for path in some if not all(path in others for others in paths)}
 
     def _calls_differ(self, calls: Sequence[ModuleCall]) -> bool:
         """Whether calls of a module should not share one stage: they compute differently, or call layers of modules around them."""
-        foreign = any(not call.owns(inner.path) and self._holds(inner.path) for call in calls for inner in call.inside())
-        return foreign or len({call.signature(self.stored) for call in calls}) > 1
+        foreign = any(not call.owns_key(inner.path) and self._has_parameters(inner.path) for call in calls for inner in call.nested_calls())
+        return foreign or len({call.compute_signature(self.stored) for call in calls}) > 1
 
     def _find_shared(self, root: ModuleCall) -> None:
         claimed: set[ModuleCall] = set()
-        for path, calls in sorted(_by_path(root).items(), key=lambda group: group[0].count(".")):
-            free = [call for call in calls if claimed.isdisjoint(call.chain())]
-            elsewhere = any(call.parent is not None and self._home_of(call.parent, path) is not call.parent for call in free)
+        for path, calls in sorted(_group_by_path(root).items(), key=lambda group: group[0].count(".")):
+            free = [call for call in calls if claimed.isdisjoint(call.enclosing_calls())]
+            elsewhere = any(call.parent is not None and self._find_labeled_owner(call.parent, path) is not call.parent for call in free)
             # Calls inside other shared modules that do not own the module count too: it is declared around all of them.
-            if not free or not (len(calls) > 1 or elsewhere) or not self._holds(path):
+            if not free or not (len(calls) > 1 or elsewhere) or not self._has_parameters(path):
                 continue
-            home = self._home_of(common(call.parent or root for call in free), path)
-            others = [call for call in home.calls() if home.owns(call.path) and call not in self.apart]
-            if any(home.relative(path).startswith(f"{home.relative(other.path)}.") for other in others):
+            home = self._find_labeled_owner(find_common_call(call.parent or root for call in free), path)
+            others = [call for call in home.child_calls() if home.owns_key(call.path) and call not in self.apart]
+            if any(home.relative_key(path).startswith(f"{home.relative_key(other.path)}.") for other in others):
                 continue
             if not self.apart.isdisjoint(free):
                 continue
@@ -106,26 +106,26 @@ class Keys:
             for call in free:
                 self._find_shared(call)
 
-    def _home_of(self, call: ModuleCall, key: str) -> ModuleCall:
+    def _find_labeled_owner(self, call: ModuleCall, key: str) -> ModuleCall:
         """The innermost call, the given one included, that has a label and whose module owns the key."""
-        while call.parent is not None and (call in self.apart or not call.owns(key)):
+        while call.parent is not None and (call in self.apart or not call.owns_key(key)):
             call = call.parent
         return call
 
-    def _holds(self, path: str) -> bool:
+    def _has_parameters(self, path: str) -> bool:
         return any(key.startswith(f"{path}.") for one in self.stored.values() for key in one.keys)
 
-    def instance(self, call: ModuleCall) -> ModuleCall:
+    def find_instance(self, call: ModuleCall) -> ModuleCall:
         """The innermost call of a shared module that it is in, or the whole model."""
-        return next((one for one in reversed(call.chain()) if one in self.shared), self.tree.root)
+        return next((one for one in reversed(call.enclosing_calls()) if one in self.shared), self.tree.root)
 
-    def results(self) -> dict[Node, ModuleCall]:
+    def find_shared_results(self) -> dict[Node, ModuleCall]:
         """What a call of a shared module makes that is read around another call of it, so that all of them have the same results; and the
         call. Nothing of a module whose calls compute differently."""
         found: dict[Node, ModuleCall] = {}
         bodies: dict[ModuleCall, list[Node]] = {call: [] for call in self.shared}
         for node, at in self.tree.home.items():
-            for call in at.chain():
+            for call in at.enclosing_calls():
                 if call in bodies:
                     bodies[call].append(node)
         paths: dict[str, dict[ModuleCall, list[Node]]] = {}
@@ -133,20 +133,20 @@ class Keys:
             paths.setdefault(call.path, {})[call] = body
         for calls in paths.values():
             if len({tuple(str(node.target) for node in body) for body in calls.values()}) == 1:
-                read = {at for call, body in calls.items() for at, node in enumerate(body) if self.tree.leaves(node, call)}
+                read = {at for call, body in calls.items() for at, node in enumerate(body) if self.tree.is_read_outside(node, call)}
                 found.update({body[at]: call for call, body in calls.items() for at in read})
         return found
 
     # --- the uses of a parameter ---------------------------------------------------------------------------------------------
 
-    def _calls(self, node: Node) -> list[tuple[Node, ModuleCall]]:
+    def _find_reading_calls(self, node: Node) -> list[tuple[Node, ModuleCall]]:
         return [(user, self.tree.home[user]) for user in node.users if user in self.tree.home]
 
-    def _mixed(self) -> set[Node]:
+    def _find_mixed(self) -> set[Node]:
         """What is read within calls of a shared module and outside of it too, where it cannot be held by the module."""
         found: set[Node] = set()
         for node, readers in self.readers.items():
-            paths = {self.instance(call).path for _, call in readers}
+            paths = {self.find_instance(call).path for _, call in readers}
             if len(paths) > 1 and not self._is_held(node):
                 found.add(node)
         return found
@@ -154,39 +154,39 @@ class Keys:
     def _is_held(self, node: Node) -> bool:
         """Whether the calls of the shared module come first, and all others are in the graphs that declare it."""
         _, first = self.readers[node][0]
-        path = self.instance(first).path
+        path = self.find_instance(first).path
         homes = [home for call, home in self.shared.items() if call.path == path]
-        if not homes or not all(any(home in call.chain() for home in homes) for _, call in self.readers[node]):
+        if not homes or not all(any(home in call.enclosing_calls() for home in homes) for _, call in self.readers[node]):
             return False
         self.held[node] = path
         return True
 
-    def home(self, node: Node, asking: ModuleCall) -> tuple[ModuleCall, str]:
+    def find_home(self, node: Node, asking: ModuleCall) -> tuple[ModuleCall, str]:
         """The call in whose graph the parameter is declared for uses like this one, and its label there. That of an operator is read around
         the operator and this use, since nothing can be given what it contains."""
         keys = self.stored[node].keys
-        within = self.instance(asking)
+        within = self.find_instance(asking)
         owner = self.owned.get(node)
         if owner is not None and node not in self.mixed:
-            at = _owner(common([owner[0], asking]), owner[1])
-            return at, at.relative(owner[1])
-        uses = [call for _, call in self.readers[node] if node in self.mixed or self.instance(call) is within]
-        at = common(uses or [asking])
-        key = max(keys, key=lambda key: len(_owner(at, key).path))
-        at = self._home_of(at, key)
-        return at, at.relative(key)
+            at = _find_owner(find_common_call([owner[0], asking]), owner[1])
+            return at, at.relative_key(owner[1])
+        uses = [call for _, call in self.readers[node] if node in self.mixed or self.find_instance(call) is within]
+        at = find_common_call(uses or [asking])
+        key = max(keys, key=lambda key: len(_find_owner(at, key).path))
+        at = self._find_labeled_owner(at, key)
+        return at, at.relative_key(key)
 
-    def own(self, user: Node, slots: Mapping[str, Node], statistics: bool) -> Own | None:
+    def claim_own(self, user: Node, slots: Mapping[str, Node], statistics: bool) -> OwnParameters | None:
         """Whether the operator that `user` becomes has these parameters as its own, under PyTorch's names for them. `statistics`: it
         keeps some of them, so that they cannot be tensors that are given to it."""
         call = self.tree.home[user]
         if not slots or call in self.apart or any(node not in self.stored for node in slots.values()):
             return None
-        for prefix in self._prefixes(next(iter(slots.items()))):
+        for prefix in self._find_prefixes(next(iter(slots.items()))):
             named = all(join_labels(prefix, name) in self.stored[node].keys for name, node in slots.items())
-            if named and (call.owns(f"{prefix}.") or prefix == call.path):
+            if named and (call.owns_key(f"{prefix}.") or prefix == call.path):
                 direct = prefix == call.path and not (statistics or self._is_alone(user, call))
-                return None if direct else self._owned(prefix, user, call, slots)
+                return None if direct else self._claim_prefix(prefix, user, call, slots)
         return None
 
     def _is_alone(self, user: Node, call: ModuleCall) -> bool:
@@ -194,75 +194,75 @@ class Keys:
         has no label."""
         return self.users[call] == {user} and call.parent is not None
 
-    def landing(self, call: ModuleCall) -> ModuleCall:
+    def find_graph_call(self, call: ModuleCall) -> ModuleCall:
         """The call in whose graph the operators of a call are: a module that is one operator needs no graph."""
         return call.parent if call.parent is not None and len(call.items) == 1 and isinstance(call.items[0], Node) else call
 
-    def _prefixes(self, slot: tuple[str, Node]) -> list[str]:
+    def _find_prefixes(self, slot: tuple[str, Node]) -> list[str]:
         name, node = slot
         return [key[: -len(name)].rstrip(".") for key in self.stored[node].keys if key == name or key.endswith(f".{name}")]
 
-    def _owned(self, prefix: str, user: Node, call: ModuleCall, slots: Mapping[str, Node]) -> Own | None:
+    def _claim_prefix(self, prefix: str, user: Node, call: ModuleCall, slots: Mapping[str, Node]) -> OwnParameters | None:
         tied: tuple[str, str] | None = None
         for name, node in slots.items():
-            if self._first(node, user, call):
+            if self._is_first_reader(node, user, call):
                 continue
             before = self.owned.get(node)
             if tied or name != "weight" or before is None or before[1] == join_labels(prefix, name) or node in self.mixed:
                 return None
-            if not self.landing(call).owns(before[1]):
+            if not self.find_graph_call(call).owns_key(before[1]):
                 return None
-            if self.instance(before[0]) is not self.instance(call):
+            if self.find_instance(before[0]) is not self.find_instance(call):
                 return None
             tied = (name, before[1])
-        if self.claimed.setdefault((self.instance(call), self.landing(call), prefix), user) is not user:
+        if self.claimed.setdefault((self.find_instance(call), self.find_graph_call(call), prefix), user) is not user:
             return None
         for name, node in slots.items():
             if tied is None or tied[0] != name:
                 self.owned[node] = (call, join_labels(prefix, name))
-        return Own(prefix, tied)
+        return OwnParameters(prefix, tied)
 
-    def _first(self, node: Node, user: Node, call: ModuleCall) -> bool:
+    def _is_first_reader(self, node: Node, user: Node, call: ModuleCall) -> bool:
         """Whether no other operator reads it before, in the same call of a shared module."""
-        within = self.instance(call)
+        within = self.find_instance(call)
         if node in self.mixed or within.path != self.held.get(node, within.path):
             return False
         for reader, at in self.readers[node]:
-            if self.instance(at) is within:
+            if self.find_instance(at) is within:
                 return reader is user
         return False
 
 
-def _owner(call: ModuleCall, key: str) -> ModuleCall:
+def _find_owner(call: ModuleCall, key: str) -> ModuleCall:
     """The innermost call around, or the call itself, whose module the key is of."""
-    while not call.owns(key) and call.parent is not None:
+    while not call.owns_key(key) and call.parent is not None:
         call = call.parent
     return call
 
 
-def _by_path(root: ModuleCall) -> dict[str, list[ModuleCall]]:
+def _group_by_path(root: ModuleCall) -> dict[str, list[ModuleCall]]:
     """The calls inside by the paths of their modules."""
     groups: dict[str, list[ModuleCall]] = {}
-    for call in root.inside():
+    for call in root.nested_calls():
         groups.setdefault(call.path, []).append(call)
     return groups
 
 
-def relative_path(call: ModuleCall, key: str) -> tuple[str, str]:
+def split_relative_path(call: ModuleCall, key: str) -> tuple[str, str]:
     """The label of a stage within the call's graph, and the name of its parameter."""
-    stage, _, name = call.relative(key).rpartition(".")
+    stage, _, name = call.relative_key(key).rpartition(".")
     return stage, name
 
 
-def keys_of(names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
+def find_all_keys(names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """For each name, all names of the same tensor, that one first."""
     groups: dict[object, list[str]] = {}
     for name, tensor in tensors.items():
-        groups.setdefault(_identity(tensor), []).append(name)
-    return {name: (name, *(other for other in groups[_identity(tensors[name])] if other != name)) for name in names}
+        groups.setdefault(_tensor_identity(tensor), []).append(name)
+    return {name: (name, *(other for other in groups[_tensor_identity(tensors[name])] if other != name)) for name in names}
 
 
-def _identity(tensor: Any) -> object:
+def _tensor_identity(tensor: Any) -> object:
     if not tensor.numel():
         return id(tensor)
     return tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype

@@ -28,7 +28,7 @@ class ModuleCall:
     def __repr__(self) -> str:
         return f"<call of {self.path or 'the model'}: {self.name}>"
 
-    def chain(self) -> list[ModuleCall]:
+    def enclosing_calls(self) -> list[ModuleCall]:
         """The calls that it is in, from the model to itself."""
         found: list[ModuleCall] = []
         at: ModuleCall | None = self
@@ -37,19 +37,19 @@ class ModuleCall:
             at = at.parent
         return found[::-1]
 
-    def calls(self) -> Iterator[ModuleCall]:
+    def child_calls(self) -> Iterator[ModuleCall]:
         """The calls directly inside."""
         return (item for item in self.items if isinstance(item, ModuleCall))
 
-    def inside(self) -> Iterator[ModuleCall]:
+    def nested_calls(self) -> Iterator[ModuleCall]:
         """All calls inside, a call before those inside of it."""
-        for call in self.calls():
+        for call in self.child_calls():
             yield call
-            yield from call.inside()
+            yield from call.nested_calls()
 
     def is_sequence(self) -> bool:
         """Whether it calls its members in order, each at most once. A user's class named Sequential may do something else."""
-        members = [self.relative(item.path) if isinstance(item, ModuleCall) and self.owns(item.path) else "" for item in self.items]
+        members = [self.relative_key(item.path) if isinstance(item, ModuleCall) and self.owns_key(item.path) else "" for item in self.items]
         numbers = [int(member) if member.isdecimal() else -1 for member in members]
         return self.name == "Sequential" and -1 not in numbers and numbers == sorted(set(numbers))
 
@@ -61,7 +61,7 @@ class ModuleCall:
             else:
                 yield item
 
-    def signature(self, stored: Collection[Node]) -> tuple[Any, ...]:
+    def compute_signature(self, stored: Collection[Node]) -> tuple[Any, ...]:
         """A signature that is equal for calls with the same operators and numbers on corresponding inputs. `stored` are the parameters of
         the model."""
         places: dict[Node, Any] = {}
@@ -75,11 +75,11 @@ class ModuleCall:
             places[node] = ("node", at)
         return tuple(found)
 
-    def owns(self, key: str) -> bool:
+    def owns_key(self, key: str) -> bool:
         """Whether the key of a parameter begins with its path."""
         return not self.path or key.startswith(f"{self.path}.")
 
-    def relative(self, key: str) -> str:
+    def relative_key(self, key: str) -> str:
         """A key or path as it is called within the module."""
         return key if not self.path else key[len(self.path) + 1 :]
 
@@ -91,30 +91,30 @@ class CallTree:
         nodes = list(nodes)
         self.root = ModuleCall("", name, None)
         self.home: dict[Node, ModuleCall] = {}
-        names = _called_by_several(nodes, aliases or {})
+        names = _choose_alias_labels(nodes, aliases or {})
         active: list[tuple[str, ModuleCall]] = [("", self.root)]
         late: list[Node] = []
         for node in nodes:
             if node.target is getitem:
                 late.append(node)
                 continue
-            stack = _stack(node, names)
-            active = active if stack is None else self._enter(active, stack)
+            stack = _read_module_stack(node, names)
+            active = active if stack is None else self._enter_modules(active, stack)
             active[-1][1].items.append(node)
             self.home[node] = active[-1][1]
         for node in late:
-            self.home[node] = self._source(node)
+            self.home[node] = self._find_source_call(node)
 
-    def leaves(self, node: Node, call: ModuleCall) -> bool:
+    def is_read_outside(self, node: Node, call: ModuleCall) -> bool:
         """Whether something around a call reads the node."""
-        return any(user.op == "output" or (user in self.home and call not in self.home[user].chain()) for user in node.users)
+        return any(user.op == "output" or (user in self.home and call not in self.home[user].enclosing_calls()) for user in node.users)
 
-    def _source(self, node: Node) -> ModuleCall:
+    def _find_source_call(self, node: Node) -> ModuleCall:
         """Where the tuple was made that the node takes something out of."""
         source: Any = node.args[0]
         return self.home.get(source, self.root)
 
-    def _enter(self, active: list[tuple[str, ModuleCall]], stack: list[tuple[str, str, str]]) -> list[tuple[str, ModuleCall]]:
+    def _enter_modules(self, active: list[tuple[str, ModuleCall]], stack: list[tuple[str, str, str]]) -> list[tuple[str, ModuleCall]]:
         kept = 1
         while kept < len(active) and kept <= len(stack) and active[kept][0] == stack[kept - 1][0]:
             kept += 1
@@ -126,7 +126,7 @@ class CallTree:
         return active
 
 
-def aliases_of(module: Any) -> dict[str, tuple[str, ...]]:
+def find_aliases(module: Any) -> dict[str, tuple[str, ...]]:
     """For each path of a module with several paths, all of them. Modules without parameters and buffers are left out: one ReLU that is two
     members of a Sequential is two stages, since it shares no weights."""
     paths: dict[int, list[str]] = {}
@@ -140,13 +140,13 @@ def _has_state(module: Any) -> bool:
     return any(True for tensors in (module.parameters(), module.buffers()) for _ in tensors)
 
 
-def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
+def _choose_alias_labels(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
     """For each path of a module that is called by several of its paths, the path whose label it gets."""
     called: dict[tuple[str, ...], dict[str, None]] = {}
     around: dict[tuple[str, ...], set[str]] = {}
     active: set[str] = set()
     for node in nodes:
-        stack = [path for _, path, _ in _stack(node, {}) or ()]
+        stack = [path for _, path, _ in _read_module_stack(node, {}) or ()]
         active.update(stack)
         for path in stack:
             if path in aliases:
@@ -154,18 +154,18 @@ def _called_by_several(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, .
                 called.setdefault(names, {})[path] = None
                 around[names] = around.get(names, set(stack)) & set(stack)
     several = {names: paths for names, paths in called.items() if len(paths) > 1}
-    known = {names: _known_by(names, paths, active - around[names]) for names, paths in several.items()}
+    known = {names: _choose_path(names, paths, active - around[names]) for names, paths in several.items()}
     return {path: name for names, name in known.items() for path in names}
 
 
-def _known_by(names: Iterable[str], called: Iterable[str], elsewhere: Collection[str]) -> str:
+def _choose_path(names: Iterable[str], called: Iterable[str], elsewhere: Collection[str]) -> str:
     """The shortest path on which all calls reach the module, so that no module on it is `elsewhere`: active in only some of the calls. If
     every path has such a module, it is the shortest path that is called, since the parameters are declared there."""
     reached = [name for name in names if not any(name.startswith(f"{path}.") for path in elsewhere)]
     return min(reached or called, key=lambda name: name.count("."))
 
 
-def _stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, str, str]] | None:
+def _read_module_stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, str, str]] | None:
     """Key, path and class of each module that was active, the model itself left out; None if it is not known."""
     entries = node.meta.get("nn_module_stack") or {}
     if not entries or any(key.startswith("_empty_nn_module_stack") for key in entries):
@@ -178,9 +178,9 @@ def _class_name(cls: Any) -> str:
     return str(cls if isinstance(cls, str) else cls.__name__).rpartition(".")[2]
 
 
-def common(calls: Iterable[ModuleCall]) -> ModuleCall:
+def find_common_call(calls: Iterable[ModuleCall]) -> ModuleCall:
     """The innermost call that all of them are in."""
-    chains = [call.chain() for call in calls]
+    chains = [call.enclosing_calls() for call in calls]
     last = chains[0][0]
     for level in zip(*chains, strict=False):
         if any(call is not level[0] for call in level):

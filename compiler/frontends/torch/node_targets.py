@@ -30,7 +30,7 @@ def is_empty(node: Node) -> bool:
     return isinstance(value, torch.Tensor) and any(isinstance(size, int) and size == 0 for size in value.shape)
 
 
-def dtype_of(dtype: torch.dtype) -> DType:
+def to_dtype(dtype: torch.dtype) -> DType:
     """The element type by PyTorch's name."""
     name = str(dtype).removeprefix("torch.")
     if name not in DTYPES:

@@ -42,15 +42,15 @@ ATTENTION_PARAMETERS = (
 
 
 @contextmanager
-def opaque_modules(model: nn.Module) -> Iterator[None]:
+def replace_opaque_modules(model: nn.Module) -> Iterator[None]:
     """Replaces what such modules do by one operator each."""
     replaced: list[nn.Module] = []
     fast, detect = torch.backends.mha.get_fastpath_enabled(), transformer._detect_is_causal_mask
     torch.backends.mha.set_fastpath_enabled(False)
-    transformer._detect_is_causal_mask = _is_said_to_be_causal
+    transformer._detect_is_causal_mask = _trust_causal_flag
     try:
         for module in model.modules():
-            forward = _forward_of(module)
+            forward = _make_opaque_forward(module)
             if forward is not None and "forward" not in vars(module):
                 module.forward = forward
                 replaced.append(module)
@@ -62,21 +62,21 @@ def opaque_modules(model: nn.Module) -> Iterator[None]:
             del module.forward
 
 
-def _forward_of(module: nn.Module) -> Callable[..., Any] | None:
-    p = _drop_path(module)
+def _make_opaque_forward(module: nn.Module) -> Callable[..., Any] | None:
+    p = _drop_path_probability(module)
     if p is not None:
         return lambda x, *_: torch.ops.netc_import.drop_path(x, p)
     if isinstance(module, nn.LSTM | nn.GRU | nn.RNN) and type(module).__module__ == "torch.nn.modules.rnn":
-        return _recurrent(module)
+        return _make_recurrent_forward(module)
     if type(module).forward is nn.MultiheadAttention.forward:
-        return _attention(module)  # type: ignore[arg-type]
+        return _make_attention_forward(module)  # type: ignore[arg-type]
     return None
 
 
 # --- stochastic depth --------------------------------------------------------------------------------------------------------
 
 
-def _drop_path(module: nn.Module) -> float | None:
+def _drop_path_probability(module: nn.Module) -> float | None:
     """The probability with which a module leaves out samples; None for other modules."""
     if not type(module).__name__.endswith(("DropPath", "StochasticDepth")) or getattr(module, "mode", "row") != "row":
         return None
@@ -92,7 +92,7 @@ def _(x: Tensor, p: float) -> Tensor:
 # --- recurrence --------------------------------------------------------------------------------------------------------------
 
 
-def _recurrent(module: nn.RNNBase) -> Callable[..., Any]:
+def _make_recurrent_forward(module: nn.RNNBase) -> Callable[..., Any]:
     operator = getattr(torch.ops.netc_import, module.mode.lower())
 
     def forward(input: Any, hx: Any = None) -> Any:
@@ -116,7 +116,7 @@ def _recurrent(module: nn.RNNBase) -> Callable[..., Any]:
     return forward
 
 
-def _cell_results(
+def _make_fake_cell_results(
     input: Tensor, params: list[Tensor], has_biases: bool, num_layers: int, bidirectional: bool, batch_first: bool, gates: int
 ) -> Any:
     directions = 2 if bidirectional else 1
@@ -133,7 +133,7 @@ def _cell_results(
 def _(
     input: Any, hx: Any, params: Any, has_biases: Any, num_layers: Any, dropout: Any, train: Any, bidirectional: Any, batch_first: Any
 ) -> Any:
-    return _cell_results(input, params, has_biases, num_layers, bidirectional, batch_first, 4)
+    return _make_fake_cell_results(input, params, has_biases, num_layers, bidirectional, batch_first, 4)
 
 
 for _name, _gates in (("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
@@ -151,13 +151,13 @@ for _name, _gates in (("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1)):
         batch_first: Any,
         _gates: int = _gates,
     ) -> Any:
-        return _cell_results(input, params, has_biases, num_layers, bidirectional, batch_first, _gates)[:2]
+        return _make_fake_cell_results(input, params, has_biases, num_layers, bidirectional, batch_first, _gates)[:2]
 
 
 # --- attention ---------------------------------------------------------------------------------------------------------------
 
 
-def _attention(module: nn.MultiheadAttention) -> Callable[..., Any]:
+def _make_attention_forward(module: nn.MultiheadAttention) -> Callable[..., Any]:
     def forward(
         query: Tensor,
         key: Tensor,
@@ -171,7 +171,7 @@ def _attention(module: nn.MultiheadAttention) -> Callable[..., Any]:
         swaps = query.dim() == 3 and not module.batch_first
         distinct = {id(tensor): tensor.transpose(0, 1) if swaps else tensor for tensor in (query, key, value)}
         tensors = [distinct[id(tensor)] for tensor in (query, key, value)]
-        params = [_parameter(module, name) for name in ATTENTION_PARAMETERS]
+        params = [_get_parameter(module, name) for name in ATTENTION_PARAMETERS]
         y, weights = torch.ops.netc_import.multihead_attention(
             *tensors,
             attn_mask,
@@ -187,12 +187,12 @@ def _attention(module: nn.MultiheadAttention) -> Callable[..., Any]:
     return forward
 
 
-def _is_said_to_be_causal(mask: Tensor | None, is_causal: bool | None = None, size: int | None = None) -> bool:
+def _trust_causal_flag(mask: Tensor | None, is_causal: bool | None = None, size: int | None = None) -> bool:
     """In the place of a function that looks at the numbers of a mask. What it finds only chooses another kernel for the same mask."""
     return bool(is_causal)
 
 
-def _parameter(module: nn.Module, name: str) -> Any:
+def _get_parameter(module: nn.Module, name: str) -> Any:
     """A parameter by its name, also of a module inside; None if there is none."""
     found: Any = module
     for part in name.split("."):

@@ -16,8 +16,8 @@ from torch.export.graph_signature import InputKind
 from torch.fx import Node
 
 from ...types.tensor_types import BATCH
-from .keys import Stored, keys_of
-from .sympy_sizes import Axis, axis_of
+from .keys import StoredTensor, find_all_keys
+from .sympy_sizes import Axis, match_axis
 
 
 def find_placeholders(program: ExportedProgram) -> dict[str, Node]:
@@ -35,46 +35,46 @@ def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
 def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
     """What each symbol of torch.export is."""
     found: dict[str, Axis] = {}
-    tables = _flat_axes(axes) if axes is not None else [None] * len(inputs)
+    tables = _flatten_axes(axes) if axes is not None else [None] * len(inputs)
     for node, table in zip(inputs, tables, strict=True):
         if node is None:
             continue
         for axis, size in enumerate(node.meta["val"].shape):
-            symbol_of = axis_of(size.node.expr) if isinstance(size, torch.SymInt) else None
+            symbol_of = match_axis(size.node.expr) if isinstance(size, torch.SymInt) else None
             if symbol_of is not None and symbol_of[0] not in found:
                 taken = {one.name for one in found.values()}
                 given = (table or {}).get(axis)
-                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next(taken)), symbol_of[1])
+                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next_free_letter(taken)), symbol_of[1])
     return found
 
 
-def _next(taken: set[str]) -> str:
+def _next_free_letter(taken: set[str]) -> str:
     return next(letter for letter in ascii_uppercase if letter != BATCH and letter not in taken)
 
 
-def _flat_axes(axes: Any) -> list[Any]:
+def _flatten_axes(axes: Any) -> list[Any]:
     """One table for each tensor or other argument, in the order of the inputs."""
     if isinstance(axes, dict) and all(isinstance(key, int) for key in axes):
         return [axes]
     if isinstance(axes, dict):
-        return [table for inner in axes.values() for table in _flat_axes(inner)]
+        return [table for inner in axes.values() for table in _flatten_axes(inner)]
     if isinstance(axes, list | tuple):
-        return [table for inner in axes for table in _flat_axes(inner)]
+        return [table for inner in axes for table in _flatten_axes(inner)]
     return [None]
 
 
-def find_stored(program: ExportedProgram) -> dict[Node, Stored]:
+def find_stored_tensors(program: ExportedProgram) -> dict[Node, StoredTensor]:
     """What of the state dict the program reads."""
     found = find_placeholders(program)
     state = program.state_dict
-    nodes: dict[Node, Stored] = {}
-    keys = keys_of(list(state), state)
+    nodes: dict[Node, StoredTensor] = {}
+    keys = find_all_keys(list(state), state)
     for spec in program.graph_signature.input_specs:
         key = spec.target
         if key in state and spec.kind in (InputKind.PARAMETER, InputKind.BUFFER):
             tensor = state[key]
             is_buffer = spec.kind == InputKind.BUFFER
-            nodes[found[spec.arg.name]] = Stored(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
+            nodes[found[spec.arg.name]] = StoredTensor(keys[key], tensor, not is_buffer and tensor.requires_grad, is_buffer)
     return nodes
 
 

@@ -26,23 +26,23 @@ from ...ir.verify import verify_program
 from ...ir.walk import collect_graphs
 from ...types.numpy_types import Array, numpy_dtype, to_array
 from ...types.tensor_types import BATCH, TensorType
-from ..graph_builder import ImportRefused, nowhere
+from ..graph_builder import ImportRefused, make_empty_span
 from ..imported_model import Imported, ImportFailed, Obstacle
 from ..tidying.dead_code import count_operators, without_dead
 from . import aten as _aten  # noqa: F401  # registers the readers
-from .buffer_changes import describe_changes, describe_detached, find_frozen_statistics, find_step_counters, find_unheld_changes
+from .buffer_changes import describe_changes, describe_detached_tensors, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .call_scope import ModelContext, UnknownValue
 from .constant_folding import Constants
-from .decompositions import with_definitions
-from .flat_nodes import flat_nodes
-from .io_names import input_name, output_names
-from .keys import Keys, keys_of
+from .decompositions import decompose_operators
+from .flat_nodes import flatten_regions
+from .io_names import make_input_name, make_output_names
+from .keys import Keys, find_all_keys
 from .module_calls import CallTree
-from .node_targets import dtype_of, is_empty
-from .placeholders import find_constants, find_stored, find_user_inputs, name_symbols
+from .node_targets import is_empty, to_dtype
+from .placeholders import find_constants, find_stored_tensors, find_user_inputs, name_symbols
 from .reader import CallReader
-from .sympy_sizes import Sizes, asserted_conditions, conditions_of
-from .two_modes import both_modes
+from .sympy_sizes import Sizes, collect_asserted_conditions, collect_range_conditions
+from .two_modes import merge_modes
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _UNREACHED = "is read outside of the module that has it, where a spec cannot reach it"
@@ -63,24 +63,24 @@ def read_program(
     `aliases` has, for the paths of modules that have several, all of them. `training` is what it does in training,
     if the graph is to have that too. `stated` are conditions of the user's. `read_source`: the code of the module runs here, so
     that its files may be read for names."""
-    guards = [found for one in (program, training) if one is not None for found in _conditions(one, axes)]
+    guards = [found for one in (program, training) if one is not None for found in _collect_conditions(one, axes)]
     conditions = list({str(one): one for one in (*stated, *guards)}.values())
     frozen = frozenset() if training is None else find_frozen_statistics(training)
-    reading = _Reading(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
-    apart = replace(reading, apart=True) if reading.differ(program) else None
+    reading = _ProgramReader(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
+    apart = replace(reading, apart=True) if reading.has_differing_calls(program) else None
     try:
-        found = reading.imported(program, training)
+        found = reading.import_program(program, training)
     except ImportFailed as failed:
         if apart is None:
             raise
         try:
-            return apart.imported(program, training)
+            return apart.import_program(program, training)
         except ImportFailed:
             raise failed from None
-    return found if apart is None else replace(found, otherwise=partial(apart.imported, program, training))
+    return found if apart is None else replace(found, otherwise=partial(apart.import_program, program, training))
 
 
-class _Reading(Record):
+class _ProgramReader(Record):
     """How the programs of one module are read."""
 
     name: str
@@ -95,71 +95,79 @@ class _Reading(Record):
     apart: bool = False
     """Whether a module whose calls compute differently shares its layers instead of itself."""
 
-    def imported(self, program: ExportedProgram, training: ExportedProgram | None) -> Imported:
-        made, notes = self.graph(program)
+    def import_program(self, program: ExportedProgram, training: ExportedProgram | None) -> Imported:
+        made, notes = self.read_graph(program)
         if training is not None:
             try:
-                learning, _ = self.graph(training, train=True)
+                learning, _ = self.read_graph(training, train=True)
             except ImportFailed as failed:
                 raise failed.in_training() from None
-            made = Program(both_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
+            made = Program(merge_modes(learning.main, made.main), made.facts, made.symbols, made.conditions, made.dims)
             verify_program(made)
-            notes = (*notes, *describe_detached(training))
-        return replace(_with_weights(made, program, notes), widened=True, stated=self.stated)
+            notes = (*notes, *describe_detached_tensors(training))
+        return replace(_collect_weights(made, program, notes), widened=True, stated=self.stated)
 
-    def differ(self, program: ExportedProgram) -> bool:
+    def has_differing_calls(self, program: ExportedProgram) -> bool:
         """Whether two calls of a module compute differently."""
-        flat_nodes(program.graph_module)
-        tree = CallTree(_body(with_definitions(program.graph_module)), self.name, self.aliases)
-        return bool(Keys(tree, find_stored(program)).differing)
+        flatten_regions(program.graph_module)
+        tree = CallTree(_select_body(decompose_operators(program.graph_module)), self.name, self.aliases)
+        return bool(Keys(tree, find_stored_tensors(program)).differing)
 
-    def graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
+    def read_graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
         """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
-        flat_nodes(program.graph_module)
-        nodes = with_definitions(program.graph_module)
+        flatten_regions(program.graph_module)
+        nodes = decompose_operators(program.graph_module)
         inputs = find_user_inputs(program)
         names = name_symbols(inputs, self.axes)
         symbols = tuple(dict.fromkeys((BATCH, *(axis.name for axis in names.values()))))
         declared = declare_dims(symbols, self.conditions, {})
         counting = find_step_counters(program, nodes) if train else set[Node]()
-        body = [node for node in _body(nodes) if node not in counting]
+        body = [node for node in _select_body(nodes) if node not in counting]
         tree = CallTree(body, self.name, self.aliases)
-        keys, constants = Keys(tree, find_stored(program), apart=self.apart), Constants(body, *find_constants(program))
+        keys, constants = Keys(tree, find_stored_tensors(program), apart=self.apart), Constants(body, *find_constants(program))
         sizes = Sizes(names, declared.dims)
         frozen = {node for node, stored in keys.stored.items() if not self.frozen.isdisjoint(stored.keys)}
-        reader = ModelContext(tree, keys, constants, sizes, declared.facts, nowhere(self.name), train, frozen, read_source=self.read_source)
+        reader = ModelContext(
+            tree, keys, constants, sizes, declared.facts, make_empty_span(self.name), train, frozen, read_source=self.read_source
+        )
         main = CallReader(reader, tree.root, None)
         _declare_inputs(main, inputs)
-        main.run()
+        main.read_call()
         main.name_values()
-        _finish(main, program, nodes)
+        _read_outputs(main, program, nodes)
         _check_arbitrary(reader, main.builder.graph)
-        reader.obstacles += _bad_labels(main.builder.graph) + _divided(main.builder.graph) + (find_unheld_changes(program) if train else [])
+        reader.obstacles += (
+            _find_bad_labels(main.builder.graph)
+            + _find_divided_modules(main.builder.graph)
+            + (find_unheld_changes(program) if train else [])
+        )
         if reader.obstacles:
             raise ImportFailed(tuple(reader.obstacles))
         texts = tuple((condition, str(condition)) for condition in self.conditions)
         made = Program(main.builder.graph, declared.facts, symbols, texts, declared.dims)
         verify_program(made)
-        return made, (*reader.constants.notes(), *dict.fromkeys(reader.notes))
+        return made, (*reader.constants.describe_inexact(), *dict.fromkeys(reader.notes))
 
 
-def _conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
+def _collect_conditions(program: ExportedProgram, axes: Sequence[Any] | None) -> list[Condition]:
     names = name_symbols(find_user_inputs(program), axes)
-    ranges = conditions_of(program.range_constraints, names)
+    ranges = collect_range_conditions(program.range_constraints, names)
     asserted = [node.args[0] for node in program.graph.nodes if str(node.target).startswith("aten._assert_scalar")]
     values: list[Any] = [node.meta["val"] for node in asserted if isinstance(node, Node)]
     try:
-        return ranges + asserted_conditions([value.node.expr for value in values if isinstance(value, torch.SymBool)], names, ranges)
+        return ranges + collect_asserted_conditions(
+            [value.node.expr for value in values if isinstance(value, torch.SymBool)], names, ranges
+        )
     except ImportRefused as refused:
         raise ImportFailed((Obstacle("torch.export", refused.why, ""),)) from None
 
 
-def _body(nodes: Iterable[Node]) -> list[Node]:
+def _select_body(nodes: Iterable[Node]) -> list[Node]:
     """The nodes that compute tensors with elements."""
-    return [node for node in nodes if node.op == "call_function" and _computes(node) and not is_empty(node)]
+    return [node for node in nodes if node.op == "call_function" and _makes_tensors(node) and not is_empty(node)]
 
 
-def _computes(node: Node) -> bool:
+def _makes_tensors(node: Node) -> bool:
     """Whether it makes tensors, rather than sizes or nothing."""
     target: Any = node.target
     if any(str(target).startswith(f"aten.{name}") for name in _SILENT):
@@ -175,13 +183,13 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
             continue
         fake = node.meta["val"]
         try:
-            shape = tuple(main.model.sizes.dim(size) for size in fake.shape)
+            shape = tuple(main.model.sizes.to_dim(size) for size in fake.shape)
         except ImportRefused:
-            raise ImportFailed((_undeclarable(node, fake.shape),)) from None
-        main.env[node] = main.builder.input(TensorType(dtype_of(fake.dtype), shape), input_name(node.name, taken))
+            raise ImportFailed((_undeclarable_input(node, fake.shape),)) from None
+        main.env[node] = main.builder.add_input(TensorType(to_dtype(fake.dtype), shape), make_input_name(node.name, taken))
 
 
-def _undeclarable(node: Node, shape: Sequence[Any]) -> Obstacle:
+def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
     """An input with a size such as `4*H + 2`. torch.export finds this of `H + -H % 4` if the example has 6: it solves a rounded division as
     an exact one with the example's remainder."""
     sizes = " x ".join(str(size) for size in shape)
@@ -192,36 +200,36 @@ def _undeclarable(node: Node, shape: Sequence[Any]) -> Obstacle:
 # --- outputs -----------------------------------------------------------------------------------------------------------------
 
 
-def _finish(main: CallReader, program: ExportedProgram, nodes: Sequence[Node]) -> None:
+def _read_outputs(main: CallReader, program: ExportedProgram, nodes: Sequence[Node]) -> None:
     graph = main.builder.graph
     output = next(node for node in nodes if node.op == "output")
-    results = [(path, node) for path, node in _paths(_tree(program, output)) if isinstance(node, Node)]
+    results = [(path, node) for path, node in _flatten_with_paths(_rebuild_output_tree(program, output)) if isinstance(node, Node)]
     for _, node in results:
         try:
-            value = main.value(node)
+            value = main.get_value(node)
         except UnknownValue:
             continue
         except ImportRefused as refused:
-            main.model.report(node, refused)
+            main.model.report_obstacle(node, refused)
             continue
         assert isinstance(value, Value)
         graph.outputs.append(value)
-    graph.output_names = output_names([path for path, _ in results], {value.name for value in graph.inputs})
+    graph.output_names = make_output_names([path for path, _ in results], {value.name for value in graph.inputs})
     if not results:
         main.model.obstacles.append(Obstacle("output", "is no tensor", ""))
 
 
-def _paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
+def _flatten_with_paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """The leaves, each with the keys that lead to it; by their items for mappings of classes that do not say how."""
     try:
         return tree_flatten_with_path(tree)[0]
     except ValueError:
         if isinstance(tree, Mapping):
-            return [((key, *path), leaf) for key, value in tree.items() for path, leaf in _paths(value)]
+            return [((key, *path), leaf) for key, value in tree.items() for path, leaf in _flatten_with_paths(value)]
         return [((at,), leaf) for at, leaf in enumerate(tree_leaves(tree))]
 
 
-def _tree(program: ExportedProgram, output: Node) -> Any:
+def _rebuild_output_tree(program: ExportedProgram, output: Node) -> Any:
     """What the model returns, with nodes for tensors."""
     flat: Any = output.args[0]
     mutated = len(flat) - len([spec for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"])
@@ -232,7 +240,7 @@ def _tree(program: ExportedProgram, output: Node) -> Any:
 # --- weights -----------------------------------------------------------------------------------------------------------------
 
 
-def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, ...]) -> Imported:
+def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str, ...]) -> Imported:
     import numpy as np
 
     state = source.state_dict
@@ -243,14 +251,18 @@ def _with_weights(program: Program, source: ExportedProgram, notes: tuple[str, .
         else:
             weights[name] = np.zeros(info.shape, numpy_dtype(info.dtype))
     unread = [key for key in state if key not in weights]
-    names = keys_of(unread, state)
+    names = find_all_keys(unread, state)
     again = [key for key in unread if any(other in weights for other in names[key])]
     alone = [key for key in unread if key not in again]
-    left = (*_note(again, "are other names of tensors that it has"), *_note(alone, "are read by nothing"), *describe_changes(source))
+    left = (
+        *_describe_left_out_keys(again, "are other names of tensors that it has"),
+        *_describe_left_out_keys(alone, "are read by nothing"),
+        *describe_changes(source),
+    )
     return Imported(program, weights, (*left, *notes))
 
 
-def _note(keys: Sequence[str], why: str) -> tuple[str, ...]:
+def _describe_left_out_keys(keys: Sequence[str], why: str) -> tuple[str, ...]:
     if not keys:
         return ()
     some = ", ".join(f"`{key}`" for key in keys[:5]) + (", ..." if len(keys) > 5 else "")
@@ -266,10 +278,10 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
     left = {id(value) for graph in collect_graphs(main) for node in graph.nodes for value in node.outputs}
     for node, value in model.arbitrary:
         if id(value) in left:
-            model.report(node, ImportRefused("makes a tensor with arbitrary contents, and not all of it is overwritten"))
+            model.report_obstacle(node, ImportRefused("makes a tensor with arbitrary contents, and not all of it is overwritten"))
 
 
-def _divided(main: Graph) -> list[Obstacle]:
+def _find_divided_modules(main: Graph) -> list[Obstacle]:
     """Parameters that would have to be declared around the module that has them, which has others too."""
     found: list[Obstacle] = []
     for graph in collect_graphs(main):
@@ -281,7 +293,7 @@ def _divided(main: Graph) -> list[Obstacle]:
     return found
 
 
-def _bad_labels(main: Graph) -> list[Obstacle]:
+def _find_bad_labels(main: Graph) -> list[Obstacle]:
     """Names of modules that cannot be labels."""
     labels = {node.label: None for graph in collect_graphs(main) for node in graph.nodes if not _LABEL.fullmatch(node.label)}
     return [

@@ -36,16 +36,16 @@ class Frame(Record):
 
 
 @lru_cache(maxsize=20_000)
-def frames_of(trace: str, *, read: bool) -> tuple[Frame, ...]:
+def parse_frames(trace: str, *, read: bool) -> tuple[Frame, ...]:
     """The frames of a stack trace, the outermost first. Without `read`, no file is opened, and the quoted lines are the only source."""
     found: list[Frame] = []
     for file, line, function, text in _FRAME.findall(trace):
-        statement = _in_file(file, int(line), text) if read else None
+        statement = _find_statement(file, int(line), text) if read else None
         found.append(Frame(file, function, statement or Statement(int(line), _targets_of_line(text))))
     return tuple(found)
 
 
-def _in_file(file: str, line: int, text: str) -> Statement | None:
+def _find_statement(file: str, line: int, text: str) -> Statement | None:
     """The statement; None if the file has changed at that line."""
     # Line numbers of a changed file would give names of other statements.
     if linecache.getline(file, line).strip() != text.strip():

@@ -20,11 +20,11 @@ _COUNTS = ("arange", "argmax", "argmin", "argsort")
 _MOVES = (*_SAME, "unsqueeze", "slice", "view", "reshape", "repeat", "flatten", "squeeze", "permute", "transpose")
 
 
-def counted_axis(node: Node, constants: Constants) -> int | None:
+def find_counted_axis(node: Node, constants: Constants) -> int | None:
     """The axis along which the index counts."""
     value = constants.values.get(node)
     if isinstance(value, torch.Tensor):
-        return _of_values(value)
+        return _counted_axis_of_values(value)
     if not isinstance(node.target, torch._ops.OpOverload):
         return None
     name = operator_name(node)
@@ -33,13 +33,13 @@ def counted_axis(node: Node, constants: Constants) -> int | None:
     source: Any = node.args[0] if node.args else None
     if not isinstance(source, Node):
         return None
-    axis = counted_axis(source, constants)
+    axis = find_counted_axis(source, constants)
     if axis is None or axis == NO_AXIS:
         return axis if name in (*_SAME, "unsqueeze") else None
-    return _moved(node, source, name, axis)
+    return _follow_axis(node, source, name, axis)
 
 
-def _moved(node: Node, source: Node, name: str, axis: int) -> int | None:
+def _follow_axis(node: Node, source: Node, name: str, axis: int) -> int | None:
     rank: int = node.meta["val"].dim()
     if name in _SAME:
         before: int = source.meta["val"].dim()
@@ -62,7 +62,7 @@ def _is_default(node: Node, at: int, default: int) -> bool:
     return len(node.args) <= at or node.args[at] in (default, None)
 
 
-def _of_values(value: torch.Tensor) -> int | None:
+def _counted_axis_of_values(value: torch.Tensor) -> int | None:
     if not bool(value.any()):
         return NO_AXIS if value.numel() == 1 else None
     longer = [axis for axis, size in enumerate(value.shape) if size > 1]
@@ -71,7 +71,7 @@ def _of_values(value: torch.Tensor) -> int | None:
     return longer[0] if bool((value.flatten() == torch.arange(value.numel())).all()) else None
 
 
-def is_natural(node: Node, constants: Constants) -> bool:
+def is_nonnegative(node: Node, constants: Constants) -> bool:
     """Whether an index is known not to count from the end."""
     value = constants.values.get(node)
     if isinstance(value, torch.Tensor):
@@ -82,4 +82,4 @@ def is_natural(node: Node, constants: Constants) -> bool:
     if name in _COUNTS:
         return True
     source = node.args[0] if node.args else None
-    return name in _MOVES and isinstance(source, Node) and is_natural(source, constants)
+    return name in _MOVES and isinstance(source, Node) and is_nonnegative(source, constants)

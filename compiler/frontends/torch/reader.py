@@ -19,44 +19,44 @@ from ...ir.walk import join_labels
 from ...ops.parameter_of import ParameterOf
 from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
-from .aten.indexing import with_part
+from .aten.indexing import replace_part
 from .aten_site import AtenSite
 from .aten_table import READERS, AtenReader, Result
 from .call_scope import GraphScope, UnknownValue
 from .module_calls import ModuleCall
-from .node_targets import dtype_of, is_operator, operator_name
+from .node_targets import is_operator, operator_name, to_dtype
 from .sympy_sizes import Sizes
 from .views import is_in_place
 
 
-def read(node: Node, scope: GraphScope) -> Result | None:
+def read_node(node: Node, scope: GraphScope) -> Result | None:
     """What the node computes; None where it cannot be imported."""
     model = scope.model
     try:
         if node in model.views.lost:
             raise ImportRefused(f"changes a tensor of which `{model.views.lost[node]}` is another view, which is read later")
-        found = _reader_of(node)(AtenSite(node, scope))
-        _agree(node, found, model.sizes, model.facts)
+        found = _find_reader(node)(AtenSite(node, scope))
+        _check_types(node, found, model.sizes, model.facts)
     except UnknownValue:
         return None
     except ImportRefused as refused:
-        model.report(node, refused)
+        model.report_obstacle(node, refused)
         return None
     return found
 
 
-def replaced(view: Node, part: Value, scope: GraphScope) -> Value | None:
+def write_back_part(view: Node, part: Value, scope: GraphScope) -> Value | None:
     """The tensor of which `view` is a part, with another part in its place."""
     try:
-        return with_part(AtenSite(view, scope), part)
+        return replace_part(AtenSite(view, scope), part)
     except UnknownValue:
         return None
     except ImportRefused as refused:
-        scope.model.report(view, refused)
+        scope.model.report_obstacle(view, refused)
         return None
 
 
-def _reader_of(node: Node) -> AtenReader:
+def _find_reader(node: Node) -> AtenReader:
     if not is_operator(node):
         raise ImportRefused("has no counterpart: it is no operator of PyTorch")
     name = operator_name(node)
@@ -70,114 +70,114 @@ class CallReader(GraphScope):
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
-    def run(self) -> None:
+    def read_call(self) -> None:
         """Reads all that the call did."""
         for item in self.call.items:
             if isinstance(item, ModuleCall):
                 inner = CallReader(self.model, item, self)
-                inner.run()
-                inner.close(self)
+                inner.read_call()
+                inner.emit_call(self)
             else:
-                self._node(item)
+                self._read_item(item)
 
-    def _node(self, node: Node) -> None:
+    def _read_item(self, node: Node) -> None:
         if self.model.constants.is_folded(node):
             return
         nodes = len(self.builder.graph.nodes)
-        found = read(node, self)
+        found = read_node(node, self)
         if found is None:
             del self.builder.graph.nodes[nodes:]
-        self.holds = self.holds or any(isinstance(n, OpNode) and _holds(n) for n in self.builder.graph.nodes[nodes:])
-        self._bind(node, found)
+        self.has_parameters = self.has_parameters or any(isinstance(n, OpNode) and _has_state(n) for n in self.builder.graph.nodes[nodes:])
+        self._bind_results(node, found)
         if is_in_place(node):
-            self._change(node, found)
+            self._propagate_change(node, found)
 
-    def _bind(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
+    def _bind_results(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
         self.env[node] = found
         for user in node.users:
             if user.target is getitem:
                 self.env[user] = found[user.args[1]] if isinstance(found, tuple) else None  # type: ignore[index]
 
-    def _change(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
+    def _propagate_change(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
         """What is read under the old name from now on is what the operator made of it; so are the tensors of which that is a part."""
         old = node.args[0]
         assert isinstance(old, Node)
-        self._rebind(old, found)
+        self._rebind_node(old, found)
         for view in reversed(self.model.views.parents.get(node, [])):
             whole = view.args[0]
             assert isinstance(whole, Node)
-            found = replaced(view, found, self) if isinstance(found, Value) else None
-            self._rebind(whole, found)
+            found = write_back_part(view, found, self) if isinstance(found, Value) else None
+            self._rebind_node(whole, found)
 
-    def _rebind(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
+    def _rebind_node(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
         if node not in self.env and self.model.tree.home.get(node) is not self.call:
-            self.value(node)
+            self.get_value(node)
         self.env[node] = found
         if self.model.tree.home.get(node) is not self.call:
             self.changed.add(node)
 
     def name_values(self) -> None:
         """Names what the call computed as its module's code does."""
-        given = {node: inner for node, (_, inner) in self.taken.items()}
+        given = {node: inner for node, (_, inner) in self.captured.items()}
         self.model.source_names.name_tensors(self.builder.graph, self.call, self.env, given)
 
     # --- the end of the call -------------------------------------------------------------------------------------------------
 
-    def close(self, parent: CallReader) -> None:
+    def emit_call(self, parent: CallReader) -> None:
         """Puts what the call computes into the graph around."""
         self.name_values()
         outputs: dict[Node, Value] = {}
-        passed = {id(inner): outer for outer, inner in self.taken.values()}
-        for node in self._wanted():
+        passed = {id(inner): outer for outer, inner in self.captured.values()}
+        for node in self._find_outputs():
             value = self.env[node]
             if not isinstance(value, Value):
-                parent._bind(node, None)
+                parent._bind_results(node, None)
             elif id(value) in passed:
                 parent.env[node] = passed[id(value)]
             else:
                 outputs[node] = value
         distinct = list({id(value): value for value in outputs.values()}.values())
-        if not distinct and self.holds and self.builder.graph.nodes:  # nobody reads what it computes, but its keys stay
+        if not distinct and self.has_parameters and self.builder.graph.nodes:  # nobody reads what it computes, but its keys stay
             distinct = [self.builder.graph.nodes[-1].outputs[0]]
         self.builder.graph.outputs = distinct
-        results = self._results(parent, [outer for outer, _ in self.taken.values()], distinct) if distinct else []
+        results = self._emit_results(parent, [outer for outer, _ in self.captured.values()], distinct) if distinct else []
         found = {id(inner): outer for inner, outer in zip(distinct, results, strict=True)}
         for node, value in outputs.items():
             parent.env[node] = found[id(value)]
             if node in self.changed and parent.model.tree.home.get(node) is not parent.call:
                 parent.changed.add(node)
 
-    def _wanted(self) -> Iterator[Node]:
+    def _find_outputs(self) -> Iterator[Node]:
         """The nodes that others than this call read, and those that they read of other calls of a shared module."""
         for node in list(self.env):
-            if node in self.taken and node not in self.changed:
+            if node in self.captured and node not in self.changed:
                 continue
             if self._is_constant(node):
                 continue
             shared = self.model.results.get(node)
-            if self.model.tree.leaves(node, self.call) or (shared is not None and shared in self.call.chain()):
+            if self.model.tree.is_read_outside(node, self.call) or (shared is not None and shared in self.call.enclosing_calls()):
                 yield node
 
     def _is_constant(self, node: Node) -> bool:
         return node in self.model.keys.stored or self.model.constants.is_folded(node)
 
-    def _results(self, parent: CallReader, given: list[Value], outputs: list[Value]) -> list[Value]:
-        parent.holds = parent.holds or self.holds
-        shared = parent.shared_module(self.call) if self.call in self.model.keys.shared and self.holds else None
-        label = self._label(parent)
-        if self._dissolves():
-            return self._dissolve(parent, given, outputs, label, shared)
-        modules = tuple(parent.shared_module(call) for call in self.borrowed)
-        return list(parent.builder.call(self.builder.graph, *given, label=label, shared=shared, modules=modules))
+    def _emit_results(self, parent: CallReader, given: list[Value], outputs: list[Value]) -> list[Value]:
+        parent.has_parameters = parent.has_parameters or self.has_parameters
+        shared = parent.get_shared_module(self.call) if self.call in self.model.keys.shared and self.has_parameters else None
+        label = self._choose_label(parent)
+        if self._should_inline():
+            return self._inline_into(parent, given, outputs, label, shared)
+        modules = tuple(parent.get_shared_module(call) for call in self.borrowed)
+        return list(parent.builder.add_call(self.builder.graph, *given, label=label, shared=shared, modules=modules))
 
-    def _label(self, parent: CallReader) -> str:
-        if not (self.holds or parent.builder.graph.kind == "sequence") or not parent.call.owns(self.call.path):
+    def _choose_label(self, parent: CallReader) -> str:
+        if not (self.has_parameters or parent.builder.graph.kind == "sequence") or not parent.call.owns_key(self.call.path):
             return ""
         if self.call in self.model.keys.apart:
             return ""
-        return parent.call.relative(self.call.path)
+        return parent.call.relative_key(self.call.path)
 
-    def _dissolves(self) -> bool:
+    def _should_inline(self) -> bool:
         """Whether the operators are better in the graph around: of a module that is one operator, or whose only parameters are directly
         below its own name."""
         nodes = self.builder.graph.nodes
@@ -190,20 +190,20 @@ class CallReader(GraphScope):
             return True
         if any(node.label or isinstance(node.op, ParameterOf) for node in operators):
             return False
-        return len([node for node in operators if _holds(node)]) == 1
+        return len([node for node in operators if _has_state(node)]) == 1
 
-    def _dissolve(
+    def _inline_into(
         self, parent: CallReader, given: list[Value], outputs: list[Value], label: str, shared: SharedModule | None
     ) -> list[Value]:
         places = {id(inner): outer for inner, outer in zip(self.builder.graph.inputs, given, strict=True)}
-        around = {id(self.shared_module(call)): parent.shared_module(call) for call in self.borrowed}
+        around = {id(self.get_shared_module(call)): parent.get_shared_module(call) for call in self.borrowed}
         only = len(self.builder.graph.nodes) == 1
         for node in self.builder.graph.nodes:
             assert isinstance(node, OpNode)
             node.inputs = tuple(places.get(id(value), value) for value in node.inputs)
             if node.shared is not None:  # the module is not inside of the call, which was given it: its keys are not below the call's
                 node.shared = around[id(node.shared)]
-            elif _holds(node):
+            elif _has_state(node):
                 node.label, node.shared = join_labels(label, node.label), shared
             elif only and parent.builder.graph.kind == "sequence":
                 node.label = label
@@ -212,12 +212,12 @@ class CallReader(GraphScope):
         return outputs
 
 
-def _holds(node: OpNode) -> bool:
+def _has_state(node: OpNode) -> bool:
     """Whether it has parameters in the state dict."""
     return any(spec.persistent for spec in node.specs)
 
 
-def _agree(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
+def _check_types(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
     """The types are those that torch.export has."""
     fakes = node.meta.get("val")
     pairs = zip(found, fakes, strict=False) if isinstance(found, tuple) and isinstance(fakes, list | tuple) else [(found, fakes)]
@@ -225,7 +225,7 @@ def _agree(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
         if not isinstance(value, Value) or not isinstance(fake, torch.Tensor):
             continue
         parts = (2,) if fake.is_complex() else ()
-        expected = TensorType(dtype_of(fake.dtype.to_real()), (*(sizes.dim(size) for size in fake.shape), *parts))
+        expected = TensorType(to_dtype(fake.dtype.to_real()), (*(sizes.to_dim(size) for size in fake.shape), *parts))
         same = len(expected.shape) == value.type.rank and not any(
             facts.are_equal(a, b) is False for a, b in zip(expected.shape, value.type.shape, strict=True)
         )

@@ -26,11 +26,11 @@ from ...ops.elementwise import Neg
 from ...ops.operator import Operator
 from ...ops.shape import Cast, Expand, Flatten, Layout, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from .module_calls import CallTree, ModuleCall
-from .python_assignments import Frame, Statement, frames_of
+from .python_assignments import Frame, Statement, parse_frames
 
-_ARRANGED: tuple[type[Operator], ...] = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
+_REARRANGING: tuple[type[Operator], ...] = (Cast, Expand, Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze)
 """Operators whose result has the same elements in another form."""
-_UNTELLING = (Layout, Add, Div, Mul, Neg, Sub)
+_UNINFORMATIVE = (Layout, Add, Div, Mul, Neg, Sub)
 """Operators whose name tells less about their result than the variable to which it leads."""
 
 
@@ -67,7 +67,7 @@ class SourceNames:
                 value.name = name
         for node in nodes:
             self._name_step(made[node], makers[id(made[node])], self._find_place(node, call))
-        _pass_on(graph, makers)
+        _propagate_names(graph, makers)
 
     def _assigned_names(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
         """The nodes that statements assign, with their names. The nodes of one execution of a statement follow each other."""
@@ -78,25 +78,25 @@ class SourceNames:
     def _name_step(self, value: Value, maker: GraphNode, place: _Place | None) -> None:
         """Gives an intermediate tensor of a statement the name of its target, if nothing else names it."""
         targets = () if place is None or place.is_assigned else place.statement.targets
-        if len(targets) == 1 and not value.name and has_operator(maker, _UNTELLING) and not maker.label:
+        if len(targets) == 1 and not value.name and has_operator(maker, _UNINFORMATIVE) and not maker.label:
             value.name = targets[0]
 
     def _find_place(self, node: Node, call: ModuleCall) -> _Place | None:
         """The outermost statement that assigns the node, seen from the nodes that read it; or the innermost one that contains them all."""
-        frames = self._frames(node)
-        partings = [_find_parting(frames, self._frames(user)) for user in self._readers(node, call)]
+        frames = self._read_frames(node)
+        partings = [_find_parting(frames, self._read_frames(user)) for user in self._find_readers(node, call)]
         depth, is_same = min((parting for parting in partings if parting is not None), default=(-1, True))
         if depth < 0:
             return None
         return _Place(frames[:depth], frames[depth].statement, not is_same)
 
-    def _readers(self, node: Node, call: ModuleCall) -> Iterator[Node]:
+    def _find_readers(self, node: Node, call: ModuleCall) -> Iterator[Node]:
         for user in node.users:
-            if user in self.tree.home and call in self.tree.home[user].chain():
+            if user in self.tree.home and call in self.tree.home[user].enclosing_calls():
                 yield user
 
-    def _frames(self, node: Node) -> tuple[Frame, ...]:
-        return frames_of(node.meta.get("stack_trace") or "", read=self.read)
+    def _read_frames(self, node: Node) -> tuple[Frame, ...]:
+        return parse_frames(node.meta.get("stack_trace") or "", read=self.read)
 
     # --- arguments -----------------------------------------------------------------------------------------------------------
 
@@ -119,9 +119,9 @@ class SourceNames:
     def _argument_candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
         """The arguments of `forward` that occur in every statement that reads the tensor."""
         found: tuple[str, ...] | None = None
-        for user in self._readers(node, call):
-            above = len(self.tree.home[user].chain()) - len(call.chain())
-            forwards = [frame for frame in self._frames(user) if frame.function == "forward"]
+        for user in self._find_readers(node, call):
+            above = len(self.tree.home[user].enclosing_calls()) - len(call.enclosing_calls())
+            forwards = [frame for frame in self._read_frames(user) if frame.function == "forward"]
             words = forwards[-1 - above].statement.parameters if above < len(forwards) else ()
             if words:
                 found = words if found is None else tuple(word for word in found if word in words)
@@ -158,11 +158,11 @@ def _has_label(node: GraphNode) -> bool:
     return len(node.outputs) == 1 and bool(node.label)
 
 
-def _pass_on(graph: Graph, makers: Mapping[int, GraphNode]) -> None:
+def _propagate_names(graph: Graph, makers: Mapping[int, GraphNode]) -> None:
     """Gives a tensor that is read once the name of its other form: in `q, k, v = (heads(t) for t in qkv)`, names the parts of qkv too."""
     uses = Counter(id(value) for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs))
     for node in reversed(graph.nodes):
-        if has_operator(node, _ARRANGED) and len(node.inputs) == 1:
+        if has_operator(node, _REARRANGING) and len(node.inputs) == 1:
             (value,) = node.inputs
             maker = makers.get(id(value))
             if not value.name and uses[id(value)] == 1 and maker is not None and not _has_label(maker):

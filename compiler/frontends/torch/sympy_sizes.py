@@ -20,27 +20,27 @@ LEAST = 2
 """torch.export takes sizes of 0 and 1 for special ones: a lower bound up to this says nothing about the model."""
 
 
-def _product(*factors: Dim) -> Dim:
+def _multiply_dims(*factors: Dim) -> Dim:
     return reduce(lambda a, b: a * b, factors)
 
 
-def _floor(top: Dim, bottom: Dim) -> Dim:
+def _floor_divide(top: Dim, bottom: Dim) -> Dim:
     return top // bottom
 
 
-def _power(base: Dim, exponent: Dim) -> Dim:
+def _raise_power(base: Dim, exponent: Dim) -> Dim:
     if not isinstance(exponent, int) or exponent < 0:
         raise ImportRefused("a size is a power with an exponent that is not an integer of at least 0")
-    return _product(1, *[base] * exponent)
+    return _multiply_dims(1, *[base] * exponent)
 
 
 _FUNCTIONS: Mapping[str, Callable[..., Dim]] = {
     "Add": lambda *terms: sum(terms),
-    "Mul": _product,
-    "Pow": _power,
-    "PowByNatural": _power,
-    "FloorDiv": _floor,
-    "CleanDiv": _floor,
+    "Mul": _multiply_dims,
+    "Pow": _raise_power,
+    "PowByNatural": _raise_power,
+    "FloorDiv": _floor_divide,
+    "CleanDiv": _floor_divide,
     "Mod": lambda a, b: a % b,
     "PythonMod": lambda a, b: a % b,
     "Max": lambda *sizes: reduce(dim_max, sizes),
@@ -66,15 +66,15 @@ class Sizes:
         self.axes = axes
         self.known = known
 
-    def dim(self, size: Any) -> Dim:
+    def to_dim(self, size: Any) -> Dim:
         """The dimension of an int, a `torch.SymInt` or an expression."""
         if isinstance(size, bool):
             raise ImportRefused("a size is a boolean")
         if isinstance(size, int):
             return size
-        return self._expression(size.node.expr if hasattr(size, "node") else size)
+        return self._convert_expression(size.node.expr if hasattr(size, "node") else size)
 
-    def _expression(self, expression: Any) -> Dim:
+    def _convert_expression(self, expression: Any) -> Dim:
         if expression.is_Integer:
             return int(expression)
         if expression.is_Symbol:
@@ -84,30 +84,30 @@ class Sizes:
             return self.known[axis.name] // axis.step
         kind = type(expression).__name__
         if kind in ("FloorToInt", "CeilToInt", "TruncToInt"):
-            top, bottom = self._quotient(expression.args[0])
+            top, bottom = self._split_quotient(expression.args[0])
             return -(-top // bottom) if kind == "CeilToInt" else top // bottom
         function = _FUNCTIONS.get(kind)
         if function is None:
             raise ImportRefused(f"a size is computed by {kind}, which sizes do not have")
-        return function(*(self._expression(argument) for argument in expression.args))
+        return function(*(self._convert_expression(argument) for argument in expression.args))
 
-    def _quotient(self, expression: Any) -> tuple[Dim, Dim]:
+    def _split_quotient(self, expression: Any) -> tuple[Dim, Dim]:
         """What is divided and by what, of a number that is rounded."""
         match type(expression).__name__:
             case "IntTrueDiv":
                 top, bottom = expression.args
-                return self._expression(top), self._expression(bottom)
+                return self._convert_expression(top), self._convert_expression(bottom)
             case "Mul":
-                quotients = [self._quotient(factor) for factor in expression.args]
-                return _product(*(top for top, _ in quotients)), _product(*(bottom for _, bottom in quotients))
+                quotients = [self._split_quotient(factor) for factor in expression.args]
+                return _multiply_dims(*(top for top, _ in quotients)), _multiply_dims(*(bottom for _, bottom in quotients))
             case "ToFloat":
-                return self._quotient(expression.args[0])
+                return self._split_quotient(expression.args[0])
             case "Float":
                 number = Fraction(float(expression))
                 if number.denominator > _FINEST:
                     raise ImportRefused(f"a size is {float(number)} times another, which is no quotient of small integers")
                 return number.numerator, number.denominator
-        return self._expression(expression), 1
+        return self._convert_expression(expression), 1
 
 
 _COMPARISONS = {
@@ -120,7 +120,7 @@ _COMPARISONS = {
 }
 
 
-def asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ranges: Sequence[Condition]) -> list[Condition]:
+def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ranges: Sequence[Condition]) -> list[Condition]:
     """The conditions that an exported program asserts about sizes, without those that hold for all sizes in its `ranges`.
 
     Assertions about the values of tensors are left out: they have symbols that are no axes. Raises `ImportRefused` for an assertion about
@@ -138,22 +138,22 @@ def asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ra
             case "And":
                 return all(map(holds, expression.args))
             case kind if kind in _COMPARISONS:
-                return declared.facts.compare(_COMPARISONS[kind], *map(known.dim, expression.args)) is True
+                return declared.facts.compare(_COMPARISONS[kind], *map(known.to_dim, expression.args)) is True
         return False
 
     about_sizes = [one for one in expressions if all(free.name in axes for free in one.free_symbols)]
-    unproved = [part for one in about_sizes for part in _conjuncts(one) if not holds(part)]
+    unproved = [part for one in about_sizes for part in _split_conjuncts(one) if not holds(part)]
     for one in unproved:
         if type(one).__name__ not in _COMPARISONS:
             raise ImportRefused(f"needs sizes with `{one}`, which is no condition that a spec can state")
-    return [Condition(_COMPARISONS[type(one).__name__], *map(raw.dim, one.args)) for one in unproved]
+    return [Condition(_COMPARISONS[type(one).__name__], *map(raw.to_dim, one.args)) for one in unproved]
 
 
-def _conjuncts(expression: Any) -> Sequence[Any]:
+def _split_conjuncts(expression: Any) -> Sequence[Any]:
     return expression.args if type(expression).__name__ == "And" else (expression,)
 
 
-def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
+def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
     """What torch.export found that sizes must keep."""
     found = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():
@@ -167,7 +167,7 @@ def conditions_of(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[C
     return found
 
 
-def axis_of(expression: Any) -> tuple[str, int] | None:
+def match_axis(expression: Any) -> tuple[str, int] | None:
     """The symbol of a size that is one, or a multiple of one; None for others."""
     if expression.is_Symbol:
         return expression.name, 1

@@ -27,7 +27,7 @@ _FILTER = "_filter_traceback_frames"
 
 
 @contextmanager
-def whole_traces() -> Iterator[None]:
+def keep_full_traces() -> Iterator[None]:
     """The context, which replaces the filter of PyTorch's tracers."""
     original = getattr(TracerBase, _FILTER, None)
     if original is None:

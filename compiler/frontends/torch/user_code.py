@@ -18,7 +18,7 @@ class EndsProgram(RuntimeError):
 
 
 @contextmanager
-def foreign_code() -> Iterator[None]:
+def isolate_user_code() -> Iterator[None]:
     """See the module's docstring."""
     dtype, gradients, random = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_rng_state()
     try:

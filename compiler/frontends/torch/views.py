@@ -42,13 +42,13 @@ class Views:
             roots[node] = root = roots.get(source, source)
             family = families.setdefault(root, [root])
             if is_in_place(node):
-                self._change(node, family)
+                self._record_change(node, family)
             family.append(node)
 
-    def _change(self, node: Node, family: list[Node]) -> None:
+    def _record_change(self, node: Node, family: list[Node]) -> None:
         target = node.args[0]
         assert isinstance(target, Node)
-        chain = _chain(target)
+        chain = _find_view_chain(target)
         later = [other for other in family if other is not target and self._is_read_after(other, node)]
         if not later:
             return
@@ -62,7 +62,7 @@ class Views:
         return any(self.order.get(user, len(self.order)) > self.order[node] for user in other.users)
 
 
-def _chain(node: Node) -> list[Node]:
+def _find_view_chain(node: Node) -> list[Node]:
     """The views of parts that lead to a tensor, the outermost first."""
     found: list[Node] = []
     while isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name.partition("::")[2] in _PARTS:
@@ -73,7 +73,7 @@ def _chain(node: Node) -> list[Node]:
     return found[::-1]
 
 
-def same_memory(node: Node) -> Iterator[Node]:
+def walk_aliases(node: Node) -> Iterator[Node]:
     """What an operator in place changes, and that of which it is a view."""
     target = node.args[0]
     while isinstance(target, Node):

@@ -12,10 +12,10 @@ from ..opaque import ATTENTION_PARAMETERS
 
 
 @reads("scaled_dot_product_attention")
-def attention(site: AtenSite) -> Value:
+def read_attention(site: AtenSite) -> Value:
     q, k, v = (site.tensor(name) for name in ("query", "key", "value"))
     arguments: dict[str, Any] = {}
-    if site.has("scale"):
+    if site.has_argument("scale"):
         scale = site.number("scale")
         features = q.type.shape[-1]
         if not isinstance(features, int) or abs(float(scale) * features**0.5 - 1) > 1e-12:  # type: ignore[arg-type]
@@ -29,16 +29,16 @@ def attention(site: AtenSite) -> Value:
     heads = [one.type.shape[-3] if one.type.rank > 2 else 1 for one in (q, k)]
     if not site.args.get("enable_gqa") and heads[0] != 1 and heads[1] not in (1, heads[0]):
         raise ImportRefused("has other numbers of heads")
-    if not site.has("attn_mask"):
-        return site.one("attention", q, k, v, **arguments)
+    if not site.has_argument("attn_mask"):
+        return site.apply_op("attention", q, k, v, **arguments)
     mask = site.tensor("attn_mask")
     if mask.type.rank == 1:
-        mask = site.one("unsqueeze", mask, axis=0)
-    return site.one("attention", q, k, v, mask, named=("mask",), **arguments)
+        mask = site.apply_op("unsqueeze", mask, axis=0)
+    return site.apply_op("attention", q, k, v, mask, named=("mask",), **arguments)
 
 
 @reads("multihead_attention")
-def multihead_attention(site: AtenSite) -> tuple[Value, ...]:
+def read_multihead_attention(site: AtenSite) -> tuple[Value, ...]:
     """nn.MultiheadAttention, whose operator has the batch as its first axis."""
     slots = {name: node for name, node in zip(ATTENTION_PARAMETERS, site.args["params"], strict=True) if node is not None}
     given = ["query", "key", "value"]
@@ -46,8 +46,8 @@ def multihead_attention(site: AtenSite) -> tuple[Value, ...]:
         given = ["query"]
     elif site.args["key"] is site.args["value"]:
         given = ["query", "key"]
-    masks = {name: operand for name, operand in (("attn_mask", "attn_mask"), ("key_padding_mask", "padding")) if site.has(name)}
-    found = site.own_layer(
+    masks = {name: operand for name, operand in (("attn_mask", "attn_mask"), ("key_padding_mask", "padding")) if site.has_argument(name)}
+    found = site.try_layer_with_slots(
         "multihead_attention",
         *(site.tensor(name) for name in (*given, *masks)),
         slots=slots,

@@ -5,42 +5,42 @@ from __future__ import annotations
 from ....ir.graph_values import Value
 from ..aten_site import AtenSite
 from ..aten_table import READERS, reads
-from .arithmetic import pair
+from .arithmetic import make_binary_reader
 
 for _name in ("eq", "ne", "lt", "le", "gt", "ge"):
-    READERS[_name] = pair(_name)
+    READERS[_name] = make_binary_reader(_name)
 for _name, _operator in (("less", "lt"), ("less_equal", "le"), ("greater", "gt"), ("greater_equal", "ge"), ("not_equal", "ne")):
-    READERS[_name] = pair(_operator)
+    READERS[_name] = make_binary_reader(_operator)
 
 
 @reads("logical_and", "logical_or", "logical_xor")
-def logic(site: AtenSite) -> Value:
-    return site.one(site.name, site.tensor(), site.tensor("other"))
+def read_logical(site: AtenSite) -> Value:
+    return site.apply_op(site.name, site.tensor(), site.tensor("other"))
 
 
 @reads("where")
-def where(site: AtenSite) -> Value:
+def read_where(site: AtenSite) -> Value:
     condition = site.tensor("condition")
     other, first = site.number_of("other"), site.number_of("self")
     if other is not None and first is not None:
-        filled = site.one("table", indices=("_",), shape=(1,), formula=site.constant(first), dtype=site.element)
-        return site.one("where", condition, filled, other=other)
+        filled = site.apply_op("table", indices=("_",), shape=(1,), formula=site.constant_formula(first), dtype=site.result_dtype)
+        return site.apply_op("where", condition, filled, other=other)
     if other is not None:
-        return site.one("where", condition, site.tensor(), other=other)
+        return site.apply_op("where", condition, site.tensor(), other=other)
     if first is not None:
-        return site.one("where", condition, site.tensor("other"), other=first, reverse=True)
-    return site.one("where", condition, site.tensor(), site.tensor("other"))
+        return site.apply_op("where", condition, site.tensor("other"), other=first, reverse=True)
+    return site.apply_op("where", condition, site.tensor(), site.tensor("other"))
 
 
 @reads("masked_fill")
-def masked_fill(site: AtenSite) -> Value:
+def read_masked_fill(site: AtenSite) -> Value:
     value = site.number_of("value")
     x, mask = site.tensor(), site.tensor("mask")
     if value is None:
-        return site.one("where", mask, site.tensor("value"), x)
-    return site.one("masked_fill", x, mask, value=value)
+        return site.apply_op("where", mask, site.tensor("value"), x)
+    return site.apply_op("masked_fill", x, mask, value=value)
 
 
 @reads("any", "all")
-def quantifier(site: AtenSite) -> Value:
-    return site.one(site.name, site.tensor(), axis=site.axes(), keepdim=bool(site.args.get("keepdim")))
+def read_any_all(site: AtenSite) -> Value:
+    return site.apply_op(site.name, site.tensor(), axis=site.axes(), keepdim=bool(site.args.get("keepdim")))

@@ -18,90 +18,90 @@ _SAME = (
 """Operators of one tensor that have the same name in netc."""
 
 
-def _same(operator: str) -> AtenReader:
+def _make_unary_reader(operator: str) -> AtenReader:
     def read(site: AtenSite) -> Value:
         arguments = {"diagonal": site.size("diagonal")} if site.args.get("diagonal") else {}
-        return site.one(operator, site.tensor(), **arguments)
+        return site.apply_op(operator, site.tensor(), **arguments)
 
     return read
 
 
 for _name in _SAME.split():
-    READERS[_name] = _same(_name)
+    READERS[_name] = _make_unary_reader(_name)
 
 
-def _with(operator: str, *numbers: str, **renamed: str) -> AtenReader:
+def _make_number_reader(operator: str, *numbers: str, **renamed: str) -> AtenReader:
     """An operator of one tensor with numbers, under the same names or others."""
 
     def read(site: AtenSite) -> Value:
         arguments: dict[str, Any] = {name: site.number(name) for name in numbers}
         arguments |= {name: site.number(given) for given, name in renamed.items()}
-        return site.one(operator, site.tensor(), **arguments)
+        return site.apply_op(operator, site.tensor(), **arguments)
 
     return read
 
 
-READERS["softplus"] = _with("softplus", "beta", "threshold")
-READERS["leaky_relu"] = _with("leaky_relu", "negative_slope")
-READERS["celu"] = _with("celu", "alpha")
-READERS["hardtanh"] = _with("hardtanh", "min_val", "max_val")
-READERS["hardshrink"] = _with("hardshrink", "lambd")
-READERS["softshrink"] = _with("softshrink", "lambd")
-READERS["threshold"] = _with("threshold", "threshold", "value")
-READERS["log_sigmoid"] = _with("logsigmoid")
-READERS["glu"] = _with("glu", dim="axis")
-READERS["nan_to_num"] = lambda site: site.one(
-    "nan_to_num", site.tensor(), **{name: site.number(name) for name in ("nan", "posinf", "neginf") if site.has(name)}
+READERS["softplus"] = _make_number_reader("softplus", "beta", "threshold")
+READERS["leaky_relu"] = _make_number_reader("leaky_relu", "negative_slope")
+READERS["celu"] = _make_number_reader("celu", "alpha")
+READERS["hardtanh"] = _make_number_reader("hardtanh", "min_val", "max_val")
+READERS["hardshrink"] = _make_number_reader("hardshrink", "lambd")
+READERS["softshrink"] = _make_number_reader("softshrink", "lambd")
+READERS["threshold"] = _make_number_reader("threshold", "threshold", "value")
+READERS["log_sigmoid"] = _make_number_reader("logsigmoid")
+READERS["glu"] = _make_number_reader("glu", dim="axis")
+READERS["nan_to_num"] = lambda site: site.apply_op(
+    "nan_to_num", site.tensor(), **{name: site.number(name) for name in ("nan", "posinf", "neginf") if site.has_argument(name)}
 )
 
 
 @reads("gelu")
-def gelu(site: AtenSite) -> Value:
-    return site.one("gelu", site.tensor(), approximate=site.args["approximate"])
+def read_gelu(site: AtenSite) -> Value:
+    return site.apply_op("gelu", site.tensor(), approximate=site.args["approximate"])
 
 
 @reads("elu")
-def elu(site: AtenSite) -> Value:
+def read_elu(site: AtenSite) -> Value:
     if site.number("scale") != 1 or site.number("input_scale") != 1:
         raise ImportRefused("has a scale, which `elu` does not have")
-    return site.one("elu", site.tensor(), alpha=site.number("alpha"))
+    return site.apply_op("elu", site.tensor(), alpha=site.number("alpha"))
 
 
 @reads("softmax", "_softmax", "log_softmax")
-def softmax(site: AtenSite) -> Value:
+def read_softmax(site: AtenSite) -> Value:
     operator = "log_softmax" if "log" in str(site.node.target) else "softmax"
-    return site.one(operator, site.cast(site.tensor(), site.dtype()), axis=site.integer("dim"))
+    return site.apply_op(operator, site.cast(site.tensor(), site.dtype()), axis=site.integer("dim"))
 
 
 _UNBOUNDED = {"min": -inf, "max": inf}
 
 
 @reads("clamp", "clamp_min", "clamp_max")
-def clamp(site: AtenSite) -> Value:
+def read_clamp(site: AtenSite) -> Value:
     x = site.tensor()
     for name, operator in (("min", "maximum"), ("max", "minimum")):
         if site.args.get(name) is not None and site.number_of(name) is None:
-            x = site.one(operator, x, site.tensor(name))
+            x = site.apply_op(operator, x, site.tensor(name))
     bounds = {name: site.number_of(name) for name in ("min", "max") if site.args.get(name) is not None}
     bounds = {name: bound for name, bound in bounds.items() if bound is not None and bound != _UNBOUNDED[name]}
-    return site.one("clamp", x, **bounds) if bounds else x
+    return site.apply_op("clamp", x, **bounds) if bounds else x
 
 
 @reads("round")
-def round_(site: AtenSite) -> Value:
+def read_round(site: AtenSite) -> Value:
     if site.args.get("decimals"):
         raise ImportRefused("rounds to decimals, which `round` does not")
-    return site.one("round", site.tensor())
+    return site.apply_op("round", site.tensor())
 
 
 @reads("prelu")
-def prelu(site: AtenSite) -> Value:
+def read_prelu(site: AtenSite) -> Value:
     x = site.tensor()
     slopes = site.args["weight"].meta["val"].shape[0]
-    made = site.layer("prelu", x, given={"weight": "weight"}, num_parameters=int(slopes))
+    made = site.try_layer("prelu", x, given={"weight": "weight"}, num_parameters=int(slopes))
     if made is not None:
         return made[0]
     weight = site.tensor("weight")
     if x.type.rank > 1:
         weight = site.reshape(weight, (int(slopes), *[1] * (x.type.rank - 2)))
-    return site.one("where", site.one("gt", x, other=0), x, site.one("mul", weight, x))
+    return site.apply_op("where", site.apply_op("gt", x, other=0), x, site.apply_op("mul", weight, x))

@@ -8,91 +8,91 @@ from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
-from ..node_targets import dtype_of
+from ..node_targets import to_dtype
 
 PARAMETERS = {"weight": "weight", "bias": "bias"}
 
 
-def layer(site: AtenSite, operator: str, *inputs: Value, given: dict[str, str] = PARAMETERS, **arguments: Any) -> Value:
+def apply_layer(site: AtenSite, operator: str, *inputs: Value, given: dict[str, str] = PARAMETERS, **arguments: Any) -> Value:
     """With parameters of its own, or with tensors for them."""
     has_bias = "bias" in given and site.args[given["bias"]] is not None
     bias = {} if "bias" not in given else {"bias": has_bias}
-    own = site.layer(operator, *inputs, given=given, **arguments, **bias)
+    own = site.try_layer(operator, *inputs, given=given, **arguments, **bias)
     if own is not None:
         return own[0]
     names = tuple(name for name in given if site.args[given[name]] is not None)
-    return site.one(operator, *inputs, *(site.tensor(given[name]) for name in names), named=names, **arguments)
+    return site.apply_op(operator, *inputs, *(site.tensor(given[name]) for name in names), named=names, **arguments)
 
 
 @reads("linear")
-def linear(site: AtenSite) -> Value:
+def read_linear(site: AtenSite) -> Value:
     x, sizes = site.tensor("input"), site.args["weight"].meta["val"].shape
     if len(sizes) == 1:  # of a vector, PyTorch makes one number
-        product = site.one("matmul", x, site.tensor("weight"))
-        return product if site.args["bias"] is None else site.one("add", product, site.tensor("bias"))
+        product = site.apply_op("matmul", x, site.tensor("weight"))
+        return product if site.args["bias"] is None else site.apply_op("add", product, site.tensor("bias"))
     units, features = sizes
     if not isinstance(units, int) or not isinstance(features, int):
         raise ImportRefused("has a weight whose size depends on the input")
-    return layer(site, "dense", x, units=units)
+    return apply_layer(site, "dense", x, units=units)
 
 
 @reads("bilinear")
-def bilinear(site: AtenSite) -> Value:
+def read_bilinear(site: AtenSite) -> Value:
     units = int(site.args["weight"].meta["val"].shape[0])
-    return layer(site, "bilinear", site.tensor("input1"), site.tensor("input2"), units=units)
+    return apply_layer(site, "bilinear", site.tensor("input1"), site.tensor("input2"), units=units)
 
 
-def _spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
+def _read_spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
     """One number if it is the same for all axes."""
     sizes = site.integers(name)
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
 
 @reads("conv1d", "conv2d", "conv3d", "convolution")
-def conv(site: AtenSite) -> Value:
+def read_conv(site: AtenSite) -> Value:
     if site.args.get("transposed"):
         raise ImportRefused("is a transposed convolution of a form that netc does not read")
     fake = site.args["weight"].meta["val"]
     x = site.tensor("input")
     batched = x.type.rank == fake.dim()
-    padding: Any = site.args["padding"] if isinstance(site.args["padding"], str) else _spatial(site, "padding")
-    found = layer(
+    padding: Any = site.args["padding"] if isinstance(site.args["padding"], str) else _read_spatial(site, "padding")
+    found = apply_layer(
         site,
         "conv",
-        x if batched else site.one("unsqueeze", x, axis=0),
+        x if batched else site.apply_op("unsqueeze", x, axis=0),
         channels=int(fake.shape[0]),
         kernel=tuple(int(size) for size in fake.shape[2:]),
-        stride=_spatial(site, "stride"),
+        stride=_read_spatial(site, "stride"),
         padding=padding,
-        dilation=_spatial(site, "dilation"),
+        dilation=_read_spatial(site, "dilation"),
         groups=site.integer("groups"),
     )
-    return found if batched else site.one("squeeze", found, axis=(0,))
+    return found if batched else site.apply_op("squeeze", found, axis=(0,))
 
 
 @reads("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def _transposed(site: AtenSite) -> Value:
+def read_conv_transpose(site: AtenSite) -> Value:
     fake = site.args["weight"].meta["val"]
     groups = site.integer("groups")
-    return layer(
+    return apply_layer(
         site,
         "conv_transpose",
         site.tensor("input"),
         channels=int(fake.shape[1]) * groups,
         kernel=tuple(int(size) for size in fake.shape[2:]),
-        stride=_spatial(site, "stride"),
-        padding=_spatial(site, "padding"),
-        output_padding=_spatial(site, "output_padding"),
-        dilation=_spatial(site, "dilation"),
+        stride=_read_spatial(site, "stride"),
+        padding=_read_spatial(site, "padding"),
+        output_padding=_read_spatial(site, "output_padding"),
+        dilation=_read_spatial(site, "dilation"),
         groups=groups,
     )
 
 
 @reads("embedding")
-def embedding(site: AtenSite) -> Value:
+def read_embedding(site: AtenSite) -> Value:
     num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
     padding = site.integer("padding_idx")
-    return layer(
+    return apply_layer(
         site,
         "embedding",
         site.tensor("indices"),
@@ -100,7 +100,7 @@ def embedding(site: AtenSite) -> Value:
         num=num,
         dim=dim,
         padding_idx=None if padding == -1 else padding,
-        dtype=site.element,
+        dtype=site.result_dtype,
     )
 
 
@@ -108,14 +108,14 @@ _BAG_MODES = ("sum", "mean", "max")
 
 
 @reads("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
-def embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
+def read_embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
     """The rows of bags of indices, which follow each other from the `offsets` on. The other results are for the gradient."""
     if any(site.reads_result(at) for at in range(1, len(site.result))):
         raise ImportRefused("gives more than the rows of its bags")
     num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
     padding = site.args.get("padding_idx")
-    names = tuple(name for name in ("per_sample_weights", "offsets") if site.has(name))
-    own = site.layer(
+    names = tuple(name for name in ("per_sample_weights", "offsets") if site.has_argument(name))
+    own = site.try_layer(
         "embedding_bag",
         site.tensor("indices"),
         *(site.tensor(name) for name in names),
@@ -126,7 +126,7 @@ def embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
         mode=_BAG_MODES[site.integer("mode")],
         include_last_offset=bool(site.args["include_last_offset"]),
         padding_idx=None if padding in (None, -1) else site.integer("padding_idx"),
-        dtype=dtype_of(site.result[0].dtype),
+        dtype=to_dtype(site.result[0].dtype),
     )
     if own is None:
         raise ImportRefused("has a weight that is computed")

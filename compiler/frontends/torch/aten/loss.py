@@ -18,15 +18,17 @@ _OPTIONAL = ("weight", "pos_weight")
     *("poisson_nll_loss", "cosine_embedding_loss", "hinge_embedding_loss", "margin_ranking_loss", "soft_margin_loss"),
     *("triplet_margin_loss", "multi_margin_loss", "multilabel_margin_loss", "nll_loss", "nll_loss_nd", "cross_entropy_loss"),
 )
-def loss(site: AtenSite) -> Value:
+def read_loss(site: AtenSite) -> Value:
     """The tensors are in the order of netc's operator, and other arguments have its names."""
     operator = {"nll_loss_nd": "nll_loss", "cross_entropy_loss": "cross_entropy"}.get(site.name, site.name)
     tensors = [name for name in site.args if site.is_tensor(name)]
-    taken = Operator.registry[operator].signature
+    signature = Operator.registry[operator].signature
     given = {
-        name: site.known(name) for name in site.args if name not in tensors and name in taken and site.has(name) and name != "reduction"
+        name: site.fixed_number(name)
+        for name in site.args
+        if name not in tensors and name in signature and site.has_argument(name) and name != "reduction"
     }
-    arguments: dict[str, Any] = {name: number for name, number in given.items() if number != taken[name].default}
+    arguments: dict[str, Any] = {name: number for name, number in given.items() if number != signature[name].default}
     arguments["reduction"] = _REDUCTIONS[site.integer("reduction")]
     named = tuple(name for name in tensors if name in _OPTIONAL)
-    return site.one(operator, *(site.tensor(name) for name in tensors), named=named, **arguments)
+    return site.apply_op(operator, *(site.tensor(name) for name in tensors), named=named, **arguments)

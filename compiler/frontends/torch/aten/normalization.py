@@ -6,23 +6,23 @@ from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
-from .layers import layer
+from .layers import apply_layer
 
 _STATISTICS = ("running_mean", "running_var")
 
 
 @reads("batch_norm", "_batch_norm_with_update", "_native_batch_norm_legit_no_training")
-def batch_norm(site: AtenSite) -> Value:
+def read_batch_norm(site: AtenSite) -> Value:
     x = site.tensor("input")
     names = [name for name in ("weight", "bias", *_STATISTICS) if site.args.get(name) is not None]
     arguments = {"eps": site.number("eps"), "momentum": site.number("momentum")}
     training = site.scope.model.training
     if site.args.get("training") and not (training and "running_mean" in names):
-        return _of_batch(site, x, names)
+        return _normalize_by_batch(site, x, names)
     if site.args.get("running_mean") in site.scope.model.frozen_statistics:
-        return _by_parts(site, x)
+        return _apply_arithmetic(site, x)
     affine = "weight" in names
-    own = site.own_layer(
+    own = site.try_layer_with_slots(
         "batch_norm",
         x,
         slots={name: site.args[name] for name in names},
@@ -33,101 +33,101 @@ def batch_norm(site: AtenSite) -> Value:
     )
     if own is not None:
         return own[0]
-    return _noted_parts(site, x, "batch")
+    return _apply_arithmetic_with_note(site, x, "batch")
 
 
-def _noted_parts(site: AtenSite, x: Value, kind: str) -> Value:
+def _apply_arithmetic_with_note(site: AtenSite, x: Value, kind: str) -> Value:
     """Arithmetic of the statistics, with a note."""
     module = site.scope.call.path or "the module"
     site.scope.model.notes.append(
         f"The {kind} normalization of `{module}` is written as arithmetic: training the spec does not change its statistics."
     )
-    return _by_parts(site, x)
+    return _apply_arithmetic(site, x)
 
 
-def _of_batch(site: AtenSite, x: Value, names: list[str]) -> Value:
+def _normalize_by_batch(site: AtenSite, x: Value, names: list[str]) -> Value:
     """By the statistics of the batch itself, which are not kept."""
     if any(name in names for name in _STATISTICS):
         raise ImportRefused("changes its statistics, as in training")
     arguments = {"eps": site.number("eps"), "track_running_stats": False}
     if not names:
-        return site.one("batch_norm", x, affine=False, **arguments)
-    return site.one("batch_norm", x, *(site.tensor(name) for name in names), named=tuple(names), **arguments)
+        return site.apply_op("batch_norm", x, affine=False, **arguments)
+    return site.apply_op("batch_norm", x, *(site.tensor(name) for name in names), named=tuple(names), **arguments)
 
 
-def _by_parts(site: AtenSite, x: Value) -> Value:
+def _apply_arithmetic(site: AtenSite, x: Value) -> Value:
     """Of statistics that are tensors of the graph."""
     shape = (-1, *[1] * (x.type.rank - 2))
     tensors = {
-        name: site.one("reshape", site.tensor(name), shape=shape)
+        name: site.apply_op("reshape", site.tensor(name), shape=shape)
         for name in ("weight", "bias", *_STATISTICS)
         if site.args.get(name) is not None
     }
-    scale = site.one("rsqrt", site.one("add", tensors["running_var"], other=site.number("eps")))
-    found = site.one("mul", site.one("sub", x, tensors["running_mean"]), scale)
+    scale = site.apply_op("rsqrt", site.apply_op("add", tensors["running_var"], other=site.number("eps")))
+    found = site.apply_op("mul", site.apply_op("sub", x, tensors["running_mean"]), scale)
     if "weight" in tensors:
-        found = site.one("mul", found, tensors["weight"])
-    return site.one("add", found, tensors["bias"]) if "bias" in tensors else found
+        found = site.apply_op("mul", found, tensors["weight"])
+    return site.apply_op("add", found, tensors["bias"]) if "bias" in tensors else found
 
 
 @reads("instance_norm")
-def instance_norm(site: AtenSite) -> Value:
+def read_instance_norm(site: AtenSite) -> Value:
     x, eps, training = site.tensor("input"), site.number("eps"), site.scope.model.training
-    tracked = all(site.has(name) for name in _STATISTICS)
+    tracked = all(site.has_argument(name) for name in _STATISTICS)
     if tracked and (training or not site.args["use_input_stats"]):
-        return _tracking_instance_norm(site, x)
+        return _read_tracking_instance_norm(site, x)
     if tracked:
         raise ImportRefused("keeps statistics, but uses those of the sample")
-    if not site.has("weight"):
-        return site.one("instance_norm", x, eps=eps, affine=False)
-    return layer(site, "instance_norm", x, eps=eps, affine=True)
+    if not site.has_argument("weight"):
+        return site.apply_op("instance_norm", x, eps=eps, affine=False)
+    return apply_layer(site, "instance_norm", x, eps=eps, affine=True)
 
 
-def _tracking_instance_norm(site: AtenSite, x: Value) -> Value:
+def _read_tracking_instance_norm(site: AtenSite, x: Value) -> Value:
     """By the statistics of the training, or in training with new ones."""
-    names = [name for name in ("weight", "bias", *_STATISTICS) if site.has(name)]
+    names = [name for name in ("weight", "bias", *_STATISTICS) if site.has_argument(name)]
     arguments = {"eps": site.number("eps"), "momentum": site.number("momentum"), "affine": "weight" in names}
     slots = {name: site.args[name] for name in names}
-    own = site.own_layer("instance_norm", x, slots=slots, statistics=True, track_running_stats=True, **arguments)
-    return _noted_parts(site, x, "instance") if own is None else own[0]
+    own = site.try_layer_with_slots("instance_norm", x, slots=slots, statistics=True, track_running_stats=True, **arguments)
+    return _apply_arithmetic_with_note(site, x, "instance") if own is None else own[0]
 
 
 @reads("layer_norm", "native_layer_norm")
-def layer_norm(site: AtenSite) -> Value:
+def read_layer_norm(site: AtenSite) -> Value:
     x, shape = site.tensor("input"), site.sizes("normalized_shape")
     eps, axes = site.number("eps"), shape if len(shape) > 1 else None
-    if not site.has("weight"):
-        found = site.one("layer_norm", x, affine=False, eps=eps, shape=axes)
-        return site.one("add", found, site.tensor("bias")) if site.has("bias") else found
-    return layer(site, "layer_norm", x, eps=eps, shape=axes)
+    if not site.has_argument("weight"):
+        found = site.apply_op("layer_norm", x, affine=False, eps=eps, shape=axes)
+        return site.apply_op("add", found, site.tensor("bias")) if site.has_argument("bias") else found
+    return apply_layer(site, "layer_norm", x, eps=eps, shape=axes)
 
 
 @reads("rms_norm")
-def rms_norm(site: AtenSite) -> Value:
+def read_rms_norm(site: AtenSite) -> Value:
     x, shape = site.tensor("input"), site.sizes("normalized_shape")
-    eps = site.number("eps") if site.has("eps") else None
+    eps = site.number("eps") if site.has_argument("eps") else None
     axes = shape if len(shape) > 1 else None
-    if not site.has("weight"):
-        return site.one("rms_norm", x, affine=False, eps=eps, shape=axes)
-    return layer(site, "rms_norm", x, given={"weight": "weight"}, eps=eps, shape=axes)
+    if not site.has_argument("weight"):
+        return site.apply_op("rms_norm", x, affine=False, eps=eps, shape=axes)
+    return apply_layer(site, "rms_norm", x, given={"weight": "weight"}, eps=eps, shape=axes)
 
 
 @reads("group_norm")
-def group_norm(site: AtenSite) -> Value:
+def read_group_norm(site: AtenSite) -> Value:
     x, groups, eps = site.tensor("input"), site.integer("num_groups"), site.number("eps")
-    if not site.has("weight"):
-        return site.one("group_norm", x, groups=groups, eps=eps, affine=False)
-    return layer(site, "group_norm", x, groups=groups, eps=eps)
+    if not site.has_argument("weight"):
+        return site.apply_op("group_norm", x, groups=groups, eps=eps, affine=False)
+    return apply_layer(site, "group_norm", x, groups=groups, eps=eps)
 
 
 @reads("local_response_norm")
-def local_response_norm(site: AtenSite) -> Value:
-    return site.one("local_response_norm", site.tensor("input"), size=site.integer("size"))
+def read_local_response_norm(site: AtenSite) -> Value:
+    return site.apply_op("local_response_norm", site.tensor("input"), size=site.integer("size"))
 
 
 @reads("_weight_norm")
-def weight_norm(site: AtenSite) -> Value:
+def read_weight_norm(site: AtenSite) -> Value:
     """A weight as its direction, times its length for each element of one axis."""
     v, g, axis = site.tensor("v"), site.tensor("g"), site.integer("dim")
     others = tuple(at for at in range(v.type.rank) if at != axis % v.type.rank)
-    return site.one("mul", v, site.one("div", g, site.one("norm", v, axis=others, keepdim=True)))
+    return site.apply_op("mul", v, site.apply_op("div", g, site.apply_op("norm", v, axis=others, keepdim=True)))

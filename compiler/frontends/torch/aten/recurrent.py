@@ -15,7 +15,7 @@ _OPERATORS = {"lstm": ("lstm", {}), "gru": ("gru", {}), "rnn_tanh": ("rnn", {}),
 
 
 @reads(*_OPERATORS)
-def recurrent(site: AtenSite) -> tuple[Value, ...]:
+def read_recurrent(site: AtenSite) -> tuple[Value, ...]:
     if "batch_sizes" in site.args:
         raise ImportRefused("works on packed sequences")
     operator, more = _OPERATORS[site.name]
@@ -23,14 +23,14 @@ def recurrent(site: AtenSite) -> tuple[Value, ...]:
     states = list(given) if isinstance(given, list | tuple) else [given]
     x = site.tensor("input")
     if not site.args["batch_first"] and x.type.rank == 3:
-        x = site.one("transpose", x, a=0, b=1)
-    inputs = [] if all(site.scope.model.is_zero(state) for state in states) else [site.element_of(state) for state in states]
-    slots = _slots(site)
-    hidden, projected = _hidden(site, slots)
+        x = site.apply_op("transpose", x, a=0, b=1)
+    inputs = [] if all(site.scope.model.is_zero(state) for state in states) else [site.tensor_of(state) for state in states]
+    slots = _name_parameters(site)
+    hidden, projected = _hidden_sizes(site, slots)
     arguments: dict[str, Any] = dict(more)
     if projected:
         arguments["proj_size"] = projected
-    found = site.own_layer(
+    found = site.try_layer_with_slots(
         operator,
         x,
         *inputs,
@@ -46,11 +46,11 @@ def recurrent(site: AtenSite) -> tuple[Value, ...]:
     if found is None:
         raise ImportRefused("has weights that are no parameters of its own")
     if not site.args["batch_first"] and x.type.rank == 3:
-        found = (site.one("transpose", found[0], a=0, b=1), *found[1:])
+        found = (site.apply_op("transpose", found[0], a=0, b=1), *found[1:])
     return found
 
 
-def _slots(site: AtenSite) -> dict[str, Any]:
+def _name_parameters(site: AtenSite) -> dict[str, Any]:
     """The parameters by PyTorch's names for them, which are in the order of layers and directions."""
     names = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if site.args["has_biases"] else [])
     params = site.args["params"]
@@ -63,7 +63,7 @@ def _slots(site: AtenSite) -> dict[str, Any]:
     return dict(zip([name + end for end in ends for name in names], params, strict=True))
 
 
-def _hidden(site: AtenSite, slots: dict[str, Any]) -> tuple[int, int]:
+def _hidden_sizes(site: AtenSite, slots: dict[str, Any]) -> tuple[int, int]:
     """The number of hidden units, and the size to which they are projected."""
     weight = slots["weight_hh_l0"]
     if not isinstance(weight, Node):
@@ -83,15 +83,15 @@ _OF_CELLS = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh"
 
 
 @reads(*_CELLS)
-def cell(site: AtenSite) -> Value | tuple[Value, ...]:
+def read_cell(site: AtenSite) -> Value | tuple[Value, ...]:
     """One step of a recurrence."""
     operator, nonlinearity = _CELLS[site.name]
-    slots = {name: site.args[given] for given, name in _OF_CELLS.items() if site.has(given)}
+    slots = {name: site.args[given] for given, name in _OF_CELLS.items() if site.has_argument(given)}
     given = site.args["hx"]
-    found = site.own_layer(
+    found = site.try_layer_with_slots(
         operator,
         site.tensor("input"),
-        *map(site.element_of, given if isinstance(given, list | tuple) else [given]),
+        *map(site.tensor_of, given if isinstance(given, list | tuple) else [given]),
         slots=slots,
         statistics=True,
         hidden=int(slots["weight_hh"].meta["val"].shape[1]),

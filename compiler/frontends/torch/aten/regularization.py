@@ -11,21 +11,21 @@ _OPERATORS = {"feature_dropout": "channel_dropout", "alpha_dropout": "alpha_drop
 
 
 @reads("dropout", "feature_dropout", "alpha_dropout")
-def dropout(site: AtenSite) -> Value:
-    x, p = site.first, site.number("p")
+def read_dropout(site: AtenSite) -> Value:
+    x, p = site.first_tensor, site.number("p")
     training = site.scope.model.training
     if training and not site.args["train"]:
         return x
     if site.args["train"] and not training:
         raise ImportRefused("works in evaluation too, which no dropout of netc does")
-    return site.one(_OPERATORS[site.name], x, p=p) if p else x
+    return site.apply_op(_OPERATORS[site.name], x, p=p) if p else x
 
 
 @reads("drop_path")
-def drop_path(site: AtenSite) -> Value:
-    return site.one("drop_path", site.tensor("x"), p=site.number("p"))
+def read_drop_path(site: AtenSite) -> Value:
+    return site.apply_op("drop_path", site.tensor("x"), p=site.number("p"))
 
 
 @reads("rrelu")
-def rrelu(site: AtenSite) -> Value:
-    return site.one("rrelu", site.tensor(), lower=site.number("lower"), upper=site.number("upper"))
+def read_rrelu(site: AtenSite) -> Value:
+    return site.apply_op("rrelu", site.tensor(), lower=site.number("lower"), upper=site.number("upper"))

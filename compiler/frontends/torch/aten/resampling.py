@@ -24,8 +24,8 @@ _MODES = {
 
 
 @reads(*_MODES)
-def upsample(site: AtenSite) -> Value:
-    x = site.first
+def read_upsample(site: AtenSite) -> Value:
+    x = site.first_tensor
     arguments: dict[str, Any] = {"mode": _MODES[site.name]}
     if "linear" in arguments["mode"] or "cubic" in arguments["mode"]:
         arguments["align_corners"] = bool(site.args["align_corners"])
@@ -33,14 +33,14 @@ def upsample(site: AtenSite) -> Value:
         arguments["antialias"] = True
     size = site.args.get("output_size")
     if size is not None:
-        return site.one("upsample", x, size=site.sizes("output_size"), **arguments)
+        return site.apply_op("upsample", x, size=site.sizes("output_size"), **arguments)
     factors = site.args.get("scale_factors") or [v for n, v in site.args.items() if n.startswith("scales")]
-    return site.one("upsample", x, scale=tuple(factors) if len(set(factors)) > 1 else factors[0], **arguments)
+    return site.apply_op("upsample", x, scale=tuple(factors) if len(set(factors)) > 1 else factors[0], **arguments)
 
 
 @reads("grid_sampler", "grid_sampler_2d")
-def grid_sample(site: AtenSite) -> Value:
-    return site.one(
+def read_grid_sample(site: AtenSite) -> Value:
+    return site.apply_op(
         "grid_sample",
         site.tensor("input"),
         site.tensor("grid"),

@@ -11,8 +11,8 @@ from ..aten_table import reads
 
 
 @reads("topk")
-def topk(site: AtenSite) -> tuple[Value, ...]:
-    return site.apply(
+def read_topk(site: AtenSite) -> tuple[Value, ...]:
+    return site.apply_multi_op(
         "topk",
         site.tensor(),
         k=site.size("k"),
@@ -23,8 +23,8 @@ def topk(site: AtenSite) -> tuple[Value, ...]:
 
 
 @reads("sort")
-def sort(site: AtenSite) -> tuple[Value, ...]:
-    return site.apply(
+def read_sort(site: AtenSite) -> tuple[Value, ...]:
+    return site.apply_multi_op(
         "sort",
         site.tensor(),
         axis=site.integer("dim"),
@@ -34,8 +34,8 @@ def sort(site: AtenSite) -> tuple[Value, ...]:
 
 
 @reads("argsort")
-def argsort(site: AtenSite) -> Value:
-    return site.one(
+def read_argsort(site: AtenSite) -> Value:
+    return site.apply_op(
         "argsort",
         site.tensor(),
         axis=site.integer("dim"),
@@ -45,36 +45,36 @@ def argsort(site: AtenSite) -> Value:
 
 
 @reads("median")
-def median(site: AtenSite) -> Value | tuple[Value | None, ...]:
+def read_median(site: AtenSite) -> Value | tuple[Value | None, ...]:
     """The lower one of the two in the middle, or NaN if there is one: `sort` puts NaN last."""
     x = site.tensor()
     if "dim" not in site.args:
-        return _median(site, site.reshape(x, (numel(x.type.shape),)), 0, False)[0]
+        return _select_median(site, site.reshape(x, (numel(x.type.shape),)), 0, False)[0]
     if not x.type.rank:
         raise ImportRefused("is of a tensor without axes")
-    values, indices = _median(site, x, site.integer("dim") % x.type.rank, site.reads_result(1))
+    values, indices = _select_median(site, x, site.integer("dim") % x.type.rank, site.reads_result(1))
     if site.args["keepdim"]:
         axis = site.integer("dim") % x.type.rank
-        values = site.one("unsqueeze", values, axis=axis)
-        indices = None if indices is None else site.one("unsqueeze", indices, axis=axis)
+        values = site.apply_op("unsqueeze", values, axis=axis)
+        indices = None if indices is None else site.apply_op("unsqueeze", indices, axis=axis)
     return values, indices
 
 
-def _median(site: AtenSite, x: Value, axis: int, needs_indices: bool) -> tuple[Value, Value | None]:
+def _select_median(site: AtenSite, x: Value, axis: int, needs_indices: bool) -> tuple[Value, Value | None]:
     size = x.type.shape[axis]
-    ordered, places = site.apply("sort", x, axis=axis, descending=False, stable=True)
-    values = site.one("select", ordered, axis=axis, index=(size - 1) // 2)
-    indices = site.one("select", places, axis=axis, index=(size - 1) // 2) if needs_indices else None
+    ordered, places = site.apply_multi_op("sort", x, axis=axis, descending=False, stable=True)
+    values = site.apply_op("select", ordered, axis=axis, index=(size - 1) // 2)
+    indices = site.apply_op("select", places, axis=axis, index=(size - 1) // 2) if needs_indices else None
     if not x.type.dtype.is_float:
         return values, indices
-    last = site.one("select", ordered, axis=axis, index=size - 1)
-    unordered = site.one("isnan", last)
+    last = site.apply_op("select", ordered, axis=axis, index=size - 1)
+    unordered = site.apply_op("isnan", last)
     if indices is not None:
-        first = site.one("argmax", site.one("cast", site.one("isnan", x), dtype=INT64), axis=axis)
-        indices = site.one("where", unordered, first, indices)
-    return site.one("where", unordered, last, values), indices
+        first = site.apply_op("argmax", site.apply_op("cast", site.apply_op("isnan", x), dtype=INT64), axis=axis)
+        indices = site.apply_op("where", unordered, first, indices)
+    return site.apply_op("where", unordered, last, values), indices
 
 
 @reads("bucketize")
-def bucketize(site: AtenSite) -> Value:
-    return site.one("bucketize", site.tensor(), site.tensor("boundaries"), right=bool(site.args["right"]))
+def read_bucketize(site: AtenSite) -> Value:
+    return site.apply_op("bucketize", site.tensor(), site.tensor("boundaries"), right=bool(site.args["right"]))
