@@ -59,12 +59,12 @@ def test_each_call_of_a_module_is_gone_over_once(monkeypatch: pytest.MonkeyPatch
 
     def counting(keys: Keys) -> Any:
         asked.append(0)
-        monkeypatch.setattr(ModuleCall, "chain", counted)
+        monkeypatch.setattr(ModuleCall, "enclosing_calls", counted)
         found = results(keys)
-        monkeypatch.setattr(ModuleCall, "chain", chain)
+        monkeypatch.setattr(ModuleCall, "enclosing_calls", chain)
         return found
 
-    monkeypatch.setattr(Keys, "results", counting)
+    monkeypatch.setattr(Keys, "find_shared_results", counting)
     for calls in (8, 16):
         netc.from_torch(Of(lambda m, x, n=calls: reduce(lambda y, _: m.part(y), range(n), x), part=_Wrapped(nn.ReLU())), torch.randn(2, 4))
     assert 0 < asked[0] < asked[1]
