@@ -1,8 +1,8 @@
-"""Windows spread evenly over an axis, as adaptive pools have them: window i of `count` is from `i * size // count` up to
-`(i + 1) * size / count`, rounded up.
+"""Average windows that are spread evenly over an axis, as in adaptive pools.
 
-In: a use of an operator on `[N, C, ...]`, and the number of windows of each spatial axis. Out: the name of the pooled tensor. Always: exact
-for any sizes. The windows of a known size are constants, those of a symbolic one are computed at run time.
+Window i of `count` begins at `i * size // count` and ends before `(i + 1) * size / count`, rounded up. In: a use of an operator on `[N, C,
+...]`, and the number of windows of each spatial axis. Out: the name of the pooled tensor. Always: the result is exact for any sizes. For a
+known size the windows are constants; for a symbolic size they are computed at run time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class WindowTable(Record):
 
 
 def average_by_axis(site: Site, counts: Sequence[Dim]) -> str:
-    """The means: of one axis after another, so that what is not finite is only in the means of windows that it is in."""
+    """Average the windows of one axis after another."""
 
     def steps(y: TensorExpr) -> TensorExpr:
         for axis, (size, count) in enumerate(zip(site.given.x.shape[2:], counts, strict=True), start=2):
@@ -49,12 +49,13 @@ def _average_windows(x: TensorExpr, axis: int, rank: int, spread: WindowTable) -
     if spread.is_member is None:
         return laid_out.op("ReduceMean", along, keepdims=0)
     inside, lengths = (_append_axes(site, name, rank - 1 - axis) for name in (spread.is_member, spread.lengths))
+    # Short windows repeat their last element. Where, rather than a product with 0, keeps NaN out of windows that it is not in.
     total = TensorExpr(site, inside, BOOL).choose(laid_out, 0.0).op("ReduceSum", along, keepdims=0)
     return total / TensorExpr(site, lengths, INT64).cast(x.dtype)
 
 
 def sum_weighted(site: Site, y: str, axis: int, rank: int, table: WeightTable) -> str:
-    """An axis of which each result is a sum of some positions by their weights."""
+    """Compute each result along an axis as a weighted sum of some positions."""
     positions, inside, weights = (site.constant(array) for array in (table.positions, table.inside, table.weights))
     x = TensorExpr(site, site.add("Gather", [y, positions], axis=axis), site.given.x.dtype)
     products = x.op("Mul", TensorExpr(site, _append_axes(site, weights, rank - 1 - axis), x.dtype))
@@ -64,7 +65,7 @@ def sum_weighted(site: Site, y: str, axis: int, rank: int, table: WeightTable) -
 
 
 def _append_axes(site: GraphWriter, numbers: str, axes: int) -> str:
-    """With that number of axes of 1 more at the end."""
+    """Append that number of axes of size 1."""
     return site.add("Unsqueeze", [numbers, site.ints(range(-axes, 0))]) if axes else numbers
 
 

@@ -1,4 +1,4 @@
-"""Resizing with `antialias` as weighted sums, where ONNX's Resize differs from PyTorch, or lacks the mode.
+"""Compute the weights of resizing with `antialias`, where ONNX's Resize differs from PyTorch or lacks the mode.
 
 In: how an axis of known size is resized. Out: the positions that each result is a sum of, and their weights. Always: the weights of a
 result sum to 1; an axis whose size stays is left unchanged.
@@ -56,11 +56,12 @@ class WeightTable(Record):
 
 
 def make_weight_table(stretch: Stretch, mode: str, *, align_corners: bool, dtype: np.dtype[Any]) -> WeightTable:
-    """What PyTorch uses. It aligns corners by the step alone: the position of the first result does not change."""
+    """Compute PyTorch's positions and weights for one axis."""
     size, count = stretch.size, stretch.result
     assert isinstance(size, int)
     assert isinstance(count, int)
     kernel = KERNELS[mode]
+    # PyTorch aligns corners by the step alone: the position of the first result does not change.
     if align_corners:
         step = (size - 1) / (count - 1) if count > 1 else 0.0
     else:

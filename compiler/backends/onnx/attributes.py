@@ -20,7 +20,8 @@ def _make_tensor(array: Array) -> TensorProto:
 
 
 def _make_key(value: object) -> object:
-    """Equal for equal attributes; 1, 1.0 and true differ. None: not to be remembered."""
+    """Make a key that is equal for equal attributes; None for values that are not cached."""
+    # The type is part of the key: 1, 1.0 and True are equal in Python, and are different attributes.
     match value:
         case int() | float() | str() | DType():
             return (type(value), value)
@@ -52,7 +53,7 @@ class AttributeCache:
 
 
 def make_attribute(name: str, value: object) -> AttributeProto:
-    """The value as an attribute; its type follows from that of the value."""
+    """Make an attribute; its ONNX type follows from the type of the value."""
     proto = AttributeProto(name=name)
     match value:
         case DType():

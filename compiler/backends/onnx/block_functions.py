@@ -82,6 +82,7 @@ class FunctionWriter:
 
     def _make_call(self, use: _BlockUse) -> BuilderNode:
         plain = {value: f"{number}" for number, value in enumerate(dict.fromkeys((*use.inputs, *_iter_all_values(use)))) if value}
+        # Serialized with plain names, two uses of a block that compute the same are equal, so they share a function.
         key = self._make_function("", use, plain, lambda name: "").SerializeToString(deterministic=True)
         function = self._written.get(key)
         if function is None:

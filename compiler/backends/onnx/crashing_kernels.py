@@ -1,4 +1,4 @@
-"""Kernels of ONNX Runtime that end the process, rather than raise an error, on an input without elements.
+"""Find kernels of ONNX Runtime that end the process, rather than raise an error, on an input without elements.
 
 In: a model, and the shapes of its inputs. Out: the operator that would get such an input, if there is one. Always: what ONNX's inference
 does not find is found by running the model up to there; where that is not possible, the answer is that it would.
@@ -98,7 +98,7 @@ def _run_up_to(model: ModelProto, index: int, shapes: Shapes) -> Sizes:
     part.graph.output.add(name=name)
     feeds = {i.name: np.zeros(shapes[i.name], helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type)) for i in part.graph.input}
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
+    options.log_severity_level = 4  # failures are expected here, and need no log
     try:
         session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
     except Exception:  # such as that of weights in a file of their own

@@ -1,5 +1,6 @@
-"""Files of gigabytes, written without the system's cache: for pages of the cache the system can take longer than the disk does, and files
-of this size drive out what others have there.
+"""Write files of gigabytes past the system's page cache.
+
+Filling the cache can take longer than the disk itself, and files of this size evict the pages of other programs.
 
 In: a path, then bytes. Out: the file. Always: where the system has no such writing, or the file system refuses it, the file is written
 as others are.

@@ -96,8 +96,8 @@ class OnnxEmitSite:
         return self._sizes.emit_ints(tuple(values))
 
     def shape(self, shape: Shape) -> str:
-        """The shape as an input of Reshape, which infers one symbolic size. Of several, it infers the batch: the 0 of an empty batch would
-        mean the size of the input's axis."""
+        """Emit a shape for Reshape, which infers one symbolic size (-1)."""
+        # Let Reshape infer the batch: a computed 0, of an empty batch, would mean the size of the input's axis.
         symbolic = [axis for axis, d in enumerate(shape) if not isinstance(d, int)]
         batch = [axis for axis in symbolic if BATCH in free_symbols(shape[axis])]
         inferred = (batch or symbolic)[:1]

@@ -28,7 +28,7 @@ class UnknownPort(ValueError):
 
 
 def read_port(declared: Any) -> Port:
-    """From ONNX Runtime's description of an input or output."""
+    """Convert ONNX Runtime's description of an input or output."""
     element = declared.type.removeprefix("tensor(").removesuffix(")")
     dtype = DTYPES.get(_OTHER_NAMES.get(element, element))
     if dtype is None:
@@ -98,6 +98,7 @@ def _convert_array(declared: Port, array: Array) -> Array:
 
 def run_session(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) -> dict[str, Array]:
     """Runs the session."""
+    # `session.run` takes and returns NumPy's own types only, so bfloat16 goes through OrtValue.
     halves = any(p.dtype == _BFLOAT16 for p in outputs.values()) or any(a.dtype == ml_dtypes.bfloat16 for a in feeds.values())
     if not halves:
         return dict(zip(outputs, session.run(list(outputs), feeds), strict=True))

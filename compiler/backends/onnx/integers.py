@@ -49,7 +49,8 @@ def remainder_towards_zero(x: TensorExpr, divisor: TensorExpr, number: int | Non
 
 
 def _without_minus_one(divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """The divisor with 1 in place of -1. The remainder is 0 for both."""
+    """Return the divisor with 1 in place of -1; the remainder is 0 for both."""
+    # ONNX Runtime's Div and Mod end the process for the least integer divided by -1.
     return divisor if number is not None else divisor.equal(-1).choose(divisor.like(1), divisor)
 
 
@@ -90,6 +91,7 @@ def raise_to_tensor(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
 
 def sum_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr:
     """The sum of int64 over axes. It is a matrix product with ones, which ONNX Runtime computes in int64."""
+    # ReduceSum would add in float64, and lose digits beyond 2**53.
     count = numel(tuple(shape[axis] for axis in axes))
     ones = TensorExpr(x.site, x.site.add("Expand", [x.site.scalar(1, INT64), x.site.ints([count, 1])]), INT64)
     return _reshape_to(_to_rows(x, shape, axes).op("MatMul", ones), result)

@@ -16,7 +16,8 @@ _MODULE = "onnx.onnx_ml_pb2"
 
 
 def _load_messages() -> Any:
-    """The module that protobuf has generated, which needs nothing else of its package."""
+    """Load the module that protobuf generated, which needs nothing else of its package."""
+    # Protobuf registers message types once in a process, so the module of an imported `onnx` must be used again.
     if "onnx" in sys.modules or _MODULE in sys.modules:
         return import_module(_MODULE)
     package = find_spec("onnx")

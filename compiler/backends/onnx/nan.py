@@ -15,13 +15,13 @@ from .tensor_expressions import INT32, TensorExpr
 
 
 def is_nan(x: TensorExpr) -> TensorExpr:
-    """Of a tensor of floats, where it is NaN."""
+    """Return a bool tensor that is true where a tensor of floats is NaN."""
     number = x.cast(FLOAT32) if x.dtype.name == "bfloat16" else x
     return number.op("IsNaN", to=BOOL)
 
 
 def reduce_keeping_nan(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, *, keepdims: bool) -> TensorExpr:
-    """What `op_type`, ReduceMax or such, makes of the axes (None: of all), or NaN."""
+    """Reduce the axes (None: all) by `op_type`, such as ReduceMax; the result is NaN where an element is NaN."""
     axes_input = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
     result = x.op(op_type, *axes_input, keepdims=int(keepdims))
     if not x.dtype.is_float:

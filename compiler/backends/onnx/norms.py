@@ -21,18 +21,17 @@ def reduce_axes(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, 
 
 
 def average_axes(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
-    """The mean over axes, which stay as axes of size 1.
-
-    It averages one axis after the other, the last one first. ONNX Runtime adds numbers one by one, which loses 12 bits for 512x512 equal
-    numbers, and only 3 bits for 512.
-    """
+    """Average over axes, which stay as axes of size 1."""
+    # One axis after the other, the last one first: ONNX Runtime adds numbers one by one, which loses 12 bits for 512x512 equal numbers, and
+    # only 3 bits for 512.
     for axis in sorted(axes, reverse=True):
         x = reduce_axes(x, "ReduceMean", [axis], keepdims=True)
     return x
 
 
 def subtract_mean(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
-    """The differences from the mean. Their own mean is the rounding error of the first one, and is subtracted too."""
+    """Subtract the mean over the axes."""
+    # The mean of the differences is the rounding error of the first mean, and is subtracted too.
     differences = x - average_axes(x, axes)
     return differences - average_axes(differences, axes)
 

@@ -170,11 +170,12 @@ class OnnxSizes:
         return SizePart(self._emit_binary("Mul", a.value, b.value), lowest)
 
     def _divide_parts(self, a: SizePart, b: SizePart) -> SizePart:
-        """Rounded down. ONNX's Div rounds towards zero, its Mod has the sign of the divisor."""
+        """Divide, rounding down."""
         if isinstance(a.value, int) and isinstance(b.value, int):
             return _make_part(a.value // b.value)
         if a.lowest is not None and a.lowest >= 0 and b.lowest is not None and b.lowest >= 1:
             return SizePart(self._emit_binary("Div", a.value, b.value), 0)
+        # Div rounds towards zero. Mod has the sign of the divisor, so the dividend minus the remainder divides exactly.
         whole = self._emit_binary("Sub", a.value, self._emit_binary("Mod", a.value, b.value))
         return SizePart(self._emit_binary("Div", whole, b.value), None)
 

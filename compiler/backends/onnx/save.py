@@ -161,7 +161,8 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], opened: OpenFile = _op
 
 
 def _update_digest(chunks: Iterable[Chunk], digest: blake2b) -> Iterator[Chunk]:
-    """The digest is one of the chunks' checksums, since one of all bytes would take longer than writing them."""
+    """Pass the chunks on, and add them to the digest."""
+    # The digest is taken of the chunks' CRCs: one of all bytes would take longer than writing them.
     for chunk in chunks:
         digest.update(crc32(chunk).to_bytes(4, "little"))
         yield chunk

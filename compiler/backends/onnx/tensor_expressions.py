@@ -110,8 +110,8 @@ def compute_precisely(x: TensorExpr, operation: Callable[[TensorExpr], TensorExp
 
 
 def multiply_vector(matrix: TensorExpr, vector: TensorExpr) -> TensorExpr:
-    """The product, by a matrix of one column: where the matrix is the transposition of another, ONNX Runtime joins that and the product,
-    and computes something else of a vector."""
+    """Multiply a matrix by a vector."""
+    # As a matrix of one column: ONNX Runtime fuses a transposed matrix with the product, and computes something else for a vector.
     last = TensorExpr(matrix.site, matrix.site.ints([-1]), INT64)
     return matrix.op("MatMul", vector.op("Unsqueeze", last)).op("Squeeze", last)
 
@@ -149,5 +149,6 @@ def softplus(x: TensorExpr) -> TensorExpr:
 
 
 def erf(x: TensorExpr) -> TensorExpr:
-    """The error function. ONNX Runtime's CPU has it in float32 only, so that float64 is no more exact than that."""
+    """The error function; in float64 it is only as exact as float32."""
+    # ONNX Runtime has Erf in float32 only on a CPU.
     return x.within(FLOAT32, lambda y: y.op("Erf")) if x.dtype == FLOAT64 else x.op("Erf")

@@ -1,8 +1,7 @@
-"""Fourier transforms by DFT.
+"""Emit Fourier transforms by ONNX's DFT.
 
-In: a tensor with a last axis of real and imaginary parts, or of real parts alone. Out: another one, with both. Always: in float64, since
-ONNX Runtime's DFT of float32 loses several digits where the size is no power of 2; inverse transforms too are conjugates of DFT, since its
-inverse loses digits even of float64.
+In: a tensor with a last axis of real and imaginary parts, or of real parts alone. Out: a tensor with both. Always: the transform is
+computed in float64, because ONNX Runtime's DFT in float32 loses several digits if the size is no power of 2.
 """
 
 from __future__ import annotations
@@ -25,7 +24,8 @@ def transform_axis(x: TensorExpr, axis: int, size: Dim, *, onesided: bool = Fals
 
 
 def invert_transform(x: TensorExpr, axis: int, size: Dim) -> TensorExpr:
-    """The same with `+2 pi i`; not divided by the size."""
+    """Compute the same sums with `+2 pi i`, not divided by the size."""
+    # As a conjugate of DFT: DFT's own inverse loses digits in ONNX Runtime even in float64.
     return conjugate(transform_axis(conjugate(x), axis, size))
 
 

@@ -1,4 +1,4 @@
-"""Sums of windows of integers, which AveragePool does not take: products with matrices of 0 and 1.
+"""Sum windows of integers, which AveragePool does not accept, by products with matrices of 0 and 1.
 
 In: windows without dilation that slide along axes of a tensor. Out: their sums, and the number of positions that each covers, as int64.
 """

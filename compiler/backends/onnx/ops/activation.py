@@ -52,7 +52,7 @@ def emit_relu(op: Relu, site: Site) -> str:
     x = site.x
     if x.dtype.is_float:
         return x.op("Relu").name
-    # ONNX Runtime's Relu has no kernels for most integers; its Max does.
+    # ONNX Runtime's Relu has no kernel for int64; its Max has one.
     return x.within(widen_integer(x.dtype), lambda y: y.op("Max", 0)).name
 
 

@@ -36,7 +36,7 @@ def emit_table(op: TableOperator, site: Site) -> str:
         return site.parameter("")
     if not op.is_static:
         return _FormulaEmitter(op, site).emit_full()
-    # NumPy has no bfloat16, so the values of such a table are stored as float32 and cast.
+    # NumPy has no bfloat16: the values of such a table come as float32, and are cast in the graph.
     values = site.constant(op.compute_values())
     return site.cast(values, op.element_type) if op.element_type.name == "bfloat16" else values
 

@@ -1,4 +1,4 @@
-"""Space to channels and back in ONNX."""
+"""Emit rearrangements between space and channels, and sliding windows, as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _split_and_permute(site: Site, split: Shape, order: tuple[int, ...]) -> str:
 
 @emits(Unfold, onnx="Pad, Gather, Transpose and Reshape")
 def emit_unfold(op: Unfold, site: Site) -> str:
-    """Each axis of the image becomes two, the positions within a block and the blocks, by Gather."""
+    # Gather turns each axis of the image into two: the positions within a block, and the blocks.
     x, windows = site.given.x, op.make_windows()
     y = _pad_image(op, site)
     counts = op.count_blocks(site.given)

@@ -1,4 +1,4 @@
-"""Elements by their indices in ONNX."""
+"""Emit operators that read and write elements by index as ONNX nodes."""
 
 from __future__ import annotations
 
@@ -57,6 +57,7 @@ def emit_scatter_reduce(op: ScatterReduce, site: Site) -> str:
     if not op.include_self:
         base = _scatter_values(site, base, _fill_indices(site, _get_neutral_value(op.reduce, via), via))
     y = _scatter_values(site, base, source, op.reduce)
+    # ONNX Runtime's ScatterElements keeps or drops NaN depending on the order of the operands; PyTorch keeps it.
     if op.reduce in ("amax", "amin") and via.is_float:
         y = _scatter_values(site, is_nan(base).cast(INT32), is_nan(source).cast(INT32), "amax").truth().choose(y.like(nan), y)
     if op.reduce == "mean":
@@ -65,14 +66,14 @@ def emit_scatter_reduce(op: ScatterReduce, site: Site) -> str:
 
 
 def _choose_compute_dtype(dtype: DType, reduce: str | None) -> DType:
-    """ONNX Runtime's CPU adds no half types, and has no maxima of booleans."""
+    """Choose the element type for a scatter; ONNX Runtime's CPU adds no half types, and has no maxima of booleans."""
     if reduce is not None and dtype.is_float and dtype.size == 2:
         return FLOAT32
     return DTYPES["uint8"] if dtype.kind == "bool" and reduce in ("amax", "amin") else dtype
 
 
 def _get_neutral_value(reduce: str, dtype: DType) -> int | float:
-    """What changes nothing."""
+    """Return the neutral element of a reduction."""
     low, high = (-inf, inf) if dtype.is_float else dtype.limits
     return {"sum": 0, "mean": 0, "prod": 1, "amax": low, "amin": high}[reduce]
 

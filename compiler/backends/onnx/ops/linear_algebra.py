@@ -24,7 +24,7 @@ def emit_matmul(op: Matmul, site: Site) -> str:
 
 @emits(Einsum, onnx="Einsum")
 def emit_einsum(op: Einsum, site: Site) -> str:
-    """`...` is written out as letters, and axes of 1 are stretched: ONNX takes the first size that it sees of a letter."""
+    # `...` becomes letters, and axes of 1 are expanded: ONNX takes the first size that it sees for a letter.
     dtype = site.results[0].dtype
     via = FLOAT32 if dtype.name == "bfloat16" else dtype
     if not dtype.is_float and dtype.size < 4:
@@ -95,7 +95,7 @@ def emit_cross(op: Cross, site: Site) -> str:
 
 @emits(Cdist, onnx="Sub, Abs, Pow and ReduceSum")
 def emit_cdist(op: Cdist, site: Site) -> str:
-    """Of each pair the difference: products of matrices would be smaller, and lose what is close together."""
+    # Subtract every pair: the usual matrix products need less memory, and cancel for points that are close together.
     x, other, p = site.x, site.other, float(op.p)
     rows = TensorExpr(site, site.add("Unsqueeze", [x.name, site.ints([site.given.x.rank - 1])]), x.dtype)
     columns = TensorExpr(site, site.add("Unsqueeze", [other.name, site.ints([site.given.other.rank - 2])]), x.dtype)

@@ -46,7 +46,8 @@ def _emit_fused(op: MultiheadAttention, site: Site, three: QueryKeyValue, masks:
 
 
 def _emit_composed(op: MultiheadAttention, site: Site, three: QueryKeyValue, masks: _Masks) -> tuple[str, ...]:
-    """The result, and the weights. Where the weights are a result, PyTorch makes NaN of the rows that see nothing."""
+    """Emit the steps of attention, and return the result and the weights."""
+    # If the weights are a result, PyTorch gives NaN for rows that see no key, so `blind` is off.
     width = site.given.query.shape[-1] // op.heads
     assert isinstance(width, int), "sizes of parameters are known"
     shape = TensorExpr(site, site.ints([0, 0, op.heads, width]), INT64)

@@ -42,12 +42,12 @@ def _emit_running_norm(op: BatchNorm | InstanceNorm, site: Site) -> str:
 
 @emits(BatchNorm, onnx="BatchNormalization")
 def emit_batch_norm(op: BatchNorm, site: Site) -> str:
-    """By the statistics of this batch, BatchNormalization works in training mode only, which runtimes leave out."""
+    # With the statistics of the batch, BatchNormalization needs its training mode, which runtimes leave out.
     return _emit_running_norm(op, site) if op.track_running_stats else _emit_in_steps(op, site, [0, *range(2, site.given.x.rank)])
 
 
 def _emit_in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) -> str:
-    """By the mean and deviation over the axes. PyTorch gives 0 where the deviation is 0, even without `eps`."""
+    """Normalize by the mean and deviation over the axes. PyTorch gives 0 where the deviation is 0, even without `eps`."""
     centered = subtract_mean(site.x, axes)
     variance = average_axes(centered * centered, axes)
     y = centered / (variance + float(op.eps)).op("Sqrt")
@@ -65,7 +65,7 @@ def _scale_channels(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: Ten
 
 @emits(InstanceNorm, onnx="Reshape and LayerNormalization, or BatchNormalization")
 def emit_instance_norm(op: InstanceNorm, site: Site) -> str:
-    """ONNX Runtime's InstanceNormalization sums a plane in one float32: for 512x512 pixels of 100.3 it gives 0.99, and 0 is right."""
+    # ONNX Runtime's InstanceNormalization sums a plane in one float32: for 512x512 pixels of 100.3 it gives 0.99, and 0 is right.
     x = site.given.x
     if op.track_running_stats:
         return _emit_running_norm(op, site)
@@ -76,8 +76,8 @@ def emit_instance_norm(op: InstanceNorm, site: Site) -> str:
 
 @emits(GroupNorm, onnx="Reshape and LayerNormalization")
 def emit_group_norm(op: GroupNorm, site: Site) -> str:
-    """ONNX Runtime has no kernel for GroupNormalization and takes it apart, with the variance as E[x^2] - E[x]^2. Where the mean is large
-    against the deviation that cancels, and may fall below 0."""
+    # ONNX Runtime has no kernel for GroupNormalization and expands it with the variance as E[x^2] - E[x]^2. If the mean is large compared
+    # with the deviation, that cancels, and may fall below 0.
     return _normalize_groups(op, site, op.groups)
 
 
@@ -125,8 +125,8 @@ def emit_rms_norm(op: RMSNorm, site: Site) -> str | None:
 
 @emits(LocalResponseNorm, onnx="Mul, AveragePool, Pow and Div")
 def emit_local_response_norm(op: LocalResponseNorm, site: Site) -> str:
-    """Not LRN: ONNX Runtime runs through its window over all channels, so that what is not finite in one of them is in all that follow; it
-    knows it of images only, and an even size reaches further forwards there, in PyTorch backwards."""
+    # Not LRN: ONNX Runtime slides a running sum over the channels, so one that is not finite spoils all that follow. It takes images only,
+    # and an even size reaches further forwards there, in PyTorch backwards.
     number, means = site.x.cast(site.results[0].dtype), _average_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 

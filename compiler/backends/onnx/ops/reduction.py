@@ -76,7 +76,7 @@ _REDUCTIONS: dict[type[Operator], str] = {
 
 @emits(*_REDUCTIONS, onnx=_REDUCTIONS)
 def emit_reduction(op: Reduction, site: Site) -> str:
-    """The mean over no elements is NaN, as 0 / 0 is. ONNX Runtime's ReduceMean gives 0, so it is written as a quotient."""
+    # The mean over no elements is NaN in PyTorch. ONNX Runtime's ReduceMean gives 0, so it is written as a quotient.
     if isinstance(op, Mean) and _may_be_empty(op, site):
         return compute_precisely(site.x.cast(site.results[0].dtype), lambda x: _divide_sum(op, site, x)).name
     exact = _reduce_integers(op, site)
@@ -103,7 +103,7 @@ def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
 
 @emits(Logsumexp, onnx="ReduceLogSumExp, IsNaN and Where")
 def emit_logsumexp(op: Logsumexp, site: Site) -> str:
-    """ONNX Runtime makes infinity of NaN and infinity."""
+    # ONNX Runtime gives infinity for NaN next to infinity.
     return _reduce_keeping_nan(site, site.x.cast(site.results[0].dtype), "ReduceLogSumExp", op).name
 
 
@@ -181,7 +181,7 @@ def _compute_norm(site: Site, x: TensorExpr, op: Norm) -> TensorExpr:
 
 @emits(Any, All, onnx={Any: "Cast and ReduceMax", All: "Cast and ReduceMin"})
 def emit_quantifier(op: Quantifier, site: Site) -> str:
-    """Of no elements, ONNX Runtime has no greatest and no least one, but a sum."""
+    # ONNX Runtime has no maximum and no minimum of no elements, but a sum.
     if _may_be_empty(op, site):
         counted = site.x.truth() if isinstance(op, Any) else site.x.truth().negation()
         some = _reduce_axes(site, counted.cast(INT64), "ReduceSum", op).greater(0)

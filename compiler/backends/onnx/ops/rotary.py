@@ -14,8 +14,8 @@ from ..tensor_expressions import FLOAT64, TensorExpr
 
 @emits(Rotary, onnx="RotaryEmbedding")
 def emit_rotary(op: Rotary, site: Site) -> str | None:
-    """The operator does not take float64; ONNX Runtime's CPU has no kernel for bfloat16."""
     x = site.x
+    # ONNX does not declare the operator for float64; ONNX Runtime's CPU has no kernel for bfloat16.
     if x.dtype == FLOAT64 or not site.has("RotaryEmbedding"):
         return None
     return x.within(FLOAT32, lambda y: _emit_rotation(op, site, y)).name if x.dtype.name == "bfloat16" else _emit_rotation(op, site, x).name

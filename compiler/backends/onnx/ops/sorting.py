@@ -51,7 +51,7 @@ def _sort_with_indices(site: Site, k: Dim | None, axis: int, *, largest: bool, s
 
 
 def _make_sort_keys(x: TensorExpr) -> TensorExpr:
-    """Numbers in the same order, NaN as the greatest."""
+    """Make numbers in the same order, with NaN as the greatest: TopK does not say where NaN goes."""
     wide = x.cast(_WIDER.get(x.dtype.name, x.dtype))
     if not x.dtype.is_float:
         return wide

@@ -20,24 +20,24 @@ Form = Callable[[RequestedNode], "Names | None"]
 
 
 def _move_axes_to_attribute(node: RequestedNode) -> Names | None:
-    """Before opset 18, reductions but ReduceSum have their axes as an attribute."""
+    # Before opset 18, reductions other than ReduceSum have their axes as an attribute.
     axes = node.read_integers(1)
     return None if axes is None else (node.add(node.op_type, node.inputs[:1], axes=axes, keepdims=node.attributes.get("keepdims")),)
 
 
 def _split_equally(node: RequestedNode) -> Names:
-    """Before opset 18, parts are equal where no sizes are given."""
+    # Before opset 18, Split has no `num_outputs`: parts are equal if no sizes are given.
     return node.add_many("Split", node.inputs, node.count, axis=node.attributes.get("axis"))
 
 
 def _move_axis_to_attribute(node: RequestedNode) -> Names | None:
-    """Before opset 20, DFT has its axis as an attribute."""
+    # Before opset 20, DFT has its axis as an attribute.
     axis = node.read_integers(2)
     return None if axis is None else (node.add("DFT", node.inputs[:2], axis=axis[0], onesided=node.attributes.get("onesided")),)
 
 
 def _replace_grid_sample(node: RequestedNode) -> Names | None:
-    """Before opset 20, of images only, and under other names."""
+    # Before opset 20, GridSample takes images only, and its modes have other names.
     named = {"linear": "bilinear", "cubic": "bicubic"}
     mode = node.attributes["mode"]
     assert isinstance(mode, str)
@@ -45,7 +45,7 @@ def _replace_grid_sample(node: RequestedNode) -> Names | None:
 
 
 def _replace_resize(node: RequestedNode) -> Names | None:
-    """Before opset 18, sizes and scales are those of all axes; netc leaves the first two alone."""
+    # Before opset 18, sizes and scales cover all axes; netc never resizes the first two.
     if node.attributes.get("antialias"):
         return None
     attributes = {name: value for name, value in node.attributes.items() if name not in ("axes", "antialias")}

@@ -1,7 +1,7 @@
-"""An ONNX graph, before it is written, made into one that computes the same in less time.
+"""Optimize an ONNX graph before it is written.
 
-In: a builder and the values that are asked for. Out: the builder, its nodes and stored tensors changed. Always: names of inputs and outputs
-stay; no parameter is read, its numbers are computed when they are written.
+In: a builder and the names of its outputs. Out: the builder, with its nodes and stored tensors changed. Always: names of inputs and outputs
+stay; no parameter is read here, its new values are computed when the file is written.
 """
 
 from __future__ import annotations

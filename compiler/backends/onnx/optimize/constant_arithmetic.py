@@ -1,4 +1,4 @@
-"""What ONNX's operators compute of small constants, in NumPy.
+"""Constant folding of arithmetic: compute ONNX operators on small constants in NumPy.
 
 In: arrays. Out: an array, or None where it would be larger than a number of bytes, or NumPy computes something else. Always: the element
 types are those of ONNX.
@@ -64,7 +64,7 @@ def _compute_expand(arrays: Sequence[Array], largest: int) -> Array | None:
 
 
 def _compute_div(arrays: Sequence[Array], largest: int) -> Array | None:
-    """Of integers, ONNX rounds towards zero."""
+    # For integers ONNX rounds towards zero and NumPy rounds down, so only floats are folded.
     return _make_elementwise(np.true_divide)(arrays, largest) if arrays[0].dtype.kind == "f" else None
 
 

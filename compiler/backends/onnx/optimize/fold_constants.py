@@ -1,8 +1,8 @@
-"""What is known before the model runs is no node: a weight that is transposed, split or converted is stored so.
+"""Constant folding: replace nodes whose inputs are all stored tensors by stored tensors.
 
-In: a graph. Out: the same, where nodes of stored tensors alone are stored tensors. Always: weights are moved and converted when they are
-written, one at a time; the file does not grow, so that a tied weight that is taken both as it is and transposed stays one; what is computed
-of constants is small. The name of a tensor that is made of another one says so: `fc.weight/Transpose`.
+For example, a dense layer transposes its weight: the file then stores `fc.weight/Transpose` and no Transpose node. In: a graph. Out: the
+same graph with fewer nodes. Always: weights are moved and converted when they are written, one at a time; results computed from constants
+are small; the file does not grow, so a tied weight that is used both as it is and transposed is stored once.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class _Folding:
         return results if alone and size <= sum(self.stored[value].nbytes for value in moved) + SMALL else None
 
     def _fold_arithmetic(self, node: BuilderNode, tensors: Sequence[StoredTensor | None]) -> Sequence[StoredTensor] | None:
-        """Of constants alone: the numbers of parameters are not known yet."""
+        # Only constants are computed: parameters are not read yet.
         compute = COMPUTE_BY_TYPE.get(node.op_type)
         if compute is None or node.attributes or len(node.outputs) > 1 or not self._constants.issuperset(node.inputs):
             return None

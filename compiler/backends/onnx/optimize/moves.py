@@ -1,4 +1,4 @@
-"""What ONNX's operators that move and convert elements make of tensors that are not read yet.
+"""Fold operators that move and convert elements, on tensors that are not read yet.
 
 In: a node and the tensors that it gets. Out: what it makes, its elements moved when they are read; None where that is not known here.
 Always: constants that say where to, such as axes, are in memory.

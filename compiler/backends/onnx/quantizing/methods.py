@@ -78,8 +78,7 @@ def _quantize_dynamic(source: Path, target: Path, is_large: bool) -> None:
 
 
 def _make_static_method(batches: Batches) -> QuantizeFile:
-    """Scales of activations are those that the calibration shows. Activations are unsigned: with signed ones ONNX Runtime moves a
-    QuantizeLinear through a Reshape, and gives it another type than its zero point."""
+    """Make a method that takes the scales of activations from calibration data."""
 
     def quantize_static_on(source: Path, target: Path, is_large: bool) -> None:
         from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
@@ -92,6 +91,8 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
                 batch = next(self._left, None)
                 return None if batch is None else dict(batch)
 
+        # Activations are unsigned: with signed ones, ONNX Runtime moves a QuantizeLinear through a Reshape, and gives it another type
+        # than its zero point.
         quantize_static(
             source,
             target,
@@ -121,7 +122,8 @@ def _quantize_four_bits(source: Path, target: Path, is_large: bool) -> None:
 
 
 def _check_scales(model: ModelProto) -> None:
-    """ONNX Runtime writes an infinite scale without a word."""
+    """Raise `NotFiniteScale` for a scale that is NaN or infinite."""
+    # ONNX Runtime writes an infinite scale without a warning.
     scales = {node.input[1] for node in model.graph.node if node.op_type in ("QuantizeLinear", "DequantizeLinear")}
     scale_arrays = (numpy_helper.to_array(tensor) for tensor in model.graph.initializer if tensor.name in scales)
     if not all(np.isfinite(scale).all() for scale in scale_arrays):

@@ -1,10 +1,10 @@
-"""A weight that several products share, or that a table of embeddings is too, gets a copy that is a product's own.
+"""Copy weights that several nodes share, so that the quantizer can change each product's weight alone.
 
-In: a model whose initializers are not read yet. Out: the same function, in which no product takes a transposed weight that something else
-takes as well. Always: nothing is read; what is added is `copied` bytes, for the time of quantizing alone.
+In: a model whose initializers are not read yet. Out: the same function, in which no product uses a transposed weight that another node uses
+too. Always: no tensor is read; the copies take `copied` bytes, only while the model is quantized.
 
-ONNX Runtime's quantizer transposes the weight of a `Gemm` in place, whoever else takes it, and takes the result of a `Transpose` for no
-constant.
+ONNX Runtime's quantizer transposes the weight of a Gemm in place, even if another node uses it, and does not treat the result of a
+Transpose as constant.
 """
 
 from __future__ import annotations
