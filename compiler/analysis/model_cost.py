@@ -178,8 +178,10 @@ class _GraphCounter:
             if _is_mode_switch(node):
                 continue
             same = previous is not None and when == previous_modes and is_same_stage(previous, node)
+            # Parameters of a shared or tied stage count at its first use only, so that its cost differs between equal uses.
             known = row if same and previous is not None and _owns_parameters(previous) and _owns_parameters(node) else None
             cost = known or self.count_node(node)
+            # Costs are for evaluation: the operations of a stage that only training needs do not count, its parameters do.
             if False not in when:
                 cost = replace(cost, flops=0, multiply_adds=0)
             previous_modes = when

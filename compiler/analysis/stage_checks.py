@@ -104,6 +104,7 @@ def _make_stage(node: OpNode, facts: Facts) -> SizedStage:
         node.op.check_and_infer(node.op.bind_inputs(inputs, watched))
     except OperatorError:  # conversions have changed the element types of the node's inputs since its rule accepted them
         return SizedStage(node.op, inputs, outputs, True)
+    # The rules of slices do not ask whether a length is negative.
     negative = any(facts.is_at_least(d, 0) is not True for type_ in outputs for d in type_.shape)
     return SizedStage(node.op, inputs, outputs, bool(unanswered) or negative)
 

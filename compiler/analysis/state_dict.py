@@ -154,6 +154,7 @@ def _collect_members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
                     inside.append(node)
             elif node.specs:
                 (first if node.specs[0].name == "" else inside).append(node)
+        # PyTorch's state dict has the parameters of a module before its buffers.
         first.sort(key=lambda node: isinstance(node, OpNode) and not node.specs[0].trainable)
         members[id(graph)] = first + inside
     return members

@@ -157,6 +157,7 @@ class _DefinitionElaborator:
         specs = op.parameters(op.bind_inputs((), self.session.facts))
         self.parameters.append(OpNode(op, (), (value,), spec.name, self.body.span, specs))
         self.graph.nodes.append(self.parameters[-1])
+        # The label is taken: the parameter must keep it as its key in the state dict.
         self.frame.labels.used[spec.name] = self.body.span
         self.scope.bind_name(spec.name, self._add_cast(value, FLOAT32) if _is_half(spec.dtype) else value)
         self.scope.bind_name(spec.name + GIVEN, True)

@@ -32,6 +32,7 @@ def _interface_key(program: Program) -> Hashable:
 def _item_key(item: FlatItem) -> Hashable:
     match item:
         case FlatNode():
+            # The path of an operator without parameters is not in the state dict, so it may differ.
             return "node", *_operator_key(item.node), item.path if item.node.specs or item.node.tie else "", item.inputs, item.outputs
         case FlatScan():
             return "scan", item.node.scan, item.inputs, item.given

@@ -39,6 +39,7 @@ def collect_graphs(main: Graph) -> list[Graph]:
             continue
         done[id(graph)] = graph
         stack.append((graph, True))
+        # A body may call one graph many times: the stack gets it once.
         seen: set[int] = set()
         for node in reversed(graph.nodes):
             if isinstance(node, CallNode) and id(node.graph) not in done and id(node.graph) not in seen:

@@ -22,6 +22,7 @@ def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", ver
     pairs = list(zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True))
     sizes = [_broadcast_size(x, y, facts) for x, y in pairs]
     open_ = [axis for axis, size in enumerate(sizes) if size is None]
+    # Axes that certainly differ are reported before axes that merely cannot be proved equal: no `where` would mend them.
     for axis in open_:
         x, y = pairs[axis]
         if facts.are_equal(x, y) is False:

@@ -73,6 +73,7 @@ def _fold_part(whole: Formula, function: Callable[..., Any]) -> Formula:
         return whole
     if isinstance(value, float) and (math.isfinite(value) or (math.isinf(value) and any(map(math.isinf, numbers)))):
         return Const(value)
+    # Backends compute in int64, where a greater integer would wrap: it stays a formula.
     return Const(value) if abs(value) < 2**63 else whole
 
 
@@ -80,6 +81,7 @@ _CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lam
 
 
 def _raise_power(base: float, exponent: float) -> Any:
+    # Python would compute an integer of any length, and a text such as `9 ** 9 ** 9` would never end. float64 ends at 2 ** 1024.
     if abs(base) > 1 and exponent > 1023:
         raise OverflowError
     return base**exponent

@@ -43,6 +43,7 @@ class Init(Record, TracedValue):
 
 
 def normal_init(std: float) -> Init:
+    """Return the initializer that draws from the normal distribution around 0."""
     return Init("normal", (std, 0.0))
 
 
@@ -68,6 +69,7 @@ class ParameterSpec(Record):
 def fan_in_uniform(fan_in: Dim) -> Init:
     """Uniform within +-1/sqrt(fan_in): the same as torch.nn.init.kaiming_uniform_(a=sqrt(5)), PyTorch's initial values of matrices and
     kernels."""
+    # Parameters of a symbolic size are refused later, with their shape: any bound will do.
     bound = 1 / sqrt(fan_in) if isinstance(fan_in, int) and fan_in > 0 else 0.0
     return Init("uniform", (-bound, bound))
 

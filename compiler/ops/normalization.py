@@ -110,6 +110,7 @@ class _TrackingNormalization(_ChannelNormalization):
         )
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
+        # In evaluation, the running statistics take the place of a mean and a variance over the batch.
         saved = 3 if self.track_running_stats else 0
         return super().count_flops(given, results) - saved * numel(given.x.shape)
 

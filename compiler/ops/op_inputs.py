@@ -66,6 +66,7 @@ def check_inputs(operator: str, operands: Operands, given: OpInputs, args: Mappi
             _check_number(operator, operand, given, args)
     for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
         operands[name].check_input(operator, x, position, given.types[0])
+    # Only now, so that a wrong element type is reported as such rather than as one that differs from another input's.
     for position, (name, x) in enumerate(zip(given.names, given.types, strict=True)):
         like = operands[name].like
         if like and x.dtype != given[like].dtype:

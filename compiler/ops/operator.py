@@ -151,6 +151,7 @@ class Operator:
     def _identity(self) -> tuple[object, ...]:
         return (type(self), tuple((name, strict_key(self.args[name])) for name in sorted(self.args)))
 
+    # Operators are keys of caches, so equal ones must be interchangeable: see `strict_key`.
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Operator) and self.identity_key() == other.identity_key()
 
@@ -254,6 +255,7 @@ def strict_key(value: object) -> object:
 
 
 def numel(shape: Shape) -> Dim:
+    """Return the number of elements of a tensor of that shape, as `torch.numel` does."""
     total: Dim = 1
     for d in shape:
         total = total * d

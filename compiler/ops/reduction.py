@@ -39,6 +39,7 @@ class Reduction(Operator):
         written = self.explicit_axes()
         if written is None:
             return tuple(range(x.rank))
+        # A tensor without axes counts as one with one axis, as in PyTorch: its axis 0 may be named, but there is nothing to remove.
         return tuple(axis for axis in front_axes(self.name, written, x) if axis < x.rank)
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:

@@ -93,7 +93,7 @@ def _find_missed_size(near: Fraction, scale: float, highest: int | None) -> int 
 class Upsample(Operator):
     """Resizes the spatial axes to `size`, or by the factor `scale`; smaller too.
 
-    `align_corners` aligns the centres of the outermost elements, not their outer edges. `recompute_scale_factor` makes
+    `align_corners` aligns the centers of the outermost elements, not their outer edges. `recompute_scale_factor` makes
     `scale` determine the size only. `antialias` weights a wider neighborhood where the result is smaller; `lanczos` needs it. uint8
     with weights, and `lanczos`, are for the CPU only.
     """
@@ -216,7 +216,7 @@ class Upsample(Operator):
 class GridSample(Operator):
     """Samples an image at positions: the grid's last axis has the coordinates, x first, from -1 at one edge of the image to 1 at the other.
 
-    `align_corners` takes the edges to be the centres of the outermost elements. Beyond them, `padding_mode` applies.
+    `align_corners` takes the edges to be the centers of the outermost elements. Beyond them, `padding_mode` applies.
     `bicubic` needs two spatial axes: with three, neither ONNX nor every version of PyTorch has it.
     """
 

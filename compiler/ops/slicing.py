@@ -47,6 +47,7 @@ class Slice(Layout):
         stop = size if self.stop is None else self._find_offset(self.stop, size, given, "stop")
         length = stop - start
         more = facts.is_at_least(length, 0)
+        # As in Python, a slice that ends before it starts is empty.
         length = 0 if more is False else length if more else dim_max(length, 0)
         length = (length + self.step - 1) // self.step
         place = "stop" if self.stop is not None else "start"

@@ -30,6 +30,7 @@ def sort_into_levels(order: Sequence[Graph], together: Together, recursive: Cont
             break
         least = highest
     else:
+        # A block is within itself, so its uses never come to one height: only calls decide.
         heights = _compute_heights(order, {}, together, recursive)
     levels: list[list[Graph]] = [[] for _ in range(1 + max(heights.values()))]
     for graph in order:
