@@ -1,7 +1,8 @@
-"""Whether a table hides later positions: a proof from its formula.
+"""Prove from the formula of a table whether it hides later positions.
 
-In: the formula of a mask over queries and keys, as booleans or as numbers that are added to scores. Out: what it is for each key that comes
-after its query. Always: what is said is proved; a score of -1e4 or less counts as hidden, as its exponential is 0 in float32.
+In: the formula of a mask over queries and keys, as booleans or as numbers that are added to scores. Out: the value or bound of the mask for
+every key that comes after its query. Always: the result is proved; a score of -1e4 or less counts as hidden, because its exponential is 0
+in float32.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a mask, scores or weights are where the key comes after its query.
+"""Bound a mask, scores or weights where the key comes after its query: an abstract interpretation of the operators in between.
 
-In: an operator and what is known of its inputs there. Out: what is known of its result. Always: a boolean and the number 0 are exact;
-another number is the most that it can be, of which only `HIDDEN` or less is used: a score whose weight is 0 in float32.
+In: an operator and the bounds of its inputs there. Out: the bound of its result, or None. Always: a boolean and the number 0 are exact;
+another number is an upper bound, and only `HIDDEN` or less is of use: a score whose weight is 0 in float32.
 """
 
 from __future__ import annotations
@@ -24,12 +24,13 @@ Known = Number | None
 
 
 def is_hidden(score: Known) -> bool:
-    """Whether a score is so low that no other is outweighed by it."""
+    """Whether a score is so low that its weight is 0 next to any other score."""
     return score is not None and not isinstance(score, bool) and score <= HIDDEN
 
 
 def is_zero(x: Known) -> bool:
-    """Whether it is the number 0."""
+    """Whether a bound is the number 0."""
+    # False == 0 in Python, and a mask that is False is no score.
     return x is not None and not isinstance(x, bool) and x == 0
 
 
@@ -40,7 +41,7 @@ def bound_result(op: Operator, inputs: Sequence[Known]) -> Known:
 
 
 def _bound_add(op: Any, inputs: Sequence[Known]) -> Known:
-    """A score that is hidden stays so, whatever is added."""
+    # A hidden score stays hidden, whatever is added to it.
     return min((x for x in inputs if is_hidden(x) and x is not None), default=None)
 
 
@@ -97,7 +98,7 @@ def _bound_softmax(op: Any, inputs: Sequence[Known]) -> Known:
 
 
 def _bound_relu(op: Any, inputs: Sequence[Known]) -> Known:
-    """What makes 0 of 0, and of what is very low."""
+    # relu turns 0 and every negative number into 0.
     return 0.0 if is_hidden(inputs[0]) or is_zero(inputs[0]) else None
 
 

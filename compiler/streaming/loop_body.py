@@ -1,7 +1,7 @@
-"""The body of a loop, copied into a graph without calls.
+"""Copy the body of a loop into a graph without calls.
 
-In: the graph of a `scan`, and the path of the graph that it was in. Out: the same graph, whose labels begin at the model, and whose sizes
-are numbers without formulas of the graphs that it was in. Always: no value is in both graphs.
+In: the graph of a `scan`, and the path of the graph around it. Out: the same graph, with labels that begin at the model, and sizes without
+formulas of the graphs around it. Always: no value is in both graphs.
 """
 
 from __future__ import annotations

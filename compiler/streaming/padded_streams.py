@@ -1,8 +1,8 @@
-"""Streams whose samples are of different lengths: a mask says which positions are there.
+"""Stream samples of different lengths, with a mask that marks the padding.
 
-In: the mask of all positions so far, true where there is an element of the sample. Out: for each position its number among those that are
-there, and for each query the keys that it sees. Always: a position that is not there is seen by no other, wherever it is; what depends on
-the distance of positions, or on a state that all of them change, is refused.
+In: the mask of all positions so far, true where the sample has an element. Out: for each position its number among the sample's elements,
+and for each query the keys that it sees. Always: no query sees a padding position, wherever it is; operators that depend on the distance of
+positions, or on a state that all of them change, are refused.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ class PaddingMask:
         if window is None:
             return mask
         query, key = self._unsqueeze_axes(self.number_positions(), 1, 3), self._unsqueeze_axes(self._number_all(), 1, 1)
+        # A window counts the elements of the sample, not the padding between them.
         near = self._add_operator(Lt(), self._add_operator(Sub(), query, key), self._add_table((1,), Const(window)))
         return self._add_operator(LogicalAnd(), mask, near)
 

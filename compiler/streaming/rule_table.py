@@ -1,6 +1,6 @@
-"""Which rule an operator has: a table keyed by its class or by one of its bases.
+"""The table of streaming rules, keyed by an operator's class or one of its base classes.
 
-What has no entry is refused, so that a new operator is never assumed to be causal.
+An operator without an entry is refused, so that a new operator is never assumed to be causal.
 """
 
 from __future__ import annotations

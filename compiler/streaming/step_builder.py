@@ -1,4 +1,4 @@
-"""A graph without calls that is being made, operator by operator.
+"""Build a graph without calls, operator by operator.
 
 In: operators with their arguments, and values of the graph. Out: the values that they compute. Always: the rules of the operators are the
 judge; a path that is used twice is a shared stage; `finish_graph` leaves out what no output needs.

@@ -1,4 +1,4 @@
-"""What a step has in addition to its operators: states, and what was computed before the first step."""
+"""Hold the states of a stream, and the values that are computed before the first step."""
 
 from __future__ import annotations
 

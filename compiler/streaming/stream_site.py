@@ -1,6 +1,6 @@
-"""One operator of the whole, and what its rule may do: put operators into the step, and remember elements of earlier pieces.
+"""Give the rule of one operator its means: add operators to the step, and remember elements of earlier chunks.
 
-In: the node of the whole, and its inputs as items. Out: its results as items. Always: what is refused is refused at the operator.
+In: the node of the full program, and its inputs as items. Out: its results as items. Always: a refusal has the operator's span.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ class StreamSite:
         if not count:
             return x.value
         key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
+        # Two operators that look back equally far over one chunk share the state.
         found = self.memory.windows.get(key)
         if found is None:
             found = self.memory.windows[key] = self._prepend_state(x, count, what)

@@ -1,4 +1,4 @@
-"""What operators make of numbers: padding stays a number as long as possible."""
+"""Propagate constant padding through operators, so that it stays a number, and no tensor, as long as possible."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ def find_kept_number(op: Operator, numbers: Sequence[Value | Number | None], inp
 
 
 def _keeps_zero(op: Operator, inputs: int) -> bool:
+    # A layer without bias maps zeros to zeros, whatever its weights are.
     if isinstance(op, Conv | Dense):
         return inputs == 1 and not op.args["bias"]
     return (inputs == 1 and isinstance(op, _ZERO_TO_ZERO)) or (inputs == 2 and isinstance(op, Mul))

@@ -1,7 +1,7 @@
-"""Attention of a piece to itself and to all before it: keys and values are remembered.
+"""Stream attention of a chunk to itself and to all earlier positions, whose keys and values are remembered.
 
-Causal attention needs no more than that. A window needs the last keys only, in a state of fixed size. What has a mask is causal if the mask
-is proved to hide later positions. Attention to what does not change from step to step remembers nothing.
+Causal attention needs no more than that. A window needs the last keys only, in a state of fixed size. Attention with a mask is causal if
+the mask is proved to hide later positions. Attention to tensors that are the same in each step remembers nothing.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _attend_with_padding(site: StreamSite, padding: PaddingMask, q: Chunk, k: Ch
 
 
 def _attend_to_window(site: StreamSite, q: Chunk, k: Chunk, v: Chunk) -> Chunk:
-    """Attention to the last keys. In front of the first position there are none, which the mask hides."""
+    """Stream attention to the last keys."""
+    # The state is full from the first step on: the mask hides its keys in front of the first position.
     count, length = site.op.window, site.length
     keys, values = site.prepend_past(k, count - 1, KEY), site.prepend_past(v, count - 1, VALUE)
     query, key = IndexFormula(0), IndexFormula(1)

@@ -1,4 +1,4 @@
-"""Operators that know the position: tables over positions, and rotary embeddings."""
+"""Stream operators that depend on the position: tables over positions, and rotary embeddings."""
 
 from __future__ import annotations
 

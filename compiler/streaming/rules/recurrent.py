@@ -1,4 +1,4 @@
-"""What carries a state from position to position: recurrent layers, and cumulative sums, products and extremes."""
+"""Stream operators that carry a state from position to position: recurrent layers, and cumulative sums, products and extremes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ NEUTRAL: dict[type[Operator], tuple[Number, type[Operator]]] = {
     Cummax: (-inf, Maximum),
     Cummin: (inf, Minimum),
 }
-"""What changes nothing, and how the result so far goes together with that of a piece."""
+"""The neutral element, and the operator that combines the result so far with the result of a chunk."""
 
 
 @stream_rule(*NEUTRAL)

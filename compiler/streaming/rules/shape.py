@@ -1,4 +1,4 @@
-"""Changes of shape: an axis of positions stays one, and is not joined with others."""
+"""Stream changes of shape: an axis of positions stays one, and is not merged with others."""
 
 from __future__ import annotations
 

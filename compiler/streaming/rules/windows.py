@@ -1,4 +1,4 @@
-"""What looks at several positions: convolutions, pools, differences, padding, slices, and tensors joined."""
+"""Stream operators that look at several positions: convolutions, pools, differences, padding, slices and concatenation."""
 
 from __future__ import annotations
 
