@@ -1,4 +1,4 @@
-"""`make pictures`: the pictures of README.md, drawn from what netc says today.
+"""`make pictures`: the pictures of README.md and docs/architecture.md, drawn from what netc says today.
 
 The curves come from a training, so their numbers differ between machines: they are drawn only with `--train`.
 """
@@ -11,12 +11,19 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from flow import draw_flow
 from scenes import draw_animation
 from tiles import draw_editor, draw_import, draw_stream
 
 FOLDER = Path(__file__).parent
 README = FOLDER.parents[1] / "README.md"
-PICTURES = {"animation.svg": draw_animation, "import.svg": draw_import, "stream.svg": draw_stream, "editor.svg": draw_editor}
+PICTURES = {
+    "animation.svg": draw_animation,
+    "import.svg": draw_import,
+    "stream.svg": draw_stream,
+    "editor.svg": draw_editor,
+    "flow.svg": draw_flow,
+}
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The tutorial, the guides and the comparison are true: each page is followed from its beginning, in a folder of its own.
+"""The tutorial, the guides, the comparison and the journey are true: each page is followed from its beginning, in a folder of its own.
 
 A fence with `file=NAME` is written to that file. A `console` fence must print what is shown. `python` fences run one after the other in
 one namespace, and print what the `text output` fence after them shows; with `needs=PACKAGE`, only where the package is installed. The
@@ -22,7 +22,7 @@ import pytest
 from tests.docs.test_readme import masked, played
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "tutorial.md", DOCS / "comparison.md", DOCS / "bench.md", *sorted((DOCS / "guides").glob("*.md"))]
+PAGES = [*(DOCS / f"{name}.md" for name in ("tutorial", "comparison", "bench", "journey")), *sorted((DOCS / "guides").glob("*.md"))]
 FENCE = re.compile(
     r"^```(?P<kind>\w+)(?: file=(?P<file>\S+)| needs=(?P<needs>\w+)| (?P<output>output))?(?P<varying> varying)?(?P<shown> shown)?\n"
     r"(?P<text>.*?)^```$",

@@ -71,6 +71,6 @@ def test_the_named_files_exist(folder: str) -> None:
 
 def test_a_name_that_is_none() -> None:
     assert not exists("service/stable.py", Path("docs/architecture.md"))
-    assert not exists("ops/pooling.py", Path("docs/decisions.md"))  # of the operators, or of a backend
+    assert not exists("ops/pooling.py", Path("docs/decisions/index.md"))  # of the operators, or of a backend
     assert exists("compiler/ops/FAMILY.py", Path("CONTRIBUTING.md"))
     assert exists("pooling.py", Path("compiler/ops/dense.py"))

@@ -1,4 +1,7 @@
-"""The pictures of README.md show what netc says today. `make pictures`, or `pytest tests/docs --update`, draws them again."""
+"""The pictures of README.md and docs/architecture.md show what netc says today.
+
+`make pictures`, or `pytest tests/docs --update`, draws them again.
+"""
 
 from __future__ import annotations
 
@@ -67,8 +70,12 @@ def test_a_page_can_show_it_as_an_image(path: Path) -> None:
     assert path.stem == "curves" or "prefers-color-scheme:dark" in text
 
 
-def test_the_readme_shows_all_of_them_and_says_what_they_show() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    shown = {name: words for words, name in re.findall(r"!\[(.+?)\]\(docs/pictures/([\w.]+)\)", readme)}
+def test_pages_show_all_of_them_and_say_what_they_show() -> None:
+    pages = {ROOT / "README.md": "docs/pictures/", ROOT / "docs" / "architecture.md": "pictures/"}
+    shown = {
+        name: words
+        for page, folder in pages.items()
+        for words, name in re.findall(rf"!\[(.+?)\]\({folder}([\w.]+)\)", page.read_text(encoding="utf-8"))
+    }
     assert shown.keys() == {path.name for path in PICTURES}
     assert all(len(words) > 30 for words in shown.values())

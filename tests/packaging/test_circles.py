@@ -10,7 +10,7 @@ from graphlib import CycleError, TopologicalSorter
 import grimp
 import pytest
 
-DEFENDED = ("netc.compiler.dims",)  # one numeric type in several files: see docs/architecture.md
+DEFENDED = ("netc.compiler.dims",)  # one numeric type in several files: see docs/decisions/052-layers.md
 """Packages whose modules may import each other in circles."""
 
 Edges = dict[str, set[str]]

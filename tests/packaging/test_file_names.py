@@ -1,4 +1,4 @@
-"""A file's name says which file it is: docs/decisions.md, "File names"."""
+"""A file's name says which file it is: docs/decisions/053-file-names.md."""
 
 from __future__ import annotations
 
