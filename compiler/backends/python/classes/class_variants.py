@@ -21,7 +21,7 @@ from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.formula_code import formula_to_code
 from ..code.python_expressions import Code, TupleCode
 from .branches import Aligned, Column, Condition, Node, flat, own
-from .choices import Branch, arranged, implied
+from .choice_branches import Branch, arranged, implied
 from .class_symbols import Symbols
 from .relations import Relations
 

@@ -34,7 +34,7 @@ from ..code.class_tree import (
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.python_expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
 from ..unsupported_python import UnsupportedInPython, different_modules
-from .choices import spliced
+from .choice_branches import spliced
 from .class_symbols import Symbols, home, origin
 from .constructor_arguments import Arguments
 from .float_expressions import real_code
