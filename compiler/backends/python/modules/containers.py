@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import TupleSlice
 from ....ops.regularization import Identity
-from ..classes import choices
+from ..classes import choice_branches
 from ..code.class_tree import ElementCode, NameCode, RepeatStar, SharedModuleArg, substitute_call_arguments
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, Lit, MembersCall, Ref
@@ -89,9 +89,9 @@ class ContainerForms:
         nodes = self._written(graph.nodes)
         found = found[: len(nodes)]
         depth, size = self._extent(graph)
-        if graph.choices and fits(nodes):
+        if graph.choice_branches and fits(nodes):
             return Construction(
-                "sequential", MembersCall(self.framework.containers.row, choices.items(graph, found)), depth=depth, size=size
+                "sequential", MembersCall(self.framework.containers.row, choice_branches.items(graph, found)), depth=depth, size=size
             )
         if fits(nodes):
             row = MembersCall(self.framework.containers.row, runs(found, nodes, graph.count))
