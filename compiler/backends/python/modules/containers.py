@@ -89,7 +89,7 @@ class ContainerForms:
         nodes = self._written(graph.nodes)
         found = found[: len(nodes)]
         depth, size = self._extent(graph)
-        if graph.choice_branches and fits(nodes):
+        if graph.choices and fits(nodes):
             return Construction(
                 "sequential", MembersCall(self.framework.containers.row, choice_branches.items(graph, found)), depth=depth, size=size
             )
