@@ -41,7 +41,8 @@ from netc.compiler.backends.torch.torch_emitters import EMITTERS, TorchSite, fun
 from netc.compiler.backends.torch.torch_framework import element_type
 from netc.compiler.dims import Dim
 from netc.compiler.errors.plugin_errors import RefusedByPlugin
-from netc.compiler.errors.problem import STAGE, Location, argument_location
+from netc.compiler.errors.problem import STAGE, Location
+from netc.compiler.errors.problem import argument_location as argument
 from netc.compiler.ops.broadcast import broadcast
 from netc.compiler.ops.element_types import ANY, BOOLS, FLOATS, INDICES, INTEGERS, NUMBERS
 from netc.compiler.ops.kinds import AXIS, COUNT, DIM, DTYPE, FLAG, FRACTION, INT, NUMBER, SHAPE, SIZE, SIZES, STRING
@@ -87,7 +88,7 @@ __all__ = [
     "TensorExpr",
     "TensorType",
     "UnsupportedInOnnx",
-    "argument_location",
+    "argument",
     "axes",
     "broadcast",
     "numel",
