@@ -27,8 +27,8 @@ from netc.compiler.backends.python.code.python_expressions import (
     call_method,
     construct_module,
 )
-from netc.compiler.backends.python.printing.line_layout import WIDTH, statement
-from netc.compiler.backends.python.printing.python_printer import doc, text
+from netc.compiler.backends.python.printing.line_layout import WIDTH, layout_statement
+from netc.compiler.backends.python.printing.python_printer import make_doc, print_code
 from netc.compiler.backends.torch.torch_framework import element_type
 from netc.compiler.types.tensor_types import DTYPES
 
@@ -77,7 +77,7 @@ a, b, c = NameCode("a"), NameCode("b"), NameCode("c")
     ],
 )
 def test_text(code: Code, expected: str) -> None:
-    assert text(code) == expected
+    assert print_code(code) == expected
     ast.parse(expected)
 
 
@@ -119,12 +119,12 @@ def test_text(code: Code, expected: str) -> None:
     ],
 )
 def test_literals(value: object, expected: str) -> None:
-    assert text(Lit(value)) == expected  # type: ignore[arg-type]
+    assert print_code(Lit(value)) == expected  # type: ignore[arg-type]
 
 
 @given(st.floats() | st.fractions(max_denominator=200).map(float) | st.integers(1, 5000).map(lambda n: n**0.5))
 def test_the_text_of_a_number_is_that_number(value: float) -> None:
-    assert repr(eval(text(Lit(value)), {"math": math, "float": float})) == repr(value)
+    assert repr(eval(print_code(Lit(value)), {"math": math, "float": float})) == repr(value)
 
 
 @pytest.mark.parametrize(
@@ -140,23 +140,23 @@ def test_the_text_of_a_number_is_that_number(value: float) -> None:
     ],
 )
 def test_probabilities_have_no_rounding_errors(p: float, expected: str) -> None:
-    assert text(Probability(p)) == expected
+    assert print_code(Probability(p)) == expected
 
 
 @given(st.floats(0, 1))
 def test_a_probability_stays_what_it_is(p: float) -> None:
-    assert eval(text(Probability(p)), {"math": math}) == pytest.approx(p, rel=1e-14, abs=0)
+    assert eval(print_code(Probability(p)), {"math": math}) == pytest.approx(p, rel=1e-14, abs=0)
 
 
 def test_a_number_that_is_a_formula_is_an_operand_in_brackets() -> None:
-    assert text(Infix("/", a, Lit(1 / 3))) == "a / (1 / 3)"
-    assert text(Infix("+", a, Lit(1 / 3))) == "a + 1 / 3"
-    assert text(Infix("**", Lit(512**0.5), a)) == "(512**0.5) ** a"
-    assert text(Infix("*", a, Lit(512**0.5))) == "a * 512**0.5"
+    assert print_code(Infix("/", a, Lit(1 / 3))) == "a / (1 / 3)"
+    assert print_code(Infix("+", a, Lit(1 / 3))) == "a + 1 / 3"
+    assert print_code(Infix("**", Lit(512**0.5), a)) == "(512**0.5) ** a"
+    assert print_code(Infix("*", a, Lit(512**0.5))) == "a * 512**0.5"
 
 
 def lines(code: Code) -> list[str]:
-    return statement("value = ", doc(code), 2)
+    return layout_statement("value = ", make_doc(code), 2)
 
 
 def test_what_fits_stays() -> None:

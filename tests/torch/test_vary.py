@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from netc.compiler.backends.python.code.class_tree import ListCode, NameCode
 from netc.compiler.backends.python.code.python_expressions import Lit, TupleCode
-from netc.compiler.backends.python.printing.python_printer import text
+from netc.compiler.backends.python.printing.python_printer import print_code
 
 Row = tuple[object, ...]
 
 
 def written(rows: list[Row]) -> str:
-    return text(ListCode(tuple(TupleCode(tuple(Lit(v) for v in row)) for row in rows)))  # type: ignore[arg-type]
+    return print_code(ListCode(tuple(TupleCode(tuple(Lit(v) for v in row)) for row in rows)))  # type: ignore[arg-type]
 
 
 def steps(number: st.SearchStrategy[int]) -> st.SearchStrategy[list[int]]:
@@ -39,7 +39,7 @@ def test_makes_the_same(first: list[int], second: list[int], numbers: list[int],
 
 
 def nested(rows: list[list[Row]]) -> str:
-    return text(ListCode(tuple(ListCode(tuple(TupleCode(tuple(Lit(v) for v in row)) for row in part)) for part in rows)))  # type: ignore[arg-type]
+    return print_code(ListCode(tuple(ListCode(tuple(TupleCode(tuple(Lit(v) for v in row)) for row in part)) for part in rows)))  # type: ignore[arg-type]
 
 
 @given(st.integers(-2, 3), st.integers(-2, 3), st.integers(0, 9), st.lists(st.integers(0, 9), min_size=3, max_size=5))
@@ -54,7 +54,7 @@ def test_rows_in_rows(outer: int, inner: int, start: int, listed: list[int]) -> 
 @pytest.mark.parametrize(("names", "index"), [("", "i"), ("x", "i"), ("i", "j"), ("j", "i"), ("ij", "k"), ("ijk", "i2")])
 def test_names_of_the_members_keep_their_meaning(names: str, index: str) -> None:
     rows = [TupleCode((Lit(f"l{n}"), *map(NameCode, names))) for n in range(3)]
-    found = text(ListCode(tuple(rows)))
+    found = print_code(ListCode(tuple(rows)))
     assert f" for {index} in range(3)" in found
     values = {name: f"value of {name}" for name in names}
     assert eval(found, dict(values)) == [(f"l{n}", *values.values()) for n in range(3)]

@@ -16,7 +16,7 @@ from netc.compiler.backends.net.spec_printer import Printer
 from netc.compiler.backends.net.table_formulas import formula_tree
 from netc.compiler.backends.python.code.class_tree import Argument, NameCode, SizeRef
 from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call_function
-from netc.compiler.backends.python.printing.python_printer import text
+from netc.compiler.backends.python.printing.python_printer import print_code
 from netc.compiler.dims import dim_max, make_symbol
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, ItemFormula, ListFormula, UnaryFormula
 from netc.dsl import ast
@@ -246,5 +246,5 @@ def test_code_is_read_as_it_was_written(tree: Any) -> None:
 
 
 def check_code(tree: Any) -> None:
-    written = text(code_of(tree))
+    written = print_code(code_of(tree))
     assert read_python(python.parse(written, mode="eval").body) == bracketed(tree), written

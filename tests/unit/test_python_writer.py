@@ -26,8 +26,8 @@ from netc.compiler.backends.python.code.python_expressions import (
     to_code,
 )
 from netc.compiler.backends.python.emitters import Emitters
-from netc.compiler.backends.python.forward.method import forward
-from netc.compiler.backends.python.printing.python_printer import text
+from netc.compiler.backends.python.forward.method import write_forward
+from netc.compiler.backends.python.printing.python_printer import print_code
 from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.backends.python.unsupported_python import UnsupportedInPython
 from netc.compiler.ir.graph import OpNode
@@ -56,7 +56,7 @@ class Uninitialized:
 
     rules = ()
 
-    def applied(self, node: OpNode, code: Code) -> Code:
+    def initialize_module(self, node: OpNode, code: Code) -> Code:
         return code
 
 
@@ -130,13 +130,13 @@ Array -> wide 2 -> wide 3 -> (dense 5 as 0 -> dense 6 as 1) as head -> reshape [
 
 def method(cls: ClassDef) -> list[str]:
     attributes = {p.name: p.name for p in cls.parameters if p.stored}
-    return [line.strip() for line in forward(cls.body, attributes, lambda member: f"self[{member.label!r}]")]
+    return [line.strip() for line in write_forward(cls.body, attributes, lambda member: f"self[{member.label!r}]")]
 
 
 def test_writes_for_another_framework() -> None:
     program = netc.compile(SPEC).program
     wide, main = build_classes(program.main, program.facts, "net", OTHER, EMITTERS)
-    assert {m.label: text(m.code) for m in wide.body.members} == {
+    assert {m.label: print_code(m.code) for m in wide.body.members} == {
         "up": "keras.Dense(4 * times, seeds=seeds)",
         "weights": "keras.Dense(4, seeds=seeds)",
     }
@@ -145,7 +145,7 @@ def test_writes_for_another_framework() -> None:
         "y = keras.ops.relu(self['up'](x))",
         "return x + self['weights'](y)",
     ]
-    assert {m.label: text(m.code) for m in main.body.members} == {
+    assert {m.label: print_code(m.code) for m in main.body.members} == {
         "wide1": "Wide(2, seeds=seeds)",
         "wide2": "Wide(3, seeds=seeds)",
         "head": "keras.Row(keras.Dense(5, seeds=seeds), keras.Dense(6, seeds=seeds))",

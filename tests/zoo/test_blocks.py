@@ -23,7 +23,7 @@ from zoo.small import SMALL
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.python_expressions import StageValue
-from netc.compiler.backends.python.printing.python_printer import literal
+from netc.compiler.backends.python.printing.python_printer import format_literal
 from netc.compiler.backends.torch.torch_source import classes_in
 from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.types.traced_ints import TracedInt
@@ -69,7 +69,7 @@ class Emitted:
 
     def _argument(self, given: Any, sizes: Sizes) -> Any:
         """An argument of a constructor; a stage is what its text means in the emitted file."""
-        return eval(literal(given), self.scope) if isinstance(given, StageValue) else _value(given, sizes)
+        return eval(format_literal(given), self.scope) if isinstance(given, StageValue) else _value(given, sizes)
 
 
 def _value(given: Any, sizes: Sizes) -> Any:

@@ -21,22 +21,22 @@ from ...ir.walk import collect_graphs
 from ...structure.block_levels import sort_into_levels
 from .class_bodies import Context, build_body
 from .classes import classnames
-from .classes.class_symbols import Symbols
+from .classes.class_symbols import ClassSymbols
 from .classes.class_variants import merge_variants
-from .classes.shared_modules import Sharing, family
-from .classes.unify import Unifier, instance
+from .classes.shared_modules import Sharing, get_source_key
+from .classes.unify import Unifier, make_instance_call
 from .code.classes import ClassBody, ClassDef, ClassRef
 from .code.framework import Framework
 from .code.python_expressions import CallCode, Lit
 from .code.simplify import simplify_code
 from .emitters import Emitters
-from .forward.roles import Roles
+from .forward.roles import TensorRoles
 from .identifiers import singularize, to_camel_case
-from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms, fits
-from .modules.idle import drop_idle
+from .modules.containers import DEEPEST, LARGEST, Construction, Constructions, ContainerForms, are_positional
+from .modules.idle import drop_idle_modules
 from .modules.lifting import lift_functions
 from .modules.probabilities import mark_probabilities
-from .modules.recursion import AssumedOthers, Recursion
+from .modules.recursion import RecursiveClasses, WrongAssumption
 from .operator_calls import OperatorForms
 from .unsupported_python import MissingSize
 
@@ -47,12 +47,12 @@ def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, em
     """All classes; `name` is the name of the main one if its graph has none."""
     pinned: list[Graph] = []
     fixed: set[str] = set()
-    recursion = Recursion()
+    recursion = RecursiveClasses()
     while True:
         build = _ClassBuilder(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed, recursion)
         try:
             classes = build.run(name)
-        except AssumedOthers:
+        except WrongAssumption:
             continue
         if not build.unrolled and build.fixed_symbols <= fixed:
             return classes
@@ -73,7 +73,7 @@ def find_used_definitions(classes: Iterable[ClassDef], framework: Framework) -> 
 
 class _ClassBuilder:
     def __init__(
-        self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str], recursion: Recursion
+        self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str], recursion: RecursiveClasses
     ) -> None:
         """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
         self.main, self.framework = main, framework
@@ -83,16 +83,18 @@ class _ClassBuilder:
         self.unrolled: list[Graph] = []
         """The loops whose number of iterations should be an argument, but is written out."""
         self.recursion = recursion
-        self.stand_ins = {family(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.outermost(collect_graphs(main))}
+        self.stand_ins = {
+            get_source_key(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.find_outermost(collect_graphs(main))
+        }
         """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
         self.order = collect_graphs(self.main)
-        self.layers = sort_into_levels(self.order, family, self.stand_ins)
+        self.layers = sort_into_levels(self.order, get_source_key, self.stand_ins)
         self.operators = operators
         self.operators.prepare_graphs(self.order)
         self.sharing = Sharing(self.order)
-        self.symbols = Symbols(self.main, self.order, pinned, fixed)
+        self.symbols = ClassSymbols(self.main, self.order, pinned, fixed)
         self.constructions: Constructions = {}
-        self.context = Context(framework, self.constructions, self.operators, self.sharing, Roles())
+        self.context = Context(framework, self.constructions, self.operators, self.sharing, TensorRoles())
         self.classes: dict[int, ClassDef] = {}
         """By the id of the graph."""
 
@@ -110,8 +112,10 @@ class _ClassBuilder:
         mark_probabilities(found, self.operators.dropouts)
         main.body.rules = self.operators.initialization.rules
         main.base = to_camel_case(self.main.name or name)
-        main.name = classnames.main_name(self.main.name or name, self.framework)
-        classnames.name(found, main, self._first_labels, self.framework.imported | set(find_used_definitions(found, self.framework)))
+        main.name = classnames.choose_main_name(self.main.name or name, self.framework)
+        classnames.name_classes(
+            found, main, self._first_labels, self.framework.imported | set(find_used_definitions(found, self.framework))
+        )
         return found
 
     def _lift_functions(self) -> list[ClassDef]:
@@ -126,17 +130,19 @@ class _ClassBuilder:
     def _build_layer(self, layer: list[Graph]) -> None:
         """The constructions of graphs of one height."""
         containers = ContainerForms(self.constructions, self.operators, self.framework)
-        recursive = {id(g): self.recursion.call(g, self.stand_ins[family(g)]) for g in layer if family(g) in self.stand_ins}
+        recursive = {
+            id(g): self.recursion.make_call(g, self.stand_ins[get_source_key(g)]) for g in layer if get_source_key(g) in self.stand_ins
+        }
         self.constructions.update(recursive)
-        constructions = {id(g): containers.of(g) for g in layer if g is not self.main and id(g) not in recursive}
-        for several in self.sharing.united(layer):
+        constructions = {id(g): containers.build_construction(g) for g in layer if g is not self.main and id(g) not in recursive}
+        for several in self.sharing.group_united(layer):
             found = {constructions[id(g)] for g in several}
             if len(found) > 1:
                 constructions.update({id(g): None for g in several})
-        branched = {family(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
+        branched = {get_source_key(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
         for graph in layer:
             # In one use of a block, an `if` makes the body of a loop a class, in another a row of modules: both become one class.
-            if family(graph) in branched and constructions.get(id(graph)) is not None and not fits(graph.nodes):
+            if get_source_key(graph) in branched and constructions.get(id(graph)) is not None and not are_positional(graph.nodes):
                 constructions[id(graph)] = None
         pending: list[Graph] = []
         chains: list[ClassBody] = []
@@ -144,7 +150,7 @@ class _ClassBuilder:
             if graph.kind == "scan":
                 continue  # a loop in the class of the graph around it
             construction = constructions.get(id(graph))
-            if graph.count is not None and not (construction and construction.counted) and graph not in self.pinned:
+            if graph.count is not None and not (construction and construction.is_counted) and graph not in self.pinned:
                 self.unrolled.append(graph)
             if construction is None:
                 pending.append(graph)
@@ -153,9 +159,9 @@ class _ClassBuilder:
             else:
                 self.constructions[id(graph)] = construction
         groups = _group_bodies([*chains, *self._build_bodies(pending)], self.symbols)
-        for block, count in Counter(family(group[0].graph) for group in groups).items():
+        for block, count in Counter(get_source_key(group[0].graph) for group in groups).items():
             if count > 1 and block in self.stand_ins:
-                self.recursion.split(block)
+                self.recursion.split_levels(block)
         for group in groups:
             self._build_class(group)
 
@@ -168,24 +174,24 @@ class _ClassBuilder:
     def _build_bodies(self, pending: list[Graph]) -> list[ClassBody]:
         """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
         bodies = {id(g): build_body(g, self.context) for g in pending}
-        for several in self.sharing.united(pending):
+        for several in self.sharing.group_united(pending):
             if len({bodies[id(g)].make_shape_key() for g in several}) > 1:
                 bodies.update({id(g): build_body(g, self.context, passing=True) for g in several})
         return list(bodies.values())
 
     def _build_class(self, bodies: list[ClassBody]) -> None:
-        same = [self.sharing.representative(b.graph) for b in bodies]
+        same = [self.sharing.find_representative(b.graph) for b in bodies]
         unifier = Unifier(self._choose_base_name(bodies[0].graph), bodies, same, self.symbols)
         cls = unifier.run()
-        if (stand_in := self.stand_ins.get(family(bodies[0].graph))) is not None:
-            self.recursion.close(unifier, stand_in)
+        if (stand_in := self.stand_ins.get(get_source_key(bodies[0].graph))) is not None:
+            self.recursion.close_recursion(unifier, stand_in)
         if bodies[0].graph is self.main:
-            self.fixed_symbols = unifier.relations.lost
+            self.fixed_symbols = unifier.relations.fixed_symbols
         cls.body.rewrite_code(simplify_code)
-        drop_idle(cls.body, self.operators.dropouts)
+        drop_idle_modules(cls.body, self.operators.dropouts)
         for index, body in enumerate(bodies):
             self.classes[id(body.graph)] = cls
-            code = instance(cls, index)
+            code = make_instance_call(cls, index)
             kind: Literal["class", "sequential"] = "class" if body.chain is None else "sequential"
             passed = tuple(values[index] for values in unifier.passed)
             self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.is_list, passed=passed)
@@ -265,11 +271,11 @@ def _make_chain_body(graph: Graph, construction: Construction, framework: Framew
     return body
 
 
-def _group_bodies(bodies: list[ClassBody], program: Symbols) -> list[list[ClassBody]]:
+def _group_bodies(bodies: list[ClassBody], program: ClassSymbols) -> list[list[ClassBody]]:
     """Bodies of one block with equal keys. A body that is alone needs no key."""
     blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
-        blocks.setdefault(family(body.graph), []).append(body)
+        blocks.setdefault(get_source_key(body.graph), []).append(body)
     groups: list[list[ClassBody]] = []
     for found in blocks.values():
         if len(found) == 1:

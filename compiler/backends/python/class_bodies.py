@@ -32,13 +32,13 @@ from .code.class_tree import (
 from .code.classes import ClassBody, Loop, Member, ScanCode, Step, StepInfo
 from .code.framework import Framework
 from .code.python_expressions import AnyInput, CallCode, Code, Lit, Ref, SelfMember, Subscript, TupleCode
-from .forward.forward_steps import JOIN, RETURN, result_code
-from .forward.roles import Roles, name_of
+from .forward.forward_steps import JOIN, RETURN, make_result
+from .forward.roles import TensorRoles, choose_tensor_name
 from .identifiers import singularize
 from .mode_order import order_by_mode
 from .modules.containers import ELEMENT, Construction, Constructions
 from .modules.nested_labels import nest_labels
-from .modules.tie import Ways, tied
+from .modules.tie import ParameterAccess, make_tie
 from .operator_calls import OperatorForms, call_with_all_inputs, freeze_module
 from .tensors import TensorCodes
 from .unsupported_python import UnsupportedInPython, different_modules
@@ -51,7 +51,7 @@ class Context(Record):
     constructions: Constructions
     operators: OperatorForms
     sharing: Sharing
-    roles: Roles
+    roles: TensorRoles
 
 
 def build_body(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
@@ -63,7 +63,7 @@ class _BodyBuilder:
     def __init__(self, graph: Graph, context: Context, passing: bool) -> None:
         self.graph, self.passing, self.framework = graph, passing, context.framework
         self.constructions, self.operators, self.sharing = context.constructions, context.operators, context.sharing
-        self.roles = context.roles.of(graph)
+        self.roles = context.roles.find_roles(graph)
         self.body = ClassBody(graph, context.framework)
         self.sizes = ForwardSizes(self.body)
         self.tensors = TensorCodes(ValueRef)
@@ -81,7 +81,7 @@ class _BodyBuilder:
         self.source_parameters: dict[int, ParameterReference] = {}
         self._enter_graph(graph)
         self.module_codes |= {id(m): SharedModuleArg(i) for i, m in enumerate(graph.modules) if id(m) not in self.module_codes}
-        self.ways = Ways(graph, self.constructions, self.module_codes, self.framework)
+        self.ways = ParameterAccess(graph, self.constructions, self.module_codes, self.framework)
 
     def _enter_graph(self, graph: Graph) -> None:
         """Takes up the labels and shared stages of the graph, or of a loop in it."""
@@ -105,7 +105,7 @@ class _BodyBuilder:
                 body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
         for choice in iterate_choices(graph.choices):
             body.ends[choice.key] = self._list_codes(choice.given), self._list_codes(choice.results)
-        body.ties = [tied(node, self.ways) for node in self.visited_nodes if isinstance(node, OpNode) and node.tie]
+        body.ties = [make_tie(node, self.ways) for node in self.visited_nodes if isinstance(node, OpNode) and node.tie]
         body.starts, body.norms = self._list_starts(modules=True), self._list_starts(modules=False)
         if any("." in m.label for m in body.members):
             self._nest_members()
@@ -154,7 +154,7 @@ class _BodyBuilder:
     def _add_training_return(self) -> None:
         """What a model returns in training, if that is something else."""
         outputs = tuple(map(self.tensors.get_code, self.graph.training_outputs or ()))
-        self.body.steps.append(Step(result_code(outputs), (), RETURN, mode=True))
+        self.body.steps.append(Step(make_result(outputs), (), RETURN, mode=True))
 
     def _add_mode_step(self, node: OpNode) -> None:
         """One side of an `if training`, under the mode that it is for."""
@@ -185,11 +185,11 @@ class _BodyBuilder:
         passed = {id(m) for m in self.graph.modules}
         own = [n for n in self.visited_nodes if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
         own = [n for n in own if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
-        found = {self.ways.stage(n): known[id(n)] for n in own}
-        return [(stage, self.ways.parameter(where.path, where.name)) for stage, where in found.items()]
+        found = {self.ways.access_stage(n): known[id(n)] for n in own}
+        return [(stage, self.ways.access_parameter(where.path, where.name)) for stage, where in found.items()]
 
     def _add_tensor(self, made: Value | ValueTuple) -> int:
-        self.body.names.append(name_of(made, self.roles))
+        self.body.names.append(choose_tensor_name(made, self.roles))
         self.body.roles.append(self.roles.get(id(made), ""))
         return self.tensors.add_tensor(made)
 
@@ -201,7 +201,7 @@ class _BodyBuilder:
             self.tensors.add_alias(inner, code)
         for one, passed in zip(graph.tuples, node.tuples, strict=True):
             self.tensors.add_alias(one, self.tensors.get_tuple_code(passed))
-        self.roles = {**self.roles, **self.all_roles.of(graph)}
+        self.roles = {**self.roles, **self.all_roles.find_roles(graph)}
         self._enter_graph(graph)
         places = [self._add_tensor(v) for v in graph.inputs[: scan.own_count]]
         outer, self.body.steps = self.body.steps, []
@@ -218,7 +218,7 @@ class _BodyBuilder:
     def _add_shared_member(self, graph: Graph, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
         made: list[Member] = []
-        for node, places in self.sharing.uses(graph, module):
+        for node, places in self.sharing.find_uses(graph, module):
             member = self._make_member(node, module.label)
             if member is None:
                 continue
@@ -351,9 +351,9 @@ class _BodyBuilder:
                 case SelfMember():
                     return own
                 case ParameterRef(path, name):
-                    return self.ways.parameter(path, name)
+                    return self.ways.access_parameter(path, name)
                 case Lit(value) if not self.passing:
-                    return self.sizes.resolve(value)
+                    return self.sizes.resolve_sizes(value)
             return None
 
         return rewrite_downward(code, change)

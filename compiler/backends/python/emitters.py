@@ -75,7 +75,7 @@ class Emitters:
     def given_weight(self, *operators: type[Operator]) -> Callable[[E], E]:
         return self._register(self.given, operators, "")
 
-    def register_expanded(self, operator: type[Operator], target: str) -> None:
+    def name_expanded(self, operator: type[Operator], target: str) -> None:
         """Names an operator that the lowering writes in terms of others: it needs no emitter."""
         self.names[operator] = target
 

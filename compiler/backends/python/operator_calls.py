@@ -19,7 +19,7 @@ from ...ops.operator import Operator, OpInputs
 from ...ops.parametric import Parametric
 from ...ops.regularization import Dropping
 from ...types.tensor_types import TensorType
-from .classes.module_parameters import Stages, as_value, function_value, module_value
+from .classes.module_parameters import StageParameters, make_function_value, make_module_value, replace_function
 from .code.class_tree import FrozenCode, has_symbol
 from .code.classes import MemberKind, StepInfo, classify_expression
 from .code.framework import Framework
@@ -68,12 +68,12 @@ class OperatorForms:
         self.dropouts: set[str] = set()
         """The modules that drop with the probability that is their argument, as they are written."""
         self.initialization: Initialization = self.emitters.initialization((), self._get_module_code)
-        self.stages = Stages((), self.is_member)
+        self.stages = StageParameters((), self.is_member)
 
     def prepare_graphs(self, order: Sequence[Graph]) -> None:
         """Decides how the modules of these graphs are initialized, and which of them are stages that differ."""
         self.initialization = self.emitters.initialization(order, self._get_module_code)
-        self.stages = Stages(order, self.is_member)
+        self.stages = StageParameters(order, self.is_member)
 
     def is_member(self, node: OpNode) -> bool:
         """Whether the class has a member for the node: its parameters, or a module that has no other form."""
@@ -128,26 +128,26 @@ class OperatorForms:
     def _finish_module(self, node: OpNode, code: Code) -> Code:
         """The code of a module with its initialization, as a value if it is a stage that differs."""
         code = freeze_module(node, self.initialization.initialize_module(node, code))
-        if not self.stages.varies(node):
+        if not self.stages.is_varying(node):
             return code
         default = self._make_default_node(node)
-        usual = None if default is None else module_value(self._emit_module(default), self.framework)
-        return as_value(code, self.stages.name(node), module_value(code, self.framework), usual)
+        usual = None if default is None else make_module_value(self._emit_module(default), self.framework)
+        return replace_function(code, self.stages.get_name(node), make_module_value(code, self.framework), usual)
 
     def _make_default_node(self, node: OpNode) -> OpNode | None:
         """The node with the operator that its parameter is by default, unless that is written in terms of others: then the class has no
         default."""
-        default = self.stages.default(node)
+        default = self.stages.make_default_node(node)
         return default if default is not None and self.emitters.is_written(type(default.op)) else None
 
     def build_expression(self, node: OpNode) -> Code:
         """The expression in `forward`."""
         code = self._emit_expression(node)
-        if not self.stages.alike(node) or self.is_member(node):
+        if not self.stages.is_uniform(node) or self.is_member(node):
             return code
         default = self._make_default_node(node)
-        usual = None if default is None else function_value(self._emit_expression(default), self.framework)
-        return as_value(code, self.stages.name(node), function_value(code, self.framework), usual)
+        usual = None if default is None else make_function_value(self._emit_expression(default), self.framework)
+        return replace_function(code, self.stages.get_name(node), make_function_value(code, self.framework), usual)
 
     def _emit_expression(self, node: OpNode) -> Code:
         invoked = self.is_member(node) and not _is_given_weight(node)
@@ -159,8 +159,8 @@ class OperatorForms:
     def describe_step(self, node: OpNode, code: Code) -> StepInfo:
         op = node.op
         kind = classify_expression(code.result if isinstance(code, LetCode) else code)
-        if self.stages.alike(node):
-            return StepInfo(self.stages.name(node), bool(node.specs), self.is_member(node), True, False, kind)
+        if self.stages.is_uniform(node):
+            return StepInfo(self.stages.get_name(node), bool(node.specs), self.is_member(node), True, False, kind)
         return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
 
     def _get_module_code(self, node: OpNode) -> Code | None:

@@ -54,7 +54,7 @@ Given = Value | ValueTuple | tuple[Value, ...]
 """An input or an output."""
 
 
-def _given(graph: Graph) -> list[Given]:
+def _list_outputs(graph: Graph) -> list[Given]:
     """The outputs. A model returns the tensors of a tuple one by one, those of a list together."""
     given: list[Given] = [*graph.single_outputs]
     for tail in graph.tails:
@@ -63,7 +63,7 @@ def _given(graph: Graph) -> list[Given]:
     return given
 
 
-def _single(given: Sequence[Given]) -> list[Value]:
+def _keep_tensors(given: Sequence[Given]) -> list[Value]:
     """Those that are tensors, not tuples."""
     return [one for one in given if isinstance(one, Value)]
 
@@ -72,11 +72,11 @@ class AxisNames:
     def __init__(self, cls: ClassDef, channels: ChannelAxes) -> None:
         self.cls, self.channels = cls, channels
         self.is_whole = cls.graphs[0].kind == "model"
-        self.written = _numbers(cls)
+        self.written = _collect_numbers(cls)
         self.taken = {p.name for p in cls.all_arguments}
-        self.taken_in = [list(one) for one in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
-        self.given_out = [list(one) for one in zip(*(_given(g) for g in cls.graphs), strict=True)]
-        for tensors in filter(None, map(_single, (*self.taken_in, *self.given_out))):
+        self.inputs = [list(one) for one in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
+        self.outputs = [list(one) for one in zip(*(_list_outputs(g) for g in cls.graphs), strict=True)]
+        for tensors in filter(None, map(_keep_tensors, (*self.inputs, *self.outputs))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
                 if self._is_constant(sizes):
                     self.taken |= free_symbols(sizes[0])
@@ -87,70 +87,70 @@ class AxisNames:
         self.arguments = dict(self.named)
         self.letters: dict[tuple[Values, int], str] = {}
         """The names by size and axis."""
-        self.at: dict[tuple[Values, int], str] = {}
+        self.formulas_by_axis: dict[tuple[Values, int], str] = {}
         """The formulas by size and axis."""
-        self.here: set[str] = set()
+        self.names_in_shape: set[str] = set()
         """The names in the current shape."""
 
-    def shapes(self) -> tuple[list[str], list[str]]:
+    def format_shapes(self) -> tuple[list[str], list[str]]:
         """The shapes of the inputs and the outputs."""
-        for given in (*self.taken_in, *self.given_out):
-            self._described(given)  # a later tensor may show what the axes of an earlier one are
-        return list(map(self._described, self.taken_in)), list(map(self._described, self.given_out))
+        for given in (*self.inputs, *self.outputs):
+            self._format_tensor_or_tuple(given)  # a later tensor may show what the axes of an earlier one are
+        return list(map(self._format_tensor_or_tuple, self.inputs)), list(map(self._format_tensor_or_tuple, self.outputs))
 
-    def _described(self, given: Sequence[Given]) -> str:
+    def _format_tensor_or_tuple(self, given: Sequence[Given]) -> str:
         """A tensor, or a tuple with the shape of its tensors if they are alike, as it is in each of the graphs."""
-        tensors = _single(given)
+        tensors = _keep_tensors(given)
         if tensors:
-            return self._shape(tensors)
+            return self._format_shape(tensors)
         tuples = [one if isinstance(one, tuple) else one.values for one in given if not isinstance(one, Value)]
         some = next(filter(None, tuples), ())
         if not some or not all(len({v.type for v in values}) < 2 for values in tuples):
             return "tuple"
-        return f"tuple of {self._shape([(values or some)[0] for values in tuples])}"
+        return f"tuple of {self._format_shape([(values or some)[0] for values in tuples])}"
 
-    def _shape(self, tensors: Sequence[Value]) -> str:
+    def _format_shape(self, tensors: Sequence[Value]) -> str:
         """The shape of a tensor, given as it is in each of the graphs. Of tensors of several ranks, the last axes."""
         types = [v.type for v in tensors]
         dtypes = {t.dtype for t in types}
         prefix = "" if dtypes == {FLOAT32} or len(dtypes) > 1 else f"{types[0].dtype} "
-        self.here = set()
+        self.names_in_shape = set()
         rank = types[0].rank
         if all(t.rank == rank for t in types):
-            names = [self._axis(tensors, axis) for axis in range(rank)]
+            names = [self._name_axis(tensors, axis) for axis in range(rank)]
         else:
-            last = (self._axis(tensors, -1 - i) for i in range(min(t.rank for t in types)))
+            last = (self._name_axis(tensors, -1 - i) for i in range(min(t.rank for t in types)))
             names = ["", *reversed(list(takewhile(bool, last)))]
         return f"{prefix}[{', '.join(name for known, run in groupby(names, bool) for name in (run if known else ['...']))}]"
 
-    def _axis(self, tensors: Sequence[Value], axis: int) -> str:
+    def _name_axis(self, tensors: Sequence[Value], axis: int) -> str:
         """The name of an axis; empty if nothing is known."""
         sizes = [v.type.shape[axis] for v in tensors]
-        formula = self.cls.format_size(sizes) or self._passed(sizes)
+        formula = self.cls.format_size(sizes) or self._find_passed_size(sizes)
         if formula:
-            same = self.at.setdefault((_values(sizes), axis), formula)
+            same = self.formulas_by_axis.setdefault((_to_strict_values(sizes), axis), formula)
             return same if len(formula) > LONG else formula
-        varying = self._varying(sizes)
+        varying = self._generalize_sizes(sizes)
         if self._is_constant(varying):
             if isinstance(varying[0], SymDim):
-                self.letters[_values(varying), axis] = format_dim(varying[0])
+                self.letters[_to_strict_values(varying), axis] = format_dim(varying[0])
             return format_dim(varying[0])
         ways = [varying] if all(size == sizes[0] for size in sizes) else [varying, sizes]
-        name = next(filter(None, (self._known(way, axis) for way in ways)), "") or self._letter(tensors, axis)
+        name = next(filter(None, (self._find_name(way, axis) for way in ways)), "") or self._make_letter(tensors, axis)
         if not name:
             return format_dim(sizes[0]) if len(ways) == 1 and varying is not sizes else ""
-        self.here.add(name)
+        self.names_in_shape.add(name)
         for way in ways:
-            self.named.setdefault(_values(way), name)
-            self.letters.setdefault((_values(way), axis), name)
+            self.named.setdefault(_to_strict_values(way), name)
+            self.letters.setdefault((_to_strict_values(way), axis), name)
         return name
 
-    def _known(self, sizes: list[Dim], axis: int) -> str:
+    def _find_name(self, sizes: list[Dim], axis: int) -> str:
         """The name that follows from those that there are; empty if none does."""
-        values = _values(sizes)
-        return self.arguments.get(values) or self._again(values, axis) or self._derived(sizes, axis)
+        values = _to_strict_values(sizes)
+        return self.arguments.get(values) or self._reuse_name(values, axis) or self._derive_name(sizes, axis)
 
-    def _varying(self, sizes: list[Dim]) -> list[Dim]:
+    def _generalize_sizes(self, sizes: list[Dim]) -> list[Dim]:
         """The sizes; where the class holds for others too, though it has no argument for them, the formula of these."""
         if self.written is not None and all(isinstance(size, int) and size not in self.written for size in sizes):
             return [make_symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
@@ -165,38 +165,38 @@ class AxisNames:
         plain = self.is_whole or not isinstance(first, SymDim) or format_dim(first).isidentifier()
         return plain and all(size == first for size in sizes)
 
-    def _again(self, values: Values, axis: int) -> str:
+    def _reuse_name(self, values: Values, axis: int) -> str:
         """The name that the size has already: at the same axis, or else one that no other axis of the shape has."""
         names = (self.letters.get((values, axis)), self.named.get(values), *(n for (v, _), n in self.letters.items() if v == values))
-        return next((name for name in names if name and name not in self.here), "")
+        return next((name for name in names if name and name not in self.names_in_shape), "")
 
-    def _passed(self, sizes: Sequence[Dim]) -> str:
+    def _find_passed_size(self, sizes: Sequence[Dim]) -> str:
         """The number that `forward` takes, of a class without inputs."""
         graphs = self.cls.graphs
         names = (name for name in graphs[0].sizes if all(g.sizes.get(name) == s for g, s in zip(graphs, sizes, strict=True)))
-        return "" if self.taken_in else next(names, "")
+        return "" if self.inputs else next(names, "")
 
     # --- in terms of other sizes -----------------------------------------------------------------------------------------
 
-    def _derived(self, sizes: list[Dim], axis: int) -> str:
+    def _derive_name(self, sizes: list[Dim], axis: int) -> str:
         """In terms of an argument, or of an axis that has a name, preferably the same one: `4*width`, `H/2`, `ceil(H/stride)`."""
         same = [(values, name, True) for (values, at), name in self.letters.items() if at == axis]
-        others = [(values, name, False) for values, name in self.named.items() if name not in self.here]
+        others = [(values, name, False) for values, name in self.named.items() if name not in self.names_in_shape]
         for values, name, at_same in (*same, *others):
             of = [v.value for v in values]
             symbolic = any(isinstance(size, SymDim) for size in of)
             if at_same or symbolic or values in self.arguments:
-                found = _multiple(sizes, of, name) or (self._quotient(sizes, of, name) if at_same or symbolic else "")
+                found = _format_multiple(sizes, of, name) or (self._format_quotient(sizes, of, name) if at_same or symbolic else "")
                 if found:
                     return found
         return ""
 
-    def _quotient(self, sizes: list[Dim], of: list[object], name: str) -> str:
+    def _format_quotient(self, sizes: list[Dim], of: list[object], name: str) -> str:
         """As the quotient of an axis by a number or an argument, rounded or not, or as some more or less of it."""
         axes = [size for size in of if isinstance(size, (int, SymDim))]
         if len(axes) < len(sizes):
             return ""
-        for divisors, text in self._divisors(len(sizes)):
+        for divisors, text in self._list_divisors(len(sizes)):
             triples = list(zip(sizes, axes, divisors, strict=True))
             if all(size * d == whole for size, whole, d in triples):
                 return f"{name}/{text}"
@@ -212,7 +212,7 @@ class AxisNames:
             return ""
         return f"{name} + {difference}" if difference > 0 else f"{name} - {-difference}"
 
-    def _divisors(self, count: int) -> Iterator[tuple[list[int], str]]:
+    def _list_divisors(self, count: int) -> Iterator[tuple[list[int], str]]:
         for parameter in self.cls.parameters:
             numbers = [v for v in parameter.values if is_integer(v) and v > 0]
             if len(numbers) == count:
@@ -221,23 +221,23 @@ class AxisNames:
 
     # --- letters -----------------------------------------------------------------------------------------------------------
 
-    def _letter(self, tensors: Sequence[Value], axis: int) -> str:
+    def _make_letter(self, tensors: Sequence[Value], axis: int) -> str:
         wanted = tensors[0].axes[axis] if tensors[0].axes else ""
-        name = wanted or _symbol([v.type.shape[axis] for v in tensors]) or self._usual(tensors, axis)
+        name = wanted or _find_symbol([v.type.shape[axis] for v in tensors]) or self._choose_usual_letter(tensors, axis)
         if name:
             name = make_unique(name, self.taken)
             self.taken.add(name)
         return name
 
-    def _usual(self, tensors: Sequence[Value], axis: int) -> str:
+    def _choose_usual_letter(self, tensors: Sequence[Value], axis: int) -> str:
         if axis < 0:
             return ""
-        found = {channels for v in tensors if (channels := self.channels.of(v)) is not None}
+        found = {channels for v in tensors if (channels := self.channels.get_channels(v)) is not None}
         letters = LETTERS.get((found.pop() if len(found) == 1 else None, tensors[0].type.rank), "N" if axis == 0 else "")
         return letters[axis] if axis < len(letters) else ""
 
 
-def _numbers(cls: ClassDef) -> set[object] | None:
+def _collect_numbers(cls: ClassDef) -> set[object] | None:
     """The numbers in the code of a class that has nothing but a function of any sizes; None of any other."""
     body = cls.body
     if body.members or body.chain is not None or cls.parameters or cls.graphs[0].kind == "model":
@@ -246,18 +246,18 @@ def _numbers(cls: ClassDef) -> set[object] | None:
     return {n for value in lits for n in (value if isinstance(value, tuple) else (value,)) if is_integer(n)}
 
 
-def _values(sizes: Sequence[Dim]) -> Values:
+def _to_strict_values(sizes: Sequence[Dim]) -> Values:
     return tuple(StrictLiteral(s) for s in sizes)
 
 
-def _symbol(sizes: list[Dim]) -> str:
+def _find_symbol(sizes: list[Dim]) -> str:
     """The one symbol that the size is."""
     found = {format_dim(size) for size in sizes}
     name = found.pop()
     return name if not found and name.isidentifier() else ""
 
 
-def _multiple(sizes: Sequence[Dim], of: Sequence[object], name: str) -> str:
+def _format_multiple(sizes: Sequence[Dim], of: Sequence[object], name: str) -> str:
     """`4*width`, if all `sizes` are 4 times `of`."""
     pairs = [(s, o) for s, o in zip(sizes, of, strict=True) if isinstance(o, (int, SymDim)) and not isinstance(o, bool)]
     if len(pairs) < len(sizes):

@@ -22,43 +22,43 @@ LONGEST = 2
 """The number of steps of a branch up to which it is an expression."""
 LARGEST = 24
 """The number of parts of such an expression and the other one."""
-Column = Mapping[int, Any]
+BodyColumn = Mapping[int, Any]
 """What some of the bodies have at one position, by the number of the body."""
 
 
 class Condition:
     """An `if` that was decided differently, as it is in `forward`. `phis` are the tensors that are one of two when it ends."""
 
-    def __init__(self, key: Key, scope: Guards, tests: Column, taken: Mapping[int, bool]) -> None:
+    def __init__(self, key: Key, scope: Guards, tests: BodyColumn, taken: Mapping[int, bool]) -> None:
         self.key, self.scope, self.tests, self.taken = key, scope, tests, taken
-        self.branches: dict[bool, list[Node]] = {True: [], False: []}
+        self.branches: dict[bool, list[AlignedNode]] = {True: [], False: []}
         self.phis: dict[tuple[int, int], int] = {}
 
 
 class Aligned(NamedTuple):
     """A step of all bodies that have it, and its outputs."""
 
-    steps: Column
+    steps: BodyColumn
     outputs: tuple[int, ...]
 
 
-Node = Aligned | Condition
+AlignedNode = Aligned | Condition
 
 
-def own(column: Column, i: int) -> Any:
+def get_own_or_any(column: BodyColumn, i: int) -> Any:
     """What the body has, or else what another one has."""
     return column[i] if i in column else next(iter(column.values()))
 
 
-def flat(nodes: list[Node], i: int, optional: Mapping[Key, str]) -> list[Step]:
+def flatten_branches(nodes: list[AlignedNode], i: int, optional: Mapping[Key, str]) -> list[Step]:
     """The steps of one body, with conditional expressions for the branches that are expressions."""
     made: list[Step] = []
     for node in nodes:
         if isinstance(node, Aligned):
-            made.append(own(node.steps, i))
+            made.append(get_own_or_any(node.steps, i))
             continue
-        then, otherwise = (flat(node.branches[branch], i, optional) for branch in (True, False))
-        expression = _expression(node, then, otherwise, optional)
+        then, otherwise = (flatten_branches(node.branches[branch], i, optional) for branch in (True, False))
+        expression = _make_conditional(node, then, otherwise, optional)
         if expression is not None:
             made.append(expression)
             continue
@@ -69,12 +69,12 @@ def flat(nodes: list[Node], i: int, optional: Mapping[Key, str]) -> list[Step]:
     return made
 
 
-def _expression(node: Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
+def _make_conditional(node: Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
     """An `if` with one result that each branch computes by one expression, if at all."""
     if len(node.phis) != 1:
         return None
     ((one, other), phi), *_ = node.phis.items()
-    first, second = _nested(then, one), _nested(otherwise, other)
+    first, second = _inline_branch(then, one), _inline_branch(otherwise, other)
     if first is None or second is None or sum(not isinstance(part, KeywordCode) for part in walk_tree((first, second))) > LARGEST:
         return None
     traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
@@ -87,7 +87,7 @@ def _expression(node: Condition, then: list[Step], otherwise: list[Step], option
     return Step(IfElse(FlagRef(node.key), first, second), (phi,), replace(traits, kind="other"), guards=node.scope)
 
 
-def _nested(steps: list[Step], result: int) -> Code | None:
+def _inline_branch(steps: list[Step], result: int) -> Code | None:
     """The steps of a branch as one expression for its result; None if they are none."""
     code: Code = ValueRef(result)
     for step in reversed(steps[-LONGEST:]):

@@ -37,41 +37,41 @@ class ChannelAxes:
                 if value.spatial:
                     self._known[id(value)] = "first"
             for node in graph.nodes:
-                self._mark(node)
-            self._spread(graph)
+                self._mark_node(node)
+            self._propagate_channels(graph)
         for graph in reversed(order):
-            self._spread(graph)
+            self._propagate_channels(graph)
             for node in graph.nodes:
-                for theirs, ours in _interface(node):
-                    self._copy(ours, theirs)
+                for theirs, ours in _pair_interface(node):
+                    self._copy_channels(ours, theirs)
 
-    def of(self, value: Value) -> Channels | None:
+    def get_channels(self, value: Value) -> Channels | None:
         """Where the channels of an input or an output of a graph are."""
         return self._known.get(id(value))
 
-    def _mark(self, node: Node) -> None:
-        for theirs, ours in _interface(node):
-            self._copy(theirs, ours)
-        taken, made = _channels(node) if isinstance(node, OpNode) else (None, None)
+    def _mark_node(self, node: Node) -> None:
+        for theirs, ours in _pair_interface(node):
+            self._copy_channels(theirs, ours)
+        taken, made = _find_channels(node) if isinstance(node, OpNode) else (None, None)
         if taken is not None and made is not None:
             self._known.setdefault(id(node.inputs[0]), taken)
             for value in node.outputs:
                 if value.type.rank == node.inputs[0].type.rank:
                     self._known.setdefault(id(value), made)
 
-    def _spread(self, graph: Graph) -> None:
+    def _propagate_channels(self, graph: Graph) -> None:
         """To what has the same axes."""
-        same = [pair for node in graph.nodes for pair in _pairs(node)]
+        same = [pair for node in graph.nodes for pair in _pair_same_axes(node)]
         for a, b in (*same, *reversed(same), *same):
-            self._copy(a, b)
-            self._copy(b, a)
+            self._copy_channels(a, b)
+            self._copy_channels(b, a)
 
-    def _copy(self, source: Value, target: Value) -> None:
+    def _copy_channels(self, source: Value, target: Value) -> None:
         if id(source) in self._known:
             self._known.setdefault(id(target), self._known[id(source)])
 
 
-def _interface(node: Node) -> list[tuple[Value, Value]]:
+def _pair_interface(node: Node) -> list[tuple[Value, Value]]:
     """The inputs and outputs of a called graph, with those of the call."""
     if isinstance(node, OpNode):
         return []
@@ -79,7 +79,7 @@ def _interface(node: Node) -> list[tuple[Value, Value]]:
     return list(zip(inner, (*node.inputs, *node.outputs), strict=True))
 
 
-def _channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
+def _find_channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
     """Where the channels of an operator's first input and of its results are, by its declaration: where they are named, or where its
     parameters are for them."""
     first = next(iter(node.op.operands.values()), None)
@@ -93,7 +93,7 @@ def _channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
     return ("last", "last") if by_features else (None, None)
 
 
-def _pairs(node: Node) -> list[tuple[Value, Value]]:
+def _pair_same_axes(node: Node) -> list[tuple[Value, Value]]:
     """The inputs and outputs of an operator that have the same axes."""
     if isinstance(node, CallNode):
         return []

@@ -30,7 +30,7 @@ class Branch(Generic[T]):
         self.choice, self.made = choice, made
 
 
-def implied(known: Code, asked: Code) -> bool | None:
+def decide_condition(known: Code, asked: Code) -> bool | None:
     """Whether `asked` holds where `known` does: only of conditions on the same numbers, or the same flag, is it said."""
     if known == asked:
         return True
@@ -42,57 +42,57 @@ def implied(known: Code, asked: Code) -> bool | None:
     return None
 
 
-def arranged(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
+def arrange_by_branch(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
     """What is made of the nodes, each with the index of its node, by the `if`s that it is in. `ends`: what is at the ends of branches."""
     positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}
-    return _arranged(list(made), graph.choices, positions, ends)
+    return _arrange_branches(list(made), graph.choices, positions, ends)
 
 
-def _arranged(
+def _arrange_branches(
     made: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int], ends: Mapping[Key, list[T]]
 ) -> list[T | Branch[T]]:
     found: list[T | Branch[T]] = []
     for choice in choices:
-        start, stop = _extent(choice, positions)
+        start, stop = _find_extent(choice, positions)
         found += [one for node, one in made if node < start]
-        inside = _arranged([m for m in made if start <= m[0] < stop], choice.inner, positions, ends)
+        inside = _arrange_branches([m for m in made if start <= m[0] < stop], choice.inner, positions, ends)
         found.append(Branch(choice, [*inside, *ends.get(choice.key, ())]))
         made = [m for m in made if m[0] >= stop]
     return [*found, *(one for _, one in made)]
 
 
-def _extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
+def _find_extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
     """The indices of the first node of the branch, and of the one after it."""
     own = [positions[label] for label in choice.labels if label in positions]
     start = positions.get(choice.after, -1) + 1
     return (min(own), max(own) + 1) if own else (start, start)
 
 
-def items(graph: Graph, made: Sequence[Code]) -> tuple[Code, ...]:
+def make_sequence_items(graph: Graph, made: Sequence[Code]) -> tuple[Code, ...]:
     """The members of a sequence."""
-    return tuple(map(_item, arranged(graph, list(enumerate(made)))))
+    return tuple(map(_make_item, arrange_by_branch(graph, list(enumerate(made)))))
 
 
-def _item(one: Code | Branch[Code]) -> Code:
+def _make_item(one: Code | Branch[Code]) -> Code:
     if isinstance(one, Code):
         return one
-    choice, made = one.choice, tuple(map(_item, one.made))
+    choice, made = one.choice, tuple(map(_make_item, one.made))
     branches = (made, ()) if choice.taken else ((), made)
     return ChoiceItems(choice.key, choice.taken, formula_to_code(choice.test), *branches)
 
 
-def spliced(code: Code) -> Code | None:
+def splice_choices(code: Code) -> Code | None:
     """Members of which it is known whether they are there, among the others."""
     match code:
         case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
-            items = [item for a in args for item in (_chosen(a) if isinstance(a, ChoiceItems) else (a,))]
-            return replace(code, args=tuple(rewrite_downward(item, spliced) for item in items))
+            items = [item for a in args for item in (_choose_items(a) if isinstance(a, ChoiceItems) else (a,))]
+            return replace(code, args=tuple(rewrite_downward(item, splice_choices) for item in items))
     return None
 
 
-def _chosen(code: ChoiceItems) -> tuple[Code, ...]:
+def _choose_items(code: ChoiceItems) -> tuple[Code, ...]:
     match code.test:
         case Lit(bool() as value):
             found = code.then if value else code.otherwise
-            return tuple(item for one in found for item in (_chosen(one) if isinstance(one, ChoiceItems) else (one,)))
+            return tuple(item for one in found for item in (_choose_items(one) if isinstance(one, ChoiceItems) else (one,)))
     return (code,)

@@ -32,25 +32,25 @@ Known = Mapping[str, Dim]
 """Symbols in terms of others."""
 
 
-class Symbols:
+class ClassSymbols:
     def __init__(self, main: Graph, order: Sequence[Graph], pinned: Iterable[Graph] = (), fixed: Iterable[str] = ()) -> None:
         """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols
         of the model that cannot."""
         self._main = main
         self.channels = ChannelAxes(main)
-        self._extra = _spread(order, pinned)
+        self._extra = _spread_count_decisions(order, pinned)
         self._free: dict[int, frozenset[str]] = {}
         self._known: dict[int, Known] = {}
         needed = [*main.decisions, *self._extra.get(id(main), ())]
-        settled = _settled(needed, list(main.origins)) | frozenset(fixed)
+        settled = _find_fixed_symbols(needed, list(main.origins)) | frozenset(fixed)
         lists = {origin.name for name, origin in main.origins.items() if name in settled and origin.index is not None}
         settled |= {name for name, origin in main.origins.items() if origin.name in lists}
         self._settled = {name: origin.value for name, origin in main.origins.items() if name in settled}
         self._free[id(main)] = frozenset(main.origins.keys() - settled)
         for caller in reversed(order):
-            self._pass_on(caller)
+            self._pass_free_symbols(caller)
 
-    def _pass_on(self, caller: Graph) -> None:
+    def _pass_free_symbols(self, caller: Graph) -> None:
         """What is free in a graph is free in those that it calls; a parameter of a block always is."""
         own = self._free.get(id(caller), frozenset())
         for node in {id(n): n for n in caller.nodes if isinstance(n, CallNode)}.values():
@@ -59,35 +59,35 @@ class Symbols:
             found |= {name for name, given in node.arguments.items() if any(free_symbols(leaf.origin) & own for leaf in leaves_in(given))}
             self._free[id(called)] = self._free.get(id(called), frozenset()) | own | found
 
-    def free(self, graph: Graph) -> frozenset[str]:
+    def get_free_symbols(self, graph: Graph) -> frozenset[str]:
         """The symbols that may have other values than those compiled."""
         found = self._free.get(id(graph))
         if found is None:
-            return self.free(graph.around) if graph.around is not None else frozenset()
+            return self.get_free_symbols(graph.around) if graph.around is not None else frozenset()
         return found
 
-    def known(self, graph: Graph) -> Known:
+    def get_known_symbols(self, graph: Graph) -> Known:
         """The symbols of a graph that follow from others, by its decisions."""
         if id(graph) not in self._known:
             settled: Known = self._settled if graph is self._main else {}
             settled = {**settled, **{n: o.value.origin for n, o in graph.origins.items() if isinstance(o.value, TracedInt)}}
-            self._known[id(graph)] = _solved([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
+            self._known[id(graph)] = _solve_equalities([*graph.decisions, *self._extra.get(id(graph), ())], settled, list(graph.origins))
         return self._known[id(graph)]
 
-    def multiples(self, graph: Graph) -> frozenset[tuple[Dim, Dim]]:
+    def find_multiples(self, graph: Graph) -> frozenset[tuple[Dim, Dim]]:
         """What divides what, by the decisions of a graph."""
-        known = self.known(graph)
-        return frozenset((reduced(d.left, known), reduced(d.right, known)) for d in graph.decisions if d.op == DIVIDES)
+        known = self.get_known_symbols(graph)
+        return frozenset((substitute_known(d.left, known), substitute_known(d.right, known)) for d in graph.decisions if d.op == DIVIDES)
 
-    def pinned(self, graph: Graph) -> frozenset[str]:
+    def find_pinned_symbols(self, graph: Graph) -> frozenset[str]:
         """The symbols in equalities that cannot be solved: a float was made of them, or they are a label."""
-        known = self.known(graph)
-        equal = (reduced(made.left - made.right, known) for made in graph.decisions if made.op == "==")
+        known = self.get_known_symbols(graph)
+        equal = (substitute_known(made.left - made.right, known) for made in graph.decisions if made.op == "==")
         used = (made.left for made in graph.decisions if made.op == IS)
         return frozenset().union(*map(formula_symbols, (*equal, *used)))
 
 
-def origin(graph: Graph, name: str) -> Origin | None:
+def find_origin(graph: Graph, name: str) -> Origin | None:
     """What a symbol is, in the graph or in those around it."""
     at: Graph | None = graph
     while at is not None:
@@ -97,7 +97,7 @@ def origin(graph: Graph, name: str) -> Origin | None:
     return None
 
 
-def home(graph: Graph, name: str) -> Graph:
+def find_home_graph(graph: Graph, name: str) -> Graph:
     """The graph whose symbol it is."""
     at = graph
     while name not in at.origins and at.around is not None:
@@ -105,18 +105,18 @@ def home(graph: Graph, name: str) -> Graph:
     return at
 
 
-def reduced(formula: Dim, known: Known) -> Dim:
+def substitute_known(formula: Dim, known: Known) -> Dim:
     """The formula with what is known in place of symbols."""
     return substitute_symbols(formula, known) if known and free_symbols(formula) & known.keys() else formula
 
 
-def common(several: Sequence[Known]) -> Known:
+def intersect_known(several: Sequence[Known]) -> Known:
     """What is known in the same way by all."""
     first, *others = several
     return {name: value for name, value in first.items() if all(name in k and k[name] == value for k in others)}
 
 
-def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[Decision]]:
+def _spread_count_decisions(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[Decision]]:
     """The decisions that the counts of some graphs are as they are, in those graphs and in all that call them."""
     found: dict[int, list[Decision]] = {}
     for graph in pinned:
@@ -134,33 +134,33 @@ def _spread(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[D
     return found
 
 
-def _settled(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
+def _find_fixed_symbols(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
     """The symbols on which the decisions depend. Of equalities that follow from others, nothing does; nor of what divides what, which is
     asked again when the class is used."""
-    known = _solved(decisions, {}, order)
+    known = _solve_equalities(decisions, {}, order)
     found = {n for name, value in known.items() for n in (name, *free_symbols(value))}
     for made in (d for d in decisions if d.op != DIVIDES):
-        left = replace(made, left=reduced(made.left, known), right=reduced(made.right, known))
+        left = replace(made, left=substitute_known(made.left, known), right=substitute_known(made.right, known))
         if not always_holds(left):
             found |= formula_symbols(left.left) | formula_symbols(left.right)
     return frozenset(found)
 
 
-def _solved(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:
+def _solve_equalities(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:
     """The equalities among the decisions, each solved for one symbol: preferably the size of an input, or the last that is declared."""
     known: dict[str, Dim] = dict(settled)
     for made in decisions:
-        difference = reduced(made.left - made.right, known) if made.op == "==" else 0
+        difference = substitute_known(made.left - made.right, known) if made.op == "==" else 0
         if not isinstance(difference, SymDim):
             continue
-        found = _solve(difference, order)
+        found = _solve_for_symbol(difference, order)
         if found is not None:
             name, value = found
             known = {n: substitute_symbols(v, {name: value}) for n, v in known.items()} | {name: value}
     return known
 
 
-def _solve(difference: SymDim, order: list[str]) -> tuple[str, Dim] | None:
+def _solve_for_symbol(difference: SymDim, order: list[str]) -> tuple[str, Dim] | None:
     """`(name, value)` with which the difference is zero."""
     linear = []
     for monomial, factor in difference.terms.items():

@@ -20,13 +20,13 @@ from ..code.class_tree import ChoiceItems, NameCode, StrictLiteral, SymbolRef, V
 from ..code.classes import ClassBody, Guards, ScanCode, SizeSymbol, Step
 from ..code.formula_code import formula_to_code
 from ..code.python_expressions import Code, TupleCode
-from .branches import Aligned, Column, Condition, Node, flat, own
-from .choice_branches import Branch, arranged, implied
-from .class_symbols import Symbols
+from .branches import Aligned, AlignedNode, BodyColumn, Condition, flatten_branches, get_own_or_any
+from .choice_branches import Branch, arrange_by_branch, decide_condition
+from .class_symbols import ClassSymbols
 from .relations import Relations
 
 
-def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list[ClassBody]]:
+def merge_variants(groups: list[list[ClassBody]], program: ClassSymbols) -> list[list[ClassBody]]:
     """The groups of one block, those merged that differ in the branches of `if`s. All together are tried first: perhaps only one of them
     shows whether a tensor is what an `if` takes or what it gives."""
     waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
@@ -50,7 +50,7 @@ def merge_variants(groups: list[list[ClassBody]], program: Symbols) -> list[list
 
 
 class _Alignment:
-    def __init__(self, bodies: list[ClassBody], program: Symbols) -> None:
+    def __init__(self, bodies: list[ClassBody], program: ClassSymbols) -> None:
         self.bodies = bodies
         self.relations = Relations(bodies, program)
         self.all = range(len(bodies))
@@ -60,11 +60,11 @@ class _Alignment:
         self.numbers = [{i: [i] for i in range(b.inputs)} for b in bodies]
         """For each body, the numbers in the class that a tensor of the body may have."""
         self.symbols: list[SizeSymbol] = []
-        self.tests: dict[Key, Column] = {}
+        self.tests: dict[Key, BodyColumn] = {}
         self.taken: dict[Key, Mapping[int, bool]] = {}
-        self.asked: dict[Key, dict[int, Code]] = {}
+        self.conditions: dict[Key, dict[int, Code]] = {}
         """The conditions of all `if`s, by body."""
-        self.either: dict[int, tuple[Key, tuple[int, int]]] = {}
+        self.phis: dict[int, tuple[Key, tuple[int, int]]] = {}
         """The tensors that are one of two: by which condition, and which."""
 
     def run(self) -> list[ClassBody]:
@@ -72,80 +72,82 @@ class _Alignment:
             raise Different
         require_same_value((b.keyed, b.inputs, tuple(b.shared_labels), len(b.passed), len(b.outputs), b.chain is None) for b in self.bodies)
         require_same_value((*b.ties, *b.starts, *b.norms) for b in self.bodies)
-        chains = self._codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
-        members: list[tuple[Column, Guards]] = []
-        self._members({i: arranged(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members)
-        nodes: list[Node] = []
-        self._steps({i: _arranged_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
-        outputs = [self._bound({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
+        chains = self._align_codes({i: b.chain for i, b in enumerate(self.bodies) if b.chain is not None})
+        members: list[tuple[BodyColumn, Guards]] = []
+        self._align_members(
+            {i: arrange_by_branch(b.graph, [(m.node, m) for m in b.members]) for i, b in enumerate(self.bodies)}, (), members
+        )
+        nodes: list[AlignedNode] = []
+        self._align_steps({i: _arrange_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
+        outputs = [self._resolve_code({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
         require_same_value(tuple(o[i] for o in outputs) for i in self.all)
-        made = [self._body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
+        made = [self._build_body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
         if made[0].keyed and any(m.guards for m in made[0].members):
             raise Different
         optional = made[0].find_optional_members()
         for i, body in enumerate(made):
-            body.steps = flat(nodes, i, optional)
+            body.steps = flatten_branches(nodes, i, optional)
         return made
 
-    def _body(self, i: int, chain: Any, members: list[tuple[Column, Guards]], outputs: tuple[Code, ...]) -> ClassBody:
+    def _build_body(self, i: int, chain: Any, members: list[tuple[BodyColumn, Guards]], outputs: tuple[Code, ...]) -> ClassBody:
         made = self.bodies[i].copy()
         made.chain, made.names, made.roles, made.symbols = chain, self.names, self.roles, self.symbols
-        made.members = [replace(own(column, i), guards=guards) for column, guards in members]
+        made.members = [replace(get_own_or_any(column, i), guards=guards) for column, guards in members]
         made.outputs = outputs
-        made.tests = {key: own(tests, i) for key, tests in self.tests.items()}
+        made.tests = {key: get_own_or_any(tests, i) for key, tests in self.tests.items()}
         made.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
         return made
 
     # --- branches ----------------------------------------------------------------------------------------------------------
 
-    def _columns(self, trees: Column) -> Iterable[tuple[Column, bool]]:
+    def _zip_columns(self, trees: BodyColumn) -> Iterable[tuple[BodyColumn, bool]]:
         """The trees side by side; whether the column is an `if`."""
         require_same_value(len(tree) for tree in trees.values())
         for position in range(len(next(iter(trees.values()), ()))):
             column = {i: tree[position] for i, tree in trees.items()}
             yield column, require_same_value(isinstance(one, Branch) for one in column.values())
 
-    def _decided(self, column: Column) -> tuple[Key, dict[int, bool], dict[int, Code]]:
+    def _read_condition(self, column: BodyColumn) -> tuple[Key, dict[int, bool], dict[int, Code]]:
         key: Key = require_same_value(one.choice.key for one in column.values())
-        self.asked[key] = {i: formula_to_code(one.choice.test) for i, one in column.items()}
-        return key, {i: one.choice.taken for i, one in column.items()}, self.asked[key]
+        self.conditions[key] = {i: formula_to_code(one.choice.test) for i, one in column.items()}
+        return key, {i: one.choice.taken for i, one in column.items()}, self.conditions[key]
 
-    def _noted(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
+    def _add_condition(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
         """The class has the condition."""
-        self._check(tests)
+        self._check_condition(tests)
         self.tests[key], self.taken[key] = tests, taken
 
-    def _check(self, tests: Column) -> None:
+    def _check_condition(self, tests: BodyColumn) -> None:
         """The condition can be said by the constructor's arguments."""
         require_same_value(shape_key(test) for test in tests.values())
-        for several in zip(*(find_literals(own(tests, i)) for i in self.all), strict=True):
+        for several in zip(*(find_literals(get_own_or_any(tests, i)) for i in self.all), strict=True):
             values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
             if isinstance(values[0], bool) and several[0].hint:
                 continue
             used = [v for i, v in enumerate(values) if i not in unused]
-            found = self.relations.formula(values, unused) if any(has_origin(v) for v in values) else None
+            found = self.relations.find_formula(values, unused) if any(has_origin(v) for v in values) else None
             if found is None and (any(has_origin(v) for v in used) or len({StrictLiteral(v) for v in used}) > 1):
                 raise Different
 
     # --- members -----------------------------------------------------------------------------------------------------------
 
-    def _members(self, trees: Column, guards: Guards, found: list[tuple[Column, Guards]]) -> None:
-        for column, is_branch in self._columns(trees):
+    def _align_members(self, trees: BodyColumn, guards: Guards, found: list[tuple[BodyColumn, Guards]]) -> None:
+        for column, is_branch in self._zip_columns(trees):
             if not is_branch:
                 require_same_value((m.label, m.kind) for m in column.values())
-                codes = self._codes({i: m.code for i, m in column.items()})
+                codes = self._align_codes({i: m.code for i, m in column.items()})
                 found.append(({i: replace(m, code=codes[i]) for i, m in column.items()}, guards))
                 continue
-            key, taken, tests = self._decided(column)
+            key, taken, tests = self._read_condition(column)
             for branch in (True, False):
                 inside = {i: one.made for i, one in column.items() if taken[i] is branch}
                 several = len(inside) < len(column)
                 before = len(found)
-                self._members(inside, (*guards, (key, branch)) if several else guards, found)
+                self._align_members(inside, (*guards, (key, branch)) if several else guards, found)
                 if several and len(found) > before:
-                    self._noted(key, taken, tests)
+                    self._add_condition(key, taken, tests)
 
-    def _codes(self, codes: Column) -> dict[int, Any]:
+    def _align_codes(self, codes: BodyColumn) -> dict[int, Any]:
         """Code of one shape, sequences with the members of all branches."""
         if len({shape_key(code) for code in codes.values()}) < 2:
             return dict(codes)
@@ -158,50 +160,50 @@ class _Alignment:
             return NameCode("")
 
         require_same_value(shape_key(rewrite_downward(code, lambda part, i=i: cut(part, i))) for i, code in codes.items())  # type: ignore[misc]
-        columns = [self._choices(dict(zip(found, several, strict=True))) for several in zip(*found.values(), strict=True)]
-        return {i: _with_choices(code, (column[i] for column in columns)) for i, code in codes.items()}
+        columns = [self._align_choices(dict(zip(found, several, strict=True))) for several in zip(*found.values(), strict=True)]
+        return {i: _replace_choices(code, (column[i] for column in columns)) for i, code in codes.items()}
 
-    def _choices(self, codes: Column) -> dict[int, Any]:
+    def _align_choices(self, codes: BodyColumn) -> dict[int, Any]:
         require_same_value(code.key for code in codes.values())
         made = {i: {"test": code.test} for i, code in codes.items()}
         for name, branch in (("then", True), ("otherwise", False)):
             inside = {i: TupleCode(getattr(code, name)) for i, code in codes.items() if code.taken is branch}
-            found = self._codes(inside) if inside else {}
+            found = self._align_codes(inside) if inside else {}
             for i in codes:
-                made[i][name] = own(found, i).items if found else ()
+                made[i][name] = get_own_or_any(found, i).items if found else ()
         if len({code.taken for code in codes.values()}) > 1:
-            self._check({i: code.test for i, code in codes.items()})
+            self._check_condition({i: code.test for i, code in codes.items()})
         return {i: replace(code, **made[i]) for i, code in codes.items()}
 
     # --- steps -------------------------------------------------------------------------------------------------------------
 
-    def _steps(self, trees: Column, scope: Guards, found: list[Node]) -> None:
-        for column, is_branch in self._columns(trees):
+    def _align_steps(self, trees: BodyColumn, scope: Guards, found: list[AlignedNode]) -> None:
+        for column, is_branch in self._zip_columns(trees):
             if not is_branch:
-                found.append(self._step(column, scope))
+                found.append(self._align_step(column, scope))
                 continue
-            key, taken, tests = self._decided(column)
+            key, taken, tests = self._read_condition(column)
             if len(set(taken.values())) == 1:
-                self._steps({i: one.made for i, one in column.items()}, scope, found)
+                self._align_steps({i: one.made for i, one in column.items()}, scope, found)
                 continue
             condition = Condition(key, scope, tests, taken)
             taken_in = {i: self.bodies[i].ends[one.choice.key][0] for i, one in column.items()}
             made = {i: self.bodies[i].ends[one.choice.key][1] for i, one in column.items()}
-            given = self._tensors(taken_in, scope)
+            given = self._resolve_tensors(taken_in, scope)
             for branch, nodes in condition.branches.items():
-                self._steps({i: b.made for i, b in column.items() if taken[i] is branch}, (*scope, (key, branch)), nodes)
-            self._noted(key, taken, tests)
+                self._align_steps({i: b.made for i, b in column.items() if taken[i] is branch}, (*scope, (key, branch)), nodes)
+            self._add_condition(key, taken, tests)
             found.append(condition)
-            self._join(condition, made, taken_in, given)
+            self._join_results(condition, made, taken_in, given)
 
-    def _tensors(self, several: Column, scope: Guards) -> list[int]:
+    def _resolve_tensors(self, several: BodyColumn, scope: Guards) -> list[int]:
         """The tensors that an `if` takes, or gives."""
         if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
             raise Different
         count = require_same_value(len(codes) for codes in several.values())
-        return [self._resolved({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
+        return [self._resolve_tensor({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
 
-    def _join(self, condition: Condition, results: Column, taken: Column, given: list[int]) -> None:
+    def _join_results(self, condition: Condition, results: BodyColumn, taken: BodyColumn, given: list[int]) -> None:
         """The results of an `if`: what one branch gives or the other."""
         if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
             raise Different
@@ -211,25 +213,27 @@ class _Alignment:
                 column = {i: codes[at].index for i, codes in results.items() if condition.taken[i] is branch}
                 passed = {taken[i].index(ValueRef(t)) if ValueRef(t) in taken[i] else -1 for i, t in column.items()}
                 place = passed.pop() if len(passed) == 1 else -1
-                sides.append(given[place] if place >= 0 else self._resolved(column, (*condition.scope, (condition.key, branch))))
+                sides.append(given[place] if place >= 0 else self._resolve_tensor(column, (*condition.scope, (condition.key, branch))))
             if sides[0] != sides[1]:
-                self._either(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
+                self._add_phi(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
 
-    def _step(self, column: Column, scope: Guards) -> Aligned:
+    def _align_step(self, column: BodyColumn, scope: Guards) -> Aligned:
         require_same_value((len(s.outputs), s.traits, s.loop is None) for s in column.values())
-        codes = self._bound({i: s.code for i, s in column.items()}, scope)
+        codes = self._resolve_code({i: s.code for i, s in column.items()}, scope)
         require_same_value(shape_key(code) for code in codes.values())
         loops = {i: s.loop for i, s in column.items()}
         first = next(iter(column.values()))
         if first.loop is not None:
-            states = tuple(self._resolved({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states)))
+            states = tuple(
+                self._resolve_tensor({i: s.loop.states[at] for i, s in column.items()}, scope) for at in range(len(first.loop.states))
+            )
             require_same_value((replace(loop, states=()), len(loop.states)) for loop in loops.values())
             loops = {i: replace(loop, states=states) for i, loop in loops.items()}
-        outputs = tuple(self._new({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
+        outputs = tuple(self._add_tensor({i: s.outputs[at] for i, s in column.items()}, scope) for at in range(len(first.outputs)))
         steps = {i: replace(s, code=codes[i], outputs=outputs, loop=loops[i], guards=scope) for i, s in column.items()}
         return Aligned(steps, outputs)
 
-    def _new(self, column: Column, scope: Guards) -> int:
+    def _add_tensor(self, column: BodyColumn, scope: Guards) -> int:
         number = len(self.names)
         names = [self.bodies[i].names[tensor] for i, tensor in column.items()]
         self.names.append(next((n for n in names if n), ""))
@@ -239,32 +243,32 @@ class _Alignment:
             self.numbers[i][tensor] = [number]
         return number
 
-    def _bound(self, codes: Column, scope: Guards = ()) -> dict[int, Code]:
+    def _resolve_code(self, codes: BodyColumn, scope: Guards = ()) -> dict[int, Code]:
         """Code with the tensors and sizes of the class."""
         references = {i: [p.index for p in walk_tree(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
         count = require_same_value(len(r) for r in references.values())
-        found = [self._resolved({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
-        return {i: self._with(code, i, iter(found)) for i, code in codes.items()}
+        found = [self._resolve_tensor({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
+        return {i: self._replace_references(code, i, iter(found)) for i, code in codes.items()}
 
-    def _with(self, code: Code, i: int, numbers: Any) -> Code:
+    def _replace_references(self, code: Code, i: int, numbers: Any) -> Code:
         def change(part: Code) -> Code | None:
             match part:
                 case ValueRef():
                     return ValueRef(next(numbers))
                 case SymbolRef(index):
-                    return SymbolRef(self._symbol(self.bodies[i].symbols[index]))
+                    return SymbolRef(self._add_symbol(self.bodies[i].symbols[index]))
             return None
 
         return rewrite_downward(code, change)
 
-    def _symbol(self, wanted: SizeSymbol) -> int:
+    def _add_symbol(self, wanted: SizeSymbol) -> int:
         for index, known in enumerate(self.symbols):
             if replace(known, name=wanted.name, given=wanted.given) == wanted:
                 return index
         self.symbols.append(wanted)
         return len(self.symbols) - 1
 
-    def _resolved(self, column: Column, scope: Guards) -> int:
+    def _resolve_tensor(self, column: BodyColumn, scope: Guards) -> int:
         """The number of a tensor in the class. Where it may be what an `if` has passed on, or what that took, bodies that all have passed
         it on do not say which."""
         found = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
@@ -277,22 +281,22 @@ class _Alignment:
 
     def _is_other(self, number: int, scope: Guards, known: list[int]) -> bool:
         """Whether a tensor that is one of two is another of the known ones, by the conditions of the branches around."""
-        if number not in self.either:
+        if number not in self.phis:
             return False
-        key, sides = self.either[number]
+        key, sides = self.phis[number]
         for around, branch in scope:
-            shared = self.asked[around].keys() & self.asked[key].keys()
-            found = {implied(self.asked[around][i], self.asked[key][i]) for i in shared}
+            shared = self.conditions[around].keys() & self.conditions[key].keys()
+            found = {decide_condition(self.conditions[around][i], self.conditions[key][i]) for i in shared}
             holds = found.pop() if len(found) == 1 else None
             if holds is not None:
                 return sides[0 if holds is branch else 1] in known
         return False
 
-    def _either(self, condition: Condition, sides: tuple[int, int], column: Column) -> None:
+    def _add_phi(self, condition: Condition, sides: tuple[int, int], column: BodyColumn) -> None:
         """One of two tensors, by the condition."""
         if sides not in condition.phis:
             condition.phis[sides] = len(self.names)
-            self.either[len(self.names)] = condition.key, sides
+            self.phis[len(self.names)] = condition.key, sides
             self.names.append("")
             for number in reversed(sides):
                 if len(self.scopes[number]) > len(condition.scope):
@@ -305,13 +309,13 @@ class _Alignment:
                 self.numbers[i][tensor].append(number)
 
 
-def _arranged_steps(body: ClassBody) -> list[Step | Branch[Step]]:
+def _arrange_steps(body: ClassBody) -> list[Step | Branch[Step]]:
     ends: dict[Key, list[Step]] = {}
     for step in body.steps:
         if step.end is not None:
             ends.setdefault(step.end, []).append(step)
-    return arranged(body.graph, [(s.node, s) for s in body.steps if s.end is None], ends)
+    return arrange_by_branch(body.graph, [(s.node, s) for s in body.steps if s.end is None], ends)
 
 
-def _with_choices(code: Code, choices: Iterator[ChoiceItems]) -> Code:
+def _replace_choices(code: Code, choices: Iterator[ChoiceItems]) -> Code:
     return rewrite_downward(code, lambda part: next(choices) if isinstance(part, ChoiceItems) else None)

@@ -28,12 +28,12 @@ RESIDUAL = "residual"
 """The word for adding the input."""
 
 
-def main_name(base: str, framework: Framework) -> str:
+def choose_main_name(base: str, framework: Framework) -> str:
     """The name of the main class, which is chosen first, so that nothing else need be known."""
     return make_unique(to_camel_case(base), _TAKEN | framework.imported | framework.definitions.keys())
 
 
-def name(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
+def name_classes(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
     """Names the classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: the
     names of what else the file imports and defines."""
     taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.all_arguments)}
@@ -52,17 +52,17 @@ class _Words:
     def __init__(self) -> None:
         self.known: dict[int, frozenset[str]] = {}
 
-    def of(self, graph: Graph) -> frozenset[str]:
+    def get_words(self, graph: Graph) -> frozenset[str]:
         if id(graph) not in self.known:
             found: set[str] = set()
             for called in {id(n.graph): n.graph for n in graph.nodes if isinstance(n, CallNode)}.values():
-                found |= {called.name} if called.kind == "block" else self.of(called)
-            found |= {_word(n, graph) for n in graph.nodes if not isinstance(n, CallNode)}
+                found |= {called.name} if called.kind == "block" else self.get_words(called)
+            found |= {_get_applied_name(n, graph) for n in graph.nodes if not isinstance(n, CallNode)}
             self.known[id(graph)] = frozenset(found - {"identity"})
         return self.known[id(graph)]
 
 
-def _word(node: Node, graph: Graph) -> str:
+def _get_applied_name(node: Node, graph: Graph) -> str:
     """The name of what the node applies."""
     if isinstance(node, CallNode):
         return node.graph.name
@@ -76,58 +76,64 @@ class _Family:
     def __init__(self, base: str, classes: list[ClassDef], words: _Words, labels: Mapping[int, str]) -> None:
         self.base, self.classes, self.words, self.labels = base, classes, words, labels
         self.plainest = min(
-            classes, key=lambda c: (len(c.body.members), len(words.of(c.graphs[0])), len(_tensors(c)), len(self._suffixes(c)))
+            classes,
+            key=lambda c: (
+                len(c.body.members),
+                len(words.get_words(c.graphs[0])),
+                len(_list_given_tensors(c)),
+                len(self._list_member_suffixes(c)),
+            ),
         )
 
     def name(self, taken: set[str]) -> None:
         for cls in (self.plainest, *(c for c in self.classes if c is not self.plainest)):
-            wanted = [*(f"{self.base}{suffix}" for suffix in self._telling(cls)), *self._uses(cls)]
+            wanted = [*(f"{self.base}{suffix}" for suffix in self._suggest_suffixes(cls)), *self._suggest_use_labels(cls)]
             cls.name = next((n for n in wanted if n not in taken), "") or make_unique(self.base, taken)
             taken.add(cls.name)
 
-    def _telling(self, cls: ClassDef) -> Iterator[str]:
+    def _suggest_suffixes(self, cls: ClassDef) -> Iterator[str]:
         """The possible suffixes of the base, the best first."""
         if cls is self.plainest:
             yield ""
             return
-        if (level := self._level(cls)) > 1:
+        if (level := self._count_levels(cls)) > 1:
             yield str(level)
-        optional = [t for t in _tensors(cls) if t not in _tensors(self.plainest)]
+        optional = [t for t in _list_given_tensors(cls) if t not in _list_given_tensors(self.plainest)]
         if 0 < len(optional) <= MANY:
             yield "".join(map(to_camel_case, optional))
-        labels, doings = self._labels(cls), self._doings(cls)
+        labels, doings = self._list_extra_labels(cls), self._list_extra_operators(cls)
         yield from (to_camel_case(extra[0]) for extra in (labels, doings) if len(extra) == 1)
-        yield from (to_camel_case(a) for a in self._switched(cls))
+        yield from (to_camel_case(a) for a in self._list_switched_arguments(cls))
         if 1 < len(doings) <= MANY:
             yield "".join(map(to_camel_case, doings))
-        yield from sorted(self._suffixes(cls) - self._suffixes(self.plainest))
-        yield from self._choices(cls)
+        yield from sorted(self._list_member_suffixes(cls) - self._list_member_suffixes(self.plainest))
+        yield from self._list_word_values(cls)
 
-    def _labels(self, cls: ClassDef) -> list[str]:
+    def _list_extra_labels(self, cls: ClassDef) -> list[str]:
         """The members that the plainest class lacks; one without a label is named after its operator."""
         own = {m.label for m in self.plainest.body.members}
         nodes = {n.label: n for n in cls.graphs[0].nodes}
         extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
-        return [_bare(label, nodes.get(label), cls.graphs[0]) for label in extra]
+        return [_strip_stage_number(label, nodes.get(label), cls.graphs[0]) for label in extra]
 
-    def _doings(self, cls: ClassDef) -> list[str]:
+    def _list_extra_operators(self, cls: ClassDef) -> list[str]:
         """The operators and blocks that the plainest class lacks."""
-        return sorted(self.words.of(cls.graphs[0]) - self.words.of(self.plainest.graphs[0]))
+        return sorted(self.words.get_words(cls.graphs[0]) - self.words.get_words(self.plainest.graphs[0]))
 
-    def _switched(self, cls: ClassDef) -> list[str]:
+    def _list_switched_arguments(self, cls: ClassDef) -> list[str]:
         """The arguments that are none, zero or one in the plainest class, and something else here."""
-        plain, own = self._values(self.plainest), self._values(cls)
+        plain, own = self._collect_argument_values(self.plainest), self._collect_argument_values(cls)
         return [a for a in own if all(_is_nothing(v) for v in plain.get(a, ())) and not any(_is_nothing(v) for v in own[a])]
 
-    def _choices(self, cls: ClassDef) -> Iterator[str]:
+    def _list_word_values(self, cls: ClassDef) -> Iterator[str]:
         """Words that are the value of an argument here and nowhere in the plainest."""
-        plain = self._values(self.plainest)
-        for argument, values in self._values(cls).items():
+        plain = self._collect_argument_values(self.plainest)
+        for argument, values in self._collect_argument_values(cls).items():
             word = next(iter(values))
             if len(values) == 1 and isinstance(word, str) and _WORD.fullmatch(word) and word not in plain.get(argument, set()):
                 yield to_camel_case(word)
 
-    def _values(self, cls: ClassDef) -> dict[str, set[object]]:
+    def _collect_argument_values(self, cls: ClassDef) -> dict[str, set[object]]:
         """The values of the block's arguments."""
         found: dict[str, set[object]] = {}
         for graph in cls.graphs:
@@ -136,29 +142,29 @@ class _Family:
                 found.setdefault(argument, set()).add(value if plain else f"-{value!r}")
         return found
 
-    def _uses(self, cls: ClassDef) -> Iterator[str]:
+    def _suggest_use_labels(self, cls: ClassDef) -> Iterator[str]:
         """What all stages of the class, and none of the plainest, are called in the spec."""
         own, plain = ({self.labels.get(id(g), "") for g in c.graphs} for c in (cls, self.plainest))
         if len(own) == 1 and not own & plain and (label := own.pop())[-1:].isalpha():
             yield to_camel_case(label)
 
-    def _level(self, cls: ClassDef) -> int:
+    def _count_levels(self, cls: ClassDef) -> int:
         """The number of classes of this block inside each other, the class itself included."""
-        return 1 + max((self._level(c) for c in _made(cls) if c in self.classes), default=0)
+        return 1 + max((self._count_levels(c) for c in _find_instantiated_classes(cls) if c in self.classes), default=0)
 
-    def _suffixes(self, cls: ClassDef) -> set[str]:
+    def _list_member_suffixes(self, cls: ClassDef) -> set[str]:
         """The suffixes, after the blocks' names, of the classes that it instantiates."""
-        return {s for c in _made(cls) if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
+        return {s for c in _find_instantiated_classes(cls) if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
 
 
-def _tensors(cls: ClassDef) -> list[str]:
+def _list_given_tensors(cls: ClassDef) -> list[str]:
     """The names of the tensors that a block declares, as far as they are given."""
     graph = cls.graphs[0]
     own = graph.inputs[: len(graph.inputs) - graph.captures] if graph.kind == "block" else []
     return [v.name for v in own if not v.borrowed]
 
 
-def _made(cls: ClassDef) -> set[ClassDef]:
+def _find_instantiated_classes(cls: ClassDef) -> set[ClassDef]:
     """The other classes that it instantiates."""
     return {p.cls for code in cls.body.list_constructor_code() for p in walk_tree(code) if isinstance(p, ClassRef)} - {cls}
 
@@ -167,7 +173,7 @@ def _is_nothing(value: object) -> bool:
     return value in (None, False, 0, "") or (is_integer(value) and value == 1)
 
 
-def _bare(label: str, node: Node | None, graph: Graph) -> str:
+def _strip_stage_number(label: str, node: Node | None, graph: Graph) -> str:
     """A label without the number of a stage that the spec does not label."""
     stem = re.sub(r"\d+$", "", label)
-    return stem if node is not None and stem == _word(node, graph) else label
+    return stem if node is not None and stem == _get_applied_name(node, graph) else label

@@ -20,15 +20,15 @@ from ..code.class_tree import StrictLiteral
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import KeywordCode, Lit, Literal
 from ..identifiers import RESERVED, make_unique
-from .class_symbols import home, origin
+from .class_symbols import find_home_graph, find_origin
 from .relations import VAGUE, Relations, is_symbol
 
 
-class Arguments:
+class ArgumentTable:
     def __init__(self, bodies: list[ClassBody], relations: Relations) -> None:
         self.bodies, self.relations = bodies, relations
         self.framework = bodies[0].framework
-        self.given = _varying([b.graph.arguments for b in bodies])
+        self.given = _keep_varying([b.graph.arguments for b in bodies])
         """The parameters of the block that are no integers, and differ between the bodies."""
         self.stored: set[str] = set()
         """The names of those that `forward` uses."""
@@ -38,13 +38,13 @@ class Arguments:
 
     # --- finding and adding ------------------------------------------------------------------------------------------------
 
-    def of_symbol(self, name: str, found: Origin) -> ConstructorArgument:
+    def get_or_add_symbol(self, name: str, found: Origin) -> ConstructorArgument:
         """The argument that a symbol is, or that it is an item of."""
         key = name.rpartition(".")[0] if found.index is not None else name
         if key not in self._known:
             graph: Graph = self.bodies[0].graph
             values = self._symbol_values(name, found)
-            wanted = found.name or self.relations.name(name, found.input, found.axis)
+            wanted = found.name or self.relations.choose_name(name, found.input, found.axis)
             default = (
                 strip_formulas(values[0])
                 if graph.kind == "model"
@@ -54,63 +54,63 @@ class Arguments:
             )
             optional = default is not None
             self._known[key] = ConstructorArgument(
-                make_unique(self.framework.make_variable_name(wanted), self._taken()),
+                make_unique(self.framework.make_variable_name(wanted), self._list_used_names()),
                 tuple(values),
                 optional,
                 optional,
                 default,
-                constant=name in self.relations.explaining,
+                constant=name in self.relations.explaining_symbols,
             )
         return self._known[key]
 
     def _symbol_values(self, name: str, found: Origin) -> list[Any]:
         if found.index is not None:
-            return [home(b.graph, name).arguments[found.name] for b in self.bodies]
-        found_in = [origin(b.graph, name) is not None for b in self.bodies]
-        return [trace_argument(v, name) if known else v for v, known in zip(self.relations.values(name), found_in, strict=True)]
+            return [find_home_graph(b.graph, name).arguments[found.name] for b in self.bodies]
+        found_in = [find_origin(b.graph, name) is not None for b in self.bodies]
+        return [trace_argument(v, name) if known else v for v, known in zip(self.relations.get_values(name), found_in, strict=True)]
 
-    def of_literals(
+    def get_or_add_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
     ) -> ConstructorArgument:
         """The argument that has these values, but for the bodies where they are `unused`. It is None where what takes it is `absent`."""
-        known = next((p for p in self._known.values() if _equal(p.values, values, unused)), None)
+        known = next((p for p in self._known.values() if _are_equal(p.values, values, unused)), None)
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
             return known
-        names = [n for n, given in self.given.items() if _equal(given, values, unused)]
+        names = [n for n, given in self.given.items() if _are_equal(given, values, unused)]
         if names:
             name = hint if hint in names else names[0]
             given, flags = self.given[name], self.bodies[0].graph.flags
             if name in flags and all(isinstance(v, bool) for v in given):
                 keyword = KeywordCode(name, Lit(None), flags[name], True)
-            return self.add(
+            return self.add_argument(
                 [v if has_traced_float(v) and i not in unused else g for i, (g, v) in enumerate(zip(given, values, strict=True))],
                 name,
                 keyword,
             )
         name = hint if not VAGUE.fullmatch(hint) else hint.rstrip("0123456789") or "value"
         if not absent:
-            return self.add(values, name, keyword)
+            return self.add_argument(values, name, keyword)
         needed = [None if i in absent else v for i, v in enumerate(values)]
-        return self.add(needed, name, KeywordCode(name, Lit(None), None, True), unneeded=True)
+        return self.add_argument(needed, name, KeywordCode(name, Lit(None), None, True), unneeded=True)
 
-    def has(self, values: Sequence[object], unused: Container[int]) -> bool:
+    def has_values(self, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether an argument, or a parameter of the block, has these values."""
         known = [p.values for p in self._known.values() if not any(has_origin(v) for v in p.values)]
-        return any(_equal(given, values, unused) for given in (*known, *self.given.values()))
+        return any(_are_equal(given, values, unused) for given in (*known, *self.given.values()))
 
     def is_parameter(self, name: str, values: Sequence[object], unused: Container[int]) -> bool:
         """Whether the values are the block's parameter of this name, but for the bodies where they are `unused`."""
-        return name in self.given and _equal(self.given[name], values, unused)
+        return name in self.given and _are_equal(self.given[name], values, unused)
 
-    def add(
+    def add_argument(
         self, values: Sequence[object], name: str, keyword: KeywordCode | None = None, *, unneeded: bool = False
     ) -> ConstructorArgument:
-        wanted = _key(values)
-        if wanted not in self._known and not self._completed(wanted, values, name, keyword):
-            optional, default = _default(keyword, values)
+        wanted = _make_key(values)
+        if wanted not in self._known and not self._complete_argument(wanted, values, name, keyword):
+            optional, default = _choose_default(keyword, values)
             literals = cast("tuple[Literal, ...]", tuple(values))
             self._known[wanted] = ConstructorArgument(
-                make_unique(self.framework.make_variable_name(name), self._taken()),
+                make_unique(self.framework.make_variable_name(name), self._list_used_names()),
                 literals,
                 keyword is not None,
                 optional,
@@ -119,47 +119,51 @@ class Arguments:
             )
         return self._known[wanted]
 
-    def _completed(self, wanted: object, values: Sequence[object], name: str, keyword: KeywordCode | None) -> bool:
+    def _complete_argument(self, wanted: object, values: Sequence[object], name: str, keyword: KeywordCode | None) -> bool:
         """Whether an argument of this name had these values where it was needed until now: then it has them everywhere."""
         known = next(((k, p) for k, p in self._known.items() if p.unneeded and p.name == self.framework.make_variable_name(name)), None)
-        if known is None or None in values or not _equal(known[1].values, values, {i for i, v in enumerate(known[1].values) if v is None}):
+        if (
+            known is None
+            or None in values
+            or not _are_equal(known[1].values, values, {i for i, v in enumerate(known[1].values) if v is None})
+        ):
             return False
-        optional, default = _default(keyword, values)
+        optional, default = _choose_default(keyword, values)
         made = replace(known[1], values=tuple(values), optional=optional, default=default, unneeded=False)
         self._known = {wanted if k == known[0] else k: made if k == known[0] else p for k, p in self._known.items()}
         return True
 
-    def by_symbol(self) -> dict[str, ConstructorArgument]:
+    def index_by_symbol(self) -> dict[str, ConstructorArgument]:
         """Those that are symbols, or lists of them, by their names in the graphs."""
         return {key: p for key, p in self._known.items() if isinstance(key, str)}
 
-    def all(self) -> list[ConstructorArgument]:
+    def list_arguments(self) -> list[ConstructorArgument]:
         return list(self._known.values())
 
-    def remove(self, parameter: ConstructorArgument) -> None:
+    def remove_argument(self, parameter: ConstructorArgument) -> None:
         self._known = {k: p for k, p in self._known.items() if p is not parameter}
-        self._forget(parameter.name)
+        self._forget_name(parameter.name)
 
-    def update(self, parameter: ConstructorArgument, made: ConstructorArgument) -> None:
+    def replace_argument(self, parameter: ConstructorArgument, made: ConstructorArgument) -> None:
         self._known = {k: made if p is parameter else p for k, p in self._known.items()}
         for names in (self.stored, self.wide):
             if parameter.name in names:
-                self._forget(parameter.name)
+                self._forget_name(parameter.name)
                 names.add(made.name)
 
-    def _forget(self, name: str) -> None:
+    def _forget_name(self, name: str) -> None:
         self.stored.discard(name)
         self.wide.discard(name)
 
-    def _taken(self) -> set[str]:
+    def _list_used_names(self) -> set[str]:
         return {*RESERVED, *self.framework.imported, *(p.name for p in self._known.values())}
 
-    def same(self, values: Sequence[object]) -> str:
+    def find_same_argument(self, values: Sequence[object]) -> str:
         """The argument with these values by the same formulas; empty if there is none."""
-        found = self._known.get(_key(values))
+        found = self._known.get(_make_key(values))
         return "" if found is None else found.name
 
-    def name_of(self, name: str) -> str:
+    def find_argument_name(self, name: str) -> str:
         """The argument that a symbol is, or the item of one; empty if it is none."""
         if name in self._known:
             return self._known[name].name
@@ -168,30 +172,30 @@ class Arguments:
 
     # --- the signature -----------------------------------------------------------------------------------------------------
 
-    def signature(self) -> list[ConstructorArgument]:
+    def make_signature(self) -> list[ConstructorArgument]:
         """The arguments: sizes of the inputs, then the block's parameters as the spec declares them, then others; those with keywords and
         defaults last."""
-        self.wide |= self._features()
+        self.wide |= self._find_features()
         graph = self.bodies[0].graph
         declared = list(graph.arguments)
-        sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := origin(graph, key)) is not None and o.input]
+        sizes = [p for key, p in self._known.items() if isinstance(key, str) and (o := find_origin(graph, key)) is not None and o.input]
         rest = [p for p in self._known.values() if p not in sizes]
         words = self.framework.widths.words
         self.wide |= {p.name for p in sizes if words.fullmatch(p.name) and len(set(map(StrictLiteral, p.values))) > 1}
         ordered = sizes + sorted(rest, key=lambda p: declared.index(p.name) if p.name in declared else len(declared))
-        return sorted(map(self._as_called, ordered), key=lambda p: p.keyword + p.optional)
+        return sorted(map(self._mark_keyword, ordered), key=lambda p: p.keyword + p.optional)
 
-    def _as_called(self, parameter: ConstructorArgument) -> ConstructorArgument:
+    def _mark_keyword(self, parameter: ConstructorArgument) -> ConstructorArgument:
         """The parameter as calls write it: widths, and a single argument, need no keywords there."""
         explicit = len(self._known) == 1 or (parameter.name in self.wide and not parameter.optional)
         return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
 
-    def _features(self) -> set[str]:
+    def _find_features(self) -> set[str]:
         """The names of those that differ, and are the last axes of inputs or outputs."""
         graph = self.bodies[0].graph
         tensors = [v for v in (*graph.grouped_inputs, *graph.single_outputs) if isinstance(v, Value) and v.type.rank > 1]
         ends = (origin_of(v.type.shape[-1]) for v in tensors)
-        names = {self.name_of(name) for size in ends if is_symbol(size) for name in free_symbols(size)}
+        names = {self.find_argument_name(name) for size in ends if is_symbol(size) for name in free_symbols(size)}
         return {p.name for p in self._known.values() if p.name in names and len(set(map(StrictLiteral, p.values))) > 1}
 
 
@@ -200,24 +204,24 @@ def _default_size(found: Origin, values: Sequence[object]) -> int | None:
     return 0 if isinstance(found.input, ValueTuple) and 0 in values else None
 
 
-def _default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[bool, Literal]:
+def _choose_default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[bool, Literal]:
     """Whether an argument for these values may be left out, as that of what takes it may; and its default."""
     if keyword is None or not keyword.has_default:
         return False, None
     return StrictLiteral(keyword.default) in map(StrictLiteral, values), keyword.default
 
 
-def _key(values: Sequence[object]) -> object:
+def _make_key(values: Sequence[object]) -> object:
     """Equal for values that are equal in all bodies, with equal formulas."""
     return tuple((StrictLiteral(v), origin_key(v)) for v in values)
 
 
-def _equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:
+def _are_equal(given: Sequence[object], values: Sequence[object], unused: Container[int]) -> bool:
     """Whether the values are equal in all bodies where they are used."""
     return all(i in unused or StrictLiteral(g) == StrictLiteral(v) for i, (g, v) in enumerate(zip(given, values, strict=True)))
 
 
-def _varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
+def _keep_varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
     """The compile-time arguments that vary, with their values."""
     found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
     found = {n: [strip_formulas(v) if isinstance(v, TracedFloat) else v for v in values] for n, values in found.items()}

@@ -15,27 +15,27 @@ from textwrap import wrap
 from ....ir.walk import list_output_names
 from ..code.classes import ClassDef
 from ..printing.line_layout import STEP, WIDTH
-from ..printing.spec_comments import in_docstring
+from ..printing.spec_comments import escape_docstring
 from .axis_names import AxisNames
 from .channel_axes import ChannelAxes
-from .remarks import remark
+from .remarks import extract_remark
 
 MANY = 4
 """The number of outputs that are listed, if they are alike."""
 
 
-def docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> list[str]:
+def write_docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> list[str]:
     """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     graph = cls.graphs[0]
-    taken, given = AxisNames(cls, channels).shapes()
+    taken, given = AxisNames(cls, channels).format_shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
-    gives = _outputs(list_output_names(graph) if len(given) > 1 else [], given)
-    above = remark(graph, {*inputs, *(p.name for p in cls.all_arguments)})
+    gives = _format_outputs(list_output_names(graph) if len(given) > 1 else [], given)
+    above = extract_remark(graph, {*inputs, *(p.name for p in cls.all_arguments)})
     results = f"{', '.join(gives)}."
-    return _laid_out(above, ", ".join(takes), f"-> {results}") if takes else _laid_out(above, "->", results)
+    return _lay_out_lines(above, ", ".join(takes), f"-> {results}") if takes else _lay_out_lines(above, "->", results)
 
 
-def _outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
+def _format_outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
     """The outputs with their names, many that are alike as one: `output2 to output17: [N, T]`."""
     if not names:
         return [*shapes]
@@ -46,18 +46,20 @@ def _outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
     return found
 
 
-def _laid_out(above: str, takes: str, gives: str) -> list[str]:
+def _lay_out_lines(above: str, takes: str, gives: str) -> list[str]:
     """On one line, or the inputs on the first and the outputs on the next; the comment is a paragraph of its own, above."""
     line = f'{STEP}"""{takes} {gives}"""'
     if not above and len(line) <= WIDTH:
         return [line]
-    shapes = [f"{takes} {gives}"] if len(STEP + takes + gives) < WIDTH else [piece for words in (takes, gives) for piece in _filled(words)]
-    words = [*in_docstring(wrap(above, WIDTH - len(STEP) - 3)), ""] if above else []
+    shapes = (
+        [f"{takes} {gives}"] if len(STEP + takes + gives) < WIDTH else [piece for words in (takes, gives) for piece in _wrap_shapes(words)]
+    )
+    words = [*escape_docstring(wrap(above, WIDTH - len(STEP) - 3)), ""] if above else []
     first, *rest = (*words, *shapes)
     return [f'{STEP}"""{first}', *(f"{STEP}{line}" if line else "" for line in rest), f'{STEP}"""']
 
 
-def _filled(words: str) -> list[str]:
+def _wrap_shapes(words: str) -> list[str]:
     """In lines that end after a whole shape."""
     whole = re.sub(r", (?=[^\[\]]*\])", ",\N{NO-BREAK SPACE}", words).replace(": ", ":\N{NO-BREAK SPACE}")
     lines = wrap(whole, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

@@ -17,7 +17,7 @@ from ..code.python_expressions import Code
 from ..identifiers import make_unique
 
 
-def flags(
+def make_flags(
     body: ClassBody, attributes: Mapping[str, str], taken: Iterable[str], accessed: Callable[[MemberRef], str]
 ) -> tuple[dict[Key, str], dict[str, Code]]:
     """The expressions; and the attributes that the constructor sets, with their values."""
@@ -33,14 +33,14 @@ def flags(
             expressions[key] = f"self.{attributes[test.name]}"
         else:
             same = next((name for name, value in kept.items() if value == test), "")
-            name = same or make_unique(f"use_{_word(body, key)}", used)
+            name = same or make_unique(f"use_{_name_condition(body, key)}", used)
             used.add(name)
             kept[name] = test
             expressions[key] = f"self.{name}"
     return expressions, kept
 
 
-def _word(body: ClassBody, key: Key) -> str:
+def _name_condition(body: ClassBody, key: Key) -> str:
     """What is done where the condition holds."""
     for step in body.steps:
         guarded = any(known == key for known, _ in step.guards)

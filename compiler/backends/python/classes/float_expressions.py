@@ -23,32 +23,32 @@ SymbolCode = Callable[[str], Code | None]
 """The code of a float that is a parameter."""
 
 
-def real_code(values: Sequence[Any], unused: Container[int], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+def float_to_code(values: Sequence[Any], unused: Container[int], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
     """The expression, whatever the values are in the `unused` bodies. One that is of numbers alone is the number."""
     used = next(v for i, v in enumerate(values) if i not in unused)
     column = [used if i in unused else v for i, v in enumerate(values)]
-    return _code(column, integers, symbol)
+    return _value_to_code(column, integers, symbol)
 
 
-def _code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+def _value_to_code(column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
     first = column[0]
     match first:
         case FloatSymbol(name=name):
             same = all(isinstance(v, FloatSymbol) and v.name == name for v in column)
             return symbol(name) if same else None
         case FloatFormula():
-            return _formula(first, column, integers, symbol)
+            return _formula_to_code(first, column, integers, symbol)
     if any(map(has_origin, column)):
         return integers(column)
     return Lit(first) if len(set(map(StrictLiteral, column))) == 1 else None
 
 
-def _formula(first: FloatFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
+def _formula_to_code(first: FloatFormula, column: list[Any], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
     if is_unknown_float(first.formula):
         return None
     if not all(isinstance(v, FloatFormula) and shape_key(v.formula) == shape_key(first.formula) for v in column):
         return None
-    inside = [_code(list(several), integers, symbol) for several in zip(*(v.numbers for v in column), strict=True)]
+    inside = [_value_to_code(list(several), integers, symbol) for several in zip(*(v.numbers for v in column), strict=True)]
     known = [code for code in inside if code is not None]
     if len(known) < len(inside):
         return None

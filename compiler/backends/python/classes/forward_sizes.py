@@ -28,17 +28,17 @@ class ForwardSizes:
         self.lines: dict[str, SizeSymbol] = {}
         self.takes = body.graph.grouped_inputs
         for index, value in sorted(enumerate(self.takes), key=lambda taken: isinstance(taken[1], ValueTuple)):
-            read = self._read(value)
+            read = self._choose_tensor(value)
             for axis, d in enumerate(read.type.shape if read is not None else ()):
-                self._look(d, index, axis)
+                self._record_axis(d, index, axis)
 
-    def _read(self, taken: Value | ValueTuple) -> Value | None:
+    def _choose_tensor(self, taken: Value | ValueTuple) -> Value | None:
         """The tensor whose sizes are read: of a list of a model, which has the same number of tensors in each use, the first one."""
         if isinstance(taken, Value):
             return taken
         return taken.values[0] if taken.listed and taken.values and self.body.graph.kind == "model" else None
 
-    def _look(self, d: Dim, index: int, axis: int) -> None:
+    def _record_axis(self, d: Dim, index: int, axis: int) -> None:
         if not isinstance(d, SymDim):
             return
         self.whole.setdefault(d, (index, axis))
@@ -47,65 +47,65 @@ class ForwardSizes:
             symbol, by, times, minus = line
             self.lines.setdefault(symbol, SizeSymbol(symbol, index, axis, minus, times, by))
 
-    def resolve(self, value: object) -> Code | None:
+    def resolve_sizes(self, value: object) -> Code | None:
         """Code for a literal with symbolic dimensions; None for one without."""
         if isinstance(value, SymDim):
             if value not in self.known:
-                self.known[value] = self._of(value)
+                self.known[value] = self._make_size_code(value)
             return self.known[value]
         if isinstance(value, tuple):
-            items = [self.resolve(v) for v in value]
+            items = [self.resolve_sizes(v) for v in value]
             if any(i is not None for i in items):
                 return TupleCode(tuple(Lit(v) if i is None else i for v, i in zip(value, items, strict=True)))
         return None
 
-    def _of(self, d: SymDim) -> Code:
+    def _make_size_code(self, d: SymDim) -> Code:
         if d in self.whole:
-            return SizeRef("{0}", (self._axis(d),))
+            return SizeRef("{0}", (self._read_axis(d),))
         names = sorted(free_symbols(d))
-        found = [self._named(name) for name in names]
+        found = [self._find_symbol(name) for name in names]
         if not all(s is not None and _is_whole(s) for s in found):
-            share = self._share(d)
+            share = self._express_as_fraction(d)
             if share is not None:
                 return share
-        sources = tuple(self._symbol(s) for s in found if s is not None)
+        sources = tuple(self._add_symbol(s) for s in found if s is not None)
         if len(sources) < len(names):
-            return SizeRef("{0}", (self._pass(d),))
+            return SizeRef("{0}", (self._pass_size(d),))
         text = dim_to_python(d, {name: f"{{{i}}}" for i, name in enumerate(names)})
         return SizeRef(text, sources, self.named.get(d, ""))
 
-    def _share(self, d: SymDim) -> Code | None:
+    def _express_as_fraction(self, d: SymDim) -> Code | None:
         """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
         for whole in self.whole:
             found = constant_ratio(d, whole)
             if found is not None:
                 p, q = found
                 text = ("" if p == 1 else f"{p} * ") + "{0}" + ("" if q == 1 else f" // {q}")
-                return SizeRef(text, (self._axis(whole),), self.named.get(d, ""))
+                return SizeRef(text, (self._read_axis(whole),), self.named.get(d, ""))
         return None
 
-    def _axis(self, d: Dim) -> Code:
-        return self._symbol(self._whole(d))
+    def _read_axis(self, d: Dim) -> Code:
+        return self._add_symbol(self._make_axis_symbol(d))
 
-    def _whole(self, d: Dim) -> SizeSymbol:
+    def _make_axis_symbol(self, d: Dim) -> SizeSymbol:
         index, axis = self.whole[d]
-        value = self._read(self.takes[index])
+        value = self._choose_tensor(self.takes[index])
         assert value is not None
-        given = spec_name(value, axis) or self.named.get(d, "")
-        return SizeSymbol(given or axis_name(value.type.shape, axis), index, axis, given=bool(given))
+        given = get_spec_axis_name(value, axis) or self.named.get(d, "")
+        return SizeSymbol(given or choose_axis_name(value.type.shape, axis), index, axis, given=bool(given))
 
-    def _named(self, symbol: str) -> SizeSymbol | None:
+    def _find_symbol(self, symbol: str) -> SizeSymbol | None:
         """Where the symbol can be read, preferably unchanged."""
         whole = next((d for d in self.whole if _is_plain(d, symbol)), None)
-        return self._whole(whole) if whole is not None else self.lines.get(symbol)
+        return self._make_axis_symbol(whole) if whole is not None else self.lines.get(symbol)
 
-    def _symbol(self, symbol: SizeSymbol) -> Code:
+    def _add_symbol(self, symbol: SizeSymbol) -> Code:
         if symbol not in self.body.symbols:
             self.body.symbols.append(symbol)
         return SymbolRef(self.body.symbols.index(symbol))
 
-    def _pass(self, d: SymDim) -> Code:
-        self.body.passed.append((self.named.get(d) or size_name(d), Lit(d)))
+    def _pass_size(self, d: SymDim) -> Code:
+        self.body.passed.append((self.named.get(d) or make_size_name(d), Lit(d)))
         return SizeArg(len(self.body.passed) - 1)
 
 
@@ -117,12 +117,12 @@ def _is_whole(symbol: SizeSymbol) -> bool:
     return (symbol.minus, symbol.times, symbol.by) == (0, 1, 1)
 
 
-def spec_name(value: Value, axis: int) -> str:
+def get_spec_axis_name(value: Value, axis: int) -> str:
     """The name that the spec gives to the size of an axis, or nothing."""
     return value.axes[axis] if value.axes else ""
 
 
-def axis_word(shape: Shape, axis: int) -> str:
+def choose_axis_word(shape: Shape, axis: int) -> str:
     """The name of an axis whatever its size: of an image, whose channels are first or last, by its position."""
     if len(shape) != 4 or axis == 0:
         return "length"
@@ -130,13 +130,13 @@ def axis_word(shape: Shape, axis: int) -> str:
     return words[axis - 1]
 
 
-def axis_name(shape: Shape, axis: int) -> str:
+def choose_axis_name(shape: Shape, axis: int) -> str:
     """The name of an axis's size: `T` if it is that symbol, else that of the axis of an image, or one made from its formula."""
-    word = axis_word(shape, axis)
-    return size_name(shape[axis]) if word == "length" or format_dim(shape[axis]).isidentifier() else word
+    word = choose_axis_word(shape, axis)
+    return make_size_name(shape[axis]) if word == "length" or format_dim(shape[axis]).isidentifier() else word
 
 
-def size_name(d: Dim) -> str:
+def make_size_name(d: Dim) -> str:
     """The variable for the size: `T`, and `H_32` for `H/32`."""
     words = re.findall(r"[A-Za-z_]\w*|\d+", format_dim(d))
     words.sort(key=lambda w: w[0].isdigit())

@@ -18,14 +18,14 @@ from ....types.traced_ints import has_origin
 from ..code.class_tree import NameCode, PassedOn, has_symbol
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, KeywordCode, Lit, Ref, StageLit, StageValue
-from ..printing.python_printer import text
-from .shared_modules import family
+from ..printing.python_printer import print_code
+from .shared_modules import get_source_key
 
 Parameter = tuple[object, str]
 """A parameter of a block."""
 
 
-class Stages:
+class StageParameters:
     def __init__(self, order: Iterable[Graph], is_member: Callable[[OpNode], bool]) -> None:
         self._of: dict[int, tuple[Parameter, StageParameter]] = {}
         """By the id of a node."""
@@ -35,23 +35,23 @@ class Stages:
             for node in graph.nodes if graph.stages else ():
                 if isinstance(node, OpNode) and node.label in graph.stages:
                     stage = graph.stages[node.label]
-                    parameter = (family(find_enclosing_block(graph)), stage.name)
+                    parameter = (get_source_key(find_enclosing_block(graph)), stage.name)
                     self._of[id(node)] = parameter, stage
                     self._kinds.setdefault(parameter, {})[type(node.op)] = is_member(node)
 
-    def varies(self, node: OpNode) -> bool:
+    def is_varying(self, node: OpNode) -> bool:
         """Whether other uses of the block have another operator here."""
         return id(node) in self._of and len(self._kinds[self._of[id(node)][0]]) > 1
 
-    def name(self, node: OpNode) -> str:
+    def get_name(self, node: OpNode) -> str:
         """The parameter that the node is, if it varies."""
-        return self._of[id(node)][1].name if self.varies(node) else ""
+        return self._of[id(node)][1].name if self.is_varying(node) else ""
 
-    def alike(self, node: OpNode) -> bool:
+    def is_uniform(self, node: OpNode) -> bool:
         """Whether it varies, and its operators are all members of a class, or all none."""
-        return self.varies(node) and len(set(self._kinds[self._of[id(node)][0]].values())) == 1
+        return self.is_varying(node) and len(set(self._kinds[self._of[id(node)][0]].values())) == 1
 
-    def default(self, node: OpNode) -> OpNode | None:
+    def make_default_node(self, node: OpNode) -> OpNode | None:
         """The node with the operator that the parameter is by default."""
         op = self._of[id(node)][1].default
         if op is None:
@@ -61,29 +61,29 @@ class Stages:
         return made
 
 
-def module_value(code: Code | None, framework: Framework) -> StageValue | None:
+def make_module_value(code: Code | None, framework: Framework) -> StageValue | None:
     """What makes a module, as a value."""
-    return _value(code, f"Callable[..., {framework.module}]")
+    return _make_value(code, f"Callable[..., {framework.module}]")
 
 
-def function_value(code: Code, framework: Framework) -> StageValue | None:
+def make_function_value(code: Code, framework: Framework) -> StageValue | None:
     """A function of one tensor, as a value."""
     annotation = f"Callable[[{framework.tensor}], {framework.tensor}]"
     match code:
         case Ref(0):
             return StageValue(f"{framework.identity}()", annotation, "", ())
         case CallCode(str(), (Ref(0),)):
-            return _value(code, annotation)
+            return _make_value(code, annotation)
     return None
 
 
-def _value(code: Code | None, annotation: str) -> StageValue | None:
+def _make_value(code: Code | None, annotation: str) -> StageValue | None:
     if type(code) is not CallCode or not isinstance(code.function, str):
         return None
     keywords = tuple(k for k in code.kwargs if not isinstance(k.value, PassedOn))
     if not all(map(_is_fixed, keywords)):
         return None
-    bound = text(CallCode("partial", (NameCode(code.function),), keywords))
+    bound = print_code(CallCode("partial", (NameCode(code.function),), keywords))
     return StageValue(bound if "," in bound else code.function, annotation, code.function, keywords)
 
 
@@ -92,7 +92,7 @@ def _is_fixed(keyword: KeywordCode) -> bool:
     return isinstance(keyword.value, Lit) and not has_origin(keyword.value.value) and not has_symbol(keyword.value.value)
 
 
-def as_value(code: Code, name: str, value: StageValue | None, default: StageValue | None) -> Code:
+def replace_function(code: Code, name: str, value: StageValue | None, default: StageValue | None) -> Code:
     """The code with its function as a value that the class may take as an argument."""
     if value is None:
         return code

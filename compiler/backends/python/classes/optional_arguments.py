@@ -13,27 +13,29 @@ from netc.dsl.trees import walk_tree
 from ..code.class_tree import Argument, ChoiceItems
 from ..code.classes import ClassBody, ConstructorArgument
 from ..code.python_expressions import Code, Infix, Lit
-from .constructor_arguments import Arguments
+from .constructor_arguments import ArgumentTable
 
 
-def without_flags(body: ClassBody, arguments: Arguments) -> None:
-    flags = [p for p in arguments.all() if p.values and all(isinstance(v, bool) for v in p.values)]
+def merge_flags(body: ClassBody, arguments: ArgumentTable) -> None:
+    flags = [p for p in arguments.list_arguments() if p.values and all(isinstance(v, bool) for v in p.values)]
     for flag in flags:
         needed = [
-            p for p in arguments.all() if p.unneeded and all((v is None) is not f for v, f in zip(p.values, flag.values, strict=True))
+            p
+            for p in arguments.list_arguments()
+            if p.unneeded and all((v is None) is not f for v, f in zip(p.values, flag.values, strict=True))
         ]
-        if len(needed) == 1 and _only_conditions(body, flag):
-            _merge(body, arguments, flag, needed[0])
+        if len(needed) == 1 and _is_only_tested(body, flag):
+            _merge_flag(body, arguments, flag, needed[0])
 
 
-def _only_conditions(body: ClassBody, flag: ConstructorArgument) -> bool:
+def _is_only_tested(body: ClassBody, flag: ConstructorArgument) -> bool:
     codes = (*body.list_constructor_code(), *(step.code for step in body.steps))
     inside = [p for code in codes for p in walk_tree(code)]
     asked = sum(p == Argument(flag.name) for choice in inside if isinstance(choice, ChoiceItems) for p in walk_tree(choice.test))
     return asked == sum(p == Argument(flag.name) for p in inside)
 
 
-def _merge(body: ClassBody, arguments: Arguments, flag: ConstructorArgument, number: ConstructorArgument) -> None:
+def _merge_flag(body: ClassBody, arguments: ArgumentTable, flag: ConstructorArgument, number: ConstructorArgument) -> None:
     name = flag.name if number.name.rstrip("0123456789") == flag.name else number.name
 
     def change(part: Code) -> Code | None:
@@ -45,5 +47,5 @@ def _merge(body: ClassBody, arguments: Arguments, flag: ConstructorArgument, num
         return None
 
     body.rewrite_code(change)
-    arguments.remove(flag)
-    arguments.update(number, replace(number, name=name, unneeded=False))
+    arguments.remove_argument(flag)
+    arguments.replace_argument(number, replace(number, name=name, unneeded=False))

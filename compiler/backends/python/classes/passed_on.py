@@ -13,11 +13,11 @@ from ..code.classes import ClassBody
 from ..code.python_expressions import KeywordCode
 
 
-def passed_on(body: ClassBody) -> list[PassedOn]:
+def find_passed_arguments(body: ClassBody) -> list[PassedOn]:
     """The arguments, each once."""
     return list(dict.fromkeys(part for code in body.list_constructor_code() for part in walk_tree(code) if isinstance(part, PassedOn)))
 
 
-def passed_keywords(body: ClassBody) -> tuple[KeywordCode, ...]:
+def make_passed_keywords(body: ClassBody) -> tuple[KeywordCode, ...]:
     """The keywords that pass them to the constructor of the body's class."""
-    return tuple(KeywordCode(argument.text, argument) for argument in passed_on(body))
+    return tuple(KeywordCode(argument.text, argument) for argument in find_passed_arguments(body))

@@ -25,8 +25,8 @@ from ..code.classes import ClassBody
 from ..code.python_expressions import Lit
 from ..identifiers import singularize
 from ..unsupported_python import UnknownSymbol
-from .class_symbols import Symbols, common, origin, reduced
-from .forward_sizes import axis_word, spec_name
+from .class_symbols import ClassSymbols, find_origin, intersect_known, substitute_known
+from .forward_sizes import choose_axis_word, get_spec_axis_name
 
 EXPLAINED = 3
 """The number of formulas over a parameter, other than sums and multiples, from which it has a name though it cannot vary."""
@@ -35,17 +35,17 @@ VAGUE = re.compile(r"(size|value)?\d*")
 
 
 class Relations:
-    def __init__(self, bodies: list[ClassBody], program: Symbols) -> None:
+    def __init__(self, bodies: list[ClassBody], program: ClassSymbols) -> None:
         self.bodies = bodies
         self.graph = bodies[0].graph
-        self.lost: set[str] = set()
+        self.fixed_symbols: set[str] = set()
         """The symbols on which numbers depend in ways that nobody would write."""
         self._channels = program.channels
-        self._free = frozenset().union(*(program.free(b.graph) for b in bodies))
-        self._pinned = frozenset().union(*(program.pinned(b.graph) for b in bodies))
-        self._known = [program.known(b.graph) for b in bodies]
-        self._common = common(self._known)
-        self._multiples = Facts(multiples=tuple(frozenset.intersection(*(program.multiples(b.graph) for b in bodies))))
+        self._free = frozenset().union(*(program.get_free_symbols(b.graph) for b in bodies))
+        self._pinned = frozenset().union(*(program.find_pinned_symbols(b.graph) for b in bodies))
+        self._known = [program.get_known_symbols(b.graph) for b in bodies]
+        self._common = intersect_known(self._known)
+        self._multiples = Facts(multiples=tuple(frozenset.intersection(*(program.find_multiples(b.graph) for b in bodies))))
 
     @property
     def is_pinned(self) -> bool:
@@ -54,61 +54,61 @@ class Relations:
 
     # --- formulas ----------------------------------------------------------------------------------------------------------
 
-    def formula(self, values: Sequence[Any], unused: Container[int] = ()) -> Dim | None:
+    def find_formula(self, values: Sequence[Any], unused: Container[int] = ()) -> Dim | None:
         """The formula that the numbers have in all bodies, but for the `unused` ones; None if there is none."""
-        own = [reduced(origin_of(v), known) for v, known in zip(values, self._known, strict=True)]
+        own = [substitute_known(origin_of(v), known) for v, known in zip(values, self._known, strict=True)]
         candidates = (f for f in map(origin_of, values) if isinstance(f, SymDim))
-        found = next((f for f in candidates if self._fits(f, own, unused)), None)
+        found = next((f for f in candidates if self._fits_all(f, own, unused)), None)
         if found is None:
             return None
         if is_opaque(found):
-            self.lose(values)
+            self.fix_symbols(values)
             return None
-        return self.settled(found)
+        return self.substitute_fixed(found)
 
-    def lose(self, values: Sequence[Any]) -> None:
+    def fix_symbols(self, values: Sequence[Any]) -> None:
         """What numbers are computed from cannot vary, where they are written as they are."""
-        self.lost |= names_in(tuple(values)) & self._free
+        self.fixed_symbols |= names_in(tuple(values)) & self._free
 
-    def _fits(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
+    def _fits_all(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
         """Whether it is the formula of the numbers in all bodies, by what each knows."""
-        return all(i in unused or reduced(formula, known) == o for i, (o, known) in enumerate(zip(own, self._known, strict=True)))
+        return all(i in unused or substitute_known(formula, known) == o for i, (o, known) in enumerate(zip(own, self._known, strict=True)))
 
-    def settled(self, formula: Dim) -> Dim:
+    def substitute_fixed(self, formula: Dim) -> Dim:
         """The formula without the symbols that follow from others, or cannot vary."""
-        formula = reduced(formula, self._common)
-        values = {name: self.fixed_value(name) for name in free_symbols(formula)}
-        formula = reduced(formula, {name: value for name, value in values.items() if value is not None})
+        formula = substitute_known(formula, self._common)
+        values = {name: self.find_fixed_value(name) for name in free_symbols(formula)}
+        formula = substitute_known(formula, {name: value for name, value in values.items() if value is not None})
         return cancel_exact_quotients(formula, self._multiples)
 
-    def fixed_value(self, name: str) -> Any:
+    def find_fixed_value(self, name: str) -> Any:
         """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
-        if self.joined(name):
+        if self.find_joined_sizes(name):
             return None
-        fixed = (name not in self._free or name in self._pinned) and name not in self.explaining
-        return self.values(name)[0] if fixed and self._is_same(name) else None
+        fixed = (name not in self._free or name in self._pinned) and name not in self.explaining_symbols
+        return self.get_values(name)[0] if fixed and self._is_same(name) else None
 
-    def joined(self, name: str) -> list[Origin | None]:
+    def find_joined_sizes(self, name: str) -> list[Origin | None]:
         """The size of a tuple that an `if` gives, in the bodies that have the `if`; empty if it is the size of anything else."""
         found = [b.graph.origins.get(name) for b in self.bodies]
         return found if any(one is not None and isinstance(one.input, JoinedTuple) for one in found) else []
 
     def _is_same(self, name: str) -> bool:
-        return len(set(self.values(name))) == 1
+        return len(set(self.get_values(name))) == 1
 
     @cached_property
-    def explaining(self) -> set[str]:
+    def explaining_symbols(self) -> set[str]:
         """The parameters of the block that cannot vary, but from which several of its numbers are computed: nobody would recognize 49, 169
         and 2401 as those of a `window` of 7. They are constants with a name."""
         found: dict[str, set[Dim]] = {}
-        for formula in self._formulas():
+        for formula in self._iterate_formulas():
             for name in free_symbols(formula):
                 found.setdefault(name, set()).add(formula)
         several = {name for name, formulas in found.items() if len(formulas) >= EXPLAINED and name in self.graph.origins}
         own = {name for name in several if self.graph.origins[name].name and self.graph.origins[name].index is None}
         return {name for name in own if (name not in self._free or name in self._pinned) and self._is_same(name)}
 
-    def _formulas(self) -> Iterator[SymDim]:
+    def _iterate_formulas(self) -> Iterator[SymDim]:
         """Those of the numbers of the body that are no line of a symbol."""
         for code in (*self.bodies[0].list_constructor_code(), *(step.code for step in self.bodies[0].steps)):
             for part in walk_tree(code):
@@ -116,66 +116,66 @@ class Relations:
                 if isinstance(formula, SymDim) and any(len(m) > 1 or not isinstance(m[0], Symbol) for m in formula.terms if m):
                     yield formula
 
-    def unpinned(self, value: Any) -> Any:
+    def strip_pinned(self, value: Any) -> Any:
         """The value; plain if it is a parameter that is also used as the number that it is."""
         return strip_formulas(value) if isinstance(value, FloatSymbol) and value.name in self._pinned else value
 
-    def values(self, name: str) -> list[Any]:
+    def get_values(self, name: str) -> list[Any]:
         """The value of a symbol in each body; 0 in a body that does not get the tensor whose size it is. Raises `UnknownSymbol` if no body
         has a value: a number in its place would be a silent error in the emitted code."""
         if not self.is_known(name):
             raise UnknownSymbol(name, self.graph)
-        return [0 if one is None else one.value for one in self._origins(name)]
+        return [0 if one is None else one.value for one in self._find_origins(name)]
 
     def is_known(self, name: str) -> bool:
         """Whether a symbol has a value in each body."""
-        found = self._origins(name)
+        found = self._find_origins(name)
         return None not in found or any(one is not None and one.input is not None for one in found)
 
-    def _origins(self, name: str) -> list[Origin | None]:
-        return [origin(b.graph, name) for b in self.bodies]
+    def _find_origins(self, name: str) -> list[Origin | None]:
+        return [find_origin(b.graph, name) for b in self.bodies]
 
     def _is_own(self, name: str) -> bool:
         """Whether some body has a value for the symbol: sizes that are known only at run time have none."""
-        return any(one is not None for one in self._origins(name))
+        return any(one is not None for one in self._find_origins(name))
 
     # --- names -------------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def named(self) -> dict[str, SymDim]:
+    def named_formulas(self) -> dict[str, SymDim]:
         """The formulas that the spec gives names to, those in the graphs around the body included, but for sizes known at run time."""
         found: dict[str, Dim] = {}
         at: Graph | None = self.graph
         while at is not None:
             found = {**at.sizes, **found}
             at = at.around if at.kind not in ("block", "model") else None
-        formulas = {n: self.settled(s) for n, s in found.items() if all(map(self._is_own, free_symbols(s)))}
+        formulas = {n: self.substitute_fixed(s) for n, s in found.items() if all(map(self._is_own, free_symbols(s)))}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
-    def name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
+    def choose_name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
         """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's. Of a tuple it is a sum."""
         if isinstance(value, ValueTuple):
-            return self._tuple_name(symbol_name, value, axis)
-        word = self._axis_word(value, axis)
-        return self.given_name(value, axis) or self._undirected(self._hinted(symbol_name) or word, symbol_name, value, axis)
+            return self._choose_tuple_name(symbol_name, value, axis)
+        word = self._choose_axis_word(value, axis)
+        return self.find_given_name(value, axis) or self._drop_direction(self._find_hint(symbol_name) or word, symbol_name, value, axis)
 
-    def _tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
+    def _choose_tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
         """`other_channels` for what the tensors of `others` have together."""
-        several = (None if o is None else o.input for o in (origin(b.graph, symbol_name) for b in self.bodies))
+        several = (None if o is None else o.input for o in (find_origin(b.graph, symbol_name) for b in self.bodies))
         first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
-        return f"{singularize(whole.name) or 'tuple'}_{self._axis_word(first, axis).removeprefix('in_')}"
+        return f"{singularize(whole.name) or 'tuple'}_{self._choose_axis_word(first, axis).removeprefix('in_')}"
 
-    def _axis_word(self, value: Value, axis: int) -> str:
+    def _choose_axis_word(self, value: Value, axis: int) -> str:
         """What the framework calls the size of an axis."""
         words = self.bodies[0].framework.widths
         last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
-        return (words.in_channels if axis == 1 and self.is_spatial(value) else last) or axis_word(value.type.shape, axis)
+        return (words.in_channels if axis == 1 and self.is_spatial(value) else last) or choose_axis_word(value.type.shape, axis)
 
     def is_spatial(self, value: Value) -> bool:
         """Whether the channels of an input or output are its second axis."""
-        return value.spatial or (value.type.rank > 2 and self._channels.of(value) == "first")
+        return value.spatial or (value.type.rank > 2 and self._channels.get_channels(value) == "first")
 
-    def output_word(self, values: Sequence[object], unused: Container[int]) -> str:
+    def find_output_word(self, values: Sequence[object], unused: Container[int]) -> str:
         """What the framework calls the size of an axis of an output, if the numbers are that in all bodies; empty if they are none."""
         words = self.bodies[0].framework.widths
         for at, first in enumerate(
@@ -190,7 +190,7 @@ class Relations:
                 return word
         return ""
 
-    def _undirected(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
+    def _drop_direction(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
         """`features` for `in_features` of what gives as many as it takes."""
         own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
         same = any(
@@ -200,35 +200,35 @@ class Relations:
         width = word.removeprefix("in_")
         return width if same and width not in own else word
 
-    def given_name(self, value: Value, axis: int) -> str:
+    def find_given_name(self, value: Value, axis: int) -> str:
         """What the spec calls the size of an axis of an input, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""
         wanted = origin_of(value.type.shape[axis])
-        given = (spec_name(value, axis), *(name for name, size in self.graph.sizes.items() if size == wanted))
+        given = (get_spec_axis_name(value, axis), *(name for name, size in self.graph.sizes.items() if size == wanted))
         return next((name for name in given if len(name) > 1), "")
 
-    def _hinted(self, name: str) -> str:
+    def _find_hint(self, name: str) -> str:
         """What the framework calls the places where the symbol is by itself: `features` for both `in_features` and `out_features`."""
-        hints = {h: None for h in self._places.get(name, {}) if not VAGUE.fullmatch(h)}
+        hints = {h: None for h in self._symbol_hints.get(name, {}) if not VAGUE.fullmatch(h)}
         first = next(iter(hints), "")
         words = self.bodies[0].framework.widths
         inputs = (words.in_channels, words.in_features)
         if all(first != word.removeprefix("in_") for word in inputs):
             first = next((word for word in inputs if word in hints), first)  # clearer than what a normalization calls it
-        return without_direction(first, hints)
+        return drop_direction(first, hints)
 
     @cached_property
-    def _places(self) -> dict[str, dict[str, None]]:
+    def _symbol_hints(self) -> dict[str, dict[str, None]]:
         found: dict[str, dict[str, None]] = {}
         body = self.bodies[0]
         for code in (*body.list_constructor_code(), *(s.code for s in body.steps)):
             for part in walk_tree(code):
-                formula = reduced(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
+                formula = substitute_known(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):
                     found.setdefault(next(iter(free_symbols(formula))), {})[part.hint] = None
         return found
 
 
-def without_direction(name: str, names: Container[str]) -> str:
+def drop_direction(name: str, names: Container[str]) -> str:
     """`features` for `in_features` among names that have `out_features` as well."""
     direction, _, width = name.partition("_")
     return width if direction in ("in", "out") and f"in_{width}" in names and f"out_{width}" in names else name

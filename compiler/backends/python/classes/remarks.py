@@ -25,20 +25,20 @@ _REFERS = re.compile(r"(?:It|Its|They|Their|This|These)\b")
 """How a sentence begins that is about the one before."""
 
 
-def remark(graph: Graph, known: Container[str]) -> str:
+def extract_remark(graph: Graph, known: Container[str]) -> str:
     """The comment, as it was written. `known`: the arguments of the constructor, and the inputs."""
     optional = _OPTIONAL.findall(graph.span.text.partition("{")[0])
     hidden = frozenset(name for name in (*graph.arguments, *optional) if name not in known)
     kept: list[str] = []
     dropped = False
-    for sentence in _SENTENCE.split(_comment(graph)):
-        said = "" if dropped and _REFERS.match(sentence) else _said(sentence, hidden)
+    for sentence in _SENTENCE.split(_read_comment(graph)):
+        said = "" if dropped and _REFERS.match(sentence) else _filter_sentence(sentence, hidden)
         dropped = not said
         kept += [said] if said else []
     return " ".join(kept)
 
 
-def _comment(graph: Graph) -> str:
+def _read_comment(graph: Graph) -> str:
     """The comment right above a block. The comment at the start of a file is about the file."""
     before = graph.span.file.text[: graph.span.start]
     if graph.kind != "block" or not graph.span.text.startswith("block") or not before.endswith("\n"):
@@ -57,19 +57,19 @@ def _comment(graph: Graph) -> str:
     return " ".join(lines)
 
 
-def _said(sentence: str, hidden: frozenset[str]) -> str:
+def _filter_sentence(sentence: str, hidden: frozenset[str]) -> str:
     """The sentence without what the class does not have; empty if nothing is left."""
     shapes = _SHAPES.match(sentence)
     if shapes is not None:
         sentence = sentence[shapes.end() :]
         sentence = sentence[:1].upper() + sentence[1:]
     first, *others = sentence.split("; ")
-    if not first or _mentions(first, hidden):
+    if not first or _mentions_any(first, hidden):
         return ""
-    kept = [first, *(o for o in others if not (_mentions(o, hidden) or _SHAPE_CLAUSE.match(o)))]
+    kept = [first, *(o for o in others if not (_mentions_any(o, hidden) or _SHAPE_CLAUSE.match(o)))]
     end = "." if sentence.endswith(".") else ""
     return "; ".join(kept).removesuffix(".") + end
 
 
-def _mentions(text: str, names: frozenset[str]) -> bool:
+def _mentions_any(text: str, names: frozenset[str]) -> bool:
     return any(not names.isdisjoint(re.findall(r"\w+", code)) for code in _CODE.findall(text))

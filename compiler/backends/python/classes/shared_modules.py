@@ -24,9 +24,9 @@ class Sharing:
         declaring = [g for g in order if g.declares]
         for graph in declaring:
             for module in graph.declares:
-                self._join([node for node, _ in self.uses(graph, module)])
+                self._unite_graphs([node for node, _ in self.find_uses(graph, module)])
 
-    def uses(self, graph: Graph, module: SharedModule) -> list[Use]:
+    def find_uses(self, graph: Graph, module: SharedModule) -> list[Use]:
         """The nodes that are a use of `module`, in `graph` and in the graphs that it is passed to; one for each graph that is used."""
         key = (id(graph), id(module))
         if key not in self._uses:
@@ -48,29 +48,29 @@ class Sharing:
             self._uses[key] = list(found.values())
         return self._uses[key]
 
-    def _join(self, uses: list[Node]) -> None:
+    def _unite_graphs(self, uses: list[Node]) -> None:
         """Unites the graphs of one shared stage and, stage by stage, the graphs that they call."""
         called = [n.graph for n in uses if isinstance(n, CallNode)]
         pairs = [(called[0], other) for other in called[1:]]
         while pairs:
             one, other = pairs.pop()
-            a, b = self.representative(one), self.representative(other)
+            a, b = self.find_representative(one), self.find_representative(other)
             if a == b:
                 continue
             self._parent[b] = a
             below = {n.label: n.graph for n in other.nodes if isinstance(n, CallNode)}
             pairs += [(n.graph, below[n.label]) for n in one.nodes if isinstance(n, CallNode) and n.label in below]
 
-    def united(self, graphs: list[Graph]) -> list[list[Graph]]:
+    def group_united(self, graphs: list[Graph]) -> list[list[Graph]]:
         """Those of the graphs that are one module, where that is more than one graph."""
         if not self._parent:
             return []
         groups: dict[int, list[Graph]] = {}
         for graph in graphs:
-            groups.setdefault(self.representative(graph), []).append(graph)
+            groups.setdefault(self.find_representative(graph), []).append(graph)
         return [g for g in groups.values() if len(g) > 1]
 
-    def representative(self, graph: Graph) -> int:
+    def find_representative(self, graph: Graph) -> int:
         """Equal for graphs whose parameters are the same."""
         at = id(graph)
         while at in self._parent:
@@ -78,7 +78,7 @@ class Sharing:
         return at
 
 
-def family(graph: Graph) -> object:
+def get_source_key(graph: Graph) -> object:
     """Equal for graphs of the same piece of text."""
     span = graph.span
     return (graph.name, graph.kind, id(span.file), span.start, span.end)

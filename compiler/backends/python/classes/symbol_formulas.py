@@ -23,21 +23,21 @@ _NAMED = "@"
 CodeOf = Callable[[str], Code]
 
 
-def formula_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> Code:
+def dim_to_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> Code:
     """The formula, with the code that `code_of` gives for each symbol."""
     if not isinstance(formula, SymDim):
         return Lit(formula)
     for name, value in named.items():
         if value == formula:
             others = {n: v for n, v in named.items() if n != name}
-            code = _code(formula, code_of, others, whole=True)
+            code = _symbolic_to_code(formula, code_of, others, whole=True)
             return replace(code, name=name) if isinstance(code, SizeRef) else code
-    return _code(formula, code_of, named)
+    return _symbolic_to_code(formula, code_of, named)
 
 
-def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whole: bool = False) -> Code:
+def _symbolic_to_code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whole: bool = False) -> Code:
     """`whole`: as a `SizeRef`, even if another form would do."""
-    line = _line(formula)
+    line = _match_linear(formula)
     if line is not None:
         name, factor, offset = line
         source = code_of(name)
@@ -46,18 +46,18 @@ def _code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whol
         if isinstance(source, Argument) and not whole:
             return Argument(source.name, factor, offset)
     whole_formula = formula
-    formula, used = _shortened(formula, named)
+    formula, used = _substitute_named(formula, named)
     if len(formula.terms) > 1 and has_common_factor(whole_formula):
         formula, used = whole_formula, set()
     names = sorted(free_symbols(formula))
     text = factor_formula(formula, {name: f"{{{i}}}" for i, name in enumerate(names)})
-    sources = tuple(formula_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
-    texts = {n: _argument_text(code_of(n)) for n in free_symbols(whole_formula)}
+    sources = tuple(dim_to_code(named[n[1:]], code_of, named) if n in used else code_of(n) for n in names)
+    texts = {n: _get_argument_text(code_of(n)) for n in free_symbols(whole_formula)}
     shown = substitute_symbols(whole_formula, {n: make_symbol(t, lower=None) for n, t in texts.items()}) if all(texts.values()) else None
     return SizeRef(text, sources, formula=shown)
 
 
-def _argument_text(code: Code) -> str:
+def _get_argument_text(code: Code) -> str:
     """An argument of the constructor, or an item of one, as it is written; empty for other code."""
     match code:
         case Argument(name, 1, 0):
@@ -67,10 +67,10 @@ def _argument_text(code: Code) -> str:
     return ""
 
 
-def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
+def _substitute_named(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
     """The formula with named ones in it as symbols."""
     used: set[str] = set()
-    for way in (_from, _within):
+    for way in (_derive_from, _replace_within):
         for name, value in named.items():
             for made in way(formula, value, make_symbol(_NAMED + name, lower=None)):
                 if isinstance(made, SymDim) and made != formula:
@@ -80,12 +80,12 @@ def _shortened(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, se
     return formula, used & free_symbols(formula)
 
 
-def _from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+def _derive_from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
     """The formula in terms of a name for `value`, if it follows from it by a simple operation."""
     difference = formula - value
     if isinstance(difference, int):
         yield name + difference
-    for number in _numbers(formula):
+    for number in _collect_numbers(formula):
         if formula == value * number:
             yield name * number
         if formula == value // number:
@@ -94,16 +94,16 @@ def _from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
         yield name * name
 
 
-def _within(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
+def _replace_within(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
     """The formula in terms of a name for `value`, if it has it as a part or a factor."""
-    atom, offset = _atom(value)
+    atom, offset = _split_atom(value)
     if atom is not None and any(atom in monomial for monomial in formula.terms):
         yield replace_atoms(formula, {atom: name - offset})
     if len(value.terms) == 1:
-        yield _divided(formula, *next(iter(value.terms.items())), name)
+        yield _replace_product(formula, *next(iter(value.terms.items())), name)
 
 
-def _atom(value: SymDim) -> tuple[Atom | None, int]:
+def _split_atom(value: SymDim) -> tuple[Atom | None, int]:
     """`(a, b)` of a formula `a + b` with an atom that is no symbol."""
     terms = dict(value.terms)
     offset = terms.pop((), 0)
@@ -113,7 +113,7 @@ def _atom(value: SymDim) -> tuple[Atom | None, int]:
     return (monomial[0], offset) if factor == 1 and len(monomial) == 1 and not isinstance(monomial[0], Symbol) else (None, 0)
 
 
-def _divided(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
+def _replace_product(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
     """The formula with a name for a product of several symbols, as often as it is in each of its terms."""
     if len(divisor) < 2 or factor != 1:
         return formula
@@ -129,14 +129,14 @@ def _divided(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
     return total
 
 
-def _numbers(formula: SymDim) -> set[int]:
+def _collect_numbers(formula: SymDim) -> set[int]:
     """The factors and divisors in a formula."""
     found = {abs(c) for c in formula.terms.values()}
     found |= {a.bottom for a in atoms_of(formula) if isinstance(a, FloorQuotient) and isinstance(a.bottom, int)}
     return {n for n in found if n > 1}
 
 
-def _line(formula: SymDim) -> tuple[str, int, int] | None:
+def _match_linear(formula: SymDim) -> tuple[str, int, int] | None:
     """`(s, a, b)` of `a * s + b`."""
     terms = dict(formula.terms)
     offset = terms.pop((), 0)

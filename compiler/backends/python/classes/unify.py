@@ -34,15 +34,15 @@ from ..code.class_tree import (
 from ..code.classes import ClassBody, ClassDef, ClassRef, ConstructorArgument, Guards, SizeSymbol
 from ..code.python_expressions import CallCode, Code, ItemCode, KeywordCode, Lit, StageLit, StageValue, TupleCode, Unneeded
 from ..unsupported_python import UnsupportedInPython, different_modules
-from .choice_branches import spliced
-from .class_symbols import Symbols, home, origin
-from .constructor_arguments import Arguments
-from .float_expressions import real_code
-from .forward_sizes import axis_word
-from .optional_arguments import without_flags
-from .passed_on import passed_keywords
+from .choice_branches import splice_choices
+from .class_symbols import ClassSymbols, find_home_graph, find_origin
+from .constructor_arguments import ArgumentTable
+from .float_expressions import float_to_code
+from .forward_sizes import choose_axis_word
+from .optional_arguments import merge_flags
+from .passed_on import make_passed_keywords
 from .relations import VAGUE, Relations
-from .symbol_formulas import formula_code
+from .symbol_formulas import dim_to_code
 
 T = TypeVar("T")
 COUNT = "depth"
@@ -52,12 +52,12 @@ COUNT = "depth"
 class Unifier:
     """Merges the bodies of one class."""
 
-    def __init__(self, base: str, bodies: list[ClassBody], same: list[int], program: Symbols) -> None:
+    def __init__(self, base: str, bodies: list[ClassBody], same: list[int], program: ClassSymbols) -> None:
         """`same`: equal numbers for bodies that are one shared module, whose constructor can only be called once."""
         self.bodies, self.same = bodies, same
         self.cls = ClassDef(base, bodies)
         self.relations = Relations(bodies, program)
-        self.arguments = Arguments(bodies, self.relations)
+        self.arguments = ArgumentTable(bodies, self.relations)
         self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
         """What `forward` is called with in addition to tensors, each with its value in every body."""
         self.in_forward = False
@@ -80,7 +80,7 @@ class Unifier:
         body.names, body.roles, body.outputs = first.names, first.roles, first.outputs
         body.shared_labels, body.ties = first.shared_labels, first.ties
         body.starts, body.norms = first.starts, first.norms
-        body.symbols, body.passed = [self._renamed(s) for s in first.symbols], list(first.passed)
+        body.symbols, body.passed = [self._rename_symbol(s) for s in first.symbols], list(first.passed)
         self.symbols = body.symbols
         chains = [b.chain for b in self.bodies if b.chain is not None]
         if chains:
@@ -93,33 +93,33 @@ class Unifier:
         for i, step in enumerate(first.steps):
             code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
             body.steps.append(replace(step, code=code))
-        body.rewrite_code(spliced)
-        without_flags(body, self.arguments)
+        body.rewrite_code(splice_choices)
+        merge_flags(body, self.arguments)
         flags = [body.tests[key] for key in body.list_forward_conditions() if key not in body.find_optional_members()]
         self.arguments.stored |= {test.name for test in flags if isinstance(test, Argument)}
         body.passed += [(getattr(code, "hint", "") or "size", code) for code, *_ in self.passed[len(first.passed) :]]
         self.cls.body = body
-        self.cls.format_size = self._shown
-        self.cls.common_formula = lambda values: self.relations.formula(values) if all(map(is_integer, values)) else None
-        named = self.arguments.signature()
+        self.cls.format_size = self._format_size
+        self.cls.common_formula = lambda values: self.relations.find_formula(values) if all(map(is_integer, values)) else None
+        named = self.arguments.make_signature()
         self.cls.parameters, self.cls.constants = ([p for p in named if p.constant is constant] for constant in (False, True))
         self.cls.widths = self.arguments.wide
 
     def _merge_test(self, key: Key) -> Code:
         absent = {i for i, b in enumerate(self.bodies) if key not in b.taken}
-        return self._without(absent, lambda: self._merge([b.tests[key] for b in self.bodies]))
+        return self._merge_without(absent, lambda: self._merge_codes([b.tests[key] for b in self.bodies]))
 
     @cached_property
-    def _inputs(self) -> list[list[Value]]:
+    def _input_tensors(self) -> list[list[Value]]:
         """For each input its tensor in all bodies; none for a tuple."""
         return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.grouped_inputs for b in self.bodies), strict=True)]
 
     def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
         """Code of a branch: its literals in bodies that took the other one do not count."""
         absent = {i for i, b in enumerate(self.bodies) if any(b.taken.get(key) is not branch for key, branch in guards)}
-        return self._without(absent, lambda: self._merge(codes))
+        return self._merge_without(absent, lambda: self._merge_codes(codes))
 
-    def _without(self, unused: set[int], merge: Callable[[], T]) -> T:
+    def _merge_without(self, unused: set[int], merge: Callable[[], T]) -> T:
         before = self.unused, self.absent
         self.unused, self.absent = self.unused | unused, self.absent | unused
         made = merge()
@@ -131,21 +131,23 @@ class Unifier:
         first = codes[0]
         taken = {i for i, code in enumerate(codes) if code.taken}
         used = {code.taken for i, code in enumerate(codes) if i not in self.unused}
-        test = self._merge([c.test for c in codes]) if len(used) > 1 else Lit(first.taken)
+        test = self._merge_codes([c.test for c in codes]) if len(used) > 1 else Lit(first.taken)
         others = set(range(len(codes))) - taken
-        then = self._without(others, lambda: tuple(map(self._merge, map(list, zip(*(c.then for c in codes), strict=True)))))
-        otherwise = self._without(taken, lambda: tuple(map(self._merge, map(list, zip(*(c.otherwise for c in codes), strict=True)))))
+        then = self._merge_without(others, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.then for c in codes), strict=True)))))
+        otherwise = self._merge_without(
+            taken, lambda: tuple(map(self._merge_codes, map(list, zip(*(c.otherwise for c in codes), strict=True))))
+        )
         return ChoiceItems(first.key, first.taken, test, then, otherwise)
 
-    def _renamed(self, symbol: SizeSymbol) -> SizeSymbol:
+    def _rename_symbol(self, symbol: SizeSymbol) -> SizeSymbol:
         """The symbol with a name that is right in all bodies."""
-        shapes = [v.type.shape for v in self._inputs[symbol.input]]
+        shapes = [v.type.shape for v in self._input_tensors[symbol.input]]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
-        return symbol if same or symbol.given else replace(symbol, name=axis_word(shapes[0], symbol.axis))
+        return symbol if same or symbol.given else replace(symbol, name=choose_axis_word(shapes[0], symbol.axis))
 
     # --- anti-unification ------------------------------------------------------------------------------------------------
 
-    def _merge(self, codes: Sequence[Code], keyword: KeywordCode | None = None) -> Code:
+    def _merge_codes(self, codes: Sequence[Code], keyword: KeywordCode | None = None) -> Code:
         first = codes[0]
         if isinstance(first, Lit):
             return self._merge_literals([c for c in codes if isinstance(c, Lit)], keyword)
@@ -155,16 +157,16 @@ class Unifier:
             return self._merge_repeats([c for c in codes if isinstance(c, RepeatStar)])
         match first:
             case KeywordCode():
-                return replace(first, value=self._merge([c.value for c in codes if isinstance(c, KeywordCode)], first))
+                return replace(first, value=self._merge_codes([c.value for c in codes if isinstance(c, KeywordCode)], first))
             case CallCode(StageLit()):
                 return self._merge_stages([c for c in codes if isinstance(c, CallCode)])
             case CallCode(ClassRef(cls), args):
                 positional = (p for p in cls.parameters if not p.keyword)
                 self.wide_places |= {id(a) for a, p in zip(args, positional, strict=True) if p.name in cls.widths}
-        return zip_trees(codes, self._merge)
+        return zip_trees(codes, self._merge_codes)
 
     def _merge_calls(self, codes: list[CallCode]) -> CallCode:
-        merged = self._merge(list(codes))
+        merged = self._merge_codes(list(codes))
         assert isinstance(merged, CallCode)
         return merged
 
@@ -174,25 +176,31 @@ class Unifier:
         applied = [f.value.apply_to(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
         used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
         if len(set(map(shape_key, used))) == 1:
-            return self._merge([used[0] if i in self.unused else code for i, code in enumerate(applied)])
+            return self._merge_codes([used[0] if i in self.unused else code for i, code in enumerate(applied)])
         first = functions[0]
         function = self._merge_literals(list(functions), KeywordCode(first.hint, first, first.default, first.default is not None))
-        args = tuple(self._merge(list(column)) for column in zip(*(c.args for c in calls), strict=True))
+        args = tuple(self._merge_codes(list(column)) for column in zip(*(c.args for c in calls), strict=True))
         return CallCode(function, args, calls[0].kwargs)
 
     def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
         idle = {i for i, lit in enumerate(lits) if isinstance(lit, Unneeded)}
         if idle and len(idle) < len(lits):
             needed = next(lit for i, lit in enumerate(lits) if i not in idle)
-            return self._without(idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword))
-        values = [self.relations.unpinned(lit.value) for lit in lits]
+            return self._merge_without(
+                idle, lambda: self._merge_literals([needed if i in idle else lit for i, lit in enumerate(lits)], keyword)
+            )
+        values = [self.relations.strip_pinned(lit.value) for lit in lits]
         hint = lits[0].hint or (keyword.name if keyword else "")
         if VAGUE.fullmatch(hint) and all(is_integer(v) for v in values) and len(set(values)) > 1:
-            hint = self.relations.output_word(values, self.unused) or hint
+            hint = self.relations.find_output_word(values, self.unused) or hint
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
-            found = self._formula(values) or self._real(values) or self._by_condition(values, self.bodies[0].tests)
+            found = (
+                self._find_formula_code(values)
+                or self._find_float_code(values)
+                or self._find_conditional_code(values, self.bodies[0].tests)
+            )
             if found is not None:
                 if is_width:
                     names = {p.name for p in walk_tree(found) if isinstance(p, Argument)}
@@ -200,20 +208,20 @@ class Unifier:
                 return replace(found, hint=lits[0].hint) if isinstance(found, Lit) else found
             if self.bodies[0].graph.kind == "model":
                 if isinstance(used[0], tuple):
-                    return self._split(values, lits[0].hint)
-                self.relations.lose(used)
+                    return self._merge_items(values, lits[0].hint)
+                self.relations.fix_symbols(used)
                 return Lit(strip_formulas(used[0]), lits[0].hint)
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0], values, hint):
             return Lit(used[0], lits[0].hint)
-        if self.in_forward and (self._conflicts(values) or any(has_symbol(v) for v in values)):
+        if self.in_forward and (self._has_conflict(values) or any(has_symbol(v) for v in values)):
             return self._as_input_size(lits) or self._as_forward_argument(lits)
         argument = self._as_constructor_argument(values, hint, keyword)
         if argument is None:
-            return self._split(values, lits[0].hint)
+            return self._merge_items(values, lits[0].hint)
         self.arguments.wide |= {argument.name} if is_width and len(set(map(StrictLiteral, values))) > 1 else set()
         return argument
 
-    def _split(self, values: Sequence[Any], hint: str) -> Code:
+    def _merge_items(self, values: Sequence[Any], hint: str) -> Code:
         """Tuples, item by item."""
         assert len({len(v) if isinstance(v, tuple) else -1 for v in values}) == 1
         items = tuple(self._merge_literals([Lit(v, hint) for v in column], None) for column in zip(*values, strict=True))
@@ -226,15 +234,15 @@ class Unifier:
         idle = {i for i, count in enumerate(counts) if count == 0}
         before = self.unused
         self.unused = before | idle if len(idle) < len(codes) else before
-        item = self._merge([c.item for c in codes])
+        item = self._merge_codes([c.item for c in codes])
         self.unused = before
         if any(has_origin(c) for c in counts):
-            found = self._formula(counts)
+            found = self._find_formula_code(counts)
             if found is not None:
                 return RepeatStar(item, found)
         if len(set(counts)) == 1:
             return RepeatStar(item, Lit(strip_formulas(counts[0])))
-        return RepeatStar(item, Argument(self.arguments.add([c + 1 for c in counts], COUNT).name, 1, -1))
+        return RepeatStar(item, Argument(self.arguments.add_argument([c + 1 for c in counts], COUNT).name, 1, -1))
 
     def _is_own(self, lit: Lit, values: Sequence[object], hint: str) -> bool:
         """Whether bodies that do not use the value might need another one: a size that is computed from a fixed one, in a branch that they
@@ -244,24 +252,24 @@ class Unifier:
             return True
         return bool(self.absent) and is_integer(lit.value) and id(lit) in self.wide_places and self.relations.is_pinned
 
-    def _conflicts(self, values: Sequence[object]) -> bool:
+    def _has_conflict(self, values: Sequence[object]) -> bool:
         """Whether a shared module would need two of the values."""
         found: dict[int, StrictLiteral] = {}
         return any(found.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
 
     def _as_input_size(self, lits: list[Lit]) -> Code | None:
         """The size of an axis of an input, if the values are equal to it in all bodies."""
-        for index, inputs in enumerate(self._inputs):
+        for index, inputs in enumerate(self._input_tensors):
             for axis in range(inputs[0].type.rank if inputs else 0):
                 sizes = [v.type.shape[axis] for v in inputs]
                 if all(StrictLiteral(lit.value) == StrictLiteral(size) for lit, size in zip(lits, sizes, strict=True)):
-                    return SizeRef("{0}", (self._read(index, axis),))
+                    return SizeRef("{0}", (self._read_input_size(index, axis),))
         return None
 
-    def _read(self, index: int, axis: int) -> SymbolRef:
+    def _read_input_size(self, index: int, axis: int) -> SymbolRef:
         """The size of an axis of an input, read in `forward`."""
-        value = self._inputs[index][0]
-        given, word = self.relations.given_name(value, axis), axis_word(value.type.shape, axis)
+        value = self._input_tensors[index][0]
+        given, word = self.relations.find_given_name(value, axis), choose_axis_word(value.type.shape, axis)
         if axis == value.type.rank - 1 and axis > 0 and not self.relations.is_spatial(value):
             word = "features"
         found = SizeSymbol(given or word, index, axis, given=bool(given))
@@ -277,28 +285,30 @@ class Unifier:
 
     # --- arguments -------------------------------------------------------------------------------------------------------
 
-    def _formula(self, values: Sequence[Any]) -> Code | None:
+    def _find_formula_code(self, values: Sequence[Any]) -> Code | None:
         """The numbers by the one formula that they have in all bodies; None if they have none, or are in lists."""
         if not all(is_integer(v) or i in self.unused for i, v in enumerate(values)):
             return None
-        formula = self.relations.formula(values, self.unused)
-        if formula is None or (self.in_forward and self._conflicts(values)):
+        formula = self.relations.find_formula(values, self.unused)
+        if formula is None or (self.in_forward and self._has_conflict(values)):
             return None
         for name in free_symbols(formula):
-            if (self._joined(name) if self.relations.joined(name) else origin(self.bodies[0].graph, name)) is None:
+            if (
+                self._joined_size_to_code(name) if self.relations.find_joined_sizes(name) else find_origin(self.bodies[0].graph, name)
+            ) is None:
                 return None  # the size of a tensor that not all bodies get
             if not self.relations.is_known(name):
                 return None  # a parameter of a block around only some of the bodies, as in swinv2_cr's stages
-        return self._written(formula)
+        return self._formula_to_code(formula)
 
-    def _by_condition(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
+    def _find_conditional_code(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
         """Integers that have one formula where a condition of the class holds, and another where it does not; None if none of them is such
         a condition, or in `forward`."""
         used = [i for i in range(len(values)) if i not in self.unused]
         for key in () if self.in_forward else keys:
             held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
             if held and missed and len(held) + len(missed) == len(used):
-                then, otherwise = (self._without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
+                then, otherwise = (self._merge_without(others, lambda: self._formula_or_number(values)) for others in (missed, held))
                 if then is not None and otherwise is not None:
                     return IfElse(self._merge_test(key), then, otherwise)
         return None
@@ -306,78 +316,78 @@ class Unifier:
     def _formula_or_number(self, values: Sequence[Any]) -> Code | None:
         used = [v for i, v in enumerate(values) if i not in self.unused]
         same = is_integer(used[0]) and not has_origin(tuple(used)) and len(set(used)) == 1
-        return Lit(used[0]) if same else self._formula(values)
+        return Lit(used[0]) if same else self._find_formula_code(values)
 
-    def _real(self, values: Sequence[Any]) -> Code | None:
+    def _find_float_code(self, values: Sequence[Any]) -> Code | None:
         """A float by the one expression that it is in all bodies; None if it is none, or no float, or one that another block computes."""
         if not all(isinstance(v, float) or i in self.unused for i, v in enumerate(values)):
             return None
         block = find_enclosing_block(self.bodies[0].graph)
-        if any(find_enclosing_block(home(self.bodies[0].graph, n)) is not block for n in names_in(tuple(values))):
+        if any(find_enclosing_block(find_home_graph(self.bodies[0].graph, n)) is not block for n in names_in(tuple(values))):
             return None
-        return real_code(values, self.unused, self._formula, self._real_symbol)
+        return float_to_code(values, self.unused, self._find_formula_code, self._float_symbol_to_code)
 
-    def _real_symbol(self, name: str) -> Code:
+    def _float_symbol_to_code(self, name: str) -> Code:
         """A float that is a parameter: a number, if it has the same value in all bodies and cannot vary."""
-        value = self.relations.fixed_value(name)
-        return self._symbol(name) if value is None else Lit(value)
+        value = self.relations.find_fixed_value(name)
+        return self._symbol_to_code(name) if value is None else Lit(value)
 
-    def _written(self, formula: Dim) -> Code:
-        return formula_code(formula, self._symbol, self.relations.named)
+    def _formula_to_code(self, formula: Dim) -> Code:
+        return dim_to_code(formula, self._symbol_to_code, self.relations.named_formulas)
 
-    def _symbol(self, name: str) -> Code:
+    def _symbol_to_code(self, name: str) -> Code:
         """The code of a symbol: an argument, an item of one, or in `forward` the size of an input's axis."""
-        if (joined := self._joined(name)) is not None:
+        if (joined := self._joined_size_to_code(name)) is not None:
             return joined
-        found = origin(self.bodies[0].graph, name)
+        found = find_origin(self.bodies[0].graph, name)
         assert found is not None
         if self.in_forward and found.input is not None:
-            index = next((i for i, values in enumerate(self._inputs) if values and values[0] is found.input), None)
+            index = next((i for i, values in enumerate(self._input_tensors) if values and values[0] is found.input), None)
             if index is not None:
-                return self._read(index, found.axis)
-        argument = self._use(self.arguments.of_symbol(name, found))
-        return argument if found.index is None else self._item(name, found, argument)
+                return self._read_input_size(index, found.axis)
+        argument = self._use_argument(self.arguments.get_or_add_symbol(name, found))
+        return argument if found.index is None else self._make_item(name, found, argument)
 
-    def _joined(self, name: str) -> Code | None:
+    def _joined_size_to_code(self, name: str) -> Code | None:
         """The size of a tuple that an `if` gives: what it is in one branch or in the other. None of other sizes, and of other formulas."""
-        several = self.relations.joined(name)
+        several = self.relations.find_joined_sizes(name)
         found = next((one for one in several if one is not None), None)
         if found is None:
             return None
         before, self.unused = self.unused, {i for i, one in enumerate(several) if one is None}
-        code = self._by_condition(
+        code = self._find_conditional_code(
             [0 if one is None else one.value for one in several], (k for k in self.bodies[0].tests if k == found.input.key)
         )
         self.unused = before
-        return None if code is None else SizeRef("{0}", (code,), self.relations.name(name, found.input, found.axis))
+        return None if code is None else SizeRef("{0}", (code,), self.relations.choose_name(name, found.input, found.axis))
 
-    def _item(self, name: str, found: Origin, argument: Argument) -> Code:
+    def _make_item(self, name: str, found: Origin, argument: Argument) -> Code:
         assert found.index is not None
-        counts = {len(home(b.graph, name).arguments[found.name]) for b in self.bodies}
+        counts = {len(find_home_graph(b.graph, name).arguments[found.name]) for b in self.bodies}
         return ItemCode(argument, (Lit(found.index),), counts.pop() if len(counts) == 1 else 0)
 
-    def _shown(self, values: Sequence[object]) -> str:
+    def _format_size(self, values: Sequence[object]) -> str:
         """A size as a docstring has it, by the arguments that there are."""
         if not all(is_integer(v) for v in values) or not any(has_origin(v) for v in values):
             return ""
-        formula = self.relations.formula(values)
+        formula = self.relations.find_formula(values)
         if formula is None:
-            return self.arguments.same(values)
-        names = {name: self.arguments.name_of(name) for name in free_symbols(formula)}
+            return self.arguments.find_same_argument(values)
+        names = {name: self.arguments.find_argument_name(name) for name in free_symbols(formula)}
         if not isinstance(formula, SymDim) or not all(names.values()):
             return ""
         return format_dim(substitute_symbols(formula, {name: make_symbol(argument) for name, argument in names.items()}))
 
     def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
         """An argument with these values. None for tuples that are better split."""
-        if not self.in_forward and self._conflicts(values):
+        if not self.in_forward and self._has_conflict(values):
             raise UnsupportedInPython(different_modules("a shared stage", self.bodies[0].framework.title), self.bodies[0].graph)
         tuples = all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1
-        if tuples and not self.arguments.has(values, self.unused):
+        if tuples and not self.arguments.has_values(values, self.unused):
             return None
-        return self._use(self.arguments.of_literals(values, hint, keyword, self.unused, self.absent))
+        return self._use_argument(self.arguments.get_or_add_literals(values, hint, keyword, self.unused, self.absent))
 
-    def _use(self, parameter: ConstructorArgument) -> Argument:
+    def _use_argument(self, parameter: ConstructorArgument) -> Argument:
         if self.in_forward:
             self.arguments.stored.add(parameter.name)
         return Argument(parameter.name)
@@ -386,13 +396,13 @@ class Unifier:
 # --- making instances ------------------------------------------------------------------------------------------------------
 
 
-def instance(cls: ClassDef, index: int) -> Code:
+def make_instance_call(cls: ClassDef, index: int) -> Code:
     """The call that makes the module of the class's graph number `index`."""
-    positional = tuple(_value(p, index) for p in cls.parameters if not p.keyword)
-    keywords = tuple(KeywordCode(p.name, _value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
-    return CallCode(ClassRef(cls), positional, (*keywords, *passed_keywords(cls.body)))
+    positional = tuple(_get_instance_value(p, index) for p in cls.parameters if not p.keyword)
+    keywords = tuple(KeywordCode(p.name, _get_instance_value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
+    return CallCode(ClassRef(cls), positional, (*keywords, *make_passed_keywords(cls.body)))
 
 
-def _value(parameter: ConstructorArgument, index: int) -> Code:
+def _get_instance_value(parameter: ConstructorArgument, index: int) -> Code:
     value = parameter.values[index]
     return Unneeded(value, parameter.name) if value is None and parameter.unneeded else Lit(value, parameter.name)

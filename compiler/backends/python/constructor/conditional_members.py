@@ -15,89 +15,94 @@ from ..code.class_tree import ChoiceItems, FrozenCode, ListCode, NameCode, Starr
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, MembersCall, Method, Prefix, TupleCode
 from ..identifiers import make_unique
-from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
-from ..printing.member_loops import MemberLoop, looped
-from ..printing.python_printer import doc, text
-from ..printing.repeats import unrolled
-from .draw_parameters import Drawing, bare
+from ..printing.line_layout import STEP, Doc, LayoutBracket, layout_statement
+from ..printing.member_loops import MemberLoop, roll_loops
+from ..printing.python_printer import make_doc, print_code
+from ..printing.repeats import unroll_repeats
+from .draw_parameters import DrawWriter, strip_initializers
 
 
-def branches(test: Code, then: list[str], otherwise: list[str], depth: int) -> list[str]:
+def write_branches(test: Code, then: list[str], otherwise: list[str], depth: int) -> list[str]:
     """`if test: then else: otherwise`, of which one may be empty."""
     if not then:
-        return branches(Prefix("not ", test), otherwise, [], depth) if otherwise else []
-    lines = [f"{STEP * depth}if {text(test)}:", *then]
+        return write_branches(Prefix("not ", test), otherwise, [], depth) if otherwise else []
+    lines = [f"{STEP * depth}if {print_code(test)}:", *then]
     return [*lines, f"{STEP * depth}else:", *otherwise] if otherwise else lines
 
 
-def built(head: str, code: Code, depth: int, taken: Iterable[str], framework: Framework) -> list[str]:
+def write_assignment(head: str, code: Code, depth: int, taken: Iterable[str], framework: Framework) -> list[str]:
     """The statement of `head` and the code. Of a sequence that is made of a list, also those that draw what its members start with."""
     names = set(taken)
     match code:
         case FrozenCode(MembersCall(_, args, ()) as made) | (MembersCall(_, args, ()) as made) if any(
-            isinstance(a, ChoiceItems | MemberLoop) for a in (*args, *looped(unrolled(args), names))
+            isinstance(a, ChoiceItems | MemberLoop) for a in (*args, *roll_loops(unroll_repeats(args), names))
         ):
             name = make_unique("layers", names)
             whole: Code = replace(made, args=(Starred(NameCode(name)),))
             whole = FrozenCode(whole) if isinstance(code, FrozenCode) else whole
-            return [*_List(name, names, framework).lines(args, depth, True), *statement(head, doc(bare(whole, framework)), depth)]
-    return statement(head, doc(bare(code, framework)), depth)
+            return [
+                *_ListWriter(name, names, framework).write_lines(args, depth, True),
+                *layout_statement(head, make_doc(strip_initializers(whole, framework)), depth),
+            ]
+    return layout_statement(head, make_doc(strip_initializers(code, framework)), depth)
 
 
-def _for(variable: str, values: Code, depth: int) -> list[str]:
-    *lines, last = statement(f"for {variable} in ", doc(values), depth)
+def _write_loop_head(variable: str, values: Code, depth: int) -> list[str]:
+    *lines, last = layout_statement(f"for {variable} in ", make_doc(values), depth)
     return [*lines, f"{last}:"]
 
 
-class _List:
+class _ListWriter:
     """A list that members are added to."""
 
     def __init__(self, name: str, taken: set[str], framework: Framework) -> None:
         self.name, self.taken, self.framework = name, {name, *taken}, framework
-        self.drawing = Drawing(self.taken, framework)
+        self.drawing = DrawWriter(self.taken, framework)
         self.head = f"{name}: list[{framework.module}] = "
 
-    def lines(self, args: Iterable[Code], depth: int, is_first: bool = False) -> list[str]:
+    def write_lines(self, args: Iterable[Code], depth: int, is_first: bool = False) -> list[str]:
         """The statements that add members."""
         lines: list[str] = []
-        for is_statement, group in groupby(looped(unrolled(args), self.taken), key=lambda a: isinstance(a, ChoiceItems | MemberLoop)):
+        for is_statement, group in groupby(
+            roll_loops(unroll_repeats(args), self.taken), key=lambda a: isinstance(a, ChoiceItems | MemberLoop)
+        ):
             items = list(group)
             if is_statement:
                 lines += [f"{STEP * depth}{self.head}[]"] if is_first else []
-                lines += [line for item in items for line in self._statement(item, depth)]
+                lines += [line for item in items for line in self._write_statement(item, depth)]
             else:
-                for few in self.drawing.runs(items):
-                    lines += self._added([bare(item, self.framework) for item in few], depth, is_first)
-                    lines += self.drawing.last(few, self.name, depth)
+                for few in self.drawing.split_runs(items):
+                    lines += self._write_append([strip_initializers(item, self.framework) for item in few], depth, is_first)
+                    lines += self.drawing.write_last(few, self.name, depth)
                     is_first = False
             is_first = False
         return lines
 
-    def _statement(self, item: Code, depth: int) -> list[str]:
+    def _write_statement(self, item: Code, depth: int) -> list[str]:
         match item:
             case ChoiceItems(test=test, then=then, otherwise=otherwise):
-                return branches(test, self.lines(then, depth + 1), self.lines(otherwise, depth + 1), depth)
+                return write_branches(test, self.write_lines(then, depth + 1), self.write_lines(otherwise, depth + 1), depth)
             case MemberLoop():
-                return self._loop(item, depth)
+                return self._write_loop(item, depth)
         raise AssertionError(item)
 
-    def _loop(self, loop: MemberLoop, depth: int) -> list[str]:
+    def _write_loop(self, loop: MemberLoop, depth: int) -> list[str]:
         """The loop that adds members; of groups with the same number of values for each, two loops."""
-        start = [f"{STEP * depth}{loop.before} = {text(loop.start)}"] if loop.before else []
+        start = [f"{STEP * depth}{loop.before} = {print_code(loop.start)}"] if loop.before else []
         values: Code = TupleCode(loop.groups[0])
         outer: list[str] = []
         if loop.tail:
             values = NameCode(make_unique("stage", {*self.taken, loop.variable, loop.before}))
-            outer = _for(text(values), TupleCode(tuple(map(TupleCode, loop.groups))), depth)
+            outer = _write_loop_head(print_code(values), TupleCode(tuple(map(TupleCode, loop.groups))), depth)
         inside = depth + len(outer[:1])
-        inner = [*_for(loop.variable, values, inside), *self._added(list(loop.unit), inside + 1, False)]
+        inner = [*_write_loop_head(loop.variable, values, inside), *self._write_append(list(loop.unit), inside + 1, False)]
         inner += [f"{STEP * (inside + 1)}{loop.before} = {loop.variable}"] if loop.before else []
-        return [*start, *outer, *inner, *(self._added(list(loop.tail), inside, False) if loop.tail else [])]
+        return [*start, *outer, *inner, *(self._write_append(list(loop.tail), inside, False) if loop.tail else [])]
 
-    def _added(self, items: list[Code], depth: int, is_first: bool) -> list[str]:
+    def _write_append(self, items: list[Code], depth: int, is_first: bool) -> list[str]:
         name = self.name
         if is_first:
-            return statement(self.head, doc(ListCode(tuple(items))), depth)
+            return layout_statement(self.head, make_doc(ListCode(tuple(items))), depth)
         if len(items) == 1 and isinstance(items[0], CallCode | Method):
-            return statement(f"{name}.append", Doc(LayoutBracket("(", [doc(items[0])], ")")), depth)
-        return statement(f"{name} += ", doc(ListCode(tuple(items))), depth)
+            return layout_statement(f"{name}.append", Doc(LayoutBracket("(", [make_doc(items[0])], ")")), depth)
+        return layout_statement(f"{name} += ", make_doc(ListCode(tuple(items))), depth)

@@ -14,46 +14,46 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 
 from ....ir.choices import Key
 from ....types.traced_ints import strip_formulas
-from ..classes.passed_on import passed_on
+from ..classes.passed_on import find_passed_arguments
 from ..code.class_tree import DictCode, FrozenCode, ListCode, MemberRef, NameCode, OptionalCode, find_repeated_formulas
 from ..code.classes import ClassBody, ClassDef, Member
 from ..code.framework import Framework
 from ..code.python_expressions import Code, FrameworkValue, LetCode, Local, MembersCall
 from ..identifiers import RESERVED, make_unique
-from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
-from ..printing.python_printer import doc, literal, text
-from .conditional_members import branches, built
-from .draw_parameters import Drawing, bare, rule_lines
-from .member_access import Access
+from ..printing.line_layout import STEP, Doc, LayoutBracket, layout_statement
+from ..printing.python_printer import format_literal, make_doc, print_code
+from .conditional_members import write_assignment, write_branches
+from .draw_parameters import DrawWriter, strip_initializers, write_rules
+from .member_access import MemberAccess
 
 
-def constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
+def write_constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
     """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses; `kept`: others, with their values."""
     if cls.body.chain is not None:
-        named = _Formulas(cls)
-        made = MembersCall("super().__init__", tuple(named.written(a) for a in cls.body.chain.args))
+        named = _FormulaVariables(cls)
+        made = MembersCall("super().__init__", tuple(named.replace_formulas(a) for a in cls.body.chain.args))
         taken = {p.name for p in cls.all_arguments} | set(named.names.values())
-        lines = [*_signature(cls), *named.constants, *named.lines, *built("", made, 2, taken, cls.body.framework)]
-        return [*lines, *Drawing(taken, cls.body.framework).lines(made, "self")]
+        lines = [*_write_signature(cls), *named.constants, *named.lines, *write_assignment("", made, 2, taken, cls.body.framework)]
+        return [*lines, *DrawWriter(taken, cls.body.framework).write_lines(made, "self")]
     if not cls.body.members and not cls.all_arguments:
         return []
-    return [*_signature(cls), *_Constructor(cls).lines(attributes, kept)]
+    return [*_write_signature(cls), *_Constructor(cls).write_lines(attributes, kept)]
 
 
-def _signature(cls: ClassDef) -> list[str]:
+def _write_signature(cls: ClassDef) -> list[str]:
     taken = [Doc("self")]
     for parameter in cls.parameters:
-        default = f" = {literal(parameter.default)}" if parameter.optional else ""
-        taken.append(Doc(f"{parameter.name}: {_annotation(parameter.values)}{default}"))
-    if passed := passed_on(cls.body):
+        default = f" = {format_literal(parameter.default)}" if parameter.optional else ""
+        taken.append(Doc(f"{parameter.name}: {_annotate_values(parameter.values)}{default}"))
+    if passed := find_passed_arguments(cls.body):
         annotations = cls.body.framework.passed_on
         taken += [Doc("*"), *(Doc(f"{argument.text}: {annotations[argument.text]}") for argument in passed)]
-    return statement("def __init__", Doc(LayoutBracket("(", taken, ")"), " -> None:"), 1)
+    return layout_statement("def __init__", Doc(LayoutBracket("(", taken, ")"), " -> None:"), 1)
 
 
-def _annotation(values: tuple[object, ...]) -> str:
+def _annotate_values(values: tuple[object, ...]) -> str:
     """The type of some literals."""
-    found = dict.fromkeys(_type(v) for v in values)
+    found = dict.fromkeys(_annotate_value(v) for v in values)
     if "float" in found:
         found.pop("int", None)
     if "None" in found:
@@ -61,15 +61,15 @@ def _annotation(values: tuple[object, ...]) -> str:
     return " | ".join(found)
 
 
-def _type(value: object) -> str:
+def _annotate_value(value: object) -> str:
     if isinstance(value, tuple):
-        return f"tuple[{', '.join(_type(v) for v in value) or '()'}]"
+        return f"tuple[{', '.join(_annotate_value(v) for v in value) or '()'}]"
     if isinstance(value, FrameworkValue):
         return value.annotation
     return "None" if value is None else type(strip_formulas(value)).__name__
 
 
-class _Formulas:
+class _FormulaVariables:
     """The formulas that the spec names and a constructor uses several times, each with a variable; and variables for constants."""
 
     def __init__(self, cls: ClassDef) -> None:
@@ -83,115 +83,125 @@ class _Formulas:
         ):
             name = make_unique(framework.make_variable_name(size.name), taken)
             taken.add(name)
-            value = replace(size, sources=tuple(self.written(s) for s in size.sources))
-            self.lines += statement(f"{name} = ", doc(value), 2)
+            value = replace(size, sources=tuple(self.replace_formulas(s) for s in size.sources))
+            self.lines += layout_statement(f"{name} = ", make_doc(value), 2)
             self.names[size] = name
 
-    def written(self, code: Code) -> Code:
+    def replace_formulas(self, code: Code) -> Code:
         return rewrite_downward(code, lambda part: NameCode(self.names[part]) if part in self.names else None) if self.names else code
 
 
 class _Constructor:
     def __init__(self, cls: ClassDef) -> None:
         self.cls = cls
-        self.formulas = _Formulas(cls)
+        self.formulas = _FormulaVariables(cls)
         self.body: ClassBody = cls.body
         self.framework: Framework = cls.body.framework
         self.registration = self.framework.registration
-        self.access = Access(cls.body)
+        self.access = MemberAccess(cls.body)
         self.taken = {p.name for p in cls.all_arguments} | set(self.formulas.names.values())
         self.optional = cls.body.find_optional_members()
         self.draws: list[str] = []
         """The lines at the end that draw what members start with."""
-        self.bound: dict[str, Code] = {}
+        self.bindings: dict[str, Code] = {}
         """The classes of the constructor's variables."""
 
-    def lines(self, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
-        mapped = self.access.mapping(self.body)
+    def write_lines(self, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
+        mapped = self.access.list_mapped_members(self.body)
         keys = {m.label for m in mapped}
         before = [*self.formulas.constants, *self.formulas.lines] if mapped else []
-        lines = [*before, *self._base_call(mapped), *(() if mapped else self.formulas.constants)]
+        lines = [*before, *self._write_base_call(mapped), *(() if mapped else self.formulas.constants)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
         lines += () if mapped else self.formulas.lines
         for name, test in kept.items():
-            lines += statement(f"self.{name} = ", doc(self.formulas.written(test)), 2)
+            lines += layout_statement(f"self.{name} = ", make_doc(self.formulas.replace_formulas(test)), 2)
         self.kept = {test: name for name, test in kept.items()}
-        lines += self._members([m for m in self.body.members if m.label not in keys], 0)
+        lines += self._write_members([m for m in self.body.members if m.label not in keys], 0)
         for member in mapped:
-            lines += self._draws(member)
-        lines += [*self.draws, *rule_lines(self.body.rules, self.taken, self.framework)]
-        norms = [self.registration.norms(self._reached(parameter), self._reached(source)) for parameter, source in self.body.norms]
-        for target, source in [*((self._reached(a), self._reached(b)) for a, b in self.body.ties), *norms]:
-            lines += statement(f"{text(target)} = ", doc(source), 2)
+            lines += self._write_draws(member)
+        lines += [*self.draws, *write_rules(self.body.rules, self.taken, self.framework)]
+        norms = [
+            self.registration.norms(self._access_members(parameter), self._access_members(source)) for parameter, source in self.body.norms
+        ]
+        for target, source in [*((self._access_members(a), self._access_members(b)) for a, b in self.body.ties), *norms]:
+            lines += layout_statement(f"{print_code(target)} = ", make_doc(source), 2)
         for module, parameter in self.body.starts:
-            lines += statement("", doc(self.registration.start_buffers(self._reached(module), self._reached(parameter))), 2)
+            lines += layout_statement(
+                "", make_doc(self.registration.start_buffers(self._access_members(module), self._access_members(parameter))), 2
+            )
         return lines
 
-    def _base_call(self, mapped: list[Member]) -> list[str]:
+    def _write_base_call(self, mapped: list[Member]) -> list[str]:
         """The call of the base class's constructor."""
         if not (mapped or self.body.keyed or self.registration.calls_base):
             return []
-        held = self.formulas.written(MembersCall("super().__init__", self._held(mapped)))
-        return statement("", doc(bare(held, self.framework)), 2)
+        held = self.formulas.replace_formulas(MembersCall("super().__init__", self._list_held_items(mapped)))
+        return layout_statement("", make_doc(strip_initializers(held, self.framework)), 2)
 
-    def _held(self, mapped: list[Member]) -> tuple[Code, ...]:
+    def _list_held_items(self, mapped: list[Member]) -> tuple[Code, ...]:
         """The items of a list or a dictionary of modules."""
         if self.body.is_list:
             return (ListCode(tuple(m.code for m in mapped)),)
         return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
 
-    def _members(self, members: list[Member], depth: int) -> list[str]:
+    def _write_members(self, members: list[Member], depth: int) -> list[str]:
         """Those within `depth` branches."""
         lines: list[str] = []
         for key, group in groupby(members, key=lambda m: m.guards[depth][0] if len(m.guards) > depth else None):
             several = list(group)
             if key is None:
-                lines += [line for member in several for line in self._member(member, depth + 2)]
+                lines += [line for member in several for line in self._write_member(member, depth + 2)]
                 continue
-            test = self._test(key)
+            test = self._get_test(key)
             if key in self.optional:
-                lines += self._member(replace(several[0], code=OptionalCode(test, several[0].code)), depth + 2)
+                lines += self._write_member(replace(several[0], code=OptionalCode(test, several[0].code)), depth + 2)
                 continue
-            then = self._members([m for m in several if m.guards[depth][1]], depth + 1)
-            otherwise = self._members([m for m in several if not m.guards[depth][1]], depth + 1)
-            lines += branches(test, then, otherwise, depth + 2)
+            then = self._write_members([m for m in several if m.guards[depth][1]], depth + 1)
+            otherwise = self._write_members([m for m in several if not m.guards[depth][1]], depth + 1)
+            lines += write_branches(test, then, otherwise, depth + 2)
         return lines
 
-    def _test(self, key: Key) -> Code:
+    def _get_test(self, key: Key) -> Code:
         test = self.body.tests[key]
-        return NameCode(f"self.{self.kept[test]}") if test in self.kept else self.formulas.written(test)
+        return NameCode(f"self.{self.kept[test]}") if test in self.kept else self.formulas.replace_formulas(test)
 
-    def _draws(self, member: Member, depth: int = 2) -> list[str]:
+    def _write_draws(self, member: Member, depth: int = 2) -> list[str]:
         """The lines that draw what the module of a member starts with."""
-        module = self.access.text(MemberRef(member.label))
-        return Drawing(self.taken, self.framework).lines(self.formulas.written(member.code), module, depth)
+        module = self.access.format_access(MemberRef(member.label))
+        return DrawWriter(self.taken, self.framework).write_lines(self.formulas.replace_formulas(member.code), module, depth)
 
-    def _member(self, member: Member, depth: int) -> list[str]:
-        lines = self._made(member, depth)
+    def _write_member(self, member: Member, depth: int) -> list[str]:
+        lines = self._write_registration(member, depth)
         if depth > 2:  # which depends on a condition
-            return [*lines, *self._draws(member, depth)]
-        self.draws += self._draws(member)
+            return [*lines, *self._write_draws(member, depth)]
+        self.draws += self._write_draws(member)
         return lines
 
-    def _made(self, member: Member, depth: int) -> list[str]:
+    def _write_registration(self, member: Member, depth: int) -> list[str]:
         lines: list[str] = []
         made = member.code
         is_frozen = member.kind == "parameter" and isinstance(made, FrozenCode)
-        code = self._bindings(self.formulas.written(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth)
-        registered = self.registration.register(member.label, member.kind, code) if self.access.attribute(member.label) else None
+        code = self._write_bindings(
+            self.formulas.replace_formulas(made.module if isinstance(made, FrozenCode) and is_frozen else made), lines, depth
+        )
+        registered = self.registration.register(member.label, member.kind, code) if self.access.is_attribute(member.label) else None
         if registered is not None:
-            return [*lines, *statement("", doc(registered), depth)]
+            return [*lines, *layout_statement("", make_doc(registered), depth)]
         made = self.registration.wrap_value(member.kind, code, not is_frozen)
-        return [*lines, *built(f"{self.access.home(member)} = ", made, depth, self.taken, self.framework), *self._forget(member, depth)]
+        return [
+            *lines,
+            *write_assignment(f"{self.access.format_target(member)} = ", made, depth, self.taken, self.framework),
+            *self._write_forget(member, depth),
+        ]
 
-    def _forget(self, member: Member, depth: int) -> list[str]:
+    def _write_forget(self, member: Member, depth: int) -> list[str]:
         """Keeps a buffer out of the state dict that is not registered by a statement of its own."""
-        if member.kind != "transient" or self.access.attribute(member.label):
+        if member.kind != "transient" or self.access.is_attribute(member.label):
             return []
-        return statement("", doc(self.registration.forget(*self.access.owner(member.label))), depth)
+        return layout_statement("", make_doc(self.registration.forget(*self.access.find_owner(member.label))), depth)
 
-    def _bindings(self, code: Code, lines: list[str], depth: int) -> Code:
+    def _write_bindings(self, code: Code, lines: list[str], depth: int) -> Code:
         """Writes what must come before the expression; returns the expression."""
         if not isinstance(code, LetCode):
             return code
@@ -203,10 +213,10 @@ class _Constructor:
         for name, value in code.bindings:
             inner = rewrite_downward(value, renamed)
             names[name] = make_unique(name, self.taken)
-            if self.bound.get(names[name]) != inner:
-                lines += statement(f"{names[name]} = ", doc(inner), depth)
-            self.bound[names[name]] = inner
+            if self.bindings.get(names[name]) != inner:
+                lines += layout_statement(f"{names[name]} = ", make_doc(inner), depth)
+            self.bindings[names[name]] = inner
         return rewrite_downward(code.result, renamed)
 
-    def _reached(self, code: Code) -> Code:
-        return rewrite_downward(code, lambda part: NameCode(self.access.text(part)) if isinstance(part, MemberRef) else None)
+    def _access_members(self, code: Code) -> Code:
+        return rewrite_downward(code, lambda part: NameCode(self.access.format_access(part)) if isinstance(part, MemberRef) else None)

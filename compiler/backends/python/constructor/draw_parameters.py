@@ -26,55 +26,55 @@ from ..code.classes import ModuleRule
 from ..code.framework import Framework
 from ..code.python_expressions import CallCode, Code, LetCode, Lit, MembersCall, Prefix, TupleCode
 from ..identifiers import make_unique
-from ..printing.line_layout import STEP, Doc, statement
-from ..printing.python_printer import doc, literal, text
-from ..printing.repeats import unrolled
+from ..printing.line_layout import STEP, Doc, layout_statement
+from ..printing.python_printer import format_literal, make_doc, print_code
+from ..printing.repeats import unroll_repeats
 
 
-def bare(code: Code, framework: Framework) -> Code:
+def strip_initializers(code: Code, framework: Framework) -> Code:
     """The code without initializers, and with what freezes parameters in the framework's words."""
 
     def change(part: Code) -> Code | None:
         match part:
             case InitializedCode(module):
-                return bare(module, framework)
+                return strip_initializers(module, framework)
             case FrozenCode(module):
-                return framework.registration.freeze(bare(module, framework))
+                return framework.registration.freeze(strip_initializers(module, framework))
         return None
 
     return rewrite_downward(code, change)
 
 
-class Drawing:
+class DrawWriter:
     """The lines that draw the parameters of modules. `taken`: names that its variables must not have."""
 
     def __init__(self, taken: Iterable[str], framework: Framework) -> None:
         self.taken, self.framework = set(taken), framework
 
-    def lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
+    def write_lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
         """Those for the module that `code` makes and that is accessed by `module`."""
         match code:
             case InitializedCode(inner, calls):
-                made = [line for c in calls for line in statement("", _applied(c, module), indent)]
-                return made + self.lines(inner, module, indent)
+                made = [line for c in calls for line in layout_statement("", _apply_to_module(c, module), indent)]
+                return made + self.write_lines(inner, module, indent)
             case FrozenCode(inner):
-                return self.lines(inner, module, indent)
+                return self.write_lines(inner, module, indent)
             case LetCode(result=result):
-                return self.lines(result, module, indent)
+                return self.write_lines(result, module, indent)
             case OptionalCode(test, then):
-                inside = self.lines(then, module, indent + 1)
-                return [f"{STEP * indent}if {text(test)}:", *inside] if inside else []
+                inside = self.write_lines(then, module, indent + 1)
+                return [f"{STEP * indent}if {print_code(test)}:", *inside] if inside else []
             case CallCode(str(), (CallCode(str(), (ListCode(items),)),)) if all(map(_is_pair, items)):
-                return self._named(items, module, indent)
+                return self._write_named(items, module, indent)
             case CallCode(str(), (DictCode(items),)):
-                return [line for key, item in items for line in self.lines(item, f"{module}[{literal(key)}]", indent)]
+                return [line for key, item in items for line in self.write_lines(item, f"{module}[{format_literal(key)}]", indent)]
             case MembersCall(_, items) if any(isinstance(item, ChoiceItems) for item in items):
                 return []  # drawn where the list of members is made
             case CallCode(str(), (ListCode(items),)) | MembersCall(_, items):
-                return self._numbered(unrolled(items), module, indent)
+                return self._write_numbered(unroll_repeats(items), module, indent)
         return []
 
-    def _named(self, pairs: tuple[Code, ...], module: str, indent: int) -> list[str]:
+    def _write_named(self, pairs: tuple[Code, ...], module: str, indent: int) -> list[str]:
         """The members of a sequence with keys."""
         lines: list[str] = []
         for pair in pairs:
@@ -82,53 +82,57 @@ class Drawing:
             key, item = pair.items
             assert isinstance(key, Lit)
             label = str(key.value)
-            at = f"{module}.{label}" if self.framework.is_attribute_name(label) else text(self.framework.by_path(NameCode(module), label))
-            lines += self.lines(item, at, indent)
+            at = (
+                f"{module}.{label}"
+                if self.framework.is_attribute_name(label)
+                else print_code(self.framework.by_path(NameCode(module), label))
+            )
+            lines += self.write_lines(item, at, indent)
         return lines
 
-    def last(self, items: list[Code], module: str, indent: int) -> list[str]:
+    def write_last(self, items: list[Code], module: str, indent: int) -> list[str]:
         """Those for the last members of a list of unknown length."""
         if isinstance(items[0], RepeatStar):
-            return self._each(items[0].item, f"{module}[{text(Prefix('-', items[0].count))}:]", indent)
-        return [line for at, item in enumerate(items) for line in self.lines(item, f"{module}[{at - len(items)}]", indent)]
+            return self._write_each(items[0].item, f"{module}[{print_code(Prefix('-', items[0].count))}:]", indent)
+        return [line for at, item in enumerate(items) for line in self.write_lines(item, f"{module}[{at - len(items)}]", indent)]
 
-    def runs(self, items: list[Code]) -> list[list[Code]]:
-        """The members in pieces that `last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
+    def split_runs(self, items: list[Code]) -> list[list[Code]]:
+        """The members in pieces that `write_last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
         if not any(isinstance(part, InitializedCode) for item in items for part in walk_tree(item)):
             return [items]
         found: list[list[Code]] = []
-        for alone, group in groupby(unrolled(items), key=lambda item: isinstance(item, RepeatStar)):
+        for alone, group in groupby(unroll_repeats(items), key=lambda item: isinstance(item, RepeatStar)):
             several = list(group)
             found += [[item] for item in several] if alone else [several]
         return found
 
-    def _each(self, item: Code, members: str, indent: int) -> list[str]:
+    def _write_each(self, item: Code, members: str, indent: int) -> list[str]:
         """Those for each of several members that are made alike."""
         variable = make_unique("layer", self.taken)
         self.taken.add(variable)
-        inside = self.lines(item, variable, indent + 1)
+        inside = self.write_lines(item, variable, indent + 1)
         self.taken.remove(variable)
         return [f"{STEP * indent}for {variable} in {members}:", *inside] if inside else []
 
-    def _numbered(self, items: list[Code], module: str, indent: int) -> list[str]:
+    def _write_numbered(self, items: list[Code], module: str, indent: int) -> list[str]:
         """The members of a sequence or list; of repeated ones, each in turn."""
         lines: list[str] = []
         counts: list[str] = []
         position = 0
         for item in items:
             if not isinstance(item, RepeatStar):
-                lines += self.lines(item, f"{module}[{_sum(counts, position)}]", indent)
+                lines += self.write_lines(item, f"{module}[{_format_sum(counts, position)}]", indent)
                 position += 1
                 continue
-            start = _sum(counts, position)
+            start = _format_sum(counts, position)
             match item.count:
                 case Lit(int() as count):
                     position += count
                 case other:
-                    counts.append(text(other))
-            end = "" if item is items[-1] else _sum(counts, position)
+                    counts.append(print_code(other))
+            end = "" if item is items[-1] else _format_sum(counts, position)
             members = module if start == "0" and not end else f"{module}[{start if start != '0' else ''}:{end}]"
-            lines += self._each(item.item, members, indent)
+            lines += self._write_each(item.item, members, indent)
         return lines
 
 
@@ -140,7 +144,7 @@ def _is_pair(item: Code) -> bool:
     return False
 
 
-def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framework) -> list[str]:
+def write_rules(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framework) -> list[str]:
     """The loop over all modules that applies rules to those of their classes."""
     if not rules:
         return []
@@ -154,26 +158,26 @@ def rule_lines(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framew
     for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
         functions = [own[0].function for own in several]
         classes = functions[0] if len(functions) == 1 else f"({', '.join(functions)})"
-        body = [line for same in zip(*several, strict=True) for line in _ruled(_weakest(same), variable)]
+        body = [line for same in zip(*several, strict=True) for line in _write_rule(_find_weakest(same), variable)]
         lines += [f"{STEP * 3}{word} isinstance({variable}, {classes}):", *body]
     return lines
 
 
-def _weakest(rules: tuple[ModuleRule, ...]) -> ModuleRule:
+def _find_weakest(rules: tuple[ModuleRule, ...]) -> ModuleRule:
     """Of rules with the same statement, the one that asks whether the parameter is there, if some class has it only at times."""
     return next((rule for rule in rules if rule.needed is not None), rules[0])
 
 
-def _ruled(rule: ModuleRule, variable: str) -> list[str]:
+def _write_rule(rule: ModuleRule, variable: str) -> list[str]:
     if rule.needed is None:
-        return statement("", _applied(rule.statement, variable), 4)
-    test = f"{STEP * 4}if {_applied(rule.needed, variable).flat()} is not None:"
-    return [test, *statement("", _applied(rule.statement, variable), 5)]
+        return layout_statement("", _apply_to_module(rule.statement, variable), 4)
+    test = f"{STEP * 4}if {_apply_to_module(rule.needed, variable).to_line()} is not None:"
+    return [test, *layout_statement("", _apply_to_module(rule.statement, variable), 5)]
 
 
-def _applied(code: Code, module: str) -> Doc:
-    return doc(rewrite_downward(code, lambda part: NameCode(module) if isinstance(part, NewModule) else None))
+def _apply_to_module(code: Code, module: str) -> Doc:
+    return make_doc(rewrite_downward(code, lambda part: NameCode(module) if isinstance(part, NewModule) else None))
 
 
-def _sum(counts: list[str], position: int) -> str:
+def _format_sum(counts: list[str], position: int) -> str:
     return " + ".join([*counts, str(position)] if position or not counts else counts)

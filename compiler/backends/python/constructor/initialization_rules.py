@@ -33,8 +33,8 @@ class InitializerWords(Record):
     `argument` is the argument of a constructor that sets the constant with which a parameter starts.
     """
 
-    drawn: Callable[[Init, Code], Code]
-    zeroed: Callable[[Code], Code]
+    draw: Callable[[Init, Code], Code]
+    zero: Callable[[Code], Code]
     key: Callable[[str, str], Key | None]
     padding: str
     argument: str
@@ -55,7 +55,7 @@ class StatementInitialization:
     def __init__(self, rules: Sequence[Rule], words: InitializerWords) -> None:
         self.words = words
         self._keys = {rule.key for rule in rules}
-        self.rules = tuple(code for rule in rules for code in self._codes(rule))
+        self.rules = tuple(code for rule in rules for code in self._make_rules(rule))
 
     def initialize_module(self, node: OpNode, code: Code) -> Code:
         """The code of a module, and the code that draws its parameters, unless a rule draws them or a tie replaces them."""
@@ -67,25 +67,25 @@ class StatementInitialization:
             native = spec.init.kind == "constant" and self.words.argument in own
             tied = node.tie is not None and node.tie.name == spec.name
             if spec.stated and not (native or tied or self.words.key(code.function, spec.name) in self._keys):
-                calls += self._statements(spec.init, parameter_of(NewModule(), spec.name))
+                calls += self._make_statements(spec.init, access_parameter(NewModule(), spec.name))
         return InitializedCode(code, tuple(calls)) if calls else code
 
-    def _statements(self, init: Init, parameter: Code) -> Iterator[Code]:
+    def _make_statements(self, init: Init, parameter: Code) -> Iterator[Code]:
         """What draws a parameter of a module."""
-        yield self.words.drawn(replace(init, zero_row=None), parameter)
+        yield self.words.draw(replace(init, zero_row=None), parameter)
         if init.zero_row is not None and init.kind != "zeros":
-            yield self.words.zeroed(Subscript(parameter, (Lit(init.zero_row, self.words.padding),)))
+            yield self.words.zero(Subscript(parameter, (Lit(init.zero_row, self.words.padding),)))
 
-    def _codes(self, rule: Rule) -> Iterator[ModuleRule]:
+    def _make_rules(self, rule: Rule) -> Iterator[ModuleRule]:
         function, name = rule.key
-        parameter = parameter_of(NewModule(), name)
-        yield ModuleRule(function, self.words.drawn(rule.init, parameter), parameter if rule.optional else None)
+        parameter = access_parameter(NewModule(), name)
+        yield ModuleRule(function, self.words.draw(rule.init, parameter), parameter if rule.optional else None)
         if rule.padded:
             index = AttributeCode(NewModule(), self.words.padding)
-            yield ModuleRule(function, self.words.zeroed(Subscript(parameter, (index,))), index)
+            yield ModuleRule(function, self.words.zero(Subscript(parameter, (index,))), index)
 
 
-def parameter_of(module: Code, name: str) -> Code:
+def access_parameter(module: Code, name: str) -> Code:
     """The parameter `name` of a module; a name with dots leads into modules within it."""
     for part in name.split("."):
         module = AttributeCode(module, part)
@@ -109,11 +109,11 @@ def initialize_by_statements(words: InitializerWords, order: Sequence[Graph], mo
                 replaced = graph is order[-1] and node.tie is not None and node.tie.name == spec.name
                 key = words.key(code.function, spec.name)
                 if spec.trainable and not replaced and key is not None:
-                    uses.setdefault(key, []).append(_drawn_spec(node, spec, graph))
-    return StatementInitialization(list(_rules(uses, names)), words)
+                    uses.setdefault(key, []).append(_get_drawn_spec(node, spec, graph))
+    return StatementInitialization(list(_find_rules(uses, names)), words)
 
 
-def _rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, list[set[str]]]) -> Iterator[Rule]:
+def _find_rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, list[set[str]]]) -> Iterator[Rule]:
     for key, specs in uses.items():
         first = replace(specs[0].init, zero_row=None)
         alike = all(spec.stated and replace(spec.init, zero_row=None) == first and not has_origin(spec.init) for spec in specs)
@@ -122,7 +122,7 @@ def _rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, list[set
             yield Rule(key, first, any(key[1] not in own for own in names.get(key[0], ())), padded)
 
 
-def _drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:
+def _get_drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:
     """The parameter, or the one that it is tied to."""
     if node.tie is None or node.tie.name != spec.name:
         return spec

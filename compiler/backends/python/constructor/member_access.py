@@ -10,64 +10,64 @@ from itertools import takewhile
 from ..code.class_tree import MemberRef, NameCode
 from ..code.classes import ClassBody, Member
 from ..code.python_expressions import AttributeCode, Code, Lit, Subscript
-from ..printing.python_printer import text
+from ..printing.python_printer import print_code
 
 SELF = NameCode("self")
 
 
-class Access:
+class MemberAccess:
     """The members of one class."""
 
     def __init__(self, body: ClassBody) -> None:
         self.framework = body.framework
         self.keyed, self.listed = body.keyed, body.is_list
-        self.how = {m.label: m.kind for m in body.members}
+        self.kinds = {m.label: m.kind for m in body.members}
 
-    def mapping(self, body: ClassBody) -> list[Member]:
+    def list_mapped_members(self, body: ClassBody) -> list[Member]:
         """The members that a container with keys is made of: modules, up to one whose label it does not accept."""
         modules = [m for m in body.members if m.kind == "module"] if self.keyed else []
         return list(takewhile(self._is_key, modules))
 
-    def attribute(self, label: str) -> bool:
+    def is_attribute(self, label: str) -> bool:
         """Whether `self.<label>` is the member."""
-        if self.keyed and (self.how[label] == "module" or label in self.framework.container_attributes):
+        if self.keyed and (self.kinds[label] == "module" or label in self.framework.container_attributes):
             return False
         return self.framework.is_attribute_name(label)
 
-    def owner(self, label: str) -> tuple[Code, str]:
+    def find_owner(self, label: str) -> tuple[Code, str]:
         """The module that registers the member, and the name that it has there."""
         level, _, key = label.rpartition(".")
         return self.framework.by_path(SELF, level) if level else SELF, key
 
-    def text(self, member: MemberRef) -> str:
+    def format_access(self, member: MemberRef) -> str:
         """How methods access the member."""
-        return text(self._code(member.label))
+        return print_code(self._access_label(member.label))
 
-    def home(self, member: Member) -> str:
+    def format_target(self, member: Member) -> str:
         """The target of its assignment in the constructor."""
         label = member.label
-        if "." in label or self.attribute(label) or (self.keyed and self._is_key(member)):
-            return self.text(MemberRef(label))
-        return text(self._by_label(label))
+        if "." in label or self.is_attribute(label) or (self.keyed and self._is_key(member)):
+            return self.format_access(MemberRef(label))
+        return print_code(self._access_by_label(label))
 
-    def _code(self, label: str) -> Code:
+    def _access_label(self, label: str) -> Code:
         if "." in label:
-            return self._by_label(label)
-        if self.attribute(label):
+            return self._access_by_label(label)
+        if self.is_attribute(label):
             return AttributeCode(SELF, label)
-        if self.keyed and self.how[label] == "module":
+        if self.keyed and self.kinds[label] == "module":
             return Subscript(SELF, (NameCode(label) if self.listed else Lit(label),))
-        return self._by_label(label)
+        return self._access_by_label(label)
 
-    def _by_label(self, label: str) -> Code:
-        return self.framework.registration.by_label(*self.owner(label), self.how[label])
+    def _access_by_label(self, label: str) -> Code:
+        return self.framework.registration.by_label(*self.find_owner(label), self.kinds[label])
 
     def _is_key(self, member: Member) -> bool:
         """Whether a container with keys accepts its label."""
         return member.kind == "module" and self.framework.is_key(member.label)
 
 
-def attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
+def choose_attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
     """For each argument that the method uses, the attribute that keeps it."""
     labels = {m.label for m in body.members}
     found: dict[str, str] = {}

@@ -13,7 +13,7 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ..code.class_tree import ListComp, TrainingFlag, ValueRef
 from ..code.classes import Step, StepInfo, classify_expression
 from ..code.python_expressions import CallCode, Code, LetCode, Local, Method, NestedResults
-from ..printing.python_printer import width
+from ..printing.python_printer import measure_width
 from .inline_results import LINE_WIDTH
 
 
@@ -24,14 +24,14 @@ class LetExpander:
         self.names = names
         self.tentative: set[int] = set()
 
-    def opened(self, steps: list[Step]) -> list[Step]:
+    def expand_steps(self, steps: list[Step]) -> list[Step]:
         """The steps with each binding, and each part of a method chain that is too long for a line, as a step."""
-        bound = (made for step in steps for made in (self._open(step, step.code) if isinstance(step.code, LetCode) else [step]))
-        return [made for step in bound for made in self._parted(step)]
+        bound = (made for step in steps for made in (self._expand_let(step, step.code) if isinstance(step.code, LetCode) else [step]))
+        return [made for step in bound for made in self._split_method_chain(step)]
 
-    def _parted(self, step: Step) -> list[Step]:
+    def _split_method_chain(self, step: Step) -> list[Step]:
         made = [step]
-        while isinstance(step.code, Method) and isinstance(step.code.target, Method) and width(step.code) > LINE_WIDTH:
+        while isinstance(step.code, Method) and isinstance(step.code.target, Method) and measure_width(step.code) > LINE_WIDTH:
             self.names.append("")
             inner = replace(step, code=step.code.target, outputs=(len(self.names) - 1,))
             made[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
@@ -39,7 +39,7 @@ class LetExpander:
             step = inner
         return made
 
-    def _open(self, step: Step, let: LetCode) -> list[Step]:
+    def _expand_let(self, step: Step, let: LetCode) -> list[Step]:
         made: list[Step] = []
         places: dict[str, int] = {}
 
@@ -55,7 +55,7 @@ class LetExpander:
         return [*made, replace(step, code=rewrite_downward(let.result, placed))]
 
 
-def merged(steps: list[Step], names: list[str]) -> list[Step]:
+def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
     """The first of equal steps. It takes the name of another if it has none."""
     known: dict[Code, Step] = {}
     instead: dict[int, int] = {}
@@ -72,7 +72,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
                 loop = replace(loop, members=rewrite_downward(loop.members, change), states=tuple(instead.get(s, s) for s in loop.states))
             new = replace(step, code=rewrite_downward(step.code, change), loop=loop)
         if _is_pure(new):
-            first = new.code.index if isinstance(new.code, ValueRef) else _first(known, new)
+            first = new.code.index if isinstance(new.code, ValueRef) else _find_first_result(known, new)
             if first != new.outputs[0]:
                 instead[new.outputs[0]] = first
                 names[first] = names[first] or names[new.outputs[0]]
@@ -81,7 +81,7 @@ def merged(steps: list[Step], names: list[str]) -> list[Step]:
     return left
 
 
-def _first(known: dict[Code, Step], step: Step) -> int:
+def _find_first_result(known: dict[Code, Step], step: Step) -> int:
     """The result of an equal step that has run wherever this one runs, or of this one."""
     same = known.get(step.code)
     if same is None or same.guards != step.guards[: len(same.guards)]:
@@ -97,10 +97,10 @@ def _is_pure(step: Step) -> bool:
         return not step.traits.either
     if step.traits.module or step.traits.call:
         return False
-    return not any(_runs(part) for part in walk_tree(step.code))
+    return not any(_has_effect(part) for part in walk_tree(step.code))
 
 
-def _runs(part: object) -> bool:
+def _has_effect(part: object) -> bool:
     """Whether some code runs a module, draws at random in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)

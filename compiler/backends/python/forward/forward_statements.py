@@ -9,8 +9,8 @@ from itertools import groupby
 
 from ..code.class_tree import IfElse, NameCode, OptionalCall
 from ..code.python_expressions import CallCode, Code, TupleCode
-from ..printing.line_layout import STEP, WIDTH, statement
-from ..printing.python_printer import doc, text
+from ..printing.line_layout import STEP, WIDTH, layout_statement
+from ..printing.python_printer import make_doc, print_code
 
 DEPTH = 2
 """The indentation of a method's statements."""
@@ -18,35 +18,35 @@ ROLLED = 3
 """Equal statements in a row that become a loop."""
 
 
-def grouped(targets: list[str], groups: tuple[int, ...]) -> list[str]:
+def group_targets(targets: list[str], groups: tuple[int, ...]) -> list[str]:
     """The targets, in parentheses where results are nested; `_` for results that nothing takes."""
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
     parts = [[next(padded) for _ in range(size)] for size in groups]
     return [part[0] if len(part) == 1 else "_" if set(part) == {"_"} else f"({', '.join(part)})" for part in parts]
 
 
-def assigned(targets: list[str], code: Code, depth: int) -> list[str]:
+def write_assignment(targets: list[str], code: Code, depth: int) -> list[str]:
     """`targets = code`. What a variable is only where a condition holds is set in an `if`."""
     head = f"{', '.join(targets)} = "
     match code:
         case IfElse(test, then, NameCode(name)) if [name] == targets:
-            return [f"{STEP * depth}if {text(test)}:", *statement(head, doc(then), depth + 1)]
+            return [f"{STEP * depth}if {print_code(test)}:", *layout_statement(head, make_doc(then), depth + 1)]
         case OptionalCall(module, NameCode(name) as value) if [name] == targets:
             then = CallCode(module, (value,))
-            return [f"{STEP * depth}if {text(module)} is not None:", *statement(head, doc(then), depth + 1)]
-    return statement(head, doc(code), depth)
+            return [f"{STEP * depth}if {print_code(module)} is not None:", *layout_statement(head, make_doc(then), depth + 1)]
+    return layout_statement(head, make_doc(code), depth)
 
 
-def returned(code: Code) -> list[str]:
+def write_return(code: Code) -> list[str]:
     """The `return`; a tuple is written without parentheses if it fits on the line."""
     if isinstance(code, TupleCode) and len(code.items) > 1:
-        line = f"{STEP * DEPTH}return {', '.join(text(i) for i in code.items)}"
+        line = f"{STEP * DEPTH}return {', '.join(print_code(i) for i in code.items)}"
         if len(line) <= WIDTH:
             return [line]
-    return statement("return ", doc(code), DEPTH)
+    return layout_statement("return ", make_doc(code), DEPTH)
 
 
-def by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth: int) -> list[list[str]]:
+def group_by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth: int) -> list[list[str]]:
     """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
     runs = [
         (mode, [group for _, group in pairs if group]) for mode, pairs in groupby(zip(modes, groups, strict=True), key=lambda pair: pair[0])
@@ -59,21 +59,21 @@ def by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth:
             continue
         second = runs.pop(0)[1] if runs and runs[0][0] is not None else []
         training, evaluation = (first, second) if mode else (second, first)
-        lines = [f"{STEP * depth}if {test}:", *_indented(training)] if training else []
+        lines = [f"{STEP * depth}if {test}:", *_indent_groups(training)] if training else []
         if evaluation:
-            lines += [STEP * depth + ("else:" if training else f"if not {test}:"), *_indented(evaluation)]
+            lines += [STEP * depth + ("else:" if training else f"if not {test}:"), *_indent_groups(evaluation)]
         found.append(lines)
     return found
 
 
-def _indented(groups: list[list[str]]) -> list[str]:
+def _indent_groups(groups: list[list[str]]) -> list[str]:
     return [STEP + line for group in groups for line in group]
 
 
-def rolled(groups: list[list[str]], depth: int) -> list[list[str]]:
+def roll_equal_statements(groups: list[list[str]], depth: int) -> list[list[str]]:
     """Equal statements in a row as a loop."""
     result: list[list[str]] = []
     for group, several in groupby(groups):
         count = len(list(several))
-        result += [[f"{STEP * depth}for _ in range({count}):", *_indented([group])]] if count >= ROLLED else [group] * count
+        result += [[f"{STEP * depth}for _ in range({count}):", *_indent_groups([group])]] if count >= ROLLED else [group] * count
     return result

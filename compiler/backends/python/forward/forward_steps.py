@@ -17,14 +17,14 @@ from netc.dsl.trees import rewrite_downward, walk_tree
 from ..code.class_tree import ListComp, MemberRef, Starred, ValueRef
 from ..code.classes import ClassBody, ScanCode, Step, StepInfo
 from ..code.python_expressions import AttributeCode, CallCode, Code, Method, NestedResults, TupleCode
-from .cse import LetExpander, merged
+from .cse import LetExpander, merge_equal_steps
 
 RETURN = StepInfo("return", kind="return")
 JOIN = StepInfo("tuple", kind="other")
 """What a branch gives as a tuple, perhaps one that there is already."""
 
 
-class Steps:
+class ForwardSteps:
     """`names` are those of the tensors, then those of the packed ones."""
 
     def __init__(self, body: ClassBody) -> None:
@@ -32,27 +32,30 @@ class Steps:
         self.inputs = body.inputs
         self.whole: set[int] = set()
         """Numbers that are tuples of tensors."""
-        result = result_code(body.outputs)
+        result = make_result(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
         """The numbers of those whose names are only hints."""
-        self.steps = self._ready([*body.steps, Step(result, (), RETURN)], bound)
-        self.references = [references(s.code) for s in self.steps]
+        self.steps = self._prepare_steps([*body.steps, Step(result, (), RETURN)], bound)
+        self.references = [list_references(s.code) for s in self.steps]
         totals = Counter(chain.from_iterable(self.references))
-        if self._pack(totals):
-            self.references = [references(s.code) for s in self.steps]
+        if self._pack_results(totals):
+            self.references = [list_references(s.code) for s in self.steps]
         self._unname_result(totals)
 
-    def _ready(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
+    def _prepare_steps(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
         """The steps, and those of each loop in them, without what needs no line."""
-        return [self._scanning(step, bound) for step in merged(bound.opened(_spliced(_plain(steps))), self.names)]
+        return [
+            self._prepare_scan(step, bound)
+            for step in merge_equal_steps(bound.expand_steps(_splice_tuples(_inline_plain(steps))), self.names)
+        ]
 
-    def _scanning(self, step: Step, bound: LetExpander) -> Step:
+    def _prepare_scan(self, step: Step, bound: LetExpander) -> Step:
         if not isinstance(step.code, ScanCode):
             return step
-        return replace(step, code=replace(step.code, steps=tuple(self._ready(step.code.steps, bound))))
+        return replace(step, code=replace(step.code, steps=tuple(self._prepare_steps(step.code.steps, bound))))
 
-    def _pack(self, totals: Counter[int]) -> bool:
+    def _pack_results(self, totals: Counter[int]) -> bool:
         several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and not s.repeats and not isinstance(s.code, NestedResults))
         makers = {self.steps[i].outputs[0]: i for i in several}
         makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
@@ -60,43 +63,43 @@ class Steps:
             return False
         for index, step in enumerate(self.steps):
             if step.loop is None:
-                code = rewrite_downward(step.code, lambda part: self._packed(part, makers))
+                code = rewrite_downward(step.code, lambda part: self._pack_part(part, makers))
                 self.steps[index] = replace(step, code=code)
         return True
 
-    def _packed(self, part: Code, makers: dict[int, int]) -> Code | None:
+    def _pack_part(self, part: Code, makers: dict[int, int]) -> Code | None:
         match part:
-            case TupleCode((ValueRef(first), *_) as items) if first in makers and self._matches(items, makers[first]):
-                whole = self._whole(makers.pop(first))
-                return CallCode("tuple", (whole,)) if self._is_list(whole) and part is self.steps[-1].code else whole
+            case TupleCode((ValueRef(first), *_) as items) if first in makers and self._matches_outputs(items, makers[first]):
+                whole = self._pack_outputs(makers.pop(first))
+                return CallCode("tuple", (whole,)) if self._is_list_comprehension(whole) and part is self.steps[-1].code else whole
             case CallCode(function, args, kwargs):
-                found = self._starred(args, makers)
+                found = self._star_arguments(args, makers)
                 return None if found is None else CallCode(function, found, kwargs)
             case Method(target, name, args, kwargs):
-                found = self._starred(args, makers)
+                found = self._star_arguments(args, makers)
                 return None if found is None else Method(target, name, found, kwargs)
         return None
 
-    def _starred(self, args: tuple[Code, ...], makers: dict[int, int]) -> tuple[Code, ...] | None:
+    def _star_arguments(self, args: tuple[Code, ...], makers: dict[int, int]) -> tuple[Code, ...] | None:
         for at, arg in enumerate(args):
             if isinstance(arg, ValueRef) and arg.index in makers:
                 count = len(self.steps[makers[arg.index]].outputs)
-                if self._matches(args[at : at + count], makers[arg.index]):
-                    whole = Starred(self._whole(makers.pop(arg.index)))
+                if self._matches_outputs(args[at : at + count], makers[arg.index]):
+                    whole = Starred(self._pack_outputs(makers.pop(arg.index)))
                     return (*args[:at], whole, *args[at + count :])
         return None
 
-    def _matches(self, items: tuple[Code, ...], maker: int) -> bool:
+    def _matches_outputs(self, items: tuple[Code, ...], maker: int) -> bool:
         return items == tuple(ValueRef(o) for o in self.steps[maker].outputs)
 
-    def _whole(self, maker: int) -> ValueRef:
+    def _pack_outputs(self, maker: int) -> ValueRef:
         step = self.steps[maker]
         self.names.append("")
         self.whole.add(len(self.names) - 1)
         self.steps[maker] = replace(step, outputs=(len(self.names) - 1,))
         return ValueRef(len(self.names) - 1)
 
-    def _is_list(self, whole: ValueRef) -> bool:
+    def _is_list_comprehension(self, whole: ValueRef) -> bool:
         return any(s.outputs == (whole.index,) and isinstance(s.code, ListComp) for s in self.steps)
 
     def _unname_result(self, totals: Counter[int]) -> None:
@@ -106,23 +109,23 @@ class Steps:
             self.names[result.index] = ""
 
 
-def result_code(outputs: tuple[Code, ...]) -> Code:
+def make_result(outputs: tuple[Code, ...]) -> Code:
     """What is returned."""
     return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
 
 
-def references(code: Code) -> list[int]:
+def list_references(code: Code) -> list[int]:
     """The tensors in some code, each as often as it occurs; twice as often inside a comprehension, which evaluates it repeatedly."""
-    again = [references(p.element) for p in walk_tree(code) if isinstance(p, ListComp)]
+    again = [list_references(p.element) for p in walk_tree(code) if isinstance(p, ListComp)]
     return [*(p.index for p in walk_tree(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
-def _spliced(steps: list[Step]) -> list[Step]:
+def _splice_tuples(steps: list[Step]) -> list[Step]:
     """A tuple that is made for another one alone is part of that."""
     made = {s.outputs[0]: s.code.items for s in steps if isinstance(s.code, TupleCode) and len(s.outputs) == 1 and not s.guards}
     if not made:
         return steps
-    totals = Counter(chain.from_iterable(references(s.code) for s in steps))
+    totals = Counter(chain.from_iterable(list_references(s.code) for s in steps))
 
     def items(item: Code) -> tuple[Code, ...]:
         match item:
@@ -141,7 +144,7 @@ def _spliced(steps: list[Step]) -> list[Step]:
     return [replace(s, code=rewrite_downward(s.code, change)) for s in steps]
 
 
-def _plain(steps: Sequence[Step]) -> list[Step]:
+def _inline_plain(steps: Sequence[Step]) -> list[Step]:
     """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with. Nor do tuples that
     are there already."""
     states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}

@@ -26,11 +26,11 @@ LINE_WIDTH = 92
 """The length of an expression up to which others are inlined."""
 
 
-class Uses:
+class TensorUses:
     """How often, and by which step, each tensor of a body is used; steps whose results are not used are dead."""
 
     def __init__(self, steps: Sequence[Step], references: Sequence[Sequence[int]], tensors: int) -> None:
-        self.counts = [_counted(r, s.repeats) for r, s in zip(references, steps, strict=True)]
+        self.counts = [_count_references(r, s.repeats) for r, s in zip(references, steps, strict=True)]
         self.total = [0] * tensors
         self.alive = [False] * len(steps)
         for index in range(len(steps) - 1, -1, -1):
@@ -40,7 +40,7 @@ class Uses:
                     self.total[tensor] += count
 
 
-def _counted(references: Sequence[int], looped: bool) -> dict[int, int]:
+def _count_references(references: Sequence[int], looped: bool) -> dict[int, int]:
     """How often each tensor occurs; twice as often in a loop, since it is used repeatedly."""
     counts: dict[int, int] = {}
     for index in references:
@@ -48,14 +48,14 @@ def _counted(references: Sequence[int], looped: bool) -> dict[int, int]:
     return counts
 
 
-def nested(steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> list[bool]:
+def find_nested_steps(steps: Sequence[Step], names: Sequence[str], uses: TensorUses, widths: Sequence[int]) -> list[bool]:
     """For every step, whether it is written inside the step that takes its result. `names`: those of the tensors; `widths`: the length of
     each step's own code."""
     return _Inlining(steps, names, uses, widths).run()
 
 
 class _Inlining:
-    def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: Uses, widths: Sequence[int]) -> None:
+    def __init__(self, steps: Sequence[Step], names: Sequence[str], uses: TensorUses, widths: Sequence[int]) -> None:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
         self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not _has_line(s)}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
@@ -65,10 +65,10 @@ class _Inlining:
     def run(self) -> list[bool]:
         for index, step in enumerate(self.steps):
             if self.uses.alive[index] and not step.repeats:
-                self._take(index, step)
+                self._nest_makers(index, step)
         return self.nested
 
-    def _take(self, index: int, step: Step) -> None:
+    def _nest_makers(self, index: int, step: Step) -> None:
         bonds: list[tuple[int, int]] = []
         together: list[int] = []
         twice = {p.value for p in walk_tree(step.code) if isinstance(p, OptionalCall)}
@@ -78,7 +78,7 @@ class _Inlining:
             if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor] or ValueRef(tensor) in twice:
                 continue
             made = self.steps[maker].traits
-            strength = PARALLEL if several and (made.call or made.parametric) else bond(made, step.traits)
+            strength = PARALLEL if several and (made.call or made.parametric) else measure_bond(made, step.traits)
             if step.traits.parametric and not made.parametric and self._has_layer(maker):
                 continue
             if strength > WEAK or (strength and not self._is_passing(maker)):
@@ -86,7 +86,7 @@ class _Inlining:
                 if several and (made.call or self._has_layer(maker)):
                     together.append(maker)
         for strength, maker in sorted(bonds):
-            self._join(index, maker, -strength)
+            self._nest_step(index, maker, -strength)
         if not all(self.nested[maker] for maker in together):
             for maker in together:
                 self.inside[index].pop(maker, None)
@@ -106,21 +106,21 @@ class _Inlining:
         """Whether its input is an intermediate result: without a name, and used by nothing else."""
         return any(self.uses.total[t] == 1 and t in self.maker and not self.names[t] for t in self.uses.counts[maker])
 
-    def _join(self, index: int, maker: int, strength: int) -> None:
-        if not self._fits(index, maker, strength):
-            weakest = self._weakest(maker, strength)
+    def _nest_step(self, index: int, maker: int, strength: int) -> None:
+        if not self._fits_line(index, maker, strength):
+            weakest = self._find_weakest_bond(maker, strength)
             if weakest is None:
                 return
             holder, part = weakest
             kept = self.inside[holder].pop(part)
-            if not self._fits(index, maker, strength):
+            if not self._fits_line(index, maker, strength):
                 self.inside[holder][part] = kept
                 return
             self.nested[part] = False
         self.inside[index][maker] = strength
         self.nested[maker] = True
 
-    def _fits(self, index: int, maker: int, strength: int) -> bool:
+    def _fits_line(self, index: int, maker: int, strength: int) -> bool:
         weight, width = -2 * (strength == PARALLEL), 0
         stack = [index, maker]
         while stack:
@@ -130,7 +130,7 @@ class _Inlining:
             stack.extend(self.inside[at])
         return weight <= LINE_WEIGHT and width <= LINE_WIDTH
 
-    def _weakest(self, maker: int, strength: int) -> tuple[int, int] | None:
+    def _find_weakest_bond(self, maker: int, strength: int) -> tuple[int, int] | None:
         """The weakest bond below `maker` that is weaker than `strength`: (holder, part)."""
         best: tuple[int, int] | None = None
         stack = [maker]
@@ -148,14 +148,14 @@ def _has_line(step: Step) -> bool:
     return step.traits.either or isinstance(step.code, NestedResults)
 
 
-def bond(maker: StepInfo, taker: StepInfo) -> int:
+def measure_bond(maker: StepInfo, taker: StepInfo) -> int:
     """How well `maker` reads inside `taker`: 0 for not at all."""
     if taker.kind in ("infix", "return"):
         return 4 if taker.kind == "infix" else 7
     if taker.activation and not taker.parametric:
         return 2 if maker.call else 6
     if taker.parametric:
-        return _into_layer(maker, taker)
+        return _measure_layer_bond(maker, taker)
     if taker.module:
         return 5 if maker.kind != "infix" else 2
     if maker.call:
@@ -167,7 +167,7 @@ def bond(maker: StepInfo, taker: StepInfo) -> int:
     return 1 if maker.parametric else 3
 
 
-def _into_layer(maker: StepInfo, taker: StepInfo) -> int:
+def _measure_layer_bond(maker: StepInfo, taker: StepInfo) -> int:
     """The bond of what a layer with parameters, or a block, takes."""
     if maker.call or maker.activation or maker.operator == taker.operator:
         return 0

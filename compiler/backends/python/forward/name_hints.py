@@ -12,7 +12,7 @@ from ..code.class_tree import MemberRef, ValueRef
 from ..code.classes import Step
 from ..code.framework import Framework
 from ..code.python_expressions import AttributeCode, CallCode, Code, Method, Prefix, Subscript
-from .inline_results import Uses
+from .inline_results import TensorUses
 from .roles import RESHAPING
 
 
@@ -24,7 +24,7 @@ class NameHints:
         steps: Sequence[Step],
         references: Sequence[Sequence[int]],
         names: Sequence[str],
-        uses: Uses,
+        uses: TensorUses,
         nested: Sequence[bool],
         framework: Framework,
     ) -> None:
@@ -34,17 +34,17 @@ class NameHints:
         self.labels: dict[int, str] = {}
         for index in range(len(steps)):
             if uses.alive[index] and not nested[index]:
-                self._side_by_side(index)
+                self._label_siblings(index)
 
-    def _side_by_side(self, index: int) -> None:
+    def _label_siblings(self, index: int) -> None:
         """Gives tensors that one statement takes together the labels of the modules that compute them."""
-        taken = dict.fromkeys(self._variables(index))
+        taken = dict.fromkeys(self._iterate_variables(index))
         alike = [t for t in taken if not self.names[t] and t in self.maker]
-        labels = [self._label(t) for t in alike]
+        labels = [self._find_label(t) for t in alike]
         if len(alike) > 1 and all(labels) and len(set(labels)) == len(labels):
             self.labels.update((t, label) for t, label in zip(alike, labels, strict=True) if t not in self.labels)
 
-    def _variables(self, index: int) -> Iterator[int]:
+    def _iterate_variables(self, index: int) -> Iterator[int]:
         """The variables that a statement takes: those of the steps nested in it too."""
         stack = [index]
         while stack:
@@ -55,7 +55,7 @@ class NameHints:
                 else:
                     yield tensor
 
-    def _label(self, tensor: int) -> str:
+    def _find_label(self, tensor: int) -> str:
         """The label of the module that the statement of `tensor` runs last, or nothing."""
         code: Code | None = self.steps[self.maker[tensor]].code
         while code is not None:
@@ -65,15 +65,15 @@ class NameHints:
                 case ValueRef(index) if index in self.maker and self.nested[self.maker[index]]:
                     code = self.steps[self.maker[index]].code
                 case _:
-                    code = _main(code)
+                    code = _get_main_operand(code)
         return ""
 
-    def last(self, index: int) -> str:
+    def describe_statement(self, index: int) -> str:
         """What a statement does, in a word: the label of its module, or its operator. Nothing of one with several results."""
         step = self.steps[index]
-        return (self._label(step.outputs[0]) or step.traits.operator) if len(step.outputs) == 1 else ""
+        return (self._find_label(step.outputs[0]) or step.traits.operator) if len(step.outputs) == 1 else ""
 
-    def is_same(self, index: int) -> bool:
+    def is_reshape(self, index: int) -> bool:
         """Whether a statement only changes the shape or type of a tensor."""
         stack = [index]
         while stack:
@@ -86,7 +86,7 @@ class NameHints:
         return True
 
 
-def _main(code: Code) -> Code | None:
+def _get_main_operand(code: Code) -> Code | None:
     """The main operand of an expression."""
     match code:
         case Method(target) | Subscript(target) | AttributeCode(target):
@@ -98,8 +98,8 @@ def _main(code: Code) -> Code | None:
     return None
 
 
-def destinations(
-    steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], tentative: set[int], uses: Uses
+def find_destinations(
+    steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], tentative: set[int], uses: TensorUses
 ) -> dict[int, str]:
     """For tensors that the spec does not name, and all of whose uses lead to one that it names: that name."""
     found: dict[int, str] = {}

@@ -19,39 +19,39 @@ RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "tra
 """Operators whose result has the elements of their input, in another shape or type."""
 
 
-class Roles:
+class TensorRoles:
     def __init__(self) -> None:
         self._known: dict[int, dict[int, str]] = {}
 
-    def of(self, graph: Graph) -> dict[int, str]:
+    def find_roles(self, graph: Graph) -> dict[int, str]:
         """The roles in one graph, by the identity of the tensor."""
         found = self._known.get(id(graph))
         if found is None:
             found = self._known[id(graph)] = {}
             for node in reversed(graph.nodes):
-                self._taken(node, found)
+                self._record_inputs(node, found)
         return found
 
-    def _taken(self, node: Node, found: dict[int, str]) -> None:
+    def _record_inputs(self, node: Node, found: dict[int, str]) -> None:
         taken = node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
         if len(taken) > 1:
-            named = zip(self._names(node), map(_whole, taken), strict=True)
+            named = zip(self._list_input_names(node), map(_get_whole, taken), strict=True)
             found.update((id(one), name) for name, one in reversed(list(named)) if name not in MAIN)
         elif isinstance(node, OpNode) and node.op.name in RESHAPING and id(node.outputs[0]) in found:
             found[id(node.inputs[0])] = found[id(node.outputs[0])]
 
-    def _names(self, node: Node) -> Iterator[str]:
+    def _list_input_names(self, node: Node) -> Iterator[str]:
         """What the stage calls each of its inputs."""
         if isinstance(node, OpNode):
             names = node.op.assign_operands(tuple(v.type for v in node.inputs))
             yield from ("" if isinstance(node.op.operands[name], Inputs) else name for name in names)
             return
-        inside = self.of(node.graph)
+        inside = self.find_roles(node.graph)
         for value in node.graph.grouped_inputs:
             yield inside.get(id(value), "") if value.borrowed else value.name
 
 
-def _whole(taken: Value | Parts) -> Value | ValueTuple | None:
+def _get_whole(taken: Value | Parts) -> Value | ValueTuple | None:
     """What is passed, if it is one tensor or tuple of the body."""
     match taken:
         case Value():
@@ -61,7 +61,7 @@ def _whole(taken: Value | Parts) -> Value | ValueTuple | None:
     return None
 
 
-def name_of(value: Value | ValueTuple, roles: Mapping[int, str]) -> str:
+def choose_tensor_name(value: Value | ValueTuple, roles: Mapping[int, str]) -> str:
     """The name of a tensor or tuple: the body's own, or for an input that it does not name what it is there, or else its name outside."""
     if value.borrowed and value.name != "in":
         return roles.get(id(value), "") or value.name

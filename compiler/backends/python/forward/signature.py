@@ -15,10 +15,10 @@ from ..code.class_tree import SizeRef, SymbolRef, find_repeated_formulas
 from ..code.classes import ClassBody, SizeSymbol, Step
 from ..code.python_expressions import AnyInput, Code
 from ..identifiers import RESERVED, make_unique
-from ..printing.line_layout import STEP, Doc, LayoutBracket, statement
+from ..printing.line_layout import STEP, Doc, LayoutBracket, layout_statement
 
 
-class Signature:
+class ForwardSignature:
     """The names at the start of `forward`."""
 
     def __init__(self, body: ClassBody, alive: Sequence[Step]) -> None:
@@ -26,45 +26,45 @@ class Signature:
         self.body = body
         self.framework = body.framework
         self._taken = {*RESERVED, *self.framework.imported}
-        self.inputs = [self._new(n) for n in input_names(body)]
-        self.shared_labels = [self._new(n) for n in body.shared_labels]
-        self.passed = [self._new(n) for n, _ in body.passed]
+        self.inputs = [self._make_name(n) for n in choose_input_names(body)]
+        self.shared_labels = [self._make_name(n) for n in body.shared_labels]
+        self.passed = [self._make_name(n) for n, _ in body.passed]
         sizes = [p for step in alive for p in walk_tree(step.code) if isinstance(p, (SizeRef, SymbolRef))]
         used = {p.index for p in sizes if isinstance(p, SymbolRef)}
-        self.symbols = [self._new(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
-        self.computed = {size: self._new(size.name) for size in find_repeated_formulas(sizes)}
+        self.symbols = [self._make_name(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
+        self.computed = {size: self._make_name(size.name) for size in find_repeated_formulas(sizes)}
         """Formulas that the spec names, where they are used several times; one within another is before it."""
 
-    def _new(self, name: str) -> str:
+    def _make_name(self, name: str) -> str:
         found = make_unique(self.framework.make_variable_name(name), self._taken)
         self._taken.add(found)
         return found
 
     @property
-    def fixed(self) -> set[str]:
+    def fixed_names(self) -> set[str]:
         """Names that are never reassigned."""
         return {*self.shared_labels, *self.passed, *self.symbols, *self.computed.values()}
 
-    def lines(self) -> list[str]:
-        taken = [f"{n}: {self._annotation(t)}" for n, t in zip(self.inputs, self.body.graph.grouped_inputs, strict=True)]
+    def write_lines(self) -> list[str]:
+        taken = [f"{n}: {self._annotate_input(t)}" for n, t in zip(self.inputs, self.body.graph.grouped_inputs, strict=True)]
         taken += [f"{n}: {self.framework.module}" for n in self.shared_labels]
-        taken += [f"{n}: {self._number(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
+        taken += [f"{n}: {self._annotate_passed(code)}" for n, (_, code) in zip(self.passed, self.body.passed, strict=True)]
         arguments = LayoutBracket("(", [Doc(a) for a in ("self", *taken)], ")")
-        return statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.result()}:"), 1)
+        return layout_statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.annotate_result()}:"), 1)
 
-    def any_input(self) -> str:
+    def get_any_input(self) -> str:
         """A tensor among the inputs; without any, the one that the caller passes."""
         if not self.inputs:
             return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, AnyInput))
         named = list(zip(self.inputs, self.body.graph.grouped_inputs, strict=True))
         return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
 
-    def shape(self, index: int) -> str:
+    def format_shape(self, index: int) -> str:
         """The shape of an input, of a list that of its first tensor."""
         taken = self.inputs[index]
         return self.framework.shape.format(taken if isinstance(self.body.graph.grouped_inputs[index], Value) else f"{taken}[0]")
 
-    def result(self) -> str:
+    def annotate_result(self) -> str:
         graph = self.body.graph
         tensor = self.framework.tensor
         if graph.training_outputs is not None:
@@ -72,27 +72,27 @@ class Signature:
             return " | ".join(tensor if count == 1 else f"tuple[{', '.join([tensor] * count)}]" for count in counts)
         alone = [tensor] * len(graph.single_outputs)
         if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
-            return self._several
-        alone += [self._several] * len(graph.tails)
+            return self._tuple_annotation
+        alone += [self._tuple_annotation] * len(graph.tails)
         return alone[0] if len(alone) == 1 else f"tuple[{', '.join(alone)}]"
 
-    def _annotation(self, taken: Value | ValueTuple) -> str:
-        return self._several if isinstance(taken, ValueTuple) else self.framework.tensor
+    def _annotate_input(self, taken: Value | ValueTuple) -> str:
+        return self._tuple_annotation if isinstance(taken, ValueTuple) else self.framework.tensor
 
-    def _number(self, passed: Code) -> str:
+    def _annotate_passed(self, passed: Code) -> str:
         return self.framework.tensor if isinstance(passed, AnyInput) else "int"
 
     @property
-    def _several(self) -> str:
+    def _tuple_annotation(self) -> str:
         return f"tuple[{self.framework.tensor}, ...]"
 
 
-def input_names(body: ClassBody) -> list[str]:
+def choose_input_names(body: ClassBody) -> list[str]:
     """The preferred names of the inputs: those of the spec, and `x` for `in`."""
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 
-def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], str]) -> list[str]:
+def write_prelude(body: ClassBody, signature: ForwardSignature, formula: Callable[[SizeRef], str]) -> list[str]:
     """The lines that read the sizes: those of one tensor together. `formula`: the text of one that has a name."""
     direct: dict[int, list[tuple[int, str]]] = {}
     lines: list[str] = []
@@ -102,15 +102,15 @@ def prelude(body: ClassBody, signature: Signature, formula: Callable[[SizeRef], 
     for index, found in direct.items():
         taken = body.graph.grouped_inputs[index]
         read = taken if isinstance(taken, Value) else taken.values[0]
-        lines.append(_read(signature.shape(index), sorted(found), read.type.rank))
+        lines.append(_write_size_read(signature.format_shape(index), sorted(found), read.type.rank))
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
         if name and (symbol.minus, symbol.times, symbol.by) != (0, 1, 1):
-            lines.append(f"{name} = {_inverse(signature.shape(symbol.input), symbol)}")
+            lines.append(f"{name} = {_format_inverse(signature.format_shape(symbol.input), symbol)}")
     lines += [f"{name} = {formula(size)}" for size, name in signature.computed.items()]
     return [STEP * 2 + line for line in lines]
 
 
-def _read(shape: str, found: list[tuple[int, str]], rank: int) -> str:
+def _write_size_read(shape: str, found: list[tuple[int, str]], rank: int) -> str:
     """The line that reads sizes off a tensor, `_` for those between them."""
     start, stop = found[0][0], found[-1][0] + 1
     if len(found) == 1:
@@ -126,7 +126,7 @@ def _read(shape: str, found: list[tuple[int, str]], rank: int) -> str:
     return f"{names} = {shape}[{start or ''}:{stop}]"
 
 
-def _inverse(shape: str, symbol: SizeSymbol) -> str:
+def _format_inverse(shape: str, symbol: SizeSymbol) -> str:
     value = f"{shape}[{symbol.axis}]"
     if symbol.minus:
         value = f"{value} {'-' if symbol.minus > 0 else '+'} {abs(symbol.minus)}"

@@ -33,83 +33,83 @@ class NameHint(Record):
     last: str = "x"
 
 
-class Variables:
+class VariableNames:
     """`fixed` are names that are never used: arguments that are no tensors, sizes, what the class refers to. `reserved` are those that
     the spec gives to tensors made in this body: nothing else gets them while that can be avoided."""
 
     def __init__(self, fixed: Iterable[str], reserved: Iterable[str], framework: Framework) -> None:
-        self.local = framework.make_variable_name
+        self.make_variable_name = framework.make_variable_name
         self.fixed = {*fixed, *RESERVED, *framework.imported}
-        self.reserved = {self.local(n) for n in reserved if n}
+        self.reserved = {self.make_variable_name(n) for n in reserved if n}
         self.holds: dict[str, int] = {}
         self.name_of: dict[int, str] = {}
-        self.left: dict[int, int] = {}
+        self.remaining_uses: dict[int, int] = {}
         self.running: set[str] = {"x"}
 
-    def bind(self, name: str, tensor: int, uses: int) -> str:
+    def bind_name(self, name: str, tensor: int, uses: int) -> str:
         """Gives `tensor` a name that must be free."""
         self.holds[name] = tensor
         self.name_of[tensor] = name
-        self.left[tensor] = uses
+        self.remaining_uses[tensor] = uses
         return name
 
-    def take(self, tensor: int, count: int = 1) -> None:
+    def take_uses(self, tensor: int, count: int = 1) -> None:
         """`count` uses of the tensor are written."""
-        self.left[tensor] -= count
+        self.remaining_uses[tensor] -= count
 
     def is_free(self, name: str) -> bool:
         holder = self.holds.get(name)
-        return name not in self.fixed and (holder is None or self.left[holder] == 0)
+        return name not in self.fixed and (holder is None or self.remaining_uses[holder] == 0)
 
-    def named(self, wanted: str, tensor: int, uses: int) -> str:
+    def bind_named(self, wanted: str, tensor: int, uses: int) -> str:
         """A name for what the spec calls `wanted`."""
-        name = self.local(wanted)
+        name = self.make_variable_name(wanted)
         if not self.is_free(name):
-            name = make_unique(name, self._unavailable())
+            name = make_unique(name, self._list_unavailable())
         if name not in RUNNING:
             self.running.discard(name)
-        return self.bind(name, tensor, uses)
+        return self.bind_name(name, tensor, uses)
 
-    def bound(self, wanted: str, tensor: int, uses: int) -> str:
+    def bind_bound(self, wanted: str, tensor: int, uses: int) -> str:
         """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
-        return self.bind(make_unique(self.local(wanted), self._unavailable() | self.reserved), tensor, uses)
+        return self.bind_name(make_unique(self.make_variable_name(wanted), self._list_unavailable() | self.reserved), tensor, uses)
 
-    def unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
+    def bind_unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
         """A name for a tensor without one."""
         kept = self.name_of[hint.same] if hint.same is not None else ""
         if kept and self.is_free(kept):
-            return self.bind(kept, tensor, uses)
+            return self.bind_name(kept, tensor, uses)
         for name in (hint.label, "" if hint.destination else hint.role):
-            if name and self._is_open(self.local(name)):
-                return self.bind(self.local(name), tensor, uses)
-        return self.bind(self._pick(hint, uses > 1), tensor, uses)
+            if name and self._is_open(self.make_variable_name(name)):
+                return self.bind_name(self.make_variable_name(name), tensor, uses)
+        return self.bind_name(self._pick_name(hint, uses > 1), tensor, uses)
 
-    def _pick(self, hint: NameHint, lasting: bool) -> str:
+    def _pick_name(self, hint: NameHint, lasting: bool) -> str:
         destination = hint.destination
         previous = self.name_of.get(hint.source, "") if hint.source is not None else ""
         if previous in self.running and self.is_free(previous) and not (destination and lasting):
             return previous
-        if destination and self.is_free(self.local(destination)):
-            self.running.add(self.local(destination))
-            return self.local(destination)
-        for name in (*RUNNING[:2], self.local(hint.last), *RUNNING[2:]):
+        if destination and self.is_free(self.make_variable_name(destination)):
+            self.running.add(self.make_variable_name(destination))
+            return self.make_variable_name(destination)
+        for name in (*RUNNING[:2], self.make_variable_name(hint.last), *RUNNING[2:]):
             if self._is_open(name):
                 self.running |= {name} & set(RUNNING)
                 return name
-        return make_unique(self.local(hint.last), self._unavailable() | self.reserved)
+        return make_unique(self.make_variable_name(hint.last), self._list_unavailable() | self.reserved)
 
     def _is_open(self, name: str) -> bool:
         """Whether a tensor that the spec does not name can have the name."""
         return name not in self.reserved and self.is_free(name)
 
-    def temporary(self, wanted: str) -> str:
-        """A name that no tensor has, until `release` frees it."""
-        name = make_unique(self.local(wanted), self._unavailable() | self.reserved)
+    def make_temporary(self, wanted: str) -> str:
+        """A name that no tensor has, until `release_name` frees it."""
+        name = make_unique(self.make_variable_name(wanted), self._list_unavailable() | self.reserved)
         self.fixed.add(name)
         return name
 
-    def release(self, name: str) -> None:
+    def release_name(self, name: str) -> None:
         self.fixed.discard(name)
 
-    def _unavailable(self) -> set[str]:
-        return self.fixed | {n for n, t in self.holds.items() if self.left[t] > 0}
+    def _list_unavailable(self) -> set[str]:
+        return self.fixed | {n for n, t in self.holds.items() if self.remaining_uses[t] > 0}

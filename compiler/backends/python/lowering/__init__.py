@@ -15,20 +15,20 @@ from ....ir.graph import CallNode, Graph, Program
 from ....ir.verify import verify_program
 from ....ops.operator import Operator
 from ..code.framework import Framework
-from .hoisting import hoist
-from .lowered_operators import expand
-from .model_casts import convert
-from .recursion_levels import name_alike
+from .hoisting import hoist_constants
+from .lowered_operators import lower_operators
+from .model_casts import insert_casts
+from .recursion_levels import unify_level_symbols
 
 
-def lowered(program: Program, has_kernel: Callable[[type[Operator]], bool], framework: Framework) -> Graph:
+def lower_program(program: Program, has_kernel: Callable[[type[Operator]], bool], framework: Framework) -> Graph:
     """The main graph, ready to be written. Operators without a kernel are calls of their definitions."""
     order = expand_operators(copy_graphs(program.main), program.facts, has_kernel)
     main = order[-1]
-    name_alike(order)
-    expand(order, program.facts)
-    hoist(order, framework)
-    convert(order)
+    unify_level_symbols(order)
+    lower_operators(order, program.facts)
+    hoist_constants(order, framework)
+    insert_casts(order)
     for graph in order:
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
     if os.environ.get("NETC_DEBUG"):

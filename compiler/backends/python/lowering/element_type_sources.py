@@ -13,10 +13,10 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node, OpNode
 from ....ir.graph_values import Value
 from ....types.tensor_types import FLOAT32
-from .float32_tensors import ElementTypes, Need, floats, is_float
+from .float32_tensors import CastNeed, ElementTypes, is_float, list_float_inputs
 
 
-class Source(Record):
+class TypeSource(Record):
     """Has the type of the model: the tensor `like`, or else the `parameter` of the stage at `path`."""
 
     like: Value | None
@@ -24,7 +24,7 @@ class Source(Record):
     parameter: str = ""
 
 
-class Sources:
+class TypeSources:
     def __init__(self, order: Iterable[Graph]) -> None:
         """`order`: called graphs first."""
         self.parametric: dict[int, Node] = {}
@@ -40,38 +40,38 @@ class Sources:
             self.layers.update({id(graph): own[0]} if own else {})
             self.taken[id(graph)] = {id(v) for node in nodes for v in node.inputs}
 
-    def find(self, graph: Graph, types: ElementTypes, need: Need | None = None) -> Source | None:
+    def find_source(self, graph: Graph, types: ElementTypes, need: CastNeed | None = None) -> TypeSource | None:
         """A tensor that is given and that a layer takes, a parameter, any tensor that is given, or one that `need` meets."""
         given = [v for v in graph.inputs if is_float(v) and id(v) not in types.fixed]
         first = next((v for v in given if id(v) in self.taken[id(graph)]), None)
         if first is not None:
-            return Source(first)
-        layer = need.node if need is not None and parameter(need.node) is not None else self.layers.get(id(graph))
+            return TypeSource(first)
+        layer = need.node if need is not None and find_parameter_name(need.node) is not None else self.layers.get(id(graph))
         if layer is not None:
-            return self._inside(layer)
-        met = [v for v in floats(need.node) if id(v) not in types.fixed] if need is not None else []
+            return self._find_inside(layer)
+        met = [v for v in list_float_inputs(need.node) if id(v) not in types.fixed] if need is not None else []
         if given or met:
-            return Source((*given, *met)[0])
+            return TypeSource((*given, *met)[0])
         called = need.node if need is not None and self._has_parameters(need.node) else self.parametric.get(id(graph))
-        return None if called is None else self._inside(called)
+        return None if called is None else self._find_inside(called)
 
     def _has_parameters(self, node: Node) -> bool:
-        return id(node.graph) in self.parametric if isinstance(node, CallNode) else parameter(node) is not None
+        return id(node.graph) in self.parametric if isinstance(node, CallNode) else find_parameter_name(node) is not None
 
-    def _inside(self, node: Node) -> Source:
+    def _find_inside(self, node: Node) -> TypeSource:
         """The first parameter of a stage."""
-        path = [_label(node)]
+        path = [_get_label(node)]
         while isinstance(node, CallNode):
             node = self.parametric[id(node.graph)]
-            path.append(_label(node))
-        return Source(None, ".".join(path), parameter(node) or "")
+            path.append(_get_label(node))
+        return TypeSource(None, ".".join(path), find_parameter_name(node) or "")
 
 
-def parameter(node: Node) -> str | None:
+def find_parameter_name(node: Node) -> str | None:
     """The name of a parameter, or of a buffer of the state dict, that has the type of the model."""
     specs = node.specs if isinstance(node, OpNode) else ()
     return next((spec.name for spec in specs if spec.dtype == FLOAT32 and spec.persistent), None)
 
 
-def _label(node: Node) -> str:
+def _get_label(node: Node) -> str:
     return node.label if node.shared is None else node.shared.label

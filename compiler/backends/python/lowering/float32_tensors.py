@@ -18,7 +18,7 @@ from ....ops.parameter_of import ParameterOf
 from ....types.tensor_types import FLOAT32
 
 
-class Decisions:
+class CastDecisions:
     """What was decided about some of the nodes and inputs: ids of nodes that take the type of the model, of tables that keep theirs, and
     the inputs of graphs, by id and number, that their callers convert."""
 
@@ -27,11 +27,11 @@ class Decisions:
         self.exact: set[int] = set()
         self.converted: set[tuple[int, int]] = set()
 
-    def size(self) -> int:
+    def count_decisions(self) -> int:
         return len(self.following) + len(self.exact) + len(self.converted)
 
 
-class Need(Record):
+class CastNeed(Record):
     """A fixed tensor that a node takes where it needs one of the type of the model."""
 
     graph: Graph
@@ -42,7 +42,7 @@ class Need(Record):
 class ElementTypes:
     """The fixed values, by their ids."""
 
-    def __init__(self, order: Sequence[Graph], decisions: Decisions) -> None:
+    def __init__(self, order: Sequence[Graph], decisions: CastDecisions) -> None:
         self.order, self.decisions = order, decisions
         self.fixed: set[int] = set()
         before = -1
@@ -50,18 +50,18 @@ class ElementTypes:
             before = len(self.fixed)
             for graph in reversed(order):
                 for node in graph.nodes:
-                    self._look(node)
+                    self._mark_node(node)
 
-    def _look(self, node: Node) -> None:
+    def _mark_node(self, node: Node) -> None:
         if isinstance(node, OpNode):
             if self._is_fixed(node):
                 self.fixed.update(id(v) for v in node.outputs if is_float(v))
             return
         given = zip(node.inputs, node.graph.inputs, strict=True)
-        self.fixed.update(id(inner) for i, (outer, inner) in enumerate(given) if id(outer) in self.fixed and self._enters(node, i))
+        self.fixed.update(id(inner) for i, (outer, inner) in enumerate(given) if id(outer) in self.fixed and self._is_entered(node, i))
         self.fixed.update(id(outer) for outer, inner in zip(node.outputs, node.graph.outputs, strict=True) if id(inner) in self.fixed)
 
-    def _enters(self, node: CallNode, index: int) -> bool:
+    def _is_entered(self, node: CallNode, index: int) -> bool:
         if node.scan is not None and index < node.scan.states:
             return False  # after the first step, a state is what the step makes of it
         return (id(node.graph), index) not in self.decisions.converted
@@ -69,21 +69,21 @@ class ElementTypes:
     def _is_fixed(self, node: OpNode) -> bool:
         if id(node) in self.decisions.following or any(spec.dtype == FLOAT32 for spec in node.specs):
             return id(node) in self.decisions.exact
-        return not isinstance(node.op, ParameterOf) and all(id(v) in self.fixed for v in floats(node))
+        return not isinstance(node.op, ParameterOf) and all(id(v) in self.fixed for v in list_float_inputs(node))
 
-    def needs(self) -> Iterator[Need]:
+    def iterate_needs(self) -> Iterator[CastNeed]:
         """The fixed tensors that meet others."""
         for graph in self.order:
             for node in graph.nodes:
-                yield from (Need(graph, node, v) for v in self._needed(node))
+                yield from (CastNeed(graph, node, v) for v in self._list_needed_values(node))
 
-    def _needed(self, node: Node) -> list[Value]:
+    def _list_needed_values(self, node: Node) -> list[Value]:
         if isinstance(node, CallNode):
-            return [v for i, v in enumerate(node.inputs) if id(v) in self.fixed and not self._enters(node, i)]
-        found = [v for v in floats(node) if id(v) in self.fixed]
+            return [v for i, v in enumerate(node.inputs) if id(v) in self.fixed and not self._is_entered(node, i)]
+        found = [v for v in list_float_inputs(node) if id(v) in self.fixed]
         return found if found and any(is_float(v) and id(v) not in self.fixed for v in node.outputs) else []
 
-    def precise(self) -> Iterator[OpNode]:
+    def iterate_precise_tables(self) -> Iterator[OpNode]:
         """Tables that meet a fixed tensor before any of the model: what is computed of both would lose its precision with them."""
         for graph in self.order:
             made: dict[int, set[OpNode]] = {}
@@ -93,7 +93,7 @@ class ElementTypes:
                 if _is_table(node):
                     made[id(node.outputs[0])] = {node}
                     continue
-                taken = floats(node)
+                taken = list_float_inputs(node)
                 of_model = [v for v in taken if id(v) not in self.fixed]
                 if not of_model or any(id(v) not in made for v in of_model) or node.specs:
                     continue
@@ -104,7 +104,7 @@ class ElementTypes:
                     yield from tables
 
 
-def floats(node: Node) -> list[Value]:
+def list_float_inputs(node: Node) -> list[Value]:
     """The inputs that are float32 in the spec."""
     return [v for v in node.inputs if is_float(v)]
 

@@ -26,14 +26,14 @@ from ..classes.shared_modules import Sharing
 from ..code.classes import ClassBody
 from ..code.framework import Framework
 from ..identifiers import make_unique
-from .graph_labels import labels
+from .graph_labels import collect_labels
 from .lowered_operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
 FEW = 8
 """The number of members of a sequence that may be called one by one, in lines of their own, where only some take a constant."""
 
 
-class Constant(Record):
+class HoistedConstant(Record):
     """A tensor, or several, that layers have in common: what `op` makes of run-time `sizes`. `like` is the element type of a tensor that
     must be at hand; `sources` are the other tensors that it is computed from. `origin` differs where its numbers depend on other ones."""
 
@@ -47,7 +47,7 @@ class Constant(Record):
     def kind(self) -> Kind:
         return self.op, self.like, self.origin
 
-    def outside(self, graph: Graph, call: CallNode) -> Constant | None:
+    def translate_to_caller(self, graph: Graph, call: CallNode) -> HoistedConstant | None:
         """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
         given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
         if call.scan is not None:
@@ -55,18 +55,18 @@ class Constant(Record):
         if any(id(v) not in given for v in self.sources):
             return None
         op, sizes = self.op.substitute_values(call.arguments), substitute_values(self.sizes, call.arguments)
-        return Constant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
+        return HoistedConstant(op, self.like, tuple(given[id(v)] for v in self.sources), sizes, origin_key(op.numbers))
 
 
 Kind = tuple[Operator, "DType | None", object]
 """What a constant is, whatever it is computed from."""
 
 
-def hoist(order: list[Graph], framework: Framework) -> None:
+def hoist_constants(order: list[Graph], framework: Framework) -> None:
     """Moves constants to the callers, called graphs first. Not where a shared stage has several graphs: they must remain one class."""
     for graph in order:
-        _merge(graph)
-    if not Sharing(order).united(order):
+        _merge_equal_constants(graph)
+    if not Sharing(order).group_united(order):
         while _Hoisting(order, framework).run():  # what is computed from a constant can move after it has
             pass
 
@@ -82,8 +82,8 @@ class _Hoisting:
             for node in graph.nodes:
                 if isinstance(node, CallNode):
                     self.calls[id(node.graph)].append((graph, node))
-                    kinds.update(dict.fromkeys(self._needed(node)))
-                elif (constant := _constant(node)) is not None:
+                    kinds.update(dict.fromkeys(self._list_needed_kinds(node)))
+                elif (constant := _match_constant(node)) is not None:
                     kinds[constant.kind] = None
         self.given: dict[int, list[OpNode]] = {}
         """By the id of a call, the constants that it takes."""
@@ -91,8 +91,8 @@ class _Hoisting:
         """By the id of a graph, how many of its members need a constant."""
         for graph in order:
             called = (n for n in graph.nodes if isinstance(n, CallNode))
-            self.counts[id(graph)] = Counter(kind for call in called for kind in self._needed(call))
-        self.passing = {id(g): self._passed(g) for g in order if not _is_home(g)}
+            self.counts[id(graph)] = Counter(kind for call in called for kind in self._list_needed_kinds(call))
+        self.passing = {id(g): self._find_passed_kinds(g) for g in order if not _is_home(g)}
         """By the id of a sequence, the constants that it can pass to its members: they remain a loop, or are few."""
         self.often: set[int] = set()
         """The ids of graphs that run more than once."""
@@ -105,40 +105,40 @@ class _Hoisting:
         """Whether anything has moved."""
         for graph in self.order:
             if self.kinds[id(graph)]:
-                self._insert(graph)
+                self._insert_constants(graph)
                 for node in list(graph.nodes):
-                    constant = _constant(node)
+                    constant = _match_constant(node)
                     if constant is not None and self._is_repeated(graph, constant) and self._is_movable(graph, constant):
                         assert isinstance(node, OpNode)
-                        self._move(graph, node, constant)
+                        self._move_constant(graph, node, constant)
         return bool(self.given)
 
-    def _insert(self, graph: Graph) -> None:
+    def _insert_constants(self, graph: Graph) -> None:
         """The constants that the graphs it calls have given to it, each before the call."""
-        taken = labels(graph)
+        taken = collect_labels(graph)
         given = {id(node): self.given.get(id(node), []) for node in graph.nodes}
         graph.nodes = [one for node in graph.nodes for one in (*given[id(node)], node)]
-        _merge(graph)
+        _merge_equal_constants(graph)
         new = {id(own) for several in given.values() for own in several}
         for node in graph.nodes:
             if isinstance(node, OpNode) and id(node) in new:
                 node.label = make_unique(node.op.name, taken)
                 taken.add(node.label)
 
-    def _is_repeated(self, graph: Graph, constant: Constant) -> bool:
+    def _is_repeated(self, graph: Graph, constant: HoistedConstant) -> bool:
         """Whether it is computed more than once, or is on its way to where it is not."""
         if id(graph) in self.often or not _is_home(graph):
             return True
-        seen = ((caller, constant.outside(graph, call)) for caller, call in self.calls[id(graph)])
+        seen = ((caller, constant.translate_to_caller(graph, call)) for caller, call in self.calls[id(graph)])
         return any(found is not None and self.counts[id(caller)][found.kind] > 1 for caller, found in seen)
 
-    def _is_movable(self, graph: Graph, constant: Constant) -> bool:
+    def _is_movable(self, graph: Graph, constant: HoistedConstant) -> bool:
         """Whether every caller can compute the constant, or take it from its own callers."""
         calls = self.calls[id(graph)]
-        return bool(calls) and all(self._fits(graph, caller, call, constant) for caller, call in calls)
+        return bool(calls) and all(self._can_move_to(graph, caller, call, constant) for caller, call in calls)
 
-    def _fits(self, graph: Graph, caller: Graph, call: CallNode, constant: Constant) -> bool:
-        outside = constant.outside(graph, call)
+    def _can_move_to(self, graph: Graph, caller: Graph, call: CallNode, constant: HoistedConstant) -> bool:
+        outside = constant.translate_to_caller(graph, call)
         if outside is None or call.shared is not None or not caller.inputs:
             return False
         if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
@@ -147,19 +147,19 @@ class _Hoisting:
             return _has_sizes(caller, outside.sizes, self.framework)
         return outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside)
 
-    def _needed(self, call: CallNode) -> list[Kind]:
+    def _list_needed_kinds(self, call: CallNode) -> list[Kind]:
         """The constants that a call needs, as the caller sees them."""
         ops = [(op.substitute_values(call.arguments), like) for op, like, _ in self.kinds[id(call.graph)]]
         return [(op, like, origin_key(op.numbers)) for op, like in ops]
 
-    def _passed(self, graph: Graph) -> set[Kind]:
-        needed = [set(self._needed(n)) if isinstance(n, CallNode) else set() for n in graph.nodes]
+    def _find_passed_kinds(self, graph: Graph) -> set[Kind]:
+        needed = [set(self._list_needed_kinds(n)) if isinstance(n, CallNode) else set() for n in graph.nodes]
         needed = [kinds for kinds in needed if kinds] if len(needed) <= FEW else needed
         return set.intersection(*needed) if needed else set()
 
-    def _move(self, graph: Graph, node: OpNode, constant: Constant) -> None:
+    def _move_constant(self, graph: Graph, node: OpNode, constant: HoistedConstant) -> None:
         for _, call in self.calls[id(graph)]:
-            outside = constant.outside(graph, call)
+            outside = constant.translate_to_caller(graph, call)
             assert outside is not None
             like = [next(v for v in call.inputs if v.type.dtype == constant.like)] if constant.like is not None else []
             made = tuple(Value(v.type.with_shape(substitute_values(v.type.shape, call.arguments)), v.span, v.name) for v in node.outputs)
@@ -167,11 +167,11 @@ class _Hoisting:
             call.inputs = (*call.inputs, *made)
         graph.nodes.remove(node)
         for source in constant.sources:
-            self._drop(graph, source)
+            self._drop_unused_input(graph, source)
         graph.inputs += node.outputs
         graph.captures += len(node.outputs)
 
-    def _drop(self, graph: Graph, source: Value) -> None:
+    def _drop_unused_input(self, graph: Graph, source: Value) -> None:
         """What the constant alone was computed from is no input any more."""
         if source in graph.inputs and not graph.tuples and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
             at = graph.inputs.index(source)
@@ -181,13 +181,13 @@ class _Hoisting:
                 call.inputs = (*call.inputs[:at], *call.inputs[at + 1 :])
 
 
-def _merge(graph: Graph) -> None:
+def _merge_equal_constants(graph: Graph) -> None:
     """Of equal constants in a graph only the first is left."""
-    first: dict[Constant, Node] = {}
+    first: dict[HoistedConstant, Node] = {}
     instead: dict[int, Value] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
-        constant = _constant(node)
+        constant = _match_constant(node)
         if constant is None or first.setdefault(constant, node) is node:
             nodes.append(node)
         else:
@@ -196,20 +196,22 @@ def _merge(graph: Graph) -> None:
     replace_values(graph, instead)
 
 
-def _constant(node: Node) -> Constant | None:
+def _match_constant(node: Node) -> HoistedConstant | None:
     """What the node computes, if layers may have that in common."""
     match node:
         case OpNode(op=RotaryAngles() as op, inputs=(like, *sources)):
             features = (op.dims,) if isinstance(op, OpenRotaryAngles) else ()
             sizes = features if sources else (op.length, *features)
-            return Constant(op, like.type.dtype, tuple(sources), sizes, origin_key(op.numbers))
+            return HoistedConstant(op, like.type.dtype, tuple(sources), sizes, origin_key(op.numbers))
         case OpNode(op=CausalMask() as op, inputs=inputs):
-            return Constant(op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span, op.offset), origin_key(op.numbers))
+            return HoistedConstant(
+                op, inputs[0].type.dtype if inputs else None, (), (op.length, op.span, op.offset), origin_key(op.numbers)
+            )
         case OpNode(op=WindowMask() as op):
-            return Constant(op, None, (), (op.length, op.span, op.span - op.length), origin_key(op.numbers))
+            return HoistedConstant(op, None, (), (op.length, op.span, op.span - op.length), origin_key(op.numbers))
         case OpNode(op=TableOperator() as op) if not op.is_static:
             numbers = (p.value for p in iterate_parts(op.formula) if isinstance(p, Const))
-            return Constant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
+            return HoistedConstant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
     return None
 
 
@@ -218,7 +220,7 @@ def _has_sizes(graph: Graph, sizes: tuple[Dim, ...], framework: Framework) -> bo
     body = ClassBody(graph, framework)
     forward = ForwardSizes(body)
     for size in sizes:
-        forward.resolve(size)
+        forward.resolve_sizes(size)
     return not body.passed
 
 

@@ -20,49 +20,49 @@ from ....ops.shape import Cast, Layout
 from ....types.tensor_types import BOOL, INT64
 from ..classes.shared_modules import Sharing
 from ..identifiers import make_unique
-from .element_type_sources import Sources
-from .float32_tensors import Decisions, ElementTypes, Need, floats, is_float
-from .graph_labels import labels
+from .element_type_sources import TypeSources
+from .float32_tensors import CastDecisions, CastNeed, ElementTypes, is_float, list_float_inputs
+from .graph_labels import collect_labels
 from .lowered_operators import ConvertedTable, ExactTable, ToModelType
 
 
-def convert(order: list[Graph]) -> None:
+def insert_casts(order: list[Graph]) -> None:
     """Converts what no tensor of the model is part of, if there is such a thing."""
     if any(_makes_floats(node) for graph in order for node in graph.nodes):
-        decisions = Decisions()
-        for graph in (g for several in Sharing(order).united(order) for g in several):  # what is one module converts the same
+        decisions = CastDecisions()
+        for graph in (g for several in Sharing(order).group_united(order) for g in several):  # what is one module converts the same
             decisions.converted.update((id(graph), i) for i in range(len(graph.inputs)))
-        sources = Sources(order)
-        types = _decided(order, decisions, sources)
-        needs: dict[int, list[Need]] = {}
-        for need in types.needs():
-            if sources.find(need.graph, types, need) is not None:
+        sources = TypeSources(order)
+        types = _decide_types(order, decisions, sources)
+        needs: dict[int, list[CastNeed]] = {}
+        for need in types.iterate_needs():
+            if sources.find_source(need.graph, types, need) is not None:
                 needs.setdefault(id(need.graph), []).append(need)
         for graph in order:
-            _Writer(graph, sources, types).write(needs.get(id(graph), []))
+            _CastWriter(graph, sources, types).write_casts(needs.get(id(graph), []))
 
 
-def _decided(order: list[Graph], decisions: Decisions, sources: Sources) -> ElementTypes:
+def _decide_types(order: list[Graph], decisions: CastDecisions, sources: TypeSources) -> ElementTypes:
     """The types when all that can be converted where it comes from is."""
-    flows = {id(graph): _Flow(graph) for graph in order}
+    flows = {id(graph): _GraphFlow(graph) for graph in order}
     types = ElementTypes(order, decisions)
     before = -1
-    while decisions.size() > before:
-        before = decisions.size()
-        decisions.exact.update(id(node) for node in types.precise())
+    while decisions.count_decisions() > before:
+        before = decisions.count_decisions()
+        decisions.exact.update(id(node) for node in types.iterate_precise_tables())
         types = ElementTypes(order, decisions)
-        needs: dict[int, list[Need]] = {}
-        for need in types.needs():
+        needs: dict[int, list[CastNeed]] = {}
+        for need in types.iterate_needs():
             needs.setdefault(id(need.graph), []).append(need)
         for found in needs.values():
             flow = flows[id(found[0].graph)]
-            convertible = sources.find(flow.graph, types) is not None
-            flow.decide(found, decisions, convertible)
+            convertible = sources.find_source(flow.graph, types) is not None
+            flow.decide_conversions(found, decisions, convertible)
         types = ElementTypes(order, decisions)
     return types
 
 
-class _Flow:
+class _GraphFlow:
     """Who makes and who takes the tensors of a graph."""
 
     def __init__(self, graph: Graph) -> None:
@@ -74,19 +74,19 @@ class _Flow:
                 self.takers.setdefault(id(v), []).append(node)
         self.results = {id(v) for v in (*graph.outputs, *(graph.training_outputs or ()))}
 
-    def decide(self, needs: Iterable[Need], decisions: Decisions, convertible: bool) -> None:
+    def decide_conversions(self, needs: Iterable[CastNeed], decisions: CastDecisions, convertible: bool) -> None:
         """Converts where the tensors, or what they are made of, come from, if nothing is lost by that. `convertible`: the graph itself has
         something of the type of the model."""
         needed = {(id(need.node), id(need.value)) for need in needs}
         numbers = {id(v): i for i, v in enumerate(self.graph.inputs)}
         for value in {id(need.value): need.value for need in needs}.values():
-            found = self._origins(value, needed)
+            found = self._find_origins(value, needed)
             nodes = [node for node, _ in found if node is not None]
             if convertible or not nodes:
                 decisions.following.update(id(node) for node in nodes)
                 decisions.converted.update((id(self.graph), numbers[id(v)]) for node, v in found if node is None)
 
-    def _origins(self, value: Value, needed: set[tuple[int, int]]) -> list[tuple[Node | None, Value]]:
+    def _find_origins(self, value: Value, needed: set[tuple[int, int]]) -> list[tuple[Node | None, Value]]:
         """Where a tensor comes from: nodes, or None for an input of the graph; nothing if it is not to be converted there."""
         found: list[tuple[Node | None, Value]] = []
         stack = [(value, True)]
@@ -97,8 +97,8 @@ class _Flow:
                 continue
             seen.add((id(value), moved))
             node = self.makers.get(id(value))
-            if isinstance(node, OpNode) and floats(node):
-                stack += ((v, moved and isinstance(node.op, Layout)) for v in floats(node))
+            if isinstance(node, OpNode) and list_float_inputs(node):
+                stack += ((v, moved and isinstance(node.op, Layout)) for v in list_float_inputs(node))
             elif (node is not None and _is_exact(node)) or (moved and _is_start(node) and self._is_needed(value, needed)):
                 found.append((node, value))
             else:
@@ -121,19 +121,19 @@ class _Flow:
         return True
 
 
-class _Writer:
+class _CastWriter:
     """Changes one graph as it was decided."""
 
-    def __init__(self, graph: Graph, sources: Sources, types: ElementTypes) -> None:
+    def __init__(self, graph: Graph, sources: TypeSources, types: ElementTypes) -> None:
         self.graph, self.sources, self.types, self.decisions = graph, sources, types, types.decisions
-        self.labels = labels(graph)
+        self.labels = collect_labels(graph)
         self.exact: dict[int, Value] = {}
         """By the ids of the tables, the tensors of the same names that keep their precision."""
 
-    def write(self, needs: list[Need]) -> None:
+    def write_casts(self, needs: list[CastNeed]) -> None:
         nodes: list[Node] = []
         converted: dict[int, Value] = {}
-        needed: dict[int, list[Need]] = {}
+        needed: dict[int, list[CastNeed]] = {}
         for need in needs:
             needed.setdefault(id(need.node), []).append(need)
         for node in self.graph.nodes:
@@ -141,15 +141,15 @@ class _Writer:
             for need in wanted:
                 if id(need.value) not in converted:
                     made = converted[id(need.value)] = Value(need.value.type, need.value.span)
-                    nodes.append(self._conversion((need.value,), made, node.span, need))
+                    nodes.append(self._make_conversion((need.value,), made, node.span, need))
             instead = {id(need.value): converted[id(need.value)] for need in wanted}
             replace_inputs(node, instead)
-            nodes += self._rewritten(node) if isinstance(node, OpNode) else [node]
+            nodes += self._rewrite_node(node) if isinstance(node, OpNode) else [node]
         self.graph.nodes = nodes
         replace_values(self.graph, self.exact)
 
-    def _conversion(self, inputs: tuple[Value, ...], result: Value, at: Span, need: Need | None = None) -> OpNode:
-        source = self.sources.find(self.graph, self.types, need)
+    def _make_conversion(self, inputs: tuple[Value, ...], result: Value, at: Span, need: CastNeed | None = None) -> OpNode:
+        source = self.sources.find_source(self.graph, self.types, need)
         assert source is not None
         like = () if source.like is None else (source.like,)
         converted = ToModelType(path=source.path, parameter=source.parameter)
@@ -157,7 +157,7 @@ class _Writer:
         self.labels.add(label)
         return OpNode(converted, (*inputs, *like), (result,), label, at, ())
 
-    def _rewritten(self, node: OpNode) -> list[Node]:
+    def _rewrite_node(self, node: OpNode) -> list[Node]:
         if id(node) in self.decisions.exact:
             table = node.outputs[0]
             made = self.exact[id(table)] = Value(table.type, table.span, table.name)
@@ -165,19 +165,19 @@ class _Writer:
         if id(node) not in self.decisions.following:
             return [node]
         if isinstance(node.op, TableOperator):
-            conversion = self._conversion((), node.outputs[0], node.span)
+            conversion = self._make_conversion((), node.outputs[0], node.span)
             converted = ConvertedTable(**node.op.args, **conversion.op.args)
             return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
         if isinstance(node.op, OneHot):
             whole = Value(node.outputs[0].type.with_dtype(INT64), node.span)
             ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (whole,), node.label, node.span, ())
-            return [ones, self._conversion((whole,), node.outputs[0], node.span)]
-        return [self._conversion(node.inputs, node.outputs[0], node.span)]
+            return [ones, self._make_conversion((whole,), node.outputs[0], node.span)]
+        return [self._make_conversion(node.inputs, node.outputs[0], node.span)]
 
 
 def _makes_floats(node: Node) -> bool:
     """Whether it makes float32 of something else."""
-    return isinstance(node, OpNode) and not node.specs and any(is_float(v) for v in node.outputs) and not floats(node)
+    return isinstance(node, OpNode) and not node.specs and any(is_float(v) for v in node.outputs) and not list_float_inputs(node)
 
 
 def _is_origin(node: Node) -> bool:

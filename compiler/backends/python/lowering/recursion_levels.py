@@ -16,25 +16,25 @@ from ....ir.substitute_symbols import SymbolValues, substitute_symbols, symbolic
 from ....ir.traced_floats import trace_argument
 from ....ir.walk import find_enclosing_block
 from ....types.traced_ints import names_in
-from ..classes.shared_modules import family
+from ..classes.shared_modules import get_source_key
 
 _OWNER = re.compile(r"[^.\[]*")
 """The beginning of a symbol, which its graph gives it."""
 
 
-def name_alike(order: list[Graph]) -> None:
+def unify_level_symbols(order: list[Graph]) -> None:
     """`order`: all graphs, called ones before their callers."""
-    blocks = {family(g) for g in order if any(family(c) == family(g) for c in _called(g))}
+    blocks = {get_source_key(g) for g in order if any(get_source_key(c) == get_source_key(g) for c in _list_called_graphs(g))}
     levels: dict[object, dict[int, list[Graph]]] = {}
     for graph in order if blocks else ():
         block = find_enclosing_block(graph)
-        if family(block) in blocks:
-            levels.setdefault(family(block), {}).setdefault(id(block), []).append(graph)
+        if get_source_key(block) in blocks:
+            levels.setdefault(get_source_key(block), {}).setdefault(id(block), []).append(graph)
     for several in levels.values():
-        _name(order, list(several.values()))
+        _unify_levels(order, list(several.values()))
 
 
-def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
+def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
     """The levels of one block, each with the graphs in it."""
     owners: dict[object, str] = {}
     places: list[dict[str, Any]] = []
@@ -43,7 +43,7 @@ def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
         for graph in graphs:
             for name, origin in graph.origins.items():
                 owner = _OWNER.match(name).group()  # type: ignore[union-attr]
-                known = owners.setdefault(family(graph), owner) + name[len(owner) :]
+                known = owners.setdefault(get_source_key(graph), owner) + name[len(owner) :]
                 places[-1][name] = trace_argument(origin.value, known)
     if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
         return
@@ -52,7 +52,7 @@ def _name(order: list[Graph], levels: list[list[Graph]]) -> None:
         _rename_calls(graph, renamed)
     for graphs, own in zip(levels, places, strict=True):
         for graph in graphs:
-            _rename(graph, own)
+            _rename_symbols(graph, own)
 
 
 def _is_mixed(graph: Graph, own: SymbolValues, places: Iterable[SymbolValues]) -> bool:
@@ -70,11 +70,11 @@ def _rename_calls(graph: Graph, renamed: Mapping[int, SymbolValues]) -> None:
             node.arguments = {names.get(name, name): value for name, value in node.arguments.items()}
 
 
-def _rename(graph: Graph, places: SymbolValues) -> None:
+def _rename_symbols(graph: Graph, places: SymbolValues) -> None:
     substitute_symbols(graph, places)
     names = {old: next(iter(names_in(new))) for old, new in places.items()}
     graph.origins = {names[name]: origin for name, origin in graph.origins.items()}
 
 
-def _called(graph: Graph) -> list[Graph]:
+def _list_called_graphs(graph: Graph) -> list[Graph]:
     return [n.graph for n in graph.nodes if isinstance(n, CallNode)]

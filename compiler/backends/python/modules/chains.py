@@ -28,30 +28,30 @@ def is_chain(graph: Graph) -> bool:
 def is_loop(graph: Graph) -> bool:
     """Whether each node takes the results of the previous one and, after them, the same tensors and modules from outside."""
     first = graph.nodes[0]
-    carried, count = passes(first), len(makes(first))
+    carried, count = list_passed(first), len(list_made(first))
     constant = carried[count:]
     if not is_from_outside(first, graph) or len(carried) < count:
         return False
     carried = carried[:count]
     for node in graph.nodes:
-        taken = passes(node)
-        if len(makes(node)) != count or not same(taken[:count], carried) or not same(taken[count:], constant):
+        taken = list_passed(node)
+        if len(list_made(node)) != count or not are_same(taken[:count], carried) or not are_same(taken[count:], constant):
             return False
-        if modules(node) != modules(first):
+        if get_modules(node) != get_modules(first):
             return False
-        carried = makes(node)
-    return same(graph.grouped_outputs, carried)
+        carried = list_made(node)
+    return are_same(graph.grouped_outputs, carried)
 
 
 def is_parallel(graph: Graph) -> bool:
     """Whether the nodes take the same tensors and modules, and have one result each."""
     first = graph.nodes[0]
     for node in graph.nodes:
-        if len(node.outputs) != 1 or not same(passes(node), passes(first)) or modules(node) != modules(first):
+        if len(node.outputs) != 1 or not are_same(list_passed(node), list_passed(first)) or get_modules(node) != get_modules(first):
             return False
         if isinstance(node, CallNode) and node.tails:
             return False
-    return is_from_outside(first, graph) and same(graph.outputs, [v for n in graph.nodes for v in n.outputs])
+    return is_from_outside(first, graph) and are_same(graph.outputs, [v for n in graph.nodes for v in n.outputs])
 
 
 def is_from_outside(node: Node, graph: Graph) -> bool:
@@ -59,7 +59,7 @@ def is_from_outside(node: Node, graph: Graph) -> bool:
     return all(id(v) in given for v in node.inputs)
 
 
-def modules(node: Node) -> tuple[object, ...]:
+def get_modules(node: Node) -> tuple[object, ...]:
     return node.modules if isinstance(node, CallNode) else ()
 
 
@@ -67,15 +67,15 @@ def _has_tuples(node: Node) -> bool:
     return isinstance(node, CallNode) and bool(node.tuples or node.tails)
 
 
-def passes(node: Node) -> list[Taken]:
+def list_passed(node: Node) -> list[Taken]:
     return node.grouped_inputs if isinstance(node, CallNode) else list(node.inputs)
 
 
-def makes(node: Node) -> list[Taken]:
+def list_made(node: Node) -> list[Taken]:
     """The results, a tuple as it is passed on."""
     makes = node.outputs if isinstance(node, OpNode) else node.grouped_outputs
     return [one if isinstance(one, Value) else (TupleSlice(one),) for one in makes]
 
 
-def same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:
+def are_same(a: Sequence[Taken], b: Sequence[Taken]) -> bool:
     return len(a) == len(b) and all(x is y or (isinstance(x, tuple) and x == y) for x, y in zip(a, b, strict=True))

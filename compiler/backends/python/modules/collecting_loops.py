@@ -11,7 +11,7 @@ from netc.dsl.record import Record
 from ....ir.graph import CallNode, Graph, Node
 from ....ir.graph_values import Value, ValueTuple, flatten_parts
 from ..identifiers import singularize
-from .chains import is_from_outside, makes, modules, passes, same
+from .chains import are_same, get_modules, is_from_outside, list_made, list_passed
 
 
 class CollectingLoop(Record):
@@ -23,75 +23,77 @@ class CollectingLoop(Record):
     elements: dict[int, tuple[str, ValueTuple]]
 
 
-def collecting(graph: Graph) -> CollectingLoop | None:
+def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
     """How the iterations of a loop are connected, if tensors are iterated over or collected."""
     lists = [flatten_parts(tail.parts) for tail in graph.tails if tail.listed]
     returned = graph.grouped_outputs[: len(graph.grouped_outputs) - len(lists)]
     nodes = graph.nodes
-    first, last = makes(nodes[0]), makes(nodes[-1])
-    if any(len(items) != len(nodes) for items in lists) or not all(any(same([r], [m]) for m in last) for r in returned):
+    first, last = list_made(nodes[0]), list_made(nodes[-1])
+    if any(len(items) != len(nodes) for items in lists) or not all(any(are_same([r], [m]) for m in last) for r in returned):
         return None
-    states = [next(i for i, m in enumerate(last) if same([r], [m])) for r in returned]
+    states = [next(i for i, m in enumerate(last) if are_same([r], [m])) for r in returned]
     places = [next((i for i, m in enumerate(first) if m is items[0]), None) for items in lists]
-    elements = _elements(graph, len(states))
-    if elements is None or None in places or not _connected(graph, states, elements):
+    elements = _find_elements(graph, len(states))
+    if elements is None or None in places or not _are_connected(graph, states, elements):
         return None
     for node, *collected in zip(nodes, *lists, strict=True):
-        made = makes(node)
+        made = list_made(node)
         if len(made) != len(first) or any(made[at or 0] is not item for at, item in zip(places, collected, strict=True)):
             return None
     targets = [*states, *places]
     slots = tuple(tuple(i for i, at in enumerate(targets) if at == place) for place in range(len(first)))
-    items = tuple(_item_name(nodes[0], at) for at, slot in enumerate(slots) if not any(i < len(states) for i in slot))
+    items = tuple(_choose_item_name(nodes[0], at) for at, slot in enumerate(slots) if not any(i < len(states) for i in slot))
     return CollectingLoop(slots, items, elements)
 
 
-def _elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | None:
+def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | None:
     """The inputs after the states that differ between iterations, as elements of lists."""
     found: dict[int, tuple[str, ValueTuple]] = {}
-    every = [passes(node) for node in graph.nodes]
+    every = [list_passed(node) for node in graph.nodes]
     if len({len(one) for one in every}) != 1 or len(every[0]) < states:
         return None
     of = {id(one.values[0]): one for one in graph.tuples if len(one.values) == len(every)}
     for at in range(states, len(every[0])):
         taken = [one[at] for one in every]
-        if same(taken, taken[:1] * len(taken)) and len(taken) > 1:
+        if are_same(taken, taken[:1] * len(taken)) and len(taken) > 1:
             continue
         one = of.get(id(taken[0]))
-        if one is not None and same(taken, list(one.values)):
-            found[at] = (_element_name(graph.nodes[0], at, one), one)
+        if one is not None and are_same(taken, list(one.values)):
+            found[at] = (_choose_element_name(graph.nodes[0], at, one), one)
         elif len(taken) > 1:
             return None
     return found
 
 
-def _connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, ValueTuple]]) -> bool:
+def _are_connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, ValueTuple]]) -> bool:
     """Whether each iteration takes the states of the one before, the first those that the loop is given."""
     first = graph.nodes[0]
     if not is_from_outside(first, graph):
         return False
     count = len(states)
-    carried = passes(first)[:count]
-    constant = [p for at, p in enumerate(passes(first)) if at >= count and at not in elements]
+    carried = list_passed(first)[:count]
+    constant = [p for at, p in enumerate(list_passed(first)) if at >= count and at not in elements]
     for node in graph.nodes:
-        taken = passes(node)
-        if not same(taken[:count], carried) or not same([p for at, p in enumerate(taken) if at >= count and at not in elements], constant):
+        taken = list_passed(node)
+        if not are_same(taken[:count], carried) or not are_same(
+            [p for at, p in enumerate(taken) if at >= count and at not in elements], constant
+        ):
             return False
-        if modules(node) != modules(first):
+        if get_modules(node) != get_modules(first):
             return False
-        made = makes(node)
+        made = list_made(node)
         if max(states, default=0) >= len(made):
             return False
         carried = [made[at] for at in states]
     return True
 
 
-def _element_name(node: Node, at: int, of: ValueTuple) -> str:
+def _choose_element_name(node: Node, at: int, of: ValueTuple) -> str:
     name = node.graph.grouped_inputs[at].name if isinstance(node, CallNode) else ""
     one = singularize(of.name)
     return name or (one if one != of.name and one.isidentifier() else "item")
 
 
-def _item_name(node: Node, at: int) -> str:
+def _choose_item_name(node: Node, at: int) -> str:
     given = node.graph.grouped_outputs[at] if isinstance(node, CallNode) else None
     return given.name if isinstance(given, Value) and given.name else "result"

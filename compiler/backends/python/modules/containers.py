@@ -22,7 +22,7 @@ from ..identifiers import are_consecutive, make_unique
 from ..operator_calls import OperatorForms, freeze_module
 from ..tensors import TensorCodes
 from .chains import is_chain, is_loop, is_parallel
-from .collecting_loops import CollectingLoop, collecting
+from .collecting_loops import CollectingLoop, match_collecting_loop
 
 ELEMENT = "_"
 """The name of the element in `Construction.element_call`, until `forward` chooses a variable."""
@@ -33,18 +33,18 @@ class Construction(Record):
 
     `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
     the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
-    those of the expression: its nesting, and the number of constructors in it. `counted`: a loop's number of iterations may vary.
+    those of the expression: its nesting, and the number of constructors in it. `is_counted`: a loop's number of iterations may vary.
     """
 
     kind: Literal["class", "sequential", "list"]
     code: Code
-    keyed: bool = False
-    listed: bool = False
+    is_keyed: bool = False
+    is_list: bool = False
     element_call: Code | None = None
     passed: tuple[Code, ...] = ()
     depth: int = 0
     size: int = 1
-    counted: bool = False
+    is_counted: bool = False
     slots: tuple[tuple[int, ...], ...] = ()
     items: tuple[str, ...] = ()
     """Of a loop that collects: see `Loop`."""
@@ -68,40 +68,40 @@ class ContainerForms:
     def __init__(self, constructions: Constructions, operators: OperatorForms, framework: Framework) -> None:
         self.constructions, self.operators, self.framework = constructions, operators, framework
 
-    def of(self, graph: Graph) -> Construction | None:
+    def build_construction(self, graph: Graph) -> Construction | None:
         if graph.declares or graph.has_modes or any(n.shared is not None or _is_scan(n) for n in graph.nodes):
             return None
         match graph.kind:
             case "block":
-                return self._row(graph) if graph.nodes and fits(graph.nodes) else None
+                return self._build_row(graph) if graph.nodes and are_positional(graph.nodes) else None
             case "sequence":
-                return self._row(graph) or (self._loop(graph) if graph.nodes else None)
+                return self._build_row(graph) or (self._build_loop(graph) if graph.nodes else None)
             case "branches":
-                return self._list(graph) if graph.nodes and is_parallel(graph) else None
+                return self._build_list(graph) if graph.nodes and is_parallel(graph) else None
         return None
 
-    def _row(self, graph: Graph) -> Construction | None:
+    def _build_row(self, graph: Graph) -> Construction | None:
         """Members that are called one after the other, each with one tensor."""
-        made = [self._standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
+        made = [self._build_standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
         found = [code for code in made if code is not None]
         if len(found) < len(made):
             return None
-        nodes = self._written(graph.nodes)
+        nodes = self._trim_idle(graph.nodes)
         found = found[: len(nodes)]
-        depth, size = self._extent(graph)
-        if graph.choices and fits(nodes):
+        depth, size = self._measure_extent(graph)
+        if graph.choices and are_positional(nodes):
             return Construction(
-                "sequential", MembersCall(self.framework.containers.row, choice_branches.items(graph, found)), depth=depth, size=size
+                "sequential", MembersCall(self.framework.containers.row, choice_branches.make_sequence_items(graph, found)), depth=depth, size=size
             )
-        if fits(nodes):
-            row = MembersCall(self.framework.containers.row, runs(found, nodes, graph.count))
-            return Construction("sequential", row, depth=depth, size=size, counted=True)
-        labels = _keys(nodes)
+        if are_positional(nodes):
+            row = MembersCall(self.framework.containers.row, merge_runs(found, nodes, graph.count))
+            return Construction("sequential", row, depth=depth, size=size, is_counted=True)
+        labels = _make_keys(nodes)
         if not all(map(self.framework.is_key, labels)):
             return None
         return Construction("sequential", self.framework.containers.named(list(zip(labels, found, strict=True))), depth=depth, size=size)
 
-    def _written(self, nodes: list[Node]) -> list[Node]:
+    def _trim_idle(self, nodes: list[Node]) -> list[Node]:
         """The members without those at the end that do nothing, whatever the uses of the block are."""
         count = len(nodes)
         while count > 1 and self._is_idle(nodes[count - 1]):
@@ -109,23 +109,23 @@ class ContainerForms:
         return nodes[:count]
 
     def _is_idle(self, node: Node) -> bool:
-        return isinstance(node, OpNode) and type(node.op) is Identity and not self.operators.stages.varies(node)
+        return isinstance(node, OpNode) and type(node.op) is Identity and not self.operators.stages.is_varying(node)
 
-    def _standalone(self, node: Node) -> Code | None:
+    def _build_standalone(self, node: Node) -> Code | None:
         """The module of a node that only needs to be called with one tensor."""
         if isinstance(node, CallNode):
             construction = self.constructions[id(node.graph)]
-            return None if construction.passed or node.modules else self._module(node)
-        return self.constructions[id(node)].code if id(node) in self.constructions else self._module(node)
+            return None if construction.passed or node.modules else self._build_module(node)
+        return self.constructions[id(node)].code if id(node) in self.constructions else self._build_module(node)
 
-    def _module(self, node: Node) -> Code | None:
+    def _build_module(self, node: Node) -> Code | None:
         """The module of a node, if it is one."""
         if isinstance(node, OpNode):
             return self.operators.build_standalone_module(node) if node.tie is None else None
         construction = self.constructions[id(node.graph)]
         return freeze_module(node, substitute_call_arguments(construction.code, node.arguments)) if construction.kind != "list" else None
 
-    def _extent(self, graph: Graph) -> tuple[int, int]:
+    def _measure_extent(self, graph: Graph) -> tuple[int, int]:
         """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""
         depth, size = 1, 0
         before: Graph | None = None
@@ -139,26 +139,26 @@ class ContainerForms:
                 size += 1
         return depth, size
 
-    def _loop(self, graph: Graph) -> Construction | None:
-        form = None if is_loop(graph) else collecting(graph)
-        return self._list(graph, form) if form is not None or is_loop(graph) else None
+    def _build_loop(self, graph: Graph) -> Construction | None:
+        form = None if is_loop(graph) else match_collecting_loop(graph)
+        return self._build_list(graph, form) if form is not None or is_loop(graph) else None
 
-    def _list(self, graph: Graph, form: CollectingLoop | None = None) -> Construction | None:
+    def _build_list(self, graph: Graph, form: CollectingLoop | None = None) -> Construction | None:
         """Members that `forward` calls, all in the same way."""
-        made = [self._module(node) for node in graph.nodes]
+        made = [self._build_module(node) for node in graph.nodes]
         found = [code for code in made if code is not None]
         if len(found) < len(made) or not are_consecutive(n.label for n in graph.nodes):
             return None
-        depth, size = self._extent(graph)
+        depth, size = self._measure_extent(graph)
         distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
-        calls = {self._element_call(node, graph, form) for node in distinct.values()}
+        calls = {self._make_element_call(node, graph, form) for node in distinct.values()}
         if len(calls) != 1 or depth > DEEPEST:
             return None
-        code = self.framework.containers.listed(runs(found, graph.nodes, graph.count))
+        code = self.framework.containers.listed(merge_runs(found, graph.nodes, graph.count))
         slots, items = (form.slots, form.items) if form is not None else ((), ())
-        return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, counted=True, slots=slots, items=items)
+        return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, is_counted=True, slots=slots, items=items)
 
-    def _element_call(self, node: Node, graph: Graph, form: CollectingLoop | None) -> Code:
+    def _make_element_call(self, node: Node, graph: Graph, form: CollectingLoop | None) -> Code:
         """The call of one element, with the inputs of the first in place of the results of the previous one."""
         first = graph.nodes[0]
         tensors = TensorCodes(Ref)
@@ -177,7 +177,7 @@ class ContainerForms:
 # --- members -----------------------------------------------------------------------------------------------------------------
 
 
-def fits(nodes: list[Node]) -> bool:
+def are_positional(nodes: list[Node]) -> bool:
     """Whether members without keys of their own have the right ones: what has parameters is labeled with its position."""
     fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
     return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
@@ -188,7 +188,7 @@ def _is_free(node: Node) -> bool:
     return isinstance(node, OpNode) and not node.specs
 
 
-def _keys(nodes: list[Node]) -> list[str]:
+def _make_keys(nodes: list[Node]) -> list[str]:
     """The labels; a member that has only a number, and no parameters, is named after its operator and the number of the previous one."""
     taken = {n.label for n in nodes}
     keys: list[str] = []
@@ -202,7 +202,7 @@ def _keys(nodes: list[Node]) -> list[str]:
     return keys
 
 
-def runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
+def merge_runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
     """Equal members in a row as one `RepeatStar`. The first is written on its own, and a single one is followed by an empty repeat, so that
     stages of the same block differ in fewer ways. With a `count`, the members are those of a loop of which all but the first are equal."""
     if not made:

@@ -20,12 +20,12 @@ from ..code.python_expressions import CallCode, Code, Lit, MembersCall
 C = TypeVar("C", bound=Code)
 
 
-def drop_idle(body: ClassBody, dropouts: Set[str]) -> None:
+def drop_idle_modules(body: ClassBody, dropouts: Set[str]) -> None:
     """Leaves them out. `dropouts`: the modules that do nothing if their only argument is 0."""
-    known = _Idle(body.framework.identity, dropouts)
-    body.members = [replace(m, code=_shorter(m.code, known)) for m in body.members]
-    body.chain = None if body.chain is None else _shorter(body.chain, known)
-    idle = {m.label for m in body.members if known.includes(m.code)} if not body.keyed else set()
+    known = _IdleModules(body.framework.identity, dropouts)
+    body.members = [replace(m, code=_trim_row(m.code, known)) for m in body.members]
+    body.chain = None if body.chain is None else _trim_row(body.chain, known)
+    idle = {m.label for m in body.members if known.is_idle(m.code)} if not body.keyed else set()
     if not idle:
         return
 
@@ -40,13 +40,13 @@ def drop_idle(body: ClassBody, dropouts: Set[str]) -> None:
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 
 
-class _Idle(Record):
+class _IdleModules(Record):
     """The modules that do nothing. `identity` never does anything."""
 
     identity: str
     dropouts: Set[str]
 
-    def includes(self, code: Code) -> bool:
+    def is_idle(self, code: Code) -> bool:
         match code:
             case CallCode(str() as function, (Lit(value),)):
                 return value == 0 and function in self.dropouts
@@ -55,9 +55,9 @@ class _Idle(Record):
         return False
 
 
-def _shorter(code: C, known: _Idle) -> C:
+def _trim_row(code: C, known: _IdleModules) -> C:
     """A row of modules without idle members at its end."""
     match code:
-        case MembersCall(_, (_, *_, last) as members) if known.includes(last):
-            return _shorter(replace(code, args=members[:-1]), known)
+        case MembersCall(_, (_, *_, last) as members) if known.is_idle(last):
+            return _trim_row(replace(code, args=members[:-1]), known)
     return code

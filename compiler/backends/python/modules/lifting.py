@@ -18,21 +18,25 @@ from ..code.classes import classify_expression
 from ..code.python_expressions import AnyInput, Code, LetCode, Lit
 from ..operator_calls import OperatorForms
 from .chains import is_chain
-from .containers import fits
+from .containers import are_positional
 
 
 def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
     """The nodes that need a module, each with its graph."""
     spans: dict[str, Span] = {}
-    return [(node, _alone(node, spans.setdefault(node.op.name, node.span), graph)) for graph in order for node in _found(graph, operators)]
+    return [
+        (node, _make_single_graph(node, spans.setdefault(node.op.name, node.span), graph))
+        for graph in order
+        for node in _iterate_lifted(graph, operators)
+    ]
 
 
-def _found(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
-    if graph.kind in ("sequence", "block") and is_chain(graph) and fits(graph.nodes):
-        yield from _functions(graph.nodes, operators)
+def _iterate_lifted(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
+    if graph.kind in ("sequence", "block") and is_chain(graph) and are_positional(graph.nodes):
+        yield from _iterate_functions(graph.nodes, operators)
 
 
-def _functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
+def _iterate_functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
     """The nodes that are functions, if modules prevail and all of the functions can be modules."""
     found: list[OpNode] = []
     for node in nodes:
@@ -51,7 +55,7 @@ def _is_static(code: Code) -> bool:
     return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in walk_tree(code))
 
 
-def _alone(node: OpNode, span: Span, around: Graph) -> Graph:
+def _make_single_graph(node: OpNode, span: Span, around: Graph) -> Graph:
     """A graph of the operator alone. Those of one operator have one `span`: they are taken for one block."""
     graph = Graph(node.op.name, "block", span, dict(node.op.args))
     graph.around = around

@@ -14,23 +14,23 @@ from ..code.classes import Member
 from ..code.framework import Framework
 from ..code.python_expressions import Code, Subscript
 from ..identifiers import are_consecutive
-from ..printing.python_printer import literal
-from .containers import runs
+from ..printing.python_printer import format_literal
+from .containers import merge_runs
 
 
 def nest_labels(members: list[Member], nodes: dict[str, Node], framework: Framework) -> tuple[list[Member], dict[str, Code]]:
     """The members by their first levels, and how each label is accessed. `nodes`: by label, the member's node."""
-    fold = _Fold(nodes, framework)
+    fold = _LabelNesting(nodes, framework)
     made: list[Member] = []
-    for label, inside in _levels(members, 0).items():
+    for label, inside in _group_by_level(members, 0).items():
         if inside[0].label == label:
             made += inside
         else:
-            made.append(Member(label, "module", fold.holder(label, inside, MemberRef(label))))
-    return [*made, *fold.left], fold.reached
+            made.append(Member(label, "module", fold.make_container(label, inside, MemberRef(label))))
+    return [*made, *fold.remaining], fold.accesses
 
 
-def _levels(members: list[Member], start: int) -> dict[str, list[Member]]:
+def _group_by_level(members: list[Member], start: int) -> dict[str, list[Member]]:
     """The members by the next level of their labels, which begins at `start`."""
     held: dict[str, list[Member]] = {}
     for member in members:
@@ -38,43 +38,43 @@ def _levels(members: list[Member], start: int) -> dict[str, list[Member]]:
     return held
 
 
-class _Fold:
+class _LabelNesting:
     def __init__(self, nodes: dict[str, Node], framework: Framework) -> None:
         self.nodes, self.framework = nodes, framework
-        self.reached: dict[str, Code] = {}
-        self.left: list[Member] = []
+        self.accesses: dict[str, Code] = {}
+        self.remaining: list[Member] = []
 
-    def holder(self, prefix: str, members: list[Member], at: Code) -> Code:
+    def make_container(self, prefix: str, members: list[Member], at: Code) -> Code:
         """The container of the members whose labels begin with `prefix`. It is accessed by `at`."""
-        held = _levels(members, len(prefix) + 1)
+        held = _group_by_level(members, len(prefix) + 1)
         if all(m.kind == "parameter" and m.label == f"{prefix}.{key}" and self.framework.is_key(key) for key, (m, *_) in held.items()):
-            return self._parameters(prefix, members, at)
+            return self._make_parameter_container(prefix, members, at)
         listed = are_consecutive(held) and all(m.kind == "module" for m in members)
         codes: dict[str, Code] = {}
         for key, inside in held.items():
             label = f"{prefix}.{key}"
-            here = Subscript(at, (NameCode(key if listed else literal(key)),))
+            here = Subscript(at, (NameCode(key if listed else format_literal(key)),))
             alone = inside[0].label == label
             if alone and (inside[0].kind != "module" or not self.framework.is_key(key)):
-                self.left += inside
+                self.remaining += inside
             elif alone:
-                codes[key], self.reached[label] = inside[0].code, here
+                codes[key], self.accesses[label] = inside[0].code, here
             elif self.framework.is_key(key):
-                codes[key] = self.holder(label, inside, here)
+                codes[key] = self.make_container(label, inside, here)
             else:
-                self._apart(label, inside)
+                self._add_apart(label, inside)
         if not listed:
             return self.framework.containers.keyed(list(codes.items()))
-        return self.framework.containers.listed(runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
+        return self.framework.containers.listed(merge_runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
 
-    def _parameters(self, prefix: str, members: list[Member], at: Code) -> Code:
+    def _make_parameter_container(self, prefix: str, members: list[Member], at: Code) -> Code:
         """The container of parameters alone."""
         keys = [m.label[len(prefix) + 1 :] for m in members]
-        self.reached |= {m.label: Subscript(at, (NameCode(literal(key)),)) for m, key in zip(members, keys, strict=True)}
+        self.accesses |= {m.label: Subscript(at, (NameCode(format_literal(key)),)) for m, key in zip(members, keys, strict=True)}
         return self.framework.containers.parameters([(key, m.code) for m, key in zip(members, keys, strict=True)])
 
-    def _apart(self, label: str, members: list[Member]) -> None:
+    def _add_apart(self, label: str, members: list[Member]) -> None:
         """A container that its own container does not take, before what is in it."""
-        before = len(self.left)
-        held = self.holder(label, members, MemberRef(label))
-        self.left.insert(before, Member(label, "module", held))
+        before = len(self.remaining)
+        held = self.make_container(label, members, MemberRef(label))
+        self.remaining.insert(before, Member(label, "module", held))

@@ -17,37 +17,39 @@ def mark_probabilities(classes: list[ClassDef], dropouts: Set[str]) -> None:
     """`dropouts`: the modules that take them."""
     found: dict[int, set[str]] = {}
     for cls in classes:
-        cls.body.rewrite_code(_Probabilities(found, found.setdefault(id(cls), set()), dropouts).change)
+        cls.body.rewrite_code(_ProbabilityMarker(found, found.setdefault(id(cls), set()), dropouts).mark_part)
 
 
-class _Probabilities:
-    """Those in the code of one class. `classes`: by the id of each class so far, its arguments that are probabilities; `own` are those of
-    this one, which are added."""
+class _ProbabilityMarker:
+    """Marks the probabilities in the code of one class.
+
+    `classes` has, by the id of each earlier class, its arguments that are probabilities. `own` collects the arguments of this class.
+    """
 
     def __init__(self, classes: dict[int, set[str]], own: set[str], dropouts: Set[str]) -> None:
-        self.classes, self.own, self.dropouts = classes, own, dropouts
+        self.classes, self.local_names, self.dropouts = classes, own, dropouts
 
-    def change(self, part: Code) -> Code | None:
+    def mark_part(self, part: Code) -> Code | None:
         match part:
             case CallCode(str() as function, args, kwargs) if function in self.dropouts:
-                return CallCode(function, tuple(map(self._probability, args)), kwargs)
+                return CallCode(function, tuple(map(self._mark_probability, args)), kwargs)
             case CallCode(ClassRef(cls), args, kwargs) if wanted := self.classes.get(id(cls)):
                 names = [p.name for p in cls.parameters if not p.keyword]
-                positional = (self._probability(a) if n in wanted else a for n, a in zip(names, args, strict=True))
-                return CallCode(part.function, tuple(positional), tuple(self._keyword(k, wanted) for k in kwargs))
+                positional = (self._mark_probability(a) if n in wanted else a for n, a in zip(names, args, strict=True))
+                return CallCode(part.function, tuple(positional), tuple(self._mark_keyword(k, wanted) for k in kwargs))
         return None
 
-    def _keyword(self, keyword: KeywordCode, wanted: set[str]) -> KeywordCode:
+    def _mark_keyword(self, keyword: KeywordCode, wanted: set[str]) -> KeywordCode:
         if keyword.name not in wanted:
             return keyword
-        return KeywordCode(keyword.name, self._probability(keyword.value), keyword.default, keyword.has_default)
+        return KeywordCode(keyword.name, self._mark_probability(keyword.value), keyword.default, keyword.has_default)
 
-    def _probability(self, code: Code) -> Code:
+    def _mark_probability(self, code: Code) -> Code:
         match code:
             case Lit(float() as value, hint):
                 return Probability(value, hint)
             case Infix(op, left, right):
                 return Share(op, left, right)
             case Argument(name, 1, 0):
-                self.own.add(name)
+                self.local_names.add(name)
         return code

@@ -15,60 +15,64 @@ from netc.dsl.record import replace
 
 from ....ir.graph import CallNode, Graph
 from ....ir.traced_floats import trace_argument
-from ..classes.passed_on import passed_keywords
-from ..classes.shared_modules import family
+from ..classes.passed_on import make_passed_keywords
+from ..classes.shared_modules import get_source_key
 from ..classes.unify import Unifier
 from ..code.classes import ClassDef, ClassRef
 from ..code.python_expressions import CallCode, Code, KeywordCode, Lit
 from .containers import Construction
 
 
-class AssumedOthers(Exception):
+class WrongAssumption(Exception):
     """Other arguments must be assumed than those with which calls were written."""
 
 
-class Recursion:
+class RecursiveClasses:
     def __init__(self) -> None:
         self._assumed: dict[object, frozenset[str]] = {}
         """By block, the parameters and sizes of inputs that its class takes."""
         self._apart: set[object] = set()
         """The blocks that have a class for each level."""
 
-    def outermost(self, order: Sequence[Graph]) -> list[Graph]:
+    def find_outermost(self, order: Sequence[Graph]) -> list[Graph]:
         """A graph for each block that becomes one class that makes itself. `order`: all graphs, called ones before their callers."""
-        direct = {family(g) for g in order if g.kind == "block" and any(family(c) == family(g) for c in _called(g))} - self._apart
+        direct = {
+            get_source_key(g)
+            for g in order
+            if g.kind == "block" and any(get_source_key(c) == get_source_key(g) for c in _list_called_graphs(g))
+        } - self._apart
         reached: dict[int, frozenset[object]] = {}
         for graph in order if direct else ():
-            own = family(graph)
-            inside = [reached[id(c)] - ({own} if family(c) == own else set()) for c in _called(graph)]
+            own = get_source_key(graph)
+            inside = [reached[id(c)] - ({own} if get_source_key(c) == own else set()) for c in _list_called_graphs(graph)]
             below = frozenset().union(*inside)
             direct -= below & {own}  # by way of another graph, whose class would have to be before and after it
             reached[id(graph)] = below | (frozenset({own}) & direct)
-        passing = {family(g) for g in order if g.modules or g.declares}
-        return list({family(g): g for g in order if family(g) in direct - passing}.values())
+        passing = {get_source_key(g) for g in order if g.modules or g.declares}
+        return list({get_source_key(g): g for g in order if get_source_key(g) in direct - passing}.values())
 
-    def call(self, graph: Graph, cls: ClassDef) -> Construction:
+    def make_call(self, graph: Graph, cls: ClassDef) -> Construction:
         """The module of the graph, made by its own class, which is not known yet: `cls` is its placeholder."""
-        keys = sorted(self._assumed.get(family(graph), ()))
-        given = tuple(KeywordCode(key, Lit(_own(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
+        keys = sorted(self._assumed.get(get_source_key(graph), ()))
+        given = tuple(KeywordCode(key, Lit(_get_argument(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
         return Construction("class", CallCode(ClassRef(cls), (), given))
 
-    def split(self, block: object) -> None:
+    def split_levels(self, block: object) -> None:
         """The levels of the block are no one class."""
         self._apart.add(block)
-        raise AssumedOthers
+        raise WrongAssumption
 
-    def close(self, unifier: Unifier, stand_in: ClassDef) -> None:
+    def close_recursion(self, unifier: Unifier, stand_in: ClassDef) -> None:
         """The calls of the class within it, when its arguments are known."""
-        cls, block = unifier.cls, family(unifier.cls.graphs[0])
-        keys = {p.name: key for key, p in unifier.arguments.by_symbol().items()}
+        cls, block = unifier.cls, get_source_key(unifier.cls.graphs[0])
+        keys = {p.name: key for key, p in unifier.arguments.index_by_symbol().items()}
         keys |= {p.name: p.name for p in cls.parameters if p.name not in keys and p.name in cls.graphs[0].arguments}
         if unifier.passed or any(p.name not in keys for p in cls.parameters):
-            self.split(block)
+            self.split_levels(block)
         needed = frozenset(keys[p.name] for p in cls.parameters)
         if not needed <= self._assumed.get(block, frozenset()):
             self._assumed[block] = needed | self._assumed.get(block, frozenset())
-            raise AssumedOthers
+            raise WrongAssumption
 
         def change(part: Code) -> Code | None:
             match part:
@@ -76,17 +80,17 @@ class Recursion:
                     values = {k.name: k.value for k in given}
                     positional = tuple(values[keys[p.name]] for p in cls.parameters if not p.keyword)
                     keywords = tuple(KeywordCode(p.name, values[keys[p.name]], p.default, p.optional) for p in cls.parameters if p.keyword)
-                    return replace(part, function=ClassRef(cls), args=positional, kwargs=(*keywords, *passed_keywords(cls.body)))
+                    return replace(part, function=ClassRef(cls), args=positional, kwargs=(*keywords, *make_passed_keywords(cls.body)))
             return None
 
         cls.body.rewrite_code(change)
 
 
-def _called(graph: Graph) -> list[Graph]:
+def _list_called_graphs(graph: Graph) -> list[Graph]:
     return [n.graph for n in graph.nodes if isinstance(n, CallNode)]
 
 
-def _own(graph: Graph, key: str) -> Any:
+def _get_argument(graph: Graph, key: str) -> Any:
     """What a symbol or a parameter of a graph is in it."""
     if key not in graph.origins:
         return graph.arguments[key]

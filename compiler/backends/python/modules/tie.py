@@ -16,34 +16,34 @@ from ..code.python_expressions import AttributeCode, Code, Lit, Subscript
 from .containers import Constructions
 
 
-class Ways:
+class ParameterAccess:
     """How the parameters of other stages are reached in the class of a graph. `own`: the code of its shared stages, by their ids."""
 
     def __init__(self, graph: Graph, constructions: Constructions, own: Mapping[int, Code], framework: Framework) -> None:
         self.graph, self.constructions, self.own, self.framework = graph, constructions, own, framework
 
-    def stage(self, node: Node) -> Code:
+    def access_stage(self, node: Node) -> Code:
         """A stage of the graph itself."""
         return self.own[id(node.shared)] if node.shared is not None else MemberRef(node.label)
 
-    def parameter(self, path: str, name: str) -> Code:
+    def access_parameter(self, path: str, name: str) -> Code:
         """The parameter `name` of the stage at `path`."""
         first, *rest = find_route(self.graph, path)
-        at, called = self.stage(first), first
+        at, called = self.access_stage(first), first
         for below in rest:
             assert isinstance(called, CallNode)
-            at = self._reached(at, called.graph, below.label if below.shared is None else below.shared.label)
+            at = self._access_member(at, called.graph, below.label if below.shared is None else below.shared.label)
             called = below
-        return parameter(at, name)
+        return access_attribute(at, name)
 
-    def _reached(self, at: Code, called: Graph, label: str) -> Code:
+    def _access_member(self, at: Code, called: Graph, label: str) -> Code:
         """The member `label` of a module that has the construction of `called`."""
         construction = self.constructions[id(called)]
         if "." in label:
             return self.framework.by_path(at, label)
-        if construction.listed:
+        if construction.is_list:
             return Subscript(at, (Lit(int(label)),))
-        if construction.keyed:
+        if construction.is_keyed:
             return Subscript(at, (Lit(label),))
         if self.framework.is_attribute_name(label):
             return AttributeCode(at, label)
@@ -53,12 +53,12 @@ class Ways:
         return self.framework.registration.by_label(at, label, "module")
 
 
-def tied(node: OpNode, ways: Ways) -> tuple[Code, Code]:
+def make_tie(node: OpNode, ways: ParameterAccess) -> tuple[Code, Code]:
     """`(target, source)` of the assignment that ties the node's parameter."""
     tie = node.tie
     assert tie is not None
-    return parameter(ways.stage(node), tie.name), ways.parameter(tie.path, tie.target_name)
+    return access_attribute(ways.access_stage(node), tie.name), ways.access_parameter(tie.path, tie.target_name)
 
 
-def parameter(module: Code, name: str) -> Code:
+def access_attribute(module: Code, name: str) -> Code:
     return AttributeCode(module, name) if name else module

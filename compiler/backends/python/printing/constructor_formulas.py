@@ -20,27 +20,27 @@ from ..code.python_expressions import Code, ItemCode, Lit
 _LEAST = 1_000_003
 
 
-def with_traced_numbers(code: Code) -> Code:
-    return rewrite_downward(code, _traced)
+def trace_numbers(code: Code) -> Code:
+    return rewrite_downward(code, _trace_part)
 
 
-def _traced(part: Code) -> Code | None:
+def _trace_part(part: Code) -> Code | None:
     match part:
         case ItemCode():
             return part  # an item of a tuple stays one
         case Argument(name, factor, offset):
-            return _number(make_symbol(name, lower=None) * factor + offset)
+            return _trace_formula(make_symbol(name, lower=None) * factor + offset)
         case SizeRef(formula=SymDim() as formula):
-            return _number(formula)
+            return _trace_formula(formula)
     return None
 
 
-def _number(formula: Dim) -> Code:
+def _trace_formula(formula: Dim) -> Code:
     values = {name: _LEAST + crc32(name.encode()) % _LEAST for name in free_symbols(formula)}
     assert isinstance(formula, SymDim)
     return Lit(TracedInt(evaluate_dim(formula, values), formula))
 
 
-def traced_text(number: TracedInt) -> str:
+def format_traced(number: TracedInt) -> str:
     """The formula as it is written."""
     return factor_formula(number.origin, {name: name for name in free_symbols(number.origin)})

@@ -10,21 +10,21 @@ from netc.dsl.trees import find_literals, shape_key, with_literals
 
 from ..code.class_tree import GeneratorStar, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, Lit
-from .member_names import INDICES, names
-from .repeats import plus_one
+from .member_names import INDICES, collect_names
+from .repeats import add_one
 
 FLAG = (StrictLiteral(True), StrictLiteral(False))
 
 
-def with_firsts(items: list[Code]) -> list[Code]:
+def merge_firsts(items: list[Code]) -> list[Code]:
     result: list[Code] = []
     for item in items:
-        made = _with_first(result[-1], item) if result and isinstance(item, RepeatStar) else None
+        made = _merge_first(result[-1], item) if result and isinstance(item, RepeatStar) else None
         result = [*result, item] if made is None else [*result[:-1], made]
     return result
 
 
-def _with_first(first: Code, others: RepeatStar) -> Code | None:
+def _merge_first(first: Code, others: RepeatStar) -> Code | None:
     if not isinstance(first, CallCode) or shape_key(first) != shape_key(others.item):
         return None
     pairs = [
@@ -32,9 +32,9 @@ def _with_first(first: Code, others: RepeatStar) -> Code | None:
         for lit, o in zip(find_literals(first), find_literals(others.item), strict=True)
     ]
     differing = {(own, other) for _, own, other in pairs if own != other}
-    index = next((NameCode(name) for name in INDICES if name not in names(first)), None)
+    index = next((NameCode(name) for name in INDICES if name not in collect_names(first)), None)
     if differing != {FLAG} or index is None:
         return None
     flag = Infix("==", index, Lit(0))
     item = with_literals(first, iter([lit if own == other else flag for lit, own, other in pairs]))
-    return GeneratorStar(item, index.text, CallCode("range", (plus_one(others.count),)))
+    return GeneratorStar(item, index.text, CallCode("range", (add_one(others.count),)))

@@ -24,8 +24,8 @@ class LayoutBracket:
         self.open, self.items, self.close, self.comma = open, items, close, comma
         self.width: int = len(open) + len(close) + sum(i.width + 2 for i in items) - (2 if items else 0)
 
-    def flat(self) -> str:
-        return self.open + ", ".join(i.flat() for i in self.items) + self.close
+    def to_line(self) -> str:
+        return self.open + ", ".join(i.to_line() for i in self.items) + self.close
 
 
 class Break:
@@ -37,7 +37,7 @@ class Break:
         self.text = text
         self.width = len(text) + 1
 
-    def flat(self) -> str:
+    def to_line(self) -> str:
         return f" {self.text}"
 
 
@@ -53,10 +53,10 @@ class Doc:
     def __add__(self, other: Doc) -> Doc:
         return Doc(*self.pieces, *other.pieces)
 
-    def flat(self) -> str:
-        return "".join(p if isinstance(p, str) else p.flat() for p in self.pieces)
+    def to_line(self) -> str:
+        return "".join(p if isinstance(p, str) else p.to_line() for p in self.pieces)
 
-    def lines_at(self) -> list[Doc]:
+    def split_at_breaks(self) -> list[Doc]:
         """The parts between possible line breaks."""
         parts: list[list[str | LayoutBracket | Break]] = [[]]
         for piece in self.pieces:
@@ -67,45 +67,45 @@ class Doc:
         return [Doc(*p) for p in parts]
 
 
-def statement(head: str, doc: Doc, indent: int) -> list[str]:
+def layout_statement(head: str, doc: Doc, indent: int) -> list[str]:
     """The lines of `head` and an expression after it, all of them indented."""
-    return _lines(head, doc, "", indent, bracketed=False)
+    return _layout_lines(head, doc, "", indent, bracketed=False)
 
 
-def _lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) -> list[str]:
+def _layout_lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) -> list[str]:
     room = WIDTH - indent * len(STEP) - len(head) - len(tail)
     if doc.width <= room:
-        return [STEP * indent + head + doc.flat() + tail]
-    split = doc.lines_at()
+        return [STEP * indent + head + doc.to_line() + tail]
+    split = doc.split_at_breaks()
     if len(split) > 1:
         if not bracketed and doc.width <= WIDTH - (indent + 1) * len(STEP):
-            return [STEP * indent + head + "(", STEP * (indent + 1) + doc.flat(), STEP * indent + ")" + tail]
-        return _at_breaks(head, split, tail, indent, bracketed)
-    chosen = _bracket(doc, room)
+            return [STEP * indent + head + "(", STEP * (indent + 1) + doc.to_line(), STEP * indent + ")" + tail]
+        return _layout_at_breaks(head, split, tail, indent, bracketed)
+    chosen = _choose_bracket(doc, room)
     if chosen is None:
-        return [STEP * indent + head + doc.flat() + tail]
+        return [STEP * indent + head + doc.to_line() + tail]
     before = Doc(*doc.pieces[:chosen])
     after = Doc(*doc.pieces[chosen + 1 :])
     bracket = doc.pieces[chosen]
     assert isinstance(bracket, LayoutBracket)
     return [
-        STEP * indent + head + before.flat() + bracket.open,
-        *_inside(bracket, indent + 1),
-        *_lines(bracket.close, after, tail, indent, bracketed),
+        STEP * indent + head + before.to_line() + bracket.open,
+        *_layout_bracket(bracket, indent + 1),
+        *_layout_lines(bracket.close, after, tail, indent, bracketed),
     ]
 
 
-def _at_breaks(head: str, split: list[Doc], tail: str, indent: int, bracketed: bool) -> list[str]:
+def _layout_at_breaks(head: str, split: list[Doc], tail: str, indent: int, bracketed: bool) -> list[str]:
     """One line for each part, within brackets of its own unless some are around already."""
     if bracketed:
         ends = [""] * (len(split) - 1) + [tail]
         heads = [head] + [""] * (len(split) - 1)
-        return [line for h, part, end in zip(heads, split, ends, strict=True) for line in _lines(h, part, end, indent, True)]
-    inner = [line for part in split for line in _lines("", part, "", indent + 1, True)]
+        return [line for h, part, end in zip(heads, split, ends, strict=True) for line in _layout_lines(h, part, end, indent, True)]
+    inner = [line for part in split for line in _layout_lines("", part, "", indent + 1, True)]
     return [STEP * indent + head + "(", *inner, STEP * indent + ")" + tail]
 
 
-def _bracket(doc: Doc, room: int) -> int | None:
+def _choose_bracket(doc: Doc, room: int) -> int | None:
     """Where to break: at the last bracket that leaves what is before it on one line, if it is not a small one; else at the widest."""
     places = [i for i, p in enumerate(doc.pieces) if isinstance(p, LayoutBracket) and p.items]
     if not places:
@@ -117,19 +117,19 @@ def _bracket(doc: Doc, room: int) -> int | None:
     return last if before < room and widths[last] * 2 >= widths[widest] else widest
 
 
-def _inside(bracket: LayoutBracket, indent: int) -> list[str]:
+def _layout_bracket(bracket: LayoutBracket, indent: int) -> list[str]:
     """The content of the brackets: on one line if it fits, else an item a line."""
     total = sum(i.width + 2 for i in bracket.items) - 2
     if total <= WIDTH - indent * len(STEP):
-        return [STEP * indent + ", ".join(i.flat() for i in bracket.items)]
+        return [STEP * indent + ", ".join(i.to_line() for i in bracket.items)]
     comma = "," if bracket.comma and (len(bracket.items) > 1 or bracket.open != "(") else ""
     if len(bracket.items) >= FILLED and all(item.width <= SHORT for item in bracket.items):
-        return _filled(", ".join(item.flat() for item in bracket.items) + comma, indent)
+        return _fill_lines(", ".join(item.to_line() for item in bracket.items) + comma, indent)
     ends = [","] * (len(bracket.items) - 1) + [comma]
-    return [line for item, end in zip(bracket.items, ends, strict=True) for line in _lines("", item, end, indent, True)]
+    return [line for item, end in zip(bracket.items, ends, strict=True) for line in _layout_lines("", item, end, indent, True)]
 
 
-def _filled(items: str, indent: int) -> list[str]:
+def _fill_lines(items: str, indent: int) -> list[str]:
     """Items in as few lines as they need."""
     lines = wrap(items, WIDTH - indent * len(STEP), break_long_words=False, break_on_hyphens=False)
     return [STEP * indent + line for line in lines]

@@ -15,8 +15,8 @@ from netc.dsl.trees import shape_key, walk_tree
 from ....structure.repeated_runs import Run, find_run
 from ..code.class_tree import GeneratorStar, InitializedCode, RepeatStar
 from ..code.python_expressions import Code, Lit, Literal, NestedResults, TupleCode
-from .member_names import names
-from .row_comprehensions import Differences
+from .member_names import collect_names
+from .row_comprehensions import LiteralDifferences
 
 LONGEST = 8
 """The number of members that a loop adds in one iteration."""
@@ -46,7 +46,7 @@ _Tried = dict[tuple[int, int], tuple[int, int]]
 """By period and tail, where the last run ends that was tried, and how often one that ends there was."""
 
 
-def _units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
+def _iterate_units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
     at = run.start
     for count in run.counts:
         for _ in range(count):
@@ -55,7 +55,7 @@ def _units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
         at += run.rest
 
 
-def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
+def roll_loops(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
     """The members, with loops for those that are several in turn. `taken`: names that the variables must not have."""
     known: dict[object, int] = {}
     keys = [-i if _is_apart(item) else known.setdefault(shape_key(item), 1 + len(known)) for i, item in enumerate(items)]
@@ -63,8 +63,8 @@ def looped(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
     tried: _Tried = {}
     at = 0
     while at < len(items):
-        runs = sorted(_runs(items, keys, at, tried), key=lambda run: (-run.length, run.unit + run.rest))
-        found = next(((run, loop) for run in runs if (loop := _loop(run, items, set(taken))) is not None), None)
+        runs = sorted(_find_runs(items, keys, at, tried), key=lambda run: (-run.length, run.unit + run.rest))
+        found = next(((run, loop) for run in runs if (loop := _make_loop(run, items, set(taken))) is not None), None)
         made.append(items[at] if found is None else found[1])
         at += 1 if found is None else found[0].length
     return made
@@ -75,7 +75,7 @@ def _is_apart(item: Code) -> bool:
     return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in walk_tree(item))
 
 
-def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:
+def _find_runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:
     """Those that begin at a member and are long enough. `tried` is changed."""
     for period in range(1, min(LONGEST, len(items) - at) + 1):
         unit = keys[at : at + period]
@@ -95,10 +95,10 @@ def _runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) ->
                 yield run
 
 
-def _loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | None:
-    units = list(_units(run, items))
-    differences = Differences(taken | set[str]().union(*map(names, units)))
-    unit = differences.merge(cast("list[Code]", units))
+def _make_loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop | None:
+    units = list(_iterate_units(run, items))
+    differences = LiteralDifferences(taken | set[str]().union(*map(collect_names, units)))
+    unit = differences.merge_codes(cast("list[Code]", units))
     assert isinstance(unit, TupleCode)
     found = list(differences.found.items())
     if not found or len(found) > 2:

@@ -16,7 +16,7 @@ INDICES = "ijk"
 """The variables of comprehensions, the outermost first."""
 
 
-def names(item: Code) -> set[str]:
+def collect_names(item: Code) -> set[str]:
     """The names that are used in the item: functions, arguments, and the variables of comprehensions around it."""
     traced = {n for p in walk_tree(item) if isinstance(p, Lit) and isinstance(p.value, TracedInt) for n in free_symbols(p.value.origin)}
     functions = {p.function.partition(".")[0] for p in walk_tree(item) if isinstance(p, CallCode) and isinstance(p.function, str)}

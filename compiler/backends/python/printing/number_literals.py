@@ -23,34 +23,34 @@ FLOAT_INTEGERS = 2**63
 """Integers from here on were floats, and are written as those: -1e30."""
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     """An integer or a float as text."""
     if isinstance(value, bool):
         return repr(value)
     if isinstance(value, int):
-        return _decimal(float(value)) if abs(value) > FLOAT_INTEGERS and _is_float(value) else repr(value)
+        return _format_decimal(float(value)) if abs(value) > FLOAT_INTEGERS and _is_float(value) else repr(value)
     if math.isnan(value):
         return 'float("nan")'
     if math.isinf(value):
         return 'float("inf")' if value > 0 else '-float("inf")'
-    decimal = _decimal(value)
-    if _digits(decimal) < LONG or not 1 / LARGEST < abs(value) < LARGEST:
+    decimal = _format_decimal(value)
+    if _count_digits(decimal) < LONG or not 1 / LARGEST < abs(value) < LARGEST:
         return decimal
     sign = "-" if value < 0 else ""
-    return next((sign + text for text, found in _computations(abs(value)) if found == abs(value)), decimal)
+    return next((sign + text for text, found in _iterate_computations(abs(value)) if found == abs(value)), decimal)
 
 
-def without_rounding_errors(value: float) -> float:
+def round_to_simple(value: float) -> float:
     """The short decimal or the simple fraction that a positive number is but for the last digits: 0.4 / 11 for 0.2 * 2 / 11."""
-    numerator, denominator = as_fraction(value) or (value, 1)
+    numerator, denominator = to_fraction(value) or (value, 1)
     return numerator / denominator
 
 
-def as_fraction(value: float) -> tuple[float, int] | None:
+def to_fraction(value: float) -> tuple[float, int] | None:
     """The numerator and denominator of what a positive number is but for rounding errors: a short decimal (over 1), or a fraction of an
     integer or a number with one decimal; None if it is neither."""
     decimal = float(f"{value:.{LONG}g}")
-    if _digits(repr(decimal)) < LONG - 1:
+    if _count_digits(repr(decimal)) < LONG - 1:
         return decimal, 1
     for decimals, denominators in ((0, range(2, SMALL + 1)), (1, DENOMINATORS)):
         for denominator in denominators:
@@ -67,16 +67,16 @@ def _is_float(value: int) -> bool:
         return False
 
 
-def _decimal(value: float) -> str:
+def _format_decimal(value: float) -> str:
     """The shortest decimal that is exactly this number."""
     mantissa, e, exponent = repr(value).partition("e")
     if not e:
-        return _counted(mantissa)
+        return _shorten_zeros(mantissa)
     sign = "-" if exponent.startswith("-") else ""
     return f"{mantissa}e{sign}{exponent.lstrip('+-').lstrip('0')}"
 
 
-def _counted(text: str) -> str:
+def _shorten_zeros(text: str) -> str:
     """`1e9` where a digit is followed by six zeros or more, which nobody counts."""
     whole = text.removesuffix(".0")
     digits = whole.rstrip("0")
@@ -84,17 +84,17 @@ def _counted(text: str) -> str:
     return f"{digits}e{zeros}" if zeros >= 6 and len(digits.removeprefix("-")) == 1 else text
 
 
-def _digits(decimal: str) -> int:
+def _count_digits(decimal: str) -> int:
     """The number of significant digits."""
     mantissa = decimal.removeprefix("-").partition("e")[0]
     return len(mantissa.replace(".", "").strip("0"))
 
 
-def _computations(value: float) -> Iterator[tuple[str, float]]:
+def _iterate_computations(value: float) -> Iterator[tuple[str, float]]:
     """Texts of positive numbers near `value`, each with what it evaluates to."""
     yield "math.pi", math.pi
     yield "2 * math.pi", 2 * math.pi
-    if (fraction := as_fraction(value)) is not None:
+    if (fraction := to_fraction(value)) is not None:
         numerator, denominator = fraction
         yield f"{numerator:.{LONG}g} / {denominator}", numerator / denominator
     for exponent in (0.5, -0.5):

@@ -59,11 +59,11 @@ from ..code.python_expressions import (
     Unneeded,
 )
 from ..code.simplify import cancel_factors
-from .constructor_formulas import traced_text
+from .constructor_formulas import format_traced
 from .line_layout import Break, Doc, LayoutBracket
-from .number_literals import number, without_rounding_errors
-from .repeats import unrolled
-from .row_comprehensions import as_comprehensions
+from .number_literals import format_number, round_to_simple
+from .repeats import unroll_repeats
+from .row_comprehensions import make_comprehensions
 
 PYTHON = OperatorTable(
     ("if", "none"),
@@ -87,31 +87,31 @@ _LONGEST = 80
 """Characters of a string on one line."""
 
 
-def text(code: Code) -> str:
+def print_code(code: Code) -> str:
     """The code on one line."""
-    return doc(code).flat()
+    return make_doc(code).to_line()
 
 
-def doc(code: Code) -> Doc:
+def make_doc(code: Code) -> Doc:
     return _PRINTERS[type(code)](code)
 
 
-def literal(value: object) -> str:
+def format_literal(value: object) -> str:
     """A literal's text, as a person writes it."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, FrameworkValue):
         return value.text
     if isinstance(value, TracedInt):
-        return traced_text(value)
+        return format_traced(value)
     if isinstance(value, (int, float)):
-        return number(value)
+        return format_number(value)
     if isinstance(value, tuple):
-        return f"({', '.join(map(literal, value))}{',' if len(value) == 1 else ''})"
+        return f"({', '.join(map(format_literal, value))}{',' if len(value) == 1 else ''})"
     return repr(value)
 
 
-def _strength(code: Code) -> int:
+def _binding_strength(code: Code) -> int:
     """How tightly the outermost operation binds."""
     match code:
         case Infix(op):
@@ -119,9 +119,9 @@ def _strength(code: Code) -> int:
         case Prefix(op):
             return PYTHON.binding_strength(_prefix_name(op))
         case Argument() | Lit(int() | float()):
-            return PYTHON.strength_of_text(text(code))
+            return PYTHON.strength_of_text(print_code(code))
         case SizeRef("{0}", (source,)):
-            return _strength(source)
+            return _binding_strength(source)
         case SizeRef(words):
             return PYTHON.strength_of_text(words)
         case NameCode(words) if " " in words:
@@ -135,57 +135,57 @@ def _prefix_name(op: str) -> str:
     return "neg" if op == "-" else op.strip()
 
 
-def _bound(code: Code, least: int) -> Doc:
+def _bracket_weaker(code: Code, least: int) -> Doc:
     """In brackets if it binds less tightly than `least`."""
-    inner = doc(code)
-    return inner if _strength(code) >= least else Doc(LayoutBracket("(", [inner], ")"))
+    inner = make_doc(code)
+    return inner if _binding_strength(code) >= least else Doc(LayoutBracket("(", [inner], ")"))
 
 
 # --- one printer a kind of code --------------------------------------------------------------------------------------------
 
 
-def _lit(code: Lit) -> Doc:
+def _print_literal(code: Lit) -> Doc:
     if isinstance(code.value, tuple):
-        return _tuple(TupleCode(tuple(Lit(v) for v in code.value)))
+        return _print_tuple(TupleCode(tuple(Lit(v) for v in code.value)))
     if isinstance(code.value, str) and len(code.value) > _LONGEST:
-        first, *others = (literal(code.value[at : at + _LONGEST]) for at in range(0, len(code.value), _LONGEST))
+        first, *others = (format_literal(code.value[at : at + _LONGEST]) for at in range(0, len(code.value), _LONGEST))
         return Doc(first, *map(Break, others))  # which Python joins
-    return Doc(literal(code.value))
+    return Doc(format_literal(code.value))
 
 
-def _probability(code: Probability) -> Doc:
-    return Doc(literal(without_rounding_errors(code.value) if isinstance(code.value, float) else code.value))
+def _print_probability(code: Probability) -> Doc:
+    return Doc(format_literal(round_to_simple(code.value) if isinstance(code.value, float) else code.value))
 
 
-def _call(code: CallCode) -> Doc:
-    function = Doc(code.function) if isinstance(code.function, str) else _bound(code.function, PYTHON.atom)
-    return function + Doc(_arguments(code.args, code.kwargs))
+def _print_call(code: CallCode) -> Doc:
+    function = Doc(code.function) if isinstance(code.function, str) else _bracket_weaker(code.function, PYTHON.atom)
+    return function + Doc(_layout_arguments(code.args, code.kwargs))
 
 
-def _members_call(code: MembersCall) -> Doc:
-    return _call(CallCode(code.function, tuple(as_comprehensions(unrolled(code.args))), code.kwargs))
+def _print_members_call(code: MembersCall) -> Doc:
+    return _print_call(CallCode(code.function, tuple(make_comprehensions(unroll_repeats(code.args))), code.kwargs))
 
 
-def _method(code: Method) -> Doc:
-    target = _bound(code.target, PYTHON.atom)
+def _print_method(code: Method) -> Doc:
+    target = _bracket_weaker(code.target, PYTHON.atom)
     if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
-        target = Doc(LayoutBracket("(", [doc(code.target)], ")"))
-    return target + Doc(f".{code.name}", _arguments(code.args, code.kwargs))
+        target = Doc(LayoutBracket("(", [make_doc(code.target)], ")"))
+    return target + Doc(f".{code.name}", _layout_arguments(code.args, code.kwargs))
 
 
-def _arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> LayoutBracket:
+def _layout_arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> LayoutBracket:
     if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
-        only = as_comprehensions(unrolled(args[0].items))
+        only = make_comprehensions(unroll_repeats(args[0].items))
         if len(only) == 1 and isinstance(only[0], (RepeatStar, GeneratorStar)):
-            return LayoutBracket("(", [_generator(only[0])], ")")
+            return LayoutBracket("(", [_print_generator(only[0])], ")")
         if only and all(_is_entry(item) for item in only):
-            return LayoutBracket("(", [_entry(item) for item in only], ")")
-    items = [doc(a) for arg in unrolled(args) for a in _inline(arg)]
-    items += [Doc(f"{k.name}=") + doc(k.value) for k in kwargs if not _is_default(k)]
+            return LayoutBracket("(", [_print_entry(item) for item in only], ")")
+    items = [make_doc(a) for arg in unroll_repeats(args) for a in _inline_starred(arg)]
+    items += [Doc(f"{k.name}=") + make_doc(k.value) for k in kwargs if not _is_default(k)]
     return LayoutBracket("(", items, ")")
 
 
-def _inline(arg: Code) -> tuple[Code, ...]:
+def _inline_starred(arg: Code) -> tuple[Code, ...]:
     """An argument; of a starred one, the arguments that are known."""
     match arg:
         case Starred(TupleCode(items)):
@@ -203,41 +203,43 @@ def _is_entry(item: Code) -> bool:
     return False
 
 
-def _entry(item: Code) -> Doc:
+def _print_entry(item: Code) -> Doc:
     assert isinstance(item, TupleCode)
     key, value = item.items
     assert isinstance(key, Lit)
-    return Doc(f"{key.value}=") + doc(value)
+    return Doc(f"{key.value}=") + make_doc(value)
 
 
 def _is_default(keyword: KeywordCode) -> bool:
     return keyword.has_default and isinstance(keyword.value, Lit) and StrictLiteral(keyword.value.value) == StrictLiteral(keyword.default)
 
 
-def _infix(code: Infix) -> Doc:
+def _print_infix(code: Infix) -> Doc:
     own, of_left, of_right = PYTHON.operand_strengths(code.op)
-    left, right = _bound(code.left, of_left), _bound(code.right, of_right)
+    left, right = _bracket_weaker(code.left, of_left), _bracket_weaker(code.right, of_right)
     if code.op == "**":
-        hugging = all(_HUGGING.fullmatch(side.flat()) for side in (left, right))
+        hugging = all(_HUGGING.fullmatch(side.to_line()) for side in (left, right))
         return left + Doc("**" if hugging else " ** ") + right
-    if isinstance(code.left, Infix) and _strength(code.left) > own:
-        left = _closed(left)
+    if isinstance(code.left, Infix) and _binding_strength(code.left) > own:
+        left = _close_breaks(left)
     if isinstance(code.right, Infix):
-        right = _closed(right)
+        right = _close_breaks(right)
     return left + Doc(Break(f"{code.op} ")) + right
 
 
-def _closed(inner: Doc) -> Doc:
+def _close_breaks(inner: Doc) -> Doc:
     """The same, to be broken inside its brackets only."""
-    return Doc(*(p.flat() if isinstance(p, Break) else p for p in inner.pieces))
+    return Doc(*(p.to_line() if isinstance(p, Break) else p for p in inner.pieces))
 
 
-def _subscript(code: Subscript) -> Doc:
-    return _bound(code.target, PYTHON.atom) + Doc(LayoutBracket("[", [doc(i) for i in code.items], "]", comma=len(code.items) > 1))
+def _print_subscript(code: Subscript) -> Doc:
+    return _bracket_weaker(code.target, PYTHON.atom) + Doc(
+        LayoutBracket("[", [make_doc(i) for i in code.items], "]", comma=len(code.items) > 1)
+    )
 
 
-def _slice(code: SliceCode) -> Doc:
-    bounds = ["" if c is None else text(c) for c in (code.start, code.stop, code.step)]
+def _print_slice(code: SliceCode) -> Doc:
+    bounds = ["" if c is None else print_code(c) for c in (code.start, code.stop, code.step)]
     if code.step is None:
         bounds.pop()
     if not any(" " in b for b in bounds):
@@ -245,116 +247,120 @@ def _slice(code: SliceCode) -> Doc:
     return Doc(" : ".join(bounds).strip() if bounds[-1] else f"{' : '.join(bounds[:-1])} :".strip())
 
 
-def _tuple(code: TupleCode) -> Doc:
+def _print_tuple(code: TupleCode) -> Doc:
     match code.items:
         case (ItemCode(target, _, count), *_) if code.items == tuple(ItemCode(target, (Lit(i),), count) for i in range(count)):
-            return doc(target)
-    items = [doc(i) for i in code.items]
+            return make_doc(target)
+    items = [make_doc(i) for i in code.items]
     return Doc(LayoutBracket("(", items, ")")) if len(items) != 1 else Doc(LayoutBracket("(", items, ",)"))
 
 
-def _argument(code: Argument) -> Doc:
+def _print_argument(code: Argument) -> Doc:
     factor = f"{code.factor} * " if code.factor != 1 else ""
     offset = f" {'-' if code.offset < 0 else '+'} {abs(code.offset)}" if code.offset else ""
     return Doc(f"{factor}{code.name}{offset}")
 
 
-def _source(source: Code, within: str) -> str:
+def _print_source(source: Code, within: str) -> str:
     """A part of a formula, in brackets where it needs them."""
-    return text(source) if within == "{0}" else _bound(source, PYTHON.atom).flat()
+    return print_code(source) if within == "{0}" else _bracket_weaker(source, PYTHON.atom).to_line()
 
 
-def _optional(code: OptionalCode) -> Doc:
+def _print_optional(code: OptionalCode) -> Doc:
     """A module that is not always there."""
-    return doc(code.then) + Doc(Break(f"if {text(code.test)}"), Break("else None"))
+    return make_doc(code.then) + Doc(Break(f"if {print_code(code.test)}"), Break("else None"))
 
 
-def _if_else(code: IfElse) -> Doc:
-    return _bound(code.then, PYTHON.binding_strength("if") + 1) + Doc(Break(f"if {text(code.test)}"), Break("else ")) + doc(code.otherwise)
+def _print_if_else(code: IfElse) -> Doc:
+    return (
+        _bracket_weaker(code.then, PYTHON.binding_strength("if") + 1)
+        + Doc(Break(f"if {print_code(code.test)}"), Break("else "))
+        + make_doc(code.otherwise)
+    )
 
 
-def _choice_items(code: ChoiceItems) -> Doc:
+def _print_choice_items(code: ChoiceItems) -> Doc:
     """Members within an expression."""
-    return doc(Starred(IfElse(code.test, ListCode(code.then), ListCode(code.otherwise))))
+    return make_doc(Starred(IfElse(code.test, ListCode(code.then), ListCode(code.otherwise))))
 
 
-def _optional_call(code: OptionalCall) -> Doc:
-    module = doc(code.module)
-    called = module + Doc(LayoutBracket("(", [doc(code.value)], ")"))
-    return doc(code.value) + Doc(Break("if ")) + module + Doc(" is None", Break("else ")) + called
+def _print_optional_call(code: OptionalCall) -> Doc:
+    module = make_doc(code.module)
+    called = module + Doc(LayoutBracket("(", [make_doc(code.value)], ")"))
+    return make_doc(code.value) + Doc(Break("if ")) + module + Doc(" is None", Break("else ")) + called
 
 
-def _generator(code: RepeatStar | GeneratorStar) -> Doc:
+def _print_generator(code: RepeatStar | GeneratorStar) -> Doc:
     if isinstance(code, RepeatStar):
-        return doc(code.item) + Doc(Break(f"for _ in range({text(code.count)})"))
+        return make_doc(code.item) + Doc(Break(f"for _ in range({print_code(code.count)})"))
     if isinstance(code.item, GeneratorStar):
-        return doc(code.item.item) + _clause(code) + _clause(code.item)
-    return doc(code.item) + _clause(code)
+        return make_doc(code.item.item) + _print_clause(code) + _print_clause(code.item)
+    return make_doc(code.item) + _print_clause(code)
 
 
-def _clause(code: GeneratorStar) -> Doc:
+def _print_clause(code: GeneratorStar) -> Doc:
     match code.iterable:
         case Infix(op, left, right):  # (1, 2, 4) * 3
-            iterable = doc(left) + Doc(f" {op} ") + doc(right)
+            iterable = make_doc(left) + Doc(f" {op} ") + make_doc(right)
         case other:
-            iterable = doc(other)
+            iterable = make_doc(other)
     return Doc(Break(f"for {code.variable} in ")) + iterable
 
 
-def _spread(code: RepeatStar | GeneratorStar) -> Doc:
-    return Doc("*", LayoutBracket("(", [_generator(code)], ")"))
+def _print_spread(code: RepeatStar | GeneratorStar) -> Doc:
+    return Doc("*", LayoutBracket("(", [_print_generator(code)], ")"))
 
 
-def _gathered(code: ListComp) -> Doc:
-    inner = doc(code.element) + Doc(Break(f"for {code.variable} in {text(code.iterable)}"))
+def _print_list_comprehension(code: ListComp) -> Doc:
+    inner = make_doc(code.element) + Doc(Break(f"for {code.variable} in {print_code(code.iterable)}"))
     return Doc(LayoutBracket("[", [inner], "]", comma=False))
 
 
-def _dict(code: DictCode) -> Doc:
-    return Doc(LayoutBracket("{", [Doc(f"{literal(key)}: ") + doc(value) for key, value in code.items], "}"))
+def _print_dict(code: DictCode) -> Doc:
+    return Doc(LayoutBracket("{", [Doc(f"{format_literal(key)}: ") + make_doc(value) for key, value in code.items], "}"))
 
 
-def _share(code: Share) -> Doc:
+def _print_share(code: Share) -> Doc:
     shorter = cancel_factors(code)
-    return _infix(code) if shorter is code else doc(shorter)
+    return _print_infix(code) if shorter is code else make_doc(shorter)
 
 
-def _prefix(code: Prefix) -> Doc:
-    return Doc(code.op) + _bound(code.operand, PYTHON.binding_strength("neg"))
+def _print_prefix(code: Prefix) -> Doc:
+    return Doc(code.op) + _bracket_weaker(code.operand, PYTHON.binding_strength("neg"))
 
 
 _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
-    Lit: _lit,
-    Unneeded: _lit,
-    Probability: _probability,
+    Lit: _print_literal,
+    Unneeded: _print_literal,
+    Probability: _print_probability,
     **dict.fromkeys((NameCode, TrainingFlag, PassedOn), lambda code: Doc(code.text)),
     Local: lambda code: Doc(code.name),
     ClassRef: lambda code: Doc(code.cls.name),
-    SizeRef: lambda code: Doc(code.text.format(*(_source(s, code.text) for s in code.sources))),
-    Argument: _argument,
-    CallCode: _call,
-    MembersCall: _members_call,
-    Method: _method,
-    AttributeCode: lambda code: _bound(code.target, PYTHON.atom) + Doc(f".{code.name}"),
-    Infix: _infix,
-    Share: _share,
-    Prefix: _prefix,
-    SliceCode: _slice,
-    Subscript: _subscript,
-    ItemCode: _subscript,
-    TupleCode: _tuple,
-    Starred: lambda code: Doc("*") + _bound(code.value, PYTHON.binding_strength("|")),
-    RepeatStar: _spread,
-    GeneratorStar: _spread,
-    Formatted: lambda code: Doc(f'f"{code.before}{{{text(code.value)}}}{code.after}"'),
-    ListComp: _gathered,
-    IfElse: _if_else,
-    ChoiceItems: _choice_items,
-    OptionalCode: _optional,
-    OptionalCall: _optional_call,
-    ListCode: lambda code: Doc(LayoutBracket("[", [doc(i) for i in as_comprehensions(unrolled(code.items))], "]")),
-    DictCode: _dict,
-    LetCode: lambda code: doc(code.result),
+    SizeRef: lambda code: Doc(code.text.format(*(_print_source(s, code.text) for s in code.sources))),
+    Argument: _print_argument,
+    CallCode: _print_call,
+    MembersCall: _print_members_call,
+    Method: _print_method,
+    AttributeCode: lambda code: _bracket_weaker(code.target, PYTHON.atom) + Doc(f".{code.name}"),
+    Infix: _print_infix,
+    Share: _print_share,
+    Prefix: _print_prefix,
+    SliceCode: _print_slice,
+    Subscript: _print_subscript,
+    ItemCode: _print_subscript,
+    TupleCode: _print_tuple,
+    Starred: lambda code: Doc("*") + _bracket_weaker(code.value, PYTHON.binding_strength("|")),
+    RepeatStar: _print_spread,
+    GeneratorStar: _print_spread,
+    Formatted: lambda code: Doc(f'f"{code.before}{{{print_code(code.value)}}}{code.after}"'),
+    ListComp: _print_list_comprehension,
+    IfElse: _print_if_else,
+    ChoiceItems: _print_choice_items,
+    OptionalCode: _print_optional,
+    OptionalCall: _print_optional_call,
+    ListCode: lambda code: Doc(LayoutBracket("[", [make_doc(i) for i in make_comprehensions(unroll_repeats(code.items))], "]")),
+    DictCode: _print_dict,
+    LetCode: lambda code: make_doc(code.result),
 }
 
 
@@ -364,21 +370,21 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
 # --- before names are decided ------------------------------------------------------------------------------------------------
 
 
-def width(code: Code) -> int:
+def measure_width(code: Code) -> int:
     """The approximate length of the code."""
-    return sum(_own_width(part) for part in walk_tree(code))
+    return sum(_measure_part(part) for part in walk_tree(code))
 
 
-def _own_width(part: object) -> int:
+def _measure_part(part: object) -> int:
     match part:
         case MemberRef(label):
             return len(label) + 5
         case Argument():
-            return len(text(part)) + 7
+            return len(print_code(part)) + 7
         case SizeRef(words, sources):
             return len(words) if not any(isinstance(s, Argument) for s in sources) else len(words) - 3 * len(sources)
         case Lit(value):
-            return len(literal(value)) + 2
+            return len(format_literal(value)) + 2
         case CallCode(str() as function):
             return len(function) + 2
         case Method(_, name):

@@ -14,13 +14,13 @@ ROLLED = 3
 """The number of equal members from which they are written as a comprehension."""
 
 
-def unrolled(items: Iterable[Code]) -> list[Code]:
+def unroll_repeats(items: Iterable[Code]) -> list[Code]:
     """Members as they are written: a few repeats one by one, equal members merged with the previous one."""
     joined: list[Code] = []
     for item in items:
         before = joined[-1] if joined else None
         if isinstance(item, RepeatStar) and before is not None and before == item.item:
-            joined[-1] = RepeatStar(item.item, plus_one(item.count))
+            joined[-1] = RepeatStar(item.item, add_one(item.count))
         else:
             joined.append(item)
     spread: list[Code] = []
@@ -33,7 +33,7 @@ def unrolled(items: Iterable[Code]) -> list[Code]:
     return spread
 
 
-def plus_one(count: Code) -> Code:
+def add_one(count: Code) -> Code:
     match count:
         case Lit(value) if isinstance(value, int):
             return Lit(value + 1)

@@ -20,10 +20,10 @@ from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import Argument, Formatted, GeneratorStar, IfElse, NameCode, RepeatStar, StrictLiteral
 from ..code.python_expressions import CallCode, Code, Infix, ItemCode, KeywordCode, Lit, Literal, Probability, Share, TupleCode
 from ..identifiers import make_unique, make_variable_name, singularize
-from .constructor_formulas import with_traced_numbers
-from .firsts import with_firsts
-from .member_names import INDICES, names
-from .number_literals import as_fraction
+from .constructor_formulas import trace_numbers
+from .firsts import merge_firsts
+from .member_names import INDICES, collect_names
+from .number_literals import to_fraction
 from .row_steps import (
     ALTERNATING,
     ITEM,
@@ -32,13 +32,13 @@ from .row_steps import (
     Over,
     Step,
     Times,
-    constant,
-    exact,
-    exponent,
-    moved_items,
-    parted,
-    progressions,
-    quotient,
+    find_exponent,
+    get_constant,
+    shift_items,
+    split_changed_label,
+    split_progressions,
+    split_quotient,
+    to_exact,
 )
 
 COUNTED = 5
@@ -47,49 +47,49 @@ POWERS = 4
 """The number of powers from which they are."""
 
 
-def as_comprehensions(items: list[Code]) -> list[Code]:
+def make_comprehensions(items: list[Code]) -> list[Code]:
     """The same members, with runs that follow a pattern as `GeneratorStar`."""
-    items = with_firsts(items)
+    items = merge_firsts(items)
     if len(items) < LEAST:
         return items
     written: dict[int, Code] = {}
     keyed: list[tuple[object, Code]] = []
     for item in items:
         known = isinstance(item, (RepeatStar, GeneratorStar, Lit))
-        made = item if known else with_traced_numbers(item)
+        made = item if known else trace_numbers(item)
         written[id(made)] = item
         keyed.append((None if known else shape_key(made), made))
     result: list[Code] = []
     for key, group in groupby(keyed, key=lambda pair: pair[0]):
         run = [item for _, item in group]
-        result += run if key is None or len(run) < LEAST else _written(run)
+        result += run if key is None or len(run) < LEAST else _write_run(run)
     return [written.get(id(item), item) for item in result]
 
 
-def _repeats(run: list[Code]) -> bool:
+def _is_repeat(run: list[Code]) -> bool:
     """Whether the members are layers, of which all but the first are equal."""
     return isinstance(run[0], CallCode) and all(item == run[1] for item in run[2:])
 
 
-def _written(run: list[Code]) -> list[Code]:
+def _write_run(run: list[Code]) -> list[Code]:
     """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
-    items = _items(run)
+    items = _make_item_comprehension(run)
     if items is not None:
         return [items]
-    found = [_Progression(run[start:end], steps) for start, end, steps in progressions([find_literals(item) for item in run])]
+    found = [_Progression(run[start:end], steps) for start, end, steps in split_progressions([find_literals(item) for item in run])]
     if len(found) == 1 and found[0].is_clearer():
-        return [found[0].code()]
-    if (nested := _nested([_items(part.members) for part in found])) is not None:
+        return [found[0].to_code()]
+    if (nested := _nest_comprehensions([_make_item_comprehension(part.members) for part in found])) is not None:
         return [nested]
-    if _repeats(run):
+    if _is_repeat(run):
         return run if len(run) <= LEAST else [run[0], RepeatStar(run[1], Lit(len(run) - 1))]
-    listed = _listed(run)
+    listed = _list_values(run)
     if listed is not None:
         return [listed]
-    return [code for part in found for code in ([part.code()] if part.is_clearer() else part.members)]
+    return [code for part in found for code in ([part.to_code()] if part.is_clearer() else part.members)]
 
 
-def _items(run: list[Code]) -> Code | None:
+def _make_item_comprehension(run: list[Code]) -> Code | None:
     """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
     found = [{p for p in walk_tree(item) if isinstance(p, ItemCode)} for item in run]
     if not all(len(own) == 1 for own in found):
@@ -97,19 +97,19 @@ def _items(run: list[Code]) -> Code | None:
     of = [next(iter(own)) for own in found]
     if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
         return None
-    taken = names(TupleCode(tuple(run)))
+    taken = collect_names(TupleCode(tuple(run)))
     name = singularize(of[0].target.name)
     variable = NameCode(make_unique(name if name not in taken else "value", taken))
     written = {rewrite_downward(item, lambda p, own=own: variable if p == own else None) for item, own in zip(run, of, strict=True)}  # type: ignore[misc]
     return GeneratorStar(written.pop(), variable.text, of[0].target) if len(written) == 1 else None
 
 
-def _nested(rows: list[Code | None]) -> Code | None:
+def _nest_comprehensions(rows: list[Code | None]) -> Code | None:
     """Comprehensions over one tuple, again and again, as one in another."""
     stars = [row for row in rows if isinstance(row, GeneratorStar)]
     if len(rows) < LEAST or len(stars) < len(rows) or len({(s.variable, s.iterable, shape_key(s.item)) for s in stars}) > 1:
         return None
-    match _written([s.item for s in stars]):
+    match _write_run([s.item for s in stars]):
         case [GeneratorStar(item, variable, iterable)] if not isinstance(item, GeneratorStar):
             return GeneratorStar(GeneratorStar(item, stars[0].variable, stars[0].iterable), variable, iterable)
     return None
@@ -137,68 +137,70 @@ class _Progression:
         inside = {id(lit) for p in walk_tree(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in find_literals(p)}
         return all(s is None or id(lit) in inside for lit, s in zip(find_literals(self.members[0]), self.steps, strict=True))
 
-    def code(self) -> Code:
+    def to_code(self) -> Code:
         first, second = (find_literals(m) for m in self.members[:2])
-        taken = names(self.members[0])
+        taken = collect_names(self.members[0])
         self.index = NameCode(next((n for n in INDICES if n not in taken), make_unique(INDICES[0], taken)))
-        self.base = self._base(first, second)
-        formulas = iter([self._formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
+        self.base = self._choose_base(first, second)
+        formulas = iter([self._make_formula(a, b, s) for a, b, s in zip(first, second, self.steps, strict=True)])
         item = with_literals(self.members[0], formulas)
         bounds = (self.base, self.base + len(self.members)) if self.base else (len(self.members),)
         return GeneratorStar(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
 
-    def _base(self, first: list[Lit], second: list[Lit]) -> int:
+    def _choose_base(self, first: list[Lit], second: list[Lit]) -> int:
         """Where the index starts: where the labels do, or else the multiples of a fraction, if all numbers are then multiples of it."""
-        moved = [(exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
+        moved = [(to_exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
         numbers = [(n, s) for n, s in moved if n is not None]
         labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
         powers = [(cast("int", a.value), s.factor) for a, s in zip(first, self.steps, strict=True) if isinstance(s, Times)]
-        starts = {parted(a, b)[1] for a, b in labels} or {exponent(n, factor) for n, factor in powers}
-        starts = starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)} or {int(constant(n)) for n, s in numbers if s == 1}
+        starts = {split_changed_label(a, b)[1] for a, b in labels} or {find_exponent(n, factor) for n, factor in powers}
+        starts = (
+            starts or {int(n / s) for n, s in numbers if isinstance(n, Fraction)} or {int(get_constant(n)) for n, s in numbers if s == 1}
+        )
         start = starts.pop() if len(starts) == 1 else 0
-        return start if start >= 0 and all(constant(n) == start * s for n, s in numbers) else 0
+        return start if start >= 0 and all(get_constant(n) == start * s for n, s in numbers) else 0
 
-    def _formula(self, one: Lit, other: Lit, step: Step) -> Code:
+    def _make_formula(self, one: Lit, other: Lit, step: Step) -> Code:
         if step is None:
             return one
         if step == ALTERNATING:
             even = Infix("==", Infix("%", self.index, Lit(2)), Lit(0))
             return IfElse(even, other, one) if self.base % 2 else IfElse(even, one, other)
         if isinstance(step, Times):
-            return Infix("**", Lit(step.factor), self._plus(exponent(cast("int", one.value), step.factor) - self.base))
+            return Infix("**", Lit(step.factor), self._add_to_index(find_exponent(cast("int", one.value), step.factor) - self.base))
         if isinstance(step, Over):
-            top, divisor = quotient(cast("TracedInt", one.value).origin)
+            top, divisor = split_quotient(cast("TracedInt", one.value).origin)
             assert isinstance(top, SymDim)
-            power = Infix("**", Lit(step.factor), self._plus(exponent(divisor, step.factor) - self.base))
+            power = Infix("**", Lit(step.factor), self._add_to_index(find_exponent(divisor, step.factor) - self.base))
             return Infix("//", Lit(TracedInt(0, top)), power)
         if step == ITEM:
-            made = moved_items(cast("TracedInt", one.value).origin, lambda index: _plus_text(self.index.text, index - self.base))
+            made = shift_items(cast("TracedInt", one.value).origin, lambda index: _format_index_sum(self.index.text, index - self.base))
             assert isinstance(made, SymDim)
             return Lit(TracedInt(0, made))
         if isinstance(step, str):
-            before, number, after = parted(cast("str", one.value), cast("str", other.value))
-            return Formatted(before, self._plus(number - self.base), after)
-        start = cast("int | Fraction", exact(one)) - step * self.base
+            before, number, after = split_changed_label(cast("str", one.value), cast("str", other.value))
+            return Formatted(before, self._add_to_index(number - self.base), after)
+        start = cast("int | Fraction", to_exact(one)) - step * self.base
         if step == 1 and isinstance(start, int):
-            return self._plus(start)
+            return self._add_to_index(start)
         if start == 0 and step > 0:
-            return self._times(step)
+            return self._multiply_index(step)
         first: Code = Lit(start) if isinstance(start, int) else Probability(float(start))
-        return Infix("+", first, self._times(step)) if step > 0 else Infix("-", first, self._times(-step))
+        return Infix("+", first, self._multiply_index(step)) if step > 0 else Infix("-", first, self._multiply_index(-step))
 
-    def _times(self, step: int | Fraction) -> Code:
+    def _multiply_index(self, step: int | Fraction) -> Code:
         """A multiple of the index."""
-        numerator, denominator = (step, 1) if isinstance(step, int) else as_fraction(float(step)) or (float(step), 1)
+        numerator, denominator = (step, 1) if isinstance(step, int) else to_fraction(float(step)) or (float(step), 1)
         number = numerator if is_integer(numerator) else int(numerator) if numerator == int(numerator) else float(numerator)
         product = self.index if number == 1 else Infix("*", Lit(number), self.index)
         return product if denominator == 1 else Infix("/", product, Lit(denominator))
 
-    def _plus(self, number: int) -> Code:
+    def _add_to_index(self, number: int) -> Code:
         """The index plus a number."""
         return Infix("+" if number > 0 else "-", self.index, Lit(number if number > 0 else -number)) if number else self.index
 
 
-def _plus_text(index: str, offset: int) -> str:
+def _format_index_sum(index: str, offset: int) -> str:
     """An index plus a number."""
     return f"{index} {'+' if offset > 0 else '-'} {abs(offset)}" if offset else index
 
@@ -206,10 +208,10 @@ def _plus_text(index: str, offset: int) -> str:
 # --- one value each --------------------------------------------------------------------------------------------------------
 
 
-def _listed(run: list[Code]) -> Code | None:
+def _list_values(run: list[Code]) -> Code | None:
     """Members that differ in one literal, whatever its values are; those that come again and again are written once."""
-    differences = Differences(set[str]().union(*map(names, run)))
-    item = differences.merge(run)
+    differences = LiteralDifferences(set[str]().union(*map(collect_names, run)))
+    item = differences.merge_codes(run)
     if len(differences.found) != 1:
         return None
     ((name, values),) = differences.found.items()
@@ -218,7 +220,7 @@ def _listed(run: list[Code]) -> Code | None:
     )
     period = next(p for p in range(1, len(values) + 1) if len(values) % p == 0 and values[:p] * (len(values) // p) == values)
     if LEAST <= period < len(values):
-        match _written(run[:period]):
+        match _write_run(run[:period]):
             case [GeneratorStar(counted, index, CallCode() as numbers)]:
                 again = CallCode("range", (Lit(len(values) // period),))
                 return GeneratorStar(GeneratorStar(counted, index, numbers), "_", again)
@@ -226,30 +228,30 @@ def _listed(run: list[Code]) -> Code | None:
     return GeneratorStar(item, name, once if period == len(values) else Infix("*", once, Lit(len(values) // period)))
 
 
-class Differences:
+class LiteralDifferences:
     """The literals in which members differ."""
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
         self.found: dict[str, tuple[StrictLiteral, ...]] = {}
 
-    def merge(self, codes: Sequence[Code], keyword: str = "") -> Code:
+    def merge_codes(self, codes: Sequence[Code], keyword: str = "") -> Code:
         first = codes[0]
         if all(c is first for c in codes):
             return first
         if isinstance(first, KeywordCode):
-            return replace(first, value=self.merge([c.value for c in cast("list[KeywordCode]", codes)], first.name))
+            return replace(first, value=self.merge_codes([c.value for c in cast("list[KeywordCode]", codes)], first.name))
         if not isinstance(first, Lit):
-            return zip_trees(codes, self.merge)
+            return zip_trees(codes, self.merge_codes)
         values = tuple(StrictLiteral(c.value) for c in cast("list[Lit]", codes))
         if len(set(values)) == 1:
             return first
         hint = first.hint or keyword
-        name = next((n for n, v in self.found.items() if v == values), None) or self._name(make_variable_name(hint or "value"))
+        name = next((n for n, v in self.found.items() if v == values), None) or self._choose_name(make_variable_name(hint or "value"))
         self.found[name] = values
         return NameCode(name)
 
-    def _name(self, name: str) -> str:
+    def _choose_name(self, name: str) -> str:
         """The name, its last word (`features` for `in_features`), or what always is a name."""
         free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
         return make_unique(free, self.taken | self.found.keys())

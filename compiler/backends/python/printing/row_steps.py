@@ -18,7 +18,7 @@ from ....dims.polynomial import FloorQuotient
 from ....types.traced_ints import TracedInt, is_integer
 from ..code.class_tree import StrictLiteral
 from ..code.python_expressions import Lit, Literal, Probability
-from .number_literals import as_fraction
+from .number_literals import to_fraction
 
 LEAST = 3
 """The number of members in a row from which they are written as a comprehension."""
@@ -48,22 +48,22 @@ ITEM = "item"
 ALTERNATING = "alternating"
 
 
-def progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
+def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
     """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to are runs of one."""
     start = 0
     before: list[Ways] | None = None
     alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
     for at, (one, other) in enumerate(pairwise(rows), 1):
-        steps = _steps(one, other, alternating)
-        both = steps if at - start == 1 else _common(before, steps)
+        steps = _find_steps(one, other, alternating)
+        both = steps if at - start == 1 else _intersect_ways(before, steps)
         if both is not None:
             before = both
             continue
         # any two members follow a pattern: the second more likely begins the next
         end = at - 1 if at - start == 2 and steps is not None else at
-        yield start, end, _simplest(before)
+        yield start, end, _choose_simplest(before)
         start, before = end, steps if end < at else None
-    yield start, len(rows), _simplest(before)
+    yield start, len(rows), _choose_simplest(before)
 
 
 def _alternates(values: list[Literal]) -> bool:
@@ -72,53 +72,53 @@ def _alternates(values: list[Literal]) -> bool:
     return len(values) > LEAST and one != other and all(v == (one, other)[i % 2] for i, v in enumerate(several))
 
 
-def _simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
+def _choose_simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
     return tuple(way[0] for way in ways or ())
 
 
-def _common(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
+def _intersect_ways(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
     """The steps that are in both; None if one literal has none."""
     found = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
     return found if one is not None and other is not None and all(found) else None
 
 
-def _steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> list[Ways] | None:
+def _find_steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> list[Ways] | None:
     found: list[Ways] = []
     for index, (a, b) in enumerate(zip(one, other, strict=True)):
         if index in alternating:
             found.append((ALTERNATING,))
         elif StrictLiteral(a.value) == StrictLiteral(b.value):
             found.append((None,))
-        elif (x := exact(a)) is not None and (y := exact(b)) is not None and type(x) is type(y):
-            found.append((y - x, *_powers(x, y), *_formulas(x, y)))
-        elif isinstance(a.value, str) and isinstance(b.value, str) and _follows(a.value, b.value):
+        elif (x := to_exact(a)) is not None and (y := to_exact(b)) is not None and type(x) is type(y):
+            found.append((y - x, *_iterate_power_steps(x, y), *_iterate_formula_steps(x, y)))
+        elif isinstance(a.value, str) and isinstance(b.value, str) and _is_next_label(a.value, b.value):
             found.append((LABEL,))
         else:
             return None
     return found
 
 
-def _powers(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
+def _iterate_power_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
     """That both are powers in a row."""
     if type(one) is int and type(other) is int and other > one > 0 and other % one == 0:
         factor = other // one
-        if factor ** exponent(one, factor) == one:
+        if factor ** find_exponent(one, factor) == one:
             yield Times(factor)
 
 
-def _formulas(one: int | Fraction, other: int | Fraction) -> Iterator[Step]:
+def _iterate_formula_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Step]:
     """Those between formulas."""
     if not (isinstance(one, TracedInt) and isinstance(other, TracedInt)):
         return
-    (top, divisor), (same, next_divisor) = quotient(one.origin), quotient(other.origin)
+    (top, divisor), (same, next_divisor) = split_quotient(one.origin), split_quotient(other.origin)
     factor = next_divisor // divisor
-    if top == same and factor > 1 and factor ** exponent(next_divisor, factor) == next_divisor:
+    if top == same and factor > 1 and factor ** find_exponent(next_divisor, factor) == next_divisor:
         yield Over(factor)
-    if moved_items(one.origin, lambda index: str(index + 1)) == other.origin != one.origin:
+    if shift_items(one.origin, lambda index: str(index + 1)) == other.origin != one.origin:
         yield ITEM
 
 
-def quotient(formula: Dim) -> tuple[Dim, int]:
+def split_quotient(formula: Dim) -> tuple[Dim, int]:
     """What is divided, and by which number: by 1 in other formulas."""
     match list(formula.terms.items()) if isinstance(formula, SymDim) else []:
         case [((FloorQuotient(top=top, bottom=int() as bottom),), 1)]:
@@ -126,14 +126,14 @@ def quotient(formula: Dim) -> tuple[Dim, int]:
     return formula, 1
 
 
-def moved_items(formula: Dim, index: Callable[[int], str]) -> Dim:
+def shift_items(formula: Dim, index: Callable[[int], str]) -> Dim:
     """The formula with other items of its tuples: `rates[0]` is a symbol of its own."""
     found = {name: match for name in free_symbols(formula) if (match := _ITEM.search(name)) is not None}
     places = {name: make_symbol(f"{name[: match.start()]}[{index(int(match[1]))}]", lower=None) for name, match in found.items()}
     return substitute_symbols(formula, places) if places else formula
 
 
-def exponent(power: int, factor: int) -> int:
+def find_exponent(power: int, factor: int) -> int:
     found = 0
     while power % factor == 0:
         power //= factor
@@ -141,27 +141,27 @@ def exponent(power: int, factor: int) -> int:
     return found
 
 
-def exact(lit: Lit) -> int | Fraction | None:
+def to_exact(lit: Lit) -> int | Fraction | None:
     """An integer, or the fraction that a probability should be; None for what goes in no steps."""
     if isinstance(lit, Probability) and isinstance(lit.value, float):
-        numerator, denominator = as_fraction(lit.value) or (0, 0)
+        numerator, denominator = to_fraction(lit.value) or (0, 0)
         return Fraction(f"{numerator:.12g}") / denominator if denominator else None
     return lit.value if is_integer(lit.value) else None
 
 
-def constant(number: int | Fraction) -> int | Fraction:
+def get_constant(number: int | Fraction) -> int | Fraction:
     """The number, or of a formula its summand without a symbol."""
     return number.origin.terms.get((), 0) if isinstance(number, TracedInt) else number
 
 
-def label_parts(label: str) -> list[str]:
+def split_label(label: str) -> list[str]:
     """The text and, at odd positions, the numbers in it."""
     return re.split(r"(\d+)", label)
 
 
-def _follows(one: str, other: str) -> bool:
+def _is_next_label(one: str, other: str) -> bool:
     """Whether the texts differ in one number, by one."""
-    a, b = label_parts(one), label_parts(other)
+    a, b = split_label(one), split_label(other)
     if len(a) != len(b):
         return False
     changed = [i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y]
@@ -173,8 +173,8 @@ def _follows(one: str, other: str) -> bool:
     )
 
 
-def parted(one: str, other: str) -> tuple[str, int, str]:
+def split_changed_label(one: str, other: str) -> tuple[str, int, str]:
     """A label as what is before the number that changes, the number, and what is after it."""
-    a, b = label_parts(one), label_parts(other)
+    a, b = split_label(one), split_label(other)
     at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])

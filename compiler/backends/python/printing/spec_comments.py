@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from netc.dsl.escapes import escape_character, escape_controls
 
 
-def in_comment(text: str) -> str:
+def escape_comment(text: str) -> str:
     """A part of a one-line comment. Colons and equals signs are escaped too: `coding=...` in the first line sets the file's encoding."""
     return "".join(escape_character(c) if c in ":=" else c for c in escape_controls(text))
 
 
-def in_docstring(lines: Sequence[str]) -> list[str]:
+def escape_docstring(lines: Sequence[str]) -> list[str]:
     """The first lines of a docstring, right after its quotes. Lines that are split later could be split within an escape. What is not
     printable is escaped in the docstring's value too, which Python cannot hold with a surrogate in it."""
     safe = [escape_controls(line).replace("\\", "\\\\").replace('"""', r"\"\"\"") for line in lines]

@@ -25,7 +25,7 @@ from ...python.lowering.lowered_operators import OpenRotaryAngles, RotaryAngles,
 from ..torch_emitters import EMITTERS, TorchSite, function, invocation, module
 from ..torch_framework import element_type
 
-EMITTERS.register_expanded(Rotary, target="cos and sin of torch.arange")
+EMITTERS.name_expanded(Rotary, target="cos and sin of torch.arange")
 
 
 @module(RotaryAngles)
