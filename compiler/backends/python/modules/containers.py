@@ -91,7 +91,10 @@ class ContainerForms:
         depth, size = self._measure_extent(graph)
         if graph.choices and are_positional(nodes):
             return Construction(
-                "sequential", MembersCall(self.framework.containers.row, choice_branches.make_sequence_items(graph, found)), depth=depth, size=size
+                "sequential",
+                MembersCall(self.framework.containers.row, choice_branches.make_sequence_items(graph, found)),
+                depth=depth,
+                size=size,
             )
         if are_positional(nodes):
             row = MembersCall(self.framework.containers.row, merge_runs(found, nodes, graph.count))
