@@ -20,7 +20,7 @@ from ...types.numpy_types import Array, numpy_dtype
 from ...types.tensor_types import TensorType
 from ..graph_builder import ImportRefused
 from ..imported_model import Obstacle
-from .arrangement import arranged
+from .shape_folding import arranged
 from .control import AlreadyAnObstacle, Control, sizes_to_fix
 from .defaults import is_default
 from .derived_weights import derived, initializer, is_of_weights
