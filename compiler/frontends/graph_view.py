@@ -21,22 +21,22 @@ class GraphView:
         self.graph, self.facts = graph, facts
         self.makers: dict[int, Node] = {id(value): node for node in graph.nodes for value in node.outputs}
 
-    def maker(self, value: Value) -> OpNode | None:
+    def find_maker(self, value: Value) -> OpNode | None:
         """The operator whose first result the tensor is; None for an input or the result of a call."""
         node = self.makers.get(id(value))
         return node if isinstance(node, OpNode) and node.outputs[0] is value else None
 
-    def uses(self, value: Value) -> int:
+    def count_uses(self, value: Value) -> int:
         """The number of times that it is read."""
         read = [*(v for node in self.graph.nodes for v in node.inputs), *self.graph.outputs, *(self.graph.training_outputs or ())]
         return sum(v is value for v in read)
 
-    def made_by(self, value: Value, *kinds: type[Operator]) -> OpNode | None:
+    def match_maker(self, value: Value, *kinds: type[Operator]) -> OpNode | None:
         """The operator that made the tensor, if it is one of these."""
-        node = self.maker(value)
+        node = self.find_maker(value)
         return node if node is not None and isinstance(node.op, kinds) else None
 
-    def replace(self, node: Node, value: Value) -> bool:
+    def replace_uses(self, node: Node, value: Value) -> bool:
         """Another tensor where the only result of a node is read. A result of the graph stays one of its own, and is not replaced."""
         (result,) = node.outputs
         if any(one is result for one in (*self.graph.outputs, *(self.graph.training_outputs or ()))) and id(value) not in self.makers:
@@ -49,7 +49,7 @@ class GraphView:
             self.graph.training_outputs = [value if one is result else one for one in self.graph.training_outputs]
         return True
 
-    def put(self, node: OpNode, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
+    def replace_operator(self, node: OpNode, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
         """Makes a node the operator `op`; whether it does, because the operator gives a tensor of the same type.
 
         Only the first result of the node may be read. Further ones become those of the operator.
@@ -60,19 +60,19 @@ class GraphView:
             types = op.check_and_infer(given)
         except OperatorError:
             return False
-        if types[0] != result.type or any(self.uses(other) for other in others):
+        if types[0] != result.type or any(self.count_uses(other) for other in others):
             return False
         node.op, node.inputs, node.label, node.frozen, node.specs = op, inputs, label, frozen, op.parameters(given)
         node.outputs = (result, *(Value(type_, node.span) for type_ in types[1:]))
         return True
 
-    def insert(self, node: OpNode, before: Node) -> None:
+    def insert_before(self, node: OpNode, before: Node) -> None:
         """Adds a node in front of another one."""
         self.graph.nodes.insert(self.graph.nodes.index(before), node)
         self.makers.update((id(value), node) for value in node.outputs)
 
 
-def pairs(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
+def both_orders(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
     """Both orders of two tensors."""
     if len(values) == 2:
         yield values[0], values[1]

@@ -35,7 +35,7 @@ class Imported(Record):
     """Reads the source in another way, which gives a longer text. It is used if this text is not proved."""
 
 
-SHOWN = 3
+MAX_PLACES = 3
 """The number of places that are named."""
 
 
@@ -54,13 +54,13 @@ class ImportFailed(Exception):
 
     def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
         self.obstacles = obstacles
-        super().__init__("\n".join(self.lines()))
+        super().__init__("\n".join(self.format_lines()))
 
     def in_training(self) -> ImportFailed:
         """The same of a model in training."""
         return ImportFailed(tuple(Obstacle(f"{one.what}, in training,", one.why, one.where, one.help) for one in self.obstacles))
 
-    def lines(self) -> tuple[str, ...]:
+    def format_lines(self) -> tuple[str, ...]:
         """What was found, the same of several places in one sentence."""
         places: dict[tuple[str, str, str], list[str]] = {}
         for one in self.obstacles:
@@ -69,8 +69,8 @@ class ImportFailed(Exception):
                 found.append(one.where)
         lines: list[str] = []
         for (what, why, help_), where in places.items():
-            shown = ", ".join(f"`{place}`" for place in where[:SHOWN] if place) + (
-                f" and {len(where) - SHOWN} more" if len(where) > SHOWN else ""
+            shown = ", ".join(f"`{place}`" for place in where[:MAX_PLACES] if place) + (
+                f" and {len(where) - MAX_PLACES} more" if len(where) > MAX_PLACES else ""
             )
             lines.append(f"{what} {why}" + (f" (in {shown})" if shown else "") + (f"; {help_}" if help_ else ""))
         return tuple(lines)

@@ -83,7 +83,7 @@ def command(
         origin = _origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
         made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
-        raise Failed("\n  ".join((f"cannot import `{source}`:", *error.lines()))) from None
+        raise Failed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
     except NotProved as error:
         raise Failed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
     if made.arrays and is_stream(output):

@@ -39,7 +39,7 @@ def read_model_file(path: str) -> SourceFile:
         origin = onnx_origin(path, {})
         return ImportedSource(path, spec_of(origin, verify=False), origin.imported.weights)
     except ImportFailed as error:
-        problem = CannotImport(path, error.lines())
+        problem = CannotImport(path, error.format_lines())
     except NotProved as error:
         problem = CannotImport(path, (error.what,))
     raise Unreadable(problem, Span(SourceFile(path, ""), 0, 0))

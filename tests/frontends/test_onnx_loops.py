@@ -201,7 +201,7 @@ def test_a_loop_that_runs_as_long_as_an_input_says() -> None:
     given.graph.input.append(info("M", TensorProto.INT64, []))
     with pytest.raises(ImportFailed) as caught:
         from_model(given)
-    assert "`--set M=...`" in caught.value.lines()[0]
+    assert "`--set M=...`" in caught.value.format_lines()[0]
     same(given, fixed={"M": 2})
 
 
@@ -228,7 +228,7 @@ def test_both_branches_of_a_condition_on_data() -> None:
     assert [n.op.name for n in made.program.main.nodes][-1] == "where"  # type: ignore[union-attr]
     with pytest.raises(ImportFailed) as caught:
         from_model(branches(other="Transpose"))
-    assert "one type here" in caught.value.lines()[0]
+    assert "one type here" in caught.value.format_lines()[0]
 
 
 def recurrent(kind: str, direction: str, *, starts: bool, **options: Any) -> onnx.ModelProto:

@@ -129,7 +129,7 @@ def test_python_and_the_refusal(words: str, tmp_path: Path) -> None:
     quantization.quantize_dynamic(words, path)
     with pytest.raises(ImportFailed) as caught:
         netc.from_onnx(path)
-    assert all("`--dequantize`" in line for line in caught.value.lines())
+    assert all("`--dequantize`" in line for line in caught.value.format_lines())
     assert "embed.weight" in netc.from_onnx(path, dequantize=True).parameters
 
 
@@ -140,7 +140,7 @@ def test_what_has_no_float_form() -> None:
     given = model(nodes, {"x": ["N", 4]}, ["y"], numbers, opset=18)
     with pytest.raises(ImportFailed) as caught:
         from_model(given, dequantize=True)
-    assert caught.value.lines() == ("BitwiseNot computes with quantized numbers (in `y`)",)
+    assert caught.value.format_lines() == ("BitwiseNot computes with quantized numbers (in `y`)",)
 
 
 def test_integers_that_are_inputs() -> None:

@@ -186,7 +186,7 @@ def test_a_second_result_that_is_read_keeps_its_operator(outputs: str) -> None:
     program = netc.compile(f"(v, i) = input 4 -> max axis=1; out {outputs}").program
     (node,) = program.main.nodes
     assert isinstance(node, OpNode)
-    assert GraphView(program.main, program.facts).put(node, Sum(axis=(1,)), node.inputs) == (outputs == "v")
+    assert GraphView(program.main, program.facts).replace_operator(node, Sum(axis=(1,)), node.inputs) == (outputs == "v")
 
 
 def test_a_norm_of_expanded_elements_counts_each() -> None:

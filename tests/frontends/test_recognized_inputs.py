@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import netc
 from netc.compiler.dims import make_symbol
 from netc.compiler.frontends.composites import definition_patterns
-from netc.compiler.frontends.composites.definition_patterns import RECOGNIZED, find_patterns, patterns
+from netc.compiler.frontends.composites.definition_patterns import RECOGNIZED, find_patterns, make_patterns
 from netc.compiler.frontends.composites.pattern_matching import UnusablePattern
 from netc.compiler.ops import Operator
 from netc.compiler.ops.element_types import FLOATS
@@ -60,9 +60,9 @@ def gated() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(definition_patterns, "RECOGNIZED", (*RECOGNIZED, "gated"))
-        patterns.cache_clear()
+        make_patterns.cache_clear()
         yield
-    patterns.cache_clear()
+    make_patterns.cache_clear()
     Operator.registry.remove("gated")
 
 
@@ -110,7 +110,7 @@ def test_an_onnx_file_that_writes_it_out(stage: str, tmp_path: Path) -> None:
 
 
 def test_every_operator_of_the_table_can_be_recognized() -> None:
-    found = {pattern.op.name for rank in range(1, 6) for pattern in patterns(rank)}
+    found = {pattern.op.name for rank in range(1, 6) for pattern in make_patterns(rank)}
     assert found >= {*RECOGNIZED, "gelu", "layer_norm", "rms_norm", "normalize", "gated"}
 
 

@@ -37,7 +37,7 @@ def measure(of: str, name: str, seed: int) -> Result:
     try:
         spec = spec_of(origin(of, name), seed=seed)
     except ImportFailed as error:
-        return Result(of, name, failure="; ".join(error.lines())[:300], seconds=(time.monotonic() - begun, 0, 0))
+        return Result(of, name, failure="; ".join(error.format_lines())[:300], seconds=(time.monotonic() - begun, 0, 0))
     except NotProved as error:
         return Result(of, name, failure=f"not proved: {error.what}", seconds=(time.monotonic() - begun, 0, 0))
     except Exception as error:

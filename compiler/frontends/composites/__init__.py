@@ -10,22 +10,22 @@ from __future__ import annotations
 
 from ...ir.graph import OpNode
 from ..graph_view import GraphView
-from .definition_patterns import hidden_patterns, patterns
+from .definition_patterns import make_hidden_patterns, make_patterns
 from .pattern_matching import Recognized as Recognized
 from .pattern_matching import match_patterns
 
 
-def recognize(view: GraphView, node: OpNode) -> Recognized | None:
+def recognize_operator(view: GraphView, node: OpNode) -> Recognized | None:
     """The operator that a node is the last step of, if it is one; the first that matches."""
     rank = node.outputs[0].type.rank
-    return match_patterns(patterns(rank), view, node) if rank else None
+    return match_patterns(make_patterns(rank), view, node) if rank else None
 
 
-def recognize_hidden(view: GraphView, node: OpNode) -> tuple[Recognized, bool] | None:
+def recognize_hidden_attention(view: GraphView, node: OpNode) -> tuple[Recognized, bool] | None:
     """Attention whose scores are replaced by a number where a mask, its last input, hides them; and whether the mask is true there."""
     rank = node.outputs[0].type.rank
     for hides in (True, False) if rank > 2 else ():
-        found = match_patterns(hidden_patterns(rank, hides=hides), view, node)
+        found = match_patterns(make_hidden_patterns(rank, hides=hides), view, node)
         if found is not None:
             return found, hides
     return None

@@ -42,20 +42,20 @@ none does in `attention`. So these texts are attention for some masks only."""
 
 
 @cache
-def patterns(rank: int) -> tuple[Pattern, ...]:
+def make_patterns(rank: int) -> tuple[Pattern, ...]:
     """The patterns on tensors of a rank."""
     type_ = _type_of_rank(rank)
-    return tuple(pattern for op in _operators(type_) for pattern in find_patterns(op, type_))
+    return tuple(pattern for op in _list_operators(type_) for pattern in find_patterns(op, type_))
 
 
 @cache
-def hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
+def make_hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
     """The patterns of attention with hidden scores on tensors of a rank."""
     type_ = _type_of_rank(rank)
     types = (type_, type_, type_, type_.with_dtype(BOOL))
     return tuple(
         make_pattern(op, elaborate_definition(op, types, None, Facts.empty(), _HIDDEN_ATTENTION.format(hidden)))
-        for op in _attentions()
+        for op in _list_attentions()
         for hidden in _HIDDEN_SCORES[hides]
     )
 
@@ -65,12 +65,12 @@ def _type_of_rank(rank: int) -> TensorType:
     return TensorType(FLOAT32, (make_symbol("D"),) * rank)
 
 
-def _attentions() -> Iterator[Operator]:
+def _list_attentions() -> Iterator[Operator]:
     make = Operator.registry.__getitem__
     yield from (make("attention")(scale=SCALE, dropout=dropout) for dropout in (0.0, DROPPED))
 
 
-def _operators(x: TensorType) -> Iterator[Operator]:
+def _list_operators(x: TensorType) -> Iterator[Operator]:
     """The operators that are looked for, with their arguments."""
     make = Operator.registry.__getitem__
     yield from (make(name)() for name in RECOGNIZED)
@@ -79,7 +79,7 @@ def _operators(x: TensorType) -> Iterator[Operator]:
         shape = None if count == 1 else x.shape[-count:]
         yield from (make(name)(shape=shape, affine=False, eps=EPS) for name in ("layer_norm", "rms_norm"))
     yield from (make("normalize")(axis=axis, p=POWER, eps=EPS) for axis in (*range(x.rank - 1), -1))
-    yield from _attentions() if x.rank > 2 else ()
+    yield from _list_attentions() if x.rank > 2 else ()
 
 
 def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
@@ -90,17 +90,17 @@ def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
     the last step of the one with more, so a pattern has a form with that operator in it too.
     """
     found: list[Pattern] = []
-    for names in _choices_of_inputs(op):
+    for names in _list_input_choices(op):
         chosen = _name_inputs(op, names)
         types = tuple(_type_of(operand, x) for name, operand in op.operands.items() if name in names)
-        graphs = list(_graphs(chosen, types)) if _takes(chosen, types) else []
+        graphs = list(_make_definition_graphs(chosen, types)) if _accepts_types(chosen, types) else []
         if found:
-            graphs += [graph for graph in _graphs(chosen, types) if _replace_recognized(graph, found)]
+            graphs += [graph for graph in _make_definition_graphs(chosen, types) if _replace_recognized(graph, found)]
         found = [make_pattern(chosen, graph) for graph in graphs] + found
     return found
 
 
-def _choices_of_inputs(op: Operator) -> list[tuple[str, ...]]:
+def _list_input_choices(op: Operator) -> list[tuple[str, ...]]:
     """The names of the inputs that a use may have, fewest first."""
     for name, operand in op.operands.items():
         if operand.many:
@@ -123,7 +123,7 @@ def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
     return x if x.dtype.name in operand.elements.names else x.with_dtype(DTYPES[operand.elements.names[0]])
 
 
-def _takes(op: Operator, types: tuple[TensorType, ...]) -> bool:
+def _accepts_types(op: Operator, types: tuple[TensorType, ...]) -> bool:
     """Whether the inputs are as declared and the definition takes them. A rule may refuse sizes that are symbols: it is not asked."""
     given = op.bind_inputs(types, Facts.empty())
     try:
@@ -134,7 +134,7 @@ def _takes(op: Operator, types: tuple[TensorType, ...]) -> bool:
     return True
 
 
-def _graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
+def _make_definition_graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
     """The definition, with the composite operators in it and without them, and other forms."""
     for text in ("", *_FORMS.get(op.name, ())):
         if text and op.name == "gelu" and op.args["approximate"] != "tanh":
@@ -154,5 +154,5 @@ def _replace_recognized(graph: Graph, found: Sequence[Pattern]) -> bool:
     replaced = False
     for node in graph.nodes[:-1]:
         if isinstance(node, OpNode) and (match := match_patterns(found, view, node)) is not None:
-            replaced = match.put(view, node) or replaced
+            replaced = match.replace_node(view, node) or replaced
     return replaced

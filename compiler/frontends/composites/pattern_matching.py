@@ -48,12 +48,12 @@ class Pattern(Record):
     kept: Graph
     """Holds the values whose identities are the holes."""
 
-    def operator(self, x: TensorType, numbers: Mapping[object, Any]) -> Operator:
+    def make_operator(self, x: TensorType, numbers: Mapping[object, Any]) -> Operator:
         """The operator with its arguments, on a first input of this type; `numbers` are those that were found."""
         arguments = dict(self.op.args)
         for name, value in self.op.args.items():
             if isinstance(value, float) and value in NUMBERS:
-                arguments[name] = _plain(numbers[NUMBERS[value]])
+                arguments[name] = _round_number(numbers[NUMBERS[value]])
         if arguments.get("shape") is not None:
             arguments["shape"] = x.shape[-len(arguments["shape"]) :]
         if isinstance(self.op, Attention) and _is_usual_scale(arguments["scale"], x.shape[-1]):
@@ -61,7 +61,7 @@ class Pattern(Record):
         return type(self.op)(**arguments)
 
 
-def _plain(number: float) -> float:
+def _round_number(number: float) -> float:
     """Without the rounding of sums whose largest part is 1, and an int if it is one."""
     number = float(f"{number:.16g}")
     return int(number) if number == int(number) else number
@@ -81,12 +81,12 @@ class Recognized(Record):
     before: tuple[OpNode, ...]
     filled: float | None
 
-    def put(self, view: GraphView, node: OpNode, op: Operator | None = None, inputs: tuple[Value, ...] | None = None) -> bool:
+    def replace_node(self, view: GraphView, node: OpNode, op: Operator | None = None, inputs: tuple[Value, ...] | None = None) -> bool:
         """Makes the node the operator, or another one of its inputs; whether that gives the same type."""
-        if not view.put(node, op or self.op, self.inputs if inputs is None else inputs):
+        if not view.replace_operator(node, op or self.op, self.inputs if inputs is None else inputs):
             return False
         for before in self.before:
-            view.insert(before, node)
+            view.insert_before(before, node)
         return True
 
 
@@ -97,7 +97,7 @@ def make_pattern(op: Operator, graph: Graph) -> Pattern:
         raise UnusablePattern(op, f"its definition has {len(graph.outputs)} results")
     term = Terms(lambda value: makers.get(id(value)), graph.outputs[0]).term
     holes = tuple(id(value) for value in graph.inputs)
-    leaves = {leaf.key for leaf in _leaves(term)}
+    leaves = {leaf.key for leaf in _walk_leaves(term)}
     if leaves - {*holes}:
         raise UnusablePattern(op, "its definition has a parameter, or a step that is no function of float tensors")
     if {*holes} - leaves:
@@ -111,30 +111,30 @@ def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -
     candidates = [pattern for pattern in patterns if node.op.name in pattern.last]
     if not candidates or others or not result.type.dtype.is_float:
         return None
-    terms = Terms(view.maker, result)
+    terms = Terms(view.find_maker, result)
     for pattern in candidates:
         matcher = Matcher(terms, frozenset(pattern.holes), NUMBERS)
-        for bound in matcher.match(pattern.term, terms.term, {}):
-            found = _recognized(pattern, terms, bound, node)
-            if _gives(found.op, found.inputs, result.type) and _is_alone(view, terms, [bound[hole] for hole in pattern.holes]):
+        for bound in matcher.match_term(pattern.term, terms.term, {}):
+            found = _build_result(pattern, terms, bound, node)
+            if _has_result_type(found.op, found.inputs, result.type) and _is_alone(view, terms, [bound[hole] for hole in pattern.holes]):
                 return found
     return None
 
 
-def _recognized(pattern: Pattern, terms: Terms, bound: Mapping[object, Any], node: OpNode) -> Recognized:
+def _build_result(pattern: Pattern, terms: Terms, bound: Mapping[object, Any], node: OpNode) -> Recognized:
     inputs, before = list[Value](), list[OpNode]()
     for hole in pattern.holes:
-        source = terms.source(bound[hole])
+        source = terms.find_source(bound[hole])
         assert source is not None, "a hole is bound to nothing else"
         value, order = source
         if order != (*range(len(order)),):
-            before.append(_permute(value, order, node))
+            before.append(_make_permutation(value, order, node))
             value = before[-1].outputs[0]
         inputs.append(value)
-    return Recognized(pattern.operator(inputs[0].type, bound), tuple(inputs), tuple(before), bound.get(FILLED))
+    return Recognized(pattern.make_operator(inputs[0].type, bound), tuple(inputs), tuple(before), bound.get(FILLED))
 
 
-def _permute(x: Value, order: tuple[int, ...], node: OpNode) -> OpNode:
+def _make_permutation(x: Value, order: tuple[int, ...], node: OpNode) -> OpNode:
     moved = [axis for axis, old in enumerate(order) if axis != old]
     op = Transpose(a=moved[0], b=moved[1]) if len(moved) == 2 else Permute(axes=order)
     result = Value(x.type.with_shape(tuple(x.type.shape[axis] for axis in order)), node.span)
@@ -143,18 +143,18 @@ def _permute(x: Value, order: tuple[int, ...], node: OpNode) -> OpNode:
 
 def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
     """Whether nothing else reads a product of matrices within, or what is computed of it."""
-    steps = terms.steps({*holes, *(hole.inputs[0] for hole in holes if isinstance(hole, Call) and hole.name == "permute")})
+    steps = terms.find_steps({*holes, *(hole.inputs[0] for hole in holes if isinstance(hole, Call) and hole.name == "permute")})
     read = [id(value) for step in steps for value in step.inputs]
     costly = set[int]()
     for step in steps[:-1]:
         if isinstance(step.op, Matmul) or not costly.isdisjoint(map(id, step.inputs)):
             costly.add(id(step.outputs[0]))
-            if any(view.uses(result) > read.count(id(result)) for result in step.outputs):
+            if any(view.count_uses(result) > read.count(id(result)) for result in step.outputs):
                 return False
     return True
 
 
-def _gives(op: Operator, inputs: tuple[Value, ...], result: TensorType) -> bool:
+def _has_result_type(op: Operator, inputs: tuple[Value, ...], result: TensorType) -> bool:
     """Whether an operator takes these inputs and its result is of this type."""
     try:
         return op.check_and_infer(op.bind_inputs(tuple(value.type for value in inputs), Facts.empty())) == (result,)
@@ -162,16 +162,16 @@ def _gives(op: Operator, inputs: tuple[Value, ...], result: TensorType) -> bool:
         return False
 
 
-def _leaves(term: Term) -> Iterator[Leaf]:
+def _walk_leaves(term: Term) -> Iterator[Leaf]:
     match term:
         case Leaf():
             yield term
         case Product(_, items) | Sum(_, items):
             for item, _ in items:
-                yield from _leaves(item)
+                yield from _walk_leaves(item)
         case Call():
             for item in term.inputs:
-                yield from _leaves(item)
+                yield from _walk_leaves(item)
 
 
 def _last_operators(term: Term) -> frozenset[str]:

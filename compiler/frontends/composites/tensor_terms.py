@@ -71,7 +71,7 @@ def multiply_terms(number: float, factors: Mapping[Term, float]) -> Term:
         total *= inner.number**power
         for base, exponent in inner.factors:
             powers[base] = powers.get(base, 0.0) + exponent * power
-    kept = tuple(sorted(((base, power) for base, power in powers.items() if power), key=_order))
+    kept = tuple(sorted(((base, power) for base, power in powers.items() if power), key=_sort_key))
     return kept[0][0] if total == 1 and len(kept) == 1 and kept[0][1] == 1 else Product(total, kept)
 
 
@@ -93,7 +93,7 @@ def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
         ((part, multiple),) = kept.items()
         return multiply_terms(multiple, {part: 1.0})
     largest = max(kept.values(), key=abs)
-    parts_ = tuple(sorted(((part, multiple / largest) for part, multiple in kept.items()), key=_order))
+    parts_ = tuple(sorted(((part, multiple / largest) for part, multiple in kept.items()), key=_sort_key))
     return multiply_terms(largest, {Sum(total / largest, parts_): 1.0})
 
 
@@ -104,7 +104,7 @@ def split_number(term: Term) -> tuple[float, Term]:
     return term.number, multiply_terms(1.0, dict(term.factors))
 
 
-def _order(item: tuple[Term, float]) -> str:
+def _sort_key(item: tuple[Term, float]) -> str:
     return repr(item)
 
 
@@ -116,26 +116,26 @@ class Terms:
     """
 
     def __init__(self, maker: Callable[[Value], OpNode | None], root: Value) -> None:
-        self._makers, self._root = _reachable(maker, root), root
+        self._makers, self._root = _find_makers(maker, root), root
         self._known: dict[int, Term] = {}
         self._values: dict[Term, Value] = {}
-        self.term = self._of(root)
+        self.term = self._make_term(root)
 
-    def value(self, term: Term) -> Value | None:
+    def find_value(self, term: Term) -> Value | None:
         """A tensor that the first one is made of and that is this term."""
         return self._values.get(term)
 
-    def source(self, term: Term) -> tuple[Value, tuple[int, ...]] | None:
+    def find_source(self, term: Term) -> tuple[Value, tuple[int, ...]] | None:
         """A tensor that the first one is made of, and the order of its axes in this term."""
-        value = self.value(term)
+        value = self.find_value(term)
         if value is not None:
             return value, (*range(value.type.rank),)
         match term:
             case Call("permute", ((_, order),), (x,)):
-                value = self.value(x)
+                value = self.find_value(x)
         return None if value is None else (value, tuple(axis % value.type.rank for axis in complete_order(order, value.type.rank)))
 
-    def steps(self, inputs: Collection[Term]) -> list[OpNode]:
+    def find_steps(self, inputs: Collection[Term]) -> list[OpNode]:
         """The operators between these terms and the first tensor, each once, in order."""
         found: dict[int, OpNode] = {}
 
@@ -149,33 +149,33 @@ class Terms:
         add(self._root)
         return [*found.values()]
 
-    def _of(self, value: Value) -> Term:
+    def _make_term(self, value: Value) -> Term:
         if id(value) not in self._known:
             node = self._makers.get(id(value))
-            term = (None if node is None else self._made_by(node)) or Leaf(id(value))
+            term = (None if node is None else self._make_node_term(node)) or Leaf(id(value))
             self._known[id(value)] = term
             self._values.setdefault(term, value)
         return self._known[id(value)]
 
-    def _made_by(self, node: OpNode) -> Term | None:
+    def _make_node_term(self, node: OpNode) -> Term | None:
         if node.specs or not node.inputs or not node.outputs[0].type.dtype.is_float:
             return None
-        inputs = [self._of(value) for value in node.inputs]
+        inputs = [self._make_term(value) for value in node.inputs]
         match node.op:
             case Detach():
-                return _call(node, inputs)
+                return _make_call_term(node, inputs)
             case Dropout(p=0) | Identity():
                 return inputs[0]
             case Matmul():
-                return self._linear(inputs, lambda bare: Call("matmul", (), bare))
+                return self._make_linear_term(inputs, lambda bare: Call("matmul", (), bare))
             case Permute() | Transpose() as op:
                 rank = node.inputs[0].type.rank
                 order = tuple(axis - rank for axis in op.axis_order(node.inputs[0].type))
-                return self._linear(inputs, lambda bare: permute_term(order, *bare))
+                return self._make_linear_term(inputs, lambda bare: permute_term(order, *bare))
         write = _ARITHMETIC.get(node.op.name)
         if write is None:
-            return _call(node, inputs)
-        inputs = [_unexpanded(term) for term in inputs]
+            return _make_call_term(node, inputs)
+        inputs = [_strip_expand(term) for term in inputs]
         number = node.op.args.get("other")
         if len(inputs) == 1 and node.op.name in _OF_TWO:
             if isinstance(number, bool) or not isinstance(number, (int, float)):
@@ -183,13 +183,13 @@ class Terms:
             inputs.insert(0 if node.op.args.get("reverse") else 1, Product(float(number), ()))
         return write(*inputs)
 
-    def _linear(self, inputs: list[Term], write: Callable[[tuple[Term, ...]], Term]) -> Term:
+    def _make_linear_term(self, inputs: list[Term], write: Callable[[tuple[Term, ...]], Term]) -> Term:
         """A linear operator of tensors, without the numbers that they are multiplied by. A tensor that does not exist without its number
         keeps it: `2 * a - b` is no multiple of another tensor."""
         total, bare = 1.0, list[Term]()
         for term in inputs:
             number, rest = split_number(term)
-            total, rest = (total * number, rest) if self.source(rest) is not None else (total, term)
+            total, rest = (total * number, rest) if self.find_source(rest) is not None else (total, term)
             bare.append(rest)
         return multiply_terms(total, {write(tuple(bare)): 1.0})
 
@@ -211,12 +211,12 @@ def complete_order(order: tuple[int, ...], rank: int) -> tuple[int, ...]:
     return (*range(-rank, -len(order)), *order)
 
 
-def _unexpanded(term: Term) -> Term:
+def _strip_expand(term: Term) -> Term:
     """Arithmetic expands its inputs itself. Other operators may not: a sum over an axis counts each element."""
     return term.inputs[0] if isinstance(term, Call) and term.name == "expand" else term
 
 
-def _reachable(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int, OpNode]:
+def _find_makers(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int, OpNode]:
     """The operators that make a tensor, and what it is made of, by the identities of what they make."""
     found: dict[int, OpNode] = {}
     level = [root]
@@ -228,22 +228,22 @@ def _reachable(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int
     return found
 
 
-def _divide(a: Term, b: Term) -> Term | None:
-    return None if isinstance(b, Product) and not b.number else multiply_terms(1.0, _paired((a, 1.0), (b, -1.0)))
+def _divide_terms(a: Term, b: Term) -> Term | None:
+    return None if isinstance(b, Product) and not b.number else multiply_terms(1.0, _collect_items((a, 1.0), (b, -1.0)))
 
 
-def _power(a: Term, b: Term) -> Term | None:
+def _raise_term(a: Term, b: Term) -> Term | None:
     return multiply_terms(1.0, {a: b.number}) if isinstance(b, Product) and not b.factors and isinstance(a, Term) else None
 
 
-def _paired(*items: tuple[Term, float]) -> dict[Term, float]:
+def _collect_items(*items: tuple[Term, float]) -> dict[Term, float]:
     found: dict[Term, float] = {}
     for term, number in items:
         found[term] = found.get(term, 0.0) + number
     return found
 
 
-def _sum(a: Term, b: Term, times: float = 1.0) -> Term:
+def _sum_terms(a: Term, b: Term, times: float = 1.0) -> Term:
     number, parts = 0.0, dict[Term, float]()
     for term, multiple in ((a, 1.0), (b, times)):
         if isinstance(term, Product) and not term.factors:
@@ -255,11 +255,11 @@ def _sum(a: Term, b: Term, times: float = 1.0) -> Term:
 
 _OF_TWO = ("add", "sub", "mul", "div", "pow")
 _ARITHMETIC: dict[str, Callable[..., Term | None]] = {
-    "add": _sum,
-    "sub": lambda a, b: _sum(a, b, -1.0),
-    "mul": lambda a, b: multiply_terms(1.0, _paired((a, 1.0), (b, 1.0))),
-    "div": _divide,
-    "pow": _power,
+    "add": _sum_terms,
+    "sub": lambda a, b: _sum_terms(a, b, -1.0),
+    "mul": lambda a, b: multiply_terms(1.0, _collect_items((a, 1.0), (b, 1.0))),
+    "div": _divide_terms,
+    "pow": _raise_term,
     "neg": lambda a: multiply_terms(-1.0, {a: 1.0}),
     "square": lambda a: multiply_terms(1.0, {a: 2.0}),
     "sqrt": lambda a: multiply_terms(1.0, {a: 0.5}),
@@ -272,7 +272,7 @@ CLAMPS = frozenset({"clamp", "relu6", "hardtanh"})
 """The operators whose term is a call of `clamp`."""
 
 
-def _call(node: OpNode, inputs: list[Term]) -> Term:
+def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
     """An operator that is no arithmetic. `relu6` and `hardtanh` are `clamp`, whose input has no number before it; axes count from 0."""
     name, arguments = node.op.name, dict(node.op.args)
     if name in ("relu6", "hardtanh"):
@@ -283,12 +283,12 @@ def _call(node: OpNode, inputs: list[Term]) -> Term:
     if axis is not None and rank:
         arguments["axis"] = tuple(sorted(one % rank for one in (axis if isinstance(axis, tuple) else (axis,))))
     if name == "clamp":
-        return _clamp(arguments["min"], arguments["max"], inputs[0])
+        return _make_clamp_term(arguments["min"], arguments["max"], inputs[0])
     draw = id(node.outputs[0]) if node.op.may_draw else 0
     return Call(name, tuple(sorted(arguments.items(), key=lambda item: item[0])), tuple(inputs), draw)
 
 
-def _clamp(low: Any, high: Any, x: Term) -> Term:
+def _make_clamp_term(low: Any, high: Any, x: Term) -> Term:
     """`clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
     scale, bare = split_number(x)
     if scale <= 0:

@@ -28,11 +28,11 @@ class Matcher:
     def __init__(self, terms: Terms, holes: frozenset[int], numbers: Mapping[float, str]) -> None:
         self._terms, self._holes, self._numbers = terms, holes, numbers
 
-    def match(self, pattern: Term, term: Term, bound: Bound) -> Iterator[Bound]:
+    def match_term(self, pattern: Term, term: Term, bound: Bound) -> Iterator[Bound]:
         """The ways in which a term is the pattern, given what is known of the holes."""
         match pattern, term:
             case Leaf(key), _:
-                yield from self._bind(key, term, bound)
+                yield from self._bind_hole(key, term, bound)
             case Product(), _:
                 own = term if isinstance(term, Product) else Product(1.0, ((term, 1.0),))
                 if pattern.number in self._numbers:
@@ -47,7 +47,7 @@ class Matcher:
             case Call("permute", ((_, order),), (inner,)), Call("permute", ((_, other),), (x,)):
                 order, other = complete_order(order, len(other)), complete_order(other, len(order))
                 rest = tuple(other[order.index(axis)] for axis in range(-len(order), 0))
-                yield from self.match(inner, permute_term(rest, x), bound)
+                yield from self.match_term(inner, permute_term(rest, x), bound)
             case Call(), Call() if pattern.name == term.name and len(pattern.inputs) == len(term.inputs):
                 yield from self._match_call(pattern, term, bound)
 
@@ -60,12 +60,12 @@ class Matcher:
             rest = 0.0 if is_near(number, pattern.number) else number - pattern.number
             yield from self._match_items(pattern.parts, parts, rest, bound, add_terms)
 
-    def _bind(self, key: int, term: Term, bound: Bound) -> Iterator[Bound]:
+    def _bind_hole(self, key: int, term: Term, bound: Bound) -> Iterator[Bound]:
         """Only a tensor of the graph can be an input, perhaps with its axes in another order."""
         if key in bound:
             if bound[key] == term:
                 yield bound
-        elif key in self._holes and self._terms.source(term) is not None:
+        elif key in self._holes and self._terms.find_source(term) is not None:
             yield {**bound, key: term}
 
     def _match_number(self, pattern: float, number: float, bound: Bound) -> Iterator[Bound]:
@@ -84,7 +84,7 @@ class Matcher:
             elif (name, wanted) != (other, given):
                 return
         for one, other_input in zip(pattern.inputs, term.inputs, strict=True):
-            found = [more for known in found for more in self.match(one, other_input, known)]
+            found = [more for known in found for more in self.match_term(one, other_input, known)]
         yield from found
 
     def _match_items(self, patterns: Items, items: Items, number: float, bound: Bound, join: Join) -> Iterator[Bound]:
@@ -96,8 +96,8 @@ class Matcher:
         pattern, weight = patterns[first]
         for index, (item, own) in enumerate(items):
             for weighted in self._match_number(weight, own, bound):
-                for known in self.match(pattern, item, weighted):
-                    yield from self._match_items(_drop(patterns, first), _drop(items, index), number, known, join)
+                for known in self.match_term(pattern, item, weighted):
+                    yield from self._match_items(_drop_item(patterns, first), _drop_item(items, index), number, known, join)
 
     def _match_holes(self, holes: Items, items: dict[Term, float], number: float, bound: Bound, join: Join) -> Iterator[Bound]:
         """Holes that are known are taken from the items first; a single other one is all the rest, of several each is one of them."""
@@ -106,7 +106,7 @@ class Matcher:
             assert isinstance(hole, Leaf)
             if hole.key in bound:
                 factor, own = _as_items(bound[hole.key], items, weight, join)
-                if factor is None or not _take(items, own):
+                if factor is None or not _take_items(items, own):
                     return
                 number = number / factor if join is multiply_terms else 0.0 if is_near(number, factor) else number - factor
         unknown = [(hole, weight) for hole, weight in holes if isinstance(hole, Leaf) and hole.key not in bound]
@@ -117,15 +117,15 @@ class Matcher:
         elif len(unknown) == 1:
             ((hole, weight),) = unknown
             if number == neutral or weight == 1:
-                yield from self._bind(hole.key, join(number, {item: own / weight for item, own in items.items()}), bound)
+                yield from self._bind_hole(hole.key, join(number, {item: own / weight for item, own in items.items()}), bound)
         else:
             hole, weight = unknown[0]
             for item in [item for item, own in items.items() if is_near(own, weight)]:
-                for known in self._bind(hole.key, item, bound):
+                for known in self._bind_hole(hole.key, item, bound):
                     yield from self._match_holes(holes, dict(items), number, known, join)
 
 
-def _drop(items: Items, index: int) -> Items:
+def _drop_item(items: Items, index: int) -> Items:
     return [*items[:index], *items[index + 1 :]]
 
 
@@ -143,7 +143,7 @@ def _as_items(term: Term, items: Mapping[Term, float], weight: float, join: Join
     return bare.number * multiple * weight, [(part, own * multiple * weight) for part, own in bare.parts]
 
 
-def _take(items: dict[Term, float], own: Items) -> bool:
+def _take_items(items: dict[Term, float], own: Items) -> bool:
     """Takes some items from all; whether they are there."""
     for item, weight in own:
         if item not in items:

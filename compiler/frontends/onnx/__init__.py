@@ -13,9 +13,9 @@ from pathlib import Path
 import onnx
 
 from ..imported_model import Imported, ImportFailed, Obstacle
-from .dequantize import dequantized
-from .load_model import load
-from .onnx_files import Unreadable, choose_outputs, load_external_data, read
+from .dequantize import dequantize_model
+from .load_model import load_model
+from .onnx_files import Unreadable, choose_outputs, load_external_data, read_model
 
 __all__ = ["float_model", "from_file", "from_model", "read_whole"]
 
@@ -33,17 +33,17 @@ def from_file(
     quantized file is read as the float model that was quantized. `outputs` are the tensors that the model has as outputs, if not the file's
     own.
     """
-    return load(_read(path, outputs), Path(path).parent, fixed or {}, dequantize=dequantize)
+    return load_model(_read_model(path, outputs), Path(path).parent, fixed or {}, dequantize=dequantize)
 
 
 def float_model(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
     """The float model of a quantized file, all tensors inside. Raises `ImportFailed`."""
-    return dequantized(_read(path, outputs), Path(path).parent)[0]
+    return dequantize_model(_read_model(path, outputs), Path(path).parent)[0]
 
 
 def read_whole(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
     """The model of an ONNX file as it is, but with all tensors inside, and with these outputs, if there are any. Raises `ImportFailed`."""
-    model = _read(path, outputs)
+    model = _read_model(path, outputs)
     try:
         load_external_data(model, Path(path).parent)
     except Unreadable as error:
@@ -51,9 +51,9 @@ def read_whole(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onn
     return model
 
 
-def _read(path: str | os.PathLike[str], outputs: Sequence[str]) -> onnx.ModelProto:
+def _read_model(path: str | os.PathLike[str], outputs: Sequence[str]) -> onnx.ModelProto:
     try:
-        model = read(path)
+        model = read_model(path)
         if outputs:
             choose_outputs(model, outputs)
         return model
@@ -63,4 +63,4 @@ def _read(path: str | os.PathLike[str], outputs: Sequence[str]) -> onnx.ModelPro
 
 def from_model(model: onnx.ModelProto, *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:
     """The same of a model in memory, all of whose tensors are inside."""
-    return load(model, None, fixed or {}, dequantize=dequantize)
+    return load_model(model, None, fixed or {}, dequantize=dequantize)

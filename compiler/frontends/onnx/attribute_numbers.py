@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .emitter import number
+from .emitter import to_number
 
 
-def plain(value: Any) -> Any:
+def shorten_float(value: Any) -> Any:
     """An attribute's number, which is a float32, as the shortest that is the same."""
-    return number(np.float32(value).reshape(1)) if isinstance(value, float) else value
+    return to_number(np.float32(value).reshape(1)) if isinstance(value, float) else value

@@ -16,16 +16,16 @@ from ...dims import Dim, SymDim, dim_min
 from ...ir.graph_values import Value
 from ...types.tensor_types import BOOL, INT64
 from ..graph_builder import ImportRefused
-from .emitter import Emitter, ranged
-from .importer_site import Site
+from .emitter import Emitter, range_formula
+from .importer_site import OnnxSite
 from .input_dimensions import Dimensions
 from .loop_counts import LoopCondition
 from .name_uses import NameUses
-from .onnx_files import attributes
+from .onnx_files import read_attributes
 from .onnx_values import BROKEN, Broken, Filled, Item, Known
-from .runtime_loops import looped
+from .runtime_loops import make_loop
 from .scopes import Names
-from .shape_arithmetic import dims_of
+from .shape_arithmetic import to_dims
 
 MOST_STEPS = 2**20
 """The most steps of a loop."""
@@ -33,7 +33,7 @@ MOST_COPIES = 64
 """The most steps that are written one after the other, where a loop cannot be one of netc."""
 
 
-class Remembered(Protocol):
+class SavedState(Protocol):
     """What an importer was."""
 
     def take_back(self) -> None: ...
@@ -50,11 +50,11 @@ class GraphImporter(Protocol):
     @property
     def version(self) -> int: ...
 
-    def initializers(self, graph: onnx.GraphProto, names: Names) -> None: ...
+    def add_initializers(self, graph: onnx.GraphProto, names: Names) -> None: ...
 
-    def nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None: ...
+    def import_nodes(self, nodes: Sequence[onnx.NodeProto], outputs: Iterable[str], names: Names, depth: int) -> None: ...
 
-    def remembered(self) -> Remembered: ...
+    def save_state(self) -> SavedState: ...
 
 
 class Control:
@@ -64,124 +64,124 @@ class Control:
         self.importer, self.node, self.names, self.depth = importer, node, names, depth
         self.graphs: dict[str, onnx.GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
         self.emit = importer.emit
-        used = [importer.uses.count(name) > 0 for name in node.output]
+        used = [importer.uses.count_uses(name) > 0 for name in node.output]
         given = [names[name] for name in node.input]
         self.broken = any(isinstance(item, Broken) for item in given)
-        self.site = Site(node.op_type, given, attributes(node), importer.version, importer.emit, used)
+        self.site = OnnxSite(node.op_type, given, read_attributes(node), importer.version, importer.emit, used)
 
-    def run(self) -> Sequence[Item]:
+    def import_node(self) -> Sequence[Item]:
         if self.broken:
             return [BROKEN] * len(self.node.output)
-        return {"If": self._if, "Scan": self._scan, "Loop": self._loop}[self.node.op_type]()
+        return {"If": self._import_if, "Scan": self._import_scan, "Loop": self._import_loop}[self.node.op_type]()
 
-    def _graph(self, name: str) -> onnx.GraphProto:
+    def _get_graph(self, name: str) -> onnx.GraphProto:
         if name not in self.graphs:
             raise ImportRefused(f"it lacks its {name}")
         return self.graphs[name]
 
-    def _results(self, graph: onnx.GraphProto, given: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
+    def _import_graph(self, graph: onnx.GraphProto, given: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
         """What the outputs of a graph are, of what its inputs are. Raises what it finds for the first time as an obstacle."""
         inner = Names(self.names)
         for info, item in zip(graph.input, given, strict=False):
             inner[info.name] = item
-        self.importer.initializers(graph, inner)
+        self.importer.add_initializers(graph, inner)
         wanted = [o.name for o in graph.output][outputs]
-        self.importer.nodes(graph.node, wanted, inner, self.depth + 1)
+        self.importer.import_nodes(graph.node, wanted, inner, self.depth + 1)
         return [inner[name] for name in wanted]
 
     # --- branches ------------------------------------------------------------------------------------------------------------
 
-    def _if(self) -> Sequence[Item]:
-        condition = self.site.item(0)
+    def _import_if(self) -> Sequence[Item]:
+        condition = self.site.get_item(0)
         if isinstance(condition, Filled):
             condition = Known(np.asarray(condition.number))
         if isinstance(condition, Known) and condition.array.size == 1:
-            return self._results(self._graph("then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"), ())
-        help_ = _decided_by(self.importer, self.node)
+            return self._import_graph(self._get_graph("then_branch" if bool(condition.array.reshape(-1)[0]) else "else_branch"), ())
+        help_ = _suggest_input_to_fix(self.importer, self.node)
         if not isinstance(condition, Value) or condition.type.dtype != BOOL or any(d != 1 for d in condition.type.shape):
             raise ImportRefused("depends on data that is no single boolean", help_)
         if help_:
             raise ImportRefused("depends on data", help_)
-        return self._both(condition)
+        return self._import_both_branches(condition)
 
-    def _both(self, condition: Value) -> list[Item]:
+    def _import_both_branches(self, condition: Value) -> list[Item]:
         """Both branches, and which of their results it is."""
-        pairs = zip(*(self._results(self._graph(name), ()) for name in ("then_branch", "else_branch")), strict=True)
-        return [BROKEN if isinstance(a, Broken) or isinstance(b, Broken) else self._chosen(condition, a, b) for a, b in pairs]
+        pairs = zip(*(self._import_graph(self._get_graph(name), ()) for name in ("then_branch", "else_branch")), strict=True)
+        return [BROKEN if isinstance(a, Broken) or isinstance(b, Broken) else self._choose_result(condition, a, b) for a, b in pairs]
 
-    def _chosen(self, condition: Value, a: Item, b: Item) -> Item:
-        then, otherwise = self.site.tensor(a), self.site.tensor(b)
-        if then.type.dtype != otherwise.type.dtype or not self.site.equal(then.type.shape, otherwise.type.shape):
+    def _choose_result(self, condition: Value, a: Item, b: Item) -> Item:
+        then, otherwise = self.site.to_tensor(a), self.site.to_tensor(b)
+        if then.type.dtype != otherwise.type.dtype or not self.site.are_equal(then.type.shape, otherwise.type.shape):
             raise ImportRefused(f"depends on data, and its branches give {then.type} and {otherwise.type}, which is one type here")
         if condition.type.rank > then.type.rank:
-            condition = self.site.one("reshape", condition, shape=())
-        return self.site.one("where", condition, then, otherwise)
+            condition = self.site.apply_op("reshape", condition, shape=())
+        return self.site.apply_op("where", condition, then, otherwise)
 
     # --- loops ---------------------------------------------------------------------------------------------------------------
 
-    def _scan(self) -> Sequence[Item]:
-        site, body = self.site, self._graph("body")
+    def _import_scan(self) -> Sequence[Item]:
+        site, body = self.site, self._get_graph("body")
         if self.importer.version < 9:
             raise ImportRefused("is that of operator set 8, which runs for each sample")
-        count = int(site.attr("num_scan_inputs", 0))
+        count = int(site.get_attr("num_scan_inputs", 0))
         states = len(site) - count
         results = len(body.output) - states
-        axes = site.ints("scan_input_axes", [0] * count)
-        made = site.ints("scan_output_axes", [0] * results)
-        ways, ends = site.ints("scan_input_directions", [0] * count), site.ints("scan_output_directions", [0] * results)
+        axes = site.get_ints("scan_input_axes", [0] * count)
+        made = site.get_ints("scan_output_axes", [0] * results)
+        ways, ends = site.get_ints("scan_input_directions", [0] * count), site.get_ints("scan_output_directions", [0] * results)
         if count < 1 or states < 0 or results < 0 or not len(axes) == len(ways) == count or not len(made) == len(ends) == results:
             raise ImportRefused("its attributes are not for its inputs and outputs")
         reverse = all(ways)
-        parts = [(site.x(states + n), site.axis(axis, site.x(states + n).type.rank)) for n, axis in enumerate(axes)]
-        parts = [(v if bool(way) == reverse else site.one("flip", v, axis=a), a) for (v, a), way in zip(parts, ways, strict=True)]
-        starts = [site.x(n) for n in range(states)]
+        parts = [(site.input(states + n), site.normalize_axis(axis, site.input(states + n).type.rank)) for n, axis in enumerate(axes)]
+        parts = [(v if bool(way) == reverse else site.apply_op("flip", v, axis=a), a) for (v, a), way in zip(parts, ways, strict=True)]
+        starts = [site.input(n) for n in range(states)]
         deepest = max((v.type.rank for v in starts), default=0)
         if any(axis != parts[0][1] for axis in made) or (not made and deepest < parts[0][1]):
-            parts = [(_moved(site, value, axis, 0), 0) for value, axis in parts]
-        last, stacked = looped(self.emit, starts, parts, self._step(states, body), reverse=reverse)
+            parts = [(_move_axis(site, value, axis, 0), 0) for value, axis in parts]
+        last, stacked = make_loop(self.emit, starts, parts, self._make_step(states, body), reverse=reverse)
         first = parts[0][1]
-        turned = [v if bool(end) == reverse else site.one("flip", v, axis=first) for v, end in zip(stacked, ends, strict=True)]
-        placed = [_moved(site, v, first, site.axis(axis, v.type.rank)) for v, axis in zip(turned, made, strict=True)]
+        turned = [v if bool(end) == reverse else site.apply_op("flip", v, axis=first) for v, end in zip(stacked, ends, strict=True)]
+        placed = [_move_axis(site, v, first, site.normalize_axis(axis, v.type.rank)) for v, axis in zip(turned, made, strict=True)]
         return [*last, *placed]
 
-    def _step(self, states: int, body: onnx.GraphProto) -> Any:
+    def _make_step(self, states: int, body: onnx.GraphProto) -> Any:
         def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
-            made = self._tensors(self._results(body, [*before, *parts]))
+            made = self._to_tensors(self._import_graph(body, [*before, *parts]))
             return made[:states], made[states:]
 
         return step
 
-    def _tensors(self, items: Sequence[Item]) -> list[Value]:
+    def _to_tensors(self, items: Sequence[Item]) -> list[Value]:
         if any(isinstance(item, Broken) for item in items):
             raise AlreadyAnObstacle
-        return [self.site.tensor(item) for item in items]
+        return [self.site.to_tensor(item) for item in items]
 
-    def _loop(self) -> Sequence[Item]:
-        site, body = self.site, self._graph("body")
+    def _import_loop(self) -> Sequence[Item]:
+        site, body = self.site, self._get_graph("body")
         if len(body.input) < 2 or len(body.output) < 1 or len(body.input) < len(self.node.input):
             raise ImportRefused("its body does not have the inputs and outputs of a loop")
-        goes = site.item(1)
+        goes = site.get_item(1)
         if goes is not None and not (isinstance(goes, Known) and bool(goes.array.reshape(-1)[0])):
-            raise ImportRefused("stops when data say so", _decided_by(self.importer, self.node))
-        starts = [site.item(n) for n in range(2, len(self.node.input))]
+            raise ImportRefused("stops when data say so", _suggest_input_to_fix(self.importer, self.node))
+        starts = [site.get_item(n) for n in range(2, len(self.node.input))]
         further = LoopCondition(body, starts, self._evaluate_names, self.emit.facts).count_steps()
         count = self._count_steps(None if further is None else further + 1)
         if isinstance(count, int) and count > MOST_STEPS:
             raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
-        before = self.importer.remembered()
+        before = self.importer.save_state()
         try:
-            return self._at_run_time(body, count, starts, further is not None)
+            return self._import_runtime_loop(body, count, starts, further is not None)
         except ImportRefused:
             if not isinstance(count, int) or count > MOST_COPIES:
                 raise
         before.take_back()
-        return self._unroll(body, count, starts, further is not None)
+        return self._unroll_loop(body, count, starts, further is not None)
 
     def _count_steps(self, counted: Dim | None) -> Dim:
         """The number of steps: the given one, or the one that the body's condition allows, whichever is smaller."""
-        given = dims_of(self.site.item(0)) if self.site.has(0) else None
-        if given is None and (self.site.has(0) or counted is None):
-            raise ImportRefused("runs a number of times that depends on data", _decided_by(self.importer, self.node))
+        given = to_dims(self.site.get_item(0)) if self.site.has_input(0) else None
+        if given is None and (self.site.has_input(0) or counted is None):
+            raise ImportRefused("runs a number of times that depends on data", _suggest_input_to_fix(self.importer, self.node))
         if given is None:
             assert counted is not None
             return counted
@@ -194,49 +194,49 @@ class Control:
 
     def _evaluate_names(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
         """The items of names in the body, in one step. The nodes that this adds are taken back."""
-        body = self._graph("body")
+        body = self._get_graph("body")
         inner = Names(self.names)
         for info in body.input:
             inner[info.name] = states.get(info.name, BROKEN)
         inner[body.input[0].name] = number
-        self.importer.initializers(body, inner)
-        before = self.importer.remembered()
-        self.importer.nodes(body.node, wanted, inner, self.depth + 1)
+        self.importer.add_initializers(body, inner)
+        before = self.importer.save_state()
+        self.importer.import_nodes(body.node, wanted, inner, self.depth + 1)
         before.take_back()
         return [inner[name] for name in wanted]
 
-    def _at_run_time(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
+    def _import_runtime_loop(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
         """As a loop of netc, which scans the numbers of its steps."""
-        numbers = self.emit.table((count,), ranged(0, 0, 1), INT64)
+        numbers = self.emit.make_table((count,), range_formula(0, 0, 1), INT64)
 
         def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
-            tensors = self._tensors(self._step_results(body, [parts[0], Known(np.asarray(True)), *before], counted))
+            tensors = self._to_tensors(self._import_step(body, [parts[0], Known(np.asarray(True)), *before], counted))
             return tensors[: len(starts)], tensors[len(starts) :]
 
-        last, stacked = looped(self.emit, [site_tensor(self.site, item) for item in starts], [(numbers, 0)], step)
+        last, stacked = make_loop(self.emit, [make_state_tensor(self.site, item) for item in starts], [(numbers, 0)], step)
         return [*last, *stacked]
 
-    def _step_results(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
+    def _import_step(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
         """The results of a step. Its condition is left out if the number of steps already follows from it."""
         if counted:
-            return self._results(body, given, slice(1, None))
-        goes, *made = self._results(body, given)
-        _require_going(goes)
+            return self._import_graph(body, given, slice(1, None))
+        goes, *made = self._import_graph(body, given)
+        _require_true(goes)
         return made
 
-    def _unroll(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
+    def _unroll_loop(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
         """Its steps one after the other."""
         states, collected = list(starts), list[list[Value]]()
         for number in range(count):
-            made = self._step_results(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
+            made = self._import_step(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
             states = list(made[: len(starts)])
-            collected.append(self._tensors(made[len(starts) :]))
+            collected.append(self._to_tensors(made[len(starts) :]))
         if not collected and len(body.output) > 1 + len(starts):
             raise ImportRefused("has no step, and stacks what its steps give")
-        return [*states, *(self._stacked(several) for several in zip(*collected, strict=True))]
+        return [*states, *(self._stack_values(several) for several in zip(*collected, strict=True))]
 
-    def _stacked(self, several: Sequence[Value]) -> Value:
-        return self.site.one("stack", *several, axis=0) if len(several) > 1 else self.site.one("unsqueeze", several[0], axis=0)
+    def _stack_values(self, several: Sequence[Value]) -> Value:
+        return self.site.apply_op("stack", *several, axis=0) if len(several) > 1 else self.site.apply_op("unsqueeze", several[0], axis=0)
 
 
 class AlreadyAnObstacle(ImportRefused):
@@ -246,18 +246,18 @@ class AlreadyAnObstacle(ImportRefused):
         super().__init__("has nodes inside that cannot be imported")
 
 
-def site_tensor(site: Site, item: Item) -> Value:
+def make_state_tensor(site: OnnxSite, item: Item) -> Value:
     if item is None:
         raise ImportRefused("it lacks what a state starts with")
-    return site.tensor(item)
+    return site.to_tensor(item)
 
 
-def _require_going(goes: Item) -> None:
+def _require_true(goes: Item) -> None:
     if not isinstance(goes, Known) or not bool(goes.array.reshape(-1)[0]):
         raise ImportRefused("stops when data say so")
 
 
-def _moved(site: Site, value: Value, axis: int, to: int) -> Value:
+def _move_axis(site: OnnxSite, value: Value, axis: int, to: int) -> Value:
     """The tensor with an axis at another position, the others in their order."""
     if axis == to:
         return value
@@ -265,11 +265,11 @@ def _moved(site: Site, value: Value, axis: int, to: int) -> Value:
     order.insert(to, axis)
     moved = [at for at, old in enumerate(order) if at != old]
     if len(moved) == 2:
-        return site.one("transpose", value, a=moved[0], b=moved[1])
-    return site.one("permute", value, axes=tuple(order))
+        return site.apply_op("transpose", value, a=moved[0], b=moved[1])
+    return site.apply_op("permute", value, axes=tuple(order))
 
 
-def _decided_by(importer: GraphImporter, node: onnx.NodeProto) -> str:
+def _suggest_input_to_fix(importer: GraphImporter, node: onnx.NodeProto) -> str:
     """What to fix: the input that the condition is computed of, if it is a single number; else the sizes that it may depend on."""
     makers = {name: made for made in importer.model.graph.node for name in made.output}
     inputs = {i.name for i in importer.model.graph.input}
@@ -287,10 +287,10 @@ def _decided_by(importer: GraphImporter, node: onnx.NodeProto) -> str:
             stack += makers[name].input
     if found:
         return f"fix the input it depends on: `--set {found[0]}=...`"
-    return sizes_to_fix(importer.dimensions) if sized else ""
+    return suggest_sizes_to_fix(importer.dimensions) if sized else ""
 
 
-def sizes_to_fix(dimensions: Dimensions) -> str:
+def suggest_sizes_to_fix(dimensions: Dimensions) -> str:
     """What to do about what depends on sizes that are not known, if there are any."""
     texts = {name: text for text, name in dimensions.names.items()}
     free = [n for n in dimensions.symbols if isinstance(dimensions.declared.dims.get(n), SymDim)]

@@ -14,9 +14,9 @@ import numpy as np
 import onnx
 
 from .fold import MOVED
-from .onnx_files import attributes
+from .onnx_files import read_attributes
 from .onnx_names import is_made_up
-from .onnx_values import Item, Known, transposed
+from .onnx_values import Item, Known, transpose_known
 
 _SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
 """What leaves a weight the one of its name, in its shape."""
@@ -26,24 +26,24 @@ TRANSPOSED = "/Transpose"
 """What netc adds to the name of a matrix that it has written with its axes swapped."""
 
 
-def initializer(array: Any, name: str) -> Known:
+def make_initializer(array: Any, name: str) -> Known:
     """The numbers of a file under their name."""
     if array.ndim == 2 and name.endswith(TRANSPOSED) and not is_made_up(name):
-        return transposed(Known(array.T, name.removesuffix(TRANSPOSED)))
+        return transpose_known(Known(array.T, name.removesuffix(TRANSPOSED)))
     return Known(array, name)
 
 
-def derived(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
+def derive_weight(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
     """What is made of an initializer keeps its name, and says how it was made: two that are made alike are the same."""
     first = inputs[0]
     if not isinstance(first, Known) or not first.name:
         return Known(made)
     if node.op_type == "Transpose" and first.array.ndim == 2 and made.shape == first.array.shape[::-1]:
-        return transposed(first) if list(attributes(node).get("perm", [1, 0])) == [1, 0] else first
+        return transpose_known(first) if list(read_attributes(node).get("perm", [1, 0])) == [1, 0] else first
     if node.op_type in _SAME:
         return Known(made, first.name, first.layout + ("" if node.op_type == "Identity" else f"|{made.dtype}"))
-    others = [_trace(item) for item in inputs[1:] if isinstance(item, Known)]
-    return Known(made, first.name, _shorten_layout(f"{first.layout}|{node.op_type}:{output}:{attributes(node)!r}:{others}"))
+    others = [_describe_origin(item) for item in inputs[1:] if isinstance(item, Known)]
+    return Known(made, first.name, _shorten_layout(f"{first.layout}|{node.op_type}:{output}:{read_attributes(node)!r}:{others}"))
 
 
 def _shorten_layout(layout: str) -> str:
@@ -51,7 +51,7 @@ def _shorten_layout(layout: str) -> str:
     return layout if len(layout) < 256 else f"|{sha256(layout.encode()).hexdigest()}"
 
 
-def _trace(known: Known) -> str:
+def _describe_origin(known: Known) -> str:
     """What numbers these are, in short."""
     if known.name and not is_made_up(known.name):
         return f"{known.name}|{known.layout}"

@@ -22,8 +22,8 @@ from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexForm
 from ...types.numpy_types import Array, dtype_of, numpy_dtype
 from ...types.tensor_types import INT64, DType
 from ..graph_builder import GraphBuilder, ImportRefused, make_empty_span
-from .onnx_names import Labels, is_made_up, levels
-from .onnx_values import Filled, Known, Part, Sizes
+from .onnx_names import Labels, is_made_up, split_levels
+from .onnx_values import Filled, Known, SizeRatio, Sizes
 from .undo_journal import Journal
 
 LARGEST_NUMBER = 1e38
@@ -64,23 +64,23 @@ class Emitter:
     def facts(self) -> Facts:
         return self.builder.facts
 
-    def apply(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
+    def apply_multi_op(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
         """The results of an operator without parameters."""
         outputs = self.builder.apply_multi_op(operator, *inputs, **arguments)
-        self.note(outputs)
+        self.record_last_node(outputs)
         return outputs
 
-    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
-        return self.apply(operator, *inputs, **arguments)[0]
+    def apply_op(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        return self.apply_multi_op(operator, *inputs, **arguments)[0]
 
-    def drop(self, value: Value) -> None:
+    def drop_last(self, value: Value) -> None:
         """Takes back the operator that was made last."""
         graph = self.builder.graph
         assert graph.nodes[-1] is self.makers.pop(id(value))
         graph.nodes.pop()
         graph.size -= 1
 
-    def note(self, outputs: Sequence[Value]) -> None:
+    def record_last_node(self, outputs: Sequence[Value]) -> None:
         """Remembers the last node, which made these."""
         node = self.builder.graph.nodes[-1]
         self.made.append((node, tuple(outputs)))
@@ -88,7 +88,7 @@ class Emitter:
         for value in outputs:
             self.makers[id(value)] = node
 
-    def of(self, graph: Graph) -> GraphBuilder:
+    def make_builder(self, graph: Graph) -> GraphBuilder:
         """A builder that goes on with a graph."""
         if graph is self.outermost.graph:
             return self.outermost
@@ -97,7 +97,7 @@ class Emitter:
         return builder
 
     @contextmanager
-    def within(self, builder: GraphBuilder) -> Iterator[None]:
+    def emit_into(self, builder: GraphBuilder) -> Iterator[None]:
         """Makes what follows in another graph, that of a loop: its stages are shared with none outside."""
         before, shared = self.builder, self._shared
         self.builder, self._shared = builder, {}
@@ -107,7 +107,7 @@ class Emitter:
             self.builder, self._shared = before, shared
 
     @contextmanager
-    def _outside(self) -> Iterator[None]:
+    def _emit_outside_loops(self) -> Iterator[None]:
         """Makes what follows outside of all loops."""
         before, self.builder = self.builder, self.outermost
         try:
@@ -117,28 +117,30 @@ class Emitter:
 
     # --- parameters ----------------------------------------------------------------------------------------------------------
 
-    def learned(self, operator: str, inputs: Sequence[Value], weights: Mapping[str, Known], **arguments: Any) -> tuple[Value, ...]:
+    def apply_with_weights(
+        self, operator: str, inputs: Sequence[Value], weights: Mapping[str, Known], **arguments: Any
+    ) -> tuple[Value, ...]:
         """The results of an operator whose parameters, by their names in netc, are known."""
-        key = self._key(operator, weights, arguments)
+        key = self._make_sharing_key(operator, weights, arguments)
         first = self._shared.get(key) if key is not None else None
         if first is not None and first.inputs[0].type.dtype == inputs[0].type.dtype:
-            return self._again(first, inputs)
-        tie = self._tie(weights)
+            return self._reuse_module(first, inputs)
+        tie = self._find_tie(weights)
         own = {name: known for name, known in weights.items() if tie is None or name != tie.name}
-        label = self._label(operator, own)
-        outputs = self.apply(operator, *inputs, label=label, tie=tie, **arguments)
-        node = self._node_of(outputs)
-        self._store(node, label, own)
+        label = self._choose_label(operator, own)
+        outputs = self.apply_multi_op(operator, *inputs, label=label, tie=tie, **arguments)
+        node = self._find_node(outputs)
+        self._store_weights(node, label, own)
         if key is not None:
             self._shared[key] = node
         return outputs
 
-    def _node_of(self, outputs: Sequence[Value]) -> OpNode:
+    def _find_node(self, outputs: Sequence[Value]) -> OpNode:
         node = self.makers[id(outputs[0])]
         assert isinstance(node, OpNode)
         return node
 
-    def _key(self, operator: str, weights: Mapping[str, Known], arguments: Mapping[str, Any]) -> object:
+    def _make_sharing_key(self, operator: str, weights: Mapping[str, Known], arguments: Mapping[str, Any]) -> object:
         """Equal for uses of one module; None if its numbers have no names, or are vectors: exporters make equal ones one."""
         named = all(known.name for known in weights.values())
         if not named or not any(known.array.ndim > 1 for known in weights.values()):
@@ -146,7 +148,7 @@ class Emitter:
         names = tuple((name, known.name, known.layout) for name, known in sorted(weights.items()))
         return (operator, names, tuple(sorted((name, repr(value)) for name, value in arguments.items())))
 
-    def _tie(self, weights: Mapping[str, Known]) -> Tie | None:
+    def _find_tie(self, weights: Mapping[str, Known]) -> Tie | None:
         """The parameter of an earlier stage that one of these is. Vectors that are equal are made one by exporters: they are not tied."""
         for name, known in weights.items():
             path, target = self._owners.get((known.name, known.layout), ("", ""))
@@ -156,7 +158,7 @@ class Emitter:
                 return Tie(name, path, target, self.builder.span)
         return None
 
-    def _again(self, first: OpNode, inputs: Sequence[Value]) -> tuple[Value, ...]:
+    def _reuse_module(self, first: OpNode, inputs: Sequence[Value]) -> tuple[Value, ...]:
         """A further use of the module of a node."""
         if first.shared is None:
             first.shared = SharedModule(first.label, first.span)
@@ -166,26 +168,26 @@ class Emitter:
         node = OpNode(first.op, tuple(inputs), outputs, first.label, first.span, first.op.parameters(given), shared=first.shared)
         self.builder.graph.nodes.append(node)
         self.builder.graph.size += 1
-        self.note(outputs)
+        self.record_last_node(outputs)
         return outputs
 
-    def _label(self, operator: str, weights: Mapping[str, Known]) -> str:
+    def _choose_label(self, operator: str, weights: Mapping[str, Known]) -> str:
         """From the names of its weights if they are those of one module, else from the name of the node, else a number."""
-        paths = [(name, levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
+        paths = [(name, split_levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
         own = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
-        if own and self._owns(own[0], weights) and not (self.scope and self.labels.is_taken(own[0])):
-            return self.labels.unique(own[0])
+        if own and self._owns_weights(own[0], weights) and not (self.scope and self.labels.is_taken(own[0])):
+            return self.labels.make_label(own[0])
         for name, path in paths:
             stem = path[-1].removesuffix(name).rstrip("_-") if path else ""
-            if stem and stem != path[-1] and self._owns([*path[:-1], stem], weights):
-                return self.labels.unique([*path[:-1], stem])
+            if stem and stem != path[-1] and self._owns_weights([*path[:-1], stem], weights):
+                return self.labels.make_label([*path[:-1], stem])
         if self.scope:
-            return self.labels.unique(self.scope)
+            return self.labels.make_label(self.scope)
         if paths and len(paths[0][1]) > 1:
-            return self.labels.unique(paths[0][1][:-1])
-        return self.labels.counted(operator)
+            return self.labels.make_label(paths[0][1][:-1])
+        return self.labels.make_counted_label(operator)
 
-    def _owns(self, path: Sequence[str], weights: Mapping[str, Known]) -> bool:
+    def _owns_weights(self, path: Sequence[str], weights: Mapping[str, Known]) -> bool:
         """Whether what is named after a module is that of the node. Exporters make equal vectors one, under the name of any module that has
         them: alone, they say it only if the name of the node agrees."""
         if any(known.array.ndim > 1 and not is_made_up(known.name) for known in weights.values()):
@@ -193,7 +195,7 @@ class Emitter:
         length = min(len(path), len(self.scope))
         return tuple(path[:length]) == self.scope[:length]
 
-    def _store(self, node: OpNode, label: str, weights: Mapping[str, Known]) -> None:
+    def _store_weights(self, node: OpNode, label: str, weights: Mapping[str, Known]) -> None:
         prefix = f"{label}." if label else ""
         for spec in node.specs:
             if spec.name == "num_batches_tracked":
@@ -215,7 +217,7 @@ class Emitter:
         if numbers not in self._owners:
             self.journal.set_item(self._owners, numbers, parameter)
 
-    def bias_axis(self, value: Value) -> int | None:
+    def find_bias_axis(self, value: Value) -> int | None:
         """The axis of the bias of the operator that made a tensor, if it can have one."""
         node = self.makers.get(id(value))
         if not isinstance(node, OpNode) or node.op.name not in BIASED or not node.specs:
@@ -240,69 +242,69 @@ class Emitter:
 
     # --- tensors of what is known --------------------------------------------------------------------------------------------
 
-    def tensor(self, known: Known) -> Value:
+    def make_tensor(self, known: Known) -> Value:
         """Known numbers as a tensor: a parameter, or a table where they are a range or all the same."""
         key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
         if key not in self._tensors:
-            made = self._table(known.array) if is_made_up(known.name) else None
-            self.journal.set_item(self._tensors, key, (known, made or self._parameter(known)))
+            made = self._make_regular_table(known.array) if is_made_up(known.name) else None
+            self.journal.set_item(self._tensors, key, (known, made or self._make_parameter(known)))
         return self._tensors[key][1]
 
-    def _parameter(self, known: Known) -> Value:
-        dtype = _element(known.array)
-        path = levels(known.name) if not is_made_up(known.name) else []
+    def _make_parameter(self, known: Known) -> Value:
+        dtype = _to_dtype(known.array)
+        path = split_levels(known.name) if not is_made_up(known.name) else []
         exact = bool(path) and not known.layout
         if len(path) == 1 and self.scope and not dtype.is_float:
             path = [*self.scope, *path]
-        label = self.labels.unique(path) if exact else self.labels.counted("constant", path[:-1] or self.scope)
+        label = self.labels.make_label(path) if exact else self.labels.make_counted_label("constant", path[:-1] or self.scope)
         learned = exact and dtype.is_float
-        with self._outside():
-            value = self.one("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)
+        with self._emit_outside_loops():
+            value = self.apply_op("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)
         self.weights[label] = np.ascontiguousarray(known.array).reshape(known.array.shape)
         return value
 
-    def _table(self, array: Array) -> Value | None:
+    def _make_regular_table(self, array: Array) -> Value | None:
         """The table of numbers that are a range, or one number; None for others."""
         if array.dtype.kind not in "iufb" or array.size < 2:
             return None
         first = array.flat[0]
         if (array == first).all():
-            return self.filled(Filled(tuple(array.shape), first))
+            return self.make_filled(Filled(tuple(array.shape), first))
         axes = [axis for axis, size in enumerate(array.shape) if size > 1]
         if array.dtype.kind != "i" or len(axes) != 1:
             return None
         start, step = int(first), int(array.reshape(-1)[1] - first)
         if not (array.reshape(-1) == start + step * np.arange(array.size)).all():
             return None
-        return self.table(array.shape, ranged(axes[0], start, step), _element(array))
+        return self.make_table(array.shape, range_formula(axes[0], start, step), _to_dtype(array))
 
-    def filled(self, filled: Filled) -> Value:
+    def make_filled(self, filled: Filled) -> Value:
         """One number in every position."""
         number = filled.number.item()
-        return self.table(filled.shape, Const(number), _element(np.asarray(filled.number)))
+        return self.make_table(filled.shape, Const(number), _to_dtype(np.asarray(filled.number)))
 
-    def sizes(self, sizes: Sizes) -> Value:
+    def make_sizes(self, sizes: Sizes) -> Value:
         """Sizes as a tensor, fractions of them as quotients."""
-        parts = [item if isinstance(item, Part) else Part(item, 1) for item in sizes.items.flat]
+        parts = [item if isinstance(item, SizeRatio) else SizeRatio(item, 1) for item in sizes.items.flat]
         if not parts:
             raise ImportRefused("it computes with no sizes at all, which has no counterpart")
-        bottom, shape, dtype = lcm(*(part.bottom for part in parts)), sizes.items.shape, _element(np.zeros((), sizes.dtype))
-        formula = listed([part.top * (bottom // part.bottom) for part in parts], shape)
+        bottom, shape, dtype = lcm(*(part.bottom for part in parts)), sizes.items.shape, _to_dtype(np.zeros((), sizes.dtype))
+        formula = list_formula([part.top * (bottom // part.bottom) for part in parts], shape)
         if not dtype.is_float:
-            return self.table(shape, formula, dtype)
-        tops = self.one("cast", self.table(shape, formula, INT64), dtype=dtype)
-        return tops if bottom == 1 else self.one("div", tops, other=bottom)
+            return self.make_table(shape, formula, dtype)
+        tops = self.apply_op("cast", self.make_table(shape, formula, INT64), dtype=dtype)
+        return tops if bottom == 1 else self.apply_op("div", tops, other=bottom)
 
-    def table(self, shape: Sequence[Any], formula: Formula, dtype: DType) -> Value:
+    def make_table(self, shape: Sequence[Any], formula: Formula, dtype: DType) -> Value:
         indices = tuple(f"i{n + 1}" for n in range(len(shape)))
         op = TableOperator(indices=indices, shape=tuple(shape), formula=formula, dtype=dtype)
-        with self._outside():
+        with self._emit_outside_loops():
             (value,) = self.builder.add_node(op)
-            self.note((value,))
+            self.record_last_node((value,))
         return value
 
 
-def ranged(axis: int, start: Any, step: Any) -> Formula:
+def range_formula(axis: int, start: Any, step: Any) -> Formula:
     """`start + step * index`."""
     formula: Formula = IndexFormula(axis)
     if step != 1:
@@ -310,7 +312,7 @@ def ranged(axis: int, start: Any, step: Any) -> Formula:
     return formula if start == 0 else BinaryFormula("+", Const(start), formula)
 
 
-def listed(sizes: Sequence[Dim], shape: Sequence[int]) -> Formula:
+def list_formula(sizes: Sequence[Dim], shape: Sequence[int]) -> Formula:
     """These sizes in a tensor of that shape."""
     *before, last = sizes
     formula: Formula = Const(last)
@@ -325,14 +327,14 @@ def _is_at(at: Sequence[int], shape: Sequence[int]) -> Formula:
     return reduce(lambda a, b: BinaryFormula("and", a, b), each[1:], each[0])
 
 
-def _element(array: Array) -> DType:
+def _to_dtype(array: Array) -> DType:
     dtype = dtype_of(array.dtype)
     if dtype is None:
         raise ImportRefused(f"netc has no tensors of {array.dtype}")
     return dtype
 
 
-def number(array: Array) -> int | float | bool:
+def to_number(array: Array) -> int | float | bool:
     """A single element as a number: the shortest that is the same in float32."""
     value = array.reshape(-1)[0]
     if array.dtype == np.float32 and abs(value) < LARGEST_NUMBER:

@@ -39,20 +39,20 @@ MOVED = frozenset(_MOVING.split()) - {"Gather", "GatherElements", "GatherND", "S
 ELEMENTWISE = frozenset(_ELEMENTS.split())
 
 
-def folded(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array] | None:
+def fold_node(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array] | None:
     """The results of a node of the standard operators."""
     if node.op_type not in FOLDED or any(a is not None and a.dtype.kind not in "iufb" and a.dtype.name != "bfloat16" for a in arrays):
         return None
     most = max([LARGEST, *(2 * a.size for a in arrays if a is not None)])
-    if _size(node, arrays) > most:
+    if _count_elements(node, arrays) > most:
         raise ImportRefused(f"its result has more than {most} elements")
     quick = _QUICK.get(node.op_type)
     if quick is not None and all(a is not None for a in arrays):
         return [quick(node, [a for a in arrays if a is not None])]
-    return _referenced(node, arrays, version)
+    return _run_reference(node, arrays, version)
 
 
-def _size(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int:
+def _count_elements(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int:
     """The elements of the result, as far as it can be larger than its inputs."""
     given = [a for a in arrays if a is not None]
     match node.op_type:
@@ -86,12 +86,12 @@ def _size(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int:
     return 0
 
 
-def _transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+def _fold_transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     found = {a.name: list(a.ints) for a in node.attribute}.get("perm")
     return arrays[0].transpose(found)
 
 
-def _elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+def _gather_elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     """onnx's own is wrong where the first axis has one element."""
     axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
     data, index = arrays
@@ -99,13 +99,13 @@ def _elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     return np.take_along_axis(data[taken], index, axis)
 
 
-def _dequantized(node: onnx.NodeProto, arrays: list[Array]) -> Array:
+def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     """`(x - zero) * scale`, for the whole tensor or along an axis."""
     x, scale = arrays[0], arrays[1]
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
     block = next((a.i for a in node.attribute if a.name == "block_size"), 0)
     if block:
-        return _of_blocks(arrays, axis, block)
+        return _dequantize_blocks(arrays, axis, block)
     shape = [1] * x.ndim
     if scale.size > 1:
         shape[axis] = scale.size
@@ -115,7 +115,7 @@ def _dequantized(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     return made
 
 
-def _of_blocks(arrays: list[Array], axis: int, block: int) -> Array:
+def _dequantize_blocks(arrays: list[Array], axis: int, block: int) -> Array:
     """The same with a scale for each block of elements along an axis."""
     x = arrays[0]
     scale, *zero = (np.repeat(a, block, axis)[(slice(None),) * (axis % x.ndim) + (slice(0, x.shape[axis]),)] for a in arrays[1:])
@@ -127,14 +127,14 @@ def _of_blocks(arrays: list[Array], axis: int, block: int) -> Array:
 
 
 _QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
-    "Transpose": _transpose,
+    "Transpose": _fold_transpose,
     "Identity": lambda node, arrays: arrays[0],
-    "GatherElements": _elements,
-    "DequantizeLinear": _dequantized,
+    "GatherElements": _gather_elements,
+    "DequantizeLinear": _dequantize_array,
 }
 
 
-def _referenced(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array]:
+def _run_reference(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array]:
     """As onnx's own evaluator has it."""
     names = [f"i{n}" if a is not None else "" for n, a in enumerate(arrays)]
     copy = onnx.NodeProto()
@@ -159,11 +159,11 @@ def _referenced(node: onnx.NodeProto, arrays: Sequence[Array | None], version: i
     return [np.asarray(m) for m in made]
 
 
-def folded_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mapping[str, Any], version: int) -> np.generic | None:
+def fold_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mapping[str, Any], version: int) -> np.generic | None:
     """The same of single numbers."""
     names = [f"i{n}" for n in range(len(numbers))]
     node = helper.make_node(op_type, names, ["o"], **{name: value for name, value in attributes.items() if value is not None})
-    made = folded(node, [np.asarray(n) for n in numbers], version)
+    made = fold_node(node, [np.asarray(n) for n in numbers], version)
     if made is None:
         return None
     found: np.generic = made[0].reshape(-1)[0]

@@ -18,9 +18,9 @@ from ...ir.graph_values import Value
 from ...types.numpy_types import Array, dtype_of
 from ...types.tensor_types import DType
 from ..graph_builder import ImportRefused
-from .emitter import Emitter, number
+from .emitter import Emitter, to_number
 from .onnx_values import Filled, Item, Known, Sizes
-from .shape_arithmetic import dims_of
+from .shape_arithmetic import to_dims
 
 
 class Attributes(dict[str, Any]):
@@ -38,11 +38,11 @@ class Attributes(dict[str, Any]):
         self.read.add(str(name))
         return super().__contains__(name)
 
-    def unread(self) -> list[str]:
+    def list_unread(self) -> list[str]:
         return [name for name in self if name not in self.read]
 
 
-class Site:
+class OnnxSite:
     """See the module's docstring. `version` is that of the operator set; `used` has the outputs that something takes."""
 
     def __init__(
@@ -74,22 +74,22 @@ class Site:
     def facts(self) -> Facts:
         return self.emit.facts
 
-    def alone_at(self, index: int) -> bool:
+    def is_only_user(self, index: int) -> bool:
         """Whether nothing else takes this input."""
         return index < len(self.alone) and self.alone[index]
 
     # --- attributes ----------------------------------------------------------------------------------------------------------
 
-    def attr(self, name: str, default: Any = None) -> Any:
+    def get_attr(self, name: str, default: Any = None) -> Any:
         return self.attributes.get(name, default)
 
-    def ints(self, name: str, default: Sequence[int] | None = None) -> list[int]:
+    def get_ints(self, name: str, default: Sequence[int] | None = None) -> list[int]:
         value = self.attributes.get(name, default)
         if value is None:
             raise ImportRefused(f"it lacks the attribute `{name}`")
         return [int(v) for v in value]
 
-    def require(self, name: str, *allowed: Any, default: Any) -> None:
+    def require_attr(self, name: str, *allowed: Any, default: Any) -> None:
         """Refuses another value of an attribute."""
         value = self.attributes.get(name, default)
         if value not in allowed:
@@ -100,70 +100,70 @@ class Site:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def item(self, index: int) -> Item:
+    def get_item(self, index: int) -> Item:
         return self.inputs[index] if index < len(self.inputs) else None
 
-    def has(self, index: int) -> bool:
-        return self.item(index) is not None
+    def has_input(self, index: int) -> bool:
+        return self.get_item(index) is not None
 
-    def x(self, index: int = 0) -> Value:
+    def input(self, index: int = 0) -> Value:
         """The input as a tensor of the graph."""
-        return self.tensor(self.item(index))
+        return self.to_tensor(self.get_item(index))
 
-    def tensor(self, item: Item) -> Value:
+    def to_tensor(self, item: Item) -> Value:
         match item:
             case Value():
                 return item
             case Known():
-                return self.emit.tensor(item)
+                return self.emit.make_tensor(item)
             case Filled():
-                return self.emit.filled(item)
+                return self.emit.make_filled(item)
             case Sizes():
-                return self.emit.sizes(item)
+                return self.emit.make_sizes(item)
         raise ImportRefused("it lacks an input")
 
-    def known(self, index: int, what: str) -> Known:
-        item = self.item(index)
+    def require_known(self, index: int, what: str) -> Known:
+        item = self.get_item(index)
         if isinstance(item, Filled):
-            item = materialized(item)
+            item = materialize(item)
         if not isinstance(item, Known):
             raise ImportRefused(f"{what} is computed, and must be known")
         return item
 
-    def array(self, index: int, what: str) -> Array:
-        return self.known(index, what).array
+    def require_array(self, index: int, what: str) -> Array:
+        return self.require_known(index, what).array
 
-    def dims(self, index: int, what: str) -> tuple[Dim, ...]:
+    def require_dims(self, index: int, what: str) -> tuple[Dim, ...]:
         """Dimensions that are given as a tensor."""
-        found = dims_of(self.item(index))
+        found = to_dims(self.get_item(index))
         if found is None:
             raise ImportRefused(f"{what} depends on data, and must be known from the sizes of the inputs")
         return found
 
-    def dims_or(self, index: int, attribute: str, what: str) -> tuple[Dim, ...] | None:
+    def find_dims(self, index: int, attribute: str, what: str) -> tuple[Dim, ...] | None:
         """Dimensions that are an input, or in older files an attribute; None if there are none."""
-        if self.has(index):
-            return self.dims(index, what)
+        if self.has_input(index):
+            return self.require_dims(index, what)
         value = self.attributes.get(attribute)
         return None if value is None else tuple(int(v) for v in np.atleast_1d(value))
 
-    def axes(self, index: int, rank: int, default: Sequence[int] | None = None) -> list[int] | None:
-        """Axes that are an input or the attribute `axes`, counted from the front."""
-        found = self.dims_or(index, "axes", "the list of axes")
+    def read_axes(self, index: int, rank: int, default: Sequence[int] | None = None) -> list[int] | None:
+        """Axes that are an input or the attribute `read_axes`, counted from the front."""
+        found = self.find_dims(index, "axes", "the list of axes")
         if found is None:
             return None if default is None else list(default)
-        return [self.axis(int(a), rank) for a in found if isinstance(a, int)]
+        return [self.normalize_axis(int(a), rank) for a in found if isinstance(a, int)]
 
-    def axis(self, axis: int, rank: int) -> int:
+    def normalize_axis(self, axis: int, rank: int) -> int:
         if not -rank <= axis < max(rank, 1):
             raise ImportRefused(f"axis {axis} is not one of {rank} axes")
         return axis % max(rank, 1)
 
-    def scalar(self, index: int, rank: int | None = None) -> int | float | bool | SymDim | None:
+    def get_scalar(self, index: int, rank: int | None = None) -> int | float | bool | SymDim | None:
         """The input as a number, if it is a single one that is known and has at most `rank` axes; else None."""
-        match self.item(index):
+        match self.get_item(index):
             case Known() as known if known.array.size == 1 and (rank is None or known.array.ndim <= rank):
-                return number(known.array) if known.array.dtype.kind in "iubf" or known.array.dtype.name == "bfloat16" else None
+                return to_number(known.array) if known.array.dtype.kind in "iubf" or known.array.dtype.name == "bfloat16" else None
             case Sizes() as sizes if sizes.items.size == 1 and (rank is None or sizes.items.ndim <= rank):
                 value = sizes.items.reshape(-1)[0]
                 return value if isinstance(value, SymDim) else None
@@ -171,18 +171,18 @@ class Site:
 
     # --- results -------------------------------------------------------------------------------------------------------------
 
-    def one(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
-        return self.emit.one(operator, *inputs, **arguments)
+    def apply_op(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
+        return self.emit.apply_op(operator, *inputs, **arguments)
 
     def cast(self, x: Value, dtype: DType) -> Value:
-        return x if x.type.dtype == dtype else self.one("cast", x, dtype=dtype)
+        return x if x.type.dtype == dtype else self.apply_op("cast", x, dtype=dtype)
 
-    def equal(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
+    def are_equal(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
         """Whether two shapes are provably the same."""
         return len(a) == len(b) and all(self.facts.are_equal(d, e) is True for d, e in zip(a, b, strict=True))
 
 
-def materialized(filled: Filled) -> Item:
+def materialize(filled: Filled) -> Item:
     """The array of one number, if its shape is known and small."""
     sizes = [d for d in filled.shape if isinstance(d, int)]
     if len(sizes) != len(filled.shape) or int(np.prod(sizes, dtype=object)) > 2**20:
@@ -190,7 +190,7 @@ def materialized(filled: Filled) -> Item:
     return Known(np.full(sizes, filled.number))
 
 
-def element_of(code: int) -> DType:
+def to_dtype(code: int) -> DType:
     """The element type of an ONNX number for one."""
     try:
         found = dtype_of(np.dtype(helper.tensor_dtype_to_np_dtype(code)))

@@ -1,20 +1,20 @@
-"""The table of ONNX's operators: what each becomes, and why some become nothing.
+"""The table of ONNX operators: the importer of each, and why some have none.
 
-An importer is a function of a `Site` that gives what the node's outputs are:
+An importer is a function that takes an `OnnxSite` and returns the outputs of the node:
 
     @imports("Relu", to="relu")
-    def relu(site: Site) -> Value:
-        return site.one("relu", site.x())
+    def import_relu(site: OnnxSite) -> Value:
+        return site.apply_op("relu", site.input())
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from .importer_site import Site
+from .importer_site import OnnxSite
 from .onnx_values import Item
 
-Importer = Callable[[Site], "Item | Sequence[Item]"]
+Importer = Callable[[OnnxSite], "Item | Sequence[Item]"]
 STANDARD = ("", "ai.onnx")
 
 TABLE: dict[str, Importer] = {}
@@ -39,10 +39,10 @@ def imports(*names: str, to: str | Sequence[str]) -> Callable[[Importer], Import
     return register
 
 
-def without(why: str, *names: str) -> None:
+def register_unsupported(why: str, *names: str) -> None:
     """Registers operators that have no counterpart."""
     REASONS.update(dict.fromkeys(names, why))
 
 
-def key(domain: str, op_type: str) -> str:
+def make_key(domain: str, op_type: str) -> str:
     return op_type if domain in STANDARD else f"{domain}:{op_type}"

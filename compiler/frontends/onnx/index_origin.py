@@ -14,7 +14,7 @@ from ...ir.graph_values import Value
 from ...ops.constants import TableOperator
 from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from .emitter import Emitter
-from .importer_site import Site
+from .importer_site import OnnxSite
 
 _NONNEGATIVE = frozenset(["argmax", "argmin", "argsort", "one_hot"])
 """Operators whose results are not negative."""
@@ -23,7 +23,7 @@ _MOVING = frozenset(
 )
 
 
-def count_from_beginning(site: Site, index: Value, size: Dim, *, torch_counts: bool = False) -> Value:
+def count_from_beginning(site: OnnxSite, index: Value, size: Dim, *, torch_counts: bool = False) -> Value:
     """The indices, counted from the beginning.
 
     `torch_counts`: the operator of PyTorch that is exported as this one refuses negative indices, so a file from PyTorch has none. netc's
@@ -31,7 +31,7 @@ def count_from_beginning(site: Site, index: Value, size: Dim, *, torch_counts: b
     """
     if site.emit.producer == "netc" or (torch_counts and site.emit.producer == "pytorch"):
         return index
-    return index if _has_no_negatives(site.emit, index) else site.one("remainder", index, other=size)
+    return index if _has_no_negatives(site.emit, index) else site.apply_op("remainder", index, other=size)
 
 
 def _has_no_negatives(emit: Emitter, value: Value) -> bool:

@@ -26,10 +26,10 @@ class NoDimension(Exception):
     """The text is no expression of dimensions."""
 
 
-def parse(text: str, known: Mapping[str, Dim] | None = None) -> Dim:
+def parse_dimension(text: str, known: Mapping[str, Dim] | None = None) -> Dim:
     """The dimension of a text such as `2*T + 1`; names are symbols, or those that are known."""
     try:
-        return _value(ast.parse(text.strip(), mode="eval").body, known)
+        return _evaluate_node(ast.parse(text.strip(), mode="eval").body, known)
     except (SyntaxError, ValueError, RecursionError, MemoryError, ZeroDivisionError):
         raise NoDimension(text) from None
 
@@ -39,35 +39,35 @@ def parse_condition(text: str) -> Condition | None:
     try:
         match ast.parse(text.strip(), mode="eval").body:
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Call(func=ast.Name(id="min"), args=[a, b])]):
-                return _at_most(*(_value(part, None) for part in (left, a, b)))
+                return _make_min_condition(*(_evaluate_node(part, None) for part in (left, a, b)))
             case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
-                return Condition(_COMPARISONS[type(op)], _value(left, None), _value(right, None))
+                return Condition(_COMPARISONS[type(op)], _evaluate_node(left, None), _evaluate_node(right, None))
     except (SyntaxError, ValueError, RecursionError, NoDimension, ZeroDivisionError):
         pass
     return None
 
 
-def parse_stated(text: str) -> WhereCondition | None:
+def parse_stated_condition(text: str) -> WhereCondition | None:
     """The condition of a text such as `P in [0, 8]` or `H % 32 == 0`."""
     try:
         match ast.parse(text.strip(), mode="eval").body:
             case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.List(elts=items)]):
-                values = tuple(_value(item, None) for item in items)
+                values = tuple(_evaluate_node(item, None) for item in items)
                 integers = tuple(value for value in values if isinstance(value, int))
-                return OneOf(_value(left, None), integers) if integers and len(integers) == len(values) else None
+                return OneOf(_evaluate_node(left, None), integers) if integers and len(integers) == len(values) else None
     except (SyntaxError, ValueError, RecursionError, MemoryError, NoDimension, ZeroDivisionError):
         return None
     return parse_condition(text)
 
 
-def _at_most(whole: Dim, a: Dim, b: Dim) -> Condition | None:
+def _make_min_condition(whole: Dim, a: Dim, b: Dim) -> Condition | None:
     """What `whole == min(a, b)` says, where it is one of the two."""
     if whole not in (a, b):
         return None
     return Condition("<=", whole, b if whole == a else a)
 
 
-def guesses(*dims: Dim) -> list[str]:
+def guess_conditions(*dims: Dim) -> list[str]:
     """Conditions that would make the divisions in these dimensions exact."""
     found: list[str] = []
     stack: list[Dim] = list(dims)
@@ -76,11 +76,11 @@ def guesses(*dims: Dim) -> list[str]:
         for atom in {atom for term in terms_of(dim) for atom in term}:
             stack += atom.parts()
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int) and len(atom.names) == 1:
-                found += _whole(atom, atom.bottom)
+                found += _list_exact_conditions(atom, atom.bottom)
     return sorted(dict.fromkeys(found), key=len)
 
 
-def _whole(atom: FloorQuotient, bottom: int) -> list[str]:
+def _list_exact_conditions(atom: FloorQuotient, bottom: int) -> list[str]:
     """That the symbol in it is a multiple: rounding up is exact then as well as rounding down; else that the division is exact."""
     inside = [part for term in terms_of(atom.top) for part in term]
     match inside:
@@ -91,7 +91,7 @@ def _whole(atom: FloorQuotient, bottom: int) -> list[str]:
     return [suggest_divisibility(bottom, atom.top)]
 
 
-def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
+def _evaluate_node(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
     match node:
         case ast.Constant(value=int(value)) if not isinstance(value, bool) and abs(value) < 2**62:
             return value
@@ -102,9 +102,9 @@ def _value(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
                 return known[name]
             raise NoDimension(name)
         case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_value(operand, known)
+            return -_evaluate_node(operand, known)
         case ast.BinOp(left=left, op=op, right=right):
-            a, b = _value(left, known), _value(right, known)
+            a, b = _evaluate_node(left, known), _evaluate_node(right, known)
             match op:
                 case ast.Add():
                     return a + b
@@ -141,51 +141,53 @@ class Dimensions:
         self._plain: dict[tuple[str, int], Dim] = {}
         for axis in (axis for shape in shapes.values() for axis in shape):
             if axis.size is None and axis.text and _SYMBOL.fullmatch(axis.text):
-                self._symbol(axis.text, axis)
+                self._get_symbol(axis.text, axis)
         for name, shape in shapes.items():
             for axis in shape:
-                self._plain[name, axis.position] = self._of(axis)
+                self._plain[name, axis.position] = self._to_dim(axis)
         self.used: set[str] = set()
-        self.fixed = dict(self._fixed(fixed))
+        self.fixed = dict(self._find_fixed(fixed))
         """The symbols that are numbers here."""
         self.declared: Declared = declare_dims(self.symbols, conditions, self.fixed)
-        self.shapes = {name: [self._declared(self._plain[name, axis.position]) for axis in shape] for name, shape in shapes.items()}
+        self.shapes = {
+            name: [self._substitute_declared(self._plain[name, axis.position]) for axis in shape] for name, shape in shapes.items()
+        }
 
-    def _fixed(self, fixed: Mapping[str, object]) -> Iterator[tuple[str, int]]:
+    def _find_fixed(self, fixed: Mapping[str, object]) -> Iterator[tuple[str, int]]:
         for name, value in fixed.items():
             found = self.names.get(name, name if name in self.symbols else "")
             if found and isinstance(value, int) and not isinstance(value, bool):
                 self.used.add(name)
                 yield found, value
 
-    def with_fixed(self, condition: WhereCondition) -> WhereCondition:
+    def substitute_fixed(self, condition: WhereCondition) -> WhereCondition:
         """The condition with numbers in place of the symbols that are fixed."""
         if isinstance(condition, OneOf):
             return OneOf(substitute_symbols(condition.left, self.fixed), condition.values)
         return Condition(condition.op, substitute_symbols(condition.left, self.fixed), substitute_symbols(condition.right, self.fixed))
 
-    def _declared(self, dim: Dim) -> Dim:
+    def _substitute_declared(self, dim: Dim) -> Dim:
         return substitute_symbols(dim, self.declared.dims) if isinstance(dim, SymDim) else dim
 
-    def _of(self, axis: Axis) -> Dim:
+    def _to_dim(self, axis: Axis) -> Dim:
         if axis.size is not None:
             return axis.size
         if axis.text in self.names:
             return make_symbol(self.names[axis.text])
         if any(c in axis.text for c in "+-*/"):
             try:
-                return parse(axis.text, {text: make_symbol(name) for text, name in self.names.items()})
+                return parse_dimension(axis.text, {text: make_symbol(name) for text, name in self.names.items()})
             except NoDimension:
                 pass
-        return make_symbol(self._symbol(axis.text, axis))
+        return make_symbol(self._get_symbol(axis.text, axis))
 
-    def _symbol(self, text: str, axis: Axis) -> str:
+    def _get_symbol(self, text: str, axis: Axis) -> str:
         """The symbol of a name, or a new one for an axis without."""
         if text in self.names:
             return self.names[text]
         if not text and axis.position == 0 and "N" in self.symbols:
             return "N"
-        name = self._free(self._wanted(text, axis))
+        name = self._choose_free(self._prefer_letters(text, axis))
         self.symbols.append(name)
         if text:
             self.names[text] = name
@@ -193,7 +195,7 @@ class Dimensions:
             self.renamed.append((text, name))
         return name
 
-    def _wanted(self, text: str, axis: Axis) -> list[str]:
+    def _prefer_letters(self, text: str, axis: Axis) -> list[str]:
         if _SYMBOL.fullmatch(text):
             return [text]
         wanted = [letter for word, letter in _MEANINGS if word in text.lower()]
@@ -202,6 +204,6 @@ class Dimensions:
         by_rank = _BY_RANK.get(axis.rank, ())
         return [*wanted, *(letter for letter in by_rank[axis.position :][:1] if letter != "N")]
 
-    def _free(self, wanted: list[str]) -> str:
+    def _choose_free(self, wanted: list[str]) -> str:
         letters = chain(wanted, _OTHERS, (f"S{n}" for n in count(1)))
         return next(letter for letter in letters if letter not in self.symbols)

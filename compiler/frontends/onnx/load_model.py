@@ -21,16 +21,16 @@ from ..graph_builder import ImportRefused
 from ..imported_model import Imported, ImportFailed, Obstacle
 from ..masked_attention import NOTHING_LEFT, masked_attentions
 from . import ops as _ops
-from .dequantize import dequantized
+from .dequantize import dequantize_model
 from .emitter import Emitter
 from .importer import Importer
-from .input_dimensions import Axis, Dimensions, parse_condition, parse_stated
-from .module_graphs import nested
+from .input_dimensions import Axis, Dimensions, parse_condition, parse_stated_condition
+from .module_graphs import nest_modules
 from .norm_affine import fold_affine
 from .onnx_files import Unreadable, require_known_versions, require_text
 from .onnx_patterns import fold_patterns
-from .quantized_graphs import refuse
-from .runtime_loops import bodies, operators
+from .quantized_graphs import refuse_quantized
+from .runtime_loops import collect_bodies, collect_operators
 
 ATTEMPTS = 24
 PRODUCER = "netc"
@@ -40,7 +40,7 @@ MOST_STATED = 4096
 assert _ops
 
 
-def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
+def load_model(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
     """See the module's docstring."""
     try:
         require_text(model)
@@ -49,37 +49,37 @@ def load(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object
         raise ImportFailed((Obstacle("the file", str(error), ""),)) from None
     notes: tuple[str, ...] = ()
     if dequantize:
-        model, notes = dequantized(model, folder)
+        model, notes = dequantize_model(model, folder)
     else:
-        refuse(model)
-    stated = _stated_conditions(model, Dimensions(_shapes(model, fixed), fixed, ()))
-    importer, conditions = _attempts(model, folder, fixed, stated, simplest=True)
+        refuse_quantized(model)
+    stated = _stated_conditions(model, Dimensions(_read_shapes(model, fixed), fixed, ()))
+    importer, conditions = _try_imports(model, folder, fixed, stated, simplest=True)
     if importer.obstacles and conditions:
-        again, others = _attempts(model, folder, fixed, stated, simplest=False)
+        again, others = _try_imports(model, folder, fixed, stated, simplest=False)
         importer, conditions = (importer, conditions) if again.obstacles else (again, others)
     dimensions = importer.dimensions
-    importer.obstacles += [_broken(one) for one in dimensions.declared.contradictions if one in stated]
+    importer.obstacles += [_make_broken_condition(one) for one in dimensions.declared.contradictions if one in stated]
     _check_fixed(model, dimensions, fixed, importer.obstacles)
     _check_ports(importer)
     if importer.obstacles:
         raise ImportFailed(tuple(importer.obstacles))
-    return _imported(importer, stated, conditions, notes)
+    return _finish_import(importer, stated, conditions, notes)
 
 
-def _broken(condition: WhereCondition) -> Obstacle:
+def _make_broken_condition(condition: WhereCondition) -> Obstacle:
     return Obstacle("the file", f"states `{condition}`, which cannot hold for these sizes", "its metadata")
 
 
-def _attempts(
+def _try_imports(
     model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], stated: Sequence[WhereCondition], *, simplest: bool
 ) -> tuple[Importer, list[tuple[Condition, str]]]:
     """The last attempt, with the conditions that the ones before it needed; `stated` are those of the file."""
     conditions: list[tuple[Condition, str]] = []
     while True:
-        dimensions = Dimensions(_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
+        dimensions = Dimensions(_read_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
         importer = Importer(model, folder, dimensions, fixed, simplest=simplest)
-        _run(importer)
-        further = _further(importer, {*map(str, stated), *(text for _, text in conditions)})
+        _run_importer(importer)
+        further = _find_new_conditions(importer, {*map(str, stated), *(text for _, text in conditions)})
         if not further or dimensions.declared.contradictions or len(conditions) == ATTEMPTS:
             return importer, conditions
         conditions += further
@@ -89,18 +89,18 @@ def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[W
     """The conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
     texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
     parts = [text for whole in texts for text in whole[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
-    found = [parse_stated(text) for text in parts]
+    found = [parse_stated_condition(text) for text in parts]
     return [one for one in found if one is not None and condition_symbols(one) <= set(dimensions.symbols)]
 
 
-def _run(importer: Importer) -> None:
+def _run_importer(importer: Importer) -> None:
     try:
-        importer.run()
+        importer.import_graph()
     except ImportRefused as refused:
         importer.obstacles.append(Obstacle("the graph", refused.why, importer.model.graph.name, refused.help))
 
 
-def _further(importer: Importer, known: set[str]) -> list[tuple[Condition, str]]:
+def _find_new_conditions(importer: Importer, known: set[str]) -> list[tuple[Condition, str]]:
     """Conditions that were needed and are not stated yet; the first only, as others may follow from it."""
     for text in importer.wanted:
         condition = parse_condition(text)
@@ -109,7 +109,7 @@ def _further(importer: Importer, known: set[str]) -> list[tuple[Condition, str]]
     return []
 
 
-def _shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
+def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
     """The axes of the inputs that have no initial value."""
     given = {i.name for i in model.graph.initializer}
     found: dict[str, list[Axis]] = {}
@@ -118,11 +118,11 @@ def _shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, li
         if info.name in given or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
             continue
         rank = len(kind.shape.dim)
-        found[info.name] = [_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
+        found[info.name] = [_read_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
     return found
 
 
-def _axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
+def _read_axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:
     size = dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else None
     text = dim.dim_param if dim.HasField("dim_param") else ""
     return Axis(position, rank, size, text if any(c.isalpha() for c in text) else "")
@@ -145,49 +145,49 @@ def _check_ports(importer: Importer) -> None:
         importer.obstacles.append(Obstacle("the graph", "has no input: its outputs are constants", name))
 
 
-def _imported(
+def _finish_import(
     importer: Importer, stated: Sequence[WhereCondition], conditions: Sequence[tuple[Condition, str]], first: Sequence[str]
 ) -> Imported:
     graph = importer.emit.builder.graph
     written = masked_attentions(graph)
-    for each in reversed(bodies(graph)):
-        _simplify(importer.emit, each)
-    kept, notes = _keys(graph), (*first, *_notes(importer, conditions))
+    for each in reversed(collect_bodies(graph)):
+        _simplify_graph(importer.emit, each)
+    kept, notes = _collect_keys(graph), (*first, *_write_notes(importer, conditions))
     if masked_attentions(graph) > written:
         notes = (*notes, NOTHING_LEFT)
-    tensors = _tensors(importer.emit)
-    graph = nested(graph, importer.emit.scopes, importer.modules.classes) or graph
+    tensors = _name_stage_tensors(importer.emit)
+    graph = nest_modules(graph, importer.emit.scopes, importer.modules.classes) or graph
     for each in collect_graphs(graph):
         if each.kind != "scan":
-            _label(each)
+            _label_operators(each)
     declared = importer.dimensions.declared
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(free_symbols(d)))]
     free = tuple(sorted(named, key=lambda name: name != BATCH))
-    known = [one for one in map(importer.dimensions.with_fixed, stated) if condition_symbols(one)]
+    known = [one for one in map(importer.dimensions.substitute_fixed, stated) if condition_symbols(one)]
     all_conditions: tuple[tuple[WhereCondition, str], ...] = (*((one, str(one)) for one in known), *conditions)
     program = Program(graph, declared.facts, free, all_conditions, {n: d for n, d in declared.dims.items() if isinstance(d, SymDim)})
     weights = {key: array for key, array in importer.emit.weights.items() if key in kept}
     return Imported(program, weights, notes, tensors)
 
 
-def _tensors(emit: Emitter) -> dict[str, tuple[str, str]]:
+def _name_stage_tensors(emit: Emitter) -> dict[str, tuple[str, str]]:
     """What stages with parameters take and make, by the file's names."""
     nodes = [node for node in emit.builder.graph.nodes if isinstance(node, OpNode) and node.specs and node.inputs and node.shared is None]
     names = {node.label: (emit.called.get(id(node.inputs[0]), ""), emit.called.get(id(node.outputs[0]), "")) for node in nodes}
     return {label: pair for label, pair in names.items() if all(pair)}
 
 
-def _simplify(emit: Emitter, graph: Graph) -> None:
+def _simplify_graph(emit: Emitter, graph: Graph) -> None:
     """What is written out as one operator."""
-    _prune(graph)
-    with emit.within(emit.of(graph)):
+    _prune_graph(graph)
+    with emit.emit_into(emit.make_builder(graph)):
         fold_patterns(emit)
-        _prune(graph)
+        _prune_graph(graph)
         fold_affine(emit)
-    _prune(graph)
+    _prune_graph(graph)
 
 
-def _prune(graph: Graph) -> None:
+def _prune_graph(graph: Graph) -> None:
     """Leaves out what no output needs."""
     graph.nodes = find_needed_nodes(graph.nodes, graph.outputs)
     graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
@@ -195,9 +195,9 @@ def _prune(graph: Graph) -> None:
     graph.declares = [module for module in graph.declares if id(module) in used]
 
 
-def _label(graph: Graph) -> None:
+def _label_operators(graph: Graph) -> None:
     """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
-    nodes = operators(graph)
+    nodes = collect_operators(graph)
     taken = {node.label for node in (*graph.nodes, *nodes) if node.label}
     counts: dict[str, int] = {}
     for node in nodes:
@@ -213,11 +213,11 @@ def _has_keys(node: OpNode) -> bool:
     return any(spec.persistent for spec in node.specs)
 
 
-def _keys(graph: Graph) -> set[str]:
-    return {".".join(part for part in (node.label, spec.name) if part) for node in operators(graph) for spec in node.specs}
+def _collect_keys(graph: Graph) -> set[str]:
+    return {".".join(part for part in (node.label, spec.name) if part) for node in collect_operators(graph) for spec in node.specs}
 
 
-def _notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
+def _write_notes(importer: Importer, conditions: Sequence[tuple[Condition, str]]) -> tuple[str, ...]:
     notes = [f"The size `{text}` is called {name}." for text, name in importer.dimensions.renamed]
     notes += [f"It is assumed that {text}: an operator needs it." for _, text in conditions]
     buffers = [n for n in importer.emit.builder.graph.nodes if has_operator(n, ParamOperator)]

@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 
 from ...dims import Dim, Facts, dim_max, dim_min
-from .onnx_files import attributes
-from .onnx_values import Item, Known, Part
+from .onnx_files import read_attributes
+from .onnx_values import Item, Known, SizeRatio
 from .shape_arithmetic import as_objects
 
 _LINEAR = frozenset(["Add", "Sub", "Identity", "Cast", "Constant", "Squeeze", "Unsqueeze", "Reshape"])
@@ -105,7 +105,7 @@ class LoopCondition:
                 stack.append(self.after[name])
             elif name in self.makers:
                 node = self.makers[name]
-                if node.op_type not in _LINEAR or attributes(node).get("to") == onnx.TensorProto.BOOL:
+                if node.op_type not in _LINEAR or read_attributes(node).get("to") == onnx.TensorProto.BOOL:
                     return None
                 stack += [part for part in node.input if part]
         return found
@@ -117,6 +117,6 @@ def _single_value(item: Item) -> Any:
     if items is None or items.size != 1:
         return None
     value = items.reshape(-1)[0]
-    if isinstance(value, Part):
+    if isinstance(value, SizeRatio):
         return value.top if value.bottom == 1 else None
     return None if isinstance(value, bool) else value

@@ -14,12 +14,12 @@ from netc.dsl.source import Span
 from ...ir.graph import CallNode, Graph, Node, OpNode, SharedModule, Tie
 from ...ir.graph_values import Value
 from .module_paths import Path
-from .runtime_loops import operators
+from .runtime_loops import collect_operators
 
 SEQUENTIAL = "Sequential"
 
 
-class Placed:
+class PlacedNode:
     """A node and the levels of its path that are not used yet; the last is the node's own."""
 
     __slots__ = ("node", "path")
@@ -29,40 +29,40 @@ class Placed:
         self.path = path
 
 
-def nested(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str]) -> Graph | None:
+def nest_modules(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str]) -> Graph | None:
     """The main graph with calls; None if the paths make no levels, or would change keys."""
-    paths = _paths(main, scopes)
+    paths = _find_paths(main, scopes)
     if not any(len(path) > 1 for path in paths):
         return None
-    copies = _copied(main.nodes)
-    nodes = [Placed(node, path) for node, path in zip(copies, paths, strict=True)]
+    copies = _copy_nodes(main.nodes)
+    nodes = [PlacedNode(node, path) for node, path in zip(copies, paths, strict=True)]
     made = Graph(main.name, "model", main.span)
     made.inputs, made.outputs, made.output_names = list(main.inputs), list(main.outputs), list(main.output_names)
     ends = {id(v) for v in main.outputs}
-    made.nodes = _Body(main.span, copies, classes, ends).divided(_beside(nodes), ())
-    made.declares = _declared(made.nodes)
+    made.nodes = _ModuleDivision(main.span, copies, classes, ends).divide_nodes(_move_beside_users(nodes), ())
+    made.declares = _collect_shared(made.nodes)
     made.size = main.size
     return made if _is_sound(made) else None
 
 
-def _copied(nodes: Sequence[Node]) -> list[Node]:
+def _copy_nodes(nodes: Sequence[Node]) -> list[Node]:
     """The same nodes again, those of loops too: those of the flat graph stay as they are."""
     modules = {id(n.shared): n.shared for n in nodes if n.shared is not None}
     shared = {key: SharedModule(module.label, module.span) for key, module in modules.items()}
-    return [_copy(node, shared.get(id(node.shared))) for node in nodes]
+    return [_copy_node(node, shared.get(id(node.shared))) for node in nodes]
 
 
-def _copy(n: Node, shared: SharedModule | None) -> Node:
+def _copy_node(n: Node, shared: SharedModule | None) -> Node:
     if isinstance(n, OpNode):
         return OpNode(n.op, n.inputs, n.outputs, n.label, n.span, n.specs, n.tie, shared, n.parts, n.frozen)
     graph = Graph(n.graph.name, n.graph.kind, n.graph.span)
     graph.inputs, graph.outputs, graph.captures = list(n.graph.inputs), list(n.graph.outputs), n.graph.captures
-    graph.nodes, graph.size = _copied(n.graph.nodes), n.graph.size
-    graph.declares = _declared(graph.nodes)
+    graph.nodes, graph.size = _copy_nodes(n.graph.nodes), n.graph.size
+    graph.declares = _collect_shared(graph.nodes)
     return CallNode(graph, n.inputs, n.outputs, n.label, n.span, shared=shared, scan=n.scan)
 
 
-def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
+def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
     """The path of each node: of one with a label, its levels; of another, that of its module and a last level of its own."""
     found: list[Path] = []
     own = {tuple(node.label.split(".")) for node in main.nodes if node.label}
@@ -76,28 +76,28 @@ def _paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
     for node in main.nodes:
         scope = scopes.get(id(node), ())
         if isinstance(node, CallNode):
-            found.append((*_home(node, scope), ""))
+            found.append((*_find_loop_module(node, scope), ""))
         elif node.tie is not None:
-            found.append(_near(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
+            found.append(_find_common_path(tuple(node.label.split(".")), tuple(node.tie.path.split("."))))
         elif node.label:
             found.append(tuple(node.label.split(".")))
         elif scope and (scope in own or (counts[scope] == 1 and scope not in inside)):
             found.append((*scope[:-1], ""))
         else:
             found.append((*scope, ""))
-    return _between(found)
+    return _fill_unknown_paths(found)
 
 
-def _home(loop: CallNode, scope: Path) -> Path:
+def _find_loop_module(loop: CallNode, scope: Path) -> Path:
     """The module that has all stages of a loop; without any, that of the loop's name."""
-    labels = [tuple(node.label.split("."))[:-1] for node in operators(loop.graph) if node.label and node.specs]
+    labels = [tuple(node.label.split("."))[:-1] for node in collect_operators(loop.graph) if node.label and node.specs]
     if not labels:
         return scope
     first, last = min(labels), max(labels)
     return first[: next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))]
 
 
-def _between(paths: list[Path]) -> list[Path]:
+def _fill_unknown_paths(paths: list[Path]) -> list[Path]:
     """Nodes of which nothing is known are where the nodes before and after them are."""
     after: list[Path] = []
     following: Path = ()
@@ -117,20 +117,20 @@ def _between(paths: list[Path]) -> list[Path]:
     return found
 
 
-def _near(label: Path, target: Path) -> Path:
+def _find_common_path(label: Path, target: Path) -> Path:
     """The path of a node that has a parameter of another: in the smallest module that has both."""
     size = next((n for n, (a, b) in enumerate(zip(label[:-1], target[:-1], strict=False)) if a != b), min(len(label), len(target)) - 1)
     return (*label[:size], ".".join(label[size:]))
 
 
-def _beside(nodes: list[Placed]) -> list[Placed]:
+def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
     """Nodes without inputs, such as parameters, right before the first that takes them, if that is in their module."""
-    first: dict[int, Placed] = {}
+    first: dict[int, PlacedNode] = {}
     for placed in nodes:
         for value in placed.node.inputs:
             first.setdefault(id(value), placed)
-    moved: dict[int, list[Placed]] = {}
-    stay: list[Placed] = []
+    moved: dict[int, list[PlacedNode]] = {}
+    stay: list[PlacedNode] = []
     for placed in nodes:
         user = None if placed.node.inputs else first.get(id(placed.node.outputs[0]))
         if user is None:
@@ -139,7 +139,7 @@ def _beside(nodes: list[Placed]) -> list[Placed]:
         if not placed.node.label:
             placed.path = (*user.path[:-1], "")
         moved.setdefault(id(user), []).append(placed)
-    found: list[Placed] = []
+    found: list[PlacedNode] = []
     for placed in stay:
         for early in moved.get(id(placed), []):
             home = early.path[:-1]
@@ -153,7 +153,7 @@ def _beside(nodes: list[Placed]) -> list[Placed]:
     return found
 
 
-class _Body:
+class _ModuleDivision:
     """One division. `ends` are the values that the model gives."""
 
     def __init__(self, span: Span, nodes: Sequence[Node], classes: Mapping[Path, str], ends: set[int]) -> None:
@@ -165,24 +165,24 @@ class _Body:
             for value in node.inputs:
                 self.takers.setdefault(id(value), []).append(id(node))
 
-    def divided(self, nodes: Sequence[Placed], prefix: Path) -> list[Node]:
+    def divide_nodes(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[Node]:
         """The nodes of a body, which is the module at `prefix`."""
-        nodes = self._whole(nodes, prefix)
+        nodes = self._join_levels(nodes, prefix)
         made: list[Node] = []
-        for run in _runs(nodes):
+        for run in _split_runs(nodes):
             head = run[0].path[0]
             if len(run[0].path) == 1 or _is_bare(run):
-                made += [_settled(placed, prefix) for placed in run]
+                made += [_set_relative_label(placed, prefix) for placed in run]
                 continue
-            inner = [Placed(p.node, p.path[1:]) for p in run]
-            made.append(self._call(inner, (*prefix, *head.split(".")), head))
+            inner = [PlacedNode(p.node, p.path[1:]) for p in run]
+            made.append(self._make_call(inner, (*prefix, *head.split(".")), head))
         return made
 
-    def _whole(self, nodes: Sequence[Placed], prefix: Path) -> list[Placed]:
+    def _join_levels(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[PlacedNode]:
         """The nodes with levels joined that are lists of modules, or whose module does not run in one go."""
-        nodes = [Placed(p.node, p.path) for p in nodes]
+        nodes = [PlacedNode(p.node, p.path) for p in nodes]
         while True:
-            heads = _apart(nodes) | self._lists(nodes, prefix)
+            heads = _find_split_levels(nodes) | self._find_lists(nodes, prefix)
             if not heads:
                 return nodes
             for placed in nodes:
@@ -190,7 +190,7 @@ class _Body:
                     joined = ".".join(level for level in placed.path[:2] if level)
                     placed.path = (joined if len(placed.path) > 2 or placed.path[1] else "", *placed.path[2:])
 
-    def _lists(self, nodes: Sequence[Placed], prefix: Path) -> set[str]:
+    def _find_lists(self, nodes: Sequence[PlacedNode], prefix: Path) -> set[str]:
         """Levels that are lists: all that is in them has a number."""
         found: dict[str, bool] = {}
         for placed in nodes:
@@ -200,7 +200,7 @@ class _Body:
         called = {head for head in found if self.classes.get((*prefix, *head.split("."))) == SEQUENTIAL}
         return {head for head, is_list in found.items() if is_list} - called
 
-    def _call(self, inner: list[Placed], path: Path, label: str) -> CallNode:
+    def _make_call(self, inner: list[PlacedNode], path: Path, label: str) -> CallNode:
         """The call of the graph of a run of nodes."""
         cls = self.classes.get(path, "")
         name = cls if cls and cls != SEQUENTIAL else next((level for level in reversed(path) if not level.isdigit()), "block")
@@ -216,22 +216,22 @@ class _Body:
         for placed in inner:
             placed.node.inputs = tuple(own.get(id(v)) or results.get(id(v), v) for v in placed.node.inputs)
             placed.node.outputs = tuple(results.get(id(v), v) for v in placed.node.outputs)
-        self._follow(own, results, inside)
+        self._record_users(own, results, inside)
         graph.inputs = list(own.values())
-        graph.nodes = self.divided(inner, path)
-        graph.declares = _declared(graph.nodes)
+        graph.nodes = self.divide_nodes(inner, path)
+        graph.declares = _collect_shared(graph.nodes)
         graph.outputs = [results[id(v)] for v in given]
         graph.size = sum(1 if isinstance(p.node, OpNode) else p.node.graph.size for p in inner)
         return CallNode(graph, tuple(taken.values()), tuple(given), label, self.span)
 
-    def _follow(self, own: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
+    def _record_users(self, own: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
         """Who takes the values that replace others within a new graph; its results are taken outside of what is divided next."""
         for key, value in (*own.items(), *results.items()):
             self.takers[id(value)] = [t for t in self.takers.get(key, []) if t in inside]
         self.ends.update(id(value) for value in results.values())
 
 
-def _is_bare(run: Sequence[Placed]) -> bool:
+def _is_bare(run: Sequence[PlacedNode]) -> bool:
     """Whether it is one operator without parameters or a label, which needs no graph around it."""
     node = run[0].node
     bare = len(run) == 1 and isinstance(node, OpNode) and not node.specs and not run[0].path[-1]
@@ -240,13 +240,13 @@ def _is_bare(run: Sequence[Placed]) -> bool:
     return bare
 
 
-def _settled(placed: Placed, prefix: Path) -> Node:
+def _set_relative_label(placed: PlacedNode, prefix: Path) -> Node:
     """The node with its label within the graph that has it."""
     node = placed.node
     node.label = placed.path[0]
     if node.shared is not None:
         node.shared.label = node.label
-    for own in operators(node.graph) if isinstance(node, CallNode) else (node,):
+    for own in collect_operators(node.graph) if isinstance(node, CallNode) else (node,):
         if own is not node:
             own.label = ".".join(own.label.split(".")[len(prefix) :]) if own.specs else own.label
         if own.tie is not None:
@@ -255,15 +255,15 @@ def _settled(placed: Placed, prefix: Path) -> Node:
     return node
 
 
-def _declared(nodes: Sequence[Node]) -> list[SharedModule]:
+def _collect_shared(nodes: Sequence[Node]) -> list[SharedModule]:
     """The shared stages that the nodes of a graph use."""
     found = {id(node.shared): node.shared for node in nodes if node.shared is not None}
     return list(found.values())
 
 
-def _runs(nodes: Sequence[Placed]) -> list[list[Placed]]:
+def _split_runs(nodes: Sequence[PlacedNode]) -> list[list[PlacedNode]]:
     """Neighbors with the same first level; nodes of the body itself are runs of their own kind."""
-    found: list[list[Placed]] = []
+    found: list[list[PlacedNode]] = []
     before: str | None = ""
     for placed in nodes:
         head = placed.path[0] if len(placed.path) > 1 else None
@@ -275,11 +275,11 @@ def _runs(nodes: Sequence[Placed]) -> list[list[Placed]]:
     return found
 
 
-def _apart(nodes: Sequence[Placed]) -> set[str]:
+def _find_split_levels(nodes: Sequence[PlacedNode]) -> set[str]:
     """First levels whose nodes are not all in one run, and those that are the label of an operator too."""
     seen: set[str] = set()
     found: set[str] = set()
-    for run in _runs(nodes):
+    for run in _split_runs(nodes):
         head = run[0].path[0]
         if len(run[0].path) == 1:
             continue
@@ -297,7 +297,7 @@ def _is_sound(main: Graph) -> bool:
         if id(graph) in seen:
             continue
         seen.add(id(graph))
-        nodes: list[Node] = [*(node for node in graph.nodes if isinstance(node, CallNode)), *operators(graph)]
+        nodes: list[Node] = [*(node for node in graph.nodes if isinstance(node, CallNode)), *collect_operators(graph)]
         labels = [node.label for node in nodes if node.label and node.shared is None]
         levels = {".".join(label.split(".")[:n]) for label in labels for n in range(1, label.count(".") + 1)}
         if len(set(labels)) != len(labels) or levels & set(labels):

@@ -11,7 +11,7 @@ import ast
 
 import onnx
 
-from .onnx_names import first_of, levels
+from .onnx_names import find_first_name, split_levels
 
 Path = tuple[str, ...]
 _SCOPES, _CLASSES = "pkg.torch.onnx.name_scopes", "pkg.torch.onnx.class_hierarchy"
@@ -25,23 +25,23 @@ class Modules:
         self.classes: dict[Path, str] = {}
         """The name of the class of a module."""
 
-    def of(self, node: onnx.NodeProto) -> Path:
+    def find_path(self, node: onnx.NodeProto) -> Path:
         """The path of the module that a node is part of; of what is an operator itself, its own path."""
         stated = {entry.key: entry.value for entry in node.metadata_props if entry.key in (_SCOPES, _CLASSES)}
-        names, classes = _listed(stated.get(_SCOPES, "")), _listed(stated.get(_CLASSES, ""))
+        names, classes = _parse_list(stated.get(_SCOPES, "")), _parse_list(stated.get(_CLASSES, ""))
         if len(names) > 1:
             for name, cls in zip(names[1:-1], classes[1:-1], strict=False):
-                self.classes.setdefault(tuple(levels(name)), cls.rpartition(".")[2])
-            return tuple(levels(names[-2]))
-        name = first_of(node.name)
+                self.classes.setdefault(tuple(split_levels(name)), cls.rpartition(".")[2])
+            return tuple(split_levels(names[-2]))
+        name = find_first_name(node.name)
         if name.startswith("/"):
-            return tuple(levels(name.rpartition("/")[0]))
+            return tuple(split_levels(name.rpartition("/")[0]))
         if "." in name or "/" in name:
-            return tuple(levels(name.rpartition("/")[0] if "/" in name else name))
+            return tuple(split_levels(name.rpartition("/")[0] if "/" in name else name))
         return ()
 
 
-def _listed(text: str) -> list[str]:
+def _parse_list(text: str) -> list[str]:
     """The strings of a list that is written as Python writes it."""
     if not text.startswith("[") or len(text) > _LONGEST:
         return []

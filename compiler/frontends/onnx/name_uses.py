@@ -22,26 +22,26 @@ class NameUses:
     def add_graph(self, graph: onnx.GraphProto) -> None:
         """Counts the uses in a graph."""
         for node in graph.node:
-            self._add(node.input, 1)
+            self._add_counts(node.input, 1)
             self._readers |= dict.fromkeys(node.input, node)
             for attribute in node.attribute:
                 for inner in (attribute.g, *attribute.graphs):
                     self.add_graph(inner)
-        self._add((output.name for output in graph.output), 2)
+        self._add_counts((output.name for output in graph.output), 2)
 
     def add_nodes(self, nodes: Iterable[onnx.NodeProto]) -> None:
         """Counts the uses in the body of a function, whose names may occur in several calls."""
         for node in nodes:
-            self._add(node.input, 2)
+            self._add_counts(node.input, 2)
 
-    def _add(self, names: Iterable[str], count: int) -> None:
+    def _add_counts(self, names: Iterable[str], count: int) -> None:
         for name in names:
             self._counts[name] = self._counts.get(name, 0) + count
 
-    def count(self, name: str) -> int:
+    def count_uses(self, name: str) -> int:
         """The number of times that a name is read."""
         return self._counts.get(name, 0)
 
     def find_only_reader(self, name: str) -> onnx.NodeProto | None:
         """The node that reads a name, if no other does."""
-        return self._readers.get(name) if self.count(name) == 1 else None
+        return self._readers.get(name) if self.count_uses(name) == 1 else None

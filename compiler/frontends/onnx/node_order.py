@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from onnx import GraphProto, NodeProto
 
 
-def needed_in_order(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], list[NodeProto]]:
+def order_needed_nodes(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], list[NodeProto]]:
     """Those that the outputs need, and those of them that wait for themselves."""
-    takes = [_taken(node) for node in nodes]
+    takes = [_find_used_names(node) for node in nodes]
     makers: dict[str, int] = {}
     for at, node in enumerate(nodes):
         for name in node.output:
@@ -26,10 +26,10 @@ def needed_in_order(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tuple
         if at not in wanted:
             wanted.add(at)
             stack += [makers[name] for name in takes[at] if name in makers]
-    return _ordered(nodes, sorted(wanted), takes, makers)
+    return _sort_nodes(nodes, sorted(wanted), takes, makers)
 
 
-def _ordered(
+def _sort_nodes(
     nodes: Sequence[NodeProto], wanted: list[int], takes: Sequence[set[str]], makers: dict[str, int]
 ) -> tuple[list[NodeProto], list[NodeProto]]:
     done: set[int] = set()
@@ -57,16 +57,16 @@ def _ordered(
     return [nodes[at] for at in order if at not in stuck], [nodes[at] for at in sorted(stuck)]
 
 
-def _taken(node: NodeProto) -> set[str]:
+def _find_used_names(node: NodeProto) -> set[str]:
     """The names that a node uses, those that its branches use from outside too."""
     found = {name for name in node.input if name}
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):
-            found |= _free(graph)
+            found |= _find_free_names(graph)
     return found
 
 
-def _free(graph: GraphProto) -> set[str]:
+def _find_free_names(graph: GraphProto) -> set[str]:
     made = {i.name for i in graph.input} | {i.name for i in graph.initializer} | {name for node in graph.node for name in node.output}
-    used = {name for node in graph.node for name in _taken(node)} | {o.name for o in graph.output}
+    used = {name for node in graph.node for name in _find_used_names(node)} | {o.name for o in graph.output}
     return used - made

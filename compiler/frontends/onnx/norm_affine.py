@@ -28,25 +28,25 @@ def fold_affine(emit: Emitter) -> None:
     outputs = {id(v) for v in graph.outputs}
     for node in list(graph.nodes):
         if isinstance(node, OpNode) and node.op.name in _NORMS and node.op.args.get("affine") is False and len(node.inputs) == 1:
-            _Fold(emit, takers, outputs).run(node)
+            _AffineFold(emit, takers, outputs).fold_norm(node)
 
 
-class _Fold:
+class _AffineFold:
     def __init__(self, emit: Emitter, takers: dict[int, list[Node]], outputs: set[int]) -> None:
         self.emit, self.takers, self.outputs = emit, takers, outputs
 
-    def run(self, norm: OpNode) -> None:
-        scaled = self._next(norm, "mul")
-        scale = None if scale_of(scaled, norm) is None else self._parameter(scale_of(scaled, norm), norm)
+    def fold_norm(self, norm: OpNode) -> None:
+        scaled = self._find_only_user(norm, "mul")
+        scale = None if find_other_input(scaled, norm) is None else self._find_parameter(find_other_input(scaled, norm), norm)
         if scaled is None or scale is None:
             return
-        shifted = self._next(scaled, "add") if _NORMS[norm.op.name] else None
-        other = scale_of(shifted, scaled)
-        shift = self._parameter(other, norm) if shifted is not None and other is not None else None
+        shifted = self._find_only_user(scaled, "add") if _NORMS[norm.op.name] else None
+        other = find_other_input(shifted, scaled)
+        shift = self._find_parameter(other, norm) if shifted is not None and other is not None else None
         last = shifted if shift is not None and shifted is not None else scaled
-        self._replace(norm, last, scale, shift)
+        self._replace_norm(norm, last, scale, shift)
 
-    def _next(self, node: OpNode, name: str) -> OpNode | None:
+    def _find_only_user(self, node: OpNode, name: str) -> OpNode | None:
         """The only node that takes the result, if it is that operator of two tensors."""
         value = node.outputs[0]
         found = self.takers.get(id(value), [])
@@ -57,7 +57,7 @@ class _Fold:
             else None
         )
 
-    def _parameter(self, value: Value | None, norm: OpNode) -> tuple[OpNode, Array] | None:
+    def _find_parameter(self, value: Value | None, norm: OpNode) -> tuple[OpNode, Array] | None:
         """The parameter that a tensor is, in the shape of those of the normalization; it is trained. One that several normalizations share
         stays a tensor of its own."""
         node = self.emit.makers.get(id(value))
@@ -77,28 +77,28 @@ class _Fold:
             return None
         return node, np.ascontiguousarray(array.reshape(sizes))
 
-    def _replace(self, norm: OpNode, last: OpNode, scale: tuple[OpNode, Array], shift: tuple[OpNode, Array] | None) -> None:
+    def _replace_norm(self, norm: OpNode, last: OpNode, scale: tuple[OpNode, Array], shift: tuple[OpNode, Array] | None) -> None:
         bias = {"bias": shift is not None} if _NORMS[norm.op.name] else {}
         op = type(norm.op)(**{**norm.op.args, "affine": True, **bias})
         bound = op.bind_inputs((norm.inputs[0].type,), self.emit.facts)
-        label = self._label(scale[0], None if shift is None else shift[0], op)
+        label = self._choose_label(scale[0], None if shift is None else shift[0], op)
         last.op, last.inputs, last.specs, last.label = op, norm.inputs, op.parameters(bound), label
         self.emit.weights[f"{label}.weight"] = scale[1]
         if shift is not None:
             self.emit.weights[f"{label}.bias"] = shift[1]
 
-    def _label(self, scale: OpNode, shift: OpNode | None, op: Operator) -> str:
+    def _choose_label(self, scale: OpNode, shift: OpNode | None, op: Operator) -> str:
         """That of the module whose weight it was."""
         for node in (scale, shift):
             if node is not None:
-                self.emit.labels.release(node.label)
+                self.emit.labels.release_label(node.label)
         stem = scale.label.removesuffix(".weight")
         if stem != scale.label:
-            return self.emit.labels.unique(stem.split("."))
-        return self.emit.labels.counted(op.name, scale.label.split(".")[:-1])
+            return self.emit.labels.make_label(stem.split("."))
+        return self.emit.labels.make_counted_label(op.name, scale.label.split(".")[:-1])
 
 
-def scale_of(node: OpNode | None, before: OpNode) -> Value | None:
+def find_other_input(node: OpNode | None, before: OpNode) -> Value | None:
     """The other input of an operator of two."""
     if node is None:
         return None

@@ -24,7 +24,7 @@ class Unreadable(Exception):
     """What is wrong with a file; the text completes "the file ..."."""
 
 
-def read(path: str | os.PathLike[str]) -> ModelProto:
+def read_model(path: str | os.PathLike[str]) -> ModelProto:
     """The model of a file; its external data is read tensor by tensor, later."""
     try:
         size = os.stat(path).st_size
@@ -55,7 +55,7 @@ def load_external_data(model: ModelProto, folder: Path) -> None:
     """
     for tensor in _tensors_of(model):
         if tensor.data_location == TensorProto.EXTERNAL:
-            numbers = array(tensor, folder)
+            numbers = read_tensor(tensor, folder)
             tensor.ClearField("external_data")
             tensor.ClearField("data_location")
             tensor.raw_data = numbers.tobytes()
@@ -121,7 +121,7 @@ def require_known_versions(model: ModelProto) -> None:
             raise Unreadable(f"uses operator set {entry.version}, and the installed onnx package has the sets 1 to {newest}")
 
 
-def array(tensor: TensorProto, folder: Path | None) -> Array:
+def read_tensor(tensor: TensorProto, folder: Path | None) -> Array:
     """The numbers of a tensor."""
     code = tensor.data_type
     if code == TensorProto.STRING:
@@ -137,8 +137,8 @@ def array(tensor: TensorProto, folder: Path | None) -> Array:
     for d in shape:
         count *= d
     if tensor.data_location == TensorProto.EXTERNAL:
-        return _external(tensor, shape, count, folder)
-    stored = _stored(tensor, code)
+        return _read_external(tensor, shape, count, folder)
+    stored = _count_stored(tensor, code)
     if stored is not None and stored != count:
         raise Unreadable(f"has a tensor `{tensor.name}` of {count} elements with {stored} numbers")
     try:
@@ -148,7 +148,7 @@ def array(tensor: TensorProto, folder: Path | None) -> Array:
     return found
 
 
-def _stored(tensor: TensorProto, code: int) -> int | None:
+def _count_stored(tensor: TensorProto, code: int) -> int | None:
     """The number of elements that the tensor holds; None for types with several elements in a byte."""
     if code in _SCALED:
         return None
@@ -159,12 +159,12 @@ def _stored(tensor: TensorProto, code: int) -> int | None:
     return len(field) // 2 if code in (TensorProto.COMPLEX64, TensorProto.COMPLEX128) else len(field)
 
 
-def _external(tensor: TensorProto, shape: tuple[int, ...], count: int, folder: Path | None) -> Array:
+def _read_external(tensor: TensorProto, shape: tuple[int, ...], count: int, folder: Path | None) -> Array:
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
     if folder is None:
         raise Unreadable(f"has its tensor `{tensor.name}` in the file {location!r}, and it is not known where that is")
-    path = _inside(folder, location, tensor.name)
+    path = _resolve_inside(folder, location, tensor.name)
     if tensor.data_type in _SCALED:
         raise Unreadable(f"has a tensor of elements smaller than a byte in another file, `{tensor.name}`")
     dtype = np.dtype(helper.tensor_dtype_to_np_dtype(tensor.data_type))
@@ -188,7 +188,7 @@ def _count_bytes(text: str) -> int:
     return int(text)
 
 
-def _inside(folder: Path, location: str, name: str) -> Path:
+def _resolve_inside(folder: Path, location: str, name: str) -> Path:
     """The file with the data, which is in the folder, links resolved."""
     base = folder.resolve()
     path = base if "\0" in location else (base / location).resolve()
@@ -197,12 +197,12 @@ def _inside(folder: Path, location: str, name: str) -> Path:
     return path
 
 
-def attributes(node: Any) -> dict[str, Any]:
+def read_attributes(node: Any) -> dict[str, Any]:
     """The attributes of a node as Python's values; tensors and graphs as they are."""
-    return {a.name: _attribute(a) for a in node.attribute}
+    return {a.name: _read_attribute(a) for a in node.attribute}
 
 
-def _attribute(attribute: Any) -> Any:
+def _read_attribute(attribute: Any) -> Any:
     value = helper.get_attribute_value(attribute)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")

@@ -17,7 +17,7 @@ from ...types.numpy_types import numpy_dtype
 from .onnx_values import Item, Known
 
 
-def definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> onnx.FunctionProto | None:
+def find_definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> onnx.FunctionProto | None:
     """See the module's docstring."""
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, "")
@@ -26,8 +26,10 @@ def definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> on
     if schema.has_function:
         body = schema.get_function_with_opset_version(version)
     elif schema.has_context_dependent_function:
-        types = [_type(item).SerializeToString() for item in inputs]
-        body = schema.get_context_dependent_function_with_opset_version(version, _complete(node, schema).SerializeToString(), types)
+        types = [_make_type(item).SerializeToString() for item in inputs]
+        body = schema.get_context_dependent_function_with_opset_version(
+            version, _complete_attributes(node, schema).SerializeToString(), types
+        )
     else:
         return None
     function = onnx.FunctionProto.FromString(body) if body else None
@@ -36,7 +38,7 @@ def definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> on
     return function
 
 
-def _complete(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
+def _complete_attributes(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
     """The node with all its attributes."""
     complete = onnx.NodeProto()
     complete.CopyFrom(node)
@@ -45,7 +47,7 @@ def _complete(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
     return complete
 
 
-def _type(item: Item) -> onnx.TypeProto:
+def _make_type(item: Item) -> onnx.TypeProto:
     """The type of an input; no type for one that is left out."""
     match item:
         case Value():

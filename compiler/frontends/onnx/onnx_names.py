@@ -60,25 +60,25 @@ _WORDS = frozenset(
 LONGEST = 200
 
 
-def levels(text: str) -> list[str]:
+def split_levels(text: str) -> list[str]:
     """The levels of a path with dots or slashes, those that are no labels mended; a level that repeats the one before it, as in
     `layer1/layer1.0`, is the longer of the two. Empty if the text is no path."""
-    text = first_of(text).partition(":")[0] if not text.startswith("onnx::") else ""
+    text = find_first_name(text).partition(":")[0] if not text.startswith("onnx::") else ""
     found: list[str] = []
     for part in text[:LONGEST].split("/"):
-        inner = [_mended(level) for level in part.split(".")]
+        inner = [_mend_level(level) for level in part.split(".")]
         inner = [level for level in inner if level]
         size = max((n for n in range(1, len(inner)) if found[-n:] == inner[:n]), default=0)
         found += inner[size:]
     return found
 
 
-def first_of(name: str) -> str:
+def find_first_name(name: str) -> str:
     """The name of the first of several nodes that were made one, as converters from TensorFlow Lite list them."""
     return name.partition(";")[0]
 
 
-def _mended(level: str) -> str:
+def _mend_level(level: str) -> str:
     """The level in letters, digits, `_` and `-`; nothing if it has no letter and no digit."""
     kept = re.sub(r"[^A-Za-z0-9_-]+", "_", _in_ascii(level)).strip("-")
     if not any(c.isalnum() for c in kept):
@@ -99,7 +99,7 @@ def is_made_up(name: str) -> bool:
     return not name or _MADE.match(name) is not None
 
 
-def identifier(text: str) -> str:
+def to_identifier(text: str) -> str:
     """A name for a tensor in a text, or nothing."""
     name = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_")[:40]
     if name and not name[0].isalpha():
@@ -117,46 +117,46 @@ class Labels:
         """Beginnings of labels that are taken."""
         self._counts: dict[str, int] = {}
 
-    def unique(self, wanted: Iterable[str]) -> str:
+    def make_label(self, wanted: Iterable[str]) -> str:
         """The label of these levels, the last with a number appended where it is taken."""
         path = [level for level in wanted if _LEVEL.fullmatch(level)] or ["stage"]
-        self._mend(path, last=True)
-        return self._take(".".join(path))
+        self._mend_path(path, last=True)
+        return self._take_label(".".join(path))
 
-    def _mend(self, path: list[str], *, last: bool) -> None:
+    def _mend_path(self, path: list[str], *, last: bool) -> None:
         """Appends a number to each level at which a label could not go on."""
         for at in range(len(path)):
             level, count = path[at], 1
-            while not self._open(path[: at + 1], last=last and at + 1 == len(path)):
+            while not self._is_free(path[: at + 1], last=last and at + 1 == len(path)):
                 count += 1
                 path[at] = f"{level}_{count}"
 
-    def _open(self, path: list[str], *, last: bool) -> bool:
+    def _is_free(self, path: list[str], *, last: bool) -> bool:
         """Whether a label may begin, or end, like that."""
         label = ".".join(path)
         return label not in self._taken and not (last and label in self._levels)
 
-    def counted(self, kind: str, ahead: Iterable[str] = ()) -> str:
+    def make_counted_label(self, kind: str, ahead: Iterable[str] = ()) -> str:
         """`conv1`, `conv2`, ..."""
         before = [level for level in ahead if _LEVEL.fullmatch(level)]
-        self._mend(before, last=False)
+        self._mend_path(before, last=False)
         counter = ".".join([*before, kind])
         while True:
             self._journal.set_item(self._counts, counter, self._counts.get(counter, 0) + 1)
             path = [*before, f"{kind}{self._counts[counter]}"]
-            if self._open(path, last=True):
-                return self._take(".".join(path))
+            if self._is_free(path, last=True):
+                return self._take_label(".".join(path))
 
     def is_taken(self, path: Iterable[str]) -> bool:
         """Whether the label was given."""
         return ".".join(path) in self._taken
 
-    def release(self, label: str) -> None:
+    def release_label(self, label: str) -> None:
         """Lets a label be given again."""
         self._taken.discard(label)
         self._levels = {".".join(taken.split(".")[:n]) for taken in self._taken for n in range(1, taken.count(".") + 1)}
 
-    def _take(self, label: str) -> str:
+    def _take_label(self, label: str) -> str:
         parts = label.split(".")
         self._journal.add_member(self._taken, label)
         for n in range(1, len(parts)):
@@ -170,5 +170,5 @@ class Identifiers:
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
-    def unique(self, text: str, otherwise: str) -> str:
-        return make_unique_name(identifier(text) or otherwise, self._taken)
+    def make_name(self, text: str, otherwise: str) -> str:
+        return make_unique_name(to_identifier(text) or otherwise, self._taken)

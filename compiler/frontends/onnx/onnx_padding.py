@@ -11,28 +11,28 @@ from collections.abc import Sequence
 from ...dims import Dim, dim_max
 from ...ir.graph_values import Value
 from ..graph_builder import ImportRefused
-from .importer_site import Site
+from .importer_site import OnnxSite
 
 
-class Frame:
+class WindowGeometry:
     """The sizes of a window for each spatial axis, and what is added before and after. `given`: whether amounts are stated."""
 
-    def __init__(self, site: Site, x: Value, kernel: Sequence[int] | None = None) -> None:
+    def __init__(self, site: OnnxSite, x: Value, kernel: Sequence[int] | None = None) -> None:
         axes = x.type.rank - 2
         if axes < 1:
             raise ImportRefused(f"it needs a tensor with spatial axes, and gets one of {x.type}")
-        self.kernel = tuple(site.ints("kernel_shape", kernel))
-        self.stride = tuple(site.ints("strides", [1] * axes))
-        self.dilation = tuple(site.ints("dilations", [1] * axes))
+        self.kernel = tuple(site.get_ints("kernel_shape", kernel))
+        self.stride = tuple(site.get_ints("strides", [1] * axes))
+        self.dilation = tuple(site.get_ints("dilations", [1] * axes))
         if not len(self.kernel) == len(self.stride) == len(self.dilation) == axes:
             raise ImportRefused(f"its attributes are not for {axes} spatial axes")
         self.sizes = x.type.shape[2:]
-        self.before, self.after = self._amounts(site, axes)
+        self.before, self.after = self._read_padding(site, axes)
 
-    def _amounts(self, site: Site, axes: int) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
-        auto = site.attr("auto_pad", "NOTSET")
+    def _read_padding(self, site: OnnxSite, axes: int) -> tuple[tuple[Dim, ...], tuple[Dim, ...]]:
+        auto = site.get_attr("auto_pad", "NOTSET")
         if auto in ("NOTSET", ""):
-            pads = site.ints("pads", [0] * (2 * axes))
+            pads = site.get_ints("pads", [0] * (2 * axes))
             if len(pads) != 2 * axes:
                 raise ImportRefused(f"its `pads` are not for {axes} spatial axes")
             return tuple(pads[:axes]), tuple(pads[axes:])
@@ -40,11 +40,11 @@ class Frame:
             return (0,) * axes, (0,) * axes
         if auto not in ("SAME_UPPER", "SAME_LOWER"):
             raise ImportRefused(f"its `auto_pad` is {auto!r}")
-        totals = [self._same(n) for n in range(axes)]
+        totals = [self._find_same_padding(n) for n in range(axes)]
         small, large = tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
         return (small, large) if auto == "SAME_UPPER" else (large, small)
 
-    def _same(self, n: int) -> Dim:
+    def _find_same_padding(self, n: int) -> Dim:
         """The total that makes the result as large as the input divided by the stride, rounded up."""
         span, stride, size = self.dilation[n] * (self.kernel[n] - 1) + 1, self.stride[n], self.sizes[n]
         if stride == 1:
@@ -56,12 +56,12 @@ class Frame:
         """Whether both sides get the same known amounts."""
         return self.before == self.after and all(isinstance(b, int) and b >= 0 for b in self.before)
 
-    def sides(self) -> dict[int, tuple[Dim, Dim]]:
+    def get_sides(self) -> dict[int, tuple[Dim, Dim]]:
         """What `padded` takes."""
         return {n + 2: both for n, both in enumerate(zip(self.before, self.after, strict=True))}
 
 
-def short(numbers: Sequence[Dim]) -> int | tuple[int, ...]:
+def collapse_equal(numbers: Sequence[Dim]) -> int | tuple[int, ...]:
     """One number for all axes where they are the same."""
     found = tuple(n for n in numbers if isinstance(n, int))
     return found[0] if len(set(found)) == 1 else found

@@ -15,10 +15,10 @@ from ...ops.normalization import GroupNorm, InstanceNorm, LayerNorm
 from ...ops.reduction import Any, Logsumexp, MinMaxReduction
 from ...ops.regularization import Identity
 from ...ops.shape import Flatten, Permute, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ..composites import recognize
+from ..composites import recognize_operator
 from ..graph_view import GraphView
 from .emitter import Emitter
-from .spread import adaptive_pool
+from .spread import fold_adaptive_pool
 
 Pattern = Callable[[GraphView, OpNode], bool]
 _SHAPES = (Reshape, Flatten, Unflatten)
@@ -46,63 +46,71 @@ def _drop_identities(graph: Graph) -> None:
     graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
 
 
-def composite(view: GraphView, node: OpNode) -> bool:
+def fold_composite(view: GraphView, node: OpNode) -> bool:
     """What the operator's definition says: `gelu`, `layer_norm`, `attention` and others."""
-    found = recognize(view, node)
-    return found is not None and found.put(view, node)
+    found = recognize_operator(view, node)
+    return found is not None and found.replace_node(view, node)
 
 
-def permutation(view: GraphView, node: OpNode) -> bool:
+def merge_permutations(view: GraphView, node: OpNode) -> bool:
     """Two orders of the axes, one after the other, as one."""
-    first = view.made_by(node.inputs[0], Permute, Transpose) if isinstance(node.op, Permute | Transpose) else None
+    first = view.match_maker(node.inputs[0], Permute, Transpose) if isinstance(node.op, Permute | Transpose) else None
     if first is None:
         return False
-    x, before = first.inputs[0], _order(first)
-    order = [before[axis] for axis in _order(node)]
+    x, before = first.inputs[0], _get_axis_order(first)
+    order = [before[axis] for axis in _get_axis_order(node)]
     moved = [axis for axis, old in enumerate(order) if axis != old]
     if not moved:
-        return view.put(node, Identity(), (x,))
-    return view.put(node, Transpose(a=moved[0], b=moved[1]) if len(moved) == 2 else Permute(axes=tuple(order)), (x,))
+        return view.replace_operator(node, Identity(), (x,))
+    return view.replace_operator(node, Transpose(a=moved[0], b=moved[1]) if len(moved) == 2 else Permute(axes=tuple(order)), (x,))
 
 
-def _order(node: OpNode) -> tuple[int, ...]:
+def _get_axis_order(node: OpNode) -> tuple[int, ...]:
     assert isinstance(node.op, Permute | Transpose)
     return node.op.axis_order(node.inputs[0].type)
 
 
-def passed_on(view: GraphView, node: OpNode) -> bool:
+def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
     """The largest or least element, or `logsumexp`, where NaN had been put in its place if there is one: it is NaN then anyway."""
     number = node.op.scalars[0] if isinstance(node.op, Where) and node.op.number_first and len(node.inputs) == 2 else 0.0
     if number == number:
         return False
-    seen, value = view.made_by(node.inputs[0], Any), view.made_by(node.inputs[1], MinMaxReduction, Logsumexp)
-    isnan = view.made_by(seen.inputs[0], Isnan) if seen is not None else None
-    return isnan is not None and value is not None and isnan.inputs == value.inputs and view.put(node, Identity(), node.inputs[1:])
+    seen, value = view.match_maker(node.inputs[0], Any), view.match_maker(node.inputs[1], MinMaxReduction, Logsumexp)
+    isnan = view.match_maker(seen.inputs[0], Isnan) if seen is not None else None
+    return (
+        isnan is not None
+        and value is not None
+        and isnan.inputs == value.inputs
+        and view.replace_operator(node, Identity(), node.inputs[1:])
+    )
 
 
-def shape(view: GraphView, node: OpNode) -> bool:
+def merge_reshapes(view: GraphView, node: OpNode) -> bool:
     """Shapes that are taken apart and put together again, and a shape that is given right after another one."""
-    first = view.made_by(node.inputs[0], *_SHAPES, Squeeze, Unsqueeze) if isinstance(node.op, _SHAPES) else None
+    first = view.match_maker(node.inputs[0], *_SHAPES, Squeeze, Unsqueeze) if isinstance(node.op, _SHAPES) else None
     if first is None:
         return False
     if first.inputs[0].type == node.outputs[0].type:
-        return view.put(node, Identity(), first.inputs)
-    return isinstance(node.op, Reshape) and view.put(node, Reshape(shape=node.op.shape), first.inputs)
+        return view.replace_operator(node, Identity(), first.inputs)
+    return isinstance(node.op, Reshape) and view.replace_operator(node, Reshape(shape=node.op.shape), first.inputs)
 
 
-def group_norm(view: GraphView, node: OpNode) -> bool:
+def fold_group_norm(view: GraphView, node: OpNode) -> bool:
     """Each channel normalized, where groups of channels had been made one."""
-    normal = view.made_by(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
+    normal = view.match_maker(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
     if normal is None or normal.specs or normal.inputs[0].type.rank != 3 or len(normal.inputs) != 1:
         return False
-    first = view.made_by(normal.inputs[0], *_SHAPES)
+    first = view.match_maker(normal.inputs[0], *_SHAPES)
     if first is None or first.inputs[0].type != node.outputs[0].type or node.outputs[0].type.rank < 3:
         return False
     x, groups = first.inputs[0], normal.inputs[0].type.shape[1]
     if not isinstance(groups, int) or normal.op.args.get("shape") is not None or x.type.shape[0] != normal.inputs[0].type.shape[0]:
         return False
-    return view.put(node, GroupNorm(groups=groups, affine=False, eps=normal.op.args["eps"]), (x,))
+    return view.replace_operator(node, GroupNorm(groups=groups, affine=False, eps=normal.op.args["eps"]), (x,))
 
 
-PATTERNS: tuple[tuple[Pattern, ...], ...] = ((composite, permutation, passed_on), (group_norm, shape, adaptive_pool))
+PATTERNS: tuple[tuple[Pattern, ...], ...] = (
+    (fold_composite, merge_permutations, drop_nan_guard),
+    (fold_group_norm, merge_reshapes, fold_adaptive_pool),
+)
 """Those that are looked for together, in this order."""

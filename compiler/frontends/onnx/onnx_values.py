@@ -39,14 +39,14 @@ class Known:
         return f"<{self.name or 'known'} {self.array.dtype}{list(self.array.shape)}>"
 
 
-def transposed(known: Known) -> Known:
+def transpose_known(known: Known) -> Known:
     """A matrix with its axes swapped. Twice makes it the initializer's own again."""
     mark = "|T"
     layout = known.layout[: -len(mark)] if known.layout.endswith(mark) else known.layout + mark
     return Known(known.array.T, known.name, layout)
 
 
-class Part(Record):
+class SizeRatio(Record):
     """`top / bottom`, a size that may not be an integer."""
 
     top: Dim
@@ -54,7 +54,7 @@ class Part(Record):
 
 
 class Sizes:
-    """Integers (`dtype` int64 or int32) or floats (then each item is a `Part`), some of which are symbolic."""
+    """Integers (`dtype` int64 or int32) or floats (then each item is a `SizeRatio`), some of which are symbolic."""
 
     __slots__ = ("dtype", "items")
 
@@ -84,7 +84,7 @@ BROKEN = Broken()
 Item = Value | Known | Sizes | Filled | Broken | None
 
 
-def objects(items: object) -> Objects:
+def to_objects(items: object) -> Objects:
     """An array of objects, of a list of dimensions or one of them."""
     if isinstance(items, list | tuple):
         array = np.empty(len(items), dtype=object)
@@ -98,6 +98,6 @@ def objects(items: object) -> Objects:
 
 def sizes_or_known(items: Objects, dtype: Any = np.int64) -> Known | Sizes:
     """`Known` if no item is symbolic."""
-    if any(isinstance(item, SymDim | Part) for item in items.flat):
+    if any(isinstance(item, SymDim | SizeRatio) for item in items.flat):
         return Sizes(items, dtype)
     return Known(np.array(items.tolist(), dtype=dtype).reshape(items.shape))

@@ -16,17 +16,17 @@ WHY = "computes with quantized numbers, which netc does not have"
 HELP = "`--dequantize` imports the float model that it represents"
 
 
-def refuse(model: onnx.ModelProto) -> None:
+def refuse_quantized(model: onnx.ModelProto) -> None:
     """Raises `ImportFailed` for a model with such operators."""
-    found = [Obstacle(node.op_type, WHY, node.name or next(iter(node.output), ""), HELP) for node in _nodes(model.graph)]
+    found = [Obstacle(node.op_type, WHY, node.name or next(iter(node.output), ""), HELP) for node in _find_quantized_nodes(model.graph)]
     if found:
         raise ImportFailed(tuple(found))
 
 
-def _nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
+def _find_quantized_nodes(graph: onnx.GraphProto) -> Iterator[onnx.NodeProto]:
     for node in graph.node:
         if node.op_type in FORMS:
             yield node
         for attribute in node.attribute:
             for inner in (attribute.g, *attribute.graphs):
-                yield from _nodes(inner)
+                yield from _find_quantized_nodes(inner)

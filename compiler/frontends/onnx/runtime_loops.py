@@ -19,35 +19,35 @@ Step = Callable[[list[Value], list[Value]], tuple[Sequence[Value], Sequence[Valu
 """From the states and what is scanned, to the states after the step and what it gives."""
 
 
-def looped(
+def make_loop(
     emit: Emitter, starts: Sequence[Value], parts: Sequence[tuple[Value, int]], step: Step, *, reverse: bool = False
 ) -> tuple[list[Value], list[Value]]:
     """The states after the last step, and the results, stacked along the axis of the first tensor that is scanned."""
-    length = _length(emit, parts)
+    length = _find_length(emit, parts)
     axes = tuple(axis for _, axis in parts)
     outer, scope = emit.builder, emit.scope
     inner = GraphBuilder("scan", "scan", emit.facts, outer.span)
     inner.graph.around = outer.graph
-    with emit.within(inner):
+    with emit.emit_into(inner):
         states = [inner.add_input(v.type, v.name) for v in starts]
         given = [inner.add_input(v.type.with_shape((*v.type.shape[:a], *v.type.shape[a + 1 :]))) for v, a in parts]
         after, results = step(states, given)
-        _require_same(emit, starts, after)
+        _require_same_types(emit, starts, after)
         if any(v.type.rank < axes[0] for v in results):
             raise ImportRefused("a step gives a tensor with fewer axes than the one that is stacked")
-        _close(emit, inner.graph, [*after, *results])
-    captured = _captured(inner)
+        _set_outputs(emit, inner.graph, [*after, *results])
+    captured = _capture_values(inner)
     scan = Scan(len(starts), axes, (axes[0],) * len(results), length, reverse)
     types = [*(v.type for v in starts), *scan.output_types([v.type for v in inner.graph.outputs])[len(starts) :]]
     outputs = tuple(Value(type_, outer.span) for type_ in types)
     outer.graph.nodes.append(CallNode(inner.graph, (*starts, *(v for v, _ in parts), *captured), outputs, "", outer.span, scan=scan))
     outer.graph.size += inner.graph.size
     emit.scope = scope
-    emit.note(outputs)
+    emit.record_last_node(outputs)
     return list(outputs[: len(starts)]), list(outputs[len(starts) :])
 
 
-def _length(emit: Emitter, parts: Sequence[tuple[Value, int]]) -> Dim:
+def _find_length(emit: Emitter, parts: Sequence[tuple[Value, int]]) -> Dim:
     first, axis = parts[0]
     length = first.type.shape[axis]
     if any(emit.facts.are_equal(length, value.type.shape[a]) is not True for value, a in parts):
@@ -57,23 +57,23 @@ def _length(emit: Emitter, parts: Sequence[tuple[Value, int]]) -> Dim:
     return length
 
 
-def _require_same(emit: Emitter, before: Sequence[Value], after: Sequence[Value]) -> None:
+def _require_same_types(emit: Emitter, before: Sequence[Value], after: Sequence[Value]) -> None:
     for a, b in zip(before, after, strict=True):
         same = a.type.dtype == b.type.dtype and len(a.type.shape) == len(b.type.shape)
         if not same or not all(emit.facts.are_equal(d, e) is True for d, e in zip(a.type.shape, b.type.shape, strict=True)):
             raise ImportRefused(f"a state is {a.type} before a step and {b.type} after it")
 
 
-def _close(emit: Emitter, graph: Graph, outputs: Sequence[Value]) -> None:
+def _set_outputs(emit: Emitter, graph: Graph, outputs: Sequence[Value]) -> None:
     """Gives the graph its outputs, each of which is one that a node of it makes."""
     made = {id(v) for node in graph.nodes for v in node.outputs}
     for value in outputs:
         if id(value) not in made or any(value is output for output in graph.outputs):
-            value = emit.one("identity", value)
+            value = emit.apply_op("identity", value)
         graph.outputs.append(value)
 
 
-def _captured(inner: GraphBuilder) -> list[Value]:
+def _capture_values(inner: GraphBuilder) -> list[Value]:
     """The tensors from outside, which become inputs."""
     graph = inner.graph
     own = {id(v) for v in graph.inputs} | {id(v) for node in graph.nodes for v in node.outputs}
@@ -89,7 +89,7 @@ def _captured(inner: GraphBuilder) -> list[Value]:
     return list(found.values())
 
 
-def bodies(graph: Graph) -> list[Graph]:
+def collect_bodies(graph: Graph) -> list[Graph]:
     """The graph, and those of the loops in it, whose labels are its own."""
     found = [graph]
     for each in found:
@@ -97,6 +97,6 @@ def bodies(graph: Graph) -> list[Graph]:
     return found
 
 
-def operators(graph: Graph) -> list[OpNode]:
+def collect_operators(graph: Graph) -> list[OpNode]:
     """Those of the graph, and of the loops in it."""
-    return [node for each in bodies(graph) for node in each.nodes if isinstance(node, OpNode)]
+    return [node for each in collect_bodies(graph) for node in each.nodes if isinstance(node, OpNode)]

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...dims import Dim, Facts, SymDim, bounds, dim_max, dim_min
 from ..graph_builder import ImportRefused
-from .onnx_values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
+from .onnx_values import Filled, Item, Known, Objects, SizeRatio, Sizes, sizes_or_known, to_objects
 
 FINEST = 2**12
 LARGEST = 4096
@@ -23,25 +23,25 @@ Evaluator = Callable[[str, Sequence[Objects], Mapping[str, Any], Facts], Objects
 
 
 def as_objects(item: Item) -> Objects | None:
-    """The items of what is known or sizes; floats as `Part`."""
+    """The items of what is known or sizes; floats as `SizeRatio`."""
     match item:
         case Sizes():
             return item.items
         case Known() if item.array.size <= LARGEST and item.array.dtype.kind in "iubf":
             if item.array.dtype.kind == "f":
-                return _floats(item.array)
-            return objects_of(item.array)
+                return _floats_to_ratios(item.array)
+            return array_to_objects(item.array)
     return None
 
 
-def objects_of(array: Any) -> Objects:
+def array_to_objects(array: Any) -> Objects:
     found = np.empty(array.shape, dtype=object)
     for at in np.ndindex(array.shape):
         found[at] = array[at].item()
     return found
 
 
-def _floats(array: Any) -> Objects | None:
+def _floats_to_ratios(array: Any) -> Objects | None:
     found = np.empty(array.shape, dtype=object)
     for at in np.ndindex(array.shape):
         value = float(array[at])
@@ -50,42 +50,44 @@ def _floats(array: Any) -> Objects | None:
         fraction = Fraction(value)
         if fraction.denominator > FINEST:
             return None
-        found[at] = Part(fraction.numerator, fraction.denominator)
+        found[at] = SizeRatio(fraction.numerator, fraction.denominator)
     return found
 
 
-def _part(value: Any) -> Part:
-    return value if isinstance(value, Part) else Part(value, 1)
+def _to_ratio(value: Any) -> SizeRatio:
+    return value if isinstance(value, SizeRatio) else SizeRatio(value, 1)
 
 
-def _of_parts(integers: Callable[[Any, Any], Any], parts: Callable[[Part, Part], Part | None]) -> Callable[[Any, Any], Any]:
+def _make_binary(
+    integers: Callable[[Any, Any], Any], parts: Callable[[SizeRatio, SizeRatio], SizeRatio | None]
+) -> Callable[[Any, Any], Any]:
     def run(a: Any, b: Any) -> Any:
-        if isinstance(a, Part) or isinstance(b, Part):
-            return parts(_part(a), _part(b))
+        if isinstance(a, SizeRatio) or isinstance(b, SizeRatio):
+            return parts(_to_ratio(a), _to_ratio(b))
         return integers(a, b)
 
     return run
 
 
-def _sum(a: Part, b: Part) -> Part:
-    return Part(a.top * b.bottom + b.top * a.bottom, a.bottom * b.bottom)
+def _add_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio:
+    return SizeRatio(a.top * b.bottom + b.top * a.bottom, a.bottom * b.bottom)
 
 
-def _difference(a: Part, b: Part) -> Part:
-    return Part(a.top * b.bottom - b.top * a.bottom, a.bottom * b.bottom)
+def _subtract_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio:
+    return SizeRatio(a.top * b.bottom - b.top * a.bottom, a.bottom * b.bottom)
 
 
-def _product(a: Part, b: Part) -> Part:
-    return Part(a.top * b.top, a.bottom * b.bottom)
+def _multiply_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio:
+    return SizeRatio(a.top * b.top, a.bottom * b.bottom)
 
 
-def _quotient(a: Part, b: Part) -> Part | None:
+def _divide_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio | None:
     if not isinstance(b.top, int) or b.top <= 0:
         return None
-    return Part(a.top * b.bottom, a.bottom * b.top)
+    return SizeRatio(a.top * b.bottom, a.bottom * b.top)
 
 
-def _divide(a: Any, b: Any) -> Any:
+def _divide_toward_zero(a: Any, b: Any) -> Any:
     """ONNX divides integers towards 0; sizes are not negative."""
     if isinstance(a, int) and isinstance(b, int):
         if b == 0:
@@ -99,23 +101,23 @@ def _may_be_negative(d: Any) -> bool:
     return low is None or low < 0
 
 
-def _modulo(a: Any, b: Any) -> Any:
+def _take_remainder(a: Any, b: Any) -> Any:
     return None if isinstance(b, int) and b == 0 else a % b
 
 
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
-    "Add": _of_parts(lambda a, b: a + b, _sum),
-    "Sub": _of_parts(lambda a, b: a - b, _difference),
-    "Mul": _of_parts(lambda a, b: a * b, _product),
-    "Div": _of_parts(_divide, _quotient),
-    "Mod": _of_parts(_modulo, lambda a, b: None),
-    "Max": _of_parts(lambda a, b: dim_max(a, b), lambda a, b: None),
-    "Min": _of_parts(lambda a, b: dim_min(a, b), lambda a, b: None),
+    "Add": _make_binary(lambda a, b: a + b, _add_ratios),
+    "Sub": _make_binary(lambda a, b: a - b, _subtract_ratios),
+    "Mul": _make_binary(lambda a, b: a * b, _multiply_ratios),
+    "Div": _make_binary(_divide_toward_zero, _divide_ratios),
+    "Mod": _make_binary(_take_remainder, lambda a, b: None),
+    "Max": _make_binary(lambda a, b: dim_max(a, b), lambda a, b: None),
+    "Min": _make_binary(lambda a, b: dim_min(a, b), lambda a, b: None),
 }
 UNARY: dict[str, Callable[[Any], Any]] = {
-    "Neg": lambda a: Part(-a.top, a.bottom) if isinstance(a, Part) else -a,
-    "Floor": lambda a: Part(a.top // a.bottom, 1) if isinstance(a, Part) else a,
-    "Ceil": lambda a: Part(-(-a.top // a.bottom), 1) if isinstance(a, Part) else a,
+    "Neg": lambda a: SizeRatio(-a.top, a.bottom) if isinstance(a, SizeRatio) else -a,
+    "Floor": lambda a: SizeRatio(a.top // a.bottom, 1) if isinstance(a, SizeRatio) else a,
+    "Ceil": lambda a: SizeRatio(-(-a.top // a.bottom), 1) if isinstance(a, SizeRatio) else a,
     "Identity": lambda a: a,
 }
 COMPARISONS: dict[str, Callable[[Facts, Any, Any], bool | None]] = {
@@ -127,7 +129,7 @@ COMPARISONS: dict[str, Callable[[Facts, Any, Any], bool | None]] = {
 }
 
 
-def elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
+def evaluate_elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
     """The result of an operator of each element, if it is one of those that are done now."""
     given = [as_objects(item) for item in inputs]
     known = [array for array in given if array is not None]
@@ -136,8 +138,8 @@ def elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
     dtype = next((item.dtype for item in inputs if isinstance(item, Sizes)), np.dtype(np.int64))
     try:
         if op in COMPARISONS and len(known) == 2:
-            answers = np.frompyfunc(lambda a, b: _compared(op, facts, a, b), 2, 1)(*known)
-            answers = objects(answers) if not isinstance(answers, np.ndarray) else answers
+            answers = np.frompyfunc(lambda a, b: _compare_items(op, facts, a, b), 2, 1)(*known)
+            answers = to_objects(answers) if not isinstance(answers, np.ndarray) else answers
             return None if any(a is None for a in answers.flat) else Known(answers.astype(bool))
         if op in UNARY and len(known) == 1:
             result = np.frompyfunc(UNARY[op], 1, 1)(known[0])
@@ -149,48 +151,48 @@ def elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
             return None
     except (ValueError, TypeError, ArithmeticError):
         return None
-    result = result if isinstance(result, np.ndarray) else objects(result)
-    return None if any(r is None for r in result.flat) else finished(result, dtype)
+    result = result if isinstance(result, np.ndarray) else to_objects(result)
+    return None if any(r is None for r in result.flat) else finish_items(result, dtype)
 
 
-def _compared(op: str, facts: Facts, a: Any, b: Any) -> bool | None:
-    if isinstance(a, Part) or isinstance(b, Part):
+def _compare_items(op: str, facts: Facts, a: Any, b: Any) -> bool | None:
+    if isinstance(a, SizeRatio) or isinstance(b, SizeRatio):
         return None
     return COMPARISONS[op](facts, a, b)
 
 
-def finished(items: Objects, dtype: Any) -> Item:
+def finish_items(items: Objects, dtype: Any) -> Item:
     """The result as `Known` where nothing in it is symbolic; whole parts stay parts of a float."""
     if items.size > LARGEST:
         raise ImportRefused(f"computes with {items.size} sizes, more than {LARGEST}")
     if np.dtype(dtype).kind == "f":
-        if all(isinstance(_part(p).top, int) for p in items.flat):
-            numbers = [p.top / p.bottom for p in map(_part, items.flat) if isinstance(p.top, int)]
+        if all(isinstance(_to_ratio(p).top, int) for p in items.flat):
+            numbers = [p.top / p.bottom for p in map(_to_ratio, items.flat) if isinstance(p.top, int)]
             return Known(np.array(numbers, dtype=dtype).reshape(items.shape))
         wrapped = np.empty(items.shape, dtype=object)
         for at in np.ndindex(items.shape):
-            wrapped[at] = _part(items[at])
+            wrapped[at] = _to_ratio(items[at])
         return Sizes(wrapped, dtype)
     return sizes_or_known(items, dtype)
 
 
-def cast(item: Sizes, dtype: Any) -> Item:
+def cast_sizes(item: Sizes, dtype: Any) -> Item:
     """Sizes as another type: floats become integers by leaving out what is after the point."""
     wanted = np.dtype(dtype)
     if wanted.kind == "f":
-        return finished(item.items, wanted)
+        return finish_items(item.items, wanted)
     if wanted.kind not in "iu":
         return None
     plain = np.empty(item.items.shape, dtype=object)
     for at in np.ndindex(item.items.shape):
         value = item.items[at]
-        if isinstance(value, Part) and value.bottom != 1 and _may_be_negative(value.top):
+        if isinstance(value, SizeRatio) and value.bottom != 1 and _may_be_negative(value.top):
             return None
-        plain[at] = value.top // value.bottom if isinstance(value, Part) else value
+        plain[at] = value.top // value.bottom if isinstance(value, SizeRatio) else value
     return sizes_or_known(plain, wanted)
 
 
-def reduced(op: str, item: Sizes, axes: Sequence[int] | None, keepdims: bool) -> Item:
+def reduce_sizes(op: str, item: Sizes, axes: Sequence[int] | None, keepdims: bool) -> Item:
     """A sum, product, greatest or least of sizes."""
     step = BINARY[{"ReduceSum": "Add", "ReduceProd": "Mul", "ReduceMax": "Max", "ReduceMin": "Min"}[op]]
     items = item.items
@@ -199,7 +201,7 @@ def reduced(op: str, item: Sizes, axes: Sequence[int] | None, keepdims: bool) ->
     total: Any = items[0]
     for value in items[1:]:
         total = step(total, value)
-    return None if total is None else finished(objects([total]) if keepdims else objects(total), item.dtype)
+    return None if total is None else finish_items(to_objects([total]) if keepdims else to_objects(total), item.dtype)
 
 
 def is_plain(items: Objects) -> bool:
@@ -207,7 +209,7 @@ def is_plain(items: Objects) -> bool:
     return all(isinstance(item, int | SymDim) for item in items.flat)
 
 
-def dims_of(item: Item) -> tuple[Dim, ...] | None:
+def to_dims(item: Item) -> tuple[Dim, ...] | None:
     """The dimensions of a shape that is given as a tensor."""
     match item:
         case Known() if item.array.dtype.kind in "iu" and item.array.size <= LARGEST:

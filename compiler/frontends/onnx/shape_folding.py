@@ -1,6 +1,10 @@
-"""Sizes and repeated numbers, moved: what Gather, Slice, Concat and the like do to them, done now.
+"""Folds shape arithmetic: computes the results of Gather, Slice, Concat and similar operators on sizes while the file is read.
 
-In: a `Site` whose inputs are known, sizes or one number repeated. Out: what its first output is, or None if the node belongs to the graph.
+In: an `OnnxSite` whose inputs are known numbers, sizes, or one number repeated. Out: its first output, or None if the node belongs to the
+graph. Always: the result holds for all sizes.
+
+For an input of shape `[N, C, H, W]`, Shape gives `[N, C, H, W]`, Gather of index 0 gives `N`, and Concat with -1 gives `[N, -1]`. Only the
+Reshape that reads the result becomes an operator of the graph.
 """
 
 from __future__ import annotations
@@ -15,78 +19,78 @@ from ...dims import Dim, bounds
 from ...ops.formula import BinaryFormula, Const, IndexFormula
 from ...types.numpy_types import numpy_dtype
 from ...types.tensor_types import DTYPES
-from .fold import ELEMENTWISE, folded_numbers
-from .importer_site import Site, element_of
-from .onnx_values import Filled, Item, Known, Objects, Part, Sizes, objects, sizes_or_known
-from .shape_arithmetic import as_objects, cast, dims_of, elementwise, finished, reduced
+from .fold import ELEMENTWISE, fold_numbers
+from .importer_site import OnnxSite, to_dtype
+from .onnx_values import Filled, Item, Known, Objects, SizeRatio, Sizes, sizes_or_known, to_objects
+from .shape_arithmetic import as_objects, cast_sizes, evaluate_elementwise, finish_items, reduce_sizes, to_dims
 
-Arranger = Callable[[Site], Item]
+ShapeFolder = Callable[[OnnxSite], Item]
 
 
-def arranged(site: Site) -> Item:
+def fold_shapes(site: OnnxSite) -> Item:
     """The result of a node that is computed now, or None."""
     if not site.inputs or not all(isinstance(item, Known | Sizes | Filled | None) for item in site.inputs):
         return None
     if not any(isinstance(item, Sizes | Filled) for item in site.inputs):
         return None
-    arranger = _ARRANGERS.get(site.op_type)
+    arranger = _FOLDERS.get(site.op_type)
     if arranger is not None:
         return arranger(site)
     if any(isinstance(item, Filled) for item in site.inputs):
-        return _of_filled(site)
-    return elementwise(site.op_type, site.inputs, site.facts)
+        return _fold_filled(site)
+    return evaluate_elementwise(site.op_type, site.inputs, site.facts)
 
 
-def _items(site: Site, index: int = 0) -> Objects | None:
-    item = site.item(index)
+def _get_items(site: OnnxSite, index: int = 0) -> Objects | None:
+    item = site.get_item(index)
     return item.items if isinstance(item, Sizes) else as_objects(item)
 
 
-def _dtype(site: Site) -> Any:
+def _find_dtype(site: OnnxSite) -> Any:
     found = [item.dtype for item in site.inputs if isinstance(item, Sizes)]
     return found[0] if found else np.int64
 
 
-def _ints(site: Site, index: int) -> list[int] | None:
-    found = dims_of(site.item(index))
+def _get_ints(site: OnnxSite, index: int) -> list[int] | None:
+    found = to_dims(site.get_item(index))
     return None if found is None or not all(isinstance(d, int) for d in found) else [int(d) for d in found if isinstance(d, int)]
 
 
-def _identity(site: Site) -> Item:
-    return site.item(0)
+def _fold_identity(site: OnnxSite) -> Item:
+    return site.get_item(0)
 
 
-def _gather(site: Site) -> Item:
-    items, index = _items(site), site.item(1)
+def _fold_gather(site: OnnxSite) -> Item:
+    items, index = _get_items(site), site.get_item(1)
     if items is None or not isinstance(index, Known):
         return None
-    taken = np.take(items, index.array, axis=int(site.attr("axis", 0)))
-    return finished(taken if isinstance(taken, np.ndarray) else objects(taken), _dtype(site))
+    taken = np.take(items, index.array, axis=int(site.get_attr("axis", 0)))
+    return finish_items(taken if isinstance(taken, np.ndarray) else to_objects(taken), _find_dtype(site))
 
 
-def _slice(site: Site) -> Item:
-    items = _items(site)
+def _fold_slice(site: OnnxSite) -> Item:
+    items = _get_items(site)
     if items is None or items.ndim != 1:
         return None
-    starts = _ints(site, 1) if site.has(1) else site.ints("starts", [0])
-    ends = _ints(site, 2) if site.has(2) else site.ints("ends", [2**31])
-    steps = _ints(site, 4) if site.has(4) else [1]
+    starts = _get_ints(site, 1) if site.has_input(1) else site.get_ints("starts", [0])
+    ends = _get_ints(site, 2) if site.has_input(2) else site.get_ints("ends", [2**31])
+    steps = _get_ints(site, 4) if site.has_input(4) else [1]
     if starts is None or ends is None or steps is None or len(starts) != 1:
         return None
-    return finished(items[starts[0] : ends[0] : steps[0]], _dtype(site))
+    return finish_items(items[starts[0] : ends[0] : steps[0]], _find_dtype(site))
 
 
-def _concat(site: Site) -> Item:
-    parts = [_items(site, i) for i in range(len(site))]
+def _fold_concat(site: OnnxSite) -> Item:
+    parts = [_get_items(site, i) for i in range(len(site))]
     found = [p for p in parts if p is not None]
     if len(found) != len(parts) or any(p.ndim != 1 for p in found):
         return None
-    return finished(np.concatenate(found), _dtype(site))
+    return finish_items(np.concatenate(found), _find_dtype(site))
 
 
-def _unsqueeze(site: Site) -> Item:
-    axes = _ints(site, 1) if site.has(1) else site.ints("axes", [])
-    item = site.item(0)
+def _fold_unsqueeze(site: OnnxSite) -> Item:
+    axes = _get_ints(site, 1) if site.has_input(1) else site.get_ints("axes", [])
+    item = site.get_item(0)
     if axes is None:
         return None
     if isinstance(item, Filled):
@@ -95,53 +99,53 @@ def _unsqueeze(site: Site) -> Item:
         for axis in sorted(a % rank for a in axes):
             shape.insert(axis, 1)
         return Filled(tuple(shape), item.number)
-    items = _items(site)
-    return None if items is None else finished(np.expand_dims(items, tuple(axes)), _dtype(site))
+    items = _get_items(site)
+    return None if items is None else finish_items(np.expand_dims(items, tuple(axes)), _find_dtype(site))
 
 
-def _squeeze(site: Site) -> Item:
-    axes = _ints(site, 1) if site.has(1) else site.attr("axes")
-    items = _items(site)
-    if items is None or isinstance(site.item(0), Filled):
+def _fold_squeeze(site: OnnxSite) -> Item:
+    axes = _get_ints(site, 1) if site.has_input(1) else site.get_attr("axes")
+    items = _get_items(site)
+    if items is None or isinstance(site.get_item(0), Filled):
         return None
     try:
-        return finished(np.squeeze(items, None if axes is None else tuple(axes)), _dtype(site))
+        return finish_items(np.squeeze(items, None if axes is None else tuple(axes)), _find_dtype(site))
     except ValueError:
         return None
 
 
-def _reshape(site: Site) -> Item:
-    items, shape = _items(site), _ints(site, 1)
+def _fold_reshape(site: OnnxSite) -> Item:
+    items, shape = _get_items(site), _get_ints(site, 1)
     if items is None or shape is None or items.size == 0:
         return None
     try:
-        return finished(items.reshape(shape), _dtype(site))
+        return finish_items(items.reshape(shape), _find_dtype(site))
     except ValueError:
         return None
 
 
-def _cast(site: Site) -> Item:
-    item = site.item(0)
-    wanted = numpy_dtype(element_of(int(site.attr("to", 1))))
+def _fold_cast(site: OnnxSite) -> Item:
+    item = site.get_item(0)
+    wanted = numpy_dtype(to_dtype(int(site.get_attr("to", 1))))
     match item:
         case Sizes():
-            return cast(item, wanted)
+            return cast_sizes(item, wanted)
         case Filled():
             return Filled(item.shape, item.number.astype(wanted))
     return None
 
 
-def _constant_of_shape(site: Site) -> Item:
-    shape = dims_of(site.item(0))
-    value = site.attr("value")
+def _fold_constant_of_shape(site: OnnxSite) -> Item:
+    shape = to_dims(site.get_item(0))
+    value = site.get_attr("value")
     if shape is None:
         return None
     filler = np.float32(0) if value is None else np.asarray(value).reshape(-1)[0]
     return Filled(shape, filler)
 
 
-def _expand(site: Site) -> Item:
-    item, shape = site.item(0), dims_of(site.item(1))
+def _fold_expand(site: OnnxSite) -> Item:
+    item, shape = site.get_item(0), to_dims(site.get_item(1))
     if shape is None:
         return None
     if isinstance(item, Filled):
@@ -151,70 +155,70 @@ def _expand(site: Site) -> Item:
     return None
 
 
-def _range(site: Site) -> Item:
+def _fold_range(site: OnnxSite) -> Item:
     """Of symbolic length, a table."""
-    found = [as_objects(site.item(i)) for i in range(3)]
+    found = [as_objects(site.get_item(i)) for i in range(3)]
     if any(f is None or f.size != 1 for f in found):
         return None
     parts = [f.reshape(-1)[0] for f in found if f is not None]
-    if any(isinstance(p, Part) and p.bottom != 1 for p in parts):
+    if any(isinstance(p, SizeRatio) and p.bottom != 1 for p in parts):
         return None
-    start, limit, delta = (p.top if isinstance(p, Part) else p for p in parts)
+    start, limit, delta = (p.top if isinstance(p, SizeRatio) else p for p in parts)
     low, high = (delta, delta) if isinstance(delta, int) else bounds(delta)
     if low is not None and low > 0:
-        count = _steps(limit - start, delta)
+        count = _count_steps(limit - start, delta)
     elif high is not None and high < 0:
-        count = _steps(start - limit, -delta)
+        count = _count_steps(start - limit, -delta)
     else:
         return None
     formula = IndexFormula(0) if delta == 1 else BinaryFormula("*", Const(delta), IndexFormula(0))
     whole = formula if start == 0 else BinaryFormula("+", Const(start), formula)
-    return site.emit.table((count,), whole, DTYPES[np.dtype(_dtype(site)).name])
+    return site.emit.make_table((count,), whole, DTYPES[np.dtype(_find_dtype(site)).name])
 
 
-def _steps(length: Dim, step: Dim) -> Dim:
+def _count_steps(length: Dim, step: Dim) -> Dim:
     """The number of steps within the length, the last of which may be shorter. Where they fit exactly, the quotient is the simpler one:
     `min(H, W - 1)` of a diagonal, in steps of `W + 1`."""
     exact = length // step
     return exact if exact * step == length else (length + step - 1) // step
 
 
-def _where(site: Site) -> Item:
-    condition, a, b = site.item(0), _items(site, 1), _items(site, 2)
+def _fold_where(site: OnnxSite) -> Item:
+    condition, a, b = site.get_item(0), _get_items(site, 1), _get_items(site, 2)
     if not isinstance(condition, Known) or a is None or b is None:
         return None
     chosen = np.frompyfunc(lambda c, p, q: p if c else q, 3, 1)(condition.array, a, b)
-    return finished(chosen if isinstance(chosen, np.ndarray) else objects(chosen), _dtype(site))
+    return finish_items(chosen if isinstance(chosen, np.ndarray) else to_objects(chosen), _find_dtype(site))
 
 
-def _reduce(site: Site) -> Item:
-    item = site.item(0)
-    axes = _ints(site, 1) if site.has(1) else site.attr("axes")
+def _fold_reduce(site: OnnxSite) -> Item:
+    item = site.get_item(0)
+    axes = _get_ints(site, 1) if site.has_input(1) else site.get_attr("axes")
     if not isinstance(item, Sizes) or not all(isinstance(i, int) or hasattr(i, "terms") for i in item.items.flat):
         return None
-    return reduced(site.op_type, item, axes, bool(site.attr("keepdims", 1)))
+    return reduce_sizes(site.op_type, item, axes, bool(site.get_attr("keepdims", 1)))
 
 
-def _shape(site: Site) -> Item:
-    item = site.item(0)
+def _fold_shape(site: OnnxSite) -> Item:
+    item = site.get_item(0)
     if isinstance(item, Filled):
-        return sizes_or_known(objects(list(item.shape))[site.attr("start", 0) : site.attr("end")])
+        return sizes_or_known(to_objects(list(item.shape))[site.get_attr("start", 0) : site.get_attr("end")])
     if isinstance(item, Sizes | Known):
         shape = item.items.shape if isinstance(item, Sizes) else item.array.shape
-        return Known(np.array(shape[site.attr("start", 0) : site.attr("end")], dtype=np.int64))
+        return Known(np.array(shape[site.get_attr("start", 0) : site.get_attr("end")], dtype=np.int64))
     return None
 
 
-def _size(site: Site) -> Item:
-    item = site.item(0)
+def _fold_size(site: OnnxSite) -> Item:
+    item = site.get_item(0)
     if isinstance(item, Filled):
-        return sizes_or_known(objects(math.prod(item.shape)))
+        return sizes_or_known(to_objects(math.prod(item.shape)))
     if isinstance(item, Sizes | Known):
         return Known(np.array(item.items.size if isinstance(item, Sizes) else item.array.size, dtype=np.int64))
     return None
 
 
-def _of_filled(site: Site) -> Item:
+def _fold_filled(site: OnnxSite) -> Item:
     """An operator of each element of one number, and perhaps of single numbers."""
     if site.op_type not in ELEMENTWISE:
         return None
@@ -231,24 +235,24 @@ def _of_filled(site: Site) -> Item:
                 return None
     if any(isinstance(item, Known) and item.array.ndim > len(shape) for item in site.inputs):
         return None
-    made = folded_numbers(site.op_type, numbers, site.attributes, site.version)
+    made = fold_numbers(site.op_type, numbers, site.attributes, site.version)
     return None if made is None else Filled(shape, made)
 
 
-_ARRANGERS: dict[str, Arranger] = {
-    "Identity": _identity,
-    "Gather": _gather,
-    "Slice": _slice,
-    "Concat": _concat,
-    "Unsqueeze": _unsqueeze,
-    "Squeeze": _squeeze,
-    "Reshape": _reshape,
-    "Cast": _cast,
-    "ConstantOfShape": _constant_of_shape,
-    "Expand": _expand,
-    "Range": _range,
-    "Where": _where,
-    "Shape": _shape,
-    "Size": _size,
-    **dict.fromkeys(("ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"), _reduce),
+_FOLDERS: dict[str, ShapeFolder] = {
+    "Identity": _fold_identity,
+    "Gather": _fold_gather,
+    "Slice": _fold_slice,
+    "Concat": _fold_concat,
+    "Unsqueeze": _fold_unsqueeze,
+    "Squeeze": _fold_squeeze,
+    "Reshape": _fold_reshape,
+    "Cast": _fold_cast,
+    "ConstantOfShape": _fold_constant_of_shape,
+    "Expand": _fold_expand,
+    "Range": _fold_range,
+    "Where": _fold_where,
+    "Shape": _fold_shape,
+    "Size": _fold_size,
+    **dict.fromkeys(("ReduceSum", "ReduceProd", "ReduceMax", "ReduceMin"), _fold_reduce),
 }

@@ -22,7 +22,7 @@ from ...ops.pooling import AdaptiveAvgPool, AdaptiveMaxPool
 from ...ops.reduction import Max, Sum
 from ...ops.shape import Cast, Flatten, Reshape, Unflatten, Unsqueeze
 from ..graph_view import GraphView
-from .emitter import listed, ranged
+from .emitter import list_formula, range_formula
 
 
 class Windows(Record):
@@ -47,45 +47,45 @@ class Windows(Record):
         return [stop - first for first, stop in zip(self.firsts, self.stops, strict=True)]
 
 
-def adaptive_pool(view: GraphView, node: OpNode) -> bool:
+def fold_adaptive_pool(view: GraphView, node: OpNode) -> bool:
     """The means, or the maxima, of the windows of one axis after another."""
-    for pool, step in ((AdaptiveAvgPool, _means), (AdaptiveMaxPool, _maxima)):
+    for pool, step in ((AdaptiveAvgPool, _match_means), (AdaptiveMaxPool, _match_maxima)):
         x, counts = node.outputs[0], dict[int, int]()
         while (windows := step(view, x)) is not None:
             x = windows.x
             counts[windows.axis] = windows.count
         sizes = [counts.get(axis, size) for axis, size in enumerate(x.type.shape)][2:]
         if counts and min(counts) > 1 and all(isinstance(size, int) for size in sizes):
-            return view.put(node, pool(size=tuple(sizes)), (x,))
+            return view.replace_operator(node, pool(size=tuple(sizes)), (x,))
     return False
 
 
-def _means(view: GraphView, value: Value) -> Windows | None:
+def _match_means(view: GraphView, value: Value) -> Windows | None:
     """`sum(where(inside, x[positions], 0)) / lengths`."""
-    quotient = view.made_by(value, Div)
-    total = view.made_by(quotient.inputs[0], Sum) if quotient is not None and len(quotient.inputs) == 2 else None
-    chosen = view.made_by(total.inputs[0], Where) if total is not None else None
+    quotient = view.match_maker(value, Div)
+    total = view.match_maker(quotient.inputs[0], Sum) if quotient is not None and len(quotient.inputs) == 2 else None
+    chosen = view.match_maker(total.inputs[0], Where) if total is not None else None
     if quotient is None or total is None or chosen is None or len(chosen.inputs) != 2:
         return None
-    windows, lengths = _laid_out(view, chosen.inputs[1], total), view.made_by(quotient.inputs[1], Cast)
+    windows, lengths = _match_windows(view, chosen.inputs[1], total), view.match_maker(quotient.inputs[1], Cast)
     if windows is None or lengths is None or chosen.op.args.get("other") != 0 or chosen.op.args.get("reverse"):
         return None
     after = value.type.rank - 1 - windows.axis
-    same = _is_list(view, lengths.inputs[0], windows.lengths, after) and _inside(view, windows, chosen.inputs[0], after)
+    same = _is_list(view, lengths.inputs[0], windows.lengths, after) and _matches_inside_mask(view, windows, chosen.inputs[0], after)
     return windows if same else None
 
 
-def _maxima(view: GraphView, value: Value) -> Windows | None:
+def _match_maxima(view: GraphView, value: Value) -> Windows | None:
     """`max(x[positions])`: positions after the end of a window are its last one again."""
-    total = view.made_by(value, Max)
-    return None if total is None else _laid_out(view, total.inputs[0], total)
+    total = view.match_maker(value, Max)
+    return None if total is None else _match_windows(view, total.inputs[0], total)
 
 
-def _laid_out(view: GraphView, value: Value, total: OpNode) -> Windows | None:
+def _match_windows(view: GraphView, value: Value, total: OpNode) -> Windows | None:
     """The windows of `x[positions]` whose second axis an operator reduces."""
-    unflatten = view.made_by(value, Unflatten)
-    taken = view.made_by(unflatten.inputs[0], IndexSelect) if unflatten is not None else None
-    positions = view.made_by(taken.inputs[1], Reshape, Flatten) if taken is not None else None
+    unflatten = view.match_maker(value, Unflatten)
+    taken = view.match_maker(unflatten.inputs[0], IndexSelect) if unflatten is not None else None
+    positions = view.match_maker(taken.inputs[1], Reshape, Flatten) if taken is not None else None
     if taken is None or positions is None or total.op.args.get("keepdim"):
         return None
     x = taken.inputs[0]
@@ -94,44 +94,50 @@ def _laid_out(view: GraphView, value: Value, total: OpNode) -> Windows | None:
     if not isinstance(count, int) or isinstance(x.type.shape[axis], int) or total.op.args.get("axis") not in (axis + 1, (axis + 1,)):
         return None
     windows = Windows(x, axis, count)
-    same = value.type.shape[axis : axis + 2] == _matrix(windows) and _within(view, windows, positions.inputs[0])
+    same = value.type.shape[axis : axis + 2] == _get_positions_shape(windows) and _matches_clamped_positions(
+        view, windows, positions.inputs[0]
+    )
     return windows if same else None
 
 
-def _matrix(windows: Windows) -> tuple[Dim, ...]:
+def _get_positions_shape(windows: Windows) -> tuple[Dim, ...]:
     """The shape of the positions."""
     return windows.count, reduce(dim_max, windows.lengths)
 
 
-def _within(view: GraphView, windows: Windows, value: Value) -> bool:
+def _matches_clamped_positions(view: GraphView, windows: Windows, value: Value) -> bool:
     """`minimum(first + step, stop - 1)`: no position is after its window."""
-    node = view.made_by(value, Minimum)
+    node = view.match_maker(value, Minimum)
     if node is None or len(node.inputs) != 2:
         return False
-    return _steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], [stop - 1 for stop in windows.stops], 1)
+    return _matches_steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], [stop - 1 for stop in windows.stops], 1)
 
 
-def _inside(view: GraphView, windows: Windows, value: Value, after: int) -> bool:
+def _matches_inside_mask(view: GraphView, windows: Windows, value: Value, after: int) -> bool:
     """`first + step < stop`, with an axis of 1 for each axis after the pooled one."""
-    node = view.made_by(value, Lt, Unsqueeze)
+    node = view.match_maker(value, Lt, Unsqueeze)
     while node is not None and node.op.name == "unsqueeze":
-        node = view.made_by(node.inputs[0], Lt, Unsqueeze)
-    if node is None or len(node.inputs) != 2 or value.type.shape != (*_matrix(windows), *[1] * after):
+        node = view.match_maker(node.inputs[0], Lt, Unsqueeze)
+    if node is None or len(node.inputs) != 2 or value.type.shape != (*_get_positions_shape(windows), *[1] * after):
         return False
-    return _steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], windows.stops, 1)
+    return _matches_steps(view, windows, node.inputs[0]) and _is_list(view, node.inputs[1], windows.stops, 1)
 
 
-def _steps(view: GraphView, windows: Windows, value: Value) -> bool:
+def _matches_steps(view: GraphView, windows: Windows, value: Value) -> bool:
     """`first + step` for every step of the widest window."""
-    node = view.made_by(value, Add)
+    node = view.match_maker(value, Add)
     if node is None or len(node.inputs) != 2:
         return False
-    steps = view.made_by(node.inputs[1], TableOperator)
-    counted = steps is not None and steps.outputs[0].type.shape == _matrix(windows)[1:] and steps.op.args["formula"] == ranged(0, 0, 1)
+    steps = view.match_maker(node.inputs[1], TableOperator)
+    counted = (
+        steps is not None
+        and steps.outputs[0].type.shape == _get_positions_shape(windows)[1:]
+        and steps.op.args["formula"] == range_formula(0, 0, 1)
+    )
     return counted and _is_list(view, node.inputs[0], windows.firsts, 1)
 
 
 def _is_list(view: GraphView, value: Value, sizes: Sequence[Dim], after: int) -> bool:
     """Whether a table has these sizes along its first axis, and after it axes of 1."""
-    node, shape = view.made_by(value, TableOperator), (len(sizes), *[1] * after)
-    return node is not None and value.type.shape == shape and node.op.args["formula"] == listed(sizes, shape)
+    node, shape = view.match_maker(value, TableOperator), (len(sizes), *[1] * after)
+    return node is not None and value.type.shape == shape and node.op.args["formula"] == list_formula(sizes, shape)

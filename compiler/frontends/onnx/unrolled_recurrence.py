@@ -14,11 +14,11 @@ from ...dims import Dim
 from ...ir.graph_values import Value
 from ...types.tensor_types import INT64
 from ..graph_builder import ImportRefused
-from .attribute_numbers import plain
-from .emitter import ranged
-from .importer_site import Site
+from .attribute_numbers import shorten_float
+from .emitter import range_formula
+from .importer_site import OnnxSite
 from .onnx_values import Filled, Known
-from .runtime_loops import looped
+from .runtime_loops import make_loop
 
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
@@ -28,122 +28,128 @@ _PLAIN = ("relu", "tanh", "sigmoid", "softsign", "softplus")
 Apply = Callable[[Value], Value]
 
 
-class Steps:
+class UnrolledDirection:
     """One direction of the layer."""
 
-    def __init__(self, site: Site, at: int) -> None:
+    def __init__(self, site: OnnxSite, at: int) -> None:
         self.site, self.at, self.kind = site, at, site.op_type
-        self.hidden = int(site.array(2, "its recurrent weight").shape[-1])
-        self.functions = self._functions()
-        self.clip = plain(site.attr("clip", 0.0))
-        self.first_reset = not site.attr("linear_before_reset", 0)
-        self.coupled = bool(site.attr("input_forget", 0))
-        self.peepholes = self._peepholes()
+        self.hidden = int(site.require_array(2, "its recurrent weight").shape[-1])
+        self.functions = self._read_activations()
+        self.clip = shorten_float(site.get_attr("clip", 0.0))
+        self.first_reset = not site.get_attr("linear_before_reset", 0)
+        self.coupled = bool(site.get_attr("input_forget", 0))
+        self.peepholes = self._read_peepholes()
 
-    def run(self, x: Value, starts: Sequence[Value], *, reverse: bool) -> tuple[Value, list[Value]]:
+    def run_steps(self, x: Value, starts: Sequence[Value], *, reverse: bool) -> tuple[Value, list[Value]]:
         """What the steps give, `[T, N, hidden]`, and the last states, `[N, hidden]`."""
         site = self.site
-        parts = [(self._dense(x, 1, slice(None)), 0)]
-        lengths = site.item(4)
+        parts = [(self._apply_dense(x, 1, slice(None)), 0)]
+        lengths = site.get_item(4)
         within: Value | None = None
         if lengths is not None:
-            parts.append((site.emit.table((x.type.shape[0],), ranged(0, 0, 1), INT64), 0))
-            within = site.one("unsqueeze", site.cast(site.tensor(lengths), INT64), axis=1)
+            parts.append((site.emit.make_table((x.type.shape[0],), range_formula(0, 0, 1), INT64), 0))
+            within = site.apply_op("unsqueeze", site.cast(site.to_tensor(lengths), INT64), axis=1)
 
         def step(before: list[Value], given: list[Value]) -> tuple[list[Value], list[Value]]:
-            after = {"LSTM": self._lstm, "GRU": self._gru, "RNN": self._rnn}[self.kind](given[0], before)
+            after = {"LSTM": self._step_lstm, "GRU": self._step_gru, "RNN": self._step_rnn}[self.kind](given[0], before)
             if within is None:
                 return after, [after[0]]
-            runs = site.one("gt", within, given[1])
-            kept = [site.one("where", runs, new, old) for new, old in zip(after, before, strict=True)]
-            return kept, [site.one("where", runs, after[0], other=0.0)]
+            runs = site.apply_op("gt", within, given[1])
+            kept = [site.apply_op("where", runs, new, old) for new, old in zip(after, before, strict=True)]
+            return kept, [site.apply_op("where", runs, after[0], other=0.0)]
 
-        last, (made,) = looped(site.emit, starts, parts, step, reverse=reverse)
+        last, (made,) = make_loop(site.emit, starts, parts, step, reverse=reverse)
         return made, last
 
     # --- the cells -----------------------------------------------------------------------------------------------------------
 
-    def _lstm(self, x: Value, before: Sequence[Value]) -> list[Value]:
+    def _step_lstm(self, x: Value, before: Sequence[Value]) -> list[Value]:
         site, (h, c) = self.site, before
-        gates = site.one("add", x, self._dense(h, 2, slice(None)))
-        i, o, f, g = site.emit.apply("chunk", gates, n=4, axis=1)
+        gates = site.apply_op("add", x, self._apply_dense(h, 2, slice(None)))
+        i, o, f, g = site.emit.apply_multi_op("chunk", gates, n=4, axis=1)
         f_, g_, h_ = self.functions
-        i, f = self._watched(i, c, 0), self._watched(f, c, 2)
-        enters = f_(self._clipped(i))
-        stays = site.one("sub", enters, other=1.0, reverse=True) if self.coupled else f_(self._clipped(f))
-        cell = site.one("add", site.one("mul", stays, c), site.one("mul", enters, g_(self._clipped(g))))
-        leaves = f_(self._clipped(self._watched(o, cell, 1)))
-        return [site.one("mul", leaves, h_(cell)), cell]
+        i, f = self._add_peephole(i, c, 0), self._add_peephole(f, c, 2)
+        enters = f_(self._clip_gate(i))
+        stays = site.apply_op("sub", enters, other=1.0, reverse=True) if self.coupled else f_(self._clip_gate(f))
+        cell = site.apply_op("add", site.apply_op("mul", stays, c), site.apply_op("mul", enters, g_(self._clip_gate(g))))
+        leaves = f_(self._clip_gate(self._add_peephole(o, cell, 1)))
+        return [site.apply_op("mul", leaves, h_(cell)), cell]
 
-    def _watched(self, gate: Value, cell: Value, which: int) -> Value:
+    def _add_peephole(self, gate: Value, cell: Value, which: int) -> Value:
         """The gate, which a peephole lets see the cell."""
         if self.peepholes is None:
             return gate
-        return self.site.one("add", gate, self.site.one("mul", cell, self.site.tensor(self.peepholes[which])))
+        return self.site.apply_op("add", gate, self.site.apply_op("mul", cell, self.site.to_tensor(self.peepholes[which])))
 
-    def _gru(self, x: Value, before: Sequence[Value]) -> list[Value]:
+    def _step_gru(self, x: Value, before: Sequence[Value]) -> list[Value]:
         site, (h,) = self.site, before
         size = self.hidden
         f_, g_ = self.functions
-        xz, xr, xh = site.emit.apply("chunk", x, n=3, axis=1)
+        xz, xr, xh = site.emit.apply_multi_op("chunk", x, n=3, axis=1)
         if self.first_reset:
-            hz, hr = site.emit.apply("chunk", self._dense(h, 2, slice(0, 2 * size)), n=2, axis=1)
+            hz, hr = site.emit.apply_multi_op("chunk", self._apply_dense(h, 2, slice(0, 2 * size)), n=2, axis=1)
         else:
-            hz, hr, hh = site.emit.apply("chunk", self._dense(h, 2, slice(None)), n=3, axis=1)
-        update, reset = (f_(self._clipped(site.one("add", a, b))) for a, b in ((xz, hz), (xr, hr)))
-        seen = self._dense(site.one("mul", reset, h), 2, slice(2 * size, None)) if self.first_reset else site.one("mul", reset, hh)
-        new = g_(self._clipped(site.one("add", xh, seen)))
-        kept = site.one("mul", update, h)
-        return [site.one("add", site.one("mul", site.one("sub", update, other=1.0, reverse=True), new), kept)]
+            hz, hr, hh = site.emit.apply_multi_op("chunk", self._apply_dense(h, 2, slice(None)), n=3, axis=1)
+        update, reset = (f_(self._clip_gate(site.apply_op("add", a, b))) for a, b in ((xz, hz), (xr, hr)))
+        seen = (
+            self._apply_dense(site.apply_op("mul", reset, h), 2, slice(2 * size, None))
+            if self.first_reset
+            else site.apply_op("mul", reset, hh)
+        )
+        new = g_(self._clip_gate(site.apply_op("add", xh, seen)))
+        kept = site.apply_op("mul", update, h)
+        return [site.apply_op("add", site.apply_op("mul", site.apply_op("sub", update, other=1.0, reverse=True), new), kept)]
 
-    def _rnn(self, x: Value, before: Sequence[Value]) -> list[Value]:
-        return [self.functions[0](self._clipped(self.site.one("add", x, self._dense(before[0], 2, slice(None)))))]
+    def _step_rnn(self, x: Value, before: Sequence[Value]) -> list[Value]:
+        return [self.functions[0](self._clip_gate(self.site.apply_op("add", x, self._apply_dense(before[0], 2, slice(None)))))]
 
     # --- their parts ---------------------------------------------------------------------------------------------------------
 
-    def _dense(self, x: Value, which: int, rows: slice) -> Value:
+    def _apply_dense(self, x: Value, which: int, rows: slice) -> Value:
         """The product with rows of the weight (1) or the recurrent weight (2), and their biases."""
-        weight = self.site.known(which, "its weight")
+        weight = self.site.require_known(which, "its weight")
         mark = f"|{self.at}.{rows.start}"
         weights = {"weight": Known(weight.array[self.at][rows], weight.name, weight.layout + mark)}
-        if self.site.has(3):
-            bias = self.site.known(3, "its bias")
+        if self.site.has_input(3):
+            bias = self.site.require_known(3, "its bias")
             half = np.split(bias.array[self.at], 2)[which - 1]
             weights["bias"] = Known(half[rows], bias.name, f"{bias.layout}{mark}.{which}")
-        return self.site.emit.learned("dense", [x], weights, units=len(weights["weight"].array), bias="bias" in weights)[0]
+        return self.site.emit.apply_with_weights("dense", [x], weights, units=len(weights["weight"].array), bias="bias" in weights)[0]
 
-    def _clipped(self, x: Value) -> Value:
-        return self.site.one("clamp", x, min=-self.clip, max=self.clip) if self.clip else x
+    def _clip_gate(self, x: Value) -> Value:
+        return self.site.apply_op("clamp", x, min=-self.clip, max=self.clip) if self.clip else x
 
-    def _peepholes(self) -> list[Known] | None:
-        if not self.site.has(7):
+    def _read_peepholes(self) -> list[Known] | None:
+        if not self.site.has_input(7):
             return None
-        given = self.site.known(7, "its list of peepholes")
+        given = self.site.require_known(7, "its list of peepholes")
         return [Known(part, given.name, f"{given.layout}|{self.at}.{n}") for n, part in enumerate(np.split(given.array[self.at], 3))]
 
-    def _functions(self) -> list[Apply]:
+    def _read_activations(self) -> list[Apply]:
         """The activations of this direction."""
         usual = USUAL[self.kind]
-        names = [str(a).lower() for a in self.site.attr("activations", [])] or [*usual, *usual]
-        firsts, seconds = list(self.site.attr("activation_alpha", [])), list(self.site.attr("activation_beta", []))
+        names = [str(a).lower() for a in self.site.get_attr("activations", [])] or [*usual, *usual]
+        firsts, seconds = list(self.site.get_attr("activation_alpha", [])), list(self.site.get_attr("activation_beta", []))
         found: list[Apply] = []
         for name in names:
-            numbers = self._numbers(name, firsts, seconds)
-            found.append(self._function(name, *numbers))
+            numbers = self._read_numbers(name, firsts, seconds)
+            found.append(self._make_activation(name, *numbers))
         count = len(usual)
         if len(found) < (self.at + 1) * count:
             raise ImportRefused(f"has {len(found)} activations for its directions")
         return found[self.at * count : (self.at + 1) * count]
 
-    def _numbers(self, name: str, firsts: list[float], seconds: list[float]) -> tuple[float, float]:
+    def _read_numbers(self, name: str, firsts: list[float], seconds: list[float]) -> tuple[float, float]:
         """Those of an activation that takes any: the next of the lists."""
         if name not in _WITH_NUMBERS:
             return 0.0, 0.0
         first, second = _WITH_NUMBERS[name]
-        return plain(firsts.pop(0) if firsts else first), 0.0 if second is None else plain(seconds.pop(0) if seconds else second)
+        return shorten_float(firsts.pop(0) if firsts else first), 0.0 if second is None else shorten_float(
+            seconds.pop(0) if seconds else second
+        )
 
-    def _function(self, name: str, first: float, second: float) -> Apply:
-        one = self.site.one
+    def _make_activation(self, name: str, first: float, second: float) -> Apply:
+        one = self.site.apply_op
         match name:
             case "leakyrelu":
                 return lambda x: one("leaky_relu", x, negative_slope=first)
@@ -158,7 +164,7 @@ class Steps:
         raise ImportRefused(f"has the activation {name}, which is not known here")
 
 
-def zeros(site: Site, x: Value, hidden: int) -> Value:
+def make_zero_state(site: OnnxSite, x: Value, hidden: int) -> Value:
     """A state of zeros, `[N, hidden]`."""
     shape: tuple[Dim, ...] = (x.type.shape[1], hidden)
-    return site.emit.filled(Filled(shape, np.zeros(1, x.type.dtype.name)[0]))
+    return site.emit.make_filled(Filled(shape, np.zeros(1, x.type.dtype.name)[0]))

@@ -73,14 +73,14 @@ class Tables:
             formula = pair.numbers
         if formula is None or isinstance(node.op, LOOKED_THROUGH):
             return
-        direct = all(self.view.made_by(one, TableOperator) for one in node.inputs)
+        direct = all(self.view.match_maker(one, TableOperator) for one in node.inputs)
         used = find_indices(formula)
         if not direct and result.dtype != BOOL and any(axis not in used and size != 1 for axis, size in enumerate(result.shape)):
             return
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula, result.shape)]
         dtype = None if kind == result.dtype else result.dtype
         names = tuple(_NAMES[: result.rank])
-        self.view.put(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labeled=False), ())
+        self.view.replace_operator(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labeled=False), ())
 
     def formula(self, value: Value) -> Formula | None:
         """What the elements are, None for what is no integer or boolean made of tables, or has no short formula."""
@@ -90,7 +90,7 @@ class Tables:
         return self.known[id(value)]
 
     def _computed(self, value: Value) -> Formula | None:
-        node, result = self.view.maker(value), value.type
+        node, result = self.view.find_maker(value), value.type
         if node is None or result.dtype not in (BOOL, INT64) or result.rank > len(_NAMES):
             return None
         if isinstance(node.op, TableOperator):
@@ -115,7 +115,7 @@ class Tables:
         return self.pairs[id(value)]
 
     def _two_values(self, value: Value) -> TwoValues | None:
-        node = self.view.maker(value)
+        node = self.view.find_maker(value)
         if node is not None and isinstance(node.op, Where) and len(node.inputs) == 2:
             return self._either(node)
         if node is None or len(node.inputs) > 1:
@@ -138,7 +138,7 @@ class Tables:
 
     def _either(self, node: OpNode) -> TwoValues | None:
         """One number, or another by a condition."""
-        table = self.view.made_by(node.inputs[1], TableOperator)
+        table = self.view.match_maker(node.inputs[1], TableOperator)
         number = None if table is None else number_of(table.op.args["formula"])
         condition, other = self.formula(node.inputs[0]), node.op.scalars[0]
         if condition is None or number is None or not isinstance(other, int | float):
@@ -149,7 +149,7 @@ class Tables:
 
     def _chosen(self, node: OpNode) -> Formula | None:
         """The formula of floats, which may be infinite, of one table, with another number in some places."""
-        table = self.view.made_by(node.inputs[0], TableOperator)
+        table = self.view.match_maker(node.inputs[0], TableOperator)
         op = None if table is None else table.op
         if not isinstance(op, TableOperator) or op.labeled or find_stored_array(op.formula) is not None:
             return None

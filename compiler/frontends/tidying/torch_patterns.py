@@ -18,8 +18,8 @@ from ...ops.normalization import RMSNorm
 from ...ops.operator import Operator
 from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
-from ..composites import recognize
-from ..graph_view import GraphView, pairs
+from ..composites import recognize_operator
+from ..graph_view import GraphView, both_orders
 from .written_dense import dense
 
 Pattern = Callable[[GraphView, Node], None]
@@ -35,12 +35,12 @@ def identity(view: GraphView, node: Node) -> None:
     (x,), op = node.inputs, node.op
     undone = _undone(view, node)
     if undone is not None:
-        view.replace(node, undone)
+        view.replace_uses(node, undone)
     if x.type != node.outputs[0].type:
         return
     neutral = _NEUTRAL.get(type(op))
     if neutral is not None and op.scalars[:1] == (neutral,) and not op.number_first and not isinstance(op.scalars[0], bool):
-        view.replace(node, x)
+        view.replace_uses(node, x)
 
 
 _SHAPES = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
@@ -51,7 +51,7 @@ def _undone(view: GraphView, node: OpNode) -> Value | None:
     """The tensor of which a node undoes what was done."""
     (x,) = node.inputs
     kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPES if isinstance(node.op, _SHAPES) else ()
-    before = view.made_by(x, *kinds) if kinds else None
+    before = view.match_maker(x, *kinds) if kinds else None
     if before is None or before.inputs[0].type != node.outputs[0].type:
         return None
     same = not isinstance(node.op, Transpose) or _axes(node.op, x.type.rank) == _axes(before.op, x.type.rank)
@@ -70,22 +70,29 @@ def _axes(op: Operator, rank: int) -> set[int]:
 
 def composite(view: GraphView, node: Node) -> None:
     """What the operator's definition says: `gelu`, `layer_norm` and others."""
-    if isinstance(node, OpNode) and (found := recognize(view, node)) is not None:
-        found.put(view, node)
+    if isinstance(node, OpNode) and (found := recognize_operator(view, node)) is not None:
+        found.replace_node(view, node)
 
 
 def rms_norm(view: GraphView, node: Node) -> None:
     """A root mean square norm with the weight that follows it."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
-    for scale, scaled in pairs(node.inputs):
-        weight, norm = view.made_by(scale, ParamOperator), view.made_by(scaled, RMSNorm)
-        if weight is None or norm is None or norm.specs or view.uses(scale) > 1 or view.uses(scaled) > 1 or not _is_weight(weight):
+    for scale, scaled in both_orders(node.inputs):
+        weight, norm = view.match_maker(scale, ParamOperator), view.match_maker(scaled, RMSNorm)
+        if (
+            weight is None
+            or norm is None
+            or norm.specs
+            or view.count_uses(scale) > 1
+            or view.count_uses(scaled) > 1
+            or not _is_weight(weight)
+        ):
             continue
         assert isinstance(norm.op, RMSNorm)
         if scale.type.shape == norm.op.normalized_shape(norm.inputs[0].type):
             level = weight.label.rpartition(".")[0]
-            if view.put(node, RMSNorm(**{**norm.op.args, "affine": True}), norm.inputs, level, frozen=weight.frozen):
+            if view.replace_operator(node, RMSNorm(**{**norm.op.args, "affine": True}), norm.inputs, level, frozen=weight.frozen):
                 view.graph.nodes.remove(weight)
             return
 
@@ -101,24 +108,24 @@ def split_heads(view: GraphView, node: Node) -> None:
     """`[N, T, h * d]` to `[N, h, T, d]`."""
     if not isinstance(node, OpNode) or not _swaps(node.op, 1, 2):
         return
-    reshape = view.made_by(node.inputs[0], Reshape)
-    if reshape is None or view.uses(node.inputs[0]) > 1:
+    reshape = view.match_maker(node.inputs[0], Reshape)
+    if reshape is None or view.count_uses(node.inputs[0]) > 1:
         return
     before, after = reshape.inputs[0].type.shape, reshape.outputs[0].type.shape
     if len(before) == 3 and len(after) == 4 and before[:2] == after[:2] and not isinstance(after[2], SymDim):
-        view.put(node, Rearrange(pattern="n t (h d) -> n h t d", sizes=(("h", after[2]),)), reshape.inputs)
+        view.replace_operator(node, Rearrange(pattern="n t (h d) -> n h t d", sizes=(("h", after[2]),)), reshape.inputs)
 
 
 def merge_heads(view: GraphView, node: Node) -> None:
     """`[N, h, T, d]` to `[N, T, h * d]`."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Reshape):
         return
-    swap = view.maker(node.inputs[0])
-    if swap is None or not _swaps(swap.op, 1, 2) or view.uses(node.inputs[0]) > 1:
+    swap = view.find_maker(node.inputs[0])
+    if swap is None or not _swaps(swap.op, 1, 2) or view.count_uses(node.inputs[0]) > 1:
         return
     before, after = node.inputs[0].type.shape, node.outputs[0].type.shape
     if len(before) == 4 and len(after) == 3 and before[:2] == after[:2]:
-        view.put(node, Rearrange(pattern="n h t d -> n t (h d)", sizes=()), swap.inputs)
+        view.replace_operator(node, Rearrange(pattern="n h t d -> n t (h d)", sizes=()), swap.inputs)
 
 
 def _swaps(op: Operator, a: int, b: int) -> bool:
@@ -132,14 +139,14 @@ def grouped_heads(view: GraphView, node: Node) -> None:
     q, k, v, *rest = node.inputs
     keys, values = _repeated_heads(view, k), _repeated_heads(view, v)
     if keys is not None and values is not None and keys.type.shape[1] == values.type.shape[1]:
-        view.put(node, node.op, (q, keys, values, *rest))
+        view.replace_operator(node, node.op, (q, keys, values, *rest))
 
 
 def _repeated_heads(view: GraphView, value: Value) -> Value | None:
     """`[N, h, T, d]` of which `value` has each head several times in a row."""
-    reshape = view.made_by(value, Reshape)
-    expand = view.made_by(reshape.inputs[0], Expand) if reshape is not None else None
-    single = view.made_by(expand.inputs[0], Unsqueeze) if expand is not None else None
+    reshape = view.match_maker(value, Reshape)
+    expand = view.match_maker(reshape.inputs[0], Expand) if reshape is not None else None
+    single = view.match_maker(expand.inputs[0], Unsqueeze) if expand is not None else None
     if single is None or expand is None or single.op.args["axis"] not in (2, -3):
         return None
     (x,), wide = single.inputs, expand.outputs[0].type.shape
@@ -153,11 +160,11 @@ def broadcast(view: GraphView, node: Node) -> None:
     if isinstance(node, OpNode) and node.op.symbol and len(node.inputs) == 2:
         given = tuple(_unexpanded(view, value) for value in node.inputs)
         if given != node.inputs:
-            view.put(node, node.op, given, node.label)
+            view.replace_operator(node, node.op, given, node.label)
 
 
 def _unexpanded(view: GraphView, value: Value) -> Value:
-    expand = view.made_by(value, Expand)
+    expand = view.match_maker(value, Expand)
     return value if expand is None else expand.inputs[0]
 
 

@@ -13,7 +13,7 @@ from ...ops.constants import ParamOperator
 from ...ops.dense import Dense
 from ...ops.linear_algebra import Matmul
 from ...ops.shape import Permute, Transpose
-from ..graph_view import GraphView, pairs
+from ..graph_view import GraphView, both_orders
 
 _OWN = (Matmul, Add, Permute, Transpose)
 
@@ -27,9 +27,9 @@ def dense(view: GraphView, node: Node) -> None:
         if weight is not None and not _siblings(view, weight):
             _put(view, node, node.inputs[0], weight, None)
     if isinstance(node.op, Add):
-        for total, added in pairs(node.inputs):
-            product, bias = view.made_by(total, Matmul), view.made_by(added, ParamOperator)
-            weight = _weight(view, product) if product is not None and view.uses(total) == 1 else None
+        for total, added in both_orders(node.inputs):
+            product, bias = view.match_maker(total, Matmul), view.match_maker(added, ParamOperator)
+            weight = _weight(view, product) if product is not None and view.count_uses(total) == 1 else None
             if product is not None and weight is not None and bias is not None and _siblings(view, weight) == [bias]:
                 _put(view, node, product.inputs[0], weight, bias)
                 return
@@ -37,14 +37,14 @@ def dense(view: GraphView, node: Node) -> None:
 
 def _weight(view: GraphView, product: OpNode) -> OpNode | None:
     """The matrix whose transpose is the second factor, if it is a parameter called `weight`, and used nowhere else."""
-    swapped = view.made_by(product.inputs[1], Permute, Transpose) if len(product.inputs) == 2 else None
-    weight = view.made_by(swapped.inputs[0], ParamOperator) if swapped is not None else None
+    swapped = view.match_maker(product.inputs[1], Permute, Transpose) if len(product.inputs) == 2 else None
+    weight = view.match_maker(swapped.inputs[0], ParamOperator) if swapped is not None else None
     if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
         return None
     turned = swapped.outputs[0].type.shape == weight.outputs[0].type.shape[::-1] and _is_swap(swapped)
     if not weight.label.rpartition(".")[0] and sum(has_operator(one, _OWN) for one in view.graph.nodes) > 3:
         return None
-    alone = view.uses(swapped.outputs[0]) == view.uses(weight.outputs[0]) == 1
+    alone = view.count_uses(swapped.outputs[0]) == view.count_uses(weight.outputs[0]) == 1
     return weight if turned and alone and _name(weight) == "weight" and weight.op.args["trainable"] else None
 
 
@@ -70,10 +70,10 @@ def _put(view: GraphView, node: OpNode, x: Value, weight: OpNode, bias: OpNode |
     units = weight.outputs[0].type.shape[0]
     if bias is not None and (_name(bias) != "bias" or bias.outputs[0].type.shape != (units,) or not bias.op.args["trainable"]):
         return
-    if bias is not None and (view.uses(bias.outputs[0]) > 1 or bias.frozen != weight.frozen):
+    if bias is not None and (view.count_uses(bias.outputs[0]) > 1 or bias.frozen != weight.frozen):
         return
     op = Dense(**{name: {"units": units, "bias": bias is not None}.get(name, given.default) for name, given in Dense.signature.items()})
-    if view.put(node, op, (x,), weight.label.rpartition(".")[0], frozen=weight.frozen):
+    if view.replace_operator(node, op, (x,), weight.label.rpartition(".")[0], frozen=weight.frozen):
         for parameter in (weight, bias):
             if parameter is not None:
                 view.graph.nodes.remove(parameter)

@@ -13,7 +13,7 @@ from ...ops.comparison import Where
 from ...ops.linear_algebra import Matmul
 from ...ops.multihead import MultiheadAttention
 from ...ops.operand import NAMED
-from ..composites import recognize_hidden
+from ..composites import recognize_hidden_attention
 from ..graph_view import GraphView
 from .mask_formulas import aligned, hides_nothing, is_causal, is_hiding
 from .tensor_origins import Origins
@@ -38,30 +38,30 @@ def masks(program: Program) -> None:
 
 def _hide_later(view: GraphView, node: OpNode, origins: Origins) -> None:
     """Scores that are replaced where they are later, so that each query sees a key."""
-    found = recognize_hidden(view, node)
+    found = recognize_hidden_attention(view, node)
     if found is None:
         return
     attention, hides = found
     q, k, v, mask = attention.inputs
     if is_hiding(attention.filled) and is_causal(mask, origins, hides=hides):
         op = Attention(**{**attention.op.args, "causal": True, "align": aligned(view, q, k)})
-        attention.put(view, node, op, (q, k, v))
+        attention.replace_node(view, node, op, (q, k, v))
 
 
 def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:
     if len(node.inputs) != 4 or node.op.args["causal"]:
         return
     q, k, v, mask = node.inputs
-    chosen = view.made_by(mask, Where)
+    chosen = view.match_maker(mask, Where)
     if chosen is not None and len(chosen.inputs) == 2 and not chosen.op.number_first and hides_nothing(chosen.inputs[0], origins):
         mask = chosen.inputs[1]
     arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
     if hides_nothing(mask, origins):
-        view.put(node, Attention(**arguments), (q, k, v))
+        view.replace_operator(node, Attention(**arguments), (q, k, v))
     elif is_causal(mask, origins):
-        view.put(node, Attention(**{**arguments, "causal": True, "align": aligned(view, q, k)}), (q, k, v))
+        view.replace_operator(node, Attention(**{**arguments, "causal": True, "align": aligned(view, q, k)}), (q, k, v))
     elif mask is not node.inputs[3]:
-        view.put(node, Attention(**arguments, align=node.op.args["align"], **{NAMED: ("mask",)}), (q, k, v, mask))
+        view.replace_operator(node, Attention(**arguments, align=node.op.args["align"], **{NAMED: ("mask",)}), (q, k, v, mask))
 
 
 def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:

@@ -21,7 +21,7 @@ from ...ops.joining import Concat
 from ...ops.rotary import Rotary
 from ...ops.slicing import Slice
 from ...ops.trigonometry import Cos, Sin
-from ..graph_view import GraphView, pairs
+from ..graph_view import GraphView, both_orders
 from .tensor_origins import Origins
 
 
@@ -37,22 +37,22 @@ def rotary(program: Program) -> None:
 def _rotate(view: GraphView, node: Node, origins: Origins) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Add):
         return
-    for first, second in pairs(node.inputs):
-        one, other = view.made_by(first, Mul), view.made_by(second, Mul)
-        for x, cos in pairs(one.inputs if one is not None else ()):
-            for turned, sin in pairs(other.inputs if other is not None else ()):
+    for first, second in both_orders(node.inputs):
+        one, other = view.match_maker(first, Mul), view.match_maker(second, Mul)
+        for x, cos in both_orders(one.inputs if one is not None else ()):
+            for turned, sin in both_orders(other.inputs if other is not None else ()):
                 base = _base(x, cos, sin, origins) if _is_turned(view, turned, x) else None
-                if base is not None and view.put(node, Rotary(base=base, dims=None, interleaved=False), (x,)):
+                if base is not None and view.replace_operator(node, Rotary(base=base, dims=None, interleaved=False), (x,)):
                     return
 
 
 def _is_turned(view: GraphView, value: Value, x: Value) -> bool:
     """Whether it is the second half of the features, negative, and the first."""
-    size, joined = x.type.shape[-1], view.made_by(value, Concat)
+    size, joined = x.type.shape[-1], view.match_maker(value, Concat)
     if joined is None or not isinstance(size, int) or not _is_last(joined.op.args["axis"], x) or len(joined.inputs) != 2:
         return False
-    negative, low = view.made_by(joined.inputs[0], Neg), view.made_by(joined.inputs[1], Slice)
-    high = view.made_by(negative.inputs[0], Slice) if negative is not None else None
+    negative, low = view.match_maker(joined.inputs[0], Neg), view.match_maker(joined.inputs[1], Slice)
+    high = view.match_maker(negative.inputs[0], Slice) if negative is not None else None
     return high is not None and low is not None and _part(high, x) == (size // 2, size) and _part(low, x) == (0, size // 2)
 
 
@@ -117,7 +117,7 @@ def _base_of(angles: Value, x: Value, origins: Origins) -> float | None:
     product = halves[0]
     if product is None or product is not halves[1] or not isinstance(product.op, Mul):
         return None
-    for position, frequency in pairs(product.inputs):
+    for position, frequency in both_orders(product.inputs):
         places, table = origins.of(position), origins.of(frequency)
         if places is not None and table is not None and _counts(places, position, x):
             return _of_frequencies(table, frequency, x)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import NoReturn
 
 from ...graph_builder import ImportRefused
-from ..importer_site import Site
+from ..importer_site import OnnxSite
 from ..importer_table import imports
 
 
 @imports("AffineGrid", "CausalConvWithState", "LinearAttention", "SwiGLU", to="the operators that it is defined by")
-def by_definition(site: Site) -> NoReturn:
+def refuse_for_definition(site: OnnxSite) -> NoReturn:
     """The importer takes the definition of what is refused."""
     raise ImportRefused("is defined by operators that have no counterpart")

@@ -7,62 +7,64 @@ from typing import Any
 
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
-from ..attribute_numbers import plain
-from ..importer_site import Site
+from ..attribute_numbers import shorten_float
+from ..importer_site import OnnxSite
 from ..importer_table import imports
-from .convolution import conv
-from .dense import gemm
+from .convolution import import_conv
+from .dense import import_gemm
 
 
-def _activations(params: list[Any]) -> dict[str, Callable[[Site, Value], Value]]:
+def _make_activations(params: list[Any]) -> dict[str, Callable[[OnnxSite, Value], Value]]:
     """The operators that ONNX Runtime appends to others, with their numbers."""
-    first, second = ([plain(float(p)) for p in params] + [0.0, 0.0])[:2]
+    first, second = ([shorten_float(float(p)) for p in params] + [0.0, 0.0])[:2]
     return {
         "": lambda site, x: x,
-        "Relu": lambda site, x: site.one("relu", x),
-        "Tanh": lambda site, x: site.one("tanh", x),
-        "Sigmoid": lambda site, x: site.one("sigmoid", x),
-        "LeakyRelu": lambda site, x: site.one("leaky_relu", x, negative_slope=first),
-        "Clip": lambda site, x: site.one("clamp", x, min=first, max=second),
-        "HardSigmoid": lambda site, x: site.one("clamp", site.one("add", site.one("mul", x, other=first), other=second), min=0.0, max=1.0),
+        "Relu": lambda site, x: site.apply_op("relu", x),
+        "Tanh": lambda site, x: site.apply_op("tanh", x),
+        "Sigmoid": lambda site, x: site.apply_op("sigmoid", x),
+        "LeakyRelu": lambda site, x: site.apply_op("leaky_relu", x, negative_slope=first),
+        "Clip": lambda site, x: site.apply_op("clamp", x, min=first, max=second),
+        "HardSigmoid": lambda site, x: site.apply_op(
+            "clamp", site.apply_op("add", site.apply_op("mul", x, other=first), other=second), min=0.0, max=1.0
+        ),
     }
 
 
-def _activate(site: Site, x: object, params: list[Any]) -> Value:
+def _apply_activation(site: OnnxSite, x: object, params: list[Any]) -> Value:
     assert isinstance(x, Value)
-    name = site.attr("activation", "")
-    known = _activations(params)
+    name = site.get_attr("activation", "")
+    known = _make_activations(params)
     if name not in known:
         raise ImportRefused(f"has the activation {name!r}, which is not known here")
     return known[name](site, x)
 
 
 @imports("com.microsoft:FusedConv", to="conv, add and an activation")
-def fused_conv(site: Site) -> Value:
+def import_fused_conv(site: OnnxSite) -> Value:
     """A fourth input is added before the activation."""
-    made = conv(site)
+    made = import_conv(site)
     assert isinstance(made, Value)
-    if site.has(3):
-        made = site.one("add", made, site.x(3))
-    return _activate(site, made, list(site.attr("activation_params", [])))
+    if site.has_input(3):
+        made = site.apply_op("add", made, site.input(3))
+    return _apply_activation(site, made, list(site.get_attr("activation_params", [])))
 
 
 @imports("com.microsoft:FusedGemm", to="dense and an activation")
-def fused_gemm(site: Site) -> Value:
-    numbers = [site.attr(f"activation_{name}", 0.0) for name in ("alpha", "beta")]
-    return _activate(site, gemm(site), numbers)
+def import_fused_gemm(site: OnnxSite) -> Value:
+    numbers = [site.get_attr(f"activation_{name}", 0.0) for name in ("alpha", "beta")]
+    return _apply_activation(site, import_gemm(site), numbers)
 
 
 @imports("com.microsoft:FusedMatMul", to="transpose, matmul and mul")
-def fused_matmul(site: Site) -> Value:
+def import_fused_matmul(site: OnnxSite) -> Value:
     """The last two axes of each may be transposed, and of batches the first and the last but one."""
     sides: list[Value] = []
     for index, side in enumerate("AB"):
-        x = site.x(index)
+        x = site.input(index)
         rank = x.type.rank
-        if site.attr(f"transBatch{side}", 0):
-            x = site.one("permute", x, axes=(*range(1, rank - 1), 0, rank - 1))
-        sides.append(site.one("transpose", x, a=rank - 2, b=rank - 1) if site.attr(f"trans{side}", 0) and rank > 1 else x)
-    made = site.one("matmul", *sides)
-    alpha = plain(site.attr("alpha", 1.0))
-    return made if alpha == 1 else site.one("mul", made, other=alpha)
+        if site.get_attr(f"transBatch{side}", 0):
+            x = site.apply_op("permute", x, axes=(*range(1, rank - 1), 0, rank - 1))
+        sides.append(site.apply_op("transpose", x, a=rank - 2, b=rank - 1) if site.get_attr(f"trans{side}", 0) and rank > 1 else x)
+    made = site.apply_op("matmul", *sides)
+    alpha = shorten_float(site.get_attr("alpha", 1.0))
+    return made if alpha == 1 else site.apply_op("mul", made, other=alpha)

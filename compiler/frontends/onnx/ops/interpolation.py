@@ -13,26 +13,26 @@ import numpy as np
 
 from ....types.numpy_types import Array
 from ...graph_builder import ImportRefused
-from ..importer_site import Site
-from .nearest import Resized, position
+from ..importer_site import OnnxSite
+from .nearest import ResizedAxis, find_position
 
 LARGEST = 2**22
 """The most elements of such a matrix."""
 
 
-def interpolation_matrix(site: Site, resized: Resized, *, old: bool) -> Array:
+def interpolation_matrix(site: OnnxSite, resized: ResizedAxis, *, old: bool) -> Array:
     """The weights of the old elements for each new element."""
     size, new, scale = resized.size, resized.new, resized.scale
-    if not math.isclose(size * scale, new) and site.attr("coordinate_transformation_mode") == "align_corners":
+    if not math.isclose(size * scale, new) and site.get_attr("coordinate_transformation_mode") == "align_corners":
         raise ImportRefused("`align_corners` with a factor that gives no whole size has no counterpart: ONNX and ONNX Runtime differ")
     if size * new > LARGEST:
         raise ImportRefused(f"would need a matrix of {size} x {new} weights")
     kernel, support = _make_kernel(site)
-    stretch = min(1.0, scale) if site.attr("antialias", 0) else 1.0
-    keep_edges = not site.attr("exclude_outside", 0)
+    stretch = min(1.0, scale) if site.get_attr("antialias", 0) else 1.0
+    keep_edges = not site.get_attr("exclude_outside", 0)
     matrix = np.zeros((size, new))
     for index in range(new):
-        at = position(site, resized, index, old=old)
+        at = find_position(site, resized, index, old=old)
         first, last = math.floor(at - support / stretch) + 1, math.ceil(at + support / stretch) - 1
         near = np.arange(min(first, math.floor(at)), max(last, math.floor(at)) + 1)
         weights = np.array([kernel((other - at) * stretch) for other in near])
@@ -43,14 +43,14 @@ def interpolation_matrix(site: Site, resized: Resized, *, old: bool) -> Array:
     return matrix.astype(np.float32)
 
 
-def _make_kernel(site: Site) -> tuple[Callable[[float], float], int]:
+def _make_kernel(site: OnnxSite) -> tuple[Callable[[float], float], int]:
     """The weight of an element as a function of its distance, and the distance from which on it is 0."""
-    mode = site.attr("mode", "nearest")
+    mode = site.get_attr("mode", "nearest")
     if mode == "linear":
         return lambda distance: max(0.0, 1 - abs(distance)), 1
     if mode != "cubic":
         raise ImportRefused(f"has the mode {mode!r}, which is not known here")
-    a = float(site.attr("cubic_coeff_a", -0.75))
+    a = float(site.get_attr("cubic_coeff_a", -0.75))
 
     def cubic(distance: float) -> float:
         d = abs(distance)

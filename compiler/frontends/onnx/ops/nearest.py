@@ -14,7 +14,7 @@ import numpy as np
 from netc.dsl.record import Record
 
 from ...graph_builder import ImportRefused
-from ..importer_site import Site
+from ..importer_site import OnnxSite
 
 _ROUNDINGS: dict[str, Callable[[float], int]] = {
     "round_prefer_floor": lambda x: math.ceil(x - 0.5),
@@ -28,7 +28,7 @@ CROPPED = "tf_crop_and_resize"
 """The way of a region of the image, which is resized although the size stays."""
 
 
-class Resized(Record):
+class ResizedAxis(Record):
     """An axis, its size before and after, and the factor that positions are computed with."""
 
     axis: int
@@ -37,29 +37,29 @@ class Resized(Record):
     scale: float
 
 
-def nearest_indices(site: Site, resized: Resized) -> list[int]:
+def nearest_indices(site: OnnxSite, resized: ResizedAxis) -> list[int]:
     """For each element of the result, the one that it is."""
-    rounding = site.attr("nearest_mode", "round_prefer_floor")
+    rounding = site.get_attr("nearest_mode", "round_prefer_floor")
     if rounding not in _ROUNDINGS:
         raise ImportRefused(f"has the rounding {rounding}, which is not known here")
-    found = [_ROUNDINGS[rounding](position(site, resized, index)) for index in range(resized.new)]
+    found = [_ROUNDINGS[rounding](find_position(site, resized, index)) for index in range(resized.new)]
     return [min(max(index, 0), resized.size - 1) for index in found]
 
 
-def position(site: Site, resized: Resized, index: int, *, old: bool = False) -> float:
+def find_position(site: OnnxSite, resized: ResizedAxis, index: int, *, old: bool = False) -> float:
     """Where an element of the result is in the original."""
-    where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     if where == CROPPED:
         return _position_in_region(site, resized, index)
     return float(_source_position(where, np.float32(index), resized.size, resized.new, np.float32(resized.scale)))
 
 
-def _position_in_region(site: Site, resized: Resized, index: int) -> float:
+def _position_in_region(site: OnnxSite, resized: ResizedAxis, index: int) -> float:
     """In the region that the second input gives, as parts of the axes."""
     size, new = resized.size, resized.new
-    region = site.array(1, "the region that is resized").reshape(-1)
-    axes = site.ints("axes", range(len(region) // 2))
-    place = next((n for n, other in enumerate(axes) if resized.axis in (other, other + site.x().type.rank)), None)
+    region = site.require_array(1, "the region that is resized").reshape(-1)
+    axes = site.get_ints("axes", range(len(region) // 2))
+    place = next((n for n, other in enumerate(axes) if resized.axis in (other, other + site.input().type.rank)), None)
     start, end = (0.0, 1.0) if place is None else (float(region[place]), float(region[place + len(axes)]))
     if size == new and (start, end) != (0, 1):
         raise ImportRefused("is of a region of the size that its result has, which ONNX Runtime does not cut out")

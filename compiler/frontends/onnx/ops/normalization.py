@@ -9,29 +9,29 @@ import numpy as np
 
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
-from ..attribute_numbers import plain
-from ..importer_site import Site
+from ..attribute_numbers import shorten_float
+from ..importer_site import OnnxSite
 from ..importer_table import imports
 from ..onnx_names import is_made_up
 from ..onnx_values import Item, Known
 
 
 @imports("BatchNormalization", to="batch_norm")
-def batch_norm(site: Site) -> list[Item]:
-    x = site.x()
-    if site.attr("training_mode", 0) or (site.version < 7 and not site.attr("is_test", 0)):
+def import_batch_norm(site: OnnxSite) -> list[Item]:
+    x = site.input()
+    if site.get_attr("training_mode", 0) or (site.version < 7 and not site.get_attr("is_test", 0)):
         raise ImportRefused("is of a graph for training; export the model for inference")
-    site.require("spatial", 1, default=1)
-    items = [site.item(n) for n in range(1, 5)]
-    eps = plain(site.attr("epsilon", 1e-5))
+    site.require_attr("spatial", 1, default=1)
+    items = [site.get_item(n) for n in range(1, 5)]
+    eps = shorten_float(site.get_attr("epsilon", 1e-5))
     if all(isinstance(item, Known) for item in items) and x.type.rank <= 5 and x.type.rank > 1 and eps > 0:
         names = ("weight", "bias", "running_mean", "running_var")
         known = {name: item for name, item in zip(names, items, strict=True) if isinstance(item, Known)}
         affine = not _is_trivial(known)
         if not affine:
             known = {name: item for name, item in known.items() if name.startswith("running")}
-        return [site.emit.learned("batch_norm", [x], known, eps=eps, affine=affine)[0]]
-    return [_by_hand(site, x, eps)]
+        return [site.emit.apply_with_weights("batch_norm", [x], known, eps=eps, affine=affine)[0]]
+    return [_normalize_by_parts(site, x, eps)]
 
 
 def _is_trivial(known: dict[str, Known]) -> bool:
@@ -45,81 +45,81 @@ def _is_plain(known: Known, number: int) -> bool:
     return is_made_up(known.name) and bool((known.array == number).all())
 
 
-def _by_hand(site: Site, x: Value, eps: float) -> Value:
+def _normalize_by_parts(site: OnnxSite, x: Value, eps: float) -> Value:
     """The same with statistics that are computed."""
-    scale, shift, mean, var = (_aligned(site, site.x(n), x.type.rank) for n in range(1, 5))
-    normal = site.one("div", site.one("sub", x, mean), site.one("sqrt", site.one("add", var, other=eps)))
-    return site.one("add", site.one("mul", normal, scale), shift)
+    scale, shift, mean, var = (_align_channels(site, site.input(n), x.type.rank) for n in range(1, 5))
+    normal = site.apply_op("div", site.apply_op("sub", x, mean), site.apply_op("sqrt", site.apply_op("add", var, other=eps)))
+    return site.apply_op("add", site.apply_op("mul", normal, scale), shift)
 
 
-def _aligned(site: Site, x: Value, rank: int) -> Value:
+def _align_channels(site: OnnxSite, x: Value, rank: int) -> Value:
     """One number for each channel, which is axis 1."""
     for _ in range(rank - 2):
-        x = site.one("unsqueeze", x, axis=-1)
+        x = site.apply_op("unsqueeze", x, axis=-1)
     return x
 
 
 @imports("InstanceNormalization", to="instance_norm")
-def instance_norm(site: Site) -> Value:
-    x = site.x()
-    weight, bias = site.item(1), site.item(2)
-    eps = plain(site.attr("epsilon", 1e-5))
+def import_instance_norm(site: OnnxSite) -> Value:
+    x = site.input()
+    weight, bias = site.get_item(1), site.get_item(2)
+    eps = shorten_float(site.get_attr("epsilon", 1e-5))
     if isinstance(weight, Known) and isinstance(bias, Known):
         if _is_plain(weight, 1) and _is_plain(bias, 0):
-            return site.one("instance_norm", x, eps=eps)
-        return site.emit.learned("instance_norm", [x], {"weight": weight, "bias": bias}, eps=eps, affine=True)[0]
-    return site.one("instance_norm", x, site.x(1), site.x(2), named=("weight", "bias"), eps=eps, affine=True)
+            return site.apply_op("instance_norm", x, eps=eps)
+        return site.emit.apply_with_weights("instance_norm", [x], {"weight": weight, "bias": bias}, eps=eps, affine=True)[0]
+    return site.apply_op("instance_norm", x, site.input(1), site.input(2), named=("weight", "bias"), eps=eps, affine=True)
 
 
 @imports("LayerNormalization", to="layer_norm, or layer_norm and mean")
-def layer_norm(site: Site) -> list[Item]:
-    x = site.x()
-    axis, eps = site.axis(int(site.attr("axis", -1)), x.type.rank), plain(site.attr("epsilon", 1e-5))
-    y = _last_axes(site, "layer_norm", x, axis, eps, ("weight", "bias"))
-    return [y, *_statistics(site, x, axis, eps)] if any(site.used[1:]) else [y]
+def import_layer_norm(site: OnnxSite) -> list[Item]:
+    x = site.input()
+    axis, eps = site.normalize_axis(int(site.get_attr("axis", -1)), x.type.rank), shorten_float(site.get_attr("epsilon", 1e-5))
+    y = _normalize_last_axes(site, "layer_norm", x, axis, eps, ("weight", "bias"))
+    return [y, *_compute_statistics(site, x, axis, eps)] if any(site.used[1:]) else [y]
 
 
-def _statistics(site: Site, x: Value, axis: int, eps: float) -> list[Value]:
+def _compute_statistics(site: OnnxSite, x: Value, axis: int, eps: float) -> list[Value]:
     """The mean over the last axes, and the inverse of the deviation, which stay with size 1."""
     axes = tuple(range(axis, x.type.rank))
-    mean = site.one("mean", x, axis=axes, keepdim=True)
-    spread = site.one("mean", site.one("square", site.one("sub", x, mean)), axis=axes, keepdim=True)
-    return [mean, site.one("reciprocal", site.one("sqrt", site.one("add", spread, other=eps)))]
+    mean = site.apply_op("mean", x, axis=axes, keepdim=True)
+    spread = site.apply_op("mean", site.apply_op("square", site.apply_op("sub", x, mean)), axis=axes, keepdim=True)
+    return [mean, site.apply_op("reciprocal", site.apply_op("sqrt", site.apply_op("add", spread, other=eps)))]
 
 
 @imports("RMSNormalization", "SimplifiedLayerNormalization", to="rms_norm")
-def rms_norm(site: Site) -> list[Item]:
-    x = site.x()
+def import_rms_norm(site: OnnxSite) -> list[Item]:
+    x = site.input()
     if any(site.used[1:]):
         raise ImportRefused("gives the deviation too, which netc's rms_norm does not")
-    axis = site.axis(int(site.attr("axis", -1)), x.type.rank)
-    return [_last_axes(site, "rms_norm", x, axis, plain(site.attr("epsilon", 1e-5)), ("weight",))]
+    axis = site.normalize_axis(int(site.get_attr("axis", -1)), x.type.rank)
+    return [_normalize_last_axes(site, "rms_norm", x, axis, shorten_float(site.get_attr("epsilon", 1e-5)), ("weight",))]
 
 
-def _last_axes(site: Site, operator: str, x: Value, axis: int, eps: float, names: Sequence[str]) -> Value:
+def _normalize_last_axes(site: OnnxSite, operator: str, x: Value, axis: int, eps: float, names: Sequence[str]) -> Value:
     """A normalization of the axes from `axis` on, with parameters that may broadcast."""
     shape = x.type.shape[axis:]
     arguments: dict[str, Any] = {"eps": eps} | ({} if len(shape) == 1 else {"shape": tuple(shape)})
-    items = {name: site.item(n + 1) for n, name in enumerate(names) if site.has(n + 1)}
+    items = {name: site.get_item(n + 1) for n, name in enumerate(names) if site.has_input(n + 1)}
     known = {name: item for name, item in items.items() if isinstance(item, Known)}
     sizes = tuple(d for d in shape if isinstance(d, int))
     if all(_is_plain(item, 1 if name == "weight" else 0) for name, item in known.items()) and len(known) == len(items):
         items = {}
     elif len(known) == len(items) and len(sizes) == len(shape):
-        known = {name: _filling(item, sizes) for name, item in known.items()}
+        known = {name: _broadcast_parameter(item, sizes) for name, item in known.items()}
         more = {"bias": "bias" in known} if operator == "layer_norm" else {}
-        return site.emit.learned(operator, [x], known, **more, **arguments)[0]
+        return site.emit.apply_with_weights(operator, [x], known, **more, **arguments)[0]
     if operator == "layer_norm" and not isinstance(shape[-1], int) and x.type.rank == 3 and len(shape) == 1:
-        normal = site.one("instance_norm", x, eps=eps)
+        normal = site.apply_op("instance_norm", x, eps=eps)
     else:
-        normal = site.one(operator, x, affine=False, **arguments)
+        normal = site.apply_op(operator, x, affine=False, **arguments)
     if not items:
         return normal
-    scaled = site.one("mul", normal, site.x(1))
-    return site.one("add", scaled, site.x(2)) if "bias" in items else scaled
+    scaled = site.apply_op("mul", normal, site.input(1))
+    return site.apply_op("add", scaled, site.input(2)) if "bias" in items else scaled
 
 
-def _filling(known: Known, shape: tuple[int, ...]) -> Known:
+def _broadcast_parameter(known: Known, shape: tuple[int, ...]) -> Known:
     """Parameters in the shape of what is normalized."""
     if known.array.shape == shape:
         return known
@@ -132,63 +132,63 @@ def _filling(known: Known, shape: tuple[int, ...]) -> Known:
 
 
 @imports("GroupNormalization", to="group_norm")
-def group_norm(site: Site) -> Value:
+def import_group_norm(site: OnnxSite) -> Value:
     """Before version 21 there is one scale for each group."""
-    x, groups = site.x(), int(site.attr("num_groups", 1))
-    weight, bias = site.item(1), site.item(2)
+    x, groups = site.input(), int(site.get_attr("num_groups", 1))
+    weight, bias = site.get_item(1), site.get_item(2)
     channels = x.type.shape[1]
-    eps = plain(site.attr("epsilon", 1e-5))
+    eps = shorten_float(site.get_attr("epsilon", 1e-5))
     if isinstance(weight, Known) and isinstance(bias, Known) and isinstance(channels, int):
-        known = {"weight": _each_channel(weight, channels), "bias": _each_channel(bias, channels)}
-        return site.emit.learned("group_norm", [x], known, groups=groups, eps=eps)[0]
-    tensors = [site.x(1), site.x(2)]
+        known = {"weight": _repeat_for_channels(weight, channels), "bias": _repeat_for_channels(bias, channels)}
+        return site.emit.apply_with_weights("group_norm", [x], known, groups=groups, eps=eps)[0]
+    tensors = [site.input(1), site.input(2)]
     if isinstance(channels, int):
         few = [t.type.shape[0] != channels for t in tensors]
         tensors = [
-            site.one("repeat_interleave", t, repeats=channels // groups, axis=0) if less else t
+            site.apply_op("repeat_interleave", t, repeats=channels // groups, axis=0) if less else t
             for t, less in zip(tensors, few, strict=True)
         ]
-    return site.one("group_norm", x, *tensors, named=("weight", "bias"), groups=groups, eps=eps)
+    return site.apply_op("group_norm", x, *tensors, named=("weight", "bias"), groups=groups, eps=eps)
 
 
-def _each_channel(known: Known, channels: int) -> Known:
+def _repeat_for_channels(known: Known, channels: int) -> Known:
     if known.array.shape == (channels,):
         return known
     return Known(np.repeat(known.array, channels // max(known.array.size, 1)), known.name, f"{known.layout}|repeated")
 
 
 @imports("LRN", to="local_response_norm")
-def lrn(site: Site) -> Value:
-    size = int(site.attr("size", 1))
-    x = site.x()
-    numbers = {name: plain(site.attr(other, default)) for name, other, default in _LRN}
+def import_lrn(site: OnnxSite) -> Value:
+    size = int(site.get_attr("size", 1))
+    x = site.input()
+    numbers = {name: shorten_float(site.get_attr(other, default)) for name, other, default in _LRN}
     if size % 2 == 0:
         raise ImportRefused("of an even size, ONNX and PyTorch have different neighbors")
-    return site.one("local_response_norm", x, size=size, **numbers)
+    return site.apply_op("local_response_norm", x, size=size, **numbers)
 
 
 _LRN = (("alpha", "alpha", 1e-4), ("beta", "beta", 0.75), ("k", "bias", 1.0))
 
 
 @imports("MeanVarianceNormalization", to="sub, mean, div and sqrt")
-def mean_variance(site: Site) -> Value:
-    x = site.x()
-    axes = tuple(site.ints("axes", [0, 2, 3]))
-    apart = site.one("sub", x, site.one("mean", x, axis=axes, keepdim=True))
-    square = site.one("mean", site.one("square", apart), axis=axes, keepdim=True)
-    return site.one("div", apart, site.one("add", site.one("sqrt", square), other=1e-9))
+def import_mean_variance(site: OnnxSite) -> Value:
+    x = site.input()
+    axes = tuple(site.get_ints("axes", [0, 2, 3]))
+    apart = site.apply_op("sub", x, site.apply_op("mean", x, axis=axes, keepdim=True))
+    square = site.apply_op("mean", site.apply_op("square", apart), axis=axes, keepdim=True)
+    return site.apply_op("div", apart, site.apply_op("add", site.apply_op("sqrt", square), other=1e-9))
 
 
 @imports("LpNormalization", to="normalize")
-def lp_normalization(site: Site) -> Value:
-    return site.one("normalize", site.x(), p=int(site.attr("p", 2)), axis=int(site.attr("axis", -1)))
+def import_lp_normalization(site: OnnxSite) -> Value:
+    return site.apply_op("normalize", site.input(), p=int(site.get_attr("p", 2)), axis=int(site.get_attr("axis", -1)))
 
 
 @imports("com.microsoft:SkipLayerNormalization", to="add and layer_norm")
-def skip_layer_norm(site: Site) -> list[Item]:
-    x = site.one("add", site.x(0), site.x(1))
-    if site.has(4):
-        x = site.one("add", x, site.x(4))
-    outer = Site("LayerNormalization", [x, site.item(2), site.item(3)], site.attributes, site.version, site.emit, (True,))
-    y = _last_axes(outer, "layer_norm", x, x.type.rank - 1, plain(site.attr("epsilon", 1e-12)), ("weight", "bias"))
+def import_skip_layer_norm(site: OnnxSite) -> list[Item]:
+    x = site.apply_op("add", site.input(0), site.input(1))
+    if site.has_input(4):
+        x = site.apply_op("add", x, site.input(4))
+    outer = OnnxSite("LayerNormalization", [x, site.get_item(2), site.get_item(3)], site.attributes, site.version, site.emit, (True,))
+    y = _normalize_last_axes(outer, "layer_norm", x, x.type.rank - 1, shorten_float(site.get_attr("epsilon", 1e-12)), ("weight", "bias"))
     return [y, None, None, x]

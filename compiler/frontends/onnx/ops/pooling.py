@@ -11,113 +11,122 @@ from ....ops.formula import BinaryFormula, Const, IndexFormula
 from ....ops.operator import numel
 from ....types.tensor_types import INT64
 from ...graph_builder import ImportRefused
-from ..importer_site import Site
+from ..importer_site import OnnxSite
 from ..importer_table import imports
-from ..onnx_padding import Frame, short
+from ..onnx_padding import WindowGeometry, collapse_equal
 from ..onnx_values import Item
-from .shape import padded
+from .shape import apply_padding
 
 
 @imports("MaxPool", to="max_pool, or max_pool and add")
-def max_pool(site: Site) -> list[Item]:
-    x = site.x()
-    frame = Frame(site, x)
+def import_max_pool(site: OnnxSite) -> list[Item]:
+    x = site.input()
+    frame = WindowGeometry(site, x)
     indexed = len(site.used) > 1 and site.used[1]
     padding = frame.before
-    if not _fits(frame):
+    if not _fits_padding(frame):
         if indexed:
             raise ImportRefused("gives indices, and its padding is not the same on both sides, or more than half of the kernel")
         least = float("-inf") if x.type.dtype.is_float else int(x.type.dtype.limits[0])
-        x, padding = padded(site, x, frame.sides(), value=least), (0,) * len(padding)
-    arguments: dict[str, Any] = {"padding": short(padding), "ceil_mode": bool(site.attr("ceil_mode", 0))}
-    made = site.emit.apply(
-        "max_pool", x, kernel=short(frame.kernel), stride=short(frame.stride), dilation=short(frame.dilation), **arguments
+        x, padding = apply_padding(site, x, frame.get_sides(), value=least), (0,) * len(padding)
+    arguments: dict[str, Any] = {"padding": collapse_equal(padding), "ceil_mode": bool(site.get_attr("ceil_mode", 0))}
+    made = site.emit.apply_multi_op(
+        "max_pool",
+        x,
+        kernel=collapse_equal(frame.kernel),
+        stride=collapse_equal(frame.stride),
+        dilation=collapse_equal(frame.dilation),
+        **arguments,
     )
-    return [made[0], _in_tensor(site, x, made[1]) if indexed else None]
+    return [made[0], _to_tensor_indices(site, x, made[1]) if indexed else None]
 
 
-def _in_tensor(site: Site, x: Value, at: Value) -> Value:
+def _to_tensor_indices(site: OnnxSite, x: Value, at: Value) -> Value:
     """Indices within the whole tensor; those of netc are within a channel. In ONNX they may count columns first."""
     spatial = x.type.shape[2:]
-    if site.attr("storage_order", 0) and len(spatial) > 1:
+    if site.get_attr("storage_order", 0) and len(spatial) > 1:
         *rows, width = spatial
         if len(rows) > 1:
             raise ImportRefused("gives indices that count columns first, of more than two axes")
-        row, column = site.one("floor_div", at, other=width), site.one("remainder", at, other=width)
-        at = site.one("add", site.one("mul", column, other=rows[0]), row)
-    return site.one("add", at, _offsets(site, x, numel(spatial)))
+        row, column = site.apply_op("floor_div", at, other=width), site.apply_op("remainder", at, other=width)
+        at = site.apply_op("add", site.apply_op("mul", column, other=rows[0]), row)
+    return site.apply_op("add", at, _make_channel_offsets(site, x, numel(spatial)))
 
 
-def _offsets(site: Site, x: Value, size: Dim) -> Value:
+def _make_channel_offsets(site: OnnxSite, x: Value, size: Dim) -> Value:
     """Where each channel begins in the tensor; `size` is the number of its elements."""
     channel = BinaryFormula("+", BinaryFormula("*", IndexFormula(0), Const(x.type.shape[1])), IndexFormula(1))
-    return site.emit.table((*x.type.shape[:2], *(1 for _ in x.type.shape[2:])), BinaryFormula("*", channel, Const(size)), INT64)
+    return site.emit.make_table((*x.type.shape[:2], *(1 for _ in x.type.shape[2:])), BinaryFormula("*", channel, Const(size)), INT64)
 
 
 @imports("MaxUnpool", to="max_unpool and sub")
-def max_unpool(site: Site) -> Value:
-    x, at = site.x(0), site.x(1)
-    frame = Frame(site, x)
+def import_max_unpool(site: OnnxSite) -> Value:
+    x, at = site.input(0), site.input(1)
+    frame = WindowGeometry(site, x)
     if not frame.is_even:
         raise ImportRefused("its padding is not the same on both sides")
-    sizes = site.dims(2, "its shape")[2:] if site.has(2) else ()
-    arguments: dict[str, Any] = {"kernel": short(frame.kernel), "stride": short(frame.stride), "padding": short(frame.before)}
+    sizes = site.require_dims(2, "its shape")[2:] if site.has_input(2) else ()
+    arguments: dict[str, Any] = {
+        "kernel": collapse_equal(frame.kernel),
+        "stride": collapse_equal(frame.stride),
+        "padding": collapse_equal(frame.before),
+    }
     sides = zip(frame.sizes, frame.stride, frame.before, frame.kernel, strict=True)
     usual = tuple((size - 1) * stride - 2 * before + kernel for size, stride, before, kernel in sides)
-    if sizes and not site.equal(sizes, usual):  # ONNX's test has positions of the least image, and ONNX Runtime those of the larger one
+    if sizes and not site.are_equal(sizes, usual):  # ONNX's test has positions of the least image, and ONNX Runtime those of the larger one
         raise ImportRefused("gives a shape that is not the least that its windows fit in, of which ONNX and ONNX Runtime differ")
-    inside = site.one("sub", at, _offsets(site, x, numel(usual)))
-    return site.one("max_unpool", x, inside, **arguments)
+    inside = site.apply_op("sub", at, _make_channel_offsets(site, x, numel(usual)))
+    return site.apply_op("max_unpool", x, inside, **arguments)
 
 
-def _fits(frame: Frame) -> bool:
+def _fits_padding(frame: WindowGeometry) -> bool:
     """Whether netc's pools take the padding: the same on both sides, and at most half of the kernel."""
     return frame.is_even and all(isinstance(b, int) and 2 * b <= k for b, k in zip(frame.before, frame.kernel, strict=True))
 
 
 @imports("AveragePool", to="avg_pool, or sliding_window and mean")
-def average_pool(site: Site) -> Value:
-    x = site.x()
-    frame = Frame(site, x)
-    counted = bool(site.attr("count_include_pad", 0))
+def import_average_pool(site: OnnxSite) -> Value:
+    x = site.input()
+    frame = WindowGeometry(site, x)
+    counted = bool(site.get_attr("count_include_pad", 0))
     padding = frame.before
     none = all(b == 0 for b in (*frame.before, *frame.after))
-    ceil = bool(site.attr("ceil_mode", 0))
+    ceil = bool(site.get_attr("ceil_mode", 0))
     if any(d != 1 for d in frame.dilation):
         return _average_dilated(site, x, frame, counted=counted, ceil=ceil)
-    arguments: dict[str, Any] = {"kernel": short(frame.kernel), "stride": short(frame.stride), "ceil_mode": ceil}
-    if none or _fits(frame):
+    arguments: dict[str, Any] = {"kernel": collapse_equal(frame.kernel), "stride": collapse_equal(frame.stride), "ceil_mode": ceil}
+    if none or _fits_padding(frame):
         if not none:
-            arguments |= {"padding": short(padding), "count_include_pad": counted}
-        return site.one("avg_pool", x, **arguments)
+            arguments |= {"padding": collapse_equal(padding), "count_include_pad": counted}
+        return site.apply_op("avg_pool", x, **arguments)
     if ceil:
         raise ImportRefused("has `ceil_mode` and padding that is not the same on both sides")
-    mean = site.one("avg_pool", padded(site, x, frame.sides()), **arguments)
+    mean = site.apply_op("avg_pool", apply_padding(site, x, frame.get_sides()), **arguments)
     if counted:
         return mean
-    ones = site.one("add", site.one("mul", x, other=0.0), other=1.0)
-    return site.one("div", mean, site.one("avg_pool", padded(site, ones, frame.sides()), **arguments))
+    ones = site.apply_op("add", site.apply_op("mul", x, other=0.0), other=1.0)
+    return site.apply_op("div", mean, site.apply_op("avg_pool", apply_padding(site, ones, frame.get_sides()), **arguments))
 
 
-def _average_dilated(site: Site, x: Value, frame: Frame, *, counted: bool, ceil: bool) -> Value:
+def _average_dilated(site: OnnxSite, x: Value, frame: WindowGeometry, *, counted: bool, ceil: bool) -> Value:
     """netc's pools have no dilation. Where what is padded does not count, the means are divided by the share of what does."""
-    sides = frame.sides()
+    sides = frame.get_sides()
     longer = _find_overhang(frame) if ceil else {}
     whole = {axis: (before, after + longer.get(axis, 0)) for axis, (before, after) in sides.items()}
-    mean = _average_windows(site, padded(site, x, whole), frame)
+    mean = _average_windows(site, apply_padding(site, x, whole), frame)
     if all(side == 0 for both in (sides if counted else whole).values() for side in both) and not any(longer.values()):
         return mean
-    ones = site.one("add", site.one("mul", x, other=0.0), other=1.0)
+    ones = site.apply_op("add", site.apply_op("mul", x, other=0.0), other=1.0)
     if counted:
-        ones = padded(site, padded(site, ones, sides, value=1.0), {axis: (0, more) for axis, more in longer.items()})
-        return site.one("div", mean, _average_windows(site, ones, frame)) if any(longer.values()) else mean
-    return site.one("div", mean, _average_windows(site, padded(site, ones, whole), frame))
+        ones = apply_padding(site, apply_padding(site, ones, sides, value=1.0), {axis: (0, more) for axis, more in longer.items()})
+        return site.apply_op("div", mean, _average_windows(site, ones, frame)) if any(longer.values()) else mean
+    return site.apply_op("div", mean, _average_windows(site, apply_padding(site, ones, whole), frame))
 
 
-def _find_overhang(frame: Frame) -> dict[int, Dim]:
+def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
     """What the last windows reach over the ends, which `ceil_mode` keeps if they begin before these."""
     found: dict[int, Dim] = {}
-    for n, (size, (before, after)) in enumerate(zip(frame.sizes, frame.sides().values(), strict=True)):
+    for n, (size, (before, after)) in enumerate(zip(frame.sizes, frame.get_sides().values(), strict=True)):
         span, stride = frame.dilation[n] * (frame.kernel[n] - 1) + 1, frame.stride[n]
         whole = size + before + after
         if not isinstance(whole, int) or not isinstance(size, int) or not isinstance(before, int):
@@ -129,67 +138,82 @@ def _find_overhang(frame: Frame) -> dict[int, Dim]:
     return found
 
 
-def _average_windows(site: Site, x: Value, frame: Frame) -> Value:
+def _average_windows(site: OnnxSite, x: Value, frame: WindowGeometry) -> Value:
     """The means over windows, axis by axis."""
     for n, (kernel, stride, dilation) in enumerate(zip(frame.kernel, frame.stride, frame.dilation, strict=True)):
-        windows = site.one("sliding_window", x, size=dilation * (kernel - 1) + 1, step=stride, axis=n + 2)
-        x = site.one("mean", site.one("slice", windows, axis=-1, start=0, step=dilation) if dilation > 1 else windows, axis=-1)
+        windows = site.apply_op("sliding_window", x, size=dilation * (kernel - 1) + 1, step=stride, axis=n + 2)
+        x = site.apply_op("mean", site.apply_op("slice", windows, axis=-1, start=0, step=dilation) if dilation > 1 else windows, axis=-1)
     return x
 
 
 @imports("LpPool", to="lp_pool, or sliding_window and mean")
-def lp_pool(site: Site) -> Value:
-    x = site.x()
-    frame = Frame(site, x)
-    ceil = bool(site.attr("ceil_mode", 0))
+def import_lp_pool(site: OnnxSite) -> Value:
+    x = site.input()
+    frame = WindowGeometry(site, x)
+    ceil = bool(site.get_attr("ceil_mode", 0))
     if any(d != 1 for d in frame.dilation):
-        p = int(site.attr("p", 2))
-        powers = site.one("pow", site.one("abs", x), other=p)
-        whole = {axis: (before, after + (_find_overhang(frame)[axis] if ceil else 0)) for axis, (before, after) in frame.sides().items()}
-        means = _average_windows(site, padded(site, powers, whole), frame)
-        return site.one("pow", site.one("mul", means, other=prod(frame.kernel)), other=1 / p)
-    x = padded(site, x, frame.sides())
-    return site.one(
-        "lp_pool", site.one("abs", x), kernel=short(frame.kernel), stride=short(frame.stride), p=int(site.attr("p", 2)), ceil_mode=ceil
+        p = int(site.get_attr("p", 2))
+        powers = site.apply_op("pow", site.apply_op("abs", x), other=p)
+        whole = {
+            axis: (before, after + (_find_overhang(frame)[axis] if ceil else 0)) for axis, (before, after) in frame.get_sides().items()
+        }
+        means = _average_windows(site, apply_padding(site, powers, whole), frame)
+        return site.apply_op("pow", site.apply_op("mul", means, other=prod(frame.kernel)), other=1 / p)
+    x = apply_padding(site, x, frame.get_sides())
+    return site.apply_op(
+        "lp_pool",
+        site.apply_op("abs", x),
+        kernel=collapse_equal(frame.kernel),
+        stride=collapse_equal(frame.stride),
+        p=int(site.get_attr("p", 2)),
+        ceil_mode=ceil,
     )
 
 
 @imports("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", to=("adaptive_avg_pool, or mean", "max", "norm"))
-def global_pool(site: Site) -> Value:
+def import_global_pool(site: OnnxSite) -> Value:
     """The axes stay, with size 1."""
-    x = site.x()
+    x = site.input()
     axes = tuple(range(2, x.type.rank))
     if site.op_type == "GlobalLpPool":
-        return site.one("norm", x, p=int(site.attr("p", 2)), axis=axes, keepdim=True)
+        return site.apply_op("norm", x, p=int(site.get_attr("p", 2)), axis=axes, keepdim=True)
     if x.type.rank in (3, 4, 5) and site.op_type == "GlobalAveragePool":
-        return site.one("adaptive_avg_pool", x, size=1)
+        return site.apply_op("adaptive_avg_pool", x, size=1)
     if not axes:
         return x
-    return site.one("mean" if site.op_type == "GlobalAveragePool" else "max", x, axis=axes, keepdim=True)
+    return site.apply_op("mean" if site.op_type == "GlobalAveragePool" else "max", x, axis=axes, keepdim=True)
 
 
 @imports("Col2Im", to="fold")
-def col2im(site: Site) -> Value:
-    size, block = (tuple(site.dims(n, "its shape")) for n in (1, 2))
+def import_col2im(site: OnnxSite) -> Value:
+    size, block = (tuple(site.require_dims(n, "its shape")) for n in (1, 2))
     axes = len(size)
-    pads = site.ints("pads", [0] * (2 * axes))
+    pads = site.get_ints("pads", [0] * (2 * axes))
     if pads[:axes] != pads[axes:]:
         raise ImportRefused("its padding is not the same on both sides")
-    stride, dilation = site.ints("strides", [1] * axes), site.ints("dilations", [1] * axes)
-    return site.one(
-        "fold", site.x(), output_size=size, kernel=block, stride=short(stride), dilation=short(dilation), padding=short(pads[:axes])
+    stride, dilation = site.get_ints("strides", [1] * axes), site.get_ints("dilations", [1] * axes)
+    return site.apply_op(
+        "fold",
+        site.input(),
+        output_size=size,
+        kernel=block,
+        stride=collapse_equal(stride),
+        dilation=collapse_equal(dilation),
+        padding=collapse_equal(pads[:axes]),
     )
 
 
 @imports("RoiAlign", to="roi_align")
-def roi_align(site: Site) -> Value:
-    site.require("mode", "avg", default="avg")
-    ratio = int(site.attr("sampling_ratio", 0))
+def import_roi_align(site: OnnxSite) -> Value:
+    site.require_attr("mode", "avg", default="avg")
+    ratio = int(site.get_attr("sampling_ratio", 0))
     if ratio == 0:
         raise ImportRefused("`sampling_ratio=0` makes as many points as the box is large, which netc does not have")
-    aligned = site.attr("coordinate_transformation_mode", "half_pixel" if site.version >= 16 else "output_half_pixel") == "half_pixel"
-    x, boxes = site.x(0), site.x(1)
-    batch = site.one("unsqueeze", site.cast(site.x(2), boxes.type.dtype), axis=1)
-    size = (int(site.attr("output_height", 1)), int(site.attr("output_width", 1)))
-    whole = site.one("concat", batch, boxes, axis=1)
-    return site.one("roi_align", x, whole, size=size, scale=float(site.attr("spatial_scale", 1.0)), sampling_ratio=ratio, aligned=aligned)
+    aligned = site.get_attr("coordinate_transformation_mode", "half_pixel" if site.version >= 16 else "output_half_pixel") == "half_pixel"
+    x, boxes = site.input(0), site.input(1)
+    batch = site.apply_op("unsqueeze", site.cast(site.input(2), boxes.type.dtype), axis=1)
+    size = (int(site.get_attr("output_height", 1)), int(site.get_attr("output_width", 1)))
+    whole = site.apply_op("concat", batch, boxes, axis=1)
+    return site.apply_op(
+        "roi_align", x, whole, size=size, scale=float(site.get_attr("spatial_scale", 1.0)), sampling_ratio=ratio, aligned=aligned
+    )

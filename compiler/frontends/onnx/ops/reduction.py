@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
-from ..importer_site import Site
+from ..importer_site import OnnxSite
 from ..importer_table import imports
 from ..onnx_values import Item
 
@@ -16,115 +16,121 @@ _NAMES = {
 }  # fmt: skip
 
 
-def reduce_with(site: Site, operator: str, prepare: Callable[[Value], Value], **arguments: object) -> Value:
+def reduce_with(site: OnnxSite, operator: str, prepare: Callable[[Value], Value], **arguments: object) -> Value:
     """A reduction over the axes of the node, in the element type of its input."""
-    x = site.x()
-    axes = site.axes(1, x.type.rank)
-    keep = bool(site.attr("keepdims", 1))
+    x = site.input()
+    axes = site.read_axes(1, x.type.rank)
+    keep = bool(site.get_attr("keepdims", 1))
     if not axes:
-        if site.attr("noop_with_empty_axes", 0):
+        if site.get_attr("noop_with_empty_axes", 0):
             return prepare(x) if axes is None or axes == [] else x
         axes = list(range(x.type.rank))
     if not axes:
         return prepare(x)
     axis = axes[0] if len(axes) == 1 else tuple(axes)
-    return site.cast(site.one(operator, prepare(x), axis=axis, keepdim=keep, **arguments), x.type.dtype)
+    return site.cast(site.apply_op(operator, prepare(x), axis=axis, keepdim=keep, **arguments), x.type.dtype)
 
 
 @imports("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceLogSumExp", to=("mean", "sum", "max", "min", "logsumexp"))
-def reduce(site: Site) -> Value:
+def import_reduce(site: OnnxSite) -> Value:
     """A mean of integers is rounded towards 0; a greatest of booleans is whether any is true."""
-    operator, x = _NAMES[site.op_type], site.x()
+    operator, x = _NAMES[site.op_type], site.input()
     dtype = x.type.dtype
     if dtype.kind == "bool" and operator in ("max", "min"):
         return reduce_with(site, {"max": "any", "min": "all"}[operator], lambda v: v)
     if not dtype.is_float and operator in ("mean", "logsumexp"):
-        site.inputs[0] = site.one("cast", x, dtype="float64")
-        return site.cast(site.one("trunc", reduce_with(site, operator, lambda v: v)), dtype)
+        site.inputs[0] = site.apply_op("cast", x, dtype="float64")
+        return site.cast(site.apply_op("trunc", reduce_with(site, operator, lambda v: v)), dtype)
     return reduce_with(site, operator, lambda v: v)
 
 
 @imports("ReduceL1", "ReduceL2", to=("norm, or abs and sum", "norm"))
-def norm(site: Site) -> Value:
-    x = site.x()
-    if not site.axes(1, x.type.rank) and site.attr("noop_with_empty_axes", 0):
-        return site.one("abs", x)
+def import_norm(site: OnnxSite) -> Value:
+    x = site.input()
+    if not site.read_axes(1, x.type.rank) and site.get_attr("noop_with_empty_axes", 0):
+        return site.apply_op("abs", x)
     if x.type.dtype.is_float and x.type.rank:
         return reduce_with(site, "norm", lambda v: v, p=1 if site.op_type == "ReduceL1" else 2)
     if site.op_type == "ReduceL1":
-        return reduce_with(site, "sum", lambda v: site.one("abs", v))
-    root = site.one("sqrt", site.one("cast", reduce_with(site, "sum", lambda v: site.one("square", v)), dtype="float64"))
+        return reduce_with(site, "sum", lambda v: site.apply_op("abs", v))
+    root = site.apply_op("sqrt", site.apply_op("cast", reduce_with(site, "sum", lambda v: site.apply_op("square", v)), dtype="float64"))
     return site.cast(root, x.type.dtype)
 
 
 @imports("ReduceSumSquare", "ReduceLogSum", to=("square and sum", "sum and log"))
-def of_sum(site: Site) -> Value:
+def import_sum_and_function(site: OnnxSite) -> Value:
     if site.op_type == "ReduceSumSquare":
-        return reduce_with(site, "sum", lambda v: site.one("square", v))
-    dtype, total = site.x().type.dtype, reduce_with(site, "sum", lambda v: v)
-    return site.one("log", total) if dtype.is_float else site.cast(site.one("log", site.one("cast", total, dtype="float64")), dtype)
+        return reduce_with(site, "sum", lambda v: site.apply_op("square", v))
+    dtype, total = site.input().type.dtype, reduce_with(site, "sum", lambda v: v)
+    return (
+        site.apply_op("log", total)
+        if dtype.is_float
+        else site.cast(site.apply_op("log", site.apply_op("cast", total, dtype="float64")), dtype)
+    )
 
 
 @imports("ReduceProd", to="prod")
-def prod(site: Site) -> Value:
+def import_prod(site: OnnxSite) -> Value:
     """Axis by axis."""
-    x = site.x()
-    axes = site.axes(1, x.type.rank)
-    if not axes and site.attr("noop_with_empty_axes", 0):
+    x = site.input()
+    axes = site.read_axes(1, x.type.rank)
+    if not axes and site.get_attr("noop_with_empty_axes", 0):
         return x
     result = x
     for axis in sorted(axes or range(x.type.rank), reverse=True):
-        result = site.one("prod", result, axis=axis, keepdim=bool(site.attr("keepdims", 1)))
+        result = site.apply_op("prod", result, axis=axis, keepdim=bool(site.get_attr("keepdims", 1)))
     return site.cast(result, x.type.dtype)
 
 
 @imports("ArgMax", "ArgMin", to=("argmax", "argmin"))
-def arg(site: Site) -> Value:
-    x = site.x()
-    axis = site.axis(int(site.attr("axis", 0)), x.type.rank)
+def import_arg_extreme(site: OnnxSite) -> Value:
+    x = site.input()
+    axis = site.normalize_axis(int(site.get_attr("axis", 0)), x.type.rank)
     operator = site.op_type.lower()
-    keep = bool(site.attr("keepdims", 1))
-    if not site.attr("select_last_index", 0):
-        return site.one(operator, x, axis=axis, keepdim=keep)
-    found = site.one(operator, site.one("flip", x, axis=axis), axis=axis, keepdim=keep)
-    return site.one("sub", found, other=x.type.shape[axis] - 1, reverse=True)
+    keep = bool(site.get_attr("keepdims", 1))
+    if not site.get_attr("select_last_index", 0):
+        return site.apply_op(operator, x, axis=axis, keepdim=keep)
+    found = site.apply_op(operator, site.apply_op("flip", x, axis=axis), axis=axis, keepdim=keep)
+    return site.apply_op("sub", found, other=x.type.shape[axis] - 1, reverse=True)
 
 
 @imports("TopK", to="topk, or sort")
-def topk(site: Site) -> list[Item]:
+def import_topk(site: OnnxSite) -> list[Item]:
     """Of all elements it is a stable sort: the first of equal elements comes first in ONNX, and PyTorch's `topk` promises no order."""
-    x = site.x()
-    count = site.dims(1, "the number of elements")[0] if site.has(1) else int(site.attr("k", 1))
-    largest, ordered = bool(site.attr("largest", 1)), bool(site.attr("sorted", 1))
-    axis = int(site.attr("axis", -1))
+    x = site.input()
+    count = site.require_dims(1, "the number of elements")[0] if site.has_input(1) else int(site.get_attr("k", 1))
+    largest, ordered = bool(site.get_attr("largest", 1)), bool(site.get_attr("sorted", 1))
+    axis = int(site.get_attr("axis", -1))
     if ordered and count == x.type.shape[axis]:
-        return list(site.emit.apply("sort", x, axis=axis, descending=largest, stable=True))
-    return list(site.emit.apply("topk", x, k=count, axis=axis, largest=largest, sorted=ordered))
+        return list(site.emit.apply_multi_op("sort", x, axis=axis, descending=largest, stable=True))
+    return list(site.emit.apply_multi_op("topk", x, k=count, axis=axis, largest=largest, sorted=ordered))
 
 
 @imports("CumSum", to="cumsum, flip, sub")
-def cumsum(site: Site) -> Value:
-    return _cumulative(site, "cumsum")
+def import_cumsum(site: OnnxSite) -> Value:
+    return _apply_cumulative(site, "cumsum")
 
 
 @imports("CumProd", to="cumprod, flip, div")
-def cumprod(site: Site) -> Value:
-    return _cumulative(site, "cumprod")
+def import_cumprod(site: OnnxSite) -> Value:
+    return _apply_cumulative(site, "cumprod")
 
 
-def _cumulative(site: Site, operator: str) -> Value:
-    x = site.x()
-    axis = site.dims(1, "its axis")[0]
+def _apply_cumulative(site: OnnxSite, operator: str) -> Value:
+    x = site.input()
+    axis = site.require_dims(1, "its axis")[0]
     if not isinstance(axis, int):
         raise ImportRefused("its axis is not known")
-    axis = site.axis(axis, x.type.rank)
-    turned = bool(site.attr("reverse", 0))
-    given = site.one("flip", x, axis=axis) if turned else x
-    result = site.cast(site.one(operator, given, axis=axis), x.type.dtype)
-    if site.attr("exclusive", 0):
+    axis = site.normalize_axis(axis, x.type.rank)
+    turned = bool(site.get_attr("reverse", 0))
+    given = site.apply_op("flip", x, axis=axis) if turned else x
+    result = site.cast(site.apply_op(operator, given, axis=axis), x.type.dtype)
+    if site.get_attr("exclusive", 0):
         size = x.type.shape[axis]
-        first = site.one("slice", given, axis=axis, start=0, stop=1)
-        start = site.one("mul", first, other=0)
-        start = start if operator == "cumsum" else site.one("add", start, other=1)
-        result = start if size == 1 else site.one("concat", start, site.one("slice", result, axis=axis, start=0, stop=-1), axis=axis)
-    return site.one("flip", result, axis=axis) if turned else result
+        first = site.apply_op("slice", given, axis=axis, start=0, stop=1)
+        start = site.apply_op("mul", first, other=0)
+        start = start if operator == "cumsum" else site.apply_op("add", start, other=1)
+        result = (
+            start if size == 1 else site.apply_op("concat", start, site.apply_op("slice", result, axis=axis, start=0, stop=-1), axis=axis)
+        )
+    return site.apply_op("flip", result, axis=axis) if turned else result

@@ -12,149 +12,152 @@ import numpy as np
 from ....dims import Dim, SymDim
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
-from ..attribute_numbers import plain
-from ..importer_site import Site
+from ..attribute_numbers import shorten_float
+from ..importer_site import OnnxSite
 from ..importer_table import imports
-from ..onnx_values import Known, Part, Sizes
+from ..onnx_values import Known, SizeRatio, Sizes
 from .interpolation import interpolation_matrix
-from .nearest import CROPPED, Resized, nearest_indices
-from .shape import permuted
+from .nearest import CROPPED, ResizedAxis, nearest_indices
+from .shape import apply_permute
 
 
 @imports("Resize", "Upsample", to="upsample, index_select, or matmul")
-def resize(site: Site) -> Value:
-    x = site.x()
+def import_resize(site: OnnxSite) -> Value:
+    x = site.input()
     old = site.op_type == "Upsample" or site.version < 11
-    scales, sizes = _amounts(site, x, old)
-    axes = [site.axis(a, x.type.rank) for a in site.ints("axes", range(x.type.rank))]
+    scales, sizes = _read_amounts(site, x, old)
+    axes = [site.normalize_axis(a, x.type.rank) for a in site.get_ints("axes", range(x.type.rank))]
     given: Sequence[Any] = sizes if sizes is not None else scales or ()
     if len(given) != len(axes):
         raise ImportRefused("it lacks scales and sizes, or has some for other axes")
-    return _resized(site, x, dict(zip(axes, given, strict=True)), by_size=sizes is not None, old=old)
+    return _resize_axes(site, x, dict(zip(axes, given, strict=True)), by_size=sizes is not None, old=old)
 
 
-def _amounts(site: Site, x: Value, old: bool) -> tuple[list[float] | None, list[Dim] | None]:
+def _read_amounts(site: OnnxSite, x: Value, old: bool) -> tuple[list[float] | None, list[Dim] | None]:
     """The factors, or the sizes."""
     at = 1 if old else 2
-    if not old and site.has(3):
-        return None, list(site.dims(3, "the list of sizes"))
+    if not old and site.has_input(3):
+        return None, list(site.require_dims(3, "the list of sizes"))
     if "scales" in site.attributes:
-        return [plain(float(s)) for s in site.attr("scales")], None
-    item = site.item(at)
+        return [shorten_float(float(s)) for s in site.get_attr("scales")], None
+    item = site.get_item(at)
     if isinstance(item, Sizes):
-        return None, _products(x, item)
-    return [plain(float(s)) for s in site.array(at, "the list of scales").reshape(-1)], None
+        return None, _multiply_sizes(x, item)
+    return [shorten_float(float(s)) for s in site.require_array(at, "the list of scales").reshape(-1)], None
 
 
-def _products(x: Value, item: Sizes) -> list[Dim]:
+def _multiply_sizes(x: Value, item: Sizes) -> list[Dim]:
     """The sizes that factors make, which are quotients of sizes: only where nothing is rounded."""
     found: list[Dim] = []
     for d, factor in zip(x.type.shape, item.items.reshape(-1), strict=True):
-        part = factor if isinstance(factor, Part) else Part(factor, 1)
+        part = factor if isinstance(factor, SizeRatio) else SizeRatio(factor, 1)
         found.append(d * part.top // part.bottom)
     return found
 
 
-def _resized(site: Site, x: Value, amounts: dict[int, Any], *, by_size: bool, old: bool) -> Value:
+def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: bool, old: bool) -> Value:
     rank = x.type.rank
-    if by_size and site.attr("keep_aspect_ratio_policy", "stretch") != "stretch":
-        return _interpolate_axes(site, x, _sizes_of_one_ratio(site, x, amounts))
+    if by_size and site.get_attr("keep_aspect_ratio_policy", "stretch") != "stretch":
+        return _interpolate_axes(site, x, _keep_aspect_ratio(site, x, amounts))
     moved = [axis for axis, a in amounts.items() if not (site.facts.are_equal(a, x.type.shape[axis]) is True if by_size else a == 1)]
-    if site.attr("coordinate_transformation_mode") == CROPPED:
-        return _interpolate_axes(site, x, _known_sizes(x, amounts, by_size=by_size))
+    if site.get_attr("coordinate_transformation_mode") == CROPPED:
+        return _interpolate_axes(site, x, _find_known_sizes(x, amounts, by_size=by_size))
     if not moved:
         return x
-    if site.attr("mode", "nearest") == "nearest" and _nearest_mode(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None:
-        return _interpolate_axes(site, x, _known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size))
+    if (
+        site.get_attr("mode", "nearest") == "nearest"
+        and _choose_nearest_mode(site, [amounts[a] for a in moved], by_size=by_size, old=old) is None
+    ):
+        return _interpolate_axes(site, x, _find_known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size))
     if min(moved) < 2 or rank < 3:
-        return _elsewhere(site, x, amounts, moved, by_size=by_size, old=old)
+        return _resize_moved_axes(site, x, amounts, moved, by_size=by_size, old=old)
     spatial = list(range(2, rank))
     target = tuple(amounts.get(axis, x.type.shape[axis] if by_size else 1) for axis in spatial)
     try:
-        arguments = _mode(site, target, len(spatial), by_size=by_size, old=old)
+        arguments = _choose_mode(site, target, len(spatial), by_size=by_size, old=old)
     except ImportRefused:
         if any(isinstance(d, SymDim) for axis in moved for d in (x.type.shape[axis], amounts[axis])):
             raise
-        return _interpolate_axes(site, x, _known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size), old=old)
+        return _interpolate_axes(site, x, _find_known_sizes(x, {axis: amounts[axis] for axis in moved}, by_size=by_size), old=old)
     if by_size:
-        return site.one("upsample", x, size=target, **arguments)
-    return site.one("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
+        return site.apply_op("upsample", x, size=target, **arguments)
+    return site.apply_op("upsample", x, scale=target if len(set(target)) > 1 else target[0], **arguments)
 
 
-def _known_sizes(x: Value, amounts: dict[int, Any], *, by_size: bool) -> dict[int, Resized]:
+def _find_known_sizes(x: Value, amounts: dict[int, Any], *, by_size: bool) -> dict[int, ResizedAxis]:
     """The known sizes that the axes get."""
-    found: dict[int, Resized] = {}
+    found: dict[int, ResizedAxis] = {}
     for axis, amount in amounts.items():
         size = x.type.shape[axis]
         if isinstance(size, SymDim) or isinstance(amount, SymDim):
             raise ImportRefused("reads from positions that have no counterpart for an axis whose size is not known")
         new = int(amount) if by_size else floor(size * amount)
-        found[axis] = Resized(axis, size, new, new / size if by_size else float(amount))
+        found[axis] = ResizedAxis(axis, size, new, new / size if by_size else float(amount))
     return found
 
 
-def _sizes_of_one_ratio(site: Site, x: Value, sizes: dict[int, Any]) -> dict[int, Resized]:
+def _keep_aspect_ratio(site: OnnxSite, x: Value, sizes: dict[int, Any]) -> dict[int, ResizedAxis]:
     """The sizes that keep the ratio of the axes, at least or at most those that are given."""
-    policy = site.attr("keep_aspect_ratio_policy")
-    wanted = _known_sizes(x, sizes, by_size=True).values()
+    policy = site.get_attr("keep_aspect_ratio_policy")
+    wanted = _find_known_sizes(x, sizes, by_size=True).values()
     if policy not in ("not_larger", "not_smaller"):
         raise ImportRefused(f"has `keep_aspect_ratio_policy={policy}`, which is not known here")
     scale = (min if policy == "not_larger" else max)(Fraction(each.new, each.size) for each in wanted)
-    return {each.axis: Resized(each.axis, each.size, floor(scale * each.size + Fraction(1, 2)), float(scale)) for each in wanted}
+    return {each.axis: ResizedAxis(each.axis, each.size, floor(scale * each.size + Fraction(1, 2)), float(scale)) for each in wanted}
 
 
-def _interpolate_axes(site: Site, x: Value, axes: dict[int, Resized], *, old: bool = False) -> Value:
+def _interpolate_axes(site: OnnxSite, x: Value, axes: dict[int, ResizedAxis], *, old: bool = False) -> Value:
     """Weighted sums of the elements of an axis, axis by axis: a product with a matrix, which is known where the sizes are. Of the nearest
     elements, their indices."""
     last = x.type.rank - 1
     for axis, resized in axes.items():
-        if site.attr("mode", "nearest") == "nearest":
+        if site.get_attr("mode", "nearest") == "nearest":
             indices = nearest_indices(site, resized)
             if indices != list(range(resized.size)):
-                x = site.one("index_select", x, site.tensor(Known(np.array(indices, np.int64))), axis=axis)
+                x = site.apply_op("index_select", x, site.to_tensor(Known(np.array(indices, np.int64))), axis=axis)
             continue
         matrix = interpolation_matrix(site, resized, old=old)
         if np.array_equal(matrix, np.eye(resized.size)):
             continue
         if axis == last - 1:
-            x = site.one("matmul", site.tensor(Known(np.ascontiguousarray(matrix.T))), x)
+            x = site.apply_op("matmul", site.to_tensor(Known(np.ascontiguousarray(matrix.T))), x)
             continue
         order = [other for other in range(last + 1) if other != axis] + [axis]
-        product = site.one("matmul", permuted(site, x, order), site.tensor(Known(matrix)))
-        x = permuted(site, product, [order.index(other) for other in range(last + 1)])
+        product = site.apply_op("matmul", apply_permute(site, x, order), site.to_tensor(Known(matrix)))
+        x = apply_permute(site, product, [order.index(other) for other in range(last + 1)])
     return x
 
 
-def _elsewhere(site: Site, x: Value, amounts: dict[int, Any], moved: list[int], *, by_size: bool, old: bool) -> Value:
+def _resize_moved_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], moved: list[int], *, by_size: bool, old: bool) -> Value:
     """The axes that are resized moved to the end, and back."""
     rank = x.type.rank
     if len(moved) > 3:
         raise ImportRefused("resizes more than three axes")
     order = [axis for axis in range(rank) if axis not in moved] + moved
-    y = permuted(site, x, order)
+    y = apply_permute(site, x, order)
     lead = len(order) - len(moved)
     shape = y.type.shape
     before = 2 - lead
     if before > 0:
         for _ in range(before):
-            y = site.one("unsqueeze", y, axis=0)
+            y = site.apply_op("unsqueeze", y, axis=0)
     elif before < 0:
-        y = site.one("flatten", y, start=0, end=-before)
+        y = site.apply_op("flatten", y, start=0, end=-before)
     inner = {2 + n: amounts[axis] for n, axis in enumerate(moved)}
-    z = _resized(site, y, inner, by_size=by_size, old=old)
-    z = site.one("reshape", z, shape=(*shape[:lead], *z.type.shape[2:]))
+    z = _resize_axes(site, y, inner, by_size=by_size, old=old)
+    z = site.apply_op("reshape", z, shape=(*shape[:lead], *z.type.shape[2:]))
     back = [order.index(axis) for axis in range(rank)]
-    return permuted(site, z, back)
+    return apply_permute(site, z, back)
 
 
-def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
+def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
     """The mode of netc that reads from the same positions."""
-    mode = site.attr("mode", "nearest")
-    where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
-    if site.attr("antialias", 0) and (mode == "nearest" or site.attr("exclude_outside", 0) == 0):
+    mode = site.get_attr("mode", "nearest")
+    where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    if site.get_attr("antialias", 0) and (mode == "nearest" or site.get_attr("exclude_outside", 0) == 0):
         raise ImportRefused("`antialias` is netc's only with `exclude_outside=1`")
     if mode == "nearest":
-        return {"mode": _nearest_mode(site, target, by_size=by_size, old=old)}
+        return {"mode": _choose_nearest_mode(site, target, by_size=by_size, old=old)}
     if where == "asymmetric" and not by_size and all(t == 1 for t in target):
         where = "half_pixel"
     if where not in ("half_pixel", "pytorch_half_pixel", "align_corners"):
@@ -164,22 +167,24 @@ def _mode(site: Site, target: Sequence[Any], axes: int, *, by_size: bool, old: b
     if where == "pytorch_half_pixel" and (1 in target if by_size else min(target) < 1):
         raise ImportRefused("`coordinate_transformation_mode=pytorch_half_pixel` of one element has no counterpart")
     found: dict[str, Any] = {"align_corners": where == "align_corners"}
-    if site.attr("antialias", 0):
+    if site.get_attr("antialias", 0):
         found["antialias"] = True
     if mode == "linear":
         return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[axes], **found}
     if mode != "cubic" or axes != 2:
         raise ImportRefused(f"the mode {mode} of {axes} axes has no counterpart")
-    wanted = -0.5 if site.attr("antialias", 0) else -0.75
-    if abs(site.attr("cubic_coeff_a", -0.75) - wanted) > 1e-6 or (site.attr("exclude_outside", 0) and not site.attr("antialias", 0)):
+    wanted = -0.5 if site.get_attr("antialias", 0) else -0.75
+    if abs(site.get_attr("cubic_coeff_a", -0.75) - wanted) > 1e-6 or (
+        site.get_attr("exclude_outside", 0) and not site.get_attr("antialias", 0)
+    ):
         raise ImportRefused("the cubic mode with other coefficients than PyTorch's has no counterpart")
     return {"mode": "bicubic", **found}
 
 
-def _nearest_mode(site: Site, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
+def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
     """The mode of netc that reads the same elements at all sizes; None if there is none."""
-    where = site.attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
-    rounding = site.attr("nearest_mode", "floor" if old else "round_prefer_floor")
+    where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
+    rounding = site.get_attr("nearest_mode", "floor" if old else "round_prefer_floor")
     whole = not by_size and all(float(t).is_integer() for t in target)
     if where == "asymmetric" and rounding == "floor":
         return "nearest"
@@ -194,7 +199,9 @@ def _nearest_mode(site: Site, target: Sequence[Any], *, by_size: bool, old: bool
 
 
 @imports("GridSample", to="grid_sample")
-def grid_sample(site: Site) -> Value:
-    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(site.attr("mode", "linear"), site.attr("mode", "bilinear"))
-    padding = site.attr("padding_mode", "zeros")
-    return site.one("grid_sample", site.x(0), site.x(1), mode=mode, padding_mode=padding, align_corners=bool(site.attr("align_corners", 0)))
+def import_grid_sample(site: OnnxSite) -> Value:
+    mode = {"linear": "bilinear", "cubic": "bicubic"}.get(site.get_attr("mode", "linear"), site.get_attr("mode", "bilinear"))
+    padding = site.get_attr("padding_mode", "zeros")
+    return site.apply_op(
+        "grid_sample", site.input(0), site.input(1), mode=mode, padding_mode=padding, align_corners=bool(site.get_attr("align_corners", 0))
+    )

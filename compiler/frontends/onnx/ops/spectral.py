@@ -4,35 +4,35 @@ from __future__ import annotations
 
 from ....ir.graph_values import Value
 from ...graph_builder import ImportRefused
-from ..importer_site import Site
+from ..importer_site import OnnxSite
 from ..importer_table import imports
 
 
 @imports("DFT", to="rfft, fft, ifft or irfft")
-def dft(site: Site) -> Value:
-    x = site.x()
-    axis = site.axis(_transformed_axis(site), x.type.rank)
+def import_dft(site: OnnxSite) -> Value:
+    x = site.input()
+    axis = site.normalize_axis(_transformed_axis(site), x.type.rank)
     if axis == x.type.rank - 1:
         raise ImportRefused("transforms the axis of the real and imaginary parts")
-    sizes = site.dims(1, "the length of the signal") if site.has(1) else ()
+    sizes = site.require_dims(1, "the length of the signal") if site.has_input(1) else ()
     length = {"n": sizes[0]} if sizes else {}
-    inverse, onesided = bool(site.attr("inverse", 0)), bool(site.attr("onesided", 0))
+    inverse, onesided = bool(site.get_attr("inverse", 0)), bool(site.get_attr("onesided", 0))
     real = _is_real(x)
     if onesided and not inverse:
         if not real:
             raise ImportRefused("has `onesided` for complex numbers")
-        return site.one("rfft", site.one("squeeze", x, axis=-1), axis=axis, **length)
-    pairs = site.one("pad", x, padding=(0, 1)) if real else x
+        return site.apply_op("rfft", site.apply_op("squeeze", x, axis=-1), axis=axis, **length)
+    pairs = site.apply_op("pad", x, padding=(0, 1)) if real else x
     if not onesided:
-        return site.one("ifft" if inverse else "fft", pairs, axis=axis, **length)
-    return site.one("unsqueeze", site.one("irfft", pairs, axis=axis, **length), axis=-1)
+        return site.apply_op("ifft" if inverse else "fft", pairs, axis=axis, **length)
+    return site.apply_op("unsqueeze", site.apply_op("irfft", pairs, axis=axis, **length), axis=-1)
 
 
-def _transformed_axis(site: Site) -> int:
+def _transformed_axis(site: OnnxSite) -> int:
     """An input since operator set 20; an attribute before, which counts from 1 if it is left out."""
     if site.version < 20:
-        return int(site.attr("axis", 1))
-    return int(site.array(2, "the axis").reshape(-1)[0]) if site.has(2) else -2
+        return int(site.get_attr("axis", 1))
+    return int(site.require_array(2, "the axis").reshape(-1)[0]) if site.has_input(2) else -2
 
 
 def _is_real(x: Value) -> bool:
@@ -43,24 +43,24 @@ def _is_real(x: Value) -> bool:
 
 
 @imports("STFT", to="stft and permute")
-def stft(site: Site) -> Value:
+def import_stft(site: OnnxSite) -> Value:
     """ONNX has the windows before the frequencies, and neither padding nor scales."""
-    x = site.x()
+    x = site.input()
     signal = x if x.type.rank == 2 else _real_signal(site, x)  # ONNX Runtime also takes real numbers without a last axis
-    window = (site.x(2),) if site.has(2) else ()
-    if site.has(3):
-        (size,) = site.dims(3, "the size of a window")
+    window = (site.input(2),) if site.has_input(2) else ()
+    if site.has_input(3):
+        (size,) = site.require_dims(3, "the size of a window")
     else:
         size = window[0].type.shape[0] if window else x.type.shape[1]
-    (hop,) = site.dims(1, "the distance of the windows")
+    (hop,) = site.require_dims(1, "the distance of the windows")
     if not isinstance(size, int) or not isinstance(hop, int):
         raise ImportRefused("has windows whose size or distance depends on the sizes of the inputs")
-    onesided = {} if site.attr("onesided", 1) else {"onesided": False}
-    made = site.one("stft", signal, *window, n_fft=size, hop_length=hop, center=False, **onesided)
-    return site.one("permute", made, axes=(0, 2, 1, 3))
+    onesided = {} if site.get_attr("onesided", 1) else {"onesided": False}
+    made = site.apply_op("stft", signal, *window, n_fft=size, hop_length=hop, center=False, **onesided)
+    return site.apply_op("permute", made, axes=(0, 2, 1, 3))
 
 
-def _real_signal(site: Site, x: Value) -> Value:
+def _real_signal(site: OnnxSite, x: Value) -> Value:
     if x.type.rank != 3 or not _is_real(x):
         raise ImportRefused(f"is of {x.type}; netc's stft is of real numbers, [N, T, 1] or [N, T]")
-    return site.one("squeeze", x, axis=-1)
+    return site.apply_op("squeeze", x, axis=-1)
