@@ -38,7 +38,7 @@ from netc.compiler.backends.onnx.tensor_expressions import TensorExpr
 from netc.compiler.backends.onnx.unsupported_in_onnx import UnsupportedInOnnx
 from netc.compiler.backends.python.code.python_expressions import CallCode, Code, KeywordCode, to_code
 from netc.compiler.backends.torch.torch_emitters import EMITTERS, TorchSite, function, module
-from netc.compiler.backends.torch.torch_framework import element_type
+from netc.compiler.backends.torch.torch_framework import get_torch_dtype
 from netc.compiler.dims import Dim
 from netc.compiler.errors.plugin_errors import RefusedByPlugin
 from netc.compiler.errors.problem import STAGE, Location
@@ -179,7 +179,7 @@ def _keywords(op: Operator, others: Mapping[str, object]) -> tuple[KeywordCode, 
 
 
 def _code(value: object, name: str) -> Code:
-    return to_code(element_type(value) if isinstance(value, DType) else value, name)
+    return to_code(get_torch_dtype(value) if isinstance(value, DType) else value, name)
 
 
 def _name(made: TensorExpr | str) -> str:

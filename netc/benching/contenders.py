@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.torch.torch_source import class_name
+from netc.compiler.backends.torch.torch_source import choose_class_name
 from netc.compiler.dims import SymDim
 from netc.dsl.record import Record
 
@@ -65,7 +65,7 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     with open(path, "w", encoding="utf-8") as file:
         file.write(model.source())
     save_file({name: array.copy() for name, array in given.arrays().items()}, kept)
-    return job("its PyTorch module", "torch", f"{path}:{class_name(given.program, given.name)}", inputs, settings, weights=kept)
+    return job("its PyTorch module", "torch", f"{path}:{choose_class_name(given.program, given.name)}", inputs, settings, weights=kept)
 
 
 def job(what: str, kind: str, path: str, inputs: tuple[Declared, ...], settings: Settings, **more: Any) -> Job:

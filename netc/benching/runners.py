@@ -87,13 +87,13 @@ class TorchRunner(Runner):
         import torch
         from safetensors.torch import load_file
 
-        from netc.compiler.backends.torch.live.module import tensor
+        from netc.compiler.backends.torch.live.module import to_tensor
 
         torch.set_num_threads(job.threads)
         if job.device == "cuda" and not torch.cuda.is_available():
             raise WrongModel("this PyTorch finds no CUDA device")
         self.torch: Any = torch
-        self._named, self._weights, self._tensor, self._quiet = named_module, load_file, tensor, silence_output
+        self._named, self._weights, self._tensor, self._quiet = named_module, load_file, to_tensor, silence_output
 
     def load(self) -> None:
         module = self.module()

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from netc.compiler.backends.torch.live.module import tensor as torch_tensor
+from netc.compiler.backends.torch.live.module import to_tensor as torch_tensor
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.exporting import FixedSize

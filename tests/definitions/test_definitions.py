@@ -16,7 +16,7 @@ from netc.compiler.backends.python.emitters import Emitters
 from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.backends.torch.torch_emitters import EMITTERS
 from netc.compiler.backends.torch.torch_framework import TORCH
-from netc.compiler.backends.torch.torch_source import emitted
+from netc.compiler.backends.torch.torch_source import write_source_and_name
 from netc.compiler.definitions import expand_program
 from netc.compiler.dims import free_symbols
 from netc.compiler.ir.graph import Program
@@ -55,7 +55,7 @@ def _expanded(model: netc.Model) -> Program:
 
 def _by_definition(model: netc.Model) -> torch.nn.Module:
     """The module in which every operator that has a definition is written by it."""
-    source, name = emitted(_expanded(model), "defined")
+    source, name = write_source_and_name(_expanded(model), "defined")
     space: dict[str, Any] = {"__name__": "defined"}
     exec(compile(source, "defined.py", "exec"), space)
     module: torch.nn.Module = space[name]()
@@ -117,4 +117,4 @@ def test_a_backend_without_the_operator_writes_its_definition(text: str) -> None
     """The same as the program whose operators were replaced before."""
     program = netc.compile(text).program
     expanded = expand_program(program, lambda operator: operator not in DEFINED)
-    assert _without_kernels().write_source(program, "net") == emitted(expanded, "net")[0]
+    assert _without_kernels().write_source(program, "net") == write_source_and_name(expanded, "net")[0]

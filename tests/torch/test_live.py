@@ -19,8 +19,8 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.torch.live.live_module import live
-from netc.compiler.backends.torch.torch_source import class_name, source
+from netc.compiler.backends.torch.live.live_module import make_live_module
+from netc.compiler.backends.torch.torch_source import choose_class_name, write_source
 from tests.parity import inputs_for, run_module, sizes_of, tensor
 
 SAMPLES = {
@@ -151,7 +151,7 @@ def test_source_can_be_inspected() -> None:
 def test_other_texts_of_one_name_are_kept_apart() -> None:
     one = netc.compile("input 4 -> dense 2 as one").program
     two = netc.compile("input 4 -> dense 2 as two").program
-    made = [live(source(p, "mlp"), class_name(p, "mlp"), "mlp") for p in (one, two, one)]
+    made = [make_live_module(write_source(p, "mlp"), choose_class_name(p, "mlp"), "mlp") for p in (one, two, one)]
     assert type(made[0]) is type(made[2])
     assert type(made[0]) is not type(made[1])
     assert "self.one" in inspect.getsource(type(made[0]))

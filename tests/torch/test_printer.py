@@ -29,7 +29,7 @@ from netc.compiler.backends.python.code.python_expressions import (
 )
 from netc.compiler.backends.python.printing.line_layout import WIDTH, layout_statement
 from netc.compiler.backends.python.printing.python_printer import make_doc, print_code
-from netc.compiler.backends.torch.torch_framework import element_type
+from netc.compiler.backends.torch.torch_framework import get_torch_dtype
 from netc.compiler.types.tensor_types import DTYPES
 
 a, b, c = NameCode("a"), NameCode("b"), NameCode("c")
@@ -115,7 +115,7 @@ def test_text(code: Code, expected: str) -> None:
         (None, "None"),
         (True, "True"),
         ((1, (2,)), "(1, (2,))"),
-        (element_type(DTYPES["bfloat16"]), "torch.bfloat16"),
+        (get_torch_dtype(DTYPES["bfloat16"]), "torch.bfloat16"),
     ],
 )
 def test_literals(value: object, expected: str) -> None:

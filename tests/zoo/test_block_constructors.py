@@ -19,7 +19,7 @@ from zoo.catalogue import compilable
 import netc
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.python_expressions import FrameworkValue
-from netc.compiler.backends.torch.torch_source import classes_in
+from netc.compiler.backends.torch.torch_source import build_classes
 from netc.compiler.elaborate.scopes.value_text import format_value
 from netc.compiler.ir.graph import Graph
 from netc.compiler.ir.graph_values import Value
@@ -54,7 +54,7 @@ def emitted(path: Path, name: str) -> Emitted:
     model = netc.compile_file(path, model=name)
     scope: dict[str, Any] = {}
     exec(model.source(), scope)
-    return Emitted(classes_in(model.program, path.stem), scope)
+    return Emitted(build_classes(model.program, path.stem), scope)
 
 
 def cases() -> Iterator[Any]:

@@ -24,7 +24,7 @@ import netc
 from netc.compiler.backends.python.code.classes import ClassDef
 from netc.compiler.backends.python.code.python_expressions import StageValue
 from netc.compiler.backends.python.printing.python_printer import format_literal
-from netc.compiler.backends.torch.torch_source import classes_in
+from netc.compiler.backends.torch.torch_source import build_classes
 from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.types.traced_ints import TracedInt
 from tests.parity import arguments as taken_by
@@ -44,7 +44,7 @@ class Emitted:
         self.elaborated = Elaborated(SMALL[name])
         model = self.elaborated.model
         self.sizes = sizes_of(model, {n: (s, s) for n, s in SMALL[name].sizes.items()})[1]
-        self.classes = classes_in(model.program, model.name)
+        self.classes = build_classes(model.program, model.name)
         self.scope: dict[str, Any] = {}
         self.source = model.source()
         exec(self.source, self.scope)

@@ -22,9 +22,9 @@ class TorchBackend(Backend):
     suffix = ".py"
 
     def text(self, given: BackendInput) -> str:
-        from .torch_source import source
+        from .torch_source import write_source
 
-        return source(given.program, given.name)
+        return write_source(given.program, given.name)
 
     def operator_target(self, operator: type[Operator]) -> str:
         from . import ops, torch_emitters
@@ -34,13 +34,13 @@ class TorchBackend(Backend):
 
     def module(self, given: BackendInput) -> nn.Module:
         """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
-        from .live.module import filled, fresh
+        from .live.module import make_filled_module, make_fresh_module
 
         own = [info for info in collect_parameters(given.program).values() if info.tied_to is None]
         check_memory(sum(info.numel * info.dtype.size for info in own), "its parameters take")
         if given.weights is None:
-            return fresh(given.program, given.name)
-        return filled(given.program, given.name, given.arrays())
+            return make_fresh_module(given.program, given.name)
+        return make_filled_module(given.program, given.name, given.arrays())
 
 
 BACKEND = TorchBackend()

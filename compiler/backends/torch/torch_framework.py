@@ -48,59 +48,59 @@ _OF_CONTAINERS = "append clear extend insert items keys pop update values _get_i
 _TAKEN = frozenset((_OF_MODULES + _OF_CONTAINERS).split())
 
 
-def _named(members: Pairs) -> Code:
+def _make_named_row(members: Pairs) -> Code:
     pairs = tuple(TupleCode((Lit(label), code)) for label, code in members)
     return call_function("nn.Sequential", call_function("OrderedDict", ListCode(pairs)))
 
 
-def _keyed(members: Pairs) -> Code:
+def _make_module_dict(members: Pairs) -> Code:
     return call_function("nn.ModuleDict", *([DictCode(tuple(members))] if members else []))
 
 
-def _parameters(members: Pairs) -> Code:
+def _make_parameter_dict(members: Pairs) -> Code:
     return call_function("nn.ParameterDict", DictCode(tuple(members)))
 
 
-def submodule(module: Code, path: str) -> Code:
+def get_submodule(module: Code, path: str) -> Code:
     """The module at a path. `get_submodule` finds no module whose label is an attribute that all modules have."""
     for plain, labels in groupby(path.split("."), lambda label: not label.startswith("__") and label not in _TAKEN):
         if plain:
             module = Method(module, "get_submodule", (Lit(".".join(labels)),))
         else:
             for label in labels:
-                module = _registered(module, label)
+                module = _access_registry(module, label)
     return module
 
 
 _REGISTRIES: dict[MemberKind, str] = {"module": "_modules", "parameter": "_parameters", "buffer": "_buffers", "transient": "_buffers"}
 
 
-def _registered(module: Code, label: str, how: MemberKind = "module") -> Code:
+def _access_registry(module: Code, label: str, how: MemberKind = "module") -> Code:
     """A member under a label that is no attribute name."""
     return Subscript(AttributeCode(module, _REGISTRIES[how]), (Lit(label),))
 
 
-def _held(how: MemberKind, code: Code, trained: bool) -> Code:
+def _wrap_parameter(how: MemberKind, code: Code, trained: bool) -> Code:
     return call_function("nn.Parameter", code, requires_grad=Default(trained, True)) if how == "parameter" else code
 
 
-def _buffer(label: str, how: MemberKind, code: Code) -> Code | None:
+def _register_buffer(label: str, how: MemberKind, code: Code) -> Code | None:
     if how in ("module", "parameter"):
         return None
     return call_method(NameCode("self"), "register_buffer", label, code, persistent=Default(how == "buffer", True))
 
 
-def _row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
+def _compute_row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
     return AttributeCode(parameter, "data"), call_function("torch.norm_except_dim", AttributeCode(source, "data"))
 
 
 _REGISTRATION = Registration(
-    wrap_value=_held,
-    register=_buffer,
-    by_label=_registered,
+    wrap_value=_wrap_parameter,
+    register=_register_buffer,
+    by_label=_access_registry,
     forget=lambda module, label: call_method(AttributeCode(module, "_non_persistent_buffers_set"), "add", label),
     freeze=lambda module: call_method(module, "requires_grad_", False),
-    norms=_row_norms,
+    norms=_compute_row_norms,
     start_buffers=lambda module, parameter: call_method(module, "start", parameter),
 )
 
@@ -129,12 +129,12 @@ TORCH = Framework(
         row="nn.Sequential",
         list_class="nn.ModuleList",
         dict_class="nn.ModuleDict",
-        named=_named,
+        named=_make_named_row,
         listed=lambda members: call_function("nn.ModuleList", ListCode(members)),
-        keyed=_keyed,
-        parameters=_parameters,
+        keyed=_make_module_dict,
+        parameters=_make_parameter_dict,
     ),
-    by_path=submodule,
+    by_path=get_submodule,
     widths=Widths(re.compile(r"(.*_)?(channels|features|dim)"), "in_channels", "in_features", "out_channels", "out_features"),
     identity="nn.Identity",
     # not `x[:, t]`: the gradient of each is a tensor of the size of `x`, so that training takes a time that grows with the square of T
@@ -147,11 +147,11 @@ DEVICE = AttributeCode(AnyInput(), "device")
 """The device that the tensors are on."""
 
 
-def element_type(dtype: DType) -> FrameworkValue:
+def get_torch_dtype(dtype: DType) -> FrameworkValue:
     """`torch.float32`."""
     return FrameworkValue(f"torch.{dtype.name}", "torch.dtype")
 
 
-def dtype_keyword(dtype: DType, default: DType = FLOAT32) -> Default:
+def make_dtype_keyword(dtype: DType, default: DType = FLOAT32) -> Default:
     """The value of a `dtype=`: left out where it is PyTorch's default."""
-    return Default(element_type(dtype), element_type(default))
+    return Default(get_torch_dtype(dtype), get_torch_dtype(default))

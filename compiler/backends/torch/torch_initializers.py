@@ -15,7 +15,7 @@ from ..python.constructor.initialization_rules import InitializerWords, Key, Sta
 from ..python.emitters import Modules
 
 
-def drawn(init: Init, tensor: Code) -> Code:
+def draw_tensor(init: Init, tensor: Code) -> Code:
     """The expression that draws a tensor, and is it."""
     names = [a.name for a in INITIALIZERS[init.kind].arguments]
     defaults = {a.name: a.default for a in INITIALIZERS[init.kind].arguments}
@@ -30,7 +30,7 @@ def drawn(init: Init, tensor: Code) -> Code:
     return CallCode(function, (tensor,), make_keywords(given))
 
 
-def _key(function: str, name: str) -> Key | None:
+def _make_rule_key(function: str, name: str) -> Key | None:
     """The projection out of attention is a linear layer within it. The layers of a recurrent one are parameters with numbers, of which no
     rule is made: it would be one for each."""
     inner, _, own = name.rpartition(".")
@@ -39,9 +39,11 @@ def _key(function: str, name: str) -> Key | None:
     return ("nn.Linear", own) if inner else (function, own)
 
 
-WORDS = InitializerWords(drawn, lambda part: call_function("nn.init.zeros_", part), _key, padding="padding_idx", argument="init")
+WORDS = InitializerWords(
+    draw_tensor, lambda part: call_function("nn.init.zeros_", part), _make_rule_key, padding="padding_idx", argument="init"
+)
 
 
-def initialization(order: Sequence[Graph], modules: Modules) -> StatementInitialization:
+def make_initialization(order: Sequence[Graph], modules: Modules) -> StatementInitialization:
     """The initialization of a program, whose main graph is the last."""
     return initialize_by_statements(WORDS, order, modules)

@@ -11,11 +11,11 @@ from .torch_framework import TORCH
 assert ops, "importing the package fills the tables"
 
 WRITER = SourceWriter(TORCH, EMITTERS)
-source, emitted, parts, function, file_of = (
+write_source, write_source_and_name, write_parts, write_function, write_file = (
     WRITER.write_source,
     WRITER.write_source_and_name,
     WRITER.write_parts,
     WRITER.write_function,
     WRITER.write_file,
 )
-classes_in, class_name = WRITER.build_classes, WRITER.choose_class_name
+build_classes, choose_class_name = WRITER.build_classes, WRITER.choose_class_name

@@ -23,7 +23,7 @@ from importlib.resources import files
 from typing import NamedTuple
 
 from netc.compiler.analysis.means import MeanDecomposition, decompose_objective
-from netc.compiler.backends.torch.torch_source import file_of, parts
+from netc.compiler.backends.torch.torch_source import write_file, write_parts
 from netc.compiler.ir.graph import OpNode, Program
 from netc.compiler.ir.training_program import Training
 from netc.compiler.ir.walk import collect_graphs
@@ -77,7 +77,7 @@ def emit_training_file(training: Training) -> str:
     recipe, means = read_recipe(training)[0], decompose_objective(training)
     name = training.model or training.name
     with unsupported_is_compile_error(training.program):
-        model, computed = parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
+        model, computed = write_parts(extract_model_program(training), name, RESERVED_NAMES), emit_functions(training, means)
     outside = tuple(dict.fromkeys((*model.outside, *computed.outside)))
     section = TrainSection(training, recipe, means, computed, may_draw_numbers(training.program), model.main)
     definitions = dict.fromkeys((*model.definitions, *computed.definitions))
@@ -116,7 +116,7 @@ def extract_model_program(training: Training) -> Program:
 
 
 def _assemble_file(training: Training, texts: list[str], outside: tuple[str, ...]) -> str:
-    return file_of(training.program, training.model or training.name, "\n\n\n".join(texts), outside, _list_imports(texts))
+    return write_file(training.program, training.model or training.name, "\n\n\n".join(texts), outside, _list_imports(texts))
 
 
 def _list_imports(texts: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from netc.compiler.analysis.means import MeanDecomposition
 from netc.compiler.backends.python.identifiers import make_unique, make_variable_name
 from netc.compiler.backends.python.unsupported_python import MissingSize
-from netc.compiler.backends.torch.torch_source import Parts, function, parts
+from netc.compiler.backends.torch.torch_source import Parts, write_function, write_parts
 from netc.compiler.ir.graph import Graph, Node, Program
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.ir.training_program import MODEL, Training
@@ -209,4 +209,4 @@ def _cut_program(program: Program, nodes: list[Node], inputs: list[Value], name:
 
 
 def _emit_program(program: Program, name: str, doc: str) -> Parts:
-    return function(program, name, doc) or parts(program, name)
+    return write_function(program, name, doc) or write_parts(program, name)

@@ -22,7 +22,7 @@ _REMEMBERED = 4096
 """The number of shapes that are remembered as fitting. A model that meets more of them checks some again."""
 
 
-def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeChecks | None = None) -> None:
+def add_input_checks(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeChecks | None = None) -> None:
     """Replaces the call of the class's instances by one that checks its inputs."""
     fitting: set[object] = set()
 
@@ -31,7 +31,7 @@ def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeC
         if torch.compiler.is_compiling() or _is_tracing():
             return nn.Module.__call__(self, *args, **kwargs)
         if checks is not None:
-            key = _shapes_key(args, kwargs)
+            key = _make_shapes_key(args, kwargs)
             if key is not None and key not in fitting:
                 _check_sizes(self, inputs, checks, args, kwargs)
                 # A server may meet any number of shapes, and the set must not grow without bound.
@@ -40,7 +40,7 @@ def explain_inputs(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeC
         try:
             return nn.Module.__call__(self, *args, **kwargs)
         except Exception as error:
-            why = _misfit(self, inputs, args, kwargs)
+            why = _describe_misfit(self, inputs, args, kwargs)
             if why:
                 raise ValueError(why) from error
             raise
@@ -56,10 +56,10 @@ def _is_tracing() -> bool:
     return torch._C._get_tracing_state() is not None
 
 
-def _shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
+def _make_shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
     """A key for the shapes of the arguments; None if an argument is no tensor, or if sizes are symbols because the call is traced."""
     shapes = []
-    for value in _flat((*args, *kwargs.values())):
+    for value in _iterate_tensors((*args, *kwargs.values())):
         if not isinstance(value, Tensor):
             return None
         shapes.append(value.shape)
@@ -87,12 +87,12 @@ def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks
 def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
     """The tensors in the order of the declared inputs; empty if the arguments do not match `forward`."""
     try:
-        return list(_flat(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
+        return list(_iterate_tensors(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
     except TypeError:
         return []
 
 
-def _misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
+def _describe_misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
     """What does not fit; empty if everything does, or if there is another number of tensors."""
     given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
@@ -100,13 +100,13 @@ def _misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], 
     sizes: Sizes = {}
     try:
         for declared, value in zip(inputs, given, strict=True):
-            _check(declared, value, sizes)
+            _check_input(declared, value, sizes)
     except ValueError as error:
         return str(error)
     return ""
 
 
-def _check(declared: Port, value: Any, sizes: Sizes) -> None:
+def _check_input(declared: Port, value: Any, sizes: Sizes) -> None:
     if not isinstance(value, Tensor):
         remedy = "; make a tensor of it: `torch.as_tensor(x)`" if hasattr(value, "__array__") else ""
         found = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
@@ -116,10 +116,10 @@ def _check(declared: Port, value: Any, sizes: Sizes) -> None:
         raise ValueError(f"the input `{declared.name}` is {declared}, found {str(value.dtype).removeprefix('torch.')}")
 
 
-def _flat(values: Any) -> Iterator[Any]:
+def _iterate_tensors(values: Any) -> Iterator[Any]:
     """The arguments in order, those of lists and tuples each."""
     for value in values:
         if isinstance(value, (list, tuple)):
-            yield from _flat(value)
+            yield from _iterate_tensors(value)
         else:
             yield value

@@ -24,10 +24,10 @@ from netc.dsl.record import Record
 from ....analysis.input_shapes import SizeChecks, get_size_checks
 from ....ir.graph import Program
 from ....ir.ports import Port, make_input_ports
-from .input_checks import explain_inputs
+from .input_checks import add_input_checks
 
 
-class Emitted(Record):
+class EmittedSource(Record):
     """A text, and what tracebacks call it: `<netc mlp.py>`. Its class `main` is the class of the model, which takes `inputs`, of sizes that
     pass the `checks`."""
 
@@ -37,25 +37,25 @@ class Emitted(Record):
     inputs: tuple[Port, ...] = ()
     checks: SizeChecks | None = None
 
-    def digest(self) -> str:
+    def compute_digest(self) -> str:
         """A digest that is equal for texts that behave the same."""
         return sha256(f"{self.text}{self.inputs}{self.checks}".encode()).hexdigest()
 
 
-def live(text: str, class_name: str, name: str = "", program: Program | None = None) -> nn.Module:
+def make_live_module(text: str, class_name: str, name: str = "", program: Program | None = None) -> nn.Module:
     """An instance of the class, which refuses inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
     inputs, checks = (make_input_ports(program), get_size_checks(program)) if program is not None else ((), None)
-    module: nn.Module = getattr(load(Emitted(text, name or class_name.lower(), class_name, inputs, checks)), class_name)()
+    module: nn.Module = getattr(load_source(EmittedSource(text, name or class_name.lower(), class_name, inputs, checks)), class_name)()
     return module
 
 
-def load(emitted: Emitted) -> ModuleType:
+def load_source(emitted: EmittedSource) -> ModuleType:
     """The text as an imported module. The same text is the same module."""
     text = emitted.text
-    title = f"netc_live_{emitted.digest()[:16]}"
+    title = f"netc_live_{emitted.compute_digest()[:16]}"
     if title in sys.modules:
         return sys.modules[title]
-    filename = _filename(emitted.name, text)
+    filename = _choose_filename(emitted.name, text)
     module = ModuleType(title)
     module.__file__ = filename
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
@@ -67,23 +67,23 @@ def load(emitted: Emitted) -> ModuleType:
         raise
     for cls in vars(module).values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == title:
-            copyreg.pickle(cls, lambda instance: _reduced(instance, emitted))
-    explain_inputs(getattr(module, emitted.main), emitted.inputs, emitted.checks)
+            copyreg.pickle(cls, lambda instance: _reduce_instance(instance, emitted))
+    add_input_checks(getattr(module, emitted.main), emitted.inputs, emitted.checks)
     return module
 
 
-def _reduced(instance: nn.Module, emitted: Emitted) -> tuple[Any, ...]:
+def _reduce_instance(instance: nn.Module, emitted: EmittedSource) -> tuple[Any, ...]:
     """What pickle stores of an instance. Several instances share one text, which is stored once."""
-    return blank, (emitted, type(instance).__name__), vars(instance)
+    return make_blank_instance, (emitted, type(instance).__name__), vars(instance)
 
 
-def blank(emitted: Emitted, class_name: str) -> nn.Module:
+def make_blank_instance(emitted: EmittedSource, class_name: str) -> nn.Module:
     """An instance of a class of the text, without its state: what pickle starts from."""
-    cls: type[nn.Module] = getattr(load(emitted), class_name)
+    cls: type[nn.Module] = getattr(load_source(emitted), class_name)
     return cls.__new__(cls)
 
 
-def _filename(name: str, text: str) -> str:
+def _choose_filename(name: str, text: str) -> str:
     """A name under which no other text is known: `<netc mlp.py>`, `<netc mlp-2.py>`, ..."""
     filenames = _FILENAMES[name]
     number = len(filenames) + 1

@@ -14,25 +14,25 @@ from torch.nn import init
 from torch.overrides import TorchFunctionMode
 
 from ....types.numpy_types import Array
-from ..torch_source import class_name, source
-from .live_module import live
+from ..torch_source import choose_class_name, write_source
+from .live_module import make_live_module
 
 if TYPE_CHECKING:
     from ....ir.graph import Program
 
 
-def fresh(program: Program, name: str) -> torch.nn.Module:
+def make_fresh_module(program: Program, name: str) -> torch.nn.Module:
     """The module with parameters that PyTorch's generator draws."""
-    return live(source(program, name), class_name(program, name), name, program)
+    return make_live_module(write_source(program, name), choose_class_name(program, name), name, program)
 
 
-def filled(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
+def make_filled_module(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
     """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
-    text = source(program, name)
+    text = write_source(program, name)
     with torch.random.fork_rng(devices=[]), _Uninitialized(redrawing="nn.init.trunc_normal_" in text):
-        module = live(text, class_name(program, name), name, program)
+        module = make_live_module(text, choose_class_name(program, name), name, program)
     for name, target in module.state_dict().items():  # one after the other, so that nothing is in memory three times
-        target.copy_(tensor(arrays[name]))
+        target.copy_(to_tensor(arrays[name]))
     return module
 
 
@@ -53,7 +53,7 @@ class _Uninitialized(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def tensor(array: Array) -> torch.Tensor:
+def to_tensor(array: Array) -> torch.Tensor:
     """The same numbers as a tensor of the same type, which may share their memory."""
     array = np.require(array, requirements=["C", "W"])
     if array.dtype.name == "bfloat16":  # which NumPy and PyTorch know by different names

@@ -33,7 +33,7 @@ from ....ops.activation import (
 from ....ops.operator import Operator
 from ...python.code.python_expressions import Code, Default, call_function, construct_module
 from ..torch_emitters import TorchSite, function, module
-from ..torch_framework import dtype_keyword
+from ..torch_framework import make_dtype_keyword
 
 _PLAIN: dict[type[Operator], str] = {
     Celu: "torch.nn.CELU",
@@ -66,59 +66,63 @@ _ALONG: dict[type[Operator], str] = {
 """Those whose `dim` is always written: PyTorch warns where it is left out."""
 
 
-def _module(name: str) -> str:
+def _get_module_name(name: str) -> str:
     """The module's name in the emitted source: `nn.ReLU`."""
     return name.removeprefix("torch.")
 
 
-def _options(op: Operator) -> dict[str, object]:
+def _list_options(op: Operator) -> dict[str, object]:
     """The arguments by PyTorch's names, left out while they have their defaults, which are PyTorch's too."""
     return {"dim" if name == "axis" else name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
 
 
 @module(*_PLAIN, target=_PLAIN)
-def plain_module(op: Operator, site: TorchSite) -> Code:
-    return construct_module(_module(_PLAIN[type(op)]), {}, **_options(op))
+def emit_plain_module(op: Operator, site: TorchSite) -> Code:
+    return construct_module(_get_module_name(_PLAIN[type(op)]), {}, **_list_options(op))
 
 
 @function(*_PLAIN)
-def plain_function(op: Operator, site: TorchSite) -> Code:
-    return call_function(f"F.{op.name}", site.x, **_options(op))
+def emit_plain_function(op: Operator, site: TorchSite) -> Code:
+    return call_function(f"F.{op.name}", site.x, **_list_options(op))
 
 
 @function(Sigmoid, Tanh)
-def torch_function(op: Operator, site: TorchSite) -> Code:
+def emit_torch_function(op: Operator, site: TorchSite) -> Code:
     return call_function(f"torch.{op.name}", site.x)
 
 
 @module(*_ALONG, target=_ALONG)
-def along_module(op: Softmax, site: TorchSite) -> Code:
-    return construct_module(_module(_ALONG[type(op)]), {}, dim=op.axis)
+def emit_along_module(op: Softmax, site: TorchSite) -> Code:
+    return construct_module(_get_module_name(_ALONG[type(op)]), {}, dim=op.axis)
 
 
 @function(*_ALONG)
-def along_function(op: Softmax, site: TorchSite) -> Code:
+def emit_along_function(op: Softmax, site: TorchSite) -> Code:
     return call_function(f"F.{op.name}", site.x, dim=op.axis)
 
 
 @module(Threshold, target="torch.nn.Threshold")
-def threshold_module(op: Threshold, site: TorchSite) -> Code:
+def emit_threshold_module(op: Threshold, site: TorchSite) -> Code:
     return construct_module("nn.Threshold", {"threshold": op.threshold, "value": op.value})
 
 
 @function(Threshold)
-def threshold_function(op: Threshold, site: TorchSite) -> Code:
+def emit_threshold_function(op: Threshold, site: TorchSite) -> Code:
     return call_function("F.threshold", site.x, op.threshold, op.value)
 
 
-def _slope(op: Prelu) -> object:
+def _get_initial_slope(op: Prelu) -> object:
     """The constant that the module starts with; another initializer is applied to it afterwards."""
     return op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
 
 
 @module(Prelu, target="torch.nn.PReLU")
-def prelu(op: Prelu, site: TorchSite) -> Code:
+def emit_prelu(op: Prelu, site: TorchSite) -> Code:
     x = site.given.x
     return construct_module(
-        "nn.PReLU", {}, num_parameters=Default(op.count_parameters(x), 1), init=Default(_slope(op), 0.25), dtype=dtype_keyword(x.dtype)
+        "nn.PReLU",
+        {},
+        num_parameters=Default(op.count_parameters(x), 1),
+        init=Default(_get_initial_slope(op), 0.25),
+        dtype=make_dtype_keyword(x.dtype),
     )

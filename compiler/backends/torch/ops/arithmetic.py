@@ -21,24 +21,24 @@ FLOAT_NEUTRAL = ("*", "/", "**", "-")
 
 
 @function(*_BINARY, target=_BINARY)
-def binary(op: BinaryOperator, site: TorchSite) -> Code:
+def emit_binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
         return Infix(op.symbol, site.x, site.other, "none" if BOOL in (site.given.x.dtype, site.given.other.dtype) else "signs")
-    number, freedom = to_code(op.other, "other"), _freedom(op, site)
+    number, freedom = to_code(op.other, "other"), _choose_freedom(op, site)
     return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
 
 
 @function(FloorDiv, target="torch.floor_divide")
-def floor_div(op: FloorDiv, site: TorchSite) -> Code:
+def emit_floor_div(op: FloorDiv, site: TorchSite) -> Code:
     """Of floats, floor_divide has no gradient; the same function with another name has."""
     if not site.results[0].dtype.is_float:
-        return binary(op, site)
+        return emit_binary(op, site)
     other = to_code(op.other, "other") if op.scalars else site.other
     sides = (other, site.x) if op.number_first else (site.x, other)
     return call_function("torch.div", *sides, rounding_mode="floor")
 
 
-def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
+def _choose_freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
     x = site.given.x.dtype
     if x == BOOL:
         return "none"
@@ -46,10 +46,10 @@ def _freedom(op: BinaryOperator, site: TorchSite) -> Freedom:
 
 
 @function(Maximum, Minimum, target="torch.{}")
-def pair(op: Pair, site: TorchSite) -> Code:
+def emit_pair(op: Pair, site: TorchSite) -> Code:
     return call_function(f"torch.{op.name}", site.x, site.other)
 
 
 @function(Clamp, target="torch.clamp")
-def clamp(op: Clamp, site: TorchSite) -> Code:
+def emit_clamp(op: Clamp, site: TorchSite) -> Code:
     return call_method(site.x, "clamp", min=Default(op.min, None), max=Default(op.max, None))

@@ -8,17 +8,17 @@ from ....types.traced_ints import has_origin
 from ...python.code.python_expressions import Code, Default, Infix, call_function, call_method, to_code
 from ...python.lowering.lowered_operators import WindowMask
 from ..torch_emitters import TorchSite, function
-from ..torch_framework import DEVICE, TRAINING, element_type
-from .parameters import as_float
+from ..torch_framework import DEVICE, TRAINING, get_torch_dtype
+from .parameters import to_float
 
 
 @function(Attention, target="torch.nn.functional.scaled_dot_product_attention")
-def attention(op: Attention, site: TorchSite) -> Code:
+def emit_attention(op: Attention, site: TorchSite) -> Code:
     masks: dict[str, object] = {}
     if "mask" in site.given:
-        masks = {"attn_mask": _mask(site)}
+        masks = {"attn_mask": _emit_mask(site)}
     if op.dropout or has_origin(op.dropout):
-        masks["dropout_p"] = Infix("*", to_code(as_float(op.dropout), "dropout"), TRAINING)
+        masks["dropout_p"] = Infix("*", to_code(to_float(op.dropout), "dropout"), TRAINING)
     return call_function(
         "F.scaled_dot_product_attention",
         site.q,
@@ -31,16 +31,16 @@ def attention(op: Attention, site: TorchSite) -> Code:
     )
 
 
-def _mask(site: TorchSite) -> Code:
+def _emit_mask(site: TorchSite) -> Code:
     """A mask for each head alone has an axis for the batch too: without it, PyTorch's kernels for attention as a whole refuse it."""
     rank, own = site.given.q.rank, site.given.mask.rank
     return call_method(site.mask, "unsqueeze", 0) if (rank, own) == (4, 3) else site.mask
 
 
 @function(WindowMask)
-def window_mask(op: WindowMask, site: TorchSite) -> Code:
+def emit_window_mask(op: WindowMask, site: TorchSite) -> Code:
     """True where `j <= i + span - length`, and more than `i + span - length - window`."""
-    ones = call_function("torch.ones", to_code(op.length, "length"), to_code(op.span, "span"), dtype=element_type(BOOL), device=DEVICE)
+    ones = call_function("torch.ones", to_code(op.length, "length"), to_code(op.span, "span"), dtype=get_torch_dtype(BOOL), device=DEVICE)
     offset = op.span - op.length
     seen = call_method(ones, "tril", *(() if offset == 0 else (to_code(offset, "diagonal"),)))
     return seen if op.window is None else call_method(seen, "triu", to_code(offset + 1 - op.window, "diagonal"))

@@ -6,19 +6,19 @@ from ....ops.arithmetic import Pair
 from ....ops.binary import Atan2, Fmod, Hypot, Lerp, Logaddexp
 from ...python.code.python_expressions import Code, call_function, to_code
 from ..torch_emitters import TorchSite, function
-from .arithmetic import pair
+from .arithmetic import emit_pair
 
 
 @function(Atan2, Hypot, Logaddexp, target="torch.{}")
-def by_name(op: Pair, site: TorchSite) -> Code:
-    return pair(op, site)
+def emit_by_name(op: Pair, site: TorchSite) -> Code:
+    return emit_pair(op, site)
 
 
 @function(Fmod, target="torch.fmod")
-def fmod(op: Fmod, site: TorchSite) -> Code:
+def emit_fmod(op: Fmod, site: TorchSite) -> Code:
     return call_function("torch.fmod", site.x, to_code(op.other, "other") if op.scalars else site.other)
 
 
 @function(Lerp, target="torch.lerp")
-def lerp(op: Lerp, site: TorchSite) -> Code:
+def emit_lerp(op: Lerp, site: TorchSite) -> Code:
     return call_function("torch.lerp", site.x, site.end, to_code(op.weight, "weight") if op.scalars else site.weight)

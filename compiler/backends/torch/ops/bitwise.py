@@ -10,7 +10,7 @@ from ..torch_emitters import TorchSite, function
 _SYMBOLS: dict[type[Operator], str] = {BitwiseAnd: "&", BitwiseOr: "|", BitwiseXor: "^"}
 
 
-def _sides(op: BitwiseLogic, site: TorchSite) -> tuple[Code, Code]:
+def _emit_sides(op: BitwiseLogic, site: TorchSite) -> tuple[Code, Code]:
     if not op.scalars:
         return site.x, site.other
     number = to_code(op.other, "other")
@@ -18,16 +18,16 @@ def _sides(op: BitwiseLogic, site: TorchSite) -> tuple[Code, Code]:
 
 
 @function(*_SYMBOLS, target="torch.{}")
-def logic(op: BitwiseLogic, site: TorchSite) -> Code:
-    left, right = _sides(op, site)
+def emit_logic(op: BitwiseLogic, site: TorchSite) -> Code:
+    left, right = _emit_sides(op, site)
     return Infix(_SYMBOLS[type(op)], left, right)
 
 
 @function(BitwiseNot, target="torch.bitwise_not")
-def bitwise_not(op: BitwiseNot, site: TorchSite) -> Code:
+def emit_bitwise_not(op: BitwiseNot, site: TorchSite) -> Code:
     return Prefix("~", site.x)
 
 
 @function(BitwiseLeftShift, BitwiseRightShift, target="torch.{}")
-def shift(op: Shift, site: TorchSite) -> Code:
-    return call_function(f"torch.{op.name}", *_sides(op, site))
+def emit_shift(op: Shift, site: TorchSite) -> Code:
+    return call_function(f"torch.{op.name}", *_emit_sides(op, site))

@@ -57,10 +57,10 @@ from ...python.code.python_expressions import (
 )
 from ...python.lowering.lowered_operators import ConvertedTable, ExactTable
 from ..torch_emitters import TorchSite, function, invocation, module
-from ..torch_framework import DEVICE, dtype_keyword, element_type
+from ..torch_framework import DEVICE, get_torch_dtype, make_dtype_keyword
 from .arithmetic import FLOAT_NEUTRAL
-from .parameters import as_float, filled
-from .shape import cast_to, model_type
+from .parameters import emit_fill_value, to_float
+from .shape import emit_cast_to, emit_model_type
 
 FLOAT64 = DTYPES["float64"]
 _USUAL = {StrictLiteral(value): f"torch.{name}" for name, values in (("zeros", (0, 0.0)), ("ones", (1, 1.0))) for value in values}
@@ -70,30 +70,30 @@ _FEW = 64
 
 
 @module(TableOperator, target="torch.arange and arithmetic")
-def static_table(op: TableOperator, site: TorchSite) -> Code:
-    return _Writer(op).whole()
+def emit_static_table(op: TableOperator, site: TorchSite) -> Code:
+    return _TableWriter(op).write_table()
 
 
 @function(TableOperator)
-def table(op: TableOperator, site: TorchSite) -> Code:
-    return SelfMember() if op.is_static else _Writer(op).whole()
+def emit_table(op: TableOperator, site: TorchSite) -> Code:
+    return SelfMember() if op.is_static else _TableWriter(op).write_table()
 
 
 @function(ConvertedTable)
-def converted_table(op: ConvertedTable, site: TorchSite) -> Code:
-    return _Writer(op, model_type(op, site)).whole()
+def emit_converted_table(op: ConvertedTable, site: TorchSite) -> Code:
+    return _TableWriter(op, emit_model_type(op, site)).write_table()
 
 
 @module(ExactTable)
-def exact_table(op: ExactTable, site: TorchSite) -> Code:
-    made = _Writer(op).whole()
+def emit_exact_table(op: ExactTable, site: TorchSite) -> Code:
+    made = _TableWriter(op).write_table()
     if isinstance(made, LetCode):
         return LetCode(made.bindings, call_function("Constant", made.result))
     return call_function("Constant", made)
 
 
 @invocation(ExactTable)
-def exact_value(op: ExactTable, site: TorchSite) -> Code:
+def emit_exact_value(op: ExactTable, site: TorchSite) -> Code:
     return AttributeCode(SelfMember(), "value")
 
 
@@ -106,7 +106,7 @@ class _Term:
         self.code, self.tensor, self.truth = code, tensor, truth
 
 
-class _Writer:
+class _TableWriter:
     """Writes the formula of one table. Tensors are float64 where any operand is real, else int64."""
 
     def __init__(self, op: TableOperator, dtype: Code | None = None) -> None:
@@ -118,16 +118,16 @@ class _Writer:
         self.real_indices: set[int] = set()
         self._find_real(self.formula)
 
-    def whole(self) -> Code:
+    def write_table(self) -> Code:
         real = is_real(self.formula, self.op.shape)
         if not find_indices(self.formula):
-            return self._constant()
-        root = self._spread(self._root(real))
+            return self._write_constant()
+        root = self._expand_shape(self._write_root(real))
         if self.inline or not self.uses:
             return root
-        return LetCode(tuple((self._name(axis), self._arange(axis)) for axis in sorted(self.uses)), root)
+        return LetCode(tuple((self._name_index(axis), self._write_arange(axis)) for axis in sorted(self.uses)), root)
 
-    def _spread(self, root: Code) -> Code:
+    def _expand_shape(self, root: Code) -> Code:
         """The formula in the shape of the table, of which it may lack axes."""
         shape, used = self.op.shape, find_indices(self.formula)
         first = min(used)
@@ -138,43 +138,43 @@ class _Writer:
         root = call_method(root, "expand", *(to_code(d, "size") for d in shape))
         return call_method(root, "clone") if self.op.is_static else root
 
-    def _root(self, real: bool) -> Code:
+    def _write_root(self, real: bool) -> Code:
         """The formula, converted to the table's type."""
         match self.formula:
             case ItemFormula() as item if self.dtype is None:
-                return self._items(item, self.op.element_type)
+                return self._write_items(item, self.op.element_type)
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element_type != FLOAT64:
-                branches = [Lit(c.value if isinstance(c.value, SymDim) else as_float(c.value)) for c in (then, otherwise)]
+                branches = [Lit(c.value if isinstance(c.value, SymDim) else to_float(c.value)) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
-                    return self._converted(call_function("torch.where", self._tensor(self._truth(test)), *branches), FLOAT32)
-        term = self._term(self.formula, real)
+                    return self._convert_type(call_function("torch.where", self._to_tensor(self._write_boolean(test)), *branches), FLOAT32)
+        term = self._write_term(self.formula, real)
         found = BOOL if term.truth else FLOAT64 if real else INT64
-        return self._converted(term.code, found)
+        return self._convert_type(term.code, found)
 
-    def _constant(self) -> Code:
+    def _write_constant(self) -> Code:
         """A formula that depends on no index."""
         real = is_real(self.formula, self.op.shape)
-        value = self._term(self.formula, real)
+        value = self._write_term(self.formula, real)
         sizes = TupleCode(tuple(to_code(d, "size") for d in self.op.shape))
         device = {} if self.op.is_static else {"device": DEVICE}
         if value.tensor:
-            number = self._converted(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
+            number = self._convert_type(value.code, BOOL if value.truth else FLOAT64 if real else INT64)
             spread = call_method(number, "expand", *sizes.items) if sizes.items else number
             return call_method(spread, "clone") if self.op.is_static else spread
         code = value.code
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element_type.is_integer:
-            code = filled(code.value, self.op.element_type)
+            code = emit_fill_value(code.value, self.op.element_type)
         usual = _USUAL.get(StrictLiteral(code.value)) if isinstance(code, Lit) else None
         natural = isinstance(code, Lit) and (usual or isinstance(code.value, float)) and self.op.element_type == FLOAT32
-        dtype = self.dtype or (dtype_keyword(FLOAT32) if natural else element_type(self.op.element_type))
+        dtype = self.dtype or (make_dtype_keyword(FLOAT32) if natural else get_torch_dtype(self.op.element_type))
         if usual:
             return call_function(usual, *(sizes.items or (sizes,)), dtype=dtype, **device)
         return call_function("torch.full", sizes, code, dtype=dtype, **device)
 
-    def _converted(self, code: Code, found: DType) -> Code:
+    def _convert_type(self, code: Code, found: DType) -> Code:
         if self.dtype is not None:
             return call_method(code, "to", self.dtype)
-        return code if found == self.op.element_type else cast_to(code, self.op.element_type)
+        return code if found == self.op.element_type else emit_cast_to(code, self.op.element_type)
 
     # --- indices ---------------------------------------------------------------------------------------------------------
 
@@ -203,12 +203,12 @@ class _Writer:
     def _is_real(self, formula: Formula) -> bool:
         return is_real(formula, self.op.shape)
 
-    def _name(self, axis: int) -> str:
+    def _name_index(self, axis: int) -> str:
         name = self.op.indices[axis]
         return name + "_" if iskeyword(name) or name in ("self", "torch", "nn", "F") else name
 
-    def _arange(self, axis: int) -> Code:
-        dtype = dtype_keyword(FLOAT64 if axis in self.real_indices else INT64, INT64)
+    def _write_arange(self, axis: int) -> Code:
+        dtype = make_dtype_keyword(FLOAT64 if axis in self.real_indices else INT64, INT64)
         device = {} if self.op.is_static else {"device": DEVICE}
         code: Code = call_function("torch.arange", to_code(self.op.shape[axis], "size"), dtype=dtype, **device)
         after = len(self.op.shape) - 1 - axis
@@ -216,40 +216,40 @@ class _Writer:
 
     # --- parts -----------------------------------------------------------------------------------------------------------
 
-    def _term(self, formula: Formula, real: bool) -> _Term:
+    def _write_term(self, formula: Formula, real: bool) -> _Term:
         match formula:
             case Const(value, name):
                 return _Term(Lit(value, name), tensor=False, truth=isinstance(value, bool))
             case IndexFormula(axis):
-                return _Term(self._arange(axis) if self.inline else Local(self._name(axis)), tensor=True)
+                return _Term(self._write_arange(axis) if self.inline else Local(self._name_index(axis)), tensor=True)
             case UnaryFormula("not", operand):
-                inner = self._truth(operand)
+                inner = self._write_boolean(operand)
                 code = Prefix("~", inner.code) if inner.tensor else Infix("^", inner.code, Lit(True))
                 return _Term(code, tensor=inner.tensor, truth=True)
             case UnaryFormula(op, operand):
-                inner = self._number(operand, real)
+                inner = self._write_number(operand, real)
                 return _Term(Prefix("-", inner.code), tensor=inner.tensor) if op == "-" else inner
             case BinaryFormula(op, left, right):
-                return self._binary(op, left, right, real)
+                return self._write_binary(op, left, right, real)
             case ItemFormula(whole, _):
                 truth = kind_of(whole, self.op.shape) == "bool"
-                return _Term(self._items(formula, BOOL if truth else FLOAT64 if real else INT64), tensor=True, truth=truth)
+                return _Term(self._write_items(formula, BOOL if truth else FLOAT64 if real else INT64), tensor=True, truth=truth)
             case CallFormula("where", (test, then, otherwise)):
-                return self._where(test, then, otherwise, real)
+                return self._write_where(test, then, otherwise, real)
             case CallFormula("min" | "max" as name, arguments):
-                return self._extreme(name, arguments, real)
+                return self._write_extreme(name, arguments, real)
             case CallFormula(name, (argument,)):
-                return self._called(name, self._number(argument, real), real)
+                return self._write_call(name, self._write_number(argument, real), real)
         raise TypeError(f"not a formula: {formula!r}")
 
-    def _items(self, formula: ItemFormula, dtype: DType) -> Code:
+    def _write_items(self, formula: ItemFormula, dtype: DType) -> Code:
         """The numbers of a list at the indices."""
         if isinstance(formula.list, StoredList):
-            return _stored(formula.list.array, dtype)
+            return _emit_stored_array(formula.list.array, dtype)
         values = list_values(formula.list)
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
         device = {} if self.op.is_static else {"device": DEVICE}
-        whole = call_function("torch.tensor", Lit(values, "values"), dtype=dtype_keyword(dtype, kind), **device)
+        whole = call_function("torch.tensor", Lit(values, "values"), dtype=make_dtype_keyword(dtype, kind), **device)
         if self._is_along_axes(formula):
             axes = find_indices(formula)
             places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
@@ -276,52 +276,52 @@ class _Writer:
 
     def _item_index(self, index: Formula) -> Code:
         real = self._is_real(index) or not self.real_indices.isdisjoint(find_indices(index))
-        code = self._number(index, real).code
+        code = self._write_number(index, real).code
         return Method(code, "long") if real else code
 
-    def _number(self, formula: Formula, real: bool) -> _Term:
-        term = self._term(formula, real)
+    def _write_number(self, formula: Formula, real: bool) -> _Term:
+        term = self._write_term(formula, real)
         if term.truth and term.tensor:
             return _Term(Method(term.code, "double" if real else "long"), tensor=True)
         return term
 
-    def _truth(self, formula: Formula) -> _Term:
-        term = self._term(formula, self._is_real(formula))
+    def _write_boolean(self, formula: Formula) -> _Term:
+        term = self._write_term(formula, self._is_real(formula))
         return term if term.truth else _Term(Infix("!=", term.code, Lit(0)), tensor=term.tensor, truth=True)
 
-    def _tensor(self, term: _Term, dtype: DType = BOOL) -> Code:
+    def _to_tensor(self, term: _Term, dtype: DType = BOOL) -> Code:
         if term.tensor:
             return term.code
         device = {} if self.op.is_static else {"device": DEVICE}
-        return call_function("torch.tensor", term.code, dtype=dtype_keyword(dtype, BOOL), **device)
+        return call_function("torch.tensor", term.code, dtype=make_dtype_keyword(dtype, BOOL), **device)
 
-    def _binary(self, op: str, left: Formula, right: Formula, real: bool) -> _Term:
+    def _write_binary(self, op: str, left: Formula, right: Formula, real: bool) -> _Term:
         if op in LOGIC:
-            a, b = self._truth(left), self._truth(right)
+            a, b = self._write_boolean(left), self._write_boolean(right)
             return _Term(Infix("&" if op == "and" else "|", a.code, b.code), tensor=a.tensor or b.tensor, truth=True)
         arithmetic = op in ARITHMETIC
         inside = real if arithmetic else self._is_real(left) or self._is_real(right)
-        a, b = self._number(left, inside), self._number(right, inside)
+        a, b = self._write_number(left, inside), self._write_number(right, inside)
         if inside and not (a.tensor or b.tensor) and (op == "**" or (op in ("/", "//", "%") and may_be_zero(right, self.op.shape))):
             # Python's numbers would become complex, or raise an error.
-            a = _Term(self._tensor(a, FLOAT64), tensor=True)
-        right_code = b.code if arithmetic else _hinted(b.code, "limit")
+            a = _Term(self._to_tensor(a, FLOAT64), tensor=True)
+        right_code = b.code if arithmetic else _add_hint(b.code, "limit")
         tensor = a.tensor or b.tensor
         neutral = arithmetic and tensor and (not inside or op in FLOAT_NEUTRAL)
         return _Term(Infix(op, a.code, right_code, "neutral" if neutral else "signs"), tensor=tensor, truth=not arithmetic)
 
-    def _where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
-        a, b = self._term(then, real), self._term(otherwise, real)
+    def _write_where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
+        a, b = self._write_term(then, real), self._write_term(otherwise, real)
         truth = a.truth and b.truth
         if not truth:
-            a, b = self._number(then, real), self._number(otherwise, real)
+            a, b = self._write_number(then, real), self._write_number(otherwise, real)
         if not real and not truth and (a.code, b.code) == (Lit(1), Lit(0)):
-            return _Term(call_method(self._tensor(self._truth(test)), "long"), tensor=True)
-        chosen = self._tensor(a, FLOAT64) if real and not truth and not b.tensor else a.code
-        return _Term(call_function("torch.where", self._tensor(self._truth(test)), chosen, b.code), tensor=True, truth=truth)
+            return _Term(call_method(self._to_tensor(self._write_boolean(test)), "long"), tensor=True)
+        chosen = self._to_tensor(a, FLOAT64) if real and not truth and not b.tensor else a.code
+        return _Term(call_function("torch.where", self._to_tensor(self._write_boolean(test)), chosen, b.code), tensor=True, truth=truth)
 
-    def _extreme(self, name: str, arguments: tuple[Formula, ...], real: bool) -> _Term:
-        terms = [self._number(a, real) for a in arguments]
+    def _write_extreme(self, name: str, arguments: tuple[Formula, ...], real: bool) -> _Term:
+        terms = [self._write_number(a, real) for a in arguments]
         tensors = [t.code for t in terms if t.tensor]
         numbers = [t.code for t in terms if not t.tensor]
         number = numbers[0] if len(numbers) == 1 else call_function(name, *numbers)
@@ -331,39 +331,41 @@ class _Writer:
         for other in tensors[1:]:
             code = call_function(f"torch.{name}imum", code, other)
         if numbers:
-            code = call_method(code, "clamp", **{"max" if name == "min" else "min": _hinted(number, "limit")})
+            code = call_method(code, "clamp", **{"max" if name == "min" else "min": _add_hint(number, "limit")})
         return _Term(code, tensor=True)
 
-    def _called(self, name: str, argument: _Term, real: bool) -> _Term:
+    def _write_call(self, name: str, argument: _Term, real: bool) -> _Term:
         if FUNCTIONS[name].result == "int":
-            return self._rounded(name, argument) if real else argument
+            return self._write_rounding(name, argument) if real else argument
         if name == "float32":
-            return _Term(Method(Method(self._tensor(argument, FLOAT64), "float"), "double"), tensor=True)
+            return _Term(Method(Method(self._to_tensor(argument, FLOAT64), "float"), "double"), tensor=True)
         if name == "abs":
             size = Method(argument.code, "abs") if argument.tensor else call_function("abs", argument.code)
             return _Term(size, tensor=argument.tensor)
-        return _Term(call_function(f"torch.{name}", self._tensor(argument, FLOAT64)), tensor=True)
+        return _Term(call_function(f"torch.{name}", self._to_tensor(argument, FLOAT64)), tensor=True)
 
-    def _rounded(self, name: str, argument: _Term) -> _Term:
+    def _write_rounding(self, name: str, argument: _Term) -> _Term:
         if argument.tensor:
             return _Term(call_function({"int": "torch.trunc"}.get(name, f"torch.{name}"), argument.code), tensor=True)
         return _Term(Infix("//", argument.code, Lit(1)) if name == "floor" else call_function(name, argument.code), tensor=False)
 
 
-def _stored(array: TableArray, dtype: DType) -> Code:
+def _emit_stored_array(array: TableArray, dtype: DType) -> Code:
     """The numbers of a file: a few are written as they are, others compressed."""
     kind = {"b": BOOL, "i": INT64, "f": FLOAT32}.get(array.dtype.name[0], FLOAT32)
     if prod(array.shape) <= _FEW and array.dtype in (BOOL, INT64):
-        return call_function("torch.tensor", Lit(_nested(array.load_array().tolist()), "values"), dtype=dtype_keyword(dtype, kind))
+        return call_function(
+            "torch.tensor", Lit(_to_nested_tuples(array.load_array().tolist()), "values"), dtype=make_dtype_keyword(dtype, kind)
+        )
     text = b64encode(compress(array.data, 9)).decode()
-    code = call_function("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), element_type(array.dtype))
-    return code if array.dtype == dtype else cast_to(code, dtype)
+    code = call_function("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), get_torch_dtype(array.dtype))
+    return code if array.dtype == dtype else emit_cast_to(code, dtype)
 
 
-def _nested(values: Any) -> Any:
-    return tuple(map(_nested, values)) if isinstance(values, list) else values
+def _to_nested_tuples(values: Any) -> Any:
+    return tuple(map(_to_nested_tuples, values)) if isinstance(values, list) else values
 
 
-def _hinted(code: Code, hint: str) -> Code:
+def _add_hint(code: Code, hint: str) -> Code:
     """A number that the text has no name for, with one for its role."""
     return Lit(code.value, hint) if isinstance(code, Lit) and not code.hint else code

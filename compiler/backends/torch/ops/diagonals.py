@@ -8,10 +8,10 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(Diagonal, target="torch.diagonal")
-def diagonal(op: Diagonal, site: TorchSite) -> Code:
+def emit_diagonal(op: Diagonal, site: TorchSite) -> Code:
     return call_method(site.x, "diagonal", offset=Default(op.offset, 0), dim1=Default(op.axis1, 0), dim2=Default(op.axis2, 1))
 
 
 @function(DiagEmbed, target="torch.diag_embed")
-def diag_embed(op: DiagEmbed, site: TorchSite) -> Code:
+def emit_diag_embed(op: DiagEmbed, site: TorchSite) -> Code:
     return call_function("torch.diag_embed", site.x, offset=Default(op.offset, 0), dim1=Default(op.axis1, -2), dim2=Default(op.axis2, -1))

@@ -31,7 +31,7 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(Neg, target="torch.neg")
-def neg(op: Neg, site: TorchSite) -> Code:
+def emit_neg(op: Neg, site: TorchSite) -> Code:
     return Prefix(op.prefix_symbol, site.x)
 
 
@@ -57,12 +57,12 @@ def neg(op: Neg, site: TorchSite) -> Code:
     Trunc,
     target="torch.{}",
 )
-def call_by_name(op: Operator, site: TorchSite) -> Code:
+def emit_by_name(op: Operator, site: TorchSite) -> Code:
     return call_function(f"torch.{op.name}", site.x)
 
 
 @function(NanToNum, target="torch.nan_to_num")
-def nan_to_num(op: NanToNum, site: TorchSite) -> Code:
+def emit_nan_to_num(op: NanToNum, site: TorchSite) -> Code:
     return call_function(
         "torch.nan_to_num", site.x, nan=Default(op.nan, 0.0), posinf=Default(op.posinf, None), neginf=Default(op.neginf, None)
     )

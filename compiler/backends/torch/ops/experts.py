@@ -8,5 +8,5 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(GroupedLinear, target="torch.nn.functional.linear, for each group")
-def grouped_linear(op: GroupedLinear, site: TorchSite) -> Code:
+def emit_grouped_linear(op: GroupedLinear, site: TorchSite) -> Code:
     return call_function("grouped_linear", site.x, site.index, site.weight)

@@ -6,15 +6,15 @@ from ....ops.indexing import Gather, IndexAdd, IndexSelect, MaskedFill, OneHot, 
 from ....types.tensor_types import INT64
 from ...python.code.python_expressions import Code, Default, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function
-from .shape import cast_to
+from .shape import emit_cast_to
 
 
-def _index(site: TorchSite) -> Code:
+def _emit_index(site: TorchSite) -> Code:
     """Indices of int32 are converted: only newer versions of PyTorch take them here."""
-    return site.index if site.given.index.dtype == INT64 else cast_to(site.index, INT64)
+    return site.index if site.given.index.dtype == INT64 else emit_cast_to(site.index, INT64)
 
 
-def _value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
+def _emit_fill_value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
     """An integral float as an integer: `masked_fill(mask, 0)`; PyTorch takes none beyond 64 bits."""
     value = convert_fill_value(op.name, op.value, site.given.x.dtype)
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
@@ -22,48 +22,48 @@ def _value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
 
 
 @function(Gather, target="torch.gather")
-def gather(op: Gather, site: TorchSite) -> Code:
-    return call_method(site.x, "gather", op.axis, _index(site))
+def emit_gather(op: Gather, site: TorchSite) -> Code:
+    return call_method(site.x, "gather", op.axis, _emit_index(site))
 
 
 @function(Scatter, target="torch.scatter, torch.scatter_add")
-def scatter(op: Scatter, site: TorchSite) -> Code:
+def emit_scatter(op: Scatter, site: TorchSite) -> Code:
     if op.value is not None:
-        return call_method(site.x, "scatter", op.axis, _index(site), _value(op, site), reduce=Default(op.reduce, None))
+        return call_method(site.x, "scatter", op.axis, _emit_index(site), _emit_fill_value(op, site), reduce=Default(op.reduce, None))
     # With `src`, PyTorch has other methods in the place of `reduce`.
     names = {"add": "scatter_add", "multiply": "scatter_reduce", None: "scatter"}
     reduce = "prod" if op.reduce == "multiply" else None
-    return call_method(site.x, names[op.reduce], op.axis, _index(site), site.src, reduce=Default(reduce, None))
+    return call_method(site.x, names[op.reduce], op.axis, _emit_index(site), site.src, reduce=Default(reduce, None))
 
 
 @function(ScatterReduce, target="torch.scatter_reduce")
-def scatter_reduce(op: ScatterReduce, site: TorchSite) -> Code:
+def emit_scatter_reduce(op: ScatterReduce, site: TorchSite) -> Code:
     return call_method(
-        site.x, "scatter_reduce", op.axis, _index(site), site.src, reduce=op.reduce, include_self=Default(op.include_self, True)
+        site.x, "scatter_reduce", op.axis, _emit_index(site), site.src, reduce=op.reduce, include_self=Default(op.include_self, True)
     )
 
 
 @function(IndexSelect, target="torch.index_select")
-def index_select(op: IndexSelect, site: TorchSite) -> Code:
+def emit_index_select(op: IndexSelect, site: TorchSite) -> Code:
     return call_method(site.x, "index_select", op.axis, site.index)
 
 
 @function(IndexAdd, target="torch.index_add")
-def index_add(op: IndexAdd, site: TorchSite) -> Code:
+def emit_index_add(op: IndexAdd, site: TorchSite) -> Code:
     return call_method(site.x, "index_add", op.axis, site.index, site.source, alpha=Default(op.alpha, 1))
 
 
 @function(OneHot, target="torch.nn.functional.one_hot")
-def one_hot(op: OneHot, site: TorchSite) -> Code:
+def emit_one_hot(op: OneHot, site: TorchSite) -> Code:
     code = call_function("F.one_hot", site.indices, to_code(op.classes, "num_classes"))
-    return code if op.dtype == INT64 else cast_to(code, op.dtype)
+    return code if op.dtype == INT64 else emit_cast_to(code, op.dtype)
 
 
 @function(Tril, Triu, target="torch.{}")
-def triangle(op: Tril | Triu, site: TorchSite) -> Code:
+def emit_triangle(op: Tril | Triu, site: TorchSite) -> Code:
     return call_method(site.x, op.name, *([] if op.diagonal == 0 else [to_code(op.diagonal, "diagonal")]))
 
 
 @function(MaskedFill, target="torch.Tensor.masked_fill")
-def masked_fill(op: MaskedFill, site: TorchSite) -> Code:
-    return call_method(site.x, "masked_fill", site.mask, _value(op, site))
+def emit_masked_fill(op: MaskedFill, site: TorchSite) -> Code:
+    return call_method(site.x, "masked_fill", site.mask, _emit_fill_value(op, site))

@@ -9,12 +9,12 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(Concat, target="torch.cat")
-def concat(op: Concat, site: TorchSite) -> Code:
+def emit_concat(op: Concat, site: TorchSite) -> Code:
     return call_function("torch.cat", TupleCode(site.inputs), dim=op.axis)
 
 
 @function(Stack, target="torch.stack")
-def stack(op: Stack, site: TorchSite) -> Code:
+def emit_stack(op: Stack, site: TorchSite) -> Code:
     return call_function("torch.stack", TupleCode(site.inputs), dim=op.axis)
 
 
@@ -24,7 +24,7 @@ def _is_whole(op: Split | Chunk, site: TorchSite) -> bool:
 
 
 @function(Split, target="torch.split")
-def split(op: Split, site: TorchSite) -> Code:
+def emit_split(op: Split, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return site.x
     sizes = op.sizes
@@ -33,7 +33,7 @@ def split(op: Split, site: TorchSite) -> Code:
 
 
 @function(Chunk, target="torch.chunk")
-def chunk(op: Chunk, site: TorchSite) -> Code:
+def emit_chunk(op: Chunk, site: TorchSite) -> Code:
     if _is_whole(op, site):
         return site.x
     return call_method(site.x, "chunk", to_code(op.n, "chunks"), dim=op.axis)

@@ -8,30 +8,30 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(Matmul, target="torch.matmul")
-def matmul(op: Matmul, site: TorchSite) -> Code:
+def emit_matmul(op: Matmul, site: TorchSite) -> Code:
     return Infix(op.symbol, site.x, site.other)
 
 
 @function(Einsum, target="torch.einsum")
-def einsum(op: Einsum, site: TorchSite) -> Code:
+def emit_einsum(op: Einsum, site: TorchSite) -> Code:
     return call_function("torch.einsum", op.equation, *site.inputs)
 
 
 @function(Outer, target="torch.outer")
-def outer(op: Outer, site: TorchSite) -> Code:
+def emit_outer(op: Outer, site: TorchSite) -> Code:
     return call_function("torch.outer", site.x, site.other)
 
 
 @function(CosineSimilarity, target="torch.nn.functional.cosine_similarity")
-def cosine_similarity(op: CosineSimilarity, site: TorchSite) -> Code:
+def emit_cosine_similarity(op: CosineSimilarity, site: TorchSite) -> Code:
     return call_function("F.cosine_similarity", site.x, site.other, dim=Default(op.axis, 1), eps=Default(op.eps, 1e-8))
 
 
 @function(Cross, target="torch.linalg.cross")
-def cross(op: Cross, site: TorchSite) -> Code:
+def emit_cross(op: Cross, site: TorchSite) -> Code:
     return call_function("torch.linalg.cross", site.x, site.other, dim=Default(op.axis, -1))
 
 
 @function(Cdist, target="torch.cdist")
-def cdist(op: Cdist, site: TorchSite) -> Code:
+def emit_cdist(op: Cdist, site: TorchSite) -> Code:
     return call_function("torch.cdist", site.x, site.other, p=Default(op.p, 2))

@@ -20,7 +20,7 @@ from ....ops.regression_loss import GaussianNllLoss, HuberLoss, L1Loss, MseLoss,
 from ....ops.sequence_loss import CtcLoss
 from ...python.code.python_expressions import Code, Default, call_function, to_code
 from ..torch_emitters import TorchSite, function
-from .parameters import as_float
+from .parameters import to_float
 
 _LOSSES: dict[type[Operator], str] = {
     BinaryCrossEntropy: "BCELoss",
@@ -48,7 +48,7 @@ _NAMES = {cls: f"torch.nn.functional.{cls.name}, torch.nn.{module}" for cls, mod
 
 
 @function(*_LOSSES, target=_NAMES)
-def loss(op: Loss, site: TorchSite) -> Code:
+def emit_loss(op: Loss, site: TorchSite) -> Code:
     """Inputs by position, those that may be absent by name."""
     own = [site[name] for name, operand in op.operands.items() if operand.required]
     tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
@@ -57,8 +57,8 @@ def loss(op: Loss, site: TorchSite) -> Code:
 
 
 @function(GaussianNllLoss, target="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
-def gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
+def emit_gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
     """PyTorch takes a number for the variances if it is a float."""
-    var = site.var if "var" in site.given else to_code(as_float(op.var), "var")
+    var = site.var if "var" in site.given else to_code(to_float(op.var), "var")
     options = {"full": Default(op.full, False), "eps": Default(op.eps, 1e-6), "reduction": Default(op.reduction, "mean")}
     return call_function("F.gaussian_nll_loss", site.x, site.target, var, **options)

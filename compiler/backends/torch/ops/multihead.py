@@ -18,11 +18,11 @@ from ...python.code.python_expressions import (
 )
 from ...python.lowering.lowered_operators import CausalMask, CausalMultiheadAttention
 from ..torch_emitters import TorchSite, function, invocation, module
-from ..torch_framework import DEVICE, dtype_keyword, element_type
+from ..torch_framework import DEVICE, get_torch_dtype, make_dtype_keyword
 
 
 @module(MultiheadAttention, CausalMultiheadAttention, target="torch.nn.MultiheadAttention")
-def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
+def emit_multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.feature_sizes(site.given)
     others = {} if op.is_joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
     return construct_module(
@@ -34,18 +34,18 @@ def multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
         add_zero_attn=Default(op.add_zero_attn, False),
         **others,
         batch_first=True,
-        dtype=dtype_keyword(site.given.query.dtype),
+        dtype=make_dtype_keyword(site.given.query.dtype),
     )
 
 
 @invocation(MultiheadAttention, CausalMultiheadAttention)
-def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> Code:
+def emit_multihead_attention_call(op: MultiheadAttention, site: TorchSite) -> Code:
     weights = len(site.results) > 1
     options: dict[str, object] = {}
     if "padding" in site.given:
-        options["key_padding_mask"] = _mask(site, "padding", weights)
+        options["key_padding_mask"] = _emit_mask(site, "padding", weights)
     if "attn_mask" in site.given:
-        options["attn_mask"] = _mask(site, "attn_mask", weights)
+        options["attn_mask"] = _emit_mask(site, "attn_mask", weights)
     # With `is_causal` and no other mask, PyTorch may leave the mask out: so not where keys are added, which all queries see, or where
     # queries and keys end together.
     ends = op.ends_together(site.given, "query", op.key_input(site.given))
@@ -58,19 +58,19 @@ def multihead_attention_invocation(op: MultiheadAttention, site: TorchSite) -> C
     return whole if weights else Subscript(whole, (Lit(0),))
 
 
-def _mask(site: TorchSite, name: str, weights: bool) -> Code:
+def _emit_mask(site: TorchSite, name: str, weights: bool) -> Code:
     """Where the weights are results, masks must be of the type of the queries."""
     dtype, wanted = site.given[name].dtype, site.given.query.dtype
     return call_method(site[name], "to", AttributeCode(site.query, "dtype")) if weights and dtype not in (BOOL, wanted) else site[name]
 
 
 @function(CausalMask)
-def causal_mask(op: CausalMask, site: TorchSite) -> Code:
+def emit_causal_mask(op: CausalMask, site: TorchSite) -> Code:
     length, span = Lit(op.length, "length"), Lit(op.span, "span")
     like = site.get("x")
     if like is not None:
         options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
         return call_function("nn.Transformer.generate_square_subsequent_mask", length, **options)
     return call_method(
-        call_function("torch.ones", length, span, dtype=element_type(BOOL), device=DEVICE), "triu", to_code(op.offset + 1, "diagonal")
+        call_function("torch.ones", length, span, dtype=get_torch_dtype(BOOL), device=DEVICE), "triu", to_code(op.offset + 1, "diagonal")
     )

@@ -16,14 +16,14 @@ from ...python.code.python_expressions import (
     to_code,
 )
 from ..torch_emitters import TorchSite, function, given, module
-from ..torch_framework import dtype_keyword
-from ..window_names import ranked
+from ..torch_framework import make_dtype_keyword
+from ..window_names import add_rank
 
 
 @module(BatchNorm, target="torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d")
-def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
+def emit_batch_norm_module(op: BatchNorm, site: TorchSite) -> Code:
     x = site.given.x
-    name = "nn.BatchNorm1d" if x.rank == 2 else ranked("nn.BatchNorm", x)
+    name = "nn.BatchNorm1d" if x.rank == 2 else add_rank("nn.BatchNorm", x)
     return construct_module(
         name,
         {"num_features": x.shape[1]},
@@ -32,114 +32,114 @@ def batch_norm(op: BatchNorm, site: TorchSite) -> Code:
         affine=Default(op.affine and "weight" not in site.given, True),
         track_running_stats=Default(op.track_running_stats, True),
         bias=Default(op.bias, True),
-        dtype=dtype_keyword(x.dtype),
+        dtype=make_dtype_keyword(x.dtype),
     )
 
 
 @module(InstanceNorm, target="torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d, torch.nn.InstanceNorm3d")
-def instance_norm(op: InstanceNorm, site: TorchSite) -> Code:
+def emit_instance_norm_module(op: InstanceNorm, site: TorchSite) -> Code:
     x = site.given.x
     return construct_module(
-        ranked("nn.InstanceNorm", x),
+        add_rank("nn.InstanceNorm", x),
         {"num_features": x.shape[1]},
         eps=Default(op.eps, 1e-5),
         momentum=Default(op.momentum, 0.1),
         affine=Default(op.affine and "weight" not in site.given, False),
         track_running_stats=Default(op.track_running_stats, False),
         bias=Default(op.bias, True),
-        dtype=dtype_keyword(x.dtype),
+        dtype=make_dtype_keyword(x.dtype),
     )
 
 
 @module(GroupNorm, target="torch.nn.GroupNorm")
-def group_norm(op: GroupNorm, site: TorchSite) -> Code:
+def emit_group_norm_module(op: GroupNorm, site: TorchSite) -> Code:
     x = site.given.x
     sizes = {"num_groups": op.groups, "num_channels": x.shape[1]}
     keywords = {"eps": Default(op.eps, 1e-5), "affine": Default(op.affine, True), "bias": Default(op.bias, True)}
-    return construct_module("nn.GroupNorm", sizes, **keywords, dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.GroupNorm", sizes, **keywords, dtype=make_dtype_keyword(x.dtype))
 
 
-def _normalized(shape: Shape) -> dict[str, object]:
+def _list_normalized_sizes(shape: Shape) -> dict[str, object]:
     return {"features": shape[0]} if len(shape) == 1 else {"normalized_shape": shape}
 
 
 @module(LayerNorm, target="torch.nn.LayerNorm")
-def layer_norm(op: LayerNorm, site: TorchSite) -> Code:
+def emit_layer_norm_module(op: LayerNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": Default(op.eps, 1e-5), "elementwise_affine": Default(op.affine, True), "bias": Default(op.bias, True)}
-    return construct_module("nn.LayerNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.LayerNorm", _list_normalized_sizes(op.normalized_shape(x)), **keywords, dtype=make_dtype_keyword(x.dtype))
 
 
 @module(RMSNorm, target="torch.nn.RMSNorm")
-def rms_norm(op: RMSNorm, site: TorchSite) -> Code:
+def emit_rms_norm_module(op: RMSNorm, site: TorchSite) -> Code:
     x = site.given.x
     keywords = {"eps": Default(op.eps, None), "elementwise_affine": Default(op.affine, True)}
-    return construct_module("nn.RMSNorm", _normalized(op.normalized_shape(x)), **keywords, dtype=dtype_keyword(x.dtype))
+    return construct_module("nn.RMSNorm", _list_normalized_sizes(op.normalized_shape(x)), **keywords, dtype=make_dtype_keyword(x.dtype))
 
 
 @given(BatchNorm)
-def batch_norm_of(op: BatchNorm, site: TorchSite) -> Code:
+def emit_batch_norm_function(op: BatchNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
-        return _scaled(site)
+        return _emit_scaling(site)
     return call_function("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=Default(op.eps, 1e-5))
 
 
 @given(InstanceNorm)
-def instance_norm_of(op: InstanceNorm, site: TorchSite) -> Code:
+def emit_instance_norm_function(op: InstanceNorm, site: TorchSite) -> Code:
     if op.track_running_stats:
-        return _scaled(site)
+        return _emit_scaling(site)
     return call_function("F.instance_norm", site.x, weight=site.weight, bias=Default(site.get("bias"), None), eps=Default(op.eps, 1e-5))
 
 
-def _scaled(site: TorchSite) -> Code:
+def _emit_scaling(site: TorchSite) -> Code:
     """The module has no weight: its result is scaled and shifted, each channel by its own number."""
-    scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _per_channel(site, "weight"))
-    return Infix("+", scaled, _per_channel(site, "bias")) if "bias" in site.given else scaled
+    scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _expand_per_channel(site, "weight"))
+    return Infix("+", scaled, _expand_per_channel(site, "bias")) if "bias" in site.given else scaled
 
 
-def _per_channel(site: TorchSite, name: str) -> Code:
+def _expand_per_channel(site: TorchSite, name: str) -> Code:
     spatial = site.given.x.rank - 2
     return call_method(site[name], "view", -1, *[1] * spatial) if spatial else site[name]
 
 
 @given(GroupNorm)
-def group_norm_of(op: GroupNorm, site: TorchSite) -> Code:
+def emit_group_norm_function(op: GroupNorm, site: TorchSite) -> Code:
     return call_function(
         "F.group_norm", site.x, to_code(op.groups, "num_groups"), site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5)
     )
 
 
 @given(LayerNorm)
-def layer_norm_of(op: LayerNorm, site: TorchSite) -> Code:
+def emit_layer_norm_function(op: LayerNorm, site: TorchSite) -> Code:
     shape = to_code(op.normalized_shape(site.given.x), "normalized_shape")
     return call_function("F.layer_norm", site.x, shape, site.weight, *site.present("bias"), eps=Default(op.eps, 1e-5))
 
 
 @given(RMSNorm)
-def rms_norm_of(op: RMSNorm, site: TorchSite) -> Code:
+def emit_rms_norm_function(op: RMSNorm, site: TorchSite) -> Code:
     return call_function(
         "F.rms_norm", site.x, to_code(op.normalized_shape(site.given.x), "normalized_shape"), site.weight, eps=Default(op.eps, None)
     )
 
 
-def _response_keywords(op: LocalResponseNorm) -> dict[str, object]:
+def _list_response_keywords(op: LocalResponseNorm) -> dict[str, object]:
     return {"alpha": Default(op.alpha, 1e-4), "beta": Default(op.beta, 0.75), "k": Default(op.k, 1.0)}
 
 
 @module(LocalResponseNorm, target="torch.nn.LocalResponseNorm")
-def local_response_norm(op: LocalResponseNorm, site: TorchSite) -> Code:
-    return construct_module("nn.LocalResponseNorm", {"size": op.size}, **_response_keywords(op))
+def emit_local_response_norm_module(op: LocalResponseNorm, site: TorchSite) -> Code:
+    return construct_module("nn.LocalResponseNorm", {"size": op.size}, **_list_response_keywords(op))
 
 
 @function(LocalResponseNorm)
-def local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
-    return call_function("F.local_response_norm", site.x, op.size, **_response_keywords(op))
+def emit_local_response_norm_function(op: LocalResponseNorm, site: TorchSite) -> Code:
+    return call_function("F.local_response_norm", site.x, op.size, **_list_response_keywords(op))
 
 
 @module(SpectralNormalize, target="torch.nn.utils.parametrizations.spectral_norm")
-def spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
+def emit_spectral_normalize(op: SpectralNormalize, site: TorchSite) -> Code:
     rows, columns = op.matrix_shape(site.given.weight)
     keywords = {"axis": Default(op.axis, 0), "n_power_iterations": Default(op.n_power_iterations, 1), "eps": Default(op.eps, 1e-12)}
     return construct_module(
-        "SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=dtype_keyword(site.given.weight.dtype)
+        "SpectralNormalize", {"rows": rows, "columns": columns}, **keywords, dtype=make_dtype_keyword(site.given.weight.dtype)
     )

@@ -9,5 +9,5 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(ParameterOf, target="an attribute of the module")
-def parameter_of(op: ParameterOf, site: TorchSite) -> Code:
+def emit_parameter_of(op: ParameterOf, site: TorchSite) -> Code:
     return ParameterRef(op.path, op.parameter) if op.path else AttributeCode(SelfMember(), op.parameter)

@@ -14,32 +14,32 @@ from ....types.tensor_types import DType
 from ....types.traced_ints import has_origin, is_integer
 from ...python.code.python_expressions import Code, Infix, SelfMember, TupleCode, call_function, call_method, to_code
 from ..torch_emitters import TorchSite, function, module
-from ..torch_framework import dtype_keyword
-from ..torch_initializers import drawn
+from ..torch_framework import make_dtype_keyword
+from ..torch_initializers import draw_tensor
 
 
 @module(ParamOperator, target="torch.nn.Parameter")
-def parameter(op: ParamOperator, site: TorchSite) -> Code:
+def emit_parameter(op: ParamOperator, site: TorchSite) -> Code:
     sizes = TupleCode(tuple(to_code(d, "size") for d in op.shape))
     flat = sizes.items or (sizes,)
-    dtype = dtype_keyword(op.dtype)
+    dtype = make_dtype_keyword(op.dtype)
     match op.init:
         case Init("zeros" | "ones" as kind):
             return call_function(f"torch.{kind}", *flat, dtype=dtype)
         case Init("constant", (value,)):
-            return call_function("torch.full", sizes, filled(value, op.dtype), dtype=dtype)
+            return call_function("torch.full", sizes, emit_fill_value(value, op.dtype), dtype=dtype)
         case Init("normal", (deviation, mean)) if mean == 0 and not has_origin(mean):
             sample = call_function("torch.randn", *flat, dtype=dtype)
             return sample if deviation == 1 and not has_origin(deviation) else Infix("*", sample, to_code(deviation, "std"))
         case Init("uniform", (low, high)):
             return call_method(call_function("torch.empty", *flat, dtype=dtype), "uniform_", to_code(low, "low"), to_code(high, "high"))
-    return drawn(op.init, call_function("torch.empty", *flat, dtype=dtype))
+    return draw_tensor(op.init, call_function("torch.empty", *flat, dtype=dtype))
 
 
-def filled(value: Any, dtype: DType) -> Code:
+def emit_fill_value(value: Any, dtype: DType) -> Code:
     """A number as one of an element type, from which `torch.full` takes the type."""
     if dtype.is_float:
-        return to_code(as_float(value), "value")
+        return to_code(to_float(value), "value")
     return (
         call_function("int", to_code(value, "value"))
         if has_traced_float(value)
@@ -47,10 +47,10 @@ def filled(value: Any, dtype: DType) -> Code:
     )
 
 
-def as_float(value: Any) -> float:
+def to_float(value: Any) -> float:
     return value if isinstance(value, float) else trace_float("float", (value,), value)
 
 
 @function(ParamOperator)
-def own(op: ParamOperator, site: TorchSite) -> Code:
+def emit_parameter_access(op: ParamOperator, site: TorchSite) -> Code:
     return SelfMember()

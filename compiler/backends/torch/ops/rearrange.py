@@ -8,25 +8,25 @@ from ....ops.rearrange import Group, Rearrange
 from ....types.tensor_types import Shape
 from ...python.code.python_expressions import Code, TupleCode, call_method
 from ..torch_emitters import TorchSite, function
-from .shape import open_sizes, reordered, reshaped
+from .shape import emit_reordered, emit_reshaped, open_sizes
 
 
 @function(Rearrange, target="reshape, permute, reshape; einops.rearrange")
-def rearrange(op: Rearrange, site: TorchSite) -> Code:
+def emit_rearrange(op: Rearrange, site: TorchSite) -> Code:
     plan = op.make_plan(site.given)
     code: Code = site.x
     shape = site.given.x.shape
     if plan.split is not None:
-        hints = [_hint(name) for group in plan.left for name in group]
-        code = _split(code, plan.left, plan.split, hints) or reshaped(code, shape, plan.split, hints)
+        hints = [_make_hint(name) for group in plan.left for name in group]
+        code = _split_groups(code, plan.left, plan.split, hints) or emit_reshaped(code, shape, plan.split, hints)
         shape = plan.split
     if plan.order is not None:
-        code = reordered(code, plan.order)
+        code = emit_reordered(code, plan.order)
         shape = tuple(shape[axis] for axis in plan.order)
     if plan.merge is not None:
-        hints = [_hint(group[0]) if len(group) == 1 else "size" for group in plan.right]
-        joined = _joined(code, plan.right, plan.merge, hints) if plan.order is not None else None
-        code = joined or reshaped(code, shape, plan.merge, hints)
+        hints = [_make_hint(group[0]) if len(group) == 1 else "size" for group in plan.right]
+        joined = _join_groups(code, plan.right, plan.merge, hints) if plan.order is not None else None
+        code = joined or emit_reshaped(code, shape, plan.merge, hints)
     return code
 
 
@@ -34,7 +34,7 @@ def rearrange(op: Rearrange, site: TorchSite) -> Code:
 # are the same.
 
 
-def _split(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
+def _split_groups(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
     """`code` with the axes divided that the groups name. None where an axis of size 1 comes or goes."""
     divided = [axis for axis, group in enumerate(groups) if len(group) != 1]
     if not divided or any(not groups[axis] for axis in divided):
@@ -46,7 +46,7 @@ def _split(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[st
     return call_method(code, "unflatten", axis if end < len(sizes) else -1, TupleCode(open_sizes(sizes[axis:end], hints[axis:end])))
 
 
-def _joined(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
+def _join_groups(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
     """`code` with the axes joined that are in one group."""
     joined = [axis for axis, group in enumerate(groups) if len(group) != 1]
     if not joined or any(not groups[axis] for axis in joined):
@@ -58,5 +58,5 @@ def _joined(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[s
     return call_method(code, "flatten", axis, *(() if last else (axis + len(groups[axis]) - 1,)))
 
 
-def _hint(name: str) -> str:
+def _make_hint(name: str) -> str:
     return name if name.isidentifier() else "size"

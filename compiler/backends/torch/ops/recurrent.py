@@ -6,14 +6,14 @@ from ....ops.operator import Operator
 from ....ops.recurrent import Gru, Lstm, Recurrent, Rnn
 from ...python.code.python_expressions import Code, Default, NestedResults, SelfMember, TupleCode, call_function, construct_module
 from ..torch_emitters import TorchSite, invocation, module
-from ..torch_framework import dtype_keyword
-from .parameters import as_float
+from ..torch_framework import make_dtype_keyword
+from .parameters import to_float
 
 _MODULES: dict[type[Operator], str] = {Rnn: "torch.nn.RNN", Lstm: "torch.nn.LSTM", Gru: "torch.nn.GRU"}
 
 
 @module(*_MODULES, target=_MODULES)
-def recurrent(op: Recurrent, site: TorchSite) -> Code:
+def emit_recurrent_module(op: Recurrent, site: TorchSite) -> Code:
     x = site.given.x
     own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, Rnn) else {}
     return construct_module(
@@ -23,15 +23,15 @@ def recurrent(op: Recurrent, site: TorchSite) -> Code:
         **own,
         bias=Default(op.bias, True),
         batch_first=True,
-        dropout=Default(as_float(op.dropout), 0.0),
+        dropout=Default(to_float(op.dropout), 0.0),
         bidirectional=Default(op.bidirectional, False),
         proj_size=Default(op.projection, 0),
-        dtype=dtype_keyword(x.dtype),
+        dtype=make_dtype_keyword(x.dtype),
     )
 
 
 @invocation(Rnn, Lstm, Gru)
-def recurrent_invocation(op: Recurrent, site: TorchSite) -> Code:
+def emit_recurrent_call(op: Recurrent, site: TorchSite) -> Code:
     first = site.inputs[1:]
     whole = call_function(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
     return NestedResults(whole, (1, len(op.state_widths())))

@@ -6,7 +6,7 @@ from ....ops.operator import Operator
 from ....ops.recurrent_cell import GruCell, LstmCell, RecurrentCell, RnnCell
 from ...python.code.python_expressions import Code, Default, Lit, SelfMember, Subscript, TupleCode, call_function, construct_module
 from ..torch_emitters import TorchSite, invocation, module
-from ..torch_framework import dtype_keyword
+from ..torch_framework import make_dtype_keyword
 
 _MODULES: dict[type[Operator], str] = {
     RnnCell: "torch.nn.RNNCell",
@@ -16,7 +16,7 @@ _MODULES: dict[type[Operator], str] = {
 
 
 @module(*_MODULES, target=_MODULES)
-def cell(op: RecurrentCell, site: TorchSite) -> Code:
+def emit_cell_module(op: RecurrentCell, site: TorchSite) -> Code:
     x = site.given.x
     own = {"nonlinearity": Default(op.nonlinearity, "tanh")} if isinstance(op, RnnCell) else {}
     return construct_module(
@@ -24,12 +24,12 @@ def cell(op: RecurrentCell, site: TorchSite) -> Code:
         {"input_size": x.shape[-1], "hidden_size": op.hidden},
         bias=Default(op.bias, True),
         **own,
-        dtype=dtype_keyword(x.dtype),
+        dtype=make_dtype_keyword(x.dtype),
     )
 
 
 @invocation(LstmCell)
-def lstm_cell_invocation(op: LstmCell, site: TorchSite) -> Code:
+def emit_lstm_cell_call(op: LstmCell, site: TorchSite) -> Code:
     """Its two states go in, and come out, as a tuple."""
     states = site.inputs[1:]
     whole = call_function(SelfMember(), site.x, *((TupleCode(states),) if states else ()))

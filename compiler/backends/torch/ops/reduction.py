@@ -28,7 +28,7 @@ from ...python.code.python_expressions import AttributeCode, Code, Default, Lit,
 from ..torch_emitters import TorchSite, function
 
 
-def _axes(op: Reduction) -> dict[str, object]:
+def _list_axis_keywords(op: Reduction) -> dict[str, object]:
     """`dim=` and `keepdim=`, as far as they are needed."""
     written = op.explicit_axes()
     keepdim = {"keepdim": Default(op.keepdim, False)}
@@ -38,43 +38,43 @@ def _axes(op: Reduction) -> dict[str, object]:
 
 
 @function(Mean, Sum, Prod, Argmax, Argmin, All, Any, target="torch.{}")
-def reduction(op: Reduction, site: TorchSite) -> Code:
-    return call_method(site.x, op.name, **_axes(op))
+def emit_reduction(op: Reduction, site: TorchSite) -> Code:
+    return call_method(site.x, op.name, **_list_axis_keywords(op))
 
 
 @function(Max, Min, target={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
-def extreme(op: MinMaxReduction, site: TorchSite) -> Code:
+def emit_extreme(op: MinMaxReduction, site: TorchSite) -> Code:
     if op.has_indices:
-        both = call_method(site.x, op.name, **_axes(op))
+        both = call_method(site.x, op.name, **_list_axis_keywords(op))
         return both if len(site.results) == 2 else AttributeCode(both, "values")
     if op.explicit_axes() is None and not op.keepdim:
         return call_method(site.x, op.name)
-    return call_method(site.x, f"a{op.name}", **_axes(op))
+    return call_method(site.x, f"a{op.name}", **_list_axis_keywords(op))
 
 
 @function(Var, Std, target="torch.{}")
-def spread(op: Spread, site: TorchSite) -> Code:
-    return call_method(site.x, op.name, **_axes(op), correction=Default(op.correction, 1))
+def emit_spread(op: Spread, site: TorchSite) -> Code:
+    return call_method(site.x, op.name, **_list_axis_keywords(op), correction=Default(op.correction, 1))
 
 
 @function(Norm, target="torch.linalg.vector_norm")
-def norm(op: Norm, site: TorchSite) -> Code:
-    return call_function("torch.linalg.vector_norm", site.x, ord=Default(op.p, 2), **_axes(op))
+def emit_norm(op: Norm, site: TorchSite) -> Code:
+    return call_function("torch.linalg.vector_norm", site.x, ord=Default(op.p, 2), **_list_axis_keywords(op))
 
 
 @function(Normalize, target="torch.nn.functional.normalize")
-def normalize(op: Normalize, site: TorchSite) -> Code:
+def emit_normalize(op: Normalize, site: TorchSite) -> Code:
     return call_function("F.normalize", site.x, p=Default(op.p, 2), dim=Default(op.axis, 1), eps=Default(op.eps, 1e-12))
 
 
 @function(Logsumexp, target="torch.logsumexp")
-def logsumexp(op: Logsumexp, site: TorchSite) -> Code:
+def emit_logsumexp(op: Logsumexp, site: TorchSite) -> Code:
     if op.explicit_axes() is not None:
-        return call_method(site.x, "logsumexp", **_axes(op))
+        return call_method(site.x, "logsumexp", **_list_axis_keywords(op))
     every = tuple(range(site.given.x.rank)) or 0
     return call_method(site.x, "logsumexp", dim=to_code(every, "dim"), keepdim=Default(op.keepdim, False))
 
 
 @function(Cumsum, Cumprod, target="torch.{}")
-def cumulative(op: Cumulative, site: TorchSite) -> Code:
+def emit_cumulative(op: Cumulative, site: TorchSite) -> Code:
     return call_method(site.x, op.name, dim=op.axis)

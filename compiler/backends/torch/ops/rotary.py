@@ -23,34 +23,36 @@ from ...python.code.python_expressions import (
 )
 from ...python.lowering.lowered_operators import OpenRotaryAngles, RotaryAngles, Rotate
 from ..torch_emitters import EMITTERS, TorchSite, function, invocation, module
-from ..torch_framework import element_type
+from ..torch_framework import get_torch_dtype
 
 EMITTERS.name_expanded(Rotary, target="cos and sin of torch.arange")
 
 
 @module(RotaryAngles)
-def rotary_embedding(op: RotaryAngles, site: TorchSite) -> Code:
+def emit_rotary_module(op: RotaryAngles, site: TorchSite) -> Code:
     return construct_module("RotaryEmbedding", {"dims": op.dims, "base": op.base})
 
 
 @invocation(RotaryAngles)
-def rotary_angles(op: RotaryAngles, site: TorchSite) -> Code:
-    return call_function(SelfMember(), _positions(op, site), AttributeCode(site.x, "dtype"))
+def emit_rotary_call(op: RotaryAngles, site: TorchSite) -> Code:
+    return call_function(SelfMember(), _emit_positions(op, site), AttributeCode(site.x, "dtype"))
 
 
 @function(OpenRotaryAngles)
-def open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
+def emit_open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
     """As RotaryEmbedding does, which needs the number of features when it is made, and computes in float32."""
     dtype = site.given.x.dtype
-    steps = call_function("torch.arange", 0, to_code(op.dims, "dims"), 2, dtype=element_type(FLOAT64))
+    steps = call_function("torch.arange", 0, to_code(op.dims, "dims"), 2, dtype=get_torch_dtype(FLOAT64))
     exact = Infix("/", Lit(1), Infix("**", to_code(op.base, "base"), Infix("/", steps, to_code(op.dims, "dims"))))
-    frequencies = call_method(exact, "to", AttributeCode(site.x, "device"), element_type(dtype if dtype.size > FLOAT32.size else FLOAT32))
-    angles = Infix("*", Subscript(_positions(op, site), (NameCode("..."), Lit(None))), Local("frequencies"))
+    frequencies = call_method(
+        exact, "to", AttributeCode(site.x, "device"), get_torch_dtype(dtype if dtype.size > FLOAT32.size else FLOAT32)
+    )
+    angles = Infix("*", Subscript(_emit_positions(op, site), (NameCode("..."), Lit(None))), Local("frequencies"))
     cos, sin = (call_method(call_method(Local("angles"), name), "to", AttributeCode(site.x, "dtype")) for name in ("cos", "sin"))
     return LetCode((("frequencies", frequencies), ("angles", angles)), TupleCode((cos, sin)))
 
 
-def _positions(op: RotaryAngles, site: TorchSite) -> Code:
+def _emit_positions(op: RotaryAngles, site: TorchSite) -> Code:
     """From 0, or those given, with axes of size 1 for those between the batch and the positions, as for heads."""
     if "positions" not in site.given:
         return call_function("torch.arange", to_code(op.length, "length"), device=AttributeCode(site.x, "device"))
@@ -58,7 +60,7 @@ def _positions(op: RotaryAngles, site: TorchSite) -> Code:
 
 
 @function(Rotate)
-def rotate(op: Rotate, site: TorchSite) -> Code:
+def emit_rotate(op: Rotate, site: TorchSite) -> Code:
     function = "apply_rotary_interleaved" if op.interleaved else "apply_rotary"
     if op.dims is None:
         return call_function(function, site.x, site.cos, site.sin)

@@ -21,7 +21,7 @@ from ...python.code.python_expressions import (
 )
 from ...python.lowering.lowered_operators import ConvertedTable, ToModelType
 from ..torch_emitters import TorchSite, function, module
-from ..torch_framework import element_type
+from ..torch_framework import get_torch_dtype
 
 CASTS = {
     "float32": "float",
@@ -35,10 +35,10 @@ CASTS = {
 """The methods of tensors that convert them."""
 
 
-def cast_to(code: Code, dtype: DType) -> Code:
+def emit_cast_to(code: Code, dtype: DType) -> Code:
     if dtype.name in CASTS:
         return call_method(code, CASTS[dtype.name])
-    return call_method(code, "to", to_code(element_type(dtype)))
+    return call_method(code, "to", to_code(get_torch_dtype(dtype)))
 
 
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
@@ -49,16 +49,16 @@ def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
     return tuple(Lit(-1) if i == open_ else to_code(size, hint) for i, (size, hint) in enumerate(zip(sizes, hints, strict=True)))
 
 
-def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
+def emit_reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
     """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that suffices, else by `reshape`."""
-    head = _common(before, after)
-    tail = _common(before[head:][::-1], after[head:][::-1])
+    head = _count_common(before, after)
+    tail = _count_common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
     ones = [head + i for i, size in enumerate(old) if size == 1]
     if ones and new == tuple(size for size in old if size != 1):
         return call_method(code, "squeeze", *(ones if len(ones) == 1 else (to_code(tuple(ones)),)))
     if len(new) == 1 and len(old) > 1:
-        return call_method(code, "flatten", *_range(head, () if tail == 0 else (head + len(old) - 1,)))
+        return call_method(code, "flatten", *_make_axis_range(head, () if tail == 0 else (head + len(old) - 1,)))
     if len(old) == 1 and len(new) > 1:
         inside = names[head : head + len(new)]
         return call_method(code, "unflatten", head if tail else -1, TupleCode(open_sizes(new, inside)))
@@ -67,13 +67,13 @@ def reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ())
     return call_method(code, "reshape", *open_sizes(after, names))
 
 
-def reordered(code: Code, order: Sequence[int]) -> Code:
+def emit_reordered(code: Code, order: Sequence[int]) -> Code:
     """`code` with its axes in that order: by `transpose` where two are swapped."""
     moved = [i for i, axis in enumerate(order) if i != axis]
     return call_method(code, "transpose", *moved) if len(moved) == 2 else call_method(code, "permute", *order)
 
 
-def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
+def _count_common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
     count = 0
     while count < min(len(a), len(b)) and a[count] == b[count]:
         count += 1
@@ -81,33 +81,33 @@ def _common(a: Sequence[Dim], b: Sequence[Dim]) -> int:
 
 
 @module(Flatten, target="torch.nn.Flatten, torch.flatten")
-def flatten_module(op: Flatten, site: TorchSite) -> Code:
+def emit_flatten_module(op: Flatten, site: TorchSite) -> Code:
     return call_function("nn.Flatten", start_dim=Default(op.start, 1), end_dim=Default(op.end, -1))
 
 
 @function(Flatten)
-def flatten(op: Flatten, site: TorchSite) -> Code:
+def emit_flatten_function(op: Flatten, site: TorchSite) -> Code:
     last = op.joined_range(site.given.x)[1]
     end = () if last == max(site.given.x.rank, 1) - 1 else (op.end,)
-    return call_method(site.x, "flatten", *_range(op.start, end))
+    return call_method(site.x, "flatten", *_make_axis_range(op.start, end))
 
 
-def _range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
+def _make_axis_range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
     """The arguments of `flatten`: none for all axes."""
     return (start, *end) if start or end else ()
 
 
 @module(Unflatten, target="torch.nn.Unflatten, torch.unflatten")
-def unflatten_module(op: Unflatten, site: TorchSite) -> Code:
-    return construct_module("nn.Unflatten", {"dim": op.axis, "unflattened_size": _unflattened(op, site)})
+def emit_unflatten_module(op: Unflatten, site: TorchSite) -> Code:
+    return construct_module("nn.Unflatten", {"dim": op.axis, "unflattened_size": _emit_unflattened_sizes(op, site)})
 
 
 @function(Unflatten)
-def unflatten(op: Unflatten, site: TorchSite) -> Code:
-    return call_method(site.x, "unflatten", op.axis, _unflattened(op, site))
+def emit_unflatten_function(op: Unflatten, site: TorchSite) -> Code:
+    return call_method(site.x, "unflatten", op.axis, _emit_unflattened_sizes(op, site))
 
 
-def _unflattened(op: Unflatten, site: TorchSite) -> Code:
+def _emit_unflattened_sizes(op: Unflatten, site: TorchSite) -> Code:
     """The sizes, the -1 that was written kept."""
     if -1 in op.sizes:
         return TupleCode(tuple(to_code(size, "size") for size in op.sizes))
@@ -115,7 +115,7 @@ def _unflattened(op: Unflatten, site: TorchSite) -> Code:
 
 
 @function(Reshape, target="torch.reshape")
-def reshape(op: Reshape, site: TorchSite) -> Code:
+def emit_reshape(op: Reshape, site: TorchSite) -> Code:
     shape = site.results[0].shape
     if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
         shape = op.shape
@@ -123,17 +123,17 @@ def reshape(op: Reshape, site: TorchSite) -> Code:
 
 
 @function(Permute, target="torch.permute")
-def permute(op: Permute, site: TorchSite) -> Code:
+def emit_permute(op: Permute, site: TorchSite) -> Code:
     return call_method(site.x, "permute", Starred(Lit(op.axes, "dims")))
 
 
 @function(Transpose, target="torch.transpose")
-def transpose(op: Transpose, site: TorchSite) -> Code:
+def emit_transpose(op: Transpose, site: TorchSite) -> Code:
     return call_method(site.x, "transpose", op.a, op.b)
 
 
 @function(Squeeze, target="torch.squeeze")
-def squeeze(op: Squeeze, site: TorchSite) -> Code:
+def emit_squeeze(op: Squeeze, site: TorchSite) -> Code:
     dropped = op.dropped_axes(site.given)
     if len(dropped) == 1:
         return call_method(site.x, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
@@ -141,12 +141,12 @@ def squeeze(op: Squeeze, site: TorchSite) -> Code:
 
 
 @function(Unsqueeze, target="torch.unsqueeze")
-def unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
+def emit_unsqueeze(op: Unsqueeze, site: TorchSite) -> Code:
     return call_method(site.x, "unsqueeze", op.axis)
 
 
 @function(Expand, target="torch.Tensor.expand")
-def expand(op: Expand, site: TorchSite) -> Code:
+def emit_expand(op: Expand, site: TorchSite) -> Code:
     kept = op.find_kept_axes(site.given)
     sizes = site.results[0].shape
     if not sizes:
@@ -155,15 +155,15 @@ def expand(op: Expand, site: TorchSite) -> Code:
 
 
 @function(Cast, target="torch.Tensor.to")
-def cast(op: Cast, site: TorchSite) -> Code:
-    return cast_to(site.x, op.dtype) if site.given.x.dtype != op.dtype else site.x
+def emit_cast(op: Cast, site: TorchSite) -> Code:
+    return emit_cast_to(site.x, op.dtype) if site.given.x.dtype != op.dtype else site.x
 
 
 @function(ToModelType)
-def to_model_type(op: ToModelType, site: TorchSite) -> Code:
-    return call_method(site.x, "to", model_type(op, site))
+def emit_to_model_type(op: ToModelType, site: TorchSite) -> Code:
+    return call_method(site.x, "to", emit_model_type(op, site))
 
 
-def model_type(op: ToModelType | ConvertedTable, site: TorchSite) -> Code:
+def emit_model_type(op: ToModelType | ConvertedTable, site: TorchSite) -> Code:
     """The element type of the model, read off a tensor or a parameter."""
     return AttributeCode(site.get("other") or ParameterRef(op.path, op.parameter), "dtype")

@@ -14,67 +14,67 @@ from ..torch_emitters import TorchSite, function, module
 _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circular": "nn.CircularPad"}
 
 
-def part(code: Code, axis: int, item: Code) -> Code:
+def emit_item(code: Code, axis: int, item: Code) -> Code:
     """`code[:, :, item]`."""
     return Subscript(code, (*(SliceCode(),) * axis, item))
 
 
-def _one_or_all(values: Sequence[int]) -> Code:
+def _emit_one_or_all(values: Sequence[int]) -> Code:
     return to_code(values[0]) if len(values) == 1 else to_code(tuple(values))
 
 
 @function(Slice, target="x[:, start:stop:step]")
-def slice_(op: Slice, site: TorchSite) -> Code:
+def emit_slice(op: Slice, site: TorchSite) -> Code:
     axis = normalize_axis(op.name, op.axis, site.given.x)
     ends: list[Code | None] = [None if end is None else to_code(end, hint) for end, hint in ((op.start, "start"), (op.stop, "stop"))]
     start = None if op.start == 0 else ends[0]
-    return part(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else to_code(op.step, "step")))
+    return emit_item(site.x, axis, SliceCode(start, ends[1], None if op.step == 1 else to_code(op.step, "step")))
 
 
 @function(Select, target="torch.select, x[:, index]")
-def select(op: Select, site: TorchSite) -> Code:
-    return part(site.x, normalize_axis(op.name, op.axis, site.given.x), to_code(op.index, "index"))
+def emit_select(op: Select, site: TorchSite) -> Code:
+    return emit_item(site.x, normalize_axis(op.name, op.axis, site.given.x), to_code(op.index, "index"))
 
 
 @function(Pad, target="torch.nn.functional.pad")
-def pad(op: Pad, site: TorchSite) -> Code:
+def emit_pad_function(op: Pad, site: TorchSite) -> Code:
     if op.mode != "constant":
         return call_function("F.pad", site.x, to_code(op.padding, "padding"), mode=op.mode)
-    return call_function("F.pad", site.x, to_code(op.padding, "padding"), value=Default(_value(op, site), 0))
+    return call_function("F.pad", site.x, to_code(op.padding, "padding"), value=Default(_get_pad_value(op, site), 0))
 
 
 @module(Pad)
-def pad_module(op: Pad, site: TorchSite) -> Code:
+def emit_pad_module(op: Pad, site: TorchSite) -> Code:
     # The rank in the name of a constant padding does not matter.
     rank = f"{min(max(len(op.padding) // 2, 1), 3)}d"
     if op.mode != "constant":
         return construct_module(f"{_PADS[op.mode]}{rank}", {"padding": to_code(op.padding)})
-    value = _value(op, site)
+    value = _get_pad_value(op, site)
     if value == 0:
         return construct_module(f"nn.ZeroPad{rank}", {"padding": to_code(op.padding)})
     return construct_module(f"nn.ConstantPad{rank}", {"padding": to_code(op.padding), "value": value})
 
 
-def _value(op: Pad, site: TorchSite) -> int | float:
+def _get_pad_value(op: Pad, site: TorchSite) -> int | float:
     """An integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
     value = op.convert_fill_value(site.given.x.dtype)
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
 
 @function(Flip, target="torch.flip")
-def flip(op: Flip, site: TorchSite) -> Code:
+def emit_flip(op: Flip, site: TorchSite) -> Code:
     return call_method(site.x, "flip", *op.axis)
 
 
 @function(Roll, target="torch.roll")
-def roll(op: Roll, site: TorchSite) -> Code:
+def emit_roll(op: Roll, site: TorchSite) -> Code:
     if op.axis is None:
         return call_function("torch.roll", site.x, to_code(op.shifts[0], "shift"))
-    return call_function("torch.roll", site.x, shifts=_one_or_all(op.shifts), dims=_one_or_all(op.axis))
+    return call_function("torch.roll", site.x, shifts=_emit_one_or_all(op.shifts), dims=_emit_one_or_all(op.axis))
 
 
 @function(Tile, target="torch.tile")
-def tile(op: Tile, site: TorchSite) -> Code:
+def emit_tile(op: Tile, site: TorchSite) -> Code:
     repeats: tuple[Dim, ...] = op.repeats
     return (
         call_method(site.x, "tile", *(to_code(count, "count") for count in repeats))
@@ -84,5 +84,5 @@ def tile(op: Tile, site: TorchSite) -> Code:
 
 
 @function(RepeatInterleave, target="torch.repeat_interleave")
-def repeat_interleave(op: RepeatInterleave, site: TorchSite) -> Code:
+def emit_repeat_interleave(op: RepeatInterleave, site: TorchSite) -> Code:
     return call_method(site.x, "repeat_interleave", to_code(op.repeats, "repeats"), dim=Default(op.axis, None))

@@ -8,7 +8,7 @@ from ..torch_emitters import TorchSite, function
 
 
 @function(Topk, target="torch.topk")
-def topk(op: Topk, site: TorchSite) -> Code:
+def emit_topk(op: Topk, site: TorchSite) -> Code:
     both = call_method(
         site.x, "topk", to_code(op.k, "k"), dim=Default(op.axis, -1), largest=Default(op.largest, True), sorted=Default(op.sorted, True)
     )
@@ -16,20 +16,20 @@ def topk(op: Topk, site: TorchSite) -> Code:
 
 
 @function(Sort, target="torch.sort")
-def sort(op: Sort, site: TorchSite) -> Code:
-    both = call_method(site.x, "sort", **_keywords(op))
+def emit_sort(op: Sort, site: TorchSite) -> Code:
+    both = call_method(site.x, "sort", **_list_keywords(op))
     return both if len(site.results) == 2 else AttributeCode(both, "values")
 
 
 @function(Argsort, target="torch.argsort")
-def argsort(op: Argsort, site: TorchSite) -> Code:
-    return call_method(site.x, "argsort", **_keywords(op))
+def emit_argsort(op: Argsort, site: TorchSite) -> Code:
+    return call_method(site.x, "argsort", **_list_keywords(op))
 
 
-def _keywords(op: Sort | Argsort) -> dict[str, object]:
+def _list_keywords(op: Sort | Argsort) -> dict[str, object]:
     return {"dim": Default(op.axis, -1), "descending": Default(op.descending, False), "stable": Default(op.stable, False)}
 
 
 @function(Bucketize, target="torch.bucketize")
-def bucketize(op: Bucketize, site: TorchSite) -> Code:
+def emit_bucketize(op: Bucketize, site: TorchSite) -> Code:
     return call_function("torch.bucketize", site.x, site.boundaries, right=Default(op.right, False))

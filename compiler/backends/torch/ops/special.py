@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ....ops.special import Digamma, Erfc, Erfinv, Lgamma
 from ..torch_emitters import function
-from .elementwise import call_by_name
+from .elementwise import emit_by_name
 
-function(Digamma, Erfc, Erfinv, Lgamma, target="torch.{}")(call_by_name)
+function(Digamma, Erfc, Erfinv, Lgamma, target="torch.{}")(emit_by_name)

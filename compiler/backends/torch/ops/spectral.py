@@ -9,33 +9,33 @@ from ...python.code.python_expressions import Code, Default, call_function, call
 from ..torch_emitters import TorchSite, function
 
 
-def _as_complex(x: Code) -> Code:
+def _emit_complex(x: Code) -> Code:
     return call_function("torch.view_as_complex", call_method(x, "contiguous"))
 
 
-def _as_real(x: Code) -> Code:
+def _emit_real(x: Code) -> Code:
     return call_function("torch.view_as_real", x)
 
 
-def _options(op: Fourier, axis: int) -> dict[str, object]:
+def _list_options(op: Fourier, axis: int) -> dict[str, object]:
     n: Dim | None = op.n
     return {"n": Default(n, None), "dim": Default(axis, -1), "norm": Default(op.norm, "backward")}
 
 
 @function(Rfft, target="torch.fft.rfft")
-def rfft(op: Rfft, site: TorchSite) -> Code:
-    return _as_real(call_function("torch.fft.rfft", site.x, **_options(op, op.axis)))
+def emit_rfft(op: Rfft, site: TorchSite) -> Code:
+    return _emit_real(call_function("torch.fft.rfft", site.x, **_list_options(op, op.axis)))
 
 
 @function(Irfft, Fft, Ifft, target="torch.fft.{}")
-def of_complex(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
+def emit_complex_transform(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
     """The axis of two is none of PyTorch's."""
     axis = op.axis + 1 if op.axis < 0 else op.axis
-    found = call_function(f"torch.fft.{op.name}", _as_complex(site.x), **_options(op, axis))
-    return found if isinstance(op, Irfft) else _as_real(found)
+    found = call_function(f"torch.fft.{op.name}", _emit_complex(site.x), **_list_options(op, axis))
+    return found if isinstance(op, Irfft) else _emit_real(found)
 
 
-def _short_time(op: ShortTime, site: TorchSite) -> dict[str, object]:
+def _list_short_time_options(op: ShortTime, site: TorchSite) -> dict[str, object]:
     return {
         "hop_length": Default(op.hop_length, None),
         "win_length": Default(op.win_length, None),
@@ -47,11 +47,13 @@ def _short_time(op: ShortTime, site: TorchSite) -> dict[str, object]:
 
 
 @function(Stft, target="torch.stft")
-def stft(op: Stft, site: TorchSite) -> Code:
-    options = _short_time(op, site) | {"pad_mode": Default(op.pad_mode, "reflect")}
-    return _as_real(call_function("torch.stft", site.x, op.n_fft, **options, return_complex=True))
+def emit_stft(op: Stft, site: TorchSite) -> Code:
+    options = _list_short_time_options(op, site) | {"pad_mode": Default(op.pad_mode, "reflect")}
+    return _emit_real(call_function("torch.stft", site.x, op.n_fft, **options, return_complex=True))
 
 
 @function(Istft, target="torch.istft")
-def istft(op: Istft, site: TorchSite) -> Code:
-    return call_function("torch.istft", _as_complex(site.x), op.n_fft, **_short_time(op, site), length=Default(op.length, None))
+def emit_istft(op: Istft, site: TorchSite) -> Code:
+    return call_function(
+        "torch.istft", _emit_complex(site.x), op.n_fft, **_list_short_time_options(op, site), length=Default(op.length, None)
+    )

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ....ops.trigonometry import Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan
 from ..torch_emitters import function
-from .elementwise import call_by_name
+from .elementwise import emit_by_name
 
-function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan, target="torch.{}")(call_by_name)
+function(Acos, Acosh, Asin, Asinh, Atan, Atanh, Cos, Cosh, Sin, Sinh, Tan, target="torch.{}")(emit_by_name)

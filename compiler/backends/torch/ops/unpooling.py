@@ -5,15 +5,15 @@ from __future__ import annotations
 from ....ops.unpooling import FractionalMaxPool, MaxUnpool
 from ...python.code.python_expressions import Code, Default, TupleCode, call_function, to_code
 from ..torch_emitters import TorchSite, function
-from ..window_names import ranked, sizes
+from ..window_names import add_rank, collapse_sizes
 
 
 @function(MaxUnpool, target="torch.nn.functional.max_unpool1d, torch.nn.functional.max_unpool2d, torch.nn.functional.max_unpool3d")
-def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
-    kernels, strides, paddings = (sizes(numbers) for numbers in zip(*op.window_sides(site.given.x), strict=True))
+def emit_max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
+    kernels, strides, paddings = (collapse_sizes(numbers) for numbers in zip(*op.window_sides(site.given.x), strict=True))
     whole = None if op.output_size is None else TupleCode(tuple(to_code(size, "size") for size in site.results[0].shape[2:]))
     return call_function(
-        ranked("F.max_unpool", site.given.x),
+        add_rank("F.max_unpool", site.given.x),
         site.x,
         site.indices,
         to_code(kernels, "kernel_size"),
@@ -24,16 +24,16 @@ def max_unpool(op: MaxUnpool, site: TorchSite) -> Code:
 
 
 @function(FractionalMaxPool, target="torch.nn.functional.fractional_max_pool2d, torch.nn.functional.fractional_max_pool3d")
-def fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
+def emit_fractional_max_pool(op: FractionalMaxPool, site: TorchSite) -> Code:
     x = site.given.x
-    kernels, counts = (sizes(numbers) for numbers in zip(*op.window_sides(x), strict=True))
+    kernels, counts = (collapse_sizes(numbers) for numbers in zip(*op.window_sides(x), strict=True))
     how = (
         {"output_size": to_code(counts, "output_size")}
         if op.size is not None
         else {"output_ratio": to_code(op.axis_ratios(x), "output_ratio")}
     )
     return call_function(
-        ranked("F.fractional_max_pool", x),
+        add_rank("F.fractional_max_pool", x),
         site.x,
         to_code(kernels, "kernel_size"),
         **how,

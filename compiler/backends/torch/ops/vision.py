@@ -5,11 +5,11 @@ from __future__ import annotations
 from ....ops.vision import DeformConv, RoiAlign
 from ...python.code.python_expressions import Code, Default, TupleCode, call_function, construct_module, to_code
 from ..torch_emitters import TorchSite, function, module
-from ..torch_framework import dtype_keyword
+from ..torch_framework import make_dtype_keyword
 
 
 @module(DeformConv, target="torchvision.ops.DeformConv2d")
-def deform_conv(op: DeformConv, site: TorchSite) -> Code:
+def emit_deform_conv(op: DeformConv, site: TorchSite) -> Code:
     x = site.given.x
     windows = op.make_windows(x)
 
@@ -29,12 +29,12 @@ def deform_conv(op: DeformConv, site: TorchSite) -> Code:
         **{name: pair(*numbers) for name, numbers in rest.items() if numbers != usual[name]},
         groups=Default(op.groups, 1),
         bias=Default(op.bias, True),
-        dtype=dtype_keyword(x.dtype),
+        dtype=make_dtype_keyword(x.dtype),
     )
 
 
 @function(RoiAlign, target="torchvision.ops.roi_align")
-def roi_align(op: RoiAlign, site: TorchSite) -> Code:
+def emit_roi_align(op: RoiAlign, site: TorchSite) -> Code:
     size = TupleCode(tuple(to_code(number, "size") for number in op.result_sizes(site.given.x)))
     options = {"scale": op.scale, "points": op.sampling_ratio, "aligned": op.aligned}
     return call_function("roi_align", site.x, site.boxes, size, **options)
