@@ -1,7 +1,8 @@
 """The examples of CONTRIBUTING.md work.
 
-The code of the operator and of the backend, added to the modules that it names, runs, and its cases hold. The clause's change, made in a
-copy of netc, trains to the same weights in one process and in several.
+The code of the operator, the backend, the importer and the streaming rule, added to the modules that it names, runs, and its cases hold.
+The clause's change, made in a copy of netc, trains to the same weights in one process and in several. The warning's change, made in a copy,
+gives a fix that `netc check --fix` applies.
 """
 
 from __future__ import annotations
@@ -11,22 +12,35 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
+from frontends.onnx_models import node
+from frontends.onnx_parity import same
+from frontends.test_onnx_fused import of_runtime
 from safetensors.torch import load_file
 from torch import Tensor
 
 import netc
 from netc.compiler import backends
 from netc.compiler.backends import backend, backend_names, backend_registry
+from netc.compiler.frontends.imported_model import ImportFailed
+from netc.compiler.frontends.onnx import importer_table
+from netc.compiler.ops.linear_algebra import Cdist
+from netc.compiler.streaming import rule_table
+from tests.streams.pieces import same_in_pieces
 from tests.training.test_ranks import start
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+PART = re.compile(r"# ([\w/]+\.py)\b[^\n]*\n(.*?)(?=\n# [\w/]+\.py|\Z)", re.DOTALL)
+"""The code for one file of a block."""
 APPLIED = """
 from importlib import import_module
 import netc
@@ -61,7 +75,7 @@ def example(language: str, content: str) -> str:
 @pytest.mark.long
 def test_the_example_is_an_operator() -> None:
     block = example("python", "class Heaviside")
-    parts = re.findall(r"# ([\w/]+\.py)\b[^\n]*\n(.*?)(?=\n# [\w/]+\.py|\Z)", block, re.DOTALL)
+    parts = PART.findall(block)
     assert [path.split("/")[0] for path, _ in parts] == ["compiler", "compiler", "compiler", "tests"]
     done = subprocess.run([sys.executable, "-c", f"PARTS = {parts!r}\n{APPLIED}"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -95,6 +109,62 @@ def test_the_example_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
         "dense1: dense [N, 2]",
     ]
     assert backend_registry.get_or_raise(folder).artifact == names[folder]
+
+
+def run_parts(block: str) -> dict[str, object]:
+    """Runs the parts of a block with the names of the modules that they are for, and returns these with the new names."""
+    space: dict[str, object] = {}
+    for path, code in PART.findall(block):
+        name = path.removesuffix(".py").replace("/", ".")
+        space |= vars(import_module(name if name.startswith("tests") else f"netc.{name}"))
+        space["__package__"] = f"netc.{name}".rpartition(".")[0]
+        exec(compile(code, path, "exec"), space)
+    return space
+
+
+def test_the_example_is_an_importer(monkeypatch: pytest.MonkeyPatch) -> None:
+    block = example("python", "com.microsoft:CDist")
+    for table in (importer_table.TABLE, importer_table.COUNTERPARTS):
+        forget_new_entry(monkeypatch, table, "com.microsoft:CDist")
+    space = run_parts(block)
+    cast("Callable[[], None]", space["test_distances"])()
+    other = node("CDist", ["a", "b"], ["y"], domain="com.microsoft", metric="sqeuclidean")
+    with pytest.raises(ImportFailed, match="metric 'sqeuclidean'"):
+        same(of_runtime([other], {"a": [6, 3], "b": [5, 3]}, {}))
+
+
+def test_the_example_is_a_streaming_rule(monkeypatch: pytest.MonkeyPatch) -> None:
+    forget_new_entry(monkeypatch, rule_table.RULES, Cdist)
+    space = run_parts(example("python", "mixes_axes(Cdist)"))
+    for text in cast("dict[str, str]", space["RULES"]).values():
+        same_in_pieces(netc.compile(text))
+    same_in_pieces(netc.compile("x = input [T, 5, 3]; y = input [T, 4, 3]; (x, y) -> cdist"))
+    with pytest.raises(netc.CompileError, match="looks-ahead"):
+        netc.compile("x = input [5, 3]; y = input [T, 3]; (x, y) -> cdist").stream("T")
+
+
+def forget_new_entry(monkeypatch: pytest.MonkeyPatch, table: dict[Any, Any], key: object) -> None:
+    """Removes what the test will add to a table, at its end."""
+    assert key not in table
+    monkeypatch.setitem(table, key, None)
+    del table[key]
+
+
+@pytest.mark.long
+def test_the_example_is_a_warning_with_a_fix(tmp_path: Path) -> None:
+    apply_change(example("diff", "plainer-operator"), tmp_path)
+    spec = tmp_path / "a.net"
+    spec.write_text("x = input 3\nx -> dense 4 celu -> celu alpha=1 -> celu 2\n")
+
+    def check(*words: str) -> str:
+        command = [sys.executable, "-m", "netc", "check", *words, "a.net"]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return done.stdout + done.stderr
+
+    assert check().count("warning[plainer-operator]: `celu` with these arguments is `elu`") == 2
+    check("--fix")
+    assert spec.read_text() == "x = input 3\nx -> dense 4 elu -> elu alpha=1 -> celu 2\n"
+    assert check() == "no errors\n"
 
 
 NOISY = """
