@@ -39,7 +39,7 @@ FOUND = {
 @pytest.mark.parametrize("array", FOUND.values(), ids=FOUND.keys())
 def test_a_formula_has_the_values_of_the_array(array: Any) -> None:
     table = formula_of(array)
-    values = table.values()
+    values = table.compute_values()
     assert values.dtype == array.dtype
     assert values.shape == array.shape
     np.testing.assert_allclose(values.astype("float64"), array.astype("float64"), rtol=1e-6, atol=0)

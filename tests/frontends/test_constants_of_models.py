@@ -215,4 +215,4 @@ def test_bfloat16() -> None:
     for array in (np.arange(6) / 4, np.asarray([0.5, 0.25, 7.0])):
         table = formula_of(array.astype(ml_dtypes.bfloat16))
         assert str(table.dtype) == "bfloat16"
-        np.testing.assert_array_equal(table.values(), array)
+        np.testing.assert_array_equal(table.compute_values(), array)
