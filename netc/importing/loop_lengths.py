@@ -16,7 +16,7 @@ from netc.compiler.backends.net.artifact import stored_names
 from netc.compiler.backends.net.spec_source import text_of
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import Imported, ImportFailed
-from netc.compiler.frontends.tidying import tidy
+from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.tidying.time_loops import write_scans
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.user_code import isolate_user_code
@@ -102,7 +102,7 @@ class _NoLoop(Exception):
 
 def _looping_text(program: Program) -> str:
     """The text of a program, in which a `scan` must be."""
-    tidy(program)
+    tidy_program(program)
     stored = stored_names(program, "lengths.net")
     if write_scans(program) is None or stored.arrays:
         raise _NoLoop

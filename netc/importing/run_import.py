@@ -18,7 +18,7 @@ from netc.compiler.dims import WhereCondition
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.masked_attention import NOTHING_LEFT, masked_attentions
-from netc.compiler.frontends.tidying import tidy
+from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.tidying.time_loops import write_scans
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored_tables import LIMIT, TableArray
@@ -111,7 +111,7 @@ def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "
 def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     begun = time.monotonic()
     written = masked_attentions(origin.imported.program.main)
-    tidy(origin.imported.program)
+    tidy_program(origin.imported.program)
     if masked_attentions(origin.imported.program.main) > written and NOTHING_LEFT not in origin.imported.notes:
         origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, NOTHING_LEFT)))
     unroll = write_scans(origin.imported.program)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention
 
 from netc.compiler.frontends.imported_model import Imported
-from netc.compiler.frontends.tidying import tidy
+from netc.compiler.frontends.tidying import tidy_program
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.ir.graph import OpNode
 from netc.compiler.ir.walk import collect_graphs
@@ -56,7 +56,7 @@ def tidied(module: nn.Module) -> tuple[Imported, list[OpNode]]:
     inputs = [torch.randn(n, length, 8) * 3 + 2 for n, length in ((2, 5), (3, 1), (1, 9))]
     agree(module, *inputs, dims=DIMS)
     found = from_module(module.eval(), inputs[0], DIMS)
-    tidy(found.program)
+    tidy_program(found.program)
     nodes = [node for graph in collect_graphs(found.program.main) for node in graph.nodes if isinstance(node, OpNode)]
     for at, node in enumerate(nodes):
         node.label = node.label or f"stage{at}"
@@ -192,5 +192,5 @@ def test_weights_that_are_read_elsewhere_stay() -> None:
 
     agree(Showing(), torch.randn(2, 5, 8), dims=DIMS)
     found = from_module(Showing().eval(), torch.randn(2, 5, 8), DIMS)
-    tidy(found.program)
+    tidy_program(found.program)
     assert "softmax" in operators(found.program)

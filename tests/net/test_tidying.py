@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 import netc
-from netc.compiler.frontends.tidying.rearranged_tables import simple
+from netc.compiler.frontends.tidying.rearranged_tables import simplify_formula
 from netc.compiler.ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexFormula, UnaryFormula, iterate_parts
 from netc.compiler.ops.formula_values import evaluate_formula
 
@@ -337,7 +337,7 @@ INDICES = st.recursive(
 
 @given(INDICES)
 def test_simple_formulas_have_the_same_values(formula: Formula) -> None:
-    shorter = simple(formula)
+    shorter = simplify_formula(formula)
     assert np.array_equal(
         np.broadcast_to(evaluate_formula(formula, (3, 4)), (3, 4)), np.broadcast_to(evaluate_formula(shorter, (3, 4)), (3, 4))
     )
@@ -346,7 +346,7 @@ def test_simple_formulas_have_the_same_values(formula: Formula) -> None:
 
 def test_differences_of_indices_are_numbers() -> None:
     index = IndexFormula(0)
-    assert simple(BinaryFormula("-", BinaryFormula("+", index, Const(1)), index)) == Const(1)
+    assert simplify_formula(BinaryFormula("-", BinaryFormula("+", index, Const(1)), index)) == Const(1)
 
 
 @pytest.mark.parametrize(

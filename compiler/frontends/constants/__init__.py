@@ -34,8 +34,8 @@ def formula_of(array: Array) -> TableOperator:
     if not array.size:
         raise ImportRefused("a constant has no elements")
     known = array if array.dtype.kind in "biuf" else array.astype("float32")  # of bfloat16
-    for formula in _candidates(known):
-        table = None if formula is None else _table(array, formula)
+    for formula in _list_candidates(known):
+        table = None if formula is None else _make_table(array, formula)
         if table is not None:
             return table
     raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
@@ -46,7 +46,7 @@ def stored_table(array: Array) -> TableOperator:
     stored = table_array(array)
     if len(stored.data) > LIMIT:
         raise ImportRefused(f"a constant has {len(stored.data) >> 20} MiB, and the tables of a spec have at most {LIMIT >> 20}")
-    table = _table(array, make_stored_formula(stored))
+    table = _make_table(array, make_stored_formula(stored))
     assert table is not None
     return table
 
@@ -60,24 +60,24 @@ def is_exact(table: TableOperator, array: Array) -> bool:
     )
 
 
-def _candidates(array: Array) -> Iterator[Formula | None]:
+def _list_candidates(array: Array) -> Iterator[Formula | None]:
     """An exact formula, few numbers, a formula that is as good as exact, more numbers in a file."""
-    found, listed = _searched(Search(array)), listed_numbers(array, _LONGEST_LIST)
-    numbers = _LONGEST_LIST if listed is None else _length(listed)
-    if found is not None and (listed is None or _length(found) <= 2 * numbers):
+    found, listed = _search_formula(Search(array)), listed_numbers(array, _LONGEST_LIST)
+    numbers = _LONGEST_LIST if listed is None else _count_parts(listed)
+    if found is not None and (listed is None or _count_parts(found) <= 2 * numbers):
         yield found
     if numbers <= _SHORT_LIST:
         yield listed
     if array.dtype.kind == "f":
-        yield _searched(Search(array, close=True))
-    found = _searched(Search(array, lists=True))
-    if found is not None and _length(found) < numbers:
+        yield _search_formula(Search(array, close=True))
+    found = _search_formula(Search(array, lists=True))
+    if found is not None and _count_parts(found) < numbers:
         yield found
     if array.size <= _LONGEST_LIST:
         yield make_stored_formula(table_array(array))
 
 
-def _table(array: Array, formula: Formula) -> TableOperator | None:
+def _make_table(array: Array, formula: Formula) -> TableOperator | None:
     """The table of a formula, if it can be made."""
     names = tuple(_NAMES[axis] if axis < len(_NAMES) else f"i{axis}" for axis in range(array.ndim))
     shape = tuple(int(size) for size in array.shape)
@@ -89,13 +89,13 @@ def _table(array: Array, formula: Formula) -> TableOperator | None:
     return table
 
 
-def _searched(search: Search) -> Formula | None:
+def _search_formula(search: Search) -> Formula | None:
     """A formula that says more than the numbers: those of one axis can be cut until each part has a formula."""
     found, array = search.whole(), search.array
     longest = 40 + array.size // 64 if max(array.shape, default=1) == array.size else array.size
-    return None if found is None or _length(found) > max(longest, 40) else found
+    return None if found is None or _count_parts(found) > max(longest, 40) else found
 
 
-def _length(formula: Formula) -> int:
+def _count_parts(formula: Formula) -> int:
     """The numbers, indices and operators in it."""
     return sum(not isinstance(part, (ItemFormula, ListFormula)) for part in iterate_parts(formula))

@@ -10,7 +10,22 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...ops.formula import CallFormula, Formula
-from .simplify_formulas import ZERO, Find, add, call, compare, const, floordiv, index, mod, mul, negated, sub, substitute, where
+from .simplify_formulas import (
+    ZERO,
+    Find,
+    add_formulas,
+    floor_divide,
+    make_call,
+    make_comparison,
+    make_const,
+    make_index,
+    make_where,
+    multiply_formulas,
+    negate_formula,
+    substitute_indices,
+    subtract_formulas,
+    take_remainder,
+)
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -19,7 +34,7 @@ _SLICES = 4
 """The most parts of an axis that have a formula each."""
 
 
-def blocks(a: Array, find: Find) -> Iterator[Formula]:
+def find_blocks(a: Array, find: Find) -> Iterator[Formula]:
     """Of an axis, only the quotient or the remainder by a number counts."""
     import numpy as np
 
@@ -28,19 +43,19 @@ def blocks(a: Array, find: Find) -> Iterator[Formula]:
         changes = np.flatnonzero((b[1:] != b[:-1]).any(1)) + 1
         block = int(np.gcd.reduce(changes)) if len(changes) else 1
         if block > 1 and len(changes) > (a.dtype.kind == "b"):
-            yield from _smaller(a, find, axis, a.take(range(0, size, block), axis), floordiv(index(axis), block))
-        for period in _periods(b):
-            yield from _smaller(a, find, axis, a.take(range(period), axis), mod(index(axis), period))
+            yield from _find_smaller(a, find, axis, a.take(range(0, size, block), axis), floor_divide(make_index(axis), block))
+        for period in _list_periods(b):
+            yield from _find_smaller(a, find, axis, a.take(range(period), axis), take_remainder(make_index(axis), period))
             break
 
 
-def _smaller(a: Array, find: Find, axis: int, part: Array, place: Formula) -> Iterator[Formula]:
+def _find_smaller(a: Array, find: Find, axis: int, part: Array, place: Formula) -> Iterator[Formula]:
     found = find(part)
     if found is not None:
-        yield substitute(found, [place if k == axis else index(k) for k in range(a.ndim)])
+        yield substitute_indices(found, [place if k == axis else make_index(k) for k in range(a.ndim)])
 
 
-def rows(a: Array, find: Find) -> Iterator[Formula]:
+def find_rows(a: Array, find: Find) -> Iterator[Formula]:
     """One index that is a row and a column."""
     if a.ndim != 1 or len(a) < 9 or a.dtype.kind == "b":
         return
@@ -48,10 +63,10 @@ def rows(a: Array, find: Find) -> Iterator[Formula]:
     for columns in sorted((d for d in range(2, len(a)) if len(a) % d == 0), key=lambda d: abs(d - root))[:2]:
         found = find(a.reshape(-1, columns))
         if found is not None:
-            yield substitute(found, [floordiv(index(0), columns), mod(index(0), columns)])
+            yield substitute_indices(found, [floor_divide(make_index(0), columns), take_remainder(make_index(0), columns)])
 
 
-def _periods(b: Array) -> Iterator[int]:
+def _list_periods(b: Array) -> Iterator[int]:
     """The numbers of rows after which they begin again, and have done so at least twice."""
     import numpy as np
 
@@ -61,7 +76,7 @@ def _periods(b: Array) -> Iterator[int]:
             yield int(period)
 
 
-def diagonals(a: Array, find: Find) -> Iterator[Formula]:
+def find_diagonals(a: Array, find: Find) -> Iterator[Formula]:
     """Only a difference of the two indices counts, or its size."""
     import numpy as np
 
@@ -79,20 +94,20 @@ def diagonals(a: Array, find: Find) -> Iterator[Formula]:
         used[along - lowest] = True
         if not used.all() or not np.array_equal(profile[along - lowest], a):
             continue
-        difference = sub(mul(index(0), const(p)), mul(index(1), const(q)))
+        difference = subtract_formulas(multiply_formulas(make_index(0), make_const(p)), multiply_formulas(make_index(1), make_const(q)))
         if lowest < 0 < len(profile) + lowest - 1:
-            yield from _mirrored(profile, -lowest, difference, find)
+            yield from _find_mirrored(profile, -lowest, difference, find)
         found = find(profile)
         if found is not None:
-            yield substitute(found, [sub(difference, const(lowest))])
+            yield substitute_indices(found, [subtract_formulas(difference, make_const(lowest))])
 
 
-def mirrors(a: Array, find: Find) -> Iterator[Formula]:
+def find_mirrors(a: Array, find: Find) -> Iterator[Formula]:
     """On one axis, the same to both sides of the middle, or the negative."""
     if a.ndim == 1 and len(a) > 2:
         middle = (len(a) - 1) // 2
         if len(a) % 2:
-            yield from _mirrored(a, middle, sub(index(0), const(middle)), find)
+            yield from _find_mirrored(a, middle, subtract_formulas(make_index(0), make_const(middle)), find)
         else:
             yield from _mirrored_halves(a, find)
 
@@ -103,10 +118,10 @@ def _mirrored_halves(a: Array, find: Find) -> Iterator[Formula]:
     if np.array_equal(a, a[::-1]):
         found = find(a[: len(a) // 2])
         if found is not None:
-            yield substitute(found, [CallFormula("min", (index(0), sub(const(len(a) - 1), index(0))))])
+            yield substitute_indices(found, [CallFormula("min", (make_index(0), subtract_formulas(make_const(len(a) - 1), make_index(0))))])
 
 
-def _mirrored(profile: Array, middle: int, place: Formula, find: Find) -> Iterator[Formula]:
+def _find_mirrored(profile: Array, middle: int, place: Formula, find: Find) -> Iterator[Formula]:
     """`place` is 0 in the middle."""
     import numpy as np
 
@@ -118,15 +133,15 @@ def _mirrored(profile: Array, middle: int, place: Formula, find: Find) -> Iterat
     found = find(longer) if even or odd else None
     if found is None:
         return
-    size = substitute(found, [call("abs", place)])
+    size = substitute_indices(found, [make_call("abs", place)])
     if even:
         yield size
     else:
-        sign = (const(-1), const(1)) if longer is up else (const(1), const(-1))
-        yield mul(where(compare("<", place, ZERO), *sign), size)
+        sign = (make_const(-1), make_const(1)) if longer is up else (make_const(1), make_const(-1))
+        yield multiply_formulas(make_where(make_comparison("<", place, ZERO), *sign), size)
 
 
-def edges(a: Array, find: Find) -> Iterator[Formula]:
+def find_edges(a: Array, find: Find) -> Iterator[Formula]:
     """The first, or the last, index of some axes is another matter: a token of the class before the positions of an image."""
     if a.ndim > 3 or a.size < 16:
         return
@@ -138,63 +153,75 @@ def edges(a: Array, find: Find) -> Iterator[Formula]:
         inner = find(a[tuple(slice(1, None) if k in chosen else slice(None) for k in range(a.ndim))])
         if inner is None:
             continue
-        whole = substitute(inner, [sub(index(k), const(1)) if k in chosen else index(k) for k in range(a.ndim)])
+        whole = substitute_indices(
+            inner, [subtract_formulas(make_index(k), make_const(1)) if k in chosen else make_index(k) for k in range(a.ndim)]
+        )
         for k in reversed(chosen):
             rest = [slice(1, None) if other in chosen and other > k else slice(None) for other in range(a.ndim)]
             rest[k] = slice(0, 1)
             edge = find(a[tuple(rest)])
             if edge is None:
                 break
-            moved = [sub(index(o), const(1)) if o in chosen and o > k else index(o) for o in range(a.ndim)]
-            whole = where(compare("==", index(k), ZERO), substitute(edge, moved), whole)
+            moved = [subtract_formulas(make_index(o), make_const(1)) if o in chosen and o > k else make_index(o) for o in range(a.ndim)]
+            whole = make_where(make_comparison("==", make_index(k), ZERO), substitute_indices(edge, moved), whole)
         else:
             yield whole
 
 
-def slices(a: Array, find: Find) -> Iterator[Formula]:
+def find_slices(a: Array, find: Find) -> Iterator[Formula]:
     """A short axis whose parts have a formula each; or halves of the last one; or its even and odd places."""
     for axis in reversed(range(a.ndim)):
         if a.shape[axis] <= _SLICES and a.ndim > 1:
             parts = [find(a.take([k], axis)) for k in range(a.shape[axis])]
             if all(part is not None for part in parts):
-                yield _cases(axis, [part for part in parts if part is not None])
+                yield _join_cases(axis, [part for part in parts if part is not None])
             return
     last, size = a.ndim - 1, a.shape[-1]
     if a.dtype.kind != "f" or size % 2 or size < 8:
         return
     first, second = a[..., : size // 2], a[..., size // 2 :]
     even, odd = a[..., ::2], a[..., 1::2]
-    here = [index(k) for k in range(last)]
+    here = [make_index(k) for k in range(last)]
     for one, other, test, places in (
-        (first, second, compare("<", index(last), const(size // 2)), (index(last), sub(index(last), const(size // 2)))),
-        (even, odd, compare("==", mod(index(last), 2), ZERO), (floordiv(index(last), 2), floordiv(index(last), 2))),
+        (
+            first,
+            second,
+            make_comparison("<", make_index(last), make_const(size // 2)),
+            (make_index(last), subtract_formulas(make_index(last), make_const(size // 2))),
+        ),
+        (
+            even,
+            odd,
+            make_comparison("==", take_remainder(make_index(last), 2), ZERO),
+            (floor_divide(make_index(last), 2), floor_divide(make_index(last), 2)),
+        ),
     ):
         left = find(one)
         right = find(other) if left is not None else None
         if left is not None and right is not None:
-            yield where(test, substitute(left, [*here, places[0]]), substitute(right, [*here, places[1]]))
+            yield make_where(test, substitute_indices(left, [*here, places[0]]), substitute_indices(right, [*here, places[1]]))
 
 
-def _cases(axis: int, parts: list[Formula]) -> Formula:
+def _join_cases(axis: int, parts: list[Formula]) -> Formula:
     whole = parts[-1]
     for k in reversed(range(len(parts) - 1)):
         if parts[k] != whole:
-            whole = where(compare("==", index(axis), const(k)), parts[k], whole)
+            whole = make_where(make_comparison("==", make_index(axis), make_const(k)), parts[k], whole)
     return whole
 
 
-def opposite(a: Array, find: Find) -> Iterator[Formula]:
+def find_opposite(a: Array, find: Find) -> Iterator[Formula]:
     """The negative of numbers that are none above zero."""
     if a.dtype.kind in "if" and (a <= 0).all():
         found = find(-a)
         if found is not None:
-            yield negated(found)
+            yield negate_formula(found)
 
 
-def shifted(a: Array, find: Find) -> Iterator[Formula]:
+def find_shifted(a: Array, find: Find) -> Iterator[Formula]:
     """Integers that begin at another number than zero."""
     lowest = int(a.min()) if a.dtype.kind == "i" else 0
     if lowest and a.ndim == 1:
         found = find(a - lowest)
         if found is not None:
-            yield add(found, const(lowest))
+            yield add_formulas(found, make_const(lowest))

@@ -12,7 +12,17 @@ from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Const, Formula
-from .simplify_formulas import Find, add, call, const, div, index, mul, negated, single
+from .simplify_formulas import (
+    Find,
+    add_formulas,
+    divide_formulas,
+    make_call,
+    make_const,
+    make_index,
+    multiply_formulas,
+    negate_formula,
+    round_to_float32,
+)
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -22,7 +32,7 @@ _NEAR = 3e-6
 _DENOMINATORS = 4096
 
 
-def scaled(a: Array, find: Find) -> Iterator[Formula]:
+def find_scaled(a: Array, find: Find) -> Iterator[Formula]:
     """Integers divided by one number."""
     import numpy as np
 
@@ -30,17 +40,17 @@ def scaled(a: Array, find: Find) -> Iterator[Formula]:
         return
     wide = a.astype(np.float64)
     some = wide.reshape(-1)[:: max(1, a.size // 4096)]
-    for factor in dict.fromkeys(_scales(some)):
+    for factor in dict.fromkeys(_list_scales(some)):
         if not np.allclose(np.round(some * factor), some * factor, rtol=0, atol=1e-4):
             continue
         whole = np.round(wide * factor)
         if np.abs(whole).max() < 2**31 and np.allclose(whole, wide * factor, rtol=0, atol=1e-4):
             found = find(whole.astype(np.int64))
             if found is not None:
-                yield _quotient(found, factor)
+                yield _divide_formula(found, factor)
 
 
-def _scales(wide: Array) -> Iterator[float]:
+def _list_scales(wide: Array) -> Iterator[float]:
     """Of the least number, and of the least difference of two."""
     import numpy as np
 
@@ -54,48 +64,58 @@ def _scales(wide: Array) -> Iterator[float]:
             yield 1 / float(f"{step:.6g}")
 
 
-def _quotient(found: Formula, factor: float) -> Formula:
+def _divide_formula(found: Formula, factor: float) -> Formula:
     if factor == 1:
         return found
-    return div(found, const(factor)) if float(factor).is_integer() else mul(found, const(float(f"{1 / factor:.6g}")))
+    return (
+        divide_formulas(found, make_const(factor))
+        if float(factor).is_integer()
+        else multiply_formulas(found, make_const(float(f"{1 / factor:.6g}")))
+    )
 
 
-def spaced(a: Array, find: Find) -> Iterator[Formula]:
+def find_evenly_spaced(a: Array, find: Find) -> Iterator[Formula]:
     """Evenly spaced numbers on one axis."""
     import numpy as np
 
     if a.dtype.kind != "f" or a.ndim != 1 or len(a) < 3 or not np.isfinite(a).all():
         return
-    wide, count, i = a.astype(np.float64), len(a), index(0)
+    wide, count, i = a.astype(np.float64), len(a), make_index(0)
     step = (wide[-1] - wide[0]) / (count - 1)
     if not step or np.abs(wide - wide[0] - step * np.arange(count)).max() > 1e-5 * np.abs(wide).max():
         return
-    ratio = _fraction(step)
+    ratio = _to_fraction(step)
     for divisor in dict.fromkeys((count - 1, count, count + 1, 2 * count)):
-        over, start = _fraction(step * divisor), _fraction(wide[0])
+        over, start = _to_fraction(step * divisor), _to_fraction(wide[0])
         if over is not None and start is not None:
-            yield add(div(mul(i, _written(over)), const(divisor)), _written(start))
-            yield add(mul(single(_written(over / divisor)), i), _written(start))
-        offset = _fraction(wide[0] / step)
+            yield add_formulas(
+                divide_formulas(multiply_formulas(i, _fraction_to_formula(over)), make_const(divisor)), _fraction_to_formula(start)
+            )
+            yield add_formulas(multiply_formulas(round_to_float32(_fraction_to_formula(over / divisor)), i), _fraction_to_formula(start))
+        offset = _to_fraction(wide[0] / step)
         if over is not None and offset is not None and offset.denominator <= 2:
-            yield mul(div(add(i, _written(offset)), const(divisor)), _written(over))
+            yield multiply_formulas(
+                divide_formulas(add_formulas(i, _fraction_to_formula(offset)), make_const(divisor)), _fraction_to_formula(over)
+            )
     if ratio is not None:
-        yield add(mul(i, _written(ratio)), const(wide[0]))
+        yield add_formulas(multiply_formulas(i, _fraction_to_formula(ratio)), make_const(wide[0]))
 
 
-def _fraction(number: float) -> Fraction | None:
+def _to_fraction(number: float) -> Fraction | None:
     near = Fraction(float(number)).limit_denominator(_DENOMINATORS)
     return near if abs(float(near) - number) <= _NEAR * max(abs(number), 1e-3) else None
 
 
-def _written(number: Fraction) -> Formula:
+def _fraction_to_formula(number: Fraction) -> Formula:
     if number.denominator == 1:
-        return const(number.numerator)
+        return make_const(number.numerator)
     decimal = Fraction(str(float(number)))
-    return const(float(number)) if decimal == number else BinaryFormula("/", const(number.numerator), const(number.denominator))
+    return (
+        make_const(float(number)) if decimal == number else BinaryFormula("/", make_const(number.numerator), make_const(number.denominator))
+    )
 
 
-def powers(a: Array, find: Find) -> Iterator[Formula]:
+def find_powers(a: Array, find: Find) -> Iterator[Formula]:
     """Powers of one base with a first number: the frequencies of positions, `1 / 10000 ** (i / 64)`, or the inverse."""
     import numpy as np
 
@@ -105,23 +125,23 @@ def powers(a: Array, find: Find) -> Iterator[Formula]:
     slope = math.log(wide[-1] / wide[0]) / (len(a) - 1)
     if not slope or np.abs(np.log(wide / wide[0]) - slope * np.arange(len(a))).max() > 1e-5:
         return
-    first = _first(wide[0])
-    for base, length in _bases(abs(slope), len(a)):
-        for power in _powers(base, length, index(0), falling=slope < 0):
-            yield power if first is None else mul(first, power)
+    first = _round_first(wide[0])
+    for base, length in _list_bases(abs(slope), len(a)):
+        for power in _make_powers(base, length, make_index(0), falling=slope < 0):
+            yield power if first is None else multiply_formulas(first, power)
 
 
-def _first(number: float) -> Formula | None:
+def _round_first(number: float) -> Formula | None:
     if abs(number - 1) < _NEAR:
         return None
-    for times, written in ((math.pi, Const(math.pi, "pi")), (2 * math.pi, mul(const(2), Const(math.pi, "pi")))):
+    for times, written in ((math.pi, Const(math.pi, "pi")), (2 * math.pi, multiply_formulas(make_const(2), Const(math.pi, "pi")))):
         if abs(number / times - 1) < _NEAR:
             return written
-    near = _fraction(number)
-    return const(float(f"{number:.7g}")) if near is None else _written(near)
+    near = _to_fraction(number)
+    return make_const(float(f"{number:.7g}")) if near is None else _fraction_to_formula(near)
 
 
-def _bases(slope: float, count: int) -> Iterator[tuple[int | float, int]]:
+def _list_bases(slope: float, count: int) -> Iterator[tuple[int | float, int]]:
     """A round base, and by how many indices its power grows by one."""
     for length in dict.fromkeys((count, count - 1, count + 1, 2 * count, 1)):
         base = math.exp(min(slope * length, 300.0))
@@ -130,30 +150,32 @@ def _bases(slope: float, count: int) -> Iterator[tuple[int | float, int]]:
             yield (int(near) if near.is_integer() else near), length
 
 
-def _powers(base: int | float, length: int, i: Formula, *, falling: bool) -> Iterator[Formula]:
-    exponent = div(i, const(length))
-    power = BinaryFormula("**", const(base), exponent)
-    rounded = single(BinaryFormula("**", const(base), single(exponent) if length > 1 else i))
-    rate = BinaryFormula("/", call("log", const(base)), const(length))
-    step = single(mul(i, single(negated(rate) if falling else rate)))
+def _make_powers(base: int | float, length: int, i: Formula, *, falling: bool) -> Iterator[Formula]:
+    exponent = divide_formulas(i, make_const(length))
+    power = BinaryFormula("**", make_const(base), exponent)
+    rounded = round_to_float32(BinaryFormula("**", make_const(base), round_to_float32(exponent) if length > 1 else i))
+    rate = BinaryFormula("/", make_call("log", make_const(base)), make_const(length))
+    step = round_to_float32(multiply_formulas(i, round_to_float32(negate_formula(rate) if falling else rate)))
     if falling:
-        yield BinaryFormula("/", const(1), power)
-        yield BinaryFormula("/", const(1), rounded)
-        yield single(BinaryFormula("**", const(base), single(negated(exponent))))
+        yield BinaryFormula("/", make_const(1), power)
+        yield BinaryFormula("/", make_const(1), rounded)
+        yield round_to_float32(BinaryFormula("**", make_const(base), round_to_float32(negate_formula(exponent))))
     else:
         yield power
         yield rounded
-    yield call("exp", step)
-    yield call("exp", single(mul(single(i), single(negated(rate) if falling else rate))))
+    yield make_call("exp", step)
+    yield make_call(
+        "exp", round_to_float32(multiply_formulas(round_to_float32(i), round_to_float32(negate_formula(rate) if falling else rate)))
+    )
 
 
-def logarithms(a: Array, find: Find) -> Iterator[Formula]:
+def find_logarithms(a: Array, find: Find) -> Iterator[Formula]:
     """Coordinates that grow like logarithms: `log(1 + i * 8 / 7) / log(8)`."""
     import numpy as np
 
     if a.dtype.kind != "f" or a.ndim != 1 or len(a) < 3 or a[0] or not (a > 0)[1:].all() or not np.isfinite(a).all():
         return
-    wide, i = a.astype(np.float64), index(0)
+    wide, i = a.astype(np.float64), make_index(0)
     for base in (math.e, 8.0, 2.0, 10.0, 16.0, 4.0):
         slope = math.expm1(wide[1] * math.log(base))
         if not np.allclose(np.log1p(slope * np.arange(len(a))), wide * math.log(base), rtol=1e-5):
@@ -161,27 +183,29 @@ def logarithms(a: Array, find: Find) -> Iterator[Formula]:
         for times in (1, 8, 16) if base == math.e else (8, 1, 16):
             divisor = times / slope
             if divisor < 1e6 and abs(divisor - round(divisor)) < 1e-3 * divisor and round(divisor):
-                yield from _logarithms(i, times, round(divisor), base)
+                yield from _make_logarithms(i, times, round(divisor), base)
 
 
-def _logarithms(i: Formula, times: int, divisor: int, base: float) -> Iterator[Formula]:
-    part = div(i, const(divisor))
+def _make_logarithms(i: Formula, times: int, divisor: int, base: float) -> Iterator[Formula]:
+    part = divide_formulas(i, make_const(divisor))
     if base == math.e:
-        yield call("log", add(const(1), mul(const(times), part)))
-        yield call("log", single(add(const(1), mul(const(times), single(part)))))
+        yield make_call("log", add_formulas(make_const(1), multiply_formulas(make_const(times), part)))
+        yield make_call("log", round_to_float32(add_formulas(make_const(1), multiply_formulas(make_const(times), round_to_float32(part)))))
         return
-    number = const(base)
-    yield BinaryFormula("/", call("log", add(mul(part, const(times)), const(1))), call("log", number))
-    inner = single(add(mul(single(part), const(times)), const(1)))
-    two = call("log", const(2))
+    number = make_const(base)
+    yield BinaryFormula(
+        "/", make_call("log", add_formulas(multiply_formulas(part, make_const(times)), make_const(1))), make_call("log", number)
+    )
+    inner = round_to_float32(add_formulas(multiply_formulas(round_to_float32(part), make_const(times)), make_const(1)))
+    two = make_call("log", make_const(2))
     power = math.log2(base)
     if power.is_integer():
-        yield div(single(BinaryFormula("/", call("log", inner), two)), const(int(power)))
-    yield BinaryFormula("/", call("log", inner), call("log", number))
-    yield BinaryFormula("/", single(call("log", inner)), single(call("log", number)))
+        yield divide_formulas(round_to_float32(BinaryFormula("/", make_call("log", inner), two)), make_const(int(power)))
+    yield BinaryFormula("/", make_call("log", inner), make_call("log", number))
+    yield BinaryFormula("/", round_to_float32(make_call("log", inner)), round_to_float32(make_call("log", number)))
 
 
-def waves(a: Array, find: Find) -> Iterator[Formula]:
+def find_waves(a: Array, find: Find) -> Iterator[Formula]:
     """Sines or cosines of a position times a frequency."""
     import numpy as np
 
@@ -190,14 +214,14 @@ def waves(a: Array, find: Find) -> Iterator[Formula]:
     wide = a.astype(np.float64)
     names: tuple[str, ...] = ("sin",) if not wide[0].any() else ("cos",) if (wide[0] == 1).all() else ("sin", "cos")
     start = len(names) - 1
-    position, row = add(index(0), const(start)), wide[1 - start]
+    position, row = add_formulas(make_index(0), make_const(start)), wide[1 - start]
     for name in names:
-        for frequency, inverse in _frequencies(np.arcsin(row) if name == "sin" else np.arccos(row), index(1)):
-            yield call(name, mul(position, frequency) if inverse is None else BinaryFormula("/", position, inverse))
-            yield call(name, single(mul(position, frequency)))
+        for frequency, inverse in _find_frequencies(np.arcsin(row) if name == "sin" else np.arccos(row), make_index(1)):
+            yield make_call(name, multiply_formulas(position, frequency) if inverse is None else BinaryFormula("/", position, inverse))
+            yield make_call(name, round_to_float32(multiply_formulas(position, frequency)))
 
 
-def _frequencies(found: Array, j: Formula) -> Iterator[tuple[Formula, Formula | None]]:
+def _find_frequencies(found: Array, j: Formula) -> Iterator[tuple[Formula, Formula | None]]:
     """Formulas for the frequencies, and what divides by them in the text."""
     import numpy as np
 
@@ -207,7 +231,7 @@ def _frequencies(found: Array, j: Formula) -> Iterator[tuple[Formula, Formula | 
         return
     last = int(np.flatnonzero(good)[-1])
     slope = (logs[0] - logs[last]) / last if last else 0.0
-    first = _first(float(found[0]))
+    first = _round_first(float(found[0]))
     if slope <= 1e-9:
         return
     for length in dict.fromkeys((len(found), len(found) - 1, len(found) + 1)):
@@ -215,10 +239,10 @@ def _frequencies(found: Array, j: Formula) -> Iterator[tuple[Formula, Formula | 
         near = float(f"{base:.2g}")
         if near > 1 and abs(near / base - 1) < 2e-3:
             number = int(near) if near.is_integer() else near
-            inverse = BinaryFormula("**", const(number), div(j, const(length)))
-            for k, power in enumerate(_powers(number, length, j, falling=True)):
-                whole = power if k == 0 else single(power)
+            inverse = BinaryFormula("**", make_const(number), divide_formulas(j, make_const(length)))
+            for k, power in enumerate(_make_powers(number, length, j, falling=True)):
+                whole = power if k == 0 else round_to_float32(power)
                 if first is None:
                     yield whole, inverse if k == 0 else None
                 else:
-                    yield mul(first, whole), None
+                    yield multiply_formulas(first, whole), None

@@ -10,7 +10,22 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Formula, UnaryFormula
-from .simplify_formulas import Find, add, both, call, compare, const, either, floordiv, index, mod, negated, sub, substitute, where
+from .simplify_formulas import (
+    Find,
+    add_formulas,
+    floor_divide,
+    join_and,
+    join_or,
+    make_call,
+    make_comparison,
+    make_const,
+    make_index,
+    make_where,
+    negate_formula,
+    substitute_indices,
+    subtract_formulas,
+    take_remainder,
+)
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -31,19 +46,19 @@ def two_values(a: Array, find: Find) -> Iterator[Formula]:
     condition = find(np.asarray(a == first))
     match condition:
         case UnaryFormula("not", inner):
-            yield where(inner, _value(others[0]), _value(first))
+            yield make_where(inner, _to_bool_const(others[0]), _to_bool_const(first))
         case BinaryFormula("!=", left, right):
-            yield where(compare("==", left, right), _value(others[0]), _value(first))
+            yield make_where(make_comparison("==", left, right), _to_bool_const(others[0]), _to_bool_const(first))
         case Formula():
-            yield where(condition, _value(first), _value(others[0]))
+            yield make_where(condition, _to_bool_const(first), _to_bool_const(others[0]))
 
 
-def _value(number: object) -> Formula:
-    value = const(number)
-    return negated(const(inf)) if value.value == -inf else value
+def _to_bool_const(number: object) -> Formula:
+    value = make_const(number)
+    return negate_formula(make_const(inf)) if value.value == -inf else value
 
 
-def ranges(a: Array, find: Find) -> Iterator[Formula]:
+def find_ranges(a: Array, find: Find) -> Iterator[Formula]:
     """On one axis: from some index to another one, or everything else."""
     import numpy as np
 
@@ -52,21 +67,25 @@ def ranges(a: Array, find: Find) -> Iterator[Formula]:
     starts = np.flatnonzero(a[1:] != a[:-1]) + 1
     if len(starts) > 2 or not len(starts):
         return
-    i = index(0)
+    i = make_index(0)
     low = int(starts[0])
     if len(starts) == 1:
-        yield compare("<" if a[0] else ">=", i, const(low)) if low > 1 or len(a) == 2 else compare("==" if a[0] else "!=", i, const(0))
+        yield (
+            make_comparison("<" if a[0] else ">=", i, make_const(low))
+            if low > 1 or len(a) == 2
+            else make_comparison("==" if a[0] else "!=", i, make_const(0))
+        )
         return
     high = int(starts[1])
     if high == low + 1:
-        yield compare("!=" if a[0] else "==", i, const(low))
+        yield make_comparison("!=" if a[0] else "==", i, make_const(low))
     elif a[0]:
-        yield either(compare("<", i, const(low)), compare(">=", i, const(high)))
+        yield join_or(make_comparison("<", i, make_const(low)), make_comparison(">=", i, make_const(high)))
     else:
-        yield both(compare(">=", i, const(low)), compare("<", i, const(high)))
+        yield join_and(make_comparison(">=", i, make_const(low)), make_comparison("<", i, make_const(high)))
 
 
-def bands(a: Array, find: Find) -> Iterator[Formula]:
+def find_bands(a: Array, find: Find) -> Iterator[Formula]:
     """On two axes: a difference of the indices between two numbers."""
     import numpy as np
 
@@ -80,25 +99,27 @@ def bands(a: Array, find: Find) -> Iterator[Formula]:
         there = along[a == truth]
         low, high = int(there.min()), int(there.max())
         if np.array_equal((along >= low) & (along <= high), a == truth):
-            yield _band(low, high, int(along.min()), int(along.max()), truth)
+            yield _make_band(low, high, int(along.min()), int(along.max()), truth)
 
 
-def _band(low: int, high: int, lowest: int, highest: int, truth: bool) -> Formula:
-    i, j = index(0), index(1)
+def _make_band(low: int, high: int, lowest: int, highest: int, truth: bool) -> Formula:
+    i, j = make_index(0), make_index(1)
     if low == high:
-        return compare("==" if truth else "!=", *((j, add(i, const(low))) if low else (i, j)))
+        return make_comparison("==" if truth else "!=", *((j, add_formulas(i, make_const(low))) if low else (i, j)))
     if low == lowest:
-        return compare("<=" if truth else ">", j, add(i, const(high)))
+        return make_comparison("<=" if truth else ">", j, add_formulas(i, make_const(high)))
     if high == highest:
-        return compare(">=" if truth else "<", j, add(i, const(low)))
+        return make_comparison(">=" if truth else "<", j, add_formulas(i, make_const(low)))
     if low == -high:
-        return compare("<=" if truth else ">", call("abs", sub(i, j)), const(high))
+        return make_comparison("<=" if truth else ">", make_call("abs", subtract_formulas(i, j)), make_const(high))
     if truth:
-        return both(compare(">=", j, add(i, const(low))), compare("<=", j, add(i, const(high))))
-    return either(compare("<", j, add(i, const(low))), compare(">", j, add(i, const(high))))
+        return join_and(
+            make_comparison(">=", j, add_formulas(i, make_const(low))), make_comparison("<=", j, add_formulas(i, make_const(high)))
+        )
+    return join_or(make_comparison("<", j, add_formulas(i, make_const(low))), make_comparison(">", j, add_formulas(i, make_const(high))))
 
 
-def factors(a: Array, find: Find) -> Iterator[Formula]:
+def find_factors(a: Array, find: Find) -> Iterator[Formula]:
     """A condition of some axes and one of the others; one or the other; or whether both are the same."""
     import numpy as np
 
@@ -107,19 +128,22 @@ def factors(a: Array, find: Find) -> Iterator[Formula]:
     for chosen in range(1, 2 ** (a.ndim - 1)):
         ours = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
         theirs = tuple(axis for axis in range(a.ndim) if axis not in ours)
-        for join, some in ((both, np.any), (either, np.all)):
+        for join, some in ((join_and, np.any), (join_or, np.all)):
             one, other = some(a, axis=theirs), some(a, axis=ours)
             whole = np.expand_dims(one, theirs)
             rest = np.expand_dims(other, ours)
-            if np.array_equal(whole & rest if join is both else whole | rest, a):
+            if np.array_equal(whole & rest if join is join_and else whole | rest, a):
                 first, second = find(one), find(other)
                 if first is not None and second is not None:
-                    yield join(substitute(first, [index(k) for k in ours]), substitute(second, [index(k) for k in theirs]))
+                    yield join(
+                        substitute_indices(first, [make_index(k) for k in ours]),
+                        substitute_indices(second, [make_index(k) for k in theirs]),
+                    )
                 return
-    yield from _same(a, find)
+    yield from _find_equality(a, find)
 
 
-def _same(a: Array, find: Find) -> Iterator[Formula]:
+def _find_equality(a: Array, find: Find) -> Iterator[Formula]:
     import numpy as np
 
     if a.ndim != 2:
@@ -128,10 +152,10 @@ def _same(a: Array, find: Find) -> Iterator[Formula]:
     if np.array_equal((row[None] == column[:, None]) == a[0, 0], a):
         one, other = find(column), find(row)
         if one is not None and other is not None:
-            yield compare("==" if a[0, 0] else "!=", one, substitute(other, [index(1)]))
+            yield make_comparison("==" if a[0, 0] else "!=", one, substitute_indices(other, [make_index(1)]))
 
 
-def positions(a: Array, find: Find) -> Iterator[Formula]:
+def find_positions(a: Array, find: Find) -> Iterator[Formula]:
     """One element of each row: where the last index is what a formula of the others says."""
     if a.dtype.kind != "b" or a.ndim < 2 or a.shape[-1] < 3:
         return
@@ -140,24 +164,24 @@ def positions(a: Array, find: Find) -> Iterator[Formula]:
         if (rows.sum(-1) == 1).all():
             place = find(rows.argmax(-1))
             if place is not None:
-                yield compare("==" if truth else "!=", index(a.ndim - 1), place)
+                yield make_comparison("==" if truth else "!=", make_index(a.ndim - 1), place)
 
 
-def windows(a: Array, find: Find) -> Iterator[Formula]:
+def find_windows(a: Array, find: Find) -> Iterator[Formula]:
     """Pairs of positions in windows of an image that was shifted: windows at its far edges have two parts each, which do not see each
     other. The mask is [windows, positions, positions].
     """
     if a.dtype.kind != "b" or a.ndim != 3 or a.shape[1] != a.shape[2] or a.shape[1] < 4 or not a[:, 0, 0].all():
         return
-    for height, width in _rectangles(a.shape[1]):
-        for rows, columns in _rectangles(a.shape[0]):
-            found = _window(~a.reshape(rows, columns, height, width, height, width), rows, columns, height, width)
+    for height, width in _list_rectangles(a.shape[1]):
+        for rows, columns in _list_rectangles(a.shape[0]):
+            found = _make_window(~a.reshape(rows, columns, height, width, height, width), rows, columns, height, width)
             if found is not None:
                 yield UnaryFormula("not", found)
                 return
 
 
-def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> Formula | None:
+def _make_window(apart: Array, rows: int, columns: int, height: int, width: int) -> Formula | None:
     import numpy as np
 
     edge = np.arange(rows) == rows - 1, np.arange(columns) == columns - 1
@@ -166,12 +190,17 @@ def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> F
     same_column = edge[1][None, :, None, None, None, None] & across[None, None, None, :, None, :]
     if not np.array_equal(same_row | same_column, apart):
         return None
-    w, i, j = index(0), index(1), index(2)
+    w, i, j = make_index(0), make_index(1), make_index(2)
     parts: list[Formula] = []
-    last_row = compare("==" if columns == 1 else ">=", w, const(columns * (rows - 1)))
+    last_row = make_comparison("==" if columns == 1 else ">=", w, make_const(columns * (rows - 1)))
     for two, last, one, other in (
-        (down, last_row, floordiv(i, width), floordiv(j, width)),
-        (across, compare("==", mod(w, columns), const(columns - 1)), mod(i, width), mod(j, width)),
+        (down, last_row, floor_divide(i, width), floor_divide(j, width)),
+        (
+            across,
+            make_comparison("==", take_remainder(w, columns), make_const(columns - 1)),
+            take_remainder(i, width),
+            take_remainder(j, width),
+        ),
     ):
         if not two.any():
             continue
@@ -179,11 +208,13 @@ def _window(apart: Array, rows: int, columns: int, height: int, width: int) -> F
         side = np.arange(len(two)) < at
         if not np.array_equal(side[:, None] != side[None], two):
             return None
-        parts.append(both(last, compare("!=", compare("<", one, const(at)), compare("<", other, const(at)))))
-    return either(*parts) if parts else None
+        parts.append(
+            join_and(last, make_comparison("!=", make_comparison("<", one, make_const(at)), make_comparison("<", other, make_const(at))))
+        )
+    return join_or(*parts) if parts else None
 
 
-def _rectangles(size: int) -> list[tuple[int, int]]:
+def _list_rectangles(size: int) -> list[tuple[int, int]]:
     """Height and width of what has that many parts, squares first."""
     pairs = [(size // d, d) for d in range(1, size + 1) if size % d == 0]
     return sorted(pairs, key=lambda p: (abs(p[0] - p[1]), p[0]))

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING, Any
 from netc.dsl.record import Record
 
 from ...ops.formula import CallFormula, Formula
-from .simplify_formulas import ZERO, Find, add, const, floordiv, index, mod, mul, sub, substitute
+from .simplify_formulas import (
+    ZERO,
+    Find,
+    add_formulas,
+    floor_divide,
+    make_const,
+    make_index,
+    multiply_formulas,
+    substitute_indices,
+    subtract_formulas,
+    take_remainder,
+)
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -32,8 +43,8 @@ class Digit(Record):
 
     @property
     def formula(self) -> Formula:
-        quotient = floordiv(index(self.axis), self.stride)
-        return quotient if self.last else mod(quotient, self.size)
+        quotient = floor_divide(make_index(self.axis), self.stride)
+        return quotient if self.last else take_remainder(quotient, self.size)
 
 
 def sums_of_digits(a: Array, find: Find) -> Iterator[Formula]:
@@ -45,17 +56,17 @@ def sums_of_digits(a: Array, find: Find) -> Iterator[Formula]:
     total, found = np.zeros((), np.int64), list[Digit]()
     for axis in range(a.ndim):
         profile = a[tuple(slice(None) if other == axis else 0 for other in range(a.ndim))]
-        digits = _digits(profile, axis)
+        digits = _find_digits(profile, axis)
         if digits is None or len(found) + len(digits) > _MOST_TERMS:
             return
         found += digits
         total = total[..., None] + (profile - profile[0])
     start = int(a.flat[0])
     if np.array_equal(total + start, a):
-        yield _written(found, start)
+        yield _digits_to_formula(found, start)
 
 
-def clipped(a: Array, find: Find) -> Iterator[Formula]:
+def find_clipped(a: Array, find: Find) -> Iterator[Formula]:
     """Numbers of one axis that grow by equal steps between two bounds, or from one on: `max(i - 4, 0)`."""
     import numpy as np
 
@@ -66,13 +77,13 @@ def clipped(a: Array, find: Find) -> Iterator[Formula]:
     middle = int(moving[moving.size // 2])
     step = int(steps[middle])
     start = int(a[middle]) - step * middle
-    made = add(mul(index(0), const(step)), const(start))
+    made = add_formulas(multiply_formulas(make_index(0), make_const(step)), make_const(start))
     for bound, at in zip(("max", "min") if step > 0 else ("min", "max"), (0, steps.size), strict=True):
-        made = made if a[at] == start + step * at else CallFormula(bound, (made, const(int(a[at]))))
+        made = made if a[at] == start + step * at else CallFormula(bound, (made, make_const(int(a[at]))))
     yield made
 
 
-def _digits(profile: Array, axis: int) -> list[Digit] | None:
+def _find_digits(profile: Array, axis: int) -> list[Digit] | None:
     """The digits whose multiples the numbers are, from the first of them on."""
     import numpy as np
 
@@ -90,7 +101,7 @@ def _digits(profile: Array, axis: int) -> list[Digit] | None:
     return found
 
 
-def _written(digits: list[Digit], start: int) -> Formula:
+def _digits_to_formula(digits: list[Digit], start: int) -> Formula:
     """Digits of equal size that are counted up and down make one difference, which is at least 0 if the start says so."""
     left = sorted(digits, key=lambda d: (-abs(d.coefficient), d.axis, -d.stride))
     groups: list[tuple[int, Formula, int]] = []
@@ -102,13 +113,13 @@ def _written(digits: list[Digit], start: int) -> Formula:
             continue
         left.remove(other)
         up, down = (first, other) if first.coefficient > 0 else (other, first)
-        groups.append((up.coefficient, sub(up.formula, down.formula), up.size - 1))
+        groups.append((up.coefficient, subtract_formulas(up.formula, down.formula), up.size - 1))
     rest = start - sum(c * low for c, _, low in groups)
     inside = rest == 0 or abs(rest) < abs(start)
     whole: Formula = ZERO
     for coefficient, formula, low in groups:
-        whole = add(whole, mul(const(coefficient), add(formula, const(low if inside else 0))))
-    return add(whole, const(rest if inside else start))
+        whole = add_formulas(whole, multiply_formulas(make_const(coefficient), add_formulas(formula, make_const(low if inside else 0))))
+    return add_formulas(whole, make_const(rest if inside else start))
 
 
 def sums_of_parts(a: Array, find: Find) -> Iterator[Formula]:
@@ -125,30 +136,40 @@ def sums_of_parts(a: Array, find: Find) -> Iterator[Formula]:
         if np.array_equal(first + second, a):
             one, other = find(first.squeeze(theirs)), find(second.squeeze(ours))
             if one is not None and other is not None:
-                yield add(substitute(other, [index(k) for k in theirs]), substitute(one, [index(k) for k in ours]))
+                yield add_formulas(
+                    substitute_indices(other, [make_index(k) for k in theirs]), substitute_indices(one, [make_index(k) for k in ours])
+                )
             return
 
 
-def splits(a: Array, find: Find) -> Iterator[Formula]:
+def find_splits(a: Array, find: Find) -> Iterator[Formula]:
     """Two indices that are two digits each: the positions of an image in rows, `i // 7` and `i % 7`."""
     if a.ndim != 2 or a.dtype.kind != "i" or min(a.shape) < 4:
         return
-    pairs = sorted(product(_factors(a.shape[0]), _factors(a.shape[1])), key=lambda p: _unevenness(p, a.shape))
+    pairs = sorted(product(_list_factors(a.shape[0]), _list_factors(a.shape[1])), key=lambda p: _measure_unevenness(p, a.shape))
     for h, w in pairs[:_MOST_SPLITS]:
         parts = a.reshape(a.shape[0] // h, h, a.shape[1] // w, w)
         for found in sums_of_parts(parts, find):
-            yield substitute(found, [floordiv(index(0), h), mod(index(0), h), floordiv(index(1), w), mod(index(1), w)])
+            yield substitute_indices(
+                found,
+                [
+                    floor_divide(make_index(0), h),
+                    take_remainder(make_index(0), h),
+                    floor_divide(make_index(1), w),
+                    take_remainder(make_index(1), w),
+                ],
+            )
 
 
-def _unevenness(sizes: tuple[int, int], shape: Any) -> tuple[int, int]:
+def _measure_unevenness(sizes: tuple[int, int], shape: Any) -> tuple[int, int]:
     return sum(abs(n // s - s) for n, s in zip(shape, sizes, strict=True)), sizes[0]
 
 
-def _factors(number: int) -> list[int]:
+def _list_factors(number: int) -> list[int]:
     return [d for d in range(2, number) if number % d == 0]
 
 
-def products(a: Array, find: Find) -> Iterator[Formula]:
+def find_products(a: Array, find: Find) -> Iterator[Formula]:
     """A number for each index of the first axis, times one for those of the others."""
     import numpy as np
 
@@ -161,4 +182,4 @@ def products(a: Array, find: Find) -> Iterator[Formula]:
     if np.array_equal(column.reshape(-1, *(1,) * row.ndim) * row, a):
         one, other = find(column), find(row)
         if one is not None and other is not None:
-            yield mul(one, substitute(other, [index(k) for k in range(1, a.ndim)]))
+            yield multiply_formulas(one, substitute_indices(other, [make_index(k) for k in range(1, a.ndim)]))

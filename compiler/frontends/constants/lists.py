@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...ops.formula import Const, Formula, ItemFormula, ListFormula
-from .simplify_formulas import Find, index
+from .simplify_formulas import Find, make_index
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -27,11 +27,11 @@ def listed_numbers(array: Array, most: int) -> Formula | None:
     numbers = array.reshape([array.shape[axis] for axis in axes])
     if numbers.dtype.kind == "f":
         numbers = np.array([float(str(number)) for number in numbers.flat]).reshape(numbers.shape)  # the shortest decimals
-    return ItemFormula(_listed(numbers.tolist()), tuple(index(axis) for axis in axes))
+    return ItemFormula(_make_list(numbers.tolist()), tuple(make_index(axis) for axis in axes))
 
 
-def _listed(numbers: list[Any]) -> ListFormula:
-    return ListFormula(tuple(_listed(item) if isinstance(item, list) else Const(item) for item in numbers))
+def _make_list(numbers: list[Any]) -> ListFormula:
+    return ListFormula(tuple(_make_list(item) if isinstance(item, list) else Const(item) for item in numbers))
 
 
 def short_lists(a: Array, find: Find) -> Iterator[Formula]:

@@ -14,12 +14,12 @@ from netc.dsl.trees import rewrite_upward
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula
 from ...ops.formula_values import evaluate_formula
-from .array_structure import blocks, diagonals, edges, mirrors, opposite, rows, shifted, slices
-from .float_series import logarithms, powers, scaled, spaced, waves
-from .index_masks import bands, factors, positions, ranges, two_values, windows
-from .index_sums import clipped, products, splits, sums_of_digits, sums_of_parts
+from .array_structure import find_blocks, find_diagonals, find_edges, find_mirrors, find_opposite, find_rows, find_shifted, find_slices
+from .float_series import find_evenly_spaced, find_logarithms, find_powers, find_scaled, find_waves
+from .index_masks import find_bands, find_factors, find_positions, find_ranges, find_windows, two_values
+from .index_sums import find_clipped, find_products, find_splits, sums_of_digits, sums_of_parts
 from .lists import short_lists
-from .simplify_formulas import Find, const, index, substitute
+from .simplify_formulas import Find, make_const, make_index, substitute_indices
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -28,29 +28,29 @@ Family = Callable[["Array", Find], Iterator[Formula]]
 
 FAMILIES: tuple[tuple[Family, int], ...] = (
     (sums_of_digits, 9),
-    (clipped, 9),
-    (ranges, 9),
-    (bands, 9),
+    (find_clipped, 9),
+    (find_ranges, 9),
+    (find_bands, 9),
     (two_values, 9),
-    (spaced, 9),
-    (powers, 9),
-    (logarithms, 9),
-    (waves, 9),
-    (opposite, 9),
-    (windows, 2),
-    (blocks, 9),
-    (positions, 9),
-    (factors, 9),
-    (mirrors, 9),
-    (diagonals, 9),
-    (scaled, 9),
+    (find_evenly_spaced, 9),
+    (find_powers, 9),
+    (find_logarithms, 9),
+    (find_waves, 9),
+    (find_opposite, 9),
+    (find_windows, 2),
+    (find_blocks, 9),
+    (find_positions, 9),
+    (find_factors, 9),
+    (find_mirrors, 9),
+    (find_diagonals, 9),
+    (find_scaled, 9),
     (sums_of_parts, 9),
-    (products, 9),
-    (shifted, 9),
-    (splits, 3),
-    (rows, 4),
-    (slices, 5),
-    (edges, 2),
+    (find_products, 9),
+    (find_shifted, 9),
+    (find_splits, 3),
+    (find_rows, 4),
+    (find_slices, 5),
+    (find_edges, 2),
 )
 """In the order in which they are tried, the plainest first, and how deep within others they are looked for."""
 _DEPTH = 6
@@ -72,28 +72,28 @@ class Search:
         """`lists`: parts may be lists of numbers. `close`: floats may differ in their last places."""
         self.array = array
         self.left = max(_WORK * array.size, _LEAST_WORK)
-        self.families = (*(f for f in FAMILIES if f[0] is not edges), (short_lists, 9)) if lists else FAMILIES
+        self.families = (*(f for f in FAMILIES if f[0] is not find_edges), (short_lists, 9)) if lists else FAMILIES
         self.slack = 4 if close and array.dtype.kind == "f" else 0
         self.known: dict[tuple[object, ...], Formula | None] = {}
         self.depth = 0
 
     def whole(self) -> Formula | None:
         try:
-            return self.find(self.array)
+            return self.find_formula(self.array)
         except Exhausted:
             return None
 
-    def find(self, array: Array) -> Formula | None:
+    def find_formula(self, array: Array) -> Formula | None:
         """The formula of an array, in its own indices."""
         import numpy as np
 
-        self._spend(array.size)
+        self._spend_budget(array.size)
         if not array.size or self.depth > _DEPTH:
             return None
-        axes = _axes(array)
+        axes = _find_varying_axes(array)
         array = array[tuple(slice(None) if axis in axes else 0 for axis in range(array.ndim))]
         if not array.ndim:
-            return None if array != array else const(array[()])
+            return None if array != array else make_const(array[()])
         if array.dtype.kind == "f" and np.isfinite(array).all() and (np.abs(array) < 2**53).all() and (array == np.rint(array)).all():
             array = array.astype(np.int64)
         array = array.astype(np.int64) if array.dtype.kind in "iu" else array
@@ -102,37 +102,37 @@ class Search:
             self.known[key] = None
             self.depth += 1
             try:
-                self.known[key] = self._search(array)
+                self.known[key] = self._search_array(array)
             finally:
                 self.depth -= 1
         found = self.known[key]
-        return None if found is None else substitute(found, [index(axis) for axis in axes])
+        return None if found is None else substitute_indices(found, [make_index(axis) for axis in axes])
 
-    def _search(self, array: Array) -> Formula | None:
+    def _search_array(self, array: Array) -> Formula | None:
         for family, deepest in self.families:
-            for formula in family(array, self.find) if self.depth <= deepest else ():
-                if self._gives(formula, array):
+            for formula in family(array, self.find_formula) if self.depth <= deepest else ():
+                if self._is_formula_of(formula, array):
                     return formula
         return None
 
-    def _gives(self, formula: Formula, array: Array) -> bool:
+    def _is_formula_of(self, formula: Formula, array: Array) -> bool:
         """Whether the formula has the values of the array."""
-        self._spend(min(array.size, _SAMPLE**2))
+        self._spend_budget(min(array.size, _SAMPLE**2))
         try:
-            if not gives(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.slack):
+            if not has_values(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.slack):
                 return False
-            self._spend(2 * array.size)
-            return gives(formula, array, self.slack)
+            self._spend_budget(2 * array.size)
+            return has_values(formula, array, self.slack)
         except IndexError:  # of a list, in a branch that is not taken there
             return False
 
-    def _spend(self, elements: int) -> None:
+    def _spend_budget(self, elements: int) -> None:
         self.left -= elements + 500
         if self.left < 0:
             raise Exhausted
 
 
-def gives(formula: Formula, array: Array, slack: int = 0) -> bool:
+def has_values(formula: Formula, array: Array, slack: int = 0) -> bool:
     """Whether the formula has exactly the values of the array, also if its functions are inexact in their last bit."""
     import numpy as np
 
@@ -141,11 +141,12 @@ def gives(formula: Formula, array: Array, slack: int = 0) -> bool:
         near = slack * float(np.finfo(array.dtype).eps)
         return bool(np.allclose(evaluate_formula(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
     return all(
-        np.array_equal(evaluate_formula(one, shape).astype(array.dtype), array) for one in dict.fromkeys((formula, *_nudged(formula)))
+        np.array_equal(evaluate_formula(one, shape).astype(array.dtype), array)
+        for one in dict.fromkeys((formula, *_nudge_formula(formula)))
     )
 
 
-def _nudged(formula: Formula) -> tuple[Formula, ...]:
+def _nudge_formula(formula: Formula) -> tuple[Formula, ...]:
     """The formula with results of inexact functions that are a little larger, and smaller."""
     return tuple(_with_factor(formula, 1 + sign * 4e-16) for sign in (1, -1))
 
@@ -160,6 +161,6 @@ def _with_factor(formula: Formula, factor: float) -> Formula:
     return rewrite_upward(formula, change)
 
 
-def _axes(array: Array) -> list[int]:
+def _find_varying_axes(array: Array) -> list[int]:
     """The axes along which it is not the same."""
     return [axis for axis, size in enumerate(array.shape) if size > 1 and (array != array.take([0], axis)).any()]

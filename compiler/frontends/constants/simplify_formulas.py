@@ -20,102 +20,102 @@ Find = Callable[["Array"], Formula | None]
 ZERO, ONE = Const(0), Const(1)
 
 
-def const(value: Any) -> Const:
+def make_const(value: Any) -> Const:
     """A number, an integer if it is one."""
     value = value.item() if hasattr(value, "item") else value
     return Const(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else Const(value)
 
 
-def add(left: Formula, right: Formula) -> Formula:
+def add_formulas(left: Formula, right: Formula) -> Formula:
     if isinstance(right, Const):
         if right.value == 0:
             return left
         if isinstance(right.value, (int, float)) and right.value < 0:
-            return sub(left, const(-right.value))
+            return subtract_formulas(left, make_const(-right.value))
     if left == ZERO:
         return right
     if isinstance(right, UnaryFormula) and right.op == "-":
-        return sub(left, right.operand)
+        return subtract_formulas(left, right.operand)
     if isinstance(left, UnaryFormula) and left.op == "-":
-        return sub(right, left.operand)
+        return subtract_formulas(right, left.operand)
     return BinaryFormula("+", left, right)
 
 
-def sub(left: Formula, right: Formula) -> Formula:
+def subtract_formulas(left: Formula, right: Formula) -> Formula:
     if isinstance(right, Const):
         if right.value == 0:
             return left
         if isinstance(right.value, (int, float)) and right.value < 0:
-            return add(left, const(-right.value))
-    return negated(right) if left == ZERO else BinaryFormula("-", left, right)
+            return add_formulas(left, make_const(-right.value))
+    return negate_formula(right) if left == ZERO else BinaryFormula("-", left, right)
 
 
-def negated(formula: Formula) -> Formula:
+def negate_formula(formula: Formula) -> Formula:
     if isinstance(formula, Const) and isinstance(formula.value, (int, float)):
-        return const(-formula.value)
+        return make_const(-formula.value)
     return UnaryFormula("-", formula)
 
 
-def mul(left: Formula, right: Formula) -> Formula:
+def multiply_formulas(left: Formula, right: Formula) -> Formula:
     for one, other in ((left, right), (right, left)):
         if isinstance(one, Const) and one.value in (0, 1, -1):
-            return ZERO if one.value == 0 else other if one.value == 1 else negated(other)
+            return ZERO if one.value == 0 else other if one.value == 1 else negate_formula(other)
     return BinaryFormula("*", right, left) if isinstance(left, Const) and not isinstance(right, Const) else BinaryFormula("*", left, right)
 
 
-def div(left: Formula, right: Formula) -> Formula:
+def divide_formulas(left: Formula, right: Formula) -> Formula:
     return left if right == ONE else BinaryFormula("/", left, right)
 
 
-def floordiv(left: Formula, number: int) -> Formula:
+def floor_divide(left: Formula, number: int) -> Formula:
     if isinstance(left, BinaryFormula) and left.op == "//" and isinstance(left.right, Const) and isinstance(left.right.value, int):
-        return floordiv(left.left, left.right.value * number)
+        return floor_divide(left.left, left.right.value * number)
     return left if number == 1 else BinaryFormula("//", left, Const(number))
 
 
-def mod(left: Formula, number: int) -> Formula:
+def take_remainder(left: Formula, number: int) -> Formula:
     return BinaryFormula("%", left, Const(number))
 
 
-def compare(op: str, left: Formula, right: Formula) -> Formula:
+def make_comparison(op: str, left: Formula, right: Formula) -> Formula:
     if right == ZERO and isinstance(left, BinaryFormula) and left.op == "-":
         return BinaryFormula(op, left.left, left.right)
     return BinaryFormula(op, left, right)
 
 
-def either(*conditions: Formula) -> Formula:
-    return _chain("or", conditions)
+def join_or(*conditions: Formula) -> Formula:
+    return _chain_conditions("or", conditions)
 
 
-def both(*conditions: Formula) -> Formula:
-    return _chain("and", conditions)
+def join_and(*conditions: Formula) -> Formula:
+    return _chain_conditions("and", conditions)
 
 
-def _chain(op: str, conditions: Sequence[Formula]) -> Formula:
+def _chain_conditions(op: str, conditions: Sequence[Formula]) -> Formula:
     whole = conditions[0]
     for condition in conditions[1:]:
         whole = BinaryFormula(op, whole, condition)
     return whole
 
 
-def where(test: Formula, then: Formula, otherwise: Formula) -> Formula:
+def make_where(test: Formula, then: Formula, otherwise: Formula) -> Formula:
     return CallFormula("where", (test, then, otherwise))
 
 
-def call(name: str, argument: Formula) -> Formula:
+def make_call(name: str, argument: Formula) -> Formula:
     return CallFormula(name, (argument,))
 
 
-def single(formula: Formula) -> Formula:
+def round_to_float32(formula: Formula) -> Formula:
     """Rounded to float32."""
-    return call("float32", formula)
+    return make_call("float32", formula)
 
 
-def index(axis: int) -> Formula:
+def make_index(axis: int) -> Formula:
     return IndexFormula(axis)
 
 
-def substitute(formula: Formula, at: Sequence[Formula]) -> Formula:
+def substitute_indices(formula: Formula, at: Sequence[Formula]) -> Formula:
     """The formula with others in place of its indices."""
 
     def change(part: Formula) -> Formula | None:
@@ -123,28 +123,28 @@ def substitute(formula: Formula, at: Sequence[Formula]) -> Formula:
             case IndexFormula(number):
                 return at[number]
             case BinaryFormula("//", left, Const(int() as number)):
-                return floordiv(left, number)
+                return floor_divide(left, number)
             case BinaryFormula("-" | "+" as op, left, Const(int() as number)):
-                return _moved(left, number if op == "+" else -number)
+                return _add_to_formula(left, number if op == "+" else -number)
             case BinaryFormula("<" | "==" as op, left, Const(int() as number)):
-                return _compared(op, left, number)
+                return _find_comparison(op, left, number)
         return None
 
     return rewrite_upward(formula, change)
 
 
-def _moved(formula: Formula, by: int) -> Formula:
+def _add_to_formula(formula: Formula, by: int) -> Formula:
     match formula:
         case BinaryFormula("-" | "+" as op, inner, Const(int() as number)):
-            return add(inner, const(by + (number if op == "+" else -number)))
-    return add(formula, const(by))
+            return add_formulas(inner, make_const(by + (number if op == "+" else -number)))
+    return add_formulas(formula, make_const(by))
 
 
-def _compared(op: str, formula: Formula, number: int) -> Formula:
+def _find_comparison(op: str, formula: Formula, number: int) -> Formula:
     """Of `i - 3 < 2` and `i // 3 < 2`, what the index is compared with."""
     match formula:
         case BinaryFormula("-", inner, Const(int() as by)):
-            return _compared(op, inner, number + by)
+            return _find_comparison(op, inner, number + by)
         case BinaryFormula("//", inner, Const(int() as by)) if op == "<" and by > 0:
-            return _compared(op, inner, number * by)
-    return BinaryFormula(op, formula, const(number))
+            return _find_comparison(op, inner, number * by)
+    return BinaryFormula(op, formula, make_const(number))

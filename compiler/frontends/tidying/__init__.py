@@ -10,17 +10,17 @@ from ...ir.graph import Program
 from ...ir.walk import collect_graphs
 from ..graph_view import GraphView
 from .dead_code import count_operators, without_dead
-from .embedding_positions import positions
+from .embedding_positions import state_position_bounds
 from .iterations import extract_iterations
 from .own_weights import give_weights
-from .single_operator_modules import dissolved
+from .single_operator_modules import dissolve_calls
 from .tables import Tables
 from .torch_patterns import PATTERNS
-from .written_masks import masks
-from .written_rotary import rotary
+from .written_masks import simplify_masks
+from .written_rotary import fold_rotary
 
 
-def tidy(program: Program) -> None:
+def tidy_program(program: Program) -> None:
     """Rewrites what the patterns find, in each graph, and drops what nothing needs any more."""
     without_dead(program.main)
     for graph in collect_graphs(program.main):
@@ -28,13 +28,13 @@ def tidy(program: Program) -> None:
         for pattern in PATTERNS:
             for node in list(graph.nodes):
                 pattern(view, node)
-    rotary(program)
+    fold_rotary(program)
     for graph in collect_graphs(program.main):
-        Tables(GraphView(graph, program.facts)).write()
-    masks(program)
-    positions(program)
+        Tables(GraphView(graph, program.facts)).write_tables()
+    simplify_masks(program)
+    state_position_bounds(program)
     without_dead(program.main)
-    dissolved(program.main)
+    dissolve_calls(program.main)
     extract_iterations(program.main)
     give_weights(program.main)
     count_operators(program.main)

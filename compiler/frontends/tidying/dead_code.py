@@ -64,16 +64,16 @@ def _drop_inputs(graph: Graph, calls: list[CallNode]) -> bool:
 def drop_nodes(graph: Graph) -> None:
     """Of a shared module that nothing reads, the first use stays."""
     roots = {id(node) for node in graph.nodes if node.shared is None and has_keys(node)}
-    kept = _needed(graph, roots)
+    kept = _find_needed(graph, roots)
     used = {id(node.shared) for node in kept}
     for node in graph.nodes:
         if node.shared is not None and has_keys(node) and id(node.shared) not in used:
             used.add(id(node.shared))
             roots.add(id(node))
-    graph.nodes = _needed(graph, roots)
+    graph.nodes = _find_needed(graph, roots)
 
 
-def _needed(graph: Graph, roots: set[int]) -> list[Node]:
+def _find_needed(graph: Graph, roots: set[int]) -> list[Node]:
     """The nodes that these and the outputs need."""
     needed = set(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
     kept: list[Node] = []

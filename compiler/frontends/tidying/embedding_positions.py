@@ -15,13 +15,13 @@ from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from .tensor_origins import Origins
 
 
-def positions(program: Program) -> None:
+def state_position_bounds(program: Program) -> None:
     """States all of them."""
     origins = Origins(program.main)
     most: dict[str, int] = {}
     for graph in collect_graphs(program.main):
         for node in graph.nodes:
-            bound = _bound(node, origins) if has_operator(node, Embedding) else None
+            bound = _find_bound(node, origins) if has_operator(node, Embedding) else None
             if bound is None or program.facts.is_at_least(bound[1], bound[0]):
                 continue
             name = next((name for name, form in program.dims.items() if form == bound[0]), None)
@@ -31,16 +31,16 @@ def positions(program: Program) -> None:
     program.conditions = (*program.conditions, *((one, str(one)) for one in stated))
 
 
-def _bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
+def _find_bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
     """A size and the number that it may not be larger than."""
-    made = origins.of(node.inputs[0])
+    made = origins.find_origin(node.inputs[0])
     if made is None or not isinstance(made.op, TableOperator):
         return None
-    counted = _counted(made.op.formula)
+    counted = _find_counted_axis(made.op.formula)
     return None if counted is None else (made.op.shape[counted[0]], node.op.args["num"] - counted[1])
 
 
-def _counted(formula: Formula) -> tuple[int, int] | None:
+def _find_counted_axis(formula: Formula) -> tuple[int, int] | None:
     """The axis along which it counts, and from what."""
     match formula:
         case IndexFormula(axis):

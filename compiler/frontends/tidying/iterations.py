@@ -90,10 +90,10 @@ def _find_run(graph: Graph, prefix: str) -> _Run | None:
 def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None:
     """The iterations from a node on, if they are alike."""
     parts = [graph.nodes[start + i * length : start + (i + 1) * length] for i in range(count)]
-    prefixes = _prefixes(parts) if len(parts[-1]) == length else None
+    prefixes = _find_prefixes(parts) if len(parts[-1]) == length else None
     if not prefixes:
         return None
-    is_level = len(prefixes) == 1 and not any(_path(node) == f"{prefixes[0]}0" for node in parts[0])
+    is_level = len(prefixes) == 1 and not any(_get_path(node) == f"{prefixes[0]}0" for node in parts[0])
     if not is_level and (length == 1 or graph.kind == "sequence"):
         return None  # the calls are a loop as they are, and the members of a sequence have their numbers
     if any(_kind_of(node) != _kind_of(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
@@ -132,7 +132,7 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
     return found <= {(run.count - 1, run.carried)}
 
 
-def _prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
+def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
     """The beginnings of labels up to the number of the iteration, of all nodes with keys. Empty if a node has no such label, or shares its
     parameters with others."""
     found: dict[str, None] = {}
@@ -140,7 +140,7 @@ def _prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
         if any(node.shared is not None or _has_parts_elsewhere(node) for node in nodes):
             return ()
         if _has_keys(nodes[0]):
-            paths = [_path(node) for node in nodes]
+            paths = [_get_path(node) for node in nodes]
             alike = (before for before, number in _numbered_prefixes(paths[0]) if number == 0 and _is_counted(paths, before))
             prefix = next(alike, None)
             if prefix is None:
@@ -159,7 +159,7 @@ def _has_parts_elsewhere(node: Node) -> bool:
     return bool(node.modules or node.scan is not None) if isinstance(node, CallNode) else node.tie is not None
 
 
-def _path(node: Node) -> str:
+def _get_path(node: Node) -> str:
     """The label, or that of the stage whose parameter is read."""
     return node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
 

@@ -18,7 +18,7 @@ HIDDEN = -1e9
 """Scores that are at most this count for nothing."""
 
 
-def aligned(view: GraphView, queries: Value, keys: Value) -> str | None:
+def find_alignment(view: GraphView, queries: Value, keys: Value) -> str | None:
     """Which position of both is the same, where it has to be said."""
     return None if view.facts.are_equal(queries.type.shape[-2], keys.type.shape[-2]) else "start"
 
@@ -54,5 +54,5 @@ def is_hiding(number: object) -> bool:
 
 
 def _table_of(mask: Value, origins: Origins) -> TableOperator | None:
-    made = origins.of(mask)
+    made = origins.find_origin(mask)
     return made.op if made is not None and isinstance(made.op, TableOperator) and made.op.element_type == mask.type.dtype else None

@@ -23,7 +23,7 @@ LOOKED_THROUGH = (Expand, Reshape, Slice, Concat, Diff, Cumsum)
 """Operators that stay as they are, where what follows is no table."""
 
 
-def broadcast(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Formula | None:
+def broadcast_formula(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Formula | None:
     """The formula of a table that is broadcast to a shape; None if it is not known which of its axes are."""
     first = len(wide) - len(shape)
     if first < 0 or any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
@@ -32,7 +32,7 @@ def broadcast(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Fo
     return substitute_indices(formula, {axis: IndexFormula(first + axis) if one else Const(0) for axis, one in enumerate(same)})
 
 
-def arranged(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
+def rearrange_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
     """The formula of the only result."""
     x, result = node.inputs[0].type, node.outputs[0].type
     args = node.op.args
@@ -41,34 +41,34 @@ def arranged(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
             axis = args["axis"] % result.rank
             return substitute_indices(formulas[0], {at: IndexFormula(at + (at >= axis)) for at in range(x.rank)})
         case Expand():
-            return broadcast(formulas[0], x.shape, result.shape)
+            return broadcast_formula(formulas[0], x.shape, result.shape)
         case Reshape():
-            return _reshaped(formulas[0], x.shape, result.shape)
+            return _reshape_formula(formulas[0], x.shape, result.shape)
         case Slice() if isinstance(args["start"], int) and args["start"] >= 0 and args["step"] == 1:
-            return simple(_shifted(formulas[0], args["axis"] % x.rank, args["start"]))
+            return simplify_formula(_shift_formula(formulas[0], args["axis"] % x.rank, args["start"]))
         case Diff() if args["n"] == 1 and len(formulas) == 1:
-            later = _shifted(formulas[0], args["axis"] % x.rank, 1)
-            return simple(BinaryFormula("-", later, formulas[0]))
+            later = _shift_formula(formulas[0], args["axis"] % x.rank, 1)
+            return simplify_formula(BinaryFormula("-", later, formulas[0]))
         case Cumsum() if formulas[0] in (Const(False), Const(0)):
             return Const(0)
         case Concat() if len(formulas) == 2 and node.inputs[0].type.shape[args["axis"] % x.rank] == 1:
-            return _joined(formulas, args["axis"] % x.rank)
+            return _join_formulas(formulas, args["axis"] % x.rank)
     return None
 
 
-def _shifted(formula: Formula, axis: int, by: int) -> Formula:
+def _shift_formula(formula: Formula, axis: int, by: int) -> Formula:
     """The formula of what is further along the axis."""
     return substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))}) if by else formula
 
 
-def _joined(formulas: Sequence[Formula], axis: int) -> Formula | None:
+def _join_formulas(formulas: Sequence[Formula], axis: int) -> Formula | None:
     """One element before others, if the formula of these has its value there too."""
-    whole = simple(_shifted(formulas[1], axis, -1))
+    whole = simplify_formula(_shift_formula(formulas[1], axis, -1))
     begin = {axis: Const(0)}
-    return whole if simple(substitute_indices(whole, begin)) == simple(substitute_indices(formulas[0], begin)) else None
+    return whole if simplify_formula(substitute_indices(whole, begin)) == simplify_formula(substitute_indices(formulas[0], begin)) else None
 
 
-def _reshaped(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> Formula | None:
+def _reshape_formula(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> Formula | None:
     """Other axes of size 1, and the same ones in the same order."""
     kept, places = ([axis for axis, size in enumerate(shape) if size != 1] for shape in (before, after))
     if [before[axis] for axis in kept] != [after[axis] for axis in places]:
@@ -78,13 +78,13 @@ def _reshaped(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> 
     return substitute_indices(formula, found)
 
 
-def simple(formula: Formula) -> Formula:
+def simplify_formula(formula: Formula) -> Formula:
     """The same with as few sums and differences as possible."""
-    return rewrite_upward(formula, _shorten)
+    return rewrite_upward(formula, _shorten_formula)
 
 
-def _shorten(made: Formula) -> Formula:
-    terms, number = _linear(made)
+def _shorten_formula(made: Formula) -> Formula:
+    terms, number = _to_linear(made)
     short: Formula | None = None
     for term, factor in sorted(terms.items(), key=lambda item: item[1] < 0):
         size = term if abs(factor) == 1 else BinaryFormula("*", term, Const(abs(factor)))
@@ -96,14 +96,14 @@ def _shorten(made: Formula) -> Formula:
         short = Const(number)
     elif number:
         short = BinaryFormula("+" if number > 0 else "-", short, Const(abs(number)))
-    return short if _length(short) < _length(made) else made
+    return short if _count_parts(short) < _count_parts(made) else made
 
 
-def _length(formula: Formula) -> int:
+def _count_parts(formula: Formula) -> int:
     return sum(1 for _ in iterate_parts(formula))
 
 
-def _linear(formula: Formula) -> tuple[dict[Formula, int], int]:
+def _to_linear(formula: Formula) -> tuple[dict[Formula, int], int]:
     """A sum of multiples of other formulas, and a number."""
     match formula:
         case Const(bool()):
@@ -111,16 +111,16 @@ def _linear(formula: Formula) -> tuple[dict[Formula, int], int]:
         case Const(int() as number):
             return {}, number
         case UnaryFormula("-", operand):
-            return _scaled(_linear(operand), -1)
+            return _scale_linear(_to_linear(operand), -1)
         case BinaryFormula("+" | "-" as op, left, right):
-            (terms, number), (others, more) = _linear(left), _scaled(_linear(right), 1 if op == "+" else -1)
+            (terms, number), (others, more) = _to_linear(left), _scale_linear(_to_linear(right), 1 if op == "+" else -1)
             summed = {term: terms.get(term, 0) + others.get(term, 0) for term in {**terms, **others}}
             return {term: factor for term, factor in summed.items() if factor}, number + more
         case BinaryFormula("*", other, Const(int() as factor)) | BinaryFormula("*", Const(int() as factor), other):
-            return _scaled(_linear(other), factor)
+            return _scale_linear(_to_linear(other), factor)
     return {formula: 1}, 0
 
 
-def _scaled(linear: tuple[dict[Formula, int], int], by: int) -> tuple[dict[Formula, int], int]:
+def _scale_linear(linear: tuple[dict[Formula, int], int], by: int) -> tuple[dict[Formula, int], int]:
     terms, number = linear
     return {term: factor * by for term, factor in terms.items() if by}, number * by

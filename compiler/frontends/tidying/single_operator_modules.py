@@ -10,13 +10,13 @@ from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.walk import collect_graphs
 
 
-def dissolved(main: Graph) -> None:
+def dissolve_calls(main: Graph) -> None:
     """Replaces the calls, the innermost first."""
     for graph in collect_graphs(main):
-        graph.nodes = [_operator(node) for node in graph.nodes]
+        graph.nodes = [_find_operator(node) for node in graph.nodes]
 
 
-def _operator(node: Node) -> Node:
+def _find_operator(node: Node) -> Node:
     if not isinstance(node, CallNode) or node.scan is not None or node.graph.modules or node.graph.kind != "block":
         return node
     match node.graph.nodes:

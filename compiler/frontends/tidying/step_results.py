@@ -61,7 +61,7 @@ class StepResults:
         place = (state.node, state.output)
         return self._values_at(place)[-1] if place in self.used and place not in self.stacked else value
 
-    def as_stacked(self, place: Place, axis: int) -> Value | None:
+    def find_as_stacked(self, place: Place, axis: int) -> Value | None:
         """The tensor that equals the stacked results without a rearrangement; None if there is none."""
         return next((one.node.outputs[0] for one in self.collections[place] if self._is_as_stacked(one, axis)), None)
 
@@ -76,7 +76,7 @@ class StepResults:
 
     def collected_nodes(self, place: Place, stacked: Value, axis: int, facts: Facts) -> dict[int, list[Node]]:
         """The nodes that replace each node that collects the results, by the id of that node."""
-        return {id(one.node): self._arrange(one, stacked, axis, facts) for one in self.collections[place]}
+        return {id(one.node): self._rearrange_results(one, stacked, axis, facts) for one in self.collections[place]}
 
     # --- results that are read --------------------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class StepResults:
         is_all = isinstance(one.node.op, Stack) and not one.before and not one.after
         return is_all and one.axis == axis and one.flipped == self.reverse
 
-    def _arrange(self, one: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
+    def _rearrange_results(self, one: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
         """The nodes that compute the result of a collecting node from the stacked results."""
         if stacked is one.node.outputs[0]:
             return []

@@ -94,14 +94,14 @@ class TimeLoop(Record):
 
     @property
     def states(self) -> tuple[State, ...]:
-        return tuple(dict.fromkeys(role for roles in self._used() for role in roles if isinstance(role, State)))
+        return tuple(dict.fromkeys(role for roles in self._find_used() for role in roles if isinstance(role, State)))
 
     @property
     def elements(self) -> tuple[Element, ...]:
-        found = [role for roles in self._used() for role in roles if isinstance(role, Element)]
+        found = [role for roles in self._find_used() for role in roles if isinstance(role, Element)]
         return tuple(dict.fromkeys([*self.taken.values(), *found]))
 
-    def _used(self) -> list[tuple[Role, ...]]:
+    def _find_used(self) -> list[tuple[Role, ...]]:
         return [roles for number, roles in enumerate(self.roles) if number not in self.taken]
 
 

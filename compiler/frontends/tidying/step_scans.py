@@ -56,7 +56,7 @@ class _Writer:
         self.outer.graph.nodes.append(call)
         states = len(self.loop.states)
         stacked = [
-            results.as_stacked(place, self.axis) or value for place, value in zip(results.stacked, call.outputs[states:], strict=True)
+            results.find_as_stacked(place, self.axis) or value for place, value in zip(results.stacked, call.outputs[states:], strict=True)
         ]
         call.outputs = (*map(results.last_state, self.loop.states, call.outputs[:states]), *stacked)
         instead: dict[int, list[Node]] = {}
@@ -114,7 +114,7 @@ class _Writer:
         given = {one: inner.apply_op("unsqueeze", value, axis=one.axis) if one.kept else value for one, value in elements.items()}
         for number, (node, roles) in enumerate(zip(template, loop.roles, strict=True)):
             element = loop.taken.get(number)
-            if element is not None or (element := self._squeezed(node, roles)) is not None:
+            if element is not None or (element := self._find_squeezed(node, roles)) is not None:
                 results[number, 0] = given[element] if number in loop.taken else elements[element]
                 continue
             copy = self._copy_node(node, tuple(map(tensor, roles)))
@@ -170,7 +170,7 @@ class _Writer:
             self.starts.append(alike)
         return alike.outputs[0]
 
-    def _squeezed(self, node: Node, roles: Sequence[Role]) -> Element | None:
+    def _find_squeezed(self, node: Node, roles: Sequence[Role]) -> Element | None:
         """The element whose kept axis a `squeeze` removes; None for other nodes."""
         if not isinstance(node, OpNode) or not isinstance(node.op, Squeeze) or not node.op.args["axis"]:
             return None

@@ -42,8 +42,8 @@ from ...ops.reduction import Cumsum
 from ...ops.shape import Cast, Unsqueeze
 from ...types.tensor_types import BOOL, FLOAT32, INT64
 from ..graph_view import GraphView
-from .rearranged_tables import LOOKED_THROUGH, arranged, broadcast
-from .two_values import TwoValues, computed, two_values
+from .rearranged_tables import LOOKED_THROUGH, broadcast_formula, rearrange_formula
+from .two_values import TwoValues, compute_values, two_values
 
 _NAMES = "ijklmn"
 _LONGEST = 24
@@ -58,17 +58,17 @@ class Tables:
         self.known: dict[int, Formula | None] = {}
         self.pairs: dict[int, TwoValues | None] = {}
 
-    def write(self) -> None:
+    def write_tables(self) -> None:
         """Makes tables of all nodes that are one."""
         for node in list(self.view.graph.nodes):
             if isinstance(node, OpNode) and len(node.outputs) == 1 and node.inputs and not node.label:
-                self._write(node)
+                self._write_table(node)
 
-    def _write(self, node: OpNode) -> None:
+    def _write_table(self, node: OpNode) -> None:
         (value,), (result,) = node.outputs, (node.outputs[0].type,)
-        formula = self.formula(value)
+        formula = self.find_formula(value)
         if isinstance(node.op, (Tril, Triu, MaskedFill)) and result.dtype not in (BOOL, INT64):
-            formula = self._chosen(node)
+            formula = self._choose_floats(node)
         if formula is None and result.dtype == FLOAT32 and (pair := self.two_values(value)) is not None:
             formula = pair.numbers
         if formula is None or isinstance(node.op, LOOKED_THROUGH):
@@ -82,31 +82,31 @@ class Tables:
         names = tuple(_NAMES[: result.rank])
         self.view.replace_operator(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labeled=False), ())
 
-    def formula(self, value: Value) -> Formula | None:
+    def find_formula(self, value: Value) -> Formula | None:
         """What the elements are, None for what is no integer or boolean made of tables, or has no short formula."""
         if id(value) not in self.known:
             self.known[id(value)] = None
-            self.known[id(value)] = self._computed(value)
+            self.known[id(value)] = self._compute_formula(value)
         return self.known[id(value)]
 
-    def _computed(self, value: Value) -> Formula | None:
+    def _compute_formula(self, value: Value) -> Formula | None:
         node, result = self.view.find_maker(value), value.type
         if node is None or result.dtype not in (BOOL, INT64) or result.rank > len(_NAMES):
             return None
         if isinstance(node.op, TableOperator):
-            return _written(node.op)
+            return _get_table_formula(node.op)
         pair = self.two_values(node.inputs[0]) if result.dtype == BOOL and len(node.inputs) == 1 else None
-        decided = None if pair is None else computed(node.op, pair)
+        decided = None if pair is None else compute_values(node.op, pair)
         if decided is not None:
             return decided.truth
-        found = [self.formula(one) for one in node.inputs]
+        found = [self.find_formula(one) for one in node.inputs]
         formulas = [one for one in found if one is not None]
         if not formulas or len(formulas) < len(found):
             return None
-        made = _made(node, formulas)
+        made = _make_formula(node, formulas)
         if made is None or sum(1 for _ in iterate_parts(made)) > _LONGEST:
             return None
-        return _decided(made, result.shape)
+        return _decide_comparisons(made, result.shape)
 
     def two_values(self, value: Value) -> TwoValues | None:
         """The two numbers that the elements of a tensor of floats are, if they are two that a condition chooses."""
@@ -117,7 +117,7 @@ class Tables:
     def _two_values(self, value: Value) -> TwoValues | None:
         node = self.view.find_maker(value)
         if node is not None and isinstance(node.op, Where) and len(node.inputs) == 2:
-            return self._either(node)
+            return self._choose_number(node)
         if node is None or len(node.inputs) > 1:
             return None
         if isinstance(node.op, TableOperator):
@@ -126,49 +126,49 @@ class Tables:
             return None
         given = node.inputs[0]
         if isinstance(node.op, Cast) and given.type.dtype == BOOL:
-            condition = self.formula(given)
+            condition = self.find_formula(given)
             return None if condition is None else TwoValues(condition, 1, 0)
         before = self.two_values(given)
         if before is None:
             return None
         if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)):
-            moved = None if isinstance(node.op, Cumsum | Diff | Concat) else arranged(node, [before.condition])
+            moved = None if isinstance(node.op, Cumsum | Diff | Concat) else rearrange_formula(node, [before.condition])
             return None if moved is None else replace(before, condition=moved)
-        return computed(node.op, before)
+        return compute_values(node.op, before)
 
-    def _either(self, node: OpNode) -> TwoValues | None:
+    def _choose_number(self, node: OpNode) -> TwoValues | None:
         """One number, or another by a condition."""
         table = self.view.match_maker(node.inputs[1], TableOperator)
         number = None if table is None else number_of(table.op.args["formula"])
-        condition, other = self.formula(node.inputs[0]), node.op.scalars[0]
+        condition, other = self.find_formula(node.inputs[0]), node.op.scalars[0]
         if condition is None or number is None or not isinstance(other, int | float):
             return None
-        places = broadcast(condition, node.inputs[0].type.shape, node.outputs[0].type.shape)
+        places = broadcast_formula(condition, node.inputs[0].type.shape, node.outputs[0].type.shape)
         pair = (other, number) if node.op.number_first else (number, other)
         return None if places is None else TwoValues(places, *pair)
 
-    def _chosen(self, node: OpNode) -> Formula | None:
+    def _choose_floats(self, node: OpNode) -> Formula | None:
         """The formula of floats, which may be infinite, of one table, with another number in some places."""
         table = self.view.match_maker(node.inputs[0], TableOperator)
         op = None if table is None else table.op
         if not isinstance(op, TableOperator) or op.labeled or find_stored_array(op.formula) is not None:
             return None
         if not isinstance(node.op, MaskedFill):
-            return _triangle(node, op.formula)
-        filled, shape = self.formula(node.inputs[1]), node.outputs[0].type.shape
+            return _make_triangle(node, op.formula)
+        filled, shape = self.find_formula(node.inputs[1]), node.outputs[0].type.shape
         if filled is None or node.inputs[0].type.shape != shape:
             return None
-        places = broadcast(filled, node.inputs[1].type.shape, shape)
+        places = broadcast_formula(filled, node.inputs[1].type.shape, shape)
         return None if places is None else CallFormula("where", (places, Const(node.op.value), op.formula))
 
 
-def _made(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
+def _make_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
     if isinstance(node.op, (Tril, Triu)):
-        return _triangle(node, formulas[0])
-    return arranged(node, formulas) if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)) else _elementwise(node, formulas)
+        return _make_triangle(node, formulas[0])
+    return rearrange_formula(node, formulas) if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)) else _apply_elementwise(node, formulas)
 
 
-def _triangle(node: OpNode, formula: Formula) -> Formula:
+def _make_triangle(node: OpNode, formula: Formula) -> Formula:
     """The formula on one side of a diagonal; false or 0 on the other."""
     rank, by = node.inputs[0].type.rank, node.op.args["diagonal"]
     row, column = IndexFormula(rank - 2), IndexFormula(rank - 1)
@@ -188,16 +188,16 @@ def _triangle(node: OpNode, formula: Formula) -> Formula:
     return CallFormula("where", (kept, formula, Const(0)))
 
 
-def _written(op: TableOperator) -> Formula | None:
+def _get_table_formula(op: TableOperator) -> Formula | None:
     """The formula of a table, if its elements are what it gives."""
     exact = op.dtype is None or {"bool": BOOL, "int": INT64}.get(kind_of(op.formula, op.shape)) == op.dtype
     return op.formula if exact and not op.labeled and find_stored_array(op.formula) is None else None
 
 
-def _elementwise(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
+def _apply_elementwise(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
     op, result = node.op, node.outputs[0].type
     types = [one.type for one in node.inputs]
-    aligned = [broadcast(one, type_.shape, result.shape) for one, type_ in zip(formulas, types, strict=True)]
+    aligned = [broadcast_formula(one, type_.shape, result.shape) for one, type_ in zip(formulas, types, strict=True)]
     given = [one for one in aligned if one is not None]
     if len(given) < len(aligned):
         return None
@@ -215,7 +215,7 @@ def _of_integers(op: Operator, given: list[Formula]) -> Formula | None:
         case Minimum() | Maximum() if len(given) > 1:
             return CallFormula("min" if isinstance(op, Minimum) else "max", tuple(given))
     numbers = all(isinstance(number, (int, SymDim)) and not isinstance(number, bool) for number in op.scalars)
-    return _binary(op, given) if numbers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
+    return _apply_binary(op, given) if numbers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
 
 
 def _of_booleans(op: Operator, given: list[Formula]) -> Formula | None:
@@ -223,20 +223,20 @@ def _of_booleans(op: Operator, given: list[Formula]) -> Formula | None:
         case LogicalNot() | BitwiseNot():
             return UnaryFormula("not", given[0])
         case LogicalAnd() | BitwiseAnd():
-            return _binary(op, given, "and") if all(isinstance(one, bool) for one in op.scalars) else None
+            return _apply_binary(op, given, "and") if all(isinstance(one, bool) for one in op.scalars) else None
         case LogicalOr() | BitwiseOr():
-            return _binary(op, given, "or") if all(isinstance(one, bool) for one in op.scalars) else None
-    return _binary(op, given) if op.symbol in ("==", "!=") and not op.scalars else None
+            return _apply_binary(op, given, "or") if all(isinstance(one, bool) for one in op.scalars) else None
+    return _apply_binary(op, given) if op.symbol in ("==", "!=") and not op.scalars else None
 
 
-def _binary(op: Operator, given: list[Formula], symbol: str = "") -> Formula | None:
+def _apply_binary(op: Operator, given: list[Formula], symbol: str = "") -> Formula | None:
     both = [*given, *map(Const, op.scalars)]
     if op.number_first:
         both.reverse()
     return BinaryFormula(symbol or op.symbol, *both) if len(both) == 2 else None
 
 
-def _decided(formula: Formula, shape: Sequence[Any]) -> Formula:
+def _decide_comparisons(formula: Formula, shape: Sequence[Any]) -> Formula:
     """The formula with the comparisons that have one answer as that."""
 
     def change(part: Formula) -> Formula | None:

@@ -29,25 +29,25 @@ class Origins:
                 if isinstance(node, CallNode):
                     self._calls.setdefault(id(node.graph), []).append(node)
 
-    def of(self, value: Value, depth: int = 0) -> OpNode | None:
+    def find_origin(self, value: Value, depth: int = 0) -> OpNode | None:
         """The operator that computed the numbers of the tensor."""
         node = self._makers.get(id(value))
         if depth > _DEEPEST:
             return None
         if isinstance(node, CallNode):
             at = next(k for k, one in enumerate(node.outputs) if one is value)
-            return None if node.scan is not None else self.of(node.graph.outputs[at], depth + 1)
+            return None if node.scan is not None else self.find_origin(node.graph.outputs[at], depth + 1)
         if node is not None:
-            return self.of(node.inputs[0], depth + 1) if _arranges(node) else node
+            return self.find_origin(node.inputs[0], depth + 1) if _only_rearranges(node) else node
         if id(value) not in self._places:
             return None
         graph, at = self._places[id(value)]
         calls = self._calls.get(id(graph), [])
-        found = {id(made): made for call in calls if call.scan is None for made in (self.of(call.inputs[at], depth + 1),)}
+        found = {id(made): made for call in calls if call.scan is None for made in (self.find_origin(call.inputs[at], depth + 1),)}
         return next(iter(found.values())) if len(found) == 1 and all(call.scan is None for call in calls) else None
 
 
-def _arranges(node: OpNode) -> bool:
+def _only_rearranges(node: OpNode) -> bool:
     """Whether it changes nothing but shape and type."""
     if isinstance(node.op, Mul):
         return len(node.inputs) == 1 and node.op.scalars == (1.0,)

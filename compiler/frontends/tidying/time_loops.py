@@ -124,7 +124,7 @@ def _kind_of(node: Node) -> object:
     if isinstance(node, CallNode):
         if node.scan is not None or node.modules or node.tuples or node.tails or (shared is None and has_keys(node)):
             return object()
-        what: object = shared or _signature(node.graph)
+        what: object = shared or _compute_signature(node.graph)
     elif node.tie is not None or (shared is None and has_keys(node)):
         return object()
     else:
@@ -140,12 +140,12 @@ def _operator_key(node: OpNode) -> object:
     return type(node.op), repr({name: strict_key(value) for name, value in node.op.args.items()})
 
 
-def _signature(graph: Graph) -> object:
+def _compute_signature(graph: Graph) -> object:
     """A key that is equal for graphs without parameters that compute the same."""
     places = {id(value): (0, at) for at, value in enumerate(graph.inputs)}
     found: list[object] = []
     for at, node in enumerate(graph.nodes, 1):
-        what = _signature(node.graph) if isinstance(node, CallNode) else repr((type(node.op), node.op.args))
+        what = _compute_signature(node.graph) if isinstance(node, CallNode) else repr((type(node.op), node.op.args))
         found.append((what, tuple(places.get(id(value)) for value in node.inputs)))
         places |= {id(value): (at, number) for number, value in enumerate(node.outputs)}
     return tuple(found), tuple(places.get(id(value)) for value in graph.outputs)

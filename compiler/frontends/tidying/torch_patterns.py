@@ -20,7 +20,7 @@ from ...ops.rearrange import Rearrange
 from ...ops.shape import Expand, Flatten, Reshape, Squeeze, Transpose, Unflatten, Unsqueeze
 from ..composites import recognize_operator
 from ..graph_view import GraphView, both_orders
-from .written_dense import dense
+from .written_dense import fold_dense
 
 Pattern = Callable[[GraphView, Node], None]
 
@@ -28,12 +28,12 @@ Pattern = Callable[[GraphView, Node], None]
 # --- what changes nothing ----------------------------------------------------------------------------------------------------
 
 
-def identity(view: GraphView, node: Node) -> None:
+def drop_identity(view: GraphView, node: Node) -> None:
     """A product with 1, a quotient by 1, a sum with 0; two axes that change places twice, and one that comes or goes and back again."""
     if not isinstance(node, OpNode) or len(node.inputs) != 1:
         return
     (x,), op = node.inputs, node.op
-    undone = _undone(view, node)
+    undone = _find_undone(view, node)
     if undone is not None:
         view.replace_uses(node, undone)
     if x.type != node.outputs[0].type:
@@ -47,28 +47,28 @@ _SHAPES = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
 """Operators that leave the elements in their order."""
 
 
-def _undone(view: GraphView, node: OpNode) -> Value | None:
+def _find_undone(view: GraphView, node: OpNode) -> Value | None:
     """The tensor of which a node undoes what was done."""
     (x,) = node.inputs
     kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPES if isinstance(node.op, _SHAPES) else ()
     before = view.match_maker(x, *kinds) if kinds else None
     if before is None or before.inputs[0].type != node.outputs[0].type:
         return None
-    same = not isinstance(node.op, Transpose) or _axes(node.op, x.type.rank) == _axes(before.op, x.type.rank)
+    same = not isinstance(node.op, Transpose) or _get_axes(node.op, x.type.rank) == _get_axes(before.op, x.type.rank)
     return before.inputs[0] if same else None
 
 
 _NEUTRAL: dict[type[Operator], int] = {Mul: 1, Div: 1, Add: 0, Sub: 0}
 
 
-def _axes(op: Operator, rank: int) -> set[int]:
+def _get_axes(op: Operator, rank: int) -> set[int]:
     return {op.args["a"] % rank, op.args["b"] % rank}
 
 
 # --- composite operators -----------------------------------------------------------------------------------------------------
 
 
-def composite(view: GraphView, node: Node) -> None:
+def fold_composite(view: GraphView, node: Node) -> None:
     """What the operator's definition says: `gelu`, `layer_norm` and others."""
     if isinstance(node, OpNode) and (found := recognize_operator(view, node)) is not None:
         found.replace_node(view, node)
@@ -106,7 +106,7 @@ def _is_weight(node: OpNode) -> bool:
 
 def split_heads(view: GraphView, node: Node) -> None:
     """`[N, T, h * d]` to `[N, h, T, d]`."""
-    if not isinstance(node, OpNode) or not _swaps(node.op, 1, 2):
+    if not isinstance(node, OpNode) or not _swaps_axes(node.op, 1, 2):
         return
     reshape = view.match_maker(node.inputs[0], Reshape)
     if reshape is None or view.count_uses(node.inputs[0]) > 1:
@@ -121,14 +121,14 @@ def merge_heads(view: GraphView, node: Node) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Reshape):
         return
     swap = view.find_maker(node.inputs[0])
-    if swap is None or not _swaps(swap.op, 1, 2) or view.count_uses(node.inputs[0]) > 1:
+    if swap is None or not _swaps_axes(swap.op, 1, 2) or view.count_uses(node.inputs[0]) > 1:
         return
     before, after = node.inputs[0].type.shape, node.outputs[0].type.shape
     if len(before) == 4 and len(after) == 3 and before[:2] == after[:2]:
         view.replace_operator(node, Rearrange(pattern="n h t d -> n t (h d)", sizes=()), swap.inputs)
 
 
-def _swaps(op: Operator, a: int, b: int) -> bool:
+def _swaps_axes(op: Operator, a: int, b: int) -> bool:
     return isinstance(op, Transpose) and {op.args["a"], op.args["b"]} in ({a, b}, {a - 4, b - 4}, {a, b - 4}, {a - 4, b})
 
 
@@ -155,17 +155,17 @@ def _repeated_heads(view: GraphView, value: Value) -> Value | None:
     return x if value.type.shape == (wide[0], wide[1] * wide[2], *wide[3:]) else None
 
 
-def broadcast(view: GraphView, node: Node) -> None:
+def drop_expand(view: GraphView, node: Node) -> None:
     """An operator on two tensors, one of which was expanded to the shape of the other."""
     if isinstance(node, OpNode) and node.op.symbol and len(node.inputs) == 2:
-        given = tuple(_unexpanded(view, value) for value in node.inputs)
+        given = tuple(_strip_expand(view, value) for value in node.inputs)
         if given != node.inputs:
             view.replace_operator(node, node.op, given, node.label)
 
 
-def _unexpanded(view: GraphView, value: Value) -> Value:
+def _strip_expand(view: GraphView, value: Value) -> Value:
     expand = view.match_maker(value, Expand)
     return value if expand is None else expand.inputs[0]
 
 
-PATTERNS: tuple[Pattern, ...] = (identity, composite, rms_norm, split_heads, merge_heads, grouped_heads, broadcast, dense)
+PATTERNS: tuple[Pattern, ...] = (drop_identity, fold_composite, rms_norm, split_heads, merge_heads, grouped_heads, drop_expand, fold_dense)

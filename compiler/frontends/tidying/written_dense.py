@@ -18,24 +18,24 @@ from ..graph_view import GraphView, both_orders
 _OWN = (Matmul, Add, Permute, Transpose)
 
 
-def dense(view: GraphView, node: Node) -> None:
+def fold_dense(view: GraphView, node: Node) -> None:
     """Of a product without a bias, or of the sum with one."""
     if not isinstance(node, OpNode) or len(node.inputs) != 2:
         return
     if isinstance(node.op, Matmul):
-        weight = _weight(view, node)
-        if weight is not None and not _siblings(view, weight):
-            _put(view, node, node.inputs[0], weight, None)
+        weight = _find_weight(view, node)
+        if weight is not None and not _find_siblings(view, weight):
+            _put_dense(view, node, node.inputs[0], weight, None)
     if isinstance(node.op, Add):
         for total, added in both_orders(node.inputs):
             product, bias = view.match_maker(total, Matmul), view.match_maker(added, ParamOperator)
-            weight = _weight(view, product) if product is not None and view.count_uses(total) == 1 else None
-            if product is not None and weight is not None and bias is not None and _siblings(view, weight) == [bias]:
-                _put(view, node, product.inputs[0], weight, bias)
+            weight = _find_weight(view, product) if product is not None and view.count_uses(total) == 1 else None
+            if product is not None and weight is not None and bias is not None and _find_siblings(view, weight) == [bias]:
+                _put_dense(view, node, product.inputs[0], weight, bias)
                 return
 
 
-def _weight(view: GraphView, product: OpNode) -> OpNode | None:
+def _find_weight(view: GraphView, product: OpNode) -> OpNode | None:
     """The matrix whose transpose is the second factor, if it is a parameter called `weight`, and used nowhere else."""
     swapped = view.match_maker(product.inputs[1], Permute, Transpose) if len(product.inputs) == 2 else None
     weight = view.match_maker(swapped.inputs[0], ParamOperator) if swapped is not None else None
@@ -45,7 +45,7 @@ def _weight(view: GraphView, product: OpNode) -> OpNode | None:
     if not weight.label.rpartition(".")[0] and sum(has_operator(one, _OWN) for one in view.graph.nodes) > 3:
         return None
     alone = view.count_uses(swapped.outputs[0]) == view.count_uses(weight.outputs[0]) == 1
-    return weight if turned and alone and _name(weight) == "weight" and weight.op.args["trainable"] else None
+    return weight if turned and alone and _get_name(weight) == "weight" and weight.op.args["trainable"] else None
 
 
 def _is_swap(node: OpNode) -> bool:
@@ -53,11 +53,11 @@ def _is_swap(node: OpNode) -> bool:
     return [axis % 2 for axis in axes] in ([1, 0], [0, 1]) and (isinstance(node.op, Transpose) or axes[0] % 2 == 1)
 
 
-def _name(node: OpNode) -> str:
+def _get_name(node: OpNode) -> str:
     return node.label.rpartition(".")[2]
 
 
-def _siblings(view: GraphView, weight: OpNode) -> list[Node]:
+def _find_siblings(view: GraphView, weight: OpNode) -> list[Node]:
     """The other stages with the same beginning of their labels, which a stage of that label could not have next to it. One without a label
     is the only one of its graph: all that are not of the pattern are siblings."""
     level = weight.label.rpartition(".")[0]
@@ -66,9 +66,9 @@ def _siblings(view: GraphView, weight: OpNode) -> list[Node]:
     return [node for node in view.graph.nodes if node is not weight and (node.label == level or node.label.startswith(f"{level}."))]
 
 
-def _put(view: GraphView, node: OpNode, x: Value, weight: OpNode, bias: OpNode | None) -> None:
+def _put_dense(view: GraphView, node: OpNode, x: Value, weight: OpNode, bias: OpNode | None) -> None:
     units = weight.outputs[0].type.shape[0]
-    if bias is not None and (_name(bias) != "bias" or bias.outputs[0].type.shape != (units,) or not bias.op.args["trainable"]):
+    if bias is not None and (_get_name(bias) != "bias" or bias.outputs[0].type.shape != (units,) or not bias.op.args["trainable"]):
         return
     if bias is not None and (view.count_uses(bias.outputs[0]) > 1 or bias.frozen != weight.frozen):
         return

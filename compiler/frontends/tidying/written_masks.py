@@ -15,11 +15,11 @@ from ...ops.multihead import MultiheadAttention
 from ...ops.operand import NAMED
 from ..composites import recognize_hidden_attention
 from ..graph_view import GraphView
-from .mask_formulas import aligned, hides_nothing, is_causal, is_hiding
+from .mask_formulas import find_alignment, hides_nothing, is_causal, is_hiding
 from .tensor_origins import Origins
 
 
-def masks(program: Program) -> None:
+def simplify_masks(program: Program) -> None:
     """Rewrites all of them."""
     origins = Origins(program.main)
     for graph in collect_graphs(program.main):
@@ -31,7 +31,7 @@ def masks(program: Program) -> None:
         for node in list(graph.nodes):
             match node:
                 case OpNode(op=Attention()):
-                    _simplify(view, node, origins)
+                    _simplify_mask(view, node, origins)
                 case OpNode(op=MultiheadAttention()):
                     _simplify_multihead(view, node, origins)
 
@@ -44,11 +44,11 @@ def _hide_later(view: GraphView, node: OpNode, origins: Origins) -> None:
     attention, hides = found
     q, k, v, mask = attention.inputs
     if is_hiding(attention.filled) and is_causal(mask, origins, hides=hides):
-        op = Attention(**{**attention.op.args, "causal": True, "align": aligned(view, q, k)})
+        op = Attention(**{**attention.op.args, "causal": True, "align": find_alignment(view, q, k)})
         attention.replace_node(view, node, op, (q, k, v))
 
 
-def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:
+def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
     if len(node.inputs) != 4 or node.op.args["causal"]:
         return
     q, k, v, mask = node.inputs
@@ -59,7 +59,7 @@ def _simplify(view: GraphView, node: OpNode, origins: Origins) -> None:
     if hides_nothing(mask, origins):
         view.replace_operator(node, Attention(**arguments), (q, k, v))
     elif is_causal(mask, origins):
-        view.replace_operator(node, Attention(**{**arguments, "causal": True, "align": aligned(view, q, k)}), (q, k, v))
+        view.replace_operator(node, Attention(**{**arguments, "causal": True, "align": find_alignment(view, q, k)}), (q, k, v))
     elif mask is not node.inputs[3]:
         view.replace_operator(node, Attention(**arguments, align=node.op.args["align"], **{NAMED: ("mask",)}), (q, k, v, mask))
 
@@ -74,7 +74,7 @@ def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None
     arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
     if is_causal(mask, origins, hides=True):
         keys = node.inputs[given.position(MultiheadAttention.key_input(given))]
-        arguments |= {"causal": True, "align": aligned(view, node.inputs[0], keys)}
+        arguments |= {"causal": True, "align": find_alignment(view, node.inputs[0], keys)}
     elif not hides_nothing(mask, origins, hides=True):
         return
     named = tuple(name for name in node.op.args.get(NAMED, ()) if name != "attn_mask")

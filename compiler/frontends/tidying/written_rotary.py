@@ -25,38 +25,38 @@ from ..graph_view import GraphView, both_orders
 from .tensor_origins import Origins
 
 
-def rotary(program: Program) -> None:
+def fold_rotary(program: Program) -> None:
     """Rewrites all of it."""
     origins = Origins(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for node in list(graph.nodes):
-            _rotate(view, node, origins)
+            _fold_rotation(view, node, origins)
 
 
-def _rotate(view: GraphView, node: Node, origins: Origins) -> None:
+def _fold_rotation(view: GraphView, node: Node, origins: Origins) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Add):
         return
     for first, second in both_orders(node.inputs):
         one, other = view.match_maker(first, Mul), view.match_maker(second, Mul)
         for x, cos in both_orders(one.inputs if one is not None else ()):
             for turned, sin in both_orders(other.inputs if other is not None else ()):
-                base = _base(x, cos, sin, origins) if _is_turned(view, turned, x) else None
+                base = _find_base(x, cos, sin, origins) if _is_rotated_half(view, turned, x) else None
                 if base is not None and view.replace_operator(node, Rotary(base=base, dims=None, interleaved=False), (x,)):
                     return
 
 
-def _is_turned(view: GraphView, value: Value, x: Value) -> bool:
+def _is_rotated_half(view: GraphView, value: Value, x: Value) -> bool:
     """Whether it is the second half of the features, negative, and the first."""
     size, joined = x.type.shape[-1], view.match_maker(value, Concat)
     if joined is None or not isinstance(size, int) or not _is_last(joined.op.args["axis"], x) or len(joined.inputs) != 2:
         return False
     negative, low = view.match_maker(joined.inputs[0], Neg), view.match_maker(joined.inputs[1], Slice)
     high = view.match_maker(negative.inputs[0], Slice) if negative is not None else None
-    return high is not None and low is not None and _part(high, x) == (size // 2, size) and _part(low, x) == (0, size // 2)
+    return high is not None and low is not None and _find_part(high, x) == (size // 2, size) and _find_part(low, x) == (0, size // 2)
 
 
-def _part(node: OpNode, x: Value) -> tuple[object, object] | None:
+def _find_part(node: OpNode, x: Value) -> tuple[object, object] | None:
     """Which of the features of `x` it takes."""
     args, size = node.op.args, x.type.shape[-1]
     if node.inputs != (x,) or not _is_last(args["axis"], x) or args["step"] != 1:
@@ -68,9 +68,9 @@ def _is_last(axis: object, x: Value) -> bool:
     return axis in (-1, x.type.rank - 1)
 
 
-def _base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
+def _find_base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
     """The base of the frequencies, if these are the cosines and sines of the operator's own angles."""
-    one, other = origins.of(cos), origins.of(sin)
+    one, other = origins.find_origin(cos), origins.find_origin(sin)
     if one is None or other is None or x.type.rank < 3:
         return None
     if any(value.type.shape[-2:] != x.type.shape[-2:] or any(size != 1 for size in value.type.shape[1:-2]) for value in (cos, sin)):
@@ -92,7 +92,7 @@ def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float |
     if any(table.size != positions * size for table in tables):
         return None
     first = float(tables[1].reshape(positions, size)[1, 1])
-    base = _rounded(math.asin(first) ** (-size / 2)) if 0 < first < 1 else 0
+    base = _round_base(math.asin(first) ** (-size / 2)) if 0 < first < 1 else 0
     if base <= 1:
         return None
     angles = np.arange(positions)[:, None] * np.tile(base ** (-2 * np.arange(size // 2) / size), 2)
@@ -103,28 +103,28 @@ def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float |
     return base if near else None
 
 
-def _rounded(base: float) -> float:
+def _round_base(base: float) -> float:
     """A base as a person would have written it, of one that was computed of a frequency."""
     base = float(f"{base:.5g}")
     return int(base) if base == int(base) else base
 
 
 def _base_of(angles: Value, x: Value, origins: Origins) -> float | None:
-    whole = origins.of(angles)
+    whole = origins.find_origin(angles)
     if whole is None or not isinstance(whole.op, Concat) or not _is_last(whole.op.args["axis"], angles) or len(whole.inputs) != 2:
         return None
-    halves = [origins.of(value) for value in whole.inputs]
+    halves = [origins.find_origin(value) for value in whole.inputs]
     product = halves[0]
     if product is None or product is not halves[1] or not isinstance(product.op, Mul):
         return None
     for position, frequency in both_orders(product.inputs):
-        places, table = origins.of(position), origins.of(frequency)
-        if places is not None and table is not None and _counts(places, position, x):
+        places, table = origins.find_origin(position), origins.find_origin(frequency)
+        if places is not None and table is not None and _counts_positions(places, position, x):
             return _of_frequencies(table, frequency, x)
     return None
 
 
-def _counts(node: OpNode, position: Value, x: Value) -> bool:
+def _counts_positions(node: OpNode, position: Value, x: Value) -> bool:
     """Whether the positions count from 0 along the last axis but one."""
     op, shape = node.op, position.type.shape
     if not isinstance(op, TableOperator) or len(shape) < 2 or shape[-2] != x.type.shape[-2] or shape[-1] != 1:
