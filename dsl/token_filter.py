@@ -29,7 +29,7 @@ MAX_BRACKETS = 64
 MAX_NESTING = 200
 
 _OPERATORS = frozenset(("PLUS", "MINUS", "TIMES", "AT", "POWER", "COMPARE", "AND", "OR", "NOT", "DOTDOT"))
-# A line that ends with one of these is continued on the next, and so is one before those
+# A line that ends with one of `_GOES_ON` continues on the next line. A line that begins with one of `_CONTINUES` continues the line before.
 _GOES_ON = _OPERATORS | {"ARROW", "COMMA", "COMMA_WHERE", "LBRACE", "NL", "EQUALS", "ASSIGN", "COLON", "ELSE"}
 _CONTINUES = frozenset(("ARROW", "ELSE"))
 _ENDS_VALUE = frozenset(("NAME", "PATH", "NUMBER", "DIMS", "STRING", "RPAR", "RBRACK", "TRUE", "FALSE", "IN", "LABEL", "RBRACE"))

@@ -201,15 +201,18 @@ class _Matcher:
                 yield name, found[0]
 
     def _find_prefix(self) -> tuple[str, bool]:
-        """Return the prefix to strip from (True) or add to (False) all names of the weights, if more names agree then."""
+        """Return the prefix with which most names agree, and whether to strip it from the weights' names; otherwise it is to be added.
+
+        The prefix is empty if none makes more names agree.
+        """
         theirs, ours = set(self.tensors), set(self.infos)
-        best, least = ("", True), len(theirs & ours)
+        best, most = ("", True), len(theirs & ours)
         for prefix in _common_prefixes(theirs):
             agree = len({name.removeprefix(prefix) for name in theirs} & ours)
-            best, least = ((prefix, True), agree) if agree > least else (best, least)
+            best, most = ((prefix, True), agree) if agree > most else (best, most)
         for prefix in _common_prefixes(ours):
             agree = len({name.removeprefix(prefix) for name in ours} & theirs)
-            best, least = ((prefix, False), agree) if agree > least else (best, least)
+            best, most = ((prefix, False), agree) if agree > most else (best, most)
         return best
 
 

@@ -153,7 +153,7 @@ class Trainer:
         except (RunError, CompileError):
             raise
         except REFUSALS as error:
-            self._raise_refused(error, [example()], "the first samples")
+            self._raise_if_located(error, [example()], "the first samples")
             raise
 
     def _make_example(self, data: tuple[InputColumns, Indices]) -> MicroBatch:
@@ -184,8 +184,8 @@ class Trainer:
     def remark(self) -> str:
         """A remark if the results are not from the best weights, or if they are means over several steps; empty otherwise."""
         if self.validation is None:
-            since = (self.step - 1) % self.plan.per_epoch + 1  # the beginning of the epoch
-            return f"the mean over the last {since} steps" if since > 1 else ""
+            steps_in_epoch = (self.step - 1) % self.plan.per_epoch + 1
+            return f"the mean over the last {steps_in_epoch} steps" if steps_in_epoch > 1 else ""
         if not self.best_step or self.results[self.recipe.keep.metric] == self.best:
             return ""
         return f"the best {self.recipe.keep.metric} was {self.best:.4g}, at step {self.best_step}"
@@ -239,7 +239,7 @@ class Trainer:
             smallest = min(len(next(iter(micro_batch.values()))) for micro_batch in micro_batches)
             if smallest <= 1 and "more than 1 value per channel" in str(error):
                 raise RunError(BatchTooSmall(self.step + 1, smallest)) from None
-            self._raise_refused(error, micro_batches, f"the batch of step {self.step + 1}")
+            self._raise_if_located(error, micro_batches, f"the batch of step {self.step + 1}")
             raise
         self.tally.add_step(totals, to_numbers(counts), samples)
         self.step += 1
@@ -296,7 +296,7 @@ class Trainer:
             except ValidationStopped:
                 return False
             except REFUSALS as error:
-                self._raise_refused(error, [self.last_micro_batch], f"the validation after step {self.step}")
+                self._raise_if_located(error, [self.last_micro_batch], f"the validation after step {self.step}")
                 raise
             finally:
                 self.objective.train()
@@ -350,8 +350,11 @@ class Trainer:
         )
         raise NotFiniteLoss(problem, span)
 
-    def _raise_refused(self, error: Exception, micro_batches: list[MicroBatch], batch: str) -> None:
-        """Raise a `CompileError` at the stage that raises this error for one of the micro-batches. Return if no stage does."""
+    def _raise_if_located(self, error: Exception, micro_batches: list[MicroBatch], batch: str) -> None:
+        """Find the stage that raises this error for one of the micro-batches, and raise a `CompileError` there.
+
+        If there is none, return: the caller raises the original error.
+        """
         why = str(error).partition("\n")[0]
         if self.ranks.world > 1 and (self.engine.strategy == "fsdp" or self.engine.tp > 1):
             # The stage is not located here: gathering the parameters needs the other processes, which may have had no error.

@@ -45,7 +45,10 @@ _RAW_DATA_TAG = _encode_tag(TensorProto.RAW_DATA_FIELD_NUMBER)
 
 
 class InitializerStream(Record):
-    """An initializer: `head` has everything before its elements, of which `content` gives `size` bytes; None if another file has them."""
+    """A serialized initializer.
+
+    `head` is the message up to its elements. `content` yields the `size` bytes of the elements; it is None if they are in another file.
+    """
 
     head: bytes
     size: int = 0
