@@ -12,8 +12,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netc.compiler.backends.net.artifact import stored_names
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.artifact import name_stored_arrays
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.tidying import tidy_program
@@ -103,10 +103,10 @@ class _NoLoop(Exception):
 def _looping_text(program: Program) -> str:
     """The text of a program, in which a `scan` must be."""
     tidy_program(program)
-    stored = stored_names(program, "lengths.net")
+    stored = name_stored_arrays(program, "lengths.net")
     if write_scans(program) is None or stored.arrays:
         raise _NoLoop
-    return text_of(program, (), stored)
+    return write_program(program, (), stored)
 
 
 def _resized(

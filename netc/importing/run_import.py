@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from netc.compiler.analysis.state_dict import count_parameters
-from netc.compiler.backends.net.array_storage import content
-from netc.compiler.backends.net.artifact import stored_names
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.array_storage import serialize_arrays
+from netc.compiler.backends.net.artifact import name_stored_arrays
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.dims import WhereCondition
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
@@ -63,7 +63,7 @@ class ImportedSpec(Record):
                 file.write(self.text.encode())
             if self.arrays:
                 with open(temporary + SUFFIX, "wb") as file:
-                    file.write(content(self.arrays))
+                    file.write(serialize_arrays(self.arrays))
 
         write_files(path, write, re.escape(SUFFIX))
 
@@ -169,7 +169,7 @@ class _Writer:
         self.origin, self.verify = origin, verify
         program = origin.imported.program
         self.name = name or f"{program.main.name}.net"
-        self.stored = stored_names(program, self.name)
+        self.stored = name_stored_arrays(program, self.name)
         if sum(len(array.data) for array in self.stored.arrays) > LIMIT:
             raise ImportFailed((Obstacle("constants", f"are larger than {LIMIT >> 20} MiB together", origin.what),))
 
@@ -183,7 +183,7 @@ class _Writer:
         program = Program(read.main, read.facts, read.symbols, tuple(conditions), read.dims)
         known = (*self.origin.imported.notes, *notes)
         comments = [f"Imported by netc from {_in_one_line(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
-        text = text_of(program, [*comments, *map(_in_one_line, known)], self.stored)
+        text = write_program(program, [*comments, *map(_in_one_line, known)], self.stored)
         arrays = {self.stored.file: {array.name: array for array in self.stored.arrays}}
         analysis = analyze(TextWithArrays(self.name, text, arrays), Choice())
         errors = [d for d in analysis.diagnostics if d.severity == "error"]

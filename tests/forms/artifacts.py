@@ -20,7 +20,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 
 import netc
 from netc.analysis import Spec
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import evaluate_dim, free_symbols
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
@@ -156,7 +156,7 @@ def _session_results(session: OnnxSession, fed: list[torch.Tensor]) -> list[torc
 
 def net_text(pair: Pair, random: Random) -> None:
     """The `.net` text of the graph."""
-    texts = [outcome(text_of, m.program) for m in pair.both]
+    texts = [outcome(write_program, m.program) for m in pair.both]
     if not refused(pair, "`.net`", *texts) and pair.is_file:
         assert texts[0] == texts[1], "another `.net` text:\n" + "\n--- and ---\n".join(texts)
 

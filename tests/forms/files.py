@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.dsl import ast
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
@@ -131,7 +131,7 @@ def from_the_graph(source: ParsedText, random: Random) -> Form | None:
         model = netc.compile(source.text)
         if any(one.listed for one in model.program.main.tuples):
             return None  # refused: tests/net/test_round_trip.py
-        text = text_of(model.program)
+        text = write_program(model.program)
     except netc.CompileError:
         return None
     in_order = "param " not in source.text  # a `param` has a statement of its own, and may be drawn earlier

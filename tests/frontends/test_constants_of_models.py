@@ -13,8 +13,8 @@ import torch
 
 import netc
 from netc.compiler.backends.net.array_storage import StoredNames
-from netc.compiler.backends.net.table_formulas import formula_tree
-from netc.compiler.backends.net.written_values import Values, literal
+from netc.compiler.backends.net.table_formulas import formula_to_tree
+from netc.compiler.backends.net.written_values import ValuePrinter, print_literal
 from netc.compiler.frontends.constants import formula_of
 from netc.compiler.frontends.graph_builder import ImportRefused
 from netc.compiler.ops.formula import ItemFormula, iterate_parts
@@ -25,8 +25,8 @@ Array = np.ndarray
 def text_of(array: Array) -> str:
     """The table of the array as a spec has it."""
     table = formula_of(array)
-    formula = Values((), (), StoredNames()).expression(formula_tree(table.formula, table.indices))
-    return f"table ({', '.join(table.indices)}) {literal(table.shape)} {table.dtype} = {formula}"
+    formula = ValuePrinter((), (), StoredNames()).print_expression(formula_to_tree(table.formula, table.indices))
+    return f"table ({', '.join(table.indices)}) {print_literal(table.shape)} {table.dtype} = {formula}"
 
 
 def check(array: Array, *, close: bool = False) -> str:

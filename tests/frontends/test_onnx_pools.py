@@ -12,7 +12,7 @@ from frontends.onnx_parity import same
 from onnx import TensorProto
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.frontends.onnx import from_model
 
 SIZES = {"H": (8, 12), "W": (10, 14)}
@@ -75,7 +75,7 @@ def test_the_means_of_dilated_windows_of_large_numbers() -> None:
 def test_pools_of_any_size_come_back(text: str) -> None:
     """Windows that are computed at run time are many operators in ONNX."""
     made = same(netc.compile(f"input 4xHxW -> {text}").onnx(seed=1), sizes=SIZES)
-    assert text in text_of(made.program, ())
+    assert text in write_program(made.program, ())
 
 
 def test_other_windows_are_no_adaptive_pool() -> None:
@@ -83,4 +83,4 @@ def test_other_windows_are_no_adaptive_pool() -> None:
     given = netc.compile("input 4xT -> adaptive_avg_pool 3").onnx(seed=1)
     less = next(node for node in given.graph.node if node.op_type == "Less")
     less.op_type = "LessOrEqual"
-    assert "adaptive_avg_pool 3" not in text_of(from_model(given).program, ())
+    assert "adaptive_avg_pool 3" not in write_program(from_model(given).program, ())

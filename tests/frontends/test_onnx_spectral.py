@@ -10,7 +10,7 @@ from frontends.onnx_models import model, node
 from frontends.onnx_parity import same
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
 from netc.importing.float64_reference import run_reference
@@ -64,7 +64,7 @@ def test_windows(axes: list[Any], onesided: int, window: bool) -> None:
     constants = {"hop": np.array(5), "size": np.array(16), **({"w": np.hanning(16).astype(np.float32)} if window else {})}
     given = model([node("STFT", inputs, ["y"], onesided=onesided)], {"x": axes}, ["y"], constants)
     made = same(given, sizes={"T": (64, 79)})
-    assert "stft 16 5 center=false" in text_of(made.program, ())
+    assert "stft 16 5 center=false" in write_program(made.program, ())
     x = np.random.default_rng(0).standard_normal([{"N": 2, "T": 79}.get(n, n) for n in axes]).astype(np.float32)
     (found,) = run_reference(given, {"x": x})
     np.testing.assert_allclose(found, netc.Model(made.program).session(dict(made.weights))(x), atol=1e-5)
@@ -73,7 +73,7 @@ def test_windows(axes: list[Any], onesided: int, window: bool) -> None:
 def test_a_window_has_the_size_of_its_weights() -> None:
     constants = {"hop": np.array(4), "w": np.hanning(8).astype(np.float32)}
     made = same(model([node("STFT", ["x", "hop", "w"], ["y"])], {"x": ["N", 32, 1]}, ["y"], constants))
-    assert "stft 8 4 " in text_of(made.program, ())
+    assert "stft 8 4 " in write_program(made.program, ())
 
 
 @pytest.mark.parametrize(

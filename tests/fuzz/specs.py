@@ -15,7 +15,7 @@ import torch
 from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKernel
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import SymDim, format_dim, free_symbols
 from netc.compiler.frontends.imported_model import ImportFailed
@@ -88,7 +88,7 @@ def as_text(made: Spec, random: Random, stem: str) -> None:
     assert netc.compile(laid_out).source() == made.model.source(), "another source after formatting"
     if any(one.listed for one in made.model.program.main.tuples):
         return  # refused: tests/net/test_round_trip.py
-    text = text_of(made.model.program)
+    text = write_program(made.model.program)
     again = netc.compile(text)
     assert list(again.outputs.values()) == list(made.model.outputs.values()), text
     assert again.inputs.keys() != made.model.inputs.keys() or again.outputs.keys() == made.model.outputs.keys(), text

@@ -11,7 +11,7 @@ from zoo.small import SMALL
 
 import netc
 from netc.compiler.backends.net.bundled_text import CannotBundle, bundle_text
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.elaborate import complete_models
 from netc.compiler.ir.program_equality import is_same_program
 from netc.dsl.parser import parse_source
@@ -121,7 +121,7 @@ def test_blocks_of_one_name_that_keys_depend_on_are_found_in_the_graph(folder: P
     made = netc.compile_file(folder / "main.net", model="top")
     with pytest.raises(CannotBundle, match="its names mean something else in one file"):
         bundle_text(made.program)
-    assert made.source("net") == text_of(made.program)
+    assert made.source("net") == write_program(made.program)
     assert list(netc.compile(made.source("net")).parameters) == list(made.parameters)
 
 

@@ -9,7 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.backends.net.tensor_names import Names
+from netc.compiler.backends.net.tensor_names import BodyNames
 from netc.compiler.frontends.graph_builder import make_empty_span
 from netc.compiler.ir.graph_values import Value
 from netc.compiler.types.tensor_types import FLOAT32, TensorType
@@ -138,7 +138,7 @@ def test_a_shared_module_with_the_name_of_its_class() -> None:
 
 def test_names_that_end_in_a_digit_are_told_apart() -> None:
     """The number of another tensor of the name is no part of it: `e1` and `e1_2`, where `e12` would be a twelfth."""
-    names = Names(())
+    names = BodyNames(())
     span = make_empty_span("x")
     values = [Value(TensorType(FLOAT32, (2,)), span, name) for name in ("e1", "e1", "e1", "e", "e", "e1_2")]
-    assert [names.fresh(value, "x") for value in values] == ["e1", "e1_2", "e1_3", "e", "e2", "e1_2_2"]
+    assert [names.bind_input(value, "x") for value in values] == ["e1", "e1_2", "e1_3", "e", "e2", "e1_2_2"]

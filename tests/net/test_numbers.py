@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
-from netc.compiler.backends.net.written_values import literal
+from netc.compiler.backends.net.spec_source import write_program
+from netc.compiler.backends.net.written_values import print_literal
 
 
 @pytest.mark.parametrize("number", [2, 3, 8, 63, 64 * 3, 5000])
@@ -17,7 +17,7 @@ from netc.compiler.backends.net.written_values import literal
 @pytest.mark.parametrize("sign", [1, -1])
 def test_roots_of_integers(number: int, power: float, sign: int) -> None:
     value = sign * float(number) ** power
-    text = literal(value)
+    text = print_literal(value)
     assert text in (f"{number} ** {power}", f"-({number} ** {power})")
     assert eval(text) == value
 
@@ -26,11 +26,11 @@ def test_roots_of_integers(number: int, power: float, sign: int) -> None:
     "value", [0.0, -0.0, 1.5, 0.125, 4.0, 1e-5, -1e9, pi, inf, -inf, 5e-324, 1.7e308, sqrt(2) * (1 + 2**-52), 1 / 3, 1234567.1234567]
 )
 def test_other_numbers(value: float) -> None:
-    assert float(literal(value)) == value
+    assert float(print_literal(value)) == value
 
 
 def test_a_number_that_is_none() -> None:
-    assert literal(nan) == "nan"
+    assert print_literal(nan) == "nan"
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_a_number_that_is_none() -> None:
 )
 def test_texts_mean_the_same(text: str) -> None:
     model = netc.compile(text)
-    written = text_of(model.program)
+    written = write_program(model.program)
     other = netc.compile(written)
     assert "0.35355" not in written or "table" in written
     assert model.module(seed=1)(example()).equal(other.module(seed=1)(example()))
@@ -58,6 +58,6 @@ def example() -> torch.Tensor:
 
 def test_negative_bases_of_tables_keep_their_brackets() -> None:
     model = netc.compile("x = input [5]; m = table (i) [5] float32 = (-1) ** i + 2 ** -i - -3 * i; x + m")
-    text = text_of(model.program)
+    text = write_program(model.program)
     wanted = torch.tensor([(-1.0) ** i + 2.0**-i + 3 * i for i in range(5)])
     torch.testing.assert_close(netc.compile(text).module()(torch.zeros(1, 5))[0], wanted)

@@ -6,7 +6,7 @@ import pytest
 from case_ids import case_id
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from tests.case_families import FAMILIES
 from tests.net.same import has_scan, same_results, signature
 
@@ -28,7 +28,7 @@ def test_operators(case: str) -> None:
     model = netc.compile(case)
     if any(one.listed for one in model.program.main.tuples):
         return  # refused: test_round_trip.py
-    again = netc.compile(text_of(model.program))
+    again = netc.compile(write_program(model.program))
     assert list(again.inputs.values()) == list(model.inputs.values())
     assert list(again.outputs.items()) == list(model.outputs.items())
     assert again.parameters.keys() == model.parameters.keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 
 TEXTS = [
     "x = input 3; y = x -> relu as a -> sigmoid as b; y -> dense 3 as relu1 -> dense 3 as sigmoid1",
@@ -32,7 +32,7 @@ SHARED = [
 @pytest.mark.parametrize("text", TEXTS)
 def test_text_of_the_graph_compiles_and_has_the_same_keys(text: str) -> None:
     model = netc.compile(text)
-    again = netc.compile(text_of(model.program))
+    again = netc.compile(write_program(model.program))
     assert list(again.parameters) == list(model.parameters)
 
 

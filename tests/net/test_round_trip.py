@@ -6,7 +6,7 @@ import pytest
 from zoo.small import SMALL
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from tests.net.same import has_scan, same_results, signature
@@ -33,7 +33,7 @@ def assert_same(model: netc.Model, text: str) -> None:
 @pytest.mark.sample(16)
 def test_zoo(name: str) -> None:
     model = SMALL[name].compiled()
-    text = text_of(model.program)
+    text = write_program(model.program)
     assert_same(model, text)
     assert format_source(SourceFile("x.net", text))[0] == text
 
@@ -41,7 +41,7 @@ def test_zoo(name: str) -> None:
 @pytest.mark.parametrize("name", [name for name in SMALL if name in NOT_YET])
 def test_refused(name: str) -> None:
     with pytest.raises(netc.CompileError, match=f"{NOT_YET[name]} cannot be written as a spec"):
-        text_of(SMALL[name].compiled().program)
+        write_program(SMALL[name].compiled().program)
 
 
 SCAN = "x = input [4, T]; y = input [T, 4]; z = table (n, i) [N, 4] float32 = 0; "
@@ -134,12 +134,12 @@ CASES = {
 @pytest.mark.parametrize("case", CASES)
 def test_cases(case: str) -> None:
     model = netc.compile(CASES[case])
-    assert_same(model, text_of(model.program))
+    assert_same(model, write_program(model.program))
 
 
 def test_stages_of_evaluation_stay_in_their_group() -> None:
     text = "x = input 4xT\nx -> relu -> (if not training { sigmoid } -> group_norm 1 as norm) as g\n"
-    assert text_of(netc.compile(text).program) == text
+    assert write_program(netc.compile(text).program) == text
 
 
 def test_blocks_take_what_differs() -> None:
@@ -148,7 +148,7 @@ def test_blocks_take_what_differs() -> None:
     block a(width) { in -> conv width 3x3 padding=1 as one -> conv width 1x1 as two }
     input 3x8x8 -> a 4 as x -> a 8 as y -> a 16 as z
     """
-    assert text_of(netc.compile(spec).program) == (
+    assert write_program(netc.compile(spec).program) == (
         "block a(channels) {\n  in -> conv channels 3x3 padding=1 as one -> conv channels 1x1 as two\n}\n\n"
         "input 3x8x8 -> a 4 as x -> a 8 as y -> a 16 as z\n"
     )
@@ -160,7 +160,7 @@ def test_optional_stages() -> None:
     block a(short) { in + (in -> if short { conv 4 1x1 as shortcut } -> conv 4 3x3 padding=1 as main -> batch_norm relu) }
     input 4x8x8 -> repeat i in 0..3 as layers { a (i == 0) }
     """
-    text = text_of(netc.compile(spec).program)
+    text = write_program(netc.compile(spec).program)
     assert "if shortcut { conv 4 1x1 as shortcut }" in text
     assert "repeat i in 0..3 as layers { a shortcut=(i == 0) }" in text
 
@@ -171,7 +171,7 @@ def test_no_relation_by_coincidence() -> None:
     block a(width, kernel) { in -> conv width kernel padding=1 stride=1 as one -> relu -> conv (2 * width) 1x1 as two }
     input 4x8x8 -> a 4 3 as x -> relu -> a 4 3 as y
     """
-    text = text_of(netc.compile(spec).program)
+    text = write_program(netc.compile(spec).program)
     assert "block a {\n  in -> conv 4 3 padding=1 relu as one -> conv 8 1x1 as two\n}" in text
 
 
@@ -185,4 +185,4 @@ more = table (i) [2] = 0.5 * i
 more2 = more -> dense 1 as last
 x -> multihead_attention 2 attn_mask=mask -> attention k=x v=x mask=(2 * bias + more2)
 """
-    assert_same(netc.compile(spec), text_of(netc.compile(spec).program))
+    assert_same(netc.compile(spec), write_program(netc.compile(spec).program))

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 import netc
-from netc.compiler.backends.net.literal_columns import Parameter, SizeOfInput, formula_of
+from netc.compiler.backends.net.literal_columns import BlockParameter, SizeOfInput, find_size_formula
 from netc.compiler.backends.net.spec_tree import Binary, Literal
 from netc.compiler.dims import make_symbol
 
 pytestmark = pytest.mark.filterwarnings("ignore")
-AXIS, WINDOW, HEADS = SizeOfInput(0, 2, 4), Parameter(0), Parameter(1)
+AXIS, WINDOW, HEADS = SizeOfInput(0, 2, 4), BlockParameter(0), BlockParameter(1)
 N, H = make_symbol("N"), make_symbol("H")
 
 
@@ -65,13 +65,13 @@ def test_sizes_are_computed_in_the_block() -> None:
     ],
 )
 def test_a_formula_holds_at_every_use(sizes: list[object], formula: object) -> None:
-    found = formula_of(sizes, [(AXIS, [24, 24])], [(WINDOW, [2, 3]), (HEADS, [3, 5])])  # type: ignore[arg-type]
+    found = find_size_formula(sizes, [(AXIS, [24, 24])], [(WINDOW, [2, 3]), (HEADS, [3, 5])])  # type: ignore[arg-type]
     assert found == formula
 
 
 def test_sizes_that_are_symbols_are_compared_as_such() -> None:
     """24 // 4 is 6, but H // 4 is not 6 because an example has H = 24."""
     axes = [(AXIS, [4 * H, 8 * H])]
-    assert formula_of([H, 2 * H], axes, []) == Binary("//", AXIS, Literal(4))
-    assert formula_of([H, H], axes, []) is None
-    assert formula_of([6, 12], axes, []) is None
+    assert find_size_formula([H, 2 * H], axes, []) == Binary("//", AXIS, Literal(4))
+    assert find_size_formula([H, H], axes, []) is None
+    assert find_size_formula([6, 12], axes, []) is None

@@ -281,7 +281,7 @@ def test_queries_keys_and_values_are_no_scan() -> None:
 
 def test_a_scan_that_is_not_proved_is_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first text gets a wrong start, and the proof refuses it."""
-    write = run_import.text_of
+    write = run_import.write_program
     written: list[str] = []
 
     def wrong(*given: object) -> str:
@@ -289,7 +289,7 @@ def test_a_scan_that_is_not_proved_is_written_out(monkeypatch: pytest.MonkeyPatc
         written.append(made)
         return made.replace("float32 = 0.0", "float32 = 1.0") if "scan (" in made else made
 
-    monkeypatch.setattr(run_import, "text_of", wrong)
+    monkeypatch.setattr(run_import, "write_program", wrong)
 
     def forward(m: Any, x: Tensor) -> Any:
         h = torch.zeros(x.shape[0], 8)

@@ -12,7 +12,7 @@ from torch import nn
 from zoo.drawn import drawn, of_module, same_distribution
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.ops.operator import Operator
 from netc.compiler.ops.parametric import ARGUMENTS, Parametric
 from netc.compiler.weights.initial import draw_initial_values
@@ -178,7 +178,7 @@ def test_the_padding_stays_zero() -> None:
 def test_a_default_without_its_parameter_has_no_effect() -> None:
     text = "default dense bias_init=ones\ninput 3 -> dense 4 bias=false"
     assert "nn.init" not in netc.compile(text).source()
-    assert "init" not in text_of(netc.compile(text).program)
+    assert "init" not in write_program(netc.compile(text).program)
 
 
 def test_values_of_the_language() -> None:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 import netc
-from netc.compiler.backends.net.spec_source import text_of
+from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.backends.torch.torch_emitters import EMITTERS
 from netc.plugins import FLOATS, NUMBER, Arg, Init, Input, Operator, OpInputs, ParameterSpec, pytorch
 
@@ -135,7 +135,7 @@ def test_a_stage_with_a_definition_is_written_in_every_target(name: str) -> None
     for opset in (17, 23):
         session = model.session(weights=filled(model), opset=opset)
         torch.testing.assert_close(torch.from_numpy(session(ROWS.numpy())), found, rtol=1e-3, atol=1e-4)
-    again = netc.compile(text_of(model.program))
+    again = netc.compile(write_program(model.program))
     assert set(again.parameters) == set(model.parameters)
     torch.testing.assert_close(again.module(weights=filled(model))(ROWS), found)
     assert again.summary().totals.flops == model.summary().totals.flops
@@ -170,7 +170,7 @@ def test_an_operator_without_a_form_is_an_error_at_its_stage(text: str, tmp_path
             assert found.span.file.text[found.span.start : found.span.end] == stage
             assert f"@{target.lower()}(" in found.help[0]
             assert found.notes == (("it is part of the definition of `wrapped`",) if stage == "wrapped" else ())
-    assert netc.compile(text_of(model.program)).inputs == model.inputs
+    assert netc.compile(write_program(model.program)).inputs == model.inputs
     assert not any(tmp_path.iterdir())
 
 

@@ -12,8 +12,8 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from netc.compiler.backends.net import spec_tree
-from netc.compiler.backends.net.spec_printer import Printer
-from netc.compiler.backends.net.table_formulas import formula_tree
+from netc.compiler.backends.net.spec_printer import SpecPrinter
+from netc.compiler.backends.net.table_formulas import formula_to_tree
 from netc.compiler.backends.python.code.class_tree import Argument, NameCode, SizeRef
 from netc.compiler.backends.python.code.python_expressions import Infix, Lit, Prefix, call_function
 from netc.compiler.backends.python.printing.python_printer import print_code
@@ -122,7 +122,7 @@ def test_a_formula_is_read_as_it_was_written(tree: Any) -> None:
 
 
 def check_formula(tree: Any) -> None:
-    written = Printer(()).expression(formula_tree(formula_of(tree), ("i", "j")))
+    written = SpecPrinter(()).expression(formula_to_tree(formula_of(tree), ("i", "j")))
     statement = parsed(f"t = table (i, j) [2, 3] = {written}")
     assert read(statement.value.head.formula) == bracketed(tree), written
 
@@ -144,7 +144,7 @@ def check_formula(tree: Any) -> None:
     ],
 )
 def test_no_bracket_is_written_that_is_not_needed(text: str) -> None:
-    assert Printer(()).expression(formula_tree(formula(text), ("i", "j"))) == text
+    assert SpecPrinter(()).expression(formula_to_tree(formula(text), ("i", "j"))) == text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_arithmetic_with_tensors_is_read_as_it_was_written(tree: Any) -> None:
 
 
 def check_arithmetic(tree: Any) -> None:
-    written = Printer(("a", "b")).expression(tensor_of(tree))
+    written = SpecPrinter(("a", "b")).expression(tensor_of(tree))
     assert read(parsed(f"t = {written}").value) == bracketed(tree), written
 
 

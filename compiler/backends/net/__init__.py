@@ -14,9 +14,9 @@ class NetBackend(Backend):
     parts = r"\.safetensors"
 
     def text(self, given: BackendInput) -> str:
-        from .artifact import spec_of
+        from .artifact import write_spec
 
-        return spec_of(given.program)
+        return write_spec(given.program)
 
     def build(self, given: BackendInput) -> Artifact:
         from .artifact import SpecArtifact

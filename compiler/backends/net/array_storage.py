@@ -14,7 +14,7 @@ from ...ir.walk import collect_graphs
 from ...ops.constants import TableOperator
 from ...ops.formula import find_stored_array
 from ...ops.stored_tables import TableArray
-from .tensor_names import free, snake_case
+from .tensor_names import make_free_name, to_snake_case
 
 
 class StoredNames:
@@ -24,10 +24,10 @@ class StoredNames:
         self.file = file
         self._names: dict[object, TableArray] = {}
         taken: set[str] = set()
-        for node, array in _stored(main) if main is not None and file else ():
+        for node, array in _iterate_stored(main) if main is not None and file else ():
             if array.content_key not in self._names:
-                wanted = snake_case((node.label or node.outputs[0].name or array.name).rpartition(".")[2] or "constant")
-                name = free(wanted, taken)
+                wanted = to_snake_case((node.label or node.outputs[0].name or array.name).rpartition(".")[2] or "constant")
+                name = make_free_name(wanted, taken)
                 taken.add(name)
                 self._names[array.content_key] = replace(array, path=file, name=name)
 
@@ -36,14 +36,14 @@ class StoredNames:
         """Those that the file has."""
         return list(self._names.values())
 
-    def path(self, path: str) -> str:
+    def get_path(self, path: str) -> str:
         return self.file or path
 
-    def name(self, array: TableArray) -> str:
+    def get_name(self, array: TableArray) -> str:
         return self._names.get(array.content_key, array).name
 
 
-def content(arrays: Iterable[TableArray]) -> bytes:
+def serialize_arrays(arrays: Iterable[TableArray]) -> bytes:
     """The file that has these arrays under their names."""
     from safetensors.numpy import save
 
@@ -51,7 +51,7 @@ def content(arrays: Iterable[TableArray]) -> bytes:
     return made
 
 
-def _stored(main: Graph) -> Iterator[tuple[OpNode, TableArray]]:
+def _iterate_stored(main: Graph) -> Iterator[tuple[OpNode, TableArray]]:
     for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, OpNode) and isinstance(node.op, TableOperator):

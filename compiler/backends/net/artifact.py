@@ -14,9 +14,9 @@ from netc.dsl.record import Record
 
 from ...ir.graph import Program
 from ..backend import WrongOutput
-from .array_storage import StoredNames, content
+from .array_storage import StoredNames, serialize_arrays
 from .bundled_text import CannotBundle, bundle_text
-from .spec_source import text_of
+from .spec_source import write_program
 
 
 class SpecArtifact(Record):
@@ -28,25 +28,25 @@ class SpecArtifact(Record):
     def to_bytes(self) -> bytes:
         if StoredNames(self.program.main, "-").arrays:
             raise WrongOutput("the spec has tables whose numbers are in a file next to it: give it a name")
-        return spec_of(self.program, self.comments).encode()
+        return write_spec(self.program, self.comments).encode()
 
     def save(self, path: str) -> None:
-        stored = stored_names(self.program, os.path.basename(path))
+        stored = name_stored_arrays(self.program, os.path.basename(path))
         with open(path, "wb") as file:
-            file.write(spec_of(self.program, self.comments, stored).encode())
+            file.write(write_spec(self.program, self.comments, stored).encode())
         if stored.arrays:
             with open(f"{path}.safetensors", "wb") as file:
-                file.write(content(stored.arrays))
+                file.write(serialize_arrays(stored.arrays))
 
 
-def spec_of(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
+def write_spec(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
     """The text that a program was elaborated from, as one file, or one that is made of its graph. `comments` and `stored` are for the
     latter."""
     with suppress(CannotBundle):
         return bundle_text(program)
-    return text_of(program, comments, stored)
+    return write_program(program, comments, stored)
 
 
-def stored_names(program: Program, name: str) -> StoredNames:
+def name_stored_arrays(program: Program, name: str) -> StoredNames:
     """The arrays of a program in the file that belongs to a text of this name."""
     return StoredNames(program.main, f"{name}.safetensors")

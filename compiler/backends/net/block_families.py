@@ -1,7 +1,7 @@
 """Bodies that are alike are one block, and what differs between them are its parameters.
 
-In: the main graph of a program. Out: the `Family` of each graph that is called, with what it is given at each call. Always: bodies of one
-block are alike but for literals, and for stages that only some have if the graphs have one name.
+In: the main graph of a program. Out: the `BlockFamily` of each called graph, with its arguments at each call. Always: the bodies of one
+block differ only in literals, and, if the graphs have one name, in stages that only some of them have.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ...ir.walk import collect_graphs
 from ...ops import Operator
 from ...ops.operator import strict_key
 from ...structure.block_levels import sort_into_levels
-from .block_grouping import Block, Entry, best_blocks
+from .block_grouping import BlockEntry, BlockGroup, group_blocks
 from .body_trees import GraphBody
-from .body_variants import Slot, literal_of_slot
-from .inline_shared import opened
-from .literal_columns import Columns, Parameters, SizeOfInput
-from .node_stages import constant_of, label_of, named_operands, stage_of
+from .body_variants import LiteralSlot, get_slot_literal
+from .inline_shared import inline_shared_calls
+from .literal_columns import BlockParameters, LiteralColumns, SizeOfInput
+from .node_stages import get_label, get_named_operands, make_constant, make_operator_stage
 from .spec_tree import (
     Body,
     Chain,
@@ -38,7 +38,7 @@ from .spec_tree import (
     Stage,
     Taken,
 )
-from .tensor_names import identifier, snake_case
+from .tensor_names import to_identifier, to_snake_case
 from .twins import pair_twins, possible_ways
 
 LONG = 4
@@ -47,10 +47,10 @@ OFTEN = 3
 """The number of places in the text where such a sequence would be."""
 
 
-class Family:
+class BlockFamily:
     """A block: its body, with `Parameter`s in the place of the literals that differ."""
 
-    def __init__(self, block: Block, taken: Collection[str]) -> None:
+    def __init__(self, block: BlockGroup, taken: Collection[str]) -> None:
         self.members = block.graphs
         self.variadic = block.is_variadic
         """It takes any number of tensors, as one tuple."""
@@ -65,77 +65,77 @@ class Family:
         """What its results are called in it, empty where they have no name."""
         self.words: Sequence[str] = ()
         """What its inputs are called, empty where that says nothing."""
-        parameters = Parameters(self.members, taken)
+        parameters = BlockParameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(block.variants) for _, _, found in variant.members]
-        slots = list(_slots(block.body))
-        columns = [[_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
-        parts = iter(Columns(columns, parameters, [stage for _, _, stage in slots]).parts())
-        self.body = rewrite_downward(block.body, lambda part: next(parts) if isinstance(part, Slot) else None)
+        slots = list(_iterate_slots(block.body))
+        columns = [[_get_literal(slot, name, at, found) for at, found in own] for slot, name, _ in slots]
+        parts = iter(LiteralColumns(columns, parameters, [stage for _, _, stage in slots]).make_parts())
+        self.body = rewrite_downward(block.body, lambda part: next(parts) if isinstance(part, LiteralSlot) else None)
         self.parameters, self.defaults = parameters.names, parameters.defaults
         self.given = dict(zip(map(id, self.members), parameters.given, strict=True))
         searched = self.members if self.optional else ()
         self._made = [(graph, {id(value) for node in graph.nodes for value in node.outputs}) for graph in searched]
 
-    def maker_of(self, value: Value) -> Graph:
+    def find_maker(self, value: Value) -> Graph:
         """The member that makes the tensor; what depends on an optional input is made by a member that is given it."""
         return next((graph for graph, made in self._made if id(value) in made), self.members[0])
 
-    def stage(self, graph: Graph, label: str | None) -> Stage:
+    def make_stage(self, graph: Graph, label: str | None) -> Stage:
         """The use of a member."""
         return Stage(self, tuple(zip(self.parameters, self.given[id(graph)], strict=True)), label=label)
 
 
-def _slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[Slot, str, str]]:
+def _iterate_slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[LiteralSlot, str, str]]:
     """The slots of a body in order, those of choices with the names of these; and what the stage is called that they are in."""
     match tree:
-        case Slot():
+        case LiteralSlot():
             yield tree, name, stage
         case Choice(flag, stages, others, name_):
-            yield from _slots(flag, name_, stage)
-            yield from _slots((stages, others), "", stage)
+            yield from _iterate_slots(flag, name_, stage)
+            yield from _iterate_slots((stages, others), "", stage)
         case Stage() | Group() | Loop():
             for part in subtrees_of(tree):
-                yield from _slots(part, "", _word(tree) or stage)
+                yield from _iterate_slots(part, "", _get_stage_word(tree) or stage)
         case _:
             for part in subtrees_of(tree):
-                yield from _slots(part, "", stage)
+                yield from _iterate_slots(part, "", stage)
 
 
-def _word(stage: Any) -> str:
+def _get_stage_word(stage: Any) -> str:
     """What a stage is called: its label, or the block that it is."""
     label = (stage.label or "").rpartition(".")[2]
     if label and not label.isdecimal() and label != "_":
-        return identifier(label, "")
+        return to_identifier(label, "")
     callee = getattr(stage, "callee", None)
-    return callee.name or snake_case(callee.members[0].name) if isinstance(callee, Family) else ""
+    return callee.name or to_snake_case(callee.members[0].name) if isinstance(callee, BlockFamily) else ""
 
 
-def _literal(slot: Slot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
-    value = literal_of_slot(slot, variant, {variant: found})
+def _get_literal(slot: LiteralSlot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
+    value = get_slot_literal(slot, variant, {variant: found})
     return Literal(value, name, False) if isinstance(value, bool) else value
 
 
-class Families:
+class BlockFamilies:
     """Those of a program, the called ones first."""
 
     def __init__(self, main: Graph) -> None:
-        self.found: list[Family] = []
-        self.of: dict[int, Family] = {}
+        self.families: list[BlockFamily] = []
+        self.family_of: dict[int, BlockFamily] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
-        main = opened(main)
-        self.taken = {*Operator.registry, *(snake_case(graph.name) for graph in collect_graphs(main))}
-        self.places = _places(main)
-        for level in sort_into_levels(collect_graphs(main), _together_as):
-            self._level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
+        main = inline_shared_calls(main)
+        self.taken = {*Operator.registry, *(to_snake_case(graph.name) for graph in collect_graphs(main))}
+        self.places = _find_places(main)
+        for level in sort_into_levels(collect_graphs(main), _make_group_key):
+            self._add_level([graph for graph in level if graph is not main and graph.kind != "scan" and graph.iteration is None])
         self.main = GraphBody(main, self)
-        self.body = self.main.make()
+        self.body = self.main.make_body()
 
-    def _level(self, level: Sequence[Graph]) -> None:
-        entries: list[Entry] = []
-        chains: dict[Any, list[tuple[Entry, tuple[Any, ...]]]] = {}
+    def _add_level(self, level: Sequence[Graph]) -> None:
+        entries: list[BlockEntry] = []
+        chains: dict[Any, list[tuple[BlockEntry, tuple[Any, ...]]]] = {}
         for graph in level:
-            entry = self._entry(graph)
-            chain = _chain(entry.body) if graph.kind == "sequence" else None
+            entry = self._make_entry(graph)
+            chain = _match_chain(entry.body) if graph.kind == "sequence" else None
             if chain is None:
                 entries.append(entry)
             else:
@@ -145,90 +145,90 @@ class Families:
                 entries += [entry for entry, _ in alike]
             else:
                 self.chains.update((id(entry.graph), chain) for entry, chain in alike)
-        for block in best_blocks(entries, self._twins):
-            family = Family(block, self.taken)
-            self.found.append(family)
-            self.of.update((id(graph), family) for graph in family.members)
+        for block in group_blocks(entries, self._iterate_twins):
+            family = BlockFamily(block, self.taken)
+            self.families.append(family)
+            self.family_of.update((id(graph), family) for graph in family.members)
 
-    def _entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> Entry:
+    def _make_entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> BlockEntry:
         """The graph with its body. `rewritten`, if given, computes the same and is written instead."""
         making = GraphBody(rewritten or graph, self)
-        body = making.make()
-        return Entry(graph, making.values, body, taken)
+        body = making.make_body()
+        return BlockEntry(graph, making.values, body, taken)
 
-    def _twins(self, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    def _iterate_twins(self, entries: Sequence[BlockEntry]) -> Iterator[Sequence[BlockEntry]]:
         """Ways in which the graphs of one name have an optional input: entries for all graphs that are given it, or do without it."""
-        by_count: dict[int, list[Entry]] = {}
+        by_count: dict[int, list[BlockEntry]] = {}
         for entry in entries:
             by_count.setdefault(len(entry.graph.inputs), []).append(entry)
         for count, without in sorted(by_count.items()):
-            yield from self._twins_of(without, by_count.get(count + 1, ()))
+            yield from self._pair_entries(without, by_count.get(count + 1, ()))
 
-    def _twins_of(self, without: Sequence[Entry], given: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    def _pair_entries(self, without: Sequence[BlockEntry], given: Sequence[BlockEntry]) -> Iterator[Sequence[BlockEntry]]:
         """The entries with an optional input, in each way in which one of the graphs `given` it has the twin of another one."""
         keys: dict[int, Any] = {}
 
         def key(node: Node) -> Any:
             if id(node) not in keys:
-                keys[id(node)] = node, self._key(node)
+                keys[id(node)] = node, self._make_key(node)
             return keys[id(node)][1]
 
-        for first, donor in product(_different(without), _different(given)):
+        for first, donor in product(_drop_equal_bodies(without), _drop_equal_bodies(given)):
             for way in possible_ways(first, donor):
                 if pair_twins(first, donor, way, key) is None:
                     continue
                 taken = Taken(way.inputs, way.results)
-                firsts, donors = [first, *_different(without)], [donor, *_different(given)]
-                found: list[Entry] = []
+                firsts, donors = [first, *_drop_equal_bodies(without)], [donor, *_drop_equal_bodies(given)]
+                found: list[BlockEntry] = []
                 # Graphs that differ in more, such as a shortcut, have other twins.
                 for graph in (entry.graph for entry in without):
                     twins = next(filter(None, (pair_twins(graph, one, way, key) for one in donors)), None)
-                    found += [self._entry(graph, twins[0])] if twins else []
+                    found += [self._make_entry(graph, twins[0])] if twins else []
                 for graph in (entry.graph for entry in given):
                     twins = next(filter(None, (pair_twins(one, graph, way, key) for one in firsts)), None)
-                    found += [self._entry(graph, twins[1], taken)] if twins else []
+                    found += [self._make_entry(graph, twins[1], taken)] if twins else []
                 yield found
 
-    def _key(self, node: Node) -> tuple[Any, Any]:
+    def _make_key(self, node: Node) -> tuple[Any, Any]:
         """The key of a node among twins. Loops, and uses of shared stages, are like no other node."""
         if node.shared is not None or (isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None)):
             return id(node), ()
         words: tuple[str, ...] = ()
         if isinstance(node, CallNode):
-            stage = self.callee(node)
+            stage = self.make_callee(node)
         else:
-            stage = constant_of(node) or stage_of(node)
-            words = (node.op.name, *named_operands(node.op))  # an activation is a literal of its stage
+            stage = make_constant(node) or make_operator_stage(node)
+            words = (node.op.name, *get_named_operands(node.op))  # an activation is a literal of its stage
         values = tuple(strict_key(literal.value) for literal in find_literals(stage))
         return (shape_key(stage), *words, len(node.inputs), len(node.outputs)), values
 
-    def _is_block(self, alike: Sequence[tuple[Entry, tuple[Any, ...]]]) -> bool:
+    def _is_block(self, alike: Sequence[tuple[BlockEntry, tuple[Any, ...]]]) -> bool:
         """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
         gap are a loop anyway."""
         places = {place for entry, _ in alike for place in self.places[id(entry.graph)]}
-        apart = [(name, label) for name, label in places if not _before(label) or (name, _before(label)) not in places]
+        apart = [(name, label) for name, label in places if not _decrement_label(label) or (name, _decrement_label(label)) not in places]
         return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
 
-    def callee(self, node: CallNode) -> Any:
+    def make_callee(self, node: CallNode) -> Any:
         """What the call is: a use of a block, or a group."""
-        graph, label = node.graph, label_of(node)
+        graph, label = node.graph, get_label(node)
         if id(graph) in self.chains:
             return Group(self.chains[id(graph)], label or "")
-        return self.of[id(graph)].stage(graph, label)
+        return self.family_of[id(graph)].make_stage(graph, label)
 
-    def optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+    def find_optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
         """The optional input that a call passes, and which inputs and results of the block the call's are."""
-        family = self.of.get(id(node.graph))
+        family = self.family_of.get(id(node.graph))
         taken = family.taken.get(id(node.graph)) if family is not None else None
         return (family.optional, taken) if family is not None and family.optional is not None and taken is not None else None
 
 
-def _different(entries: Sequence[Entry]) -> list[Graph]:
+def _drop_equal_bodies(entries: Sequence[BlockEntry]) -> list[Graph]:
     """One graph for each body."""
     return list({shape_key(entry.body): entry.graph for entry in entries}.values())
 
 
-def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
+def _find_places(main: Graph) -> dict[int, set[tuple[str, str]]]:
     """For each graph that is called, where: the names of the graphs around, and the labels."""
     found: dict[int, set[tuple[str, str]]] = {}
     for graph in collect_graphs(main):
@@ -238,13 +238,13 @@ def _places(main: Graph) -> dict[int, set[tuple[str, str]]]:
     return found
 
 
-def _before(label: str) -> str:
+def _decrement_label(label: str) -> str:
     """The label that has the number before; empty for one without a number."""
     head = label.rstrip("0123456789")
     return f"{head}{int(label[len(head) :]) - 1}" if head != label else ""
 
 
-def _chain(body: Body) -> tuple[Any, ...] | None:
+def _match_chain(body: Body) -> tuple[Any, ...] | None:
     """The stages of a body that is one pipeline from its input to its result.
 
     None if a stage uses a tensor of the body by its name, as `if training { x }` does: a group has no names of its own, so the number would
@@ -256,7 +256,7 @@ def _chain(body: Body) -> tuple[Any, ...] | None:
     return None
 
 
-def _together_as(graph: Graph) -> object:
+def _make_group_key(graph: Graph) -> object:
     """Equal for graphs that may be one block: sequences of one name have nothing else in common."""
     return id(graph) if graph.kind == "sequence" else graph.name
 

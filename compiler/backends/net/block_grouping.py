@@ -1,6 +1,6 @@
 """Which bodies are one block.
 
-In: graphs with their bodies. Out: the `Block`s, each with the body of all its graphs, in which a `Slot` is where literals are. Always:
+In: graphs with their bodies. Out: the `BlockGroup`s, each with the body of all its graphs, in which a `Slot` is where literals are. Always:
 graphs of one block have one name, unless they differ in literals alone.
 """
 
@@ -15,13 +15,13 @@ from netc.dsl.trees import Different, find_literals, shape_key
 
 from ...ir.graph import Graph
 from ...ir.graph_values import Value
-from .body_variants import merged, with_slots
-from .optional_inputs import optionals, tensors
+from .body_variants import insert_slots, merge_bodies
+from .optional_inputs import count_tensors, iterate_optional_pairs
 from .spec_tree import Assign, Binary, Body, Chain, Literal, Ref, Taken
-from .variadic import with_one_tuple
+from .variadic import merge_inputs
 
 
-class Entry(Record):
+class BlockEntry(Record):
     """A graph, its body, and the values of its tensors' numbers. `taken` is set if the body has an optional input, which the graph is
     given: it says which inputs and results of the body the graph's are."""
 
@@ -31,7 +31,7 @@ class Entry(Record):
     taken: Taken | None = None
 
 
-class Variant:
+class BlockVariant:
     """Graphs whose bodies differ in literals alone, and that are all given the optional input, or none of them."""
 
     def __init__(self, body: Body, taken: Taken | None) -> None:
@@ -40,13 +40,13 @@ class Variant:
         self.members: list[tuple[Graph, Sequence[Value], list[Literal]]] = []
 
 
-class Block:
+class BlockGroup:
     """Variants, the body of all of them, and the values of its tensors' numbers. `taken` says for the variants that have other inputs or
     results which of the block's they are; the last input is optional if there are such."""
 
-    def __init__(self, variant: Variant) -> None:
+    def __init__(self, variant: BlockVariant) -> None:
         self.variants = [variant]
-        self.body = with_slots(variant.body, 0)
+        self.body = insert_slots(variant.body, 0)
         self.values: Sequence[Value] = variant.members[0][1]
         self.taken: dict[int, Taken] = {} if variant.taken is None else {0: variant.taken}
 
@@ -59,7 +59,7 @@ class Block:
         return [graph for variant in self.variants for graph, _, _ in variant.members]
 
     @property
-    def uses(self) -> dict[int, Taken | None]:
+    def taken_by_graph(self) -> dict[int, Taken | None]:
         """For each graph, by id, which inputs and results of the block it has, None if all but the optional input."""
         return {id(graph): self.taken.get(at) for at, variant in enumerate(self.variants) for graph, _, _ in variant.members}
 
@@ -68,66 +68,68 @@ class Block:
         """Whether it takes any number of tensors, as one tuple."""
         return not self.taken and len({len(graph.inputs) for graph in self.graphs}) > 1
 
-    def add(self, variant: Variant) -> None:
+    def add_variant(self, variant: BlockVariant) -> None:
         """The block with a further variant. Raises `Different`."""
-        self.body = merged(self.body, with_slots(variant.body, len(self.variants)), len(self.variants))
+        self.body = merge_bodies(self.body, insert_slots(variant.body, len(self.variants)), len(self.variants))
         if variant.taken is not None:
             self.taken[len(self.variants)] = variant.taken
         self.variants.append(variant)
 
-    def add_with_optional(self, variant: Variant) -> None:
+    def add_with_optional(self, variant: BlockVariant) -> None:
         """The block with a variant that is given a tensor which the others compute, or which nothing gives to them. Raises `Different`."""
         at = len(self.variants)
-        for ours, theirs, taken in () if self.taken else optionals(self.body, with_slots(variant.body, at)):
+        for ours, theirs, taken in () if self.taken else iterate_optional_pairs(self.body, insert_slots(variant.body, at)):
             try:
-                self.body = merged(ours, theirs, at)
+                self.body = merge_bodies(ours, theirs, at)
             except Different:
                 continue
             inputs = len(self.variants[0].members[0][0].inputs)
             given = variant.members[0][1][taken.inputs[-1]]
             self.values = [*self.values[:inputs], given, *self.values[inputs:]]
-            self.values += [Value(given.type, given.span)] * (tensors(ours) - len(self.values))
+            self.values += [Value(given.type, given.span)] * (count_tensors(ours) - len(self.values))
             self.variants.append(variant)
             self.taken[at] = taken
             return
         raise Different
 
 
-def best_blocks(entries: Sequence[Entry], twins: Callable[[Sequence[Entry]], Iterable[Sequence[Entry]]]) -> list[Block]:
+def group_blocks(
+    entries: Sequence[BlockEntry], twins: Callable[[Sequence[BlockEntry]], Iterable[Sequence[BlockEntry]]]
+) -> list[BlockGroup]:
     """The blocks. If a name would have several blocks, they are tried without a name for the last operand of their results, and with each
     result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
-    found = _blocks(entries)
-    several = _names_of_several(found)
+    found = _make_blocks(entries)
+    several = _find_repeated_names(found)
     if not several:
         return found
-    other = [replace(entry, body=_without_last_name(entry.body)) if entry.graph.name in several else entry for entry in entries]
-    found, entries = min((found, entries), (_blocks(other), other), key=lambda way: len(way[0]))
-    for name in sorted(_names_of_several(found)):
+    other = [replace(entry, body=_inline_last_name(entry.body)) if entry.graph.name in several else entry for entry in entries]
+    found, entries = min((found, entries), (_make_blocks(other), other), key=lambda way: len(way[0]))
+    for name in sorted(_find_repeated_names(found)):
         for alike in twins([entry for entry in entries if entry.graph.name == name]):
             new = {id(entry.graph): entry for entry in alike}
-            blocks = _blocks([new.get(id(entry.graph), entry) for entry in entries])
-            alone = {id(graph) for block in blocks if len(set(block.uses.values())) == 1 for graph in block.graphs}
+            blocks = _make_blocks([new.get(id(entry.graph), entry) for entry in entries])
+            alone = {id(graph) for block in blocks if len(set(block.taken_by_graph.values())) == 1 for graph in block.graphs}
             tried = [entry if id(entry.graph) in alone else new.get(id(entry.graph), entry) for entry in entries]
-            blocks = _blocks(tried)
+            blocks = _make_blocks(tried)
             if len(blocks) < len(found) and all(map(_has_its_inputs, blocks)):
                 found, entries = blocks, tried
                 break
     return found
 
 
-def _names_of_several(blocks: Sequence[Block]) -> set[str]:
+def _find_repeated_names(blocks: Sequence[BlockGroup]) -> set[str]:
     """The names that several blocks have."""
     names = [name for block in blocks for name in {graph.name for graph in block.graphs}]
     return {name for name, count in Counter(names).items() if count > 1}
 
 
-def _has_its_inputs(block: Block) -> bool:
+def _has_its_inputs(block: BlockGroup) -> bool:
     """Whether each input is one of a graph of the block: an optional input that no graph is given would be none."""
     inputs = {id(value) for graph in block.graphs for value in graph.inputs}
     return all(id(value) in inputs for value in block.values[: 1 if block.is_variadic else block.body.inputs])
 
 
-def _without_last_name(body: Body) -> Body:
+def _inline_last_name(body: Body) -> Body:
     """The body without a name for what is only one operand of its result."""
     match body:
         case Body(inputs, (*others, Assign((int() as number,), Chain() as chain)), (Binary(symbol, Ref(left), Ref(right)),)):
@@ -138,7 +140,7 @@ def _without_last_name(body: Body) -> Body:
     return body
 
 
-def _blocks(entries: Sequence[Entry]) -> list[Block]:
+def _make_blocks(entries: Sequence[BlockEntry]) -> list[BlockGroup]:
     """Graphs as the variants of blocks. Those of one name with different numbers of inputs take them as one tuple, if that makes them one
     block."""
     counts: dict[str, set[int]] = {}
@@ -146,39 +148,39 @@ def _blocks(entries: Sequence[Entry]) -> list[Block]:
         counts.setdefault(entry.graph.name, set()).add(len(entry.graph.inputs))
     names = {name for name, found in counts.items() if len(found) > 1}
     while True:
-        found = _together(_variants(entries, names))
+        found = _merge_variants(_make_variants(entries, names))
         apart = {graph.name for block in found if not block.is_variadic for graph in block.graphs}
         if not names & apart:
             return found
         names -= apart
 
 
-def _variants(entries: Sequence[Entry], names: Collection[str]) -> Iterable[Variant]:
+def _make_variants(entries: Sequence[BlockEntry], names: Collection[str]) -> Iterable[BlockVariant]:
     """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
-    alike: dict[Any, Variant] = {}
+    alike: dict[Any, BlockVariant] = {}
     for entry in entries:
         graph, values = entry.graph, entry.values
-        one = with_one_tuple(entry.body) if graph.name in names else None
+        one = merge_inputs(entry.body) if graph.name in names else None
         body = entry.body if one is None else one
         kept = values if one is None else [values[0], *values[len(graph.inputs) :]]
-        variant = alike.setdefault((shape_key(body), entry.taken), Variant(body, entry.taken))
+        variant = alike.setdefault((shape_key(body), entry.taken), BlockVariant(body, entry.taken))
         variant.members.append((graph, kept, find_literals(body)))
     return alike.values()
 
 
-def _together(variants: Iterable[Variant]) -> list[Block]:
+def _merge_variants(variants: Iterable[BlockVariant]) -> list[BlockGroup]:
     """The variants as few blocks."""
-    found: list[Block] = []
+    found: list[BlockGroup] = []
     for variant in variants:
         graph = variant.members[0][0]
         alike = [block for block in found if block.name == graph.name and graph.kind != "sequence"]
-        ways = [*(block.add for block in alike), *(block.add_with_optional for block in alike)]
-        if not any(_succeeds(add, variant) for add in ways):
-            found.append(Block(variant))
+        ways = [*(block.add_variant for block in alike), *(block.add_with_optional for block in alike)]
+        if not any(_try_add(add, variant) for add in ways):
+            found.append(BlockGroup(variant))
     return found
 
 
-def _succeeds(add: Callable[[Variant], None], variant: Variant) -> bool:
+def _try_add(add: Callable[[BlockVariant], None], variant: BlockVariant) -> bool:
     try:
         add(variant)
     except Different:

@@ -1,8 +1,8 @@
 """Bodies of one block that differ in what some of them have: `if` brings them together.
 
-In: bodies without their literals. Out: one body, in which each literal is a `Slot` that says which literal of each variant it is, and what
-only some variants have is in a `Choice`. Raises `Different` if too little is the same. Always: with the slots of a variant, the body is
-that variant's.
+In: bodies without their literals. Out: one body, in which a `LiteralSlot` says for each literal which literal of each variant it is, and a
+`Choice` holds the stages that only some variants have. Raises `Different` if too little is the same. Always: filling the slots with one
+variant's literals gives back that variant's body.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from typing import Any
 
 from netc.dsl.trees import Different, Tree, has_part, require_same_value, subtrees_of, walk_tree, with_literals, zip_trees, zip_values
 
-from .numbering import without_numbers
+from .numbering import strip_numbers
 from .spec_tree import Binary, Body, Chain, Choice, Given, Group, IfGiven, Inline, Loop, Ref, Stage
 
 MOST_FLAGS = 3
 """The greatest number of choices that a block may have."""
 
 
-class Slot(Tree):
+class LiteralSlot(Tree):
     """A literal of the block: for each variant its number among the variant's literals, or a boolean of the block's own."""
 
     numbers: tuple[tuple[int, int | bool], ...]
 
 
-def with_slots(body: Body, variant: int) -> Body:
+def insert_slots(body: Body, variant: int) -> Body:
     """The body of one variant."""
-    return with_literals(body, (Slot(((variant, number),)) for number in count()))
+    return with_literals(body, (LiteralSlot(((variant, number),)) for number in count()))
 
 
-def merged(body: Body, other: Body, variant: int) -> Body:
+def merge_bodies(body: Body, other: Body, variant: int) -> Body:
     """The body of all variants up to this one, and that of this one, as one. Raises `Different`."""
     if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
         raise Different
     aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
-    made: Body = zip_trees((body, other), aligner.merge)
-    common, differing = aligner.counted(made)
+    made: Body = zip_trees((body, other), aligner.merge_column)
+    common, differing = aligner.count_stages(made)
     flags = {part.flag for part in walk_tree(made) if isinstance(part, Choice)}
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
@@ -53,34 +53,34 @@ class _Aligner:
     def __init__(self, first: frozenset[int], second: frozenset[int]) -> None:
         self.first, self.second = first, second
 
-    def merge(self, column: Sequence[Any]) -> Any:
+    def merge_column(self, column: Sequence[Any]) -> Any:
         """Both as one."""
         match column:
             case (Chain() as a, b) | (a, Chain() as b):
-                return self._chains(_as_chain(a), _as_chain(b))
-            case Slot(own), Slot(other):
-                return Slot(own + other)
+                return self._merge_chains(_to_chain(a), _to_chain(b))
+            case LiteralSlot(own), LiteralSlot(other):
+                return LiteralSlot(own + other)
             case Group(stages, label), Group(others, str() as its):
-                return Group(self._members(stages, others), require_same_value((label, its)))
-        return zip_trees(column, self.merge)
+                return Group(self._merge_members(stages, others), require_same_value((label, its)))
+        return zip_trees(column, self.merge_column)
 
-    def _members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+    def _merge_members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
         """The stages of two groups. If both are in one choice, the group counts no stages, and a stage alone keeps its number."""
-        made = self._stages(without_numbers(a), without_numbers(b))
+        made = self._merge_stages(strip_numbers(a), strip_numbers(b))
         if len(made) == 1 and isinstance(made[0], Choice):
-            return self._stages(
-                *(stages if len(stages) == 1 and isinstance(stages[0], Stage) else without_numbers(stages) for stages in (a, b))
+            return self._merge_stages(
+                *(stages if len(stages) == 1 and isinstance(stages[0], Stage) else strip_numbers(stages) for stages in (a, b))
             )
         return made
 
-    def _chains(self, a: Chain, b: Chain) -> Any:
-        stages = self._stages(a.stages, b.stages)
-        head = zip_values((a.head, b.head), self.merge)
+    def _merge_chains(self, a: Chain, b: Chain) -> Any:
+        stages = self._merge_stages(a.stages, b.stages)
+        head = zip_values((a.head, b.head), self.merge_column)
         return Chain(head, stages) if stages else head
 
-    def _stages(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
+    def _merge_stages(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
         """The stages of both, with choices where only one of them has some."""
-        best = self._costs(a, b)
+        best = self._compute_costs(a, b)
         made: list[Any] = []
         only_a: list[Any] = []
         only_b: list[Any] = []
@@ -88,7 +88,7 @@ class _Aligner:
         while i < len(a) or j < len(b):
             both = best[i, j][1]
             if both is not None:
-                self._close(made, only_a, only_b)
+                self._close_choice(made, only_a, only_b)
                 made.append(both[0])
                 i, j = i + both[1], j + both[2]
             elif i < len(a) and best[i, j][0] == best[i + 1, j][0] + 1:
@@ -97,10 +97,10 @@ class _Aligner:
             else:
                 only_b.append(b[j])
                 j += 1
-        self._close(made, only_a, only_b)
+        self._close_choice(made, only_a, only_b)
         return tuple(made)
 
-    def _costs(self, a: Sequence[Any], b: Sequence[Any]) -> dict[tuple[int, int], tuple[float, Any]]:
+    def _compute_costs(self, a: Sequence[Any], b: Sequence[Any]) -> dict[tuple[int, int], tuple[float, Any]]:
         """The least number of stages that are not shared, from each pair of positions on, and what is shared there."""
         best: dict[tuple[int, int], tuple[float, Any]] = {(len(a), len(b)): (0, None)}
         for i in range(len(a), -1, -1):
@@ -112,58 +112,58 @@ class _Aligner:
                     options.append((best[i + 1, j][0] + 1, None))
                 if j < len(b):
                     options.append((best[i, j + 1][0] + 1, None))
-                for both, taken in self._shared(a, b, i, j):
+                for both, taken in self._iterate_shared(a, b, i, j):
                     options.append((best[i + 1, j + taken][0], (both, 1, taken)))
                 best[i, j] = min(options, key=lambda option: (option[0], option[1] is None))
         return best
 
-    def _shared(self, a: Sequence[Any], b: Sequence[Any], i: int, j: int) -> Iterator[tuple[Any, int]]:
+    def _iterate_shared(self, a: Sequence[Any], b: Sequence[Any], i: int, j: int) -> Iterator[tuple[Any, int]]:
         """What the stage of the first is in both, and the number of stages of the second that it is."""
         if i == len(a):
             return
         if isinstance(a[i], Choice) and not a[i].others:
             flag, size = a[i].flag, len(a[i].stages)
-            yield Choice(self._flag(flag, False), a[i].stages, (), a[i].name), 0
+            yield Choice(self._extend_flag(flag, False), a[i].stages, (), a[i].name), 0
             try:
-                stages = zip_values((a[i].stages, tuple(b[j : j + size])), self.merge)
+                stages = zip_values((a[i].stages, tuple(b[j : j + size])), self.merge_column)
             except Different:
                 return
-            yield Choice(self._flag(flag, True), stages, (), a[i].name), size
+            yield Choice(self._extend_flag(flag, True), stages, (), a[i].name), size
         elif j < len(b):
             try:
-                yield self.merge((a[i], b[j])), 1
+                yield self.merge_column((a[i], b[j])), 1
             except Different:
                 return
 
-    def _flag(self, flag: Slot, value: bool) -> Slot:
-        return Slot((*flag.numbers, *((variant, value) for variant in sorted(self.second))))
+    def _extend_flag(self, flag: LiteralSlot, value: bool) -> LiteralSlot:
+        return LiteralSlot((*flag.numbers, *((variant, value) for variant in sorted(self.second))))
 
-    def _close(self, made: list[Any], only_a: list[Any], only_b: list[Any]) -> None:
+    def _close_choice(self, made: list[Any], only_a: list[Any], only_b: list[Any]) -> None:
         """Makes a choice of what one of them has."""
         if not only_a and not only_b:
             return
         has = self.first if only_a and not only_b else self.second
-        flag = Slot(tuple((variant, variant in has) for variant in sorted(self.first | self.second)))
+        flag = LiteralSlot(tuple((variant, variant in has) for variant in sorted(self.first | self.second)))
         stages, others = (tuple(only_a), ()) if not only_b else (tuple(only_b), tuple(only_a))
-        made.append(Choice(flag, stages, others, _name(stages)))
+        made.append(Choice(flag, stages, others, _name_choice(stages)))
         only_a.clear()
         only_b.clear()
 
     @staticmethod
-    def counted(tree: Any) -> tuple[int, int]:
+    def count_stages(tree: Any) -> tuple[int, int]:
         """The number of stages that all variants have, and of those that only some have."""
         match tree:
             case Choice(_, stages, others):
-                return 0, sum(sum(_Aligner.counted(part)) for part in (stages, others))
+                return 0, sum(sum(_Aligner.count_stages(part)) for part in (stages, others))
             case Stage() | Loop() | Inline():
                 return 1, 0
             case IfGiven():
                 return 0, 0
-        inside = [_Aligner.counted(part) for part in subtrees_of(tree)]
+        inside = [_Aligner.count_stages(part) for part in subtrees_of(tree)]
         return sum(common for common, _ in inside), sum(differing for _, differing in inside)
 
 
-def _as_chain(tree: Any) -> Chain:
+def _to_chain(tree: Any) -> Chain:
     """A pipeline; of arithmetic with a tensor that has a name, the other operand with that as its last stage."""
     match tree:
         case Chain():
@@ -175,7 +175,7 @@ def _as_chain(tree: Any) -> Chain:
     return Chain(tree, ())
 
 
-def _name(stages: Sequence[Any]) -> str:
+def _name_choice(stages: Sequence[Any]) -> str:
     """What the presence of the stages may be called: the label of the first that has one, or its operator."""
     if isinstance(stages[0], Inline):
         return "residual"
@@ -187,7 +187,7 @@ def _name(stages: Sequence[Any]) -> str:
     return f"with_{callee}" if isinstance(callee, str) and callee else "extended"
 
 
-def literal_of_slot(slot: Slot, variant: int, literals: Mapping[int, Sequence[Any]]) -> Any:
+def get_slot_literal(slot: LiteralSlot, variant: int, literals: Mapping[int, Sequence[Any]]) -> Any:
     """The literal of a variant, None where it has none; booleans of the block are given as they are."""
     for of, number in slot.numbers:
         if of == variant:

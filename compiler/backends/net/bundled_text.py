@@ -29,7 +29,7 @@ from ...ir.graph import Program
 from ...ir.program_equality import is_same_program
 from ...ir.program_text import ProgramText
 from ...ops import Operator
-from .tensor_names import free
+from .tensor_names import make_free_name
 from .used_definitions import UsedDefinitions
 
 _ATOM = re.compile(r"[\w.]+|\[[^\[\]]*\]|\"[^\"]*\"|\([^()]*\)")
@@ -45,7 +45,7 @@ def bundle_text(program: Program) -> str:
     """The text of a program, formatted, which gives the same program. Raises `CannotBundle`."""
     if program.text is None:
         raise CannotBundle("it was made of no text")
-    made = _Bundle(program.text).write()
+    made = _BundleWriter(program.text).write_text()
     file, _ = parse_source(source := SourceFile(program.main.span.file.name, made))
     again = elaborate(file, source).program
     if again is None or not is_same_program(program, again):
@@ -53,7 +53,7 @@ def bundle_text(program: Program) -> str:
     return made
 
 
-class _Bundle:
+class _BundleWriter:
     def __init__(self, text: ProgramText) -> None:
         self.text = text
         self.used = UsedDefinitions(text)
@@ -62,113 +62,116 @@ class _Bundle:
         if any(isinstance(node, ast.StoredTableDecl) for item in self.used.needed.values() for node in walk_nodes(item.item)):
             raise CannotBundle("a table has its numbers in a file, whose path depends on where the text is")
 
-    def write(self) -> str:
-        self._rename()
-        models = [id(model) for model in self.used.chain()]
+    def write_text(self) -> str:
+        self._choose_names()
+        models = [id(model) for model in self.used.list_model_chain()]
         pieces: list[str] = []
         before: ast.Item | None = None
-        for item in self.used.in_order():
+        for item in self.used.iterate_items():
             if id(item.item) not in models:
-                is_row = all(isinstance(one, ast.Statement) for one in (before, item.item)) and not _comment(item.item.span)
-                pieces += ["\n" if is_row else "\n\n", _comment(item.item.span), self._definition(item)]
+                is_row = all(isinstance(one, ast.Statement) for one in (before, item.item)) and not _read_comment(item.item.span)
+                pieces += ["\n" if is_row else "\n\n", _read_comment(item.item.span), self._write_definition(item)]
                 before = item.item
         if models:
-            pieces += ["\n\n", self._model(self.used.chain())]
+            pieces += ["\n\n", self._write_model(self.used.list_model_chain())]
         made, problems = format_source(SourceFile("", "".join(pieces).strip("\n") + "\n"))
         if made is None:
             raise CannotBundle(problems[0].message)
         return made
 
-    def _rename(self) -> None:
+    def _choose_names(self) -> None:
         """Gives other names to definitions whose names another definition has. Blocks keep their names if they can, because stages without
         labels have them in their keys, and so does the main file."""
         taken: dict[str, int] = {}
-        found = [*self.used.definitions()][::-1]
+        found = [*self.used.iterate_definitions()][::-1]
         for definition in sorted(found, key=lambda one: one.kind not in ("block", "model")):
             node, name = id(definition.node), definition.name
             if taken.setdefault(name, node) != node:
-                name = self.names[node] = free(name, {*(one.name for one in found), *taken, *Operator.registry})
+                name = self.names[node] = make_free_name(name, {*(one.name for one in found), *taken, *Operator.registry})
                 taken[name] = node
 
-    def _edits(self, item: ItemNames) -> Iterator[Edit]:
+    def _iterate_edits(self, item: ItemNames) -> Iterator[Edit]:
         """The changes of names in an item."""
         for one in item.occurrences:
             if one.definition is not None and id(one.definition.node) in self.names and one.role != "argument":
                 yield Edit(one.span, self.names[id(one.definition.node)])
 
-    def _definition(self, item: ItemNames) -> str:
+    def _write_definition(self, item: ItemNames) -> str:
         node = item.item
-        edits = [*self._edits(item)]
+        edits = [*self._iterate_edits(item)]
         if isinstance(node, ast.Let) and self.text.model is None and node.name.name in self.text.params:
-            edits = [Edit(node.value.span, _value(self.text.params[node.name.name], node.value))]
+            edits = [Edit(node.value.span, _write_value(self.text.params[node.name.name], node.value))]
         if isinstance(node, _EXPECTS) and self.text.params:
             return ""  # it may hold for the defaults alone
-        return _changed(node.span, edits)
+        return _apply_edits(node.span, edits)
 
-    def _model(self, chain: list[ast.ModelDecl]) -> str:
+    def _write_model(self, chain: list[ast.ModelDecl]) -> str:
         """The model, with the arguments of those that are derived from it as defaults."""
         model, base = chain[0], chain[-1]
-        values = self._values(base, self._arguments_of(chain))
+        values = self._write_values(base, self._collect_arguments(chain))
         names = [parameter.name.name for parameter in base.parameters]
         head = ", ".join(f"{name}={values[name]}" if name in values else name for name in names)
-        lines = [f"model {model.name.name}({head}) {self._body(chain)[:-1].rstrip()}", *self._expects(chain), "}"]
-        return _comment(base.span) + "\n".join(lines)
+        lines = [f"model {model.name.name}({head}) {self._write_body(chain)[:-1].rstrip()}", *self._write_expects(chain), "}"]
+        return _read_comment(base.span) + "\n".join(lines)
 
-    def _arguments_of(self, chain: list[ast.ModelDecl]) -> dict[str, str]:
+    def _collect_arguments(self, chain: list[ast.ModelDecl]) -> dict[str, str]:
         """What is given to the last model of the chain."""
-        defaults = {parameter.name.name: parameter.default for parameter in _parameters(chain[0])}
-        given = {name: _value(value, defaults[name]) for name, value in self.text.params.items()}
+        defaults = {parameter.name.name: parameter.default for parameter in _iterate_parameters(chain[0])}
+        given = {name: _write_value(value, defaults[name]) for name, value in self.text.params.items()}
         for model, base in pairwise(chain):
-            given = self._arguments(model, base, self._values(model, given, is_closed=True))
+            given = self._write_arguments(model, base, self._write_values(model, given, is_closed=True))
         return given
 
-    def _body(self, chain: list[ast.ModelDecl]) -> str:
+    def _write_body(self, chain: list[ast.ModelDecl]) -> str:
         """The body, without what is expected of other values of its parameters."""
         base = chain[-1]
         others = len(chain) > 1 or self.text.params
         dropped = [Edit(one.span, "") for one in base.body.statements if others and isinstance(one, _EXPECTS)]
-        names = self._edits(self.used.needed[id(base)])
+        names = self._iterate_edits(self.used.needed[id(base)])
         kept = [one for one in names if not any(d.span.start <= one.span.start < d.span.end for d in dropped)]
-        return _changed(base.body.span, [*kept, *dropped])
+        return _apply_edits(base.body.span, [*kept, *dropped])
 
-    def _expects(self, chain: list[ast.ModelDecl]) -> Iterator[str]:
+    def _write_expects(self, chain: list[ast.ModelDecl]) -> Iterator[str]:
         """What a derived model expects of its results."""
         model = chain[0]
         if len(chain) > 1 and not self.text.params:
-            item, values = self.used.needed[id(model)], self._values(model, {}, is_closed=True)
+            item, values = self.used.needed[id(model)], self._write_values(model, {}, is_closed=True)
             for check in (one for one in model.body.statements if isinstance(one, _EXPECTS)):
-                yield _changed(check.span, [*self._edits(item), *_substitutions(item, model, values, check.span)])
+                yield _apply_edits(check.span, [*self._iterate_edits(item), *_iterate_substitutions(item, model, values, check.span)])
 
-    def _values(self, model: ast.ModelDecl, given: Mapping[str, str], *, is_closed: bool = False) -> dict[str, str]:
+    def _write_values(self, model: ast.ModelDecl, given: Mapping[str, str], *, is_closed: bool = False) -> dict[str, str]:
         """What the parameters of a model are by default. `given` replaces defaults. A closed one names no other parameter."""
         item = self.used.needed[id(model)]
         values: dict[str, str] = {}
-        for parameter in _parameters(model):
+        for parameter in _iterate_parameters(model):
             name = parameter.name.name
             if name in given:
                 values[name] = given[name]
             elif parameter.default is not None:
-                edits = [*self._edits(item), *(_substitutions(item, model, values, parameter.default.span) if is_closed else ())]
-                values[name] = _changed(parameter.default.span, edits)
+                edits = [
+                    *self._iterate_edits(item),
+                    *(_iterate_substitutions(item, model, values, parameter.default.span) if is_closed else ()),
+                ]
+                values[name] = _apply_edits(parameter.default.span, edits)
         return values
 
-    def _arguments(self, model: ast.ModelDecl, base: ast.ModelDecl, values: Mapping[str, str]) -> dict[str, str]:
+    def _write_arguments(self, model: ast.ModelDecl, base: ast.ModelDecl, values: Mapping[str, str]) -> dict[str, str]:
         """What a derived model gives its base, with its own parameters replaced by their values."""
         assert model.base is not None
         if model.base.activation is not None or len(model.base.positional) > len(base.parameters):
             raise CannotBundle("an argument of a base has no name")
         item = self.used.needed[id(model)]
-        edits = [*self._edits(item), *_substitutions(item, model, values, model.base.span)]
+        edits = [*self._iterate_edits(item), *_iterate_substitutions(item, model, values, model.base.span)]
         pairs = [*zip([p.name.name for p in base.parameters], model.base.positional, strict=False)]
         pairs += [(keyword.name, keyword.value) for keyword in model.base.keywords]
-        return {name: _changed(value.span, edits) for name, value in pairs}
+        return {name: _apply_edits(value.span, edits) for name, value in pairs}
 
 
-def _parameters(model: ast.ModelDecl) -> Iterator[ast.ParameterDecl]:
+def _iterate_parameters(model: ast.ModelDecl) -> Iterator[ast.ParameterDecl]:
     return (p for p in model.parameters if isinstance(p, ast.ParameterDecl))
 
 
-def _substitutions(item: ItemNames, model: ast.ModelDecl, values: Mapping[str, str], span: Span) -> Iterator[Edit]:
+def _iterate_substitutions(item: ItemNames, model: ast.ModelDecl, values: Mapping[str, str], span: Span) -> Iterator[Edit]:
     """A model's parameters, where they are named in a span, as their values."""
     own = {id(p) for p in model.parameters}
     for one in item.occurrences:
@@ -181,7 +184,7 @@ def _substitutions(item: ItemNames, model: ast.ModelDecl, values: Mapping[str, s
         yield Edit(one.span, values[one.name] if _ATOM.fullmatch(values[one.name]) else f"({values[one.name]})")
 
 
-def _changed(span: Span, edits: list[Edit]) -> str:
+def _apply_edits(span: Span, edits: list[Edit]) -> str:
     """The text of a span, after the edits that are in it."""
     inside = [edit for edit in edits if edit.span.file is span.file and span.start <= edit.span.start and edit.span.end <= span.end]
     text = span.file.text
@@ -190,7 +193,7 @@ def _changed(span: Span, edits: list[Edit]) -> str:
     return text[span.start : span.end + len(text) - len(span.file.text)]
 
 
-def _comment(span: Span) -> str:
+def _read_comment(span: Span) -> str:
     """The lines of comments directly above a definition."""
     lines = span.file.text[: span.start].split("\n")[:-1]
     found: list[str] = []
@@ -201,7 +204,7 @@ def _comment(span: Span) -> str:
     return "".join(found)
 
 
-def _value(value: Any, default: ast.Expr | None) -> str:
+def _write_value(value: Any, default: ast.Expr | None) -> str:
     """A value that was set, as text."""
     match value:
         case bool():
@@ -209,7 +212,7 @@ def _value(value: Any, default: ast.Expr | None) -> str:
         case int() | float() if isfinite(value):
             return repr(value) if value >= 0 else f"({value!r})"
         case tuple() | list():
-            return f"[{', '.join(_value(item, None) for item in value)}]"
+            return f"[{', '.join(_write_value(item, None) for item in value)}]"
         case str() if isinstance(default, (ast.Name, ast.StageExpr)):
             return value if _ATOM.fullmatch(value) else f"({value})"
         case str() if '"' not in value and "\n" not in value:

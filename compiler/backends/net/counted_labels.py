@@ -6,27 +6,27 @@ import re
 from typing import Any
 
 from ...ir.graph import CallNode, Node
-from .node_stages import label_of
+from .node_stages import get_label
 from .spec_tree import Body, Group, Stage
 
 _COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
 
 
-def counted(node: Node) -> tuple[str, int]:
+def split_counted_label(node: Node) -> tuple[str, int]:
     """What is before the number of a label, and the number, -1 without one."""
     if isinstance(node, CallNode) and node.graph.iteration is not None:
         return node.graph.iteration.prefixes[0], node.graph.iteration.number
-    found = _COUNTED.fullmatch(label_of(node) or "")
+    found = _COUNTED.fullmatch(get_label(node) or "")
     return (found[1], int(found[2])) if found else ("", -1)
 
 
-def counts_on(node: Node, other: Node) -> bool:
+def is_next_label(node: Node, other: Node) -> bool:
     """Whether the second label is the next one."""
-    prefix, number = counted(node)
-    return number >= 0 and counted(other) == (prefix, number + 1)
+    prefix, number = split_counted_label(node)
+    return number >= 0 and split_counted_label(other) == (prefix, number + 1)
 
 
-def unlabeled(stage: Any) -> Any:
+def strip_label(stage: Any) -> Any:
     """The stage without its label."""
     if isinstance(stage, Group):
         return Group(stage.stages, "")

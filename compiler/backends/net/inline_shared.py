@@ -16,51 +16,51 @@ from ...ops.parameter_of import ParameterOf
 Values = dict[int, Value]
 
 
-def opened(main: Graph) -> Graph:
+def inline_shared_calls(main: Graph) -> Graph:
     """The graph without calls of graphs that have `modules`; graphs without any are the same objects."""
-    return _Opening().graph(main)
+    return _SharedInliner().inline_graph(main)
 
 
-class _Opening:
+class _SharedInliner:
     def __init__(self) -> None:
         self.done: dict[int, Graph] = {}
 
-    def graph(self, graph: Graph) -> Graph:
+    def inline_graph(self, graph: Graph) -> Graph:
         """The graph itself, where nothing in it is to be opened."""
         if id(graph) not in self.done:
-            self.done[id(graph)] = self._copy(graph) if self._concerned(graph) else graph
+            self.done[id(graph)] = self._copy_graph(graph) if self._has_shared_calls(graph) else graph
         return self.done[id(graph)]
 
-    def _concerned(self, graph: Graph) -> bool:
+    def _has_shared_calls(self, graph: Graph) -> bool:
         calls = [node for node in graph.nodes if isinstance(node, CallNode)]
-        return any((node.graph.modules and node.scan is None) or self.graph(node.graph) is not node.graph for node in calls)
+        return any((node.graph.modules and node.scan is None) or self.inline_graph(node.graph) is not node.graph for node in calls)
 
-    def _copy(self, graph: Graph) -> Graph:
+    def _copy_graph(self, graph: Graph) -> Graph:
         made = Graph(graph.name, graph.kind, graph.span, graph.arguments)
         made.inputs, made.captures = graph.inputs, graph.captures
         made.modules, made.declares = graph.modules, [*graph.declares]
         values: Values = {}
-        made.nodes = list(self._nodes(graph, "", values, {}, made.declares))
+        made.nodes = list(self._iterate_nodes(graph, "", values, {}, made.declares))
         made.outputs = [values.get(id(value), value) for value in graph.outputs]
         if graph.training_outputs is not None:
             made.training_outputs = [values.get(id(value), value) for value in graph.training_outputs]
         made.output_names, made.size, made.iteration = graph.output_names, graph.size, graph.iteration
         return made
 
-    def _nodes(
+    def _iterate_nodes(
         self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule], declares: list[SharedModule]
     ) -> Iterator[Node]:
         """`shared` are the stages that are meant by those of the graph. What an opened graph declares is added to `declares`."""
         for node in graph.nodes:
             inputs = tuple(values.get(id(value), value) for value in node.inputs)
             if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
-                inner = self.graph(node.graph)
+                inner = self.inline_graph(node.graph)
                 within = {id(module): shared.get(id(given), given) for module, given in zip(inner.modules, node.modules, strict=True)}
                 path = join_labels(prefix, node.label)
                 own = {id(module): SharedModule(join_labels(path, module.label), module.span) for module in inner.declares}
                 declares += own.values()
                 inside: Values = dict(zip(map(id, inner.inputs), inputs, strict=True))
-                yield from self._nodes(inner, path, inside, within | own, declares)
+                yield from self._iterate_nodes(inner, path, inside, within | own, declares)
                 values.update((id(o), inside.get(id(r), r)) for o, r in zip(node.outputs, inner.outputs, strict=True))
                 continue
             outputs = tuple(Value(value.type, value.span, value.name, value.spatial) for value in node.outputs)
@@ -68,11 +68,11 @@ class _Opening:
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)
             label = join_labels(prefix, node.label) if of is None else of.label if of is not node.shared else node.label
             if isinstance(node, OpNode):
-                op = _moved(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
+                op = _move_path(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)
             else:
                 yield CallNode(
-                    self.graph(node.graph),
+                    self.inline_graph(node.graph),
                     inputs,
                     outputs,
                     label,
@@ -85,5 +85,5 @@ class _Opening:
                 )
 
 
-def _moved(op: ParameterOf, prefix: str) -> ParameterOf:
+def _move_path(op: ParameterOf, prefix: str) -> ParameterOf:
     return ParameterOf(**{**op.args, "path": join_labels(prefix, op.path)})

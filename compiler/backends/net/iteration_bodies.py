@@ -20,13 +20,13 @@ PLACE = "{}"
 """The placeholder for the number of the iteration in a label."""
 
 
-def with_templates(body: T, iteration: Iteration) -> T:
+def insert_templates(body: T, iteration: Iteration) -> T:
     """The body with templates in place of labels."""
 
     def change(part: Any) -> Any:
         if not isinstance(part, Stage | Group | Param) or not part.label:
             return None
-        return replace(part, label=_label_template(part.label, iteration))
+        return replace(part, label=_make_label_template(part.label, iteration))
 
     return rewrite_upward(body, change)
 
@@ -46,7 +46,7 @@ def fill_templates(tree: T, counter: str) -> T:
     return rewrite_upward(tree, change)
 
 
-def _label_template(label: str, iteration: Iteration) -> str:
+def _make_label_template(label: str, iteration: Iteration) -> str:
     for prefix in iteration.prefixes:
         own = f"{prefix}{iteration.number}"
         if label == own or label.startswith(f"{own}."):
@@ -54,7 +54,7 @@ def _label_template(label: str, iteration: Iteration) -> str:
     return label
 
 
-def steps_of(body: Body, carried: int, fresh: int) -> Chain | Steps:
+def make_steps(body: Body, carried: int, fresh: int) -> Chain | Steps:
     """The body of a loop, in which `in` is the input `carried`. The input gets a name, by the number `fresh`, if it is read several times
     or at a place where `in` means another tensor."""
     uses = [0, 0]

@@ -20,18 +20,18 @@ from ...ops.argument import REQUIRED
 from ...ops.operator import strict_key
 from ...types.tensor_types import BATCH
 from .spec_tree import Binary, Literal
-from .tensor_names import free, identifier
+from .tensor_names import make_free_name, to_identifier
 
 SIZES = ("channels", "units", "groups", "dim", "shape")
 """The arguments that are sizes of tensors: only between these is a relation that holds more than a coincidence."""
 MULTIPLES = range(2, 17)
 """The factors that are looked for between two parameters."""
-Column = Sequence[Literal | None]
+LiteralColumn = Sequence[Literal | None]
 Term = tuple[Any, Sequence[Dim]]
 """The expression that the text has for a size, and its value at each use."""
 
 
-class Parameter(Tree):
+class BlockParameter(Tree):
     """The value of a parameter of the block."""
 
     number: int
@@ -45,7 +45,7 @@ class SizeOfInput(Tree):
     rank: int
 
 
-class Parameters:
+class BlockParameters:
     """Those of a block. `given` has for each member what they are, `defaults` what they are if a use does not say it. They would hide the
     blocks and operators whose names are `taken`."""
 
@@ -56,12 +56,12 @@ class Parameters:
         self.defaults: dict[str, Any] = {}
         self.given: list[list[Literal]] = [[] for _ in members]
 
-    def add(self, column: Column, stage: str = "") -> Parameter:
+    def add_parameter(self, column: LiteralColumn, stage: str = "") -> BlockParameter:
         """A further one, of the stage of that name. Where a member lacks it, it has the default."""
         present = [literal for literal in column if literal is not None]
-        wanted = identifier((present[0].name or "value").lower(), "value")
+        wanted = to_identifier((present[0].name or "value").lower(), "value")
         wanted = f"with_{wanted}" if wanted in self.taken else wanted
-        name = free(f"{stage}_{wanted}" if wanted in self.names and stage else wanted, self.names)
+        name = make_free_name(f"{stage}_{wanted}" if wanted in self.names and stage else wanted, self.names)
         self.names.append(name)
         default = present[0].default
         if len(present) < len(column):
@@ -70,39 +70,39 @@ class Parameters:
             self.defaults[name] = default
         for given, literal in zip(self.given, column, strict=True):
             given.append(Literal(default if literal is None else literal.value, name, self.defaults.get(name, REQUIRED)))
-        return Parameter(len(self.names) - 1)
+        return BlockParameter(len(self.names) - 1)
 
 
-class Columns:
+class LiteralColumns:
     """All literals of a block."""
 
-    def __init__(self, columns: Sequence[Column], parameters: Parameters, stages: Sequence[str]) -> None:
+    def __init__(self, columns: Sequence[LiteralColumn], parameters: BlockParameters, stages: Sequence[str]) -> None:
         """`stages` are the names of the stages that they are in."""
         self.columns = columns
         self.parameters = parameters
-        self.keys = [_key(column) for column in columns]
+        self.keys = [_make_key(column) for column in columns]
         self.by_key = dict(zip(self.keys, columns, strict=True))
         self.stages = dict(zip(reversed(self.keys), reversed(stages), strict=True))
         varying = [key for key in self.by_key if len({k for k in key[1:] if k is not None}) > 1]
         self.varying = sorted(varying, key=lambda key: None in key)
         """Those that differ: the ones that all members have first."""
 
-    def parts(self) -> list[Any]:
+    def make_parts(self) -> list[Any]:
         """What is written for each literal."""
         known: dict[Any, Any] = {}
-        related = {key: self._related(key) for key in self.varying}
+        related = {key: self._find_relation(key) for key in self.varying}
         order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
-                written = self._covered(key, known) or self._find_formula(key, known)
-                known[key] = written or self.parameters.add(self.by_key[key], self.stages[key])
+                written = self._find_covering(key, known) or self._find_formula(key, known)
+                known[key] = written or self.parameters.add_parameter(self.by_key[key], self.stages[key])
         for key in self.varying:
             if key not in known:
-                known[key] = self._written(key, related, known)
+                known[key] = self._write_relation(key, related, known)
         pairs = zip(self.keys, self.columns, strict=True)
         return [known[key] if key in known else next(literal for literal in column if literal is not None) for key, column in pairs]
 
-    def _covered(self, key: Any, known: dict[Any, Any]) -> Any:
+    def _find_covering(self, key: Any, known: dict[Any, Any]) -> Any:
         """What is written for another literal that is the same wherever this one is there."""
         for other, part in known.items():
             if all(k is None or k == o for k, o in zip(key, other, strict=True)):
@@ -112,14 +112,14 @@ class Columns:
     def _find_formula(self, key: Any, known: dict[Any, Any]) -> Any:
         """The product or quotient of input sizes and earlier parameters that a size of a `reshape` equals at every use; None if there is
         none. The widths of layers stay parameters, as readers expect from the source: `down 64`."""
-        sizes = _sizes_of(self.by_key[key])
+        sizes = _collect_sizes(self.by_key[key])
         if sizes is None or any(literal is not None and literal.name != "shape" for literal in self.by_key[key]):
             return None
-        axes = self._input_axes()
-        columns = [(part, _sizes_of(self.by_key[other])) for other, part in known.items() if isinstance(part, Parameter)]
-        return formula_of(sizes, axes, [(part, found) for part, found in columns if found is not None])
+        axes = self._list_input_axes()
+        columns = [(part, _collect_sizes(self.by_key[other])) for other, part in known.items() if isinstance(part, BlockParameter)]
+        return find_size_formula(sizes, axes, [(part, found) for part, found in columns if found is not None])
 
-    def _input_axes(self) -> list[Term]:
+    def _list_input_axes(self) -> list[Term]:
         """The sizes of the inputs' axes. Axis 0 is left out, since it is the batch."""
         members = [graph.inputs for graph in self.parameters.members]
         if len({len(inputs) for inputs in members}) > 1:
@@ -132,37 +132,37 @@ class Columns:
             for axis in range(1, inputs[0].type.rank)
         ]
 
-    def _related(self, key: Any) -> Any:
+    def _find_relation(self, key: Any) -> Any:
         """The size of an input that it is at every use, or another literal with a factor; None for neither."""
-        return self._size(self.by_key[key]) or self._multiple(key)
+        return self._find_input_size(self.by_key[key]) or self._find_multiple(key)
 
-    def _written(self, key: Any, related: dict[Any, Any], known: dict[Any, Any]) -> Any:
+    def _write_relation(self, key: Any, related: dict[Any, Any], known: dict[Any, Any]) -> Any:
         found = related[key]
         if isinstance(found, SizeOfInput):
             return found
         other, factor = found
         if other not in known:
-            known[other] = self._written(other, related, known)
+            known[other] = self._write_relation(other, related, known)
         return Binary("*", Literal(factor), known[other])
 
-    def _size(self, column: Column) -> SizeOfInput | None:
+    def _find_input_size(self, column: LiteralColumn) -> SizeOfInput | None:
         present = [(graph, literal) for graph, literal in zip(self.parameters.members, column, strict=True) if literal is not None]
         if not all(_is_size(literal.value) and literal.name in SIZES for _, literal in present):
             return None
         if len({len(graph.inputs) for graph, _ in present}) > 1:
             return None
         for number, inputs in enumerate(zip(*(graph.inputs for graph, _ in present), strict=True)):
-            found = _axis(inputs, [literal.value for _, literal in present])
+            found = _find_axis(inputs, [literal.value for _, literal in present])
             if found is not None:
                 return SizeOfInput(number, found, inputs[0].type.rank)
         return None
 
-    def _multiple(self, key: Any) -> tuple[Any, int] | None:
-        values = _integers(self.by_key[key])
+    def _find_multiple(self, key: Any) -> tuple[Any, int] | None:
+        values = _collect_integers(self.by_key[key])
         if values is None:
             return None
         for other in self.varying:
-            found = _integers(self.by_key[other]) if other != key else None
+            found = _collect_integers(self.by_key[other]) if other != key else None
             if found is None or any(f is None for v, f in zip(values, found, strict=True) if v is not None):
                 continue
             factors = {(v // f, v % f) for v, f in zip(values, found, strict=True) if v is not None and f is not None}
@@ -171,13 +171,13 @@ class Columns:
         return None
 
 
-def _key(column: Column) -> tuple[object, ...]:
+def _make_key(column: LiteralColumn) -> tuple[object, ...]:
     """Equal for literals that have the same values and are sizes, or arguments of one name."""
     name = next(literal.name for literal in column if literal is not None)
     return ("size" if name in SIZES else name, *(None if literal is None else strict_key(literal.value) for literal in column))
 
 
-def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[Term]) -> Binary | None:
+def find_size_formula(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[Term]) -> Binary | None:
     """The formula for a size: `in.channels // 4`, `in.channels // heads`, `window * window`, `N * window * window`; None if there is none.
 
     The sizes of all uses are compared with their symbols, so that the formula holds for every size of the inputs.
@@ -201,13 +201,13 @@ def formula_of(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[
     return None
 
 
-def _sizes_of(column: Column) -> list[Dim] | None:
+def _collect_sizes(column: LiteralColumn) -> list[Dim] | None:
     """The value of a size in each member; None if a member lacks it, or if it is no size."""
     values = [literal.value for literal in column if literal is not None and literal.name in SIZES]
     return values if len(values) == len(column) and all(_is_size(value) or value == 1 for value in values) else None
 
 
-def _integers(column: Column) -> list[int | None] | None:
+def _collect_integers(column: LiteralColumn) -> list[int | None] | None:
     """The values of a size, None where it is not there; None if it is no size."""
     values = [None if literal is None else literal.value for literal in column]
     if any(literal is not None and literal.name not in SIZES for literal in column):
@@ -219,7 +219,7 @@ def _is_size(value: object) -> bool:
     return isinstance(value, SymDim) or (isinstance(value, int) and not isinstance(value, bool) and value > 1)
 
 
-def _axis(inputs: Sequence[Value], sizes: Sequence[Dim]) -> int | None:
+def _find_axis(inputs: Sequence[Value], sizes: Sequence[Dim]) -> int | None:
     ranks = {value.type.rank for value in inputs}
     if len(ranks) > 1:
         return None

@@ -17,22 +17,22 @@ from ...ops.operand import NAMED
 from ...ops.parameter_of import ParameterOf
 from ...ops.parametric import Parametric
 from ...types.tensor_types import FLOAT32
-from .operator_arguments import activation_of, arguments_of
+from .operator_arguments import list_arguments, make_activation
 from .spec_tree import ListOf, Literal, OptionalInput, Param, ParameterOfStage, Stage, StoredPath, StoredTable, Table, Taken
-from .table_formulas import formula_tree
+from .table_formulas import formula_to_tree
 
 
 class Callees(Protocol):
     """What calls are."""
 
-    def callee(self, node: CallNode) -> Any:
+    def make_callee(self, node: CallNode) -> Any:
         """A `Stage` or a `Group`, with its label."""
 
-    def optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
+    def find_optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
         """The optional input that the call passes, and which inputs and results of the block the call's are; None if it passes none."""
 
 
-def label_of(node: Node) -> str | None:
+def get_label(node: Node) -> str | None:
     """The label, None for a stage without keys; `_` for one whose keys have no level of their own."""
     keys = has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None
     return (node.label or "_") if keys else None
@@ -46,11 +46,11 @@ def has_keys(graph: Graph) -> bool:
     )
 
 
-def constant_of(node: OpNode) -> Any:
+def make_constant(node: OpNode) -> Any:
     """A tensor that is made of nothing, None for an operator on tensors."""
     match node.op:
         case ParamOperator() as op:
-            return Param(arguments_of(op), node.label)
+            return Param(list_arguments(op), node.label)
         case TableOperator() as op:
             dtype = "" if op.dtype is None else str(op.dtype)
             shape = ListOf(tuple(Literal(d, "shape") for d in op.shape))
@@ -58,19 +58,19 @@ def constant_of(node: OpNode) -> Any:
             if array is not None:
                 stored = Literal(StoredPath(array.path), "file"), Literal(array, node.outputs[0].name or "name")
                 return StoredTable(shape, "" if array.dtype == FLOAT32 else str(array.dtype), *stored, node.label if op.labeled else "")
-            return Table(op.indices, shape, dtype, formula_tree(op.formula, op.indices), node.label if op.labeled else "")
+            return Table(op.indices, shape, dtype, formula_to_tree(op.formula, op.indices), node.label if op.labeled else "")
         case ParameterOf() as op:
             path = op.path if node.shared is None else node.shared.label
             return ParameterOfStage(f"{path}.{op.parameter}")
     return None
 
 
-def stage_of(node: OpNode) -> Stage:
+def make_operator_stage(node: OpNode) -> Stage:
     """An operator as a stage. Tensors that it is given by name are left to the caller."""
-    op, label = node.op, label_of(node)
+    op, label = node.op, get_label(node)
     if op.is_activation and label is None:
-        return Stage(activation_of(op))
-    arguments = arguments_of(op)
+        return Stage(make_activation(op))
+    arguments = list_arguments(op)
     if node.tie is not None or (isinstance(op, Parametric) and op.has_weight_input(tuple(v.type for v in node.inputs))):
         arguments = tuple((name, value) for name, value in arguments if op.signature[name].kind is not INIT)
     if node.tie is not None:
@@ -80,13 +80,13 @@ def stage_of(node: OpNode) -> Stage:
     return Stage(op.name, arguments, label=label)
 
 
-def named_operands(op: Operator) -> tuple[str, ...]:
+def get_named_operands(op: Operator) -> tuple[str, ...]:
     """The operands that the last inputs are given as, by name."""
     names: tuple[str, ...] = op.args.get(NAMED, ())
     return names
 
 
-def as_activation(stage: Stage, before: Stage) -> bool:
+def can_be_activation(stage: Stage, before: Stage) -> bool:
     """Whether the stage can be the activation of the one before it."""
     callee = before.callee
     return (

@@ -27,24 +27,24 @@ from .spec_tree import (
     Loop,
     Stage,
 )
-from .tensor_names import free
+from .tensor_names import make_free_name
 
 _ORDINAL = re.compile(r"[a-z_]+[1-9][0-9]*")
 
 
-def without_numbers(stages: Sequence[Any]) -> Sequence[Any]:
+def strip_numbers(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages of a sequence without labels that are those they would have anyway."""
     at = 0
     for stage in stages:
         if not _is_numbered(stage, at, stage is stages[-1]):
-            return _labeled(stages)
-        at += _members(stage)
-    return without_labels(stages)
+            return _label_stages(stages)
+        at += _count_members(stage)
+    return strip_labels(stages)
 
 
-def without_labels(stages: Sequence[Any]) -> Sequence[Any]:
+def strip_labels(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels only where they are needed, for a group without parameters."""
-    return [_unlabeled(stage) for stage in stages]
+    return [_strip_stage_label(stage) for stage in stages]
 
 
 def _is_numbered(stage: Any, at: int, last: bool) -> bool:
@@ -54,20 +54,20 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
             return False
         case Loop(over, _, body, label, start):
             counted = last or isinstance(over, (ListOf, Literal))
-            return not label and (start or 0) == at and counted and _is_one(body) and not has_first(body)
+            return not label and (start or 0) == at and counted and _is_one_member(body) and not has_first(body)
     return stage.label in (None, str(at))
 
 
-def _as_one_member(stage: Any, number: str, numbers: set[str]) -> Any:
+def _label_group(stage: Any, number: str, numbers: set[str]) -> Any:
     """The stage; a group without a label gets one, since each of its stages would take a number otherwise."""
     if not isinstance(stage, Group) or stage.label:
         return stage
-    label = number if number not in numbers else free("stages", numbers)
+    label = number if number not in numbers else make_free_name("stages", numbers)
     numbers.add(label)
     return Group(stage.stages, label)
 
 
-def _is_one(body: Any) -> bool:
+def _is_one_member(body: Any) -> bool:
     """Whether an iteration is one member of the sequence around its loop: of several stages each would be one."""
     match body:
         case Chain(_, (Stage(activation=activation),)):
@@ -77,14 +77,14 @@ def _is_one(body: Any) -> bool:
     return True
 
 
-def _labeled(stages: Sequence[Any]) -> Sequence[Any]:
+def _label_stages(stages: Sequence[Any]) -> Sequence[Any]:
     """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
-    numbers = {label for stage in stages for label in _labels(stage)}
-    stages = [_as_one_member(stage, str(at), numbers) for at, stage in enumerate(stages)]
-    return _Labelling(numbers).run(stages)
+    numbers = {label for stage in stages for label in _list_labels(stage)}
+    stages = [_label_group(stage, str(at), numbers) for at, stage in enumerate(stages)]
+    return _StageLabeling(numbers).label_stages(stages)
 
 
-class _Labelling:
+class _StageLabeling:
     """Labels the stages of a sequence that would take the numbers of others. The stages of an `if training` are numbered with them."""
 
     def __init__(self, numbers: set[str]) -> None:
@@ -92,43 +92,43 @@ class _Labelling:
         self._given: set[str] = set()
         self._at = 0
 
-    def run(self, stages: Sequence[Any]) -> list[Any]:
-        return [self._labeled(stage) for stage in stages]
+    def label_stages(self, stages: Sequence[Any]) -> list[Any]:
+        return [self._label_stage(stage) for stage in stages]
 
-    def _labeled(self, stage: Any) -> Any:
+    def _label_stage(self, stage: Any) -> Any:
         match stage:
             case Stage(callee=str() as callee, label=None) if str(self._at) in self._numbers:
-                label = free(callee, self._numbers | self._given)
+                label = make_free_name(callee, self._numbers | self._given)
                 self._given.add(label)
                 return Stage(callee, stage.arguments, stage.tensors, stage.activation, label)
             case Stage(label=None):
                 self._at += 1
             case InTraining(Chain(Given() as head, stages), negated):
-                members = [_as_one_member(inner, "stages", self._numbers) for inner in stages]
-                return InTraining(Chain(head, tuple(self.run(members))), negated)
+                members = [_label_group(inner, "stages", self._numbers) for inner in stages]
+                return InTraining(Chain(head, tuple(self.label_stages(members))), negated)
         return stage
 
 
-def _labels(stage: Any) -> Sequence[str]:
+def _list_labels(stage: Any) -> Sequence[str]:
     """The labels that a stage has in the sequence around it."""
     match stage:
         case Stage(label=str() as label) | Group(label=label):
             return [label]
         case Loop(label="", start=start):
-            return [str((start or 0) + i) for i in range(_members(stage))]
+            return [str((start or 0) + i) for i in range(_count_members(stage))]
         case InTraining(Chain(_, stages)):
-            return [label for inner in stages for label in _labels(inner)]
+            return [label for inner in stages for label in _list_labels(inner)]
     return []
 
 
-def _members(stage: Any) -> int:
+def _count_members(stage: Any) -> int:
     """The number of members of a sequence that a stage is."""
     if isinstance(stage, Loop):
         return len(stage.over.items) if isinstance(stage.over, ListOf) else int(getattr(stage.over, "value", 0))
     return 1 + (isinstance(stage, Stage) and stage.activation is not None)
 
 
-def _unlabeled(stage: Any) -> Any:
+def _strip_stage_label(stage: Any) -> Any:
     match stage:
         case Stage():
             return Stage(stage.callee, stage.arguments, stage.tensors, stage.activation)
@@ -149,14 +149,14 @@ def label_ordinals(body: Body) -> Body:
     counts = Counter[str]()
 
     def with_label(stage: Any) -> Any:
-        word = _word(stage)
+        word = _get_ordinal_word(stage)
         if not word:
             return stage
         counts[word] += 1
         if f"{word}{counts[word]}" not in labels:
             return stage
         counts[word] -= 1
-        own = free(f"{word}_", labels)
+        own = make_free_name(f"{word}_", labels)
         labels.add(own)
         return replace(stage, label=own)
 
@@ -173,7 +173,7 @@ def label_ordinals(body: Body) -> Body:
     return rewrite_downward(body, with_labels)
 
 
-def _word(stage: Any) -> str:
+def _get_ordinal_word(stage: Any) -> str:
     """The word before the number that a stage without a label gets."""
     match stage:
         case Stage(callee=str() as callee, label=None):

@@ -19,18 +19,18 @@ from .spec_tree import Activation, ListOf, Literal
 Arguments = tuple[tuple[str, Any], ...]
 
 
-def arguments_of(op: Operator) -> Arguments:
+def list_arguments(op: Operator) -> Arguments:
     """All that have a value. One without an effect has its default value, except initializers."""
     idle = {name: op.signature[name].default for name in op.find_unused_arguments() if op.signature[name].kind is not INIT}
     args = op.args | idle
     named = [(name, args[name]) for name in op.signature if name != NAMED and args[name] is not None]
-    found = [(name, literal_of(op.signature[name], name, value)) for name, value in named]
+    found = [(name, make_literal(op.signature[name], name, value)) for name, value in named]
     if op.open_keywords is not None:
         found += [(name, Literal(value, name)) for name, value in op.args["sizes"]]
     return tuple(found)
 
 
-def literal_of(declared: Arg[Any], name: str, value: object) -> Any:
+def make_literal(declared: Arg[Any], name: str, value: object) -> Any:
     """The value as literals: of sizes and shapes each item is one of its own, unless all are the same."""
     default = declared.default
     if isinstance(declared.kind, SizesKind) and isinstance(value, tuple):
@@ -57,7 +57,7 @@ def is_idle(name: str, arguments: Sequence[tuple[str, Any]], signature: Mapping[
     return any(value is None or (isinstance(value, Literal) and arg.is_none(value.value)) for arg, value in others)
 
 
-def activation_of(op: Operator) -> Literal:
+def make_activation(op: Operator) -> Literal:
     """An activation as a value, which a block may be given."""
-    arguments = tuple((name, value) for name, value in arguments_of(op) if not (isinstance(value, Literal) and is_default(value)))
+    arguments = tuple((name, value) for name, value in list_arguments(op) if not (isinstance(value, Literal) and is_default(value)))
     return Literal(Activation(op.name, arguments), "act")

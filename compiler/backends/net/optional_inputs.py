@@ -17,22 +17,22 @@ from ...ops.parametric import Parametric
 from .spec_tree import Assign, Body, OptionalInput, Ref, Stage, Taken, renumber_tensors
 
 
-def optionals(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
+def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
     """Each way in which an input of the other is one that the body lacks: both with the same inputs, and what the other's are."""
     last = body.inputs
     if not last or other.inputs != last + 1:  # what a pipeline gives is never optional
         return
-    ours = renumber_tensors(body, {at: at + 1 for at in range(last, tensors(body))})
+    ours = renumber_tensors(body, {at: at + 1 for at in range(last, count_tensors(body))})
     for extra in (*range(1, other.inputs), 0):
         order = (*(at for at in range(other.inputs) if at != extra), extra)
         theirs = renumber_tensors(other, {number: at for at, number in enumerate(order)})
         mine = _pass_on(ours, theirs)
-        made = _as_one(mine, theirs)
+        made = _align_numbers(mine, theirs)
         if made is not None:
             yield mine, made[0], Taken(order, made[1])
 
 
-def tensors(body: Body) -> int:
+def count_tensors(body: Body) -> int:
     """The number of tensors that have numbers."""
     numbers = (number for one in body.statements if isinstance(one, Assign) for number in one.numbers if number is not None)
     return max((body.inputs - 1, *numbers)) + 1
@@ -49,7 +49,7 @@ def _pass_on(body: Body, other: Body) -> Body:
         further = [(name, tensor) for name, tensor in its.tensors if name not in own and tensor == Ref(last) and _may_lack(its, name)]
         return Stage(mine.callee, mine.arguments, (*mine.tensors, *further), mine.activation, mine.label) if further else None
 
-    return Body(last + 1, _along(body.statements, other.statements, change), _along(body.results, other.results, change))
+    return Body(last + 1, _map_along(body.statements, other.statements, change), _map_along(body.results, other.results, change))
 
 
 def _may_lack(stage: Stage, name: Any) -> bool:
@@ -59,22 +59,22 @@ def _may_lack(stage: Stage, name: Any) -> bool:
     )
 
 
-def _along(mine: Any, its: Any, change: Any) -> Any:
+def _map_along(mine: Any, its: Any, change: Any) -> Any:
     """The tree with what `change` makes of its parts, each with that in the same place of another tree; None leaves a part as it is."""
     if isinstance(mine, tuple):
         alike = isinstance(its, tuple) and len(mine) == len(its)
-        return tuple(_along(one, other, change) for one, other in zip(mine, its, strict=True)) if alike else mine
+        return tuple(_map_along(one, other, change) for one, other in zip(mine, its, strict=True)) if alike else mine
     if not isinstance(mine, Tree):
         return mine
     parts = mine.child_values()
     if type(mine) is type(its):
-        parts = tuple(_along(one, other, change) for one, other in zip(parts, its.child_values(), strict=True))
+        parts = tuple(_map_along(one, other, change) for one, other in zip(parts, its.child_values(), strict=True))
     made = type(mine)(*parts)
     new = change(made, its)
     return made if new is None else new
 
 
-def _as_one(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | None:
+def _align_numbers(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | None:
     """The other body with the numbers and the results of this one; and which of these are its own."""
     if len(body.statements) != len(other.statements):
         return None

@@ -14,7 +14,7 @@ from typing import Any
 from netc.dsl.trees import shape_key
 
 from ...structure.repeated_runs import Run, find_run
-from .repeated_stages import is_worth_it, unified
+from .repeated_stages import is_worth_it, unify_stages
 from .spec_tree import Chain, Choice, Given, Group, Literal, Loop
 
 LONGEST_UNIT = 6
@@ -23,30 +23,30 @@ LONGEST_REST = 3
 """The most members that are looked for after them."""
 
 
-def folded(stages: Sequence[Any]) -> Sequence[Any]:
+def fold_periods(stages: Sequence[Any]) -> Sequence[Any]:
     """The members, with loops for what comes again."""
     if any(isinstance(stage, Group | Choice) or getattr(stage, "label", None) is not None for stage in stages):
         return stages
-    return list(_loops(tuple(stages)))
+    return list(_fold_loops(tuple(stages)))
 
 
-def _iterations(stages: tuple[Any, ...], run: Run) -> Iterator[tuple[Any, ...]]:
+def _make_iterations(stages: tuple[Any, ...], run: Run) -> Iterator[tuple[Any, ...]]:
     """The members of each, those that are there several times as a loop, and as one in all iterations if in any."""
     at = run.start
     for count in run.counts:
         once, end = stages[at : at + run.unit], at + run.unit * count
-        yield (*((_loop(Literal(count, "depth"), (), once),) if max(run.counts) > 1 else once), *stages[end : end + run.rest])
+        yield (*((_make_loop(Literal(count, "depth"), (), once),) if max(run.counts) > 1 else once), *stages[end : end + run.rest])
         at = end + run.rest
 
 
-def _loops(stages: tuple[Any, ...]) -> Iterator[Any]:
+def _fold_loops(stages: tuple[Any, ...]) -> Iterator[Any]:
     shapes = [shape_key(stage) for stage in stages]
     at = 0
     while at < len(stages):
         sizes = product(range(1, LONGEST_UNIT + 1), range(LONGEST_REST + 1))
         found = [find_run(shapes, stages, shapes, at, unit, rest) for unit, rest in sizes]
         for run in sorted(found, key=lambda run: (-run.length, run.unit + run.rest)):
-            loop = _made(stages, run)
+            loop = _make_run_loop(stages, run)
             if loop is not None:
                 yield loop
                 at += run.length
@@ -56,16 +56,16 @@ def _loops(stages: tuple[Any, ...]) -> Iterator[Any]:
             at += 1
 
 
-def _made(stages: tuple[Any, ...], run: Run) -> Loop | None:
+def _make_run_loop(stages: tuple[Any, ...], run: Run) -> Loop | None:
     """The loop that the run is; None if it is no easier to read than its members."""
-    bodies = list(_iterations(stages, run))
+    bodies = list(_make_iterations(stages, run))
     if len(bodies) == 1 and not run.rest and run.length > 2:
         return bodies[0][0] if isinstance(bodies[0][0], Loop) and run.counts[0] > 1 else None
     if len(bodies) < 2 or run.length < 3 or not is_worth_it(bodies):
         return None
-    over, binders, body = unified(bodies, first=False)
-    return _loop(over, binders, body)
+    over, binders, body = unify_stages(bodies, first=False)
+    return _make_loop(over, binders, body)
 
 
-def _loop(over: Any, binders: tuple[str, ...], body: Sequence[Any]) -> Loop:
+def _make_loop(over: Any, binders: tuple[str, ...], body: Sequence[Any]) -> Loop:
     return Loop(over, binders, Chain(Given(), tuple(body)), None)

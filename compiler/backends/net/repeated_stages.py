@@ -1,7 +1,7 @@
 """Stages that repeat: each is applied to the result of the one before.
 
-In: the nodes of a graph, and each of them as a stage. Out: the nodes, those that are a loop as one `Repeated`. Always: the members of a
-loop have labels that are counted, and are alike but for literals, which the loop lists.
+In: the nodes of a graph, and each of them as a stage. Out: the nodes, with one `RepeatedNodes` in place of the nodes of a loop. Always: the
+members of a loop have counted labels and differ only in literals, which the loop lists.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from ...ir.graph import Node
 from ...ir.graph_values import Value
 from ...ops.operator import strict_key
 from ...ops.stored_tables import TableArray
-from .counted_labels import counted, counts_on, unlabeled
-from .node_stages import label_of
+from .counted_labels import is_next_label, split_counted_label, strip_label
+from .node_stages import get_label
 from .spec_tree import Body, IfFirst, Item, ListOf, Literal, Loop, StoredPath
-from .variadic import growing
+from .variadic import find_growing_run
 
 _COUNTABLE = (int, float, str, TableArray, StoredPath)
 MOST_LISTS = 4
 """The greatest number of different numbers that a loop lists for each iteration."""
 
 
-class Repeated:
+class RepeatedNodes:
     """Nodes that are one loop. `carried` is the position of the input that the iteration before gives, None for a loop whose result is all
     that it was given and the output of each; `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`. `around`: all nodes,
     among which others may have labels that begin as theirs. `stage` is a `Body` if the nodes are iterations over several lists."""
@@ -36,17 +36,17 @@ class Repeated:
         self.inputs: Sequence[Value] = nodes[0].inputs
         self.outputs = nodes[-1].outputs
         self.carried = carried
-        prefix, first = counted(nodes[0])
-        self.over, self.binders, self.stage = unified(stages)
+        prefix, first = split_counted_label(nodes[0])
+        self.over, self.binders, self.stage = unify_stages(stages)
         if isinstance(self.stage, Body):  # its labels have the number, and the loop has none
             self.start, self.label = None, ""
             return
-        whole = prefix.endswith(".") and sum((label_of(node) or "").startswith(prefix) for node in around) == len(nodes)
+        whole = prefix.endswith(".") and sum((get_label(node) or "").startswith(prefix) for node in around) == len(nodes)
         self.start = first if first or not whole else None
         self.label = prefix.removesuffix(".") if self.start is None else prefix
 
 
-def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | Repeated]:
+def iterate_repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | RepeatedNodes]:
     """The nodes in order, a loop in the place of its first member."""
     following = {id(value): node for node in nodes for value in node.inputs if uses.get(id(value)) == 1}
     users: dict[int, list[Node]] = {}
@@ -57,36 +57,36 @@ def repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[
     for node in nodes:
         if id(node) in inside:
             continue
-        grown = growing(node, nodes, stage, users) if counted(node)[1] >= 0 else [node]
+        grown = find_growing_run(node, nodes, stage, users) if split_counted_label(node)[1] >= 0 else [node]
         if len(grown) > 1 and all(uses.get(id(m.outputs[0])) == len(users.get(id(m.outputs[0]), ())) for m in grown):
             inside.update(map(id, grown))
-            yield Repeated(grown, None, [unlabeled(stage(member)) for member in grown], nodes)
+            yield RepeatedNodes(grown, None, [strip_label(stage(member)) for member in grown], nodes)
             continue
-        run, carried, stages = _run(node, stage, following)
+        run, carried, stages = _find_run(node, stage, following)
         if len(run) == 1:
             yield node
         else:
             inside.update(map(id, run))
-            yield Repeated(run, carried, stages, nodes)
+            yield RepeatedNodes(run, carried, stages, nodes)
 
 
-def _run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:
+def _find_run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:
     """The longest loop that begins with the node."""
     run: list[Node] = [node]
     stages: list[Any] = []
     carried = -1
-    if counted(node)[1] < 0 or node.shared is not None:
+    if split_counted_label(node)[1] < 0 or node.shared is not None:
         return run, carried, stages
     while len(run[-1].outputs) == 1:
         other = following.get(id(run[-1].outputs[0]))
-        if other is None or other.shared is not None or not counts_on(run[-1], other):
+        if other is None or other.shared is not None or not is_next_label(run[-1], other):
             break
         at = [index for index, value in enumerate(other.inputs) if value is run[-1].outputs[0]]
-        if len(at) != 1 or carried not in (-1, at[0]) or not _same_but(run[-1].inputs, other.inputs, at[0]):
+        if len(at) != 1 or carried not in (-1, at[0]) or not _are_same_except(run[-1].inputs, other.inputs, at[0]):
             break
-        stages = stages or [unlabeled(stage(node))]
-        found = unlabeled(stage(other))
-        if shape_key(found) != shape_key(stages[0]) or not _countable(stages[0], found):
+        stages = stages or [strip_label(stage(node))]
+        found = strip_label(stage(other))
+        if shape_key(found) != shape_key(stages[0]) or not _is_countable(stages[0], found):
             break
         carried = at[0]
         run.append(other)
@@ -103,17 +103,17 @@ def is_worth_it(stages: Sequence[Any]) -> bool:
     return not differing or (len(stages) > 2 and len(differing) <= MOST_LISTS and first < len(stages))
 
 
-def _same_but(inputs: Sequence[Value], others: Sequence[Value], carried: int) -> bool:
+def _are_same_except(inputs: Sequence[Value], others: Sequence[Value], carried: int) -> bool:
     return len(inputs) == len(others) and all(a is b for i, (a, b) in enumerate(zip(inputs, others, strict=True)) if i != carried)
 
 
-def _countable(first: Any, other: Any) -> bool:
+def _is_countable(first: Any, other: Any) -> bool:
     """Whether what differs between two iterations can be in a list: numbers can, activations cannot."""
     pairs = zip(find_literals(first), find_literals(other), strict=True)
     return all(isinstance(a.value, _COUNTABLE) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
 
 
-def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[str, ...], Any]:
+def unify_stages(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[str, ...], Any]:
     """What is iterated over, the names of its items, and the stage that all of them are. `first`: what is different in the first iteration
     alone is no list."""
     columns = [list(column) for column in zip(*map(find_literals, stages), strict=True)]
@@ -131,7 +131,7 @@ def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[st
                 lists.append(column)
                 known.append(keys)
             made.append(Item(known.index(keys)))
-    stage = _filled(stages[0], iter(made), 0)
+    stage = _fill_literals(stages[0], iter(made), 0)
     if not lists:
         return Literal(len(stages), "depth"), (), stage
     binders = tuple(column[0].name or "item" for column in lists)
@@ -140,17 +140,17 @@ def unified(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[st
     return ListOf(tuple(ListOf(tuple(row)) for row in zip(*lists, strict=True))), binders, stage
 
 
-def _filled(tree: Any, made: Iterator[Any], up: int) -> Any:
+def _fill_literals(tree: Any, made: Iterator[Any], up: int) -> Any:
     """The tree with what is made of each literal, inside of this number of further loops."""
     match tree:
         case Literal():
             found = next(made)
             return replace(found, up=up) if isinstance(found, (Item, IfFirst)) else found
         case Loop():
-            over, body = _filled(tree.over, made, up), _filled(tree.body, made, up + 1)
+            over, body = _fill_literals(tree.over, made, up), _fill_literals(tree.body, made, up + 1)
             return Loop(over, tree.binders, body, tree.label, tree.start)
         case tuple():
-            return tuple(_filled(item, made, up) for item in tree)
+            return tuple(_fill_literals(item, made, up) for item in tree)
         case Tree():
-            return type(tree)(*(_filled(part, made, up) for part in tree.child_values()))
+            return type(tree)(*(_fill_literals(part, made, up) for part in tree.child_values()))
     return tree

@@ -31,43 +31,43 @@ class StepBody(Protocol):
     declared: dict[int, str]
     shared: set[int]
 
-    def within(self, graph: Graph) -> Self: ...
+    def make_inner_body(self, graph: Graph) -> Self: ...
 
-    def nodes(self) -> None: ...
+    def add_nodes(self) -> None: ...
 
-    def number(self, value: Value) -> int: ...
+    def number_tensor(self, value: Value) -> int: ...
 
-    def operand(self, value: Value) -> Any: ...
+    def take_operand(self, value: Value) -> Any: ...
 
-    def named(self, value: Value) -> Ref: ...
+    def name_tensor(self, value: Value) -> Ref: ...
 
-    def taken(self, value: Value) -> Any: ...
+    def take_tensor(self, value: Value) -> Any: ...
 
-    def declare(self, module: SharedModule, use: Node) -> None: ...
+    def declare_shared(self, module: SharedModule, use: Node) -> None: ...
 
 
-def scanned(around: StepBody, node: CallNode) -> Scanned:
+def make_scan(around: StepBody, node: CallNode) -> Scanned:
     """The loop, without the tensors that it scans."""
     scan, graph = node.scan, node.graph
     assert scan is not None
     if len({*scan.stacked, scan.axes[0]}) > 1:
         raise UnsupportedByTarget(SpecUnsupported("a loop at run time with results along other axes"), node.span)
-    starts = [around.operand(value) for value in node.inputs[: scan.states]]
-    step = around.within(graph)
+    starts = [around.take_operand(value) for value in node.inputs[: scan.states]]
+    step = around.make_inner_body(graph)
     for inner, module in zip(graph.modules, node.modules, strict=True):
         _share_stage(around, step, inner, module, node)
     for value, outer in zip(graph.inputs[scan.own_count :], node.inputs[scan.own_count :], strict=True):
-        step.numbers[id(value)] = around.named(outer).number
-    states = [step.number(value) for value in graph.inputs[: scan.states]]
-    _declare(step, scan.states, scan.own_count)
-    step.nodes()
+        step.numbers[id(value)] = around.name_tensor(outer).number
+    states = [step.number_tensor(value) for value in graph.inputs[: scan.states]]
+    _name_scanned(step, scan.states, scan.own_count)
+    step.add_nodes()
     for value in graph.outputs[scan.states :]:  # before the states get their new values
         if id(value) in step.pending and any(_reads(step.pending[id(value)], state) for state in states):
-            step.named(value)
-    new = [_keep_state(step, step.named(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
-    results = tuple(step.taken(value) for value in graph.outputs[scan.states :])
-    results = tuple(_before(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
-    statements, results, last = _renamed(step.statements, results, states, [ref.number for ref in new])
+            step.name_tensor(value)
+    new = [_keep_state(step, step.name_tensor(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
+    results = tuple(step.take_tensor(value) for value in graph.outputs[scan.states :])
+    results = tuple(_name_result(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
+    statements, results, last = _reuse_state_numbers(step.statements, results, states, [ref.number for ref in new])
     if not results:  # a body needs a result; nothing reads this one, so no backend computes it
         results = (Ref(next(n for n, v in zip(states, graph.inputs, strict=False) if v.type.rank >= scan.axes[0])),)
     axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
@@ -80,7 +80,7 @@ def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: S
     use = next((one for one in node.graph.nodes if one.shared is inner), None)
     if use is None:
         raise UnsupportedByTarget(SpecUnsupported("a loop at run time that passes a shared stage on"), node.span)
-    around.declare(outer, use)
+    around.declare_shared(outer, use)
     step.declared[id(inner)] = outer.label
     step.shared.add(id(inner))
 
@@ -89,30 +89,32 @@ def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequ
     """The new value of a state. If it is the old value of another state, it gets a name of its own, since that state changes too."""
     if ref.number == state or ref.number not in states:
         return ref
-    number = step.number(Value(value.type, value.span, value.name))
+    number = step.number_tensor(Value(value.type, value.span, value.name))
     step.statements.append(Assign((number,), ref))
     return Ref(number)
 
 
-def _before(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
+def _name_result(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
     """A result by a name that it gets before the states have their new values, if it is computed of the old ones."""
     if not any(_reads(result, state) for state in states):
         return result
-    number = step.number(Value(value.type, value.span, value.name))
+    number = step.number_tensor(Value(value.type, value.span, value.name))
     step.statements.append(Assign((number,), result))
     return Ref(number)
 
 
-def _declare(step: StepBody, first: int, end: int) -> None:
+def _name_scanned(step: StepBody, first: int, end: int) -> None:
     """Names for what a step gets of the scanned tensors."""
     given = step.graph.inputs[first:end]
     if len(given) == 1 and step.uses.get(id(given[0])) == 1:
         step.pending[id(given[0])] = Given()
     elif any(step.uses.get(id(value)) for value in given):
-        step.statements.append(Assign(tuple(step.number(v) if step.uses.get(id(v)) else None for v in given), Given()))
+        step.statements.append(Assign(tuple(step.number_tensor(v) if step.uses.get(id(v)) else None for v in given), Given()))
 
 
-def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], new: Sequence[int]) -> tuple[Trees, Trees, Trees]:
+def _reuse_state_numbers(
+    statements: Sequence[Any], results: Trees, states: Sequence[int], new: Sequence[int]
+) -> tuple[Trees, Trees, Trees]:
     """The statements and results with a state's own number for its new value where nothing needs the old one afterwards; and statements
     that give the others theirs."""
     whole, last = (tuple(statements), results), list[Any]()
@@ -122,11 +124,11 @@ def _renamed(statements: Sequence[Any], results: Trees, states: Sequence[int], n
             if value != state:
                 last.append(Assign((state,), Ref(value)))
         else:
-            whole = rewrite_downward(_assigned(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
+            whole = rewrite_downward(_assign_state(whole, value, state), lambda part, v=value, s=state: Ref(s) if part == Ref(v) else None)  # type: ignore[misc]
     return whole[0], whole[1], tuple(last)
 
 
-def _assigned(whole: Any, value: int, state: int) -> Any:
+def _assign_state(whole: Any, value: int, state: int) -> Any:
     def change(part: Any) -> Any:
         if isinstance(part, Assign) and value in part.numbers:
             return Assign(tuple(state if n == value else n for n in part.numbers), part.value)

@@ -19,29 +19,29 @@ from ...ir.graph_values import Value
 from ...ops import Operator
 from ...types.tensor_types import BATCH, FLOAT32, TensorType
 from .array_storage import StoredNames
-from .block_families import Families, Family, uses_input_inside
-from .spec_printer import Printer
-from .spec_tree import Literal, Ref, tensors_in
-from .tensor_name_hints import Roles, hints_of, operators_by_name
-from .tensor_names import Names, free, identifier, snake_case
-from .written_values import Values, literal
+from .block_families import BlockFamilies, BlockFamily, uses_input_inside
+from .spec_printer import SpecPrinter
+from .spec_tree import Literal, Ref, iterate_tensors
+from .tensor_name_hints import CallerNames, find_hints, iterate_bare_operators
+from .tensor_names import BodyNames, make_free_name, to_identifier, to_snake_case
+from .written_values import ValuePrinter, print_literal
 
 
-def text_of(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
+def write_program(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
     """The spec. `comments` are lines before it. `stored`: where its tables read arrays; without that, where those of the program do."""
-    _check(program)
-    families = Families(program.main)
+    _check_supported(program)
+    families = BlockFamilies(program.main)
     taken = set(Operator.registry) | set(program.symbols)
-    for family in families.found:
+    for family in families.families:
         first = family.members[0]
-        family.name = free("layers" if first.kind == "sequence" else snake_case(first.name), taken)
+        family.name = make_free_name("layers" if first.kind == "sequence" else to_snake_case(first.name), taken)
         taken.add(family.name)
-    blocks = [family.name for family in families.found]
+    blocks = [family.name for family in families.families]
     lines = [f"# {line}" if line else "#" for comment in comments for line in _wrap_comment(comment)]
-    roles = Roles(program.main)
-    for family in families.found:
-        lines += ["", *_block(family, blocks, stored, roles)]
-    lines += ["", *_main(program, families, blocks, stored)]
+    roles = CallerNames(program.main)
+    for family in families.families:
+        lines += ["", *_write_block(family, blocks, stored, roles)]
+    lines += ["", *_write_main(program, families, blocks, stored)]
     text = "\n".join(lines).strip("\n") + "\n"
     formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
     if formatted is None:
@@ -54,83 +54,86 @@ def _wrap_comment(comment: str) -> list[str]:
     return textwrap.wrap(comment, 118, break_long_words=False, break_on_hyphens=False) or [""]
 
 
-def _check(program: Program) -> None:
+def _check_supported(program: Program) -> None:
     """Raises `UnsupportedByTarget` for what has no text yet."""
     main = program.main
     if any(one.listed for one in main.tuples):
         raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
 
 
-def _block(family: Family, blocks: Sequence[str], stored: StoredNames | None, roles: Roles) -> list[str]:
-    values = Values((), (), stored or StoredNames())
-    defaults = {name: values.value(Literal(value)) for name, value in family.defaults.items()}
+def _write_block(family: BlockFamily, blocks: Sequence[str], stored: StoredNames | None, roles: CallerNames) -> list[str]:
+    values = ValuePrinter((), (), stored or StoredNames())
+    defaults = {name: values.print_value(Literal(value)) for name, value in family.defaults.items()}
     plain = [name for name in family.parameters if name not in defaults]
     parameters = plain + [f"{name}={text}" for name, text in defaults.items()]
     inputs = family.values[: family.body.inputs]
-    hints = hints_of(family.body)
-    names = Names((*family.parameters, *blocks, *operators_by_name(family.body)))
+    hints = find_hints(family.body)
+    names = BodyNames((*family.parameters, *blocks, *iterate_bare_operators(family.body)))
     if family.variadic:
-        found = [names.fresh(inputs[0], "x")]
+        found = [names.bind_input(inputs[0], "x")]
         heads = [f"{found[0]}...", *parameters]
     elif len(inputs) == 1 and not uses_input_inside(family.body):
         found = ["in"]
         heads = parameters
     else:
         graphs = [next(graph for graph in family.members if value in graph.inputs) for value in inputs]
-        roles_ = [roles.of(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
+        roles_ = [roles.find_word(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
         words = [hints.get(at) or (role if at else "") for at, role in enumerate(roles_)]
-        found = [names.fresh(value, identifier(snake_case(word) if word else "", "x")) for value, word in zip(inputs, words, strict=True)]
+        found = [
+            names.bind_input(value, to_identifier(to_snake_case(word) if word else "", "x"))
+            for value, word in zip(inputs, words, strict=True)
+        ]
         family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
         patterns = [f"{name}: [...]" for name in found]
         if family.optional:
             patterns[-1] = f"{found[-1]}?: [...]"
         heads = patterns + parameters if inputs else ["in: none", *parameters]
     family.inputs = found[: len(inputs)]
-    written = set(tensors_in(family.body))
+    written = set(iterate_tensors(family.body))
     local = family.values[len(inputs) :]
-    makers = [family.maker_of(value) for value in local]
+    makers = [family.find_maker(value) for value in local]
     found += [
-        names.of(value, graph, hints.get(at) or roles.of(value, graph)) if at in written else ""
+        names.bind_tensor(value, graph, hints.get(at) or roles.find_word(value, graph)) if at in written else ""
         for at, (value, graph) in enumerate(zip(local, makers, strict=True), len(inputs))
     ]
     family.results = [found[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
-    printer = Printer(found, family.parameters, stored=stored, blocks=blocks)
+    printer = SpecPrinter(found, family.parameters, stored=stored, blocks=blocks)
     head = f"({', '.join(heads)})" if heads else ""
-    return [f"block {family.name}{head} {{", *printer.lines(family.body), "}"]
+    return [f"block {family.name}{head} {{", *printer.print_body(family.body), "}"]
 
 
-def _main(program: Program, families: Families, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
+def _write_main(program: Program, families: BlockFamilies, blocks: Sequence[str], stored: StoredNames | None) -> list[str]:
     main = program.main
-    names = Names((*blocks, *operators_by_name(families.body)))
+    names = BodyNames((*blocks, *iterate_bare_operators(families.body)))
     outputs = {id(value): name for value, name in zip(main.outputs, main.output_names, strict=True)}
     wanted = [outputs.get(id(value)) if value not in main.inputs else None for value in families.main.values]
-    exact = [names.exactly(name) if name else None for name in wanted]
-    hints = hints_of(families.body)
-    written = set(tensors_in(families.body))
+    exact = [names.bind_exact(name) if name else None for name in wanted]
+    hints = find_hints(families.body)
+    written = set(iterate_tensors(families.body))
     pairs = enumerate(zip(exact, families.main.values, strict=True))
-    found = [name or (names.of(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
-    declared = [_declared(value.type) for value in main.inputs]
-    used: set[str] = set().union(*map(_used, main.inputs))
+    found = [name or (names.bind_tensor(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
+    declared = [_write_input(value.type) for value in main.inputs]
+    used: set[str] = set().union(*map(_collect_symbols, main.inputs))
     conditions = [str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= used]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
-    return Printer(found, (), declared, stored, blocks).lines(families.body)
+    return SpecPrinter(found, (), declared, stored, blocks).print_body(families.body)
 
 
-def _used(value: Value) -> set[str]:
+def _collect_symbols(value: Value) -> set[str]:
     """The symbols in a declaration."""
     return {name for size in value.type.shape for name in free_symbols(size)}
 
 
-def _declared(type_: TensorType) -> str:
+def _write_input(type_: TensorType) -> str:
     """An input's declaration."""
-    batch = type_.is_batch and type_.shape[0] == _batch(type_)
-    sizes = [literal(size) for size in (type_.shape[1:] if batch else type_.shape)]
+    batch = type_.is_batch and type_.shape[0] == _get_batch_symbol(type_)
+    sizes = [print_literal(size) for size in (type_.shape[1:] if batch else type_.shape)]
     plain = len(sizes) > 1 and all(re.fullmatch(r"\d+|[A-Z]\w*", size) for size in sizes) and sizes[0].isdecimal()
     shape = "x".join(sizes) if plain else sizes[0] if len(sizes) == 1 and sizes[0].isdecimal() else f"[{', '.join(sizes)}]"
     words = ["input", shape, *([str(type_.dtype)] if type_.dtype != FLOAT32 else []), *([] if batch else ["batch=false"])]
     return " ".join(words)
 
 
-def _batch(type_: TensorType) -> object:
+def _get_batch_symbol(type_: TensorType) -> object:
     return make_symbol(BATCH) if BATCH in free_symbols(type_.shape[0]) else None

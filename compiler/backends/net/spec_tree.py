@@ -331,7 +331,7 @@ def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
     return rewrite_upward(tree, change)
 
 
-def tensors_in(tree: Any) -> Iterator[int]:
+def iterate_tensors(tree: Any) -> Iterator[int]:
     """The numbers of all tensors that have a name in the text."""
     for part in walk_tree(tree):
         match part:

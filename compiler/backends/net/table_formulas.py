@@ -11,7 +11,7 @@ from ...ops.formula_values import list_values
 from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefix
 
 
-def formula_tree(formula: Formula, indices: Sequence[str]) -> Tree:
+def formula_to_tree(formula: Formula, indices: Sequence[str]) -> Tree:
     """The formula as a tree, with the names of the table's indices."""
     match formula:
         case Const(value):
@@ -19,11 +19,11 @@ def formula_tree(formula: Formula, indices: Sequence[str]) -> Tree:
         case IndexFormula(number):
             return IndexName(indices[number])
         case UnaryFormula(op, operand):
-            return Prefix(op, formula_tree(operand, indices))
+            return Prefix(op, formula_to_tree(operand, indices))
         case BinaryFormula(op, left, right):
-            return Binary(op, formula_tree(left, indices), formula_tree(right, indices))
+            return Binary(op, formula_to_tree(left, indices), formula_to_tree(right, indices))
         case CallFormula(function, arguments):
-            return FunctionCall(function, tuple(formula_tree(argument, indices) for argument in arguments))
+            return FunctionCall(function, tuple(formula_to_tree(argument, indices) for argument in arguments))
         case ItemFormula(whole, at):
-            return ListItem(Literal(list_values(whole), "values"), tuple(formula_tree(index, indices) for index in at))
+            return ListItem(Literal(list_values(whole), "values"), tuple(formula_to_tree(index, indices) for index in at))
     raise TypeError(type(formula).__name__)

@@ -16,8 +16,8 @@ from ...ir.graph_values import Value
 from ...ir.walk import collect_graphs
 from ...ops.arithmetic import Mul
 from ...ops.shape import Cast, Expand, Permute, Unsqueeze
-from .block_families import Family
-from .node_stages import label_of
+from .block_families import BlockFamily
+from .node_stages import get_label
 from .spec_tree import (
     Activation,
     Assign,
@@ -42,23 +42,23 @@ _TELLING = ("cos", "sin")
 _THROUGH = (Mul, Cast, Expand, Permute, Unsqueeze)
 
 
-def hints_of(body: Body) -> dict[int, str]:
+def find_hints(body: Body) -> dict[int, str]:
     """The names of the operands that tensors are given as, of the inputs of blocks that take them, and of stages that made them."""
     found: dict[int, str] = {}
-    for number, word in _hints(body):
+    for number, word in _iterate_hints(body):
         if word and not word.isdecimal() and word != "_":
             found.setdefault(number, word)
     for statement in body.statements:
         match statement:
             case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Chain(_, stages)))) if given == again:
-                word = found.get(number) or next(filter(None, map(_label, reversed(stages))), "")
+                word = found.get(number) or next(filter(None, map(_get_last_label, reversed(stages))), "")
                 found.setdefault(given, word)
             case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Ref()))) if given == again:
                 found[number] = "source"
     return found
 
 
-def operators_by_name(tree: Any) -> Iterator[str]:
+def iterate_bare_operators(tree: Any) -> Iterator[str]:
     """The operators at places where the name of a tensor would mean that tensor, so that no tensor may have their names.
 
     These are the beginning of a branch, a group or an iteration, and an argument: `block 8 relu`.
@@ -81,41 +81,41 @@ def operators_by_name(tree: Any) -> Iterator[str]:
             case Stage(str() as name) | Stage(Literal(Activation(name))):
                 yield name
     for part in parts:
-        yield from operators_by_name(part)
+        yield from iterate_bare_operators(part)
 
 
-def _hints(tree: Any) -> Iterator[tuple[int, str]]:
+def _iterate_hints(tree: Any) -> Iterator[tuple[int, str]]:
     match tree:
         case Stage():
-            yield from ((operand.number, _word(name)) for name, operand in tree.tensors if isinstance(operand, Ref))
+            yield from ((operand.number, _get_operand_word(name)) for name, operand in tree.tensors if isinstance(operand, Ref))
         case Assign((int() as number,), Chain(_, stages)):
-            yield from ((number, word) for stage in reversed(stages) if (word := _label(stage)))
-        case Assign(numbers, Chain(_, (*_, Stage(Family() as family)))) if len(numbers) > 1:
+            yield from ((number, word) for stage in reversed(stages) if (word := _get_last_label(stage)))
+        case Assign(numbers, Chain(_, (*_, Stage(BlockFamily() as family)))) if len(numbers) > 1:
             yield from ((number, word) for number, word in zip(numbers, family.results, strict=True) if number is not None)
-        case Chain(head, (Stage(Family() as family), *_)):
+        case Chain(head, (Stage(BlockFamily() as family), *_)):
             items = head.items if isinstance(head, TupleOf) else (head,)
             words = zip(items, family.words, strict=False)
             yield from ((item.number, word) for item, word in words if isinstance(item, Ref))
     for part in subtrees_of(tree):
-        yield from _hints(part)
+        yield from _iterate_hints(part)
 
 
-def _word(name: str | OptionalInput) -> str:
+def _get_operand_word(name: str | OptionalInput) -> str:
     """The name of an operand; of an optional input, what it is called if that says something."""
     return name if isinstance(name, str) else name.of.words[-1] if name.of.words else ""
 
 
-def _label(stage: Any) -> str:
+def _get_last_label(stage: Any) -> str:
     return (stage.label or "").rpartition(".")[2] if isinstance(stage, (Stage, Group)) else ""
 
 
-def _of_label(node: OpNode | CallNode | None) -> str:
+def _get_node_word(node: OpNode | CallNode | None) -> str:
     """The last part of the label of what has one result, if that is a word."""
-    word = "" if node is None or len(node.outputs) > 1 else (label_of(node) or "").rpartition(".")[2]
+    word = "" if node is None or len(node.outputs) > 1 else (get_label(node) or "").rpartition(".")[2]
     return "" if word.isdecimal() or word == "_" else word
 
 
-class Roles:
+class CallerNames:
     """What the inputs of blocks are where these are called."""
 
     def __init__(self, main: Graph) -> None:
@@ -127,12 +127,12 @@ class Roles:
                 if isinstance(node, CallNode):
                     self._calls.setdefault(id(node.graph), (graph, node))
 
-    def of(self, value: Value, graph: Graph) -> str:
+    def find_word(self, value: Value, graph: Graph) -> str:
         """A word for a tensor of a graph, empty for none."""
         for _ in range(100):  # the depth of a network's blocks, and of what is between them
             made = self._makers.get(id(value))
-            if value.name or (made is not None and _of_label(made[1])):
-                return value.name or _of_label(made[1] if made is not None else None)
+            if value.name or (made is not None and _get_node_word(made[1])):
+                return value.name or _get_node_word(made[1] if made is not None else None)
             if made is None:
                 at = next((k for k, one in enumerate(graph.inputs) if one is value), None)
                 if at is None or id(graph) not in self._calls:

@@ -13,7 +13,7 @@ from netc.dsl.grammar import load_tables
 
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
-from .node_stages import label_of
+from .node_stages import get_label
 
 _NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _WORDS = {
@@ -29,7 +29,7 @@ _WORDS = {
 }
 
 
-def snake_case(name: str) -> str:
+def to_snake_case(name: str) -> str:
     """`BasicBlock` as `basic_block`, `Conv1D` as `conv1d`."""
     words = re.sub(r"([a-z])([A-Z])|([A-Z0-9])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
     made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
@@ -37,13 +37,13 @@ def snake_case(name: str) -> str:
     return f"{made}1" if made in load_tables().keywords else made
 
 
-def identifier(wanted: str, otherwise: str) -> str:
+def to_identifier(wanted: str, otherwise: str) -> str:
     """The name in small letters, `otherwise` if it can be none."""
     name = wanted if _NAME.fullmatch(wanted) else wanted.lower()
     return name if _NAME.fullmatch(name) and name not in load_tables().keywords and name.strip("_") else otherwise
 
 
-def free(wanted: str, taken: Collection[str], number: int = 2) -> str:
+def make_free_name(wanted: str, taken: Collection[str], number: int = 2) -> str:
     """The name; if it is taken, with the first free number from `number` on. After a digit the number follows a `_`: `e1_2`, not `e12`."""
     name = wanted
     while name in taken:
@@ -51,7 +51,7 @@ def free(wanted: str, taken: Collection[str], number: int = 2) -> str:
     return name
 
 
-class Names:
+class BodyNames:
     """Those of one body. `taken` are names that are bound already."""
 
     def __init__(self, taken: Iterable[str]) -> None:
@@ -61,38 +61,38 @@ class Names:
         self._numbers: dict[str, int] = {}
         """For each wanted name, the number at which the search for a free one starts."""
 
-    def exactly(self, name: str) -> str:
+    def bind_exact(self, name: str) -> str:
         """A name that is an output's, if it can be one."""
-        return self._fresh(identifier(name, snake_case(name)))
+        return self._bind_name(to_identifier(name, to_snake_case(name)))
 
-    def fresh(self, value: Value, otherwise: str) -> str:
+    def bind_input(self, value: Value, otherwise: str) -> str:
         """The name of an input."""
-        return self._fresh(identifier(value.name, otherwise))
+        return self._bind_name(to_identifier(value.name, otherwise))
 
-    def of(self, value: Value, graph: Graph, hint: str = "") -> str:
+    def bind_tensor(self, value: Value, graph: Graph, hint: str = "") -> str:
         """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
         if id(graph) not in self._makers:
-            self._makers[id(graph)] = {id(made): node for node in _nodes(graph) for made in node.outputs}
+            self._makers[id(graph)] = {id(made): node for node in _iterate_nodes(graph) for made in node.outputs}
         node = self._makers[id(graph)].get(id(value))
         if node is None:
-            return self.fresh(value, identifier(hint, "x"))
+            return self.bind_input(value, to_identifier(hint, "x"))
         word = node.op.name if isinstance(node, OpNode) else "h"
         several = isinstance(node, CallNode) and len(node.outputs) > 1
-        label = "" if several else (label_of(node) or "").rpartition(".")[2]
+        label = "" if several else (get_label(node) or "").rpartition(".")[2]
         general = "h" if word in self.taken else _WORDS.get(word, word)
-        return self.fresh(value, identifier(label, identifier(hint, identifier(general, "h"))))
+        return self.bind_input(value, to_identifier(label, to_identifier(hint, to_identifier(general, "h"))))
 
-    def _fresh(self, wanted: str) -> str:
-        name = free(wanted, self.taken, self._numbers.get(wanted, 2))
+    def _bind_name(self, wanted: str) -> str:
+        name = make_free_name(wanted, self.taken, self._numbers.get(wanted, 2))
         if name != wanted:
             self._numbers[wanted] = int(name.removeprefix(wanted).lstrip("_")) + 1
         self.taken.add(name)
         return name
 
 
-def _nodes(graph: Graph) -> Iterator[Node]:
+def _iterate_nodes(graph: Graph) -> Iterator[Node]:
     """The nodes of a graph, of the steps of its scans and of its iterations."""
     for node in graph.nodes:
         yield node
         if isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None):
-            yield from _nodes(node.graph)
+            yield from _iterate_nodes(node.graph)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...ops import Operator
-from .node_stages import as_activation
+from .node_stages import can_be_activation
 from .spec_tree import Binary, Chain, Declaration, Given, Group, Literal, Loop, Prefix, Ref, Scanned, SharedStage, Stage, TupleOf
 
 LONGEST = 3
@@ -21,7 +21,7 @@ def extend_chain(head: Any, stage: Any) -> Chain:
     if not isinstance(head, Chain):
         return Chain(head, (stage,))
     last = head.stages[-1]
-    if isinstance(stage, Stage) and isinstance(last, Stage) and as_activation(stage, last):
+    if isinstance(stage, Stage) and isinstance(last, Stage) and can_be_activation(stage, last):
         with_it = Stage(last.callee, last.arguments, last.tensors, stage.callee, last.label)
         return Chain(head.head, (*head.stages[:-1], with_it))
     return Chain(head.head, (*head.stages, stage))

@@ -17,7 +17,7 @@ from netc.dsl.trees import Different
 from ...ir.graph import CallNode, Graph, Node, OpNode
 from ...ir.graph_values import Value
 from ...ops.parameter_of import ParameterOf
-from .node_stages import label_of
+from .node_stages import get_label
 
 Key = Callable[[Node], tuple[Hashable, Hashable]]
 """The first part is equal for nodes that are alike but for literals and inputs, and both for those that differ in inputs alone."""
@@ -36,7 +36,7 @@ class Alternative(CallNode):
         self.is_given = is_given
 
 
-class Way(Record):
+class TwinWay(Record):
     """A way in which graphs may be twins. `inputs` has for each input the number that it has in the graph with one more, of which the last
     is the optional one, and `results` for each result of that graph its number in the one without the optional tensor. That one may also
     return the tensor that it computes instead. `several`: a region ends where a node is like the other graph's own one."""
@@ -46,7 +46,7 @@ class Way(Record):
     several: bool
 
 
-def possible_ways(graph: Graph, other: Graph) -> list[Way]:
+def possible_ways(graph: Graph, other: Graph) -> list[TwinWay]:
     """The ways in which the other graph may be the first one with an optional input, the best first."""
     last = len(graph.inputs)
     if not last or len(other.inputs) != last + 1 or len(graph.outputs) - len(other.outputs) not in (0, 1):
@@ -56,10 +56,10 @@ def possible_ways(graph: Graph, other: Graph) -> list[Way]:
     # Of `x - skip` either may be the optional one. It is not the one that has the name of an input of the graph without it.
     orders.sort(key=lambda order: [other.inputs[at].name for at in order[:-1]] != names)
     results = list(combinations(range(len(graph.outputs)), len(other.outputs)))
-    return [Way(order, own, several) for own in results for order in orders for several in (True, False)]
+    return [TwinWay(order, own, several) for own in results for order in orders for several in (True, False)]
 
 
-def pair_twins(graph: Graph, other: Graph, way: Way, key: Key) -> tuple[Graph, Graph] | None:
+def pair_twins(graph: Graph, other: Graph, way: TwinWay, key: Key) -> tuple[Graph, Graph] | None:
     """Both graphs with the optional input last, and with alternatives; None if they differ in more than that."""
     if (
         not (_is_plain(graph) and _is_plain(other))
@@ -68,7 +68,7 @@ def pair_twins(graph: Graph, other: Graph, way: Way, key: Key) -> tuple[Graph, G
     ):
         return None
     try:
-        return _Pairing(graph, other, way, key).rewrite()
+        return _Pairing(graph, other, way, key).rewrite_graphs()
     except Different:
         return None
 
@@ -83,7 +83,7 @@ class _Region:
         self.output = output
         self.inputs = list(read.values()) if nodes else [output]
 
-    def as_graph(self, around: Graph, inputs: Sequence[Value]) -> Graph:
+    def make_graph(self, around: Graph, inputs: Sequence[Value]) -> Graph:
         """The nodes as a graph."""
         made = Graph(around.name, "block", around.span)
         made.inputs, made.nodes, made.outputs = list(inputs), list(self.nodes), [self.output]
@@ -94,7 +94,7 @@ class _Pairing:
     """The nodes of two graphs that are alike, from the inputs on and from the results back, and the regions between them. `values` and
     `nodes` have the graph's own for those of the other graph, by id."""
 
-    def __init__(self, graph: Graph, other: Graph, way: Way, key: Key) -> None:
+    def __init__(self, graph: Graph, other: Graph, way: TwinWay, key: Key) -> None:
         self.graph, self.other, self.way, self.key = graph, other, way, key
         self.inputs = inputs = [other.inputs[at] for at in way.inputs]
         self.extra = inputs[-1]
@@ -109,9 +109,10 @@ class _Pairing:
         only_other = [node for node in other.nodes if id(node) not in self.nodes]
         only_own = [node for node in graph.nodes if id(node) not in taken]
         self.regions = [
-            (_Region(_reaching(value, only_other), value), _Region(_reaching(own, only_own), own)) for value, own in self.ends.values()
+            (_Region(_find_reaching_nodes(value, only_other), value), _Region(_find_reaching_nodes(own, only_own), own))
+            for value, own in self.ends.values()
         ]
-        self._check(only_other, only_own)
+        self._check_regions(only_other, only_own)
         alone = (own for region, own in self.regions if not region.nodes)
         self.instead = next((own.output if own.nodes else Value(self.extra.type, self.extra.span) for own in alone), self.extra)
         """What nodes use in place of the optional tensor, if some of them use it as it is."""
@@ -139,7 +140,9 @@ class _Pairing:
 
     def _pair_backward(self) -> dict[int, tuple[Value, Value]]:
         """Pairs the nodes after the differences. The result has the tensors at which it stops: the other graph's with the own one."""
-        makers = {id(value): (node, at) for graph in (self.graph, self.other) for node in graph.nodes for at, value in _outputs(node)}
+        makers = {
+            id(value): (node, at) for graph in (self.graph, self.other) for node in graph.nodes for at, value in _iterate_outputs(node)
+        }
         taken = set(map(id, self.nodes.values()))
         ends: dict[int, tuple[Value, Value]] = {}
         todo = list(zip(self.other.outputs, (self.graph.outputs[at] for at in self.way.results), strict=True))
@@ -181,12 +184,12 @@ class _Pairing:
             waiting += node.inputs
         return None
 
-    def _check(self, only_other: Sequence[Node], only_own: Sequence[Node]) -> None:
+    def _check_regions(self, only_other: Sequence[Node], only_own: Sequence[Node]) -> None:
         """Raises `Different` unless the regions are all that differs, and less than what is alike."""
         for nodes, regions in ((only_other, [r for r, _ in self.regions]), (only_own, [r for _, r in self.regions])):
             if sorted(id(node) for region in regions for node in region.nodes) != sorted(map(id, nodes)):
                 raise Different
-        labels = [label for node in (*only_other, *only_own) for label in _labels(node)]
+        labels = [label for node in (*only_other, *only_own) for label in _list_labels(node)]
         if "_" in labels or len(set(labels)) < len(labels) or not all(map(_is_movable, (*only_other, *only_own))):
             raise Different
         if not self.regions or any(self.extra not in region.inputs for region, _ in self.regions):
@@ -194,17 +197,17 @@ class _Pairing:
         if not self.nodes or (only_own and len(only_other) + len(only_own) > len(self.nodes)):
             raise Different
 
-    def rewrite(self) -> tuple[Graph, Graph]:
+    def rewrite_graphs(self) -> tuple[Graph, Graph]:
         """Both graphs with alternatives. Raises `Different` if a region's tensors are used elsewhere."""
         places: dict[int, tuple[Alternative, Alternative]] = {}
         nodes: list[Node] = []
         others: list[Node] = []
         for region, otherwise in self.regions:
             free = [value for value in region.inputs if value is not self.extra]
-            given = region.as_graph(self.other, [self.extra, *free])
-            absent = otherwise.as_graph(self.graph, otherwise.inputs)
-            theirs = (self.extra, *free, *map(self._its, otherwise.inputs))
-            own = (self.extra, *map(self._own, theirs[1:]))
+            given = region.make_graph(self.other, [self.extra, *free])
+            absent = otherwise.make_graph(self.graph, otherwise.inputs)
+            theirs = (self.extra, *free, *map(self._get_other_value, otherwise.inputs))
+            own = (self.extra, *map(self._get_own_value, theirs[1:]))
             pair = Alternative(given, absent, own, False), Alternative(given, absent, theirs, True)
             if region.nodes:
                 places[id(region.nodes[-1])] = pair
@@ -222,40 +225,40 @@ class _Pairing:
                 others.append(places[id(node)][1])
             elif id(node) not in inside:
                 its = self.nodes[id(node)]
-                nodes.append(_with_inputs(its, self._own_uses(node.inputs, its.inputs)))
-                others.append(_with_inputs(node, self._uses(node.inputs)))
-        results = self._results()
+                nodes.append(_replace_inputs(its, self._list_own_values(node.inputs, its.inputs)))
+                others.append(_replace_inputs(node, self._replace_extra(node.inputs)))
+        results = self._list_results()
         return (
-            _with_nodes(self.graph, [*self.graph.inputs, self.extra], nodes, self._own_uses(results, self.graph.outputs)),
-            _with_nodes(self.other, self.inputs, others, self._uses(results)),
+            _replace_nodes(self.graph, [*self.graph.inputs, self.extra], nodes, self._list_own_values(results, self.graph.outputs)),
+            _replace_nodes(self.other, self.inputs, others, self._replace_extra(results)),
         )
 
-    def _results(self) -> list[Value]:
+    def _list_results(self) -> list[Value]:
         """The other graph's tensors for all results of the graph. What only the graph returns is computed, or given, in both."""
         its = dict(zip(self.way.results, self.other.outputs, strict=True))
-        return [its[at] if at in its else self._its(own) for at, own in enumerate(self.graph.outputs)]
+        return [its[at] if at in its else self._get_other_value(own) for at, own in enumerate(self.graph.outputs)]
 
-    def _uses(self, values: Sequence[Value]) -> tuple[Value, ...]:
+    def _replace_extra(self, values: Sequence[Value]) -> tuple[Value, ...]:
         """The tensors that a node of the other graph uses now."""
         return tuple(self.instead if value is self.extra else value for value in values)
 
-    def _own_uses(self, values: Sequence[Value], own: Sequence[Value]) -> tuple[Value, ...]:
+    def _list_own_values(self, values: Sequence[Value], own: Sequence[Value]) -> tuple[Value, ...]:
         """The tensors that a node of the graph uses now, with those of its twin and its own."""
         for value, its in zip(values, own, strict=True):
             end = self.ends.get(id(value))
             if (end[1] if end is not None else self.values.get(id(value))) is not its:
                 raise Different
-        return tuple(map(self._own, values))
+        return tuple(map(self._get_own_value, values))
 
-    def _own(self, value: Value) -> Value:
+    def _get_own_value(self, value: Value) -> Value:
         """The own tensor that stands for one of the other graph: for the result of an alternative that result."""
         if id(value) in self.ends:
-            return self._uses((value,))[0]
+            return self._replace_extra((value,))[0]
         if id(value) not in self.values:
             raise Different
         return self.values[id(value)]
 
-    def _its(self, own: Value) -> Value:
+    def _get_other_value(self, own: Value) -> Value:
         """The other graph's tensor for an own one."""
         made = next((value for value, end in self.ends.values() if end is own and id(own) not in self.origins), None)
         if made is None and id(own) not in self.origins:
@@ -263,11 +266,11 @@ class _Pairing:
         return self.origins[id(own)] if made is None else made
 
 
-def _outputs(node: Node) -> Iterable[tuple[int, Value]]:
+def _iterate_outputs(node: Node) -> Iterable[tuple[int, Value]]:
     return enumerate(node.outputs)
 
 
-def _reaching(value: Value, nodes: Sequence[Node]) -> list[Node]:
+def _find_reaching_nodes(value: Value, nodes: Sequence[Node]) -> list[Node]:
     """The nodes that the tensor is computed by, in order."""
     wanted = {id(value)}
     found: list[Node] = []
@@ -282,11 +285,11 @@ def _is_plain(graph: Graph) -> bool:
     return graph.kind == "block" and not (graph.modules or graph.captures or graph.tuples or graph.tails) and graph.iteration is None
 
 
-def _labels(node: Node) -> Iterable[str]:
+def _list_labels(node: Node) -> Iterable[str]:
     """The labels in the text. An iteration has none, but its nodes do."""
     if isinstance(node, CallNode) and node.graph.iteration is not None:
-        return [label for inner in node.graph.nodes for label in _labels(inner)]
-    label = label_of(node)
+        return [label for inner in node.graph.nodes for label in _list_labels(inner)]
+    label = get_label(node)
     return [] if label is None else [label]
 
 
@@ -299,13 +302,13 @@ def _is_movable(node: Node) -> bool:
     return node.shared is None and node.scan is None
 
 
-def _with_inputs(node: Node, inputs: tuple[Value, ...]) -> Node:
+def _replace_inputs(node: Node, inputs: tuple[Value, ...]) -> Node:
     made = copy(node)
     made.inputs = inputs
     return made
 
 
-def _with_nodes(graph: Graph, inputs: Sequence[Value], nodes: list[Node], outputs: Sequence[Value]) -> Graph:
+def _replace_nodes(graph: Graph, inputs: Sequence[Value], nodes: list[Node], outputs: Sequence[Value]) -> Graph:
     made = copy(graph)
     made.inputs, made.nodes, made.outputs = list(inputs), nodes, list(outputs)
     return made

@@ -26,11 +26,11 @@ class UsedDefinitions:
         self.text = text
         self.files: dict[str, FileNames] = {}
         self.needed: dict[int, ItemNames] = {}
-        self.main = self._bind(text.file)
-        for item in self._roots():
-            self._need(self.main.by_node[id(item)])
+        self.main = self._bind_file(text.file)
+        for item in self._list_roots():
+            self._mark_needed(self.main.by_node[id(item)])
 
-    def chain(self) -> list[ast.ModelDecl]:
+    def list_model_chain(self) -> list[ast.ModelDecl]:
         """The model, and those that it is derived from; empty if the file's own statements are the model."""
         models = {item.name.name: item for item in self.text.file.items if isinstance(item, ast.ModelDecl)}
         found = [] if self.text.model is None else [self.text.model]
@@ -38,7 +38,7 @@ class UsedDefinitions:
             found.append(models[found[-1].base.name])
         return found
 
-    def in_order(self) -> Iterator[ItemNames]:
+    def iterate_items(self) -> Iterator[ItemNames]:
         """The items that are needed, in the order of the files and of their texts. Of a `let` of several names, one."""
         for file in self.files.values():
             seen: set[int] = set()
@@ -47,30 +47,32 @@ class UsedDefinitions:
                     seen.add(item.item.span.start)
                     yield item
 
-    def definitions(self) -> Iterator[Definition]:
+    def iterate_definitions(self) -> Iterator[Definition]:
         """What the items define, in their order."""
         for name, file in self.files.items():
             own = (one for one in file.top.names.values() if one.span.file.name == name)
             yield from sorted((one for one in own if id(one.node) in self.needed), key=lambda one: one.span.start)
 
-    def _roots(self) -> list[ast.Item]:
+    def _list_roots(self) -> list[ast.Item]:
         """The models of the chain, or the statements that are the model."""
-        return [*self.chain()] or [i for i in self.text.file.items if isinstance(i, ast.Statement) and not isinstance(i, ast.Let)]
+        return [*self.list_model_chain()] or [
+            i for i in self.text.file.items if isinstance(i, ast.Statement) and not isinstance(i, ast.Let)
+        ]
 
-    def _bind(self, file: ast.File) -> FileNames:
+    def _bind_file(self, file: ast.File) -> FileNames:
         """Binds a file after those that it uses."""
-        self.files[file.span.file.name] = bind_file(file, self._imported)
+        self.files[file.span.file.name] = bind_file(file, self._find_imported)
         return self.files[file.span.file.name]
 
-    def _imported(self, use: ast.Use) -> Mapping[str, Definition]:
+    def _find_imported(self, use: ast.Use) -> Mapping[str, Definition]:
         """What a `use` imports: all but models."""
         source: SourceFile | None = self.text.used.get((use.span.file.name, use.path.value))
         if source is None:
             return {}
-        names = self.files.get(source.name) or self._bind(parse_source(source)[0])
+        names = self.files.get(source.name) or self._bind_file(parse_source(source)[0])
         return {name: definition for name, definition in names.top.names.items() if definition.kind != "model"}
 
-    def _need(self, root: ItemNames) -> None:
+    def _mark_needed(self, root: ItemNames) -> None:
         stack = [root]
         while stack:
             item = stack.pop()
@@ -79,13 +81,13 @@ class UsedDefinitions:
             self.needed[id(item.item)] = item
             definitions = [one.definition for one in item.occurrences if one.definition is not None]
             if isinstance(item.item, ast.Let):
-                definitions += self._parts(item.item)
+                definitions += self._iterate_let_names(item.item)
             for definition in definitions:
                 found = self.files[definition.span.file.name].by_node.get(id(definition.node))
                 if found is not None and not isinstance(found.item, ast.TrainDecl):
                     stack.append(found)
 
-    def _parts(self, let: ast.Let) -> Iterator[Definition]:
+    def _iterate_let_names(self, let: ast.Let) -> Iterator[Definition]:
         """The definitions of all names of a `let`."""
         file = self.files[let.span.file.name]
         yield from (d for d in file.top.names.values() if isinstance(d.node, ast.Let) and d.node.span.start == let.span.start)

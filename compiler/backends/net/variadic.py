@@ -13,60 +13,60 @@ from typing import Any
 from netc.dsl.trees import rewrite_downward, rewrite_upward, shape_key, walk_tree
 
 from ...ir.graph import Node
-from .counted_labels import counts_on, unlabeled
+from .counted_labels import is_next_label, strip_label
 from .spec_tree import Assign, Body, Chain, Ref, TupleOf
 
 
-def with_one_tuple(body: Body) -> Body | None:
+def merge_inputs(body: Body) -> Body | None:
     """The body in which `Ref(0)` is the tuple of all inputs; None if they are used in another way."""
     count = body.inputs
     whole = TupleOf(tuple(map(Ref, range(count)))) if count > 1 else Ref(0)
-    if _uses(body, count) != count or _heads(body, whole) != 1:
+    if _count_input_uses(body, count) != count or _count_heads(body, whole) != 1:
         return None
 
     def shifted(part: Any) -> Any:
         match part:
-            case Chain(head, stages) if head == whole or head == _shifted(whole, count):
+            case Chain(head, stages) if head == whole or head == _shift_tuple(whole, count):
                 return Chain(Ref(0), stages)
             case Ref(number):
                 return Ref(number - count + 1) if number >= count else Ref(number - count)
         return None
 
     made: Body = rewrite_upward(body, shifted)
-    return Body(1, _assigned(made.statements, count), made.results)
+    return Body(1, _shift_statements(made.statements, count), made.results)
 
 
-def _shifted(whole: Any, count: int) -> Any:
+def _shift_tuple(whole: Any, count: int) -> Any:
     """The tuple of inputs after their numbers were made negative, so that they are not taken for others."""
     return rewrite_downward(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
 
 
-def _assigned(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
+def _shift_statements(statements: tuple[Any, ...], count: int) -> tuple[Any, ...]:
     return tuple(
         Assign(tuple(None if n is None else n - count + 1 for n in s.numbers), s.value) if isinstance(s, Assign) else s for s in statements
     )
 
 
-def _uses(tree: Any, count: int) -> int:
+def _count_input_uses(tree: Any, count: int) -> int:
     """The number of times that inputs are used."""
     return sum(isinstance(part, Ref) and part.number < count for part in walk_tree(tree))
 
 
-def _heads(tree: Any, whole: Any) -> int:
+def _count_heads(tree: Any, whole: Any) -> int:
     """The number of pipelines that begin with all inputs."""
     return sum(isinstance(part, Chain) and part.head == whole for part in walk_tree(tree))
 
 
-def growing(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
+def find_growing_run(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
     """The longest loop that begins with the node, of members that take what the one before took, and what it gave; one node for none."""
     run = [node]
     if node.shared is not None or len(node.outputs) != 1 or not node.inputs:
         return run
-    wanted = shape_key(unlabeled(stage(node)))
+    wanted = shape_key(strip_label(stage(node)))
     for other in nodes[nodes.index(node) + 1 :]:
-        if other.inputs != (*run[-1].inputs, *run[-1].outputs) or len(other.outputs) != 1 or not counts_on(run[-1], other):
+        if other.inputs != (*run[-1].inputs, *run[-1].outputs) or len(other.outputs) != 1 or not is_next_label(run[-1], other):
             continue
-        if other.shared is not None or shape_key(unlabeled(stage(other))) != wanted:
+        if other.shared is not None or shape_key(strip_label(stage(other))) != wanted:
             break
         run.append(other)
     whole = (*run[-1].inputs, *run[-1].outputs)

@@ -21,8 +21,8 @@ from ...ops.operator import Init
 from ...ops.stored_tables import TableArray
 from ...types.tensor_types import DType
 from .array_storage import StoredNames
-from .block_families import Family
-from .literal_columns import Parameter, SizeOfInput
+from .block_families import BlockFamily
+from .literal_columns import BlockParameter, SizeOfInput
 from .operator_arguments import is_default, is_idle
 from .spec_tree import Activation, Binary, FunctionCall, IfFirst, IndexName, Item, ListItem, ListOf, Literal, Prefix, StoredPath
 
@@ -35,7 +35,7 @@ COUNTERS = "ijklmn"
 """The names of the numbers of iterations, from the outermost loop, unless something in the body has that name."""
 
 
-class Values:
+class ValuePrinter:
     """Writes the values of one body. `names` are those of its tensors by their numbers, `parameters` those of the block."""
 
     def __init__(self, names: Sequence[str], parameters: Sequence[str], stored: StoredNames) -> None:
@@ -46,16 +46,16 @@ class Values:
         """What the loops around call the numbers of their iterations, from the outermost."""
         self.starts: list[int] = []
 
-    def arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
+    def print_arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
         """Those that do not have their default value: by position as far as possible, of the others with their names."""
-        positional = _positional(callee)
+        positional = _list_positional(callee)
         signature = Operator.registry[callee].signature if isinstance(callee, str) else {}
         words: list[str] = []
         at = 0
         for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
             if (isinstance(value, Literal) and is_default(value)) or is_idle(name, arguments, signature):
                 continue
-            text = self.argument(value, callee)
+            text = self.print_argument(value, callee)
             by_position = at < len(positional) and positional[at] == name
             words.append(text if by_position else f"{name}={text}")
             at = at + 1 if by_position else len(positional)
@@ -63,53 +63,53 @@ class Values:
 
     # --- values -------------------------------------------------------------------------------------------------------
 
-    def argument(self, value: Any, callee: Any = None) -> str:
+    def print_argument(self, value: Any, callee: Any = None) -> str:
         """A value as an argument: in brackets where the language needs them."""
         if isinstance(value, Literal) and value.name == "tie":
             return str(value.value) if _PATH.fullmatch(value.value) and value.value not in load_tables().keywords else f'"{value.value}"'
-        if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _words(callee, value.name):
+        if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _list_words(callee, value.name):
             return f'"{value.value}"'
-        text = self.value(value)
+        text = self.print_value(value)
         if isinstance(value, Literal) and isinstance(value.value, (Init, Activation)):
             return text
         return text if _ONE_WORD.fullmatch(text) or text[0] in '["' else f"({text})"
 
-    def expression(self, tree: Any, least: int = NET.loosest) -> str:
+    def print_expression(self, tree: Any, least: int = NET.loosest) -> str:
         """The text of an expression, in brackets if it binds less tightly than `least`."""
-        text, strength = self.written(tree)
+        text, strength = self.print_tree(tree)
         return text if strength >= least else f"({text})"
 
-    def written(self, tree: Any) -> tuple[str, int]:
+    def print_tree(self, tree: Any) -> tuple[str, int]:
         """The text of arithmetic, and how tightly its outermost operator binds."""
         match tree:
             case Binary(symbol, left, right):
                 own, of_left, of_right = NET.operand_strengths(symbol)
-                return f"{self.expression(left, of_left)} {symbol} {self.expression(right, of_right)}", own
+                return f"{self.print_expression(left, of_left)} {symbol} {self.print_expression(right, of_right)}", own
             case Prefix("not", operand):
-                return f"not {self.expression(operand, NET.binding_strength('not'))}", NET.binding_strength("not")
+                return f"not {self.print_expression(operand, NET.binding_strength('not'))}", NET.binding_strength("not")
             case Prefix(symbol, operand):
-                return f"{symbol}{self.expression(operand, NET.binding_strength('neg') + 1)}", NET.binding_strength("neg")
+                return f"{symbol}{self.print_expression(operand, NET.binding_strength('neg') + 1)}", NET.binding_strength("neg")
             case IndexName(name):
                 return name, NET.atom
             case FunctionCall(function, arguments):
-                return f"{function}({', '.join(map(self.expression, arguments))})", NET.atom
+                return f"{function}({', '.join(map(self.print_expression, arguments))})", NET.atom
             case ListItem(values, at):
-                return "".join([self.expression(values, NET.atom), *(f"[{self.expression(index)}]" for index in at)]), NET.atom
-        text = self.value(tree)
+                return "".join([self.print_expression(values, NET.atom), *(f"[{self.print_expression(index)}]" for index in at)]), NET.atom
+        text = self.print_value(tree)
         return text, NET.strength_of_text(text)
 
-    def value(self, value: Any) -> str:
+    def print_value(self, value: Any) -> str:
         match value:
             case Literal(TableArray() as array):
-                return f'"{self.stored.name(array)}"'
+                return f'"{self.stored.get_name(array)}"'
             case Literal(StoredPath(path)):
-                return f'"{self.stored.path(path)}"'
+                return f'"{self.stored.get_path(path)}"'
             case Literal(Activation(operator, arguments)):
-                text = " ".join([operator, *self.arguments(arguments, operator)])
+                text = " ".join([operator, *self.print_arguments(arguments, operator)])
                 return f"({text})" if arguments else text
             case Literal(inner, _, _, axes):
-                return literal(inner) if axes == 1 else "x".join([literal(inner)] * axes)
-            case Parameter(number):
+                return print_literal(inner) if axes == 1 else "x".join([print_literal(inner)] * axes)
+            case BlockParameter(number):
                 return self.parameters[number]
             case Item(number, up):
                 return self.binders[-1 - up][number]
@@ -118,36 +118,36 @@ class Values:
                 start = self.starts[-1 - up]
                 if isinstance(first, Literal) and type(first.value) is bool and isinstance(others, Literal) and type(others.value) is bool:
                     return f"{i} == {start}" if first.value else f"{i} > {start}"
-                return f"{self.value(first)} if {i} == {start} else {self.value(others)}"
+                return f"{self.print_value(first)} if {i} == {start} else {self.print_value(others)}"
             case SizeOfInput(number, axis, rank):
                 name = self.names[number]
                 return f"{name}.features" if axis == rank - 1 else f"{name}.channels" if axis == 1 else f"{name}.shape[{axis}]"
             case Binary():
-                return self.expression(value)
+                return self.print_expression(value)
             case ListOf(items, joined):
-                texts = [self.value(item) for item in items]
+                texts = [self.print_value(item) for item in items]
                 if joined and len(texts) > 1 and all(text.isdecimal() for text in texts):
                     return "x".join(texts)
                 return f"[{', '.join(texts)}]"
         raise TypeError(type(value).__name__)
 
 
-def _positional(callee: Any) -> list[str]:
+def _list_positional(callee: Any) -> list[str]:
     """The arguments that are written without their names, in order."""
-    if isinstance(callee, Family):
+    if isinstance(callee, BlockFamily):
         return [name for name in callee.parameters if name not in callee.defaults][:3]
     if isinstance(callee, str):
         return [name for name, declared in Operator.registry[callee].signature.items() if declared.positional]
     return []
 
 
-def _words(callee: Any, name: str) -> Sequence[str]:
+def _list_words(callee: Any, name: str) -> Sequence[str]:
     """What an argument may be without quotes."""
     declared = Operator.registry[callee].signature.get(name) if isinstance(callee, str) else None
     return () if declared is None else declared.kind.words
 
 
-def literal(value: Any) -> str:
+def print_literal(value: Any) -> str:
     """A compile-time value."""
     match value:
         case bool():
@@ -155,28 +155,30 @@ def literal(value: Any) -> str:
         case SymDim():
             return format_dim(value)
         case float():
-            return _float(value)
+            return _print_float(value)
         case tuple():
-            return f"[{', '.join(map(literal, value))}]"
+            return f"[{', '.join(map(print_literal, value))}]"
         case Init():
-            return _initializer(value)
+            return _print_initializer(value)
         case int() | str() | DType():
             return str(value)
     raise TypeError(type(value).__name__)
 
 
-def _initializer(init: Init) -> str:
+def _print_initializer(init: Init) -> str:
     """An initializer with those of its arguments that it would not have anyway."""
     declared = INITIALIZERS[init.kind]
     words: list[str] = []
     for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):
         if value != argument.default:
-            words.append(literal(value) if at < declared.positional and len(words) == at else f"{argument.name}={literal(value)}")
+            words.append(
+                print_literal(value) if at < declared.positional and len(words) == at else f"{argument.name}={print_literal(value)}"
+            )
     return f"{init.kind}({', '.join(words)})" if words else init.kind
 
 
-def _float(value: float) -> str:
-    root = _root(abs(value)) if isfinite(value) else ""
+def _print_float(value: float) -> str:
+    root = _print_root(abs(value)) if isfinite(value) else ""
     if root:
         return f"-({root})" if value < 0 else root
     text = repr(value)  # also `inf`, `-inf` and `nan`
@@ -184,7 +186,7 @@ def _float(value: float) -> str:
     return f"{mantissa}e{int(exponent)}" if e else text
 
 
-def _root(value: float) -> str:
+def _print_root(value: float) -> str:
     """A number that is the root of an integer, or its reciprocal, to the last bit: the scale of attention, the bounds of weights. Empty if
     it is none, or if it is short as it is."""
     if len(repr(value)) < LONG_NUMBER:
