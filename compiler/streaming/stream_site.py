@@ -62,18 +62,18 @@ class StreamSite:
         if not rates:
             rates = {length.find_rate(v.type.shape[a], length.whole) for v in self.node.outputs for a in length.list_axes(v.type)}
         if len(rates - {None}) > 1:
-            self._raise_if_located(NotStreamed(self.op.name, length.name, "its inputs have different numbers of positions"))
+            self._raise_refused(NotStreamed(self.op.name, length.name, "its inputs have different numbers of positions"))
         return next((rate for rate in rates if rate is not None), length.rate)
 
     # --- refusals ----------------------------------------------------------------------------------------------------------
 
     def refuse(self, why: str, advice: str = "") -> NoReturn:
-        self._raise_if_located(NotStreamed(self.op.name, self.memory.length.name, why, advice))
+        self._raise_refused(NotStreamed(self.op.name, self.memory.length.name, why, advice))
 
     def looks_ahead(self, advice: str = "", reason: str = "") -> NoReturn:
-        self._raise_if_located(LooksAhead(self.op.name, self.memory.length.name, None, advice, reason))
+        self._raise_refused(LooksAhead(self.op.name, self.memory.length.name, None, advice, reason))
 
-    def _raise_if_located(self, problem: Problem) -> NoReturn:
+    def _raise_refused(self, problem: Problem) -> NoReturn:
         raise StreamRefused(problem, self.node.span)
 
     # --- operators of the step ---------------------------------------------------------------------------------------------
