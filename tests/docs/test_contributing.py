@@ -30,12 +30,21 @@ from torch import Tensor
 import netc
 from netc.compiler import backends
 from netc.compiler.backends import backend, backend_names, backend_registry
+from netc.compiler.backends.python.code.class_tree import PassedOn
+from netc.compiler.backends.python.code.python_expressions import Default, call_method, construct_module
+from netc.compiler.backends.python.emitters import Emitters
+from netc.compiler.backends.python.operator_calls import OperatorSite
+from netc.compiler.backends.python.python_source import SourceWriter
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import importer_table
+from netc.compiler.ops.dense import Dense
 from netc.compiler.ops.linear_algebra import Cdist
+from netc.compiler.ops.pooling import GlobalAvgPool
 from netc.compiler.streaming import rule_table
+from netc.dsl.record import replace
 from tests.streams.pieces import same_in_pieces
 from tests.training.test_ranks import start
+from tests.unit.test_python_writer import OTHER, Uninitialized
 
 ROOT = Path(__file__).parents[2]
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -92,7 +101,7 @@ x -> half 4 as first -> dense 2
 def test_the_example_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     code = example("python", "StagesBackend")
     (folder,) = re.findall(r"# compiler/backends/(\w+)/__init__\.py", code)
-    (line,) = re.findall(r"a line in `backend_names.py`: `([^`]*)`", GUIDE)
+    (line,) = re.findall(r"`compiler/backends/backend_names.py`: a line, `([^`]*)`", GUIDE)
     module = ModuleType(f"{backends.__name__}.{folder}")
     module.__package__ = module.__name__
     monkeypatch.setitem(sys.modules, module.__name__, module)
@@ -109,6 +118,17 @@ def test_the_example_is_a_backend(monkeypatch: pytest.MonkeyPatch) -> None:
         "dense1: dense [N, 2]",
     ]
     assert backend_registry.get_or_raise(folder).artifact == names[folder]
+
+
+def test_the_example_of_flax_writes_source() -> None:
+    emitters = Emitters(lambda order, modules: Uninitialized())
+    names = [Dense, Default, GlobalAvgPool, OperatorSite, PassedOn, call_method, construct_module]
+    exec(example("python", "flax.nnx.Linear"), {name.__name__: name for name in names} | {"Code": object, "EMITTERS": emitters})
+    words = {"title": "Flax", "imports": ((r"nnx\.", "from flax import nnx"),), "imported": frozenset({"nnx", "rngs"})}
+    framework = replace(OTHER, **words, passed_on={"rngs": "nnx.Rngs"})
+    source = SourceWriter(framework, emitters).write_source(netc.compile("input 3x8x8 -> global_avg_pool -> dense 4").program, "net")
+    assert "nnx.Linear(3, 4, rngs=rngs)" in source
+    assert "input.mean(axis=(2, 3))" in source
 
 
 def run_parts(block: str) -> dict[str, object]:
