@@ -1,7 +1,9 @@
-"""A graph made operator by operator, with the rules of the operators as the judge.
+"""Builds a typed graph operator by operator, and checks each with the operator's own rules.
 
-In: operators of netc by name, with arguments as a spec has them, and tensors of the graph. Out: the tensors that they compute. Always: what
-an operator refuses is an `ImportRefused` with its problem, and leaves the graph as it was; the graph is one that `verify` accepts.
+In: operators of netc by name, with arguments as in a spec, and tensors of the graph. Out: the tensors that they compute. Always: an
+operator that refuses its inputs raises `ImportRefused` and leaves the graph as it was. `verify` accepts the finished graph.
+
+    (y,) = builder.apply_multi_op("softmax", x, axis=-1)
 """
 
 from __future__ import annotations

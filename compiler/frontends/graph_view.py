@@ -1,7 +1,7 @@
-"""A graph as patterns look at it: from a tensor to the operator that made it, and back to numbers.
+"""A view of a graph for pattern matching: from a tensor to the operator that made it, and to its uses.
 
-In: a graph. Out: the makers and the uses of its tensors. Always: what a pattern puts in the place of an operator has the same result, as
-the same `Value`, so that whatever reads it stays as it is.
+In: a graph. Out: the makers and the uses of its tensors. Always: a replaced operator keeps its result, as the same `Value`, so readers of
+the result stay as they are.
 """
 
 from __future__ import annotations

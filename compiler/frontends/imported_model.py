@@ -1,7 +1,7 @@
-"""What a frontend makes: a typed graph, and the numbers that the model came with.
+"""The result of an import: a typed graph and the model's weights.
 
-In: a PyTorch module or an ONNX file. Out: an `Imported`, or an `ImportFailed` that lists all that has no counterpart. Always: the keys of
-`weights` are those of the program's parameters and buffers; nothing of the program is named after anything but labels that are valid.
+In: a PyTorch module or an ONNX file. Out: an `Imported`, or an `ImportFailed` that lists everything that has no counterpart. Always: the
+keys of `weights` are the keys of the program's parameters and buffers, and all labels are valid.
 """
 
 from __future__ import annotations

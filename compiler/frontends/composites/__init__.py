@@ -1,9 +1,9 @@
-"""Composite operators found again in a graph that has them written out: definitions, read backwards.
+"""Recognizes composite operators in a graph that has them written out, by matching their definitions.
 
-    found = recognize(view, node)      # of `x * sigmoid(x)`: silu, on x
+    found = recognize_operator(view, node)      # for the last step of `x * sigmoid(x)`: silu, with the input x
 
-In: a view of a graph, and an operator that may be the last of a definition. Out: the operator and its inputs. Always: the result is a float
-tensor of the same type, and the values are the same but for rounding.
+In: a view of a graph, and an operator that may be the last step of a definition. Out: the operator and its inputs. Always: the result is a
+float tensor of the same type, with the same values except for rounding.
 """
 
 from __future__ import annotations

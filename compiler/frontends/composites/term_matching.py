@@ -1,7 +1,9 @@
-"""A pattern found in a graph: the term of a definition, whose inputs are holes, and the term of a tensor.
+"""Matches the term of a definition, whose inputs are holes, against the term of a tensor.
 
-In: both terms. Out: what the holes are, tensors and numbers; or nothing. Always: the order of factors and parts does not matter; numbers
-may differ by as much as rounding to a few digits makes; a hole is the same term wherever it occurs.
+In: both terms. Out: the bindings of the holes to tensors and numbers, for each way to match. Always: the order of factors and summands does
+not matter, numbers match if rounding to a few digits makes them equal, and a hole is bound to the same term everywhere.
+
+`x * sigmoid(x)` matches `sigmoid(h + 1) * (1 + h)` with x bound to `h + 1`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Numbers of ONNX's attributes."""
+"""Converts the numbers of ONNX attributes, which are float32, to the numbers of a spec."""
 
 from __future__ import annotations
 
@@ -10,5 +10,9 @@ from .emitter import to_number
 
 
 def shorten_float(value: Any) -> Any:
-    """An attribute's number, which is a float32, as the shortest that is the same."""
+    """Return the shortest number that is the same float32. Values that are no floats stay as they are.
+
+    >>> shorten_float(0.009999999776482582)
+    0.01
+    """
     return to_number(np.float32(value).reshape(1)) if isinstance(value, float) else value

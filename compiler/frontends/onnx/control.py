@@ -1,7 +1,7 @@
-"""Nodes that have graphs inside: If, Scan, Loop.
+"""Imports nodes that contain graphs: If, Scan and Loop.
 
-In: the importer, the node, what names are outside. Out: what its outputs are. Always: a condition that is known decides; where it is not,
-both branches are computed, and one is chosen; loops run a number of times that the sizes say, never as long as data want.
+In: the importer, the node, and the names around it. Out: the items of the node's outputs. Always: a known condition selects its branch. For
+any other condition, both branches are computed and `where` selects one. The number of steps of a loop follows from sizes, never from data.
 """
 
 from __future__ import annotations
@@ -136,6 +136,7 @@ class Control:
         parts = [(v if bool(way) == reverse else site.apply_op("flip", v, axis=a), a) for (v, a), way in zip(parts, ways, strict=True)]
         starts = [site.input(n) for n in range(states)]
         deepest = max((v.type.rank for v in starts), default=0)
+        # netc stacks results along the axis that is scanned. If the file stacks along another one, the scan runs along axis 0.
         if any(axis != parts[0][1] for axis in made) or (not made and deepest < parts[0][1]):
             parts = [(_move_axis(site, value, axis, 0), 0) for value, axis in parts]
         last, stacked = make_loop(self.emit, starts, parts, self._make_step(states, body), reverse=reverse)
@@ -170,6 +171,7 @@ class Control:
             raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
         before = self.importer.save_state()
         try:
+            # A loop of netc needs states whose types stay the same. Where they change, a few steps are unrolled instead.
             return self._import_runtime_loop(body, count, starts, further is not None)
         except ImportRefused:
             if not isinstance(count, int) or count > MOST_COPIES:

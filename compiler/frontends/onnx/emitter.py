@@ -1,7 +1,7 @@
-"""The graph that an ONNX file becomes, while it is made: operators one by one, their labels, and their weights.
+"""Builds the graph that an ONNX file becomes: its operators, their labels and their weights.
 
-In: operators with tensors of the graph, and known numbers for their parameters. Out: tensors. Always: a parameter has the numbers that it
-was given, under the key that it has in the program; numbers of one initializer that two stages of one kind use are one set of parameters.
+In: operators with tensors of the graph, and known numbers for their parameters. Out: tensors. Always: a parameter keeps its numbers, under
+the key that it has in the program. If two stages of one kind use the same initializer, they share one set of parameters.
 """
 
 from __future__ import annotations
@@ -152,6 +152,7 @@ class Emitter:
         """The parameter of an earlier stage that one of these is. Vectors that are equal are made one by exporters: they are not tied."""
         for name, known in weights.items():
             path, target = self._owners.get((known.name, known.layout), ("", ""))
+            # Exporters merge equal vectors, such as biases of zeros, so an equal vector says nothing about the model.
             if known.name and path and known.array.ndim > 1:
                 if self.builder is not self.outermost:
                     raise ImportRefused("a loop has a weight that is used elsewhere too")

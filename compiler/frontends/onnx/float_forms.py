@@ -1,7 +1,7 @@
-"""What quantized operators are on floats.
+"""Rewrites quantized operators as operators on floats.
 
-In: the graph that is made, and a node of the old one. Out: nodes of the new one. Always: each operator is one short function,
-registered by its name.
+In: the graph that is being built, and a node of the quantized graph. Out: nodes of the float graph: QLinearConv becomes Conv. Always: each
+operator has one short function, registered under its name.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Nodes whose inputs are all known: their results are computed now.
+"""Folds constants: computes nodes whose inputs are all known.
 
-In: a node and arrays. Out: arrays, or None if the node is not of a kind that is computed now. Always: bounded in size and time; what would
-take long, such as a convolution, stays in the graph.
+In: a node and arrays. Out: arrays, or None for operators that are not folded. Always: size and time are bounded. Slow operators, such as
+convolutions, stay in the graph.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""One node of an ONNX graph while it is imported: what its importer asks for.
+"""One node of an ONNX graph, as its importer sees it.
 
-In: the node, its attributes, and what its inputs are. Out: tensors, known numbers, sizes, attributes. Always: what an importer cannot take
-is an `ImportRefused`, which names the input or the attribute.
+In: the node, its attributes and the items of its inputs. Out: tensors, known numbers, sizes and attributes. Always: an input or attribute
+that has no counterpart raises `ImportRefused`, which names it.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ def load_model(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, 
         refuse_quantized(model)
     stated = _stated_conditions(model, Dimensions(_read_shapes(model, fixed), fixed, ()))
     importer, conditions = _try_imports(model, folder, fixed, stated, simplest=True)
+    # Where the simplest conditions do not lead to a model, the conditions that the operators named are tried.
     if importer.obstacles and conditions:
         again, others = _try_imports(model, folder, fixed, stated, simplest=False)
         importer, conditions = (importer, conditions) if again.obstacles else (again, others)

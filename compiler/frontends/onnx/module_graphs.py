@@ -34,6 +34,7 @@ def nest_modules(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path,
     paths = _find_paths(main, scopes)
     if not any(len(path) > 1 for path in paths):
         return None
+    # The flat graph is used if a division would change keys, so the division works on copies.
     copies = _copy_nodes(main.nodes)
     nodes = [PlacedNode(node, path) for node, path in zip(copies, paths, strict=True)]
     made = Graph(main.name, "model", main.span)

@@ -1,8 +1,8 @@
-"""Loops at run time: a graph that runs for each position of an axis.
+"""Builds loops that run at run time: a graph that runs for each position of an axis.
 
-In: an emitter, what the states start with, tensors with the axis that is scanned, and a function that makes one step. Out: the last states,
-and what the steps give, stacked. Always: what a step takes from outside is captured; tables and constants are made outside of the loop;
-parameters that a step uses are the loop's alone.
+In: an emitter, the start values of the states, the tensors to scan with their axes, and a function that builds one step. Out: the last
+states, and the stacked results of the steps. Always: tensors from outside are captured, tables and constants are made outside of the loop,
+and the parameters of a step belong to the loop alone.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Arithmetic of sizes: what a graph computes of the shapes of its tensors, done now, on symbolic dimensions.
+"""Computes arithmetic on sizes while the file is read, with symbolic dimensions.
 
-In: a node whose inputs are known, sizes or one number repeated. Out: the same of its result, or `None` if that cannot be said without the
-sizes themselves: the node is then one of the graph, or cannot be imported. Always: what comes out is right for all sizes.
+In: a node whose inputs are known numbers, sizes, or one number repeated. Out: its result, or None if the result depends on the actual
+sizes; the node then belongs to the graph or cannot be imported. Always: the result holds for all sizes. `Div` of `2 * T` by 2 is `T`.
 """
 
 from __future__ import annotations

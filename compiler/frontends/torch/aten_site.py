@@ -1,7 +1,12 @@
-"""The use of an aten operator as the function that reads it sees it.
+"""One use of an aten operator, as its reader sees it.
 
-In: a node of torch.export and the graph that is being made. Out: its arguments by name, defaults from the schema, tensors as values of the
-graph and sizes as dimensions; and what the function makes of them. Always: what has no counterpart is an `ImportRefused`.
+In: a node of torch.export and the graph that is being built. Out: the arguments by name, with the defaults of the schema; tensors are
+values of the graph, and sizes are dimensions. The site also adds operators to the graph. Always: what has no counterpart raises
+`ImportRefused`.
+
+    @reads("lerp")
+    def read_lerp(site: AtenSite) -> Value:
+        return site.apply_op("lerp", site.tensor(), site.tensor("end"), site.tensor("weight"))
 """
 
 from __future__ import annotations
@@ -234,6 +239,7 @@ class AtenSite:
             tie = Tie(name, stage, target, self.scope.builder.span)
         frozen = any(keys.stored[node].is_frozen for node in slots.values())
         made = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        # A layer on an axis whose size is not proved would have parameters of unknown shape.
         if any(not isinstance(size, int) for spec in self.last_node().specs for size in spec.shape):
             raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
         return made

@@ -1,6 +1,6 @@
-"""Which function reads which aten operator.
+"""The table of readers: the function that reads each aten operator.
 
-Always: an operator is named once, by its name without overload; the one that works in place is read by the same function.
+Always: each operator has one reader, under its name without overload. `add_`, which works in place, has the reader of `add`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The buffers that an exported program changes when it runs, and notes about them.
+"""Finds the buffers that an exported program changes when it runs, and describes them to the user.
 
-In: an `ExportedProgram`. Out: the state that its operators in place change, and what the user must know about it: a spec changes only the
-statistics of `batch_norm`.
+In: an `ExportedProgram`. Out: the buffers that its in-place operators change, and notes about them. A spec changes only the statistics of
+`batch_norm`.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list
     """The batch normalizations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
     given."""
     keys = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
+    # The schema is batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled).
     calls = [node for node in nodes if str(node.target) == "aten.batch_norm.default"]
     means = [(node, node.args[3]) for node in calls]
     return [(node, keys[mean.name]) for node, mean in means if isinstance(mean, Node) and mean.name in keys]

@@ -1,7 +1,7 @@
-"""The arguments of a module's call, in a form that torch.export reads as the call that it is.
+"""Prepares the arguments of a module's call so that torch.export reads them correctly.
 
 In: a module and the arguments of its call. Out: arguments by position and by name, each a tensor of its own, and a `forward` that declares
-all of their names. Always: afterwards the module has its own `forward` again.
+all of their names. Always: the module gets its own `forward` back afterwards.
 """
 
 from __future__ import annotations

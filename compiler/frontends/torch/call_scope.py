@@ -84,6 +84,7 @@ class ModelContext:
 
     def report_obstacle(self, node: Node, refused: ImportRefused) -> None:
         """Notes an obstacle, unless no result depends on the node."""
+        # A module may keep a statistic in an attribute, such as a histogram, by an operator that netc does not have.
         if node in self.unread:
             return
         home = self.tree.home.get(node, self.tree.root)
@@ -189,13 +190,12 @@ class GraphScope:
         return self.modules[call.path]
 
 
-# Nodes of an exported graph that no result depends on. In: the nodes of the body, and those that are parameters or buffers. Out: the nodes
-# that may be left out, such as a histogram that a module keeps in an attribute: `self.perplexity = torch.histc(...)`. Always: nodes that
-# change something, check something or read a parameter stay, since the keys of all parameters do.
-
-
 def find_unread(nodes: Collection[Node], stored: Collection[Node]) -> frozenset[Node]:
-    """See the module's docstring."""
+    """Find the nodes that no result depends on.
+
+    A module may keep a histogram in an attribute: `self.perplexity = torch.histc(...)`. Nodes that change something, check something or
+    read a parameter are not among them, since the keys of all parameters stay. `stored` are the parameters and buffers.
+    """
     unread: set[Node] = set()
     ordered = next(iter(nodes)).graph.nodes if nodes else ()
     for node in reversed(list(ordered)):

@@ -1,8 +1,9 @@
-"""What a model computes of nothing but constants.
+"""Folds the constants of an exported graph: computes all nodes that depend on no input.
 
-In: the nodes of an exported graph, and the tensors among its inputs that are no parameters. Out: the values of all nodes that depend on
-these alone, and which of them are needed as tables. Always: a value whose formula is not found is computed by the graph instead, of values
-that are, as far as that leads.
+In: the nodes of an exported graph, and its input tensors that are no parameters. Out: the values of all nodes that depend on these alone,
+and which of them become tables of the spec. Always: if no formula is found for a value, the graph computes it from other constants.
+
+    torch.arange(8).view(2, 4) + 1     becomes one table, `1 + 4 * i + j`
 """
 
 from __future__ import annotations
@@ -80,6 +81,7 @@ class Constants:
             return False
         if node.target is getitem:
             return True
+        # Random numbers are drawn anew in each run, so they are no constants.
         if not isinstance(node.target, torch._ops.OpOverload) or torch.Tag.nondeterministic_seeded in node.target.tags:
             return False
         fake = node.meta.get("val")

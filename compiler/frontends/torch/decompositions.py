@@ -1,7 +1,7 @@
-"""Operators that PyTorch defines by others, for those that have no reader.
+"""Decomposes operators that have no reader into operators that do, by PyTorch's own table of decompositions.
 
-In: the module of an exported program, without regions. Out: its nodes, in which such an operator is what PyTorch says that it computes.
-Always: an operator is replaced only if all of these can be read; the new nodes know their module, and what they give, as the old one did.
+In: the module of an exported program, without regions. Out: its nodes, with such operators replaced by what they are defined by. Always: an
+operator is replaced only if all operators of its definition can be read. The new nodes keep the module and the source line of the old one.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _OF_MODULE = ("nn_module_stack", "stack_trace")
 
 
 def decompose_operators(module: GraphModule) -> list[Node]:
-    """See the module's docstring. The graph is changed."""
+    """Replace operators without a reader by their definitions, in place, and return the nodes of the graph."""
     unread = [node for node in module.graph.nodes if node.op == "call_function" and is_operator(node) and not _has_reader(node)]
     for node in unread:
         definition = None if is_in_place(node) else _trace_definition(node)

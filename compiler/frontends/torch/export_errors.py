@@ -1,7 +1,7 @@
-"""What torch.export says of a module that it cannot export, as an obstacle.
+"""Explains errors of torch.export as obstacles.
 
-In: the error that it raised, and the module. Out: an `Obstacle`, with the line of the model's code and the module that was running.
-Always: an error of the model's own code is shown as it is, since that code may raise anything.
+In: the error that torch.export raised, and the module. Out: an `Obstacle`, with the line of the model's code and the module that was
+running. Always: an error from the model's own code keeps its text, since that code may raise anything.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
     if unknown:
         why, name = f"does not know what is in a {unknown[1]}, which is an output", unknown[1].rpartition(".")[2]
         help_ = f"call `torch.export.register_dataclass({name})` before, or return a tuple or a dict"
+        # Models of transformers return their cache of keys and values, which is no tensor, unless `use_cache` is false.
         cache = "give `forward` the argument `use_cache=false` (`--call use_cache=false`), or " if "Cache" in name else ""
         return Obstacle("torch.export", why, "", cache + help_)
     if "data-dependent" in message:

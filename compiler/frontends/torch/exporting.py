@@ -290,6 +290,7 @@ def _export_program(
         failed = ImportFailed((obstacle,))
         raise (failed.in_training() if train else failed) from error
     finally:
+        # `module.train(mode)` would set all modules inside to one mode, and a frozen batch norm may be in evaluation.
         for inner, mode in modes.items():
             inner.training = mode
 

@@ -26,6 +26,7 @@ def flatten_regions(module: GraphModule) -> list[Node]:
 def _is_region(node: Node) -> bool:
     if node.op != "call_function" or getattr(node.target, "__name__", "") not in _REGIONS:
         return False
+    # `args[2]` is `enabled`. A region that does cast computes in another element type, so only a disabled one is inlined.
     return node.target.__name__ != "wrap_with_autocast" or not node.args[2]  # type: ignore[union-attr]
 
 

@@ -1,7 +1,7 @@
-"""Where the parameters and buffers of a model belong in its graph.
+"""Decides where the parameters and buffers of a model belong in its graph.
 
-In: the calls of the modules, and the nodes that read each parameter. Out: for a layer, whether parameters are its own, under which label;
-for any other use, in which graph the parameter is declared. Always: a parameter of the graph has one of the keys that the original has.
+In: the calls of the modules, and the nodes that read each parameter. Out: for a layer, whether its parameters are its own and under which
+label; for any other use, the graph that declares the parameter. Always: a parameter keeps one of the keys that it has in the original.
 """
 
 from __future__ import annotations
@@ -264,5 +264,6 @@ def find_all_keys(names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str,
 
 def _tensor_identity(tensor: Any) -> object:
     if not tensor.numel():
+        # All tensors without elements have the same data pointer.
         return id(tensor)
     return tensor.data_ptr(), tuple(tensor.shape), tuple(tensor.stride()), tensor.dtype

@@ -95,6 +95,7 @@ class CallTree:
         active: list[tuple[str, ModuleCall]] = [("", self.root)]
         late: list[Node] = []
         for node in nodes:
+            # A getitem takes part of a tuple, so it belongs to the call that made the tuple, wherever the code unpacks it.
             if node.target is getitem:
                 late.append(node)
                 continue
@@ -170,6 +171,7 @@ def _read_module_stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, 
     entries = node.meta.get("nn_module_stack") or {}
     if not entries or any(key.startswith("_empty_nn_module_stack") for key in entries):
         return None
+    # torch.export marks the further calls of a module: the second call of `layer` is `layer@1`.
     found = [(key, path.partition("@")[0], _class_name(cls)) for key, (path, cls) in entries.items() if path]
     return [(key, names.get(path, path), cls) for key, path, cls in found]
 

@@ -46,11 +46,13 @@ def replace_opaque_modules(model: nn.Module) -> Iterator[None]:
     """Replaces what such modules do by one operator each."""
     replaced: list[nn.Module] = []
     fast, detect = torch.backends.mha.get_fastpath_enabled(), transformer._detect_is_causal_mask
+    # On its fast path, nn.TransformerEncoderLayer calls one operator instead of its attention module: the replaced `forward` would not run.
     torch.backends.mha.set_fastpath_enabled(False)
     transformer._detect_is_causal_mask = _trust_causal_flag
     try:
         for module in model.modules():
             forward = _make_opaque_forward(module)
+            # An instance that has a `forward` of its own may compute something else than its class.
             if forward is not None and "forward" not in vars(module):
                 module.forward = forward
                 replaced.append(module)

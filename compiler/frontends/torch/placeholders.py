@@ -83,5 +83,6 @@ def find_constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], 
     found = find_placeholders(program)
     targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
     values = {node: program.constants.get(target) for node, target in targets.items()}
+    # torch.export names tensors that the code makes `lifted_tensor_0` and so on, which says nothing to a reader.
     names = {node: target.rpartition(".")[2] for node, target in targets.items() if not target.startswith("lifted")}
     return {node: value for node, value in values.items() if isinstance(value, torch.Tensor)}, names

@@ -46,6 +46,7 @@ from .two_modes import merge_modes
 
 _LABEL = re.compile(r"(?:\w[\w-]*(?:\.\w[\w-]*)*)?", re.ASCII)
 _UNREACHED = "is read outside of the module that has it, where a spec cannot reach it"
+# torch.export adds these checks of sizes and types. They compute nothing.
 _SILENT = ("_assert_tensor_metadata", "_assert_scalar", "sym_constrain_range_for_size", "sym_constrain_range")
 
 

@@ -1,7 +1,7 @@
-"""Index tensors that are nothing but the numbers of an axis.
+"""Recognizes index tensors that count along an axis, such as `arange(n)[:, None]`.
 
-In: a node of an exported graph that is an index. Out: the axis along which it counts from 0, in steps of 1; `NO_AXIS` if it is 0 alone;
-None if it is something else. Always: of an index that counts, the elements that it selects are known before anything runs.
+In: a node of an exported graph that is an index. Out: the axis along which it counts from 0 in steps of 1, `NO_AXIS` if it is a single 0,
+None for anything else. Such an index selects all elements in order, so it only moves axes.
 """
 
 from __future__ import annotations

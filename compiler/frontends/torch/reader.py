@@ -1,7 +1,7 @@
-"""The graph of a module's call, made of the nodes that torch.export has for it.
+"""Builds the graph of a module's call from the nodes of torch.export.
 
-In: the tree of calls, and what is known of sizes, parameters and constants. Out: a graph for each call that is more than one operator.
-Always: an operator that cannot be imported is an obstacle, and what depends on it is unknown and not reported again.
+In: the tree of calls, and the known sizes, parameters and constants. Out: a graph for each call that is more than one operator. Always: an
+operator that cannot be imported is reported once. Values that depend on it are unknown and not reported again.
 """
 
 from __future__ import annotations
@@ -83,6 +83,7 @@ class CallReader(GraphScope):
     def _read_item(self, node: Node) -> None:
         if self.model.constants.is_folded(node):
             return
+        # An operator may be refused after its reader has added some nodes, which are removed again.
         nodes = len(self.builder.graph.nodes)
         found = read_node(node, self)
         if found is None:
@@ -224,6 +225,7 @@ def _check_types(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
     for value, fake in pairs:
         if not isinstance(value, Value) or not isinstance(fake, torch.Tensor):
             continue
+        # Complex tensors are pairs of real numbers here, so they have a last axis of 2.
         parts = (2,) if fake.is_complex() else ()
         expected = TensorType(to_dtype(fake.dtype.to_real()), (*(sizes.to_dim(size) for size in fake.shape), *parts))
         same = len(expected.shape) == value.type.rank and not any(

@@ -1,8 +1,8 @@
-"""One graph of a module that does something else in training than in evaluation.
+"""Merges the graphs of a module in training and in evaluation into one.
 
-In: the graphs that torch.export gives of the module in both modes. Out: a graph that is the one in training and the other in evaluation.
-Always: operators that are in both are there once, in the order that they have in both; what they are given in one mode only is chosen by an
-`if training`. An operator that does nothing in evaluation needs none.
+In: the graphs that torch.export gives of the module in both modes. Out: one graph for both. Always: an operator that is in both graphs is
+there once, in the order that both share. If its inputs differ, an `if training` chooses between them. Operators that do nothing in
+evaluation, such as dropout, need no `if training`.
 """
 
 from __future__ import annotations
@@ -208,6 +208,7 @@ class _ModeMerger:
 
 def _align_nodes(training: Sequence[Node], evaluation: Sequence[Node]) -> Iterator[tuple[Node | None, Node | None]]:
     """The nodes of both in order, those that do the same as pairs."""
+    # By default, SequenceMatcher ignores items that occur often, and the blocks of a deep network do.
     matcher = SequenceMatcher(None, [_node_kind(node) for node in training], [_node_kind(node) for node in evaluation], autojunk=False)
     first = second = 0
     for block in matcher.get_matching_blocks():

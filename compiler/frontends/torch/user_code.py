@@ -1,7 +1,7 @@
-"""Code of a module while it runs: what it does to the process is undone.
+"""Isolates the code of the user's module while it runs.
 
-In: nothing. Out: a context. Always: what is printed goes to standard error, since the text of a spec may go to standard output; the
-settings of PyTorch are as they were; an attempt to end the program is an error like others.
+In: nothing. Out: a context. Always: output goes to standard error, because the text of a spec may go to standard output. The settings of
+PyTorch are restored, and an attempt to end the program raises `EndsProgram`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ class EndsProgram(RuntimeError):
 
 @contextmanager
 def isolate_user_code() -> Iterator[None]:
-    """See the module's docstring."""
+    """Run code of the user in a context that restores the process afterwards."""
     dtype, gradients, random = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_rng_state()
     try:
         with redirect_stdout(sys.stderr):

@@ -1,8 +1,9 @@
-"""Operators that work in place, and the views that see what they do.
+"""Finds the views that see what an in-place operator changes.
 
-In: the nodes of an exported graph in their order. Out: for each node that changes a tensor, what of the tensors that are read later it
-changes too: those of which it is a part. Always: of all others, dropping the underscore changes nothing but the name under which the result
-is read.
+In: the nodes of an exported graph in order. Out: for each node that changes a tensor, the tensors that contain it and are read later.
+Always: for any other in-place operator, the operator without the underscore computes the same under a new name.
+
+In `x[:, 0].zero_(); return x`, the zeros change x, so the import writes x anew from its parts.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch.fx import Node
 
 _MAYBE = ("reshape", "contiguous", "flatten", "to", "type_as", "view_as", "reshape_as", "expand_as")
 """Operators that may give a view, and whose schemas do not say it."""
+# These end in an underscore, but change no elements.
 _HARMLESS = ("detach_", "requires_grad_")
 _PARTS = ("slice", "select")
 """Views that are one part of an axis."""

@@ -1,4 +1,4 @@
-"""Activations."""
+"""Imports activations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic, comparisons, logic: operators of each element."""
+"""Imports operators on each element: arithmetic, comparisons and logic."""
 
 from __future__ import annotations
 

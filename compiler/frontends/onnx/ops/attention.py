@@ -1,4 +1,4 @@
-"""Attention and positions."""
+"""Imports attention and rotary embeddings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Convolutions."""
+"""Imports convolutions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Imports matrix products."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ def import_matmul(site: OnnxSite) -> Value:
     right = site.get_item(1)
     x = site.input(0)
     if isinstance(right, Known) and right.array.ndim == 2 and x.type.dtype.is_float and x.type.rank > 0:
+        # PyTorch's exporters write a linear layer on more than two axes as MatMul and Add.
         kind, other = site.follows
         units = right.array.shape[1]
         bias = other if kind == "Add" and isinstance(other, Known) and other.array.shape == (units,) else None

@@ -1,4 +1,4 @@
-"""Elements by their indices."""
+"""Imports gathers and scatters by indices."""
 
 from __future__ import annotations
 

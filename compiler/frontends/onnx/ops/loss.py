@@ -1,4 +1,4 @@
-"""Losses."""
+"""Imports losses."""
 
 from __future__ import annotations
 

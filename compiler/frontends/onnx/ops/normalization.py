@@ -1,4 +1,4 @@
-"""Normalizations."""
+"""Imports normalizations."""
 
 from __future__ import annotations
 

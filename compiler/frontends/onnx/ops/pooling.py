@@ -1,4 +1,4 @@
-"""Pools."""
+"""Imports pooling operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent layers."""
+"""Imports recurrent layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reductions, sorting, cumulative sums."""
+"""Imports reductions, sorting and cumulative sums."""
 
 from __future__ import annotations
 

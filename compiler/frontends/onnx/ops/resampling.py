@@ -1,4 +1,4 @@
-"""Images at another resolution."""
+"""Imports operators that resize images or sample from them."""
 
 from __future__ import annotations
 

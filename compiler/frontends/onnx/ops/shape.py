@@ -1,4 +1,4 @@
-"""Operators that move elements: shapes, pieces, padding."""
+"""Imports operators that change shapes, take parts, or pad."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arithmetic of two tensors, or of a tensor and a number."""
+"""Reads arithmetic on two tensors, or on a tensor and a number."""
 
 from __future__ import annotations
 

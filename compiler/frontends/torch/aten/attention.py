@@ -1,4 +1,4 @@
-"""Attention."""
+"""Reads attention."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def read_attention(site: AtenSite) -> Value:
         arguments["dropout"] = site.number("dropout_p")
     if site.args["is_causal"]:
         arguments["causal"] = True
+        # PyTorch's `is_causal` aligns the first query with the first key. netc asks for `align` where the lengths may differ.
         if not site.scope.model.facts.are_equal(q.type.shape[-2], k.type.shape[-2]):
             arguments["align"] = "start"
     heads = [one.type.shape[-3] if one.type.rank > 2 else 1 for one in (q, k)]

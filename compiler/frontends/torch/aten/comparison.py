@@ -1,4 +1,4 @@
-"""Comparisons, logic, and choices by them."""
+"""Reads comparisons, logic, and choices by a condition."""
 
 from __future__ import annotations
 

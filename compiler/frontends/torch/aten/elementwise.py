@@ -1,4 +1,4 @@
-"""Functions of each element."""
+"""Reads functions of each element."""
 
 from __future__ import annotations
 
@@ -79,6 +79,7 @@ _UNBOUNDED = {"min": -inf, "max": inf}
 @reads("clamp", "clamp_min", "clamp_max")
 def read_clamp(site: AtenSite) -> Value:
     x = site.tensor()
+    # The order matters: where min > max, torch.clamp gives max.
     for name, operator in (("min", "maximum"), ("max", "minimum")):
         if site.args.get(name) is not None and site.number_of(name) is None:
             x = site.apply_op(operator, x, site.tensor(name))

@@ -1,4 +1,4 @@
-"""Parts of tensors, and elements by their numbers."""
+"""Reads slices, and gathers and scatters by indices."""
 
 from __future__ import annotations
 
@@ -316,6 +316,7 @@ def read_roll(site: AtenSite) -> Value:
 @reads("flip")
 def read_flip(site: AtenSite) -> Value:
     x, axes = site.tensor(), site.integers("dims")
+    # PyTorch takes a flip of no axes, and of a tensor without axes.
     return site.apply_op("flip", x, axis=axes) if axes and x.type.rank else x
 
 
@@ -327,6 +328,7 @@ def read_pad(site: AtenSite) -> Value:
     if all(amount == 0 for amount in padding):
         return site.tensor()
     value = site.args.get("value")
+    # Padding with -0.0 is not the default: the sign of a zero is kept.
     zero = value is None or (value == 0 and copysign(1, value) == 1)
     arguments = {} if zero or mode != "constant" else {"value": site.number("value")}
     return site.apply_op("pad", site.tensor(), padding=padding, mode=mode, **arguments)

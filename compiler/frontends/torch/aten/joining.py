@@ -1,4 +1,4 @@
-"""Tensors joined, and divided into several."""
+"""Reads operators that join tensors or split them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ def read_hstack(site: AtenSite) -> Value:
 def read_split(site: AtenSite) -> tuple[Value | None, ...]:
     pieces = tuple(fake.shape[site.integer("dim")] for fake in site.result)
     sizes = [site.scope.model.sizes.to_dim(piece) for piece in pieces]
+    # A spec has no tensors without elements, so empty pieces are None, and a single piece needs no split.
     kept = tuple(size for size in sizes if size != 0)
     made = iter((site.tensor(),) if len(kept) == 1 else site.apply_multi_op("split", site.tensor(), sizes=kept, axis=site.integer("dim")))
     return tuple(None if size == 0 else next(made) for size in sizes)

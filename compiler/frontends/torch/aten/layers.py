@@ -1,4 +1,4 @@
-"""Layers with weights: dense, convolutions, look-up."""
+"""Reads layers with weights: dense layers, convolutions and embeddings."""
 
 from __future__ import annotations
 
@@ -99,6 +99,7 @@ def read_embedding(site: AtenSite) -> Value:
         given={"weight": "weight"},
         num=num,
         dim=dim,
+        # aten has -1 where nn.Embedding has None.
         padding_idx=None if padding == -1 else padding,
         dtype=site.result_dtype,
     )

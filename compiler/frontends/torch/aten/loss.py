@@ -1,4 +1,4 @@
-"""Losses: what a module computes of its targets, if it does so itself."""
+"""Reads losses, for modules that compute their own loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Normalizations."""
+"""Reads normalizations."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def read_batch_norm(site: AtenSite) -> Value:
     training = site.scope.model.training
     if site.args.get("training") and not (training and "running_mean" in names):
         return _normalize_by_batch(site, x, names)
+    # This batch norm stays in evaluation while the model trains. netc's operator would update its statistics.
     if site.args.get("running_mean") in site.scope.model.frozen_statistics:
         return _apply_arithmetic(site, x)
     affine = "weight" in names

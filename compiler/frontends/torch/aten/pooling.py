@@ -1,4 +1,4 @@
-"""Pools."""
+"""Reads pooling operators."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recurrent layers."""
+"""Reads recurrent layers and cells."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ def read_recurrent(site: AtenSite) -> tuple[Value, ...]:
     states = list(given) if isinstance(given, list | tuple) else [given]
     x = site.tensor("input")
     if not site.args["batch_first"] and x.type.rank == 3:
+        # netc's recurrent layers have the batch first.
         x = site.apply_op("transpose", x, a=0, b=1)
+    # Without states from the caller, PyTorch starts from zeros, as netc's layers do.
     inputs = [] if all(site.scope.model.is_zero(state) for state in states) else [site.tensor_of(state) for state in states]
     slots = _name_parameters(site)
     hidden, projected = _hidden_sizes(site, slots)

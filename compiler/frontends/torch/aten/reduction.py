@@ -1,4 +1,4 @@
-"""Reductions of axes."""
+"""Reads reductions along axes."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def read_reduction(site: AtenSite) -> Value:
         x = site.cast(x, site.dtype())
     axes = site.axes()
     if not x.type.rank:
+        # A tensor without axes has nothing to reduce.
         return site.cast(x, site.result_dtype)
     return site.apply_op(site.name, x, axis=axes, keepdim=_keeps_axes(site))
 

@@ -1,4 +1,4 @@
-"""What works in training only."""
+"""Reads operators that act in training only, such as dropout."""
 
 from __future__ import annotations
 

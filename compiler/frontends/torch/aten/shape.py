@@ -1,4 +1,4 @@
-"""Other shapes and element types of the same elements."""
+"""Reads operators that change the shape or the element type and keep the elements."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ def read_cast(site: AtenSite) -> Value:
 
 @reads("view", "reshape", "_unsafe_view", "_reshape_copy")
 def read_reshape(site: AtenSite) -> Value:
+    # `view(dtype)` reads the same bits as another type. reader.py refuses it unless the types are equal.
     if site.args.get("dtype") is not None:
         return site.first_tensor
     x = site.tensor()

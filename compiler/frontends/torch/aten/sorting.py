@@ -1,4 +1,4 @@
-"""Orders of elements."""
+"""Reads operators that sort elements or rank them."""
 
 from __future__ import annotations
 
