@@ -1,4 +1,7 @@
-"""The tables and the picture of docs/architecture.md have the packages that exist, in the order that the import contracts say."""
+"""The tables and the picture of docs/architecture.md have the packages that exist, in the order that the import contracts say.
+
+The functions in the table of docs/journey.md are in the packages of their rows.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,15 @@ def test_the_arrows_of_the_picture_are_packages(monkeypatch: pytest.MonkeyPatch)
     assert {
         name for name in packages if not any((ROOT / base / name / "__init__.py").exists() for base in ("", "compiler", "netc"))
     } == set()
+
+
+def test_the_functions_of_the_journey_exist() -> None:
+    table = (ROOT / "docs" / "journey.md").read_text(encoding="utf-8").split("| stage | function | package |")[1]
+    rows = re.findall(r"^\| [^|]+ \| `(\w+)` \| `([\w/]+)`(?:, `([\w/]+)`)?", table, re.MULTILINE)
+    assert len(rows) >= 8
+    for function, *packages in rows:
+        files = [file for package in packages if package for file in (ROOT / package).rglob("*.py")]
+        assert any(f"def {function}(" in file.read_text(encoding="utf-8") for file in files), function
 
 
 def test_it_is_short() -> None:
