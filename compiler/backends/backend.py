@@ -1,4 +1,4 @@
-"""What a backend is: the protocol that saving, `--emit`, the command line, the reference of operators and the tests rely on.
+"""The protocol of a backend, which saving, `--emit`, the command line, the operator reference and the tests rely on.
 
 In: a `BackendInput`. Out: an artifact, which is text or one or more files. Always: the same input gives the same bytes; importing the
 package of a backend imports nothing heavy, since its methods import what they need.
@@ -31,7 +31,7 @@ class WrongOutput(ValueError):
 OPSETS = range(17, 26)
 """The opsets of ONNX that a graph can be written in."""
 OPSET = 23
-"""The one that it is in unless another is asked for."""
+"""The default opset."""
 
 
 class GraphOptions(Record):
@@ -46,7 +46,7 @@ class GraphOptions(Record):
 
 
 USUAL = GraphOptions()
-"""Those that hold unless others are given."""
+"""The default options."""
 
 
 class BackendInput(Record):
@@ -71,7 +71,7 @@ class BackendInput(Record):
 
 
 class Artifact(Protocol):
-    """What a backend made, not yet written."""
+    """The result of a backend, not yet written to a file."""
 
     def to_bytes(self) -> bytes:
         """The content, if it is one file. Raises `WrongOutput` if it is several."""
@@ -106,7 +106,7 @@ class Backend(Protocol):
     suffix: str
     """The ending of its files' names: `.py`."""
     parts: str | None = None
-    """What follows NAME in the names of files that it refers to, as a regular expression."""
+    """A regular expression for the endings of the further files of an artifact: the text after its own name."""
     is_binary: bool = False
     """The artifact is not for terminals; `text` is another view of it."""
     holds_weights: bool = False
@@ -116,29 +116,29 @@ class Backend(Protocol):
 
     @property
     def artifact(self) -> str:
-        """What it makes, as messages call it: `PyTorch source`."""
+        """The noun for its artifact in messages: `PyTorch source`."""
         return ARTIFACTS[self.name]
 
     def text(self, given: BackendInput) -> str:
-        """What `--emit` shows. Raises `UnsupportedByTarget`."""
+        """Return the text that `--emit` shows. Raises `UnsupportedByTarget`."""
         ...
 
     def build(self, given: BackendInput) -> Artifact:
-        """The artifact. Raises `UnsupportedByTarget`."""
+        """Build the artifact. Raises `UnsupportedByTarget`."""
         return TextArtifact(self.text(given))
 
     def operator_target(self, operator: type[Operator]) -> str | None:
-        """What an operator becomes in the target, for its documentation: `torch.nn.Linear`. Empty: it is composed of several; None: the
-        target has no operators of its own."""
+        """Return the operator's counterpart in the target, for its documentation: `torch.nn.Linear`. Empty if it is composed of several;
+        None if the target has no operators of its own."""
         return None
 
     def differences(self, operator: type[Operator]) -> tuple[str, ...]:
-        """What an operator computes otherwise than in PyTorch, for its documentation: sentences."""
+        """Return sentences about the operator's differences from PyTorch, for its documentation."""
         return ()
 
     def notes(self, program: Program, *, verbose: bool = False) -> tuple[str, ...]:
-        """What users should know of the artifact of a program: texts without a full stop. `verbose`: also what concerns unusual inputs
-        alone, and would be said of almost every model."""
+        """Return notes for users about the artifact of a program, without full stops. If `verbose`, also notes that concern only unusual
+        inputs and would apply to almost every model."""
         return ()
 
 

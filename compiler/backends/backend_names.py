@@ -11,4 +11,4 @@ ARTIFACTS = {
     "onnx": "an ONNX model",
     "net": "a spec",
 }
-"""What each registered backend makes, as messages call it. A backend is a folder here that has the name of the target."""
+"""The noun for each backend's artifact in messages. A backend is a folder here that has the name of the target."""

@@ -32,12 +32,12 @@ def get_or_raise(name: str) -> Backend:
 
 
 def backends() -> list[Backend]:
-    """All of them."""
+    """Return all backends, in the order of help and documentation."""
     return [_load(name) for name in NAMES]
 
 
 def backend_of(path: str) -> Backend | None:
-    """The one that the ending of a path asks for; of several with this ending, the first."""
+    """Return the backend for the ending of a path; of several with this ending, the first."""
     return next((backend for backend in backends() if has_suffix(backend, path)), None)
 
 

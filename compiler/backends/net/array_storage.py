@@ -33,7 +33,7 @@ class StoredNames:
 
     @property
     def arrays(self) -> list[TableArray]:
-        """Those that the file has."""
+        """The arrays of the file."""
         return list(self._names.values())
 
     def get_path(self, path: str) -> str:

@@ -42,6 +42,7 @@ class SpecArtifact(Record):
 def write_spec(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
     """The text that a program was elaborated from, as one file, or one that is made of its graph. `comments` and `stored` are for the
     latter."""
+    # The original text says more than its graph: names, comments, conditions and formulas.
     with suppress(CannotBundle):
         return bundle_text(program)
     return write_program(program, comments, stored)

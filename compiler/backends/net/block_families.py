@@ -62,9 +62,9 @@ class BlockFamily:
         self.inputs: Sequence[str] = ()
         """The names of its inputs."""
         self.results: Sequence[str] = ()
-        """What its results are called in it, empty where they have no name."""
+        """The names of its results, empty where they have none."""
         self.words: Sequence[str] = ()
-        """What its inputs are called, empty where that says nothing."""
+        """The names of its inputs where they are words of the source, else empty."""
         parameters = BlockParameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(block.variants) for _, _, found in variant.members]
         slots = list(_iterate_slots(block.body))
@@ -102,7 +102,7 @@ def _iterate_slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple
 
 
 def _get_stage_word(stage: Any) -> str:
-    """What a stage is called: its label, or the block that it is."""
+    """Return a word for a stage: its label, or the name of its block."""
     label = (stage.label or "").rpartition(".")[2]
     if label and not label.isdecimal() and label != "_":
         return to_identifier(label, "")
@@ -116,7 +116,7 @@ def _get_literal(slot: LiteralSlot, name: str, variant: int, found: Sequence[Lit
 
 
 class BlockFamilies:
-    """Those of a program, the called ones first."""
+    """The blocks of a program, called blocks first."""
 
     def __init__(self, main: Graph) -> None:
         self.families: list[BlockFamily] = []
@@ -175,6 +175,7 @@ class BlockFamilies:
 
         for first, donor in product(_drop_equal_bodies(without), _drop_equal_bodies(given)):
             for way in possible_ways(first, donor):
+                # The first pair tells whether a way works at all, before all other graphs are tried.
                 if pair_twins(first, donor, way, key) is None:
                     continue
                 taken = Taken(way.inputs, way.results)
@@ -210,7 +211,7 @@ class BlockFamilies:
         return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
 
     def make_callee(self, node: CallNode) -> Any:
-        """What the call is: a use of a block, or a group."""
+        """Return the call as a stage: a use of a block, or a group."""
         graph, label = node.graph, get_label(node)
         if id(graph) in self.chains:
             return Group(self.chains[id(graph)], label or "")

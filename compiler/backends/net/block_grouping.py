@@ -1,4 +1,4 @@
-"""Which bodies are one block.
+"""Groups bodies that can be written as one block.
 
 In: graphs with their bodies. Out: the `BlockGroup`s, each with the body of all its graphs, in which a `Slot` is where literals are. Always:
 graphs of one block have one name, unless they differ in literals alone.
@@ -100,6 +100,7 @@ def group_blocks(
     result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
     found = _make_blocks(entries)
     several = _find_repeated_names(found)
+    # Searching for twins is the expensive part, and not needed where each name has one block.
     if not several:
         return found
     other = [replace(entry, body=_inline_last_name(entry.body)) if entry.graph.name in several else entry for entry in entries]

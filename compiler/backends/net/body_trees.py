@@ -74,7 +74,7 @@ class GraphBody:
         self.statements: list[Any] = []
         self.values: list[Value] = []
         self.pending: dict[int, Any] = {}
-        """What is written where its tensor is used, by the value's id."""
+        """The trees that are written where their tensor is used, by the value's id."""
         self.numbers: dict[int, int] = {}
         self.declared = {id(shared): shared.label for shared in (*graph.declares, *graph.modules)}
         self.shared: set[int] = set()
@@ -148,6 +148,7 @@ class GraphBody:
         if isinstance(node, CallNode) and (passed := self.callees.find_optional(node)) is not None:
             self._add_optional_call(node, *passed)
             return
+        # The text names a stage before it reads its parameter.
         if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
             self._flush_stage(node.op.path if node.shared is None else SharedStage(node.shared.label))
         constant = make_constant(node) if isinstance(node, OpNode) else None

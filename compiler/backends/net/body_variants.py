@@ -102,6 +102,7 @@ class _Aligner:
 
     def _compute_costs(self, a: Sequence[Any], b: Sequence[Any]) -> dict[tuple[int, int], tuple[float, Any]]:
         """The least number of stages that are not shared, from each pair of positions on, and what is shared there."""
+        # Alignment by dynamic programming, as in a diff: positions in both lists, the fewest unshared stages.
         best: dict[tuple[int, int], tuple[float, Any]] = {(len(a), len(b)): (0, None)}
         for i in range(len(a), -1, -1):
             for j in range(len(b), -1, -1):
@@ -118,7 +119,7 @@ class _Aligner:
         return best
 
     def _iterate_shared(self, a: Sequence[Any], b: Sequence[Any], i: int, j: int) -> Iterator[tuple[Any, int]]:
-        """What the stage of the first is in both, and the number of stages of the second that it is."""
+        """Iterate over the ways to share the first list's stage: the merged stage, and how many stages of the second list it covers."""
         if i == len(a):
             return
         if isinstance(a[i], Choice) and not a[i].others:
@@ -176,7 +177,7 @@ def _to_chain(tree: Any) -> Chain:
 
 
 def _name_choice(stages: Sequence[Any]) -> str:
-    """What the presence of the stages may be called: the label of the first that has one, or its operator."""
+    """Return a name for the flag of the choice: the label of the first stage that has one, or its operator."""
     if isinstance(stages[0], Inline):
         return "residual"
     for stage in stages:

@@ -47,6 +47,7 @@ def bundle_text(program: Program) -> str:
         raise CannotBundle("it was made of no text")
     made = _BundleWriter(program.text).write_text()
     file, _ = parse_source(source := SourceFile(program.main.span.file.name, made))
+    # A name may mean something else once all definitions are in one file, so the result is checked.
     again = elaborate(file, source).program
     if again is None or not is_same_program(program, again):
         raise CannotBundle("its names mean something else in one file")
@@ -115,7 +116,7 @@ class _BundleWriter:
         return _read_comment(base.span) + "\n".join(lines)
 
     def _collect_arguments(self, chain: list[ast.ModelDecl]) -> dict[str, str]:
-        """What is given to the last model of the chain."""
+        """Collect the arguments of the last model of the chain."""
         defaults = {parameter.name.name: parameter.default for parameter in _iterate_parameters(chain[0])}
         given = {name: _write_value(value, defaults[name]) for name, value in self.text.params.items()}
         for model, base in pairwise(chain):
@@ -132,7 +133,7 @@ class _BundleWriter:
         return _apply_edits(base.body.span, [*kept, *dropped])
 
     def _write_expects(self, chain: list[ast.ModelDecl]) -> Iterator[str]:
-        """What a derived model expects of its results."""
+        """Write the `expect` checks of a derived model."""
         model = chain[0]
         if len(chain) > 1 and not self.text.params:
             item, values = self.used.needed[id(model)], self._write_values(model, {}, is_closed=True)
@@ -140,7 +141,7 @@ class _BundleWriter:
                 yield _apply_edits(check.span, [*self._iterate_edits(item), *_iterate_substitutions(item, model, values, check.span)])
 
     def _write_values(self, model: ast.ModelDecl, given: Mapping[str, str], *, is_closed: bool = False) -> dict[str, str]:
-        """What the parameters of a model are by default. `given` replaces defaults. A closed one names no other parameter."""
+        """Write the defaults of a model's parameters. `given` replaces defaults. If `is_closed`, no value names another parameter."""
         item = self.used.needed[id(model)]
         values: dict[str, str] = {}
         for parameter in _iterate_parameters(model):
@@ -156,7 +157,7 @@ class _BundleWriter:
         return values
 
     def _write_arguments(self, model: ast.ModelDecl, base: ast.ModelDecl, values: Mapping[str, str]) -> dict[str, str]:
-        """What a derived model gives its base, with its own parameters replaced by their values."""
+        """Write the arguments that a derived model passes to its base, with the model's parameters replaced by their values."""
         assert model.base is not None
         if model.base.activation is not None or len(model.base.positional) > len(base.parameters):
             raise CannotBundle("an argument of a base has no name")
@@ -188,6 +189,7 @@ def _apply_edits(span: Span, edits: list[Edit]) -> str:
     """The text of a span, after the edits that are in it."""
     inside = [edit for edit in edits if edit.span.file is span.file and span.start <= edit.span.start and edit.span.end <= span.end]
     text = span.file.text
+    # From the end, so that earlier edits keep their positions.
     for edit in sorted(inside, key=lambda edit: edit.span.start, reverse=True):
         text = text[: edit.span.start] + edit.text + text[edit.span.end :]
     return text[span.start : span.end + len(text) - len(span.file.text)]

@@ -13,7 +13,7 @@ _COUNTED = re.compile(r"(.*?)(0|[1-9]\d*)")
 
 
 def split_counted_label(node: Node) -> tuple[str, int]:
-    """What is before the number of a label, and the number, -1 without one."""
+    """Split a label into the text before its number and the number, which is -1 if there is none."""
     if isinstance(node, CallNode) and node.graph.iteration is not None:
         return node.graph.iteration.prefixes[0], node.graph.iteration.number
     found = _COUNTED.fullmatch(get_label(node) or "")

@@ -46,8 +46,8 @@ class SizeOfInput(Tree):
 
 
 class BlockParameters:
-    """Those of a block. `given` has for each member what they are, `defaults` what they are if a use does not say it. They would hide the
-    blocks and operators whose names are `taken`."""
+    """The parameters of a block. `given` has their values for each member, `defaults` their defaults. No parameter gets a name in `taken`,
+    because it would hide the block or operator of that name."""
 
     def __init__(self, members: Sequence[Graph], taken: Collection[str] = ()) -> None:
         self.members = members
@@ -85,10 +85,10 @@ class LiteralColumns:
         self.stages = dict(zip(reversed(self.keys), reversed(stages), strict=True))
         varying = [key for key in self.by_key if len({k for k in key[1:] if k is not None}) > 1]
         self.varying = sorted(varying, key=lambda key: None in key)
-        """Those that differ: the ones that all members have first."""
+        """The columns whose values differ, beginning with the columns that all members have."""
 
     def make_parts(self) -> list[Any]:
-        """What is written for each literal."""
+        """Return the expression that is written for each literal."""
         known: dict[Any, Any] = {}
         related = {key: self._find_relation(key) for key in self.varying}
         order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
@@ -103,7 +103,7 @@ class LiteralColumns:
         return [known[key] if key in known else next(literal for literal in column if literal is not None) for key, column in pairs]
 
     def _find_covering(self, key: Any, known: dict[Any, Any]) -> Any:
-        """What is written for another literal that is the same wherever this one is there."""
+        """Return the expression of another literal that agrees with this one wherever this one exists."""
         for other, part in known.items():
             if all(k is None or k == o for k, o in zip(key, other, strict=True)):
                 return part
@@ -122,6 +122,7 @@ class LiteralColumns:
     def _list_input_axes(self) -> list[Term]:
         """The sizes of the inputs' axes. Axis 0 is left out, since it is the batch."""
         members = [graph.inputs for graph in self.parameters.members]
+        # Members with an optional input have other numbers for their inputs.
         if len({len(inputs) for inputs in members}) > 1:
             return []
         columns = enumerate(zip(*members, strict=True))

@@ -23,7 +23,7 @@ from .table_formulas import formula_to_tree
 
 
 class Callees(Protocol):
-    """What calls are."""
+    """Turns calls into stages."""
 
     def make_callee(self, node: CallNode) -> Any:
         """A `Stage` or a `Group`, with its label."""

@@ -144,6 +144,7 @@ def label_ordinals(body: Body) -> Body:
     { dense 4 }`, a label would make a level more.
     """
     labels = {label for part in walk_tree(body) if (label := getattr(part, "label", None))}
+    # Most bodies have no label that looks like an ordinal, and stay as they are.
     if not any(_ORDINAL.fullmatch(label) for label in labels):
         return body
     counts = Counter[str]()

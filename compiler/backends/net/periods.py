@@ -45,6 +45,7 @@ def _fold_loops(stages: tuple[Any, ...]) -> Iterator[Any]:
     while at < len(stages):
         sizes = product(range(1, LONGEST_UNIT + 1), range(LONGEST_REST + 1))
         found = [find_run(shapes, stages, shapes, at, unit, rest) for unit, rest in sizes]
+        # The longest run wins; of equally long ones, the one with the shortest iteration.
         for run in sorted(found, key=lambda run: (-run.length, run.unit + run.rest)):
             loop = _make_run_loop(stages, run)
             if loop is not None:

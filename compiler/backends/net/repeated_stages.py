@@ -41,6 +41,7 @@ class RepeatedNodes:
         if isinstance(self.stage, Body):  # its labels have the number, and the loop has none
             self.start, self.label = None, ""
             return
+        # A loop with a label has that level of the keys to itself.
         whole = prefix.endswith(".") and sum((get_label(node) or "").startswith(prefix) for node in around) == len(nodes)
         self.start = first if first or not whole else None
         self.label = prefix.removesuffix(".") if self.start is None else prefix
@@ -114,8 +115,8 @@ def _is_countable(first: Any, other: Any) -> bool:
 
 
 def unify_stages(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tuple[str, ...], Any]:
-    """What is iterated over, the names of its items, and the stage that all of them are. `first`: what is different in the first iteration
-    alone is no list."""
+    """Merge stages into a loop: the values to iterate over, the names of its items, and the one stage. If `first`, a literal that
+    differs only in the first iteration becomes a condition instead of a list."""
     columns = [list(column) for column in zip(*map(find_literals, stages), strict=True)]
     lists: list[list[Literal]] = []
     made: list[Any] = []

@@ -78,6 +78,7 @@ class SpecPrinter(ValuePrinter):
 
     def print_body(self, body: Body) -> list[str]:
         """The statements, one a line."""
+        # Before printing: a stage without a label is numbered by its operator, and another stage may have that name as its label.
         body = label_ordinals(body)
         self.read = [part.path for part in walk_tree(body) if isinstance(part, ParameterOfStage)]
         return self._print_lines(body.statements, body.results)
@@ -167,7 +168,7 @@ class SpecPrinter(ValuePrinter):
         return super().print_tree(tree)
 
     def _print_several(self, tree: Any) -> str:
-        """What is several statements."""
+        """Print a tree that needs several statements."""
         match tree:
             case IfGiven(tensor, given, otherwise):
                 condition = f"if given({self.print_expression(tensor, NET.atom)})"
@@ -179,7 +180,7 @@ class SpecPrinter(ValuePrinter):
         raise TypeError(type(tree).__name__)
 
     def _print_steps(self, steps: Steps) -> str:
-        """What is in the braces of a branch."""
+        """Print the statements in the braces of a branch."""
         lines = self._print_lines(steps.statements, (steps.result,))
         return "\n".join(["", *lines, ""]) if steps.statements else f" {lines[0]} "
 
@@ -235,7 +236,7 @@ class SpecPrinter(ValuePrinter):
         return f"({' -> '.join(map(self._print_stage, fold_periods(strip_numbers(stages))))})"
 
     def _print_branch(self, stages: Sequence[Any]) -> str:
-        """What is in braces: stages, of which the last may be arithmetic with what those before it made."""
+        """Print the stages of a branch. The last one may be arithmetic with the result of the stages before it."""
         if not isinstance(stages[-1], Inline):
             return " -> ".join(map(self._print_stage, stages))
         before = Chain(Given(), tuple(stages[:-1])) if len(stages) > 1 else Given()

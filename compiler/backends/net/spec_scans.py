@@ -21,7 +21,7 @@ Trees = tuple[Any, ...]
 
 
 class StepBody(Protocol):
-    """What is used of a body that is being made."""
+    """The part of a `GraphBody` that this module uses."""
 
     graph: Graph
     statements: list[Any]

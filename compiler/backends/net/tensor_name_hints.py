@@ -1,4 +1,4 @@
-"""What tensors may be called, by what is done with them and where they come from.
+"""Suggests names for tensors, from their uses and their origins.
 
 In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors, and what none may be called. Always: a word is a
 hint; whether it can be a name, and whether it is free, is decided by `Names`.
@@ -116,7 +116,7 @@ def _get_node_word(node: OpNode | CallNode | None) -> str:
 
 
 class CallerNames:
-    """What the inputs of blocks are where these are called."""
+    """Finds words for tensors of blocks where the blocks are called."""
 
     def __init__(self, main: Graph) -> None:
         self._calls: dict[int, tuple[Graph, CallNode]] = {}

@@ -52,9 +52,10 @@ def make_free_name(wanted: str, taken: Collection[str], number: int = 2) -> str:
 
 
 class BodyNames:
-    """Those of one body. `taken` are names that are bound already."""
+    """The names of one body. `taken` are names that are bound already."""
 
     def __init__(self, taken: Iterable[str]) -> None:
+        # `in` is the input of each body.
         self.taken = {"in", *taken}
         self._makers: dict[int, dict[int, Node]] = {}
         """For each graph, by id, the node that makes each of its tensors. Searching all nodes for each name took quadratic time."""

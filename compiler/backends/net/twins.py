@@ -115,7 +115,7 @@ class _Pairing:
         self._check_regions(only_other, only_own)
         alone = (own for region, own in self.regions if not region.nodes)
         self.instead = next((own.output if own.nodes else Value(self.extra.type, self.extra.span) for own in alone), self.extra)
-        """What nodes use in place of the optional tensor, if some of them use it as it is."""
+        """The tensor that nodes use in place of the optional tensor, if some of them use it as it is."""
 
     def _pair_values(self, value: Value, own: Value) -> None:
         self.values[id(value)] = own

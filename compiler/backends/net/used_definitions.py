@@ -1,4 +1,4 @@
-"""Which definitions of a text, and of the files that it uses, a model needs.
+"""Finds the definitions that a model needs, in its text and in the files that it uses.
 
 In: the `ProgramText` of a program. Out: the items of each file that the model's names lead to. Always: nothing is evaluated, so a name that
 only a value decides may lead to a definition that is not needed, or to none.
@@ -48,7 +48,7 @@ class UsedDefinitions:
                     yield item
 
     def iterate_definitions(self) -> Iterator[Definition]:
-        """What the items define, in their order."""
+        """Iterate over the definitions of the needed items, in their order."""
         for name, file in self.files.items():
             own = (one for one in file.top.names.values() if one.span.file.name == name)
             yield from sorted((one for one in own if id(one.node) in self.needed), key=lambda one: one.span.start)
@@ -65,7 +65,7 @@ class UsedDefinitions:
         return self.files[file.span.file.name]
 
     def _find_imported(self, use: ast.Use) -> Mapping[str, Definition]:
-        """What a `use` imports: all but models."""
+        """Return the names that a `use` imports: all but models."""
         source: SourceFile | None = self.text.used.get((use.span.file.name, use.path.value))
         if source is None:
             return {}
@@ -81,6 +81,7 @@ class UsedDefinitions:
             self.needed[id(item.item)] = item
             definitions = [one.definition for one in item.occurrences if one.definition is not None]
             if isinstance(item.item, ast.Let):
+                # A `let` of several names is one statement, so each of its names needs all of it.
                 definitions += self._iterate_let_names(item.item)
             for definition in definitions:
                 found = self.files[definition.span.file.name].by_node.get(id(definition.node))

@@ -74,4 +74,5 @@ def find_growing_run(node: Node, nodes: Sequence[Node], stage: Callable[[Node], 
     alone = all(
         id(user) in inside or user.inputs == whole for member in run for value in member.outputs for user in users.get(id(value), ())
     )
+    # Two members are shorter to read than a loop, and a tensor that others read needs its own name.
     return run if len(run) > 2 and alone else [node]

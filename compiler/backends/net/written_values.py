@@ -41,13 +41,13 @@ class ValuePrinter:
     def __init__(self, names: Sequence[str], parameters: Sequence[str], stored: StoredNames) -> None:
         self.names, self.parameters, self.stored = names, parameters, stored
         self.binders: list[tuple[str, ...]] = []
-        """What the loops around call their items, from the outermost."""
+        """The names of the items of the loops around, from the outermost."""
         self.counters: list[str] = []
-        """What the loops around call the numbers of their iterations, from the outermost."""
+        """The names of the iteration numbers of the loops around, from the outermost."""
         self.starts: list[int] = []
 
     def print_arguments(self, arguments: Sequence[tuple[str, Any]], callee: Any) -> list[str]:
-        """Those that do not have their default value: by position as far as possible, of the others with their names."""
+        """Print the arguments that do not have their default value: by position as far as possible, then by name."""
         positional = _list_positional(callee)
         signature = Operator.registry[callee].signature if isinstance(callee, str) else {}
         words: list[str] = []
@@ -142,7 +142,7 @@ def _list_positional(callee: Any) -> list[str]:
 
 
 def _list_words(callee: Any, name: str) -> Sequence[str]:
-    """What an argument may be without quotes."""
+    """Return the words that an argument may be without quotes."""
     declared = Operator.registry[callee].signature.get(name) if isinstance(callee, str) else None
     return () if declared is None else declared.kind.words
 
@@ -181,6 +181,7 @@ def _print_float(value: float) -> str:
     root = _print_root(abs(value)) if isfinite(value) else ""
     if root:
         return f"-({root})" if value < 0 else root
+    # Python writes `1e-05` where a spec has `1e-5`.
     text = repr(value)  # also `inf`, `-inf` and `nan`
     mantissa, e, exponent = text.partition("e")
     return f"{mantissa}e{int(exponent)}" if e else text

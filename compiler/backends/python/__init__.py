@@ -1,1 +1,1 @@
-"""What writes Python, for backends whose output is Python source. It knows no framework and imports no backend."""
+"""The writer of Python source, shared by all backends whose output is Python. It knows no framework and imports no backend."""

@@ -52,8 +52,10 @@ def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, em
         build = _ClassBuilder(main, OperatorForms(facts, emitters, framework), framework, pinned, fixed, recursion)
         try:
             classes = build.run(name)
+        # A recursive class was called with other arguments than it takes; the next build assumes the right ones.
         except WrongAssumption:
             continue
+        # Only merging shows which symbols and counts cannot be arguments. Both collections grow with each build, so this ends.
         if not build.unrolled and build.fixed_symbols <= fixed:
             return classes
         pinned += build.unrolled
@@ -137,6 +139,7 @@ class _ClassBuilder:
         constructions = {id(g): containers.build_construction(g) for g in layer if g is not self.main and id(g) not in recursive}
         for several in self.sharing.group_united(layer):
             found = {constructions[id(g)] for g in several}
+            # A shared stage is one module, so all its graphs need the same construction: they become one class.
             if len(found) > 1:
                 constructions.update({id(g): None for g in several})
         branched = {get_source_key(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
@@ -152,6 +155,7 @@ class _ClassBuilder:
             construction = constructions.get(id(graph))
             if graph.count is not None and not (construction and construction.is_counted) and graph not in self.pinned:
                 self.unrolled.append(graph)
+            # Large rows and layers that a block names get a class; other containers are written where they are used.
             if construction is None:
                 pending.append(graph)
             elif self._is_large(construction, graph) or _is_layer(graph):
@@ -160,6 +164,7 @@ class _ClassBuilder:
                 self.constructions[id(graph)] = construction
         groups = _group_bodies([*chains, *self._build_bodies(pending)], self.symbols)
         for block, count in Counter(get_source_key(group[0].graph) for group in groups).items():
+            # Levels that did not become one class cannot construct each other by one name.
             if count > 1 and block in self.stand_ins:
                 self.recursion.split_levels(block)
         for group in groups:
@@ -187,6 +192,7 @@ class _ClassBuilder:
             self.recursion.close_recursion(unifier, stand_in)
         if bodies[0].graph is self.main:
             self.fixed_symbols = unifier.relations.fixed_symbols
+        # After merging, so that a number that differs between uses is an argument already and is not simplified away.
         cls.body.rewrite_code(simplify_code)
         drop_idle_modules(cls.body, self.operators.dropouts)
         for index, body in enumerate(bodies):
@@ -236,7 +242,7 @@ def _is_layer(graph: Graph) -> bool:
 
 
 def _keep_instantiated_classes(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
-    """Those of the classes that another class instantiates."""
+    """Keep the classes of `alone` that another class instantiates."""
     if not alone:
         return []
     made = {id(called) for c in others for called in _find_instantiated_classes(c)}

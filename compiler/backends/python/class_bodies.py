@@ -45,7 +45,7 @@ from .unsupported_python import UnsupportedInPython, different_modules
 
 
 class Context(Record):
-    """What the bodies of a program share."""
+    """State that the bodies of one program share."""
 
     framework: Framework
     constructions: Constructions
@@ -107,8 +107,10 @@ class _BodyBuilder:
             body.ends[choice.key] = self._list_codes(choice.given), self._list_codes(choice.results)
         body.ties = [make_tie(node, self.ways) for node in self.visited_nodes if isinstance(node, OpNode) and node.tie]
         body.starts, body.norms = self._list_starts(modules=True), self._list_starts(modules=False)
+        # After all members are known, because a container is made with all of its members at once.
         if any("." in m.label for m in body.members):
             self._nest_members()
+        # Without inputs there is no tensor to read the device from, so the caller passes one.
         if not graph.grouped_inputs and any(isinstance(p, AnyInput) for step in body.steps for p in walk_tree(step.code)):
             body.passed.append(("like", AnyInput()))
         body.keyed = any(m.kind == "module" and not m.label.isidentifier() and "." not in m.label for m in body.members)
@@ -146,13 +148,13 @@ class _BodyBuilder:
         self.mode = around
 
     def _mark_with_node(self, index: int, members: int, steps: int) -> None:
-        """What the node has added is marked with its index."""
+        """Mark the members and steps that the node has added with its index."""
         if self.graph.choices:
             self.body.members[members:] = [replace(m, node=index) for m in self.body.members[members:]]
             self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
 
     def _add_training_return(self) -> None:
-        """What a model returns in training, if that is something else."""
+        """Return the results of training, if they differ from those of evaluation."""
         outputs = tuple(map(self.tensors.get_code, self.graph.training_outputs or ()))
         self.body.steps.append(Step(make_result(outputs), (), RETURN, mode=True))
 
@@ -370,5 +372,5 @@ def _rewrite_step(step: Step, change: Callable[[Code], Code | None]) -> Step:
 
 
 def _list_input_names(node: Node) -> list[str]:
-    """What a node calls each of its inputs."""
+    """Return the name of each input in the called graph; empty for the inputs of an operator."""
     return [one.name for one in node.graph.grouped_inputs] if isinstance(node, CallNode) else [""] * len(node.inputs)

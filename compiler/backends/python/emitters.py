@@ -32,7 +32,7 @@ class Initialization(Protocol):
 
     @property
     def rules(self) -> tuple[ModuleRule, ...]:
-        """What its main class does to all modules: nothing, where initial values are arguments of the modules."""
+        """The rules that the main class applies to all modules; none where initial values are arguments of the modules."""
 
     def initialize_module(self, node: OpNode, code: Code) -> Code:
         """The code of a module, and the code that initializes its parameters, unless a rule does."""

@@ -26,6 +26,7 @@ def order_by_mode(graph: Graph) -> Iterator[Ordered]:
     early = _find_needed_early(graph, every)
     for node, when in zip(graph.nodes, every, strict=True):
         either = has_operator(node, ByMode)
+        # The results in training are returned first, so nodes that only evaluation needs come after that `return`.
         if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes_any(node, made_later)):
             later.append(node)
             made_later.update(id(v) for v in node.outputs)

@@ -113,7 +113,7 @@ class OperatorForms:
         return "buffer" if spec.persistent else "transient"
 
     def build_constructor_code(self, node: OpNode) -> Code:
-        """What the constructor makes: a module, or the tensor that a parameter starts with."""
+        """Build the code of the member: a module, or the tensor that a parameter starts with."""
         code = self._get_module_code(node)
         assert code is not None, f"{node.op!r} is a member without a module"
         return self._finish_module(node, code)
@@ -164,6 +164,7 @@ class OperatorForms:
         return StepInfo(op.name, bool(node.specs), self.is_member(node), op.is_activation, False, kind)
 
     def _get_module_code(self, node: OpNode) -> Code | None:
+        # Emitters run once for each node: containers, bodies and initialization rules all ask for the same code.
         if id(node) not in self._modules:
             self._modules[id(node)] = self._emit_module(node)
         return self._modules[id(node)]
@@ -171,6 +172,7 @@ class OperatorForms:
     def _emit_module(self, node: OpNode) -> Code | None:
         emitter = self.emitters.modules.get(type(node.op))
         made = None if emitter is None else emitter(node.op, self._make_site(node))
+        # Recorded by the name in the source: what drops nothing at 0 is decided later, when only code is left.
         if isinstance(node.op, Dropping) and isinstance(made, CallCode) and isinstance(made.function, str):
             self.dropouts.add(made.function)
         return made

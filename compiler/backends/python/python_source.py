@@ -40,13 +40,13 @@ _STANDARD = {
     r"\bCallable\[": "from collections.abc import Callable",
     r"\bpartial\(": "from functools import partial",
 }
-"""What a file may import from the standard library, by what shows that it does."""
+"""The imports from the standard library, by the pattern in the text that needs them."""
 _PACKAGES = ("import numpy as np",)
 """Imports that are not from the standard library."""
 
 
 class Parts(Record):
-    """What a file consists of: the definitions that its classes use, the texts of the classes or functions, the name of the last one, and
+    """The parts of a file: the definitions that its classes use, the texts of the classes or functions, the name of the last one, and
     the modules of plugins that are imported."""
 
     definitions: tuple[str, ...]
@@ -157,7 +157,7 @@ class SourceWriter:
 
 
 def get_spec_name(program: Program, name: str) -> str:
-    """What the header calls the spec: its file, if it has one."""
+    """Return the name of the spec in the header: its file, if it has one."""
     found = re.split(r"[/\\]", program.main.span.file.name)[-1]
     return name if found.startswith("<") or not found else found
 

@@ -44,6 +44,7 @@ class TensorCodes:
         while id(value) not in self._elements:
             self._index_tuple()
         of, index = self._elements[id(value)]
+        # Counted from the end where the spec does, so that bodies with tuples of other lengths have the same code.
         left = len(of.values) - index
         return Subscript(self._get_whole_tuple(of), (NameCode(str(-left if left <= of.from_end else index)),))
 

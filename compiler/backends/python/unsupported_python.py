@@ -1,4 +1,4 @@
-"""What the writer of Python cannot write."""
+"""The errors for programs that the writer of Python cannot write."""
 
 from __future__ import annotations
 

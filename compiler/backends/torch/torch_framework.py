@@ -28,7 +28,7 @@ from ..python.code.python_expressions import (
 from ..python.library_text import read_definitions
 
 DEFINITIONS = read_definitions(Path(__file__).with_name("library.py"))
-"""What emitted files define for themselves."""
+"""The definitions that emitted files may contain, by name."""
 
 _OF_MODULES = """
     T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr float
@@ -45,6 +45,7 @@ _OF_MODULES = """
 """
 _OF_CONTAINERS = "append clear extend insert items keys pop update values _get_item_by_idx"
 """The additional attributes of `nn.Sequential` and `nn.ModuleDict`."""
+# `self.train = ...` or `add_module("train", ...)` would hide or fail on a method of every module.
 _TAKEN = frozenset((_OF_MODULES + _OF_CONTAINERS).split())
 
 

@@ -39,7 +39,7 @@ LETTERS: dict[tuple[Channels | None, int], str] = {
 }
 """The usual names of axes, by the place of the channels, and the rank."""
 LESS = range(1, 5)
-"""What a window that is not padded takes from the size of an axis, before that is divided by the stride."""
+"""The sizes by which an unpadded window shortens an axis before the division by the stride: `(H - 2)//stride`."""
 
 LONG = 16
 """The length of a formula from which a shorter one for the same size of the same axis is better."""
@@ -64,7 +64,7 @@ def _list_outputs(graph: Graph) -> list[Given]:
 
 
 def _keep_tensors(given: Sequence[Given]) -> list[Value]:
-    """Those that are tensors, not tuples."""
+    """Keep the tensors, without the tuples."""
     return [one for one in given if isinstance(one, Value)]
 
 

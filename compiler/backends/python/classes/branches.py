@@ -23,7 +23,7 @@ LONGEST = 2
 LARGEST = 24
 """The number of parts of such an expression and the other one."""
 BodyColumn = Mapping[int, Any]
-"""What some of the bodies have at one position, by the number of the body."""
+"""One position of the aligned bodies: what each body has there, by its number. Bodies may be missing."""
 
 
 class Condition:
@@ -46,7 +46,7 @@ AlignedNode = Aligned | Condition
 
 
 def get_own_or_any(column: BodyColumn, i: int) -> Any:
-    """What the body has, or else what another one has."""
+    """Return the entry of body `i`, or of any other body if `i` has none."""
     return column[i] if i in column else next(iter(column.values()))
 
 
@@ -92,6 +92,7 @@ def _inline_branch(steps: list[Step], result: int) -> Code | None:
     code: Code = ValueRef(result)
     for step in reversed(steps[-LONGEST:]):
         uses = [p for p in walk_tree(code) if p == ValueRef(step.outputs[0])]
+        # Inlining a result that is used twice would compute it twice.
         if len(uses) != 1 or len(step.outputs) > 1 or step.loop or isinstance(step.code, (LetCode, NestedResults)):
             return None
         own = step.code

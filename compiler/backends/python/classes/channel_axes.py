@@ -39,6 +39,7 @@ class ChannelAxes:
             for node in graph.nodes:
                 self._mark_node(node)
             self._propagate_channels(graph)
+        # Back from callers to callees: a block that shows nothing itself has the channels where its caller has them.
         for graph in reversed(order):
             self._propagate_channels(graph)
             for node in graph.nodes:

@@ -24,7 +24,7 @@ NO_ENDS: Mapping[Key, list[Any]] = {}
 
 
 class Branch(Generic[T]):
-    """What is made in the branch of an `if` that was taken."""
+    """The members or steps of the branch of an `if` that was taken."""
 
     def __init__(self, choice: Choice, made: list[T | Branch[T]]) -> None:
         self.choice, self.made = choice, made
@@ -43,7 +43,10 @@ def decide_condition(known: Code, asked: Code) -> bool | None:
 
 
 def arrange_by_branch(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping[Key, list[T]] = NO_ENDS) -> list[T | Branch[T]]:
-    """What is made of the nodes, each with the index of its node, by the `if`s that it is in. `ends`: what is at the ends of branches."""
+    """Return the items as a tree of the `if`s around them.
+
+    `made` has each item with the index of its node, `ends` the items at the ends of branches.
+    """
     positions = {node.label: index for index, node in enumerate(graph.nodes)} if graph.choices else {}
     return _arrange_branches(list(made), graph.choices, positions, ends)
 

@@ -47,11 +47,12 @@ class ClassSymbols:
         settled |= {name for name, origin in main.origins.items() if origin.name in lists}
         self._settled = {name: origin.value for name, origin in main.origins.items() if name in settled}
         self._free[id(main)] = frozenset(main.origins.keys() - settled)
+        # Callers first: what is free in a graph depends on what is free where it is called.
         for caller in reversed(order):
             self._pass_free_symbols(caller)
 
     def _pass_free_symbols(self, caller: Graph) -> None:
-        """What is free in a graph is free in those that it calls; a parameter of a block always is."""
+        """Pass the free symbols of a graph on to the graphs that it calls. The parameters of a block are always free."""
         own = self._free.get(id(caller), frozenset())
         for node in {id(n): n for n in caller.nodes if isinstance(n, CallNode)}.values():
             called = node.graph
@@ -75,7 +76,7 @@ class ClassSymbols:
         return self._known[id(graph)]
 
     def find_multiples(self, graph: Graph) -> frozenset[tuple[Dim, Dim]]:
-        """What divides what, by the decisions of a graph."""
+        """Return the pairs of sizes of which one divides the other, by the decisions of a graph."""
         known = self.get_known_symbols(graph)
         return frozenset((substitute_known(d.left, known), substitute_known(d.right, known)) for d in graph.decisions if d.op == DIVIDES)
 
@@ -88,7 +89,7 @@ class ClassSymbols:
 
 
 def find_origin(graph: Graph, name: str) -> Origin | None:
-    """What a symbol is, in the graph or in those around it."""
+    """Return the origin of a symbol, in the graph or in the graphs around it."""
     at: Graph | None = graph
     while at is not None:
         if name in at.origins:
@@ -111,7 +112,7 @@ def substitute_known(formula: Dim, known: Known) -> Dim:
 
 
 def intersect_known(several: Sequence[Known]) -> Known:
-    """What is known in the same way by all."""
+    """Return the symbols that have the same formula in all of these."""
     first, *others = several
     return {name: value for name, value in first.items() if all(name in k and k[name] == value for k in others)}
 
@@ -164,6 +165,7 @@ def _solve_for_symbol(difference: SymDim, order: list[str]) -> tuple[str, Dim] |
     """`(name, value)` with which the difference is zero."""
     linear = []
     for monomial, factor in difference.terms.items():
+        # Only a factor of 1 or -1 can be solved for an integer without dividing.
         if len(monomial) == 1 and isinstance(monomial[0], Symbol) and factor in (1, -1):
             rest = dim_from_terms({m: c for m, c in difference.terms.items() if m != monomial})
             if monomial[0].name not in free_symbols(rest):

@@ -30,6 +30,7 @@ def merge_variants(groups: list[list[ClassBody]], program: ClassSymbols) -> list
     """The groups of one block, those merged that differ in the branches of `if`s. All together are tried first: perhaps only one of them
     shows whether a tensor is what an `if` takes or what it gives."""
     waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
+    # All groups at once first: with three or more, only one of them may show which of two tensors an `if` takes.
     if waiting[2:]:
         try:
             return [_Alignment([body for group in waiting for body in group], program).run()]
@@ -82,6 +83,7 @@ class _Alignment:
         outputs = [self._resolve_code({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
         require_same_value(tuple(o[i] for o in outputs) for i in self.all)
         made = [self._build_body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
+        # The constructor of a container registers its members in one expression, which has no branches.
         if made[0].keyed and any(m.guards for m in made[0].members):
             raise Different
         optional = made[0].find_optional_members()

@@ -143,7 +143,7 @@ class _Family:
         return found
 
     def _suggest_use_labels(self, cls: ClassDef) -> Iterator[str]:
-        """What all stages of the class, and none of the plainest, are called in the spec."""
+        """Suggest the label that all stages of the class have in the spec, and no stage of the plainest class has."""
         own, plain = ({self.labels.get(id(g), "") for g in c.graphs} for c in (cls, self.plainest))
         if len(own) == 1 and not own & plain and (label := own.pop())[-1:].isalpha():
             yield to_camel_case(label)

@@ -74,6 +74,7 @@ class ArgumentTable:
     ) -> ConstructorArgument:
         """The argument that has these values, but for the bodies where they are `unused`. It is None where what takes it is `absent`."""
         known = next((p for p in self._known.values() if _are_equal(p.values, values, unused)), None)
+        # Values with formulas may agree by chance, so only plain literals share an argument by value.
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
             return known
         names = [n for n, given in self.given.items() if _are_equal(given, values, unused)]
@@ -134,7 +135,7 @@ class ArgumentTable:
         return True
 
     def index_by_symbol(self) -> dict[str, ConstructorArgument]:
-        """Those that are symbols, or lists of them, by their names in the graphs."""
+        """Return the arguments that are symbols, or lists of symbols, by their names in the graphs."""
         return {key: p for key, p in self._known.items() if isinstance(key, str)}
 
     def list_arguments(self) -> list[ConstructorArgument]:
@@ -200,7 +201,7 @@ class ArgumentTable:
 
 
 def _default_size(found: Origin, values: Sequence[object]) -> int | None:
-    """That of a tuple that may have no tensors."""
+    """Return 0 for the size of a tuple that has no tensors in some body; None for other sizes."""
     return 0 if isinstance(found.input, ValueTuple) and 0 in values else None
 
 

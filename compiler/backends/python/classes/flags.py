@@ -41,7 +41,7 @@ def make_flags(
 
 
 def _name_condition(body: ClassBody, key: Key) -> str:
-    """What is done where the condition holds."""
+    """Return a word for the steps that the condition guards: a label or an operator."""
     for step in body.steps:
         guarded = any(known == key for known, _ in step.guards)
         choices = [p for p in walk_tree(step.code) if isinstance(p, IfElse) and p.test == FlagRef(key)]

@@ -27,6 +27,7 @@ class ForwardSizes:
         self.whole: dict[Dim, tuple[int, int]] = {}
         self.lines: dict[str, SizeSymbol] = {}
         self.takes = body.graph.grouped_inputs
+        # Tensors before tuples, whose sizes are read off their first tensor: `x.shape[1]` rather than `xs[0].shape[1]`.
         for index, value in sorted(enumerate(self.takes), key=lambda taken: isinstance(taken[1], ValueTuple)):
             read = self._choose_tensor(value)
             for axis, d in enumerate(read.type.shape if read is not None else ()):

@@ -62,7 +62,7 @@ class StageParameters:
 
 
 def make_module_value(code: Code | None, framework: Framework) -> StageValue | None:
-    """What makes a module, as a value."""
+    """Return the function that makes a module as a value, or None if the code is no such call."""
     return _make_value(code, f"Callable[..., {framework.module}]")
 
 

@@ -67,7 +67,7 @@ class Relations:
         return self.substitute_fixed(found)
 
     def fix_symbols(self, values: Sequence[Any]) -> None:
-        """What numbers are computed from cannot vary, where they are written as they are."""
+        """Fix the symbols of numbers that are written as literals: they can no longer vary."""
         self.fixed_symbols |= names_in(tuple(values)) & self._free
 
     def _fits_all(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
@@ -109,7 +109,7 @@ class Relations:
         return {name for name in own if (name not in self._free or name in self._pinned) and self._is_same(name)}
 
     def _iterate_formulas(self) -> Iterator[SymDim]:
-        """Those of the numbers of the body that are no line of a symbol."""
+        """Iterate over the formulas of the body's numbers, except multiples of a single symbol."""
         for code in (*self.bodies[0].list_constructor_code(), *(step.code for step in self.bodies[0].steps)):
             for part in walk_tree(code):
                 formula = origin_of(part.value) if isinstance(part, Lit) and is_integer(part.value) else 0
@@ -166,7 +166,7 @@ class Relations:
         return f"{singularize(whole.name) or 'tuple'}_{self._choose_axis_word(first, axis).removeprefix('in_')}"
 
     def _choose_axis_word(self, value: Value, axis: int) -> str:
-        """What the framework calls the size of an axis."""
+        """Return the framework's word for the size of an axis."""
         words = self.bodies[0].framework.widths
         last = words.in_features if axis == value.type.rank - 1 and not self.is_spatial(value) else ""
         return (words.in_channels if axis == 1 and self.is_spatial(value) else last) or choose_axis_word(value.type.shape, axis)
@@ -176,7 +176,7 @@ class Relations:
         return value.spatial or (value.type.rank > 2 and self._channels.get_channels(value) == "first")
 
     def find_output_word(self, values: Sequence[object], unused: Container[int]) -> str:
-        """What the framework calls the size of an axis of an output, if the numbers are that in all bodies; empty if they are none."""
+        """Return the framework's word for the axis of an output whose size the numbers are in all bodies; empty if there is none."""
         words = self.bodies[0].framework.widths
         for at, first in enumerate(
             self.graph.single_outputs if all(len(b.graph.single_outputs) == len(self.graph.single_outputs) for b in self.bodies) else ()
@@ -201,13 +201,13 @@ class Relations:
         return width if same and width not in own else word
 
     def find_given_name(self, value: Value, axis: int) -> str:
-        """What the spec calls the size of an axis of an input, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""
+        """Return the spec's name for the size of an input's axis, or nothing. A letter, as in `[N, T, D]`, is no name for an argument."""
         wanted = origin_of(value.type.shape[axis])
         given = (get_spec_axis_name(value, axis), *(name for name, size in self.graph.sizes.items() if size == wanted))
         return next((name for name in given if len(name) > 1), "")
 
     def _find_hint(self, name: str) -> str:
-        """What the framework calls the places where the symbol is by itself: `features` for both `in_features` and `out_features`."""
+        """Return the framework's word where the symbol alone is an argument: `features` for both `in_features` and `out_features`."""
         hints = {h: None for h in self._symbol_hints.get(name, {}) if not VAGUE.fullmatch(h)}
         first = next(iter(hints), "")
         words = self.bodies[0].framework.widths

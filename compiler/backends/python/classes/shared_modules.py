@@ -62,7 +62,7 @@ class Sharing:
             pairs += [(n.graph, below[n.label]) for n in one.nodes if isinstance(n, CallNode) and n.label in below]
 
     def group_united(self, graphs: list[Graph]) -> list[list[Graph]]:
-        """Those of the graphs that are one module, where that is more than one graph."""
+        """Group the graphs that are one module. Groups of one graph are left out."""
         if not self._parent:
             return []
         groups: dict[int, list[Graph]] = {}

@@ -59,7 +59,7 @@ class Unifier:
         self.relations = Relations(bodies, program)
         self.arguments = ArgumentTable(bodies, self.relations)
         self.passed: list[list[Code]] = [list(codes) for codes in zip(*([code for _, code in b.passed] for b in bodies), strict=True)]
-        """What `forward` is called with in addition to tensors, each with its value in every body."""
+        """The arguments of `forward` that are no tensors, each with its value in every body."""
         self.in_forward = False
         self.wide_places: set[int] = set()
         """The literals that are passed as such to other classes, by identity."""
@@ -67,7 +67,7 @@ class Unifier:
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
         self.absent: set[int] = set()
-        """Those of them which took another branch."""
+        """The unused bodies that took another branch."""
 
     def run(self) -> ClassDef:
         self._merge_bodies()
@@ -94,6 +94,7 @@ class Unifier:
             code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
             body.steps.append(replace(step, code=code))
         body.rewrite_code(splice_choices)
+        # Last, because only the merged code shows what else depends on a flag.
         merge_flags(body, self.arguments)
         flags = [body.tests[key] for key in body.list_forward_conditions() if key not in body.find_optional_members()]
         self.arguments.stored |= {test.name for test in flags if isinstance(test, Argument)}
@@ -184,6 +185,7 @@ class Unifier:
 
     def _merge_literals(self, lits: list[Lit], keyword: KeywordCode | None) -> Code:
         idle = {i for i, lit in enumerate(lits) if isinstance(lit, Unneeded)}
+        # Unneeded literals match any value, so a needed one takes their place before the literals are compared.
         if idle and len(idle) < len(lits):
             needed = next(lit for i, lit in enumerate(lits) if i not in idle)
             return self._merge_without(
@@ -206,6 +208,7 @@ class Unifier:
                     names = {p.name for p in walk_tree(found) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
                 return replace(found, hint=lits[0].hint) if isinstance(found, Lit) else found
+            # The class of the model has one instance: a number without a formula is written as it is, and its symbols become fixed.
             if self.bodies[0].graph.kind == "model":
                 if isinstance(used[0], tuple):
                     return self._merge_items(values, lits[0].hint)
@@ -213,6 +216,7 @@ class Unifier:
                 return Lit(strip_formulas(used[0]), lits[0].hint)
         elif len({StrictLiteral(v) for v in used}) == 1 and not has_symbol(values[0]) and not self._is_own(lits[0], values, hint):
             return Lit(used[0], lits[0].hint)
+        # A shared module is constructed once, so a value that differs between its uses must be read or passed in `forward`.
         if self.in_forward and (self._has_conflict(values) or any(has_symbol(v) for v in values)):
             return self._as_input_size(lits) or self._as_forward_argument(lits)
         argument = self._as_constructor_argument(values, hint, keyword)
@@ -242,6 +246,7 @@ class Unifier:
                 return RepeatStar(item, found)
         if len(set(counts)) == 1:
             return RepeatStar(item, Lit(strip_formulas(counts[0])))
+        # The first member is written on its own, so the argument counts one more than the repeat.
         return RepeatStar(item, Argument(self.arguments.add_argument([c + 1 for c in counts], COUNT).name, 1, -1))
 
     def _is_own(self, lit: Lit, values: Sequence[object], hint: str) -> bool:

@@ -40,7 +40,7 @@ class ValueRef(Code):
 
 
 class MemberRef(Code):
-    """What the class holds under `label`: a module, a parameter or a buffer."""
+    """The member `label` of the class: a module, a parameter or a buffer."""
 
     label: str
 

@@ -1,4 +1,4 @@
-"""What is to be emitted, as data: bodies of classes, and the classes that several bodies share.
+"""The classes to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
 A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does). Its
 tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
@@ -53,7 +53,7 @@ def classify_expression(code: Code) -> ExpressionKind:
 
 
 class StepInfo(Record):
-    """What the layout of `forward` depends on. `weight` is the share of a line that an expression takes."""
+    """The properties of a step that decide the layout of `forward`. `weight` is the share of a line that an expression takes."""
 
     operator: str
     parametric: bool = False
@@ -171,9 +171,9 @@ class ClassBody:
         self.shared_labels: list[str] = []
         self.symbols: list[SizeSymbol] = []
         self.rules: tuple[ModuleRule, ...] = ()
-        """What the constructor does to all modules, at its end."""
+        """The rules that the constructor applies to all modules, at its end."""
         self.ends: dict[Key, tuple[list[Code], list[Code]]] = {}
-        """What each `if` takes and gives."""
+        """For each `if`, the tensors that it takes and its results."""
         self.tests: dict[Key, Code] = {}
         """The conditions of `if`s that were decided differently in the bodies of the class."""
         self.taken: dict[Key, bool] = {}
@@ -187,11 +187,12 @@ class ClassBody:
         return self.keyed and all(m.kind == "module" for m in self.members) and are_consecutive(m.label for m in self.members)
 
     def list_constructor_code(self) -> list[Code]:
-        """What the constructor makes."""
+        """List the code of everything that the constructor makes."""
         return [m.code for m in self.members] + ([] if self.chain is None else [self.chain])
 
     def copy(self) -> ClassBody:
         made = ClassBody(self.graph, self.framework)
+        # The lists are shared: whoever changes a copy assigns new ones.
         made.__dict__.update(self.__dict__)
         return made
 

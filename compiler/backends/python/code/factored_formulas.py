@@ -26,7 +26,7 @@ def factor_formula(formula: Dim, names: Mapping[str, str]) -> str:
 
 
 def _factor_common_term(formula: SymDim, names: Mapping[str, str]) -> str:
-    """What all terms have in common, times the rest; empty if they have nothing in common."""
+    """Return the common factor of all terms times the rest; empty if they have no common factor."""
     if not has_common_factor(formula):
         return ""
     shared = shared_factor(list(formula.terms))

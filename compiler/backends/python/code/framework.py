@@ -1,4 +1,4 @@
-"""What the writer of Python must know of the framework that the source is for.
+"""The record by which a backend describes its framework to the writer of Python.
 
 In: nothing; a backend provides its `Framework`. Out: names that are taken, words for types and sizes, and how containers of modules are
 made and members registered. Always: plain data and code; nothing here imports a framework.
@@ -39,7 +39,7 @@ class Containers(Record):
 
 
 MemberKind = Literal["module", "parameter", "buffer", "transient"]
-"""What a member of a class is; a transient one is a buffer that is not part of the state dict."""
+"""The kinds of members. A transient member is a buffer that is not part of the state dict."""
 
 
 def _refuse_word(what: str) -> Callable[..., Any]:
@@ -76,7 +76,7 @@ class Registration(Record):
 
 
 class Widths(Record):
-    """What the framework calls numbers of channels and features. `words` are those that say of an argument that it is one."""
+    """The framework's words for numbers of channels and features. `words` matches the names of arguments that are such numbers."""
 
     words: re.Pattern[str]
     in_channels: str

@@ -88,6 +88,7 @@ def _split_factors(code: Code) -> tuple[int, int, list[Code]]:
 def _write_powers(code: Code) -> Code:
     """The indices of a table, split into digits: `k // 7**3 % 7` of the numbers below 7**4, where 343 and 2401 say nothing."""
     divisors = [number for part in walk_tree(code) if (number := _get_divisor(part)) > 1]
+    # The smallest divisor is the base: in `k // 7**3 % 7`, the other divisors are powers of 7.
     base = min(divisors, default=0)
     if base < CUBE or not any(_find_exponent(value, base) >= CUBE for value in divisors):
         return code

@@ -113,11 +113,13 @@ class _Constructor:
         lines = [*before, *self._write_base_call(mapped), *(() if mapped else self.formulas.constants)]
         for name, attribute in attributes.items():
             lines.append(f"{STEP * 2}self.{attribute} = {name}")
+        # With mapped members the formulas come before the base call, whose arguments use them.
         lines += () if mapped else self.formulas.lines
         for name, test in kept.items():
             lines += layout_statement(f"self.{name} = ", make_doc(self.formulas.replace_formulas(test)), 2)
         self.kept = {test: name for name, test in kept.items()}
         lines += self._write_members([m for m in self.body.members if m.label not in keys], 0)
+        # Members of a container are drawn after `super().__init__` has registered them.
         for member in mapped:
             lines += self._write_draws(member)
         lines += [*self.draws, *write_rules(self.body.rules, self.taken, self.framework)]
@@ -146,7 +148,7 @@ class _Constructor:
         return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
 
     def _write_members(self, members: list[Member], depth: int) -> list[str]:
-        """Those within `depth` branches."""
+        """Write the members that are within `depth` branches."""
         lines: list[str] = []
         for key, group in groupby(members, key=lambda m: m.guards[depth][0] if len(m.guards) > depth else None):
             several = list(group)

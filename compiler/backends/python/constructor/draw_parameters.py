@@ -52,7 +52,7 @@ class DrawWriter:
         self.taken, self.framework = set(taken), framework
 
     def write_lines(self, code: Code, module: str, indent: int = 2) -> list[str]:
-        """Those for the module that `code` makes and that is accessed by `module`."""
+        """Write the lines for the module that `code` makes. It is accessed by `module`."""
         match code:
             case InitializedCode(inner, calls):
                 made = [line for c in calls for line in layout_statement("", _apply_to_module(c, module), indent)]
@@ -91,7 +91,7 @@ class DrawWriter:
         return lines
 
     def write_last(self, items: list[Code], module: str, indent: int) -> list[str]:
-        """Those for the last members of a list of unknown length."""
+        """Write the lines for the last members of a list of unknown length."""
         if isinstance(items[0], RepeatStar):
             return self._write_each(items[0].item, f"{module}[{print_code(Prefix('-', items[0].count))}:]", indent)
         return [line for at, item in enumerate(items) for line in self.write_lines(item, f"{module}[{at - len(items)}]", indent)]
@@ -107,7 +107,7 @@ class DrawWriter:
         return found
 
     def _write_each(self, item: Code, members: str, indent: int) -> list[str]:
-        """Those for each of several members that are made alike."""
+        """Write a loop over several members that are made alike."""
         variable = make_unique("layer", self.taken)
         self.taken.add(variable)
         inside = self.write_lines(item, variable, indent + 1)

@@ -20,7 +20,7 @@ from ..code.python_expressions import AttributeCode, CallCode, Code, Lit, Subscr
 from ..emitters import Modules
 
 Key = tuple[str, str]
-"""What a rule is for: a class of the framework, and one of its parameters."""
+"""The target of a rule: a class of the framework, and one of its parameters."""
 
 
 class InitializerWords(Record):
@@ -71,7 +71,7 @@ class StatementInitialization:
         return InitializedCode(code, tuple(calls)) if calls else code
 
     def _make_statements(self, init: Init, parameter: Code) -> Iterator[Code]:
-        """What draws a parameter of a module."""
+        """Make the statements that draw a parameter of a module."""
         yield self.words.draw(replace(init, zero_row=None), parameter)
         if init.zero_row is not None and init.kind != "zeros":
             yield self.words.zero(Subscript(parameter, (Lit(init.zero_row, self.words.padding),)))
@@ -117,6 +117,7 @@ def _find_rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, lis
     for key, specs in uses.items():
         first = replace(specs[0].init, zero_row=None)
         alike = all(spec.stated and replace(spec.init, zero_row=None) == first and not has_origin(spec.init) for spec in specs)
+        # A rule pays only for several modules, and must not touch one that the spec draws in another way.
         if len(specs) > 1 and alike:
             padded = any(spec.init.zero_row is not None for spec in specs)
             yield Rule(key, first, any(key[1] not in own for own in names.get(key[0], ())), padded)

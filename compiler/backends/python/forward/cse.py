@@ -93,6 +93,7 @@ def _is_pure(step: Step) -> bool:
     """Whether repeating the step gives the same result, without side effects."""
     if len(step.outputs) != 1 or step.repeats or step.mode is not None:
         return False
+    # A copy is pure, unless it is one side of an `if`: then it decides what the variable is.
     if isinstance(step.code, ValueRef):
         return not step.traits.either
     if step.traits.module or step.traits.call:

@@ -21,7 +21,7 @@ from .cse import LetExpander, merge_equal_steps
 
 RETURN = StepInfo("return", kind="return")
 JOIN = StepInfo("tuple", kind="other")
-"""What a branch gives as a tuple, perhaps one that there is already."""
+"""The traits of a step that makes the tuple a branch gives, which may exist already."""
 
 
 class ForwardSteps:
@@ -110,7 +110,7 @@ class ForwardSteps:
 
 
 def make_result(outputs: tuple[Code, ...]) -> Code:
-    """What is returned."""
+    """Return the code of the results: a single one by itself, several as a tuple."""
     return outputs[0] if len(outputs) == 1 and not isinstance(outputs[0], Starred) else TupleCode(outputs)
 
 

@@ -1,4 +1,4 @@
-"""Which results of `forward` get a line of their own, and which are written inside the expression that takes them.
+"""Decides which results of `forward` get a line of their own, and which are written inside the expression that takes them.
 
 In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used
 and written exactly once is; a line has about three operations; linear in the number of steps. What a person writes together stays
@@ -87,6 +87,7 @@ class _Inlining:
                     together.append(maker)
         for strength, maker in sorted(bonds):
             self._nest_step(index, maker, -strength)
+        # Operands with layers read well only side by side: either all of them are inlined or none.
         if not all(self.nested[maker] for maker in together):
             for maker in together:
                 self.inside[index].pop(maker, None)

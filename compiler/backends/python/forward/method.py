@@ -74,7 +74,7 @@ class _ForwardWriter:
         self.stack_lines: list[str] = []
         """The lines that make the last result of a `scan`."""
         self.list_outputs: set[int] = set()
-        """What loops have collected."""
+        """The lists that loops have collected, by number."""
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
@@ -127,7 +127,7 @@ class _ForwardWriter:
         self.temporaries = []
 
     def _convert_lists(self, code: Code) -> Code:
-        """What is returned, with lists that loops have collected as tuples."""
+        """Return the results with the lists that loops have collected converted to tuples."""
 
         def change(part: Code) -> Code | None:
             return CallCode("tuple", (part,)) if isinstance(part, ValueRef) and part.index in self.list_outputs else None
@@ -295,7 +295,7 @@ class _ForwardWriter:
                 self.variables.take_uses(tensor)
 
     def _make_loop_writer(self, code: ScanCode) -> _ForwardWriter:
-        """What writes the steps in a loop: with the variables of the method, but lines of its own."""
+        """Return a writer for the steps in a loop, with the variables of the method but lines of its own."""
         inside = copy(self)
         inside.steps, taken = list(code.steps), [list_references(s.code) for s in code.steps]
         inside.uses = TensorUses(inside.steps, taken, len(self.names))

@@ -69,7 +69,7 @@ class NameHints:
         return ""
 
     def describe_statement(self, index: int) -> str:
-        """What a statement does, in a word: the label of its module, or its operator. Nothing of one with several results."""
+        """Describe a statement in a word: the label of its module, or its operator. Empty for several results."""
         step = self.steps[index]
         return (self._find_label(step.outputs[0]) or step.traits.operator) if len(step.outputs) == 1 else ""
 
@@ -105,6 +105,7 @@ def find_destinations(
     found: dict[int, str] = {}
     open_ = list(uses.total)
     """The number of uses of a tensor that are not known to lead to its destination."""
+    # Backwards: the destination of a tensor is known once the destinations of its users are.
     for index in range(len(steps) - 1, -1, -1):
         step, taken = steps[index], references[index]
         if step.loop is not None and uses.alive[index]:

@@ -1,4 +1,4 @@
-"""What tensors are to the stages that take them: the `mask` of an attention, the `source` of a block.
+"""The roles of tensors in the stages that take them: the `mask` of an attention, the `source` of a block.
 
 In: graphs. Out: for the tensors of each, the name of the operand or declared tensor as which they are first taken. Always: none for what is
 the main operand of an operator, or the only input of its stage; linear in the number of nodes.
@@ -41,7 +41,7 @@ class TensorRoles:
             found[id(node.inputs[0])] = found[id(node.outputs[0])]
 
     def _list_input_names(self, node: Node) -> Iterator[str]:
-        """What the stage calls each of its inputs."""
+        """Iterate over the stage's names for its inputs."""
         if isinstance(node, OpNode):
             names = node.op.assign_operands(tuple(v.type for v in node.inputs))
             yield from ("" if isinstance(node.op.operands[name], Inputs) else name for name in names)
@@ -52,7 +52,7 @@ class TensorRoles:
 
 
 def _get_whole(taken: Value | Parts) -> Value | ValueTuple | None:
-    """What is passed, if it is one tensor or tuple of the body."""
+    """Return the tensor or tuple of the body that is passed as a whole; None for anything else."""
     match taken:
         case Value():
             return taken

@@ -18,7 +18,7 @@ RUNNING = ("x", "y", "z", "h")
 
 
 class NameHint(Record):
-    """What is known of a tensor that the spec does not name.
+    """Hints for the name of a tensor that the spec does not name.
 
     `source`: a tensor that it is computed from. `destination`: the name of what it is computed for. `label`: what distinguishes it from
     others that are used with it. `role`: what it is to the stage that takes it. `same`: the tensor of which it is a reshaped or converted
@@ -76,6 +76,7 @@ class VariableNames:
 
     def bind_unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
         """A name for a tensor without one."""
+        # A reshaped or converted copy keeps the name of its source, as in `x = x.flatten(1)`.
         kept = self.name_of[hint.same] if hint.same is not None else ""
         if kept and self.is_free(kept):
             return self.bind_name(kept, tensor, uses)

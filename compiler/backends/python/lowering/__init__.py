@@ -1,4 +1,4 @@
-"""What a module in Python says in another way than the spec is rewritten in the graph, before any code is made.
+"""Passes that rewrite the graph into the form of a Python module, before any code is made.
 
 In: a checked program. Out: copies of its graphs that compute the same. Always: the program itself stays as it is; the keys of the state
 dict stay; the passes depend on each other in this order only. With NETC_DEBUG set, what comes out is verified, as each program is.

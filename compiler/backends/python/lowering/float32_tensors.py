@@ -1,4 +1,4 @@
-"""Which tensors have the element type of the model, and which are in float32 whatever that is.
+"""Finds which tensors have the element type of the model, and which stay float32 whatever that type is.
 
 In: the graphs of a program. Out: by value, whether it is *fixed*: float32 in the spec, and still float32 where the model was converted to
 bfloat16. Always: the inputs of the model, its parameters and buffers, and what is computed from any of them, have the type of

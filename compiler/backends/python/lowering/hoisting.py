@@ -1,4 +1,4 @@
-"""What is the same in every layer is computed once: the angles of rotary embeddings, masks and tables that depend on sizes only.
+"""Hoists computations that are the same in every layer, so that they run once: rotary angles, masks and tables of sizes only.
 
 In: the graphs of a program. Out: the same, in which a graph that runs repeatedly takes such tensors as further inputs, as if the spec had
 captured them, from the nearest block around that runs less often. Always: a long sequence passes the same
@@ -59,7 +59,7 @@ class HoistedConstant(Record):
 
 
 Kind = tuple[Operator, "DType | None", object]
-"""What a constant is, whatever it is computed from."""
+"""The identity of a constant, without the tensors that it is computed from."""
 
 
 def hoist_constants(order: list[Graph], framework: Framework) -> None:
@@ -139,6 +139,7 @@ class _Hoisting:
 
     def _can_move_to(self, graph: Graph, caller: Graph, call: CallNode, constant: HoistedConstant) -> bool:
         outside = constant.translate_to_caller(graph, call)
+        # A shared stage keeps its inputs, since all of its graphs must remain one class.
         if outside is None or call.shared is not None or not caller.inputs:
             return False
         if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
@@ -172,7 +173,7 @@ class _Hoisting:
         graph.captures += len(node.outputs)
 
     def _drop_unused_input(self, graph: Graph, source: Value) -> None:
-        """What the constant alone was computed from is no input any more."""
+        """Remove an input that only the constant was computed from."""
         if source in graph.inputs and not graph.tuples and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
             at = graph.inputs.index(source)
             graph.captures -= at >= len(graph.inputs) - graph.captures
@@ -197,7 +198,7 @@ def _merge_equal_constants(graph: Graph) -> None:
 
 
 def _match_constant(node: Node) -> HoistedConstant | None:
-    """What the node computes, if layers may have that in common."""
+    """Return the constant that the node computes, if layers may have it in common."""
     match node:
         case OpNode(op=RotaryAngles() as op, inputs=(like, *sources)):
             features = (op.dims,) if isinstance(op, OpenRotaryAngles) else ()

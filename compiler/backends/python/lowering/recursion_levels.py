@@ -45,6 +45,7 @@ def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
                 owner = _OWNER.match(name).group()  # type: ignore[union-attr]
                 known = owners.setdefault(get_source_key(graph), owner) + name[len(owner) :]
                 places[-1][name] = trace_argument(origin.value, known)
+    # A graph that uses numbers of another level would change its meaning with renamed symbols.
     if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
         return
     renamed = {id(graph): own for graphs, own in zip(levels, places, strict=True) for graph in graphs}

@@ -155,6 +155,7 @@ class ContainerForms:
         depth, size = self._measure_extent(graph)
         distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
         calls = {self._make_element_call(node, graph, form) for node in distinct.values()}
+        # `forward` writes one call for all elements, so all of them must be called alike.
         if len(calls) != 1 or depth > DEEPEST:
             return None
         code = self.framework.containers.listed(merge_runs(found, graph.nodes, graph.count))
@@ -213,6 +214,7 @@ def merge_runs(made: list[Code], nodes: list[Node], count: int | None = None) ->
     items = [made[0]]
     if count is not None:
         return (made[0], RepeatStar(made[-1], Lit(count - 1)))
+    # So a stage with one block has the same shape as a stage with several, and both can be one class.
     if len(made) == 1 and isinstance(nodes[0], CallNode):
         items.append(RepeatStar(made[0], Lit(0)))
     at = 1

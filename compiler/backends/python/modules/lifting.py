@@ -44,6 +44,7 @@ def _iterate_functions(nodes: list[Node], operators: OperatorForms) -> Iterator[
             if operators.is_member(node) or not _is_static(operators.build_expression(node)):
                 return
             found.append(node)
+    # A row of functions alone reads better as a class with a `forward`.
     if 2 * len(found) <= len(nodes):
         yield from found
 

@@ -1,4 +1,4 @@
-"""Which numbers are probabilities: those of dropout, and the arguments of classes that are passed on to it.
+"""Marks the numbers that are probabilities: arguments of dropout, and the arguments of classes that are passed on to it.
 
 In: all classes, called ones first. Out: the same, with `Probability` in place of `Lit`, and `Share` in
 place of `Infix`. Always: what is not passed on unchanged is a number like others.

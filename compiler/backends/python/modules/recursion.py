@@ -59,6 +59,7 @@ class RecursiveClasses:
 
     def split_levels(self, block: object) -> None:
         """The levels of the block are no one class."""
+        # Remembered across builds: the next one gives each level a class of its own.
         self._apart.add(block)
         raise WrongAssumption
 
@@ -91,7 +92,7 @@ def _list_called_graphs(graph: Graph) -> list[Graph]:
 
 
 def _get_argument(graph: Graph, key: str) -> Any:
-    """What a symbol or a parameter of a graph is in it."""
+    """Return the value of a symbol or a parameter in the graph."""
     if key not in graph.origins:
         return graph.arguments[key]
     return trace_argument(graph.origins[key].value, key)

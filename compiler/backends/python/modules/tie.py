@@ -47,6 +47,7 @@ class ParameterAccess:
             return Subscript(at, (Lit(label),))
         if self.framework.is_attribute_name(label):
             return AttributeCode(at, label)
+        # In a row, a member is found by its position, which a label such as `0` need not be.
         if construction.kind != "class" and label.isdigit():
             index = [n.label for n in called.nodes].index(label)
             return Subscript(at, (Lit(index),))

@@ -76,7 +76,7 @@ def _is_apart(item: Code) -> bool:
 
 
 def _find_runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:
-    """Those that begin at a member and are long enough. `tried` is changed."""
+    """Iterate over the runs that begin at a member and are long enough. `tried` is changed."""
     for period in range(1, min(LONGEST, len(items) - at) + 1):
         unit = keys[at : at + period]
         if unit[0] <= 0 or (period > 1 and len(set(unit)) == 1):
@@ -84,6 +84,7 @@ def _find_runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Trie
         for tail in range(TAIL + 1):
             end, times = tried.get((period, tail), (0, 0))
             times = times if at < end else 0
+            # A long run that fails as a loop would otherwise be searched again from each of its members, in quadratic time.
             if times == TRIES:
                 continue
             run = find_run(keys, keys, items, at, period, tail)

@@ -1,4 +1,4 @@
-"""Which names the code of a member of a sequence uses: a comprehension's variable must be none of them.
+"""Collects the names that the code of a member uses: a comprehension's variable must be none of them.
 
 In: the code of a member, `Layer(width, kernel=k)`. Out: its names, `Layer`, `width` and `k`.
 """

@@ -25,6 +25,7 @@ FLOAT_INTEGERS = 2**63
 
 def format_number(value: float) -> str:
     """An integer or a float as text."""
+    # First, because a bool is an int.
     if isinstance(value, bool):
         return repr(value)
     if isinstance(value, int):

@@ -168,6 +168,7 @@ def _print_members_call(code: MembersCall) -> Doc:
 
 def _print_method(code: Method) -> Doc:
     target = _bracket_weaker(code.target, PYTHON.atom)
+    # `1.abs()` does not parse; `(1).abs()` does.
     if isinstance(code.target, Lit) and isinstance(code.target.value, (int, float)):
         target = Doc(LayoutBracket("(", [make_doc(code.target)], ")"))
     return target + Doc(f".{code.name}", _layout_arguments(code.args, code.kwargs))

@@ -26,6 +26,7 @@ def unroll_repeats(items: Iterable[Code]) -> list[Code]:
     spread: list[Code] = []
     for item in joined:
         count = item.count.value if isinstance(item, RepeatStar) and isinstance(item.count, Lit) else None
+        # Two members are shorter to read than a comprehension of two.
         if isinstance(item, RepeatStar) and isinstance(count, int) and count < ROLLED:
             spread += [item.item] * count
         else:

@@ -50,6 +50,7 @@ POWERS = 4
 def make_comprehensions(items: list[Code]) -> list[Code]:
     """The same members, with runs that follow a pattern as `GeneratorStar`."""
     items = merge_firsts(items)
+    # Formulas and shapes are compared only for rows long enough to become a comprehension.
     if len(items) < LEAST:
         return items
     written: dict[int, Code] = {}

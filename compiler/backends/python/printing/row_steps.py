@@ -99,7 +99,7 @@ def _find_steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -
 
 
 def _iterate_power_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
-    """That both are powers in a row."""
+    """Yield the factor if both are consecutive powers of it."""
     if type(one) is int and type(other) is int and other > one > 0 and other % one == 0:
         factor = other // one
         if factor ** find_exponent(one, factor) == one:
@@ -107,7 +107,7 @@ def _iterate_power_steps(one: int | Fraction, other: int | Fraction) -> Iterator
 
 
 def _iterate_formula_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Step]:
-    """Those between formulas."""
+    """Yield the steps that lead from one formula to the other."""
     if not (isinstance(one, TracedInt) and isinstance(other, TracedInt)):
         return
     (top, divisor), (same, next_divisor) = split_quotient(one.origin), split_quotient(other.origin)
@@ -119,7 +119,7 @@ def _iterate_formula_steps(one: int | Fraction, other: int | Fraction) -> Iterat
 
 
 def split_quotient(formula: Dim) -> tuple[Dim, int]:
-    """What is divided, and by which number: by 1 in other formulas."""
+    """Split a quotient into its dividend and its divisor, which is 1 for other formulas."""
     match list(formula.terms.items()) if isinstance(formula, SymDim) else []:
         case [((FloorQuotient(top=top, bottom=int() as bottom),), 1)]:
             return top, bottom

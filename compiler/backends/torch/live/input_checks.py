@@ -93,7 +93,7 @@ def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, 
 
 
 def _describe_misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """What does not fit; empty if everything does, or if there is another number of tensors."""
+    """Describe the first argument that does not fit; empty if all fit, or if there is another number of tensors."""
     given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
         return ""

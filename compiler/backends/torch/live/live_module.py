@@ -53,27 +53,31 @@ def load_source(emitted: EmittedSource) -> ModuleType:
     """The text as an imported module. The same text is the same module."""
     text = emitted.text
     title = f"netc_live_{emitted.compute_digest()[:16]}"
+    # The title has a digest of the text, so equal titles mean equal text.
     if title in sys.modules:
         return sys.modules[title]
     filename = _choose_filename(emitted.name, text)
     module = ModuleType(title)
     module.__file__ = filename
+    # Tracebacks and `inspect.getsource` read lines from this cache; there is no file on disk.
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
     sys.modules[title] = module
     try:
         exec(compile(text, filename, "exec", dont_inherit=True), module.__dict__)
+    # A module that failed to execute must not be found by the next call.
     except BaseException:
         del sys.modules[title]
         raise
     for cls in vars(module).values():
         if isinstance(cls, type) and issubclass(cls, nn.Module) and cls.__module__ == title:
+            # Pickle would look the class up by module and name, and another process has no such module.
             copyreg.pickle(cls, lambda instance: _reduce_instance(instance, emitted))
     add_input_checks(getattr(module, emitted.main), emitted.inputs, emitted.checks)
     return module
 
 
 def _reduce_instance(instance: nn.Module, emitted: EmittedSource) -> tuple[Any, ...]:
-    """What pickle stores of an instance. Several instances share one text, which is stored once."""
+    """Return the state that pickle stores for an instance. Several instances share one text, which is stored once."""
     return make_blank_instance, (emitted, type(instance).__name__), vars(instance)
 
 

@@ -63,7 +63,7 @@ _ALONG: dict[type[Operator], str] = {
     Softmax: "torch.nn.Softmax",
     Softmin: "torch.nn.Softmin",
 }
-"""Those whose `dim` is always written: PyTorch warns where it is left out."""
+"""Activations whose `dim` is always written: PyTorch warns where it is left out."""
 
 
 def _get_module_name(name: str) -> str:

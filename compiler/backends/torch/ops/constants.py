@@ -357,6 +357,7 @@ def _emit_stored_array(array: TableArray, dtype: DType) -> Code:
         return call_function(
             "torch.tensor", Lit(_to_nested_tuples(array.load_array().tolist()), "values"), dtype=make_dtype_keyword(dtype, kind)
         )
+    # Emitted source is one file, which contains long tables as compressed text.
     text = b64encode(compress(array.data, 9)).decode()
     code = call_function("unpacked", Lit(text, "values"), Lit(array.shape, "shape"), get_torch_dtype(array.dtype))
     return code if array.dtype == dtype else emit_cast_to(code, dtype)

@@ -1,4 +1,4 @@
-"""What elements have in common with those before them, in PyTorch: `x.cummax(dim=1)`."""
+"""Cumulative operators in PyTorch: `x.cummax(dim=1)`."""
 
 from __future__ import annotations
 
