@@ -89,15 +89,15 @@ def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
     Those with most inputs come first. An import meets the steps in order and has recognized the operator with fewer inputs before it meets
     the last step of the one with more, so a pattern has a form with that operator in it too.
     """
-    found: list[Pattern] = []
+    result: list[Pattern] = []
     for names in _list_input_choices(op):
         chosen = _name_inputs(op, names)
         types = tuple(_type_of(operand, x) for name, operand in op.operands.items() if name in names)
         graphs = list(_make_definition_graphs(chosen, types)) if _accepts_types(chosen, types) else []
-        if found:
-            graphs += [graph for graph in _make_definition_graphs(chosen, types) if _replace_recognized(graph, found)]
-        found = [make_pattern(chosen, graph) for graph in graphs] + found
-    return found
+        if result:
+            graphs += [graph for graph in _make_definition_graphs(chosen, types) if _replace_recognized(graph, result)]
+        result = [make_pattern(chosen, graph) for graph in graphs] + result
+    return result
 
 
 def _list_input_choices(op: Operator) -> list[tuple[str, ...]]:

@@ -218,14 +218,14 @@ def _strip_expand(term: Term) -> Term:
 
 def _find_makers(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int, OpNode]:
     """The operators that make a tensor, and what it is made of, by the identities of what they make."""
-    found: dict[int, OpNode] = {}
+    result: dict[int, OpNode] = {}
     level = [root]
     for _ in range(_DEEPEST):
-        nodes = [(value, maker(value)) for value in level if id(value) not in found]
+        nodes = [(value, maker(value)) for value in level if id(value) not in result]
         made = [(value, node) for value, node in nodes if node is not None]
-        found.update((id(value), node) for value, node in made)
+        result.update((id(value), node) for value, node in made)
         level = [value for _, node in made for value in node.inputs]
-    return found
+    return result
 
 
 def _divide_terms(a: Term, b: Term) -> Term | None:

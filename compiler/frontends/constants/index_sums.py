@@ -87,18 +87,18 @@ def _find_digits(profile: Array, axis: int) -> list[Digit] | None:
     """The digits whose multiples the numbers are, from the first of them on."""
     import numpy as np
 
-    found, stride = list[Digit](), 1
+    result, stride = list[Digit](), 1
     while len(profile) > 1:
         places = np.arange(len(profile))
         step = int(profile[1] - profile[0])
         (wrong,) = np.nonzero(profile != profile[0] + step * places)
         size = int(wrong[0]) if len(wrong) else len(profile)
         if step:
-            found.append(Digit(step, axis, stride, size, last=not len(wrong)))
-        if not np.array_equal(profile, step * (places % size) + profile[places // size * size]) or len(found) > _MOST_TERMS:
+            result.append(Digit(step, axis, stride, size, last=not len(wrong)))
+        if not np.array_equal(profile, step * (places % size) + profile[places // size * size]) or len(result) > _MOST_TERMS:
             return None
         profile, stride = profile[::size], stride * size
-    return found
+    return result
 
 
 def _digits_to_formula(digits: list[Digit], start: int) -> Formula:

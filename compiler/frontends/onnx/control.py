@@ -222,9 +222,9 @@ class Control:
         """The results of a step. Its condition is left out if the number of steps already follows from it."""
         if counted:
             return self._import_graph(body, given, slice(1, None))
-        goes, *made = self._import_graph(body, given)
+        goes, *result = self._import_graph(body, given)
         _require_true(goes)
-        return made
+        return result
 
     def _unroll_loop(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
         """Its steps one after the other."""

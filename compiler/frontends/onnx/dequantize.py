@@ -195,8 +195,8 @@ class Dequantizer:
         if by.size > 1 or offset.size > 1:
             shape[axis] = max(by.size, offset.size)
         whole = stored.astype(np.int64) - _shape_parameter(offset.astype(np.int64), shape)
-        made: Array = (whole * _shape_parameter(by.astype(np.float64), shape)).astype(by.dtype)
-        return made
+        result: Array = (whole * _shape_parameter(by.astype(np.float64), shape)).astype(by.dtype)
+        return result
 
     def finish_output(self, made: str, node: onnx.NodeProto, zero: str) -> None:
         """Gives the node's output what was made for it, with a Relu if its least number is 0."""

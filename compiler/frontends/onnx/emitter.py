@@ -340,5 +340,5 @@ def to_number(array: Array) -> int | float | bool:
     value = array.reshape(-1)[0]
     if array.dtype == np.float32 and abs(value) < LARGEST_NUMBER:
         return float(str(value))
-    found: int | float | bool = value.item() if array.dtype.kind in "iub" else float(value)
-    return found
+    result: int | float | bool = value.item() if array.dtype.kind in "iub" else float(value)
+    return result

@@ -195,9 +195,9 @@ def _gather_float_rows(q: FloatGraph, x: str, scale: str, zero: str) -> str:
     maker = q.original.get(x)
     if not scale or maker is None or maker.op_type != "Gather" or q.get_constant(maker.input[0]) is None:
         return ""
-    made = q.make_name(f"{x}_real")
-    q.add_node("Gather", [q.to_float(maker.input[0], scale, zero), maker.input[1]], made, maker, **read_attributes(maker))
-    return made
+    result = q.make_name(f"{x}_real")
+    q.add_node("Gather", [q.to_float(maker.input[0], scale, zero), maker.input[1]], result, maker, **read_attributes(maker))
+    return result
 
 
 def _find_only_user(q: FloatGraph, name: str) -> onnx.NodeProto | None:
@@ -207,9 +207,9 @@ def _find_only_user(q: FloatGraph, name: str) -> onnx.NodeProto | None:
 
 def _find_constant(q: FloatGraph, name: str) -> Array | None:
     """A constant, or a product of constants, which may come later in the file."""
-    found = q.get_constant(name)
-    if found is not None:
-        return found
+    result = q.get_constant(name)
+    if result is not None:
+        return result
     maker = q.original.get(name)
     if maker is None or maker.op_type != "Mul":
         return None

@@ -111,8 +111,8 @@ def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
         shape[axis] = scale.size
     zero = arrays[2].reshape(shape if scale.size > 1 else ()) if len(arrays) > 2 else np.zeros((), x.dtype)
     apart = x.astype(np.int64) - zero.astype(np.int64)
-    made: Array = apart.astype(scale.dtype) * (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
-    return made
+    result: Array = apart.astype(scale.dtype) * (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
+    return result
 
 
 def _dequantize_blocks(arrays: list[Array], axis: int, block: int) -> Array:
@@ -122,8 +122,8 @@ def _dequantize_blocks(arrays: list[Array], axis: int, block: int) -> Array:
     if scale.shape != x.shape:
         raise ImportRefused(f"its scales are not for blocks of {block} elements")
     apart = x.astype(np.int64) - (zero[0].astype(np.int64) if zero else 0)
-    made: Array = apart.astype(scale.dtype) * scale
-    return made
+    result: Array = apart.astype(scale.dtype) * scale
+    return result
 
 
 _QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
@@ -166,5 +166,5 @@ def fold_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mappin
     made = fold_node(node, [np.asarray(n) for n in numbers], version)
     if made is None:
         return None
-    found: np.generic = made[0].reshape(-1)[0]
-    return found
+    result: np.generic = made[0].reshape(-1)[0]
+    return result

@@ -248,11 +248,11 @@ class Importer:
         if function is None:
             raise refused
         before = self.save_state()
-        made = self._import_function(node, function, names, depth)
+        result = self._import_function(node, function, names, depth)
         if len(self.obstacles) > before.obstacles:
             before.take_back()
             raise refused
-        return made
+        return result
 
     def _find_follower(self, node: onnx.NodeProto, names: Names) -> tuple[str, Item]:
         output = node.output[0] if node.output else ""

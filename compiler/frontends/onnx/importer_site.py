@@ -135,10 +135,10 @@ class OnnxSite:
 
     def require_dims(self, index: int, what: str) -> tuple[Dim, ...]:
         """Dimensions that are given as a tensor."""
-        found = to_dims(self.get_item(index))
-        if found is None:
+        result = to_dims(self.get_item(index))
+        if result is None:
             raise ImportRefused(f"{what} depends on data, and must be known from the sizes of the inputs")
-        return found
+        return result
 
     def find_dims(self, index: int, attribute: str, what: str) -> tuple[Dim, ...] | None:
         """Dimensions that are an input, or in older files an attribute; None if there are none."""
@@ -193,10 +193,10 @@ def materialize(filled: Filled) -> Item:
 def to_dtype(code: int) -> DType:
     """The element type of an ONNX number for one."""
     try:
-        found = dtype_of(np.dtype(helper.tensor_dtype_to_np_dtype(code)))
+        result = dtype_of(np.dtype(helper.tensor_dtype_to_np_dtype(code)))
     except (KeyError, TypeError, ValueError):
-        found = None
-    if found is None:
+        result = None
+    if result is None:
         name = onnx.TensorProto.DataType.Name(code).lower() if code in onnx.TensorProto.DataType.values() else f"ONNX's element type {code}"
         raise ImportRefused(f"netc has no tensors of {name}")
-    return found
+    return result

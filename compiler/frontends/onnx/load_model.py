@@ -113,14 +113,14 @@ def _find_new_conditions(importer: Importer, known: set[str]) -> list[tuple[Cond
 def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
     """The axes of the inputs that have no initial value."""
     given = {i.name for i in model.graph.initializer}
-    found: dict[str, list[Axis]] = {}
+    result: dict[str, list[Axis]] = {}
     for info in model.graph.input:
         kind = info.type.tensor_type
         if info.name in given or not info.type.HasField("tensor_type") or not kind.HasField("shape"):
             continue
         rank = len(kind.shape.dim)
-        found[info.name] = [_read_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
-    return found
+        result[info.name] = [_read_axis(n, rank, d) for n, d in enumerate(kind.shape.dim)]
+    return result
 
 
 def _read_axis(position: int, rank: int, dim: onnx.TensorShapeProto.Dimension) -> Axis:

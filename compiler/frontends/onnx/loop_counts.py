@@ -91,7 +91,7 @@ class LoopCondition:
 
     def _find_states(self, name: str) -> list[str] | None:
         """The states that a number is computed from by sums with constants; None if it is computed in another way."""
-        found: list[str] = []
+        result: list[str] = []
         stack, seen = [name], set[str]()
         while stack:
             name = stack.pop()
@@ -101,14 +101,14 @@ class LoopCondition:
             if name == self.goes:
                 return None
             if name in self.states:
-                found.append(name)
+                result.append(name)
                 stack.append(self.after[name])
             elif name in self.makers:
                 node = self.makers[name]
                 if node.op_type not in _LINEAR or read_attributes(node).get("to") == onnx.TensorProto.BOOL:
                     return None
                 stack += [part for part in node.input if part]
-        return found
+        return result
 
 
 def _single_value(item: Item) -> Any:

@@ -107,15 +107,15 @@ def _fill_unknown_paths(paths: list[Path]) -> list[Path]:
         after.append(following)
     after.reverse()
     before: Path = ()
-    found: list[Path] = []
+    result: list[Path] = []
     for path, following in zip(paths, after, strict=True):
         if path == ("",):
             size = next((n for n, (a, b) in enumerate(zip(before[:-1], following[:-1], strict=False)) if a != b), None)
-            found.append((*before[: min(len(before), len(following)) - 1 if size is None else size], "") if before and following else path)
+            result.append((*before[: min(len(before), len(following)) - 1 if size is None else size], "") if before and following else path)
         else:
             before = path
-            found.append(path)
-    return found
+            result.append(path)
+    return result
 
 
 def _find_common_path(label: Path, target: Path) -> Path:
@@ -140,18 +140,22 @@ def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
         if not placed.node.label:
             placed.path = (*user.path[:-1], "")
         moved.setdefault(id(user), []).append(placed)
-    found: list[PlacedNode] = []
+    result: list[PlacedNode] = []
     for placed in stay:
         for early in moved.get(id(placed), []):
             home = early.path[:-1]
             if not home and len(placed.path) > 1:
-                found.insert(0, early)
+                result.insert(0, early)
                 continue
             within = placed.path[: len(home)] == home
-            at = len(found) if within else next((n for n in range(len(found), 0, -1) if found[n - 1].path[: len(home)] == home), len(found))
-            found.insert(at, early)
-        found.append(placed)
-    return found
+            at = (
+                len(result)
+                if within
+                else next((n for n in range(len(result), 0, -1) if result[n - 1].path[: len(home)] == home), len(result))
+            )
+            result.insert(at, early)
+        result.append(placed)
+    return result
 
 
 class _ModuleDivision:
@@ -169,15 +173,15 @@ class _ModuleDivision:
     def divide_nodes(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[Node]:
         """The nodes of a body, which is the module at `prefix`."""
         nodes = self._join_levels(nodes, prefix)
-        made: list[Node] = []
+        result: list[Node] = []
         for run in _split_runs(nodes):
             head = run[0].path[0]
             if len(run[0].path) == 1 or _is_bare(run):
-                made += [_set_relative_label(placed, prefix) for placed in run]
+                result += [_set_relative_label(placed, prefix) for placed in run]
                 continue
             inner = [PlacedNode(p.node, p.path[1:]) for p in run]
-            made.append(self._make_call(inner, (*prefix, *head.split(".")), head))
-        return made
+            result.append(self._make_call(inner, (*prefix, *head.split(".")), head))
+        return result
 
     def _join_levels(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[PlacedNode]:
         """The nodes with levels joined that are lists of modules, or whose module does not run in one go."""
@@ -264,30 +268,30 @@ def _collect_shared(nodes: Sequence[Node]) -> list[SharedModule]:
 
 def _split_runs(nodes: Sequence[PlacedNode]) -> list[list[PlacedNode]]:
     """Neighbors with the same first level; nodes of the body itself are runs of their own kind."""
-    found: list[list[PlacedNode]] = []
+    result: list[list[PlacedNode]] = []
     before: str | None = ""
     for placed in nodes:
         head = placed.path[0] if len(placed.path) > 1 else None
-        if found and head == before:
-            found[-1].append(placed)
+        if result and head == before:
+            result[-1].append(placed)
         else:
-            found.append([placed])
+            result.append([placed])
         before = head
-    return found
+    return result
 
 
 def _find_split_levels(nodes: Sequence[PlacedNode]) -> set[str]:
     """First levels whose nodes are not all in one run, and those that are the label of an operator too."""
     seen: set[str] = set()
-    found: set[str] = set()
+    result: set[str] = set()
     for run in _split_runs(nodes):
         head = run[0].path[0]
         if len(run[0].path) == 1:
             continue
         if head in seen:
-            found.add(head)
+            result.add(head)
         seen.add(head)
-    return found
+    return result
 
 
 def _is_sound(main: Graph) -> bool:

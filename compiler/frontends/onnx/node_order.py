@@ -59,11 +59,11 @@ def _sort_nodes(
 
 def _find_used_names(node: NodeProto) -> set[str]:
     """The names that a node uses, those that its branches use from outside too."""
-    found = {name for name in node.input if name}
+    result = {name for name in node.input if name}
     for attribute in node.attribute:
         for graph in (attribute.g, *attribute.graphs):
-            found |= _find_free_names(graph)
-    return found
+            result |= _find_free_names(graph)
+    return result
 
 
 def _find_free_names(graph: GraphProto) -> set[str]:

@@ -142,10 +142,10 @@ def read_tensor(tensor: TensorProto, folder: Path | None) -> Array:
     if stored is not None and stored != count:
         raise Unreadable(f"has a tensor `{tensor.name}` of {count} elements with {stored} numbers")
     try:
-        found: Array = np.asarray(numpy_helper.to_array(tensor))
+        result: Array = np.asarray(numpy_helper.to_array(tensor))
     except (ValueError, TypeError, KeyError, MemoryError) as error:
         raise Unreadable(f"has a tensor `{tensor.name}` that is damaged: {error}") from None
-    return found
+    return result
 
 
 def _count_stored(tensor: TensorProto, code: int) -> int | None:

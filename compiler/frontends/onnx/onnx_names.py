@@ -64,13 +64,13 @@ def split_levels(text: str) -> list[str]:
     """The levels of a path with dots or slashes, those that are no labels mended; a level that repeats the one before it, as in
     `layer1/layer1.0`, is the longer of the two. Empty if the text is no path."""
     text = find_first_name(text).partition(":")[0] if not text.startswith("onnx::") else ""
-    found: list[str] = []
+    result: list[str] = []
     for part in text[:LONGEST].split("/"):
         inner = [_mend_level(level) for level in part.split(".")]
         inner = [level for level in inner if level]
-        size = max((n for n in range(1, len(inner)) if found[-n:] == inner[:n]), default=0)
-        found += inner[size:]
-    return found
+        size = max((n for n in range(1, len(inner)) if result[-n:] == inner[:n]), default=0)
+        result += inner[size:]
+    return result
 
 
 def find_first_name(name: str) -> str:

@@ -91,10 +91,10 @@ def _capture_values(inner: GraphBuilder) -> list[Value]:
 
 def collect_bodies(graph: Graph) -> list[Graph]:
     """The graph, and those of the loops in it, whose labels are its own."""
-    found = [graph]
-    for each in found:
-        found += [node.graph for node in each.nodes if isinstance(node, CallNode) and node.scan is not None]
-    return found
+    result = [graph]
+    for each in result:
+        result += [node.graph for node in each.nodes if isinstance(node, CallNode) and node.scan is not None]
+    return result
 
 
 def collect_operators(graph: Graph) -> list[OpNode]:

@@ -42,7 +42,7 @@ def array_to_objects(array: Any) -> Objects:
 
 
 def _floats_to_ratios(array: Any) -> Objects | None:
-    found = np.empty(array.shape, dtype=object)
+    result = np.empty(array.shape, dtype=object)
     for at in np.ndindex(array.shape):
         value = float(array[at])
         if not np.isfinite(value) or abs(value) > 2**31:
@@ -50,8 +50,8 @@ def _floats_to_ratios(array: Any) -> Objects | None:
         fraction = Fraction(value)
         if fraction.denominator > FINEST:
             return None
-        found[at] = SizeRatio(fraction.numerator, fraction.denominator)
-    return found
+        result[at] = SizeRatio(fraction.numerator, fraction.denominator)
+    return result
 
 
 def _to_ratio(value: Any) -> SizeRatio:

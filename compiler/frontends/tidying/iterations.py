@@ -135,7 +135,7 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
 def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
     """The beginnings of labels up to the number of the iteration, of all nodes with keys. Empty if a node has no such label, or shares its
     parameters with others."""
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     for nodes in zip(*parts, strict=True):
         if any(node.shared is not None or _has_parts_elsewhere(node) for node in nodes):
             return ()
@@ -145,8 +145,8 @@ def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
             prefix = next(alike, None)
             if prefix is None:
                 return ()
-            found[prefix] = None
-    return tuple(found)
+            result[prefix] = None
+    return tuple(result)
 
 
 def _is_counted(paths: Sequence[str], prefix: str) -> bool:

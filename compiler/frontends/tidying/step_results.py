@@ -82,15 +82,15 @@ class StepResults:
 
     def _outer_users(self, nodes: Sequence[Node]) -> dict[int, list[Node | None]]:
         """For each result of a step, by id, the nodes outside of the loop that read it; None stands for the graph's results."""
-        found: dict[int, list[Node | None]] = {}
+        result: dict[int, list[Node | None]] = {}
         for node in nodes:
             for value in node.inputs if id(node) not in self.steps else ():
                 if id(value) in self.places:
-                    found.setdefault(id(value), []).append(node)
+                    result.setdefault(id(value), []).append(node)
         for value in (*self.graph.outputs, *(self.graph.training_outputs or ())):
             if id(value) in self.places:
-                found.setdefault(id(value), []).append(None)
-        return found
+                result.setdefault(id(value), []).append(None)
+        return result
 
     def _used_places(self) -> dict[Place, set[int]]:
         """The places of the results that are read outside, and the numbers of the steps of which they are read."""

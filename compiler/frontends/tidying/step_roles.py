@@ -240,7 +240,7 @@ class _Matching:
     def _taken_elements(self, roles: Sequence[tuple[Role, ...]]) -> dict[int, Element] | None:
         """The nodes that select another position in each step, with the element that they select; None if the positions are not in a
         row."""
-        found: dict[int, Element] = {}
+        result: dict[int, Element] = {}
         for number in range(self.period):
             positions = [one for step in self.steps if (one := position_of(step[number])) is not None]
             if len({one.index for one in positions}) < 2:
@@ -248,8 +248,8 @@ class _Matching:
             element = _as_element(positions) if isinstance(roles[number][0], Outer) else None
             if element is None:
                 return None
-            found[number] = element
-        return found
+            result[number] = element
+        return result
 
 
 def _as_element(positions: Sequence[Position]) -> Element | None:

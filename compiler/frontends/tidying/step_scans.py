@@ -78,15 +78,15 @@ class _Writer:
         uses = [node.shared for node in self.nodes if node.shared is not None]
         passed = {id(module) for node in self.nodes if isinstance(node, CallNode) for module in node.modules}
         read = [node.op.path for node in self.nodes if isinstance(node, OpNode) and isinstance(node.op, ParameterOf)]
-        found: set[int] = set()
+        result: set[int] = set()
         for module in self.graph.declares:
             inside = sum(node.shared is module for node in template)
             everywhere = sum(one is module for one in uses)
             steps = sum(node is not None and node.shared is module for step in self.loop.steps for node in step)
             is_read = any(path == module.label or path.startswith(f"{module.label}.") for path in read)
             if inside == 1 and everywhere == steps and id(module) not in passed and not is_read:
-                found.add(id(module))
-        return found
+                result.add(id(module))
+        return result
 
     # --- the step --------------------------------------------------------------------------------------------------------
 

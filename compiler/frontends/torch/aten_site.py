@@ -159,10 +159,10 @@ class AtenSite:
         """Integers that are known; a single one is taken for a list."""
         given = self.args[name]
         items = given if isinstance(given, list | tuple) else [given]
-        found = tuple(self.size_of(one) for one in items)
-        if any(isinstance(one, SymDim) for one in found):
+        result = tuple(self.size_of(one) for one in items)
+        if any(isinstance(one, SymDim) for one in result):
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
-        return found  # type: ignore[return-value]
+        return result  # type: ignore[return-value]
 
     def axes(self, name: str = "dim") -> tuple[int, ...] | None:
         """Axes; None if all are meant."""
@@ -238,11 +238,11 @@ class AtenSite:
             stage, target = split_relative_path(keys.find_graph_call(call), key)
             tie = Tie(name, stage, target, self.scope.builder.span)
         frozen = any(keys.stored[node].is_frozen for node in slots.values())
-        made = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
+        result = self.scope.builder.apply_multi_op(operator, *inputs, label=label, tie=tie, frozen=frozen, **arguments)
         # A layer on an axis whose size is not proved would have parameters of unknown shape.
         if any(not isinstance(size, int) for spec in self.last_node().specs for size in spec.shape):
             raise ImportRefused(f"cannot prove the size of its parameters: it is given {', '.join(str(one.type) for one in inputs)}")
-        return made
+        return result
 
     def last_node(self) -> OpNode:
         """The last operator that was made."""
@@ -258,12 +258,12 @@ def _is_tensor(node: Node) -> bool:
 def _bind_arguments(node: Node) -> dict[str, Any]:
     """What the node was given, by the names of the operator's schema."""
     schema: Any = node.target._schema  # type: ignore[union-attr]
-    found: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for at, argument in enumerate(schema.arguments):
         if at < len(node.args):
-            found[argument.name] = node.args[at]
+            result[argument.name] = node.args[at]
         elif argument.name in node.kwargs:
-            found[argument.name] = node.kwargs[argument.name]
+            result[argument.name] = node.kwargs[argument.name]
         else:
-            found[argument.name] = argument.default_value if argument.has_default_value() else None
-    return found
+            result[argument.name] = argument.default_value if argument.has_default_value() else None
+    return result

@@ -63,12 +63,12 @@ def describe_changes(source: ExportedProgram) -> tuple[str, ...]:
 def _find_changes(source: ExportedProgram) -> dict[str, str]:
     """The buffers that operators in place change, and the first operator that does."""
     buffers = source.graph_signature.inputs_to_buffers
-    found: dict[str, str] = {}
+    result: dict[str, str] = {}
     for node in source.graph.nodes:
         target = node.args[0] if is_in_place(node) else None
         if isinstance(target, Node) and target.name in buffers:
-            found.setdefault(buffers[target.name], str(node.target))
-    return found
+            result.setdefault(buffers[target.name], str(node.target))
+    return result
 
 
 def find_unheld_changes(source: ExportedProgram) -> list[Obstacle]:

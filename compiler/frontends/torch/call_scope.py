@@ -118,10 +118,10 @@ class GraphScope:
         """The tensor that a node is in this graph; from the graph around, it becomes an input."""
         if node not in self.env:
             self.env[node] = self._make_local_value(node) if self._is_home(node) else self._take_from_parent(node)
-        found = self.env[node]
-        if found is None:
+        result = self.env[node]
+        if result is None:
             raise UnknownValue
-        return found
+        return result
 
     def _is_home(self, node: Node) -> bool:
         """Whether a parameter or constant is declared in this graph."""
@@ -134,9 +134,9 @@ class GraphScope:
     def _make_local_value(self, node: Node) -> Value | tuple[Value | None, ...] | None:
         constants, keys = self.model.constants, self.model.keys
         if node in constants.values:
-            made = self.builder.add_node(constants.get_table(node))[0]
-            made.name = made.name or constants.names.get(node, "")
-            return made
+            result = self.builder.add_node(constants.get_table(node))[0]
+            result.name = result.name or constants.names.get(node, "")
+            return result
         if node in keys.stored:
             return self._declare_parameter(node)
         if isinstance(node.meta.get("val"), torch.SymInt | torch.SymFloat | torch.SymBool):

@@ -15,11 +15,11 @@ from netc.dsl.grammar import load_tables
 
 def make_input_name(name: str, taken: set[str]) -> str:
     """A name for an input, which is then taken."""
-    found = _to_identifier(name) or "input"
-    while found in taken:
-        found += "_"
-    taken.add(found)
-    return found
+    result = _to_identifier(name) or "input"
+    while result in taken:
+        result += "_"
+    taken.add(result)
+    return result
 
 
 def make_output_names(paths: Sequence[Iterable[Any]], taken: set[str]) -> list[str]:
@@ -27,11 +27,11 @@ def make_output_names(paths: Sequence[Iterable[Any]], taken: set[str]) -> list[s
     parts = [[_key_text(key) for key in path] for path in paths]
     named = any(not part.isdigit() for path in parts for part in path)
     used = set(taken)
-    found: list[str] = []
+    result: list[str] = []
     for at, path in enumerate(parts, 1):
         name = "_".join(path) if named else "output" if len(parts) == 1 else f"output{at}"
-        found.append(make_input_name(name if not name[:1].isdigit() else f"output_{name}", used))
-    return found
+        result.append(make_input_name(name if not name[:1].isdigit() else f"output_{name}", used))
+    return result
 
 
 def _key_text(key: Any) -> str:

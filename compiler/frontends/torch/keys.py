@@ -122,7 +122,7 @@ class Keys:
     def find_shared_results(self) -> dict[Node, ModuleCall]:
         """What a call of a shared module makes that is read around another call of it, so that all of them have the same results; and the
         call. Nothing of a module whose calls compute differently."""
-        found: dict[Node, ModuleCall] = {}
+        result: dict[Node, ModuleCall] = {}
         bodies: dict[ModuleCall, list[Node]] = {call: [] for call in self.shared}
         for node, at in self.tree.home.items():
             for call in at.enclosing_calls():
@@ -134,8 +134,8 @@ class Keys:
         for calls in paths.values():
             if len({tuple(str(node.target) for node in body) for body in calls.values()}) == 1:
                 read = {at for call, body in calls.items() for at, node in enumerate(body) if self.tree.is_read_outside(node, call)}
-                found.update({body[at]: call for call, body in calls.items() for at in read})
-        return found
+                result.update({body[at]: call for call, body in calls.items() for at in read})
+        return result
 
     # --- the uses of a parameter ---------------------------------------------------------------------------------------------
 
@@ -144,12 +144,12 @@ class Keys:
 
     def _find_mixed(self) -> set[Node]:
         """What is read within calls of a shared module and outside of it too, where it cannot be held by the module."""
-        found: set[Node] = set()
+        result: set[Node] = set()
         for node, readers in self.readers.items():
             paths = {self.find_instance(call).path for _, call in readers}
             if len(paths) > 1 and not self._is_held(node):
-                found.add(node)
-        return found
+                result.add(node)
+        return result
 
     def _is_held(self, node: Node) -> bool:
         """Whether the calls of the shared module come first, and all others are in the graphs that declare it."""

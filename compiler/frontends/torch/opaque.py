@@ -196,10 +196,10 @@ def _trust_causal_flag(mask: Tensor | None, is_causal: bool | None = None, size:
 
 def _get_parameter(module: nn.Module, name: str) -> Any:
     """A parameter by its name, also of a module inside; None if there is none."""
-    found: Any = module
+    result: Any = module
     for part in name.split("."):
-        found = getattr(found, part, None)
-    return found
+        result = getattr(result, part, None)
+    return result
 
 
 @torch.library.register_fake("netc_import::multihead_attention")

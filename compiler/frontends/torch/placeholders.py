@@ -34,18 +34,20 @@ def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
 
 def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
     """What each symbol of torch.export is."""
-    found: dict[str, Axis] = {}
+    result: dict[str, Axis] = {}
     tables = _flatten_axes(axes) if axes is not None else [None] * len(inputs)
     for node, table in zip(inputs, tables, strict=True):
         if node is None:
             continue
         for axis, size in enumerate(node.meta["val"].shape):
             symbol_of = match_axis(size.node.expr) if isinstance(size, torch.SymInt) else None
-            if symbol_of is not None and symbol_of[0] not in found:
-                taken = {one.name for one in found.values()}
+            if symbol_of is not None and symbol_of[0] not in result:
+                taken = {one.name for one in result.values()}
                 given = (table or {}).get(axis)
-                found[symbol_of[0]] = Axis(given or (BATCH if axis == 0 and BATCH not in taken else _next_free_letter(taken)), symbol_of[1])
-    return found
+                result[symbol_of[0]] = Axis(
+                    given or (BATCH if axis == 0 and BATCH not in taken else _next_free_letter(taken)), symbol_of[1]
+                )
+    return result
 
 
 def _next_free_letter(taken: set[str]) -> str:

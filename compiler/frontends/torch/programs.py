@@ -284,14 +284,14 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
 
 def _find_divided_modules(main: Graph) -> list[Obstacle]:
     """Parameters that would have to be declared around the module that has them, which has others too."""
-    found: list[Obstacle] = []
+    result: list[Obstacle] = []
     for graph in collect_graphs(main):
         labels = {node.label if node.shared is None else node.shared.label for node in graph.nodes}
         for label in sorted(labels):
             parts = label.split(".")
             if any(".".join(parts[:length]) in labels for length in range(1, len(parts))):
-                found.append(Obstacle(f"`{label}`", _UNREACHED, "", "read it next to calls of that module, after the first"))
-    return found
+                result.append(Obstacle(f"`{label}`", _UNREACHED, "", "read it next to calls of that module, after the first"))
+    return result
 
 
 def _find_bad_labels(main: Graph) -> list[Obstacle]:

@@ -38,11 +38,11 @@ class Frame(Record):
 @lru_cache(maxsize=20_000)
 def parse_frames(trace: str, *, read: bool) -> tuple[Frame, ...]:
     """The frames of a stack trace, the outermost first. Without `read`, no file is opened, and the quoted lines are the only source."""
-    found: list[Frame] = []
+    result: list[Frame] = []
     for file, line, function, text in _FRAME.findall(trace):
         statement = _find_statement(file, int(line), text) if read else None
-        found.append(Frame(file, function, statement or Statement(int(line), _targets_of_line(text))))
-    return tuple(found)
+        result.append(Frame(file, function, statement or Statement(int(line), _targets_of_line(text))))
+    return tuple(result)
 
 
 def _find_statement(file: str, line: int, text: str) -> Statement | None:
@@ -60,12 +60,12 @@ def _parse_statements(file: str) -> dict[int, Statement]:
         tree = ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return {}
-    found: dict[int, Statement] = {}
+    result: dict[int, Statement] = {}
     for statement, passed in _walk_statements(tree, frozenset()):
         made = Statement(statement.lineno, _assigned_targets(statement), tuple(_read_parameters(statement, passed)))
         for line in range(statement.lineno, (statement.end_lineno or statement.lineno) + 1):
-            found[line] = _merge_statements(found[line], made) if line in found and _is_simple(statement) else made
-    return found
+            result[line] = _merge_statements(result[line], made) if line in result and _is_simple(statement) else made
+    return result
 
 
 def _merge_statements(before: Statement, made: Statement) -> Statement:

@@ -35,14 +35,14 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
     try:
         if node in model.views.lost:
             raise ImportRefused(f"changes a tensor of which `{model.views.lost[node]}` is another view, which is read later")
-        found = _find_reader(node)(AtenSite(node, scope))
-        _check_types(node, found, model.sizes, model.facts)
+        result = _find_reader(node)(AtenSite(node, scope))
+        _check_types(node, result, model.sizes, model.facts)
     except UnknownValue:
         return None
     except ImportRefused as refused:
         model.report_obstacle(node, refused)
         return None
-    return found
+    return result
 
 
 def write_back_part(view: Node, part: Value, scope: GraphScope) -> Value | None:

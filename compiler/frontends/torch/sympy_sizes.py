@@ -155,16 +155,16 @@ def _split_conjuncts(expression: Any) -> Sequence[Any]:
 
 def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
     """What torch.export found that sizes must keep."""
-    found = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
+    result = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():
         axis = axes.get(str(key))
         if axis is None:
             continue
         if allowed.lower.is_Integer and int(allowed.lower) > LEAST:
-            found.append(Condition(">=", make_symbol(axis.name), int(allowed.lower) * axis.step))
+            result.append(Condition(">=", make_symbol(axis.name), int(allowed.lower) * axis.step))
         if allowed.upper.is_Integer:
-            found.append(Condition("<=", make_symbol(axis.name), int(allowed.upper) * axis.step))
-    return found
+            result.append(Condition("<=", make_symbol(axis.name), int(allowed.upper) * axis.step))
+    return result
 
 
 def match_axis(expression: Any) -> tuple[str, int] | None:

@@ -73,11 +73,11 @@ class _ModeMerger:
         """The first in training, the second in evaluation."""
         if self.is_same(training, evaluation):
             return training
-        made = Value(evaluation.type, self.made.span)
-        self._append_node(OpNode(ByMode(), (training, evaluation), (made,), "", self.made.span, ()))
-        self.in_evaluation[id(made)] = self.in_evaluation.get(id(evaluation), evaluation)
+        result = Value(evaluation.type, self.made.span)
+        self._append_node(OpNode(ByMode(), (training, evaluation), (result,), "", self.made.span, ()))
+        self.in_evaluation[id(result)] = self.in_evaluation.get(id(evaluation), evaluation)
         self.made.has_modes = True
-        return made
+        return result
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 

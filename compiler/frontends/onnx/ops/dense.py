@@ -22,10 +22,10 @@ def import_matmul(site: OnnxSite) -> Value:
         kind, other = site.follows
         units = right.array.shape[1]
         bias = other if kind == "Add" and isinstance(other, Known) and other.array.shape == (units,) else None
-        made = apply_dense(site, x, transpose_known(right), bias)
+        result = apply_dense(site, x, transpose_known(right), bias)
         if bias is not None:
-            site.emit.biased[id(made)] = bias
-        return made
+            site.emit.biased[id(result)] = bias
+        return result
     return site.apply_op("matmul", x, site.input(1))
 
 

@@ -125,7 +125,7 @@ def _average_dilated(site: OnnxSite, x: Value, frame: WindowGeometry, *, counted
 
 def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
     """What the last windows reach over the ends, which `ceil_mode` keeps if they begin before these."""
-    found: dict[int, Dim] = {}
+    result: dict[int, Dim] = {}
     for n, (size, (before, after)) in enumerate(zip(frame.sizes, frame.get_sides().values(), strict=True)):
         span, stride = frame.dilation[n] * (frame.kernel[n] - 1) + 1, frame.stride[n]
         whole = size + before + after
@@ -134,8 +134,8 @@ def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
         windows = -(-(whole - span) // stride) + 1
         if (windows - 1) * stride >= size + before:
             windows -= 1
-        found[n + 2] = max((windows - 1) * stride + span - whole, 0)
-    return found
+        result[n + 2] = max((windows - 1) * stride + span - whole, 0)
+    return result
 
 
 def _average_windows(site: OnnxSite, x: Value, frame: WindowGeometry) -> Value:

@@ -98,14 +98,14 @@ def _read_weights(site: OnnxSite, directions: int) -> dict[str, Known]:
     w, r = site.require_known(1, "its weight"), site.require_known(2, "its recurrent weight")
     b = site.require_known(3, "its bias") if site.has_input(3) else None
     order = _ORDERS[site.op_type]
-    found: dict[str, Known] = {}
+    result: dict[str, Known] = {}
     for n, end in enumerate(("_l0", "_l0_reverse")[:directions]):
         for name, known in (("weight_ih", w), ("weight_hh", r)):
-            found[name + end] = _reorder_gates(known, known.array[n], order, f"|{n}")
+            result[name + end] = _reorder_gates(known, known.array[n], order, f"|{n}")
         if b is not None:
             for half, (name, array) in enumerate(zip(("bias_ih", "bias_hh"), np.split(b.array[n], 2), strict=True)):
-                found[name + end] = _reorder_gates(b, array, order, f"|{n}.{half}")
-    return found
+                result[name + end] = _reorder_gates(b, array, order, f"|{n}.{half}")
+    return result
 
 
 def _reorder_gates(known: Known, array: Array, order: Sequence[int], layout: str) -> Known:

@@ -48,11 +48,11 @@ def _read_amounts(site: OnnxSite, x: Value, old: bool) -> tuple[list[float] | No
 
 def _multiply_sizes(x: Value, item: Sizes) -> list[Dim]:
     """The sizes that factors make, which are quotients of sizes: only where nothing is rounded."""
-    found: list[Dim] = []
+    result: list[Dim] = []
     for d, factor in zip(x.type.shape, item.items.reshape(-1), strict=True):
         part = factor if isinstance(factor, SizeRatio) else SizeRatio(factor, 1)
-        found.append(d * part.top // part.bottom)
-    return found
+        result.append(d * part.top // part.bottom)
+    return result
 
 
 def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: bool, old: bool) -> Value:
@@ -86,14 +86,14 @@ def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: 
 
 def _find_known_sizes(x: Value, amounts: dict[int, Any], *, by_size: bool) -> dict[int, ResizedAxis]:
     """The known sizes that the axes get."""
-    found: dict[int, ResizedAxis] = {}
+    result: dict[int, ResizedAxis] = {}
     for axis, amount in amounts.items():
         size = x.type.shape[axis]
         if isinstance(size, SymDim) or isinstance(amount, SymDim):
             raise ImportRefused("reads from positions that have no counterpart for an axis whose size is not known")
         new = int(amount) if by_size else floor(size * amount)
-        found[axis] = ResizedAxis(axis, size, new, new / size if by_size else float(amount))
-    return found
+        result[axis] = ResizedAxis(axis, size, new, new / size if by_size else float(amount))
+    return result
 
 
 def _keep_aspect_ratio(site: OnnxSite, x: Value, sizes: dict[int, Any]) -> dict[int, ResizedAxis]:

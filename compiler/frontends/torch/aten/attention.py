@@ -48,7 +48,7 @@ def read_multihead_attention(site: AtenSite) -> tuple[Value, ...]:
     elif site.args["key"] is site.args["value"]:
         given = ["query", "key"]
     masks = {name: operand for name, operand in (("attn_mask", "attn_mask"), ("key_padding_mask", "padding")) if site.has_argument(name)}
-    found = site.try_layer_with_slots(
+    result = site.try_layer_with_slots(
         "multihead_attention",
         *(site.tensor(name) for name in (*given, *masks)),
         slots=slots,
@@ -61,6 +61,6 @@ def read_multihead_attention(site: AtenSite) -> tuple[Value, ...]:
         add_zero_attn=site.args["add_zero_attn"],
         average_attn_weights=site.args["average_attn_weights"],
     )
-    if found is None:
+    if result is None:
         raise ImportRefused("has weights that are no parameters of its own")
-    return found
+    return result

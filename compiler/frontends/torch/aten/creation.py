@@ -98,9 +98,9 @@ def read_meshgrid(site: AtenSite) -> tuple[Value, ...]:
     if site.args.get("indexing") == "xy":
         order[:2] = [1, 0]
     shape = tuple(sizes[at] for at in order)
-    found = []
+    result = []
     for at, value in enumerate(tensors):
         axis = order.index(at)
         column = site.reshape(value, tuple(sizes[at] if i == axis else 1 for i in range(len(shape))))
-        found.append(site.apply_op("expand", column, shape=shape))
-    return tuple(found)
+        result.append(site.apply_op("expand", column, shape=shape))
+    return tuple(result)

@@ -32,7 +32,7 @@ def read_recurrent(site: AtenSite) -> tuple[Value, ...]:
     arguments: dict[str, Any] = dict(more)
     if projected:
         arguments["proj_size"] = projected
-    found = site.try_layer_with_slots(
+    result = site.try_layer_with_slots(
         operator,
         x,
         *inputs,
@@ -45,11 +45,11 @@ def read_recurrent(site: AtenSite) -> tuple[Value, ...]:
         bidirectional=bool(site.args["bidirectional"]),
         **arguments,
     )
-    if found is None:
+    if result is None:
         raise ImportRefused("has weights that are no parameters of its own")
     if not site.args["batch_first"] and x.type.rank == 3:
-        found = (site.apply_op("transpose", found[0], a=0, b=1), *found[1:])
-    return found
+        result = (site.apply_op("transpose", result[0], a=0, b=1), *result[1:])
+    return result
 
 
 def _name_parameters(site: AtenSite) -> dict[str, Any]:
