@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypedDict, Unpack
 
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.analysis.state_dict import collect_parameters
-from netc.compiler.backends.backend import USUAL, GraphOptions
+from netc.compiler.backends.backend import DEFAULT_OPTIONS, GraphOptions
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.onnx import list_dtypes
@@ -237,7 +237,9 @@ class Model:
 
         return ModelStream(self.program, dimension, self.weights)
 
-    def backend_input(self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = USUAL) -> BackendInput:
+    def backend_input(
+        self, weights: Weights | None = None, seed: int | None = None, options: GraphOptions = DEFAULT_OPTIONS
+    ) -> BackendInput:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
         if weights is None and seed is None:
             weights = self.weights

@@ -20,7 +20,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as NoKern
 import netc
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.backends.backend import Executable, Session
-from netc.compiler.backends.backend_registry import backends
+from netc.compiler.backends.backend_registry import list_backends
 from netc.compiler.backends.onnx.runtime import OnnxSession
 from netc.compiler.dims import bounds, evaluate_dim, free_symbols
 from netc.compiler.ir.graph_values import Value
@@ -182,7 +182,7 @@ SESSIONS: dict[str, Callable[[netc.Model], Session]] = {"onnx": _onnx_session}
 def sessions(model: netc.Model, export: bool = True, runtime: bool = True) -> dict[str, Session]:
     """The model in every backend that runs, by name. The other backends write it."""
     made: dict[str, Session] = {}
-    for backend in backends():
+    for backend in list_backends():
         if isinstance(backend, Executable) and export and runtime:
             make = SESSIONS.get(backend.name)
             made[backend.name] = make(model) if make else backend.session(model.backend_input(seed=SEED))

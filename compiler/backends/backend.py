@@ -45,7 +45,7 @@ class GraphOptions(Record):
     functions: bool = False
 
 
-USUAL = GraphOptions()
+DEFAULT_OPTIONS = GraphOptions()
 """The default options."""
 
 
@@ -59,9 +59,9 @@ class BackendInput(Record):
     spec_hash: str = ""
     weights: Callable[[], Arrays] | None = None
     progress: Callable[[int, int], None] | None = None
-    options: GraphOptions = USUAL
+    options: GraphOptions = DEFAULT_OPTIONS
 
-    def arrays(self) -> Arrays:
+    def open_arrays(self) -> Arrays:
         """The parameters and buffers; without `weights`, those that seed 0 draws."""
         if self.weights is not None:
             return self.weights()

@@ -28,20 +28,20 @@ def get_or_raise(name: str) -> Backend:
     if name not in NAMES:
         meant, known = find_similar_names(name, NAMES), ", ".join(f"`{n}`" for n in NAMES)
         raise UnknownTarget(f"there is no target `{name}`: " + (f"did you mean `{meant[0]}`?" if meant else f"the targets are {known}"))
-    return _load(name)
+    return _load_backend(name)
 
 
-def backends() -> list[Backend]:
+def list_backends() -> list[Backend]:
     """Return all backends, in the order of help and documentation."""
-    return [_load(name) for name in NAMES]
+    return [_load_backend(name) for name in NAMES]
 
 
-def backend_of(path: str) -> Backend | None:
+def find_backend(path: str) -> Backend | None:
     """Return the backend for the ending of a path; of several with this ending, the first."""
-    return next((backend for backend in backends() if has_suffix(backend, path)), None)
+    return next((backend for backend in list_backends() if has_suffix(backend, path)), None)
 
 
 @cache
-def _load(name: str) -> Backend:
+def _load_backend(name: str) -> Backend:
     backend: Backend = import_module(f".{name}", __package__).BACKEND
     return backend

@@ -64,7 +64,7 @@ def module_of(model: Model, weights: Weights | None, inputs: tuple[Declared, ...
     path, kept = os.path.join(settings.folder, "model.py"), os.path.join(settings.folder, "model.safetensors")
     with open(path, "w", encoding="utf-8") as file:
         file.write(model.source())
-    save_file({name: array.copy() for name, array in given.arrays().items()}, kept)
+    save_file({name: array.copy() for name, array in given.open_arrays().items()}, kept)
     return job("its PyTorch module", "torch", f"{path}:{choose_class_name(given.program, given.name)}", inputs, settings, weights=kept)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from netc.compiler.backends.backend import has_suffix
-from netc.compiler.backends.backend_registry import NAMES, backend_of, backends, get_or_raise
+from netc.compiler.backends.backend_registry import NAMES, find_backend, get_or_raise, list_backends
 from netc.dsl.record import replace
 
 from ..analysis import read_and_analyze_training
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from ..inputs.checkpoint import Checkpoint
     from ..model import Model
 
-BACKENDS = backends()
+BACKENDS = list_backends()
 SUFFIXED = " or ".join(dict.fromkeys(f"NAME{backend.suffix}" for backend in BACKENDS))
 SECTION = "train"
 """The target that is made of a train section rather than of a model: `netc.training.source`."""
@@ -187,7 +187,7 @@ def _refuse_for_stage(
     words = [word for word, value in given.items() if value]
     if words and stage in OF_TEXT:
         raise click.UsageError(f"--emit {stage} shows the text before there is a model: it goes without {' and '.join(words)}")
-    meant = backend_of(output) if output else None
+    meant = find_backend(output) if output else None
     if meant is not None and (meant.is_binary or stage not in NAMES or not has_suffix(get_or_raise(stage), output or "")):
         raise click.UsageError(f"the name of `{output}` asks for {meant.artifact}, and --emit {stage} writes another text")
 
@@ -207,7 +207,7 @@ def _refuse_runtime(runtime: str | None, stream: str | None, target: str | None,
         raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
     if target not in (None, "onnx"):
         raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {target}")
-    if output in (None, "-") or backend_of(output or "") is not None:
+    if output in (None, "-") or find_backend(output or "") is not None:
         raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
 
 
@@ -277,7 +277,7 @@ def _backend(target: str | None, output: str | None) -> Backend:
         with wrong_usage():
             return backend_for(output)
     backend = get_or_raise(target)
-    meant = backend_of(output) if output else None
+    meant = find_backend(output) if output else None
     if meant is not None and not has_suffix(backend, output or ""):
         raise click.UsageError(f"the name of `{output}` asks for the target {meant.name}, and --target says {target}")
     if backend.is_binary and (output is None or (output == "-" and sys.stdout.isatty())):

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from netc.compiler.backends.backend_registry import backends
+from netc.compiler.backends.backend_registry import list_backends
 from netc.compiler.ops import Operator
 from netc.dsl.diagnostics.suggest import find_similar_names
 
@@ -56,7 +56,7 @@ def _page(name: str) -> str:
 def _by_target(name: str) -> list[str]:
     """The operators that a target calls so, such as `nn.Linear` or `Gemm`."""
     wanted = name.rpartition(".")[2].lower()
-    found = (op.name for backend in backends() for op in Operator.registry.values() if wanted in _words(backend.operator_target(op)))
+    found = (op.name for backend in list_backends() for op in Operator.registry.values() if wanted in _words(backend.operator_target(op)))
     return list(dict.fromkeys(found))[:2]
 
 

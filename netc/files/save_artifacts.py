@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from netc.compiler.backends.backend import Backend, BackendInput, WrongOutput
-from netc.compiler.backends.backend_registry import backend_of, backends
+from netc.compiler.backends.backend_registry import find_backend, list_backends
 
 from ..errors import unsupported_is_compile_error
 from ..inputs.backend_input import reported
@@ -14,9 +14,9 @@ from .atomic_writing import is_stream, write_bytes, write_files
 
 def backend_for(path: str) -> Backend:
     """The backend that a path asks for."""
-    backend = backend_of(path)
+    backend = find_backend(path)
     if backend is None:
-        known = " nor in ".join(f"`{one.suffix}`" for one in backends())
+        known = " nor in ".join(f"`{one.suffix}`" for one in list_backends())
         raise WrongOutput(f"the name of the output, `{path}`, ends neither in {known}")
     return backend
 
@@ -24,7 +24,7 @@ def backend_for(path: str) -> Backend:
 def refuse_weights(backend: Backend, what: str) -> None:
     """Raises `WrongOutput` if the artifact cannot contain weights; `what` is how the caller gave them."""
     if not backend.holds_weights:
-        others = " or ".join(f"`{one.suffix}`" for one in backends() if one.holds_weights)
+        others = " or ".join(f"`{one.suffix}`" for one in list_backends() if one.holds_weights)
         raise WrongOutput(f"{backend.artifact} holds no weights: {what} for {others}")
 
 
@@ -32,7 +32,7 @@ def refuse_options(backend: Backend, options: Iterable[str]) -> None:
     """Raises `WrongOutput` if the artifact is no graph; `options` are what the caller gave of `GraphOptions`, as people write them."""
     asked = [f"`{option}`" for option in options]
     if asked and not backend.takes_options:
-        others = " or ".join(f"`{one.suffix}`" for one in backends() if one.takes_options)
+        others = " or ".join(f"`{one.suffix}`" for one in list_backends() if one.takes_options)
         raise WrongOutput(f"{backend.artifact} is no graph of ONNX: {', '.join(asked)} {'is' if len(asked) == 1 else 'are'} for {others}")
 
 

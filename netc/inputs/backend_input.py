@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from warnings import warn
 
 from netc.compiler.analysis.state_dict import collect_parameters
-from netc.compiler.backends.backend import USUAL, BackendInput
+from netc.compiler.backends.backend import DEFAULT_OPTIONS, BackendInput
 from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
 from netc.dsl.record import replace
 
@@ -29,7 +29,7 @@ Weights = Source | Checkpoint
 
 
 def backend_input(
-    program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = USUAL
+    program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> BackendInput:
     """The input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of another kind."""
     checked, number = checked_weights(weights), checked_seed(seed)
@@ -80,7 +80,7 @@ class _Part:
     def __call__(self) -> Mapping[str, Any]:
         from netc.compiler.weights.lazy_tensors import RenamedArrays
 
-        return RenamedArrays(self._whole.arrays(), self._names)
+        return RenamedArrays(self._whole.open_arrays(), self._names)
 
     @property
     def matched(self) -> MatchedWeights | None:

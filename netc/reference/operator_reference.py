@@ -11,7 +11,7 @@ from inspect import cleandoc
 from textwrap import indent
 from typing import Any
 
-from netc.compiler.backends.backend_registry import backends
+from netc.compiler.backends.backend_registry import list_backends
 from netc.compiler.ir.flat_graph import FlatGraph
 from netc.compiler.ops import Operator
 from netc.compiler.ops.element_types import ANY
@@ -91,9 +91,9 @@ def page(operator: type[Operator], level: int = 1) -> str:
         parts.append(f"Initial values: {operator.drawn}.")
         if operator.as_tensors:
             parts.append("With a tensor for its weight, which has the shape of the learned one, it has no learned parameters.")
-    targets = [(backend.title, backend.operator_target(operator)) for backend in backends()]
+    targets = [(backend.title, backend.operator_target(operator)) for backend in list_backends()]
     parts.append(" ".join(f"{title}: {target or 'composed'}." for title, target in targets if target is not None))
-    parts += [" ".join(backend.differences(operator)) for backend in backends()]
+    parts += [" ".join(backend.differences(operator)) for backend in list_backends()]
     parts += _definition(operator)
     parts += [example(text) for text in operator.examples]
     return "\n\n".join(part for part in parts if part) + "\n"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.analysis.state_dict import collect_parameters
-from netc.compiler.backends.backend import USUAL, Backend, GraphOptions, WrongOutput
+from netc.compiler.backends.backend import DEFAULT_OPTIONS, Backend, GraphOptions, WrongOutput
 from netc.compiler.backends.backend_registry import get_or_raise
 from netc.compiler.backends.onnx import BACKEND as ONNX
 from netc.compiler.backends.torch import BACKEND as PYTORCH
@@ -247,7 +247,7 @@ class ModelStream:
         target: Backend | None = None,
         weights: Weights | None = None,
         seed: int | None = None,
-        options: GraphOptions = USUAL,
+        options: GraphOptions = DEFAULT_OPTIONS,
     ) -> list[str]:
         """Write the step to a file, and the start program to a second file whose name has `.start` before the ending. Return their names.
 
@@ -275,7 +275,7 @@ class ModelStream:
         folder: str | os.PathLike[str],
         weights: Weights | None = None,
         seed: int | None = None,
-        options: GraphOptions = USUAL,
+        options: GraphOptions = DEFAULT_OPTIONS,
     ) -> tuple[str, ...]:
         """Write a folder from which another runtime generates text: `onnxruntime-genai`, for a decoder of tokens. Return notes for users:
         texts without a full stop.
@@ -289,7 +289,7 @@ class ModelStream:
         paths = () if checkpoint is None else checkpoint.paths
         return save_decoder(self._make_full_input(weights, seed, options), self.dimension, checked_path(folder), read_special_tokens(paths))
 
-    def _make_full_input(self, weights: Weights | None, seed: int | None, options: GraphOptions = USUAL) -> BackendInput:
+    def _make_full_input(self, weights: Weights | None, seed: int | None, options: GraphOptions = DEFAULT_OPTIONS) -> BackendInput:
         """Make the backend input of the full model."""
         return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed, options=options)
 

@@ -147,7 +147,7 @@ def _make_model_input(training: Training, weights: Weights | None, seed: int | N
     if model.weights is None:
         return model
     with reported(model):
-        arrays = model.arrays()
+        arrays = model.open_arrays()
     return BackendInput(model.program, model.name, weights=lambda: arrays)
 
 

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 import netc.cli
 from netc.cli import COMMANDS, cli
-from netc.compiler.backends.backend_registry import backends
+from netc.compiler.backends.backend_registry import list_backends
 
 
 def test_the_help_of_a_command_begins_with_its_summary() -> None:
@@ -35,7 +35,7 @@ def test_the_list_of_commands_imports_none() -> None:
 
 
 def test_the_summary_of_compile_names_all_targets() -> None:
-    assert all(backend.artifact in COMMANDS["compile"] for backend in backends())
+    assert all(backend.artifact in COMMANDS["compile"] for backend in list_backends())
 
 
 def test_an_option_of_several_commands_is_declared_once() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.compiler.backends.backend_registry import backends
+from netc.compiler.backends.backend_registry import list_backends
 from netc.compiler.ops import Operator
 from netc.reference.operator_reference import families, page, reference_pages
 
@@ -28,7 +28,7 @@ def test_fresh(update: bool) -> None:
 def test_page_says_all(name: str) -> None:
     operator = Operator.registry[name]
     text = page(operator)
-    assert all((backend.operator_target(operator) or "") in text for backend in backends())
+    assert all((backend.operator_target(operator) or "") in text for backend in list_backends())
     assert operator.examples
     assert operator.__doc__
     assert all(f"`{argument}`" in text for argument in operator.signature)

@@ -16,21 +16,21 @@ from netc.cli.compile import SECTION, command
 from netc.compiler import backends as package
 from netc.compiler.backends import backend_registry
 from netc.compiler.backends.backend import Executable
-from netc.compiler.backends.backend_registry import NAMES, UnknownTarget, backend_of, backends, get_or_raise
+from netc.compiler.backends.backend_registry import NAMES, UnknownTarget, find_backend, get_or_raise, list_backends
 from netc.compiler.ops import Operator
 
 
 def test_every_folder_is_registered() -> None:
     folders = {path.parent.name for path in Path(package.__path__[0]).glob("*/__init__.py")}
     assert set(NAMES) == {name for name in folders if hasattr(import_module(f"{package.__name__}.{name}"), "BACKEND")}
-    assert [backend.name for backend in backends()] == list(NAMES)
+    assert [backend.name for backend in list_backends()] == list(NAMES)
 
 
 def test_each_ending_asks_for_the_first_backend_that_has_it() -> None:
-    firsts = {backend.suffix: backend for backend in reversed(backends())}
-    for backend in backends():
-        assert backend_of(f"folder.x/m{backend.suffix.upper()}") is firsts[backend.suffix]
-    assert backend_of("m.txt") is None
+    firsts = {backend.suffix: backend for backend in reversed(list_backends())}
+    for backend in list_backends():
+        assert find_backend(f"folder.x/m{backend.suffix.upper()}") is firsts[backend.suffix]
+    assert find_backend("m.txt") is None
 
 
 def test_backends_may_share_an_ending(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def test_the_command_line_offers_all() -> None:
     choices = {param.name: param.type.choices for param in command.params if param.name in ("target", "emit")}  # type: ignore[attr-defined]
     assert set(choices["target"]) == {*NAMES, SECTION}
     assert set(choices["emit"]) == {"tokens", "ast", "graph", *NAMES}
-    assert all(f"NAME{backend.suffix}" in next(p.help for p in command.params if p.name == "output") for backend in backends())  # type: ignore[attr-defined]
+    assert all(f"NAME{backend.suffix}" in next(p.help for p in command.params if p.name == "output") for backend in list_backends())  # type: ignore[attr-defined]
 
 
 def test_the_text_of_every_backend() -> None:
@@ -70,7 +70,7 @@ def test_the_text_of_every_backend() -> None:
 
 
 def test_what_runs() -> None:
-    assert "onnx" in [backend.name for backend in backends() if isinstance(backend, Executable)]
+    assert "onnx" in [backend.name for backend in list_backends() if isinstance(backend, Executable)]
     assert not isinstance(get_or_raise("torch"), Executable)
 
 

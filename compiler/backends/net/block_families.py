@@ -180,15 +180,15 @@ class BlockFamilies:
                     continue
                 taken = Taken(way.inputs, way.results)
                 firsts, donors = [first, *_drop_equal_bodies(without)], [donor, *_drop_equal_bodies(given)]
-                found: list[BlockEntry] = []
+                entries: list[BlockEntry] = []
                 # Graphs that differ in more, such as a shortcut, have other twins.
                 for graph in (entry.graph for entry in without):
                     twins = next(filter(None, (pair_twins(graph, one, way, key) for one in donors)), None)
-                    found += [self._make_entry(graph, twins[0])] if twins else []
+                    entries += [self._make_entry(graph, twins[0])] if twins else []
                 for graph in (entry.graph for entry in given):
                     twins = next(filter(None, (pair_twins(one, graph, way, key) for one in firsts)), None)
-                    found += [self._make_entry(graph, twins[1], taken)] if twins else []
-                yield found
+                    entries += [self._make_entry(graph, twins[1], taken)] if twins else []
+                yield entries
 
     def _make_key(self, node: Node) -> tuple[Any, Any]:
         """The key of a node among twins. Loops, and uses of shared stages, are like no other node."""
@@ -231,12 +231,12 @@ def _drop_equal_bodies(entries: Sequence[BlockEntry]) -> list[Graph]:
 
 def _find_places(main: Graph) -> dict[int, set[tuple[str, str]]]:
     """For each graph that is called, where: the names of the graphs around, and the labels."""
-    found: dict[int, set[tuple[str, str]]] = {}
+    places: dict[int, set[tuple[str, str]]] = {}
     for graph in collect_graphs(main):
         for node in graph.nodes:
             if isinstance(node, CallNode):
-                found.setdefault(id(node.graph), set()).add((graph.name, node.label))
-    return found
+                places.setdefault(id(node.graph), set()).add((graph.name, node.label))
+    return places
 
 
 def _decrement_label(label: str) -> str:

@@ -98,24 +98,24 @@ def group_blocks(
 ) -> list[BlockGroup]:
     """The blocks. If a name would have several blocks, they are tried without a name for the last operand of their results, and with each
     result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
-    found = _make_blocks(entries)
-    several = _find_repeated_names(found)
+    best = _make_blocks(entries)
+    several = _find_repeated_names(best)
     # Searching for twins is the expensive part, and not needed where each name has one block.
     if not several:
-        return found
+        return best
     other = [replace(entry, body=_inline_last_name(entry.body)) if entry.graph.name in several else entry for entry in entries]
-    found, entries = min((found, entries), (_make_blocks(other), other), key=lambda way: len(way[0]))
-    for name in sorted(_find_repeated_names(found)):
+    best, entries = min((best, entries), (_make_blocks(other), other), key=lambda way: len(way[0]))
+    for name in sorted(_find_repeated_names(best)):
         for alike in twins([entry for entry in entries if entry.graph.name == name]):
             new = {id(entry.graph): entry for entry in alike}
             blocks = _make_blocks([new.get(id(entry.graph), entry) for entry in entries])
             alone = {id(graph) for block in blocks if len(set(block.taken_by_graph.values())) == 1 for graph in block.graphs}
             tried = [entry if id(entry.graph) in alone else new.get(id(entry.graph), entry) for entry in entries]
             blocks = _make_blocks(tried)
-            if len(blocks) < len(found) and all(map(_has_its_inputs, blocks)):
-                found, entries = blocks, tried
+            if len(blocks) < len(best) and all(map(_has_its_inputs, blocks)):
+                best, entries = blocks, tried
                 break
-    return found
+    return best
 
 
 def _find_repeated_names(blocks: Sequence[BlockGroup]) -> set[str]:
@@ -147,12 +147,12 @@ def _make_blocks(entries: Sequence[BlockEntry]) -> list[BlockGroup]:
     counts: dict[str, set[int]] = {}
     for entry in entries:
         counts.setdefault(entry.graph.name, set()).add(len(entry.graph.inputs))
-    names = {name for name, found in counts.items() if len(found) > 1}
+    names = {name for name, blocks in counts.items() if len(blocks) > 1}
     while True:
-        found = _merge_variants(_make_variants(entries, names))
-        apart = {graph.name for block in found if not block.is_variadic for graph in block.graphs}
+        blocks = _merge_variants(_make_variants(entries, names))
+        apart = {graph.name for block in blocks if not block.is_variadic for graph in block.graphs}
         if not names & apart:
-            return found
+            return blocks
         names -= apart
 
 
@@ -171,14 +171,14 @@ def _make_variants(entries: Sequence[BlockEntry], names: Collection[str]) -> Ite
 
 def _merge_variants(variants: Iterable[BlockVariant]) -> list[BlockGroup]:
     """The variants as few blocks."""
-    found: list[BlockGroup] = []
+    blocks: list[BlockGroup] = []
     for variant in variants:
         graph = variant.members[0][0]
-        alike = [block for block in found if block.name == graph.name and graph.kind != "sequence"]
+        alike = [block for block in blocks if block.name == graph.name and graph.kind != "sequence"]
         ways = [*(block.add_variant for block in alike), *(block.add_with_optional for block in alike)]
         if not any(_try_add(add, variant) for add in ways):
-            found.append(BlockGroup(variant))
-    return found
+            blocks.append(BlockGroup(variant))
+    return blocks
 
 
 def _try_add(add: Callable[[BlockVariant], None], variant: BlockVariant) -> bool:

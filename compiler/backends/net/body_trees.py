@@ -232,11 +232,13 @@ class GraphBody:
         if isinstance(further, Chain) and id(training) not in self.pending and further.head == Ref(self.numbers[id(training)]):
             del self.pending[id(evaluation)]
             return Chain(further.head, (InTraining(Chain(Given(), further.stages), negated=True),))
-        found = self.pending.get(id(training))
-        head = self.name_tensor(evaluation) if id(evaluation) in self.pending and found is not None else self.take_tensor(evaluation)
-        if isinstance(found, Chain) and found.head == head:
+        training_tree = self.pending.get(id(training))
+        head = (
+            self.name_tensor(evaluation) if id(evaluation) in self.pending and training_tree is not None else self.take_tensor(evaluation)
+        )
+        if isinstance(training_tree, Chain) and training_tree.head == head:
             del self.pending[id(training)]
-            return Chain(head, (InTraining(Chain(Given(), found.stages)),))
+            return Chain(head, (InTraining(Chain(Given(), training_tree.stages)),))
         return extend_chain(head, InTraining(self.name_tensor(training)))
 
     def _make_arithmetic(self, node: OpNode) -> Any:
@@ -274,9 +276,9 @@ class GraphBody:
 
     def _make_head(self, inputs: Sequence[Value]) -> Any:
         """Tensors as the beginning of a pipeline."""
-        whole = self.tuples.get(tuple(map(id, inputs)))
-        if whole is not None:
-            return Ref(whole)
+        tuple_number = self.tuples.get(tuple(map(id, inputs)))
+        if tuple_number is not None:
+            return Ref(tuple_number)
         return self.take_tensor(inputs[0]) if len(inputs) == 1 else TupleOf(self._take_tuple(inputs))
 
     def _make_loop(self, run: RepeatedNodes) -> Any:
@@ -323,15 +325,15 @@ class GraphBody:
 
     def take_tensor(self, value: Value) -> Any:
         """The tensor as the beginning of a pipeline."""
-        found = self.pending.pop(id(value), None)
-        return Ref(self.numbers[id(value)]) if found is None else found
+        tree = self.pending.pop(id(value), None)
+        return Ref(self.numbers[id(value)]) if tree is None else tree
 
     def take_operand(self, value: Value) -> Any:
         """The tensor as part of arithmetic or a tuple: what is long gets a name before."""
-        found = self.pending.get(id(value))
-        if found is not None and not is_short(found):
+        tree = self.pending.get(id(value))
+        if tree is not None and not is_short(tree):
             del self.pending[id(value)]
-            self.statements.append(Assign((self.number_tensor(value),), found))
+            self.statements.append(Assign((self.number_tensor(value),), tree))
         return self.take_tensor(value)
 
     def _take_argument(self, value: Value) -> Any:
@@ -353,9 +355,9 @@ class GraphBody:
 
     def name_tensor(self, value: Value) -> Ref:
         """The tensor by its name, which it gets now if it has none."""
-        found = self.pending.pop(id(value), None)
-        if found is not None:
-            self.statements.append(Assign((self.number_tensor(value),), found))
+        tree = self.pending.pop(id(value), None)
+        if tree is not None:
+            self.statements.append(Assign((self.number_tensor(value),), tree))
         return Ref(self.numbers[id(value)])
 
     def _take_result(self, value: Value) -> Any:
@@ -371,7 +373,7 @@ class GraphBody:
 
 def _count_uses(graph: Graph) -> dict[int, int]:
     """The number of times that each value is taken."""
-    found: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs, *(graph.training_outputs or ())):
-        found[id(value)] = found.get(id(value), 0) + 1
-    return found
+        counts[id(value)] = counts.get(id(value), 0) + 1
+    return counts

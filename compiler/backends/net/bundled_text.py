@@ -45,13 +45,13 @@ def bundle_text(program: Program) -> str:
     """The text of a program, formatted, which gives the same program. Raises `CannotBundle`."""
     if program.text is None:
         raise CannotBundle("it was made of no text")
-    made = _BundleWriter(program.text).write_text()
-    file, _ = parse_source(source := SourceFile(program.main.span.file.name, made))
+    text = _BundleWriter(program.text).write_text()
+    file, _ = parse_source(source := SourceFile(program.main.span.file.name, text))
     # A name may mean something else once all definitions are in one file, so the result is checked.
     again = elaborate(file, source).program
     if again is None or not is_same_program(program, again):
         raise CannotBundle("its names mean something else in one file")
-    return made
+    return text
 
 
 class _BundleWriter:
@@ -198,12 +198,12 @@ def _apply_edits(span: Span, edits: list[Edit]) -> str:
 def _read_comment(span: Span) -> str:
     """The lines of comments directly above a definition."""
     lines = span.file.text[: span.start].split("\n")[:-1]
-    found: list[str] = []
+    comment_lines: list[str] = []
     for line in reversed(lines):
         if not line.lstrip().startswith("#"):
             break
-        found.insert(0, line + "\n")
-    return "".join(found)
+        comment_lines.insert(0, line + "\n")
+    return "".join(comment_lines)
 
 
 def _write_value(value: Any, default: ast.Expr | None) -> str:

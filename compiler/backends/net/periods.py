@@ -41,20 +41,20 @@ def _make_iterations(stages: tuple[Any, ...], run: Run) -> Iterator[tuple[Any, .
 
 def _fold_loops(stages: tuple[Any, ...]) -> Iterator[Any]:
     shapes = [shape_key(stage) for stage in stages]
-    at = 0
-    while at < len(stages):
+    position = 0
+    while position < len(stages):
         sizes = product(range(1, LONGEST_UNIT + 1), range(LONGEST_REST + 1))
-        found = [find_run(shapes, stages, shapes, at, unit, rest) for unit, rest in sizes]
+        runs = [find_run(shapes, stages, shapes, position, unit, rest) for unit, rest in sizes]
         # The longest run wins; of equally long ones, the one with the shortest iteration.
-        for run in sorted(found, key=lambda run: (-run.length, run.unit + run.rest)):
+        for run in sorted(runs, key=lambda run: (-run.length, run.unit + run.rest)):
             loop = _make_run_loop(stages, run)
             if loop is not None:
                 yield loop
-                at += run.length
+                position += run.length
                 break
         else:
-            yield stages[at]
-            at += 1
+            yield stages[position]
+            position += 1
 
 
 def _make_run_loop(stages: tuple[Any, ...], run: Run) -> Loop | None:

@@ -70,34 +70,34 @@ def _write_block(family: BlockFamily, blocks: Sequence[str], stored: StoredNames
     hints = find_hints(family.body)
     names = BodyNames((*family.parameters, *blocks, *iterate_bare_operators(family.body)))
     if family.variadic:
-        found = [names.bind_input(inputs[0], "x")]
-        heads = [f"{found[0]}...", *parameters]
+        tensor_names = [names.bind_input(inputs[0], "x")]
+        heads = [f"{tensor_names[0]}...", *parameters]
     elif len(inputs) == 1 and not uses_input_inside(family.body):
-        found = ["in"]
+        tensor_names = ["in"]
         heads = parameters
     else:
         graphs = [next(graph for graph in family.members if value in graph.inputs) for value in inputs]
         roles_ = [roles.find_word(value, graph) for value, graph in zip(inputs, graphs, strict=True)]
         words = [hints.get(at) or (role if at else "") for at, role in enumerate(roles_)]
-        found = [
+        tensor_names = [
             names.bind_input(value, to_identifier(to_snake_case(word) if word else "", "x"))
             for value, word in zip(inputs, words, strict=True)
         ]
-        family.words = [name if word else "" for name, word in zip(found, words, strict=True)]
-        patterns = [f"{name}: [...]" for name in found]
+        family.words = [name if word else "" for name, word in zip(tensor_names, words, strict=True)]
+        patterns = [f"{name}: [...]" for name in tensor_names]
         if family.optional:
-            patterns[-1] = f"{found[-1]}?: [...]"
+            patterns[-1] = f"{tensor_names[-1]}?: [...]"
         heads = patterns + parameters if inputs else ["in: none", *parameters]
-    family.inputs = found[: len(inputs)]
+    family.inputs = tensor_names[: len(inputs)]
     written = set(iterate_tensors(family.body))
     local = family.values[len(inputs) :]
     makers = [family.find_maker(value) for value in local]
-    found += [
+    tensor_names += [
         names.bind_tensor(value, graph, hints.get(at) or roles.find_word(value, graph)) if at in written else ""
         for at, (value, graph) in enumerate(zip(local, makers, strict=True), len(inputs))
     ]
-    family.results = [found[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
-    printer = SpecPrinter(found, family.parameters, stored=stored, blocks=blocks)
+    family.results = [tensor_names[one.number] if isinstance(one, Ref) else "" for one in family.body.results]
+    printer = SpecPrinter(tensor_names, family.parameters, stored=stored, blocks=blocks)
     head = f"({', '.join(heads)})" if heads else ""
     return [f"block {family.name}{head} {{", *printer.print_body(family.body), "}"]
 
@@ -111,13 +111,13 @@ def _write_main(program: Program, families: BlockFamilies, blocks: Sequence[str]
     hints = find_hints(families.body)
     written = set(iterate_tensors(families.body))
     pairs = enumerate(zip(exact, families.main.values, strict=True))
-    found = [name or (names.bind_tensor(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
+    tensor_names = [name or (names.bind_tensor(value, main, hints.get(at, "")) if at in written else "") for at, (name, value) in pairs]
     declared = [_write_input(value.type) for value in main.inputs]
     used: set[str] = set().union(*map(_collect_symbols, main.inputs))
     conditions = [str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= used]
     if conditions and declared:
         declared[-1] += " where " + ", ".join(conditions)
-    return SpecPrinter(found, (), declared, stored, blocks).print_body(families.body)
+    return SpecPrinter(tensor_names, (), declared, stored, blocks).print_body(families.body)
 
 
 def _collect_symbols(value: Value) -> set[str]:

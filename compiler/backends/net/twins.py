@@ -273,12 +273,12 @@ def _iterate_outputs(node: Node) -> Iterable[tuple[int, Value]]:
 def _find_reaching_nodes(value: Value, nodes: Sequence[Node]) -> list[Node]:
     """The nodes that the tensor is computed by, in order."""
     wanted = {id(value)}
-    found: list[Node] = []
+    reaching: list[Node] = []
     for node in reversed(nodes):
         if any(id(made) in wanted for made in node.outputs):
-            found.append(node)
+            reaching.append(node)
             wanted.update(map(id, node.inputs))
-    return found[::-1]
+    return reaching[::-1]
 
 
 def _is_plain(graph: Graph) -> bool:
@@ -303,12 +303,12 @@ def _is_movable(node: Node) -> bool:
 
 
 def _replace_inputs(node: Node, inputs: tuple[Value, ...]) -> Node:
-    made = copy(node)
-    made.inputs = inputs
-    return made
+    new_node = copy(node)
+    new_node.inputs = inputs
+    return new_node
 
 
 def _replace_nodes(graph: Graph, inputs: Sequence[Value], nodes: list[Node], outputs: Sequence[Value]) -> Graph:
-    made = copy(graph)
-    made.inputs, made.nodes, made.outputs = list(inputs), nodes, list(outputs)
-    return made
+    new_graph = copy(graph)
+    new_graph.inputs, new_graph.nodes, new_graph.outputs = list(inputs), nodes, list(outputs)
+    return new_graph

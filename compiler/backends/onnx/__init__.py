@@ -36,7 +36,7 @@ class OnnxBackend(Backend):
     def _build_graph(self, given: BackendInput) -> GraphAndTensors:
         from .onnx_model import build_graph
 
-        return build_graph(given.program, given.arrays(), given.name, given.spec_hash, given.options)
+        return build_graph(given.program, given.open_arrays(), given.name, given.spec_hash, given.options)
 
     def text(self, given: BackendInput) -> str:
         from .onnx_text import format_graph

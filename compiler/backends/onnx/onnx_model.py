@@ -25,7 +25,7 @@ from ...types.numpy_types import Array
 from ...types.tensor_types import TensorType
 from ...weights.free_space import check_memory
 from ...weights.lazy_tensors import StoredTensor
-from ..backend import OPSET, USUAL, GraphOptions
+from ..backend import DEFAULT_OPTIONS, OPSET, GraphOptions
 from .block_functions import DOMAIN, FunctionWriter
 from .emitter_site import OnnxEmitSite
 from .fusion_barriers import insert_barriers
@@ -64,14 +64,14 @@ class GraphAndTensors(Record):
 
 
 def build_model_proto(
-    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> ModelProto:
     """The model, with all weights in memory; the rest is as for `build_graph`."""
     return build_graph(program, arrays, name, spec_hash, options).to_proto()
 
 
 def build_graph(
-    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = USUAL
+    program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> GraphAndTensors:
     """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
 

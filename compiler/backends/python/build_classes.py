@@ -109,16 +109,16 @@ class _ClassBuilder:
         if unread:
             raise MissingSize(unread[0], self.main, self.framework.title)
         assert not main.body.passed, "a model has a tensor"
-        found = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
-        found = _sort_callees_first([*_keep_instantiated_classes(alone, found), *(c for c in found if c is not main), main])
-        mark_probabilities(found, self.operators.dropouts)
+        classes = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
+        classes = _sort_callees_first([*_keep_instantiated_classes(alone, classes), *(c for c in classes if c is not main), main])
+        mark_probabilities(classes, self.operators.dropouts)
         main.body.rules = self.operators.initialization.rules
         main.base = to_camel_case(self.main.name or name)
         main.name = classnames.choose_main_name(self.main.name or name, self.framework)
         classnames.name_classes(
-            found, main, self._first_labels, self.framework.imported | set(find_used_definitions(found, self.framework))
+            classes, main, self._first_labels, self.framework.imported | set(find_used_definitions(classes, self.framework))
         )
-        return found
+        return classes
 
     def _lift_functions(self) -> list[ClassDef]:
         """Classes for the functions that are modules here."""
@@ -137,11 +137,11 @@ class _ClassBuilder:
         }
         self.constructions.update(recursive)
         constructions = {id(g): containers.build_construction(g) for g in layer if g is not self.main and id(g) not in recursive}
-        for several in self.sharing.group_united(layer):
-            found = {constructions[id(g)] for g in several}
+        for united in self.sharing.group_united(layer):
+            found = {constructions[id(g)] for g in united}
             # A shared stage is one module, so all its graphs need the same construction: they become one class.
             if len(found) > 1:
-                constructions.update({id(g): None for g in several})
+                constructions.update({id(g): None for g in united})
         branched = {get_source_key(g) for g in layer if g is not self.main and constructions.get(id(g), ...) is None}
         for graph in layer:
             # In one use of a block, an `if` makes the body of a loop a class, in another a row of modules: both become one class.
@@ -251,16 +251,16 @@ def _keep_instantiated_classes(alone: list[ClassDef], others: list[ClassDef]) ->
 
 def _sort_callees_first(classes: list[ClassDef]) -> list[ClassDef]:
     """The classes in their order, but for those that an earlier one instantiates: these are before it."""
-    found: dict[int, ClassDef] = {}
+    ordered: dict[int, ClassDef] = {}
     stack = classes[::-1]
     while stack:
-        waiting = [c for c in _find_instantiated_classes(stack[-1]) if id(c) not in found]
+        waiting = [c for c in _find_instantiated_classes(stack[-1]) if id(c) not in ordered]
         if waiting:
             stack += waiting[::-1]
         else:
             cls = stack.pop()
-            found.setdefault(id(cls), cls)
-    return list(found.values())
+            ordered.setdefault(id(cls), cls)
+    return list(ordered.values())
 
 
 def _find_instantiated_classes(cls: ClassDef) -> list[ClassDef]:
@@ -283,12 +283,12 @@ def _group_bodies(bodies: list[ClassBody], program: ClassSymbols) -> list[list[C
     for body in bodies:
         blocks.setdefault(get_source_key(body.graph), []).append(body)
     groups: list[list[ClassBody]] = []
-    for found in blocks.values():
-        if len(found) == 1:
-            groups.append(found)
+    for members in blocks.values():
+        if len(members) == 1:
+            groups.append(members)
             continue
         keyed: dict[object, list[ClassBody]] = {}
-        for body in found:
+        for body in members:
             keyed.setdefault(body.make_shape_key(), []).append(body)
         groups += merge_variants(list(keyed.values()), program)
     return groups

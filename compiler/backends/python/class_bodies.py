@@ -92,17 +92,17 @@ class _BodyBuilder:
     def run(self) -> ClassBody:
         body, graph = self.body, self.graph
         body.shared_labels = [m.label for m in graph.modules]
-        for taken in graph.grouped_inputs:
-            self._add_tensor(taken)
+        for grouped_input in graph.grouped_inputs:
+            self._add_tensor(grouped_input)
         self._make_joined_tuples()
         self._add_nodes(graph)
         body.outputs = tuple(map(self.tensors.get_code, graph.single_outputs))
         for tail in graph.tails:
-            whole = self.tensors.get_tuple_code(tail.parts)
+            code = self.tensors.get_tuple_code(tail.parts)
             if tail.listed or graph.kind != "model":
-                body.outputs += (whole,)
+                body.outputs += (code,)
             else:
-                body.outputs += whole.items if isinstance(whole, TupleCode) else (Starred(whole),)
+                body.outputs += code.items if isinstance(code, TupleCode) else (Starred(code),)
         for choice in iterate_choices(graph.choices):
             body.ends[choice.key] = self._list_codes(choice.given), self._list_codes(choice.results)
         body.ties = [make_tie(node, self.ways) for node in self.visited_nodes if isinstance(node, OpNode) and node.tie]
@@ -122,9 +122,9 @@ class _BodyBuilder:
     def _make_joined_tuples(self) -> None:
         """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
         while self.pending_tuples and self.tensors.has_parts(self.pending_tuples[0].parts):
-            one = self.pending_tuples.pop(0)
-            self._add_step(self.tensors.get_tuple_code(one.parts), JOIN, [one])
-            self.body.steps[-1] = replace(self.body.steps[-1], end=one.key)
+            joined = self.pending_tuples.pop(0)
+            self._add_step(self.tensors.get_tuple_code(joined.parts), JOIN, [joined])
+            self.body.steps[-1] = replace(self.body.steps[-1], end=joined.key)
 
     def _add_nodes(self, graph: Graph) -> None:
         undeclared = {id(m): m for m in graph.declares}
@@ -183,12 +183,12 @@ class _BodyBuilder:
 
     def _list_starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
         """The modules of this body that start from a parameter, or the parameters that do, each once, with that."""
-        known = self.source_parameters
+        source_parameters = self.source_parameters
         passed = {id(m) for m in self.graph.modules}
-        own = [n for n in self.visited_nodes if id(n) in known and (n.shared is None or id(n.shared) not in passed)]
-        own = [n for n in own if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
-        found = {self.ways.access_stage(n): known[id(n)] for n in own}
-        return [(stage, self.ways.access_parameter(where.path, where.name)) for stage, where in found.items()]
+        starting = [n for n in self.visited_nodes if id(n) in source_parameters and (n.shared is None or id(n.shared) not in passed)]
+        starting = [n for n in starting if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
+        sources = {self.ways.access_stage(n): source_parameters[id(n)] for n in starting}
+        return [(stage, self.ways.access_parameter(where.path, where.name)) for stage, where in sources.items()]
 
     def _add_tensor(self, made: Value | ValueTuple) -> int:
         self.body.names.append(choose_tensor_name(made, self.roles))
@@ -198,11 +198,11 @@ class _BodyBuilder:
     def _add_scan(self, node: CallNode, scan: Scan) -> None:
         """A loop: its steps are steps of this body, and its members are members of this body."""
         graph = node.graph
-        given = [self.tensors.get_code(v) for v in node.inputs]
-        for inner, code in zip(graph.inputs[scan.own_count :], given[scan.own_count :], strict=True):
+        inputs = [self.tensors.get_code(v) for v in node.inputs]
+        for inner, code in zip(graph.inputs[scan.own_count :], inputs[scan.own_count :], strict=True):
             self.tensors.add_alias(inner, code)
-        for one, passed in zip(graph.tuples, node.tuples, strict=True):
-            self.tensors.add_alias(one, self.tensors.get_tuple_code(passed))
+        for inner_tuple, passed in zip(graph.tuples, node.tuples, strict=True):
+            self.tensors.add_alias(inner_tuple, self.tensors.get_tuple_code(passed))
         self.roles = {**self.roles, **self.all_roles.find_roles(graph)}
         self._enter_graph(graph)
         places = [self._add_tensor(v) for v in graph.inputs[: scan.own_count]]
@@ -211,7 +211,7 @@ class _BodyBuilder:
         result = Step(TupleCode(tuple(map(self.tensors.get_code, graph.outputs))), (), RETURN)
         steps, self.body.steps = (*self.body.steps, result), outer
         states, parts_ = tuple(places[: scan.states]), tuple(places[scan.states :])
-        starts, scanned = tuple(given[: scan.states]), tuple(given[scan.states : scan.own_count])
+        starts, scanned = tuple(inputs[: scan.states]), tuple(inputs[scan.states : scan.own_count])
         code = ScanCode(starts, scanned, steps, states, parts_, scan.axes, scan.stacked, scan.reverse)
         self._add_step(code, StepInfo("scan", parametric=True, call=True), node.outputs)
 
@@ -219,15 +219,15 @@ class _BodyBuilder:
 
     def _add_shared_member(self, graph: Graph, module: SharedModule) -> None:
         """The one member that all uses of a shared stage share, before the first member that uses it."""
-        made: list[Member] = []
+        members: list[Member] = []
         for node, places in self.sharing.find_uses(graph, module):
             member = self._make_member(node, module.label)
             if member is None:
                 continue
-            made.append(replace(member, code=substitute_call_arguments(member.code, places)))
-            if strip_code_formulas(made[-1].code) != strip_code_formulas(made[0].code):
+            members.append(replace(member, code=substitute_call_arguments(member.code, places)))
+            if strip_code_formulas(members[-1].code) != strip_code_formulas(members[0].code):
                 raise UnsupportedInPython(different_modules(f"`{module.label}`", self.framework.title), node)
-        self.body.members += made[:1]
+        self.body.members += members[:1]
 
     def _make_member(self, node: Node, label: str) -> Member | None:
         if isinstance(node, CallNode):
@@ -267,12 +267,12 @@ class _BodyBuilder:
         if isinstance(node, CallNode) and node.scan is not None:
             self._add_scan(node, node.scan)
             return
-        own = self._resolve_module(node)
+        module = self._resolve_module(node)
         if isinstance(node, OpNode):
             code = self.operators.build_expression(node)
             traits = self.operators.describe_step(node, code)
             self._add_step(
-                self._resolve_references(self._restore_tuples(code, node.parts), tuple(map(self.tensors.get_code, node.inputs)), own),
+                self._resolve_references(self._restore_tuples(code, node.parts), tuple(map(self.tensors.get_code, node.inputs)), module),
                 traits,
                 node.outputs,
             )
@@ -282,23 +282,23 @@ class _BodyBuilder:
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         inputs = self.tensors.list_call_inputs(node)
         if construction.element_call is not None:
-            self._add_element_calls(node, construction, inputs, own, modules)
+            self._add_element_calls(node, construction, inputs, module, modules)
             return
         args = (*(Ref(i) for i in range(len(inputs))), *modules, *(_substitute_for_caller(p, node) for p in construction.passed))
-        self._add_step(self._resolve_references(CallCode(SelfMember(), args), inputs, own), traits, node.grouped_outputs)
+        self._add_step(self._resolve_references(CallCode(SelfMember(), args), inputs, module), traits, node.grouped_outputs)
 
     def _restore_tuples(self, code: Code, parts: Parts) -> Code:
         """The code of an operator that takes any number of tensors, with the tuples that they are from."""
         if not parts:
             return code
-        every = TupleCode(tuple(Ref(i) for i in range(len(flatten_parts(parts)))))
-        return rewrite_downward(code, lambda part: self.tensors.get_tuple_code(parts) if part == every else None)
+        all_inputs = TupleCode(tuple(Ref(i) for i in range(len(flatten_parts(parts)))))
+        return rewrite_downward(code, lambda part: self.tensors.get_tuple_code(parts) if part == all_inputs else None)
 
     def _add_step(self, code: Code, traits: StepInfo, made: Sequence[Value | ValueTuple], loop: Loop | None = None) -> None:
         self.body.steps.append(Step(code, tuple(map(self._add_tensor, made)), traits, loop, self.mode))
 
     def _add_element_calls(
-        self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], own: Code, modules: tuple[Code, ...]
+        self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], module: Code, modules: tuple[Code, ...]
     ) -> None:
         """A list of modules, called in sequence or in parallel."""
         assert construction.element_call is not None
@@ -306,27 +306,27 @@ class _BodyBuilder:
         variable = self._choose_element_name(label, "branch" if node.graph.kind == "branches" else "layer")
         # a single branch needs no list
         alone = node.graph.kind == "branches" and len(node.outputs) == 1
-        member: Code = Subscript(own, (Lit(0),)) if alone else NameCode(variable)
+        member: Code = Subscript(module, (Lit(0),)) if alone else NameCode(variable)
         call = rewrite_downward(
             _substitute_for_caller(construction.element_call, node), lambda c: member if c == NameCode(ELEMENT) else None
         )
         call = rewrite_downward(call, lambda c: modules[c.index] if isinstance(c, SharedModuleArg) else None)
-        call = self._resolve_references(call, inputs, own)
-        made = node.grouped_outputs
+        call = self._resolve_references(call, inputs, module)
+        outputs = node.grouped_outputs
         if alone:
-            self._add_step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), made)
+            self._add_step(call, StepInfo(node.graph.name, parametric=True, module=True, call=True), outputs)
             return
         if node.graph.kind == "branches":
-            self._add_step(ListComp(call, variable, own), StepInfo(node.graph.name, parametric=True, module=True), made)
+            self._add_step(ListComp(call, variable, module), StepInfo(node.graph.name, parametric=True, module=True), outputs)
             return
         traits = StepInfo(node.graph.name, parametric=True, module=True, call=True)
         assert isinstance(call, CallCode)
-        carried = [one for one in made if not (isinstance(one, ValueTuple) and one.listed)]
+        carried = [one for one in outputs if not (isinstance(one, ValueTuple) and one.listed)]
         states = tuple(
             self._number_state(*given) for given in zip(call.args, carried, _list_input_names(node.graph.nodes[0]), strict=False)
         )
         call = replace(call, args=(*map(ValueRef, states), *call.args[len(states) :]))
-        self._add_step(call, traits, made, Loop(own, variable, states, construction.slots, construction.items))
+        self._add_step(call, traits, outputs, Loop(module, variable, states, construction.slots, construction.items))
 
     def _number_state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
         """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
@@ -339,8 +339,8 @@ class _BodyBuilder:
     def _choose_element_name(self, label: str, usual: str) -> str:
         """The variable for one of the members under `label`."""
         label = label.rpartition(".")[2]
-        one = singularize(label)
-        return one if one != label and self.framework.is_attribute_name(one) else usual
+        singular = singularize(label)
+        return singular if singular != label and self.framework.is_attribute_name(singular) else usual
 
     def _resolve_references(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
         if code is call_with_all_inputs(len(inputs)):

@@ -22,9 +22,9 @@ def order_by_mode(graph: Graph) -> Iterator[Ordered]:
     later: list[Node] = []  # what only the results in evaluation need, where those in training are returned before
     made_later: set[int] = set()
     run: list[tuple[Node, frozenset[bool]]] = []
-    every = find_modes(graph)
-    early = _find_needed_early(graph, every)
-    for node, when in zip(graph.nodes, every, strict=True):
+    node_modes = find_modes(graph)
+    early = _find_needed_early(graph, node_modes)
+    for node, when in zip(graph.nodes, node_modes, strict=True):
         either = has_operator(node, ByMode)
         # The results in training are returned first, so nodes that only evaluation needs come after that `return`.
         if graph.training_outputs is not None and id(node) not in early and (when == {False} or _takes_any(node, made_later)):
@@ -50,14 +50,14 @@ def _takes_any(node: Node, values: set[int]) -> bool:
 def _find_needed_early(graph: Graph, every: list[Modes]) -> set[int]:
     """The nodes for evaluation alone that something for both modes is made of."""
     needed: set[int] = set()
-    found: set[int] = set()
+    early: set[int] = set()
     for node, when in zip(reversed(graph.nodes), reversed(every), strict=True):
         if True in when and has_operator(node, ByMode):
             needed.add(id(node.inputs[1]))
         elif when == {False} and any(id(v) in needed for v in node.outputs):
-            found.add(id(node))
+            early.add(id(node))
             needed.update(id(v) for v in node.inputs)
-    return found
+    return early
 
 
 def _split_by_mode(run: list[tuple[Node, frozenset[bool]]]) -> Iterator[Ordered]:

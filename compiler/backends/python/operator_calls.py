@@ -171,15 +171,15 @@ class OperatorForms:
 
     def _emit_module(self, node: OpNode) -> Code | None:
         emitter = self.emitters.modules.get(type(node.op))
-        made = None if emitter is None else emitter(node.op, self._make_site(node))
+        code = None if emitter is None else emitter(node.op, self._make_site(node))
         # Recorded by the name in the source: what drops nothing at 0 is decided later, when only code is left.
-        if isinstance(node.op, Dropping) and isinstance(made, CallCode) and isinstance(made.function, str):
-            self.dropouts.add(made.function)
-        return made
+        if isinstance(node.op, Dropping) and isinstance(code, CallCode) and isinstance(code.function, str):
+            self.dropouts.add(code.function)
+        return code
 
     def _make_site(self, node: OpNode) -> OperatorSite:
-        given = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
-        return OperatorSite(node, given, tuple(v.type for v in node.outputs))
+        inputs = node.op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
+        return OperatorSite(node, inputs, tuple(v.type for v in node.outputs))
 
 
 def _is_given_weight(node: OpNode) -> bool:

@@ -148,8 +148,8 @@ class SourceWriter:
         return replace(self.framework, imported=self.framework.imported | frozenset(names))
 
     def _list_imports(self, text: str, outside: Sequence[str], others: Sequence[str]) -> list[str]:
-        found = {line for pattern, line in _STANDARD.items() if re.search(pattern, text)}
-        standard = sorted({*found, *(line for line in others if line not in _PACKAGES)}, key=lambda line: (line.startswith("from"), line))
+        imports = {line for pattern, line in _STANDARD.items() if re.search(pattern, text)}
+        standard = sorted({*imports, *(line for line in others if line not in _PACKAGES)}, key=lambda line: (line.startswith("from"), line))
         lines = [line for line in others if line in _PACKAGES]
         lines += [line for pattern, line in self.framework.imports if re.search(pattern, text)]
         plugins = ["", *(f"import {module}" for module in outside)] if outside else []
@@ -158,8 +158,8 @@ class SourceWriter:
 
 def get_spec_name(program: Program, name: str) -> str:
     """Return the name of the spec in the header: its file, if it has one."""
-    found = re.split(r"[/\\]", program.main.span.file.name)[-1]
-    return name if found.startswith("<") or not found else found
+    file_name = re.split(r"[/\\]", program.main.span.file.name)[-1]
+    return name if file_name.startswith("<") or not file_name else file_name
 
 
 def get_file_stem(name: str) -> str:

@@ -84,9 +84,9 @@ class TensorCodes:
         return self._aliases[id(of)] if id(of) in self._aliases else self._ref(self._numbers[id(of)])
 
     def _slice_tuple(self, part: TupleSlice, among: Callable[[Code], Code] = lambda code: code) -> Code:
-        whole = self._get_whole_tuple(part.of)
+        full = self._get_whole_tuple(part.of)
         if part.is_whole:
-            return among(whole)
+            return among(full)
         start = NameCode(str(part.front)) if part.front else None
         stop = NameCode(str(-part.back)) if part.back else None
-        return among(Subscript(whole, (SliceCode(start, stop),)))
+        return among(Subscript(full, (SliceCode(start, stop),)))

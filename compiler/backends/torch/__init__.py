@@ -40,7 +40,7 @@ class TorchBackend(Backend):
         check_memory(sum(info.numel * info.dtype.size for info in own), "its parameters take")
         if given.weights is None:
             return make_fresh_module(given.program, given.name)
-        return make_filled_module(given.program, given.name, given.arrays())
+        return make_filled_module(given.program, given.name, given.open_arrays())
 
 
 BACKEND = TorchBackend()

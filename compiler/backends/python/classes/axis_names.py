@@ -56,11 +56,11 @@ Given = Value | ValueTuple | tuple[Value, ...]
 
 def _list_outputs(graph: Graph) -> list[Given]:
     """The outputs. A model returns the tensors of a tuple one by one, those of a list together."""
-    given: list[Given] = [*graph.single_outputs]
+    outputs: list[Given] = [*graph.single_outputs]
     for tail in graph.tails:
         tensors = flatten_parts(tail.parts)
-        given += [tensors] if tail.listed or graph.kind != "model" else tensors
-    return given
+        outputs += [tensors] if tail.listed or graph.kind != "model" else tensors
+    return outputs
 
 
 def _keep_tensors(given: Sequence[Given]) -> list[Value]:
@@ -252,9 +252,9 @@ def _to_strict_values(sizes: Sequence[Dim]) -> Values:
 
 def _find_symbol(sizes: list[Dim]) -> str:
     """The one symbol that the size is."""
-    found = {format_dim(size) for size in sizes}
-    name = found.pop()
-    return name if not found and name.isidentifier() else ""
+    texts = {format_dim(size) for size in sizes}
+    name = texts.pop()
+    return name if not texts and name.isidentifier() else ""
 
 
 def _format_multiple(sizes: Sequence[Dim], of: Sequence[object], name: str) -> str:

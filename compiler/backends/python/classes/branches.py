@@ -52,21 +52,21 @@ def get_own_or_any(column: BodyColumn, i: int) -> Any:
 
 def flatten_branches(nodes: list[AlignedNode], i: int, optional: Mapping[Key, str]) -> list[Step]:
     """The steps of one body, with conditional expressions for the branches that are expressions."""
-    made: list[Step] = []
+    body_steps: list[Step] = []
     for node in nodes:
         if isinstance(node, Aligned):
-            made.append(get_own_or_any(node.steps, i))
+            body_steps.append(get_own_or_any(node.steps, i))
             continue
         then, otherwise = (flatten_branches(node.branches[branch], i, optional) for branch in (True, False))
         expression = _make_conditional(node, then, otherwise, optional)
         if expression is not None:
-            made.append(expression)
+            body_steps.append(expression)
             continue
         for steps, branch, index in ((then, True, 0), (otherwise, False, 1)):
-            made += steps
+            body_steps += steps
             guards = (*node.scope, (node.key, branch))
-            made += [Step(ValueRef(pair[index]), (phi,), EITHER, guards=guards) for pair, phi in node.phis.items()]
-    return made
+            body_steps += [Step(ValueRef(pair[index]), (phi,), EITHER, guards=guards) for pair, phi in node.phis.items()]
+    return body_steps
 
 
 def _make_conditional(node: Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:

@@ -54,21 +54,21 @@ def arrange_by_branch(graph: Graph, made: Sequence[tuple[int, T]], ends: Mapping
 def _arrange_branches(
     made: list[tuple[int, T]], choices: Iterable[Choice], positions: dict[str, int], ends: Mapping[Key, list[T]]
 ) -> list[T | Branch[T]]:
-    found: list[T | Branch[T]] = []
+    items: list[T | Branch[T]] = []
     for choice in choices:
         start, stop = _find_extent(choice, positions)
-        found += [one for node, one in made if node < start]
+        items += [one for node, one in made if node < start]
         inside = _arrange_branches([m for m in made if start <= m[0] < stop], choice.inner, positions, ends)
-        found.append(Branch(choice, [*inside, *ends.get(choice.key, ())]))
+        items.append(Branch(choice, [*inside, *ends.get(choice.key, ())]))
         made = [m for m in made if m[0] >= stop]
-    return [*found, *(one for _, one in made)]
+    return [*items, *(one for _, one in made)]
 
 
 def _find_extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
     """The indices of the first node of the branch, and of the one after it."""
-    own = [positions[label] for label in choice.labels if label in positions]
+    indices = [positions[label] for label in choice.labels if label in positions]
     start = positions.get(choice.after, -1) + 1
-    return (min(own), max(own) + 1) if own else (start, start)
+    return (min(indices), max(indices) + 1) if indices else (start, start)
 
 
 def make_sequence_items(graph: Graph, made: Sequence[Code]) -> tuple[Code, ...]:

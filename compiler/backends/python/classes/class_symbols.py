@@ -90,20 +90,20 @@ class ClassSymbols:
 
 def find_origin(graph: Graph, name: str) -> Origin | None:
     """Return the origin of a symbol, in the graph or in the graphs around it."""
-    at: Graph | None = graph
-    while at is not None:
-        if name in at.origins:
-            return at.origins[name]
-        at = at.around
+    current: Graph | None = graph
+    while current is not None:
+        if name in current.origins:
+            return current.origins[name]
+        current = current.around
     return None
 
 
 def find_home_graph(graph: Graph, name: str) -> Graph:
     """The graph whose symbol it is."""
-    at = graph
-    while name not in at.origins and at.around is not None:
-        at = at.around
-    return at
+    current = graph
+    while name not in current.origins and current.around is not None:
+        current = current.around
+    return current
 
 
 def substitute_known(formula: Dim, known: Known) -> Dim:
@@ -119,32 +119,32 @@ def intersect_known(several: Sequence[Known]) -> Known:
 
 def _spread_count_decisions(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[Decision]]:
     """The decisions that the counts of some graphs are as they are, in those graphs and in all that call them."""
-    found: dict[int, list[Decision]] = {}
+    decisions: dict[int, list[Decision]] = {}
     for graph in pinned:
         if graph.count is not None and isinstance(origin_of(graph.count), SymDim):
-            found.setdefault(id(graph), []).append(Decision("==", origin_of(graph.count), int(graph.count)))
-    if not found:
+            decisions.setdefault(id(graph), []).append(Decision("==", origin_of(graph.count), int(graph.count)))
+    if not decisions:
         return {}
     for caller in order:
         for node in caller.nodes:
             if isinstance(node, CallNode):
-                for made in found.get(id(node.graph), ()):
+                for made in decisions.get(id(node.graph), ()):
                     seen = substitute_decision(made, node.arguments)
-                    if seen is not None and seen not in found.setdefault(id(caller), []):
-                        found[id(caller)].append(seen)
-    return found
+                    if seen is not None and seen not in decisions.setdefault(id(caller), []):
+                        decisions[id(caller)].append(seen)
+    return decisions
 
 
 def _find_fixed_symbols(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
     """The symbols on which the decisions depend. Of equalities that follow from others, nothing does; nor of what divides what, which is
     asked again when the class is used."""
     known = _solve_equalities(decisions, {}, order)
-    found = {n for name, value in known.items() for n in (name, *free_symbols(value))}
+    symbols = {n for name, value in known.items() for n in (name, *free_symbols(value))}
     for made in (d for d in decisions if d.op != DIVIDES):
-        left = replace(made, left=substitute_known(made.left, known), right=substitute_known(made.right, known))
-        if not always_holds(left):
-            found |= formula_symbols(left.left) | formula_symbols(left.right)
-    return frozenset(found)
+        remaining = replace(made, left=substitute_known(made.left, known), right=substitute_known(made.right, known))
+        if not always_holds(remaining):
+            symbols |= formula_symbols(remaining.left) | formula_symbols(remaining.right)
+    return frozenset(symbols)
 
 
 def _solve_equalities(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:

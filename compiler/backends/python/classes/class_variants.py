@@ -36,18 +36,18 @@ def merge_variants(groups: list[list[ClassBody]], program: ClassSymbols) -> list
             return [_Alignment([body for group in waiting for body in group], program).run()]
         except Different:
             pass
-    left: list[list[ClassBody]] = []
+    merged: list[list[ClassBody]] = []
     while waiting:
-        found, made, *others = waiting[0], waiting[0], *waiting[1:]
+        members, merged_group, *others = waiting[0], waiting[0], *waiting[1:]
         waiting = []
         for group in others:
             try:
-                made = _Alignment([*found, *group], program).run()
-                found = [*found, *group]
+                merged_group = _Alignment([*members, *group], program).run()
+                members = [*members, *group]
             except Different:
                 waiting.append(group)
-        left.append(made)
-    return left
+        merged.append(merged_group)
+    return merged
 
 
 class _Alignment:
@@ -80,25 +80,28 @@ class _Alignment:
         )
         nodes: list[AlignedNode] = []
         self._align_steps({i: _arrange_steps(b) for i, b in enumerate(self.bodies)}, (), nodes)
-        outputs = [self._resolve_code({i: b.outputs[at] for i, b in enumerate(self.bodies)}) for at in range(len(self.bodies[0].outputs))]
+        outputs = [
+            self._resolve_code({i: b.outputs[position] for i, b in enumerate(self.bodies)})
+            for position in range(len(self.bodies[0].outputs))
+        ]
         require_same_value(tuple(o[i] for o in outputs) for i in self.all)
-        made = [self._build_body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
+        bodies = [self._build_body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
         # The constructor of a container registers its members in one expression, which has no branches.
-        if made[0].keyed and any(m.guards for m in made[0].members):
+        if bodies[0].keyed and any(m.guards for m in bodies[0].members):
             raise Different
-        optional = made[0].find_optional_members()
-        for i, body in enumerate(made):
+        optional = bodies[0].find_optional_members()
+        for i, body in enumerate(bodies):
             body.steps = flatten_branches(nodes, i, optional)
-        return made
+        return bodies
 
     def _build_body(self, i: int, chain: Any, members: list[tuple[BodyColumn, Guards]], outputs: tuple[Code, ...]) -> ClassBody:
-        made = self.bodies[i].copy()
-        made.chain, made.names, made.roles, made.symbols = chain, self.names, self.roles, self.symbols
-        made.members = [replace(get_own_or_any(column, i), guards=guards) for column, guards in members]
-        made.outputs = outputs
-        made.tests = {key: get_own_or_any(tests, i) for key, tests in self.tests.items()}
-        made.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
-        return made
+        body = self.bodies[i].copy()
+        body.chain, body.names, body.roles, body.symbols = chain, self.names, self.roles, self.symbols
+        body.members = [replace(get_own_or_any(column, i), guards=guards) for column, guards in members]
+        body.outputs = outputs
+        body.tests = {key: get_own_or_any(tests, i) for key, tests in self.tests.items()}
+        body.taken = {key: taken[i] for key, taken in self.taken.items() if i in taken}
+        return body
 
     # --- branches ----------------------------------------------------------------------------------------------------------
 
@@ -273,8 +276,8 @@ class _Alignment:
     def _resolve_tensor(self, column: BodyColumn, scope: Guards) -> int:
         """The number of a tensor in the class. Where it may be what an `if` has passed on, or what that took, bodies that all have passed
         it on do not say which."""
-        found = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
-        known = [number for number in found if self.scopes[number] == scope[: len(self.scopes[number])]]
+        candidates = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
+        known = [number for number in candidates if self.scopes[number] == scope[: len(self.scopes[number])]]
         if len(known) > 1:
             known = [number for number in known if not self._is_other(number, scope, known)]
         if len(known) != 1:

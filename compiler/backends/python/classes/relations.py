@@ -56,15 +56,15 @@ class Relations:
 
     def find_formula(self, values: Sequence[Any], unused: Container[int] = ()) -> Dim | None:
         """The formula that the numbers have in all bodies, but for the `unused` ones; None if there is none."""
-        own = [substitute_known(origin_of(v), known) for v, known in zip(values, self._known, strict=True)]
+        formulas = [substitute_known(origin_of(v), known) for v, known in zip(values, self._known, strict=True)]
         candidates = (f for f in map(origin_of, values) if isinstance(f, SymDim))
-        found = next((f for f in candidates if self._fits_all(f, own, unused)), None)
-        if found is None:
+        formula = next((f for f in candidates if self._fits_all(f, formulas, unused)), None)
+        if formula is None:
             return None
-        if is_opaque(found):
+        if is_opaque(formula):
             self.fix_symbols(values)
             return None
-        return self.substitute_fixed(found)
+        return self.substitute_fixed(formula)
 
     def fix_symbols(self, values: Sequence[Any]) -> None:
         """Fix the symbols of numbers that are written as literals: they can no longer vary."""
@@ -100,11 +100,11 @@ class Relations:
     def explaining_symbols(self) -> set[str]:
         """The parameters of the block that cannot vary, but from which several of its numbers are computed: nobody would recognize 49, 169
         and 2401 as those of a `window` of 7. They are constants with a name."""
-        found: dict[str, set[Dim]] = {}
+        formulas_by_symbol: dict[str, set[Dim]] = {}
         for formula in self._iterate_formulas():
             for name in free_symbols(formula):
-                found.setdefault(name, set()).add(formula)
-        several = {name for name, formulas in found.items() if len(formulas) >= EXPLAINED and name in self.graph.origins}
+                formulas_by_symbol.setdefault(name, set()).add(formula)
+        several = {name for name, formulas in formulas_by_symbol.items() if len(formulas) >= EXPLAINED and name in self.graph.origins}
         own = {name for name in several if self.graph.origins[name].name and self.graph.origins[name].index is None}
         return {name for name in own if (name not in self._free or name in self._pinned) and self._is_same(name)}
 
@@ -144,12 +144,12 @@ class Relations:
     @cached_property
     def named_formulas(self) -> dict[str, SymDim]:
         """The formulas that the spec gives names to, those in the graphs around the body included, but for sizes known at run time."""
-        found: dict[str, Dim] = {}
-        at: Graph | None = self.graph
-        while at is not None:
-            found = {**at.sizes, **found}
-            at = at.around if at.kind not in ("block", "model") else None
-        formulas = {n: self.substitute_fixed(s) for n, s in found.items() if all(map(self._is_own, free_symbols(s)))}
+        sizes: dict[str, Dim] = {}
+        graph: Graph | None = self.graph
+        while graph is not None:
+            sizes = {**graph.sizes, **sizes}
+            graph = graph.around if graph.kind not in ("block", "model") else None
+        formulas = {n: self.substitute_fixed(s) for n, s in sizes.items() if all(map(self._is_own, free_symbols(s)))}
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
     def choose_name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
@@ -218,14 +218,14 @@ class Relations:
 
     @cached_property
     def _symbol_hints(self) -> dict[str, dict[str, None]]:
-        found: dict[str, dict[str, None]] = {}
+        hints: dict[str, dict[str, None]] = {}
         body = self.bodies[0]
         for code in (*body.list_constructor_code(), *(s.code for s in body.steps)):
             for part in walk_tree(code):
                 formula = substitute_known(origin_of(part.value), self._common) if isinstance(part, Lit) and is_integer(part.value) else 0
                 if isinstance(part, Lit) and part.hint and is_symbol(formula):
-                    found.setdefault(next(iter(free_symbols(formula))), {})[part.hint] = None
-        return found
+                    hints.setdefault(next(iter(free_symbols(formula))), {})[part.hint] = None
+        return hints
 
 
 def drop_direction(name: str, names: Container[str]) -> str:

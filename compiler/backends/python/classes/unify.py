@@ -123,9 +123,9 @@ class Unifier:
     def _merge_without(self, unused: set[int], merge: Callable[[], T]) -> T:
         before = self.unused, self.absent
         self.unused, self.absent = self.unused | unused, self.absent | unused
-        made = merge()
+        result = merge()
         self.unused, self.absent = before
-        return made
+        return result
 
     def _merge_choice(self, codes: list[ChoiceItems]) -> Code:
         """Members of a sequence that depend on a condition."""
@@ -198,16 +198,16 @@ class Unifier:
         used = [v for i, v in enumerate(values) if i not in self.unused] or values
         is_width = id(lits[0]) in self.wide_places or self.bodies[0].framework.widths.words.fullmatch(hint) is not None
         if any(has_origin(v) for v in used):
-            found = (
+            code = (
                 self._find_formula_code(values)
                 or self._find_float_code(values)
                 or self._find_conditional_code(values, self.bodies[0].tests)
             )
-            if found is not None:
+            if code is not None:
                 if is_width:
-                    names = {p.name for p in walk_tree(found) if isinstance(p, Argument)}
+                    names = {p.name for p in walk_tree(code) if isinstance(p, Argument)}
                     self.arguments.wide |= names if len(names) == 1 else set()
-                return replace(found, hint=lits[0].hint) if isinstance(found, Lit) else found
+                return replace(code, hint=lits[0].hint) if isinstance(code, Lit) else code
             # The class of the model has one instance: a number without a formula is written as it is, and its symbols become fixed.
             if self.bodies[0].graph.kind == "model":
                 if isinstance(used[0], tuple):
@@ -274,13 +274,13 @@ class Unifier:
     def _read_input_size(self, index: int, axis: int) -> SymbolRef:
         """The size of an axis of an input, read in `forward`."""
         value = self._input_tensors[index][0]
-        given, word = self.relations.find_given_name(value, axis), choose_axis_word(value.type.shape, axis)
+        spec_name, word = self.relations.find_given_name(value, axis), choose_axis_word(value.type.shape, axis)
         if axis == value.type.rank - 1 and axis > 0 and not self.relations.is_spatial(value):
             word = "features"
-        found = SizeSymbol(given or word, index, axis, given=bool(given))
-        if found not in self.symbols:
-            self.symbols.append(found)
-        return SymbolRef(self.symbols.index(found))
+        symbol = SizeSymbol(spec_name or word, index, axis, given=bool(spec_name))
+        if symbol not in self.symbols:
+            self.symbols.append(symbol)
+        return SymbolRef(self.symbols.index(symbol))
 
     def _as_forward_argument(self, lits: list[Lit]) -> Code:
         values: list[Code] = [*lits]

@@ -30,17 +30,17 @@ class LetExpander:
         return [made for step in bound for made in self._split_method_chain(step)]
 
     def _split_method_chain(self, step: Step) -> list[Step]:
-        made = [step]
+        steps = [step]
         while isinstance(step.code, Method) and isinstance(step.code.target, Method) and measure_width(step.code) > LINE_WIDTH:
             self.names.append("")
             inner = replace(step, code=step.code.target, outputs=(len(self.names) - 1,))
-            made[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
-            made.insert(0, inner)
+            steps[0] = replace(step, code=replace(step.code, target=ValueRef(inner.outputs[0])))
+            steps.insert(0, inner)
             step = inner
-        return made
+        return steps
 
     def _expand_let(self, step: Step, let: LetCode) -> list[Step]:
-        made: list[Step] = []
+        steps: list[Step] = []
         places: dict[str, int] = {}
 
         def placed(part: Code) -> Code | None:
@@ -51,8 +51,8 @@ class LetExpander:
             places[name] = len(self.names)
             self.tentative.add(len(self.names))
             self.names.append(name)
-            made.append(Step(value, (places[name],), StepInfo(name, kind=classify_expression(value)), mode=step.mode, guards=step.guards))
-        return [*made, replace(step, code=rewrite_downward(let.result, placed))]
+            steps.append(Step(value, (places[name],), StepInfo(name, kind=classify_expression(value)), mode=step.mode, guards=step.guards))
+        return [*steps, replace(step, code=rewrite_downward(let.result, placed))]
 
 
 def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
@@ -63,7 +63,7 @@ def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
     def change(part: Code) -> Code | None:
         return ValueRef(instead[part.index]) if isinstance(part, ValueRef) and part.index in instead else None
 
-    left: list[Step] = []
+    remaining: list[Step] = []
     for step in steps:
         new = step
         if instead:
@@ -77,8 +77,8 @@ def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
                 instead[new.outputs[0]] = first
                 names[first] = names[first] or names[new.outputs[0]]
                 continue
-        left.append(new)
-    return left
+        remaining.append(new)
+    return remaining
 
 
 def _find_first_result(known: dict[Code, Step], step: Step) -> int:

@@ -122,15 +122,15 @@ def list_references(code: Code) -> list[int]:
 
 def _splice_tuples(steps: list[Step]) -> list[Step]:
     """A tuple that is made for another one alone is part of that."""
-    made = {s.outputs[0]: s.code.items for s in steps if isinstance(s.code, TupleCode) and len(s.outputs) == 1 and not s.guards}
-    if not made:
+    tuples = {s.outputs[0]: s.code.items for s in steps if isinstance(s.code, TupleCode) and len(s.outputs) == 1 and not s.guards}
+    if not tuples:
         return steps
     totals = Counter(chain.from_iterable(list_references(s.code) for s in steps))
 
     def items(item: Code) -> tuple[Code, ...]:
         match item:
-            case Starred(ValueRef(index)) if totals[index] == 1 and index in made:
-                return tuple(inner for one in made[index] for inner in items(one))
+            case Starred(ValueRef(index)) if totals[index] == 1 and index in tuples:
+                return tuple(inner for one in tuples[index] for inner in items(one))
         return (item,)
 
     def change(part: Code) -> Code | None:
@@ -148,17 +148,17 @@ def _inline_plain(steps: Sequence[Step]) -> list[Step]:
     """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with. Nor do tuples that
     are there already."""
     states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
-    found: dict[int, Code] = {}
+    inlined: dict[int, Code] = {}
 
     def change(part: Code) -> Code | None:
-        return found.get(part.index) if isinstance(part, ValueRef) else None
+        return inlined.get(part.index) if isinstance(part, ValueRef) else None
 
     for step in steps:
         if step.outputs and step.outputs[0] not in states and _needs_no_line(step):
-            found[step.outputs[0]] = rewrite_downward(step.code, change)
-    if not found:
+            inlined[step.outputs[0]] = rewrite_downward(step.code, change)
+    if not inlined:
         return list(steps)
-    return [replace(s, code=rewrite_downward(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in found)]
+    return [replace(s, code=rewrite_downward(s.code, change)) for s in steps if not (s.traits == JOIN and s.outputs[0] in inlined)]
 
 
 def _needs_no_line(step: Step) -> bool:

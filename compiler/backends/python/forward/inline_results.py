@@ -77,13 +77,13 @@ class _Inlining:
             maker = self.maker.get(tensor)
             if maker is None or count != 1 or self.uses.total[tensor] != 1 or self.names[tensor] or ValueRef(tensor) in twice:
                 continue
-            made = self.steps[maker].traits
-            strength = PARALLEL if several and (made.call or made.parametric) else measure_bond(made, step.traits)
-            if step.traits.parametric and not made.parametric and self._has_layer(maker):
+            maker_traits = self.steps[maker].traits
+            strength = PARALLEL if several and (maker_traits.call or maker_traits.parametric) else measure_bond(maker_traits, step.traits)
+            if step.traits.parametric and not maker_traits.parametric and self._has_layer(maker):
                 continue
             if strength > WEAK or (strength and not self._is_passing(maker)):
                 bonds.append((-strength, maker))
-                if several and (made.call or self._has_layer(maker)):
+                if several and (maker_traits.call or self._has_layer(maker)):
                     together.append(maker)
         for strength, maker in sorted(bonds):
             self._nest_step(index, maker, -strength)
@@ -97,10 +97,10 @@ class _Inlining:
         """Whether a layer with parameters is inside: its result then gets a line before the next layer."""
         stack = [maker]
         while stack:
-            at = stack.pop()
-            if self.steps[at].traits.parametric:
+            index = stack.pop()
+            if self.steps[index].traits.parametric:
                 return True
-            stack.extend(self.inside[at])
+            stack.extend(self.inside[index])
         return False
 
     def _is_passing(self, maker: int) -> bool:
@@ -125,10 +125,10 @@ class _Inlining:
         weight, width = -2 * (strength == PARALLEL), 0
         stack = [index, maker]
         while stack:
-            at = stack.pop()
-            weight += self.steps[at].traits.weight - sum(bond == PARALLEL for bond in self.inside[at].values()) * 2
-            width += self.widths[at]
-            stack.extend(self.inside[at])
+            current = stack.pop()
+            weight += self.steps[current].traits.weight - sum(bond == PARALLEL for bond in self.inside[current].values()) * 2
+            width += self.widths[current]
+            stack.extend(self.inside[current])
         return weight <= LINE_WEIGHT and width <= LINE_WIDTH
 
     def _find_weakest_bond(self, maker: int, strength: int) -> tuple[int, int] | None:
@@ -136,11 +136,11 @@ class _Inlining:
         best: tuple[int, int] | None = None
         stack = [maker]
         while stack:
-            at = stack.pop()
-            for part, found in self.inside[at].items():
+            holder = stack.pop()
+            for part, other_strength in self.inside[holder].items():
                 stack.append(part)
-                if found < strength and found != PARALLEL:
-                    best, strength = (at, part), found
+                if other_strength < strength and other_strength != PARALLEL:
+                    best, strength = (holder, part), other_strength
         return best
 
 

@@ -82,27 +82,27 @@ class ContainerForms:
 
     def _build_row(self, graph: Graph) -> Construction | None:
         """Members that are called one after the other, each with one tensor."""
-        made = [self._build_standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
-        found = [code for code in made if code is not None]
-        if len(found) < len(made):
+        codes = [self._build_standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
+        members = [code for code in codes if code is not None]
+        if len(members) < len(codes):
             return None
         nodes = self._trim_idle(graph.nodes)
-        found = found[: len(nodes)]
+        members = members[: len(nodes)]
         depth, size = self._measure_extent(graph)
         if graph.choices and are_positional(nodes):
             return Construction(
                 "sequential",
-                MembersCall(self.framework.containers.row, choice_branches.make_sequence_items(graph, found)),
+                MembersCall(self.framework.containers.row, choice_branches.make_sequence_items(graph, members)),
                 depth=depth,
                 size=size,
             )
         if are_positional(nodes):
-            row = MembersCall(self.framework.containers.row, merge_runs(found, nodes, graph.count))
+            row = MembersCall(self.framework.containers.row, merge_runs(members, nodes, graph.count))
             return Construction("sequential", row, depth=depth, size=size, is_counted=True)
         labels = _make_keys(nodes)
         if not all(map(self.framework.is_key, labels)):
             return None
-        return Construction("sequential", self.framework.containers.named(list(zip(labels, found, strict=True))), depth=depth, size=size)
+        return Construction("sequential", self.framework.containers.named(list(zip(labels, members, strict=True))), depth=depth, size=size)
 
     def _trim_idle(self, nodes: list[Node]) -> list[Node]:
         """The members without those at the end that do nothing, whatever the uses of the block are."""
@@ -148,9 +148,9 @@ class ContainerForms:
 
     def _build_list(self, graph: Graph, form: CollectingLoop | None = None) -> Construction | None:
         """Members that `forward` calls, all in the same way."""
-        made = [self._build_module(node) for node in graph.nodes]
-        found = [code for code in made if code is not None]
-        if len(found) < len(made) or not are_consecutive(n.label for n in graph.nodes):
+        codes = [self._build_module(node) for node in graph.nodes]
+        members = [code for code in codes if code is not None]
+        if len(members) < len(codes) or not are_consecutive(n.label for n in graph.nodes):
             return None
         depth, size = self._measure_extent(graph)
         distinct = {id(node.graph) if isinstance(node, CallNode) else id(node): node for node in reversed(graph.nodes)}
@@ -158,7 +158,7 @@ class ContainerForms:
         # `forward` writes one call for all elements, so all of them must be called alike.
         if len(calls) != 1 or depth > DEEPEST:
             return None
-        code = self.framework.containers.listed(merge_runs(found, graph.nodes, graph.count))
+        code = self.framework.containers.listed(merge_runs(members, graph.nodes, graph.count))
         slots, items = (form.slots, form.items) if form is not None else ((), ())
         return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, is_counted=True, slots=slots, items=items)
 
@@ -217,12 +217,12 @@ def merge_runs(made: list[Code], nodes: list[Node], count: int | None = None) ->
     # So a stage with one block has the same shape as a stage with several, and both can be one class.
     if len(made) == 1 and isinstance(nodes[0], CallNode):
         items.append(RepeatStar(made[0], Lit(0)))
-    at = 1
-    while at < len(made):
-        end = at + 1
-        while end < len(made) and (made[end] is made[at] or made[end] == made[at]):
+    start = 1
+    while start < len(made):
+        end = start + 1
+        while end < len(made) and (made[end] is made[start] or made[end] == made[start]):
             end += 1
-        many = end - at > 1 or isinstance(nodes[at], CallNode)
-        items.append(RepeatStar(made[at], Lit(end - at)) if many else made[at])
-        at = end
+        many = end - start > 1 or isinstance(nodes[start], CallNode)
+        items.append(RepeatStar(made[start], Lit(end - start)) if many else made[start])
+        start = end
     return tuple(items)

@@ -59,15 +59,15 @@ def roll_loops(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
     """The members, with loops for those that are several in turn. `taken`: names that the variables must not have."""
     known: dict[object, int] = {}
     keys = [-i if _is_apart(item) else known.setdefault(shape_key(item), 1 + len(known)) for i, item in enumerate(items)]
-    made: list[Code] = []
+    members: list[Code] = []
     tried: _Tried = {}
-    at = 0
-    while at < len(items):
-        runs = sorted(_find_runs(items, keys, at, tried), key=lambda run: (-run.length, run.unit + run.rest))
-        found = next(((run, loop) for run in runs if (loop := _make_loop(run, items, set(taken))) is not None), None)
-        made.append(items[at] if found is None else found[1])
-        at += 1 if found is None else found[0].length
-    return made
+    position = 0
+    while position < len(items):
+        runs = sorted(_find_runs(items, keys, position, tried), key=lambda run: (-run.length, run.unit + run.rest))
+        loop_run = next(((run, loop) for run in runs if (loop := _make_loop(run, items, set(taken))) is not None), None)
+        members.append(items[position] if loop_run is None else loop_run[1])
+        position += 1 if loop_run is None else loop_run[0].length
+    return members
 
 
 def _is_apart(item: Code) -> bool:
@@ -101,22 +101,22 @@ def _make_loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop |
     differences = LiteralDifferences(taken | set[str]().union(*map(collect_names, units)))
     unit = differences.merge_codes(cast("list[Code]", units))
     assert isinstance(unit, TupleCode)
-    found = list(differences.found.items())
-    if not found or len(found) > 2:
+    differing = list(differences.found.items())
+    if not differing or len(differing) > 2:
         return None
-    before, start = "", found[0][1][0]
-    if len(found) == 2:
-        carried = next(((one, other) for one, other in (found, found[::-1]) if one[1][1:] == other[1][:-1]), None)
+    before, start = "", differing[0][1][0]
+    if len(differing) == 2:
+        carried = next(((one, other) for one, other in (differing, differing[::-1]) if one[1][1:] == other[1][:-1]), None)
         if carried is None:
             return None
-        before, start, found = carried[0][0], carried[0][1][0], [carried[1]]
-    variable, values = found[0]
+        before, start, differing = carried[0][0], carried[0][1][0], [carried[1]]
+    variable, values = differing[0]
     if any(not isinstance(v.value, (int, float, str)) for v in values):
         return None
     groups: list[tuple[Code, ...]] = []
-    at = 0
+    start_index = 0
     for count in run.counts:
-        groups.append(tuple(Lit(cast("Literal", v.value)) for v in values[at : at + count]))
-        at += count
+        groups.append(tuple(Lit(cast("Literal", v.value)) for v in values[start_index : start_index + count]))
+        start_index += count
     end = run.start + run.length
     return MemberLoop(unit.items, tuple(items[end - run.rest : end]), tuple(groups), variable, before, Lit(cast("Literal", start.value)))

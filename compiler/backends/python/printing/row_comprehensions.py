@@ -77,25 +77,25 @@ def _write_run(run: list[Code]) -> list[Code]:
     items = _make_item_comprehension(run)
     if items is not None:
         return [items]
-    found = [_Progression(run[start:end], steps) for start, end, steps in split_progressions([find_literals(item) for item in run])]
-    if len(found) == 1 and found[0].is_clearer():
-        return [found[0].to_code()]
-    if (nested := _nest_comprehensions([_make_item_comprehension(part.members) for part in found])) is not None:
+    parts = [_Progression(run[start:end], steps) for start, end, steps in split_progressions([find_literals(item) for item in run])]
+    if len(parts) == 1 and parts[0].is_clearer():
+        return [parts[0].to_code()]
+    if (nested := _nest_comprehensions([_make_item_comprehension(part.members) for part in parts])) is not None:
         return [nested]
     if _is_repeat(run):
         return run if len(run) <= LEAST else [run[0], RepeatStar(run[1], Lit(len(run) - 1))]
     listed = _list_values(run)
     if listed is not None:
         return [listed]
-    return [code for part in found for code in ([part.to_code()] if part.is_clearer() else part.members)]
+    return [code for part in parts for code in ([part.to_code()] if part.is_clearer() else part.members)]
 
 
 def _make_item_comprehension(run: list[Code]) -> Code | None:
     """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
-    found = [{p for p in walk_tree(item) if isinstance(p, ItemCode)} for item in run]
-    if not all(len(own) == 1 for own in found):
+    member_items = [{p for p in walk_tree(item) if isinstance(p, ItemCode)} for item in run]
+    if not all(len(own) == 1 for own in member_items):
         return None
-    of = [next(iter(own)) for own in found]
+    of = [next(iter(own)) for own in member_items]
     if [ItemCode(of[0].target, (Lit(i),), len(run)) for i in range(len(run))] != of or not isinstance(of[0].target, Argument):
         return None
     taken = collect_names(TupleCode(tuple(run)))

@@ -78,24 +78,24 @@ def _choose_simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
 
 def _intersect_ways(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
     """The steps that are in both; None if one literal has none."""
-    found = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
-    return found if one is not None and other is not None and all(found) else None
+    shared = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
+    return shared if one is not None and other is not None and all(shared) else None
 
 
 def _find_steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -> list[Ways] | None:
-    found: list[Ways] = []
+    ways: list[Ways] = []
     for index, (a, b) in enumerate(zip(one, other, strict=True)):
         if index in alternating:
-            found.append((ALTERNATING,))
+            ways.append((ALTERNATING,))
         elif StrictLiteral(a.value) == StrictLiteral(b.value):
-            found.append((None,))
+            ways.append((None,))
         elif (x := to_exact(a)) is not None and (y := to_exact(b)) is not None and type(x) is type(y):
-            found.append((y - x, *_iterate_power_steps(x, y), *_iterate_formula_steps(x, y)))
+            ways.append((y - x, *_iterate_power_steps(x, y), *_iterate_formula_steps(x, y)))
         elif isinstance(a.value, str) and isinstance(b.value, str) and _is_next_label(a.value, b.value):
-            found.append((LABEL,))
+            ways.append((LABEL,))
         else:
             return None
-    return found
+    return ways
 
 
 def _iterate_power_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
@@ -134,11 +134,11 @@ def shift_items(formula: Dim, index: Callable[[int], str]) -> Dim:
 
 
 def find_exponent(power: int, factor: int) -> int:
-    found = 0
+    exponent = 0
     while power % factor == 0:
         power //= factor
-        found += 1
-    return found
+        exponent += 1
+    return exponent
 
 
 def to_exact(lit: Lit) -> int | Fraction | None:
