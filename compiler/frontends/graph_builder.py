@@ -24,7 +24,7 @@ from ..types.tensor_types import TensorType
 
 
 class ImportRefused(Exception):
-    """What netc has no operator for, or what its operator refuses. The text completes "cannot import ...: "."""
+    """netc has no such operator, or its operator refuses the inputs. The text completes "cannot import ...: "."""
 
     def __init__(self, why: str, help: str = "") -> None:
         super().__init__(why)

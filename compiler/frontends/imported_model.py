@@ -57,11 +57,11 @@ class ImportFailed(Exception):
         super().__init__("\n".join(self.format_lines()))
 
     def in_training(self) -> ImportFailed:
-        """The same of a model in training."""
+        """Return the failure with its obstacles marked as obstacles in training."""
         return ImportFailed(tuple(Obstacle(f"{one.what}, in training,", one.why, one.where, one.help) for one in self.obstacles))
 
     def format_lines(self) -> tuple[str, ...]:
-        """What was found, the same of several places in one sentence."""
+        """Format the obstacles, one sentence for each kind, with the places where it occurs."""
         places: dict[tuple[str, str, str], list[str]] = {}
         for one in self.obstacles:
             found = places.setdefault((one.what, one.why, one.help), [])

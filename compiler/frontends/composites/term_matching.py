@@ -17,7 +17,7 @@ from .tensor_terms import Call, Leaf, Product, Sum, Term, Terms, add_terms, comp
 FILLED = "filled"
 """The name of a number in the place of hidden scores, which may be infinite."""
 Bound = Mapping[object, Any]
-"""What holes are: terms by the key of a `Leaf` of the pattern, numbers by the name of an argument."""
+"""The bindings of holes: terms by the key of a `Leaf` of the pattern, numbers by the name of an argument."""
 Items = Sequence[tuple[Term, float]]
 """Factors with their powers, or parts with their multiples."""
 Join = Callable[[float, Mapping[Term, float]], Term]

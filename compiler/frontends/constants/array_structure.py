@@ -1,6 +1,6 @@
-"""Arrays that are smaller ones seen otherwise: repeated, in blocks, along diagonals, mirrored, or several next to each other.
+"""Finds arrays that consist of smaller ones: repeated, in blocks, along diagonals, mirrored, or side by side.
 
-In: an array. Out: formulas that may give it, made of those of the smaller arrays. Always: what is looked for is smaller than the array.
+In: an array. Out: candidate formulas, built from the formulas of the smaller arrays. Always: each search continues with a smaller array.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ def find_scaled(a: Array, find: Find) -> Iterator[Formula]:
 
 
 def _list_scales(wide: Array) -> Iterator[float]:
-    """Of the least number, and of the least difference of two."""
+    """List the candidates: the least number, and the least difference of two numbers."""
     import numpy as np
 
     sizes = np.unique(np.abs(wide))

@@ -1,6 +1,6 @@
-"""Two values: a condition of the indices. Masks that are causal, banded, in blocks, of shifted windows, one position each.
+"""Finds conditions on indices for arrays of two values: masks that are causal, banded, in blocks, or of shifted windows.
 
-In: an array of booleans, or one with two values. Out: formulas that may give it. Always: of one array the same ones, the simplest first.
+In: an array of booleans, or of two values. Out: candidate formulas, the simplest first. Always: one array has always the same candidates.
 """
 
 from __future__ import annotations

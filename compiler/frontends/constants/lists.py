@@ -1,6 +1,6 @@
-"""Numbers that are written out.
+"""Writes the numbers of an array as a list.
 
-In: an array. Out: a formula that has its numbers as a list. Always: floats are written with as few digits as say which they are.
+In: an array. Out: a formula with its numbers as a list. Always: floats have the fewest digits that identify them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The search: what an array is, by the first of the families whose formula gives its numbers.
+"""Searches the formula of an array, by families of formulas, the plainest first.
 
-In: an array. Out: a formula, or None. Always: the formula gives exactly these numbers, whichever library computes its sines, logarithms and
-powers; of one array the same formula, whatever the machine; the work is bounded by the number of elements that are looked at.
+In: an array. Out: a formula, or None. Always: the formula gives exactly these numbers with any library's sines, logarithms and powers. An
+array has the same formula on every machine. The number of elements that the search may look at is bounded.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ FAMILIES: tuple[tuple[Family, int], ...] = (
 """In the order in which they are tried, the plainest first, and how deep within others they are looked for."""
 _DEPTH = 6
 _WORK = 24
-"""How often all elements may be looked at."""
+"""The number of times that the search may look at all elements."""
 _LEAST_WORK = 2_000_000
 _SAMPLE = 64
 """Elements of an axis that a formula is tried on before it is tried on all."""

@@ -1,6 +1,6 @@
-"""Formulas as one would write them: sums without zeros, products without ones.
+"""Builds formulas as a person would write them: sums without zeros, products without ones.
 
-In: formulas of a table and numbers. Out: formulas. Always: their values are those of the arithmetic that the function is named after.
+In: formulas of a table, and numbers. Out: formulas. Always: the values are the values of the arithmetic that the function is named after.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _add_to_formula(formula: Formula, by: int) -> Formula:
 
 
 def _find_comparison(op: str, formula: Formula, number: int) -> Formula:
-    """Of `i - 3 < 2` and `i // 3 < 2`, what the index is compared with."""
+    """Move constants to the right of a comparison: `i - 3 < 2` becomes `i < 5`, and `i // 3 < 2` becomes `i < 6`."""
     match formula:
         case BinaryFormula("-", inner, Const(int() as by)):
             return _find_comparison(op, inner, number + by)

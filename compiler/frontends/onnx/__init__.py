@@ -62,5 +62,5 @@ def _read_model(path: str | os.PathLike[str], outputs: Sequence[str]) -> onnx.Mo
 
 
 def from_model(model: onnx.ModelProto, *, fixed: Mapping[str, object] | None = None, dequantize: bool = False) -> Imported:
-    """The same of a model in memory, all of whose tensors are inside."""
+    """Import a model in memory, all of whose tensors are inside. See `from_file`."""
     return load_model(model, None, fixed or {}, dequantize=dequantize)

@@ -34,13 +34,13 @@ MOST_COPIES = 64
 
 
 class SavedState(Protocol):
-    """What an importer was."""
+    """A state of an importer, to which it can return."""
 
     def take_back(self) -> None: ...
 
 
 class GraphImporter(Protocol):
-    """What is used of the importer."""
+    """The members of the importer that control flow uses."""
 
     model: onnx.ModelProto
     dimensions: Dimensions
@@ -242,7 +242,7 @@ class Control:
 
 
 class AlreadyAnObstacle(ImportRefused):
-    """What is inside has been reported."""
+    """The obstacle inside has been reported already."""
 
     def __init__(self) -> None:
         super().__init__("has nodes inside that cannot be imported")

@@ -65,7 +65,7 @@ class Dequantizer:
         self.constants: dict[str, Array] = {}
         self.makers: dict[str, onnx.NodeProto] = {}
         self.scaled: dict[str, str] = {}
-        """What is multiplied with a scale that is in a weight already, by the name of the product."""
+        """Results whose scale is folded into a weight already, by the name of their product with the scale."""
         self.original: dict[str, onnx.NodeProto] = {name: node for node in self.graph.node for name in node.output}
         self.takers: dict[str, list[onnx.NodeProto]] = {}
         self.names = {n for node in self.graph.node for n in (*node.input, *node.output)} | set(self.stored)
@@ -93,7 +93,7 @@ class Dequantizer:
         return self.model
 
     def write_notes(self) -> tuple[str, ...]:
-        """What is no longer there."""
+        """Describe what the float model no longer has."""
         listed = ", ".join(f"{count} {name}" for name, count in sorted(self.dropped.items()))
         found = [f"The file is quantized; this is the float model that it represents, in which nothing is rounded. Left out: {listed}."]
         if self.rectified:

@@ -19,11 +19,11 @@ from .onnx_names import is_made_up
 from .onnx_values import Item, Known, transpose_known
 
 _SAME = ("Identity", "Cast", "CastLike", "DequantizeLinear")
-"""What leaves a weight the one of its name, in its shape."""
+"""The operators that keep the shape and the order of a weight, so it keeps its name."""
 
 
 TRANSPOSED = "/Transpose"
-"""What netc adds to the name of a matrix that it has written with its axes swapped."""
+"""The suffix that netc adds to the name of a matrix that it writes with swapped axes."""
 
 
 def make_initializer(array: Any, name: str) -> Known:
@@ -34,7 +34,7 @@ def make_initializer(array: Any, name: str) -> Known:
 
 
 def derive_weight(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, output: int) -> Known:
-    """What is made of an initializer keeps its name, and says how it was made: two that are made alike are the same."""
+    """Return the folded numbers under the name of their initializer, with a layout that says how they were made."""
     first = inputs[0]
     if not isinstance(first, Known) or not first.name:
         return Known(made)
@@ -52,7 +52,7 @@ def _shorten_layout(layout: str) -> str:
 
 
 def _describe_origin(known: Known) -> str:
-    """What numbers these are, in short."""
+    """Identify numbers by a short text."""
     if known.name and not is_made_up(known.name):
         return f"{known.name}|{known.layout}"
     return f"{known.array.dtype}{known.array.shape}{sha256(np.ascontiguousarray(known.array).tobytes()).hexdigest()}"

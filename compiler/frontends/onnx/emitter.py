@@ -46,7 +46,7 @@ class Emitter:
         self.scopes: dict[int, tuple[str, ...]] = {}
         """The scope of each node, by identity."""
         self.makers: dict[int, Node] = {}
-        """What made each tensor, by identity."""
+        """The node that made each tensor, by the tensor's identity."""
         self.biased: dict[int, Known] = {}
         """What was added to a tensor before its time, as its operator's bias, by the tensor's identity."""
         self.called: dict[int, str] = {}

@@ -17,7 +17,7 @@ from .onnx_files import read_attributes
 
 
 class FloatGraph(Protocol):
-    """What is used of the rewriter; see dequantize.py."""
+    """The methods of the rewriter that the forms use; see dequantize.py."""
 
     floats: set[str]
     scaled: dict[str, str]
@@ -46,11 +46,11 @@ class FloatGraph(Protocol):
 Form = Callable[[FloatGraph, onnx.NodeProto], None]
 FORMS: dict[str, Form] = {}
 BECOMES: dict[str, str] = {}
-"""What each is on floats, for the reference."""
+"""The float operator that each becomes, for the reference pages."""
 
 
 class NotRewritten(Exception):
-    """What cannot be rewritten; the text completes the name of an operator."""
+    """The operator cannot be rewritten. The text completes its name."""
 
 
 def register_form(*names: str, to: str) -> Callable[[Form], Form]:
@@ -146,7 +146,7 @@ def _add_float_node(q: FloatGraph, node: onnx.NodeProto, op: str, inputs: Sequen
 @register_form("MatMulInteger", to="dense")
 @register_form("ConvInteger", to="conv")
 def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
-    """With the scale that the result is multiplied with in the weight."""
+    """Fold the scale that multiplies the result into the weight."""
     x, w, xz, wz = _pad_inputs(node, 4)
     is_conv = node.op_type == "ConvInteger"
     stored = q.require_constant(w, "a weight")
@@ -339,4 +339,4 @@ KEEPING: dict[str, Callable[[FloatGraph, onnx.NodeProto], onnx.NodeProto]] = {
     "Pad": _rewrite_pad,
     "Cast": _check_cast,
 }
-"""What may be done with quantized numbers between the operators that quantize: it is the same on floats."""
+"""The operators that do the same to quantized numbers as to floats, so they may stand between quantizing operators."""

@@ -116,7 +116,7 @@ def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
 
 
 def _dequantize_blocks(arrays: list[Array], axis: int, block: int) -> Array:
-    """The same with a scale for each block of elements along an axis."""
+    """Dequantize with one scale for each block of elements along an axis."""
     x = arrays[0]
     scale, *zero = (np.repeat(a, block, axis)[(slice(None),) * (axis % x.ndim) + (slice(0, x.shape[axis]),)] for a in arrays[1:])
     if scale.shape != x.shape:
@@ -160,7 +160,7 @@ def _run_reference(node: onnx.NodeProto, arrays: Sequence[Array | None], version
 
 
 def fold_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mapping[str, Any], version: int) -> np.generic | None:
-    """The same of single numbers."""
+    """Fold an operator on single numbers."""
     names = [f"i{n}" for n in range(len(numbers))]
     node = helper.make_node(op_type, names, ["o"], **{name: value for name, value in attributes.items() if value is not None})
     made = fold_node(node, [np.asarray(n) for n in numbers], version)

@@ -41,7 +41,7 @@ from .scopes import Names
 from .shape_folding import fold_shapes
 
 DEEPEST = 24
-"""How deep branches and functions may be in each other."""
+"""The greatest depth of branches and functions inside each other."""
 _MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions of importers and NumPy for a node that breaks the definition of its operator."""
 CONTROL = ("If", "Scan", "Loop")
@@ -343,7 +343,7 @@ class Importer:
 
 
 class ImporterState:
-    """What an importer was, and can be again."""
+    """A state of an importer, to which it can return."""
 
     def __init__(self, importer: Importer) -> None:
         self.importer = importer
@@ -357,7 +357,7 @@ class ImporterState:
 
 
 def _find_problem(refused: ImportRefused) -> object:
-    """What could not be proved of sizes, if that is why."""
+    """Find the statement about sizes that could not be proved, if that is the reason."""
     return getattr(refused.__cause__, "problem", None)
 
 

@@ -61,7 +61,7 @@ def parse_stated_condition(text: str) -> WhereCondition | None:
 
 
 def _make_min_condition(whole: Dim, a: Dim, b: Dim) -> Condition | None:
-    """What `whole == min(a, b)` says, where it is one of the two."""
+    """Return the condition `a <= b` that `a == min(a, b)` states, or None."""
     if whole not in (a, b):
         return None
     return Condition("<=", whole, b if whole == a else a)

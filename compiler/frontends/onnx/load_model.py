@@ -172,14 +172,14 @@ def _finish_import(
 
 
 def _name_stage_tensors(emit: Emitter) -> dict[str, tuple[str, str]]:
-    """What stages with parameters take and make, by the file's names."""
+    """Return the file's names for the input and the result of each stage with parameters."""
     nodes = [node for node in emit.builder.graph.nodes if isinstance(node, OpNode) and node.specs and node.inputs and node.shared is None]
     names = {node.label: (emit.called.get(id(node.inputs[0]), ""), emit.called.get(id(node.outputs[0]), "")) for node in nodes}
     return {label: pair for label, pair in names.items() if all(pair)}
 
 
 def _simplify_graph(emit: Emitter, graph: Graph) -> None:
-    """What is written out as one operator."""
+    """Fold written-out operators into one."""
     _prune_graph(graph)
     with emit.emit_into(emit.make_builder(graph)):
         fold_patterns(emit)

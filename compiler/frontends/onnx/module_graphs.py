@@ -47,7 +47,7 @@ def nest_modules(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path,
 
 
 def _copy_nodes(nodes: Sequence[Node]) -> list[Node]:
-    """The same nodes again, those of loops too: those of the flat graph stay as they are."""
+    """Copy the nodes, including the nodes of loops. The flat graph stays as it is."""
     modules = {id(n.shared): n.shared for n in nodes if n.shared is not None}
     shared = {key: SharedModule(module.label, module.span) for key, module in modules.items()}
     return [_copy_node(node, shared.get(id(node.shared))) for node in nodes]

@@ -19,7 +19,7 @@ _LONGEST = 10_000
 
 
 class Modules:
-    """What is known of modules; grows with the nodes that are asked for."""
+    """The known modules. The record grows with each node that is looked up."""
 
     def __init__(self) -> None:
         self.classes: dict[Path, str] = {}

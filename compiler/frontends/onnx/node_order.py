@@ -12,7 +12,7 @@ from onnx import GraphProto, NodeProto
 
 
 def order_needed_nodes(nodes: Sequence[NodeProto], outputs: Iterable[str]) -> tuple[list[NodeProto], list[NodeProto]]:
-    """Those that the outputs need, and those of them that wait for themselves."""
+    """Return the nodes that the outputs need, in order, and the nodes among them that are part of a cycle."""
     takes = [_find_used_names(node) for node in nodes]
     makers: dict[str, int] = {}
     for at, node in enumerate(nodes):

@@ -88,7 +88,7 @@ class _AffineFold:
             self.emit.weights[f"{label}.bias"] = shift[1]
 
     def _choose_label(self, scale: OpNode, shift: OpNode | None, op: Operator) -> str:
-        """That of the module whose weight it was."""
+        """Choose the label of the module that had the weight."""
         for node in (scale, shift):
             if node is not None:
                 self.emit.labels.release_label(node.label)

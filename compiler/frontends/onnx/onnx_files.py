@@ -21,7 +21,7 @@ _SCALED = {TensorProto.UINT4, TensorProto.INT4, TensorProto.FLOAT4E2M1}
 
 
 class Unreadable(Exception):
-    """What is wrong with a file; the text completes "the file ..."."""
+    """The file cannot be read. The text completes "the file ..."."""
 
 
 def read_model(path: str | os.PathLike[str]) -> ModelProto:

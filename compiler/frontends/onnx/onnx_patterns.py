@@ -47,7 +47,7 @@ def _drop_identities(graph: Graph) -> None:
 
 
 def fold_composite(view: GraphView, node: OpNode) -> bool:
-    """What the operator's definition says: `gelu`, `layer_norm`, `attention` and others."""
+    """Replace the written-out definition of an operator, such as `gelu` or `attention`, by the operator."""
     found = recognize_operator(view, node)
     return found is not None and found.replace_node(view, node)
 

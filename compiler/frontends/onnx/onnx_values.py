@@ -77,7 +77,7 @@ class Filled:
 
 
 class Broken:
-    """What an obstacle should have made."""
+    """A result that is missing because of an obstacle."""
 
 
 BROKEN = Broken()

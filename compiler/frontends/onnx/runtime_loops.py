@@ -98,5 +98,5 @@ def collect_bodies(graph: Graph) -> list[Graph]:
 
 
 def collect_operators(graph: Graph) -> list[OpNode]:
-    """Those of the graph, and of the loops in it."""
+    """Collect the operators of a graph and of the loops in it."""
     return [node for each in collect_bodies(graph) for node in each.nodes if isinstance(node, OpNode)]

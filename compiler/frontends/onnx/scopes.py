@@ -1,4 +1,4 @@
-"""What the names of an ONNX graph are."""
+"""Maps the names of an ONNX graph to items."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from .onnx_values import Item
 
 
 class Names:
-    """What the names of a graph are; those of the graphs around it too, but not of the caller of a function."""
+    """The items of a graph's names, including names of the graphs around it. A function does not see the names of its caller."""
 
     def __init__(self, outer: Names | None = None) -> None:
         self.own: dict[str, Item] = {"": None}

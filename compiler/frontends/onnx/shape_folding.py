@@ -156,7 +156,7 @@ def _fold_expand(site: OnnxSite) -> Item:
 
 
 def _fold_range(site: OnnxSite) -> Item:
-    """Of symbolic length, a table."""
+    """Return a table if the length is symbolic."""
     found = [as_objects(site.get_item(i)) for i in range(3)]
     if any(f is None or f.size != 1 for f in found):
         return None

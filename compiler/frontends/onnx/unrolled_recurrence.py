@@ -41,7 +41,7 @@ class UnrolledDirection:
         self.peepholes = self._read_peepholes()
 
     def run_steps(self, x: Value, starts: Sequence[Value], *, reverse: bool) -> tuple[Value, list[Value]]:
-        """What the steps give, `[T, N, hidden]`, and the last states, `[N, hidden]`."""
+        """Return the results of the steps, `[T, N, hidden]`, and the last states, `[N, hidden]`."""
         site = self.site
         parts = [(self._apply_dense(x, 1, slice(None)), 0)]
         lengths = site.get_item(4)
@@ -140,7 +140,7 @@ class UnrolledDirection:
         return found[self.at * count : (self.at + 1) * count]
 
     def _read_numbers(self, name: str, firsts: list[float], seconds: list[float]) -> tuple[float, float]:
-        """Those of an activation that takes any: the next of the lists."""
+        """Return the numbers of an activation that takes any: the next ones of the lists."""
         if name not in _WITH_NUMBERS:
             return 0.0, 0.0
         first, second = _WITH_NUMBERS[name]

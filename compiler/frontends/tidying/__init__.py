@@ -1,7 +1,7 @@
-"""What a frontend read, as a person would have written it: several operators that are one, and nothing that has no effect.
+"""Rewrites an imported graph as a person would write it: one operator for several, and nothing without an effect.
 
-In: a program. Out: the same program, changed in place. Always: the keys, the inputs and the outputs stay as they are; the results change by
-no more than rounding, which the proof of the import compares with the original.
+In: a program. Out: the same program, changed in place. Always: keys, inputs and outputs stay as they are. Results change by rounding at
+most, which the proof of the import checks against the original.
 """
 
 from __future__ import annotations

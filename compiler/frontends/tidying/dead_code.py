@@ -1,4 +1,4 @@
-"""What has no effect: nodes whose results nobody reads, and outputs that no call of a graph uses.
+"""Removes dead code: nodes whose results nobody reads, and outputs that no call of a graph uses.
 
 In: the main graph of a program. Out: the same graph without them. Always: a node with keys stays, and so do the inputs of the model.
 """

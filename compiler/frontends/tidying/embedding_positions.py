@@ -1,7 +1,7 @@
-"""How many positions an embedding has for indices that count: a size of an input may not be larger.
+"""States the greatest size of an input whose positions are looked up in an embedding.
 
-In: a program whose tables are as simple as tables.py makes them. Out: the same program, with a condition for each size whose positions an
-embedding is asked for, unless it is known to be small enough. Always: what is stated had to hold before; each size has one bound.
+In: a program whose tables are as simple as tables.py makes them. Out: the same program, with a condition for each such size, unless the
+size is known to be small enough: `arange(T)` looked up in 64 rows needs `T <= 64`. Always: the condition had to hold before.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""What masks of attention hide, by the formulas of their elements.
+"""Finds what the masks of attention hide, from the formulas of their elements.
 
-In: a mask, and where tensors come from. Out: whether it hides nothing, or what comes later. Always: what has no formula is not known, and
-is no such mask.
+In: a mask, and the origins of tensors. Out: whether it hides nothing, or exactly the later keys. A mask without a formula is unknown.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ HIDDEN = -1e9
 
 
 def find_alignment(view: GraphView, queries: Value, keys: Value) -> str | None:
-    """Which position of both is the same, where it has to be said."""
+    """Return the `align` argument that attention needs for these queries and keys, or None if it needs none."""
     return None if view.facts.are_equal(queries.type.shape[-2], keys.type.shape[-2]) else "start"
 
 

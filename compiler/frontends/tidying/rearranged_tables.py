@@ -79,7 +79,7 @@ def _reshape_formula(formula: Formula, before: Sequence[Any], after: Sequence[An
 
 
 def simplify_formula(formula: Formula) -> Formula:
-    """The same with as few sums and differences as possible."""
+    """Simplify a formula to as few sums and differences as possible."""
     return rewrite_upward(formula, _shorten_formula)
 
 

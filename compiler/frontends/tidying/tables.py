@@ -1,7 +1,7 @@
-"""Tables that are computed of other tables: one formula says it, `j <= i` for positions that are compared.
+"""Folds tables that are computed from other tables: `j <= i` for two tables of positions that are compared.
 
-In: a view of a graph. Out: nothing; a node is a table if a formula of integers and booleans says what it computes of tables alone. Always:
-the formula has the same value for each element, so that nothing is rounded otherwise.
+In: a view of a graph. Out: nothing; a node becomes a table if one formula of integers and booleans gives its elements. Always: each element
+keeps its value exactly, so floats are left out.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Tables:
         self.view.replace_operator(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labeled=False), ())
 
     def find_formula(self, value: Value) -> Formula | None:
-        """What the elements are, None for what is no integer or boolean made of tables, or has no short formula."""
+        """Return the formula of the elements. None if they are no integers or booleans made of tables, or have no short formula."""
         if id(value) not in self.known:
             self.known[id(value)] = None
             self.known[id(value)] = self._compute_formula(value)

@@ -16,7 +16,7 @@ _DEEPEST = 200
 
 
 class Origins:
-    """Of the tensors of a program."""
+    """The origins of the tensors of a program."""
 
     def __init__(self, main: Graph) -> None:
         self._makers: dict[int, Node] = {}

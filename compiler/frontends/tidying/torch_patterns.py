@@ -1,6 +1,6 @@
-"""Several operators that are one: what PyTorch modules write out, by hand or by habit.
+"""Folds several operators into one, for patterns that PyTorch modules write out.
 
-In: a view of a graph, and a node that may be the last of a pattern. Out: nothing; the node is another operator if the pattern is there.
+In: a view of a graph, and a node that may be the last of a pattern. Out: nothing; the node becomes another operator if the pattern matches.
 Always: a pattern compares all numbers and axes that it depends on.
 """
 
@@ -69,7 +69,7 @@ def _get_axes(op: Operator, rank: int) -> set[int]:
 
 
 def fold_composite(view: GraphView, node: Node) -> None:
-    """What the operator's definition says: `gelu`, `layer_norm` and others."""
+    """Replace the written-out definition of an operator, such as `gelu` or `layer_norm`, by the operator."""
     if isinstance(node, OpNode) and (found := recognize_operator(view, node)) is not None:
         found.replace_node(view, node)
 

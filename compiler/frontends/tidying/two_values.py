@@ -63,7 +63,7 @@ def two_values(formula: Formula) -> TwoValues | None:
 
 
 def compute_values(op: Operator, given: TwoValues) -> TwoValues | None:
-    """What an operator with at most one number makes of it; None for operators that are not known here."""
+    """Apply an operator with at most one number to both values. None for operators that are not known here."""
     if isinstance(op, Cast):
         return given if op.args["dtype"] in (BOOL, FLOAT32) else None
     if isinstance(op, Neg):

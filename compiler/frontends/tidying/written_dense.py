@@ -19,7 +19,7 @@ _OWN = (Matmul, Add, Permute, Transpose)
 
 
 def fold_dense(view: GraphView, node: Node) -> None:
-    """Of a product without a bias, or of the sum with one."""
+    """Fold a matrix product, or the sum of one with a bias, into a `dense`."""
     if not isinstance(node, OpNode) or len(node.inputs) != 2:
         return
     if isinstance(node.op, Matmul):

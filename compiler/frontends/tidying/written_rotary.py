@@ -84,7 +84,7 @@ def _find_base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | No
 
 
 def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float | None:
-    """The same of constants that have all angles."""
+    """Find the base of the frequencies where the constants hold all angles."""
     positions, size = x.type.shape[-2:]
     if not isinstance(positions, int) or not isinstance(size, int) or positions < 2 or size < 4 or not (cos.is_static and sin.is_static):
         return None

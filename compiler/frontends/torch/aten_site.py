@@ -187,7 +187,7 @@ class AtenSite:
 
     @property
     def result(self) -> Any:
-        """What torch.export says that it gives."""
+        """The fake tensors that torch.export recorded as its result."""
         return self.node.meta["val"]
 
     def result_shape(self, at: int | None = None) -> Shape:
@@ -224,7 +224,8 @@ class AtenSite:
     def try_layer_with_slots(
         self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any
     ) -> tuple[Value, ...] | None:
-        """The same with the nodes of the parameters. `statistics`: some of them cannot be given as tensors."""
+        """Apply a layer, given the nodes of its parameters. None if they cannot be its own. `statistics`: some of them cannot be given as
+        tensors."""
         if not all(isinstance(node, Node) for node in slots.values()):
             return None
         keys, call = self.scope.model.keys, self.scope.call
@@ -256,7 +257,7 @@ def _is_tensor(node: Node) -> bool:
 
 
 def _bind_arguments(node: Node) -> dict[str, Any]:
-    """What the node was given, by the names of the operator's schema."""
+    """Bind the arguments of the node to the names in the operator's schema."""
     schema: Any = node.target._schema  # type: ignore[union-attr]
     result: dict[str, Any] = {}
     for at, argument in enumerate(schema.arguments):

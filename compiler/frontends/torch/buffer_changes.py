@@ -33,7 +33,7 @@ def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list
 
 
 def describe_detached_tensors(program: ExportedProgram) -> list[str]:
-    """What users should know of tensors that the module takes out of the computation of gradients."""
+    """Describe the tensors that the module detaches from the computation of gradients."""
     nodes = [node for node in flatten_regions(program.graph_module) if str(node.target) == "aten.detach.default"]
     count = sum(node.meta["val"].is_floating_point() for node in nodes)
     advice = "The spec does not: to train it, add `-> detach` to them."
@@ -52,7 +52,7 @@ def find_step_counters(program: ExportedProgram, nodes: Sequence[Node]) -> set[N
 
 
 def describe_changes(source: ExportedProgram) -> tuple[str, ...]:
-    """What of its state the module changes when it runs, which a spec does not."""
+    """Describe the buffers that the module changes when it runs, since a spec does not change them."""
     changed = sorted(_find_changes(source))
     if not changed:
         return ()
@@ -72,7 +72,7 @@ def _find_changes(source: ExportedProgram) -> dict[str, str]:
 
 
 def find_unheld_changes(source: ExportedProgram) -> list[Obstacle]:
-    """What a step of training changes by code of the module's own, or by layers whose results nothing reads."""
+    """Find the state that a training step changes and a spec cannot: by the module's own code, or by layers whose results nothing reads."""
     why = "is changed by {}, and a spec changes only the statistics of `batch_norm`"
     changed = {key: why.format(name) for key, name in _find_changes(source).items() if not key.endswith("num_batches_tracked")}
     unread = "is all that is read of a call of its layer, and a spec computes only what is read"

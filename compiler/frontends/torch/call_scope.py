@@ -31,7 +31,7 @@ from .views import Views, is_in_place
 
 
 class UnknownValue(Exception):
-    """What was read is what another obstacle left unknown."""
+    """The value depends on an operator that was reported as an obstacle."""
 
 
 class ModelContext:

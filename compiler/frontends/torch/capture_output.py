@@ -1,4 +1,4 @@
-"""What PyTorch prints of its own accord while it exports, kept from the terminal: what went wrong is in the exception that it raises."""
+"""Silences the output of PyTorch during an export. The exception that it raises has all that the user needs."""
 
 from __future__ import annotations
 

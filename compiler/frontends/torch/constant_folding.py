@@ -61,7 +61,7 @@ class Constants:
         return self.tables[node]
 
     def describe_inexact(self) -> tuple[str, ...]:
-        """What users should know of them."""
+        """Describe the constants whose formula differs from them in the last bits."""
         shapes = ", ".join(dict.fromkeys(map(str, self.inexact_shapes)))
         return (f"Constants of the shapes {shapes} are formulas whose last bits may differ.",) if self.inexact_shapes else ()
 

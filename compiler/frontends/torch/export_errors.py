@@ -26,7 +26,7 @@ _LONGEST_LINE = 80
 
 
 def extract_suggested_fixes(message: str) -> str:
-    """What torch.export suggests, a line each."""
+    """Extract the suggestions of torch.export, one on each line."""
     lines = message.partition("Suggested fixes:")[2].splitlines()
     return "\n".join(line.strip() for line in lines if re.match(r"\s*\w+ = ", line))
 
@@ -75,7 +75,7 @@ def _find_source_line(error: BaseException) -> str:
 
 
 def _walk_frames(error: BaseException) -> Iterator[FrameType]:
-    """What was running as an error was raised, and those that it came of."""
+    """Walk the frames of an error and of the errors that caused it."""
     at: BaseException | None = error
     while at is not None:
         yield from (frame for frame, _ in traceback.walk_tb(at.__traceback__))

@@ -222,7 +222,7 @@ def _is_axes(value: Any) -> bool:
 
 
 def _make_dynamic_shapes(axes: Any, shared: dict[str, Any]) -> Any:
-    """What torch.export gets: one `Dim` for each name."""
+    """Make the dynamic shapes for torch.export, with one `Dim` for each name."""
     if _is_axes(axes):
         return {axis: shared.setdefault(name, ExportDim(name)) for axis, name in axes.items()}
     if isinstance(axes, list | tuple):

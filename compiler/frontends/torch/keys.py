@@ -54,7 +54,7 @@ class Keys:
         self.claimed: dict[tuple[ModuleCall, ModuleCall, str], Node] = {}
         """The operators that have the parameters below a prefix as their own, by the graph in which they are."""
         self.shared: dict[ModuleCall, ModuleCall] = {}
-        """Of each call of a module that is called several times, the call in which the module is declared."""
+        """For each call of a shared module, the call that declares the module."""
         self._find_shared(tree.root)
         self.readers = {node: self._find_reading_calls(node) for node in stored}
         self.held: dict[Node, str] = {}

@@ -1,4 +1,4 @@
-"""What the nodes of an exported graph are called, and their element types, in netc's words."""
+"""Names the operators and the element types of an exported graph as netc does."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
 
 
 def name_symbols(inputs: Sequence[Node | None], axes: Sequence[Any] | None) -> dict[str, Axis]:
-    """What each symbol of torch.export is."""
+    """Name the symbols of torch.export after the axes of the inputs."""
     result: dict[str, Axis] = {}
     tables = _flatten_axes(axes) if axes is not None else [None] * len(inputs)
     for node, table in zip(inputs, tables, strict=True):
@@ -66,7 +66,7 @@ def _flatten_axes(axes: Any) -> list[Any]:
 
 
 def find_stored_tensors(program: ExportedProgram) -> dict[Node, StoredTensor]:
-    """What of the state dict the program reads."""
+    """Find the entries of the state dict that the program reads."""
     found = find_placeholders(program)
     state = program.state_dict
     nodes: dict[Node, StoredTensor] = {}

@@ -82,7 +82,7 @@ def read_program(
 
 
 class _ProgramReader(Record):
-    """How the programs of one module are read."""
+    """The settings for reading the programs of one module."""
 
     name: str
     axes: Sequence[Any] | None
@@ -231,7 +231,7 @@ def _flatten_with_paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
 
 
 def _rebuild_output_tree(program: ExportedProgram, output: Node) -> Any:
-    """What the model returns, with nodes for tensors."""
+    """Return the model's outputs as a tree with nodes for tensors."""
     flat: Any = output.args[0]
     mutated = len(flat) - len([spec for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"])
     spec = program.call_spec.out_spec

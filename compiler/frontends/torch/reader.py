@@ -30,7 +30,7 @@ from .views import is_in_place
 
 
 def read_node(node: Node, scope: GraphScope) -> Result | None:
-    """What the node computes; None where it cannot be imported."""
+    """Return the results of a node, or None if it cannot be imported."""
     model = scope.model
     try:
         if node in model.views.lost:

@@ -53,7 +53,7 @@ _FINEST = 2**10
 
 
 class Axis(Record):
-    """What a symbol of torch.export is: the size `name`, which is a multiple of `step`, divided by that."""
+    """The meaning of a symbol of torch.export: the size `name`, which is a multiple of `step`, divided by `step`."""
 
     name: str
     step: int = 1
@@ -92,7 +92,7 @@ class Sizes:
         return function(*(self._convert_expression(argument) for argument in expression.args))
 
     def _split_quotient(self, expression: Any) -> tuple[Dim, Dim]:
-        """What is divided and by what, of a number that is rounded."""
+        """Split a number that is rounded into its dividend and divisor."""
         match type(expression).__name__:
             case "IntTrueDiv":
                 top, bottom = expression.args
@@ -154,7 +154,7 @@ def _split_conjuncts(expression: Any) -> Sequence[Any]:
 
 
 def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]) -> list[Condition]:
-    """What torch.export found that sizes must keep."""
+    """Collect the conditions on sizes that torch.export found."""
     result = [Condition("==", make_symbol(axis.name) % axis.step, 0) for axis in axes.values() if axis.step > 1]
     for key, allowed in ranges.items():
         axis = axes.get(str(key))

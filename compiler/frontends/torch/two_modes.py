@@ -120,7 +120,7 @@ class _ModeMerger:
             self.in_evaluation[id(node.outputs[0])] = self.in_evaluation.get(id(given), given)
 
     def _add_single_mode(self, node: Node | None, mode: int) -> None:
-        """What is computed in one mode."""
+        """Add a node that is computed in one mode only."""
         assert node is not None
         node.inputs = self.map_values(mode, node.inputs)
         if mode == 1 and has_operator(node, Dropping):
@@ -159,7 +159,7 @@ class _ModeMerger:
                 self.in_evaluation[id(value)] = self.in_evaluation.get(id(passed), passed)
 
     def _pass_inputs(self, inner: _ModeMerger, training: CallNode, evaluation: CallNode) -> list[Value]:
-        """What the graph of both is given."""
+        """Return the inputs of the merged graph, and declare them in it."""
         pairs = _pair_values(self.map_values(0, training.inputs), self.map_values(1, evaluation.inputs), self.is_same)
         given: list[Value] = []
         for first, second in pairs:

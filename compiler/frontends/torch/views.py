@@ -76,7 +76,7 @@ def _find_view_chain(node: Node) -> list[Node]:
 
 
 def walk_aliases(node: Node) -> Iterator[Node]:
-    """What an operator in place changes, and that of which it is a view."""
+    """Yield the tensor that an in-place operator changes, and the tensors of which it is a view."""
     target = node.args[0]
     while isinstance(target, Node):
         yield target

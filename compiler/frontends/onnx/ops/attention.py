@@ -58,7 +58,7 @@ def _split_heads(site: OnnxSite, x: Value, name: str) -> Value:
 
 
 def _make_causal_mask(site: OnnxSite, queries: Dim, keys: Dim, before: Dim, mask: Value | None) -> Value:
-    """What causal attention sees, joined with a mask."""
+    """Build the mask of causal attention, combined with an explicit mask."""
     last = IndexFormula(0) if before == 0 else BinaryFormula("+", IndexFormula(0), Const(before))
     seen = site.emit.make_table((queries, keys), BinaryFormula("<=", IndexFormula(1), last), BOOL)
     if mask is None:

@@ -14,7 +14,7 @@ from ..onnx_values import Known, transpose_known
 
 @imports("MatMul", to="dense, matmul")
 def import_matmul(site: OnnxSite) -> Value:
-    """With a constant matrix on the right it is a layer."""
+    """Import a product. A constant matrix on the right makes it a layer."""
     right = site.get_item(1)
     x = site.input(0)
     if isinstance(right, Known) and right.array.ndim == 2 and x.type.dtype.is_float and x.type.rank > 0:

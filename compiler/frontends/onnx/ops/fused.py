@@ -1,4 +1,4 @@
-"""What ONNX Runtime's optimizer makes of several operators: a file that it has saved holds them, at the levels `extended` and `all`."""
+"""Imports the fused operators of ONNX Runtime's optimizer, which it writes into saved files at the levels `extended` and `all`."""
 
 from __future__ import annotations
 

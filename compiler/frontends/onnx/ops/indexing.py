@@ -50,7 +50,7 @@ def select_by_index(site: OnnxSite, x: Value, axis: int, where: Value) -> Value:
 
 
 def _select_known(site: OnnxSite, x: Value, axis: int, known: Known) -> Value:
-    """Of known indices: one element, a range, or a list."""
+    """Select by known indices: one element, a range, or a list."""
     index = known.array
     axis = site.normalize_axis(axis, x.type.rank)
     size = x.type.shape[axis]
@@ -147,7 +147,7 @@ def _mark_classes(site: OnnxSite, indices: Value, depth: Dim, axis: int) -> Valu
 
 @imports("TensorScatter", to="scatter")
 def import_tensor_scatter(site: OnnxSite) -> Value:
-    """What a cache of keys or values gets from a position on, which is another one for each sample."""
+    """Write into a cache of keys or values, for each sample from a position of its own on."""
     cache, update = site.input(0), site.input(1)
     axis = site.normalize_axis(int(site.get_attr("axis", -2)), cache.type.rank)
     mode = site.get_attr("mode", "linear")
@@ -167,7 +167,7 @@ def import_tensor_scatter(site: OnnxSite) -> Value:
 
 @imports("GatherND", to="index_select, flatten")
 def import_gather_nd(site: OnnxSite) -> Value:
-    """Of known leading axes: the position in all of them as one."""
+    """Look up along several leading axes, flattened into one."""
     x, where = site.input(0), site.input(1)
     batch = int(site.get_attr("batch_dims", 0))
     depth = where.type.shape[-1] if where.type.rank else 0

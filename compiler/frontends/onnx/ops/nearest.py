@@ -55,7 +55,7 @@ def find_position(site: OnnxSite, resized: ResizedAxis, index: int, *, old: bool
 
 
 def _position_in_region(site: OnnxSite, resized: ResizedAxis, index: int) -> float:
-    """In the region that the second input gives, as parts of the axes."""
+    """Find the position in the region that the second input gives, as fractions of the axes."""
     size, new = resized.size, resized.new
     region = site.require_array(1, "the region that is resized").reshape(-1)
     axes = site.get_ints("axes", range(len(region) // 2))

@@ -46,7 +46,7 @@ def _is_plain(known: Known, number: int) -> bool:
 
 
 def _normalize_by_parts(site: OnnxSite, x: Value, eps: float) -> Value:
-    """The same with statistics that are computed."""
+    """Normalize by arithmetic, for statistics that the graph computes."""
     scale, shift, mean, var = (_align_channels(site, site.input(n), x.type.rank) for n in range(1, 5))
     normal = site.apply_op("div", site.apply_op("sub", x, mean), site.apply_op("sqrt", site.apply_op("add", var, other=eps)))
     return site.apply_op("add", site.apply_op("mul", normal, scale), shift)

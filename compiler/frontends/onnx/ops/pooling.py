@@ -124,7 +124,7 @@ def _average_dilated(site: OnnxSite, x: Value, frame: WindowGeometry, *, counted
 
 
 def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
-    """What the last windows reach over the ends, which `ceil_mode` keeps if they begin before these."""
+    """Return how far the last window reaches beyond the end of each axis. `ceil_mode` keeps a window that begins before the end."""
     result: dict[int, Dim] = {}
     for n, (size, (before, after)) in enumerate(zip(frame.sizes, frame.get_sides().values(), strict=True)):
         span, stride = frame.dilation[n] * (frame.kernel[n] - 1) + 1, frame.stride[n]

@@ -78,7 +78,7 @@ def _read_starts(site: OnnxSite, x: Value, steps: UnrolledDirection, at: int, *,
 
 
 def _read_arguments(site: OnnxSite, directions: int) -> dict[str, Any] | None:
-    """What netc has an argument for; None if something is not as PyTorch has it."""
+    """Return the arguments of netc's layer, or None if PyTorch's layer cannot compute the node."""
     kind = site.op_type
     found = tuple(a.lower() for a in site.get_attr("activations", []))
     if (

@@ -30,7 +30,7 @@ def import_reshape(site: OnnxSite) -> Value:
 
 
 def apply_reshape(site: OnnxSite, x: Value, shape: Sequence[Dim]) -> Value:
-    """In the form that says most: axes that stay are left out."""
+    """Reshape by the most specific operator, such as flatten or unsqueeze. Axes that stay are left out."""
     before = x.type.shape
     if site.are_equal(before, shape):
         return x

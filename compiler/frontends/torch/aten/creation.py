@@ -20,7 +20,7 @@ def make_table(site: AtenSite, shape: Shape, formula: Formula, dtype: DType) -> 
 
 
 def make_constant(site: AtenSite, shape: Shape, number: Number) -> Value:
-    """The same number everywhere."""
+    """Make a table with one number in every position."""
     dtype = site.result_dtype
     value: Number = number if dtype.is_float else number if not isinstance(number, float) else int(number)
     if dtype == BOOL:

@@ -75,7 +75,7 @@ def read_index_add(site: AtenSite) -> Value:
 
 @reads("index")
 def read_index(site: AtenSite) -> Value:
-    """By tensors of numbers along neighboring axes: their common axes take the place of those."""
+    """Read an index by tensors of integers along adjacent axes. The broadcast axes of the tensors replace these axes."""
     given = site.args["indices"]
     axes = [axis for axis, one in enumerate(given) if one is not None]
     if axes != list(range(axes[0], axes[0] + len(axes))):
@@ -179,7 +179,7 @@ def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
 
 
 def _put_by_indices(site: AtenSite, x: Value, nodes: list[Node], values: Value) -> Value:
-    """By the number of each element among those of the first axes."""
+    """Write elements by their flat index along the first axes."""
     flat_index, rest = _flatten_indices(site, x.type.shape[: len(nodes)], nodes), x.type.shape[len(nodes) :]
     values = site.apply_op("expand", values, shape=(*flat_index.type.shape, *rest))
     index = site.apply_op("reshape", flat_index, shape=(-1,))
@@ -196,7 +196,7 @@ def _put_by_indices(site: AtenSite, x: Value, nodes: list[Node], values: Value) 
 
 
 def _index_by_permuting(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value | None:
-    """All elements of each axis, in another order of axes; None if the numbers are others."""
+    """Read an index that selects all elements as a permutation of axes. None if the index selects anything else."""
     constants, facts = site.scope.model.constants, site.scope.model.facts
     rank = len(site.result_shape()) - (x.type.rank - len(nodes))
     counted = [find_counted_axis(node, constants) for node in nodes]
@@ -225,7 +225,7 @@ def _index_by_permuting(site: AtenSite, x: Value, first: int, nodes: list[Node])
 
 
 def _select_by_indices(site: AtenSite, x: Value, first: int, nodes: list[Node]) -> Value:
-    """By the number of each element among those of all axes that are selected from."""
+    """Select elements by their flat index along the indexed axes."""
     flat_index = _flatten_indices(site, x.type.shape[first : first + len(nodes)], nodes)
     if len(nodes) > 1:
         x = site.apply_op("flatten", x, start=first, end=first + len(nodes) - 1)
@@ -235,7 +235,7 @@ def _select_by_indices(site: AtenSite, x: Value, first: int, nodes: list[Node]) 
 
 
 def _flatten_indices(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) -> Value:
-    """The numbers of elements among those of several axes, by their numbers along each."""
+    """Flatten the indices along several axes into one flat index."""
     flat_index: Value | None = None
     for node, size in zip(nodes, sizes, strict=True):
         one = site.index_from_front(node, size)
@@ -249,7 +249,7 @@ def _flatten_indices(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) ->
 
 
 def replace_part(site: AtenSite, part: Value) -> Value:
-    """What a slice or an element was taken from, with `part` in its place."""
+    """Return the tensor of a slice or select, with `part` in place of the selected part."""
     x, axis = site.tensor(), site.integer("dim")
     size = x.type.shape[axis]
     if site.name == "select":
@@ -290,7 +290,7 @@ def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> 
 
 
 def _replace_strided_part(site: AtenSite, x: Value, part: Value, axis: int) -> Value:
-    """The same with every n-th element replaced, of an axis whose size is known."""
+    """Replace every n-th element of an axis of known size."""
     size, step = x.type.shape[axis], site.integer("step")
     start, end = site.slice_start(), site.slice_end("end")
     if not isinstance(size, int) or not isinstance(start, int) or not isinstance(end, int | None):

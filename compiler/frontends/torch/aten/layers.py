@@ -14,7 +14,7 @@ PARAMETERS = {"weight": "weight", "bias": "bias"}
 
 
 def apply_layer(site: AtenSite, operator: str, *inputs: Value, given: dict[str, str] = PARAMETERS, **arguments: Any) -> Value:
-    """With parameters of its own, or with tensors for them."""
+    """Apply a layer with parameters of its own, or else with tensors as parameters."""
     has_bias = "bias" in given and site.args[given["bias"]] is not None
     bias = {} if "bias" not in given else {"bias": has_bias}
     own = site.try_layer(operator, *inputs, given=given, **arguments, **bias)

@@ -47,7 +47,7 @@ def _apply_arithmetic_with_note(site: AtenSite, x: Value, kind: str) -> Value:
 
 
 def _normalize_by_batch(site: AtenSite, x: Value, names: list[str]) -> Value:
-    """By the statistics of the batch itself, which are not kept."""
+    """Normalize by the statistics of the batch, which are not kept."""
     if any(name in names for name in _STATISTICS):
         raise ImportRefused("changes its statistics, as in training")
     arguments = {"eps": site.number("eps"), "track_running_stats": False}
@@ -57,7 +57,7 @@ def _normalize_by_batch(site: AtenSite, x: Value, names: list[str]) -> Value:
 
 
 def _apply_arithmetic(site: AtenSite, x: Value) -> Value:
-    """Of statistics that are tensors of the graph."""
+    """Normalize by arithmetic, with statistics that are tensors of the graph."""
     shape = (-1, *[1] * (x.type.rank - 2))
     tensors = {
         name: site.apply_op("reshape", site.tensor(name), shape=shape)
@@ -85,7 +85,7 @@ def read_instance_norm(site: AtenSite) -> Value:
 
 
 def _read_tracking_instance_norm(site: AtenSite, x: Value) -> Value:
-    """By the statistics of the training, or in training with new ones."""
+    """Read an instance norm with running statistics."""
     names = [name for name in ("weight", "bias", *_STATISTICS) if site.has_argument(name)]
     arguments = {"eps": site.number("eps"), "momentum": site.number("momentum"), "affine": "weight" in names}
     slots = {name: site.args[name] for name in names}

@@ -37,7 +37,7 @@ def read_amax(site: AtenSite) -> Value:
 
 @reads("max", "min")
 def read_max(site: AtenSite) -> Value | tuple[Value | None, ...]:
-    """Of all elements, of two tensors, or of one axis, with the positions."""
+    """Read the maximum of all elements, of two tensors, or along an axis with its positions."""
     x = site.tensor()
     if "other" in site.args:
         return site.apply_op("maximum" if site.name == "max" else "minimum", x, site.tensor("other"))
