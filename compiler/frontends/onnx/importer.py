@@ -149,6 +149,7 @@ class Importer:
                 if isinstance(item, Broken):
                     continue
                 value = OnnxSite("Identity", [item], {}, self.version, self.emit, (True,)).input()
+                # Each output is a tensor of its own: an input, or a tensor that is an output already, passes through an identity.
                 if any(value is output for output in emit.builder.graph.outputs) or any(value is i for i in emit.builder.graph.inputs):
                     value = emit.apply_op("identity", value)
             except ImportRefused as refused:
@@ -228,6 +229,7 @@ class Importer:
             self.emit.scope = self.modules.find_path(node)
             return Control(self, node, names, depth).import_node()
         inputs = [names[name] for name in node.input]
+        # An operator without a counterpart is reported even if its inputs are broken, so that one run finds all obstacles.
         if any(isinstance(item, Broken) for item in inputs):
             if domain not in TABLE:
                 self._refuse_unknown(domain)

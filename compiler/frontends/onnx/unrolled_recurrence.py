@@ -66,6 +66,7 @@ class UnrolledDirection:
     def _step_lstm(self, x: Value, before: Sequence[Value]) -> list[Value]:
         site, (h, c) = self.site, before
         gates = site.apply_op("add", x, self._apply_dense(h, 2, slice(None)))
+        # ONNX orders the gates of an LSTM as input, output, forget, cell.
         i, o, f, g = site.emit.apply_multi_op("chunk", gates, n=4, axis=1)
         f_, g_, h_ = self.functions
         i, f = self._add_peephole(i, c, 0), self._add_peephole(f, c, 2)
@@ -85,6 +86,7 @@ class UnrolledDirection:
         site, (h,) = self.site, before
         size = self.hidden
         f_, g_ = self.functions
+        # ONNX orders the gates of a GRU as update, reset, hidden.
         xz, xr, xh = site.emit.apply_multi_op("chunk", x, n=3, axis=1)
         if self.first_reset:
             hz, hr = site.emit.apply_multi_op("chunk", self._apply_dense(h, 2, slice(0, 2 * size)), n=2, axis=1)

@@ -179,6 +179,7 @@ def _read_bound(site: OnnxSite, index: int, name: str) -> object:
     elif name in site.attributes:
         value = shorten_float(site.get_attr(name))
     dtype = site.input().type.dtype
+    # A bound at the limit of the element type bounds nothing.
     if isinstance(value, float) and dtype.is_float and abs(value) >= dtype.limits[1]:
         return None
     if isinstance(value, int | float) and not dtype.is_float and not (dtype.limits[0] < value < dtype.limits[1]):

@@ -248,6 +248,7 @@ def import_dropout(site: OnnxSite) -> list[Item]:
     ratio = site.get_scalar(1) if site.has_input(1) else site.get_attr("ratio", 0.5)
     if not isinstance(ratio, int | float):
         raise ImportRefused("has a share that is computed")
+    # The ratio is a float32. Its shortest digits are the number that the model was written with: 0.1, not 0.10000000149.
     share = float(str(np.float32(ratio)))
     x = site.input()
     kept = np.ones(1, bool if site.version >= 10 else np.float32)[0]

@@ -109,6 +109,7 @@ def import_scatter(site: OnnxSite) -> Value:
 @imports("OneHot", to="one_hot, or eq; where")
 def import_one_hot(site: OnnxSite) -> Value:
     depth = _count_classes(site)
+    # The input `values` is [off_value, on_value].
     off, on = (v.reshape(-1)[0] for v in np.split(site.require_array(2, "the list of its values").reshape(-1), 2))
     indices = site.input(0)
     axis = site.normalize_axis(int(site.get_attr("axis", -1)), indices.type.rank + 1)

@@ -191,4 +191,5 @@ def import_skip_layer_norm(site: OnnxSite) -> list[Item]:
         x = site.apply_op("add", x, site.input(4))
     outer = OnnxSite("LayerNormalization", [x, site.get_item(2), site.get_item(3)], site.attributes, site.version, site.emit, (True,))
     y = _normalize_last_axes(outer, "layer_norm", x, x.type.rank - 1, shorten_float(site.get_attr("epsilon", 1e-12)), ("weight", "bias"))
+    # The fourth output is the sum that is normalized.
     return [y, None, None, x]

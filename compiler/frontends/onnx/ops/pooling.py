@@ -209,6 +209,7 @@ def import_roi_align(site: OnnxSite) -> Value:
     ratio = int(site.get_attr("sampling_ratio", 0))
     if ratio == 0:
         raise ImportRefused("`sampling_ratio=0` makes as many points as the box is large, which netc does not have")
+    # The attribute exists since operator set 16. Before, boxes were not shifted by half a pixel.
     aligned = site.get_attr("coordinate_transformation_mode", "half_pixel" if site.version >= 16 else "output_half_pixel") == "half_pixel"
     x, boxes = site.input(0), site.input(1)
     batch = site.apply_op("unsqueeze", site.cast(site.input(2), boxes.type.dtype), axis=1)

@@ -20,6 +20,7 @@ def import_dequantize(site: OnnxSite) -> Value:
     shape = [1] * x.type.rank
     if scale.array.size > 1:
         shape[site.normalize_axis(int(site.get_attr("axis", 1)), x.type.rank)] = scale.array.size
+    # The difference of two 8-bit integers does not fit into 8 bits.
     apart = site.apply_op("cast", x, dtype=INT64)
     if site.has_input(2) and site.require_array(2, "its zero point").any():
         zero = site.require_array(2, "its zero point").astype(np.int64)

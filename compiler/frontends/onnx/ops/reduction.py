@@ -77,6 +77,7 @@ def import_prod(site: OnnxSite) -> Value:
     if not axes and site.get_attr("noop_with_empty_axes", 0):
         return x
     result = x
+    # `prod` reduces one axis, as in PyTorch.
     for axis in sorted(axes or range(x.type.rank), reverse=True):
         result = site.apply_op("prod", result, axis=axis, keepdim=bool(site.get_attr("keepdims", 1)))
     return site.cast(result, x.type.dtype)

@@ -25,6 +25,7 @@ def import_reshape(site: OnnxSite) -> Value:
     if wanted is None:
         raise ImportRefused("it lacks a shape")
     zero = bool(site.get_attr("allowzero", 0))
+    # A 0 keeps the size of the input, unless `allowzero` is set.
     shape = [x.type.shape[n] if d == 0 and not zero and n < x.type.rank else d for n, d in enumerate(wanted)]
     return apply_reshape(site, x, shape)
 
@@ -45,6 +46,7 @@ def apply_reshape(site: OnnxSite, x: Value, shape: Sequence[Dim]) -> Value:
         flat = site.apply_op("flatten", x, start=front, end=front + old - 1)
         if shape[front] == -1 or site.facts.are_equal(flat.type.shape[front], shape[front]) is True:
             return flat
+        # The flattened size is not provably the size that is asked for, so the operator is taken back.
         site.emit.drop_last(flat)
     if (old, new) == (1, 1) and shape[front] == -1:
         return x
