@@ -104,7 +104,7 @@ class SourceWriter:
         return "\n".join([header, "", *self._list_imports(text, outside, imports), "", "", text, ""])
 
     def build_classes(self, program: Program, name: str, taken: frozenset[str] = frozenset()) -> list[ClassDef]:
-        """The classes of `source(program, name)`, the model's last. `taken`: names that no class has."""
+        """Return the classes of `write_source(program, name)`, the model's last. `taken`: names that no class has."""
         with self._lower_program(program) as main:
             return self._build_classes(main, program, name, taken)
 
@@ -127,7 +127,7 @@ class SourceWriter:
             raise
 
     def choose_class_name(self, program: Program, name: str) -> str:
-        """The name of the model's class in `source(program, name)`, without making that."""
+        """Return the name of the model's class in `write_source(program, name)`, without writing the source."""
         return choose_main_name(program.main.name or get_file_stem(name), self._reserve_names(self._list_plugin_names(program)))
 
     def _list_definitions(self, classes: list[ClassDef]) -> tuple[str, ...]:

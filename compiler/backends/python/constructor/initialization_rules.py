@@ -26,7 +26,7 @@ Key = tuple[str, str]
 class InitializerWords(Record):
     """How a framework draws parameters.
 
-    `drawn(init, tensor)` is the expression that draws a tensor, and whose value the tensor is. `zeroed(tensor)` sets it to zero.
+    `draw(init, tensor)` is the expression that draws a tensor, and whose value the tensor is. `zero(tensor)` sets it to zero.
     `key(function, name)` is the class that registers a parameter, and the parameter's name there. The name may lead into a module within
     the one that `function` makes. None: no rule is made of such parameters.
     `padding` is the attribute of a module with the number of the row that stays zero.

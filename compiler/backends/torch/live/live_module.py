@@ -1,6 +1,6 @@
 """Source text as a live module.
 
-In: the text that `source` made. Out: an instance of one of its classes, from executing exactly that text. Always: tracebacks show the
+In: the text that `write_source` made. Out: an instance of one of its classes, from executing exactly that text. Always: tracebacks show the
 text's lines; an instance that is pickled, or saved by `torch.save`, takes the text along, so that another process can load it.
 
 Unpickling executes that text, as a pickle may execute anything: only load what you trust. `torch.load` refuses it, like every
