@@ -87,7 +87,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 GRAPH = ("opset", "optimize", "metadata", "functions")
 """What `**options` takes."""
-STEPS = ("compute_by", "execute", "totals", "counts", "results", "forward")
+STEPS = ("set_parallel_module", "execute_file", "totals", "counts", "results", "forward")
 """Of an objective, what a step of training calls: nothing is checked there again."""
 SKIPPED = (*STEPS, "matched")
 

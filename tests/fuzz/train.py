@@ -83,7 +83,7 @@ def check_output(bound: Bound, fed: Tensors) -> None:
 
 def check_parts(made: Objective, fed: Tensors, count: int) -> None:
     """A step of a batch in parts has the loss, the gradient and the metrics of the whole."""
-    if made.means.whole:
+    if made.means.why_not_additive:
         return
     named = {name: fed[name].to(getattr(torch, t.dtype.name)) for name, t in made.inputs.items()}
     plain, _ = read_recipe(replace(made.training_section, settings=()))  # no clause, present or future, that changes gradients

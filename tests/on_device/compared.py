@@ -47,7 +47,7 @@ def compared(name: str, model: netc.Model, inputs: Sequence[torch.Tensor], devic
     try:
         session = model.session(seed=SEED, device=device)
         found = session(*[to_array(x) for x in inputs])
-        fallen = session.placement().fallen
+        fallen = session.placement().fallen_back
         _judge("ONNX Runtime", list(found.values()) if isinstance(found, dict) else [found], wanted, dtypes, wrong)
     except Exception as error:  # those of ONNX Runtime have no common base
         missing.append(f"ONNX Runtime: {_line(error)}")

@@ -27,7 +27,10 @@ def commands(checkout: Path, target: str) -> list[str]:
     """The commands that make would run."""
     if shutil.which("make") is None:
         pytest.skip("make is not installed")
-    done = subprocess.run(["make", "-n", f"PYTHON={sys.executable}", target], cwd=checkout, capture_output=True, text=True, check=True)
+    # The tests may run within make, whose flags would reach this one.
+    outside = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
+    command = ["make", "-n", "--no-print-directory", f"PYTHON={sys.executable}", target]
+    done = subprocess.run(command, cwd=checkout, env=outside, capture_output=True, text=True, check=True)
     return [line for line in done.stdout.splitlines() if not line.startswith(("echo", "test -n"))]
 
 

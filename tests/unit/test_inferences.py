@@ -32,7 +32,7 @@ def test_equal_stages_are_inferred_once(monkeypatch: pytest.MonkeyPatch) -> None
         asked.append(given.x)
         return learned(self, given)
 
-    monkeypatch.setattr(Dense, "learned", counted)
+    monkeypatch.setattr(Dense, "default_parameters", counted)
     made = program("input 3" + " -> dense 4 relu" * 1000)
     assert len(made.main.nodes) == 2000
     assert [str(x) for x in asked] == ["[N, 3]", "[N, 4]"]
