@@ -81,7 +81,7 @@ class _Failing:
 
 def test_a_difference_right_after_the_input(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its stages have no tensors of the file in between, of which nothing is asked."""
-    monkeypatch.setitem(TABLE, "Relu", lambda site: site.one("tanh", site.x()))
+    monkeypatch.setitem(TABLE, "Relu", lambda site: site.apply_op("tanh", site.input()))
     with pytest.raises(NotProved, match="differs by"):
         proved(model([node("Relu", ["x"], ["y"])], {"x": ["N", 4]}, ["y"]), tmp_path)
 
