@@ -122,7 +122,7 @@ def test_a_formula_is_read_as_it_was_written(tree: Any) -> None:
 
 
 def check_formula(tree: Any) -> None:
-    written = SpecPrinter(()).expression(formula_to_tree(formula_of(tree), ("i", "j")))
+    written = SpecPrinter(()).print_expression(formula_to_tree(formula_of(tree), ("i", "j")))
     statement = parsed(f"t = table (i, j) [2, 3] = {written}")
     assert read(statement.value.head.formula) == bracketed(tree), written
 
@@ -144,7 +144,7 @@ def check_formula(tree: Any) -> None:
     ],
 )
 def test_no_bracket_is_written_that_is_not_needed(text: str) -> None:
-    assert SpecPrinter(()).expression(formula_to_tree(formula(text), ("i", "j"))) == text
+    assert SpecPrinter(()).print_expression(formula_to_tree(formula(text), ("i", "j"))) == text
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ def test_arithmetic_with_tensors_is_read_as_it_was_written(tree: Any) -> None:
 
 
 def check_arithmetic(tree: Any) -> None:
-    written = SpecPrinter(("a", "b")).expression(tensor_of(tree))
+    written = SpecPrinter(("a", "b")).print_expression(tensor_of(tree))
     assert read(parsed(f"t = {written}").value) == bracketed(tree), written
 
 
