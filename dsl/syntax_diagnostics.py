@@ -73,13 +73,15 @@ def unterminated_string(span: Span) -> Diagnostic:
 
 def single_quotes(span: Span) -> Diagnostic:
     inside = span.text.strip("'“”„‘’")
+    # Braces in double quotes are a formula. An apostrophe in front of the rest of a line is no string, but has the braces of the line.
+    is_plain = bool(inside) and not any(character in inside for character in '{}"')
     return Diagnostic(
         "error",
         "unterminated-string" if not inside else "syntax",
         "strings are written in double quotes",
         span,
-        help=(f'write `"{inside}"`',) if inside else (),
-        edits=(Edit(span, f'"{inside}"'),) if inside else (),
+        help=(f'write `"{inside}"`',) if is_plain else (),
+        edits=(Edit(span, f'"{inside}"'),) if is_plain else (),
     )
 
 

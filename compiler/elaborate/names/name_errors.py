@@ -17,6 +17,7 @@ from netc.dsl.source import Span
 from ...errors.binding_errors import NotAStage, UnknownName, UnknownStage
 from ...errors.problem import Advice
 from ...ir.graph_values import Value
+from ...ops.constants import ParamOperator, TableOperator
 from ...ops.operator import Operator
 from ..builtins import BUILTINS
 from ..elaboration_session import ElaborationSession
@@ -71,14 +72,19 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
     alike = _by_plain_name(tuple(Operator.registry)).get(normalize_name(name), [])
     if replacement in Operator.registry and replacement not in alike:  # PyTorch's `Dropout2d` is not `dropout`
         alike = []
+    excluded = ("in", *_BEGINNINGS) if node.span.file.text[: node.span.start].rstrip().endswith("->") else ("in",)
     candidates = tuple(alike) or session.similar_names(
-        name, (n for names in (Operator.registry, scope.visible_names()) for n in names if n != "in")
+        name, (n for names in (Operator.registry, scope.visible_names()) for n in names if n not in excluded)
     )
     # A bare name that resembles a tensor or a value was probably meant as one.
     if not node.positional and not node.keywords and any(scope.find_binding(n) for n in candidates):
         return Failure(UnknownName(name, candidates), node.name_span)
     problem = UnknownStage(node.name, candidates, Advice() if alike else elsewhere)
     return Failure(problem, node.name_span, edits=_import_edits(name, elsewhere, node) if not alike else ())
+
+
+_BEGINNINGS = (ParamOperator.name, TableOperator.name)
+"""The operators that take no tensors: nothing can flow into them."""
 
 
 def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
