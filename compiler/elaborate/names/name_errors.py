@@ -84,7 +84,7 @@ def unbound_stage(node: ast.Apply, scope: Scope, session: ElaborationSession) ->
 
 
 _BEGINNINGS = (ParamOperator.name, TableOperator.name)
-"""The operators that take no tensors: nothing can flow into them."""
+"""The operators that take no tensors, so that they can only begin a pipeline."""
 
 
 def _import_edits(name: str, elsewhere: Advice, node: ast.Apply) -> tuple[Edit, ...]:
