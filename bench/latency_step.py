@@ -1,7 +1,7 @@
 """A process that measures itself: `python latency_step.py NETWORK THREADS ROUNDS SPECS` runs a network as ONNX, netc's and PyTorch's.
 
 Out: a line of JSON: pairs of seconds a run, pairs of seconds to load, and the two sizes in bytes. Both have the same weights, a batch
-that is symbolic, and the same answers. With one thread, the seconds are those of the processor, which neighbors disturb least; with
+that is symbolic, and the same answers. With one thread, the time is CPU time, which other programs on the machine disturb least; with
 several, a single pair has the sums of the nodes' least times.
 """
 

@@ -66,7 +66,7 @@ class Decisions:
 
     def _add_decision(self, item: Decision | None) -> None:
         if item is not None:
-            # A dict, because the order is that of the text and a loop repeats its decisions thousands of times.
+            # A dict keeps the order of the text, and drops the decisions that a loop repeats thousands of times.
             self.current[item] = None
 
     @contextmanager

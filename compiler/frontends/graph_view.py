@@ -52,7 +52,7 @@ class GraphView:
     def replace_operator(self, node: OpNode, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
         """Makes a node the operator `op`; whether it does, because the operator gives a tensor of the same type.
 
-        Only the first result of the node may be read. Further ones become those of the operator.
+        Only the first result of the node may be read. The operator's further results replace the others.
         """
         result, *others = node.outputs
         given = op.bind_inputs(tuple(value.type for value in inputs), self.facts)

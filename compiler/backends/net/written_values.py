@@ -166,7 +166,7 @@ def print_literal(value: Any) -> str:
 
 
 def _print_initializer(init: Init) -> str:
-    """An initializer with those of its arguments that it would not have anyway."""
+    """Write an initializer without the arguments that equal their defaults."""
     declared = INITIALIZERS[init.kind]
     words: list[str] = []
     for at, (argument, value) in enumerate(zip(declared.arguments, init.values, strict=True)):

@@ -154,7 +154,7 @@ class _BodyBuilder:
             self.body.steps[steps:] = [replace(s, node=index) for s in self.body.steps[steps:]]
 
     def _add_training_return(self) -> None:
-        """Return the results of training, if they differ from those of evaluation."""
+        """Return the results in training, if evaluation has other ones."""
         outputs = tuple(map(self.tensors.get_code, self.graph.training_outputs or ()))
         self.body.steps.append(Step(make_result(outputs), (), RETURN, mode=True))
 

@@ -162,7 +162,7 @@ def _add_named_inputs(op: Operator, inputs: Sequence[Value], named: Named, node:
 
 
 _LITERALS = (ast.NumberLiteral, ast.Boolean, ast.String, ast.Dims)
-_TIED = UnusedArgument("the weight is that of another stage")
+_TIED = UnusedArgument("the weight belongs to another stage")
 
 
 def check_unused_arguments(op: Operator, op_inputs: OpInputs, stage: ast.Apply, tied: bool) -> None:

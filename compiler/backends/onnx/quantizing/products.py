@@ -13,7 +13,7 @@ from netc.dsl.record import Record
 from ..messages import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto
 
 FLOATS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "LSTM", "GRU", "RNN")
-"""Operators that multiply by weights: those of a graph that is not quantized."""
+"""The operators that multiply by weights in a graph that is not quantized."""
 INTEGERS = ("MatMulInteger", "ConvInteger", "MatMulNBits")
 """What they become, where the product itself is another operator."""
 _SMALL = {getattr(TensorProto, name) for name in ("INT8", "UINT8", "INT4", "UINT4")}

@@ -32,8 +32,8 @@ class Construction(Record):
     """How the module of a graph is constructed and called.
 
     `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
-    the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` and `size` are
-    those of the expression: its nesting, and the number of constructors in it. `is_counted`: a loop's number of iterations may vary.
+    the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` is the
+    nesting of the expression, `size` the number of constructors in it. `is_counted`: a loop's number of iterations may vary.
     """
 
     kind: Literal["class", "sequential", "list"]
