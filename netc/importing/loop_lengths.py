@@ -17,7 +17,7 @@ from netc.compiler.backends.net.spec_source import write_program
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import Imported, ImportFailed
 from netc.compiler.frontends.tidying import tidy_program
-from netc.compiler.frontends.tidying.time_loops import write_scans
+from netc.compiler.frontends.tidying.time_loops import fold_time_loops
 from netc.compiler.frontends.torch import from_module
 from netc.compiler.frontends.torch.user_code import isolate_user_code
 from netc.dsl.source import SourceFile
@@ -104,7 +104,7 @@ def _looping_text(program: Program) -> str:
     """The text of a program, in which a `scan` must be."""
     tidy_program(program)
     stored = name_stored_arrays(program, "lengths.net")
-    if write_scans(program) is None or stored.arrays:
+    if fold_time_loops(program) is None or stored.arrays:
         raise _NoLoop
     return write_program(program, (), stored)
 

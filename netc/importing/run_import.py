@@ -19,7 +19,7 @@ from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.masked_attention import NOTHING_LEFT, masked_attentions
 from netc.compiler.frontends.tidying import tidy_program
-from netc.compiler.frontends.tidying.time_loops import write_scans
+from netc.compiler.frontends.tidying.time_loops import fold_time_loops
 from netc.compiler.ir.graph import Program
 from netc.compiler.ops.stored_tables import LIMIT, TableArray
 from netc.dsl.escapes import escape_controls
@@ -114,7 +114,7 @@ def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> Impo
     tidy_program(origin.imported.program)
     if masked_attentions(origin.imported.program.main) > written and NOTHING_LEFT not in origin.imported.notes:
         origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, NOTHING_LEFT)))
-    unroll = write_scans(origin.imported.program)
+    unroll = fold_time_loops(origin.imported.program)
     try:
         return _written(origin, begun, verify=verify, seed=seed, name=name)
     except (NotProved, UnsupportedByTarget):

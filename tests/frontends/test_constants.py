@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netc.compiler.frontends.constants import formula_of
+from netc.compiler.frontends.constants import make_formula_table
 from netc.compiler.frontends.graph_builder import ImportRefused
 
 REGIONS = np.add.outer(3 * np.repeat([0, 1, 2], [8, 3, 3]), np.repeat([0, 1, 2], [8, 3, 3]))
@@ -38,7 +38,7 @@ FOUND = {
 
 @pytest.mark.parametrize("array", FOUND.values(), ids=FOUND.keys())
 def test_a_formula_has_the_values_of_the_array(array: Any) -> None:
-    table = formula_of(array)
+    table = make_formula_table(array)
     values = table.compute_values()
     assert values.dtype == array.dtype
     assert values.shape == array.shape
@@ -56,4 +56,4 @@ REFUSED = {
 @pytest.mark.parametrize("array", REFUSED.values(), ids=REFUSED.keys())
 def test_without_a_formula_it_is_refused(array: Any) -> None:
     with pytest.raises(ImportRefused):
-        formula_of(array)
+        make_formula_table(array)

@@ -15,7 +15,7 @@ import netc
 from netc.compiler.backends.net.array_storage import StoredNames
 from netc.compiler.backends.net.table_formulas import formula_to_tree
 from netc.compiler.backends.net.written_values import ValuePrinter, print_literal
-from netc.compiler.frontends.constants import formula_of
+from netc.compiler.frontends.constants import make_formula_table
 from netc.compiler.frontends.graph_builder import ImportRefused
 from netc.compiler.ops.formula import ItemFormula, iterate_parts
 
@@ -24,7 +24,7 @@ Array = np.ndarray
 
 def text_of(array: Array) -> str:
     """The table of the array as a spec has it."""
-    table = formula_of(array)
+    table = make_formula_table(array)
     formula = ValuePrinter((), (), StoredNames()).print_expression(formula_to_tree(table.formula, table.indices))
     return f"table ({', '.join(table.indices)}) {print_literal(table.shape)} {table.dtype} = {formula}"
 
@@ -185,15 +185,15 @@ def test_numbers_without_a_rule_are_refused() -> None:
     numbers = np.random.default_rng(0).standard_normal((100, 100)).astype(np.float32)
     for array in (numbers, (numbers * 100).astype(np.int64), numbers > 0, np.full((300,), np.nan, np.float32)):
         with pytest.raises(ImportRefused, match="no formula"):
-            formula_of(array)
+            make_formula_table(array)
     with pytest.raises(ImportRefused, match="no elements"):
-        formula_of(np.zeros((0, 3), np.float32))
+        make_formula_table(np.zeros((0, 3), np.float32))
 
 
 def test_few_numbers_without_a_rule_are_a_list() -> None:
     numbers = np.random.default_rng(0).standard_normal((3, 5)).astype(np.float32)
     check(numbers)
-    assert any(isinstance(part, ItemFormula) for part in iterate_parts(formula_of(numbers).formula))
+    assert any(isinstance(part, ItemFormula) for part in iterate_parts(make_formula_table(numbers).formula))
 
 
 def test_one_wrong_number_is_seen() -> None:
@@ -201,7 +201,7 @@ def test_one_wrong_number_is_seen() -> None:
     array = np.arange(300)[:, None] - np.arange(300)
     array[299, 298] += 1
     with pytest.raises(ImportRefused):
-        formula_of(array)
+        make_formula_table(array)
 
 
 def test_the_same_array_has_the_same_formula() -> None:
@@ -213,6 +213,6 @@ def test_bfloat16() -> None:
     import ml_dtypes
 
     for array in (np.arange(6) / 4, np.asarray([0.5, 0.25, 7.0])):
-        table = formula_of(array.astype(ml_dtypes.bfloat16))
+        table = make_formula_table(array.astype(ml_dtypes.bfloat16))
         assert str(table.dtype) == "bfloat16"
         np.testing.assert_array_equal(table.compute_values(), array)

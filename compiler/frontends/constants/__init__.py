@@ -17,7 +17,7 @@ from ...ops.operator import OperatorError
 from ...ops.stored_tables import LIMIT, table_array
 from ...types.numpy_types import dtype_of
 from ..graph_builder import ImportRefused
-from .lists import listed_numbers
+from .lists import make_list_formula
 from .search import Search
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _LONGEST_LIST = 256
 """Numbers that are rather kept than computed by the graph."""
 
 
-def formula_of(array: Array) -> TableOperator:
+def make_formula_table(array: Array) -> TableOperator:
     """The table that has the values of the array."""
     if not array.size:
         raise ImportRefused("a constant has no elements")
@@ -41,7 +41,7 @@ def formula_of(array: Array) -> TableOperator:
     raise ImportRefused(f"no formula was found for a constant of shape {list(array.shape)}")
 
 
-def stored_table(array: Array) -> TableOperator:
+def make_stored_table(array: Array) -> TableOperator:
     """The table that has the array in a file."""
     stored = table_array(array)
     if len(stored.data) > LIMIT:
@@ -62,17 +62,17 @@ def is_exact(table: TableOperator, array: Array) -> bool:
 
 def _list_candidates(array: Array) -> Iterator[Formula | None]:
     """An exact formula, few numbers, a formula that is as good as exact, more numbers in a file."""
-    found, listed = _search_formula(Search(array)), listed_numbers(array, _LONGEST_LIST)
+    formula, listed = _search_formula(Search(array)), make_list_formula(array, _LONGEST_LIST)
     numbers = _LONGEST_LIST if listed is None else _count_parts(listed)
-    if found is not None and (listed is None or _count_parts(found) <= 2 * numbers):
-        yield found
+    if formula is not None and (listed is None or _count_parts(formula) <= 2 * numbers):
+        yield formula
     if numbers <= _SHORT_LIST:
         yield listed
     if array.dtype.kind == "f":
         yield _search_formula(Search(array, close=True))
-    found = _search_formula(Search(array, lists=True))
-    if found is not None and _count_parts(found) < numbers:
-        yield found
+    formula = _search_formula(Search(array, lists=True))
+    if formula is not None and _count_parts(formula) < numbers:
+        yield formula
     if array.size <= _LONGEST_LIST:
         yield make_stored_formula(table_array(array))
 
@@ -91,9 +91,9 @@ def _make_table(array: Array, formula: Formula) -> TableOperator | None:
 
 def _search_formula(search: Search) -> Formula | None:
     """A formula that says more than the numbers: those of one axis can be cut until each part has a formula."""
-    found, array = search.whole(), search.array
+    formula, array = search.search_array(), search.array
     longest = 40 + array.size // 64 if max(array.shape, default=1) == array.size else array.size
-    return None if found is None or _count_parts(found) > max(longest, 40) else found
+    return None if formula is None or _count_parts(formula) > max(longest, 40) else formula
 
 
 def _count_parts(formula: Formula) -> int:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ...ops.formula import CallFormula, Formula
 from .simplify_formulas import (
     ZERO,
-    Find,
+    FindFormula,
     add_formulas,
     floor_divide,
     make_call,
@@ -34,7 +34,7 @@ _SLICES = 4
 """The most parts of an axis that have a formula each."""
 
 
-def find_blocks(a: Array, find: Find) -> Iterator[Formula]:
+def find_repetition(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Of an axis, only the quotient or the remainder by a number counts."""
     import numpy as np
 
@@ -43,27 +43,27 @@ def find_blocks(a: Array, find: Find) -> Iterator[Formula]:
         changes = np.flatnonzero((b[1:] != b[:-1]).any(1)) + 1
         block = int(np.gcd.reduce(changes)) if len(changes) else 1
         if block > 1 and len(changes) > (a.dtype.kind == "b"):
-            yield from _find_smaller(a, find, axis, a.take(range(0, size, block), axis), floor_divide(make_index(axis), block))
+            yield from _extend_formula(a, find, axis, a.take(range(0, size, block), axis), floor_divide(make_index(axis), block))
         for period in _list_periods(b):
-            yield from _find_smaller(a, find, axis, a.take(range(period), axis), take_remainder(make_index(axis), period))
+            yield from _extend_formula(a, find, axis, a.take(range(period), axis), take_remainder(make_index(axis), period))
             break
 
 
-def _find_smaller(a: Array, find: Find, axis: int, part: Array, place: Formula) -> Iterator[Formula]:
-    found = find(part)
-    if found is not None:
-        yield substitute_indices(found, [place if k == axis else make_index(k) for k in range(a.ndim)])
+def _extend_formula(a: Array, find: FindFormula, axis: int, part: Array, index: Formula) -> Iterator[Formula]:
+    formula = find(part)
+    if formula is not None:
+        yield substitute_indices(formula, [index if k == axis else make_index(k) for k in range(a.ndim)])
 
 
-def find_rows(a: Array, find: Find) -> Iterator[Formula]:
+def find_flattened_matrix(a: Array, find: FindFormula) -> Iterator[Formula]:
     """One index that is a row and a column."""
     if a.ndim != 1 or len(a) < 9 or a.dtype.kind == "b":
         return
     root = math.isqrt(len(a))
     for columns in sorted((d for d in range(2, len(a)) if len(a) % d == 0), key=lambda d: abs(d - root))[:2]:
-        found = find(a.reshape(-1, columns))
-        if found is not None:
-            yield substitute_indices(found, [floor_divide(make_index(0), columns), take_remainder(make_index(0), columns)])
+        formula = find(a.reshape(-1, columns))
+        if formula is not None:
+            yield substitute_indices(formula, [floor_divide(make_index(0), columns), take_remainder(make_index(0), columns)])
 
 
 def _list_periods(b: Array) -> Iterator[int]:
@@ -76,7 +76,7 @@ def _list_periods(b: Array) -> Iterator[int]:
             yield int(period)
 
 
-def find_diagonals(a: Array, find: Find) -> Iterator[Formula]:
+def find_toeplitz(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Only a difference of the two indices counts, or its size."""
     import numpy as np
 
@@ -97,32 +97,34 @@ def find_diagonals(a: Array, find: Find) -> Iterator[Formula]:
         difference = subtract_formulas(multiply_formulas(make_index(0), make_const(p)), multiply_formulas(make_index(1), make_const(q)))
         if lowest < 0 < len(profile) + lowest - 1:
             yield from _find_mirrored(profile, -lowest, difference, find)
-        found = find(profile)
-        if found is not None:
-            yield substitute_indices(found, [subtract_formulas(difference, make_const(lowest))])
+        formula = find(profile)
+        if formula is not None:
+            yield substitute_indices(formula, [subtract_formulas(difference, make_const(lowest))])
 
 
-def find_mirrors(a: Array, find: Find) -> Iterator[Formula]:
+def find_symmetry(a: Array, find: FindFormula) -> Iterator[Formula]:
     """On one axis, the same to both sides of the middle, or the negative."""
     if a.ndim == 1 and len(a) > 2:
         middle = (len(a) - 1) // 2
         if len(a) % 2:
             yield from _find_mirrored(a, middle, subtract_formulas(make_index(0), make_const(middle)), find)
         else:
-            yield from _mirrored_halves(a, find)
+            yield from _find_mirrored_halves(a, find)
 
 
-def _mirrored_halves(a: Array, find: Find) -> Iterator[Formula]:
+def _find_mirrored_halves(a: Array, find: FindFormula) -> Iterator[Formula]:
     import numpy as np
 
     if np.array_equal(a, a[::-1]):
-        found = find(a[: len(a) // 2])
-        if found is not None:
-            yield substitute_indices(found, [CallFormula("min", (make_index(0), subtract_formulas(make_const(len(a) - 1), make_index(0))))])
+        formula = find(a[: len(a) // 2])
+        if formula is not None:
+            yield substitute_indices(
+                formula, [CallFormula("min", (make_index(0), subtract_formulas(make_const(len(a) - 1), make_index(0))))]
+            )
 
 
-def _find_mirrored(profile: Array, middle: int, place: Formula, find: Find) -> Iterator[Formula]:
-    """`place` is 0 in the middle."""
+def _find_mirrored(profile: Array, middle: int, offset: Formula, find: FindFormula) -> Iterator[Formula]:
+    """`offset` is 0 in the middle."""
     import numpy as np
 
     reach = min(middle, len(profile) - 1 - middle)
@@ -130,18 +132,18 @@ def _find_mirrored(profile: Array, middle: int, place: Formula, find: Find) -> I
     longer = up if len(up) >= len(down) else down
     sides = up[: reach + 1], down[: reach + 1]
     even, odd = np.array_equal(*sides), profile.dtype.kind != "b" and np.array_equal(sides[0], -sides[1])
-    found = find(longer) if even or odd else None
-    if found is None:
+    formula = find(longer) if even or odd else None
+    if formula is None:
         return
-    size = substitute_indices(found, [make_call("abs", place)])
+    size = substitute_indices(formula, [make_call("abs", offset)])
     if even:
         yield size
     else:
         sign = (make_const(-1), make_const(1)) if longer is up else (make_const(1), make_const(-1))
-        yield multiply_formulas(make_where(make_comparison("<", place, ZERO), *sign), size)
+        yield multiply_formulas(make_where(make_comparison("<", offset, ZERO), *sign), size)
 
 
-def find_edges(a: Array, find: Find) -> Iterator[Formula]:
+def find_border(a: Array, find: FindFormula) -> Iterator[Formula]:
     """The first, or the last, index of some axes is another matter: a token of the class before the positions of an image."""
     if a.ndim > 3 or a.size < 16:
         return
@@ -153,7 +155,7 @@ def find_edges(a: Array, find: Find) -> Iterator[Formula]:
         inner = find(a[tuple(slice(1, None) if k in chosen else slice(None) for k in range(a.ndim))])
         if inner is None:
             continue
-        whole = substitute_indices(
+        formula = substitute_indices(
             inner, [subtract_formulas(make_index(k), make_const(1)) if k in chosen else make_index(k) for k in range(a.ndim)]
         )
         for k in reversed(chosen):
@@ -162,13 +164,13 @@ def find_edges(a: Array, find: Find) -> Iterator[Formula]:
             edge = find(a[tuple(rest)])
             if edge is None:
                 break
-            moved = [subtract_formulas(make_index(o), make_const(1)) if o in chosen and o > k else make_index(o) for o in range(a.ndim)]
-            whole = make_where(make_comparison("==", make_index(k), ZERO), substitute_indices(edge, moved), whole)
+            indices = [subtract_formulas(make_index(o), make_const(1)) if o in chosen and o > k else make_index(o) for o in range(a.ndim)]
+            formula = make_where(make_comparison("==", make_index(k), ZERO), substitute_indices(edge, indices), formula)
         else:
-            yield whole
+            yield formula
 
 
-def find_slices(a: Array, find: Find) -> Iterator[Formula]:
+def find_piecewise(a: Array, find: FindFormula) -> Iterator[Formula]:
     """A short axis whose parts have a formula each; or halves of the last one; or its even and odd places."""
     for axis in reversed(range(a.ndim)):
         if a.shape[axis] <= _SLICES and a.ndim > 1:
@@ -182,7 +184,7 @@ def find_slices(a: Array, find: Find) -> Iterator[Formula]:
     first, second = a[..., : size // 2], a[..., size // 2 :]
     even, odd = a[..., ::2], a[..., 1::2]
     here = [make_index(k) for k in range(last)]
-    for one, other, test, places in (
+    for first_part, second_part, test, places in (
         (
             first,
             second,
@@ -196,32 +198,32 @@ def find_slices(a: Array, find: Find) -> Iterator[Formula]:
             (floor_divide(make_index(last), 2), floor_divide(make_index(last), 2)),
         ),
     ):
-        left = find(one)
-        right = find(other) if left is not None else None
-        if left is not None and right is not None:
-            yield make_where(test, substitute_indices(left, [*here, places[0]]), substitute_indices(right, [*here, places[1]]))
+        then = find(first_part)
+        otherwise = find(second_part) if then is not None else None
+        if then is not None and otherwise is not None:
+            yield make_where(test, substitute_indices(then, [*here, places[0]]), substitute_indices(otherwise, [*here, places[1]]))
 
 
 def _join_cases(axis: int, parts: list[Formula]) -> Formula:
-    whole = parts[-1]
+    formula = parts[-1]
     for k in reversed(range(len(parts) - 1)):
-        if parts[k] != whole:
-            whole = make_where(make_comparison("==", make_index(axis), make_const(k)), parts[k], whole)
-    return whole
+        if parts[k] != formula:
+            formula = make_where(make_comparison("==", make_index(axis), make_const(k)), parts[k], formula)
+    return formula
 
 
-def find_opposite(a: Array, find: Find) -> Iterator[Formula]:
+def find_negated(a: Array, find: FindFormula) -> Iterator[Formula]:
     """The negative of numbers that are none above zero."""
     if a.dtype.kind in "if" and (a <= 0).all():
-        found = find(-a)
-        if found is not None:
-            yield negate_formula(found)
+        formula = find(-a)
+        if formula is not None:
+            yield negate_formula(formula)
 
 
-def find_shifted(a: Array, find: Find) -> Iterator[Formula]:
+def find_offset(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Integers that begin at another number than zero."""
     lowest = int(a.min()) if a.dtype.kind == "i" else 0
     if lowest and a.ndim == 1:
-        found = find(a - lowest)
-        if found is not None:
-            yield add_formulas(found, make_const(lowest))
+        formula = find(a - lowest)
+        if formula is not None:
+            yield add_formulas(formula, make_const(lowest))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Const, Formula
 from .simplify_formulas import (
-    Find,
+    FindFormula,
     add_formulas,
     divide_formulas,
     make_call,
@@ -32,22 +32,22 @@ _NEAR = 3e-6
 _DENOMINATORS = 4096
 
 
-def find_scaled(a: Array, find: Find) -> Iterator[Formula]:
+def find_scaled_integers(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Integers divided by one number."""
     import numpy as np
 
     if a.dtype.kind != "f" or not np.isfinite(a).all():
         return
     wide = a.astype(np.float64)
-    some = wide.reshape(-1)[:: max(1, a.size // 4096)]
-    for factor in dict.fromkeys(_list_scales(some)):
-        if not np.allclose(np.round(some * factor), some * factor, rtol=0, atol=1e-4):
+    sample = wide.reshape(-1)[:: max(1, a.size // 4096)]
+    for factor in dict.fromkeys(_list_scales(sample)):
+        if not np.allclose(np.round(sample * factor), sample * factor, rtol=0, atol=1e-4):
             continue
-        whole = np.round(wide * factor)
-        if np.abs(whole).max() < 2**31 and np.allclose(whole, wide * factor, rtol=0, atol=1e-4):
-            found = find(whole.astype(np.int64))
-            if found is not None:
-                yield _divide_formula(found, factor)
+        integers = np.round(wide * factor)
+        if np.abs(integers).max() < 2**31 and np.allclose(integers, wide * factor, rtol=0, atol=1e-4):
+            formula = find(integers.astype(np.int64))
+            if formula is not None:
+                yield _divide_formula(formula, factor)
 
 
 def _list_scales(wide: Array) -> Iterator[float]:
@@ -64,17 +64,17 @@ def _list_scales(wide: Array) -> Iterator[float]:
             yield 1 / float(f"{step:.6g}")
 
 
-def _divide_formula(found: Formula, factor: float) -> Formula:
+def _divide_formula(formula: Formula, factor: float) -> Formula:
     if factor == 1:
-        return found
+        return formula
     return (
-        divide_formulas(found, make_const(factor))
+        divide_formulas(formula, make_const(factor))
         if float(factor).is_integer()
-        else multiply_formulas(found, make_const(float(f"{1 / factor:.6g}")))
+        else multiply_formulas(formula, make_const(float(f"{1 / factor:.6g}")))
     )
 
 
-def find_evenly_spaced(a: Array, find: Find) -> Iterator[Formula]:
+def find_evenly_spaced(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Evenly spaced numbers on one axis."""
     import numpy as np
 
@@ -115,7 +115,7 @@ def _fraction_to_formula(number: Fraction) -> Formula:
     )
 
 
-def find_powers(a: Array, find: Find) -> Iterator[Formula]:
+def find_geometric_series(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Powers of one base with a first number: the frequencies of positions, `1 / 10000 ** (i / 64)`, or the inverse."""
     import numpy as np
 
@@ -125,13 +125,13 @@ def find_powers(a: Array, find: Find) -> Iterator[Formula]:
     slope = math.log(wide[-1] / wide[0]) / (len(a) - 1)
     if not slope or np.abs(np.log(wide / wide[0]) - slope * np.arange(len(a))).max() > 1e-5:
         return
-    first = _round_first(wide[0])
+    first = _make_first_value(wide[0])
     for base, length in _list_bases(abs(slope), len(a)):
         for power in _make_powers(base, length, make_index(0), falling=slope < 0):
             yield power if first is None else multiply_formulas(first, power)
 
 
-def _round_first(number: float) -> Formula | None:
+def _make_first_value(number: float) -> Formula | None:
     if abs(number - 1) < _NEAR:
         return None
     for times, written in ((math.pi, Const(math.pi, "pi")), (2 * math.pi, multiply_formulas(make_const(2), Const(math.pi, "pi")))):
@@ -169,7 +169,7 @@ def _make_powers(base: int | float, length: int, i: Formula, *, falling: bool) -
     )
 
 
-def find_logarithms(a: Array, find: Find) -> Iterator[Formula]:
+def find_logarithms(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Coordinates that grow like logarithms: `log(1 + i * 8 / 7) / log(8)`."""
     import numpy as np
 
@@ -205,7 +205,7 @@ def _make_logarithms(i: Formula, times: int, divisor: int, base: float) -> Itera
     yield BinaryFormula("/", round_to_float32(make_call("log", inner)), round_to_float32(make_call("log", number)))
 
 
-def find_waves(a: Array, find: Find) -> Iterator[Formula]:
+def find_sinusoids(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Sines or cosines of a position times a frequency."""
     import numpy as np
 
@@ -221,28 +221,28 @@ def find_waves(a: Array, find: Find) -> Iterator[Formula]:
             yield make_call(name, round_to_float32(multiply_formulas(position, frequency)))
 
 
-def _find_frequencies(found: Array, j: Formula) -> Iterator[tuple[Formula, Formula | None]]:
+def _find_frequencies(frequencies: Array, j: Formula) -> Iterator[tuple[Formula, Formula | None]]:
     """Formulas for the frequencies, and what divides by them in the text."""
     import numpy as np
 
-    logs = np.log(np.maximum(found, 1e-30))
-    good = found > 0.03  # the cosine of less is too near to 1 to say what of
+    logs = np.log(np.maximum(frequencies, 1e-30))
+    good = frequencies > 0.03  # the cosine of less is too near to 1 to say what of
     if good.sum() < 2:
         return
     last = int(np.flatnonzero(good)[-1])
     slope = (logs[0] - logs[last]) / last if last else 0.0
-    first = _round_first(float(found[0]))
+    first = _make_first_value(float(frequencies[0]))
     if slope <= 1e-9:
         return
-    for length in dict.fromkeys((len(found), len(found) - 1, len(found) + 1)):
+    for length in dict.fromkeys((len(frequencies), len(frequencies) - 1, len(frequencies) + 1)):
         base = math.exp(min(slope * length, 300.0))
         near = float(f"{base:.2g}")
         if near > 1 and abs(near / base - 1) < 2e-3:
             number = int(near) if near.is_integer() else near
             inverse = BinaryFormula("**", make_const(number), divide_formulas(j, make_const(length)))
             for k, power in enumerate(_make_powers(number, length, j, falling=True)):
-                whole = power if k == 0 else round_to_float32(power)
+                frequency = power if k == 0 else round_to_float32(power)
                 if first is None:
-                    yield whole, inverse if k == 0 else None
+                    yield frequency, inverse if k == 0 else None
                 else:
-                    yield multiply_formulas(first, whole), None
+                    yield multiply_formulas(first, frequency), None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...ops.formula import BinaryFormula, Formula, UnaryFormula
 from .simplify_formulas import (
-    Find,
+    FindFormula,
     add_formulas,
     floor_divide,
     join_and,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ...types.numpy_types import Array
 
 
-def two_values(a: Array, find: Find) -> Iterator[Formula]:
+def find_two_values(a: Array, find: FindFormula) -> Iterator[Formula]:
     """One value where a condition is true, another one elsewhere. The value at the first element is the one that is not special."""
     import numpy as np
 
@@ -58,7 +58,7 @@ def _to_bool_const(number: object) -> Formula:
     return negate_formula(make_const(inf)) if value.value == -inf else value
 
 
-def find_ranges(a: Array, find: Find) -> Iterator[Formula]:
+def find_index_ranges(a: Array, find: FindFormula) -> Iterator[Formula]:
     """On one axis: from some index to another one, or everything else."""
     import numpy as np
 
@@ -85,7 +85,7 @@ def find_ranges(a: Array, find: Find) -> Iterator[Formula]:
         yield join_and(make_comparison(">=", i, make_const(low)), make_comparison("<", i, make_const(high)))
 
 
-def find_bands(a: Array, find: Find) -> Iterator[Formula]:
+def find_band_masks(a: Array, find: FindFormula) -> Iterator[Formula]:
     """On two axes: a difference of the indices between two numbers."""
     import numpy as np
 
@@ -119,43 +119,43 @@ def _make_band(low: int, high: int, lowest: int, highest: int, truth: bool) -> F
     return join_or(make_comparison("<", j, add_formulas(i, make_const(low))), make_comparison(">", j, add_formulas(i, make_const(high))))
 
 
-def find_factors(a: Array, find: Find) -> Iterator[Formula]:
+def find_separable_masks(a: Array, find: FindFormula) -> Iterator[Formula]:
     """A condition of some axes and one of the others; one or the other; or whether both are the same."""
     import numpy as np
 
     if a.dtype.kind != "b" or not 2 <= a.ndim <= 6:
         return
     for chosen in range(1, 2 ** (a.ndim - 1)):
-        ours = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
-        theirs = tuple(axis for axis in range(a.ndim) if axis not in ours)
-        for join, some in ((join_and, np.any), (join_or, np.all)):
-            one, other = some(a, axis=theirs), some(a, axis=ours)
-            whole = np.expand_dims(one, theirs)
-            rest = np.expand_dims(other, ours)
-            if np.array_equal(whole & rest if join is join_and else whole | rest, a):
-                first, second = find(one), find(other)
+        some_axes = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
+        other_axes = tuple(axis for axis in range(a.ndim) if axis not in some_axes)
+        for join, reduce in ((join_and, np.any), (join_or, np.all)):
+            some_mask, other_mask = reduce(a, axis=other_axes), reduce(a, axis=some_axes)
+            some_wide = np.expand_dims(some_mask, other_axes)
+            other_wide = np.expand_dims(other_mask, some_axes)
+            if np.array_equal(some_wide & other_wide if join is join_and else some_wide | other_wide, a):
+                first, second = find(some_mask), find(other_mask)
                 if first is not None and second is not None:
                     yield join(
-                        substitute_indices(first, [make_index(k) for k in ours]),
-                        substitute_indices(second, [make_index(k) for k in theirs]),
+                        substitute_indices(first, [make_index(k) for k in some_axes]),
+                        substitute_indices(second, [make_index(k) for k in other_axes]),
                     )
                 return
     yield from _find_equality(a, find)
 
 
-def _find_equality(a: Array, find: Find) -> Iterator[Formula]:
+def _find_equality(a: Array, find: FindFormula) -> Iterator[Formula]:
     import numpy as np
 
     if a.ndim != 2:
         return
     row, column = a[0], a[:, 0]
     if np.array_equal((row[None] == column[:, None]) == a[0, 0], a):
-        one, other = find(column), find(row)
-        if one is not None and other is not None:
-            yield make_comparison("==" if a[0, 0] else "!=", one, substitute_indices(other, [make_index(1)]))
+        column_formula, row_formula = find(column), find(row)
+        if column_formula is not None and row_formula is not None:
+            yield make_comparison("==" if a[0, 0] else "!=", column_formula, substitute_indices(row_formula, [make_index(1)]))
 
 
-def find_positions(a: Array, find: Find) -> Iterator[Formula]:
+def find_one_hot(a: Array, find: FindFormula) -> Iterator[Formula]:
     """One element of each row: where the last index is what a formula of the others says."""
     if a.dtype.kind != "b" or a.ndim < 2 or a.shape[-1] < 3:
         return
@@ -167,7 +167,7 @@ def find_positions(a: Array, find: Find) -> Iterator[Formula]:
                 yield make_comparison("==" if truth else "!=", make_index(a.ndim - 1), place)
 
 
-def find_windows(a: Array, find: Find) -> Iterator[Formula]:
+def find_shifted_windows(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Pairs of positions in windows of an image that was shifted: windows at its far edges have two parts each, which do not see each
     other. The mask is [windows, positions, positions].
     """
@@ -175,9 +175,9 @@ def find_windows(a: Array, find: Find) -> Iterator[Formula]:
         return
     for height, width in _list_rectangles(a.shape[1]):
         for rows, columns in _list_rectangles(a.shape[0]):
-            found = _make_window(~a.reshape(rows, columns, height, width, height, width), rows, columns, height, width)
-            if found is not None:
-                yield UnaryFormula("not", found)
+            formula = _make_window(~a.reshape(rows, columns, height, width, height, width), rows, columns, height, width)
+            if formula is not None:
+                yield UnaryFormula("not", formula)
                 return
 
 
@@ -193,7 +193,7 @@ def _make_window(apart: Array, rows: int, columns: int, height: int, width: int)
     w, i, j = make_index(0), make_index(1), make_index(2)
     parts: list[Formula] = []
     last_row = make_comparison("==" if columns == 1 else ">=", w, make_const(columns * (rows - 1)))
-    for two, last, one, other in (
+    for pairs, is_last, query, key in (
         (down, last_row, floor_divide(i, width), floor_divide(j, width)),
         (
             across,
@@ -202,14 +202,17 @@ def _make_window(apart: Array, rows: int, columns: int, height: int, width: int)
             take_remainder(j, width),
         ),
     ):
-        if not two.any():
+        if not pairs.any():
             continue
-        at = int(two[0].argmax())
-        side = np.arange(len(two)) < at
-        if not np.array_equal(side[:, None] != side[None], two):
+        border = int(pairs[0].argmax())
+        side = np.arange(len(pairs)) < border
+        if not np.array_equal(side[:, None] != side[None], pairs):
             return None
         parts.append(
-            join_and(last, make_comparison("!=", make_comparison("<", one, make_const(at)), make_comparison("<", other, make_const(at))))
+            join_and(
+                is_last,
+                make_comparison("!=", make_comparison("<", query, make_const(border)), make_comparison("<", key, make_const(border))),
+            )
         )
     return join_or(*parts) if parts else None
 

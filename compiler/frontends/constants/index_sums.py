@@ -14,7 +14,7 @@ from netc.dsl.record import Record
 from ...ops.formula import CallFormula, Formula
 from .simplify_formulas import (
     ZERO,
-    Find,
+    FindFormula,
     add_formulas,
     floor_divide,
     make_const,
@@ -47,26 +47,26 @@ class Digit(Record):
         return quotient if self.last else take_remainder(quotient, self.size)
 
 
-def sums_of_digits(a: Array, find: Find) -> Iterator[Formula]:
+def find_digit_sums(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Each axis by itself adds multiples of the digits of its index."""
     import numpy as np
 
     if a.dtype.kind != "i":
         return
-    total, found = np.zeros((), np.int64), list[Digit]()
+    total, all_digits = np.zeros((), np.int64), list[Digit]()
     for axis in range(a.ndim):
         profile = a[tuple(slice(None) if other == axis else 0 for other in range(a.ndim))]
         digits = _find_digits(profile, axis)
-        if digits is None or len(found) + len(digits) > _MOST_TERMS:
+        if digits is None or len(all_digits) + len(digits) > _MOST_TERMS:
             return
-        found += digits
+        all_digits += digits
         total = total[..., None] + (profile - profile[0])
     start = int(a.flat[0])
     if np.array_equal(total + start, a):
-        yield _digits_to_formula(found, start)
+        yield _digits_to_formula(all_digits, start)
 
 
-def find_clipped(a: Array, find: Find) -> Iterator[Formula]:
+def find_clipped_ramps(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Numbers of one axis that grow by equal steps between two bounds, or from one on: `max(i - 4, 0)`."""
     import numpy as np
 
@@ -77,10 +77,10 @@ def find_clipped(a: Array, find: Find) -> Iterator[Formula]:
     middle = int(moving[moving.size // 2])
     step = int(steps[middle])
     start = int(a[middle]) - step * middle
-    made = add_formulas(multiply_formulas(make_index(0), make_const(step)), make_const(start))
-    for bound, at in zip(("max", "min") if step > 0 else ("min", "max"), (0, steps.size), strict=True):
-        made = made if a[at] == start + step * at else CallFormula(bound, (made, make_const(int(a[at]))))
-    yield made
+    formula = add_formulas(multiply_formulas(make_index(0), make_const(step)), make_const(start))
+    for bound, index in zip(("max", "min") if step > 0 else ("min", "max"), (0, steps.size), strict=True):
+        formula = formula if a[index] == start + step * index else CallFormula(bound, (formula, make_const(int(a[index]))))
+    yield formula
 
 
 def _find_digits(profile: Array, axis: int) -> list[Digit] | None:
@@ -103,55 +103,58 @@ def _find_digits(profile: Array, axis: int) -> list[Digit] | None:
 
 def _digits_to_formula(digits: list[Digit], start: int) -> Formula:
     """Digits of equal size that are counted up and down make one difference, which is at least 0 if the start says so."""
-    left = sorted(digits, key=lambda d: (-abs(d.coefficient), d.axis, -d.stride))
+    remaining = sorted(digits, key=lambda d: (-abs(d.coefficient), d.axis, -d.stride))
     groups: list[tuple[int, Formula, int]] = []
-    while left:
-        first = left.pop(0)
-        other = next((d for d in left if d.coefficient == -first.coefficient and d.size == first.size), None)
+    while remaining:
+        first = remaining.pop(0)
+        other = next((d for d in remaining if d.coefficient == -first.coefficient and d.size == first.size), None)
         if other is None:
             groups.append((first.coefficient, first.formula, 0))
             continue
-        left.remove(other)
+        remaining.remove(other)
         up, down = (first, other) if first.coefficient > 0 else (other, first)
         groups.append((up.coefficient, subtract_formulas(up.formula, down.formula), up.size - 1))
     rest = start - sum(c * low for c, _, low in groups)
     inside = rest == 0 or abs(rest) < abs(start)
-    whole: Formula = ZERO
+    formula_sum: Formula = ZERO
     for coefficient, formula, low in groups:
-        whole = add_formulas(whole, multiply_formulas(make_const(coefficient), add_formulas(formula, make_const(low if inside else 0))))
-    return add_formulas(whole, make_const(rest if inside else start))
+        formula_sum = add_formulas(
+            formula_sum, multiply_formulas(make_const(coefficient), add_formulas(formula, make_const(low if inside else 0)))
+        )
+    return add_formulas(formula_sum, make_const(rest if inside else start))
 
 
-def sums_of_parts(a: Array, find: Find) -> Iterator[Formula]:
+def find_axis_sums(a: Array, find: FindFormula) -> Iterator[Formula]:
     """The sum of two arrays with some of the axes each."""
     import numpy as np
 
     if a.dtype.kind != "i" or not 3 <= a.ndim <= 6:
         return
     for chosen in range(1, 2 ** (a.ndim - 1)):
-        ours = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
-        theirs = tuple(axis for axis in range(a.ndim) if axis not in ours)
-        first = a[tuple(slice(None) if axis in ours else slice(0, 1) for axis in range(a.ndim))]
-        second = a[tuple(slice(None) if axis in theirs else slice(0, 1) for axis in range(a.ndim))] - a.flat[0]
+        some_axes = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
+        other_axes = tuple(axis for axis in range(a.ndim) if axis not in some_axes)
+        first = a[tuple(slice(None) if axis in some_axes else slice(0, 1) for axis in range(a.ndim))]
+        second = a[tuple(slice(None) if axis in other_axes else slice(0, 1) for axis in range(a.ndim))] - a.flat[0]
         if np.array_equal(first + second, a):
-            one, other = find(first.squeeze(theirs)), find(second.squeeze(ours))
-            if one is not None and other is not None:
+            first_formula, second_formula = find(first.squeeze(other_axes)), find(second.squeeze(some_axes))
+            if first_formula is not None and second_formula is not None:
                 yield add_formulas(
-                    substitute_indices(other, [make_index(k) for k in theirs]), substitute_indices(one, [make_index(k) for k in ours])
+                    substitute_indices(second_formula, [make_index(k) for k in other_axes]),
+                    substitute_indices(first_formula, [make_index(k) for k in some_axes]),
                 )
             return
 
 
-def find_splits(a: Array, find: Find) -> Iterator[Formula]:
+def find_image_grids(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Two indices that are two digits each: the positions of an image in rows, `i // 7` and `i % 7`."""
     if a.ndim != 2 or a.dtype.kind != "i" or min(a.shape) < 4:
         return
     pairs = sorted(product(_list_factors(a.shape[0]), _list_factors(a.shape[1])), key=lambda p: _measure_unevenness(p, a.shape))
     for h, w in pairs[:_MOST_SPLITS]:
         parts = a.reshape(a.shape[0] // h, h, a.shape[1] // w, w)
-        for found in sums_of_parts(parts, find):
+        for formula in find_axis_sums(parts, find):
             yield substitute_indices(
-                found,
+                formula,
                 [
                     floor_divide(make_index(0), h),
                     take_remainder(make_index(0), h),
@@ -169,17 +172,17 @@ def _list_factors(number: int) -> list[int]:
     return [d for d in range(2, number) if number % d == 0]
 
 
-def find_products(a: Array, find: Find) -> Iterator[Formula]:
+def find_outer_products(a: Array, find: FindFormula) -> Iterator[Formula]:
     """A number for each index of the first axis, times one for those of the others."""
     import numpy as np
 
     if a.ndim < 2 or a.dtype.kind != "i":
         return
-    at: tuple[Any, ...] = tuple(int(k) for k in np.unravel_index(int(np.abs(a).argmax()), a.shape))
-    row = a[at[0]]
+    largest: tuple[Any, ...] = tuple(int(k) for k in np.unravel_index(int(np.abs(a).argmax()), a.shape))
+    row = a[largest[0]]
     row = row // np.gcd.reduce(row.reshape(-1))
-    column = a[(slice(None), *at[1:])] // row[at[1:]]
+    column = a[(slice(None), *largest[1:])] // row[largest[1:]]
     if np.array_equal(column.reshape(-1, *(1,) * row.ndim) * row, a):
-        one, other = find(column), find(row)
-        if one is not None and other is not None:
-            yield multiply_formulas(one, substitute_indices(other, [make_index(k) for k in range(1, a.ndim)]))
+        column_formula, row_formula = find(column), find(row)
+        if column_formula is not None and row_formula is not None:
+            yield multiply_formulas(column_formula, substitute_indices(row_formula, [make_index(k) for k in range(1, a.ndim)]))

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...ops.formula import Const, Formula, ItemFormula, ListFormula
-from .simplify_formulas import Find, make_index
+from .simplify_formulas import FindFormula, make_index
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 _LONGEST_PART = 64
 
 
-def listed_numbers(array: Array, most: int) -> Formula | None:
+def make_list_formula(array: Array, longest: int) -> Formula | None:
     """The numbers of a short array, along the axes that it has more than one of."""
     import numpy as np
 
     axes = tuple(axis for axis, size in enumerate(array.shape) if size > 1)
-    if not axes or array.size > most or not np.isfinite(array.astype(np.float64)).all():
+    if not axes or array.size > longest or not np.isfinite(array.astype(np.float64)).all():
         return None
     numbers = array.reshape([array.shape[axis] for axis in axes])
     if numbers.dtype.kind == "f":
@@ -34,8 +34,8 @@ def _make_list(numbers: list[Any]) -> ListFormula:
     return ListFormula(tuple(_make_list(item) if isinstance(item, list) else Const(item) for item in numbers))
 
 
-def short_lists(a: Array, find: Find) -> Iterator[Formula]:
+def find_short_lists(a: Array, find: FindFormula) -> Iterator[Formula]:
     """Few numbers on one axis."""
-    found = listed_numbers(a, _LONGEST_PART) if a.ndim == 1 and a.dtype.kind != "b" else None
-    if found is not None:
-        yield found
+    formula = make_list_formula(a, _LONGEST_PART) if a.ndim == 1 and a.dtype.kind != "b" else None
+    if formula is not None:
+        yield formula

@@ -14,43 +14,52 @@ from netc.dsl.trees import rewrite_upward
 
 from ...ops.formula import BinaryFormula, CallFormula, Const, Formula
 from ...ops.formula_values import evaluate_formula
-from .array_structure import find_blocks, find_diagonals, find_edges, find_mirrors, find_opposite, find_rows, find_shifted, find_slices
-from .float_series import find_evenly_spaced, find_logarithms, find_powers, find_scaled, find_waves
-from .index_masks import find_bands, find_factors, find_positions, find_ranges, find_windows, two_values
-from .index_sums import find_clipped, find_products, find_splits, sums_of_digits, sums_of_parts
-from .lists import short_lists
-from .simplify_formulas import Find, make_const, make_index, substitute_indices
+from .array_structure import (
+    find_border,
+    find_flattened_matrix,
+    find_negated,
+    find_offset,
+    find_piecewise,
+    find_repetition,
+    find_symmetry,
+    find_toeplitz,
+)
+from .float_series import find_evenly_spaced, find_geometric_series, find_logarithms, find_scaled_integers, find_sinusoids
+from .index_masks import find_band_masks, find_index_ranges, find_one_hot, find_separable_masks, find_shifted_windows, find_two_values
+from .index_sums import find_axis_sums, find_clipped_ramps, find_digit_sums, find_image_grids, find_outer_products
+from .lists import find_short_lists
+from .simplify_formulas import FindFormula, make_const, make_index, substitute_indices
 
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
 
-Family = Callable[["Array", Find], Iterator[Formula]]
+Family = Callable[["Array", FindFormula], Iterator[Formula]]
 
 FAMILIES: tuple[tuple[Family, int], ...] = (
-    (sums_of_digits, 9),
-    (find_clipped, 9),
-    (find_ranges, 9),
-    (find_bands, 9),
-    (two_values, 9),
+    (find_digit_sums, 9),
+    (find_clipped_ramps, 9),
+    (find_index_ranges, 9),
+    (find_band_masks, 9),
+    (find_two_values, 9),
     (find_evenly_spaced, 9),
-    (find_powers, 9),
+    (find_geometric_series, 9),
     (find_logarithms, 9),
-    (find_waves, 9),
-    (find_opposite, 9),
-    (find_windows, 2),
-    (find_blocks, 9),
-    (find_positions, 9),
-    (find_factors, 9),
-    (find_mirrors, 9),
-    (find_diagonals, 9),
-    (find_scaled, 9),
-    (sums_of_parts, 9),
-    (find_products, 9),
-    (find_shifted, 9),
-    (find_splits, 3),
-    (find_rows, 4),
-    (find_slices, 5),
-    (find_edges, 2),
+    (find_sinusoids, 9),
+    (find_negated, 9),
+    (find_shifted_windows, 2),
+    (find_repetition, 9),
+    (find_one_hot, 9),
+    (find_separable_masks, 9),
+    (find_symmetry, 9),
+    (find_toeplitz, 9),
+    (find_scaled_integers, 9),
+    (find_axis_sums, 9),
+    (find_outer_products, 9),
+    (find_offset, 9),
+    (find_image_grids, 3),
+    (find_flattened_matrix, 4),
+    (find_piecewise, 5),
+    (find_border, 2),
 )
 """In the order in which they are tried, the plainest first, and how deep within others they are looked for."""
 _DEPTH = 6
@@ -71,13 +80,13 @@ class Search:
     def __init__(self, array: Array, *, lists: bool = False, close: bool = False) -> None:
         """`lists`: parts may be lists of numbers. `close`: floats may differ in their last places."""
         self.array = array
-        self.left = max(_WORK * array.size, _LEAST_WORK)
-        self.families = (*(f for f in FAMILIES if f[0] is not find_edges), (short_lists, 9)) if lists else FAMILIES
-        self.slack = 4 if close and array.dtype.kind == "f" else 0
-        self.known: dict[tuple[object, ...], Formula | None] = {}
+        self.budget = max(_WORK * array.size, _LEAST_WORK)
+        self.families = (*(f for f in FAMILIES if f[0] is not find_border), (find_short_lists, 9)) if lists else FAMILIES
+        self.tolerance = 4 if close and array.dtype.kind == "f" else 0
+        self.memo: dict[tuple[object, ...], Formula | None] = {}
         self.depth = 0
 
-    def whole(self) -> Formula | None:
+    def search_array(self) -> Formula | None:
         try:
             return self.find_formula(self.array)
         except Exhausted:
@@ -98,17 +107,17 @@ class Search:
             array = array.astype(np.int64)
         array = array.astype(np.int64) if array.dtype.kind in "iu" else array
         key = (array.shape, str(array.dtype), sha256(array.tobytes()).digest())
-        if key not in self.known:
-            self.known[key] = None
+        if key not in self.memo:
+            self.memo[key] = None
             self.depth += 1
             try:
-                self.known[key] = self._search_array(array)
+                self.memo[key] = self._try_families(array)
             finally:
                 self.depth -= 1
-        found = self.known[key]
-        return None if found is None else substitute_indices(found, [make_index(axis) for axis in axes])
+        formula = self.memo[key]
+        return None if formula is None else substitute_indices(formula, [make_index(axis) for axis in axes])
 
-    def _search_array(self, array: Array) -> Formula | None:
+    def _try_families(self, array: Array) -> Formula | None:
         for family, deepest in self.families:
             for formula in family(array, self.find_formula) if self.depth <= deepest else ():
                 if self._is_formula_of(formula, array):
@@ -119,39 +128,39 @@ class Search:
         """Whether the formula has the values of the array."""
         self._spend_budget(min(array.size, _SAMPLE**2))
         try:
-            if not has_values(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.slack):
+            if not has_values(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.tolerance):
                 return False
             self._spend_budget(2 * array.size)
-            return has_values(formula, array, self.slack)
+            return has_values(formula, array, self.tolerance)
         except IndexError:  # of a list, in a branch that is not taken there
             return False
 
     def _spend_budget(self, elements: int) -> None:
-        self.left -= elements + 500
-        if self.left < 0:
+        self.budget -= elements + 500
+        if self.budget < 0:
             raise Exhausted
 
 
-def has_values(formula: Formula, array: Array, slack: int = 0) -> bool:
+def has_values(formula: Formula, array: Array, tolerance: int = 0) -> bool:
     """Whether the formula has exactly the values of the array, also if its functions are inexact in their last bit."""
     import numpy as np
 
     shape = tuple(int(size) for size in array.shape)
-    if slack and array.dtype.kind == "f":
-        near = slack * float(np.finfo(array.dtype).eps)
+    if tolerance and array.dtype.kind == "f":
+        near = tolerance * float(np.finfo(array.dtype).eps)
         return bool(np.allclose(evaluate_formula(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
     return all(
-        np.array_equal(evaluate_formula(one, shape).astype(array.dtype), array)
-        for one in dict.fromkeys((formula, *_nudge_formula(formula)))
+        np.array_equal(evaluate_formula(nudged, shape).astype(array.dtype), array)
+        for nudged in dict.fromkeys((formula, *_nudge_formula(formula)))
     )
 
 
 def _nudge_formula(formula: Formula) -> tuple[Formula, ...]:
     """The formula with results of inexact functions that are a little larger, and smaller."""
-    return tuple(_with_factor(formula, 1 + sign * 4e-16) for sign in (1, -1))
+    return tuple(_scale_inexact_calls(formula, 1 + sign * 4e-16) for sign in (1, -1))
 
 
-def _with_factor(formula: Formula, factor: float) -> Formula:
+def _scale_inexact_calls(formula: Formula, factor: float) -> Formula:
     def change(part: Formula) -> Formula | None:
         match part:
             case CallFormula("sin" | "cos" | "exp" | "log") | BinaryFormula("**", _, BinaryFormula("/")):

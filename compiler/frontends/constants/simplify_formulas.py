@@ -15,7 +15,7 @@ from ...ops.formula import BinaryFormula, CallFormula, Const, Formula, IndexForm
 if TYPE_CHECKING:
     from ...types.numpy_types import Array
 
-Find = Callable[["Array"], Formula | None]
+FindFormula = Callable[["Array"], Formula | None]
 """Finds the formula of an array that is a part of another one, in its own indices."""
 ZERO, ONE = Const(0), Const(1)
 
@@ -57,9 +57,9 @@ def negate_formula(formula: Formula) -> Formula:
 
 
 def multiply_formulas(left: Formula, right: Formula) -> Formula:
-    for one, other in ((left, right), (right, left)):
-        if isinstance(one, Const) and one.value in (0, 1, -1):
-            return ZERO if one.value == 0 else other if one.value == 1 else negate_formula(other)
+    for factor, other in ((left, right), (right, left)):
+        if isinstance(factor, Const) and factor.value in (0, 1, -1):
+            return ZERO if factor.value == 0 else other if factor.value == 1 else negate_formula(other)
     return BinaryFormula("*", right, left) if isinstance(left, Const) and not isinstance(right, Const) else BinaryFormula("*", left, right)
 
 
@@ -92,10 +92,10 @@ def join_and(*conditions: Formula) -> Formula:
 
 
 def _chain_conditions(op: str, conditions: Sequence[Formula]) -> Formula:
-    whole = conditions[0]
+    formula = conditions[0]
     for condition in conditions[1:]:
-        whole = BinaryFormula(op, whole, condition)
-    return whole
+        formula = BinaryFormula(op, formula, condition)
+    return formula
 
 
 def make_where(test: Formula, then: Formula, otherwise: Formula) -> Formula:
@@ -115,36 +115,36 @@ def make_index(axis: int) -> Formula:
     return IndexFormula(axis)
 
 
-def substitute_indices(formula: Formula, at: Sequence[Formula]) -> Formula:
+def substitute_indices(formula: Formula, replacements: Sequence[Formula]) -> Formula:
     """The formula with others in place of its indices."""
 
     def change(part: Formula) -> Formula | None:
         match part:
             case IndexFormula(number):
-                return at[number]
+                return replacements[number]
             case BinaryFormula("//", left, Const(int() as number)):
                 return floor_divide(left, number)
             case BinaryFormula("-" | "+" as op, left, Const(int() as number)):
-                return _add_to_formula(left, number if op == "+" else -number)
+                return _add_constant(left, number if op == "+" else -number)
             case BinaryFormula("<" | "==" as op, left, Const(int() as number)):
-                return _find_comparison(op, left, number)
+                return _move_constants_right(op, left, number)
         return None
 
     return rewrite_upward(formula, change)
 
 
-def _add_to_formula(formula: Formula, by: int) -> Formula:
+def _add_constant(formula: Formula, by: int) -> Formula:
     match formula:
         case BinaryFormula("-" | "+" as op, inner, Const(int() as number)):
             return add_formulas(inner, make_const(by + (number if op == "+" else -number)))
     return add_formulas(formula, make_const(by))
 
 
-def _find_comparison(op: str, formula: Formula, number: int) -> Formula:
+def _move_constants_right(op: str, formula: Formula, number: int) -> Formula:
     """Move constants to the right of a comparison: `i - 3 < 2` becomes `i < 5`, and `i // 3 < 2` becomes `i < 6`."""
     match formula:
         case BinaryFormula("-", inner, Const(int() as by)):
-            return _find_comparison(op, inner, number + by)
+            return _move_constants_right(op, inner, number + by)
         case BinaryFormula("//", inner, Const(int() as by)) if op == "<" and by > 0:
-            return _find_comparison(op, inner, number * by)
+            return _move_constants_right(op, inner, number * by)
     return BinaryFormula(op, formula, make_const(number))

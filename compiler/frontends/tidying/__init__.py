@@ -9,12 +9,12 @@ from __future__ import annotations
 from ...ir.graph import Program
 from ...ir.walk import collect_graphs
 from ..graph_view import GraphView
-from .dead_code import count_operators, without_dead
-from .embedding_positions import state_position_bounds
+from .dead_code import count_operators, remove_dead_code
+from .embedding_positions import add_position_bounds
 from .iterations import extract_iterations
-from .own_weights import give_weights
+from .own_weights import turn_weights_into_params
 from .single_operator_modules import dissolve_calls
-from .tables import Tables
+from .tables import TableFolder
 from .torch_patterns import PATTERNS
 from .written_masks import simplify_masks
 from .written_rotary import fold_rotary
@@ -22,7 +22,7 @@ from .written_rotary import fold_rotary
 
 def tidy_program(program: Program) -> None:
     """Rewrites what the patterns find, in each graph, and drops what nothing needs any more."""
-    without_dead(program.main)
+    remove_dead_code(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
         for pattern in PATTERNS:
@@ -30,11 +30,11 @@ def tidy_program(program: Program) -> None:
                 pattern(view, node)
     fold_rotary(program)
     for graph in collect_graphs(program.main):
-        Tables(GraphView(graph, program.facts)).write_tables()
+        TableFolder(GraphView(graph, program.facts)).fold_tables()
     simplify_masks(program)
-    state_position_bounds(program)
-    without_dead(program.main)
+    add_position_bounds(program)
+    remove_dead_code(program.main)
     dissolve_calls(program.main)
     extract_iterations(program.main)
-    give_weights(program.main)
+    turn_weights_into_params(program.main)
     count_operators(program.main)

@@ -9,7 +9,7 @@ from ...ir.graph import CallNode, Graph, Node
 from ...ir.walk import collect_graphs
 
 
-def without_dead(main: Graph) -> None:
+def remove_dead_code(main: Graph) -> None:
     """Drops them, in the outermost graphs first: what these do not read is no output of those inside."""
     calls: dict[int, list[CallNode]] = {}
     for graph in collect_graphs(main):
@@ -20,15 +20,15 @@ def without_dead(main: Graph) -> None:
     changed = False
     for graph in reversed(collect_graphs(main)):
         if graph is not main:
-            _drop_outputs(graph, calls.get(id(graph), []), read)
+            _drop_unread_outputs(graph, calls.get(id(graph), []), read)
         drop_nodes(graph)
         read.update(id(value) for node in graph.nodes for value in node.inputs)
         read.update(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
     for graph in collect_graphs(main):
-        if graph is not main and _drop_inputs(graph, calls.get(id(graph), [])):
+        if graph is not main and _drop_unread_inputs(graph, calls.get(id(graph), [])):
             changed = True
     if changed:
-        without_dead(main)
+        remove_dead_code(main)
 
 
 def count_operators(main: Graph) -> None:
@@ -37,27 +37,27 @@ def count_operators(main: Graph) -> None:
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
 
 
-def _drop_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
+def _drop_unread_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
     if graph.tails or any(node.scan is not None or node.tails or node.shared is not None for node in calls):
         return  # the calls of a shared module have the same results
-    kept = [at for at in range(len(graph.outputs)) if any(id(node.outputs[at]) in read for node in calls)]
+    kept = [index for index in range(len(graph.outputs)) if any(id(node.outputs[index]) in read for node in calls)]
     if kept and len(kept) < len(graph.outputs):
-        graph.outputs = [graph.outputs[at] for at in kept]
+        graph.outputs = [graph.outputs[index] for index in kept]
         for node in calls:
-            node.outputs = tuple(node.outputs[at] for at in kept)
+            node.outputs = tuple(node.outputs[index] for index in kept)
 
 
-def _drop_inputs(graph: Graph, calls: list[CallNode]) -> bool:
+def _drop_unread_inputs(graph: Graph, calls: list[CallNode]) -> bool:
     """Drops what nothing inside reads; whether there was any. A block that takes nothing else keeps its first one."""
     if graph.tuples or graph.captures or any(node.scan is not None or node.tuples for node in calls):
         return False
     read = {id(value) for node in graph.nodes for value in node.inputs} | set(map(id, graph.outputs))
-    kept = [at for at, value in enumerate(graph.inputs) if id(value) in read] or [0]
+    kept = [index for index, value in enumerate(graph.inputs) if id(value) in read] or [0]
     if len(kept) >= len(graph.inputs):
         return False
-    graph.inputs = [graph.inputs[at] for at in kept]
+    graph.inputs = [graph.inputs[index] for index in kept]
     for node in calls:
-        node.inputs = tuple(node.inputs[at] for at in kept)
+        node.inputs = tuple(node.inputs[index] for index in kept)
     return True
 
 

@@ -15,10 +15,10 @@ from ...ops.formula import BinaryFormula, Const, Formula, IndexFormula
 from .tensor_origins import Origins
 
 
-def state_position_bounds(program: Program) -> None:
+def add_position_bounds(program: Program) -> None:
     """States all of them."""
     origins = Origins(program.main)
-    most: dict[str, int] = {}
+    limits: dict[str, int] = {}
     for graph in collect_graphs(program.main):
         for node in graph.nodes:
             bound = _find_bound(node, origins) if has_operator(node, Embedding) else None
@@ -26,18 +26,18 @@ def state_position_bounds(program: Program) -> None:
                 continue
             name = next((name for name, form in program.dims.items() if form == bound[0]), None)
             if name is not None and bound[1] > 0:
-                most[name] = min(bound[1], most.get(name, bound[1]))
-    stated = [Condition("<=", make_symbol(name), number) for name, number in most.items()]
-    program.conditions = (*program.conditions, *((one, str(one)) for one in stated))
+                limits[name] = min(bound[1], limits.get(name, bound[1]))
+    conditions = [Condition("<=", make_symbol(name), number) for name, number in limits.items()]
+    program.conditions = (*program.conditions, *((condition, str(condition)) for condition in conditions))
 
 
 def _find_bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
     """A size and the number that it may not be larger than."""
-    made = origins.find_origin(node.inputs[0])
-    if made is None or not isinstance(made.op, TableOperator):
+    origin = origins.find_origin(node.inputs[0])
+    if origin is None or not isinstance(origin.op, TableOperator):
         return None
-    counted = _find_counted_axis(made.op.formula)
-    return None if counted is None else (made.op.shape[counted[0]], node.op.args["num"] - counted[1])
+    counted = _find_counted_axis(origin.op.formula)
+    return None if counted is None else (origin.op.shape[counted[0]], node.op.args["num"] - counted[1])
 
 
 def _find_counted_axis(formula: Formula) -> tuple[int, int] | None:

@@ -39,10 +39,10 @@ def extract_iterations(main: Graph) -> None:
     names = {graph.name.lower() for graph in waiting}
     while waiting:
         graph = waiting.pop()
-        for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _numbered_prefixes(node.label)}, key=len):
+        for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _list_numbered_prefixes(node.label)}, key=len):
             run = _find_run(graph, prefix)
             if run is not None:
-                waiting += _insert_calls(graph, run, _iteration_name(run.prefixes[0], names))
+                waiting += _insert_calls(graph, run, _choose_block_name(run.prefixes[0], names))
 
 
 class _Run(Record):
@@ -60,22 +60,22 @@ class _Run(Record):
     outer: tuple[Value, ...]
 
 
-def _numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
+def _list_numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
     """The beginnings of a label up to a number, and the number: of `layers.0.norm`, `layers.` and 0."""
-    at = 0
+    length = 0
     for part in label.split("."):
         if part.isdecimal() and str(int(part)) == part:
-            yield label[:at], int(part)
-        at += len(part) + 1
+            yield label[:length], int(part)
+        length += len(part) + 1
 
 
 def _find_run(graph: Graph, prefix: str) -> _Run | None:
     """The iterations that the labels with this beginning number; None if their nodes are not alike."""
     firsts: dict[int, int] = {}
-    for at, node in enumerate(graph.nodes):
-        for before, number in _numbered_prefixes(node.label):
+    for index, node in enumerate(graph.nodes):
+        for before, number in _list_numbered_prefixes(node.label):
             if before == prefix:
-                firsts.setdefault(number, at)
+                firsts.setdefault(number, index)
     count = len(firsts)
     if count < LEAST or list(firsts) != list(range(count)):
         return None
@@ -96,9 +96,9 @@ def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None
     is_level = len(prefixes) == 1 and not any(_get_path(node) == f"{prefixes[0]}0" for node in parts[0])
     if not is_level and (length == 1 or graph.kind == "sequence"):
         return None  # the calls are a loop as they are, and the members of a sequence have their numbers
-    if any(_kind_of(node) != _kind_of(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
+    if any(_make_node_key(node) != _make_node_key(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
         return None
-    places = [{id(value): (at, k) for at, node in enumerate(part) for k, value in enumerate(node.outputs)} for part in parts]
+    places = [{id(value): (number, k) for number, node in enumerate(part) for k, value in enumerate(node.outputs)} for part in parts]
     carried: set[Place] = set()
     before: dict[int, Value] = {}
     outer: dict[int, Value] = {}
@@ -128,8 +128,8 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
     """Whether nothing outside reads a tensor of an iteration, except the result of the last one."""
     inside = {id(node) for node in graph.nodes[run.start : run.start + run.length * run.count]}
     read = [*graph.outputs, *(graph.training_outputs or ()), *(v for node in graph.nodes if id(node) not in inside for v in node.inputs)]
-    found = {(i, place[id(value)]) for value in read for i, place in enumerate(places) if id(value) in place}
-    return found <= {(run.count - 1, run.carried)}
+    read_places = {(i, place[id(value)]) for value in read for i, place in enumerate(places) if id(value) in place}
+    return read_places <= {(run.count - 1, run.carried)}
 
 
 def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
@@ -141,7 +141,7 @@ def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
             return ()
         if _has_keys(nodes[0]):
             paths = [_get_path(node) for node in nodes]
-            alike = (before for before, number in _numbered_prefixes(paths[0]) if number == 0 and _is_counted(paths, before))
+            alike = (before for before, number in _list_numbered_prefixes(paths[0]) if number == 0 and _is_counted(paths, before))
             prefix = next(alike, None)
             if prefix is None:
                 return ()
@@ -168,22 +168,22 @@ def _has_keys(node: Node) -> bool:
     return bool(node.label) or (isinstance(node, OpNode) and (isinstance(node.op, ParameterOf) or any(s.persistent for s in node.specs)))
 
 
-def _kind_of(node: Node) -> object:
+def _make_node_key(node: Node) -> object:
     """Equal for nodes that may be the same in two iterations."""
-    what = type(node.op) if isinstance(node, OpNode) else node.graph.name
-    return what, len(node.inputs), tuple((value.type.rank, value.type.dtype) for value in node.outputs)
+    kind = type(node.op) if isinstance(node, OpNode) else node.graph.name
+    return kind, len(node.inputs), tuple((value.type.rank, value.type.dtype) for value in node.outputs)
 
 
-def _iteration_name(prefix: str, taken: set[str]) -> str:
+def _choose_block_name(prefix: str, used_names: set[str]) -> str:
     """The name of an iteration's block: `layer` for `layers`."""
     name = prefix.rstrip(".").rpartition(".")[2] or "step"
     if len(name) > 2:
         name = name.removesuffix("s")
     if not name[0].isalpha():  # the list has a number, as an item of a Sequential
         name = f"step_{name}"
-    elif name.lower() in taken:
+    elif name.lower() in used_names:
         name = f"{name}_step"
-    taken.add(name.lower())
+    used_names.add(name.lower())
     return name
 
 
@@ -194,7 +194,7 @@ def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
     for i in range(run.count):
         nodes = graph.nodes[run.start + i * run.length : run.start + (i + 1) * run.length]
         label = f"{run.prefixes[0]}{i}" if run.is_level else ""
-        body = _make_body(nodes, Graph(name, "block", graph.span), f"{label}.", carried, run)
+        body = _fill_body(nodes, Graph(name, "block", graph.span), f"{label}.", carried, run)
         body.iteration = None if run.is_level else Iteration(i, run.prefixes)
         carried = body.outputs[0]
         result = Value(carried.type, carried.span, carried.name)
@@ -210,15 +210,15 @@ def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
     return [call.graph for call in calls]
 
 
-def _make_body(nodes: Sequence[Node], made: Graph, label: str, given: Value, run: _Run) -> Graph:
+def _fill_body(nodes: Sequence[Node], body: Graph, label: str, carried: Value, run: _Run) -> Graph:
     """The nodes as a graph of their own. Their labels lose the label of the iteration."""
-    inputs = {id(value): Value(value.type, value.span, value.name) for value in (given, *run.outer)}
-    made.inputs = list(inputs.values())
+    inputs = {id(value): Value(value.type, value.span, value.name) for value in (carried, *run.outer)}
+    body.inputs = list(inputs.values())
     for node in nodes:
         node.inputs = tuple(inputs.get(id(value), value) for value in node.inputs)
         node.label = node.label.removeprefix(label)
         if isinstance(node, OpNode) and isinstance(node.op, ParameterOf):
             node.op = ParameterOf(**{**node.op.args, "path": node.op.path.removeprefix(label)})
-    at, number = run.carried
-    made.nodes, made.outputs = list(nodes), [nodes[at].outputs[number]]
-    return made
+    position, number = run.carried
+    body.nodes, body.outputs = list(nodes), [nodes[position].outputs[number]]
+    return body

@@ -24,26 +24,26 @@ def find_alignment(view: GraphView, queries: Value, keys: Value) -> str | None:
 
 def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
     """Whether it is the same for all keys: true everywhere, or false if a mask `hides` where it is true; or zeros, which are added."""
-    made = _table_of(mask, origins)
-    return made is not None and _is_visible(find_interval(made.formula, made.shape), mask, hides)
+    table = _find_table(mask, origins)
+    return table is not None and _is_visible(find_interval(table.formula, table.shape), mask, hides)
 
 
 def is_causal(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
     """Whether a query sees the positions up to its own, both counted from 0: by a mask that is true there, or elsewhere if it `hides`; or
     by one that is added, of 0 there and minus infinity or as good as that elsewhere.
     """
-    made = _table_of(mask, origins)
-    if made is None or mask.type.rank < 2 or made.shape[-2:] != mask.type.shape[-2:]:
+    table = _find_table(mask, origins)
+    if table is None or mask.type.rank < 2 or table.shape[-2:] != mask.type.shape[-2:]:
         return False
-    query, key = len(made.shape) - 2, len(made.shape) - 1
-    later, others = (interval_of_pairs(made.formula, made.shape, query, key, later=is_later) for is_later in (True, False))
+    query, key = len(table.shape) - 2, len(table.shape) - 1
+    later, others = (interval_of_pairs(table.formula, table.shape, query, key, later=is_later) for is_later in (True, False))
     is_hidden = later.truth is hides if mask.type.dtype == BOOL else later.high <= HIDDEN and not later.nan
     return is_hidden and _is_visible(others, mask, hides)
 
 
-def _is_visible(found: Interval, mask: Value, hides: bool) -> bool:
+def _is_visible(interval: Interval, mask: Value, hides: bool) -> bool:
     """Whether all elements of the interval let a key be seen."""
-    return found.truth is (mask.type.dtype == BOOL and not hides)
+    return interval.truth is (mask.type.dtype == BOOL and not hides)
 
 
 def is_hiding(number: object) -> bool:
@@ -52,6 +52,6 @@ def is_hiding(number: object) -> bool:
     return isinstance(number, int | float) and number <= HIDDEN
 
 
-def _table_of(mask: Value, origins: Origins) -> TableOperator | None:
-    made = origins.find_origin(mask)
-    return made.op if made is not None and isinstance(made.op, TableOperator) and made.op.element_type == mask.type.dtype else None
+def _find_table(mask: Value, origins: Origins) -> TableOperator | None:
+    origin = origins.find_origin(mask)
+    return origin.op if origin is not None and isinstance(origin.op, TableOperator) and origin.op.element_type == mask.type.dtype else None

@@ -19,15 +19,15 @@ from ...ops.parametric import Parametric
 from ...types.tensor_types import TensorType
 
 
-def give_weights(main: Graph) -> None:
+def turn_weights_into_params(main: Graph) -> None:
     """Declares the weights of such operators as parameters of their graphs."""
     for graph in collect_graphs(main):
         # The only stage of a block may have the label `_`.
         if graph.kind != "block" or len(graph.nodes) > 1:
-            graph.nodes = [part for node in graph.nodes for part in _with_parameters(node)]
+            graph.nodes = [part for node in graph.nodes for part in _extract_parameters(node)]
 
 
-def _with_parameters(node: Node) -> list[Node]:
+def _extract_parameters(node: Node) -> list[Node]:
     if not isinstance(node, OpNode) or node.label or node.shared is not None or node.tie is not None or not node.specs:
         return [node]
     op = node.op
@@ -35,9 +35,9 @@ def _with_parameters(node: Node) -> list[Node]:
     if not isinstance(op, Parametric) or not set(names) <= set(op.as_tensors):
         return [node]
     parameters = [_make_parameter(spec, node) for spec in node.specs]
-    given = type(op)(**{**op.args, NAMED: (*op.args.get(NAMED, ()), *names)})
+    op_with_inputs = type(op)(**{**op.args, NAMED: (*op.args.get(NAMED, ()), *names)})
     inputs = (*node.inputs, *(parameter.outputs[0] for parameter in parameters))
-    return [*parameters, OpNode(given, inputs, node.outputs, "", node.span, ())]
+    return [*parameters, OpNode(op_with_inputs, inputs, node.outputs, "", node.span, ())]
 
 
 def _make_parameter(spec: ParameterSpec, node: OpNode) -> OpNode:

@@ -29,7 +29,7 @@ def broadcast_formula(formula: Formula, shape: Sequence[Any], wide: Sequence[Any
     if first < 0 or any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
         return None
     same = [size != 1 or wide[first + axis] == 1 for axis, size in enumerate(shape)]
-    return substitute_indices(formula, {axis: IndexFormula(first + axis) if one else Const(0) for axis, one in enumerate(same)})
+    return substitute_indices(formula, {axis: IndexFormula(first + axis) if is_same else Const(0) for axis, is_same in enumerate(same)})
 
 
 def rearrange_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
@@ -39,7 +39,7 @@ def rearrange_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | No
     match node.op:
         case Unsqueeze():
             axis = args["axis"] % result.rank
-            return substitute_indices(formulas[0], {at: IndexFormula(at + (at >= axis)) for at in range(x.rank)})
+            return substitute_indices(formulas[0], {old_axis: IndexFormula(old_axis + (old_axis >= axis)) for old_axis in range(x.rank)})
         case Expand():
             return broadcast_formula(formulas[0], x.shape, result.shape)
         case Reshape():
@@ -63,9 +63,11 @@ def _shift_formula(formula: Formula, axis: int, by: int) -> Formula:
 
 def _join_formulas(formulas: Sequence[Formula], axis: int) -> Formula | None:
     """One element before others, if the formula of these has its value there too."""
-    whole = simplify_formula(_shift_formula(formulas[1], axis, -1))
+    joined = simplify_formula(_shift_formula(formulas[1], axis, -1))
     begin = {axis: Const(0)}
-    return whole if simplify_formula(substitute_indices(whole, begin)) == simplify_formula(substitute_indices(formulas[0], begin)) else None
+    return (
+        joined if simplify_formula(substitute_indices(joined, begin)) == simplify_formula(substitute_indices(formulas[0], begin)) else None
+    )
 
 
 def _reshape_formula(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> Formula | None:
@@ -73,9 +75,9 @@ def _reshape_formula(formula: Formula, before: Sequence[Any], after: Sequence[An
     kept, places = ([axis for axis, size in enumerate(shape) if size != 1] for shape in (before, after))
     if [before[axis] for axis in kept] != [after[axis] for axis in places]:
         return None
-    found: dict[int, Formula] = {axis: Const(0) for axis in range(len(before))}
-    found |= {axis: IndexFormula(place) for axis, place in zip(kept, places, strict=True)}
-    return substitute_indices(formula, found)
+    replacements: dict[int, Formula] = {axis: Const(0) for axis in range(len(before))}
+    replacements |= {axis: IndexFormula(place) for axis, place in zip(kept, places, strict=True)}
+    return substitute_indices(formula, replacements)
 
 
 def simplify_formula(formula: Formula) -> Formula:
@@ -83,8 +85,8 @@ def simplify_formula(formula: Formula) -> Formula:
     return rewrite_upward(formula, _shorten_formula)
 
 
-def _shorten_formula(made: Formula) -> Formula:
-    terms, number = _to_linear(made)
+def _shorten_formula(formula: Formula) -> Formula:
+    terms, number = _to_linear(formula)
     short: Formula | None = None
     for term, factor in sorted(terms.items(), key=lambda item: item[1] < 0):
         size = term if abs(factor) == 1 else BinaryFormula("*", term, Const(abs(factor)))
@@ -96,7 +98,7 @@ def _shorten_formula(made: Formula) -> Formula:
         short = Const(number)
     elif number:
         short = BinaryFormula("+" if number > 0 else "-", short, Const(abs(number)))
-    return short if _count_parts(short) < _count_parts(made) else made
+    return short if _count_parts(short) < _count_parts(formula) else formula
 
 
 def _count_parts(formula: Formula) -> int:

@@ -40,47 +40,47 @@ class StepResults:
         self.graph, self.loop = graph, loop
         inside = [
             (step, number, node)
-            for step, found in enumerate(loop.steps)
-            for number, node in enumerate(found)
-            if node is not None and number not in loop.taken
+            for step, nodes_of_step in enumerate(loop.steps)
+            for number, node in enumerate(nodes_of_step)
+            if node is not None and number not in loop.selections
         ]
         self.steps = {id(node) for _, _, node in inside}
         self.places = {id(value): (step, (k, o)) for step, k, node in inside for o, value in enumerate(node.outputs)}
-        self.users = self._outer_users(nodes)
-        self.used = self._used_places()
+        self.users = self._find_outer_users(nodes)
+        self.used = self._find_used_places()
         self.stacked = [place for place in self.used if self._is_stacked(place)]
         self.collections = {place: self._find_collections(place) for place in self.stacked}
         self.reverse = loop.elements[0].reverse
 
-    def wanted_axes(self) -> list[int]:
+    def list_collected_axes(self) -> list[int]:
         """The axes along which results are collected."""
-        return [one.axis for found in self.collections.values() for one in found]
+        return [collection.axis for collections in self.collections.values() for collection in collections]
 
-    def last_state(self, state: State, value: Value) -> Value:
+    def find_last_state(self, state: State, value: Value) -> Value:
         """The value that outside nodes read as the state after the last step; `value` if they read none."""
         place = (state.node, state.output)
-        return self._values_at(place)[-1] if place in self.used and place not in self.stacked else value
+        return self._list_step_values(place)[-1] if place in self.used and place not in self.stacked else value
 
-    def find_as_stacked(self, place: Place, axis: int) -> Value | None:
+    def find_stacked_output(self, place: Place, axis: int) -> Value | None:
         """The tensor that equals the stacked results without a rearrangement; None if there is none."""
-        return next((one.node.outputs[0] for one in self.collections[place] if self._is_as_stacked(one, axis)), None)
+        return next((collection.node.outputs[0] for collection in self.collections[place] if self._equals_stacked(collection, axis)), None)
 
-    def give_positions(self, place: Place, stacked: Value, axis: int, builder: GraphBuilder) -> None:
+    def select_positions(self, place: Place, stacked: Value, axis: int, builder: GraphBuilder) -> None:
         """Adds a `select` for each result of a single step that is read on its own."""
-        collecting = {id(one.node) for one in self.collections[place]}
-        for step, value in enumerate(self._values_at(place)):
+        collecting = {id(collection.node) for collection in self.collections[place]}
+        for step, value in enumerate(self._list_step_values(place)):
             if any(id(node) not in collecting for node in self.users.get(id(value), ())):
-                at = self.loop.count - 1 - step if self.reverse else step
-                builder.apply_op("select", stacked, axis=axis, index=-1 if at == self.loop.count - 1 else at)
+                position = self.loop.count - 1 - step if self.reverse else step
+                builder.apply_op("select", stacked, axis=axis, index=-1 if position == self.loop.count - 1 else position)
                 builder.graph.nodes[-1].outputs = (value,)
 
-    def collected_nodes(self, place: Place, stacked: Value, axis: int, facts: Facts) -> dict[int, list[Node]]:
+    def rearrange_collections(self, place: Place, stacked: Value, axis: int, facts: Facts) -> dict[int, list[Node]]:
         """The nodes that replace each node that collects the results, by the id of that node."""
-        return {id(one.node): self._rearrange_results(one, stacked, axis, facts) for one in self.collections[place]}
+        return {id(collection.node): self._rearrange_results(collection, stacked, axis, facts) for collection in self.collections[place]}
 
     # --- results that are read --------------------------------------------------------------------------------------------------
 
-    def _outer_users(self, nodes: Sequence[Node]) -> dict[int, list[Node | None]]:
+    def _find_outer_users(self, nodes: Sequence[Node]) -> dict[int, list[Node | None]]:
         """For each result of a step, by id, the nodes outside of the loop that read it; None stands for the graph's results."""
         result: dict[int, list[Node | None]] = {}
         for node in nodes:
@@ -92,77 +92,80 @@ class StepResults:
                 result.setdefault(id(value), []).append(None)
         return result
 
-    def _used_places(self) -> dict[Place, set[int]]:
+    def _find_used_places(self) -> dict[Place, set[int]]:
         """The places of the results that are read outside, and the numbers of the steps of which they are read."""
-        found: dict[Place, set[int]] = {}
+        used: dict[Place, set[int]] = {}
         for key, (step, place) in sorted(self.places.items(), key=lambda item: (item[1][1], item[1][0])):
             if key in self.users:
-                found.setdefault(place, set()).add(step)
-        return found
+                used.setdefault(place, set()).add(step)
+        return used
 
     def _is_stacked(self, place: Place) -> bool:
         """Whether a result is read of other steps than the last, or is no state."""
-        is_state = any((one.node, one.output) == place for one in self.loop.states)
+        is_state = any((state.node, state.output) == place for state in self.loop.states)
         return not is_state or self.used[place] != {self.loop.count - 1}
 
-    def _values_at(self, place: Place) -> list[Value]:
+    def _list_step_values(self, place: Place) -> list[Value]:
         """The results of all steps, in their order."""
         number, output = place
         return [node.outputs[output] for step in self.loop.steps if (node := step[number]) is not None]
 
     def _find_collections(self, place: Place) -> list[_Collection]:
         """The nodes that collect the result of all steps."""
-        values = self._values_at(place)
+        values = self._list_step_values(place)
         users = {id(node): node for node in self.users.get(id(values[0]), ()) if isinstance(node, OpNode)}
-        found = [self._as_collection(node, values) for node in users.values() if isinstance(node.op, Stack | Concat)]
-        return [one for one in found if one is not None] if len(values) == self.loop.count else []
+        collections = [self._match_collection(node, values) for node in users.values() if isinstance(node.op, Stack | Concat)]
+        return [collection for collection in collections if collection is not None] if len(values) == self.loop.count else []
 
-    def _as_collection(self, node: OpNode, values: Sequence[Value]) -> _Collection | None:
+    def _match_collection(self, node: OpNode, values: Sequence[Value]) -> _Collection | None:
         """The node as a collection of these values; None if it has them in another order, or other results of the loop too."""
         axis = node.op.args["axis"] % node.outputs[0].type.rank
         if isinstance(node.op, Concat) and not isinstance(values[0].type.shape[axis], int):
             return None
-        forwards, order = list(map(id, values)), list(map(id, node.inputs))
-        at = next((at for at, key in enumerate(order) if key in forwards), 0)
-        end = at + len(forwards)
-        rest = (*node.inputs[:at], *node.inputs[end:])
-        if order[at:end] not in (forwards, forwards[::-1]) or any(id(value) in self.places for value in rest):
+        step_ids, input_ids = list(map(id, values)), list(map(id, node.inputs))
+        first = next((first for first, key in enumerate(input_ids) if key in step_ids), 0)
+        end = first + len(step_ids)
+        rest = (*node.inputs[:first], *node.inputs[end:])
+        if input_ids[first:end] not in (step_ids, step_ids[::-1]) or any(id(value) in self.places for value in rest):
             return None
-        return _Collection(node, axis, order[at:end] != forwards, node.inputs[:at], node.inputs[end:])
+        return _Collection(node, axis, input_ids[first:end] != step_ids, node.inputs[:first], node.inputs[end:])
 
     # --- new nodes -------------------------------------------------------------------------------------------------------------
 
-    def _is_as_stacked(self, one: _Collection, axis: int) -> bool:
-        is_all = isinstance(one.node.op, Stack) and not one.before and not one.after
-        return is_all and one.axis == axis and one.flipped == self.reverse
+    def _equals_stacked(self, collection: _Collection, axis: int) -> bool:
+        is_all = isinstance(collection.node.op, Stack) and not collection.before and not collection.after
+        return is_all and collection.axis == axis and collection.flipped == self.reverse
 
-    def _rearrange_results(self, one: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
+    def _rearrange_results(self, collection: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
         """The nodes that compute the result of a collecting node from the stacked results."""
-        if stacked is one.node.outputs[0]:
+        if stacked is collection.node.outputs[0]:
             return []
         builder = GraphBuilder(self.graph.name, "block", facts, self.graph.span)
-        value, wanted = stacked, one.axis
-        if one.flipped != self.reverse:
+        value, target_axis = stacked, collection.axis
+        if collection.flipped != self.reverse:
             value = builder.apply_op("flip", value, axis=(axis,))
-        if abs(wanted - axis) == 1:
-            value = builder.apply_op("transpose", value, a=min(wanted, axis), b=max(wanted, axis))
-        elif wanted != axis:
-            order = [at for at in range(value.type.rank) if at != axis]
-            order.insert(wanted, axis)
+        if abs(target_axis - axis) == 1:
+            value = builder.apply_op("transpose", value, a=min(target_axis, axis), b=max(target_axis, axis))
+        elif target_axis != axis:
+            order = [other_axis for other_axis in range(value.type.rank) if other_axis != axis]
+            order.insert(target_axis, axis)
             value = builder.apply_op("permute", value, axes=tuple(order))
-        is_stack = isinstance(one.node.op, Stack)
+        is_stack = isinstance(collection.node.op, Stack)
         if not is_stack:
-            is_single = value.type.shape[wanted + 1] == 1
-            arguments: dict[str, Any] = {"axis": (wanted + 1,)} if is_single else {"start": wanted, "end": wanted + 1}
+            is_single = value.type.shape[target_axis + 1] == 1
+            arguments: dict[str, Any] = {"axis": (target_axis + 1,)} if is_single else {"start": target_axis, "end": target_axis + 1}
             value = builder.apply_op("squeeze" if is_single else "flatten", value, **arguments)
-        if one.before or one.after:
-            before, after = ([_with_axis(builder, v, wanted) if is_stack else v for v in part] for part in (one.before, one.after))
-            value = builder.apply_op("concat", *before, value, *after, axis=wanted)
+        if collection.before or collection.after:
+            before, after = (
+                [_unsqueeze_value(builder, v, target_axis) if is_stack else v for v in part]
+                for part in (collection.before, collection.after)
+            )
+            value = builder.apply_op("concat", *before, value, *after, axis=target_axis)
         if value is stacked:
             builder.apply_op("identity", value)
-        builder.graph.nodes[-1].outputs = one.node.outputs
+        builder.graph.nodes[-1].outputs = collection.node.outputs
         return builder.graph.nodes
 
 
-def _with_axis(builder: GraphBuilder, value: Value, axis: int) -> Value:
+def _unsqueeze_value(builder: GraphBuilder, value: Value, axis: int) -> Value:
     return builder.apply_op("unsqueeze", value, axis=axis)

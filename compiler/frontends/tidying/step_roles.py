@@ -35,7 +35,7 @@ class Position(Record):
     kept: bool
 
 
-class Own(Record):
+class SameStep(Record):
     """A result of a node of the same step."""
 
     node: int
@@ -67,16 +67,16 @@ class Outer(Record):
     value: Value
 
 
-Role = Own | State | Element | Outer
+Role = SameStep | State | Element | Outer
 
 
 class TimeLoop(Record):
     """A loop. `steps` has the nodes of each step, with None for a node that the last step lacks. `roles` has the role of each input of each
-    node. The nodes in `taken` are no operators of the step: they only select the element."""
+    node. The nodes in `selections` are no operators of the step: they only select the element."""
 
     steps: tuple[tuple[Node | None, ...], ...]
     roles: tuple[tuple[Role, ...], ...]
-    taken: Mapping[int, Element]
+    selections: Mapping[int, Element]
 
     @property
     def count(self) -> int:
@@ -88,24 +88,24 @@ class TimeLoop(Record):
         return self.steps[1]  # type: ignore[return-value]
 
     @property
-    def is_cut(self) -> bool:
+    def is_last_partial(self) -> bool:
         """Whether the last step lacks nodes."""
         return None in self.steps[-1]
 
     @property
     def states(self) -> tuple[State, ...]:
-        return tuple(dict.fromkeys(role for roles in self._find_used() for role in roles if isinstance(role, State)))
+        return tuple(dict.fromkeys(role for roles in self._list_used_roles() for role in roles if isinstance(role, State)))
 
     @property
     def elements(self) -> tuple[Element, ...]:
-        found = [role for roles in self._find_used() for role in roles if isinstance(role, Element)]
-        return tuple(dict.fromkeys([*self.taken.values(), *found]))
+        scanned = [role for roles in self._list_used_roles() for role in roles if isinstance(role, Element)]
+        return tuple(dict.fromkeys([*self.selections.values(), *scanned]))
 
-    def _find_used(self) -> list[tuple[Role, ...]]:
-        return [roles for number, roles in enumerate(self.roles) if number not in self.taken]
+    def _list_used_roles(self) -> list[tuple[Role, ...]]:
+        return [roles for number, roles in enumerate(self.roles) if number not in self.selections]
 
 
-def position_of(node: Node | None) -> Position | None:
+def find_selected_position(node: Node | None) -> Position | None:
     """The position that a node selects from its input; None for other nodes."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Select | Slice):
         return None
@@ -121,56 +121,58 @@ def position_of(node: Node | None) -> Position | None:
     return Position(x, axis, int(index) % size, kept)
 
 
-def matched_loop(
-    nodes: Sequence[Node], sequence: Sequence[Node], kinds: Sequence[int], start: int, period: int, full: int
+def match_loop(
+    nodes: Sequence[Node], sequence: Sequence[Node], kinds: Sequence[int], start: int, period: int, complete_steps: int
 ) -> TimeLoop | None:
-    """The loop with `full` complete steps from `start` of the sequence on; None if they are no loop."""
-    return _Matching(nodes, sequence, kinds, start, period, full).match_loop()
+    """The loop with `complete_steps` complete steps from `start` of the sequence on; None if they are no loop."""
+    return _LoopMatcher(nodes, sequence, kinds, start, period, complete_steps).match_loop()
 
 
-class _Matching:
-    def __init__(self, nodes: Sequence[Node], sequence: Sequence[Node], kinds: Sequence[int], start: int, period: int, full: int) -> None:
+class _LoopMatcher:
+    def __init__(
+        self, nodes: Sequence[Node], sequence: Sequence[Node], kinds: Sequence[int], start: int, period: int, complete_steps: int
+    ) -> None:
         self.makers = {id(value): node for node in nodes for value in node.outputs}
         self.period = period
-        bounds = [start + period * number for number in range(full + 1)]
+        bounds = [start + period * number for number in range(complete_steps + 1)]
         self.steps: list[list[Node | None]] = [list(sequence[a:b]) for a, b in pairwise(bounds)]
         self.places = {
             id(value): (step, number, output)
-            for step, found in enumerate(self.steps)
-            for number, node in enumerate(found)
+            for step, nodes_of_step in enumerate(self.steps)
+            for number, node in enumerate(nodes_of_step)
             for output, value in enumerate(node.outputs if node is not None else ())
         }
         rest = range(bounds[-1], min(len(sequence), bounds[-1] + period))
-        self.rest = [(kinds[at], sequence[at]) for at in rest]
+        self.rest = [(kinds[index], sequence[index]) for index in rest]
         self.kinds = kinds[start : start + period]
 
     def match_loop(self) -> TimeLoop | None:
         """The loop; None if an input of a step has no role."""
         if len(self.steps) < 2 or any(self._find_roles(number, 3) is None for number in range(self.period)):
             return None  # most fail here, before all steps are compared
-        self._add_cut_step()
-        found = [self._find_roles(number) for number in range(self.period)]
-        roles = tuple(one for one in found if one is not None)
+        self._add_partial_step()
+        roles_of_nodes = [self._find_roles(number) for number in range(self.period)]
+        roles = tuple(node_roles for node_roles in roles_of_nodes if node_roles is not None)
         if len(self.steps) < LEAST or len(roles) < self.period:
             return None
-        taken = self._taken_elements(roles)
-        loop = None if taken is None else TimeLoop(tuple(map(tuple, self.steps)), roles, taken)
+        selections = self._find_selections(roles)
+        loop = None if selections is None else TimeLoop(tuple(map(tuple, self.steps)), roles, selections)
         return loop if loop is not None and self._is_loop(loop) else None
 
     def _is_loop(self, loop: TimeLoop) -> bool:
         """Whether a person would write it as a loop: it goes through an axis in one direction, has a state, and is long enough."""
         starts: dict[tuple[int, int], Value] = {}
-        if any(starts.setdefault((one.node, one.output), one.start) is not one.start for one in loop.states):
+        if any(starts.setdefault((role.node, role.output), role.start) is not role.start for role in loop.states):
             return False
-        computing = (self.period - len(loop.taken)) * loop.count
+        computing = (self.period - len(loop.selections)) * loop.count
         is_long = computing >= LEAST_NODES or any(node.shared is not None for node in loop.template)
-        if not all(_is_inside(one, loop.count) for one in loop.elements):
+        if not all(_is_within_axis(role, loop.count) for role in loop.elements):
             return False  # a last step that lacks nodes would take a position after the end
-        return len({one.reverse for one in loop.elements}) == 1 and bool(loop.states) and is_long
+        return len({role.reverse for role in loop.elements}) == 1 and bool(loop.states) and is_long
 
     # --- the last step ---------------------------------------------------------------------------------------------------
 
-    def _add_cut_step(self) -> None:
+    def _add_partial_step(self) -> None:
         """Adds an incomplete last step, if it gets the next position. torch.export drops nodes whose results nothing reads."""
         step: list[Node | None] = []
         rest = list(self.rest)
@@ -202,67 +204,67 @@ class _Matching:
         places = [self.places.get(id(value)) for value in values]
         first, second = places[:2] if len(places) > 1 else (places[0], None)
         if second is None:
-            return self._from_around(values) if not any(places) else None
+            return self._find_outer_role(values) if not any(places) else None
         _, node, output = second
         if first is not None:
-            return Own(node, output) if all(p == (step, node, output) for step, p in enumerate(places)) else None
+            return SameStep(node, output) if all(p == (step, node, output) for step, p in enumerate(places)) else None
         if all(p == (step, node, output) for step, p in enumerate(places[1:])):
             return State(node, output, values[0])
         return None
 
-    def _from_around(self, values: Sequence[Value]) -> Role | None:
-        keys = [self._constant_key(value) for value in values]
+    def _find_outer_role(self, values: Sequence[Value]) -> Role | None:
+        keys = [self._make_constant_key(value) for value in values]
         if all(key == keys[0] for key in keys):
             return Outer(values[0])
-        found = [self._position_of(value) for value in values]
-        positions = [one for one in found if one is not None]
-        return _as_element(positions) if len(positions) == len(found) else None
+        selected = [self._find_position(value) for value in values]
+        positions = [position for position in selected if position is not None]
+        return _make_element(positions) if len(positions) == len(selected) else None
 
-    def _constant_key(self, value: Value) -> object:
+    def _make_constant_key(self, value: Value) -> object:
         """A key that is equal for the same tensor, and for equal tables, since torch.export writes a table for each step."""
         maker = self.makers.get(id(value))
         if has_operator(maker, TableOperator | ParameterOf) and maker.shared is None:
-            return type(maker.op), repr({name: strict_key(one) for name, one in maker.op.args.items()})
+            return type(maker.op), repr({name: strict_key(argument) for name, argument in maker.op.args.items()})
         return id(value)
 
-    def _position_of(self, value: Value) -> Position | None:
+    def _find_position(self, value: Value) -> Position | None:
         """The position that a tensor from outside of the loop is; None if it is none."""
         maker = self.makers.get(id(value))
         if not isinstance(maker, OpNode):
             return None
         if isinstance(maker.op, Split):
             axis = maker.op.args["axis"] % value.type.rank
-            if any(one.type.shape[axis] != 1 for one in maker.outputs):
+            if any(output.type.shape[axis] != 1 for output in maker.outputs):
                 return None
-            return Position(maker.inputs[0], axis, next(at for at, one in enumerate(maker.outputs) if one is value), True)
-        return position_of(maker)
+            return Position(maker.inputs[0], axis, next(index for index, output in enumerate(maker.outputs) if output is value), True)
+        return find_selected_position(maker)
 
-    def _taken_elements(self, roles: Sequence[tuple[Role, ...]]) -> dict[int, Element] | None:
+    def _find_selections(self, roles: Sequence[tuple[Role, ...]]) -> dict[int, Element] | None:
         """The nodes that select another position in each step, with the element that they select; None if the positions are not in a
         row."""
         result: dict[int, Element] = {}
         for number in range(self.period):
-            positions = [one for step in self.steps if (one := position_of(step[number])) is not None]
-            if len({one.index for one in positions}) < 2:
+            positions = [position for step in self.steps if (position := find_selected_position(step[number])) is not None]
+            if len({position.index for position in positions}) < 2:
                 continue
-            element = _as_element(positions) if isinstance(roles[number][0], Outer) else None
+            element = _make_element(positions) if isinstance(roles[number][0], Outer) else None
             if element is None:
                 return None
             result[number] = element
         return result
 
 
-def _as_element(positions: Sequence[Position]) -> Element | None:
+def _make_element(positions: Sequence[Position]) -> Element | None:
     """Consecutive positions, ascending or descending, as an element; None for others."""
     first, second = positions[:2] if len(positions) > 1 else (positions[0], positions[0])
     step = second.index - first.index
-    same = all((one.whole, one.axis, one.kept) == (first.whole, first.axis, first.kept) for one in positions)
-    if not same or step not in (1, -1) or any(one.index != first.index + step * at for at, one in enumerate(positions)):
+    same = all((position.whole, position.axis, position.kept) == (first.whole, first.axis, first.kept) for position in positions)
+    if not same or step not in (1, -1) or any(position.index != first.index + step * offset for offset, position in enumerate(positions)):
         return None
     return Element(first.whole, first.axis, first.index, step < 0, first.kept)
 
 
-def _is_inside(element: Element, count: int) -> bool:
+def _is_within_axis(element: Element, count: int) -> bool:
     """Whether there is a position for each step."""
     size = element.whole.type.shape[element.axis]
     last = element.first + (1 - count if element.reverse else count - 1)

@@ -20,21 +20,21 @@ from ...ops.shape import Squeeze
 from ..graph_builder import GraphBuilder, ImportRefused
 from .dead_code import drop_nodes
 from .step_results import Place, StepResults
-from .step_roles import Element, Outer, Own, Role, State, TimeLoop
+from .step_roles import Element, Outer, Role, SameStep, State, TimeLoop
 
-_STARTS = "zeros", "start"
+_START_NAMES = "zeros", "start"
 """The names of tables with start values: of zeros, and of others."""
 
 
-def scan_nodes(graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> tuple[list[Node], list[SharedModule]] | None:
+def replace_loop(graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> tuple[list[Node], list[SharedModule]] | None:
     """The nodes and the declared modules; None if the loop cannot be written as a `scan`."""
     try:
-        return _Writer(graph, nodes, loop, facts).write_scan()
+        return _ScanBuilder(graph, nodes, loop, facts).build_scan()
     except ImportRefused:
         return None
 
 
-class _Writer:
+class _ScanBuilder:
     def __init__(self, graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> None:
         self.graph, self.nodes, self.loop = graph, nodes, loop
         self.outer = GraphBuilder(graph.name, "block", facts, graph.span)
@@ -44,44 +44,45 @@ class _Writer:
         self.starts: list[OpNode] = []
         """Tables with start values of states."""
         self.results = StepResults(graph, nodes, loop)
-        self.elements = sorted(loop.elements, key=lambda one: -self.results.wanted_axes().count(one.axis))
+        self.elements = sorted(loop.elements, key=lambda element: -self.results.list_collected_axes().count(element.axis))
         """The elements. The first one has the axis along which most results are stacked."""
         self.reverse = self.elements[0].reverse
         self.axis = self.elements[0].axis
-        self.own_modules = self._own_modules()
+        self.local_modules = self._find_local_modules()
 
-    def write_scan(self) -> tuple[list[Node], list[SharedModule]]:
+    def build_scan(self) -> tuple[list[Node], list[SharedModule]]:
         """The nodes and the declared modules."""
         call, results = self._build_call(), self.results
         self.outer.graph.nodes.append(call)
         states = len(self.loop.states)
         stacked = [
-            results.find_as_stacked(place, self.axis) or value for place, value in zip(results.stacked, call.outputs[states:], strict=True)
+            results.find_stacked_output(place, self.axis) or value
+            for place, value in zip(results.stacked, call.outputs[states:], strict=True)
         ]
-        call.outputs = (*map(results.last_state, self.loop.states, call.outputs[:states]), *stacked)
-        instead: dict[int, list[Node]] = {}
+        call.outputs = (*map(results.find_last_state, self.loop.states, call.outputs[:states]), *stacked)
+        replacements: dict[int, list[Node]] = {}
         for place, value in zip(results.stacked, stacked, strict=True):
-            results.give_positions(place, value, self.axis, self.outer)
-            instead |= results.collected_nodes(place, value, self.axis, self.outer.facts)
-        inside = [at for at, node in enumerate(self.nodes) if id(node) in results.steps]
+            results.select_positions(place, value, self.axis, self.outer)
+            replacements |= results.rearrange_collections(place, value, self.axis, self.outer.facts)
+        inside = [index for index, node in enumerate(self.nodes) if id(node) in results.steps]
         first, end = inside[0], inside[-1] + 1
         between = [node for node in self.nodes[first:end] if id(node) not in results.steps]
-        after = [part for node in self.nodes[end:] for part in instead.get(id(node), [node])]
-        declares = [module for module in self.graph.declares if id(module) not in self.own_modules]
+        after = [part for node in self.nodes[end:] for part in replacements.get(id(node), [node])]
+        declares = [module for module in self.graph.declares if id(module) not in self.local_modules]
         return [*self.starts, *self.nodes[:first], *between, *self.outer.graph.nodes, *after], declares
 
     # --- shared modules --------------------------------------------------------------------------------------------------
 
-    def _own_modules(self) -> set[int]:
+    def _find_local_modules(self) -> set[int]:
         """The ids of modules that only one node of each step uses: they become stages of the step."""
-        template = [node for k, node in enumerate(self.loop.template) if k not in self.loop.taken]
+        template = [node for k, node in enumerate(self.loop.template) if k not in self.loop.selections]
         uses = [node.shared for node in self.nodes if node.shared is not None]
         passed = {id(module) for node in self.nodes if isinstance(node, CallNode) for module in node.modules}
         read = [node.op.path for node in self.nodes if isinstance(node, OpNode) and isinstance(node.op, ParameterOf)]
         result: set[int] = set()
         for module in self.graph.declares:
             inside = sum(node.shared is module for node in template)
-            everywhere = sum(one is module for one in uses)
+            everywhere = sum(used_module is module for used_module in uses)
             steps = sum(node is not None and node.shared is module for step in self.loop.steps for node in step)
             is_read = any(path == module.label or path.startswith(f"{module.label}.") for path in read)
             if inside == 1 and everywhere == steps and id(module) not in passed and not is_read:
@@ -94,54 +95,58 @@ class _Writer:
         """Builds the step, and the call that runs it for all positions."""
         loop, inner = self.loop, self.inner
         template = loop.template
-        states = {(one.node, one.output): inner.add_input(one.start.type, self._state_name(one)) for one in loop.states}
-        elements = {one: inner.add_input(self._element_type(one), self._element_name(one)) for one in self.elements}
-        scanned = [self._scanned_tensor(one) for one in self.elements]
-        outside: dict[int, tuple[Value, Value]] = {}
+        states = {(state.node, state.output): inner.add_input(state.start.type, self._choose_state_name(state)) for state in loop.states}
+        elements = {
+            element: inner.add_input(self._get_element_type(element), self._choose_element_name(element)) for element in self.elements
+        }
+        scanned = [self._slice_scanned_tensor(element) for element in self.elements]
+        outer_values: dict[int, tuple[Value, Value]] = {}
         results: dict[Place, Value] = {}
 
         def tensor(role: Role) -> Value:
             match role:
                 case State(node, output):
                     return states[node, output]
-                case Own(node, output):
+                case SameStep(node, output):
                     return results[node, output]
                 case Element():
-                    return given[role]
+                    return element_values[role]
                 case Outer(value):
-                    return outside.setdefault(id(value), (value, Value(value.type, value.span, value.name)))[1]
+                    return outer_values.setdefault(id(value), (value, Value(value.type, value.span, value.name)))[1]
 
-        given = {one: inner.apply_op("unsqueeze", value, axis=one.axis) if one.kept else value for one, value in elements.items()}
+        element_values = {
+            element: inner.apply_op("unsqueeze", value, axis=element.axis) if element.kept else value for element, value in elements.items()
+        }
         for number, (node, roles) in enumerate(zip(template, loop.roles, strict=True)):
-            element = loop.taken.get(number)
-            if element is not None or (element := self._find_squeezed(node, roles)) is not None:
-                results[number, 0] = given[element] if number in loop.taken else elements[element]
+            selected = loop.selections.get(number)
+            if selected is not None or (selected := self._find_squeezed(node, roles)) is not None:
+                results[number, 0] = element_values[selected] if number in loop.selections else elements[selected]
                 continue
             copy = self._copy_node(node, tuple(map(tensor, roles)))
             inner.graph.nodes.append(copy)
-            results |= {(number, at): value for at, value in enumerate(copy.outputs)}
-        captured = list(outside.values())
+            results |= {(number, output_index): value for output_index, value in enumerate(copy.outputs)}
+        captured = list(outer_values.values())
         inner.graph.inputs += [value for _, value in captured]
         inner.graph.captures = len(captured)
         self._close_body([results[place] for place in (*states, *self.results.stacked)])
         drop_nodes(inner.graph)
         for place, value in states.items():
             results[place].name = value.name or results[place].name
-        return self._scan_call((*scanned, *(value for value, _ in captured)))
+        return self._make_scan_call((*scanned, *(value for value, _ in captured)))
 
-    def _scan_call(self, inputs: Sequence[Value]) -> CallNode:
+    def _make_scan_call(self, inputs: Sequence[Value]) -> CallNode:
         """The call of the step. `inputs` are the scanned and the captured tensors."""
         states, body, span = self.loop.states, self.inner.graph, self.graph.span
-        axes = tuple(one.axis for one in self.elements)
+        axes = tuple(element.axis for element in self.elements)
         scan = Scan(len(states), axes, (self.axis,) * len(self.results.stacked), self.loop.count, self.reverse)
-        types = [*(one.start.type for one in states), *scan.output_types([value.type for value in body.outputs])[len(states) :]]
+        types = [*(state.start.type for state in states), *scan.output_types([value.type for value in body.outputs])[len(states) :]]
         outputs = tuple(Value(type_, span) for type_ in types)
-        starts = [self._start_tensor(one.start) for one in states]
+        starts = [self._share_start_table(state.start) for state in states]
         return CallNode(body, (*starts, *inputs), outputs, "", span, tuple(body.modules), scan=scan)
 
-    def _state_name(self, state: State) -> str:
+    def _choose_state_name(self, state: State) -> str:
         """The name of the state's start value, if no other state has it; otherwise its name inside of the loop."""
-        if state.start.name and sum(one.start.name == state.start.name for one in self.loop.states) == 1:
+        if state.start.name and sum(other.start.name == state.start.name for other in self.loop.states) == 1:
             return state.start.name
         node = self.loop.template[state.node]
         name = node.outputs[state.output].name
@@ -149,23 +154,24 @@ class _Writer:
             return name or node.graph.outputs[state.output].name or "state"
         return name or (("h", "c")[state.output] if isinstance(node.op, RecurrentCell) else "state")
 
-    def _element_name(self, element: Element) -> str:
+    def _choose_element_name(self, element: Element) -> str:
         """The variable that gets the position; if there is none, the name of the whole tensor with `_t`."""
-        taking = {number for number, one in self.loop.taken.items() if one == element}
-        found = {k: value.name for k, node in enumerate(self.loop.template) for value in node.outputs if value.name}
-        others = {name for k, name in found.items() if k not in taking}  # in `x = a[:, t] * x`, the position is an intermediate value of x
-        name = next((found[k] for k in sorted(taking) if found.get(k, "") not in ("", *others)), "")
+        taking = {number for number, selected in self.loop.selections.items() if selected == element}
+        value_names = {k: value.name for k, node in enumerate(self.loop.template) for value in node.outputs if value.name}
+        # In `x = a[:, t] * x`, the position is an intermediate value of x, so x names the product, not the position.
+        others = {name for k, name in value_names.items() if k not in taking}
+        name = next((value_names[k] for k in sorted(taking) if value_names.get(k, "") not in ("", *others)), "")
         return name or f"{element.whole.name or 'x'}_t"
 
-    def _start_tensor(self, value: Value) -> Value:
+    def _share_start_table(self, value: Value) -> Value:
         """The start value of a state. Equal tables become one table with a general name, since several states may start with it."""
         maker = self.makers.get(id(value))
         if not isinstance(maker, OpNode) or not isinstance(maker.op, TableOperator) or maker.label or maker.op.args["labeled"]:
             return value
-        made = [node for node in (*self.nodes, *self.starts) if isinstance(node, OpNode) and node.outputs[0].name in _STARTS]
-        alike = next((node for node in made if type(node.op) is type(maker.op) and repr(node.op.args) == repr(maker.op.args)), None)
+        start_tables = [node for node in (*self.nodes, *self.starts) if isinstance(node, OpNode) and node.outputs[0].name in _START_NAMES]
+        alike = next((node for node in start_tables if type(node.op) is type(maker.op) and repr(node.op.args) == repr(maker.op.args)), None)
         if alike is None:
-            name = _STARTS[maker.op.formula not in (Const(0), Const(0.0))]
+            name = _START_NAMES[maker.op.formula not in (Const(0), Const(0.0))]
             alike = OpNode(maker.op, (), (Value(value.type, value.span, name),), "", maker.span, maker.specs)
             self.starts.append(alike)
         return alike.outputs[0]
@@ -174,15 +180,15 @@ class _Writer:
         """The element whose kept axis a `squeeze` removes; None for other nodes."""
         if not isinstance(node, OpNode) or not isinstance(node.op, Squeeze) or not node.op.args["axis"]:
             return None
-        element = self.loop.taken.get(roles[0].node) if isinstance(roles[0], Own) else roles[0]
+        element = self.loop.selections.get(roles[0].node) if isinstance(roles[0], SameStep) else roles[0]
         axes = {axis % node.inputs[0].type.rank for axis in node.op.args["axis"]}
         return element if isinstance(element, Element) and element.kept and axes == {element.axis} else None
 
-    def _element_type(self, element: Element) -> Any:
+    def _get_element_type(self, element: Element) -> Any:
         type_ = element.whole.type
         return type_.with_shape((*type_.shape[: element.axis], *type_.shape[element.axis + 1 :]))
 
-    def _scanned_tensor(self, element: Element) -> Value:
+    def _slice_scanned_tensor(self, element: Element) -> Value:
         """The tensor with one position for each step: a slice, if the loop does not cover the whole axis."""
         start = element.first - self.loop.count + 1 if element.reverse else element.first
         stop = start + self.loop.count
@@ -192,7 +198,7 @@ class _Writer:
 
     def _copy_node(self, node: Node, inputs: tuple[Value, ...]) -> Node:
         """The copy of a node in the step. A module that only the loop uses is a stage there."""
-        shared = None if id(node.shared) in self.own_modules else node.shared
+        shared = None if id(node.shared) in self.local_modules else node.shared
         label = node.label if node.shared is None or shared is not None else node.shared.label
         if shared is not None and shared not in self.inner.graph.modules:
             self.inner.graph.modules.append(shared)
@@ -204,8 +210,8 @@ class _Writer:
     def _close_body(self, outputs: Sequence[Value]) -> None:
         """Sets the results of the step. A result that no node of the step makes gets an `identity`, which the graph needs."""
         graph = self.inner.graph
-        made = {id(v) for node in graph.nodes for v in node.outputs}
-        graph.outputs = [value if id(value) in made else self.inner.apply_op("identity", value) for value in outputs]
+        local_values = {id(v) for node in graph.nodes for v in node.outputs}
+        graph.outputs = [value if id(value) in local_values else self.inner.apply_op("identity", value) for value in outputs]
         if any(value.type.rank < self.axis for value in graph.outputs[len(self.loop.states) :]):
             raise ImportRefused("a step gives a tensor with fewer axes than the one that is stacked")
         graph.size = len(graph.nodes)

@@ -43,37 +43,37 @@ from ...ops.shape import Cast, Unsqueeze
 from ...types.tensor_types import BOOL, FLOAT32, INT64
 from ..graph_view import GraphView
 from .rearranged_tables import LOOKED_THROUGH, broadcast_formula, rearrange_formula
-from .two_values import TwoValues, compute_values, two_values
+from .two_values import TwoValues, apply_to_values, match_two_values
 
 _NAMES = "ijklmn"
 _LONGEST = 24
 """The most parts of a formula that is easier to read than operators are."""
 
 
-class Tables:
+class TableFolder:
     """The formulas of a graph's tensors that are made of tables alone."""
 
     def __init__(self, view: GraphView) -> None:
         self.view = view
-        self.known: dict[int, Formula | None] = {}
+        self.formulas: dict[int, Formula | None] = {}
         self.pairs: dict[int, TwoValues | None] = {}
 
-    def write_tables(self) -> None:
+    def fold_tables(self) -> None:
         """Makes tables of all nodes that are one."""
         for node in list(self.view.graph.nodes):
             if isinstance(node, OpNode) and len(node.outputs) == 1 and node.inputs and not node.label:
-                self._write_table(node)
+                self._fold_node(node)
 
-    def _write_table(self, node: OpNode) -> None:
+    def _fold_node(self, node: OpNode) -> None:
         (value,), (result,) = node.outputs, (node.outputs[0].type,)
         formula = self.find_formula(value)
         if isinstance(node.op, (Tril, Triu, MaskedFill)) and result.dtype not in (BOOL, INT64):
-            formula = self._choose_floats(node)
-        if formula is None and result.dtype == FLOAT32 and (pair := self.two_values(value)) is not None:
+            formula = self._compute_float_formula(node)
+        if formula is None and result.dtype == FLOAT32 and (pair := self.find_two_values(value)) is not None:
             formula = pair.numbers
         if formula is None or isinstance(node.op, LOOKED_THROUGH):
             return
-        direct = all(self.view.match_maker(one, TableOperator) for one in node.inputs)
+        direct = all(self.view.match_maker(operand, TableOperator) for operand in node.inputs)
         used = find_indices(formula)
         if not direct and result.dtype != BOOL and any(axis not in used and size != 1 for axis, size in enumerate(result.shape)):
             return
@@ -84,10 +84,10 @@ class Tables:
 
     def find_formula(self, value: Value) -> Formula | None:
         """Return the formula of the elements. None if they are no integers or booleans made of tables, or have no short formula."""
-        if id(value) not in self.known:
-            self.known[id(value)] = None
-            self.known[id(value)] = self._compute_formula(value)
-        return self.known[id(value)]
+        if id(value) not in self.formulas:
+            self.formulas[id(value)] = None
+            self.formulas[id(value)] = self._compute_formula(value)
+        return self.formulas[id(value)]
 
     def _compute_formula(self, value: Value) -> Formula | None:
         node, result = self.view.find_maker(value), value.type
@@ -95,48 +95,50 @@ class Tables:
             return None
         if isinstance(node.op, TableOperator):
             return _get_table_formula(node.op)
-        pair = self.two_values(node.inputs[0]) if result.dtype == BOOL and len(node.inputs) == 1 else None
-        decided = None if pair is None else compute_values(node.op, pair)
+        pair = self.find_two_values(node.inputs[0]) if result.dtype == BOOL and len(node.inputs) == 1 else None
+        decided = None if pair is None else apply_to_values(node.op, pair)
         if decided is not None:
-            return decided.truth
-        found = [self.find_formula(one) for one in node.inputs]
-        formulas = [one for one in found if one is not None]
-        if not formulas or len(formulas) < len(found):
+            return decided.booleans
+        input_formulas = [self.find_formula(operand) for operand in node.inputs]
+        formulas = [formula for formula in input_formulas if formula is not None]
+        if not formulas or len(formulas) < len(input_formulas):
             return None
-        made = _make_formula(node, formulas)
-        if made is None or sum(1 for _ in iterate_parts(made)) > _LONGEST:
+        formula = _make_formula(node, formulas)
+        if formula is None or sum(1 for _ in iterate_parts(formula)) > _LONGEST:
             return None
-        return _decide_comparisons(made, result.shape)
+        return _decide_comparisons(formula, result.shape)
 
-    def two_values(self, value: Value) -> TwoValues | None:
+    def find_two_values(self, value: Value) -> TwoValues | None:
         """The two numbers that the elements of a tensor of floats are, if they are two that a condition chooses."""
         if id(value) not in self.pairs:
-            self.pairs[id(value)] = self._two_values(value) if value.type.dtype == FLOAT32 and value.type.rank <= len(_NAMES) else None
+            self.pairs[id(value)] = (
+                self._compute_two_values(value) if value.type.dtype == FLOAT32 and value.type.rank <= len(_NAMES) else None
+            )
         return self.pairs[id(value)]
 
-    def _two_values(self, value: Value) -> TwoValues | None:
+    def _compute_two_values(self, value: Value) -> TwoValues | None:
         node = self.view.find_maker(value)
         if node is not None and isinstance(node.op, Where) and len(node.inputs) == 2:
-            return self._choose_number(node)
+            return self._match_where(node)
         if node is None or len(node.inputs) > 1:
             return None
         if isinstance(node.op, TableOperator):
-            return two_values(node.op.formula) if not node.op.labeled and find_stored_array(node.op.formula) is None else None
+            return match_two_values(node.op.formula) if not node.op.labeled and find_stored_array(node.op.formula) is None else None
         if not node.inputs:
             return None
-        given = node.inputs[0]
-        if isinstance(node.op, Cast) and given.type.dtype == BOOL:
-            condition = self.find_formula(given)
+        operand = node.inputs[0]
+        if isinstance(node.op, Cast) and operand.type.dtype == BOOL:
+            condition = self.find_formula(operand)
             return None if condition is None else TwoValues(condition, 1, 0)
-        before = self.two_values(given)
-        if before is None:
+        operand_pair = self.find_two_values(operand)
+        if operand_pair is None:
             return None
         if isinstance(node.op, (*LOOKED_THROUGH, Unsqueeze)):
-            moved = None if isinstance(node.op, Cumsum | Diff | Concat) else rearrange_formula(node, [before.condition])
-            return None if moved is None else replace(before, condition=moved)
-        return compute_values(node.op, before)
+            condition_of_result = None if isinstance(node.op, Cumsum | Diff | Concat) else rearrange_formula(node, [operand_pair.condition])
+            return None if condition_of_result is None else replace(operand_pair, condition=condition_of_result)
+        return apply_to_values(node.op, operand_pair)
 
-    def _choose_number(self, node: OpNode) -> TwoValues | None:
+    def _match_where(self, node: OpNode) -> TwoValues | None:
         """One number, or another by a condition."""
         table = self.view.match_maker(node.inputs[1], TableOperator)
         number = None if table is None else number_of(table.op.args["formula"])
@@ -147,7 +149,7 @@ class Tables:
         pair = (other, number) if node.op.number_first else (number, other)
         return None if places is None else TwoValues(places, *pair)
 
-    def _choose_floats(self, node: OpNode) -> Formula | None:
+    def _compute_float_formula(self, node: OpNode) -> Formula | None:
         """The formula of floats, which may be infinite, of one table, with another number in some places."""
         table = self.view.match_maker(node.inputs[0], TableOperator)
         op = None if table is None else table.op
@@ -196,41 +198,41 @@ def _get_table_formula(op: TableOperator) -> Formula | None:
 
 def _apply_elementwise(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
     op, result = node.op, node.outputs[0].type
-    types = [one.type for one in node.inputs]
-    aligned = [broadcast_formula(one, type_.shape, result.shape) for one, type_ in zip(formulas, types, strict=True)]
-    given = [one for one in aligned if one is not None]
-    if len(given) < len(aligned):
+    types = [operand.type for operand in node.inputs]
+    aligned = [broadcast_formula(formula, type_.shape, result.shape) for formula, type_ in zip(formulas, types, strict=True)]
+    operands = [operand for operand in aligned if operand is not None]
+    if len(operands) < len(aligned):
         return None
     if all(type_.dtype == INT64 for type_ in types):
-        return _of_integers(op, given)
-    return _of_booleans(op, given) if all(type_.dtype == BOOL for type_ in types) else None
+        return _apply_to_integers(op, operands)
+    return _apply_to_booleans(op, operands) if all(type_.dtype == BOOL for type_ in types) else None
 
 
-def _of_integers(op: Operator, given: list[Formula]) -> Formula | None:
+def _apply_to_integers(op: Operator, operands: list[Formula]) -> Formula | None:
     match op:
         case Neg():
-            return UnaryFormula("-", given[0])
+            return UnaryFormula("-", operands[0])
         case Abs():
-            return CallFormula("abs", tuple(given))
-        case Minimum() | Maximum() if len(given) > 1:
-            return CallFormula("min" if isinstance(op, Minimum) else "max", tuple(given))
+            return CallFormula("abs", tuple(operands))
+        case Minimum() | Maximum() if len(operands) > 1:
+            return CallFormula("min" if isinstance(op, Minimum) else "max", tuple(operands))
     numbers = all(isinstance(number, (int, SymDim)) and not isinstance(number, bool) for number in op.scalars)
-    return _apply_binary(op, given) if numbers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
+    return _apply_binary(op, operands) if numbers and op.symbol in {"+", "-", "*", *COMPARISONS} else None
 
 
-def _of_booleans(op: Operator, given: list[Formula]) -> Formula | None:
+def _apply_to_booleans(op: Operator, operands: list[Formula]) -> Formula | None:
     match op:
         case LogicalNot() | BitwiseNot():
-            return UnaryFormula("not", given[0])
+            return UnaryFormula("not", operands[0])
         case LogicalAnd() | BitwiseAnd():
-            return _apply_binary(op, given, "and") if all(isinstance(one, bool) for one in op.scalars) else None
+            return _apply_binary(op, operands, "and") if all(isinstance(scalar, bool) for scalar in op.scalars) else None
         case LogicalOr() | BitwiseOr():
-            return _apply_binary(op, given, "or") if all(isinstance(one, bool) for one in op.scalars) else None
-    return _apply_binary(op, given) if op.symbol in ("==", "!=") and not op.scalars else None
+            return _apply_binary(op, operands, "or") if all(isinstance(scalar, bool) for scalar in op.scalars) else None
+    return _apply_binary(op, operands) if op.symbol in ("==", "!=") and not op.scalars else None
 
 
-def _apply_binary(op: Operator, given: list[Formula], symbol: str = "") -> Formula | None:
-    both = [*given, *map(Const, op.scalars)]
+def _apply_binary(op: Operator, operands: list[Formula], symbol: str = "") -> Formula | None:
+    both = [*operands, *map(Const, op.scalars)]
     if op.number_first:
         both.reverse()
     return BinaryFormula(symbol or op.symbol, *both) if len(both) == 2 else None

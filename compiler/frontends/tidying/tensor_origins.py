@@ -23,7 +23,7 @@ class Origins:
         self._places: dict[int, tuple[Graph, int]] = {}
         self._calls: dict[int, list[CallNode]] = {}
         for graph in collect_graphs(main):
-            self._places.update((id(value), (graph, at)) for at, value in enumerate(graph.inputs))
+            self._places.update((id(value), (graph, index)) for index, value in enumerate(graph.inputs))
             for node in graph.nodes:
                 self._makers.update((id(value), node) for value in node.outputs)
                 if isinstance(node, CallNode):
@@ -35,16 +35,18 @@ class Origins:
         if depth > _DEEPEST:
             return None
         if isinstance(node, CallNode):
-            at = next(k for k, one in enumerate(node.outputs) if one is value)
-            return None if node.scan is not None else self.find_origin(node.graph.outputs[at], depth + 1)
+            index = next(k for k, output in enumerate(node.outputs) if output is value)
+            return None if node.scan is not None else self.find_origin(node.graph.outputs[index], depth + 1)
         if node is not None:
             return self.find_origin(node.inputs[0], depth + 1) if _only_rearranges(node) else node
         if id(value) not in self._places:
             return None
-        graph, at = self._places[id(value)]
+        graph, index = self._places[id(value)]
         calls = self._calls.get(id(graph), [])
-        found = {id(made): made for call in calls if call.scan is None for made in (self.find_origin(call.inputs[at], depth + 1),)}
-        return next(iter(found.values())) if len(found) == 1 and all(call.scan is None for call in calls) else None
+        origins = {
+            id(origin): origin for call in calls if call.scan is None for origin in (self.find_origin(call.inputs[index], depth + 1),)
+        }
+        return next(iter(origins.values())) if len(origins) == 1 and all(call.scan is None for call in calls) else None
 
 
 def _only_rearranges(node: OpNode) -> bool:

@@ -23,8 +23,8 @@ from ...ops.operator import strict_key
 from ...ops.shape import Unsqueeze
 from ...ops.slicing import Select
 from .dead_code import count_operators, drop_nodes, has_keys
-from .step_roles import LEAST, TimeLoop, matched_loop, position_of
-from .step_scans import scan_nodes
+from .step_roles import LEAST, TimeLoop, find_selected_position, match_loop
+from .step_scans import replace_loop
 
 MOST_DISTANCES = 8
 """The most operators of one kind in a step, if the step's length is to be found from the distances between them."""
@@ -32,12 +32,12 @@ MOST_PERIODS = 200
 """The most step lengths that are tried in a graph: each costs a pass over its nodes."""
 
 
-def write_scans(program: Program) -> Callable[[], None] | None:
+def fold_time_loops(program: Program) -> Callable[[], None] | None:
     """Replaces each loop by a `scan`. Returns a function that undoes it; None if there is no loop."""
     before: list[tuple[Graph, list[Node], list[SharedModule]]] = []
     for graph in collect_graphs(program.main):
         saved = graph, graph.nodes, graph.declares
-        if graph.kind != "scan" and _write_in(graph, program.facts):
+        if graph.kind != "scan" and _fold_loops(graph, program.facts):
             before.append(saved)
     if not before:
         return None
@@ -51,21 +51,23 @@ def write_scans(program: Program) -> Callable[[], None] | None:
     return undo
 
 
-def _write_in(graph: Graph, facts: Facts) -> bool:
+def _fold_loops(graph: Graph, facts: Facts) -> bool:
     """Replaces the loops of a graph. Returns whether there was one."""
     makers = {id(value): node for node in graph.nodes for value in node.outputs}
-    nodes = [_as_stack(node, makers) for node in graph.nodes]
-    written = False
+    nodes = [_concat_to_stack(node, makers) for node in graph.nodes]
+    has_folded = False
     while True:
-        made = next((made for loop in _find_loops(nodes) if (made := scan_nodes(graph, nodes, loop, facts)) is not None), None)
-        if made is None:
-            return written
-        graph.nodes, graph.declares = made
+        replacement = next(
+            (replacement for loop in _find_loops(nodes) if (replacement := replace_loop(graph, nodes, loop, facts)) is not None), None
+        )
+        if replacement is None:
+            return has_folded
+        graph.nodes, graph.declares = replacement
         drop_nodes(graph)
-        nodes, written = graph.nodes, True
+        nodes, has_folded = graph.nodes, True
 
 
-def _as_stack(node: Node, makers: dict[int, Node]) -> Node:
+def _concat_to_stack(node: Node, makers: dict[int, Node]) -> Node:
     """The node as a `stack`, if it is a `concat` of tensors that were unsqueezed at its axis; otherwise the node itself."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Concat):
         return node
@@ -85,56 +87,56 @@ def _find_loops(nodes: Sequence[Node]) -> Iterator[TimeLoop]:
     read when the first step needs it."""
     sequence = [node for node in nodes if node.inputs]
     numbers: dict[object, int] = {}
-    kinds = [numbers.setdefault(_kind_of(node), len(numbers)) for node in sequence]
-    for start, period, end in _repeating_runs(kinds):
-        found: list[tuple[tuple[int, ...], TimeLoop]] = []
+    kinds = [numbers.setdefault(_make_node_key(node), len(numbers)) for node in sequence]
+    for start, period, end in _find_repeating_runs(kinds):
+        candidates: list[tuple[tuple[int, ...], TimeLoop]] = []
         for shift in range(period):
-            full, left = divmod(end - start - shift, period)
+            full, remaining = divmod(end - start - shift, period)
             if full < LEAST - 1:
                 break
-            loop = matched_loop(nodes, sequence, kinds, start + shift, period, full)
+            loop = match_loop(nodes, sequence, kinds, start + shift, period, full)
             if loop is not None:
-                found.append(((-loop.count, 0 if loop.is_cut else left, len(loop.states), shift), loop))
-        yield from (loop for _, loop in sorted(found, key=lambda one: one[0]))
+                candidates.append(((-loop.count, 0 if loop.is_last_partial else remaining, len(loop.states), shift), loop))
+        yield from (loop for _, loop in sorted(candidates, key=lambda candidate: candidate[0]))
 
 
-def _repeating_runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+def _find_repeating_runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
     """The start, the period and the end of each longest run in which the kinds repeat, short periods first."""
     places: dict[int, list[int]] = {}
-    for at, kind in enumerate(kinds):
-        places.setdefault(kind, []).append(at)
+    for index, kind in enumerate(kinds):
+        places.setdefault(kind, []).append(index)
     periods: set[int] = set()
-    for found in places.values():
-        if len(found) >= LEAST:
-            middle = len(found) // 2
-            for distance in range(1, min(MOST_DISTANCES, len(found) - middle - 1) + 1):
-                periods |= {found[distance] - found[0], found[middle + distance] - found[middle]}
+    for indices in places.values():
+        if len(indices) >= LEAST:
+            middle = len(indices) // 2
+            for distance in range(1, min(MOST_DISTANCES, len(indices) - middle - 1) + 1):
+                periods |= {indices[distance] - indices[0], indices[middle + distance] - indices[middle]}
     for period in sorted(periods)[:MOST_PERIODS]:
         start = 0
-        for at in range(len(kinds) - period + 1):
-            if at == len(kinds) - period or kinds[at] != kinds[at + period]:
-                if at - start >= period:
-                    yield start, period, at + period
-                start = at + 1
+        for index in range(len(kinds) - period + 1):
+            if index == len(kinds) - period or kinds[index] != kinds[index + period]:
+                if index - start >= period:
+                    yield start, period, index + period
+                start = index + 1
 
 
-def _kind_of(node: Node) -> object:
+def _make_node_key(node: Node) -> object:
     """A key that is equal for nodes that may be the same node of two steps."""
     shared = None if node.shared is None else id(node.shared)
     if isinstance(node, CallNode):
         if node.scan is not None or node.modules or node.tuples or node.tails or (shared is None and has_keys(node)):
             return object()
-        what: object = shared or _compute_signature(node.graph)
+        computation: object = shared or _compute_signature(node.graph)
     elif node.tie is not None or (shared is None and has_keys(node)):
         return object()
     else:
-        what = _operator_key(node), shared
-    return what, tuple(_type_key(value) for value in (*node.inputs, *node.outputs))
+        computation = _make_operator_key(node), shared
+    return computation, tuple(_make_type_key(value) for value in (*node.inputs, *node.outputs))
 
 
-def _operator_key(node: OpNode) -> object:
+def _make_operator_key(node: OpNode) -> object:
     """The operator and its arguments, without the position that it selects."""
-    position = position_of(node)
+    position = find_selected_position(node)
     if position is not None:
         return Select, position.axis, position.kept
     return type(node.op), repr({name: strict_key(value) for name, value in node.op.args.items()})
@@ -142,14 +144,14 @@ def _operator_key(node: OpNode) -> object:
 
 def _compute_signature(graph: Graph) -> object:
     """A key that is equal for graphs without parameters that compute the same."""
-    places = {id(value): (0, at) for at, value in enumerate(graph.inputs)}
-    found: list[object] = []
-    for at, node in enumerate(graph.nodes, 1):
+    places = {id(value): (0, number_of_node) for number_of_node, value in enumerate(graph.inputs)}
+    keys: list[object] = []
+    for number_of_node, node in enumerate(graph.nodes, 1):
         what = _compute_signature(node.graph) if isinstance(node, CallNode) else repr((type(node.op), node.op.args))
-        found.append((what, tuple(places.get(id(value)) for value in node.inputs)))
-        places |= {id(value): (at, number) for number, value in enumerate(node.outputs)}
-    return tuple(found), tuple(places.get(id(value)) for value in graph.outputs)
+        keys.append((what, tuple(places.get(id(value)) for value in node.inputs)))
+        places |= {id(value): (number_of_node, number) for number, value in enumerate(node.outputs)}
+    return tuple(keys), tuple(places.get(id(value)) for value in graph.outputs)
 
 
-def _type_key(value: Value) -> object:
+def _make_type_key(value: Value) -> object:
     return value.type.dtype, value.type.shape

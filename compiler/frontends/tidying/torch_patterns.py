@@ -33,7 +33,7 @@ def drop_identity(view: GraphView, node: Node) -> None:
     if not isinstance(node, OpNode) or len(node.inputs) != 1:
         return
     (x,), op = node.inputs, node.op
-    undone = _find_undone(view, node)
+    undone = _find_value_before(view, node)
     if undone is not None:
         view.replace_uses(node, undone)
     if x.type != node.outputs[0].type:
@@ -43,14 +43,14 @@ def drop_identity(view: GraphView, node: Node) -> None:
         view.replace_uses(node, x)
 
 
-_SHAPES = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
+_SHAPE_OPERATORS = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
 """Operators that leave the elements in their order."""
 
 
-def _find_undone(view: GraphView, node: OpNode) -> Value | None:
+def _find_value_before(view: GraphView, node: OpNode) -> Value | None:
     """The tensor of which a node undoes what was done."""
     (x,) = node.inputs
-    kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPES if isinstance(node.op, _SHAPES) else ()
+    kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPE_OPERATORS if isinstance(node.op, _SHAPE_OPERATORS) else ()
     before = view.match_maker(x, *kinds) if kinds else None
     if before is None or before.inputs[0].type != node.outputs[0].type:
         return None
@@ -70,11 +70,11 @@ def _get_axes(op: Operator, rank: int) -> set[int]:
 
 def fold_composite(view: GraphView, node: Node) -> None:
     """Replace the written-out definition of an operator, such as `gelu` or `layer_norm`, by the operator."""
-    if isinstance(node, OpNode) and (found := recognize_operator(view, node)) is not None:
-        found.replace_node(view, node)
+    if isinstance(node, OpNode) and (match := recognize_operator(view, node)) is not None:
+        match.replace_node(view, node)
 
 
-def rms_norm(view: GraphView, node: Node) -> None:
+def fold_rms_norm_weight(view: GraphView, node: Node) -> None:
     """A root mean square norm with the weight that follows it."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
@@ -132,17 +132,17 @@ def _swaps_axes(op: Operator, a: int, b: int) -> bool:
     return isinstance(op, Transpose) and {op.args["a"], op.args["b"]} in ({a, b}, {a - 4, b - 4}, {a, b - 4}, {a - 4, b})
 
 
-def grouped_heads(view: GraphView, node: Node) -> None:
+def fold_repeated_heads(view: GraphView, node: Node) -> None:
     """Keys and values whose heads are repeated for the queries: attention takes fewer heads of them."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Attention) or len(node.inputs) < 3:
         return
     q, k, v, *rest = node.inputs
-    keys, values = _repeated_heads(view, k), _repeated_heads(view, v)
+    keys, values = _find_repeated_heads(view, k), _find_repeated_heads(view, v)
     if keys is not None and values is not None and keys.type.shape[1] == values.type.shape[1]:
         view.replace_operator(node, node.op, (q, keys, values, *rest))
 
 
-def _repeated_heads(view: GraphView, value: Value) -> Value | None:
+def _find_repeated_heads(view: GraphView, value: Value) -> Value | None:
     """`[N, h, T, d]` of which `value` has each head several times in a row."""
     reshape = view.match_maker(value, Reshape)
     expand = view.match_maker(reshape.inputs[0], Expand) if reshape is not None else None
@@ -158,9 +158,9 @@ def _repeated_heads(view: GraphView, value: Value) -> Value | None:
 def drop_expand(view: GraphView, node: Node) -> None:
     """An operator on two tensors, one of which was expanded to the shape of the other."""
     if isinstance(node, OpNode) and node.op.symbol and len(node.inputs) == 2:
-        given = tuple(_strip_expand(view, value) for value in node.inputs)
-        if given != node.inputs:
-            view.replace_operator(node, node.op, given, node.label)
+        operands = tuple(_strip_expand(view, value) for value in node.inputs)
+        if operands != node.inputs:
+            view.replace_operator(node, node.op, operands, node.label)
 
 
 def _strip_expand(view: GraphView, value: Value) -> Value:
@@ -168,4 +168,13 @@ def _strip_expand(view: GraphView, value: Value) -> Value:
     return value if expand is None else expand.inputs[0]
 
 
-PATTERNS: tuple[Pattern, ...] = (drop_identity, fold_composite, rms_norm, split_heads, merge_heads, grouped_heads, drop_expand, fold_dense)
+PATTERNS: tuple[Pattern, ...] = (
+    drop_identity,
+    fold_composite,
+    fold_rms_norm_weight,
+    split_heads,
+    merge_heads,
+    fold_repeated_heads,
+    drop_expand,
+    fold_dense,
+)

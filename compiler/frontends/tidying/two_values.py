@@ -43,7 +43,7 @@ class TwoValues(Record):
         return CallFormula("where", (self.condition, Const(self.then), Const(self.otherwise)))
 
     @property
-    def truth(self) -> Formula:
+    def booleans(self) -> Formula:
         """As booleans."""
         match bool(self.then), bool(self.otherwise):
             case True, False:
@@ -53,7 +53,7 @@ class TwoValues(Record):
         return Const(bool(self.then))
 
 
-def two_values(formula: Formula) -> TwoValues | None:
+def match_two_values(formula: Formula) -> TwoValues | None:
     """A formula that is one, with numbers."""
     match formula:
         case CallFormula("where", (condition, then, otherwise)):
@@ -62,15 +62,15 @@ def two_values(formula: Formula) -> TwoValues | None:
     return None
 
 
-def compute_values(op: Operator, given: TwoValues) -> TwoValues | None:
+def apply_to_values(op: Operator, values: TwoValues) -> TwoValues | None:
     """Apply an operator with at most one number to both values. None for operators that are not known here."""
     if isinstance(op, Cast):
-        return given if op.args["dtype"] in (BOOL, FLOAT32) else None
+        return values if op.args["dtype"] in (BOOL, FLOAT32) else None
     if isinstance(op, Neg):
-        return TwoValues(given.condition, -given.then, -given.otherwise)
+        return TwoValues(values.condition, -values.then, -values.otherwise)
     function = _ARITHMETIC.get(type(op)) or COMPARISONS.get(op.symbol)
     number = op.scalars[0] if len(op.scalars) == 1 else None
     if function is None or not isinstance(number, (int, float)) or (isinstance(op, Div) and (number == 0 or op.number_first)):
         return None
-    pair = [function(number, one) if op.number_first else function(one, number) for one in (given.then, given.otherwise)]
-    return TwoValues(given.condition, *(one if isinstance(one, bool) else one + 0.0 for one in pair))
+    pair = [function(number, value) if op.number_first else function(value, number) for value in (values.then, values.otherwise)]
+    return TwoValues(values.condition, *(value if isinstance(value, bool) else value + 0.0 for value in pair))

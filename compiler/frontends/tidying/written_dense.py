@@ -15,7 +15,7 @@ from ...ops.linear_algebra import Matmul
 from ...ops.shape import Permute, Transpose
 from ..graph_view import GraphView, both_orders
 
-_OWN = (Matmul, Add, Permute, Transpose)
+_PATTERN_OPERATORS = (Matmul, Add, Permute, Transpose)
 
 
 def fold_dense(view: GraphView, node: Node) -> None:
@@ -25,13 +25,13 @@ def fold_dense(view: GraphView, node: Node) -> None:
     if isinstance(node.op, Matmul):
         weight = _find_weight(view, node)
         if weight is not None and not _find_siblings(view, weight):
-            _put_dense(view, node, node.inputs[0], weight, None)
+            _replace_by_dense(view, node, node.inputs[0], weight, None)
     if isinstance(node.op, Add):
         for total, added in both_orders(node.inputs):
             product, bias = view.match_maker(total, Matmul), view.match_maker(added, ParamOperator)
             weight = _find_weight(view, product) if product is not None and view.count_uses(total) == 1 else None
             if product is not None and weight is not None and bias is not None and _find_siblings(view, weight) == [bias]:
-                _put_dense(view, node, product.inputs[0], weight, bias)
+                _replace_by_dense(view, node, product.inputs[0], weight, bias)
                 return
 
 
@@ -42,7 +42,7 @@ def _find_weight(view: GraphView, product: OpNode) -> OpNode | None:
     if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
         return None
     turned = swapped.outputs[0].type.shape == weight.outputs[0].type.shape[::-1] and _is_swap(swapped)
-    if not weight.label.rpartition(".")[0] and sum(has_operator(one, _OWN) for one in view.graph.nodes) > 3:
+    if not weight.label.rpartition(".")[0] and sum(has_operator(sibling, _PATTERN_OPERATORS) for sibling in view.graph.nodes) > 3:
         return None
     alone = view.count_uses(swapped.outputs[0]) == view.count_uses(weight.outputs[0]) == 1
     return weight if turned and alone and _get_name(weight) == "weight" and weight.op.args["trainable"] else None
@@ -62,17 +62,19 @@ def _find_siblings(view: GraphView, weight: OpNode) -> list[Node]:
     is the only one of its graph: all that are not of the pattern are siblings."""
     level = weight.label.rpartition(".")[0]
     if not level:
-        return [node for node in view.graph.nodes if node is not weight and not (has_operator(node, _OWN))]
+        return [node for node in view.graph.nodes if node is not weight and not (has_operator(node, _PATTERN_OPERATORS))]
     return [node for node in view.graph.nodes if node is not weight and (node.label == level or node.label.startswith(f"{level}."))]
 
 
-def _put_dense(view: GraphView, node: OpNode, x: Value, weight: OpNode, bias: OpNode | None) -> None:
+def _replace_by_dense(view: GraphView, node: OpNode, x: Value, weight: OpNode, bias: OpNode | None) -> None:
     units = weight.outputs[0].type.shape[0]
     if bias is not None and (_get_name(bias) != "bias" or bias.outputs[0].type.shape != (units,) or not bias.op.args["trainable"]):
         return
     if bias is not None and (view.count_uses(bias.outputs[0]) > 1 or bias.frozen != weight.frozen):
         return
-    op = Dense(**{name: {"units": units, "bias": bias is not None}.get(name, given.default) for name, given in Dense.signature.items()})
+    op = Dense(
+        **{name: {"units": units, "bias": bias is not None}.get(name, argument.default) for name, argument in Dense.signature.items()}
+    )
     if view.replace_operator(node, op, (x,), weight.label.rpartition(".")[0], frozen=weight.frozen):
         for parameter in (weight, bias):
             if parameter is not None:

@@ -27,7 +27,7 @@ def simplify_masks(program: Program) -> None:
         for node in list(graph.nodes):
             match node:
                 case OpNode(op=Matmul()):
-                    _hide_later(view, node, origins)
+                    _fold_causal_scores(view, node, origins)
         for node in list(graph.nodes):
             match node:
                 case OpNode(op=Attention()):
@@ -36,12 +36,12 @@ def simplify_masks(program: Program) -> None:
                     _simplify_multihead(view, node, origins)
 
 
-def _hide_later(view: GraphView, node: OpNode, origins: Origins) -> None:
+def _fold_causal_scores(view: GraphView, node: OpNode, origins: Origins) -> None:
     """Scores that are replaced where they are later, so that each query sees a key."""
-    found = recognize_hidden_attention(view, node)
-    if found is None:
+    match = recognize_hidden_attention(view, node)
+    if match is None:
         return
-    attention, hides = found
+    attention, hides = match
     q, k, v, mask = attention.inputs
     if is_hiding(attention.filled) and is_causal(mask, origins, hides=hides):
         op = Attention(**{**attention.op.args, "causal": True, "align": find_alignment(view, q, k)})
@@ -66,14 +66,14 @@ def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
 
 def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
     """The same of the operator that has projections, whose bool masks are true where nothing is seen. Its parameters stay."""
-    given = node.op.bind_inputs(tuple(value.type for value in node.inputs), view.facts)
-    if "attn_mask" not in given or node.op.args["causal"] or node.shared is not None:
+    bound_inputs = node.op.bind_inputs(tuple(value.type for value in node.inputs), view.facts)
+    if "attn_mask" not in bound_inputs or node.op.args["causal"] or node.shared is not None:
         return
-    at = given.position("attn_mask")
-    mask, inputs = node.inputs[at], (*node.inputs[:at], *node.inputs[at + 1 :])
+    index = bound_inputs.position("attn_mask")
+    mask, inputs = node.inputs[index], (*node.inputs[:index], *node.inputs[index + 1 :])
     arguments = {name: value for name, value in node.op.args.items() if name not in (NAMED, "align")}
     if is_causal(mask, origins, hides=True):
-        keys = node.inputs[given.position(MultiheadAttention.key_input(given))]
+        keys = node.inputs[bound_inputs.position(MultiheadAttention.key_input(bound_inputs))]
         arguments |= {"causal": True, "align": find_alignment(view, node.inputs[0], keys)}
     elif not hides_nothing(mask, origins, hides=True):
         return

@@ -38,9 +38,9 @@ def _fold_rotation(view: GraphView, node: Node, origins: Origins) -> None:
     if not isinstance(node, OpNode) or not isinstance(node.op, Add):
         return
     for first, second in both_orders(node.inputs):
-        one, other = view.match_maker(first, Mul), view.match_maker(second, Mul)
-        for x, cos in both_orders(one.inputs if one is not None else ()):
-            for turned, sin in both_orders(other.inputs if other is not None else ()):
+        first_product, second_product = view.match_maker(first, Mul), view.match_maker(second, Mul)
+        for x, cos in both_orders(first_product.inputs if first_product is not None else ()):
+            for turned, sin in both_orders(second_product.inputs if second_product is not None else ()):
                 base = _find_base(x, cos, sin, origins) if _is_rotated_half(view, turned, x) else None
                 if base is not None and view.replace_operator(node, Rotary(base=base, dims=None, interleaved=False), (x,)):
                     return
@@ -53,10 +53,15 @@ def _is_rotated_half(view: GraphView, value: Value, x: Value) -> bool:
         return False
     negative, low = view.match_maker(joined.inputs[0], Neg), view.match_maker(joined.inputs[1], Slice)
     high = view.match_maker(negative.inputs[0], Slice) if negative is not None else None
-    return high is not None and low is not None and _find_part(high, x) == (size // 2, size) and _find_part(low, x) == (0, size // 2)
+    return (
+        high is not None
+        and low is not None
+        and _get_feature_range(high, x) == (size // 2, size)
+        and _get_feature_range(low, x) == (0, size // 2)
+    )
 
 
-def _find_part(node: OpNode, x: Value) -> tuple[object, object] | None:
+def _get_feature_range(node: OpNode, x: Value) -> tuple[object, object] | None:
     """Which of the features of `x` it takes."""
     args, size = node.op.args, x.type.shape[-1]
     if node.inputs != (x,) or not _is_last(args["axis"], x) or args["step"] != 1:
@@ -70,20 +75,20 @@ def _is_last(axis: object, x: Value) -> bool:
 
 def _find_base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
     """The base of the frequencies, if these are the cosines and sines of the operator's own angles."""
-    one, other = origins.find_origin(cos), origins.find_origin(sin)
-    if one is None or other is None or x.type.rank < 3:
+    cos_origin, sin_origin = origins.find_origin(cos), origins.find_origin(sin)
+    if cos_origin is None or sin_origin is None or x.type.rank < 3:
         return None
     if any(value.type.shape[-2:] != x.type.shape[-2:] or any(size != 1 for size in value.type.shape[1:-2]) for value in (cos, sin)):
         return None
-    if isinstance(one.op, TableOperator) and isinstance(other.op, TableOperator):
-        return _base_of_tables(one.op, other.op, x)
-    if not isinstance(one.op, Cos) or not isinstance(other.op, Sin):
+    if isinstance(cos_origin.op, TableOperator) and isinstance(sin_origin.op, TableOperator):
+        return _find_base_of_tables(cos_origin.op, sin_origin.op, x)
+    if not isinstance(cos_origin.op, Cos) or not isinstance(sin_origin.op, Sin):
         return None
-    bases = [_base_of(angles, x, origins) for angles in (one.inputs[0], other.inputs[0])]
+    bases = [_find_base_of_angles(angles, x, origins) for angles in (cos_origin.inputs[0], sin_origin.inputs[0])]
     return bases[0] if bases[0] == bases[1] else None
 
 
-def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float | None:
+def _find_base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float | None:
     """Find the base of the frequencies where the constants hold all angles."""
     positions, size = x.type.shape[-2:]
     if not isinstance(positions, int) or not isinstance(size, int) or positions < 2 or size < 4 or not (cos.is_static and sin.is_static):
@@ -98,7 +103,8 @@ def _base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> float |
     angles = np.arange(positions)[:, None] * np.tile(base ** (-2 * np.arange(size // 2) / size), 2)
     wanted = (np.cos(angles), np.sin(angles))
     near = all(
-        np.allclose(table.reshape(positions, size), one, atol=1e-5 + 1e-6 * positions) for table, one in zip(tables, wanted, strict=True)
+        np.allclose(table.reshape(positions, size), expected, atol=1e-5 + 1e-6 * positions)
+        for table, expected in zip(tables, wanted, strict=True)
     )
     return base if near else None
 
@@ -109,18 +115,18 @@ def _round_base(base: float) -> float:
     return int(base) if base == int(base) else base
 
 
-def _base_of(angles: Value, x: Value, origins: Origins) -> float | None:
-    whole = origins.find_origin(angles)
-    if whole is None or not isinstance(whole.op, Concat) or not _is_last(whole.op.args["axis"], angles) or len(whole.inputs) != 2:
+def _find_base_of_angles(angles: Value, x: Value, origins: Origins) -> float | None:
+    concat = origins.find_origin(angles)
+    if concat is None or not isinstance(concat.op, Concat) or not _is_last(concat.op.args["axis"], angles) or len(concat.inputs) != 2:
         return None
-    halves = [origins.find_origin(value) for value in whole.inputs]
+    halves = [origins.find_origin(value) for value in concat.inputs]
     product = halves[0]
     if product is None or product is not halves[1] or not isinstance(product.op, Mul):
         return None
     for position, frequency in both_orders(product.inputs):
         places, table = origins.find_origin(position), origins.find_origin(frequency)
         if places is not None and table is not None and _counts_positions(places, position, x):
-            return _of_frequencies(table, frequency, x)
+            return _find_base_of_frequencies(table, frequency, x)
     return None
 
 
@@ -133,7 +139,7 @@ def _counts_positions(node: OpNode, position: Value, x: Value) -> bool:
     return len(long) == 1 and op.formula == IndexFormula(long[0]) and op.shape[long[0]] == shape[-2]
 
 
-def _of_frequencies(node: OpNode, frequency: Value, x: Value) -> float | None:
+def _find_base_of_frequencies(node: OpNode, frequency: Value, x: Value) -> float | None:
     op, size = node.op, x.type.shape[-1]
     if not isinstance(op, TableOperator) or not op.is_static or not isinstance(size, int) or size < 4:
         return None

@@ -24,7 +24,7 @@ from ...ir.graph_values import Value
 from ...ops.formula import Const
 from ...types.numpy_types import to_array
 from ...types.tensor_types import DType, Shape
-from ..constants import formula_of
+from ..constants import make_formula_table
 from ..graph_builder import ImportRefused
 from .call_scope import GraphScope
 from .keys import split_relative_path
@@ -84,7 +84,7 @@ class AtenSite:
         if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
             return self._to_tensor(node)
         if isinstance(size, int):
-            return self.scope.builder.add_node(formula_of(to_array(values % size)))[0]
+            return self.scope.builder.add_node(make_formula_table(to_array(values % size)))[0]
         return self.apply_op("remainder", self._to_tensor(node), other=size)
 
     def reads_result(self, at: int) -> bool:

@@ -17,7 +17,7 @@ from torch.fx import Node
 
 from ...ops.constants import TableOperator
 from ...types.numpy_types import to_array
-from ..constants import formula_of, is_exact, stored_table
+from ..constants import is_exact, make_formula_table, make_stored_table
 from ..graph_builder import ImportRefused
 from .node_targets import is_empty
 
@@ -103,7 +103,7 @@ class Constants:
             return
         try:
             array = to_array(value)
-            self.tables[node] = formula_of(array)
+            self.tables[node] = make_formula_table(array)
             if not is_exact(self.tables[node], array):
                 self.inexact_shapes.append(list(array.shape))
         except (ImportRefused, ValueError) as refused:
@@ -116,7 +116,7 @@ class Constants:
     def _store_table(self, node: Node, value: torch.Tensor) -> None:
         """Its numbers are kept in a file."""
         try:
-            self.tables[node] = stored_table(to_array(value))
+            self.tables[node] = make_stored_table(to_array(value))
         except (ImportRefused, ValueError) as refused:
             self.reasons[node] = str(refused)
 

@@ -28,7 +28,7 @@ from ...types.numpy_types import Array, numpy_dtype, to_array
 from ...types.tensor_types import BATCH, TensorType
 from ..graph_builder import ImportRefused, make_empty_span
 from ..imported_model import Imported, ImportFailed, Obstacle
-from ..tidying.dead_code import count_operators, without_dead
+from ..tidying.dead_code import count_operators, remove_dead_code
 from . import aten as _aten  # noqa: F401  # registers the readers
 from .buffer_changes import describe_changes, describe_detached_tensors, find_frozen_statistics, find_step_counters, find_unheld_changes
 from .call_scope import ModelContext, UnknownValue
@@ -274,7 +274,7 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
     """Reports tensors with arbitrary contents, as of `torch.empty`, of which an unwritten part is read."""
     if not model.arbitrary:
         return
-    without_dead(main)
+    remove_dead_code(main)
     count_operators(main)
     left = {id(value) for graph in collect_graphs(main) for node in graph.nodes for value in node.outputs}
     for node, value in model.arbitrary:

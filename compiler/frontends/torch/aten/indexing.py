@@ -13,7 +13,7 @@ from ....ir.graph import has_operator
 from ....ir.graph_values import Value
 from ....ops.joining import Concat
 from ....types.numpy_types import to_array
-from ...constants import formula_of
+from ...constants import make_formula_table
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
@@ -298,7 +298,7 @@ def _replace_strided_part(site: AtenSite, x: Value, part: Value, axis: int) -> V
     places = {at: number for number, at in enumerate(range(size)[start:end:step])}
     order = torch.tensor([size + places[at] if at in places else at for at in range(size)])
     both = site.apply_op("concat", x, part, axis=axis)
-    return site.apply_op("index_select", both, site.scope.builder.add_node(formula_of(to_array(order)))[0], axis=axis)
+    return site.apply_op("index_select", both, site.scope.builder.add_node(make_formula_table(to_array(order)))[0], axis=axis)
 
 
 @reads("copy")
