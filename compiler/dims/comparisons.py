@@ -1,4 +1,9 @@
-"""Comparisons of dimensions, as a `where` states them: `T <= 255`, `H in [128, 256]`."""
+"""Comparisons of dimensions, as a `where` states them: `T <= 255`, `H in [128, 256]`.
+
+>>> from .polynomial import make_symbol
+>>> print(Condition("<=", make_symbol("T"), 255))
+T <= 255
+"""
 
 from __future__ import annotations
 
@@ -34,9 +39,10 @@ class Condition(Record):
 
     @property
     def slack(self) -> Dim | None:
-        """The dimension that is at least 0 where it holds; None for `==` and `!=`."""
+        """The dimension that is at least 0 exactly if the condition holds: `255 - T` for `T <= 255`. None for `==` and `!=`."""
         match self.op:
             case "<" | "<=":
+                # Dimensions are integers: `a < b` is `b - a - 1 >= 0`.
                 return self.right - self.left - (self.op == "<")
             case ">" | ">=":
                 return self.left - self.right - (self.op == ">")

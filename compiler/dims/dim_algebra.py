@@ -16,7 +16,7 @@ R = TypeVar("R")
 
 
 class DimFold(Generic[R]):
-    """Makes an `R` of a dimension, bottom-up."""
+    """Convert a dimension to an `R`, bottom-up: subclasses say how sums, floor divisions, minima and maxima convert."""
 
     def fold_sum(self, total: SumOfTerms) -> R:
         raise NotImplementedError
@@ -28,15 +28,17 @@ class DimFold(Generic[R]):
         raise NotImplementedError
 
     def abbreviate_atom(self, atom: Atom) -> R | None:
-        """The replacement of an atom that is not to be opened."""
+        """Return a replacement for an atom whose parts are not to be converted, or None to convert them."""
         return None
 
     def fold_inner(self, d: Dim) -> R:
-        """A sum; what is in it is known."""
+        """Convert a sum of which all atoms are converted already."""
         return self.fold_sum(rewrite_in_symbols(d))
 
     def fold_dim(self, d: Dim) -> R:
         self.known: dict[Atom, R] = {}
+        # `atoms_of` lists inner atoms first, so the parts of an atom are always in `known` when the atom's turn
+        # comes.
         for atom in atoms_of(d):
             brief = self.abbreviate_atom(atom)
             if brief is not None:
@@ -49,7 +51,9 @@ class DimFold(Generic[R]):
         return self.fold_inner(d)
 
     def _scale_of_fraction(self, top: Dim) -> int:
-        """What to multiply a lone fraction by: `(S/32)//5` is `S//160`."""
+        """The factor that clears the denominator of a lone fraction: `(S/32)//5` is `S//160`."""
+        # Only a single fraction can move its denominator under the floor: in `S/32 + T`, the multiplied T would make
+        # the text longer.
         if len(terms_of(top)) != 1:
             return 1
         found = rewrite_in_symbols(top)
@@ -107,6 +111,7 @@ class _CallbackFold(DimFold[R]):
         return self.fold_floor(top, self._multiply_all(term.denominator, term.divisors))
 
     def _multiply_all(self, number: int, factors: list[Factor]) -> R:
+        # `S` rather than `1*S`, but the empty product is still 1.
         result = self.const(number) if number != 1 or not factors else None
         for factor in factors:
             value = self.sym(factor) if isinstance(factor, str) else self.known[factor]
@@ -125,5 +130,5 @@ def fold_dim(
     max_: Callable[[R, R], R],
     min_: Callable[[R, R], R],
 ) -> R:
-    """Computes `d` bottom-up with these operations. Parts that occur several times are computed once."""
+    """Compute `d` bottom-up with these operations. Parts that occur several times are computed once."""
     return _CallbackFold(const, sym, add, mul, floordiv, max_, min_).fold_dim(d)

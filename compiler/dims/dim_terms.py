@@ -21,7 +21,7 @@ _Rational = dict[tuple[tuple[Factor, int], ...], Ratio]
 
 
 class SumTerm:
-    """`numerator * factors / (denominator * divisors)`, an integer for all allowed values."""
+    """A term `numerator * factors / (denominator * divisors)`. Alone or with the others of its group, it is an integer."""
 
     __slots__ = ("denominator", "divisors", "factors", "numerator")
 
@@ -64,17 +64,19 @@ def _add_to_total(total: _Rational, key: tuple[tuple[Factor, int], ...], c: Rati
 
 
 def _expand_quotients(coefficient: int, monomial: tuple[Atom, ...]) -> tuple[_Rational, bool]:
-    """The monomial without quotients; and whether its terms are integers only when taken together."""
+    """Expand the quotients of a monomial to symbols. The second result: whether its terms are integers only when added up."""
     parts: list[tuple[int, int, Powers]] = [(coefficient, 1, {})]
     together = False
     for atom in monomial:
         if not isinstance(atom, Quotient):
             factor = atom.name if isinstance(atom, Symbol) else atom
+            # Powers may be negative: `D/K * K` must lose the K again.
             parts = [(c, e, {**p, factor: p.get(factor, 0) + 1}) for c, e, p in parts]
             continue
         above, below, divisors = _invert_step(atom.step)
         numerator: list[tuple[int, Powers]] = [(1, {atom.name: 1})]
         if atom.rest != 0:
+            # `(H - 1)/4` is an integer, but `H/4` and `1/4` are not: the two terms must stay over one denominator.
             together = True
             numerator.append((-atom.rest, {}))
         spend_effort(len(parts) * len(numerator))
@@ -101,6 +103,7 @@ def _invert_step(step: Dim) -> tuple[int, int, Powers]:
     for atom in monomial:
         if isinstance(atom, Quotient):
             above, inner, below = _invert_step(atom.step)
+            # A step may contain quotients itself: `D % K == 0` and `K % 3 == 0` make D a multiple of `3*(K/3)`.
             scale, coefficient = scale * inner, coefficient * above
             powers = _multiply_powers(powers, {atom.name: -1}, {f: -e for f, e in below.items()})
         else:
@@ -116,18 +119,20 @@ def rewrite_in_symbols(d: Dim) -> SumOfTerms:
     for monomial, coefficient in terms_of(d).items():
         expanded, together = _expand_quotients(coefficient, monomial)
         for key, c in expanded.items():
+            # Terms of `4*W*((H - 1)/4)` need no denominator and are written alone: `H*W - W`.
             into = grouped if together and (c[1] > 1 or any(e < 0 for _, e in key)) else alone
             _add_to_total(into, key, c)
     grouped = {key: c for key, c in grouped.items() if c[0]}
     if not grouped:
         return SumOfTerms(_sorted_terms(alone), [])
+    # A fractional constant takes the integer with it: `3*(H - 1)/4 + 5` is `(3*H + 17)/4`.
     if () in grouped:
         _add_to_total(grouped, (), alone.pop((), (0, 1)))
     return _combine_fractions(alone, grouped)
 
 
 def _combine_fractions(alone: _Rational, grouped: _Rational) -> SumOfTerms:
-    """All that is grouped over its common denominator."""
+    """Write the grouped terms over their common denominator, so that each division is exact."""
     divisor = lcm(*(c[1] for c in grouped.values()))
     below: Powers = {}
     for key in grouped:

@@ -28,8 +28,8 @@ LONGEST = 2000
 
 
 class _DimPrinter(DimFold[str]):
-    """Close together for people, where `/` has no remainder; with `names`, as code of Python with spaces. `powers`: `width**2` for a
-    product of equal factors."""
+    """Prints a dimension for people, close together, with `/` for an exact division; or, with `names`, as Python code with spaces.
+    `powers`: `width**2` for a product of equal factors."""
 
     def __init__(self, names: Mapping[str, str] | None = None, *, powers: bool = False) -> None:
         self.names, self.powers = names, powers
@@ -39,6 +39,8 @@ class _DimPrinter(DimFold[str]):
         return f"{_format_dividend(top)}{self.by}{bottom if _needs_no_brackets(bottom) else f'({bottom})'}"
 
     def fold_inner(self, d: Dim) -> str:
+        # Only here, just before printing: the normal form has no remainders, and no other operation knows these
+        # atoms.
         d = introduce_remainders(d)
         for atom in {a for monomial in terms_of(d) for a in monomial if isinstance(a, Remainder)}:
             self.known[atom] = self.abbreviate_atom(atom) or remainder_text(self.fold_inner(atom.top), self.fold_inner(atom.bottom))
@@ -54,6 +56,7 @@ class _DimPrinter(DimFold[str]):
         return self._format_sum(total.terms, group)
 
     def _format_sum(self, terms: list[SumTerm], group: str = "") -> str:
+        # Begin with a positive term if there is one: `5 - T`, not `-T + 5`.
         if terms and terms[0].numerator < 0 and any(t.numerator > 0 for t in terms):
             first = next(t for t in terms if t.numerator > 0)
             terms = [first, *(t for t in terms if t is not first)]
@@ -65,6 +68,7 @@ class _DimPrinter(DimFold[str]):
         return text or "0"
 
     def _format_term(self, term: SumTerm, number: int, bare: bool) -> str:
+        # A lone factor needs no brackets of its own in a sum: `H//2 + 1`, but `2*(H//2)`.
         if bare and number == 1 and len(term.factors) == 1 and term.denominator == 1 and not term.divisors:
             only = term.factors[0]
             return self._format_name(only) if isinstance(only, str) else self.known[only]
@@ -75,6 +79,7 @@ class _DimPrinter(DimFold[str]):
 
     def _format_divisor(self, number: int, factors: list[Factor]) -> str:
         text = self._format_product(number, factors)
+        # `D/2*K` would divide by 2 only.
         return f"({text})" if "*" in text else text
 
     def _format_product(self, number: int, factors: list[Factor]) -> str:
@@ -115,7 +120,7 @@ def _needs_no_brackets(text: str) -> bool:
 
 
 def _format_dividend(text: str) -> str:
-    """As what is divided: sums in brackets, products as they are."""
+    """Format a dividend: sums get brackets, products do not."""
     outside = outside_brackets(text)
     return f"({text})" if NET.strength_of_text(outside) < NET.binding_strength("*") or " % " in outside else text
 
@@ -126,19 +131,19 @@ def remainder_text(top: str, bottom: str) -> str:
 
 
 def format_dim(d: Dim) -> str:
-    """As a person writes it, in the language's own syntax: `2*T + 1`, `(H + 1)//2`, `max(T, 5)`, `S/32`."""
+    """Format a dimension as a person writes it, in the language's own syntax: `2*T + 1`, `(H + 1)//2`, `max(T, 5)`, `S/32`."""
     return _DimPrinter().format_number(d) if isinstance(d, int) else _format_symbolic(d)
 
 
 @lru_cache(maxsize=4096)
 def _format_symbolic(d: SymDim) -> str:
-    """An editor shows the same sizes after each change."""
+    """Format a symbolic dimension. Cached, because an editor shows the same sizes after each change."""
     return _DimPrinter().fold_dim(d)
 
 
 def dim_to_python(d: Dim, names: Mapping[str, str], *, powers: bool = False) -> str:
-    """A Python expression of integers, with code substituted for the symbols. `powers`: equal factors as a power. An OverflowError if it
-    would be too long."""
+    """Return a Python expression of integers, with code substituted for the symbols. `powers`: equal factors as a power. An OverflowError
+    if it would be too long."""
     if isinstance(d, int):
         return _DimPrinter(names).format_number(d)
     if text_size(d) > 50 * LONGEST:

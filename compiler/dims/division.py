@@ -53,9 +53,11 @@ def floordiv(a: Dim, b: Dim) -> Dim:
             return a // b
         if b == 0:
             raise ZeroDivisionError("a dimension is divided by zero")
+        # One sign of the divisor only, so that `-T // -4` and `T // 4` are the same object.
         if b < 0:
             a, b = -a, -b
         return a if b == 1 else _floor_by_int(a.terms, b)
+    # The same for a symbolic divisor that is known to be negative.
     high = bounds(b)[1]
     if high is not None and high < 0:
         a, b = -a, -b
@@ -68,6 +70,7 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
     rest: Terms = {}
     common = k
     for m, c in terms.items():
+        # Pull out each term that k divides, and of the constant as much as k divides: `(4*T + 6)//4` is `T + 1`.
         if m and c % k:
             rest[m] = c
             common = gcd(common, c)
@@ -76,6 +79,7 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
     if not rest:
         return dim_from_terms(whole)
     constant = terms.get((), 0) % k
+    # `(2*T + 3)//4` is `(T + 1)//2`: rounding down the constant is exact, because the other terms are even.
     if common > 1:
         rest = {m: c // common for m, c in rest.items()}
         constant //= common
@@ -92,7 +96,7 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
 
 
 def _inner_floor(d: Dim) -> FloorQuotient | None:
-    """The one floor division that is a whole term of `d`."""
+    """The only floor division that is a term of `d` by itself, with a positive divisor. None if there are several."""
     found = None
     for m, c in terms_of(d).items():
         if c == 1 and len(m) == 1 and isinstance(m[0], FloorQuotient):
@@ -106,10 +110,12 @@ def _inner_floor(d: Dim) -> FloorQuotient | None:
 
 
 def _floor_of_rest(top: Dim, bottom: Dim) -> Dim:
-    """`top // bottom` of what has nothing to pull out; `bottom` is positive if it is a constant."""
+    """`top // bottom` where no multiple of `bottom` can be pulled out of `top`. A constant `bottom` is positive."""
     low = bounds(bottom)[0]
     if low is not None and low > 0:
         inner = _inner_floor(top)
+        # `(H//2)//2` is `H//4`, and `((H + 1)//2 + 1)//2` is `(H + 3)//4`. So a chain of strided convolutions has one
+        # floor, not one in another.
         if inner is not None:
             return floordiv(inner.top + inner.bottom * (top - dim_from_atom(inner)), inner.bottom * bottom)
         known = _known_floor(top, bottom)
@@ -124,6 +130,7 @@ def _known_floor(top: Dim, bottom: Dim) -> int | None:
     lo, hi = bounds(top)
     if isinstance(bottom, int):
         return lo // bottom if lo is not None and hi is not None and lo // bottom == hi // bottom else None
+    # `T // (T + 1)` is 0 and `-T // (T + W)` is -1, for every size, although neither bound of the divisor says so.
     if lo is not None and lo >= 0:
         room = bounds(bottom - top)[0]
         return 0 if room is not None and room > 0 else None
@@ -147,7 +154,7 @@ def _floor_by_dim(a: Dim, b: SymDim) -> Dim:
 
 
 def _cancel_common_factors(a: Dim, b: Dim) -> tuple[Dim, Dim]:
-    """Both without the factors that all their terms share."""
+    """Divide both by the factors that all their terms share."""
     common = gcd(*terms_of(a).values(), *terms_of(b).values())
     factor = shared_factor([*terms_of(a), *terms_of(b)])
     if common == 1 and not factor:
@@ -165,7 +172,7 @@ def shared_factor(monomials: list[Monomial]) -> Monomial:
 
 
 def _remove_atom(pool: list[Atom], atom: Atom) -> bool:
-    """Takes the atom from the pool, if it is there."""
+    """Remove the atom from the pool. Return whether it was there."""
     if atom not in pool:
         return False
     pool.remove(atom)
@@ -178,7 +185,7 @@ def divide_exactly(d: Dim, factor: Monomial, k: int) -> Dim:
 
 
 def divide_monomial(m: Monomial, factor: Monomial) -> Monomial | None:
-    """What times `factor` is `m`."""
+    """The monomial that gives `m` times `factor`. None if `factor` does not divide `m`."""
     if not factor:
         return m
     left = list(m)
@@ -231,7 +238,7 @@ def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
 
 
 def dim_max(*dims: Dim) -> Dim:
-    """The greatest: one of them if bounds decide which, else a `max(...)` of those that may be it."""
+    """The greatest dimension: one of the arguments if bounds decide which, else a `max(...)` of those that may be it."""
     return _simplify_min_max(dims, True)
 
 
@@ -281,7 +288,7 @@ def _dominates(a: Dim, b: Dim, greatest: bool) -> bool:
 
 
 def _common_summand(args: list[Dim]) -> Dim:
-    """What all of them contain; of constants, that of the first in order which is not one itself."""
+    """The terms that all arguments share, and the constant of the first symbolic argument, so that `max(T + 1, 6)` is `max(T, 5) + 1`."""
     first = min((a for a in args if not isinstance(a, int)), key=key_of)
     rest = [terms_of(a) for a in args]
     same = {m: c for m, c in terms_of(first).items() if m and all(t.get(m) == c for t in rest)}

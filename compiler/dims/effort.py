@@ -26,11 +26,12 @@ class Effort:
         self.spent = 0
 
 
+# A context variable, because Python's operators (`a * b`) have no argument for it, and threads must not share it.
 _current: ContextVar[Effort | None] = ContextVar("effort", default=None)
 
 
 def spend_effort(terms: int) -> None:
-    """Counts terms before they are made or read."""
+    """Count terms before they are made or read."""
     effort = _current.get()
     if effort is not None:
         effort.spent += terms
@@ -40,7 +41,7 @@ def spend_effort(terms: int) -> None:
 
 @contextmanager
 def limit_effort(effort: Effort) -> Iterator[None]:
-    """Counts the terms of the `with` statement's body as part of this effort."""
+    """Count the terms that the body of the `with` statement makes as part of this effort."""
     token = _current.set(effort)
     try:
         yield

@@ -22,6 +22,7 @@ def _cancel_in_term(monomial: Monomial, factor: int, facts: Facts) -> Dim:
         if isinstance(atom, FloorQuotient) and facts.provably_divides(atom.bottom, atom.top):
             rest = _divide_term(divide_monomial(monomial, (atom,)), factor, atom.bottom)
             if rest is not None:
+                # The product may have more quotients: `H*(D//H) * H*(D//H)` is `D*D`.
                 return cancel_exact_quotients(rest * atom.top, facts)
     return dim_from_terms({monomial: factor})
 

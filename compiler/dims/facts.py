@@ -1,6 +1,6 @@
 """The decision procedure for questions about dimensions: are two equal, is one at least the other, does one divide the other.
 
-In: polynomials that are zero, not zero, not negative, or multiples of something, as `declare` finds them in the `where` of a model. Out:
+In: polynomials that are zero, not zero, not negative, or multiples of something, as `declare_dims` finds them in a model's `where`. Out:
 True, False or None. Always: True and False hold for every allowed value of the symbols. None means that neither could be proved within a
 small, fixed effort, so that no text makes the compiler search without end.
 
@@ -45,7 +45,7 @@ _MOST_CASES = 64
 
 
 class Facts(Record):
-    """What is known in addition to bounds of symbols: see `declare`. `choices` are the only values of a symbol, by its name."""
+    """The known facts in addition to the bounds of symbols: see `declare_dims`. `choices` are the only values of a symbol, by its name."""
 
     zeros: tuple[Dim, ...] = ()
     nonzeros: tuple[Dim, ...] = ()
@@ -62,6 +62,7 @@ class Facts(Record):
         """Whether a == b for all allowed values (True), or for none (False)."""
         if a == b:
             return True
+        # The cases of `T in [...]` come last: each of them is a question of its own.
         answer = self._are_equal(a, b)
         return self._ask_in_each_case(Facts.are_equal, a, b) if answer is None else answer
 
@@ -71,14 +72,18 @@ class Facts(Record):
             return False
         if _is_never_zero(d) or any(self._is_multiple_of_nonzero(d, z) for z in self.nonzeros):
             return False
+        # Cheap tests came first. A long difference skips this step, as each floor may add terms.
         d = self._reduce_by_zeros(_canonicalize_floors(self, d)) if len(d.terms) <= _MOST_TERMS else d
         if isinstance(d, int):
             return d == 0
         if _is_never_zero(d) or any(self._is_multiple_of_nonzero(d, z) for z in self.nonzeros):
             return False
+        # Without facts or maxima, `_is_never_zero` has seen the same bounds already.
         if self.nonnegatives or _has_min_max(d):
             if self._provably_at_least(d - 1) or self._provably_at_least(-d - 1):
                 return False
+            # `max(H, W)` has no normal form with `H` under the fact `H >= W`. Equal is then proved as both at least
+            # and at most.
             if _has_min_max(d) and self._provably_at_least(d) and self._provably_at_least(-d):
                 return True
         return None
@@ -117,11 +122,12 @@ class Facts(Record):
         return False if _never_divides(k, self._reduce_by_zeros(a)) else self._ask_in_each_case(Facts.divides, k, a)
 
     def exact_div(self, a: Dim, b: Dim) -> Dim | None:
-        """a / b where b provably divides a."""
+        """Return a / b where b provably divides a, otherwise None."""
         if isinstance(a, int) and isinstance(b, int):
             return a // b if b and a % b == 0 else None
         if b == 0 or not self.divides(b, a):
             return None
+        # `1024 / W` is H under the fact `H*W == 1024`: a form of a in which b is a factor gives the shorter quotient.
         for variant in self._equal_forms(a):
             whole, rest = polynomial_divmod(variant, b)
             if rest == 0:
@@ -131,7 +137,7 @@ class Facts(Record):
     # --- a few values ------------------------------------------------------------------------------------------------------
 
     def _ask_in_each_case(self, question: Callable[[Facts, Dim, Dim], bool | None], a: Dim, b: Dim) -> bool | None:
-        """The answer that is the same for all values of the symbols that have only a few."""
+        """Ask the question for each value of the symbols that have only a few. Return the answer if it is the same for all of them."""
         used = free_symbols(a) | free_symbols(b)
         choices = [(name, values) for name, values in self.choices if name in used]
         if not choices or prod(len(values) for _, values in choices) > _MOST_CASES:
@@ -151,7 +157,7 @@ class Facts(Record):
         return found.pop() if found else None
 
     def _with_sizes(self, sizes: Mapping[str, Dim]) -> Facts | None:
-        """What is known if some symbols have these values; None if they cannot have them."""
+        """The facts if some symbols have these values; None if they cannot have them."""
         known = (self.zeros, self.nonzeros, self.nonnegatives)
         zeros, nonzeros, nonnegatives = (tuple([substitute_symbols(d, sizes) for d in some]) for some in known)
         multiples = tuple([(substitute_symbols(k, sizes), substitute_symbols(p, sizes)) for k, p in self.multiples])
@@ -165,7 +171,7 @@ class Facts(Record):
     # --- equality ----------------------------------------------------------------------------------------------------------
 
     def _reduce_by_zeros(self, d: Dim) -> Dim:
-        """`d` less multiples of what is zero."""
+        """Subtract multiples of the polynomials that are zero."""
         for zero in self.zeros:
             if isinstance(d, int):
                 return d
@@ -173,7 +179,7 @@ class Facts(Record):
         return d
 
     def _is_multiple_of_nonzero(self, d: Dim, nonzero: Dim) -> bool:
-        """Whether d is a whole multiple of what is not zero."""
+        """Whether d is an integer multiple of a polynomial that is not zero."""
         whole, rest = polynomial_divmod(d, nonzero)
         return rest == 0 and isinstance(whole, int) and whole != 0
 
@@ -182,10 +188,12 @@ class Facts(Record):
     def _provably_at_least(self, d: Dim) -> bool:
         """Whether d >= 0."""
         low = bounds(d)[0]
+        # Bounds alone answer most questions; they are stored with the dimension.
         if low is not None and low >= 0:
             return True
         if isinstance(d, int) or len(d.terms) > _MOST_TERMS:
             return False
+        # Nothing below knows more than the bounds do.
         if not (self.zeros or self.nonnegatives or _has_min_max(d)):
             return False
         return any(self._prove_nonnegative(form) for known in {d, self._reduce_by_zeros(d)} for form in _lower_forms_without_min_max(known))
@@ -195,6 +203,8 @@ class Facts(Record):
             form = dim_from_terms(relaxed)
             if _is_nonnegative(form, scale):
                 return True
+            # Subtract facts that are at least 0: if the remainder still is, so is d. This is a small search for a
+            # Farkas certificate.
             useful = list(_find_canceling_facts(form, self.nonnegatives))
             for count in range(1, _MOST_FACTS_TOGETHER + 1):
                 for some in combinations(useful, count):
@@ -208,19 +218,20 @@ class Facts(Record):
     # --- division ----------------------------------------------------------------------------------------------------------
 
     def _equal_forms(self, a: Dim) -> Iterator[Dim]:
-        """Other forms of a, by what is zero."""
+        """Yield forms that are equal to a because some polynomials are zero."""
         yield a
         reduced = self._reduce_by_zeros(a)
         if reduced != a:
             yield reduced
         for zero in self.zeros:
+            # Choose the multiple that cancels the constant of a: `1024` becomes `H*W` by the fact `H*W - 1024 == 0`.
             share = constant_of(zero)
             times = constant_of(a) // share if share and constant_of(a) % share == 0 else 1
             yield a - times * zero
             yield a + times * zero
 
     def provably_divides(self, k: Dim, a: Dim) -> bool:
-        """Whether k divides a, without the question whether it never does."""
+        """Whether a proof shows that k divides a. False means unknown, not that k never divides a."""
         return any(_divides_as_polynomial(k, v) or self._divides_by_multiples(k, v) for v in self._equal_forms(a))
 
     def _divides_by_multiples(self, k: Dim, a: Dim) -> bool:
@@ -229,6 +240,8 @@ class Facts(Record):
                 continue
             if _divides_as_polynomial(k, polynomial_divmod(a, multiple)[1]):
                 return True
+            # Polynomial division misses multiples modulo k: 3 divides `S + 2*T` if it divides `2*S + T`, because
+            # twice that is `4*S + 2*T`.
             if isinstance(k, int) and any(_divides_as_polynomial(k, a - c * multiple) for c in range(1, min(k, _MOST_TERMS))):
                 return True
         return False
@@ -254,6 +267,8 @@ def _is_never_zero(d: Dim) -> bool:
 def _find_canceling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
     """Multiples of facts that cancel a term of d."""
     found: dict[Dim, None] = {}
+    # Three nested loops: the effort counts their steps before they run, because a `where` may have any number of
+    # conditions.
     spend_effort(sum(len(terms_of(fact)) for fact in nonnegatives) * len(terms_of(d)))
     for fact in nonnegatives:
         for n, e in terms_of(fact).items():
@@ -261,6 +276,8 @@ def _find_canceling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
                 if not n or (c > 0) != (e > 0):
                     continue
                 factor = divide_monomial(m, n)
+                # `S >= T` proves `S*W >= T*W` because W is not negative. A factor of unknown sign would turn the
+                # inequality.
                 if factor is None or any(a.lower is None or a.lower < 0 for a in factor):
                     continue
                 found[fact * dim_from_terms({factor: max(1, c // e)})] = None
@@ -293,6 +310,8 @@ def _lower_forms_without_min_max(d: Dim) -> Iterator[Dim]:
 def _find_weakening_min_max(d: Dim) -> tuple[Monomial, MinMax] | None:
     for m, c in terms_of(d).items():
         for atom in m:
+            # An added `max` is at least each of its arguments, and a subtracted `min` is at most each. The other two
+            # have no such bound.
             if isinstance(atom, MinMax) and atom.greatest is (c > 0) and len(m) == 1:
                 return m, atom
     return None
@@ -317,6 +336,7 @@ def _canonicalize_floor(top: Dim, k: int) -> Dim:
     spend_effort(len(terms_of(top)))
     for m, c in terms_of(top).items():
         part = c % k
+        # Coefficients near 0 on both sides of it give floors of `T` and of `-T` the same form.
         if m and 2 * part > k:
             part -= k
         rest[m] = part
@@ -336,6 +356,7 @@ def _apply_hermite_identity(top: Dim, k: int) -> Dim:
     constant = constant_of(top)
     base = top - constant
     extra, constant = divmod(constant, k)
+    # Only the last of the k floors is replaced by the others, so that a sum of all k of them cancels to x.
     if constant != k - 1 or k > _MOST_TERMS:
         return floordiv(base + constant, k) + extra
     total = base + extra
@@ -345,9 +366,11 @@ def _apply_hermite_identity(top: Dim, k: int) -> Dim:
 
 
 def _multiply_by_divisor(facts: Facts, d: Dim, atom: FloorQuotient) -> Dim:
-    """`d` times the divisor of `atom`, where that is known to divide exactly."""
+    """Multiply `d` by the divisor of `atom`, if the division is known to be exact, so that the floor disappears. The result is 0 where `d`
+    is."""
     if not facts.multiples or not facts.provably_divides(atom.bottom, atom.top):
         return d
+    # One multiplication clears one floor of a product, not its square.
     if any(sum(a is atom for a in m) > 1 for m in terms_of(d)):
         return d
     total: Dim = 0
@@ -370,5 +393,6 @@ def _never_divides(k: Dim, a: Dim) -> bool:
         return constant_of(a) % common != 0
     rest = polynomial_divmod(a, k)[1]
     low = bounds(rest)[0]
+    # A remainder strictly between 0 and k is never 0, whatever k is.
     room = bounds(k - rest)[0]
     return low is not None and low > 0 and room is not None and room > 0

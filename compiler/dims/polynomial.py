@@ -47,6 +47,8 @@ class Atom:
         Atom.serial += 1
         inside = self.parts()
         self.size = 1 + sum(text_size(p) for p in inside)
+        # The serial number only decides between atoms with the same key. Long keys are cut: a chain of 1,000 halvings
+        # would have a key of thousands of letters.
         self.order = (key if self.size <= _LONG_KEY else f"~{self.size}", Atom.serial)
         self.lower, self.upper = bounds
         self.names = own.union(*(free_symbols(p) for p in inside))
@@ -62,6 +64,8 @@ class Symbol(Atom):
         self._set_fields(name, (lower, upper), frozenset((name,)))
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # Unpickling interns the atom again: atoms are compared by identity, and a graph may come from another
+        # process.
         return _symbol_atom, (self.name, self.lower, self.upper)
 
 
@@ -122,6 +126,7 @@ class MinMax(Atom):
 
 
 A = TypeVar("A", bound=Atom)
+# Weak, so that a server which checks thousands of texts does not keep the atoms of all of them.
 _interned: WeakValueDictionary[tuple[Any, ...], Atom] = WeakValueDictionary()
 _lock = allocate_lock()
 
@@ -177,6 +182,7 @@ class SymDim:
 
     def __add__(self, other: Dim) -> Dim:
         if isinstance(other, int):
+            # `int(...)`, because a `TracedInt` is an int too, and its formula must not get into a polynomial.
             return _plus_constant(self.terms, int(other))
         if not isinstance(other, SymDim):
             return NotImplemented
@@ -236,11 +242,14 @@ class SymDim:
         return self._hash
 
     def __lt__(self, other: object) -> NoReturn:
+        # `T < 3` is true for some sizes and false for others. A bool for it would be wrong silently in `max` or
+        # `sorted`.
         raise TypeError("symbolic dimensions have no order of their own: use Facts.is_at_least")
 
     __le__ = __gt__ = __ge__ = __lt__
 
     def __bool__(self) -> NoReturn:
+        # The same for `if d:`, which Python would otherwise answer True for every object.
         raise TypeError("whether a symbolic dimension is zero is a question for Facts.are_equal")
 
     def __repr__(self) -> str:
@@ -256,11 +265,12 @@ Dim = int | SymDim
 
 
 def _plain_int(d: Dim) -> Dim:
-    """Without what a subclass of `int` adds."""
+    """Drop the formula of a `TracedInt`, or whatever else a subclass of `int` adds."""
     return int(d) if isinstance(d, int) else d
 
 
 def _rebuild_dim(items: tuple[tuple[Monomial, int], ...]) -> SymDim:
+    # The order of atoms depends on their serial numbers, which are others in this process.
     return SymDim({tuple(sorted(m, key=_order)): c for m, c in items})
 
 
@@ -309,6 +319,7 @@ def add_terms(a: Terms, b: Terms, sign: int) -> Terms:
 
 
 def multiply_terms(a: Terms, b: Terms) -> Terms:
+    # The cost of all keys: their lengths and their number, before a product of long sums starts to take memory.
     spend_effort(len(b) * sum(map(len, a)) + len(a) * sum(map(len, b)) + len(a) * len(b))
     total: Terms = {}
     for m, c in a.items():
@@ -323,7 +334,7 @@ def dim_from_atom(atom: Atom) -> SymDim:
 
 
 def make_symbol(name: str, *, lower: int | None = 1, upper: int | None = None) -> Dim:
-    """A free symbol of which `lower <= name <= upper` is known."""
+    """A free symbol with `lower <= name <= upper`. A plain integer if both bounds are equal."""
     if lower is not None and lower == upper:
         return lower
     return dim_from_atom(_symbol_atom(name, lower, upper))
@@ -346,7 +357,7 @@ def free_symbols(d: Dim) -> frozenset[str]:
 
 
 def text_size(d: Dim) -> int:
-    """How long the text of `d` is, in leaves. May be astronomic for what shares parts with itself."""
+    """The length of the text of `d`, in leaves. It may be astronomic where `d` shares parts with itself: each `h + h//2` doubles it."""
     if isinstance(d, int):
         return 1
     if d._size is None:
@@ -355,7 +366,7 @@ def text_size(d: Dim) -> int:
 
 
 def key_of(d: Dim) -> str:
-    """What `d` looks like but for its constant: an order that does not depend on what was made first."""
+    """A text of `d` without its constant. It orders atoms in a way that does not depend on which of them was created first."""
     if isinstance(d, int):
         return f"={d:x}"
     if text_size(d) > _LONG_KEY:
@@ -367,8 +378,10 @@ def key_of(d: Dim) -> str:
 
 
 def atoms_of(d: Dim) -> list[Atom]:
-    """Every atom in `d`, those inside others before them."""
+    """Every atom in `d`, inner atoms before the atoms that contain them."""
     order: dict[Atom, None] = {}
+    # An explicit stack, because an atom may be nested deeper than Python's limit of recursion: each layer of a
+    # network can add one.
     stack: list[tuple[Atom, bool]] = [(a, False) for m in terms_of(d) for a in m]
     while stack:
         atom, ready = stack.pop()

@@ -41,22 +41,24 @@ def introduce_remainders(d: Dim) -> Dim:
 
 def _replace_best_quotient(d: Dim) -> Dim | None:
     quotients = [(m, a) for m in terms_of(d) for a in m if isinstance(a, FloorQuotient)]
+    # The largest first: a quotient inside of it disappears with it.
     for monomial, quotient in sorted(quotients, key=lambda found: -found[1].size):
         found = min(
             (*_replace_quotient(d, monomial, quotient), *_merge_nested_quotients(d, monomial, quotient)), key=_term_counts, default=d
         )
+        # Fewer terms each time, so the loop of the caller ends.
         if _term_counts(found)[0] < _term_counts(d)[0]:
             return found
     return None
 
 
 def _term_counts(d: Dim) -> tuple[int, int]:
-    """The number of terms, and of those with a minus."""
+    """The number of terms, and the number of terms with a minus."""
     return len(terms_of(d)), sum(c < 0 for c in terms_of(d).values())
 
 
 def _replace_quotient(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
-    """`d` with a remainder instead of the quotient in this term, and what is then left of the other terms."""
+    """Yield `d` with a remainder in place of the quotient in this term: `k*(a//k)` is `a - a % k`."""
     coefficient = terms_of(d)[monomial]
     if len(terms_of(quotient.bottom)) != 1:
         return
@@ -72,7 +74,7 @@ def _replace_quotient(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> It
 
 
 def _merge_nested_quotients(d: Dim, monomial: Monomial, quotient: FloorQuotient) -> Iterator[Dim]:
-    """Where it is the quotient of another term, as `T//21` is that of `T//3` by 7."""
+    """Yield `d` with one remainder for two quotients of which one divides the other again: `T//3 - 7*(T//21)` is `T//3 % 7`."""
     terms = terms_of(d)
     others = divide_monomial(monomial, (quotient,)) or ()
     for term, number in terms.items():

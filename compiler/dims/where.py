@@ -1,6 +1,7 @@
 """Turn the conditions of `where` into a normal form for each dimension, and facts.
 
-In: the names of dimensions, conditions over their raw symbols (`make_symbol(name)`), and sizes fixed from outside. Out: the form of each
+In: the names of dimensions, conditions over their raw symbols (`make_symbol(name)`), and sizes that a caller fixes (`--dim T=8`). Out: the
+form of each
 name from now on, and the remaining facts. Always: a condition is used in one of three ways: as another form of a symbol (`S == 2*T`,
 `S % 32 == 0`), as bounds of it, or as a fact; one that cannot hold is reported instead.
 """
@@ -34,7 +35,7 @@ from .where_conditions import (
 
 
 class Declared(Record):
-    """What became of the declarations. `contradictions` cannot hold; `ignored` mention undeclared names."""
+    """The result of `declare_dims`. The conditions in `contradictions` cannot hold; those in `ignored` mention undeclared names."""
 
     dims: dict[str, Dim]
     facts: Facts
@@ -43,7 +44,7 @@ class Declared(Record):
 
 
 class _Range:
-    """What is known of one free symbol: `lower <= S <= upper`, `S % step == rest`, and `S % divisor == 0` for a symbolic divisor."""
+    """The known range of one free symbol: `lower <= S <= upper`, `S % step == rest`, and `S % divisor == 0` for a symbolic divisor."""
 
     def __init__(self, lower: int) -> None:
         self.lower = lower
@@ -60,7 +61,7 @@ class _Range:
 
 
 def declare_dims(names: Iterable[str], conditions: Sequence[WhereCondition], fixed: Mapping[str, int]) -> Declared:
-    """The form of each of `names`, given that the conditions hold. Names in `fixed` are those numbers, and conditions are checked.
+    """Return the form of each of `names`, given that the conditions hold. Names in `fixed` have these values, and conditions are checked.
 
     A dimension is at least 1, unless a condition on it alone says that it may be 0: `P >= 0`, `P in [0, 8]`."""
     return _ConditionSolver(list(names), fixed, may_be_empty(conditions)).solve_conditions(conditions)
@@ -76,12 +77,14 @@ class _ConditionSolver:
         self.ranges = {name: _Range(self.least[name]) for name in names if name not in fixed}
         self.contradictions: list[WhereCondition] = []
         self.implied: list[tuple[Condition, WhereCondition]] = []
-        """What else must hold after an elimination, each with the condition that it comes from."""
+        """The comparisons that must hold in addition after an elimination, each with the condition that it comes from."""
 
     def solve_conditions(self, conditions: Sequence[WhereCondition]) -> Declared:
         ignored = [c for c in conditions if not self._is_declared(c)]
         stated = [c for c in conditions if self._is_declared(c)]
         left = [(c, origin) for origin in stated for c in implied_comparisons(origin)]
+        # All equations first: bounds and remainders of an eliminated symbol are then conditions on the symbols of its
+        # form.
         left = [(c, origin) for c, origin in left if not self._eliminate_symbol(c, origin)]
         asked = [(c, origin) for c, origin in left + self.implied if not self._narrow_range(c, origin)]
         final = self._final_forms()
@@ -102,7 +105,7 @@ class _ConditionSolver:
     # --- equations ---------------------------------------------------------------------------------------------------------
 
     def _eliminate_symbol(self, c: Condition, origin: WhereCondition) -> bool:
-        """Uses an equation to write one symbol in terms of others."""
+        """Use an equation to write one symbol in terms of others. Return whether the equation needs no further treatment."""
         if c.op != "==":
             return False
         sides = substitute_sides(c, self.forms)
@@ -111,6 +114,7 @@ class _ConditionSolver:
         d = sides[0] - sides[1]
         if isinstance(d, int):
             return self._report_contradiction(origin) if d else True
+        # `H % 32 == 0` is an equation with a floor in it, and better used as a step of H: see `_narrow_remainder`.
         if as_modular(d) is not None:
             return False
         solved = self._solve_for_symbol(*sides)
@@ -121,6 +125,7 @@ class _ConditionSolver:
         if forms is None:
             return self._report_contradiction(origin)
         self.forms = forms
+        # `S == T - 5` also says that T is at least 6, because S is a size.
         low = bounds(form)[0]
         del self.ranges[name]
         if low is None or low < self.least[name]:
@@ -128,21 +133,24 @@ class _ConditionSolver:
         return True
 
     def _with_form(self, name: str, form: Dim) -> dict[str, Dim] | None:
-        """The forms with one more; None if that makes one of them less than a dimension can be."""
+        """Add a form to the forms; None if one of them would be less than a dimension can be."""
         try:
             settled = {**{n: substitute_symbols(f, {name: form}) for n, f in self.forms.items()}, name: form}
+        # `T % H == 0` and `H == 2 - T`: the new form may make a divisor zero.
         except ZeroDivisionError:
             return None
         highs = ((bounds(f)[1], self.least[n]) for n, f in settled.items())
         return None if any(high is not None and high < least for high, least in highs) else settled
 
     def _solve_for_symbol(self, left: Dim, right: Dim) -> tuple[str, Dim] | None:
-        """`(S, form)`: the equation says that S is `form`, which does not mention S."""
+        """Solve `left == right` for a symbol S: `(S, form)`, where `form` does not mention S."""
         d = left - right
         terms = terms_of(d)
         inside = [a for m in terms for a in m if len(m) > 1 or not isinstance(a, Symbol)]
+        # A symbol that also occurs in a product or a floor cannot be isolated.
         taken = frozenset().union(*(a.names for a in inside))
         alone = [(m[0].name, c) for m, c in terms.items() if len(m) == 1 and isinstance(m[0], Symbol) and m[0].name not in taken]
+        # Prefer `S == ...` as the author wrote it, then the name that was declared last: `H == W` makes W an H.
         sides = {lone_symbol_name(left), lone_symbol_name(right)} - {None}
         open_ = [(name, c) for name, c in alone if self._divides_all(terms, c)]
         if not open_:
@@ -157,7 +165,7 @@ class _ConditionSolver:
     # --- one symbol --------------------------------------------------------------------------------------------------------
 
     def _narrow_range(self, c: Condition, origin: WhereCondition) -> bool:
-        """Uses a condition on one symbol as a bound or a remainder."""
+        """Use a condition on one symbol as a bound or a remainder. Return whether it needs no further treatment."""
         sides = substitute_sides(c, self.forms)
         if sides is None:
             return self._report_contradiction(origin)
@@ -172,7 +180,7 @@ class _ConditionSolver:
         return self._narrow_bound(c.op, d, origin)
 
     def _narrow_remainder(self, origin: WhereCondition, base: Dim, k: Dim, rest: int) -> bool:
-        """base % k == rest."""
+        """Use `base % k == rest`, if `base` is linear in one symbol."""
         if isinstance(k, int) and not 0 <= rest < k:
             return self._report_contradiction(origin)
         linear = as_linear(base)
@@ -182,11 +190,14 @@ class _ConditionSolver:
         own = self.ranges[name]
         if not isinstance(k, int):
             return self._narrow_by_symbolic_divisor(own, name, times, constant, k, rest)
+        # Solve `times*S + constant == rest` modulo k: divide all by the common factor, then multiply by the inverse
+        # of `times`.
         common = gcd(times, k)
         if (rest - constant) % common:
             return self._report_contradiction(origin)
         k //= common
         rest = (rest - constant) // common * pow(times // common, -1, k) % k if k > 1 else 0
+        # `H % 4 == 0` and `H % 6 == 0` together are `H % 12 == 0`.
         combined = chinese_remainder(own.step, own.rest, k, rest)
         if combined is None or not own.has_value_between(own.lower, own.upper, *combined):
             return self._report_contradiction(origin)
@@ -199,6 +210,8 @@ class _ConditionSolver:
         terms = terms_of(k)
         if len(terms) != 1 or not all(isinstance(a, Symbol) and a.name in self.ranges for m in terms for a in m):
             return False
+        # `D % K == 0, K % T == 0, T % D == 0` would define each symbol by the next. The last condition becomes a fact
+        # instead.
         if self._depends_on(free_symbols(k), name):
             return False
         own.divisor = k
@@ -218,15 +231,16 @@ class _ConditionSolver:
         return False
 
     def _check_integer_solution(self, origin: WhereCondition, d: Dim) -> bool:
-        """`a*S + b == 0` that no elimination took: it has no integer solution."""
+        """Report `a*S + b == 0` if it has no integer solution. An equation that has one was used for an elimination."""
         linear = as_linear(d)
         return self._report_contradiction(origin) if linear is not None and linear[2] % linear[1] else False
 
     def _narrow_bound(self, op: str, d: Dim, origin: WhereCondition) -> bool:
-        """d op 0."""
+        """Use `d op 0` as a bound, if d is linear in one symbol."""
         if op in ("<", "<="):
             d = -d
         if op in ("<", ">"):
+            # Integers: `d > 0` is `d - 1 >= 0`.
             d = d - 1
         linear = as_linear(d)
         if linear is None or linear[0] not in self.ranges:
@@ -245,7 +259,7 @@ class _ConditionSolver:
         return True
 
     def _narrow_choices(self, one: OneOf, choices: dict[str, tuple[int, ...]]) -> None:
-        """Notes the values of the one symbol that a dimension is made of: those that nothing else rules out."""
+        """Note the values of the only symbol of a dimension that nothing else rules out."""
         d = substitute_symbols(one.left, self.forms)
         linear = as_linear(d)
         if linear is None or linear[0] not in self.ranges:
@@ -254,6 +268,7 @@ class _ConditionSolver:
             return
         name, times, constant = linear
         own = self.ranges[name]
+        # The condition may be on `2*T + 1`; the choices are those of T.
         sizes = {(v - constant) // times for v in one.values if (v - constant) % times == 0}
         allowed = {s for s in sizes if own.lower <= s <= (own.upper or s) and s % own.step == own.rest}
         values = tuple(sorted(allowed & set(choices.get(name, allowed))))
@@ -264,9 +279,10 @@ class _ConditionSolver:
     # --- the result --------------------------------------------------------------------------------------------------------
 
     def _final_forms(self) -> dict[str, Dim]:
-        """The form of each name, with all that is known of single symbols."""
+        """The form of each name, with everything that is known about single symbols."""
         made: dict[str, Dim] = {}
         todo = [name for name in self.names if name in self.ranges]
+        # A form may contain the form of its divisor, so divisors come first. `_depends_on` has excluded cycles.
         while todo:
             for name in list(todo):
                 divisor = self.ranges[name].divisor
@@ -276,6 +292,8 @@ class _ConditionSolver:
         return {name: made[name] if name in made else substitute_symbols(self.forms[name], made) for name in self.names}
 
     def _final_form(self, name: str, own: _Range, made: Mapping[str, Dim]) -> Dim:
+        # `H % 32 == 0` makes H the product `32*(H/32)`: then `H//2*2 == H` is an identity of polynomials
+        # (docs/decisions/022-facts-of-where.md).
         if own.step > 1:
             low = ceil_div(own.lower - own.rest, own.step)
             high = None if own.upper is None else (own.upper - own.rest) // own.step
@@ -284,6 +302,8 @@ class _ConditionSolver:
             return make_symbol(name, lower=own.lower, upper=own.upper)
         divisor = substitute_symbols(own.divisor, made)
         terms = terms_of(divisor)
+        # An elimination may have made the divisor a sum, by which a quotient cannot be written. The condition is a
+        # fact then.
         if len(terms) != 1 or not all(isinstance(a, Symbol | Quotient) for m in terms for a in m):
             return make_symbol(name, lower=own.lower, upper=own.upper)
         least, most = bounds(divisor)
@@ -291,8 +311,10 @@ class _ConditionSolver:
         return divisor * make_quotient(name, divisor, 0, low, None if own.upper is None else own.upper // (least or 1))
 
     def _remaining_facts(self, asked: list[tuple[Condition, WhereCondition]], final: Mapping[str, Dim]) -> Facts:
-        """What is left of the conditions, each of which is checked against those before it."""
+        """The facts that the remaining conditions state. Each condition is checked against the conditions before it."""
         for name, own in self.ranges.items():
+            # A bound of a form with a divisor is rounded to a multiple of the divisor. If the form doesn't prove the
+            # bound, it becomes a fact.
             limits = [Condition(op, make_symbol(name), b) for op, b in own.bounds_as_comparisons() if is_unproved_bound(final[name], op, b)]
             divisible = [Condition("==", make_symbol(name) % own.divisor, 0)] if own.divisor is not None else []
             asked = [*asked, *((c, c) for c in (*limits, *divisible))]

@@ -19,7 +19,7 @@ from .facts import Facts
 from .polynomial import Dim, FloorQuotient, Symbol, constant_of, dim_from_atom, free_symbols, terms_of
 
 WhereCondition = Condition | OneOf
-"""What a `where` states."""
+"""A condition of a `where`."""
 CONDITIONS_KEY = "where"
 """The entry of an ONNX file's metadata that has the conditions of every `where`: `T <= 255; H % 32 == 0`. ONNX has no other place."""
 CONDITIONS_SEPARATOR = "; "
@@ -36,17 +36,18 @@ def condition_holds(c: WhereCondition, sizes: Mapping[str, int]) -> bool:
         if isinstance(c, OneOf):
             return evaluate_dim(c.left, sizes) in c.values
         return comparison_holds(c.op, evaluate_dim(c.left, sizes) - evaluate_dim(c.right, sizes))
-    except ZeroDivisionError:
+    except ZeroDivisionError:  # `T % (S - 4) == 0` for S = 4
         return False
 
 
 def implied_comparisons(c: WhereCondition) -> Iterable[Condition]:
-    """The comparisons that a condition is, or that follow from it."""
+    """The comparisons that follow from a condition: a comparison itself, or the range and the common step of a list of values."""
     if isinstance(c, Condition):
         return (c,)
     least, step = min(c.values), gcd(*(v - min(c.values) for v in c.values))
     if not step:
         return (Condition("==", c.left, least),)
+    # `T in [16, 24, 48]` also says that 8 divides T, which a proof can use without looking at each value.
     common = (Condition("==", c.left % step, least % step),) if step > 1 else ()
     return (Condition(">=", c.left, least), Condition("<=", c.left, max(c.values)), *common)
 
@@ -70,7 +71,7 @@ def may_be_empty(conditions: Iterable[WhereCondition]) -> frozenset[str]:
 
 
 def _stated_minimum(c: WhereCondition) -> tuple[str, int]:
-    """The raw symbol that a condition gives a least value, and that value; otherwise no name."""
+    """The raw symbol for which a condition states a least value, and the value; an empty name if there is none."""
     if isinstance(c, OneOf):
         return lone_symbol_name(c.left) or "", min(c.values)
     room = c.slack
@@ -85,7 +86,7 @@ def is_unproved_bound(d: Dim, op: str, bound: int) -> bool:
 
 
 def add_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None:
-    """The facts and one more; None if they contradict each other."""
+    """Add a condition to the facts; None if they contradict each other."""
     d = left - right
     if isinstance(d, int):
         return facts if comparison_holds(op, d) else None
@@ -132,6 +133,8 @@ def as_modular(d: Dim) -> tuple[Dim, Dim, int] | None:
         for atom in m:
             if not isinstance(atom, FloorQuotient):
                 continue
+            # `a % k` was written as `a - k*(a//k)` in normal form. Find the floor and the term of k that it is
+            # multiplied by.
             share = terms_of(atom.bottom).get(divide_monomial(m, (atom,)) or (), 0)
             if not share or c % share:
                 continue
@@ -143,7 +146,11 @@ def as_modular(d: Dim) -> tuple[Dim, Dim, int] | None:
 
 
 def chinese_remainder(k: int, a: int, m: int, b: int) -> tuple[int, int] | None:
-    """`(lcm, x)`: what is a modulo k and b modulo m is x modulo their least common multiple. None where nothing is both."""
+    """`(lcm, x)`: an integer that is a modulo k and b modulo m is x modulo their least common multiple. None if there is no such integer.
+
+    >>> chinese_remainder(4, 1, 6, 3)
+    (12, 9)
+    """
     common = gcd(k, m)
     if (b - a) % common:
         return None
