@@ -21,9 +21,10 @@ class ParameterReference(Record):
 
 
 def find_source_parameters(graph: Graph) -> dict[int, ParameterReference]:
-    """By the ids of the nodes that have parameters which follow another one: that one, if it is known."""
+    """Return, by the ids of the nodes with such parameters, the parameter from which their initial values are computed, if it is known."""
     nodes = [node for node in graph.nodes if isinstance(node, OpNode)]
     dependent = [(node, label) for node in nodes if (label := _source_label(node)) is not None]
+    # Nearly all graphs end here, before an index of all values is made.
     if not dependent:
         return {}
     makers = {id(value): node for node in nodes for value in node.outputs}
@@ -36,7 +37,7 @@ def find_source_parameters(graph: Graph) -> dict[int, ParameterReference]:
 
 
 def find_nodes_without_source(graph: Graph) -> list[OpNode]:
-    """The nodes whose first values would be computed from their first input, which is no parameter."""
+    """Find the nodes whose initial values should be computed from their first input, although it is no parameter."""
     sources = find_source_parameters(graph)
     return [
         node for node in graph.nodes if isinstance(node, OpNode) and node.inputs and _source_label(node) == "" and id(node) not in sources
@@ -44,15 +45,16 @@ def find_nodes_without_source(graph: Graph) -> list[OpNode]:
 
 
 def _source_label(node: OpNode) -> str | None:
-    """The `follows` of its parameters."""
+    """The `follows` of the node's parameters: a label, empty for the first input, None if no parameter follows another."""
     return next((spec.follows for spec in node.specs if spec.follows is not None), None)
 
 
 def _output_parameter(maker: OpNode | None) -> ParameterReference | None:
-    """What a node gives, if that is a parameter."""
+    """The parameter that a node returns unchanged, if it does."""
     match maker:
         case OpNode(op=ParameterOf(path=str() as path, parameter=str() as name)) if path:
             return ParameterReference(path, name)
+        # A `param` stage: its only parameter has no name of its own, because the label is its key in the state dict.
         case OpNode(specs=[ParameterSpec(name="")]):
             return ParameterReference(maker.label if maker.shared is None else maker.shared.label, "")
     return None

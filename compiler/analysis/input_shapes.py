@@ -29,11 +29,12 @@ class SizeChecks:
         """The stages that some sizes may break. They are collected at the first check, so that compiling alone does not pay for them."""
         assert self._program is not None
         stages = collect_sized_stages(self._program.main, self._program.facts)
+        # The program holds the syntax tree and all graphs; it is not needed after the stages are known.
         self._program = None
         return stages
 
     def check_shapes(self, shapes: Shapes) -> None:
-        """Raises ValueError for shapes that the model cannot be computed with."""
+        """Raise ValueError for shapes with which the model cannot be computed."""
         sizes = check_conditions(self.inputs, self.dims, self.conditions, shapes)
         for stage in self.stages:
             # An empty batch is outside of the facts, so every stage is asked, not only the open ones.
@@ -50,7 +51,7 @@ class SizeChecks:
 
 
 def get_size_checks(program: Program) -> SizeChecks:
-    """The size checks of a program, which are made once for it."""
+    """Return the size checks of a program. They are made once and cached in it."""
     if SizeChecks not in program.derived:
         program.derived[SizeChecks] = SizeChecks(program)
     checks: SizeChecks = program.derived[SizeChecks]
@@ -58,5 +59,5 @@ def get_size_checks(program: Program) -> SizeChecks:
 
 
 def check_sizes(program: Program, shapes: Shapes) -> None:
-    """Raises ValueError for shapes, by input name, that break a `where` or a stage."""
+    """Raise ValueError for shapes, by input name, that break a `where` or a stage."""
     get_size_checks(program).check_shapes(shapes)

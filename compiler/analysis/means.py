@@ -42,7 +42,7 @@ ONCE = 1
 
 
 class NotDecomposable(Exception):
-    """The objective is no function of means: why, and where."""
+    """The objective is not a function of means. Has the problem and its place in the text."""
 
     def __init__(self, problem: NotMean, span: Span) -> None:
         super().__init__(problem.format_message())
@@ -65,21 +65,21 @@ class MeanDecomposition(Record):
     finish: Program | None
     names: tuple[str, ...]
     why_not_additive: str
-    """Why the loss of a batch in parts is not that of the whole; empty if it is. A result that is no function of means counts for each part
-    as much as the part has samples."""
+    """The reason why the losses of the parts do not add up to the loss of the batch; empty if they do. A result that is not a function of
+    means is then weighted by the number of samples in each part."""
     is_scaled: tuple[bool, ...]
-    """Which totals are such results, to be multiplied by their count."""
+    """Whether each total is such a result, to be multiplied by its count."""
     is_constant: tuple[bool, ...]
-    """Which totals are the same for all samples, such as a penalty on weights: every part computes all of them."""
+    """Whether each total is the same for all samples, such as a penalty on weights. Every part computes all of it."""
 
     @property
     def is_sum(self) -> tuple[bool, ...]:
-        """Which totals are sums, which are divided by nothing."""
+        """Whether each total is a sum, without a divisor."""
         return tuple(is_size and count == SUM for count, is_size in zip(self.counts, self.is_size, strict=True))
 
 
 class _CutPoint(Record):
-    """A value at which the objective is cut. `why`: the reason why it is no mean, if it is treated as one although it is none."""
+    """A value at which the objective is cut. `why`: the reason why it is not a mean, if it has to be treated as one."""
 
     value: Value
     node: Node
@@ -93,23 +93,24 @@ class _CutPoint(Record):
 
 
 def decompose_objective(training: Training) -> MeanDecomposition:
-    """Cuts the objective. Raises `NotDecomposable` if what a mean is divided by depends on what the model gives."""
+    """Split the objective into totals and counts. Raises `NotDecomposable` if a divisor depends on the results of the model."""
     return _ObjectiveCutter(training).cut_objective()
 
 
 class _ObjectiveCutter:
     def __init__(self, training: Training) -> None:
         self.training = training
+        # The model's own graph is not copied, because its call is never inlined here.
         self.main = copy_graphs(training.program.main, (training.model_call.graph,))[-1]
         self._analyze_graph()
 
     def _analyze_graph(self) -> None:
-        """Collects the facts about the graph that cutting needs. Opening a call changes the graph, so this runs again after it."""
+        """Collect the facts about the graph that cutting needs. Inlining a call changes the graph, so this runs again after it."""
         self.maker: dict[int, Node] = {id(v): n for n in self.main.nodes for v in n.outputs}
         self.cuts: dict[int, _CutPoint] = {}
         """By the id of the value."""
         self.inside: set[int] = set()
-        """The ids of the nodes that compute loss and metrics of the means."""
+        """The ids of the nodes that compute the loss and the metrics from the means."""
         self.varying = find_varying(self.main)
         self.computed = self._find_dependent_values()
 
@@ -118,6 +119,8 @@ class _ObjectiveCutter:
         while (block := self._find_cuts()) is not None:
             inline_call(self.main, block)
             self._analyze_graph()
+        # By position in the graph, so that the order of the totals does not depend on the order in which outputs were
+        # followed.
         places = {id(v): i for i, v in enumerate(v for n in self.main.nodes for v in n.outputs)}
         self.cuts = {key: self.cuts[key] for key in sorted(self.cuts, key=lambda key: places.get(key, -1))}
         cuts = list(self.cuts.values())
@@ -146,20 +149,25 @@ class _ObjectiveCutter:
         return dependent
 
     def _find_cuts(self) -> CallNode | None:
-        """Follows all outputs back to their means. Returns a block that makes one of them, to be opened because the means are in it."""
+        """Follow all outputs back to their means. Return a block that computes one of them, to be inlined because the means are inside
+        it."""
         for name, value in zip(self.main.output_names, self.main.outputs, strict=True):
             self._follow_output(name, value)
         nodes = (cut.node for cut in self.cuts.values() if cut.why)
         return next((n for n in nodes if isinstance(n, CallNode) and n.label != MODEL and can_inline(n)), None)
 
     def _follow_output(self, name: str, value: Value) -> None:
-        """Follows an output back to its means."""
+        """Follow an output back to its means."""
         stack = [value]
         while stack:
             current = stack.pop()
             node = self.maker[id(current)]
+            # A node with several outputs, such as `split`, is entered once for each of them, because only some may be
+            # cuts.
             if id(current) in self.cuts or (id(node) in self.inside and len(node.outputs) == 1):
                 continue
+            # A penalty on the weights: the same for all samples, but it needs the model, so it cannot be computed
+            # after the batch.
             if id(current) not in self.varying and id(current) in self.computed:
                 self.cuts[id(current)] = _CutPoint(current, node, constant=True)
             elif id(current) not in self.varying or self._is_of_means(node, current):
@@ -171,20 +179,21 @@ class _ObjectiveCutter:
                 self.cuts[id(current)] = _CutPoint(current, node, why=self._why_no_mean(name, node))
 
     def _why_no_mean(self, name: str, node: Node) -> str:
-        """Why the loss or metric `name` is no mean at this node."""
+        """Say why the loss or metric `name` is not a mean at this node."""
         meeting = self._find_meeting(list(node.inputs)) if isinstance(node, OpNode) and is_total(node.op) else ""
         what = f"`{node.op.name}`" if isinstance(node, OpNode) else "a block"
         return meeting or f"`{name}` is made by {what}, not by a mean or a sum over the samples"
 
     def _is_of_means(self, node: Node, value: Value) -> bool:
-        """Whether a number is computed from numbers that may be means, and not from the data themselves."""
+        """Whether a value without axes is computed from other such values, which may be means, and not from the data directly."""
         if not isinstance(node, OpNode) or value.type.rank or has_symbolic_sizes(node):
             return False
+        # An input of the graph is data, even if it has no axes.
         return all(v.type.rank == 0 and id(v) in self.maker for v in node.inputs if id(v) in self.varying)
 
     def _is_cut(self, node: OpNode) -> bool:
-        """Whether the node is a sum over samples, or a mean with a divisor: some losses average averages. A sum of values that were
-        averaged over the samples before is no sum over samples."""
+        """Whether the node is a sum over samples, or a mean with a divisor. Some losses have no divisor, because they average averages. A
+        sum of values that were averaged over the samples before is not a sum over samples."""
         op: Any = node.op
         if not is_total(op) or not all(count_batch_axes(v.type.shape) for v in node.inputs if id(v) in self.varying):
             return False
@@ -198,6 +207,7 @@ class _ObjectiveCutter:
         total_nodes = {id(cut.value): _total_node(cut.node) for cut in cuts if cut.is_total}
         outputs = [total_nodes[id(cut.value)].outputs[0] if cut.is_total else cut.value for cut in cuts]
         wanted = [v for node in total_nodes.values() for v in node.inputs] + [cut.value for cut in cuts if not cut.is_total]
+        # Neither the nodes after a mean nor those of the other outputs.
         before = find_needed_nodes(self.main.nodes, wanted)
         for node in total_nodes.values():
             # A metric may need the mean as it is, next to the sum that replaces it.
@@ -222,11 +232,12 @@ class _ObjectiveCutter:
         nodes = [n for n in self.main.nodes if id(n) in self.inside]
         program = self._build_program("finish", nodes, list(self.main.outputs), means)
         for index, cut in enumerate(cuts):
+            # The means are inputs of this program, and inputs need names.
             cut.value.name = cut.value.name or f"{'term' if cut.constant else 'mean'}{index}"
         return program
 
     def _explain_not_additive(self) -> str:
-        """Why the loss is no sum of means times factors that are the same for all samples; empty if it is one."""
+        """Say why the loss is not a sum of means with constant factors; empty if it is."""
         terms: list[Value] = []
         stack = [self.main.outputs[0]]
         while stack:
@@ -241,13 +252,14 @@ class _ObjectiveCutter:
                 continue
             node = self.maker[id(value)]
             assert isinstance(node, OpNode)
+            # `log(mean)` of two parts is not the mean of the parts' logs.
             if not self._is_linear(node):
                 return f"`{node.op.name}` is computed of the mean"
             stack += node.inputs
         return self._find_meeting(terms)
 
     def _find_meeting(self, terms: list[Value]) -> str:
-        """The stage before the mean at which samples of a batch meet, as a sentence; empty if there is none."""
+        """Name the stage before the mean that mixes samples of a batch, as a sentence; empty if there is none."""
         meeting = find_mixing(self._build_program("terms", list(find_needed_nodes(self.main.nodes, terms)), terms).main)
         return "" if meeting is None else f"in `{meeting.label or meeting.op.name}`, samples of a batch meet"
 
@@ -264,7 +276,7 @@ class _ObjectiveCutter:
 
 
 class _DivisorBuilder:
-    """The divisor of each cut."""
+    """Collects the divisor of each cut, and the nodes that compute the divisors that are not sizes."""
 
     def __init__(self, cut: _ObjectiveCutter) -> None:
         self.cut = cut
@@ -275,6 +287,7 @@ class _DivisorBuilder:
 
     def add_cut(self, cut: _CutPoint) -> None:
         facts, node = self.cut.training.program.facts, cut.node
+        # Not a sum of terms: averaged over the parts (ONCE), or weighted by the number of samples in each.
         if not cut.is_total or not isinstance(node, OpNode):
             self.found.append(ONCE if cut.constant else make_symbol(BATCH))
             self.is_size.append(True)
@@ -282,6 +295,8 @@ class _DivisorBuilder:
         op: Any = node.op
         inputs_of_op = op.bind_inputs(tuple(v.type for v in node.inputs), facts)
         count = op.mean_divisor(inputs_of_op) if getattr(op, "is_mean", False) else SUM
+        # A plain size, such as the number of elements. A tuple has the operators that compute the divisor, such as
+        # the count of labels that are not ignored.
         if not isinstance(count, tuple):
             self.found.append(count)
             self.is_size.append(True)
@@ -306,6 +321,7 @@ class _DivisorBuilder:
         local = {id(v) for n in self.made for v in n.outputs}
         before = list(find_needed_nodes(self.cut.main.nodes, [v for n in self.made for v in n.inputs if id(v) not in local]))
         model = next((n for n in before if n.label == MODEL), None)
+        # The counts of all parts are computed before the first backward pass, from the data alone.
         if model is not None:
             raise NotDecomposable(NotMean("the number of samples that count depends on what the model gives"), self.made[0].span)
         return self.cut._build_program("counts", [*before, *self.made], self.outputs)
@@ -317,7 +333,7 @@ def is_total(op: Operator) -> bool:
 
 
 def _total_node(node: Node) -> OpNode:
-    """A node that sums the terms that another node averages or sums."""
+    """Make a node that sums the terms that another node averages or sums."""
     assert isinstance(node, OpNode)
     op: Any = node.op
     result, own = Value(node.outputs[0].type, node.span), op.make_total() if getattr(op, "is_mean", False) else op

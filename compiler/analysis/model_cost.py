@@ -32,9 +32,9 @@ _ONE_SAMPLE = {"N": 1}
 class StageCost(Record):
     """A stage, or `times` equal ones in a row; the numbers are those of one of them.
 
-    `label` is that of the first, relative to the row around it. `name` is the operator's or the block's, or the kind of another graph;
-    `detail` rows are what is inside. `parameters` counts a shared stage where it is used first, a tied parameter with its target; buffers
-    not at all. The rows in a `scan` have the numbers of all its steps.
+    `label` is the label of the first stage, relative to the row around it. `name` is the name of the operator or block, or the kind of
+    another graph. `detail` has the rows inside it. `parameters` counts a shared stage at its first use, a tied parameter with its target,
+    and no buffers. The rows in a `scan` have the numbers of all its steps.
     """
 
     label: str
@@ -51,8 +51,8 @@ class StageCost(Record):
 class Totals(Record):
     """The costs of a model.
 
-    `parameters` is the number of learned numbers; tied and shared ones count once. `trainable` of them may change. `buffers` is the number
-    of other numbers in the state dict. Operations and activations are for one sample.
+    `parameters` is the number of learned numbers; tied and shared parameters count once. `trainable` is the number of them that are not
+    frozen. `buffers` is the number of other numbers in the state dict. Operations and activations are for one sample.
     """
 
     parameters: int
@@ -78,12 +78,12 @@ NodeCosts = dict[int, dict[int, StageCost]]
 
 
 def compute_node_costs(program: Program) -> NodeCosts:
-    """For each graph, by its identity, the cost of each of its nodes, by the node's. Of nodes that cost nothing, some are missing."""
+    """Compute the cost of each node, by the ids of its graph and of the node. Nodes that only switch between modes are missing."""
     return _index_by_node(program, _count_graphs(program))
 
 
 def summarize_with_nodes(program: Program) -> tuple[ModelCost, NodeCosts]:
-    """Both, counted once."""
+    """Compute the summary and the costs of the nodes in one pass."""
     counted = _count_graphs(program)
     return _make_summary(program, counted), _index_by_node(program, counted)
 
@@ -97,13 +97,14 @@ def _index_by_node(program: Program, counted: dict[int, _GraphCost]) -> NodeCost
     costs: NodeCosts = {}
     for graph in collect_graphs(program.main):
         rows = (row for row in counted[id(graph)].rows for _ in range(row.times))
+        # `count_graph` makes no rows for these nodes either, so the two lists run in parallel.
         nodes = (node for node in graph.nodes if not _is_mode_switch(node))
         costs[id(graph)] = {id(node): row for node, row in zip(nodes, rows, strict=True)}
     return costs
 
 
 def _count_graphs(program: Program) -> dict[int, _GraphCost]:
-    """Every graph's cost, by its identity."""
+    """Count the cost of every graph, by its id."""
     counted: dict[int, _GraphCost] = {}
     known: _OperatorCosts = {}
     for graph in collect_graphs(program.main):
@@ -112,12 +113,12 @@ def _count_graphs(program: Program) -> dict[int, _GraphCost]:
 
 
 def _is_mode_switch(node: Node) -> bool:
-    """Whether the node only chooses between what training and evaluation compute."""
+    """Whether the node only chooses between a result for training and a result for evaluation."""
     return has_operator(node, ByMode)
 
 
 def find_costs_at(program: Program, span: Span) -> list[StageCost]:
-    """What the stage with this text costs: a row for each node that was made of it, in graphs that are called once or often."""
+    """Find the costs of the stage at a place in the text: a row for each node that was made of it, in all graphs."""
     counted: dict[int, _GraphCost] = {}
     known: _OperatorCosts = {}
     rows: list[StageCost] = []
@@ -149,7 +150,7 @@ class _GraphCost(Record):
 
 
 _OperatorCosts = dict[tuple[Operator, tuple[TensorType, ...]], tuple[Dim, Dim, Dim]]
-"""Of operators on inputs of these types: operations, multiply-adds, and the bytes of the results."""
+"""The operations, multiply-adds and bytes of the results of an operator on inputs of certain types."""
 
 
 class _GraphCounter:
@@ -209,6 +210,8 @@ class _GraphCounter:
 
     def _count_operator(self, node: OpNode) -> StageCost:
         results = tuple([v.type for v in node.outputs])
+        # A deep model has thousands of nodes with the same operator and types, and some count their definition, which
+        # is slow.
         kind = node.op, tuple([v.type for v in node.inputs])
         computing = self.known.get(kind)
         if computing is None:
@@ -232,13 +235,15 @@ class _GraphCounter:
             parameters += self._add_shared(module, borrowed)
         results = tuple(v.type for v in node.outputs)
         graph = node.graph
+        # A repeat or a group has no name that its author knows, only the kind.
         name = graph.name if graph.kind == "block" else graph.kind
         return StageCost(node.label, name, results, parameters, inner.flops, inner.multiply_adds, inner.activation_bytes, 1, inner.rows)
 
     def _add_shared(self, module: SharedModule | None, parameters: int) -> int:
-        """What a use adds to the parameters of this graph: a shared stage counts at its first use, in the graph that declares it."""
+        """Return the parameters that a use adds to this graph. A shared stage counts at its first use, in the graph that declares it."""
         if module is None:
             return parameters
+        # Not `in`: a module that was passed to a block without a use of it has counted 0 so far.
         if self.modules.get(id(module)):
             return 0
         self.modules[id(module)] = parameters
@@ -246,7 +251,7 @@ class _GraphCounter:
 
 
 def _multiply_graph(step: _GraphCost, length: Dim) -> _GraphCost:
-    """What all steps of a loop cost. They share their parameters."""
+    """Multiply the cost of one step of a loop by the number of steps. The steps share their parameters."""
     rows = tuple(_multiply_steps(row, length) for row in step.rows)
     flops, multiply_adds, memory = (length * one for one in (step.flops, step.multiply_adds, step.activation_bytes))
     return replace(step, rows=rows, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory)
@@ -259,11 +264,12 @@ def _multiply_steps(row: StageCost, length: Dim) -> StageCost:
 
 
 def per_sample(d: Dim) -> Dim:
-    """The same for a batch of one."""
+    """Substitute 1 for the size of the batch."""
     return d if isinstance(d, int) else substitute_symbols(d, _ONE_SAMPLE)
 
 
 def _learned_sizes(node: OpNode) -> list[int]:
+    # A tied parameter counts with the stage that it is tied to.
     tied = node.tie.name if node.tie is not None else None
     return [_parameter_numel(spec.shape) for spec in node.specs if spec.trainable and spec.name != tied]
 
@@ -276,14 +282,14 @@ def _parameter_numel(shape: tuple[Dim, ...]) -> int:
 
 
 def is_same_stage(a: Node, b: Node) -> bool:
-    """Whether two stages do and cost the same, but for parameters that are not their own."""
+    """Whether two stages compute and cost the same, apart from parameters that they share with other stages."""
     if isinstance(a, CallNode) or isinstance(b, CallNode):
         return isinstance(a, CallNode) and isinstance(b, CallNode) and a.graph is b.graph
     return (a.op is b.op or a.op == b.op) and [v.type for v in a.inputs] == [v.type for v in b.inputs]
 
 
 def _owns_parameters(node: Node) -> bool:
-    """Whether all parameters of the stage are its own."""
+    """Whether the stage has all its parameters for itself: none is shared or tied."""
     return node.shared is None and (not node.modules if isinstance(node, CallNode) else node.tie is None)
 
 

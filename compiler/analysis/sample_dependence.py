@@ -1,6 +1,6 @@
 """Find the tensors of a graph that depend on the samples. All others are the same for any batch.
 
-In: the main graph of a program, whose inputs are data. Out: the ids of its own values that depend on an input, or on the number of samples.
+In: the main graph of a program, whose inputs are data. Out: the ids of its values that depend on an input, or on the number of samples.
 Always: the analysis looks into calls, so that it separates a learned scale from the scores that the same call returns. All results of a
 loop depend on the samples if any of its inputs does.
 """
@@ -20,9 +20,12 @@ def find_varying(main: Graph) -> set[int]:
     loops: list[bool] = []
     for item in flat:
         if isinstance(item, FlatNode):
+            # `zeros [N, 3]` has no varying input, but another value for each batch.
             if any(key in varying for key in item.inputs) or _has_batch(item.node):
                 varying.update(item.outputs)
                 loops = [True] * len(loops)
+        # One flag for each open loop: whether its results vary. States go round the loop, so one varying node makes
+        # all of them vary.
         elif isinstance(item, FlatScan):
             loops.append(any(key in varying for key in item.inputs))
             varying.update(item.given if loops[-1] else ())

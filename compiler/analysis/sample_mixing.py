@@ -16,7 +16,7 @@ from .sample_dependence import count_batch_axes
 
 
 def find_mixing(graph: Graph) -> OpNode | None:
-    """Inputs of the graph differ between samples, and what is computed of them."""
+    """Find the first operator that mixes samples. The inputs of the graph, and all values computed from them, differ between samples."""
     varying = set(range(len(graph.inputs)))
     for item in FlatGraph(graph):
         if not isinstance(item, FlatNode):
@@ -33,6 +33,8 @@ def find_mixing(graph: Graph) -> OpNode | None:
 def _is_mixing(node: OpNode, inputs: list[TensorType]) -> bool:
     before = max(count_batch_axes(t.shape) for t in inputs)
     after = [count_batch_axes(value.type.shape) for value in node.outputs]
+    # Samples meet where the batch axis disappears (a mean), or where there is one more (all pairs in a contrastive
+    # loss).
     return before > 0 and (max(after) == 0 or max(after) > before or _is_along_batch(node))
 
 

@@ -28,7 +28,7 @@ Types = tuple[TensorType, ...]
 
 
 class _WatchedFacts(Facts):
-    """The same facts, which call `record` for each question that they cannot answer."""
+    """The facts of a program, which call `record` for each question that they cannot answer."""
 
     record: Callable[[], None] = lambda: None
 
@@ -59,7 +59,7 @@ class SizedStage(Record):
         return frozenset(n for type_ in (*self.inputs, *self.outputs) for d in type_.shape for n in free_symbols(d))
 
     def check_sizes(self, sizes: Mapping[str, int]) -> None:
-        """Raises ValueError for sizes that the stage cannot be computed with. It passes if some of its symbols have no size."""
+        """Raise ValueError for sizes with which the stage cannot be computed. Passes if some of its symbols have no size."""
         names = sorted(self.used_symbols())
         # Some names do not follow from the sizes of the inputs.
         if not sizes.keys() >= set(names):
@@ -73,8 +73,8 @@ class SizedStage(Record):
             raise ValueError(f"{why}, where {list_sizes(names, sizes)}")
 
     def _rule_message(self, inputs: Types, sizes: Mapping[str, int]) -> str:
-        """The message of the rule for these sizes; empty if it accepts them. A result without elements is an error in a text, where nobody
-        means it, and none at run time unless PyTorch needs elements."""
+        """Return the message of the type rule for these sizes; empty if it accepts them. A result without elements is an error in a text,
+        where nobody means it. At run time, it is an error only if PyTorch needs elements."""
         op = type(self.op)(**{name: _resolve_sizes(value, sizes) for name, value in self.op.args.items()})
         try:
             # All sizes are numbers now, so that nothing is left to prove.
@@ -86,7 +86,8 @@ class SizedStage(Record):
 
 
 def collect_sized_stages(main: Graph, facts: Facts) -> tuple[SizedStage, ...]:
-    """The stages that depend on sizes, in order; equal ones once."""
+    """Collect the stages that depend on sizes, in order. Equal stages are collected once."""
+    # A network of a thousand equal layers has a handful of distinct stages to check.
     stages: dict[SizedStage, None] = {}
     for graph in collect_graphs(main):
         for node in graph.nodes:
@@ -99,6 +100,7 @@ def _make_stage(node: OpNode, facts: Facts) -> SizedStage:
     inputs, outputs = tuple(v.type for v in node.inputs), tuple(v.type for v in node.outputs)
     unanswered: list[None] = []
     known = (facts.zeros, facts.nonzeros, facts.nonnegatives, facts.multiples, facts.choices)
+    # The rule runs once more at the first check, only to learn which of its questions stay open.
     watched = _WatchedFacts(*known, record=lambda: unanswered.append(None))
     try:
         node.op.check_and_infer(node.op.bind_inputs(inputs, watched))

@@ -25,9 +25,9 @@ from .dependent_parameters import ParameterReference, find_source_parameters
 class ParameterInfo(Record):
     """A learned tensor or buffer of a model.
 
-    `name` is full. `tied_to` is the full name of the parameter that this one is, never tied itself. What is not `trainable` is a buffer;
-    what is not `persistent` is not in the state dict. A `frozen` one is a parameter that is not trained. `op` is the operator it belongs
-    to, at `span`. `follows` is the full name of the parameter from whose first values those of this one are computed.
+    `name` is the key in the state dict. `tied_to` is the key of the parameter to which this one is tied; that parameter is not tied itself.
+    A buffer is not `trainable`, and a tensor that is not `persistent` is not in the state dict. A `frozen` parameter is not trained. `op`
+    is the operator with the parameter, at `span`. `follows` is the key of the parameter from whose initial values this one's are computed.
     """
 
     name: str
@@ -57,7 +57,7 @@ class ParameterInfo(Record):
 
 
 def collect_parameters(program: Program, *, transient: bool = False) -> dict[str, ParameterInfo]:
-    """Everything in the state dict; with `transient`, buffers that are not persistent too."""
+    """Collect everything in the state dict. With `transient`, also the buffers that are not persistent."""
     infos = _ParameterCollector(program.main).collect_all()
     for info in infos.values():
         if info.tied_to is not None:
@@ -67,18 +67,19 @@ def collect_parameters(program: Program, *, transient: bool = False) -> dict[str
 
 
 def count_parameters(infos: Mapping[str, ParameterInfo]) -> int:
-    """Learned numbers, those of tied parameters once, buffers not at all."""
+    """Count the learned numbers. Tied parameters count once, buffers not at all."""
     return sum(info.numel for info in infos.values() if info.trainable and info.tied_to is None)
 
 
 def has_learned_parameters(program: Program) -> bool:
-    """Whether there are learned parameters."""
+    """Whether the program has learned parameters."""
     nodes = (node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode))
     return any(spec.trainable for node in nodes for spec in node.specs)
 
 
 def _resolve_tie(name: str, found: Mapping[str, ParameterInfo]) -> str:
     """The name at the end of a chain of ties."""
+    # Two stages tied to each other are an error elsewhere; this loop must end before it is reported.
     seen = {name}
     while (further := found[name].tied_to) is not None and further not in seen:
         seen.add(further)
@@ -91,7 +92,7 @@ class _ParameterCollector:
         self.main = main
         self.members = _collect_members(main)
         self.specs = {id(n): _sort_specs(n) for members in self.members.values() for n in members if isinstance(n, OpNode)}
-        """By node: a graph that is called often brings the same ones again."""
+        """The sorted specs of each node, by its id. They are sorted once, however often the graph is called."""
         self.followed: dict[int, ParameterReference] = {}
         for graph in collect_graphs(main):
             self.followed |= find_source_parameters(graph)
@@ -104,12 +105,13 @@ class _ParameterCollector:
         return self.found
 
     def _visit_graph(self, graph: Graph, path: str, homes: dict[int, str], frozen: bool) -> None:
-        """Nests as deep as blocks do, which is bounded."""
+        """Visit a graph and the graphs that it calls. The recursion is as deep as blocks nest, which is limited."""
         if graph.declares:
             homes = {**homes, **{id(m): join_labels(path, m.label) for m in graph.declares}}
         for node in self.members[id(graph)]:
             stage_path = homes[id(node.shared)] if node.shared is not None else join_labels(path, node.label)
             if node.shared is not None:
+                # A second use of a shared stage has no keys of its own.
                 if stage_path in self.visited:
                     continue
                 self.visited.add(stage_path)
@@ -143,7 +145,10 @@ def _map_modules(node: CallNode, homes: dict[int, str]) -> dict[int, str]:
 
 
 def _collect_members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
-    """Of every graph, the nodes that have parameters somewhere inside, those first that are parameters of the graph's own module."""
+    """Collect, for every graph, the nodes with parameters somewhere inside. The `param` nodes come first, as the parameters of the module
+    itself."""
+    # Called graphs come first in `collect_graphs`, so whether a call has parameters is known when its caller's turn
+    # comes.
     members: dict[int, list[OpNode | CallNode]] = {}
     for graph in collect_graphs(main):
         first: list[OpNode | CallNode] = []
@@ -161,7 +166,7 @@ def _collect_members(main: Graph) -> dict[int, list[OpNode | CallNode]]:
 
 
 def _sort_specs(node: OpNode) -> list[tuple[ParameterSpec, tuple[int, ...]]]:
-    """What the node brings, with the sizes as plain integers: parameters before buffers."""
+    """Return the parameters of a node with plain integers as sizes, parameters before buffers."""
     return [(spec, _plain_sizes(spec)) for spec in sorted(node.specs, key=lambda spec: not spec.trainable)]
 
 

@@ -19,7 +19,7 @@ Inputs = Sequence[tuple[str, TensorType]]
 def check_conditions(
     inputs: Inputs, dims: Mapping[str, Dim], conditions: Sequence[tuple[WhereCondition, str]], shapes: Shapes
 ) -> dict[str, int]:
-    """Checks the shapes of all inputs.
+    """Check the shapes of all inputs.
 
     Args:
         inputs: the name and the type of each input.
@@ -48,18 +48,21 @@ def check_conditions(
 
 
 def list_sizes(names: Sequence[str], sizes: Mapping[str, int]) -> str:
-    """`H is 4, W is 5`."""
+    """Write sizes for a message: `H is 4, W is 5`."""
     return ", ".join(f"{name} is {sizes[name]}" for name in names)
 
 
 def _sizes_by_name(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> dict[str, int]:
-    """The sizes of the names that are an axis of an input, or that an axis is computed from."""
+    """Find the sizes of the names that are an axis of an input, or from which an axis is computed."""
+    # All axes that are a name come before those that are a formula, so that `T` wins over `T//2` for the size of T.
     axes = [pair for name, type_ in inputs for pair in zip(type_.shape, shapes[name], strict=True)]
     sizes = {name: size for dim, size in axes for name, declared in dims.items() if declared == dim}
     for dim, size in axes:
         found = None if isinstance(dim, int) else invert_linear(dim)
         if found is not None:
             name, factor, divisor, offset = found
+            # Rounded down if it is not exact. The last loop of `check_conditions` then finds that the axis has
+            # another size.
             sizes.setdefault(name, (size - offset) * divisor // factor)
     return sizes
 
@@ -72,8 +75,8 @@ def _check_each(conditions: Sequence[tuple[WhereCondition, str]], sizes: Mapping
 
 
 def _check_bounds(dims: Mapping[str, Dim], sizes: Mapping[str, int]) -> None:
-    """Raises ValueError for a size below its least value, which is 1 unless a `where` says otherwise: the proofs rest on it. The batch may
-    be empty, since it then has no samples whose results could be wrong."""
+    """Raise ValueError for a size below its least value, which is 1 unless a `where` says otherwise: the proofs rest on it. The batch may
+    be empty, because it then has no samples whose results could be wrong."""
     for name, dim in dims.items():
         least = bounds(dim)[0]
         if name in sizes and name != BATCH and least is not None and sizes[name] < least:

@@ -65,6 +65,7 @@ class FileNames:
         stack = [item]
         while stack:
             item_names = stack.pop()
+            # Definitions may refer to each other in a circle.
             if id(item_names.item) not in seen:
                 seen.add(id(item_names.item))
                 named = (self.top.names.get(name) for name, _ in item_names.reads)
@@ -103,6 +104,8 @@ class _FileBinder:
             self._declare_item(item)
         self._declare_dimensions()
         bound: dict[int, ItemNames] = {}
+        # The evaluator sees definitions wherever they are in the file, so all of them are declared before any name is
+        # looked up.
         others = [item for item in self.file.items if not isinstance(item, (ast.Use, ast.TrainDecl))]
         for item in (*others, *self._sections_after_bases()):  # a section uses the names of its model, which may be below it
             bound[id(item)] = self._bind_item(item)
@@ -128,6 +131,7 @@ class _FileBinder:
             self._import_names(item)
         elif isinstance(item, _DEFINITIONS):
             for name in declared_names(item):
+                # `_` discards a value, and may be bound any number of times.
                 if name.name != "_":
                     # The first of several definitions counts, as for the evaluator, which reports the others.
                     self.top.names.setdefault(name.name, _make_definition(name, item))
@@ -186,6 +190,8 @@ class _FileBinder:
     def _walk_item(self, item: ast.Item, names: ItemNames, binder: ItemBinder) -> None:
         match item:
             case ast.Let(value=ast.UnpackedItem(value=unpacked)):
+                # `let (a, b) = list` is two items with one list. It is walked once, so that a list of n names does
+                # not cost n * n.
                 first = self.lists.setdefault(id(unpacked), names)
                 if first is names:
                     binder.visit_node(item.value, self.statement_scope)

@@ -77,6 +77,7 @@ def elaborate_definition(
         WrongDefinition: The text does not compile for these inputs, or its results have other types.
     """
     given = op.bind_inputs(tuple(inputs), facts)
+    # The text may depend on the inputs: the text of `lstm` has a `scan` for each layer and direction.
     text = text or op.write_definition(given)
     if not text:
         raise MissingDefinition(op.name)
@@ -116,13 +117,15 @@ class _DefinitionElaborator:
         self.scope = self.frame.home = Scope(self.arguments, self.frame)
 
     def bind_arguments(self) -> None:
-        """An argument without a value can be asked for with `given`, and passed on to an operator, which is then called without it."""
+        """Bind the names of the arguments. An argument without a value can be tested with `given`, and passed to an operator, which is then
+        called without it."""
         for name, value in self.op.args.items():
             self.arguments.bind_name(name, AbsentTensor(name) if value is None else self._name_argument(name, value))
             self.arguments.bind_name(name + GIVEN, value is not None)
 
     def _name_argument(self, name: str, value: Any) -> Any:
-        """Numbers become symbols of the graph, as the arguments of a block do, so that a class of them has these arguments."""
+        """Replace numbers by symbols of the graph, as in the arguments of a block, so that a class made of the definition has these
+        arguments."""
         default = self.op.signature[name].default if name in self.op.signature else None
         if isinstance(default, float) and type(value) is int:
             value = float(value)  # `a=2` and `a=2.5` are one class with an argument
@@ -133,7 +136,7 @@ class _DefinitionElaborator:
         return symbols
 
     def bind_inputs(self, given: OpInputs) -> None:
-        """An input takes the name of an argument, such as that of the flag `bias`."""
+        """Bind the names of the inputs. An input replaces an argument of the same name, such as the flag `bias`."""
         for name, operand in self.op.operands.items():
             values = [
                 self.frame.add_input(Value(type_, self.body.span), name, len(self.graph.inputs) + index)
@@ -151,7 +154,7 @@ class _DefinitionElaborator:
             self.scope.bind_name(name + GIVEN, bool(values))
 
     def bind_parameter(self, spec: ParameterSpec) -> None:
-        """Adds a parameter of the operator as a `param` of its own name, so that the keys of the state dict stay."""
+        """Add a parameter of the operator as a `param` of the same name, so that the keys of the state dict stay."""
         op = ParamOperator(shape=spec.shape, dtype=spec.dtype, init=spec.init, trainable=spec.trainable)
         value = Value(TensorType(spec.dtype, spec.shape), self.body.span, spec.name)
         specs = op.parameters(op.bind_inputs((), self.session.facts))
@@ -165,28 +168,32 @@ class _DefinitionElaborator:
     def run_text(self) -> list[Value]:
         """Run the text. Its errors are mistakes of the definition: the operator's rule has accepted the inputs."""
         try:
+            # Blocks in the text nest like blocks of a model, deeper than Python's default limit of calls.
             with deep_stack(), self.session.decisions.collect_into(self.graph.decisions):
                 flow = Elaborator(self.session).run_body(self.body, self.scope, f"the definition of `{self.op.name}`")
         except LimitExceeded:
             flow = TensorTuple(())
         _raise_first_error(self.op.name, self.session.diagnostics)
+        # A `dense` in the text would have weights of its own, with keys that the operator's state dict does not have.
         if any(spec.persistent for node in self._iterate_operators() for spec in node.specs):
             raise WrongDefinition(self.op.name, "does not compile", "it has parameters that `parameters` does not declare")
         return tensors_of(flow) or []
 
     def _iterate_operators(self) -> Iterator[OpNode]:
-        """The operators that the text has made, those in its blocks too."""
+        """Iterate over the operators that the text has made, also in its blocks."""
         nodes = (node for graph in collect_graphs(self.graph) for node in graph.nodes)
         return (node for node in nodes if isinstance(node, OpNode) and node not in self.parameters)
 
     def narrow_types(self, values: Sequence[Value]) -> list[TensorType]:
-        """The types of the results without a rule: in float32 for half types, they become the half type of the inputs."""
+        """The types of the results of an operator without a rule. float32 results of half inputs get the half type of the inputs."""
+        # The inputs were widened to float32, so results that come from them are narrowed again.
         half = next((v.type.dtype for v in self.graph.inputs if _is_half(v.type.dtype)), None)
         return [v.type.with_dtype(half) if half is not None and v.type.dtype == FLOAT32 else v.type for v in values]
 
     def set_outputs(self, values: Sequence[Value], results: Sequence[TensorType]) -> None:
-        """Return the values as the types of the results; those after the last one wanted are left out."""
+        """Set the outputs of the graph, converted to the types of the results. Values after the last wanted result are left out."""
         wanted = [t.dtype for t in results]
+        # Shorter than `values` where a caller needs the first results only.
         cast = [self._add_cast(v, d) if _is_half(d) and v.type.dtype != d else v for v, d in zip(values, wanted, strict=False)]
         found = [v.type for v in cast]
         if found != list(results):

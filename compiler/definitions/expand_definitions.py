@@ -23,7 +23,8 @@ Key = tuple[Operator, tuple[TensorType, ...], tuple[TensorType, ...]]
 
 
 def expand_program(program: Program, is_primitive: Callable[[type[Operator]], bool]) -> Program:
-    """A program with the same inputs, outputs and parameters, in which only primitive operators and those without a definition are left."""
+    """Return a program with the same inputs, outputs and parameters, in which only primitive operators and operators without a definition
+    are left."""
     operators = {type(node.op) for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)}
     if all(is_primitive(operator) for operator in operators):
         return program
@@ -33,7 +34,7 @@ def expand_program(program: Program, is_primitive: Callable[[type[Operator]], bo
 
 
 def expand_operators(order: Iterable[Graph], facts: Facts, is_primitive: Callable[[type[Operator]], bool]) -> list[Graph]:
-    """Replaces, in place, each operator that has a definition and is not primitive for the caller.
+    """Replace, in place, each operator that has a definition and is not primitive for the caller.
 
     Args:
         order: The graphs of the program, called ones before their callers. They are changed.
@@ -72,17 +73,19 @@ class _Expander:
         self.done: set[int] = set()
 
     def expand_graph(self, graph: Graph) -> list[Graph]:
-        """Replaces the operators of one graph; the definitions that are new, whose own operators are replaced as well."""
+        """Replace the operators of one graph. Return the definitions that are new, in which operators are replaced as well."""
         definitions: list[Graph] = []
         for index, node in enumerate(graph.nodes):
             if not isinstance(node, OpNode) or self.is_primitive(type(node.op)) or not has_definition_for(node.op, node.inputs, self.facts):
                 continue
             definition = self.definitions.get_definition(node)
             for inner in collect_graphs(definition):  # the graphs that it calls, such as the step of a scan, and itself
+                # Definitions are memoized, so a graph may be met again. Its operators are replaced already.
                 if id(inner) not in self.done:
                     self.done.add(id(inner))
                     definitions += [*self.expand_graph(inner), inner]
             graph.nodes[index] = _make_call(node, definition)
+        # verify.py compares the size, and a call counts the operators of its graph.
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
         return definitions
 
@@ -111,10 +114,11 @@ def _make_call(node: OpNode, definition: Graph) -> CallNode:
 
 
 def _find_symbol_value(origin: Origin, node: OpNode, definition: Graph) -> Any:
-    """What a symbol of the definition is at this use: an argument, an item of one, or the size of an input."""
+    """The value of a symbol of the definition at this use: an argument, an item of an argument, or the size of an input."""
     if origin.input is None:
         value = node.op.args[origin.name]
         value = value if origin.index is None else value[origin.index]
+        # `a=2` was bound as the float 2.0, see `_name_argument`.
         return float(value) if isinstance(origin.value, float) and type(value) is int else value
     (position,) = [index for index, value in enumerate(definition.inputs) if value is origin.input]
     assert origin.axis is not None

@@ -38,16 +38,19 @@ def _load_bfloat16() -> NumpyType:
 
 
 def dtype_of(found: NumpyType) -> DType | None:
-    """The `DType` of a NumPy type; None for one that netc does not have."""
+    """The `DType` of a NumPy type; None for a type that netc does not have."""
     return DTYPES.get(found.name)
 
 
 def to_array(value: object) -> Array:
-    """The array that `value` is or holds: an array, a PyTorch tensor, a number, nested lists. A ValueError if it holds no numbers."""
+    """Convert an array, a PyTorch tensor, a number or nested lists to an array. A ValueError if `value` holds no numbers of netc's
+    types."""
+    # `np.asarray` would drop the mask, and the model would compute with the numbers under it.
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError("it has masked elements, whose numbers nobody means: fill them, `array.filled(0)`")
     if isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)
+    # A PyTorch tensor, recognized without an import of PyTorch.
     elif hasattr(value, "detach"):
         array = _tensor_to_array(value)
     else:
@@ -61,16 +64,17 @@ def to_array(value: object) -> Array:
 
 
 def is_float(array: Array) -> bool:
-    """Whether it holds floats of any width."""
+    """Whether the array holds floats of any width."""
     found = dtype_of(array.dtype)
     return found is not None and found.is_float
 
 
 def to_tensor(array: Array) -> torch.Tensor:
-    """A PyTorch tensor with a copy of the array."""
+    """Return a PyTorch tensor with a copy of the array."""
     import torch
 
     copied = np.array(array)
+    # `torch.from_numpy` does not know ml_dtypes' bfloat16, so the bits travel as int16.
     if copied.dtype.name == "bfloat16":
         return torch.from_numpy(copied.view(np.int16)).view(torch.bfloat16)
     return torch.from_numpy(copied)

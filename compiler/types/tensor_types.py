@@ -76,7 +76,7 @@ _NAMES_OF_TYPES = {
     "float64": ("double", "f64", "fp64"), "uint8": ("byte", "u8"), "int8": ("char", "i8"), "int16": ("short", "i16"),
     "int32": ("int", "i32"), "int64": ("long", "i64"), "bool": ("boolean",),
 }  # fmt: skip
-"""What they are called in PyTorch, in C, and for short."""
+"""Their names in PyTorch and C, and short forms. Options accept them. In a text they are errors that suggest netc's name."""
 TYPE_ALIASES = {name: own for own, names in _NAMES_OF_TYPES.items() for name in names}
 FLOAT32 = DTYPES["float32"]
 FLOAT64 = DTYPES["float64"]
@@ -106,7 +106,7 @@ class TensorType(Record):
         return TensorType(dtype, self.shape)
 
     def __str__(self) -> str:
-        """`[N, 3]` for the usual float32; other types say theirs: `int64 [N, T]`."""
+        """The shape, preceded by the element type unless it is float32: `[N, 3]`, `int64 [N, T]`."""
         shape = show_shape(self.shape)
         return shape if self.dtype == FLOAT32 else f"{self.dtype} {shape}"
 
@@ -119,12 +119,13 @@ def show_shape(shape: Shape) -> str:
 
 
 def promote_types(a: DType, b: DType) -> DType:
-    """The element type of an operation on two tensors, as `torch.promote_types` has it."""
+    """The element type of an operation on two tensors, as `torch.promote_types` defines it."""
     if a == b:
         return a
     if a.is_float or b.is_float:
         if not (a.is_float and b.is_float):
             return a if a.is_float else b
+        # Neither of the two holds the other: bfloat16 has the range of float32, float16 has more digits.
         if {a.name, b.name} == {"float16", "bfloat16"}:
             return FLOAT32
         return a if a.size > b.size else b
@@ -132,5 +133,6 @@ def promote_types(a: DType, b: DType) -> DType:
         return b if a.kind == "bool" else a
     if a.kind == b.kind:
         return a if a.size > b.size else b
+    # uint8 is the only unsigned type, so int8 with it is the only pair that needs a wider type.
     signed, unsigned = (a, b) if a.kind == "int" else (b, a)
     return signed if signed.size > unsigned.size else DTYPES["int16"]

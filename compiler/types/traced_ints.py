@@ -27,7 +27,7 @@ IS = "is"
 LARGEST_FORMULA = 64
 """The size of a formula from which only its symbols are kept."""
 OPAQUE_PREFIX = "?"
-"""How the symbol of a formula that is too large begins; the symbols in it follow, between bars."""
+"""The beginning of the symbol that replaces a formula that is too large: `?a|b` for a formula of `a` and `b`."""
 
 
 class TracedValue:
@@ -36,11 +36,11 @@ class TracedValue:
     __slots__ = ()
 
     def traced_leaves(self) -> Iterator[TracedLeaf]:
-        """What it is computed from: nothing, if it only might have been."""
+        """Yield the symbols and formulas from which the value is computed. Nothing if it has no formula."""
         raise NotImplementedError
 
     def substitute_values(self, places: Mapping[str, Any]) -> Any:
-        """The value as it is seen where the symbols have the given values. Other symbols stay."""
+        """Substitute values for some symbols: the value as a caller sees it. Other symbols stay."""
         raise NotImplementedError
 
     def without_formula(self) -> Any:
@@ -48,7 +48,7 @@ class TracedValue:
         raise NotImplementedError
 
     def formula_key(self) -> object:
-        """Equal for values whose formulas are equal too."""
+        """Return a key that is equal for values with equal formulas."""
         raise NotImplementedError
 
 
@@ -71,6 +71,7 @@ class TracedInt(int, TracedLeaf):
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:
+        # A pickle has plain numbers: the symbols belong to a graph of this process.
         return int, (int(self),)
 
     def substitute_values(self, places: Mapping[str, Any]) -> Any:
@@ -101,6 +102,7 @@ def _trace_operation(name: str) -> Callable[[TracedInt, Any], Any]:
     return apply
 
 
+# The comparisons of `int` stay: they give a bool, and the elaborator records them as decisions.
 for _name in ("add", "radd", "sub", "rsub", "mul", "rmul", "floordiv", "rfloordiv", "mod", "rmod"):
     setattr(TracedInt, f"__{_name}__", _trace_operation(f"__{_name}__"))
 
@@ -109,6 +111,7 @@ def _trace_power(self: TracedInt, other: Any, modulus: Any = None) -> Any:
     value = int.__pow__(self, other, modulus)
     if value is NotImplemented or isinstance(other, TracedInt) or not isinstance(other, int) or not 0 <= other <= 4:
         return value
+    # A normal form has no power with a symbolic exponent, and a large exponent would multiply out to many terms.
     product: Dim = 1
     for _ in range(other):
         product = product * self.origin
@@ -119,9 +122,11 @@ TracedInt.__pow__ = _trace_power  # type: ignore[assignment]
 
 
 def trace_int(value: int, origin: Dim) -> int:
-    """The value with its formula; plain where the formula is a constant."""
+    """Return the value with its formula, or a plain integer if the formula is a constant."""
     if not isinstance(origin, SymDim):
         return int(value)
+    # A formula of a thousand leaves is of no use in emitted source. Its symbols are kept, so that two uses with other
+    # values still differ.
     if text_size(origin) > LARGEST_FORMULA:
         origin = _opaque_formula(formula_symbols(origin))
     return TracedInt(value, origin) if isinstance(origin, SymDim) else int(value)
@@ -134,24 +139,24 @@ def _opaque_formula(names: Iterable[str]) -> Dim:
 
 @lru_cache(maxsize=4096)
 def formula_symbol(name: str) -> SymDim:
-    """One object for all uses of a block: it keeps what has been computed of it."""
+    """Return the symbol of a formula. All uses of a block get one object, which caches its bounds, hash and size."""
     made = make_symbol(name, lower=None)
     assert isinstance(made, SymDim)
     return made
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Whether it is an integer, and no boolean."""
+    """Whether the value is an integer and not a boolean."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def origin_of(value: Any) -> Any:
-    """The formula of a traced integer; any other value is its own."""
+    """Return the formula of a traced integer. Any other value is its own formula."""
     return value.origin if isinstance(value, TracedInt) else value
 
 
 def origin_key(value: object) -> object:
-    """Equal for values whose formulas are equal too. Lists within lists are followed."""
+    """Return a key that is equal for values with equal formulas. It follows lists within lists."""
     if isinstance(value, TracedValue):
         return value.formula_key()
     return tuple([origin_key(v) for v in value]) if isinstance(value, tuple) else None
@@ -166,7 +171,7 @@ def has_origin(value: object) -> bool:
 
 
 def leaves_in(value: object) -> Iterator[TracedLeaf]:
-    """What a value is computed from."""
+    """Yield the symbols and formulas from which a value, or the items of a list, are computed."""
     if isinstance(value, TracedValue):
         yield from value.traced_leaves()
     elif isinstance(value, tuple):
@@ -175,16 +180,21 @@ def leaves_in(value: object) -> Iterator[TracedLeaf]:
 
 
 def substitute_values(value: Any, places: Mapping[str, Any]) -> Any:
-    """The value as it is seen where the symbols have the given values. Other symbols stay."""
+    """Substitute values for some symbols: the value as a caller sees it. Other symbols stay."""
     if isinstance(value, TracedValue):
         return value.substitute_values(places)
     if isinstance(value, tuple) and has_origin(value):
+        # A subclass of `tuple` stays: `3x32x32` is a tuple that remembers that it is a dims literal.
         return value.__class__(substitute_values(v, places) for v in value)  # a dims literal stays one
     return value
 
 
 def substitute_formulas(origin: Dim, places: Mapping[str, Any]) -> Dim:
-    """The formula with the formulas of the given values in place of its symbols."""
+    """Substitute the formulas of some values for their symbols.
+
+    >>> substitute_formulas(4 * formula_symbol("width") + 1, {"width": TracedInt(64, 2 * formula_symbol("size"))})
+    8*size + 1
+    """
     found = _formulas_for(formula_symbols(origin), places)
     return _substitute_cached(origin, found) if found else origin
 
@@ -193,27 +203,28 @@ _Substitution = tuple[tuple[str, Dim], ...]
 
 
 def _formulas_for(names: frozenset[str], places: Mapping[str, Any]) -> _Substitution:
-    """The formulas of the given values of some symbols, as the key of a memo: no place has a formula that its value does not show."""
+    """The formulas of the values of some symbols, as the key of a cache."""
     return tuple([(name, origin_of(places[name])) for name in names if name in places])
 
 
 @lru_cache(maxsize=16_384)
 def _substitute_cached(origin: Dim, places: _Substitution) -> Dim:
-    """Equal layers ask for the same, and so does an editor after each change."""
+    """Substitute in a formula. Cached, because equal layers need the same formulas, and so does an editor after each change."""
     given = dict(places)
+    # Nothing can be substituted in a formula that is not there: the result depends on the symbols of both.
     if is_opaque(origin) or any(map(is_opaque, given.values())):
         return _opaque_formula(n for name in formula_symbols(origin) for n in (formula_symbols(given[name]) if name in given else (name,)))
     return substitute_symbols(origin, given)
 
 
 def is_opaque(origin: Dim) -> bool:
-    """Whether all that is left of a formula is which symbols are in it."""
+    """Whether a formula was too large, so that only the names of its symbols are left."""
     return any(name.startswith(OPAQUE_PREFIX) for name in free_symbols(origin))
 
 
 @lru_cache(maxsize=4096)
 def formula_symbols(origin: Dim) -> frozenset[str]:
-    """The symbols of a formula, those of one that was too large included."""
+    """The symbols of a formula. The symbols of a formula that was too large are included."""
     found = free_symbols(origin)
     return frozenset(n for name in found for n in (name[len(OPAQUE_PREFIX) :].split("|") if name.startswith(OPAQUE_PREFIX) else (name,)))
 
@@ -255,24 +266,25 @@ Decided = dict[Decision, None]
 
 
 def make_decision(op: str, left: Any, right: Any) -> Decision | None:
-    """`left op right`, which holds, as a decision; None if nothing hangs on it."""
+    """Make a decision of `left op right`, which holds. None if it holds for all positive values, so that the graph does not depend on
+    it."""
     made = Decision(op, origin_of(left), origin_of(right))
     return None if always_holds(made) else made
 
 
 def names_in(value: object) -> frozenset[str]:
-    """The symbols of all that a value is computed from."""
+    """The names of all symbols from which a value is computed."""
     return frozenset(name for leaf in leaves_in(value) for name in formula_symbols(leaf.origin))
 
 
 def make_pinning_decision(names: Iterable[str]) -> Decision | None:
-    """The decision that symbols have the values that they have; None if there are none."""
+    """Make the decision that symbols have exactly their present values. None if there are no symbols."""
     left = _opaque_formula(names)
     return Decision(IS, left, 0) if isinstance(left, SymDim) else None
 
 
 def always_holds(made: Decision) -> bool:
-    """Whether a decision that holds here holds for all values that are positive."""
+    """Whether a decision that holds here holds for all positive values."""
     if made.op == IS:
         return not isinstance(made.left, SymDim)
     if made.op == DIVIDES:
@@ -283,15 +295,17 @@ def always_holds(made: Decision) -> bool:
     if made.op == "==":
         return False
     one_sided = isinstance(made.left, int) or isinstance(made.right, int)
+    # Names with a bracket are sizes of inputs. A parameter such as `heads` may be 0 or less.
     if one_sided and not all("[" in name for name in free_symbols(difference)):
-        return False  # a parameter may be 0
+        return False
+    # A sum of products of positive symbols, without a constant, is positive.
     return () not in difference.terms and (
         all(c > 0 for c in difference.terms.values()) or (made.op == "!=" and all(c < 0 for c in difference.terms.values()))
     )
 
 
 def substitute_decision(made: Decision, places: Mapping[str, Any]) -> Decision | None:
-    """A decision of a graph as it is seen where it is called; None if it always holds there."""
+    """Substitute a caller's values in a decision of the graph that it calls. None if the decision always holds there."""
     if made.op == IS:
         return make_pinning_decision(
             n for name in formula_symbols(made.left) for n in (names_in(places[name]) if name in places else (name,))
