@@ -2,6 +2,11 @@
 
 In: a program; then shapes by input name. Out: nothing, or a ValueError with the sizes and the condition or the stage that they break.
 Always: if shapes pass, all backends give the shapes that the compiler has inferred.
+
+>>> import netc
+>>> check_sizes(netc.compile("input 4xT -> max_pool 6").program, {"input": (1, 4, 5)})
+Traceback (most recent call last):
+ValueError: the kernel of `max_pool` covers 6 elements, but axis 2 of [1, 4, 5] has only 5, where N is 1, T is 5
 """
 
 from __future__ import annotations

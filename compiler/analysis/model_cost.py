@@ -1,7 +1,12 @@
 """Count parameters, floating-point operations and memory, for each stage and in total.
 
 The model `input 3 -> dense 2` has 8 parameters. For one sample, it costs 6 multiply-adds, which are 12 operations, and 2 more operations
-for the bias.
+for the bias:
+
+>>> import netc
+>>> totals = summarize_costs(netc.compile("input 3 -> dense 2").program).totals
+>>> totals.parameters, totals.multiply_adds, totals.flops
+(8, 6, 14)
 
 In: a `Program`. Out: plain records, which netc/ prints. Always: operations and activations are for one sample (`N = 1`), and other
 symbolic dimensions stay symbolic. A graph is counted once, however often it is called. Consecutive equal stages are one row with their

@@ -1,6 +1,8 @@
 """List the parameters and buffers of a program by their keys in the state dict.
 
-The model `input 3 -> dense 2` has the keys `dense1.weight` and `dense1.bias`.
+>>> import netc
+>>> list(collect_parameters(netc.compile("input 3 -> dense 2").program).values())
+[ParameterInfo(dense1.weight: [2, 3]), ParameterInfo(dense1.bias: [2])]
 
 In: a `Program`. Out: a `ParameterInfo` for each key, without values. Always: every key occurs once, in the order of PyTorch's `state_dict`:
 a module's own parameters come before the parameters of its stages, and parameters before buffers. A shared stage counts where it was

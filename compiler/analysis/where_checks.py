@@ -3,6 +3,9 @@
 In: the inputs' types, the declared names and the conditions of a program, and the shapes of the input arrays. Out: the sizes by name, or a
 ValueError that names the condition and the sizes. Always: no backend computes with sizes that break a condition. The compiler's proofs rest
 on the conditions, so the results could be wrong.
+
+>>> list_sizes(["H", "W"], {"H": 4, "W": 5})
+'H is 4, W is 5'
 """
 
 from __future__ import annotations
@@ -48,7 +51,7 @@ def check_conditions(
 
 
 def list_sizes(names: Sequence[str], sizes: Mapping[str, int]) -> str:
-    """Write sizes for a message: `H is 4, W is 5`."""
+    """Write sizes for a message."""
     return ", ".join(f"{name} is {sizes[name]}" for name in names)
 
 

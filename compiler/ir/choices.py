@@ -17,15 +17,15 @@ from ..ops.formula import Formula
 from .graph_values import JoinedTuple, Parts, TupleSlice
 
 Key = tuple[int, int]
-"""Which `if` of a body it is: where it begins in the text, and how many times it was evaluated before."""
+"""The identity of an `if` in a body: where it begins in the text, and how many times it was evaluated before, as in a loop."""
 
 
 class Choice(Record):
-    """An `if`, its condition, whether that holds, and the labels of the nodes in the branch that was taken.
+    """An `if`: its condition, whether the condition holds, and the labels of the nodes in the branch that was taken.
 
     The condition is a formula of comparisons between integers, and of flags: a boolean parameter of the block is a constant with its name.
-    `after` is the label of the node before it, empty if there is none; `inner` are the `if`s in the branch. `given` and `results` are the
-    tensors and tuples that it takes and gives: without an `else`, the same if it does not hold.
+    `after` is the label of the node before it, empty if there is none. `inner` has the `if`s in the branch. `given` and `results` are the
+    tensors and tuples that it takes and returns. Without an `else`, they are the same if the condition does not hold.
     """
 
     key: Key
@@ -39,14 +39,14 @@ class Choice(Record):
 
 
 def joined_tuples(choices: Iterable[Choice]) -> Iterator[JoinedTuple]:
-    """The tuples that `if`s give, each after those that it is made of."""
+    """Iterate over the tuples that `if`s return, each after the tuples of which it is made."""
     for choice in choices:
         yield from joined_tuples(choice.inner)
         yield from (part.of for part in choice.results if isinstance(part, TupleSlice) and isinstance(part.of, JoinedTuple))
 
 
 def iterate_choices(choices: Iterable[Choice]) -> Iterator[Choice]:
-    """The `if`s, and those in their branches."""
+    """Iterate over the `if`s and the `if`s in their branches."""
     for choice in choices:
         yield choice
         yield from iterate_choices(choice.inner)

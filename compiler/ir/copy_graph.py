@@ -14,7 +14,7 @@ from .walk import collect_graphs
 
 
 def copy_graphs(main: Graph, kept: Sequence[Graph] = ()) -> list[Graph]:
-    """Copies of all graphs but those in `kept`, called ones before their callers, so that the main one is the last."""
+    """Copy all graphs except the graphs in `kept`. Called graphs come before their callers, so the main graph is the last."""
     copies: dict[int, Graph] = {}
     excluded = {id(graph) for graph in kept}
     for graph in collect_graphs(main):
@@ -25,7 +25,9 @@ def copy_graphs(main: Graph, kept: Sequence[Graph] = ()) -> list[Graph]:
         graph_copy.nodes = [copy(node) for node in graph.nodes]
         for node in graph_copy.nodes:
             if isinstance(node, CallNode):
+                # Called graphs come first, so the copy exists unless the graph is kept.
                 node.graph = copies.get(id(node.graph), node.graph)
+    # The graph around a body comes after it in this order, so the links outwards need a second pass.
     for graph_copy in copies.values():
         graph_copy.around = graph_copy.around and copies.get(id(graph_copy.around), graph_copy.around)
     return list(copies.values())

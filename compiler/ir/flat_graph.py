@@ -1,7 +1,12 @@
-"""Iterate over a program as if every call were inlined: each operator with its full path, in the order of computation.
+r"""Iterate over a program as if every call were inlined: each operator with its full path, in the order of computation.
 
 Analyses that follow single values use it, so that they need not know about blocks. A block that is called twice yields its operators
 twice, with other paths and keys.
+
+>>> import netc
+>>> program = netc.compile("block mlp { dense 4 relu }\ninput 3 -> mlp -> mlp").program
+>>> [(node.path, node.inputs, node.outputs) for node in FlatGraph(program.main).iterate_operators()]
+[('mlp1.dense1', (0,), (1,)), ('mlp1.relu1', (1,), (2,)), ('mlp2.dense1', (2,), (3,)), ('mlp2.relu1', (3,), (4,))]
 """
 
 from __future__ import annotations
@@ -15,8 +20,8 @@ from .walk import join_labels
 
 
 class FlatNode:
-    """An operator node with its full path, and the values it takes and makes as keys that are unique in the whole program; `frame` is the
-    block that it is in, None for the model."""
+    """An operator node with its full path, and keys of its inputs and outputs that are unique in the program. `frame` is the block that
+    contains it, None for the model."""
 
     __slots__ = ("frame", "inputs", "node", "outputs", "owner", "path")
 
@@ -32,8 +37,8 @@ class FlatNode:
 
 
 class FlatScan:
-    """The beginning of a loop: its call, and what a step takes, as keys: of the tensors around it, and of the states and parts of scanned
-    tensors that a step gets of them. The nodes of a step follow, and then the `FlatScanEnd`."""
+    """The beginning of a loop, with its call. `inputs` has the keys of the states and scanned tensors outside of the loop, `given` the keys
+    of the states and slices that a step gets. The nodes of one step follow, and then the `FlatScanEnd`."""
 
     __slots__ = ("frame", "given", "inputs", "node", "path")
 
@@ -46,7 +51,7 @@ class FlatScan:
 
 
 class FlatScanEnd:
-    """The end of a loop: the keys of what a step makes, and of the results of the loop."""
+    """The end of a loop: `made` has the keys of the outputs of a step, `outputs` the keys of the results of the loop."""
 
     __slots__ = ("made", "outputs")
 
@@ -59,12 +64,12 @@ FlatItem = FlatNode | FlatScan | FlatScanEnd
 
 
 class FlatGraph:
-    """All operator nodes in the order of computation, every call opened, one at a time: to be iterated once. The nodes of a `scan` are
+    """All operator nodes in the order of computation, with every call inlined. Iterate over it once only. The nodes of a `scan` come
     between a `FlatScan` and a `FlatScanEnd`.
 
-    Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the
-    node's parameters (that of the declaration for a shared stage); `owner` the full path of the graph that contains it. With a `path` and
-    a `frame`, the graph is a part of the program that is there.
+    Keys of values: the main graph's inputs are 0, 1, ...; each operator output gets the next number. `path` is the full path of the node's
+    parameters; for a shared stage, it is the path of its declaration. `owner` is the full path of the graph that contains the node. To walk
+    a part of a program, pass the `path` and the `frame` where the part is.
     """
 
     def __init__(self, main: Graph, path: str = "", frame: Frame | None = None) -> None:
@@ -76,15 +81,15 @@ class FlatGraph:
         return self._walk_graph(self._main, self._path, self._top, {}, self._frame)
 
     def iterate_operators(self) -> Iterator[FlatNode]:
-        """The operator nodes alone, those in loops once."""
+        """Iterate over the operator nodes alone. The nodes in a loop come once."""
         return (item for item in self if isinstance(item, FlatNode))
 
     def output_keys(self) -> list[int]:
-        """The keys of the main graph's outputs, once all nodes have been asked for."""
+        """Return the keys of the main graph's outputs. Call it after the iteration."""
         return [self._top[id(v)] for v in self._main.outputs]
 
     def ids_of(self, keys: Container[int]) -> set[int]:
-        """The ids of the main graph's values that have these keys, once all nodes have been asked for."""
+        """Return the ids of the main graph's values that have these keys. Call it after the iteration."""
         return {value for value, key in self._top.items() if key in keys}
 
     def _walk_graph(self, graph: Graph, path: str, keys: dict[int, int], homes: dict[int, str], frame: Frame | None) -> Iterator[FlatItem]:
@@ -97,8 +102,12 @@ class FlatGraph:
                 outputs = self._assign_keys(node.outputs, keys)
                 yield FlatNode(node, own_path, path, inputs, outputs, node.frame or frame)
                 continue
+            # The inputs of the called graph are the same values as the arguments, so they get the same keys: analyses
+            # see no call.
             inner = {id(v): k for v, k in zip(node.graph.inputs, inputs, strict=True)}
             if node.scan is not None:
+                # Not so in a loop: a state differs in each step, so it has a key of its own. Captured tensors keep
+                # theirs.
                 count = node.scan.own_count
                 yield FlatScan(node, path, inputs[:count], self._assign_keys(node.graph.inputs[:count], inner), node.frame or frame)
             inside = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
@@ -112,7 +121,7 @@ class FlatGraph:
                 keys[id(value)] = inner[id(result)]
 
     def _assign_keys(self, values: Sequence[Value], keys: dict[int, int]) -> tuple[int, ...]:
-        """Numbers for values."""
+        """Assign the next keys to values."""
         found = tuple(range(self._next, self._next + len(values)))
         self._next += len(values)
         for value, key in zip(values, found, strict=True):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 
 class Frame:
-    """A use of the block `name`, within the use `parent`. `path` is that of its parameters, which uses of a shared stage have in common."""
+    """A use of the block `name`, within the use `parent`. `path` is the path of its parameters. All uses of a shared stage have one
+    path."""
 
     __slots__ = ("name", "parent", "path")
 

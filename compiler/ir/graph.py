@@ -40,12 +40,13 @@ class SharedModule:
 
 
 class OpNode:
-    """An operator applied. `label` is its name in the state dict, within the graph; operators without parameters have one too.
+    """One application of an operator. `label` is its name in the state dict, within the graph. Operators without parameters have a label
+    too.
 
-    `tie`: the local names of parameters that are those of another stage, with its position: see `Tie`. `shared`: set when the node is
-    a use of a shared stage; if the graph did not declare it, the parameters live where it was declared. `parts` are its inputs, if some of
-    them are parts of tuples. `frozen`: its parameters are not trained. `taken`: the element types that its rule has seen, if its inputs are
-    to be converted to them; empty in a finished program. `frame`: the block that it was part of, in a graph whose calls were opened.
+    `tie`: a parameter that is the parameter of another stage, see `Tie`. `shared`: set if the node is a use of a shared stage, whose
+    parameters are in the graph that declares it. `parts` are its inputs, if some of them are slices of tuples. `frozen`: its parameters are
+    not trained. `taken`: the element types that its type rule has seen, if its inputs must be converted to them; empty in a finished
+    program. `frame`: the block to which it belonged, in a graph whose calls were inlined.
     """
 
     __slots__ = ("frame", "frozen", "inputs", "label", "op", "outputs", "parts", "shared", "span", "specs", "taken", "tie")
@@ -92,12 +93,12 @@ class Tie:
 
 
 class Scan(Record):
-    """What makes a call a loop: its graph is one step, which runs for each position of an axis.
+    """The loop of a call: the called graph is one step, which runs for each position of an axis.
 
-    The first inputs of the call are what the `states` start with, and the next are scanned: a step gets the states as they are, and of
-    each scanned tensor what is at its position on the axis of `axes`. The first outputs are the states after the last step, and the
-    others are what all steps gave, stacked along the axis of `stacked`. `length` is the number of steps. With `reverse` the last position
-    is first.
+    The first inputs of the call are the initial `states`, and the next are the scanned tensors. A step gets the current states, and a slice
+    of each scanned tensor at its position along the axis in `axes`. The first outputs are the states after the last step. The others are
+    the results of all steps, stacked along the axis in `stacked`. `length` is the number of steps. With `reverse`, the last position comes
+    first.
     """
 
     states: int
@@ -112,21 +113,21 @@ class Scan(Record):
         return self.states + len(self.axes)
 
     def step_input_types(self, given: Sequence[TensorType]) -> list[TensorType]:
-        """The types that a step gets of the inputs of the call."""
+        """The types of the inputs of a step, by the types of the inputs of the call."""
         scanned = zip(given[self.states : self.own_count], self.axes, strict=True)
         return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in scanned), *given[self.own_count :]]
 
     def output_types(self, made: Sequence[TensorType]) -> list[TensorType]:
-        """The types of the outputs of the call, given those of a step."""
+        """The types of the outputs of the call, by the types of the outputs of a step."""
         steps = zip(made[self.states :], self.stacked, strict=True)
         return [*made[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
 
 
 class CallNode:
-    """A use of a graph. `modules` are the shared stages passed to it, one for each of `graph.modules`; `arguments` has, for each symbol of
-    `graph.origins`, the number that it is here, which may be traced to the symbols of the calling graph. `tuples` are what it passes as
-    each of `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan` it is a loop. `frozen`:
-    no parameter inside is trained. `frame` is as for an `OpNode`."""
+    """A use of a graph. `modules` has the shared stages passed to it, one for each of `graph.modules`. `arguments` has the value of each
+    symbol of `graph.origins`, which may have a formula over the symbols of the calling graph. `tuples` has the arguments for each of
+    `graph.tuples`, and `tails` its results that are tuples, one for each of `graph.tails`. With `scan`, it is a loop. `frozen`: no
+    parameter inside is trained. `frame` is as in an `OpNode`."""
 
     __slots__ = (
         "arguments",
@@ -175,7 +176,7 @@ class CallNode:
 
     @property
     def grouped_inputs(self) -> list[Value | Parts]:
-        """The inputs as they are passed, one for each of the graph's `grouped_inputs`."""
+        """The inputs with each tuple as one item: one for each of the graph's `grouped_inputs`."""
         grouped: list[Value | Parts] = []
         position = 0
         for group, parts in zip(self.graph.tuples, self.tuples, strict=True):
@@ -186,12 +187,12 @@ class CallNode:
 
     @property
     def grouped_outputs(self) -> list[Value | ValueTuple]:
-        """Its results, a tuple as one."""
+        """The results with each tuple as one item."""
         return [*self.outputs[: self.tails[0].at], *self.tails] if self.tails else list(self.outputs)
 
 
 class Iteration(Record):
-    """The number of an iteration, and what comes before that number in the labels of its nodes: `attns.` of `attns.0`."""
+    """The number of an iteration, and the prefixes of that number in the labels of its nodes: `attns.` for `attns.0`."""
 
     number: int
     prefixes: tuple[str, ...]
@@ -209,64 +210,71 @@ Kind = Literal["model", "block", "sequence", "branches", "scan"]
 
 
 class Graph:
-    """One body.
-
-    `kind` is `model`, `block`, `sequence` (members are numbered from 0, an `nn.Sequential` when it is a chain), `branches` (an
-    `each`: one call or operator a branch on the same input) or `scan` (a step of a `scan`, called once, without a label: its labels and its
-    symbols are those of the graph around it). `arguments` are the compile-time arguments of a block or model.
-    `modules` are the shared stages that are used inside and declared outside. `captures` counts the trailing inputs that are tensors of
-    the surrounding body rather than inputs of its own. `tuples` are the inputs that are passed as tuples; `tails` are the tuples with
-    which the outputs end: all others are passed one by one. `sizes` are the names that the body uses for sizes: those known at run
-    time, and the formulas of integers. `origins` are the symbols to which the integers in it are traced: its block's parameters and the
-    sizes of its inputs; others belong to the graphs around it. `decisions` are what it depends on in addition: it would be another graph if
-    one did not hold. `count` is the number of iterations of a `repeat` over a number, if all but the first are alike. `around` is the graph
-    in which it was elaborated first, whose symbols it may have too. `choices` are the `if`s of its text, in their order. `stages` has, by
-    label, the operators that its block takes as parameters. `flags` are the defaults of its booleans. `has_modes`: it
-    has an `if training`; `training_outputs` are those of a model that are others in training. `iteration` is set for one iteration of an
-    imported loop over several lists of modules, whose call has no label.
-    """
+    """One body: a model, a block for certain arguments and input types, or a part of them. `__init__` describes the fields."""
 
     def __init__(self, name: str, kind: Kind, span: Span, arguments: dict[str, Any] | None = None) -> None:
         self.name = name
         self.kind: Kind = kind
+        """`model`, `block`, `sequence` (members are numbered from 0; an `nn.Sequential` if it is a chain), `branches` (an `each`: one node
+        a branch, all with the same input) or `scan` (a step, called once and without a label: its labels and symbols belong to the graph
+        around it)."""
         self.span = span
         self.arguments = arguments or {}
+        """The compile-time arguments of a block or model."""
         self.inputs: list[Value] = []
         self.nodes: list[Node] = []
         self.outputs: list[Value] = []
         self.output_names: list[str] = []
         self.modules: list[SharedModule] = []
+        """The shared stages that are used inside and declared outside."""
         self.declares: list[SharedModule] = []
+        """The shared stages that are declared here."""
         self.captures = 0
+        """The number of the last inputs that are tensors of the surrounding body, rather than inputs of its own."""
         self.tuples: list[ValueTuple] = []
+        """The inputs that are passed as tuples. All others are passed one by one."""
         self.tails: tuple[ReturnedTuple, ...] = ()
+        """The tuples with which the outputs end."""
         self.origins: dict[str, Origin] = {}
+        """The symbols of its own in the formulas of its integers: its block's parameters and the sizes of its inputs. Other symbols belong
+        to the graphs around it."""
         self.flags: dict[str, bool] = {}
+        """The defaults of the block's boolean parameters."""
         self.decisions: Decided = {}
+        """The comparisons that made it what it is: if one of them did not hold, it would be another graph."""
         self.count: int | None = None
+        """The number of iterations of a `repeat` over a number, if all iterations but the first are alike."""
         self.around: Graph | None = None
+        """The graph in which it was elaborated first. It may contain symbols of that graph."""
         self.choices: list[Choice] = []
+        """The `if`s of its text, in their order."""
         self.stages: dict[str, StageParameter] = {}
+        """By label, the operators that its block takes as parameters."""
         self.sizes: dict[str, SymDim] = {}
+        """The names in its text for sizes: sizes that are known at run time, and formulas of integers."""
         self.has_modes = False
+        """Whether it has an `if training`."""
         self.training_outputs: list[Value] | None = None
+        """The outputs of a model in training, if they differ from the outputs in evaluation."""
         self.iteration: Iteration | None = None
+        """Set for one iteration of an imported loop over several lists of modules. Its call has no label."""
         self.size = 0
-        """Operators inside, those of called graphs counted at each call."""
+        """The number of operators inside. Operators of called graphs count at each call."""
         self.letters = 0
-        """The characters of the labels that lead to them."""
+        """The number of characters of all labels on the way to these operators. It is limited, because a short text can make very long
+        keys."""
         self.makers: tuple[dict[int, Node], int] = ({}, 0)
         """The nodes that made each value, by the id of the value, and the number of nodes in this index: a cache of
         elaborate/interpreter/input_sources.py."""
         self.seen_from: object = None
-        """Its only stage as the last caller sees it: a cache of elaborate/interpreter/calls.py."""
+        """Its only stage with the values of the last caller: a cache of elaborate/interpreter/calls.py."""
 
     def __repr__(self) -> str:
         return f"<graph {self.name}: {len(self.nodes)} nodes>"
 
     @property
     def grouped_inputs(self) -> list[Value | ValueTuple]:
-        """The inputs as they are passed, a tuple as one."""
+        """The inputs with each tuple as one item."""
         grouped: list[Value | ValueTuple] = []
         position = 0
         for group in self.tuples:
@@ -282,17 +290,17 @@ class Graph:
 
     @property
     def grouped_outputs(self) -> list[Value | Parts]:
-        """The outputs as they are returned, a tuple as one."""
+        """The outputs with each tuple as one item."""
         return [*self.single_outputs, *(tail.parts for tail in self.tails)]
 
 
 class Program:
-    """A whole checked model: its main graph and what is known of its dimensions.
+    """A checked model: its main graph and the facts about its dimensions.
 
-    `symbols` are the symbolic dimensions that are free, `N` first if it is used. `conditions` are those of every `where`, in plain symbols,
-    with their texts: what the proofs rest on, and what the sizes of real inputs must keep. `dims` says what each declared name is by the
-    conditions: of `S == 2 * T`, S is `2*T`. `derived` caches the results of analyses, by their classes. `text` is the text that says the
-    same, for a program that was elaborated from one in float32, without fixed dimensions.
+    `symbols` has the free symbolic dimensions, `N` first if it is used. `conditions` has the conditions of every `where`, in plain symbols,
+    with their texts. The proofs rest on them, so the sizes of real inputs must meet them. `dims` has the form of each declared name under
+    the conditions: S is `2*T` if `S == 2 * T`. `derived` caches the results of analyses, by their classes. `text` is the text from which
+    the program was elaborated, if it was elaborated in float32 and without fixed dimensions: then it says the same as the program.
     """
 
     def __init__(

@@ -16,10 +16,10 @@ from ..types.tensor_types import TensorType
 class Value:
     """A tensor within one graph. `name` is what the spec calls it, empty if it has no name; `span` is where it was made.
 
-    `spatial` holds for what comes out of a convolution or pooling with its axes as they were: channels first, then space. `axes` are the
-    names that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty where it gives none. `borrowed`: an input
-    whose name is that of a tensor outside, since the body gives it none. `weak`: in a model of another element type, it is float32 only
-    until it meets a tensor of the model (elaborate/interpreter/model_element_types.py).
+    `spatial`: the tensor comes from a convolution or pooling and has its axes in their order, channels before space. `axes` has the names
+    that a pattern such as `[N, rows, _, C]` gives to the sizes of a declared tensor, empty for an axis without a name. `borrowed`: the body
+    gives this input no name, so it has the name of a tensor outside. `weak`: in a model of another element type, the tensor is float32
+    only until it meets a tensor of the model (elaborate/interpreter/model_element_types.py).
     """
 
     __slots__ = ("axes", "borrowed", "name", "span", "spatial", "type", "weak")
@@ -38,12 +38,12 @@ class Value:
 
 
 class ValueTuple:
-    """Tensors in a row that are one tuple: inputs of a graph, or results of a call. How many they are may differ between uses of a body.
+    """Consecutive tensors that are one tuple: inputs of a graph, or results of a call. Uses of a body may differ in their number.
 
-    `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. The name is
-    `borrowed` as that of a `Value` is. `listed`: it is a list, of what a loop has collected or of inputs, which stays one wherever it is
-    returned. A list that a graph makes of tensors of its own is neither among its inputs nor the results of a call; nor is the result of an
-    `if` of a block, a `JoinedTuple`.
+    `at` is the number of inputs or results before them. `from_end` is the number of tensors that the spec counts from the end. `borrowed`
+    is as in a `Value`. `listed`: it is a list of inputs, or of results that a loop has collected, and stays a list wherever it is returned.
+    A list that a graph makes of its own tensors is neither among its inputs nor the results of a call. The same holds for the result of an
+    `if` in a block, a `JoinedTuple`.
     """
 
     __slots__ = ("at", "borrowed", "from_end", "listed", "name", "values")
@@ -61,8 +61,8 @@ class ValueTuple:
 
 
 class JoinedTuple(ValueTuple):
-    """What an `if` gives as a tuple: one tuple whichever branch is taken. `parts` are what the branch makes it of; `key` is that of the
-    `if`."""
+    """The tuple that an `if` returns. It is one tuple whichever branch is taken. `parts` has the tensors and tuples of which the branch
+    makes it, and `key` is the key of the `if`."""
 
     __slots__ = ("key", "parts")
 
@@ -73,7 +73,7 @@ class JoinedTuple(ValueTuple):
 
 
 class TupleSlice(Record):
-    """What is left of a tuple without `front` tensors at its beginning and `back` at its end."""
+    """A tuple without `front` tensors at its beginning and `back` tensors at its end."""
 
     of: ValueTuple
     front: int = 0
@@ -90,11 +90,11 @@ class TupleSlice(Record):
 
 Part = Value | TupleSlice
 Parts = tuple[Part, ...]
-"""Tensors, some of them as parts of tuples."""
+"""Tensors and slices of tuples, in order."""
 
 
 def find_list(parts: Parts) -> ValueTuple | None:
-    """The list that the parts are, if they are one as a whole."""
+    """Return the list that the parts are, if they are one full list and nothing else."""
     match parts:
         case (TupleSlice(of) as part,) if of.listed and part.is_whole:
             return of
@@ -102,14 +102,14 @@ def find_list(parts: Parts) -> ValueTuple | None:
 
 
 class ReturnedTuple(Record):
-    """Outputs of a graph that are one tuple; `listed` as of a `ValueTuple`."""
+    """Outputs of a graph that are one tuple. `listed` is as in a `ValueTuple`."""
 
     parts: Parts
     listed: bool = False
 
 
 def iterate_source_tuples(parts: Parts) -> Iterator[ValueTuple]:
-    """The tuples that parts are from, and those that these are made of."""
+    """Iterate over the tuples of which the parts are slices, and the tuples of which these are made."""
     for part in parts:
         if isinstance(part, TupleSlice):
             yield part.of
@@ -117,5 +117,5 @@ def iterate_source_tuples(parts: Parts) -> Iterator[ValueTuple]:
 
 
 def flatten_parts(parts: Parts) -> tuple[Value, ...]:
-    """The tensors one by one."""
+    """Return the tensors one by one."""
     return tuple(v for part in parts for v in ((part,) if isinstance(part, Value) else part.values))

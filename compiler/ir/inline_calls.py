@@ -19,7 +19,7 @@ from .walk import join_labels
 
 
 def can_inline(call: CallNode) -> bool:
-    """Whether the called graph has operators and calls of tensors only."""
+    """Whether the call can be inlined: it and the called graph have no loops, shared stages, ties or tuples."""
     graph = call.graph
     if call.scan is not None or call.shared is not None or graph.modules or graph.declares or graph.tuples or graph.tails:
         return False
@@ -27,12 +27,13 @@ def can_inline(call: CallNode) -> bool:
 
 
 def inline_call(graph: Graph, call: CallNode) -> None:
-    """Puts the nodes of the called graph in place of the call."""
+    """Replace the call by copies of the nodes of the called graph."""
     inside: dict[int, Value] = {id(inner): outer for inner, outer in zip(call.graph.inputs, call.inputs, strict=True)}
     for inner, outer in zip(call.graph.outputs, call.outputs, strict=True):
         # An input may be an output as it is, and one value several outputs: the first outer value is used for it.
         inside.setdefault(id(inner), outer)
     nodes = [_copy_node(node, call, inside) for node in call.graph.nodes]
+    # By identity: nodes have no equality, and two calls of one graph look alike.
     index = next(i for i, node in enumerate(graph.nodes) if node is call)
     graph.nodes[index : index + 1] = nodes
     results = zip(call.graph.outputs, call.outputs, strict=True)
@@ -42,6 +43,7 @@ def inline_call(graph: Graph, call: CallNode) -> None:
 def _copy_node(node: Node, call: CallNode, inside: dict[int, Value]) -> Node:
     new_node = copy(node)
     new_node.inputs = tuple(inside[id(v)] for v in node.inputs)
+    # An output of the called graph is in `inside` already, as the value that the caller uses.
     new_node.outputs = tuple(inside.setdefault(id(v), _copy_value(v, call)) for v in node.outputs)
     new_node.label, new_node.frozen = join_labels(call.label, node.label), node.frozen or call.frozen
     if isinstance(new_node, OpNode):

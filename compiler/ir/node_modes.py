@@ -16,7 +16,7 @@ BOTH: Modes = frozenset((True, False))
 
 
 def find_modes(graph: Graph) -> list[Modes]:
-    """By the index of the node."""
+    """Return the modes of each node, by its index."""
     if not graph.has_modes:
         return [BOTH] * len(graph.nodes)
     needed: dict[int, Modes] = {}
@@ -28,9 +28,11 @@ def find_modes(graph: Graph) -> list[Modes]:
     need(graph.outputs, BOTH if graph.training_outputs is None else frozenset((False,)))
     need(graph.training_outputs or (), frozenset((True,)))
     result: list[Modes] = []
+    # Backwards: the uses of a value all come after the node that makes it.
     for node in reversed(graph.nodes):
         when = frozenset[bool]().union(*(needed.get(id(v), frozenset()) for v in node.outputs))
         if has_operator(node, ByMode):
+            # A dropout that only the training input needs is not needed in evaluation.
             training, evaluation = node.inputs
             need((training,), when & {True})
             need((evaluation,), when & {False})

@@ -4,6 +4,12 @@ Sessions of ONNX Runtime and PyTorch modules use the same check, so that both re
 
 In: the declared inputs, and the shapes of arrays. Out: nothing, or a `ValueError` that names the input and both shapes. Always: a symbolic
 axis has one size in all inputs.
+
+>>> from ..types.tensor_types import FLOAT32
+>>> image = Port("image", FLOAT32, ("N", 3, 32, 32))
+>>> check_shape(image, (3, 32, 32), {})
+Traceback (most recent call last):
+ValueError: the input `image` is float32 [N, 3, 32, 32], found the shape [3, 32, 32], without the batch axis
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class Port(Record):
-    """An input or output of a model. An axis is a size, or the text of a symbolic one; empty: not known."""
+    """An input or output of a model. An axis is a size, or the text of a symbolic size; an empty text means unknown."""
 
     name: str
     dtype: DType
@@ -43,8 +49,9 @@ def make_input_ports(program: Program) -> tuple[Port, ...]:
 
 
 def check_shape(declared: Port, shape: tuple[int, ...], sizes: Sizes) -> None:
-    """Raises ValueError for a shape that does not fit; adds the sizes of its symbolic axes to `sizes`."""
+    """Raise ValueError for a shape that does not fit. Add the sizes of its symbolic axes to `sizes`."""
     if not shape_fits(declared.shape, shape):
+        # Name the likely mistake: a single sample instead of a batch of one.
         missing = ", without the batch axis" if declared.shape[:1] == ("N",) and shape_fits(declared.shape[1:], shape) else ""
         raise ValueError(f"the input `{declared.name}` is {declared}, found the shape {list(shape)}{missing}")
     for d, size in zip(declared.shape, shape, strict=True):
@@ -56,5 +63,5 @@ def check_shape(declared: Port, shape: tuple[int, ...], sizes: Sizes) -> None:
 
 
 def shape_fits(declared: tuple[int | str, ...], shape: tuple[int, ...]) -> bool:
-    """Whether a shape has the declared number of axes, and the sizes that are numbers."""
+    """Whether a shape has the declared number of axes, and the declared size on each axis with a known size."""
     return len(declared) == len(shape) and all(isinstance(d, str) or d == size for d, size in zip(declared, shape, strict=True))

@@ -13,6 +13,7 @@ def is_same_program(one: Program, other: Program) -> bool:
     """Whether two programs have equal inputs and outputs, and the same operators with the same keys, one after the other."""
     if _interface_key(one) != _interface_key(other):
         return False
+    # `FlatGraph` numbers values in the order of computation, so equal keys mean equal connections.
     flat, others = FlatGraph(one.main), FlatGraph(other.main)
     pairs = zip_longest(flat, others)
     return (
@@ -23,6 +24,7 @@ def is_same_program(one: Program, other: Program) -> bool:
 
 def _interface_key(program: Program) -> Hashable:
     main = program.main
+    # By their normal form: the texts in the two files may differ in spaces.
     conditions = tuple(str(condition) for condition, _ in program.conditions)
     inputs = tuple((value.name, value.type) for value in main.inputs)
     modes = None if main.training_outputs is None else len(main.training_outputs)

@@ -15,7 +15,7 @@ from .graph_values import Parts, Value, flatten_parts
 
 
 def replace_values(graph: Graph, instead: Mapping[int, Value]) -> None:
-    """Replaces values, by their ids."""
+    """Replace values in all nodes and outputs of a graph, by their ids."""
     if instead:
         for node in graph.nodes:
             replace_inputs(node, instead)
@@ -23,13 +23,13 @@ def replace_values(graph: Graph, instead: Mapping[int, Value]) -> None:
 
 
 def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
-    """Replaces what a node takes."""
+    """Replace inputs of a node, by their ids."""
     if any(id(v) in instead for v in node.inputs):
         set_inputs(node, [instead.get(id(v), v) for v in node.inputs])
 
 
 def set_inputs(node: Node, values: Sequence[Value]) -> None:
-    """Gives a node other inputs, as many as it has."""
+    """Set the inputs of a node, as many as it has."""
     if isinstance(node, CallNode):
         taken = [values[one.at : one.at + len(one.values)] for one in node.graph.tuples]
         node.tuples = tuple(_with_values(parts, own) for parts, own in zip(node.tuples, taken, strict=True))
@@ -39,7 +39,7 @@ def set_inputs(node: Node, values: Sequence[Value]) -> None:
 
 
 def replace_outputs(graph: Graph, instead: Mapping[int, Value]) -> None:
-    """Replaces what a graph returns."""
+    """Replace outputs of a graph, by their ids."""
     graph.outputs = [instead.get(id(v), v) for v in graph.outputs]
     if graph.training_outputs is not None:
         graph.training_outputs = [instead.get(id(v), v) for v in graph.training_outputs]
@@ -49,7 +49,7 @@ def replace_outputs(graph: Graph, instead: Mapping[int, Value]) -> None:
 
 
 def _with_values(parts: Parts, values: Sequence[Value]) -> Parts:
-    """The parts that have these values: those that have them already, and others tensor by tensor."""
+    """Return the parts with these values. A part whose values are the same stays, any other becomes single tensors."""
     result: list[Parts] = []
     position = 0
     for part in parts:

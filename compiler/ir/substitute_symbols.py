@@ -27,7 +27,7 @@ SymbolValues = Mapping[str, Any]
 
 
 def symbolic_numbers(graph: Graph) -> Iterator[Any]:
-    """All numbers of a graph in which there may be symbols."""
+    """Iterate over all numbers of a graph that may have symbols."""
     for node in graph.nodes:
         yield from node.op.numbers if isinstance(node, OpNode) else node.arguments.values()
         yield from (v.type.shape for v in node.outputs)
@@ -35,7 +35,7 @@ def symbolic_numbers(graph: Graph) -> Iterator[Any]:
 
 
 def substitute_symbols(graph: Graph, places: SymbolValues) -> None:
-    """Replaces symbols in the graph itself, not in the graphs that it calls. Its origins stay as they are, but for their inputs."""
+    """Replace symbols in the graph itself, not in the graphs that it calls."""
     twins = _ValueCopies(graph, places)
     for node in graph.nodes:
         if isinstance(node, OpNode):
@@ -55,7 +55,9 @@ def substitute_symbols(graph: Graph, places: SymbolValues) -> None:
     graph.tails = tuple(replace(tail, parts=twins.map_parts(tail.parts)) for tail in graph.tails)
     graph.arguments = {name: substitute_values(value, places) for name, value in graph.arguments.items()}
     sizes = {name: substitute_formulas(size, places) for name, size in graph.sizes.items()}
+    # A size that has become a plain number needs no name any more.
     graph.sizes = {name: size for name, size in sizes.items() if isinstance(size, SymDim)}
+    # Decisions that always hold with these values are dropped.
     graph.decisions = dict.fromkeys(seen for d in graph.decisions if (seen := substitute_decision(d, places)) is not None)
     graph.choices = [_substitute_in_choice(choice, places, twins) for choice in graph.choices]
     graph.count = substitute_values(graph.count, places)
@@ -65,7 +67,7 @@ def substitute_symbols(graph: Graph, places: SymbolValues) -> None:
 
 
 def write_out_symbols(main: Graph, places: SymbolValues, kept: Sequence[Graph] = ()) -> Graph:
-    """A copy of the main graph, and of what it calls but for the graphs in `kept`, with plain numbers in place of the symbols."""
+    """Copy the main graph and the graphs that it calls, except the graphs in `kept`, with plain numbers in place of the symbols."""
     plain_values = {name: strip_formulas(value) for name, value in places.items()}
     order = copy_graphs(main, kept)
     for graph in order:
@@ -85,7 +87,8 @@ class _ValueCopies:
         self._tuples: dict[int, ValueTuple] = {}
 
     def map_value(self, value: Value) -> Value:
-        return self._values.get(id(value), value)  # of an `if`, one may be gone
+        # A `Choice` may list tensors of its branch that are no longer in the graph.
+        return self._values.get(id(value), value)
 
     def map_tuple(self, several: ValueTuple) -> ValueTuple:
         if id(several) not in self._tuples:

@@ -3,6 +3,11 @@
 In: an operation or a function, and its operands. Out: a `float` with the formula of the operation. Always: repeating the operations in
 Python with the values of the symbols gives the same bits. Python's own operators drop the formula, so the elaborator calls `trace_float`
 where it computes a float.
+
+>>> width = trace_argument(64, "width")
+>>> deviation = trace_float("**", (width, -0.5), 64**-0.5)
+>>> deviation, [str(leaf.origin) for leaf in deviation.traced_leaves()]
+(0.125, ['width'])
 """
 
 from __future__ import annotations
@@ -24,9 +29,9 @@ from ..ops.formula import (
 from ..types.traced_ints import TracedInt, TracedLeaf, TracedValue, formula_symbol, has_origin, is_integer, leaves_in, origin_key
 
 MAX_OPERATIONS = 16
-"""The number of operations from which only what a float depends on is kept."""
+"""The most operations in a formula. Of a longer formula, only the symbols are kept."""
 UNKNOWN_OPERATION = "?"
-"""The operation of such a float."""
+"""The operation of a float whose formula was too long."""
 
 
 class TracedFloat(TracedValue):
@@ -62,7 +67,7 @@ class FloatFormula(float, TracedFloat):
     """A float that is computed: one operation on numbers, which may be such floats themselves."""
 
     formula: Formula
-    """The operation, on a constant for each number."""
+    """The operation, with a constant for each operand."""
     size: int
     """The number of operations."""
 
@@ -92,7 +97,7 @@ class FloatFormula(float, TracedFloat):
 
 
 def trace_argument(value: Any, name: str) -> Any:
-    """A number as a symbol of its own, or each integer of a list (`name.0`, `name.1`). Anything else is unchanged."""
+    """Replace a number by a symbol with its value, and each integer of a list too (`name.0`, `name.1`). Other values are unchanged."""
     if isinstance(value, float):
         return FloatSymbol(value, name)
     if is_integer(value):
@@ -103,12 +108,12 @@ def trace_argument(value: Any, name: str) -> Any:
 
 
 def has_traced_float(value: object) -> bool:
-    """Whether there is a float in a value, or in a list, that is computed from integers."""
+    """Whether a value or a list has a float with a formula."""
     return isinstance(value, TracedFloat) or (isinstance(value, tuple) and any(map(has_traced_float, value)))
 
 
 def trace_float(operation: str, numbers: tuple[Any, ...], value: float) -> float:
-    """The value of an operation; plain if nothing in it is traced."""
+    """Return the value of an operation with its formula, or a plain float if no operand has a formula."""
     inside = tuple(map(Const, numbers))
     if operation in ARITHMETIC and len(inside) == 2:
         return _formula_value(BinaryFormula(operation, *inside), value)
@@ -121,6 +126,7 @@ def _formula_value(formula: Formula, value: float) -> float:
         return float(value)
     size = 1 + sum(n.size for n in numbers if isinstance(n, FloatFormula))
     if size > MAX_OPERATIONS or is_unknown_float(formula):
+        # Each symbol once: the formula grows with the symbols, not with the operations.
         leaves: dict[object, Any] = {leaf.formula_key(): leaf for leaf in leaves_in(numbers)}
         return FloatFormula(value, CallFormula(UNKNOWN_OPERATION, tuple([Const(leaf) for leaf in leaves.values()])), 1)
     return FloatFormula(value, formula, size)
@@ -131,5 +137,5 @@ def _constants_in(formula: Formula) -> tuple[Any, ...]:
 
 
 def is_unknown_float(formula: Formula) -> bool:
-    """Whether all that is left of a float's formula is what is in it."""
+    """Whether a float's formula was too long, so that only its symbols are left."""
     return isinstance(formula, CallFormula) and formula.function == UNKNOWN_OPERATION

@@ -21,7 +21,7 @@ RESERVED_METRIC_NAMES = frozenset(("step", "epoch", "lr", "validation"))
 
 
 class Word(str):
-    """A name in a setting that is taken as text: `adamw`, `best`, a column."""
+    """A name in a setting that stands for itself and is not looked up: `adamw`, `best`, a column."""
 
     __slots__ = ()
 
@@ -55,9 +55,8 @@ class Setting(Record):
 
 
 class Training(Record):
-    """An elaborated train section. `loss_span` is where the loss is named, `spans` where each metric is. `several`: the file has other
-    models;
-    `params` are the parameters of the model that are set."""
+    """An elaborated train section. `loss_span` is the place of the loss in the text, `spans` has the place of each metric. `several`: the
+    file has several models. `params` has the parameters of the model that the section sets."""
 
     name: str
     model: str
@@ -71,5 +70,5 @@ class Training(Record):
 
     @property
     def model_call(self) -> CallNode:
-        """The use of the model."""
+        """The call of the model's graph."""
         return next(n for n in self.program.main.nodes if isinstance(n, CallNode) and n.label == MODEL)

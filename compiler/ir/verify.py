@@ -23,7 +23,7 @@ class GraphInvalid(AssertionError):
 
 
 def verify_program(program: Program) -> None:
-    """Raises `GraphInvalid` if the program breaks any rule of graph.py."""
+    """Raise `GraphInvalid` if the program breaks any rule of graph.py."""
     main = program.main
     if main.captures or main.modules:
         raise GraphInvalid(f"{main}: the main graph takes something from outside")
@@ -32,7 +32,7 @@ def verify_program(program: Program) -> None:
 
 
 def _sort_graphs(main: Graph) -> list[Graph]:
-    """Called graphs before their callers. A graph that calls itself is invalid."""
+    """Sort the graphs, called graphs before their callers. A graph that calls itself is invalid."""
     done: dict[int, Graph] = {}
     active: set[int] = set()
     stack: list[tuple[Graph, bool]] = [(main, False)]
@@ -42,6 +42,7 @@ def _sort_graphs(main: Graph) -> list[Graph]:
             active.discard(id(graph))
             done[id(graph)] = graph
             continue
+        # `collect_graphs` would skip a graph that it is in the middle of, so the circle would pass unseen.
         if id(graph) in active:
             raise GraphInvalid(f"{graph} calls itself")
         if id(graph) in done:
@@ -70,6 +71,7 @@ class _GraphChecker:
         for value in graph.inputs:
             self._define_value(value, "an input")
         values = collect_symbol_values(graph)
+        # The writer of Python once took 0 for a symbol without a value.
         for name in {name for value in symbolic_numbers(graph) for name in names_in(value)} - values.keys():
             self._fail(f"a number in it is computed from {name}, which is no symbol of it or of the graphs around it")
         for value in (*graph.inputs, *(v for n in graph.nodes for v in n.outputs)):
@@ -89,7 +91,7 @@ class _GraphChecker:
             self._fail(f"its size is {self.size}, not {graph.size}")
 
     def _check_formulas(self, value: Value, values: Mapping[str, int]) -> None:
-        """Formulas have the values of the sizes that they are of."""
+        """Check that the formula of each size has the value of the size."""
         for size in value.type.shape:
             if isinstance(size, TracedInt) and not is_opaque(size.origin):
                 found = evaluate_dim(size.origin, values)
@@ -100,7 +102,7 @@ class _GraphChecker:
         raise GraphInvalid(f"{self.graph}: {text}")
 
     def _check_tuples(self, values: Sequence[Value], tuples: Sequence[ValueTuple], what: str) -> None:
-        """Each tuple is what it says it is, in order and without overlaps."""
+        """Check that each tuple is at its place among the values, in order and without overlaps."""
         end = 0
         for value_tuple in tuples:
             if value_tuple.at < end or tuple(values[value_tuple.at : value_tuple.at + len(value_tuple.values)]) != value_tuple.values:
@@ -130,6 +132,7 @@ class _GraphChecker:
             if id(node.shared) not in self.modules:
                 self._fail(f"{name} uses a shared stage that is not known here")
             return
+        # Without a label: the call of a step of a `scan`, whose labels are those of the graph around it.
         if node.label:
             if node.label in self.labels:
                 self._fail(f"two nodes have the label {node.label}")
@@ -173,7 +176,7 @@ class _GraphChecker:
                 self._fail(f"{name} passes the shared stage {module.label}, which is not known here")
 
     def _check_scan(self, node: CallNode, scan: Scan, name: str) -> tuple[list[TensorType], list[TensorType]]:
-        """The types of what a step gets, and of the results if its are stacked."""
+        """Return the types of the inputs of a step, and of the outputs of the call if the outputs of a step are stacked."""
         given, made = [v.type for v in node.inputs], [v.type for v in node.graph.outputs]
         if len(given) != scan.own_count + node.graph.captures or len(made) != scan.states + len(scan.stacked):
             self._fail(f"{name} has another number of states or tensors than its graph")

@@ -15,18 +15,19 @@ from .graph_values import Value, flatten_parts
 
 
 def list_output_names(graph: Graph) -> list[str]:
-    """The names of what a model returns: a list as one."""
+    """List the names of a model's results. A list of tensors has one name."""
     names = graph.output_names[: len(graph.single_outputs)]
     position = len(names)
     for tail in graph.tails:
         several = graph.output_names[position : position + len(flatten_parts(tail.parts))]
+        # The items of a list `features` are named `features.0`, `features.1`.
         names += [several[0].rpartition(".")[0] or several[0]] if tail.listed and several else several
         position += len(several)
     return names
 
 
 def collect_graphs(main: Graph) -> list[Graph]:
-    """Every distinct graph that is reachable, called ones before their callers."""
+    """Collect every graph that is reachable, each once, called graphs before their callers."""
     done: dict[int, Graph] = {}
     order: list[Graph] = []
     stack: list[tuple[Graph, bool]] = [(main, False)]
@@ -49,7 +50,7 @@ def collect_graphs(main: Graph) -> list[Graph]:
 
 
 def find_needed_nodes(nodes: Iterable[Node], values: list[Value]) -> list[Node]:
-    """The nodes that compute these values, in their order."""
+    """Find the nodes that compute these values, in the order of the graph."""
     wanted_ids = {id(v) for v in values}
     kept: list[Node] = []
     for node in reversed(list(nodes)):
@@ -61,14 +62,14 @@ def find_needed_nodes(nodes: Iterable[Node], values: list[Value]) -> list[Node]:
 
 
 def find_enclosing_block(graph: Graph) -> Graph:
-    """The block or model that the graph is part of."""
+    """Find the block or model that contains the graph."""
     while graph.kind not in ("block", "model") and graph.around is not None:
         graph = graph.around
     return graph
 
 
 def collect_symbol_values(graph: Graph) -> dict[str, int]:
-    """The value of each symbol of a graph, and of the graphs around it."""
+    """Collect the values of the symbols of a graph and of the graphs around it."""
     values: dict[str, int] = {}
     current: Graph | None = graph
     while current is not None:
@@ -82,8 +83,9 @@ def join_labels(prefix: str, label: str) -> str:
 
 
 def find_route(graph: Graph, path: str) -> list[Node]:
-    """The nodes on the way to the stage at `path`, that stage last; none if there is no such stage. A label may have several levels."""
+    """Find the nodes on the way to the stage at `path`, with that stage last. Empty if there is no such stage."""
     parts = path.split(".")
+    # A label may contain dots itself, so the path does not say where the first label ends.
     for length in range(1, len(parts) + 1):
         label = ".".join(parts[:length])
         node = next((n for n in graph.nodes if (n.label if n.shared is None else n.shared.label) == label), None)
@@ -93,5 +95,6 @@ def find_route(graph: Graph, path: str) -> list[Node]:
             return [node]
         rest = find_route(node.graph, ".".join(parts[length:])) if isinstance(node, CallNode) else []
         return [node, *rest] if rest else []
+    # The step of a `scan` has no label of its own: its stages have the paths of the graph around it.
     inside = (find_route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
     return next((found for found in inside if found), [])
