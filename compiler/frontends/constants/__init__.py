@@ -1,8 +1,12 @@
-"""Tables for arrays: the formula that gives the values of a constant, or, for a few numbers, their list.
+"""Writes a constant as a table: by a formula for its values, or as a short list of numbers.
 
-In: an array. Out: a `TableOperator` whose values are those, by a formula or of a file; an `ImportRefused` if there is no formula. Always:
-the values are the same to the last bit, but for the sign of zeros; or, of floats for which there is no such formula, within 4 of the last
-places, since sines and logarithms of float32 have errors of their own in every library.
+    >>> import numpy as np
+    >>> make_formula_table(np.tril(np.ones((4, 4), bool))).formula
+    BinaryFormula(op='<=', left=IndexFormula(number=1), right=IndexFormula(number=0))
+
+In: an array. Out: a `TableOperator` that has its values, by a formula or in a file. It raises `ImportRefused` if there is no formula.
+Always: the values equal the array to the last bit, except for the sign of zeros. Floats without such a formula may differ by 4 units in
+the last place, because every library has errors of its own in float32 sines and logarithms.
 """
 
 from __future__ import annotations
@@ -30,10 +34,11 @@ _LONGEST_LIST = 256
 
 
 def make_formula_table(array: Array) -> TableOperator:
-    """The table that has the values of the array."""
+    """Return a table whose formula gives the values of the array. Raises `ImportRefused` if there is none."""
     if not array.size:
         raise ImportRefused("a constant has no elements")
-    known = array if array.dtype.kind in "biuf" else array.astype("float32")  # of bfloat16
+    # NumPy has no bfloat16 of its own: the type of the ml_dtypes package has another kind, which the search does not know.
+    known = array if array.dtype.kind in "biuf" else array.astype("float32")
     for formula in _list_candidates(known):
         table = None if formula is None else _make_table(array, formula)
         if table is not None:
@@ -42,7 +47,7 @@ def make_formula_table(array: Array) -> TableOperator:
 
 
 def make_stored_table(array: Array) -> TableOperator:
-    """The table that has the array in a file."""
+    """Return a table that reads the array from a file. Raises `ImportRefused` if the array is too large for one."""
     stored = table_array(array)
     if len(stored.data) > LIMIT:
         raise ImportRefused(f"a constant has {len(stored.data) >> 20} MiB, and the tables of a spec have at most {LIMIT >> 20}")
@@ -52,7 +57,7 @@ def make_stored_table(array: Array) -> TableOperator:
 
 
 def is_exact(table: TableOperator, array: Array) -> bool:
-    """Whether the values of a table are those of the array to the last bit, but for the sign of zeros."""
+    """Return whether the values of a table equal the array to the last bit, except for the sign of zeros."""
     import numpy as np
 
     return bool(
@@ -61,14 +66,16 @@ def is_exact(table: TableOperator, array: Array) -> bool:
 
 
 def _list_candidates(array: Array) -> Iterator[Formula | None]:
-    """An exact formula, few numbers, a formula that is as good as exact, more numbers in a file."""
+    """Yield the candidates from the best on: an exact formula, a short list, a close formula, a formula with lists, a stored array."""
     formula, listed = _search_formula(Search(array)), make_list_formula(array, _LONGEST_LIST)
     numbers = _LONGEST_LIST if listed is None else _count_parts(listed)
+    # A formula may be twice as long as the list of numbers, because it says how they were computed.
     if formula is not None and (listed is None or _count_parts(formula) <= 2 * numbers):
         yield formula
     if numbers <= _SHORT_LIST:
         yield listed
     if array.dtype.kind == "f":
+        # Only after a short list: the list is exact, and a close formula is not.
         yield _search_formula(Search(array, close=True))
     formula = _search_formula(Search(array, lists=True))
     if formula is not None and _count_parts(formula) < numbers:
@@ -78,7 +85,7 @@ def _list_candidates(array: Array) -> Iterator[Formula | None]:
 
 
 def _make_table(array: Array, formula: Formula) -> TableOperator | None:
-    """The table of a formula, if it can be made."""
+    """Return the table of a formula, or None if the table's own rules refuse it."""
     names = tuple(_NAMES[axis] if axis < len(_NAMES) else f"i{axis}" for axis in range(array.ndim))
     shape = tuple(int(size) for size in array.shape)
     table = TableOperator(indices=names, shape=shape, formula=formula, dtype=dtype_of(array.dtype))
@@ -90,12 +97,15 @@ def _make_table(array: Array, formula: Formula) -> TableOperator | None:
 
 
 def _search_formula(search: Search) -> Formula | None:
-    """A formula that says more than the numbers: those of one axis can be cut until each part has a formula."""
+    """Return a formula that says more than the numbers.
+
+    An array of one axis can be cut until each piece has a formula, so a formula nearly as long as the array is no find.
+    """
     formula, array = search.search_array(), search.array
     longest = 40 + array.size // 64 if max(array.shape, default=1) == array.size else array.size
     return None if formula is None or _count_parts(formula) > max(longest, 40) else formula
 
 
 def _count_parts(formula: Formula) -> int:
-    """The numbers, indices and operators in it."""
+    """Count the numbers, indices and operators of a formula. A list counts by its numbers."""
     return sum(not isinstance(part, (ItemFormula, ListFormula)) for part in iterate_parts(formula))

@@ -1,6 +1,9 @@
 """Finds arrays that consist of smaller ones: repeated, in blocks, along diagonals, mirrored, or side by side.
 
-In: an array. Out: candidate formulas, built from the formulas of the smaller arrays. Always: each search continues with a smaller array.
+`[0, 0, 1, 1, 2, 2]` repeats each element of `[0, 1, 2]`, whose formula is `i`, so its formula is `i // 2`.
+
+In: an array, and the search for the formula of a smaller one. Out: candidate formulas, built from the formulas of the smaller arrays.
+Always: each search continues with a smaller array, so the recursion ends.
 """
 
 from __future__ import annotations
@@ -35,18 +38,19 @@ _SLICES = 4
 
 
 def find_repetition(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Of an axis, only the quotient or the remainder by a number counts."""
+    """Arrays whose elements repeat along an axis: each several times in a row (`i // n`), or all of them periodically (`i % n`)."""
     import numpy as np
 
     for axis, size in enumerate(a.shape):
         b = np.moveaxis(a, axis, 0).reshape(size, -1)
         changes = np.flatnonzero((b[1:] != b[:-1]).any(1)) + 1
         block = int(np.gcd.reduce(changes)) if len(changes) else 1
+        # A mask that changes once is a range, which `find_index_ranges` writes as a comparison.
         if block > 1 and len(changes) > (a.dtype.kind == "b"):
             yield from _extend_formula(a, find, axis, a.take(range(0, size, block), axis), floor_divide(make_index(axis), block))
         for period in _list_periods(b):
             yield from _extend_formula(a, find, axis, a.take(range(period), axis), take_remainder(make_index(axis), period))
-            break
+            break  # the shortest period: its multiples would give the same formula with larger numbers
 
 
 def _extend_formula(a: Array, find: FindFormula, axis: int, part: Array, index: Formula) -> Iterator[Formula]:
@@ -56,10 +60,12 @@ def _extend_formula(a: Array, find: FindFormula, axis: int, part: Array, index: 
 
 
 def find_flattened_matrix(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """One index that is a row and a column."""
+    """Matrices that were flattened: one index is `row * columns + column`."""
+    # Fewer elements have a formula of their own, or are a list.
     if a.ndim != 1 or len(a) < 9 or a.dtype.kind == "b":
         return
     root = math.isqrt(len(a))
+    # Matrices that were flattened are mostly square, so two shapes near a square are enough. All divisors would cost too much work.
     for columns in sorted((d for d in range(2, len(a)) if len(a) % d == 0), key=lambda d: abs(d - root))[:2]:
         formula = find(a.reshape(-1, columns))
         if formula is not None:
@@ -67,25 +73,28 @@ def find_flattened_matrix(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def _list_periods(b: Array) -> Iterator[int]:
-    """The numbers of rows after which they begin again, and have done so at least twice."""
+    """Yield the periods of the rows, ascending. The rows must have begun again at least twice."""
     import numpy as np
 
     starts = np.flatnonzero((b[1 : len(b) // 2 + 1] == b[0]).all(1)) + 1
+    # A first row that occurs everywhere has as many starts as rows: without the limit the comparisons were quadratic.
     for period in starts[:64]:
         if np.array_equal(b[period:], b[:-period]):
             yield int(period)
 
 
 def find_toeplitz(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Only a difference of the two indices counts, or its size."""
+    """Toeplitz matrices: only a difference of the two indices counts, or its absolute value."""
     import numpy as np
 
     if a.ndim != 2 or min(a.shape) < 2 or a.size < 6:
         return
     rows, columns = np.arange(a.shape[0])[:, None], np.arange(a.shape[1])
+    # Differences of queries and keys, the same where one side has half as many positions, and antidiagonals (`i + j`).
     for p, q in ((1, 1), (2, 1), (1, 2), (1, -1)):
         along = p * rows - q * columns
         lowest = int(along.min())
+        # A profile nearly as long as the matrix would say nothing about it.
         if 2 * (int(along.max()) - lowest) > a.size:
             continue
         profile = np.zeros(int(along.max()) - lowest + 1, a.dtype)
@@ -95,6 +104,7 @@ def find_toeplitz(a: Array, find: FindFormula) -> Iterator[Formula]:
         if not used.all() or not np.array_equal(profile[along - lowest], a):
             continue
         difference = subtract_formulas(multiply_formulas(make_index(0), make_const(p)), multiply_formulas(make_index(1), make_const(q)))
+        # A profile on both sides of 0 may depend on the distance alone: `abs(i - j)` reads better than a shifted index.
         if lowest < 0 < len(profile) + lowest - 1:
             yield from _find_mirrored(profile, -lowest, difference, find)
         formula = find(profile)
@@ -103,7 +113,7 @@ def find_toeplitz(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_symmetry(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """On one axis, the same to both sides of the middle, or the negative."""
+    """Arrays of one axis that are symmetric about their middle, or antisymmetric."""
     if a.ndim == 1 and len(a) > 2:
         middle = (len(a) - 1) // 2
         if len(a) % 2:
@@ -124,9 +134,10 @@ def _find_mirrored_halves(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def _find_mirrored(profile: Array, middle: int, offset: Formula, find: FindFormula) -> Iterator[Formula]:
-    """`offset` is 0 in the middle."""
+    """Yield the formula of a symmetric profile. `offset` is the formula of the signed distance from the middle."""
     import numpy as np
 
+    # The middle need not be in the middle of the array. The longer side decides, and the shorter one must agree with it.
     reach = min(middle, len(profile) - 1 - middle)
     up, down = profile[middle:], profile[middle::-1]
     longer = up if len(up) >= len(down) else down
@@ -144,9 +155,10 @@ def _find_mirrored(profile: Array, middle: int, offset: Formula, find: FindFormu
 
 
 def find_border(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """The first, or the last, index of some axes is another matter: a token of the class before the positions of an image."""
+    """Arrays whose first index of some axes follows another rule: the class token before the positions of an image."""
     if a.ndim > 3 or a.size < 16:
         return
+    # Relative positions of a vision transformer are square, and the class token is first on both axes at once.
     square = len(set(a.shape)) == 1
     axes = tuple(range(a.ndim)) if square else ()
     for chosen in dict.fromkeys((axes, *((k,) for k in range(a.ndim)))):
@@ -171,9 +183,13 @@ def find_border(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_piecewise(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """A short axis whose parts have a formula each; or halves of the last one; or its even and odd places."""
+    """Arrays with a formula for each index of a short axis, for each half of the last axis, or for its even and its odd indices.
+
+    Sinusoidal positions are both: sines in one half and cosines in the other, or interleaved.
+    """
     for axis in reversed(range(a.ndim)):
         if a.shape[axis] <= _SLICES and a.ndim > 1:
+            # The axis stays, with size 1, so that the formulas of the parts keep the numbers of the other axes.
             parts = [find(a.take([k], axis)) for k in range(a.shape[axis])]
             if all(part is not None for part in parts):
                 yield _join_cases(axis, [part for part in parts if part is not None])
@@ -213,7 +229,7 @@ def _join_cases(axis: int, parts: list[Formula]) -> Formula:
 
 
 def find_negated(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """The negative of numbers that are none above zero."""
+    """Arrays without positive elements, as the negative of another formula."""
     if a.dtype.kind in "if" and (a <= 0).all():
         formula = find(-a)
         if formula is not None:
@@ -221,7 +237,7 @@ def find_negated(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_offset(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Integers that begin at another number than zero."""
+    """Integers that begin at another number than zero, as the sum of that number and another formula."""
     lowest = int(a.min()) if a.dtype.kind == "i" else 0
     if lowest and a.ndim == 1:
         formula = find(a - lowest)

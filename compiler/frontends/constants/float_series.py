@@ -1,7 +1,10 @@
-"""Numbers that were computed in floating point: evenly spaced, powers, logarithms, sines of positions.
+"""Finds series that were computed in floating point: evenly spaced numbers, powers, logarithms, sines of positions.
 
-In: an array of floats that are no integers. Out: formulas that may give it: those in float64 throughout first, then those that round to
-float32 step by step. Always: of one array the same ones.
+The frequencies of rotary embedding, `1.0, 0.1, 0.01, ...`, are `1 / 10000 ** (i / 4)`.
+
+In: an array of floats that are not integers. Out: candidate formulas: in float64 throughout first, then with the roundings to float32 that
+PyTorch makes step by step. Always: one array has always the same candidates. A candidate is only a guess, which `Search` compares with all
+elements.
 """
 
 from __future__ import annotations
@@ -28,12 +31,12 @@ if TYPE_CHECKING:
     from ...types.numpy_types import Array
 
 _NEAR = 3e-6
-"""How far an estimate from float32 may be from the number that it is of."""
+"""The largest relative error of a number that is estimated from float32 elements."""
 _DENOMINATORS = 4096
 
 
 def find_scaled_integers(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Integers divided by one number."""
+    """Integers that are divided or multiplied by one number."""
     import numpy as np
 
     if a.dtype.kind != "f" or not np.isfinite(a).all():
@@ -51,7 +54,7 @@ def find_scaled_integers(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def _list_scales(wide: Array) -> Iterator[float]:
-    """List the candidates: the least number, and the least difference of two numbers."""
+    """Yield the candidates for the factor, from the least element, the least difference of two elements, and the largest element."""
     import numpy as np
 
     sizes = np.unique(np.abs(wide))
@@ -61,6 +64,7 @@ def _list_scales(wide: Array) -> Iterator[float]:
             near = Fraction(float(step)).limit_denominator(_DENOMINATORS)
             if near:
                 yield float(near.denominator)
+            # A step with six decimal digits is as a person wrote it, such as 0.00390625 or 0.1.
             yield 1 / float(f"{step:.6g}")
 
 
@@ -85,6 +89,7 @@ def find_evenly_spaced(a: Array, find: FindFormula) -> Iterator[Formula]:
     if not step or np.abs(wide - wide[0] - step * np.arange(count)).max() > 1e-5 * np.abs(wide).max():
         return
     ratio = _to_fraction(step)
+    # `linspace` divides by `count - 1`, a range without its end by `count`, and centers of cells by `2 * count`.
     for divisor in dict.fromkeys((count - 1, count, count + 1, 2 * count)):
         over, start = _to_fraction(step * divisor), _to_fraction(wide[0])
         if over is not None and start is not None:
@@ -92,6 +97,7 @@ def find_evenly_spaced(a: Array, find: FindFormula) -> Iterator[Formula]:
                 divide_formulas(multiply_formulas(i, _fraction_to_formula(over)), make_const(divisor)), _fraction_to_formula(start)
             )
             yield add_formulas(multiply_formulas(round_to_float32(_fraction_to_formula(over / divisor)), i), _fraction_to_formula(start))
+        # Centers of cells, `(i + 0.5) / n`, begin at half a step.
         offset = _to_fraction(wide[0] / step)
         if over is not None and offset is not None and offset.denominator <= 2:
             yield multiply_formulas(
@@ -116,7 +122,7 @@ def _fraction_to_formula(number: Fraction) -> Formula:
 
 
 def find_geometric_series(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Powers of one base with a first number: the frequencies of positions, `1 / 10000 ** (i / 64)`, or the inverse."""
+    """Geometric series: the frequencies of positions, `1 / 10000 ** (i / 64)`, or their inverse, times a first number."""
     import numpy as np
 
     if a.dtype.kind != "f" or a.ndim != 1 or len(a) < 3 or not np.isfinite(a).all() or not (a > 0).all():
@@ -142,9 +148,9 @@ def _make_first_value(number: float) -> Formula | None:
 
 
 def _list_bases(slope: float, count: int) -> Iterator[tuple[int | float, int]]:
-    """A round base, and by how many indices its power grows by one."""
+    """Yield the bases with few digits, and the number of indices after which the exponent grows by 1."""
     for length in dict.fromkeys((count, count - 1, count + 1, 2 * count, 1)):
-        base = math.exp(min(slope * length, 300.0))
+        base = math.exp(min(slope * length, 300.0))  # beyond 709 it would overflow
         near = float(f"{base:.3g}")
         if near > 1 and abs(near / base - 1) < 3e-5 and near < 1e15:
             yield (int(near) if near.is_integer() else near), length
@@ -153,6 +159,8 @@ def _list_bases(slope: float, count: int) -> Iterator[tuple[int | float, int]]:
 def _make_powers(base: int | float, length: int, i: Formula, *, falling: bool) -> Iterator[Formula]:
     exponent = divide_formulas(i, make_const(length))
     power = BinaryFormula("**", make_const(base), exponent)
+    # Models differ in where they round: torch.pow of a rounded exponent, exp of a rounded product, or float64 until the end. One of these
+    # formulas gives the bits of the checkpoint.
     rounded = round_to_float32(BinaryFormula("**", make_const(base), round_to_float32(exponent) if length > 1 else i))
     rate = BinaryFormula("/", make_call("log", make_const(base)), make_const(length))
     step = round_to_float32(multiply_formulas(i, round_to_float32(negate_formula(rate) if falling else rate)))
@@ -170,7 +178,7 @@ def _make_powers(base: int | float, length: int, i: Formula, *, falling: bool) -
 
 
 def find_logarithms(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Coordinates that grow like logarithms: `log(1 + i * 8 / 7) / log(8)`."""
+    """Coordinates that grow like logarithms, as Swin V2 has them: `log(1 + i * 8 / 7) / log(8)`."""
     import numpy as np
 
     if a.dtype.kind != "f" or a.ndim != 1 or len(a) < 3 or a[0] or not (a > 0)[1:].all() or not np.isfinite(a).all():
@@ -206,12 +214,13 @@ def _make_logarithms(i: Formula, times: int, divisor: int, base: float) -> Itera
 
 
 def find_sinusoids(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Sines or cosines of a position times a frequency."""
+    """Matrices of sines or cosines of a position times a frequency."""
     import numpy as np
 
     if a.dtype.kind != "f" or a.ndim != 2 or min(a.shape) < 3 or not (np.abs(a) <= 1).all():
         return
     wide = a.astype(np.float64)
+    # Row 0 is position 0, where sin is 0 and cos is 1. Any other row 0 means that the positions count from 1.
     names: tuple[str, ...] = ("sin",) if not wide[0].any() else ("cos",) if (wide[0] == 1).all() else ("sin", "cos")
     start = len(names) - 1
     position, row = add_formulas(make_index(0), make_const(start)), wide[1 - start]
@@ -222,11 +231,12 @@ def find_sinusoids(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def _find_frequencies(frequencies: Array, j: Formula) -> Iterator[tuple[Formula, Formula | None]]:
-    """Formulas for the frequencies, and what divides by them in the text."""
+    """Yield formulas for the frequencies. The second one, if any, is the inverse: `i / 10000 ** x` reads better than a product."""
     import numpy as np
 
     logs = np.log(np.maximum(frequencies, 1e-30))
-    good = frequencies > 0.03  # the cosine of less is too near to 1 to say what of
+    # Near 1 the cosine is flat: a float32 cosine of a smaller angle does not tell the angle.
+    good = frequencies > 0.03
     if good.sum() < 2:
         return
     last = int(np.flatnonzero(good)[-1])

@@ -1,6 +1,10 @@
 """Finds conditions on indices for arrays of two values: masks that are causal, banded, in blocks, or of shifted windows.
 
 In: an array of booleans, or of two values. Out: candidate formulas, the simplest first. Always: one array has always the same candidates.
+
+    [[1, 0, 0],
+     [1, 1, 0],        is `j <= i`, a causal mask
+     [1, 1, 1]]
 """
 
 from __future__ import annotations
@@ -32,7 +36,7 @@ if TYPE_CHECKING:
 
 
 def find_two_values(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """One value where a condition is true, another one elsewhere. The value at the first element is the one that is not special."""
+    """Arrays of two values, as a choice between them by the formula of a mask. The first element has the usual value."""
     import numpy as np
 
     if a.dtype.kind == "b":
@@ -41,10 +45,12 @@ def find_two_values(a: Array, find: FindFormula) -> Iterator[Formula]:
     others = a[a != first]
     if not len(others) or (others != others[0]).any():
         return
+    # `[0, 0, 1]` reads better as a list than as a choice.
     if a.dtype.kind == "i" and a.ndim == 1 and len(a) < 4:
         return
     condition = find(np.asarray(a == first))
     match condition:
+        # `where(not c, a, b)` is written `where(c, b, a)`.
         case UnaryFormula("not", inner):
             yield make_where(inner, _to_bool_const(others[0]), _to_bool_const(first))
         case BinaryFormula("!=", left, right):
@@ -59,7 +65,7 @@ def _to_bool_const(number: object) -> Formula:
 
 
 def find_index_ranges(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """On one axis: from some index to another one, or everything else."""
+    """Masks of one axis that are true from one index to another, or everywhere else."""
     import numpy as np
 
     if a.dtype.kind != "b" or a.ndim != 1:
@@ -72,6 +78,7 @@ def find_index_ranges(a: Array, find: FindFormula) -> Iterator[Formula]:
     if len(starts) == 1:
         yield (
             make_comparison("<" if a[0] else ">=", i, make_const(low))
+            # A single first element is `i == 0`, not `i < 1`.
             if low > 1 or len(a) == 2
             else make_comparison("==" if a[0] else "!=", i, make_const(0))
         )
@@ -86,7 +93,7 @@ def find_index_ranges(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_band_masks(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """On two axes: a difference of the indices between two numbers."""
+    """Masks of two axes that are true where the difference of the indices is between two numbers: causal and banded masks."""
     import numpy as np
 
     if a.dtype.kind != "b" or a.ndim != 2 or min(a.shape) < 2:
@@ -106,6 +113,7 @@ def _make_band(low: int, high: int, lowest: int, highest: int, truth: bool) -> F
     i, j = make_index(0), make_index(1)
     if low == high:
         return make_comparison("==" if truth else "!=", *((j, add_formulas(i, make_const(low))) if low else (i, j)))
+    # A bound that the shape implies is left out, so a causal mask has one comparison.
     if low == lowest:
         return make_comparison("<=" if truth else ">", j, add_formulas(i, make_const(high)))
     if high == highest:
@@ -120,11 +128,12 @@ def _make_band(low: int, high: int, lowest: int, highest: int, truth: bool) -> F
 
 
 def find_separable_masks(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """A condition of some axes and one of the others; one or the other; or whether both are the same."""
+    """Masks that combine a condition on some axes with one on the others by `and`, `or` or `==`."""
     import numpy as np
 
     if a.dtype.kind != "b" or not 2 <= a.ndim <= 6:
         return
+    # Each way to divide the axes into two groups, once: the last axis is always in the second group.
     for chosen in range(1, 2 ** (a.ndim - 1)):
         some_axes = tuple(axis for axis in range(a.ndim) if chosen >> axis & 1)
         other_axes = tuple(axis for axis in range(a.ndim) if axis not in some_axes)
@@ -156,7 +165,7 @@ def _find_equality(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_one_hot(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """One element of each row: where the last index is what a formula of the others says."""
+    """One-hot masks: each row has one element, whose index along the last axis has a formula of the other indices."""
     if a.dtype.kind != "b" or a.ndim < 2 or a.shape[-1] < 3:
         return
     for truth in (True, False):
@@ -168,8 +177,10 @@ def find_one_hot(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_shifted_windows(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Pairs of positions in windows of an image that was shifted: windows at its far edges have two parts each, which do not see each
-    other. The mask is [windows, positions, positions].
+    """Masks of shifted windows, as Swin has them: [windows, positions, positions].
+
+    Shifting the image by a part of a window joins pixels from opposite edges. So the windows at the far edges have two parts, which do not
+    see each other.
     """
     if a.dtype.kind != "b" or a.ndim != 3 or a.shape[1] != a.shape[2] or a.shape[1] < 4 or not a[:, 0, 0].all():
         return
@@ -218,6 +229,6 @@ def _make_window(apart: Array, rows: int, columns: int, height: int, width: int)
 
 
 def _list_rectangles(size: int) -> list[tuple[int, int]]:
-    """Height and width of what has that many parts, squares first."""
+    """List the heights and widths of rectangles with `size` cells, from the squarest on."""
     pairs = [(size // d, d) for d in range(1, size + 1) if size % d == 0]
     return sorted(pairs, key=lambda p: (abs(p[0] - p[1]), p[0]))

@@ -1,6 +1,8 @@
-"""Integers that are sums: of the digits of indices, as in `(i // 7 - j // 7 + 6) * 13 + (i % 7 - j % 7 + 6)`, or of parts of fewer axes.
+"""Finds integers that are sums of the digits of indices, or of arrays with fewer axes.
 
-In: an array of integers. Out: formulas that may give it. Always: of one array the same ones, the simplest first.
+The index of relative positions in windows of 7 x 7 is `(i // 7 - j // 7 + 6) * 13 + (i % 7 - j % 7 + 6)`.
+
+In: an array of integers. Out: candidate formulas, the simplest first. Always: one array has always the same candidates.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ _MOST_SPLITS = 24
 
 
 class Digit(Record):
-    """`coefficient` times a digit of an index: `axis // stride % size`, without `%` where the size is all that is left."""
+    """A multiple of one digit of an index: `coefficient * (axis // stride % size)`. The `last` digit of an index needs no `%`."""
 
     coefficient: int
     axis: int
@@ -48,13 +50,14 @@ class Digit(Record):
 
 
 def find_digit_sums(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Each axis by itself adds multiples of the digits of its index."""
+    """Sums over the axes, where each axis adds multiples of the digits of its own index."""
     import numpy as np
 
     if a.dtype.kind != "i":
         return
     total, all_digits = np.zeros((), np.int64), list[Digit]()
     for axis in range(a.ndim):
+        # In such a sum the line along an axis through the first element has all digits of that axis.
         profile = a[tuple(slice(None) if other == axis else 0 for other in range(a.ndim))]
         digits = _find_digits(profile, axis)
         if digits is None or len(all_digits) + len(digits) > _MOST_TERMS:
@@ -67,11 +70,12 @@ def find_digit_sums(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_clipped_ramps(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Numbers of one axis that grow by equal steps between two bounds, or from one on: `max(i - 4, 0)`."""
+    """Numbers of one axis that grow by equal steps between two bounds, or beyond one bound: `max(i - 4, 0)`."""
     import numpy as np
 
     steps = np.diff(a) if a.dtype.kind == "i" and a.ndim == 1 else a[:0]
     moving = np.flatnonzero(steps)
+    # One step only is a mask, and steps everywhere are a plain range.
     if not 2 <= moving.size < steps.size:
         return
     middle = int(moving[moving.size // 2])
@@ -84,7 +88,7 @@ def find_clipped_ramps(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def _find_digits(profile: Array, axis: int) -> list[Digit] | None:
-    """The digits whose multiples the numbers are, from the first of them on."""
+    """Return the digits of one index, the fastest first, or None if the profile is no sum of digits."""
     import numpy as np
 
     result, stride = list[Digit](), 1
@@ -102,7 +106,7 @@ def _find_digits(profile: Array, axis: int) -> list[Digit] | None:
 
 
 def _digits_to_formula(digits: list[Digit], start: int) -> Formula:
-    """Digits of equal size that are counted up and down make one difference, which is at least 0 if the start says so."""
+    """Write the sum. Digits of equal size that count up and down become one difference, shifted to begin at 0 where the start allows it."""
     remaining = sorted(digits, key=lambda d: (-abs(d.coefficient), d.axis, -d.stride))
     groups: list[tuple[int, Formula, int]] = []
     while remaining:
@@ -114,6 +118,7 @@ def _digits_to_formula(digits: list[Digit], start: int) -> Formula:
         remaining.remove(other)
         up, down = (first, other) if first.coefficient > 0 else (other, first)
         groups.append((up.coefficient, subtract_formulas(up.formula, down.formula), up.size - 1))
+    # `i - j + 6` with its least value 0 shows what the number 6 is for, which one large constant at the end would hide.
     rest = start - sum(c * low for c, _, low in groups)
     inside = rest == 0 or abs(rest) < abs(start)
     formula_sum: Formula = ZERO
@@ -125,7 +130,7 @@ def _digits_to_formula(digits: list[Digit], start: int) -> Formula:
 
 
 def find_axis_sums(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """The sum of two arrays with some of the axes each."""
+    """Sums of two arrays that have some of the axes each."""
     import numpy as np
 
     if a.dtype.kind != "i" or not 3 <= a.ndim <= 6:
@@ -146,7 +151,7 @@ def find_axis_sums(a: Array, find: FindFormula) -> Iterator[Formula]:
 
 
 def find_image_grids(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """Two indices that are two digits each: the positions of an image in rows, `i // 7` and `i % 7`."""
+    """Pairs of positions in an image that was flattened: each index is a row and a column, `i // 7` and `i % 7`."""
     if a.ndim != 2 or a.dtype.kind != "i" or min(a.shape) < 4:
         return
     pairs = sorted(product(_list_factors(a.shape[0]), _list_factors(a.shape[1])), key=lambda p: _measure_unevenness(p, a.shape))
@@ -173,13 +178,14 @@ def _list_factors(number: int) -> list[int]:
 
 
 def find_outer_products(a: Array, find: FindFormula) -> Iterator[Formula]:
-    """A number for each index of the first axis, times one for those of the others."""
+    """Outer products of a vector over the first axis and an array over the others."""
     import numpy as np
 
     if a.ndim < 2 or a.dtype.kind != "i":
         return
     largest: tuple[Any, ...] = tuple(int(k) for k in np.unravel_index(int(np.abs(a).argmax()), a.shape))
     row = a[largest[0]]
+    # The common divisor belongs to the column, so that the division below has no remainder.
     row = row // np.gcd.reduce(row.reshape(-1))
     column = a[(slice(None), *largest[1:])] // row[largest[1:]]
     if np.array_equal(column.reshape(-1, *(1,) * row.ndim) * row, a):

@@ -1,5 +1,9 @@
 """Searches the formula of an array, by families of formulas, the plainest first.
 
+    >>> import numpy as np
+    >>> Search(np.array([1, 1, 2, 2, 3, 3]) - 1).search_array()        # i // 2
+    BinaryFormula(op='//', left=IndexFormula(number=0), right=Const(value=2, name=''))
+
 In: an array. Out: a formula, or None. Always: the formula gives exactly these numbers with any library's sines, logarithms and powers. An
 array has the same formula on every machine. The number of elements that the search may look at is bounded.
 """
@@ -61,21 +65,22 @@ FAMILIES: tuple[tuple[Family, int], ...] = (
     (find_piecewise, 5),
     (find_border, 2),
 )
-"""In the order in which they are tried, the plainest first, and how deep within others they are looked for."""
+"""The families in the order in which they are tried, the plainest first. The number is the deepest level of nesting at which a family is
+tried: a costly family within others would multiply its cost."""
 _DEPTH = 6
 _WORK = 24
-"""The number of times that the search may look at all elements."""
+"""The number of times that the search may look at all elements. A count instead of seconds, so that the result is the same everywhere."""
 _LEAST_WORK = 2_000_000
 _SAMPLE = 64
-"""Elements of an axis that a formula is tried on before it is tried on all."""
+"""The number of elements per axis that a formula must match before all elements are computed. Most candidates fail here."""
 
 
 class Exhausted(Exception):
-    """The search has taken long enough."""
+    """The search has used up its budget."""
 
 
 class Search:
-    """The search for the formula of one array, and the parts of it that have been looked at."""
+    """The search for the formula of one array, with a memo of the smaller arrays that it has tried."""
 
     def __init__(self, array: Array, *, lists: bool = False, close: bool = False) -> None:
         """`lists`: parts may be lists of numbers. `close`: floats may differ in their last places."""
@@ -87,13 +92,14 @@ class Search:
         self.depth = 0
 
     def search_array(self) -> Formula | None:
+        """Return the formula of the whole array, or None if there is none within the budget."""
         try:
             return self.find_formula(self.array)
         except Exhausted:
             return None
 
     def find_formula(self, array: Array) -> Formula | None:
-        """The formula of an array, in its own indices."""
+        """Return the formula of an array in its own indices. Raises `Exhausted`."""
         import numpy as np
 
         self._spend_budget(array.size)
@@ -102,13 +108,16 @@ class Search:
         axes = _find_varying_axes(array)
         array = array[tuple(slice(None) if axis in axes else 0 for axis in range(array.ndim))]
         if not array.ndim:
+            # NaN, which no formula writes.
             return None if array != array else make_const(array[()])
+        # Floats that are integers have exact formulas of integers, up to the largest one that float64 represents without gaps.
         if array.dtype.kind == "f" and np.isfinite(array).all() and (np.abs(array) < 2**53).all() and (array == np.rint(array)).all():
             array = array.astype(np.int64)
+        # All integers are searched as int64, so that differences of unsigned elements do not wrap.
         array = array.astype(np.int64) if array.dtype.kind in "iu" else array
         key = (array.shape, str(array.dtype), sha256(array.tobytes()).digest())
         if key not in self.memo:
-            self.memo[key] = None
+            self.memo[key] = None  # an array within itself, as a family may propose, has no formula while its own search is running
             self.depth += 1
             try:
                 self.memo[key] = self._try_families(array)
@@ -125,30 +134,33 @@ class Search:
         return None
 
     def _is_formula_of(self, formula: Formula, array: Array) -> bool:
-        """Whether the formula has the values of the array."""
+        """Return whether the formula gives the values of the array, or values within the tolerance."""
         self._spend_budget(min(array.size, _SAMPLE**2))
         try:
             if not has_values(formula, array[tuple(slice(None, _SAMPLE) for _ in array.shape)], self.tolerance):
                 return False
             self._spend_budget(2 * array.size)
             return has_values(formula, array, self.tolerance)
-        except IndexError:  # of a list, in a branch that is not taken there
+        except IndexError:  # both branches of a `where` are computed, and a list may be too short for the one that is not chosen
             return False
 
     def _spend_budget(self, elements: int) -> None:
+        # A call costs time even for few elements, so a great number of small arrays uses up the budget too.
         self.budget -= elements + 500
         if self.budget < 0:
             raise Exhausted
 
 
 def has_values(formula: Formula, array: Array, tolerance: int = 0) -> bool:
-    """Whether the formula has exactly the values of the array, also if its functions are inexact in their last bit."""
+    """Return whether the formula gives exactly the values of the array, even if its functions are off by their last bit."""
     import numpy as np
 
     shape = tuple(int(size) for size in array.shape)
     if tolerance and array.dtype.kind == "f":
         near = tolerance * float(np.finfo(array.dtype).eps)
         return bool(np.allclose(evaluate_formula(formula, shape).astype(array.dtype), array, rtol=near, atol=near * 1e-3, equal_nan=True))
+    # Libraries differ in the last bit of sines and powers. If both neighbors of such a result round to the same float32, all libraries
+    # agree.
     return all(
         np.array_equal(evaluate_formula(nudged, shape).astype(array.dtype), array)
         for nudged in dict.fromkeys((formula, *_nudge_formula(formula)))
@@ -156,7 +168,7 @@ def has_values(formula: Formula, array: Array, tolerance: int = 0) -> bool:
 
 
 def _nudge_formula(formula: Formula) -> tuple[Formula, ...]:
-    """The formula with results of inexact functions that are a little larger, and smaller."""
+    """Return the formula twice: with the results of inexact functions a little larger, and a little smaller."""
     return tuple(_scale_inexact_calls(formula, 1 + sign * 4e-16) for sign in (1, -1))
 
 
@@ -171,5 +183,5 @@ def _scale_inexact_calls(formula: Formula, factor: float) -> Formula:
 
 
 def _find_varying_axes(array: Array) -> list[int]:
-    """The axes along which it is not the same."""
+    """List the axes along which the elements differ."""
     return [axis for axis, size in enumerate(array.shape) if size > 1 and (array != array.take([0], axis)).any()]

@@ -1,6 +1,9 @@
 """Builds formulas as a person would write them: sums without zeros, products without ones.
 
-In: formulas of a table, and numbers. Out: formulas. Always: the values are the values of the arithmetic that the function is named after.
+    >>> add_formulas(make_index(0), make_const(-3.0))        # i - 3
+    BinaryFormula(op='-', left=IndexFormula(number=0), right=Const(value=3, name=''))
+
+In: formulas of a table, and numbers. Out: formulas. Always: a result has the values of the arithmetic that its function is named after.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ ZERO, ONE = Const(0), Const(1)
 
 
 def make_const(value: Any) -> Const:
-    """A number, an integer if it is one."""
+    """Return a constant, as an integer if the number is one."""
     value = value.item() if hasattr(value, "item") else value
     return Const(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 2**53 else Const(value)
 
@@ -60,6 +63,7 @@ def multiply_formulas(left: Formula, right: Formula) -> Formula:
     for factor, other in ((left, right), (right, left)):
         if isinstance(factor, Const) and factor.value in (0, 1, -1):
             return ZERO if factor.value == 0 else other if factor.value == 1 else negate_formula(other)
+    # A number goes last, as in `i * 4 + j`.
     return BinaryFormula("*", right, left) if isinstance(left, Const) and not isinstance(right, Const) else BinaryFormula("*", left, right)
 
 
@@ -69,6 +73,7 @@ def divide_formulas(left: Formula, right: Formula) -> Formula:
 
 def floor_divide(left: Formula, number: int) -> Formula:
     if isinstance(left, BinaryFormula) and left.op == "//" and isinstance(left.right, Const) and isinstance(left.right.value, int):
+        # `i // 2 // 3` is `i // 6`.
         return floor_divide(left.left, left.right.value * number)
     return left if number == 1 else BinaryFormula("//", left, Const(number))
 
@@ -107,7 +112,7 @@ def make_call(name: str, argument: Formula) -> Formula:
 
 
 def round_to_float32(formula: Formula) -> Formula:
-    """Rounded to float32."""
+    """Round the values to float32, where PyTorch would have rounded an intermediate result."""
     return make_call("float32", formula)
 
 
@@ -116,7 +121,7 @@ def make_index(axis: int) -> Formula:
 
 
 def substitute_indices(formula: Formula, replacements: Sequence[Formula]) -> Formula:
-    """The formula with others in place of its indices."""
+    """Replace the indices of a formula, and simplify the sums, quotients and comparisons around them."""
 
     def change(part: Formula) -> Formula | None:
         match part:

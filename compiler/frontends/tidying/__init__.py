@@ -1,5 +1,7 @@
 """Rewrites an imported graph as a person would write it: one operator for several, and nothing without an effect.
 
+`x * rsqrt(mean(x ** 2) + eps) * weight` becomes `rms_norm`, and a mask `j <= i` becomes `attention causal=true`.
+
 In: a program. Out: the same program, changed in place. Always: keys, inputs and outputs stay as they are. Results change by rounding at
 most, which the proof of the import checks against the original.
 """
@@ -21,7 +23,7 @@ from .written_rotary import fold_rotary
 
 
 def tidy_program(program: Program) -> None:
-    """Rewrites what the patterns find, in each graph, and drops what nothing needs any more."""
+    """Rewrite each graph by the patterns, and remove dead code."""
     remove_dead_code(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
@@ -31,9 +33,11 @@ def tidy_program(program: Program) -> None:
     fold_rotary(program)
     for graph in collect_graphs(program.main):
         TableFolder(GraphView(graph, program.facts)).fold_tables()
+    # Masks are recognized by their formulas, so all tables must be folded by now.
     simplify_masks(program)
     add_position_bounds(program)
     remove_dead_code(program.main)
+    # Only now do some modules consist of one operator, such as a norm that a person wrote by hand.
     dissolve_calls(program.main)
     extract_iterations(program.main)
     turn_weights_into_params(program.main)

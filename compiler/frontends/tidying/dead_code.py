@@ -10,7 +10,8 @@ from ...ir.walk import collect_graphs
 
 
 def remove_dead_code(main: Graph) -> None:
-    """Drops them, in the outermost graphs first: what these do not read is no output of those inside."""
+    """Remove dead nodes, outputs and inputs, in the outermost graphs first: an output of an inner graph is dead if no call's result is
+    read."""
     calls: dict[int, list[CallNode]] = {}
     for graph in collect_graphs(main):
         for node in graph.nodes:
@@ -27,6 +28,7 @@ def remove_dead_code(main: Graph) -> None:
     for graph in collect_graphs(main):
         if graph is not main and _drop_unread_inputs(graph, calls.get(id(graph), [])):
             changed = True
+    # A dropped input may have been the only reader of a node in the graph outside.
     if changed:
         remove_dead_code(main)
 
@@ -38,8 +40,9 @@ def count_operators(main: Graph) -> None:
 
 
 def _drop_unread_outputs(graph: Graph, calls: list[CallNode], read: set[int]) -> None:
+    # The calls of a shared module must have the same results, even if only one call's second result is read.
     if graph.tails or any(node.scan is not None or node.tails or node.shared is not None for node in calls):
-        return  # the calls of a shared module have the same results
+        return
     kept = [index for index in range(len(graph.outputs)) if any(id(node.outputs[index]) in read for node in calls)]
     if kept and len(kept) < len(graph.outputs):
         graph.outputs = [graph.outputs[index] for index in kept]
@@ -48,7 +51,7 @@ def _drop_unread_outputs(graph: Graph, calls: list[CallNode], read: set[int]) ->
 
 
 def _drop_unread_inputs(graph: Graph, calls: list[CallNode]) -> bool:
-    """Drops what nothing inside reads; whether there was any. A block that takes nothing else keeps its first one."""
+    """Drop the inputs that nothing inside reads. Returns whether there was any. A block needs an input, so the first one may stay."""
     if graph.tuples or graph.captures or any(node.scan is not None or node.tuples for node in calls):
         return False
     read = {id(value) for node in graph.nodes for value in node.inputs} | set(map(id, graph.outputs))
@@ -62,7 +65,10 @@ def _drop_unread_inputs(graph: Graph, calls: list[CallNode]) -> bool:
 
 
 def drop_nodes(graph: Graph) -> None:
-    """Of a shared module that nothing reads, the first use stays."""
+    """Remove dead nodes. Nodes with parameters stay, because their keys are in the checkpoint.
+
+    If no use of a shared module is read, its first use stays for the keys.
+    """
     roots = {id(node) for node in graph.nodes if node.shared is None and has_keys(node)}
     kept = _find_needed(graph, roots)
     used = {id(node.shared) for node in kept}
@@ -74,7 +80,7 @@ def drop_nodes(graph: Graph) -> None:
 
 
 def _find_needed(graph: Graph, roots: set[int]) -> list[Node]:
-    """The nodes that these and the outputs need."""
+    """Return the nodes that the roots and the outputs of the graph need, in order."""
     needed = set(map(id, (*graph.outputs, *(graph.training_outputs or ()))))
     kept: list[Node] = []
     for node in reversed(graph.nodes):
@@ -85,7 +91,7 @@ def _find_needed(graph: Graph, roots: set[int]) -> list[Node]:
 
 
 def has_keys(node: Node) -> bool:
-    """Whether it has parameters, or something inside has."""
+    """Return whether the node has parameters, itself or in a graph that it calls."""
     if isinstance(node, CallNode):
         return any(map(has_keys, node.graph.nodes))
     return any(spec.persistent for spec in node.specs) or node.tie is not None

@@ -1,7 +1,9 @@
-"""States the greatest size of an input whose positions are looked up in an embedding.
+"""States the greatest size of an input whose positions are looked up in an embedding: `arange(T)` in 64 rows needs `T <= 64`.
 
-In: a program whose tables are as simple as tables.py makes them. Out: the same program, with a condition for each such size, unless the
-size is known to be small enough: `arange(T)` looked up in 64 rows needs `T <= 64`. Always: the condition had to hold before.
+Without the condition, a longer sequence fails in ONNX Runtime while it runs, instead of when the input is checked.
+
+In: a program whose tables are folded (tables.py). Out: the same program, with a condition for each such size, unless the size is known to
+be small enough. Always: the model would have failed for sizes that the condition excludes.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from .tensor_origins import Origins
 
 
 def add_position_bounds(program: Program) -> None:
-    """States all of them."""
+    """Add a condition for each symbolic size that an embedding bounds."""
     origins = Origins(program.main)
     limits: dict[str, int] = {}
     for graph in collect_graphs(program.main):
@@ -32,7 +34,7 @@ def add_position_bounds(program: Program) -> None:
 
 
 def _find_bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
-    """A size and the number that it may not be larger than."""
+    """Return the size of the table of positions, and its bound, for an embedding of positions."""
     origin = origins.find_origin(node.inputs[0])
     if origin is None or not isinstance(origin.op, TableOperator):
         return None
@@ -41,7 +43,7 @@ def _find_bound(node: OpNode, origins: Origins) -> tuple[Dim, int] | None:
 
 
 def _find_counted_axis(formula: Formula) -> tuple[int, int] | None:
-    """The axis along which it counts, and from what."""
+    """Return the axis along which a formula counts, and its first number. The positions of BART begin at 2."""
     match formula:
         case IndexFormula(axis):
             return axis, 0

@@ -28,17 +28,18 @@ from ...ir.walk import collect_graphs
 from ...ops.parameter_of import ParameterOf
 
 LEAST = 3
-"""The least number of iterations: two of them are no longer than a loop."""
+"""The least number of iterations. Two written out are as short as a loop."""
 Place = tuple[int, int]
 """The place of a tensor in an iteration: the number of its node, and of the node's result."""
 
 
 def extract_iterations(main: Graph) -> None:
-    """Puts iterations into graphs of their own, in all graphs."""
+    """Move the iterations of all graphs into graphs of their own."""
     waiting = list(collect_graphs(main))
     names = {graph.name.lower() for graph in waiting}
     while waiting:
         graph = waiting.pop()
+        # Outer lists first: `layers.` before `layers.0.blocks.`, whose loop is then found within an iteration of the outer one.
         for prefix in sorted({prefix for node in graph.nodes for prefix, _ in _list_numbered_prefixes(node.label)}, key=len):
             run = _find_run(graph, prefix)
             if run is not None:
@@ -61,7 +62,11 @@ class _Run(Record):
 
 
 def _list_numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
-    """The beginnings of a label up to a number, and the number: of `layers.0.norm`, `layers.` and 0."""
+    """Yield the beginnings of a label up to a number, and the number.
+
+    >>> list(_list_numbered_prefixes("layers.0.norm"))
+    [('layers.', 0)]
+    """
     length = 0
     for part in label.split("."):
         if part.isdecimal() and str(int(part)) == part:
@@ -70,7 +75,7 @@ def _list_numbered_prefixes(label: str) -> Iterator[tuple[str, int]]:
 
 
 def _find_run(graph: Graph, prefix: str) -> _Run | None:
-    """The iterations that the labels with this beginning number; None if their nodes are not alike."""
+    """Return the iterations whose labels begin with the prefix and a number, or None if their nodes are not alike."""
     firsts: dict[int, int] = {}
     for index, node in enumerate(graph.nodes):
         for before, number in _list_numbered_prefixes(node.label):
@@ -88,7 +93,7 @@ def _find_run(graph: Graph, prefix: str) -> _Run | None:
 
 
 def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None:
-    """The iterations from a node on, if they are alike."""
+    """Return the iterations from a node on, if they are alike and each gets one tensor of the iteration before."""
     parts = [graph.nodes[start + i * length : start + (i + 1) * length] for i in range(count)]
     prefixes = _find_prefixes(parts) if len(parts[-1]) == length else None
     if not prefixes:
@@ -99,6 +104,8 @@ def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None
     if any(_make_node_key(node) != _make_node_key(other) for part in parts[1:] for node, other in zip(parts[0], part, strict=True)):
         return None
     places = [{id(value): (number, k) for number, node in enumerate(part) for k, value in enumerate(node.outputs)} for part in parts]
+    # An input of a node is one of three: a tensor of its own iteration, the carried tensor of the iteration before, or a tensor from
+    # outside that all iterations read. The second iteration decides which, because the first one gets its start value from outside.
     carried: set[Place] = set()
     before: dict[int, Value] = {}
     outer: dict[int, Value] = {}
@@ -118,6 +125,7 @@ def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None
                         outer[id(value)] = value
                 if expected != place:
                     return None
+    # A `repeat` carries one tensor. What is carried or read must not come from within an iteration either.
     if len(carried) != 1 or len(before) != 1 or any(key in places[i] for i in range(count) for key in (*before, *outer)):
         return None
     run = _Run(prefixes, is_level, start, length, count, carried.pop(), next(iter(before.values())), tuple(outer.values()))
@@ -125,7 +133,7 @@ def _match_run(graph: Graph, start: int, length: int, count: int) -> _Run | None
 
 
 def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -> bool:
-    """Whether nothing outside reads a tensor of an iteration, except the result of the last one."""
+    """Return whether nothing outside reads a tensor of an iteration, except the carried tensor of the last one."""
     inside = {id(node) for node in graph.nodes[run.start : run.start + run.length * run.count]}
     read = [*graph.outputs, *(graph.training_outputs or ()), *(v for node in graph.nodes if id(node) not in inside for v in node.inputs)]
     read_places = {(i, place[id(value)]) for value in read for i, place in enumerate(places) if id(value) in place}
@@ -133,8 +141,10 @@ def _is_closed(graph: Graph, run: _Run, places: Sequence[Mapping[int, Place]]) -
 
 
 def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
-    """The beginnings of labels up to the number of the iteration, of all nodes with keys. Empty if a node has no such label, or shares its
-    parameters with others."""
+    """Return the beginnings of labels up to the number of the iteration, for all nodes with keys.
+
+    Empty if a node has no such label, or shares its parameters with others.
+    """
     result: dict[str, None] = {}
     for nodes in zip(*parts, strict=True):
         if any(node.shared is not None or _has_parts_elsewhere(node) for node in nodes):
@@ -150,7 +160,7 @@ def _find_prefixes(parts: Sequence[Sequence[Node]]) -> tuple[str, ...]:
 
 
 def _is_counted(paths: Sequence[str], prefix: str) -> bool:
-    """Whether the paths differ in the number after the prefix, which is that of the iteration."""
+    """Return whether the paths differ only in the number after the prefix, which must be the number of the iteration."""
     rest = paths[0][len(prefix) + 1 :]
     return (not rest or rest[0] == ".") and all(path == f"{prefix}{i}{rest}" for i, path in enumerate(paths))
 
@@ -160,7 +170,7 @@ def _has_parts_elsewhere(node: Node) -> bool:
 
 
 def _get_path(node: Node) -> str:
-    """The label, or that of the stage whose parameter is read."""
+    """Return the label of the node, or of the stage whose parameter it reads."""
     return node.op.path if isinstance(node, OpNode) and isinstance(node.op, ParameterOf) else node.label
 
 
@@ -169,13 +179,14 @@ def _has_keys(node: Node) -> bool:
 
 
 def _make_node_key(node: Node) -> object:
-    """Equal for nodes that may be the same in two iterations."""
+    """Return a key that is equal for nodes that may correspond in two iterations. Sizes and arguments may differ: they become values of the
+    loop."""
     kind = type(node.op) if isinstance(node, OpNode) else node.graph.name
     return kind, len(node.inputs), tuple((value.type.rank, value.type.dtype) for value in node.outputs)
 
 
 def _choose_block_name(prefix: str, used_names: set[str]) -> str:
-    """The name of an iteration's block: `layer` for `layers`."""
+    """Choose the name of an iteration's block: `layer` for `layers`."""
     name = prefix.rstrip(".").rpartition(".")[2] or "step"
     if len(name) > 2:
         name = name.removesuffix("s")
@@ -188,7 +199,7 @@ def _choose_block_name(prefix: str, used_names: set[str]) -> str:
 
 
 def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
-    """Puts calls into the graph in place of the iterations' nodes. Returns the graphs of the iterations."""
+    """Replace the nodes of the iterations by calls. Returns the graphs of the iterations."""
     calls: list[CallNode] = []
     carried = received = run.before  # the tensor that goes into an iteration, as its nodes and as its call have it
     for i in range(run.count):
@@ -211,7 +222,7 @@ def _insert_calls(graph: Graph, run: _Run, name: str) -> list[Graph]:
 
 
 def _fill_body(nodes: Sequence[Node], body: Graph, label: str, carried: Value, run: _Run) -> Graph:
-    """The nodes as a graph of their own. Their labels lose the label of the iteration."""
+    """Move the nodes into a graph of their own. Their labels lose the label of the iteration."""
     inputs = {id(value): Value(value.type, value.span, value.name) for value in (carried, *run.outer)}
     body.inputs = list(inputs.values())
     for node in nodes:

@@ -1,6 +1,8 @@
-"""Finds what the masks of attention hide, from the formulas of their elements.
+"""Decides by the formula of an attention mask whether it hides nothing, or exactly the later keys.
 
-In: a mask, and the origins of tensors. Out: whether it hides nothing, or exactly the later keys. A mask without a formula is unknown.
+The bounds of the formula decide, not its form: `j <= i`, `i - j > -1` and `max(i, j) == i` are all causal.
+
+In: a mask, and the origins of tensors. Out: a boolean. Always: a mask without a formula is neither.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from ..graph_view import GraphView
 from .tensor_origins import Origins
 
 HIDDEN = -1e9
-"""Scores that are at most this count for nothing."""
+"""The largest score whose softmax weight counts as 0."""
 
 
 def find_alignment(view: GraphView, queries: Value, keys: Value) -> str | None:
@@ -23,32 +25,39 @@ def find_alignment(view: GraphView, queries: Value, keys: Value) -> str | None:
 
 
 def hides_nothing(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
-    """Whether it is the same for all keys: true everywhere, or false if a mask `hides` where it is true; or zeros, which are added."""
+    """Return whether a mask shows every key to every query.
+
+    A bool mask does if it is true everywhere, or false everywhere if it `hides` where it is true. A float mask is added, so it must be 0.
+    """
     table = _find_table(mask, origins)
     return table is not None and _is_visible(find_interval(table.formula, table.shape), mask, hides)
 
 
 def is_causal(mask: Value, origins: Origins, *, hides: bool = False) -> bool:
-    """Whether a query sees the positions up to its own, both counted from 0: by a mask that is true there, or elsewhere if it `hides`; or
-    by one that is added, of 0 there and minus infinity or as good as that elsewhere.
+    """Return whether a query sees exactly the keys up to its own position, both counted from 0.
+
+    A bool mask is true there, or false there if it `hides` where it is true. A float mask is 0 there, and at most `HIDDEN` elsewhere.
     """
     table = _find_table(mask, origins)
     if table is None or mask.type.rank < 2 or table.shape[-2:] != mask.type.shape[-2:]:
         return False
     query, key = len(table.shape) - 2, len(table.shape) - 1
     later, others = (interval_of_pairs(table.formula, table.shape, query, key, later=is_later) for is_later in (True, False))
+    # Finite numbers are usual: transformers fills masks with the least float, not with minus infinity.
     is_hidden = later.truth is hides if mask.type.dtype == BOOL else later.high <= HIDDEN and not later.nan
     return is_hidden and _is_visible(others, mask, hides)
 
 
 def _is_visible(interval: Interval, mask: Value, hides: bool) -> bool:
-    """Whether all elements of the interval let a key be seen."""
+    """Return whether a mask shows a key for every number of the interval."""
     return interval.truth is (mask.type.dtype == BOOL and not hides)
 
 
 def is_hiding(number: object) -> bool:
-    """Whether a score with this number added, or in its place, has the weight 0 next to any that was not hidden: minus infinity, and finite
-    numbers that are so far below all scores that their exponential is 0."""
+    """Return whether a score with this number added, or in its place, has the softmax weight 0 next to visible scores.
+
+    Minus infinity does, and so do finite numbers that are far below all scores.
+    """
     return isinstance(number, int | float) and number <= HIDDEN
 
 

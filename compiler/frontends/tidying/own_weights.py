@@ -20,7 +20,7 @@ from ...types.tensor_types import TensorType
 
 
 def turn_weights_into_params(main: Graph) -> None:
-    """Declares the weights of such operators as parameters of their graphs."""
+    """Declare the weights of such operators as parameters of their graphs."""
     for graph in collect_graphs(main):
         # The only stage of a block may have the label `_`.
         if graph.kind != "block" or len(graph.nodes) > 1:

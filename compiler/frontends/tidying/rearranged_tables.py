@@ -1,7 +1,9 @@
-"""Formulas of tensors that are made of tables by moving, joining and adding up their elements.
+"""Computes the formula of a table whose elements were moved, joined or added up.
 
-In: an operator that computes no element by itself alone, and the formulas of its inputs. Out: the formula of its result, None if there is
-none that is short. Always: sums and differences of indices are as short as they can be, so that `j + 1 - j` is 1.
+The table `i` after `slice 0 start=2` has the formula `i + 2`, and after `unsqueeze 0` the formula `j`.
+
+In: an operator that is not elementwise, and the formulas of its inputs. Out: the formula of its result, or None if there is no short one.
+Always: sums and differences of indices are as short as they can be, so that `j + 1 - j` is 1.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ from ...ops.shape import Expand, Reshape, Unsqueeze
 from ...ops.slicing import Slice
 
 LOOKED_THROUGH = (Expand, Reshape, Slice, Concat, Diff, Cumsum)
-"""Operators that stay as they are, where what follows is no table."""
+"""Operators that are followed on the way to a table, but are not replaced by one themselves."""
 
 
 def broadcast_formula(formula: Formula, shape: Sequence[Any], wide: Sequence[Any]) -> Formula | None:
-    """The formula of a table that is broadcast to a shape; None if it is not known which of its axes are."""
+    """Return the formula of a table that is broadcast to a shape, or None if a symbolic size leaves open which axes are broadcast."""
     first = len(wide) - len(shape)
     if first < 0 or any(size not in (1, wide[first + axis]) for axis, size in enumerate(shape)):
         return None
@@ -33,7 +35,7 @@ def broadcast_formula(formula: Formula, shape: Sequence[Any], wide: Sequence[Any
 
 
 def rearrange_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
-    """The formula of the only result."""
+    """Return the formula of the operator's only result, or None."""
     x, result = node.inputs[0].type, node.outputs[0].type
     args = node.op.args
     match node.op:
@@ -49,6 +51,7 @@ def rearrange_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | No
         case Diff() if args["n"] == 1 and len(formulas) == 1:
             later = _shift_formula(formulas[0], args["axis"] % x.rank, 1)
             return simplify_formula(BinaryFormula("-", later, formulas[0]))
+        # transformers numbers packed texts by a running sum over the places where positions jump. Without packing all terms are 0.
         case Cumsum() if formulas[0] in (Const(False), Const(0)):
             return Const(0)
         case Concat() if len(formulas) == 2 and node.inputs[0].type.shape[args["axis"] % x.rank] == 1:
@@ -57,12 +60,12 @@ def rearrange_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | No
 
 
 def _shift_formula(formula: Formula, axis: int, by: int) -> Formula:
-    """The formula of what is further along the axis."""
+    """Return the formula of the elements `by` places further along the axis."""
     return substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))}) if by else formula
 
 
 def _join_formulas(formulas: Sequence[Formula], axis: int) -> Formula | None:
-    """One element before others, if the formula of these has its value there too."""
+    """Return the formula of one element in front of others, if the others' formula gives its value there too."""
     joined = simplify_formula(_shift_formula(formulas[1], axis, -1))
     begin = {axis: Const(0)}
     return (
@@ -71,7 +74,7 @@ def _join_formulas(formulas: Sequence[Formula], axis: int) -> Formula | None:
 
 
 def _reshape_formula(formula: Formula, before: Sequence[Any], after: Sequence[Any]) -> Formula | None:
-    """Other axes of size 1, and the same ones in the same order."""
+    """Return the formula after a reshape that only adds or removes axes of size 1."""
     kept, places = ([axis for axis, size in enumerate(shape) if size != 1] for shape in (before, after))
     if [before[axis] for axis in kept] != [after[axis] for axis in places]:
         return None
@@ -106,8 +109,9 @@ def _count_parts(formula: Formula) -> int:
 
 
 def _to_linear(formula: Formula) -> tuple[dict[Formula, int], int]:
-    """A sum of multiples of other formulas, and a number."""
+    """Write a formula as a sum of multiples of other formulas, and a number."""
     match formula:
+        # `true` is an int in Python, but no number of a sum.
         case Const(bool()):
             return {formula: 1}, 0
         case Const(int() as number):

@@ -1,7 +1,7 @@
-"""Modules that became one operator: the operator is written where the module was called.
+"""Inlines modules that consist of one operator: an RMSNorm written by hand becomes the stage `rms_norm as norm`.
 
-In: the main graph of a program. Out: the same graph with operators in the place of calls. Always: keys stay: a graph whose parameters are
-directly below the name of its call is one whose only operator has no label.
+In: the main graph of a program. Out: the same graph with operators in place of such calls. Always: keys stay. The only operator of the
+module must have no label of its own, so its parameters are directly below the label of the call.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from ...ir.walk import collect_graphs
 
 
 def dissolve_calls(main: Graph) -> None:
-    """Replaces the calls, the innermost first."""
+    """Replace the calls of modules with one operator, the innermost first."""
     for graph in collect_graphs(main):
         graph.nodes = [_find_operator(node) for node in graph.nodes]
 
 
 def _find_operator(node: Node) -> Node:
+    """Return the operator that a call can be, or the node itself."""
     if not isinstance(node, CallNode) or node.scan is not None or node.graph.modules or node.graph.kind != "block":
         return node
     match node.graph.nodes:

@@ -1,7 +1,7 @@
-"""The results of a loop over time that are read outside of it: the last states, and the results of all steps, which are stacked.
+"""Finds the results of a loop over time that are read outside of it: the last states, and the stacked results of all steps.
 
-In: the nodes of a graph, and a loop among them. Out: the results that are read, and the nodes that compute from the stacked results the
-tensors that were read. Always: a `stack` or `concat` of the results of all steps becomes a rearrangement of the stacked results. Every
+In: the nodes of a graph, and a loop among them. Out: the results that are read, and nodes that compute them from the stacked results.
+Always: a `stack` or `concat` of the results of all steps becomes a rearrangement of the stacked results. Every
 other reader gets one position of them.
 """
 
@@ -34,7 +34,7 @@ class _Collection(Record):
 
 
 class StepResults:
-    """The results of one loop. `steps` has the ids of its nodes, and `stacked` the places of the results that are stacked."""
+    """The results of one loop. `steps` are the ids of its nodes, `stacked` the places of the results that are stacked."""
 
     def __init__(self, graph: Graph, nodes: Sequence[Node], loop: TimeLoop) -> None:
         self.graph, self.loop = graph, loop
@@ -53,35 +53,36 @@ class StepResults:
         self.reverse = loop.elements[0].reverse
 
     def list_collected_axes(self) -> list[int]:
-        """The axes along which results are collected."""
+        """List the axes along which results are collected."""
         return [collection.axis for collections in self.collections.values() for collection in collections]
 
     def find_last_state(self, state: State, value: Value) -> Value:
-        """The value that outside nodes read as the state after the last step; `value` if they read none."""
+        """Return the value that outside nodes read as the state after the last step, or `value` if they read none."""
         place = (state.node, state.output)
         return self._list_step_values(place)[-1] if place in self.used and place not in self.stacked else value
 
     def find_stacked_output(self, place: Place, axis: int) -> Value | None:
-        """The tensor that equals the stacked results without a rearrangement; None if there is none."""
+        """Return the tensor of the original graph that equals the stacked results as they are, or None."""
         return next((collection.node.outputs[0] for collection in self.collections[place] if self._equals_stacked(collection, axis)), None)
 
     def select_positions(self, place: Place, stacked: Value, axis: int, builder: GraphBuilder) -> None:
-        """Adds a `select` for each result of a single step that is read on its own."""
+        """Add a `select` for each result of a single step that is read on its own."""
         collecting = {id(collection.node) for collection in self.collections[place]}
         for step, value in enumerate(self._list_step_values(place)):
             if any(id(node) not in collecting for node in self.users.get(id(value), ())):
+                # A reverse scan stacks its results in the order of the positions, not of the steps.
                 position = self.loop.count - 1 - step if self.reverse else step
                 builder.apply_op("select", stacked, axis=axis, index=-1 if position == self.loop.count - 1 else position)
                 builder.graph.nodes[-1].outputs = (value,)
 
     def rearrange_collections(self, place: Place, stacked: Value, axis: int, facts: Facts) -> dict[int, list[Node]]:
-        """The nodes that replace each node that collects the results, by the id of that node."""
+        """Return the nodes that replace each collecting node, by its id."""
         return {id(collection.node): self._rearrange_results(collection, stacked, axis, facts) for collection in self.collections[place]}
 
     # --- results that are read --------------------------------------------------------------------------------------------------
 
     def _find_outer_users(self, nodes: Sequence[Node]) -> dict[int, list[Node | None]]:
-        """For each result of a step, by id, the nodes outside of the loop that read it; None stands for the graph's results."""
+        """Map each result of a step, by id, to the outside nodes that read it. None stands for the results of the graph."""
         result: dict[int, list[Node | None]] = {}
         for node in nodes:
             for value in node.inputs if id(node) not in self.steps else ():
@@ -93,7 +94,7 @@ class StepResults:
         return result
 
     def _find_used_places(self) -> dict[Place, set[int]]:
-        """The places of the results that are read outside, and the numbers of the steps of which they are read."""
+        """Map the places of results that are read outside to the numbers of the steps whose results are read."""
         used: dict[Place, set[int]] = {}
         for key, (step, place) in sorted(self.places.items(), key=lambda item: (item[1][1], item[1][0])):
             if key in self.users:
@@ -101,25 +102,26 @@ class StepResults:
         return used
 
     def _is_stacked(self, place: Place) -> bool:
-        """Whether a result is read of other steps than the last, or is no state."""
+        """Return whether a result must be stacked: it is not a state, or steps other than the last are read."""
         is_state = any((state.node, state.output) == place for state in self.loop.states)
         return not is_state or self.used[place] != {self.loop.count - 1}
 
     def _list_step_values(self, place: Place) -> list[Value]:
-        """The results of all steps, in their order."""
+        """List the results of all steps at one place, in the order of the steps."""
         number, output = place
         return [node.outputs[output] for step in self.loop.steps if (node := step[number]) is not None]
 
     def _find_collections(self, place: Place) -> list[_Collection]:
-        """The nodes that collect the result of all steps."""
+        """Find the nodes that collect the results of all steps."""
         values = self._list_step_values(place)
         users = {id(node): node for node in self.users.get(id(values[0]), ()) if isinstance(node, OpNode)}
         collections = [self._match_collection(node, values) for node in users.values() if isinstance(node.op, Stack | Concat)]
         return [collection for collection in collections if collection is not None] if len(values) == self.loop.count else []
 
     def _match_collection(self, node: OpNode, values: Sequence[Value]) -> _Collection | None:
-        """The node as a collection of these values; None if it has them in another order, or other results of the loop too."""
+        """Match a node that collects these values. None if it has them in another order, or other results of the loop too."""
         axis = node.op.args["axis"] % node.outputs[0].type.rank
+        # The rearrangement flattens the stacked axis into this one, and `flatten` needs the size.
         if isinstance(node.op, Concat) and not isinstance(values[0].type.shape[axis], int):
             return None
         step_ids, input_ids = list(map(id, values)), list(map(id, node.inputs))
@@ -137,7 +139,7 @@ class StepResults:
         return is_all and collection.axis == axis and collection.flipped == self.reverse
 
     def _rearrange_results(self, collection: _Collection, stacked: Value, axis: int, facts: Facts) -> list[Node]:
-        """The nodes that compute the result of a collecting node from the stacked results."""
+        """Compute the result of a collecting node from the stacked results. Returns the new nodes."""
         if stacked is collection.node.outputs[0]:
             return []
         builder = GraphBuilder(self.graph.name, "block", facts, self.graph.span)
@@ -161,6 +163,7 @@ class StepResults:
                 for part in (collection.before, collection.after)
             )
             value = builder.apply_op("concat", *before, value, *after, axis=target_axis)
+        # The collecting node's own result must be made by some node, because its readers keep that `Value`.
         if value is stacked:
             builder.apply_op("identity", value)
         builder.graph.nodes[-1].outputs = collection.node.outputs

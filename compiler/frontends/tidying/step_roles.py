@@ -1,5 +1,7 @@
 """Decides whether repeating nodes are the steps of a loop over time, by the sources of their inputs.
 
+In `h = cell(x[:, t], h)`, the inputs of step t are an `Element` of x and the `State` h of step t - 1.
+
 In: the nodes of a graph, and a run in which they repeat. Out: a `TimeLoop`; None if the steps get tensors in other ways than a `scan` does.
 Always: all steps have the same nodes with inputs from the same sources. Only the last step may lack nodes, if nothing would read their
 results.
@@ -21,13 +23,13 @@ from ...ops.parameter_of import ParameterOf
 from ...ops.slicing import Select, Slice
 
 LEAST = 3
-"""The least number of steps: two of them are no longer than a loop."""
+"""The least number of steps. Two written out are as short as a loop."""
 LEAST_NODES = 6
 """The least number of nodes in all steps together from which a loop without shared parameters is easier to read."""
 
 
 class Position(Record):
-    """One position of an axis of a tensor. `kept`: as an axis of size 1."""
+    """One position of an axis of a tensor. `kept`: the axis stays, with size 1."""
 
     whole: Value
     axis: int
@@ -36,14 +38,14 @@ class Position(Record):
 
 
 class SameStep(Record):
-    """A result of a node of the same step."""
+    """A role: the result of a node of the same step."""
 
     node: int
     output: int
 
 
 class State(Record):
-    """A result of a node of the step before. The first step gets `start` instead."""
+    """A role: the result of a node of the step before. The first step gets `start` instead."""
 
     node: int
     output: int
@@ -51,7 +53,7 @@ class State(Record):
 
 
 class Element(Record):
-    """The position of a tensor that a step gets. The first step gets `first`, and each further one the next, or the previous if
+    """A role: one position of a tensor. The first step gets the position `first`, each further step the next one, or the previous one if
     `reverse`."""
 
     whole: Value
@@ -62,7 +64,7 @@ class Element(Record):
 
 
 class Outer(Record):
-    """The same tensor for all steps."""
+    """A role: the same tensor for all steps."""
 
     value: Value
 
@@ -106,7 +108,7 @@ class TimeLoop(Record):
 
 
 def find_selected_position(node: Node | None) -> Position | None:
-    """The position that a node selects from its input; None for other nodes."""
+    """Return the position that a node selects from its input, or None for other nodes."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Select | Slice):
         return None
     x, args = node.inputs[0], node.op.args
@@ -124,7 +126,7 @@ def find_selected_position(node: Node | None) -> Position | None:
 def match_loop(
     nodes: Sequence[Node], sequence: Sequence[Node], kinds: Sequence[int], start: int, period: int, complete_steps: int
 ) -> TimeLoop | None:
-    """The loop with `complete_steps` complete steps from `start` of the sequence on; None if they are no loop."""
+    """Return the loop with `complete_steps` complete steps from `start` of the sequence on, or None if they are no loop."""
     return _LoopMatcher(nodes, sequence, kinds, start, period, complete_steps).match_loop()
 
 
@@ -147,7 +149,7 @@ class _LoopMatcher:
         self.kinds = kinds[start : start + period]
 
     def match_loop(self) -> TimeLoop | None:
-        """The loop; None if an input of a step has no role."""
+        """Return the loop, or None if an input of a step has no role."""
         if len(self.steps) < 2 or any(self._find_roles(number, 3) is None for number in range(self.period)):
             return None  # most fail here, before all steps are compared
         self._add_partial_step()
@@ -160,7 +162,7 @@ class _LoopMatcher:
         return loop if loop is not None and self._is_loop(loop) else None
 
     def _is_loop(self, loop: TimeLoop) -> bool:
-        """Whether a person would write it as a loop: it goes through an axis in one direction, has a state, and is long enough."""
+        """Return whether a person would write a loop: it goes through an axis in one direction, has a state, and is long enough."""
         starts: dict[tuple[int, int], Value] = {}
         if any(starts.setdefault((role.node, role.output), role.start) is not role.start for role in loop.states):
             return False
@@ -173,7 +175,7 @@ class _LoopMatcher:
     # --- the last step ---------------------------------------------------------------------------------------------------
 
     def _add_partial_step(self) -> None:
-        """Adds an incomplete last step, if it gets the next position. torch.export drops nodes whose results nothing reads."""
+        """Add an incomplete last step, if it gets the next position. torch.export drops nodes whose results nothing reads."""
         step: list[Node | None] = []
         rest = list(self.rest)
         for kind in self.kinds:
@@ -185,6 +187,7 @@ class _LoopMatcher:
         self.places |= added
         roles = [self._find_roles(k) for k in range(self.period)]
         carries = any(isinstance(role, State) for k, node in enumerate(step) if node is not None for role in roles[k] or ())
+        # A few nodes after the loop may look like the beginning of a step. Half a step that takes a state is no accident.
         if None in roles or not carries or sum(node is not None for node in step) * 2 < self.period:
             self.steps.pop()
             self.places = {key: place for key, place in self.places.items() if key not in added}
@@ -192,7 +195,7 @@ class _LoopMatcher:
     # --- roles -----------------------------------------------------------------------------------------------------------
 
     def _find_roles(self, number: int, most: int | None = None) -> tuple[Role, ...] | None:
-        """The roles of a node's inputs; None if one has no role. `most` limits the number of steps that are compared."""
+        """Return the roles of a node's inputs, or None if one has no role. `most` limits the number of steps that are compared."""
         nodes = [step[number] for step in self.steps[:most]]
         present = [node for node in nodes if node is not None]
         columns = zip(*(node.inputs for node in present), strict=True)
@@ -200,7 +203,7 @@ class _LoopMatcher:
         return None if None in roles else tuple(role for role in roles if role is not None)
 
     def _find_role(self, values: Sequence[Value]) -> Role | None:
-        """The role of an input, by its values in the steps from the first one on."""
+        """Return the role of an input, by its values in the steps from the first one on."""
         places = [self.places.get(id(value)) for value in values]
         first, second = places[:2] if len(places) > 1 else (places[0], None)
         if second is None:
@@ -221,14 +224,14 @@ class _LoopMatcher:
         return _make_element(positions) if len(positions) == len(selected) else None
 
     def _make_constant_key(self, value: Value) -> object:
-        """A key that is equal for the same tensor, and for equal tables, since torch.export writes a table for each step."""
+        """Return a key that is equal for the same tensor, and for equal tables: torch.export writes a new table for each step."""
         maker = self.makers.get(id(value))
         if has_operator(maker, TableOperator | ParameterOf) and maker.shared is None:
             return type(maker.op), repr({name: strict_key(argument) for name, argument in maker.op.args.items()})
         return id(value)
 
     def _find_position(self, value: Value) -> Position | None:
-        """The position that a tensor from outside of the loop is; None if it is none."""
+        """Return the position that a tensor from outside of the loop is, or None. A `split` gives all positions at once."""
         maker = self.makers.get(id(value))
         if not isinstance(maker, OpNode):
             return None
@@ -240,7 +243,7 @@ class _LoopMatcher:
         return find_selected_position(maker)
 
     def _find_selections(self, roles: Sequence[tuple[Role, ...]]) -> dict[int, Element] | None:
-        """The nodes that select another position in each step, with the element that they select; None if the positions are not in a
+        """Map the nodes that select another position in each step to the element that they select. None if the positions are not in a
         row."""
         result: dict[int, Element] = {}
         for number in range(self.period):
@@ -255,7 +258,7 @@ class _LoopMatcher:
 
 
 def _make_element(positions: Sequence[Position]) -> Element | None:
-    """Consecutive positions, ascending or descending, as an element; None for others."""
+    """Make an element of consecutive positions, ascending or descending. None for others."""
     first, second = positions[:2] if len(positions) > 1 else (positions[0], positions[0])
     step = second.index - first.index
     same = all((position.whole, position.axis, position.kept) == (first.whole, first.axis, first.kept) for position in positions)
@@ -265,7 +268,7 @@ def _make_element(positions: Sequence[Position]) -> Element | None:
 
 
 def _is_within_axis(element: Element, count: int) -> bool:
-    """Whether there is a position for each step."""
+    """Return whether the axis has a position for each step."""
     size = element.whole.type.shape[element.axis]
     last = element.first + (1 - count if element.reverse else count - 1)
     return isinstance(size, int) and 0 <= last < size

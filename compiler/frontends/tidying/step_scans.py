@@ -23,11 +23,11 @@ from .step_results import Place, StepResults
 from .step_roles import Element, Outer, Role, SameStep, State, TimeLoop
 
 _START_NAMES = "zeros", "start"
-"""The names of tables with start values: of zeros, and of others."""
+"""The names of tables with start values: zeros, and others."""
 
 
 def replace_loop(graph: Graph, nodes: Sequence[Node], loop: TimeLoop, facts: Facts) -> tuple[list[Node], list[SharedModule]] | None:
-    """The nodes and the declared modules; None if the loop cannot be written as a `scan`."""
+    """Return the new nodes and the modules that the graph still declares, or None if the loop cannot be written as a `scan`."""
     try:
         return _ScanBuilder(graph, nodes, loop, facts).build_scan()
     except ImportRefused:
@@ -51,7 +51,7 @@ class _ScanBuilder:
         self.local_modules = self._find_local_modules()
 
     def build_scan(self) -> tuple[list[Node], list[SharedModule]]:
-        """The nodes and the declared modules."""
+        """Build the scan, and return the new nodes and the modules that the graph still declares."""
         call, results = self._build_call(), self.results
         self.outer.graph.nodes.append(call)
         states = len(self.loop.states)
@@ -69,12 +69,13 @@ class _ScanBuilder:
         between = [node for node in self.nodes[first:end] if id(node) not in results.steps]
         after = [part for node in self.nodes[end:] for part in replacements.get(id(node), [node])]
         declares = [module for module in self.graph.declares if id(module) not in self.local_modules]
+        # Nodes between the steps go first, because the loop may read their results.
         return [*self.starts, *self.nodes[:first], *between, *self.outer.graph.nodes, *after], declares
 
     # --- shared modules --------------------------------------------------------------------------------------------------
 
     def _find_local_modules(self) -> set[int]:
-        """The ids of modules that only one node of each step uses: they become stages of the step."""
+        """Return the ids of the modules that only one node of each step uses: they become stages of the step."""
         template = [node for k, node in enumerate(self.loop.template) if k not in self.loop.selections]
         uses = [node.shared for node in self.nodes if node.shared is not None]
         passed = {id(module) for node in self.nodes if isinstance(node, CallNode) for module in node.modules}
@@ -92,7 +93,7 @@ class _ScanBuilder:
     # --- the step --------------------------------------------------------------------------------------------------------
 
     def _build_call(self) -> CallNode:
-        """Builds the step, and the call that runs it for all positions."""
+        """Build the step, and the call that runs it for all positions."""
         loop, inner = self.loop, self.inner
         template = loop.template
         states = {(state.node, state.output): inner.add_input(state.start.type, self._choose_state_name(state)) for state in loop.states}
@@ -135,7 +136,7 @@ class _ScanBuilder:
         return self._make_scan_call((*scanned, *(value for value, _ in captured)))
 
     def _make_scan_call(self, inputs: Sequence[Value]) -> CallNode:
-        """The call of the step. `inputs` are the scanned and the captured tensors."""
+        """Make the call of the step. `inputs` are the scanned and the captured tensors."""
         states, body, span = self.loop.states, self.inner.graph, self.graph.span
         axes = tuple(element.axis for element in self.elements)
         scan = Scan(len(states), axes, (self.axis,) * len(self.results.stacked), self.loop.count, self.reverse)
@@ -145,7 +146,7 @@ class _ScanBuilder:
         return CallNode(body, (*starts, *inputs), outputs, "", span, tuple(body.modules), scan=scan)
 
     def _choose_state_name(self, state: State) -> str:
-        """The name of the state's start value, if no other state has it; otherwise its name inside of the loop."""
+        """Choose the name of the state's start value, if no other state has it, or else its name inside of the loop."""
         if state.start.name and sum(other.start.name == state.start.name for other in self.loop.states) == 1:
             return state.start.name
         node = self.loop.template[state.node]
@@ -155,7 +156,7 @@ class _ScanBuilder:
         return name or (("h", "c")[state.output] if isinstance(node.op, RecurrentCell) else "state")
 
     def _choose_element_name(self, element: Element) -> str:
-        """The variable that gets the position; if there is none, the name of the whole tensor with `_t`."""
+        """Choose the name of the variable that gets the position, or else the name of the whole tensor with `_t`."""
         taking = {number for number, selected in self.loop.selections.items() if selected == element}
         value_names = {k: value.name for k, node in enumerate(self.loop.template) for value in node.outputs if value.name}
         # In `x = a[:, t] * x`, the position is an intermediate value of x, so x names the product, not the position.
@@ -164,7 +165,8 @@ class _ScanBuilder:
         return name or f"{element.whole.name or 'x'}_t"
 
     def _share_start_table(self, value: Value) -> Value:
-        """The start value of a state. Equal tables become one table with a general name, since several states may start with it."""
+        """Return the start value of a state. Equal tables become one table with a general name, because several states may start with
+        it."""
         maker = self.makers.get(id(value))
         if not isinstance(maker, OpNode) or not isinstance(maker.op, TableOperator) or maker.label or maker.op.args["labeled"]:
             return value
@@ -177,7 +179,7 @@ class _ScanBuilder:
         return alike.outputs[0]
 
     def _find_squeezed(self, node: Node, roles: Sequence[Role]) -> Element | None:
-        """The element whose kept axis a `squeeze` removes; None for other nodes."""
+        """Return the element whose kept axis a `squeeze` removes, or None for other nodes."""
         if not isinstance(node, OpNode) or not isinstance(node.op, Squeeze) or not node.op.args["axis"]:
             return None
         element = self.loop.selections.get(roles[0].node) if isinstance(roles[0], SameStep) else roles[0]
@@ -189,7 +191,7 @@ class _ScanBuilder:
         return type_.with_shape((*type_.shape[: element.axis], *type_.shape[element.axis + 1 :]))
 
     def _slice_scanned_tensor(self, element: Element) -> Value:
-        """The tensor with one position for each step: a slice, if the loop does not cover the whole axis."""
+        """Return the tensor with one position for each step: a slice, if the loop does not cover the whole axis."""
         start = element.first - self.loop.count + 1 if element.reverse else element.first
         stop = start + self.loop.count
         if (start, stop) == (0, element.whole.type.shape[element.axis]):
@@ -197,7 +199,7 @@ class _ScanBuilder:
         return self.outer.apply_op("slice", element.whole, axis=element.axis, start=start, stop=stop)
 
     def _copy_node(self, node: Node, inputs: tuple[Value, ...]) -> Node:
-        """The copy of a node in the step. A module that only the loop uses is a stage there."""
+        """Copy a node into the step. A module that only the loop uses is a stage there."""
         shared = None if id(node.shared) in self.local_modules else node.shared
         label = node.label if node.shared is None or shared is not None else node.shared.label
         if shared is not None and shared not in self.inner.graph.modules:
@@ -208,7 +210,8 @@ class _ScanBuilder:
         return CallNode(node.graph, inputs, outputs, label, node.span, (), shared, node.arguments, frozen=node.frozen)
 
     def _close_body(self, outputs: Sequence[Value]) -> None:
-        """Sets the results of the step. A result that no node of the step makes gets an `identity`, which the graph needs."""
+        """Set the results of the step. A result that no node of the step makes gets an `identity`, because a graph's output must have a
+        node."""
         graph = self.inner.graph
         local_values = {id(v) for node in graph.nodes for v in node.outputs}
         graph.outputs = [value if id(value) in local_values else self.inner.apply_op("identity", value) for value in outputs]

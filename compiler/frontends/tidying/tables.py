@@ -1,7 +1,7 @@
-"""Folds tables that are computed from other tables: `j <= i` for two tables of positions that are compared.
+"""Folds operators on tables into one table: a comparison of the positions `j` and `i` becomes the table `j <= i`.
 
-In: a view of a graph. Out: nothing; a node becomes a table if one formula of integers and booleans gives its elements. Always: each element
-keeps its value exactly, so floats are left out.
+In: a view of a graph. Out: nothing. A node becomes a table if one formula of integers and booleans gives its elements. Always: each element
+keeps its value exactly. Arithmetic of floats is left out, because it rounds.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from .two_values import TwoValues, apply_to_values, match_two_values
 
 _NAMES = "ijklmn"
 _LONGEST = 24
-"""The most parts of a formula that is easier to read than operators are."""
+"""The largest number of parts at which a formula is easier to read than operators."""
 
 
 class TableFolder:
-    """The formulas of a graph's tensors that are made of tables alone."""
+    """Folds the tables of one graph. The formulas of its tensors are computed once each."""
 
     def __init__(self, view: GraphView) -> None:
         self.view = view
@@ -59,7 +59,7 @@ class TableFolder:
         self.pairs: dict[int, TwoValues | None] = {}
 
     def fold_tables(self) -> None:
-        """Makes tables of all nodes that are one."""
+        """Replace every node that has a formula by a table."""
         for node in list(self.view.graph.nodes):
             if isinstance(node, OpNode) and len(node.outputs) == 1 and node.inputs and not node.label:
                 self._fold_node(node)
@@ -75,6 +75,7 @@ class TableFolder:
             return
         direct = all(self.view.match_maker(operand, TableOperator) for operand in node.inputs)
         used = find_indices(formula)
+        # Integers that only repeat along an axis would make a larger table than the one that is broadcast.
         if not direct and result.dtype != BOOL and any(axis not in used and size != 1 for axis, size in enumerate(result.shape)):
             return
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula, result.shape)]
@@ -83,7 +84,7 @@ class TableFolder:
         self.view.replace_operator(node, TableOperator(indices=names, shape=result.shape, formula=formula, dtype=dtype, labeled=False), ())
 
     def find_formula(self, value: Value) -> Formula | None:
-        """Return the formula of the elements. None if they are no integers or booleans made of tables, or have no short formula."""
+        """Return the formula of a tensor's elements. None if they are not integers or booleans made of tables, or have no short formula."""
         if id(value) not in self.formulas:
             self.formulas[id(value)] = None
             self.formulas[id(value)] = self._compute_formula(value)
@@ -109,7 +110,7 @@ class TableFolder:
         return _decide_comparisons(formula, result.shape)
 
     def find_two_values(self, value: Value) -> TwoValues | None:
-        """The two numbers that the elements of a tensor of floats are, if they are two that a condition chooses."""
+        """Return the two numbers that the elements of a float tensor have, and the condition that chooses between them, or None."""
         if id(value) not in self.pairs:
             self.pairs[id(value)] = (
                 self._compute_two_values(value) if value.type.dtype == FLOAT32 and value.type.rank <= len(_NAMES) else None
@@ -139,7 +140,7 @@ class TableFolder:
         return apply_to_values(node.op, operand_pair)
 
     def _match_where(self, node: OpNode) -> TwoValues | None:
-        """One number, or another by a condition."""
+        """Match `where` with two numbers."""
         table = self.view.match_maker(node.inputs[1], TableOperator)
         number = None if table is None else number_of(table.op.args["formula"])
         condition, other = self.find_formula(node.inputs[0]), node.op.scalars[0]
@@ -150,7 +151,10 @@ class TableFolder:
         return None if places is None else TwoValues(places, *pair)
 
     def _compute_float_formula(self, node: OpNode) -> Formula | None:
-        """The formula of floats, which may be infinite, of one table, with another number in some places."""
+        """Return the formula of a float table in which some elements are replaced by a number, which may be infinite.
+
+        Copying a float is exact, so this is the one case in which floats are folded.
+        """
         table = self.view.match_maker(node.inputs[0], TableOperator)
         op = None if table is None else table.op
         if not isinstance(op, TableOperator) or op.labeled or find_stored_array(op.formula) is not None:
@@ -171,7 +175,7 @@ def _make_formula(node: OpNode, formulas: Sequence[Formula]) -> Formula | None:
 
 
 def _make_triangle(node: OpNode, formula: Formula) -> Formula:
-    """The formula on one side of a diagonal; false or 0 on the other."""
+    """Return a formula that is kept on one side of a diagonal, and false or 0 on the other."""
     rank, by = node.inputs[0].type.rank, node.op.args["diagonal"]
     row, column = IndexFormula(rank - 2), IndexFormula(rank - 1)
     if isinstance(node.op, Triu) and by == 1:
@@ -191,7 +195,7 @@ def _make_triangle(node: OpNode, formula: Formula) -> Formula:
 
 
 def _get_table_formula(op: TableOperator) -> Formula | None:
-    """The formula of a table, if its elements are what it gives."""
+    """Return the formula of a table, unless the table converts the numbers to another type or reads them from a file."""
     exact = op.dtype is None or {"bool": BOOL, "int": INT64}.get(kind_of(op.formula, op.shape)) == op.dtype
     return op.formula if exact and not op.labeled and find_stored_array(op.formula) is None else None
 
@@ -239,7 +243,7 @@ def _apply_binary(op: Operator, operands: list[Formula], symbol: str = "") -> Fo
 
 
 def _decide_comparisons(formula: Formula, shape: Sequence[Any]) -> Formula:
-    """The formula with the comparisons that have one answer as that."""
+    """Replace each comparison that has one answer for all indices by that answer."""
 
     def change(part: Formula) -> Formula | None:
         match part:

@@ -1,7 +1,9 @@
-"""Where tensors come from, across the calls of graphs.
+"""Finds the operator that a tensor comes from, across the calls of graphs.
 
-In: the main graph of a program. Out: the operator that made a tensor, past those that only arrange or convert it. Always: a tensor that
-several calls give a graph has an origin only if it is the same in all of them.
+The mask in an attention block is an input there. Its origin is the table in the main graph, past `unsqueeze` and `expand` on the way.
+
+In: the main graph of a program. Out: the operator that made a tensor, past operators that only arrange or convert it. Always: an input of a
+graph with several calls has an origin only if it is the same in all of them.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ class Origins:
                     self._calls.setdefault(id(node.graph), []).append(node)
 
     def find_origin(self, value: Value, depth: int = 0) -> OpNode | None:
-        """The operator that computed the numbers of the tensor."""
+        """Return the operator that computed the elements of a tensor, or None if there is no single one."""
         node = self._makers.get(id(value))
         if depth > _DEEPEST:
             return None
@@ -50,7 +52,8 @@ class Origins:
 
 
 def _only_rearranges(node: OpNode) -> bool:
-    """Whether it changes nothing but shape and type."""
+    """Return whether the operator changes nothing but shape and type."""
     if isinstance(node.op, Mul):
+        # Rotary embedding in transformers multiplies cosines by `attention_scaling`, which is 1 in most models.
         return len(node.inputs) == 1 and node.op.scalars == (1.0,)
     return isinstance(node.op, (Cast, Expand, Unsqueeze))

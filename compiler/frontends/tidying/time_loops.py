@@ -33,7 +33,7 @@ MOST_PERIODS = 200
 
 
 def fold_time_loops(program: Program) -> Callable[[], None] | None:
-    """Replaces each loop by a `scan`. Returns a function that undoes it; None if there is no loop."""
+    """Replace each loop by a `scan`. Returns a function that undoes it, or None if there is no loop."""
     before: list[tuple[Graph, list[Node], list[SharedModule]]] = []
     for graph in collect_graphs(program.main):
         saved = graph, graph.nodes, graph.declares
@@ -52,7 +52,7 @@ def fold_time_loops(program: Program) -> Callable[[], None] | None:
 
 
 def _fold_loops(graph: Graph, facts: Facts) -> bool:
-    """Replaces the loops of a graph. Returns whether there was one."""
+    """Replace the loops of a graph. Returns whether there was one."""
     makers = {id(value): node for node in graph.nodes for value in node.outputs}
     nodes = [_concat_to_stack(node, makers) for node in graph.nodes]
     has_folded = False
@@ -68,7 +68,7 @@ def _fold_loops(graph: Graph, facts: Facts) -> bool:
 
 
 def _concat_to_stack(node: Node, makers: dict[int, Node]) -> Node:
-    """The node as a `stack`, if it is a `concat` of tensors that were unsqueezed at its axis; otherwise the node itself."""
+    """Return a `concat` of unsqueezed tensors as a `stack`, and any other node as it is."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Concat):
         return node
     rank = node.outputs[0].type.rank
@@ -83,31 +83,37 @@ def _concat_to_stack(node: Node, makers: dict[int, Node]) -> Node:
 
 
 def _find_loops(nodes: Sequence[Node]) -> Iterator[TimeLoop]:
-    """The loops that the nodes may be, the best one of each repeating run first. Nodes without inputs are left out, because a parameter is
-    read when the first step needs it."""
+    """Yield the loops that the nodes may be, the best one of each repeating run first.
+
+    Nodes without inputs are left out: a parameter is read only once, when the first step needs it, so it would break the period.
+    """
     sequence = [node for node in nodes if node.inputs]
     numbers: dict[object, int] = {}
     kinds = [numbers.setdefault(_make_node_key(node), len(numbers)) for node in sequence]
     for start, period, end in _find_repeating_runs(kinds):
         candidates: list[tuple[tuple[int, ...], TimeLoop]] = []
+        # A run repeats from any of its nodes on, and only some of them begin a step.
         for shift in range(period):
             full, remaining = divmod(end - start - shift, period)
             if full < LEAST - 1:
                 break
             loop = match_loop(nodes, sequence, kinds, start + shift, period, full)
             if loop is not None:
+                # Most steps first. Of the same number, the loop that leaves fewest nodes over and carries fewest states.
                 candidates.append(((-loop.count, 0 if loop.is_last_partial else remaining, len(loop.states), shift), loop))
         yield from (loop for _, loop in sorted(candidates, key=lambda candidate: candidate[0]))
 
 
 def _find_repeating_runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-    """The start, the period and the end of each longest run in which the kinds repeat, short periods first."""
+    """Yield the start, the period and the end of each longest run in which the kinds repeat, short periods first."""
     places: dict[int, list[int]] = {}
     for index, kind in enumerate(kinds):
         places.setdefault(kind, []).append(index)
     periods: set[int] = set()
     for indices in places.values():
         if len(indices) >= LEAST:
+            # Distances at the beginning and in the middle: the first step may differ from the others, and other code may use the same
+            # operator earlier.
             middle = len(indices) // 2
             for distance in range(1, min(MOST_DISTANCES, len(indices) - middle - 1) + 1):
                 periods |= {indices[distance] - indices[0], indices[middle + distance] - indices[middle]}
@@ -121,7 +127,7 @@ def _find_repeating_runs(kinds: Sequence[int]) -> Iterator[tuple[int, int, int]]
 
 
 def _make_node_key(node: Node) -> object:
-    """A key that is equal for nodes that may be the same node of two steps."""
+    """Return a key that is equal for nodes that may correspond in two steps. A node with parameters of its own equals no other."""
     shared = None if node.shared is None else id(node.shared)
     if isinstance(node, CallNode):
         if node.scan is not None or node.modules or node.tuples or node.tails or (shared is None and has_keys(node)):
@@ -135,7 +141,7 @@ def _make_node_key(node: Node) -> object:
 
 
 def _make_operator_key(node: OpNode) -> object:
-    """The operator and its arguments, without the position that it selects."""
+    """Return the operator and its arguments, without the position that it selects."""
     position = find_selected_position(node)
     if position is not None:
         return Select, position.axis, position.kept
@@ -143,7 +149,7 @@ def _make_operator_key(node: OpNode) -> object:
 
 
 def _compute_signature(graph: Graph) -> object:
-    """A key that is equal for graphs without parameters that compute the same."""
+    """Return a key that is equal for graphs without parameters that compute the same."""
     places = {id(value): (0, number_of_node) for number_of_node, value in enumerate(graph.inputs)}
     keys: list[object] = []
     for number_of_node, node in enumerate(graph.nodes, 1):

@@ -1,6 +1,8 @@
 """Folds several operators into one, for patterns that PyTorch modules write out.
 
-In: a view of a graph, and a node that may be the last of a pattern. Out: nothing; the node becomes another operator if the pattern matches.
+`x.view(N, T, 4, 16).transpose(1, 2)` becomes `rearrange "n t (h d) -> n h t d" h=4`.
+
+In: a view of a graph, and a node that may be the last of a pattern. Out: nothing. The node becomes another operator if the pattern matches.
 Always: a pattern compares all numbers and axes that it depends on.
 """
 
@@ -25,17 +27,18 @@ from .written_dense import fold_dense
 Pattern = Callable[[GraphView, Node], None]
 
 
-# --- what changes nothing ----------------------------------------------------------------------------------------------------
+# --- operators without an effect -----------------------------------------------------------------------------------------------
 
 
 def drop_identity(view: GraphView, node: Node) -> None:
-    """A product with 1, a quotient by 1, a sum with 0; two axes that change places twice, and one that comes or goes and back again."""
+    """Drop operators without an effect: `x * 1`, `x / 1`, `x + 0`, and a reshape or transpose that undoes the one before."""
     if not isinstance(node, OpNode) or len(node.inputs) != 1:
         return
     (x,), op = node.inputs, node.op
     undone = _find_value_before(view, node)
     if undone is not None:
         view.replace_uses(node, undone)
+    # `x * 1.0` of an integer tensor is a conversion to floats.
     if x.type != node.outputs[0].type:
         return
     neutral = _NEUTRAL.get(type(op))
@@ -48,7 +51,7 @@ _SHAPE_OPERATORS = (Squeeze, Unsqueeze, Reshape, Flatten, Unflatten)
 
 
 def _find_value_before(view: GraphView, node: OpNode) -> Value | None:
-    """The tensor of which a node undoes what was done."""
+    """Return the tensor before an operator that this node undoes, or None."""
     (x,) = node.inputs
     kinds = (Transpose,) if isinstance(node.op, Transpose) else _SHAPE_OPERATORS if isinstance(node.op, _SHAPE_OPERATORS) else ()
     before = view.match_maker(x, *kinds) if kinds else None
@@ -75,7 +78,7 @@ def fold_composite(view: GraphView, node: Node) -> None:
 
 
 def fold_rms_norm_weight(view: GraphView, node: Node) -> None:
-    """A root mean square norm with the weight that follows it."""
+    """Fold the weight that follows an `rms_norm` into it."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Mul):
         return
     for scale, scaled in both_orders(node.inputs):
@@ -98,6 +101,7 @@ def fold_rms_norm_weight(view: GraphView, node: Node) -> None:
 
 
 def _is_weight(node: OpNode) -> bool:
+    # The norm's own parameter is called `weight` and is trained. With another name, or as a buffer, the key or its kind would change.
     return node.label.rpartition(".")[2] == "weight" and bool(node.op.args["trainable"])
 
 
@@ -133,7 +137,7 @@ def _swaps_axes(op: Operator, a: int, b: int) -> bool:
 
 
 def fold_repeated_heads(view: GraphView, node: Node) -> None:
-    """Keys and values whose heads are repeated for the queries: attention takes fewer heads of them."""
+    """Drop the repetition of heads of keys and values for grouped queries: netc's attention takes fewer heads of them."""
     if not isinstance(node, OpNode) or not isinstance(node.op, Attention) or len(node.inputs) < 3:
         return
     q, k, v, *rest = node.inputs
@@ -143,7 +147,7 @@ def fold_repeated_heads(view: GraphView, node: Node) -> None:
 
 
 def _find_repeated_heads(view: GraphView, value: Value) -> Value | None:
-    """`[N, h, T, d]` of which `value` has each head several times in a row."""
+    """Return the tensor `[N, h, T, d]` whose heads `value` repeats several times in a row each, or None."""
     reshape = view.match_maker(value, Reshape)
     expand = view.match_maker(reshape.inputs[0], Expand) if reshape is not None else None
     single = view.match_maker(expand.inputs[0], Unsqueeze) if expand is not None else None
@@ -156,7 +160,7 @@ def _find_repeated_heads(view: GraphView, value: Value) -> Value | None:
 
 
 def drop_expand(view: GraphView, node: Node) -> None:
-    """An operator on two tensors, one of which was expanded to the shape of the other."""
+    """Drop an `expand` in front of an operator that broadcasts by itself."""
     if isinstance(node, OpNode) and node.op.symbol and len(node.inputs) == 2:
         operands = tuple(_strip_expand(view, value) for value in node.inputs)
         if operands != node.inputs:

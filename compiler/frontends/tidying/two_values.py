@@ -1,7 +1,9 @@
-"""Tables of two numbers, one where a condition holds and the other elsewhere, as masks are made: of ones below a diagonal, of 1 minus that.
+"""Computes with tables of two numbers, one where a condition holds and the other elsewhere.
 
-In: an operator, and the two numbers of its only input. Out: the two numbers of its result. Always: they are those that the operator
-computes of each element, before they are rounded to its element type.
+Models make masks this way: `(1 - tril(ones(T, T))) * -10000.0` has 0 where `j <= i` and -10000 elsewhere.
+
+In: an operator, and the two numbers of its only input. Out: the two numbers of its result. Always: they are computed as the operator
+computes each element, before rounding to the element type.
 """
 
 from __future__ import annotations
@@ -37,14 +39,14 @@ class TwoValues(Record):
 
     @property
     def numbers(self) -> Formula:
-        """As numbers."""
+        """Return the formula of the two numbers."""
         if isinstance(self.condition, Const):
             return Const(self.then if self.condition.value else self.otherwise)
         return CallFormula("where", (self.condition, Const(self.then), Const(self.otherwise)))
 
     @property
     def booleans(self) -> Formula:
-        """As booleans."""
+        """Return the formula of the two numbers as booleans."""
         match bool(self.then), bool(self.otherwise):
             case True, False:
                 return self.condition
@@ -54,7 +56,7 @@ class TwoValues(Record):
 
 
 def match_two_values(formula: Formula) -> TwoValues | None:
-    """A formula that is one, with numbers."""
+    """Match `where(condition, number, number)`."""
     match formula:
         case CallFormula("where", (condition, then, otherwise)):
             numbers = number_of(then), number_of(otherwise)
@@ -63,7 +65,7 @@ def match_two_values(formula: Formula) -> TwoValues | None:
 
 
 def apply_to_values(op: Operator, values: TwoValues) -> TwoValues | None:
-    """Apply an operator with at most one number to both values. None for operators that are not known here."""
+    """Apply an operator with at most one number to both values. None for other operators."""
     if isinstance(op, Cast):
         return values if op.args["dtype"] in (BOOL, FLOAT32) else None
     if isinstance(op, Neg):
@@ -73,4 +75,5 @@ def apply_to_values(op: Operator, values: TwoValues) -> TwoValues | None:
     if function is None or not isinstance(number, (int, float)) or (isinstance(op, Div) and (number == 0 or op.number_first)):
         return None
     pair = [function(number, value) if op.number_first else function(value, number) for value in (values.then, values.otherwise)]
+    # Adding 0.0 makes floats of ints, and 0.0 of -0.0, which reads better.
     return TwoValues(values.condition, *(value if isinstance(value, bool) else value + 0.0 for value in pair))

@@ -1,7 +1,7 @@
-"""Dense layers that are written out: `x @ weight.T + bias`.
+"""Folds dense layers that are written out: `x @ weight.T + bias` becomes `dense`.
 
-In: a view of a graph, and one of its nodes. Out: nothing; the node is a `dense` if the pattern is there. Always: the keys are those of the
-parameters that it takes the place of.
+In: a view of a graph, and one of its nodes. Out: nothing. The node becomes a `dense` if the pattern matches. Always: the keys stay: the
+parameters are called `weight` and `bias`, and nothing else uses them.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def fold_dense(view: GraphView, node: Node) -> None:
 
 
 def _find_weight(view: GraphView, product: OpNode) -> OpNode | None:
-    """The matrix whose transpose is the second factor, if it is a parameter called `weight`, and used nowhere else."""
+    """Return the parameter `weight` whose transpose is the second factor, if nothing else uses it."""
     swapped = view.match_maker(product.inputs[1], Permute, Transpose) if len(product.inputs) == 2 else None
     weight = view.match_maker(swapped.inputs[0], ParamOperator) if swapped is not None else None
     if weight is None or swapped is None or weight.outputs[0].type.rank != 2 or product.inputs[0].type.rank < 2:
@@ -58,8 +58,10 @@ def _get_name(node: OpNode) -> str:
 
 
 def _find_siblings(view: GraphView, weight: OpNode) -> list[Node]:
-    """The other stages with the same beginning of their labels, which a stage of that label could not have next to it. One without a label
-    is the only one of its graph: all that are not of the pattern are siblings."""
+    """List the other stages at the same level of labels: a stage with that label cannot have them next to it.
+
+    A stage without a label must be the only one of its graph, so all nodes outside of the pattern are siblings of it.
+    """
     level = weight.label.rpartition(".")[0]
     if not level:
         return [node for node in view.graph.nodes if node is not weight and not (has_operator(node, _PATTERN_OPERATORS))]

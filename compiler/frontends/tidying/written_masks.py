@@ -1,7 +1,9 @@
-"""Masks of attention that say what the operator says by itself: nothing is hidden, or what comes later is.
+"""Replaces masks of attention by arguments: a mask that hides nothing is dropped, and one that hides the later keys is `causal=true`.
 
-In: a program whose tables are as simple as tables.py makes them. Out: the same program, in which attention has no such mask, or
-`causal=true`, and is one operator. Always: a mask is known through the calls of graphs, and the same in all of them.
+A stream cannot compute attention with a mask chunk by chunk, but it can if the operator is causal.
+
+In: a program whose tables are folded (tables.py). Out: the same program with such masks replaced. Always: a mask is followed through the
+calls of graphs, and must be the same in all of them.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from .tensor_origins import Origins
 
 
 def simplify_masks(program: Program) -> None:
-    """Rewrites all of them."""
+    """Replace all masks that an argument of attention can express."""
     origins = Origins(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
@@ -37,7 +39,10 @@ def simplify_masks(program: Program) -> None:
 
 
 def _fold_causal_scores(view: GraphView, node: OpNode, origins: Origins) -> None:
-    """Scores that are replaced where they are later, so that each query sees a key."""
+    """Fold a written-out attention whose scores of later keys are replaced by a number.
+
+    A query always sees its own position. So the number never fills a whole row, where it would make a uniform distribution.
+    """
     match = recognize_hidden_attention(view, node)
     if match is None:
         return
@@ -65,7 +70,7 @@ def _simplify_mask(view: GraphView, node: OpNode, origins: Origins) -> None:
 
 
 def _simplify_multihead(view: GraphView, node: OpNode, origins: Origins) -> None:
-    """The same of the operator that has projections, whose bool masks are true where nothing is seen. Its parameters stay."""
+    """Replace the mask of `multihead_attention`, whose bool masks are true where a key is hidden. Its parameters stay."""
     bound_inputs = node.op.bind_inputs(tuple(value.type for value in node.inputs), view.facts)
     if "attn_mask" not in bound_inputs or node.op.args["causal"] or node.shared is not None:
         return

@@ -1,7 +1,9 @@
-"""Rotary position embedding, as models of transformers write it: `x * cos + (-x[d / 2:], x[:d / 2]) * sin`.
+"""Folds rotary position embedding as transformers writes it: `x * cos + (-x[d / 2:], x[:d / 2]) * sin` becomes `rotary`.
 
-In: the graphs of a program. Out: the same graphs with `rotary`, whose angles are its own. Always: the angles are computed of positions that
-count from 0 and of a table of frequencies `base ** (-2 i / d)`, along the axes that the operator means; else nothing is changed.
+The cosines come from another block or from a constant, so their numbers decide, not the steps that made them.
+
+In: the graphs of a program. Out: the same graphs with `rotary`, which computes its own angles. Always: the positions count from 0, and the
+frequencies are `base ** (-2 i / d)`, along the axes of the operator. Otherwise nothing changes.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from .tensor_origins import Origins
 
 
 def fold_rotary(program: Program) -> None:
-    """Rewrites all of it."""
+    """Replace all rotations whose angles `rotary` computes."""
     origins = Origins(program.main)
     for graph in collect_graphs(program.main):
         view = GraphView(graph, program.facts)
@@ -47,7 +49,7 @@ def _fold_rotation(view: GraphView, node: Node, origins: Origins) -> None:
 
 
 def _is_rotated_half(view: GraphView, value: Value, x: Value) -> bool:
-    """Whether it is the second half of the features, negative, and the first."""
+    """Return whether a tensor is the second half of the features of `x`, negated, and then the first half."""
     size, joined = x.type.shape[-1], view.match_maker(value, Concat)
     if joined is None or not isinstance(size, int) or not _is_last(joined.op.args["axis"], x) or len(joined.inputs) != 2:
         return False
@@ -62,7 +64,7 @@ def _is_rotated_half(view: GraphView, value: Value, x: Value) -> bool:
 
 
 def _get_feature_range(node: OpNode, x: Value) -> tuple[object, object] | None:
-    """Which of the features of `x` it takes."""
+    """Return the first and the end of the features of `x` that a slice takes, or None."""
     args, size = node.op.args, x.type.shape[-1]
     if node.inputs != (x,) or not _is_last(args["axis"], x) or args["step"] != 1:
         return None
@@ -74,7 +76,7 @@ def _is_last(axis: object, x: Value) -> bool:
 
 
 def _find_base(x: Value, cos: Value, sin: Value, origins: Origins) -> float | None:
-    """The base of the frequencies, if these are the cosines and sines of the operator's own angles."""
+    """Return the base of the frequencies, if the two factors are the cosines and sines that `rotary` would compute."""
     cos_origin, sin_origin = origins.find_origin(cos), origins.find_origin(sin)
     if cos_origin is None or sin_origin is None or x.type.rank < 3:
         return None
@@ -96,6 +98,7 @@ def _find_base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> fl
     tables = [table.compute_values().astype(np.float64) for table in (cos, sin)]
     if any(table.size != positions * size for table in tables):
         return None
+    # At position 1 the angle is the frequency itself. Frequency 0 is always 1, so frequency 1 tells the base.
     first = float(tables[1].reshape(positions, size)[1, 1])
     base = _round_base(math.asin(first) ** (-size / 2)) if 0 < first < 1 else 0
     if base <= 1:
@@ -110,7 +113,7 @@ def _find_base_of_tables(cos: TableOperator, sin: TableOperator, x: Value) -> fl
 
 
 def _round_base(base: float) -> float:
-    """A base as a person would have written it, of one that was computed of a frequency."""
+    """Round a base that was computed from a float32 frequency to the number that a person wrote, such as 10000."""
     base = float(f"{base:.5g}")
     return int(base) if base == int(base) else base
 
@@ -131,7 +134,7 @@ def _find_base_of_angles(angles: Value, x: Value, origins: Origins) -> float | N
 
 
 def _counts_positions(node: OpNode, position: Value, x: Value) -> bool:
-    """Whether the positions count from 0 along the last axis but one."""
+    """Return whether the positions count from 0 along the last axis but one."""
     op, shape = node.op, position.type.shape
     if not isinstance(op, TableOperator) or len(shape) < 2 or shape[-2] != x.type.shape[-2] or shape[-1] != 1:
         return False
