@@ -1,7 +1,10 @@
 """The command line: `netc new`, `check`, `compile`, `train`, `run`, `summary`, `draw`, `ops`, `explain`, `format`, ...
 
-Each command is a module here, imported when it is asked for. Exit codes: 0 fine, 1 diagnostics or something that could not be read, written
-or run, 2 wrong usage, 70 an error of netc itself, 130 interrupted, 141 nobody reads the output any more.
+Each command is a module of this package, and `Commands` imports it only when somebody calls it: `netc --help` takes a third of the time
+that it takes to import all of them. A command writes its result to standard output, and everything else to standard error.
+
+Exit codes: 0 for success, 1 for diagnostics or a file that netc cannot read, write or run, 2 for wrong usage, 70 for an error of netc
+itself, 130 for an interruption, 141 if nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ import click
 from netc import __version__
 from netc.compiler.backends.backend_names import ARTIFACTS
 
-from .python_warnings import warnings_shown
+from .python_warnings import reformat_warnings
 
 _ARTIFACTS = tuple(ARTIFACTS.values())
 COMMANDS = {
@@ -43,13 +46,13 @@ COMMANDS = {
     "format": "Format specs in place: files, or all `*.net` files in a folder. `-` formats standard input to standard output.",
     "lsp": "Run the language server, which an editor starts.",
 }
-"""The commands and the first paragraph of their help, in the order of `netc --help`, which imports none of them. A command is in the module
-here of that name."""
+"""The commands and the first paragraph of their help, in the order of `netc --help`, which imports none of them. A command is the attribute
+`command` of the module with its name."""
 
 _RUNS = "`netc run FILE.net --weights RUN --input NAME=X.npy` computes the outputs of a model"
 _WRITES = "`netc compile FILE.net -o FILE.onnx` writes ONNX, and PyTorch with `FILE.py`"
 _VALIDATES = "`netc train` reports the loss and the metrics of the `validate` share; `netc run` computes the outputs"
-ELSEWHERE = {
+FOREIGN_COMMANDS = {
     "build": _WRITES, "convert": "`netc compile` writes ONNX and PyTorch, `netc import` reads them", "deploy": _WRITES, "eval": _VALIDATES,
     "evaluate": _VALIDATES, "export": _WRITES, "fit": "`netc train FILE.net` trains", "fmt": "`netc format` formats files",
     "generate": _RUNS, "infer": _RUNS, "lint": "`netc check` checks files",
@@ -65,7 +68,7 @@ _MODULES = {"import": "importing"}
 
 
 class Commands(click.Group):
-    """Imports a command when it is asked for, and turns exceptions into a message and an exit code."""
+    """A group that imports a command when it is called, and turns exceptions into a message and an exit code."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -80,25 +83,26 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists the commands as click does, but without importing them."""
+        """List the commands as click does, but without importing them."""
         limit = formatter.width - 6 - max(map(len, COMMANDS))
         with formatter.section("Commands"):
             formatter.write_dl([(name, click.Command(name, help=text).get_short_help_str(limit)) for name, text in COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        # click's own message proposes no command of another tool, and does not notice that the name is a file
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            self._refuse(ctx, args[0])
+            self._refuse_name(ctx, args[0])
         return super().resolve_command(ctx, args)
 
-    def _refuse(self, ctx: click.Context, name: str) -> NoReturn:
+    def _refuse_name(self, ctx: click.Context, name: str) -> NoReturn:
         from netc.dsl.diagnostics.suggest import find_similar_names
 
         names = find_similar_names(name, COMMANDS)
         if name == "help":
             raise click.UsageError("there is no command `help`; `netc --help` lists the commands, `netc check --help` explains one", ctx)
         hint = f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
-        if name in ELSEWHERE:
-            hint = f"; {ELSEWHERE[name]}"
+        if name in FOREIGN_COMMANDS:
+            hint = f"; {FOREIGN_COMMANDS[name]}"
         elif not names and os.path.exists(name):
             from shlex import quote
 
@@ -106,28 +110,28 @@ class Commands(click.Group):
         raise click.UsageError(f"there is no command `{name}`{hint}", ctx)
 
     def invoke(self, ctx: click.Context) -> Any:
-        outside = signal.getsignal(signal.SIGINT)
+        previous = signal.getsignal(signal.SIGINT)
         try:
             if ctx.obj is not None:
                 signal.signal(signal.SIGINT, ctx.obj)
-            with warnings_shown():
-                return self._flushed(ctx)
+            with reformat_warnings():
+                return self._invoke_and_flush(ctx)
         except (click.exceptions.Exit, click.Abort):
             raise
         except BaseException as error:
-            from .exit_codes import exit_code
+            from .exit_codes import report_exception
 
-            ctx.exit(exit_code(error))
+            ctx.exit(report_exception(error))
         finally:
-            if ctx.obj is not None:  # what is printed is printed: nothing is left to be caught
-                signal.signal(signal.SIGINT, outside)
+            if ctx.obj is not None:  # the output is complete, and nobody catches an interruption after this
+                signal.signal(signal.SIGINT, previous)
 
-    def _flushed(self, ctx: click.Context) -> Any:
-        """What cannot be written is known before the command ends, whatever its exit code."""
+    def _invoke_and_flush(self, ctx: click.Context) -> Any:
+        """Run the command and flush its output, so that a full disk or a closed pipe is an error that `invoke` reports."""
         try:
             result = super().invoke(ctx)
         except click.exceptions.Exit:
-            sys.stdout.flush()
+            sys.stdout.flush()  # `netc check` leaves by `Exit` too, and its diagnostics may not fit on the disk
             raise
         sys.stdout.flush()
         return result
@@ -146,24 +150,24 @@ def cli() -> None:
 
 
 def main(interrupt: Any = None) -> NoReturn:
-    """Runs the command line. `interrupt` handles SIGINT from the moment on when commands can catch it; None: as it is."""
+    """Run the command line. `interrupt` handles SIGINT once a command can catch it; with None, the handler stays as it is."""
     _open_closed_streams()
-    gc.freeze()  # what is imported lives to the end
+    gc.freeze()  # all imported modules live to the end, so no collection needs to look at them
     gc.enable()
     gc.set_threshold(100_000)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
-        if reconfigure is not None:  # names of files may hold what the terminal cannot show
+        if reconfigure is not None:  # the name of a file may have characters that the terminal's encoding lacks
             reconfigure(errors="backslashreplace")
     cli(prog_name="netc", obj=interrupt)
     raise AssertionError("click exits")
 
 
 def _open_closed_streams() -> None:
-    """Python has None for a stream that was closed before it started: `netc ops >&-`."""
+    """Open the standard streams that were closed before Python started, as in `netc ops >&-`: Python sets them to None."""
     if sys.stdin is None:
         sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115
-    if sys.stdout is None:  # open for reading alone, so that writing is the error that it is
+    if sys.stdout is None:  # opened for reading, so that writing to it is an error rather than silence
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w")
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115

@@ -1,4 +1,7 @@
-"""`netc bench`: how fast a model runs, and how fast others do, by turns."""
+"""`netc bench`: measure how fast a model runs, next to others.
+
+The contenders take turns, because two separate runs on a machine that does other things too do not compare.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +16,23 @@ from netc.compiler.backends.onnx.runtime_failures import kernel_hints
 from ..benching.contender_names import AGAINST
 from ..benching.measure_contenders import ContenderFailed, measure
 from ..benching.result_report import data, lines, rows
-from .command_failure import Failed
+from .command_failure import CommandFailed
 from .completion import FileName
-from .program import wrong_usage
-from .records import as_csv, as_json, form_options
+from .program import raise_as_usage_error
+from .records import form_options, format_csv, format_json
 from .shared_options import (
-    choose,
     device_option,
+    make_choice,
     module_argument_option,
     module_input_option,
-    one_source,
     other_model_option,
     precision_options,
+    require_one_source,
     source_options,
     spec_options,
     weight_options,
 )
-from .terminal import table, write
+from .terminal import style_table, write_text
 
 if TYPE_CHECKING:
     from ..benching.job import Job
@@ -80,33 +83,33 @@ def command(
     netc runs the code of a module that you name, and PyTorch unpickles a .pt2 file, which can run code too. Name only files that you
     trust.
     """
-    path = one_source(file, text)
-    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
+    path = require_one_source(file, text)
+    choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
 
     from ..benching.contenders import Settings
     from . import bench_jobs
 
     with TemporaryDirectory(prefix="netc-bench-") as folder:
-        settings = Settings(folder, threads or _cores(), device, seed or 0)
-        asked = bench_jobs.Asked(path, text, choice, weights, seed, inputs, arguments, other_model)
+        settings = Settings(folder, threads or _count_cores(), device, seed or 0)
+        options = bench_jobs.BenchOptions(path, text, choice, weights, seed, inputs, arguments, other_model)
         try:
-            with wrong_usage():
-                jobs = bench_jobs.jobs(asked, against, settings)
-            found = measure(jobs, rounds, folder)
+            with raise_as_usage_error():
+                jobs = bench_jobs.make_jobs(options, against, settings)
+            measurements = measure(jobs, rounds, folder)
         except ContenderFailed as error:
-            raise Failed(str(error), *kernel_hints(str(error), {str(dtype)})) from None
-    write(_shown(found, jobs, form))
+            raise CommandFailed(str(error), *kernel_hints(str(error), {str(dtype)})) from None
+    write_text(_format_results(measurements, jobs, form))
 
 
-def _shown(found: list[Measured], jobs: list[Job], form: str | None) -> str:
+def _format_results(measurements: list[Measured], jobs: list[Job], form: str | None) -> str:
     match form:
         case "json":
-            return as_json(data(found, jobs))
+            return format_json(data(measurements, jobs))
         case "csv":
-            return as_csv(rows(found, jobs))
-    return table("\n".join(lines(found, jobs)))
+            return format_csv(rows(measurements, jobs))
+    return style_table("\n".join(lines(measurements, jobs)))
 
 
-def _cores() -> int:
-    """Those that this process may use."""
+def _count_cores() -> int:
+    """Return the number of cores that this process may use: a container or `taskset` may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,14 +1,17 @@
-"""What `netc bench` measures: from words of the command line to jobs.
+"""Make the jobs of `netc bench` from the words of its command line.
 
-In: FILE, the values of --against and the options. Out: a job for each, the first one that of FILE. Always: what does not make sense is
-an error before anything is measured.
+In: FILE, the values of `--against` and the options. Out: a job for each contender, FILE's first. Always: contradictions are errors before
+netc measures anything.
+
+For example, `netc bench m.net --against eager --against old.onnx` gives three jobs: the spec in ONNX Runtime, its module in PyTorch, and
+the file `old.onnx`.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from netc.dsl.record import Record
@@ -21,18 +24,18 @@ from ..benching.examples import NoExamples, examples
 from ..benching.job import Declared, Job
 from ..importing.input_declarations import WrongInput, declared_inputs
 from ..inputs.random_inputs import NoSizes, shapes_of
-from .command_failure import Failed, no_file
-from .importing import value_of
-from .program import compiled
-from .runnable import of_onnx
-from .spec_sources import reader, suffix
+from .command_failure import CommandFailed, missing_file
+from .importing import parse_argument
+from .program import compile_spec
+from .runnable import open_onnx
+from .spec_sources import get_suffix, make_reader
 
 if TYPE_CHECKING:
     from ..inputs.checkpoint import Checkpoint
     from ..model import Model
 
 
-class Asked(Record):
+class BenchOptions(Record):
     """The options of the command."""
 
     path: str | None
@@ -45,133 +48,145 @@ class Asked(Record):
     other_model: str | None
 
 
-def jobs(asked: Asked, against: Sequence[str], settings: Settings) -> list[Job]:
-    """All contenders. Raises ValueError for wrong usage, `Failed` for what cannot be had."""
-    strange = next((word for word in against if word not in AGAINST and _kind(word) == "spec" and not os.path.isfile(word)), None)
-    if strange is not None:
-        raise Failed(
-            f"there is no file `{strange}` to compare with", f"--against is {', '.join(AGAINST)}, a file, or `package.module:name`"
+def make_jobs(options: BenchOptions, against: Sequence[str], settings: Settings) -> list[Job]:
+    """Return a job for each contender. Raises ValueError for wrong usage, and `CommandFailed` for a missing file or an unusable model."""
+    unknown = next(
+        (word for word in against if word not in AGAINST and _classify_contender(word) == "spec" and not os.path.isfile(word)), None
+    )
+    if unknown is not None:
+        raise CommandFailed(
+            f"there is no file `{unknown}` to compare with", f"--against is {', '.join(AGAINST)}, a file, or `package.module:name`"
         )
-    subject = _SUBJECTS[_kind(asked.path)](asked, settings)
-    inputs, found = subject.job.inputs, [subject.job]
+    subject = _SUBJECTS[_classify_contender(options.path)](options, settings)
+    inputs, jobs = subject.job.inputs, [subject.job]
     for number, word in enumerate(against):
         if word in AGAINST:
-            found.append(AGAINST[word](subject, settings))
+            jobs.append(AGAINST[word](subject, settings))
         else:
-            found.append(_OTHERS[_kind(word)](word, asked, inputs, settings, f"other{number}"))
-    return found
+            jobs.append(_OTHERS[_classify_contender(word)](word, options, inputs, settings, f"other{number}"))
+    return jobs
 
 
-def _kind(path: str | None) -> str:
+def _classify_contender(path: str | None) -> str:
+    """Return the kind of a contender, a key of `_SUBJECTS`: `resnet.onnx` is an ONNX file, `torchvision.models:resnet50` a module."""
     if path is None or path == "-":
         return "spec"
-    ending = suffix(path)
+    ending = get_suffix(path)
     if ending in (".onnx", ".pt2"):
         return ending
     return "module" if ":" in path and ending != ".net" else "spec"
 
 
-def _spec(asked: Asked, settings: Settings) -> Subject:
-    if asked.inputs or asked.arguments:
+def _make_spec_subject(options: BenchOptions, settings: Settings) -> Subject:
+    if options.inputs or options.arguments:
         raise ValueError("--input and --args are for PyTorch modules: a spec declares its inputs, and --set sets its parameters")
-    model = compiled(reader(asked.path, asked.text), asked.choice)
+    model = compile_spec(make_reader(options.path, options.text), options.choice)
     try:
         inputs = contenders.declared(model.program, shapes_of(model.program))
     except NoSizes as error:
-        raise Failed(str(error), "fix them: `--dim NAME=SIZE`") from None
-    weights = _own_weights(model, asked)
-    job = contenders.onnx_of(model, weights, asked.path or model.name or "the spec", inputs, settings, "model")
+        raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
+    weights = _choose_weights(model, options)
+    job = contenders.onnx_of(model, weights, options.path or model.name or "the spec", inputs, settings, "model")
     return Subject(job, cache(lambda: contenders.module_of(model, weights, inputs, settings)), lambda: model.program)
 
 
-def _own_weights(model: Model, asked: Asked) -> Checkpoint | None:
-    if asked.seed is not None and asked.weights is None:
-        model.weights = None  # drawn
-    return asked.weights
+def _choose_weights(model: Model, options: BenchOptions) -> Checkpoint | None:
+    if options.seed is not None and options.weights is None:
+        model.weights = None  # an imported file brings weights, and --seed asks for random parameters instead
+    return options.weights
 
 
-def _onnx(asked: Asked, settings: Settings) -> Subject:
-    """As it is; netc's PyTorch module of it only if it is asked for."""
-    _refuse_choice(asked, "an ONNX model is already compiled")
-    path = asked.path
+def _make_onnx_subject(options: BenchOptions, settings: Settings) -> Subject:
+    """Measure the file as it is. netc imports it only if `--against` needs netc's PyTorch module."""
+    _refuse_choice(options, "an ONNX model is already compiled")
+    path = options.path
     assert path is not None
-    made = of_onnx(path, asked.choice.dims, settings.device)
-    shapes = made.shapes()
-    inputs = tuple((name, port.dtype.name, shapes[name]) for name, port in made.session.inputs.items())
+    target = open_onnx(path, options.choice.dims, settings.device)
+    shapes = target.shapes()
+    inputs = tuple((name, port.dtype.name, shapes[name]) for name, port in target.session.inputs.items())
 
     @cache
-    def model() -> Model:
-        return compiled(reader(path, None), asked.choice)
+    def compile_model() -> Model:
+        return compile_spec(make_reader(path, None), options.choice)
 
     job = contenders.job(path, "onnx", path, inputs, settings)
-    return Subject(job, cache(lambda: contenders.module_of(model(), None, inputs, settings)), lambda: model().program)
+    return Subject(job, cache(lambda: contenders.module_of(compile_model(), None, inputs, settings)), lambda: compile_model().program)
 
 
-def _program(asked: Asked, settings: Settings) -> Subject:
-    """An exported program, of the sizes with which it was exported."""
-    _refuse_choice(asked, "an exported program is already compiled")
-    if asked.choice.dims or asked.inputs or asked.arguments:
+def _make_program_subject(options: BenchOptions, settings: Settings) -> Subject:
+    """Measure an exported program with the sizes of its example inputs."""
+    _refuse_choice(options, "an exported program is already compiled")
+    if options.choice.dims or options.inputs or options.arguments:
         raise ValueError("an exported program runs with the sizes of its example inputs: --dim, --input and --args are for others")
-    path = asked.path
+    path = options.path
     assert path is not None
     if not os.path.isfile(path):
-        raise no_file(path)
+        raise missing_file(path)
 
     try:
         inputs = examples(path)
     except NoExamples as error:
-        raise Failed(str(error)) from None
+        raise CommandFailed(str(error)) from None
     return Subject(contenders.job(path, "program", path, inputs, settings), None, None)
 
 
-def _module(asked: Asked, settings: Settings) -> Subject:
-    _refuse_choice(asked, "a PyTorch module is what its code makes")
-    if not asked.inputs:
+def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
+    _refuse_choice(options, "a PyTorch module is what its code makes")
+    if not options.inputs:
         raise ValueError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
-    path = asked.path
+    path = options.path
     assert path is not None
     try:
-        found = declared_inputs(asked.inputs)
-        shapes = shapes_of(declared_inputs(asked.inputs, asked.choice.dims).program)
+        declared = declared_inputs(options.inputs)
+        shapes = shapes_of(declared_inputs(options.inputs, options.choice.dims).program)
     except (WrongInput, NoSizes) as error:
         raise ValueError(f"--input: {error}") from None
-    names = [name or f"input_{at}" for at, name in enumerate(found.names)]
-    inputs = tuple((name, dtype, shape) for name, (_, dtype, shape) in zip(names, contenders.declared(found.program, shapes), strict=True))
-    arguments = {name: value_of(text) for name, text in asked.arguments.items()}
-    keywords = tuple(name for name in found.names if name is not None)
+    names = [name or f"input_{index}" for index, name in enumerate(declared.names)]
+    inputs = tuple(
+        (name, dtype, shape) for name, (_, dtype, shape) in zip(names, contenders.declared(declared.program, shapes), strict=True)
+    )
+    arguments = {name: parse_argument(text) for name, text in options.arguments.items()}
+    keywords = tuple(name for name in declared.names if name is not None)
     job = contenders.job(path, "torch", path, inputs, settings, arguments=arguments, keywords=keywords)
-    return Subject(job, lambda: job, lambda: found.program)
+    return Subject(job, lambda: job, lambda: declared.program)
 
 
-def _refuse_choice(asked: Asked, why: str) -> None:
-    choice = asked.choice
+def _refuse_choice(options: BenchOptions, why: str) -> None:
+    choice = options.choice
     if (
         choice.model is not None
         or choice.params
         or choice.allow_paths
         or choice.precision != Choice().precision
-        or asked.weights is not None
+        or options.weights is not None
     ):
         raise ValueError(f"{why}: --model, --set, --allow-path, --dtype and --weights are for specs")
 
 
-def _other_spec(word: str, asked: Asked, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
-    """With the same sizes and element type."""
-    choice = asked.choice
-    model = compiled(
-        reader(word, None), Choice(asked.other_model, dims=choice.dims, allow_paths=choice.allow_paths, precision=choice.precision)
+def _make_spec_job(word: str, options: BenchOptions, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
+    """Compile another spec with the first one's sizes and element type, so that both do the same work."""
+    choice = options.choice
+    model = compile_spec(
+        make_reader(word, None), Choice(options.other_model, dims=choice.dims, allow_paths=choice.allow_paths, precision=choice.precision)
     )
     return contenders.onnx_of(model, None, word, inputs, settings, name)
 
 
-def _file(kind: str) -> Callable[[str, Asked, tuple[Declared, ...], Settings, str], Job]:
-    def made(word: str, asked: Asked, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
-        if kind != "torch" and not os.path.isfile(word):
-            raise no_file(word)
-        return contenders.job(word, kind, word, inputs, settings)
-
-    return made
+def _make_file_job(kind: str, word: str, options: BenchOptions, inputs: tuple[Declared, ...], settings: Settings, name: str) -> Job:
+    if kind != "torch" and not os.path.isfile(word):
+        raise missing_file(word)
+    return contenders.job(word, kind, word, inputs, settings)
 
 
-_SUBJECTS: dict[str, Callable[[Asked, Settings], Subject]] = {"spec": _spec, ".onnx": _onnx, ".pt2": _program, "module": _module}
-_OTHERS = {"spec": _other_spec, ".onnx": _file("onnx"), ".pt2": _file("program"), "module": _file("torch")}
+_SUBJECTS: dict[str, Callable[[BenchOptions, Settings], Subject]] = {
+    "spec": _make_spec_subject,
+    ".onnx": _make_onnx_subject,
+    ".pt2": _make_program_subject,
+    "module": _make_module_subject,
+}
+_OTHERS: dict[str, Callable[[str, BenchOptions, tuple[Declared, ...], Settings, str], Job]] = {
+    "spec": _make_spec_job,
+    ".onnx": partial(_make_file_job, "onnx"),
+    ".pt2": partial(_make_file_job, "program"),
+    "module": partial(_make_file_job, "torch"),
+}

@@ -1,4 +1,14 @@
-"""`netc check`: reports the errors and warnings of specs, and shows the shapes of their stages."""
+"""`netc check`: report the errors and warnings of specs, and show the shapes of their stages.
+
+$ netc check -e 'input 3 -> dens 2'
+error[unknown-operator]: unknown operator or block `dens`
+ --> <text>:1:12
+  |
+1 | input 3 -> dens 2
+  |            ^^^^
+  |
+  = help: did you mean `dense`?
+"""
 
 from __future__ import annotations
 
@@ -13,10 +23,10 @@ from netc.dsl.source import SourceFile
 
 from ..analysis import analyze_models
 from .completion import FileName
-from .report import report
-from .shared_options import checkpoint_options, choose, expression_option, precision_options, spec_options
-from .spec_sources import reader, spec_files
-from .terminal import expect_no_garbage, note, table, width_of, write
+from .report import report_diagnostics
+from .shared_options import checkpoint_options, expression_option, make_choice, precision_options, spec_options
+from .spec_sources import find_spec_files, make_reader
+from .terminal import defer_garbage_collection, get_terminal_width, style_table, write_note, write_status, write_text
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -66,50 +76,50 @@ def command(
     if fix and (text is not None or "-" in files):
         raise click.UsageError("--fix changes files; give files")
 
-    files = spec_files(files)
-    expect_no_garbage()
-    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
+    files = find_spec_files(files)
+    defer_garbage_collection()
+    choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
     if fix:
-        _fix(files, choice)
-    found = [a for path in files or (None,) for a in analyze_models(reader(path, text), choice)]
-    misfits = [d for a in found if a.program is not None for d in _fit(a.program, weights)]
+        _fix_files(files, choice)
+    analyses = [a for path in files or (None,) for a in analyze_models(make_reader(path, text), choice)]
+    misfits = [d for a in analyses if a.program is not None for d in _check_fit(a.program, weights)]
     proofs: list[CausalProof] = []
     if causal is not None:
         from ..streaming.model_stream import prove_causal
 
-        proofs = [prove_causal(a.program, causal) for a in found if a.program is not None]
+        proofs = [prove_causal(a.program, causal) for a in analyses if a.program is not None]
         misfits += [d for proof in proofs for d in proof.diagnostics]
-    report([*(d for a in found for d in a.diagnostics), *misfits], form, sys.stdout)
+    report_diagnostics([*(d for a in analyses for d in a.diagnostics), *misfits], form, sys.stdout)
     if shapes:
-        _show_shapes(found)
-    if form == "text" and not misfits and not any(a.diagnostics for a in found):
-        note("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
+        _show_shapes(analyses)
+    if form == "text" and not misfits and not any(a.diagnostics for a in analyses):
+        write_status("no errors" if len(files) < 2 else f"no errors in {len(files)} files")
         if causal is not None:
-            _show_memory(causal, [a.program for a in found if a.program is not None], proofs)
-    ctx.exit(any(a.failed or (strict and a.diagnostics) for a in found) or bool(misfits))
+            _show_memory(causal, [a.program for a in analyses if a.program is not None], proofs)
+    ctx.exit(any(a.failed or (strict and a.diagnostics) for a in analyses) or bool(misfits))
 
 
 _ROUNDS = 10
-"""How often a file is checked again after edits, since errors can hide others."""
+"""The most times that `--fix` checks a file again after edits, because one error can hide others."""
 
 
-def _fix(files: tuple[str, ...], choice: Choice) -> None:
+def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
     from ..files.atomic_writing import write_bytes
 
     for path in files:
         total = 0
         for _ in range(_ROUNDS):
-            found = analyze_models(reader(path, None), choice)
-            text, count = fixed(found[0].sources[0], [d for a in found for d in a.diagnostics])
+            analyses = analyze_models(make_reader(path, None), choice)
+            text, count = apply_edits(analyses[0].sources[0], [d for a in analyses for d in a.diagnostics])
             if not count:
                 break
             write_bytes(path, text.encode())
             total += count
         if total:
-            note(f"{path}: {total} edit{'s' if total > 1 else ''}")
+            write_status(f"{path}: {total} edit{'s' if total > 1 else ''}")
 
 
-def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
+def _check_fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     if weights is None:
         return []
     from ..inputs.check_weights import fit
@@ -119,29 +129,28 @@ def _fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
 
 def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalProof]) -> None:
     for program, proof in zip(programs, proofs, strict=True):
-        note(f"`{program.main.name}` is causal along `{dimension}`: a stream remembers {proof.memory} numbers for a sample")
+        write_status(f"`{program.main.name}` is causal along `{dimension}`: a stream remembers {proof.memory} numbers for a sample")
         if proof.limit:
-            note(f"note: {proof.limit}")
+            write_note(proof.limit)
 
 
-def _show_shapes(found: list[Analysis]) -> None:
+def _show_shapes(analyses: list[Analysis]) -> None:
     from ..display.model_summary import summarize
 
-    tables = [table(summarize(a.program).shapes(width_of(sys.stdout))) for a in found if a.program is not None]
+    tables = [style_table(summarize(a.program).shapes(get_terminal_width(sys.stdout))) for a in analyses if a.program is not None]
     if tables:
-        write("\n\n".join(tables))
+        write_text("\n\n".join(tables))
 
 
-# Safe edits of diagnostics applied to the text of a spec. In: a source and its diagnostics. Out: the new text. Always: only edits of that
-# source that are safe, and no two that overlap.
+def apply_edits(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> tuple[str, int]:
+    """Apply the safe edits that diagnostics suggest for this source, and return the new text and the number of edits.
 
-
-def fixed(source: SourceFile, diagnostics: Iterable[Diagnostic]) -> tuple[str, int]:
-    """The text after the safe edits, and their number."""
+    Edits that are not safe, or belong to another file, are left out, and so is the second of two that overlap.
+    """
     edits = {(e.span.start, e.span.end, e.text) for d in diagnostics for e in d.edits if e.safe and e.span.file.name == source.name}
-    parts, at, count = [], 0, 0
-    for start, end, new in sorted(edits):  # of two that overlap, the first: an edit of a whole stage makes those within it needless
-        if start >= at:
-            parts += [source.text[at:start], new]
-            at, count = end, count + 1
-    return "".join([*parts, source.text[at:]]), count
+    parts, position, count = [], 0, 0
+    for start, end, new in sorted(edits):  # an edit of a whole stage comes before the edits within it, and makes them needless
+        if start >= position:
+            parts += [source.text[position:start], new]
+            position, count = end, count + 1
+    return "".join([*parts, source.text[position:]]), count

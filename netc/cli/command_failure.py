@@ -1,4 +1,4 @@
-"""How a command says that it cannot go on: an exception that click shows as an error."""
+"""The exception of a command that cannot go on, which click shows as an error."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import os
 
 import click
 
-from .terminal import complain
+from .terminal import write_error
 
 FAILED = 1
 """The exit code of a command that reports errors."""
 
 
-class Failed(click.ClickException):
-    """Something that the user can mend outside of the spec: a file, an array, a device."""
+class CommandFailed(click.ClickException):
+    """A mistake outside of the spec, such as a wrong file, array or device. Mistakes in a spec are diagnostics instead."""
 
     exit_code = FAILED
 
@@ -22,9 +22,9 @@ class Failed(click.ClickException):
         self.help = help
 
     def show(self, file: object = None) -> None:
-        complain(self.message, *self.help)
+        write_error(self.message, *self.help)
 
 
-def no_file(path: str) -> Failed:
-    """The failure of a path that is no file, as people need to know of it."""
-    return Failed(f"`{path}` is a directory, not a file" if os.path.isdir(path) else f"there is no file `{path}`")
+def missing_file(path: str) -> CommandFailed:
+    """Return the failure for a path that is not a file. A folder may be named like a model, so the message tells the two apart."""
+    return CommandFailed(f"`{path}` is a directory, not a file" if os.path.isdir(path) else f"there is no file `{path}`")

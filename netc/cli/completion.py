@@ -1,6 +1,7 @@
-"""What the shell completes: files and folders by itself, and names that `completion_names` finds when the shell asks for them.
+"""Completion of words in the shell: files, folders, and the names that `completion_names` finds.
 
-In: the words that are typed so far. Out: those that may follow. Always: declaring an option imports nothing of the compiler.
+In: the words typed so far. Out: the words that may follow. Always: declaring an option imports nothing of the compiler. Every command
+imports this module, and only the shell's completion needs `completion_names`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ Completer = Callable[[click.Context, click.Parameter, str], list[str]]
 
 
 class FileName(click.ParamType):  # type: ignore[type-arg]
-    """A path. The shell completes it, as it does without netc."""
+    """The path of a file, which the shell completes in its usual way."""
 
     name = "file"
 
@@ -24,7 +25,7 @@ class FileName(click.ParamType):  # type: ignore[type-arg]
 
 
 class FolderName(click.ParamType):  # type: ignore[type-arg]
-    """The path of a folder."""
+    """The path of a folder, which the shell completes in its usual way."""
 
     name = "directory"
 
@@ -32,8 +33,8 @@ class FolderName(click.ParamType):  # type: ignore[type-arg]
         return [CompletionItem(incomplete, type="dir")]
 
 
-def _names_of(finder: str) -> Completer:
-    """Completes the names that the function `finder` of `completion_names` finds."""
+def _make_completer(finder: str) -> Completer:
+    """Return a function that completes the names found by the function `finder` of `completion_names`."""
 
     def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
         names = getattr(import_module(".completion_names", __package__), finder)(ctx)
@@ -42,7 +43,7 @@ def _names_of(finder: str) -> Completer:
     return complete
 
 
-operators = _names_of("find_operators")
-published = _names_of("find_published")
-codes = _names_of("find_codes")
-models = _names_of("find_models")
+complete_operators = _make_completer("find_operators")
+complete_published = _make_completer("find_published_models")
+complete_codes = _make_completer("find_codes")
+complete_models = _make_completer("find_models")

@@ -1,6 +1,7 @@
-"""Finds the names that the shell completes: operators and words, codes, models.
+"""Find the names that the shell completes: operators and words, codes, models.
 
-In: what is typed so far. Out: all names that could be meant. Always: nothing is printed, and a file that cannot be read has no models.
+In: the context of the words typed so far. Out: all names that could follow. Always: nothing is printed, and an unreadable file has no
+models: a message here would land in the middle of the line that somebody is typing.
 """
 
 from __future__ import annotations
@@ -20,25 +21,27 @@ from ..reference.word_pages import STD, library_files, words
 
 
 def find_operators(ctx: click.Context) -> list[str]:
-    """The names that `netc ops` takes."""
+    """Return the names that `netc ops` takes."""
     return [*(op.name for op in Operator.registry.values() if op.operands), *words(), STD, *library_files()]
 
 
-def find_published(ctx: click.Context) -> list[str]:
-    """The names that `netc zoo` takes."""
+def find_published_models(ctx: click.Context) -> list[str]:
+    """Return the names that `netc zoo` takes."""
     return [name for entry in published() for name in (entry.path, *entry.complete)]
 
 
 def find_codes(ctx: click.Context) -> list[str]:
-    """The codes that `netc explain` takes."""
+    """Return the codes that `netc explain` takes."""
     return codes()
 
 
 def find_models(ctx: click.Context) -> list[str]:
-    """The models of the file that is typed, or of the text after `-e`."""
+    """Return the models of the file on the command line, or of the text after `-e`."""
     text = ctx.params.get("text")
-    files = [*(ctx.params.get("files") or ()), ctx.params.get("file"), *ctx.args, ""]  # in args: what is before an option without its value
+    # click leaves the file in `ctx.args` while an option after it still lacks its value, as in `netc check x.net --model <TAB>`
+    files = [*(ctx.params.get("files") or ()), ctx.params.get("file"), *ctx.args, ""]
     try:
+        # only a regular file: the shell must not wait for the writer of a FIFO
         source = SourceFile("text", text) if text is not None else read_file(next(f for f in files if f is not None), opener=open_regular)
     except Unreadable:
         return []

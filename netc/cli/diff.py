@@ -1,4 +1,12 @@
-"""`netc diff`: what differs between two models."""
+"""`netc diff`: compare two models stage by stage, and their totals.
+
+$ netc diff small.net large.net
+~ dense1
+    stage        dense 8 -> dense 16
+    result       [N, 8] -> [N, 16]
+    parameters   32 -> 64
+    ...
+"""
 
 from __future__ import annotations
 
@@ -12,11 +20,11 @@ import click
 from ..display.model_comparison import compare
 from ..display.model_summary import Quotients
 from .completion import FileName
-from .program import compiled
-from .records import as_json
-from .shared_options import choose, other_model_option, spec_options
-from .spec_sources import reader
-from .terminal import colored, columns, expect_no_garbage, visible, write
+from .program import compile_spec
+from .records import format_json
+from .shared_options import make_choice, other_model_option, spec_options
+from .spec_sources import make_reader
+from .terminal import defer_garbage_collection, get_table_width, has_colors, to_printable, write_text
 
 if TYPE_CHECKING:
     from ..display.model_comparison import Change, Comparison, Difference
@@ -44,48 +52,52 @@ def command(
     if before == after == "-":
         raise click.UsageError("only one of the two can be standard input")
 
-    expect_no_garbage()
-    one = compiled(reader(before, None), choose(model, params, dims, allow_paths))
-    other = compiled(reader(after, None), choose(other_model or model, params, dims, allow_paths))
-    found = compare(one.program, other.program)
+    defer_garbage_collection()
+    old = compile_spec(make_reader(before, None), make_choice(model, params, dims, allow_paths))
+    new = compile_spec(make_reader(after, None), make_choice(other_model or model, params, dims, allow_paths))
+    comparison = compare(old.program, new.program)
     if as_data:
-        write(as_json(_data(found)))
+        write_text(format_json(_comparison_to_data(comparison)))
         return
-    quotients = Quotients({*one.program.symbols, *other.program.symbols})
-    write("\n".join(_lines(found, columns(sys.stdout), quotients)))
+    quotients = Quotients({*old.program.symbols, *new.program.symbols})
+    write_text("\n".join(_format_lines(comparison, get_table_width(sys.stdout), quotients)))
 
 
-def _data(found: Comparison) -> dict[str, object]:
-    def changes(of: tuple[Change, ...]) -> list[dict[str, object]]:
-        return [{"change": c.kind, "path": c.path, "stage": c.words, "differences": _pairs(c.differences)} for c in of]
+def _comparison_to_data(comparison: Comparison) -> dict[str, object]:
+    def changes_to_data(of: tuple[Change, ...]) -> list[dict[str, object]]:
+        return [{"change": c.kind, "path": c.path, "stage": c.words, "differences": _differences_to_data(c.differences)} for c in of]
 
-    return {"ends": changes(found.ends), "stages": changes(found.changes), "totals": _pairs(found.totals)}
+    return {
+        "ends": changes_to_data(comparison.ends),
+        "stages": changes_to_data(comparison.changes),
+        "totals": _differences_to_data(comparison.totals),
+    }
 
 
-def _pairs(differences: tuple[Difference, ...]) -> dict[str, list[str]]:
+def _differences_to_data(differences: tuple[Difference, ...]) -> dict[str, list[str]]:
     return {what: [old, new] for what, old, new in differences}
 
 
-def _lines(found: Comparison, width: int, quotients: Quotients) -> Iterator[str]:
-    """The text. Rounded quotients of sizes have names, which the last lines explain."""
+def _format_lines(comparison: Comparison, width: int, quotients: Quotients) -> Iterator[str]:
+    """Yield the lines of the table. Rounded quotients of sizes have short names, which the last lines explain."""
     short = quotients.shorten
-    if found.is_same:
+    if comparison.is_same:
         yield "no stage differs"
-    for change in (*found.ends, *found.changes):
+    for change in (*comparison.ends, *comparison.changes):
         sign, color = SIGNS[change.kind]
         text = f"{change.path}  {short(change.words)}" if change.kind != "changed" else change.path
-        yield from _wrapped(f"{sign} ", "    ", visible(text), width, color if colored(sys.stdout) else "")
+        yield from _wrap_text(f"{sign} ", "    ", to_printable(text), width, color if has_colors(sys.stdout) else "")
         names = max((len(what) for what, _, _ in change.differences), default=0)
         for what, old, new in change.differences:
-            yield from _wrapped(f"    {what.ljust(names)}  ", " " * (names + 6), visible(short(f"{old} -> {new}")), width)
+            yield from _wrap_text(f"    {what.ljust(names)}  ", " " * (names + 6), to_printable(short(f"{old} -> {new}")), width)
     yield ""
-    for what, old, new in found.totals:
-        yield from _wrapped(f"{what.ljust(13)}  ", " " * 15, short(f"{old} -> {new}" if old != new else old), width)
+    for what, old, new in comparison.totals:
+        yield from _wrap_text(f"{what.ljust(13)}  ", " " * 15, short(f"{old} -> {new}" if old != new else old), width)
     legend = ", ".join(quotients.legend())
     if legend:
-        yield from _wrapped("where".ljust(15), " " * 15, legend, width)
+        yield from _wrap_text("where".ljust(15), " " * 15, legend, width)
 
 
-def _wrapped(first: str, others: str, text: str, width: int, color: str = "") -> Iterator[str]:
+def _wrap_text(first: str, others: str, text: str, width: int, color: str = "") -> Iterator[str]:
     lines = textwrap.wrap(text, width, initial_indent=first, subsequent_indent=others, break_on_hyphens=False) or [first.rstrip()]
     yield from (click.style(line, fg=color) if color else line for line in lines)

@@ -1,4 +1,4 @@
-"""`netc draw`: the graph of a model as a picture."""
+"""`netc draw`: draw the graph of a model, or the differences between two."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ..drawing.picture_files import format_of, picture_bytes
 from ..drawing.png import CannotDraw
 from ..drawing.style import THEMES
 from ..files.atomic_writing import check_place, write_bytes
-from .command_failure import Failed
+from .command_failure import CommandFailed
 from .completion import FileName
-from .program import compiled, wrong_usage
-from .shared_options import choose, one_source, refuse_overwriting, source_options, spec_options
-from .spec_sources import reader
-from .terminal import expect_no_garbage, note
+from .program import compile_spec, raise_as_usage_error
+from .shared_options import make_choice, refuse_overwriting, require_one_source, source_options, spec_options
+from .spec_sources import make_reader
+from .terminal import defer_garbage_collection, write_status
 
 
 @click.command("draw")
@@ -45,21 +45,21 @@ def command(
 
     In an HTML file, a click opens a block; the file loads nothing from the network. A PNG needs one more package: `pip install resvg-py`.
     """
-    path = one_source(file, text)
+    path = require_one_source(file, text)
     refuse_overwriting(output, path, after)
 
-    with wrong_usage():
-        format_of(output)
+    with raise_as_usage_error():
+        format_of(output)  # before the spec is compiled, which may take long
     check_place(output)
-    expect_no_garbage()
-    choice = choose(model, params, dims, allow_paths)
-    program = compiled(reader(path, text), choice).program
+    defer_garbage_collection()
+    choice = make_choice(model, params, dims, allow_paths)
+    program = compile_spec(make_reader(path, text), choice).program
     before = None if after is None else program
-    program = program if after is None else compiled(reader(after, None), choice).program
+    program = program if after is None else compile_spec(make_reader(after, None), choice).program
     try:
-        with wrong_usage():
-            made = picture_bytes(program, output, depth=depth, at=at, theme=theme, before=before)
+        with raise_as_usage_error():
+            content = picture_bytes(program, output, depth=depth, at=at, theme=theme, before=before)
     except CannotDraw as error:
-        raise Failed(str(error), error.help) from None
-    write_bytes(output, made)
-    note(f"wrote {output}")
+        raise CommandFailed(str(error), error.help) from None
+    write_bytes(output, content)
+    write_status(f"wrote {output}")

@@ -1,6 +1,7 @@
-"""What a command does when it cannot go on: a message on standard error, never a traceback, and an exit code.
+"""Report the exception that ended a command.
 
-In: an exception. Out: the exit code, the message printed.
+In: an exception. Out: a message on standard error, and the exit code of the process. Always: there is no traceback, unless `NETC_DEBUG` is
+set.
 """
 
 from __future__ import annotations
@@ -20,78 +21,79 @@ from ..files.source_files import reason
 from ..interrupts import noticed
 from ..plugin_loading import PluginError, raised_by_plugin
 from .command_failure import FAILED
-from .report import report
-from .terminal import complain
+from .report import report_diagnostics
+from .terminal import write_error
 
 INTERNAL = 70
 INTERRUPTED = 130
 NOBODY_READS = 141
 
 
-def exit_code(error: BaseException) -> int:
-    """Reports the exception; an unknown one is an error of netc itself."""
+def report_exception(error: BaseException) -> int:
+    """Report an exception, and return the exit code. An unknown exception is an error of netc itself."""
     if noticed() or _is_interrupted(error):
         return INTERRUPTED
     match error:
         case click.ClickException():
             raise error
-        case BrokenPipeError():
-            _forget_output()
+        case BrokenPipeError():  # `netc ops | head`: the reader has seen enough, so there is nothing to report
+            _discard_output()
             return NOBODY_READS
-        case OSError():
-            _cannot_write(error)
+        case OSError():  # reading a file raises errors of its own, so this is about an output
+            _report_unwritable(error)
             return FAILED
         case MemoryError():
-            complain(f"there is not enough memory for this{': ' if str(error) else ''}{error}")
+            write_error(f"there is not enough memory for this{': ' if str(error) else ''}{error}")
             return FAILED
         case Exception():
-            return _reported(error)
+            return _report_error(error)
         case _:
             raise error
 
 
 def _is_interrupted(error: BaseException | None) -> bool:
-    """Whether the exception is an interruption, or was raised because of one."""
+    """Whether the exception is an interruption, or was raised because of one: a library may turn KeyboardInterrupt into its own error."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
 
 
-def _cannot_write(error: OSError) -> None:
-    if error.filename is None:
-        _forget_output()
-        complain(f"cannot write the output: {reason(error)}")
+def _report_unwritable(error: OSError) -> None:
+    if error.filename is None:  # standard output, since every file has a name
+        _discard_output()
+        write_error(f"cannot write the output: {reason(error)}")
         return
     folder = os.path.dirname(str(error.filename))
     missing = isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder)
-    complain(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else reason(error)))
+    write_error(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else reason(error)))
 
 
-def _reported(error: Exception) -> int:
-    """Errors that carry diagnostics or a `Problem`, such as weights that do not fit, or an internal error."""
+def _report_error(error: Exception) -> int:
+    """Report an error that carries diagnostics or a `Problem`, such as weights that do not fit; any other is internal."""
     if isinstance(error, CompileError):
-        report(error.diagnostics, "text", sys.stderr)
+        report_diagnostics(error.diagnostics, "text", sys.stderr)
         return FAILED
 
     if isinstance(error, (WrongOutput, PluginError)):
-        complain(str(error))
+        write_error(str(error))
         return FAILED
     problem = getattr(error, "problem", None)
     if not isinstance(problem, Problem):
-        return _internal(error)
-    complain(problem.format_message(), *problem.format_help(), notes=problem.format_notes(), code=problem.code)
+        return _report_internal_error(error)
+    write_error(problem.format_message(), *problem.format_help(), notes=problem.format_notes(), code=problem.code)
     return FAILED
 
 
-def _internal(error: Exception) -> int:
+def _report_internal_error(error: Exception) -> int:
+    """Report an exception that nobody expected: a plugin's mistake if a frame of the traceback is in a plugin, else netc's."""
     if os.environ.get("NETC_DEBUG"):
         raise error
 
     what, place = f"{type(error).__name__}: {error}", raised_by_plugin(error)
     if place is not None:
-        complain(f"a plugin has failed: {what}", f"this was raised in {place}; NETC_DEBUG=1 shows the whole traceback")
+        write_error(f"a plugin has failed: {what}", f"this was raised in {place}; NETC_DEBUG=1 shows the whole traceback")
         return FAILED
-    complain(
+    write_error(
         f"internal error in netc {__version__}: {what}",
         "this is a mistake of netc, not of yours; please report it with the spec and the command",
         "NETC_DEBUG=1 shows where it happened",
@@ -99,7 +101,7 @@ def _internal(error: Exception) -> int:
     return INTERNAL
 
 
-def _forget_output() -> None:
-    """Keeps the interpreter from trying once more to write out what is left."""
+def _discard_output() -> None:
+    """Point standard output to the null device, so that Python does not fail a second time when it flushes the stream at its end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""`netc format`: lays specs out in the one way."""
+"""`netc format`: lay specs out in the one way."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from netc.dsl.formatter import format_source
 from ..files.atomic_writing import write_bytes
 from ..files.source_files import Unreadable
 from .completion import FileName
-from .report import give_up_on
-from .spec_sources import reader, spec_files
-from .terminal import note, write
+from .report import report_and_exit
+from .spec_sources import find_spec_files, make_reader
+from .terminal import write_status, write_text
 
 if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
@@ -25,37 +25,33 @@ if TYPE_CHECKING:
 @click.pass_context
 def command(ctx: click.Context, files: tuple[str, ...], check: bool) -> None:
     """A file with syntax errors is left unchanged."""
-    files = spec_files(files)
-    wrong: list[Diagnostic] = []
+    files = find_spec_files(files)
+    errors: list[Diagnostic] = []
     changed: list[str] = []
     for path in files:
         try:
-            source, _ = reader(path, None)()
+            source, _ = make_reader(path, None)()
         except Unreadable as error:
-            wrong.append(error.diagnostic)
+            errors.append(error.diagnostic)
             continue
         formatted, diagnostics = format_source(source)
         if formatted is None:
-            wrong += diagnostics
+            errors += diagnostics
         elif formatted != source.text:
             changed.append(path)
-        if formatted is not None and not check:
-            _put(path, formatted, formatted != source.text)
-    _conclude(changed, check)
-    if wrong:
-        give_up_on(wrong)
+        # an unchanged file keeps its time stamp, but standard output needs the text in any case
+        if formatted is not None and not check and (path == "-" or formatted != source.text):
+            write_bytes(path, formatted.encode())
+    _report_changes(changed, check)
+    if errors:
+        report_and_exit(errors)
     ctx.exit(check and bool(changed))
 
 
-def _put(path: str, text: str, differs: bool) -> None:
-    if path == "-" or differs:
-        write_bytes(path, text.encode())
-
-
-def _conclude(changed: list[str], check: bool) -> None:
+def _report_changes(changed: list[str], check: bool) -> None:
     if check:
         for path in changed:
-            write(path)
-        note(f"{len(changed)} to format" if changed else "all in order")
+            write_text(path)
+        write_status(f"{len(changed)} to format" if changed else "all in order")
     elif changed and changed != ["-"]:
-        note(f"{len(changed)} file{'s' if len(changed) > 1 else ''} formatted")
+        write_status(f"{len(changed)} file{'s' if len(changed) > 1 else ''} formatted")

@@ -1,4 +1,4 @@
-"""`netc import`: a PyTorch module or an ONNX file to a spec."""
+"""`netc import`: write a spec for a PyTorch module, an exported program or an ONNX file, and prove that both agree."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from netc.compiler.frontends.imported_model import ImportFailed
 
 from ..files.atomic_writing import check_place, is_stream, write_bytes, write_files
 from ..importing.input_declarations import WrongInput, declared_inputs
-from .command_failure import Failed, no_file
+from .command_failure import CommandFailed, missing_file
 from .completion import FileName
 from .set_values import NotAValue, parse_constant
-from .shared_options import module_argument_option, module_input_option, named_words, refuse_overwriting
-from .spec_sources import suffix
-from .terminal import note
+from .shared_options import module_argument_option, module_input_option, parse_pairs, refuse_overwriting
+from .spec_sources import get_suffix
+from .terminal import write_note, write_status
 
 if TYPE_CHECKING:
     from ..importing.origin import Origin
@@ -32,9 +32,9 @@ WEIGHTS = ".safetensors"
 @click.option("--example", "examples", metavar="H=224,W=320", help="Trace the module with these sizes of its symbolic axes.")
 @module_argument_option("Pass an argument to the class or function.")
 @click.option(
-    "--call", "fixed", multiple=True, metavar="K=V", callback=named_words, help="Pass another argument to the module's `forward`."
+    "--call", "fixed", multiple=True, metavar="K=V", callback=parse_pairs, help="Pass another argument to the module's `forward`."
 )
-@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=named_words, help="Fix an input or an axis of an ONNX file.")
+@click.option("--set", "values", multiple=True, metavar="NAME=VALUE", callback=parse_pairs, help="Fix an input or an axis of an ONNX file.")
 @click.option(
     "--output-name",
     "outputs",
@@ -70,44 +70,46 @@ def command(
     that you trust.
     """
     onnx = source.lower().endswith(".onnx")
-    kept = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
-    _check_output(output, kept, force)
-    refuse_overwriting(kept, source, output)
+    weights_path = weights or (os.path.splitext(output)[0] + WEIGHTS if onnx and not is_stream(output) else None)
+    _check_output(output, weights_path, force)
+    refuse_overwriting(weights_path, source, output)
 
     from ..importing.proof import NotProved
     from ..importing.run_import import spec_of
 
-    for path in (output, *([kept] if kept is not None else [])):
-        check_place(path)
+    for path in (output, *([weights_path] if weights_path is not None else [])):
+        check_place(path)  # before the import, which takes minutes for a large model
     try:
-        origin = _origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
-        made = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
+        origin = _read_origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
+        spec = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
-        raise Failed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
+        raise CommandFailed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
     except NotProved as error:
-        raise Failed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
-    if made.arrays and is_stream(output):
-        raise Failed("the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`")
-    if kept is not None and origin.imported.weights:
-        _keep(origin, kept)
+        raise CommandFailed(f"`{source}` was read, but the spec is not the same: {error.what}", "nothing was written") from None
+    if spec.arrays and is_stream(output):
+        raise CommandFailed(
+            "the spec has constants without a formula, which are kept in a file next to it", "give it a name: `-o NAME.net`"
+        )
+    if weights_path is not None and origin.imported.weights:
+        _write_weights(origin, weights_path)
     if is_stream(output):
-        write_bytes(output, made.text.encode())
+        write_bytes(output, spec.text.encode())
     else:
-        made.save(output)
-    note(made.report())
-    for one in made.notes:
-        note(f"note: {one}")
+        spec.save(output)
+    write_status(spec.report())
+    for text in spec.notes:
+        write_note(text)
 
 
-def _check_output(output: str, kept: str | None, force: bool) -> None:
+def _check_output(output: str, weights_path: str | None, force: bool) -> None:
     if output != "-" and os.path.splitext(output)[1].lower() != ".net":
         raise click.UsageError(f"a spec is kept as .net, and `{output}` does not end so")
-    for path in (output, kept):
+    for path in (output, weights_path):
         if path is not None and os.path.isfile(path) and not force:
             raise click.UsageError(f"`{path}` exists; say --force to overwrite it")
 
 
-def _origin(
+def _read_origin(
     source: str,
     inputs: tuple[str, ...],
     examples: str | None,
@@ -118,28 +120,28 @@ def _origin(
     train: bool,
     dequantize: bool,
 ) -> Origin:
-    """What SOURCE is."""
+    """Read SOURCE, which its ending classifies: an ONNX file, an exported program, or else the name of a PyTorch module."""
     from ..importing.exported_program import exported_origin
 
-    match suffix(source):
+    match get_suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
-            raise no_file(source)
+            raise missing_file(source)
         case ".onnx" | ".pt2" if train:
             raise click.UsageError(f"--train is for modules: `{source}` has what was exported, not what the module does in training")
         case ".onnx":
-            return _onnx(source, values, outputs, dequantize)
+            return _read_onnx(source, values, outputs, dequantize)
         case ".pt2":
             return exported_origin(source)
-    return _module(source, inputs, examples, arguments, fixed, train)
+    return _read_module(source, inputs, examples, arguments, fixed, train)
 
 
-def _onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantize: bool) -> Origin:
+def _read_onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantize: bool) -> Origin:
     from ..importing.onnx_origin import onnx_origin
 
-    return onnx_origin(path, {name: value_of(text) for name, text in values.items()}, dequantize=dequantize, outputs=outputs)
+    return onnx_origin(path, {name: parse_argument(text) for name, text in values.items()}, dequantize=dequantize, outputs=outputs)
 
 
-def _module(
+def _read_module(
     source: str, inputs: tuple[str, ...], examples: str | None, arguments: dict[str, str], fixed: dict[str, str], train: bool
 ) -> Origin:
     from ..importing.module_origin import NoModule, declared_origin, named_module
@@ -151,40 +153,41 @@ def _module(
     try:
         declared = declared_inputs(inputs)
         sizes = _parse_sizes(examples or "", declared.symbols)
-        module = named_module(source, {name: value_of(text) for name, text in arguments.items()})
-        forward = {name: value_of(text) for name, text in fixed.items()}
+        module = named_module(source, {name: parse_argument(text) for name, text in arguments.items()})
+        forward = {name: parse_argument(text) for name, text in fixed.items()}
         return declared_origin(module, declared, source, forward, train=train, sizes=sizes)
     except WrongInput as error:
         raise click.BadParameter(str(error), param_hint="--input") from None
     except NoModule as error:
-        raise Failed(str(error)) from None
+        raise CommandFailed(str(error)) from None
 
 
 def _parse_sizes(text: str, names: Sequence[str]) -> dict[str, int]:
-    """The sizes of `--example` by name. Raises `click.BadParameter`."""
-    found: dict[str, int] = {}
+    """Return the sizes of `--example` by name: `H=224,W=320`. Raises `click.BadParameter`."""
+    sizes: dict[str, int] = {}
     for part in filter(None, text.split(",")):
-        name, _, size = (one.strip() for one in part.partition("="))
+        name, _, size = (word.strip() for word in part.partition("="))
         if name not in names or not size.isdecimal() or not int(size):
-            known = " or ".join(f"`{one}=224`" for one in names) or "nothing, since no axis is symbolic"
+            known = " or ".join(f"`{axis}=224`" for axis in names) or "nothing, since no axis is symbolic"
             raise click.BadParameter(f"`{part.strip()}` is not the size of a symbolic axis; expected {known}", param_hint="--example")
-        found[name] = int(size)
-    return found
+        sizes[name] = int(size)
+    return sizes
 
 
-def value_of(text: str) -> Any:
-    """A value as a spec writes it; a list of the API is a list here."""
+def parse_argument(text: str) -> Any:
+    """Return the value of an argument that is written as in a spec. PyTorch gets a list where the spec has one, not a tuple."""
     if text in ("none", "None", "null"):
         return None
     try:
-        found = parse_constant(text)
+        value = parse_constant(text)
     except NotAValue as error:
         raise click.UsageError(str(error)) from None
-    return list(found) if isinstance(found, tuple) else found
+    return list(value) if isinstance(value, tuple) else value
 
 
-def _keep(origin: Origin, path: str) -> None:
+def _write_weights(origin: Origin, path: str) -> None:
     from safetensors.numpy import save_file
 
+    # safetensors writes the memory of an array as it lies, so a transposed or broadcast view would come back wrong
     arrays = {key: array.copy() for key, array in origin.imported.weights.items()}
     write_files(path, lambda temporary: save_file(arrays, temporary))

@@ -1,4 +1,4 @@
-"""`netc lsp`: the language server, which an editor starts."""
+"""`netc lsp`: run the language server, which an editor starts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import click
 
 from netc.compiler.errors.optional_packages import format_install_command
 
-from .command_failure import FAILED, Failed
+from .command_failure import FAILED, CommandFailed
 
 
 @click.command("lsp")
@@ -23,6 +23,6 @@ def command(stdio: bool) -> None:
     try:
         ended = run_server()
     except InvalidMessage as error:
-        raise Failed(f"what comes on standard input is not the protocol: {error}") from None
+        raise CommandFailed(f"what comes on standard input is not the protocol: {error}") from None
     if not ended:
         click.get_current_context().exit(FAILED)

@@ -1,4 +1,7 @@
-"""`netc plan`: what a training needs, from the spec alone."""
+"""`netc plan`: compute the memory, the largest batch and the fastest possible step of a training, from the spec alone.
+
+No parameter is created: the step runs on PyTorch's fake tensors, so that you can plan a model that does not fit on your machine.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +18,12 @@ from ..display.figures import size
 from ..display.text_table import align
 from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
 from ..training.shardable_layers import measure_split_share, require_sharding_plan
-from .command_failure import Failed
-from .program import wrong_usage
-from .report import give_up_on, report
-from .shared_options import batch_option, choose, one_source, section_option, source_options, spec_options
-from .spec_sources import reader
-from .terminal import write
+from .command_failure import CommandFailed
+from .program import raise_as_usage_error
+from .report import report_and_exit, report_diagnostics
+from .shared_options import batch_option, make_choice, require_one_source, section_option, source_options, spec_options
+from .spec_sources import make_reader
+from .terminal import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,31 +83,35 @@ def command(
     allow_paths: tuple[str, ...],
 ) -> None:
     """netc computes the plan from the spec alone. Parameters, gradients and optimizer state are float32, and times are lower bounds."""
-    path = one_source(file, text)
+    path = require_one_source(file, text)
     from ..training.planning.device_plan import ParallelLayout, check_groups, make_plan
 
-    device = _device(device_type, memory, flops, bandwidth, link, dtype)
+    device = _choose_device(device_type, memory, flops, bandwidth, link, dtype)
     if strategy == "ddp" and tensor > 1:
         raise click.UsageError("`--strategy ddp` has whole parameters on each device, and `--tp` parts of them: leave out `--strategy`")
-    with wrong_usage():
+    with raise_as_usage_error():
         check_groups(devices, tensor)
-    training = _training(reader(path, text), choose(model, params, dims, allow_paths), section)
+    training = _read_training(make_reader(path, text), make_choice(model, params, dims, allow_paths), section)
     splits = require_sharding_plan(training, tensor) if tensor > 1 else None
-    measured = _measured(training, dtype, recompute)
+    profile = _profile_step(training, dtype, recompute)
     share = 1.0 if splits is None else measure_split_share(training, splits)
     strategy = strategy or ("ddp" if tensor == 1 else "fsdp")
-    with wrong_usage():
-        plan = make_plan(measured, device, ParallelLayout(devices, tensor, strategy, dtype, DTYPES[dtype], split_share=share), batch)
-    for line in lines(plan, "" if splits is None else splits.format_summary(tensor)):
-        write(line)
+    with raise_as_usage_error():
+        plan = make_plan(profile, device, ParallelLayout(devices, tensor, strategy, dtype, DTYPES[dtype], split_share=share), batch)
+    for line in format_plan(plan, "" if splits is None else splits.format_summary(tensor)):
+        write_text(line)
 
 
-def _device(name: str | None, memory: float | None, flops: float | None, bandwidth: float | None, link: float | None, dtype: str) -> Device:
-    """A device of the table, with what is given in numbers instead."""
+def _choose_device(
+    name: str | None, memory: float | None, flops: float | None, bandwidth: float | None, link: float | None, dtype: str
+) -> Device:
+    """Return a device of the table, with the numbers from the command line in place of its own."""
     if name is not None and name.lower() not in DEVICES:
-        meant = find_similar_names(name.lower(), list(DEVICES))
+        similar = find_similar_names(name.lower(), list(DEVICES))
         known = (
-            f"did you mean `{meant[0]}`?" if meant else f"there are {', '.join(DEVICES)}; others by --memory, --flops, --bandwidth, --link"
+            f"did you mean `{similar[0]}`?"
+            if similar
+            else f"there are {', '.join(DEVICES)}; others by --memory, --flops, --bandwidth, --link"
         )
         raise click.UsageError(f"there is no device type `{name}`: {known}")
     if name is None and (memory is None or flops is None or bandwidth is None):
@@ -116,19 +123,19 @@ def _device(name: str | None, memory: float | None, flops: float | None, bandwid
     return device if link is None else replace(device, link=link * GB, network=link * GB)
 
 
-def _training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None) -> Training:
-    """The section, if nothing is wrong with it."""
+def _read_training(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice, section: str | None) -> Training:
+    """Return the train section, or report its errors and end the command."""
     from ..training.training_session import check_section
 
     analysis = read_and_analyze_training(read, choice, section)
     problems = check_section(analysis.training) if analysis.training is not None else []
     if analysis.training is None or any(d.severity == "error" for d in problems):
-        give_up_on((*analysis.diagnostics, *problems))
-    report((*analysis.diagnostics, *problems), "text", sys.stderr)
+        report_and_exit((*analysis.diagnostics, *problems))
+    report_diagnostics((*analysis.diagnostics, *problems), "text", sys.stderr)
     return analysis.training
 
 
-def _measured(training: Training, dtype: str, recompute: bool) -> StepProfile:
+def _profile_step(training: Training, dtype: str, recompute: bool) -> StepProfile:
     import torch
 
     from ..training.planning.measure import profile_step
@@ -138,22 +145,23 @@ def _measured(training: Training, dtype: str, recompute: bool) -> StepProfile:
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     except (RuntimeError, NotImplementedError, TypeError) as error:
-        raise Failed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
+        raise CommandFailed(f"the step cannot be followed without numbers: {str(error).splitlines()[0]}") from None
 
 
 _AT_PEAK = "none at the moment of the peak"
 _WHY_NONE = {"gradients": _AT_PEAK, "activations": _AT_PEAK, "optimizer state": "this optimizer keeps none"}
-"""Why a part takes no memory: the table shows the moment that needs most, such as the forward pass, before there are gradients."""
+"""Reasons why a row of the table has no memory. The table shows the moment that needs most, which may be the forward pass, before there
+are gradients."""
 
 
-def _memory_row(name: str, value: float) -> tuple[str, str, str]:
+def _make_memory_row(name: str, value: float) -> tuple[str, str, str]:
     return (name, size(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
 
 
-def lines(plan: DevicePlan, split: str = "") -> list[str]:
-    """The plan as text; `split` says which layers are shared."""
+def format_plan(plan: DevicePlan, split: str = "") -> list[str]:
+    """Return the plan as lines of text. `split` names the layers that `--tp` divides."""
     layout, device, memory = plan.layout, plan.device, plan.memory
-    shown = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
+    title = [f"{layout.devices} x {device.name}", layout.strategy, *([f"tp {layout.tensor}"] if layout.tensor > 1 else []), layout.dtype]
     parts = [
         ("parameters", memory.parameters),
         ("gradients", memory.gradients),
@@ -163,7 +171,7 @@ def lines(plan: DevicePlan, split: str = "") -> list[str]:
         ("activations", memory.activations),
         ("total", memory.total),
     ]
-    table = align(("on each device, at most", "bytes", ""), [_memory_row(name, value) for name, value in parts], (False, True, False))
+    table = align(("on each device, at most", "bytes", ""), [_make_memory_row(name, value) for name, value in parts], (False, True, False))
     rows = [
         ("memory", f"{size(round(device.memory))}, of which 10 % are left free"),
         (
@@ -181,4 +189,4 @@ def lines(plan: DevicePlan, split: str = "") -> list[str]:
         rows += [("tokens a day", f"at most {plan.tokens_per_day:,.0f}")] if plan.profile.tokens else []
     rows += [("split", split)] if split else []
     rows += [("source", device.source)] if device.source else []
-    return [", ".join(shown), "", *table, "", *align(rows[0], rows[1:], (False, False))]
+    return [", ".join(title), "", *table, "", *align(rows[0], rows[1:], (False, False))]

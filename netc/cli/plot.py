@@ -1,4 +1,4 @@
-"""`netc plot`: the curves of runs in one picture."""
+"""`netc plot`: draw the losses and metrics of runs into one picture."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import click
 from ..files.atomic_writing import write_bytes
 from ..training.curves import draw_curves
 from ..training.run_files import read_metrics
-from .command_failure import Failed
-from .terminal import note
+from .command_failure import CommandFailed
+from .terminal import write_status
 
 
 @click.command("plot")
@@ -23,18 +23,18 @@ def command(runs: tuple[str, ...], output: str) -> None:
     if output != "-" and not output.lower().endswith(".svg"):
         raise click.UsageError(f"`{output}` is not a name for a picture, which is an SVG: FILE.svg, or `-`")
 
-    found = {}
+    metrics = {}
     for run in runs:
         entries = read_metrics(run)
         if not entries:
-            raise Failed(f"`{run}` is not a run with metrics: there is no metrics.jsonl with lines in it")
-        found[_name(run, runs)] = entries
-    write_bytes(output, draw_curves(found).encode())
+            raise CommandFailed(f"`{run}` is not a run with metrics: there is no metrics.jsonl with lines in it")
+        metrics[_name_run(run, runs)] = entries
+    write_bytes(output, draw_curves(metrics).encode())
     if output != "-":
-        note(f"wrote {output}")
+        write_status(f"wrote {output}")
 
 
-def _name(run: str, runs: tuple[str, ...]) -> str:
-    """The last part of the path, or all of it where others have the same."""
+def _name_run(run: str, runs: tuple[str, ...]) -> str:
+    """Return the last part of the path, or the full path if another run has the same last part: `a/run` and `b/run`."""
     last = os.path.basename(os.path.normpath(run))
     return last if sum(os.path.basename(os.path.normpath(other)) == last for other in runs) == 1 else run

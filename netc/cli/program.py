@@ -1,4 +1,4 @@
-"""From the options of a command to a model; if the spec has errors they are reported, and the command ends."""
+"""Compile a spec for a command. If the spec has errors, they are reported, and the command ends."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from netc.compiler.analysis.state_dict import has_learned_parameters
 from ..analysis import read_and_analyze
 from ..api import model_of
 from ..errors import CompileError
-from .report import give_up_on, report
-from .terminal import note
+from .report import report_and_exit, report_diagnostics
+from .terminal import write_note
 
 if TYPE_CHECKING:
     from netc.dsl.source import SourceFile
@@ -24,34 +24,37 @@ if TYPE_CHECKING:
     from ..model import Model
 
 
-DRAWN = "note: the parameters are random numbers, drawn with seed 0; --weights gives trained ones"
+RANDOM_PARAMETERS_NOTE = "the parameters are random numbers, drawn with seed 0; --weights gives trained ones"
 
 
-def compiled(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
-    """The model of a spec. Warnings are reported, and are no obstacle."""
+def compile_spec(read: Callable[[], tuple[SourceFile, str | None]], choice: Choice) -> Model:
+    """Compile the spec that `read` returns. Errors end the command; warnings are only reported."""
     analysis = read_and_analyze(read, choice).with_model()
     if analysis.program is None:
-        give_up_on(analysis.diagnostics)
-    report(analysis.diagnostics, "text", sys.stderr)
+        report_and_exit(analysis.diagnostics)
+    report_diagnostics(analysis.diagnostics, "text", sys.stderr)
     model = model_of(analysis, choice)
-    model.weights = getattr(analysis.sources[0], "weights", None)  # those of an imported file
+    model.weights = getattr(analysis.sources[0], "weights", None)  # an ONNX file read in place of a spec brings its weights
     return model
 
 
-def is_drawn(model: Model, known: bool) -> bool:
-    """Whether its parameters are random numbers that nobody asked for. `known`: weights or a seed are given, or it holds none."""
+def has_random_parameters(model: Model, known: bool) -> bool:
+    """Whether the parameters are random numbers that nobody asked for.
+
+    `known`: weights or a seed are given, or the output holds no weights.
+    """
     return not known and model.weights is None and has_learned_parameters(model.program)
 
 
-def note_drawn(model: Model, known: bool) -> None:
-    """Random numbers are not to be taken for trained ones."""
-    if is_drawn(model, known):
-        note(DRAWN)
+def note_random_parameters(model: Model, known: bool) -> None:
+    """Print a note if the parameters are random, so that nobody takes the model for a trained one."""
+    if has_random_parameters(model, known):
+        write_note(RANDOM_PARAMETERS_NOTE)
 
 
 @contextmanager
-def wrong_usage() -> Iterator[None]:
-    """Options that exclude each other, which a ValueError reports, are wrong usage. An error of the spec is not."""
+def raise_as_usage_error() -> Iterator[None]:
+    """Turn a ValueError into a usage error, with exit code 2. A `CompileError` is a ValueError too, but reports a mistake in the spec."""
     try:
         yield
     except CompileError:

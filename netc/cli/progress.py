@@ -1,7 +1,10 @@
-"""What `netc train` shows while it runs: a live line in a terminal, a few lines in a pipe.
+"""Show the progress of `netc train`: a live line in a terminal, a few lines in a pipe.
 
-In: the reports of a training. Out: text. Always: each validation is a line that stays; without a terminal, so is a report of
-steps where there was no line for a tenth of them, or for half a minute.
+In: the reports of a training. Out: text on standard output. Always: each validation is a line that stays. Without a terminal, a report of
+training steps is a line too if a tenth of all steps or half a minute has passed since the last line: a log stays short, and no job looks
+stuck.
+
+    epoch   1.00  step  320/9600  training: loss 0.2214  validation: loss 0.2009 accuracy 0.9375
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from .terminal import colored, visible, write
+from .terminal import has_colors, to_printable, write_text
 
 if TYPE_CHECKING:
     from ..training.loop import Report
@@ -24,86 +27,86 @@ SMOOTHING = 0.2
 
 
 class Progress:
-    """Called with each report; a context manager, which ends the live line."""
+    """A context manager that receives each report, and ends the live line when it exits."""
 
     def __init__(self) -> None:
         self._bar: Any = None
         self._task: Any = None
-        self._live = sys.stdout.isatty()
-        self._before = self._spoke = time.monotonic()
+        self._is_terminal = sys.stdout.isatty()
+        self._last_report_time = self._last_line_time = time.monotonic()
         self._speed = 0.0
-        self._shown = 0
-        self._waiting: Report | None = None
+        self._last_line_step = 0
+        self._pending: Report | None = None
 
     def __enter__(self) -> Progress:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._flush()
+        self._write_pending()
         if self._bar is not None:
             self._bar.stop()
 
     def __call__(self, report: Report) -> None:
-        self._measure(report)
-        if self._live and self._bar is None:
-            self._start(report)
+        self._update_speed(report)
+        if self._is_terminal and self._bar is None:
+            self._start_bar(report)
         if report.validation:
-            self._line(report, f"{self._waiting_for(report)}validation: {words(report)}")
+            self._write_line(report, f"{self._take_training_results(report)}validation: {format_results(report)}")
             return
-        self._flush()
-        self._waiting = report
+        self._write_pending()
+        self._pending = report
         if self._bar is not None:
-            self._bar.update(self._task, completed=report.step, words=visible(words(report)), speed=rate(self._speed))
+            self._bar.update(self._task, completed=report.step, words=to_printable(format_results(report)), speed=format_rate(self._speed))
 
-    def _waiting_for(self, report: Report) -> str:
-        """What the training gave at the step of a validation."""
-        before, self._waiting = self._waiting, None
-        return f"training: {words(before)}  " if before is not None and before.step == report.step else ""
+    def _take_training_results(self, report: Report) -> str:
+        """Return the training results of the validation's own step, so that both share one line instead of taking two."""
+        before, self._pending = self._pending, None
+        return f"training: {format_results(before)}  " if before is not None and before.step == report.step else ""
 
-    def _flush(self) -> None:
-        """The report of training that no validation followed, where there was no line for long."""
-        report, self._waiting = self._waiting, None
+    def _write_pending(self) -> None:
+        """Write the last report of training, which no validation followed, if no line was written for long."""
+        report, self._pending = self._pending, None
         if report is None or self._bar is not None:
             return
-        waited = time.monotonic() - self._spoke >= SILENCE
-        if waited or report.step == report.steps or (report.step - self._shown) * LINES >= report.steps:
-            self._line(report, f"training: {words(report)}  {rate(self._speed)}")
+        is_overdue = time.monotonic() - self._last_line_time >= SILENCE
+        if is_overdue or report.step == report.steps or (report.step - self._last_line_step) * LINES >= report.steps:
+            self._write_line(report, f"training: {format_results(report)}  {format_rate(self._speed)}")
 
-    def _measure(self, report: Report) -> None:
+    def _update_speed(self, report: Report) -> None:
         now = time.monotonic()
-        if report.samples and now > self._before:
-            speed = report.samples / (now - self._before)
+        if report.samples and now > self._last_report_time:
+            speed = report.samples / (now - self._last_report_time)
             self._speed = speed if not self._speed else (1 - SMOOTHING) * self._speed + SMOOTHING * speed
-        self._before = now
+        self._last_report_time = now
 
-    def _line(self, report: Report, text: str) -> None:
-        self._shown, self._spoke = report.step, time.monotonic()
+    def _write_line(self, report: Report, text: str) -> None:
+        self._last_line_step, self._last_line_time = report.step, time.monotonic()
         width = len(str(report.steps))
-        line = visible(f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {text}".rstrip())
+        line = to_printable(f"epoch {report.epoch:6.2f}  step {report.step:{width}}/{report.steps}  {text}".rstrip())
         if self._bar is None:
-            write(line)
+            write_text(line)
             sys.stdout.flush()
         else:
             self._bar.console.print(line, highlight=False, markup=False)
 
-    def _start(self, report: Report) -> None:
+    def _start_bar(self, report: Report) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as Bar
 
         columns = ("{task.completed}/{task.total}", "{task.fields[words]}", "{task.fields[speed]}")
-        console = Console(no_color=not colored(sys.stdout), highlight=False)
+        console = Console(no_color=not has_colors(sys.stdout), highlight=False)
         texts = [TextColumn(c, markup=False) for c in columns]
         self._bar = Bar(BarColumn(24), *texts, TimeRemainingColumn(compact=True), console=console, transient=True)
         self._task = self._bar.add_task("", total=report.steps, words="", speed="")
         self._bar.start()
 
 
-def words(report: Report) -> str:
-    """The results: `loss 0.1157 accuracy 0.9554`."""
+def format_results(report: Report) -> str:
+    """Return the results as text: `loss 0.1157 accuracy 0.9554`."""
     return " ".join(f"{name} {value:.4g}" for name, value in report.results.items())
 
 
-def rate(speed: float) -> str:
-    """Samples a second."""
+def format_rate(speed: float) -> str:
+    """Return a speed in samples per second as text, or nothing while it is not known."""
     return f"{speed:,.0f} samples/s" if speed >= 10 else f"{speed:.2g} samples/s" if speed else ""

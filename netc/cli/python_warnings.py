@@ -1,8 +1,8 @@
-"""Warnings of Python, as a command shows them: in one line, as other diagnostics are shown.
+"""Show Python's warnings as a command shows its own: in one line.
 
-In: what netc, NumPy, PyTorch and others pass to `warnings`. Out: lines on standard error. Always: no line names a file of an installed
-package; what only programmers can change, such as a deprecation, is left out; each sentence is shown once in a command. Who asks for
-Python's warnings, with `-W` or PYTHONWARNINGS, gets those of others as Python shows them.
+In: the warnings of netc, NumPy, PyTorch and other packages. Out: lines on standard error. Always: no line names a file of an installed
+package. A warning that only a programmer can act on, such as a deprecation, is left out, and each sentence is shown once in a command.
+With `-W` or PYTHONWARNINGS, Python shows the warnings of other packages in its own way.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from typing import Any
 
 _FOR_PROGRAMMERS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ImportWarning, ResourceWarning, SyntaxWarning)
-_PLACE = " (Triggered internally"
-"""What PyTorch ends a warning with: a file of its own source."""
+_PYTORCH_LOCATION = " (Triggered internally"
+"""The beginning of the last part of PyTorch's warnings, which names a file of its C++ source."""
 
 
 @contextmanager
-def warnings_shown() -> Iterator[None]:
-    """See the module's docstring. Entering the context makes Python forget which warnings it has shown."""
+def reformat_warnings() -> Iterator[None]:
+    """Show warnings in one line within the context. Entering it makes Python forget which warnings it has shown."""
     with warnings.catch_warnings():
         others = warnings.showwarning
         shown: set[str] = set()
@@ -31,22 +31,22 @@ def warnings_shown() -> Iterator[None]:
             if sys.warnoptions and not issubclass(category, (WeightsNote, WeightsWarning)):
                 others(message, category, *where)
                 return
-            sentence = _sentence(str(message))
+            sentence = _get_first_paragraph(str(message))
             if sentence in shown or issubclass(category, _FOR_PROGRAMMERS):
                 return
             shown.add(sentence)
-            _line("note" if issubclass(category, WeightsNote) else "warning", sentence)
+            _write_line("note" if issubclass(category, WeightsNote) else "warning", sentence)
 
         warnings.showwarning = show  # type: ignore[assignment]
         yield
 
 
-def _sentence(text: str) -> str:
-    """The first paragraph, in one line."""
-    return " ".join(text.partition(_PLACE)[0].strip().partition("\n\n")[0].split())
+def _get_first_paragraph(text: str) -> str:
+    """Return the first paragraph of a warning in one line."""
+    return " ".join(text.partition(_PYTORCH_LOCATION)[0].strip().partition("\n\n")[0].split())
 
 
-def _line(title: str, sentence: str) -> None:
-    from .terminal import note, styled, visible
+def _write_line(title: str, sentence: str) -> None:
+    from .terminal import style_word, to_printable, write_status
 
-    note(f"{styled(title, {'note': 'cyan', 'warning': 'yellow'}[title])}: {visible(sentence)}")
+    write_status(f"{style_word(title, {'note': 'cyan', 'warning': 'yellow'}[title])}: {to_printable(sentence)}")

@@ -1,4 +1,4 @@
-"""Diagnostics on the terminal, in a pipe, as one line each, as JSON."""
+"""Write diagnostics in a format of `--format`: text with snippets, one line each, JSON, SARIF, or commands of GitHub Actions."""
 
 from __future__ import annotations
 
@@ -16,77 +16,77 @@ from netc.dsl.escapes import escape_controls
 from netc.dsl.source import Span
 
 from .command_failure import FAILED
-from .terminal import colored, width_of
+from .terminal import get_terminal_width, has_colors
 
 
-def report(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None:
-    """Writes all diagnostics to the stream; without any, nothing, or for `json` an empty array."""
+def report_diagnostics(diagnostics: Sequence[Diagnostic], form: str, stream: TextIO) -> None:
+    """Write all diagnostics to the stream. Without diagnostics, the text forms are empty, and JSON and SARIF are still valid documents."""
     ordered = sort_and_dedupe(diagnostics)
     if form in ("json", "sarif"):
-        from .records import as_json  # and the json package
+        from .records import format_json  # which imports json, and only these two formats need it
 
-        stream.write(as_json(to_json(ordered) if form == "json" else sarif(ordered)) + "\n")
+        stream.write(format_json(to_json(ordered) if form == "json" else make_sarif_log(ordered)) + "\n")
     elif form == "github":
-        stream.write(github(ordered))
+        stream.write(format_github_commands(ordered))
     elif not ordered:
         return
     elif form == "short":
         stream.write(render_short(ordered))
     else:
-        stream.write(render_text(ordered, color=colored(stream), width=width_of(stream)))
+        stream.write(render_text(ordered, color=has_colors(stream), width=get_terminal_width(stream)))
 
 
-def give_up_on(diagnostics: Sequence[Diagnostic]) -> NoReturn:
-    """Reports what is wrong with the spec, and ends the command."""
-    report(diagnostics, "text", sys.stderr)
+def report_and_exit(diagnostics: Sequence[Diagnostic]) -> NoReturn:
+    """Report the diagnostics of a spec, and end the command."""
+    report_diagnostics(diagnostics, "text", sys.stderr)
     raise click.exceptions.Exit(FAILED)
-
-
-# Diagnostics for continuous integration: SARIF 2.1.0, and the commands of GitHub Actions.
 
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
 
-def sarif(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
-    """A log with one run. Columns count characters from 1, and an end is after the last one."""
+def make_sarif_log(diagnostics: Sequence[Diagnostic]) -> dict[str, object]:
+    """Return a SARIF 2.1.0 log with one run. Columns count characters from 1, and an end column is after the last character."""
     rules = [{"id": code} for code in sorted({d.code for d in diagnostics})]
     driver = {"name": "netc", "version": __version__, "rules": rules}
-    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_result(d) for d in diagnostics]}
+    run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": [_make_sarif_result(d) for d in diagnostics]}
     return {"$schema": _SCHEMA, "version": "2.1.0", "runs": [run]}
 
 
-def github(diagnostics: Sequence[Diagnostic]) -> str:
-    """`::error file=...,line=...::message`, one per line."""
-    return "".join(_command(d) for d in diagnostics)
+def format_github_commands(diagnostics: Sequence[Diagnostic]) -> str:
+    """Return the diagnostics as commands of GitHub Actions, one per line: `::error file=...,line=...::message`."""
+    return "".join(_format_github_command(d) for d in diagnostics)
 
 
-def _result(one: Diagnostic) -> dict[str, object]:
+def _make_sarif_result(diagnostic: Diagnostic) -> dict[str, object]:
     return {
-        "ruleId": one.code,
-        "level": one.severity,
-        "message": {"text": "\n".join((one.message, *one.notes, *(f"help: {h}" for h in one.help)))},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": one.span.file.name}, "region": _region(one.span)}}],
+        "ruleId": diagnostic.code,
+        "level": diagnostic.severity,
+        "message": {"text": "\n".join((diagnostic.message, *diagnostic.notes, *(f"help: {h}" for h in diagnostic.help)))},
+        "locations": [
+            {"physicalLocation": {"artifactLocation": {"uri": diagnostic.span.file.name}, "region": _make_sarif_region(diagnostic.span)}}
+        ],
     }
 
 
-def _region(span: Span) -> dict[str, int]:
+def _make_sarif_region(span: Span) -> dict[str, int]:
     (line, column), (end_line, end_column) = span.file.line_and_column(span.start), span.file.line_and_column(span.end)
     return {"startLine": line, "startColumn": column, "endLine": end_line, "endColumn": end_column}
 
 
-def _command(one: Diagnostic) -> str:
-    region = _region(one.span)
-    severity = "notice" if one.severity == "note" else one.severity
-    where = f"file={_property(one.span.file.name)},line={region['startLine']},col={region['startColumn']}"
-    text = "\n".join((one.message, *(f"help: {h}" for h in one.help)))
-    return f"::{severity} {where},title={one.code}::{_data(text)}\n"
+def _format_github_command(diagnostic: Diagnostic) -> str:
+    region = _make_sarif_region(diagnostic.span)
+    severity = "notice" if diagnostic.severity == "note" else diagnostic.severity
+    where = f"file={_escape_github_property(diagnostic.span.file.name)},line={region['startLine']},col={region['startColumn']}"
+    text = "\n".join((diagnostic.message, *(f"help: {h}" for h in diagnostic.help)))
+    return f"::{severity} {where},title={diagnostic.code}::{_escape_github_text(text)}\n"
 
 
-def _data(text: str) -> str:
-    """The text as a workflow command has it. Control characters are escaped too, because GitHub shows the text in a log."""
+def _escape_github_text(text: str) -> str:
+    """Escape the text of a workflow command. Control characters are escaped too, because GitHub shows the text in a log."""
     return "%0A".join(escape_controls(line.expandtabs(TAB)) for line in text.replace("%", "%25").replace("\r", "%0D").split("\n"))
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_github_property(text: str) -> str:
+    """Escape the value of a property, such as a file name, in which a colon or a comma would end it."""
+    return _escape_github_text(text).replace(":", "%3A").replace(",", "%2C")

@@ -1,4 +1,4 @@
-"""`netc run`: a spec or an ONNX model on arrays, in ONNX Runtime."""
+"""`netc run`: run a spec or an ONNX model on arrays, in ONNX Runtime, and show the outputs."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.onnx import BACKEND
 
 from ..files.atomic_writing import check_place, write_bytes
-from .command_failure import Failed
+from .command_failure import CommandFailed
 from .completion import FileName
-from .program import DRAWN
+from .program import RANDOM_PARAMETERS_NOTE
 from .shared_options import (
     DEVICES,
-    choose,
     device_option,
-    named_words,
-    one_source,
+    list_weight_paths,
+    make_choice,
+    parse_pairs,
     precision_options,
-    read_by,
     refuse_overwriting,
+    require_one_source,
     source_options,
     spec_options,
     weight_options,
 )
-from .terminal import note, visible, write
+from .terminal import to_printable, write_note, write_status, write_text
 
 if TYPE_CHECKING:
     from netc.compiler.backends.onnx.runtime import OnnxSession
     from netc.compiler.types.numpy_types import Array
 
     from ..inputs.checkpoint import Checkpoint
-    from .runnable import Runnable
+    from .runnable import RunTarget
 
 
 @click.command("run")
 @source_options
-@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=named_words, help="Read an input from this file.")
+@click.option("--input", "files", multiple=True, metavar="NAME=X.npy", callback=parse_pairs, help="Read an input from this file.")
 @click.option("--random", is_flag=True, help="Fill the other inputs with random numbers from --seed; integers are 0 or 1.")
 @device_option("Device to run on.")
 @click.option("-o", "--output", metavar="OUT.npz", type=FileName(), help="Write the outputs to this file.")
@@ -65,60 +65,60 @@ def command(
     """Without --weights, the parameters are random numbers from --seed, which is 0 by default."""
     from . import runnable
 
-    path = one_source(file, text)
+    path = require_one_source(file, text)
     if output is not None and os.path.splitext(output)[1].lower() != ".npz":
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
-    refuse_overwriting(output, path, *read_by(weights), *files.values())
+    refuse_overwriting(output, path, *list_weight_paths(weights), *files.values())
     if output is not None:
         check_place(output)
     if path is not None and has_suffix(BACKEND, path):
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
-        made = runnable.of_onnx(path, dims, device)
+        target = runnable.open_onnx(path, dims, device)
     else:
-        made = runnable.of_spec(path, text, choose(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
+        target = runnable.open_spec(path, text, make_choice(model, params, dims, allow_paths, dtype, keep_io), weights, seed, device)
     if device != DEVICES[0]:
-        note(made.session.placement().format_sentence(device))
-    results = _run(made.session, _arrays(made, files, random, seed or 0))
-    write("\n".join(_shown(name, array) for name, array in results.items()))
-    if made.drawn and files:  # where all is random, nobody takes it for a prediction
-        note(DRAWN)
+        write_status(target.session.placement().format_sentence(device))
+    results = _run_session(target.session, _read_inputs(target, files, random, seed or 0))
+    write_text("\n".join(_format_array(name, array) for name, array in results.items()))
+    if target.has_random_parameters and files:  # with random inputs too, nobody takes the outputs for predictions
+        write_note(RANDOM_PARAMETERS_NOTE)
     if output is not None:
-        write_bytes(output, runnable.npz(results))
+        write_bytes(output, runnable.encode_npz(results))
 
 
-def _arrays(made: Runnable, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
+def _read_inputs(target: RunTarget, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
     import numpy as np
 
     from ..inputs.random_inputs import random_array
     from .runnable import load_array
 
-    ports = made.session.inputs
+    ports = target.session.inputs
     arrays = {name: load_array(path) for name, path in files.items()}
     unknown = next((name for name in arrays if name not in ports), None)
     if unknown is not None:
-        raise Failed(f"the model has no input `{unknown}`: its inputs are " + ", ".join(f"`{name}`" for name in ports))
+        raise CommandFailed(f"the model has no input `{unknown}`: its inputs are " + ", ".join(f"`{name}`" for name in ports))
     missing = [name for name in ports if name not in arrays]
     if missing and not random:
         needed = ", ".join(f"`{name}`: {ports[name]}" for name in missing)
-        raise click.UsageError(visible(f"the model needs {needed}; give `--input {missing[0]}=FILE.npy`, or `--random`"))
+        raise click.UsageError(to_printable(f"the model needs {needed}; give `--input {missing[0]}=FILE.npy`, or `--random`"))
     if missing:
         generator = np.random.default_rng(seed)
-        shapes = made.shapes()
+        shapes = target.shapes()
         arrays |= {name: random_array(ports[name].dtype, shapes[name], generator) for name in missing}
     return arrays
 
 
-def _run(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
+def _run_session(session: OnnxSession, arrays: dict[str, Array]) -> dict[str, Array]:
     try:
         results: Any = session(**arrays)
     except ValueError as error:
-        raise Failed(str(error)) from None
+        raise CommandFailed(str(error)) from None
     return results if isinstance(results, dict) else dict.fromkeys(session.outputs, results)
 
 
-def _shown(name: str, array: Array) -> str:
+def _format_array(name: str, array: Array) -> str:
     import numpy as np
 
     values = np.array2string(array, threshold=100, edgeitems=3, precision=4, max_line_width=10_000)
-    return f"{visible(name)}: {array.dtype} {list(array.shape)}\n{values}"
+    return f"{to_printable(name)}: {array.dtype} {list(array.shape)}\n{values}"

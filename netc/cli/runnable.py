@@ -1,4 +1,8 @@
-"""What `netc run` runs: a session, and the sizes that random inputs get."""
+"""Open a spec or an ONNX file in ONNX Runtime, and read and write arrays, for `netc run`.
+
+In: a path and the options. Out: a session, and a function that chooses the shapes of random inputs. Always: a failure is a `CommandFailed`
+that says what to change. Nothing in a file of arrays is executed.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +25,9 @@ from netc.dsl.record import Record
 
 from ..files.array_files import UnreadableArrays, read_arrays
 from ..inputs.random_inputs import BATCH, USUAL, NoSizes, shapes_of
-from .command_failure import Failed, no_file
-from .program import compiled, is_drawn
-from .spec_sources import reader
+from .command_failure import CommandFailed, missing_file
+from .program import compile_spec, has_random_parameters
+from .spec_sources import make_reader
 
 if TYPE_CHECKING:
     from ..analysis import Choice
@@ -32,101 +36,100 @@ if TYPE_CHECKING:
 Shapes = dict[str, tuple[int, ...]]
 
 
-class Runnable(Record):
-    """`shapes` gives a shape for each input; `drawn`: the parameters are random numbers that nobody asked for."""
+class RunTarget(Record):
+    """A session. `shapes` returns a shape for each input; `has_random_parameters`: the parameters are random, and nobody asked for that."""
 
     session: OnnxSession
     shapes: Callable[[], Shapes]
-    drawn: bool = False
+    has_random_parameters: bool = False
 
 
-def of_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str) -> Runnable:
-    """A spec, compiled."""
-    model = compiled(reader(path, text), choice)
+def open_spec(path: str | None, text: str | None, choice: Choice, weights: Checkpoint | None, seed: int | None, device: str) -> RunTarget:
+    """Compile a spec and open it in ONNX Runtime."""
+    model = compile_spec(make_reader(path, text), choice)
 
-    def shapes() -> Shapes:
+    def choose_shapes() -> Shapes:
         try:
             return shapes_of(model.program)
         except NoSizes as error:
-            raise Failed(str(error), "fix them: `--dim NAME=SIZE`") from None
+            raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
-    _check(device)
-    held = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
-    session = _started(lambda: model.session(weights, seed, device), "the model", held)
-    return Runnable(session, shapes, is_drawn(model, weights is not None or seed is not None))
+    _check_device(device)
+    dtypes = list_dtypes(model.program) if device == "cpu" else frozenset[str]()
+    session = _start_session(lambda: model.session(weights, seed, device), "the model", dtypes)
+    return RunTarget(session, choose_shapes, has_random_parameters(model, weights is not None or seed is not None))
 
 
-def of_onnx(path: str, dims: dict[str, int], device: str) -> Runnable:
-    """A file. `dims` are the sizes of symbolic axes."""
-    _check(device)
+def open_onnx(path: str, dims: dict[str, int], device: str) -> RunTarget:
+    """Open an ONNX file. `dims` are the sizes of its symbolic axes."""
+    _check_device(device)
     if os.path.isdir(path):
-        raise no_file(path)
-    session = _started(lambda: OnnxSession(path, device), f"`{path}`")
+        raise missing_file(path)
+    session = _start_session(lambda: OnnxSession(path, device), f"`{path}`")
     axes = {axis for port in session.inputs.values() for axis in port.shape if isinstance(axis, str)}
     unknown = next((name for name in dims if name not in axes), None)
     if unknown is not None:
         known = ", ".join(f"`{axis}`" for axis in sorted(axes) if axis) or "none"
-        raise Failed(f"the model has no dimension `{unknown}`: its symbolic dimensions are {known}")
+        raise CommandFailed(f"the model has no dimension `{unknown}`: its symbolic dimensions are {known}")
     sizes = {axis: dims.get(axis, 1 if axis == BATCH else USUAL) for axis in axes}
     shapes = {name: tuple(sizes[d] if isinstance(d, str) else d for d in port.shape) for name, port in session.inputs.items()}
-    return Runnable(session, lambda: shapes)
+    return RunTarget(session, lambda: shapes)
 
 
-def _check(device: str) -> None:
-    """Fails at once if a device is not available."""
+def _check_device(device: str) -> None:
+    """Fail at once if a device is not available, before weights are drawn or a file is loaded."""
     try:
         list_providers(device)
     except DeviceUnavailable as error:
-        raise Failed(str(error)) from None
+        raise CommandFailed(str(error)) from None
 
 
-def _started(start: Callable[[], OnnxSession], what: str, held: Collection[str] = ()) -> OnnxSession:
+def _start_session(start: Callable[[], OnnxSession], what: str, dtypes: Collection[str] = ()) -> OnnxSession:
     try:
         return start()
     except DeviceUnavailable as error:
-        raise Failed(str(error)) from None
+        raise CommandFailed(str(error)) from None
     except UnknownPort as error:
-        raise Failed(f"netc cannot run {what}: {error}") from None
+        raise CommandFailed(f"netc cannot run {what}: {error}") from None
     except FileNotFoundError:
-        raise Failed(f"cannot read {what}: there is no such file") from None
+        raise CommandFailed(f"cannot read {what}: there is no such file") from None
     except Exception as error:
         if not is_runtime_error(error):
             raise
-        message = runtime_message(str(error.__cause__ or error))  # of a model, the cause: the session has worded it already
-        raise Failed(f"ONNX Runtime cannot load {what}: {message}", *kernel_hints(message, held)) from None
-
-
-# Arrays for `netc run`: from `.npy` files, or a `Failed` with the reason; and into an `.npz` file.
+        # `Model.session` raises an error with netc's own words; ONNX Runtime's message is in its cause
+        message = runtime_message(str(error.__cause__ or error))
+        raise CommandFailed(f"ONNX Runtime cannot load {what}: {message}", *kernel_hints(message, dtypes)) from None
 
 
 _LONGEST_NAME = 10_000
-"""Bytes of the name of an array; the format has two bytes for this number."""
+"""The most bytes of an array's name. The zip format stores its length in two bytes."""
 
 
 def load_array(path: str) -> Array:
-    """The array in a file. Nothing in it is executed."""
+    """Return the array in a `.npy` file. Nothing in the file is executed."""
     try:
         return read_arrays(path, read_npy, ".npy")
     except UnreadableArrays as error:
         other = not path.lower().endswith(".npy")
-        raise Failed(str(error), *(('NumPy writes such a file: `numpy.save("x.npy", rows)`',) if other else ())) from None
+        raise CommandFailed(str(error), *(('NumPy writes such a file: `numpy.save("x.npy", rows)`',) if other else ())) from None
 
 
-def npz(arrays: Mapping[str, Array]) -> bytes:
-    """The content of an `.npz` file. `numpy.savez` has names that an array may not have, such as `file`.
+def encode_npz(arrays: Mapping[str, Array]) -> bytes:
+    """Return the content of an `.npz` file. `numpy.savez` takes names as keyword arguments, so no array could have the name `file`.
 
-    Names that would be paths for who unpacks it are percent-encoded: `%2Flayer%2Fout`.
+    A name that would be a path when somebody unpacks the file is percent-encoded: `/layer/out` is `%2Flayer%2Fout`.
     """
     buffer = BytesIO()
     with ZipFile(buffer, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(f"{_member_name(name)}.npy", "w", force_zip64=True) as member:
+            # the size is not known before writing, and without zip64 an array of 2 GiB would fail
+            with archive.open(f"{_make_member_name(name)}.npy", "w", force_zip64=True) as member:
                 np.lib.format.write_array(member, array)
     return buffer.getvalue()
 
 
-def _member_name(name: str) -> str:
-    shown = "".join(quote(c, safe="", errors="backslashreplace") if c in "/\\:%" or not c.isprintable() else c for c in name)
-    if len(shown.encode()) > _LONGEST_NAME:
-        raise Failed(f"an output has a name of {len(name)} characters, which is too long for a file")
-    return shown
+def _make_member_name(name: str) -> str:
+    member = "".join(quote(c, safe="", errors="backslashreplace") if c in "/\\:%" or not c.isprintable() else c for c in name)
+    if len(member.encode()) > _LONGEST_NAME:
+        raise CommandFailed(f"an output has a name of {len(name)} characters, which is too long for a file")
+    return member

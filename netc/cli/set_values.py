@@ -1,5 +1,10 @@
-"""Values given by `--set`: written as in a spec, `10`, `0.5`, `true`, `[2, 2]`, `(4 * 64)`, `"text"`; a bare word is a text
-too, and so is a stage with arguments, `(leaky_relu 0.2)`, which only the spec can evaluate."""
+"""Parse the values of `--set`, which are written as in a spec.
+
+A bare word is a string too, because a shell removes the quotes. So is a stage with arguments, which only the spec can evaluate.
+
+    >>> [parse_constant(text) for text in ("10", "0.5", "true", "[2, 2]", "(4 * 64)", '"text"', "relu", "(leaky_relu 0.2)")]
+    [10, 0.5, True, (2, 2), 256, 'text', 'relu', '(leaky_relu 0.2)']
+"""
 
 from __future__ import annotations
 
@@ -12,11 +17,11 @@ from netc.dsl.source import SourceFile
 
 
 class NotAValue(ValueError):
-    """A text that is no compile-time value."""
+    """The text is not a compile-time value."""
 
 
 def parse_constant(text: str) -> object:
-    """The value that a text is."""
+    """Return the value of a text. Raises `NotAValue`."""
     expr, problems = parse_value(SourceFile("<value>", text))
     if expr is None:
         why = problems[0].message if problems else "not a value"

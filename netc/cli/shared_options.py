@@ -1,6 +1,7 @@
-"""Options that several commands share, and what they become.
+"""The options that several commands share, and the functions that parse their values.
 
-In: words of the command line. Out: an `analysis.Choice`, or a way to read the spec; words that make no sense are usage errors.
+In: words of the command line. Out: an `analysis.Choice`, a `Checkpoint`, dictionaries by name. Always: an invalid word is a usage error at
+its option. An option of several commands is declared here once, with the help as a parameter, and a test finds a second declaration.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from netc.compiler.backends.backend import OPSET, OPSETS
 from netc.compiler.types.tensor_types import TYPE_ALIASES
 
 from ..inputs.argument_checks import FLOAT_NAMES, checked_metadata, checked_precision
-from .completion import FileName, FolderName, models
+from .completion import FileName, FolderName, complete_models
 
 if TYPE_CHECKING:
     from ..analysis import Choice
@@ -25,18 +26,18 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 DEVICES = ("cpu", "cuda")
-"""Where a model can run, the usual place first."""
+"""The devices that a model can run on, the default first."""
 _OUTER_COMMA = re.compile(r",(?![^\[(]*[\])])")
-"""A comma outside of brackets that are not nested."""
+"""A comma outside of brackets, which are not nested in values of `--set`: `[1,2],[3,4]` has one."""
 
 
 def plugin_option(function: F) -> F:
-    """`--plugin`: the modules are loaded before the command runs."""
+    """Add `--plugin`. The modules are loaded before the command runs."""
     return click.option(
         "--plugin",
         multiple=True,
         metavar="MODULE",
-        callback=_load,
+        callback=_load_plugins,
         expose_value=False,
         is_eager=True,
         help="Import a Python module that defines operators.",
@@ -44,15 +45,17 @@ def plugin_option(function: F) -> F:
 
 
 def spec_options(function: F) -> F:
-    """`--model`, `--set`, `--dim`, `--allow-path`, which `choose` takes; and `--plugin`."""
+    """Add `--model`, `--set`, `--dim` and `--allow-path`, which `make_choice` takes, and `--plugin`."""
     help = "Override a parameter of the model."
-    return _spec_options(function, click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_params, help=help))
+    return _spec_options(function, click.option("--set", "params", multiple=True, metavar="NAME=VALUE", callback=_parse_params, help=help))
 
 
 def sweep_options(function: F) -> F:
-    """The same with several values for each parameter: lists of what `choose` takes."""
+    """Add the same options with several values for each parameter of `--set`."""
     help = "Values of a parameter of the model."
-    return _spec_options(function, click.option("--set", "params", multiple=True, metavar="NAME=A,B,...", callback=_several, help=help))
+    return _spec_options(
+        function, click.option("--set", "params", multiple=True, metavar="NAME=A,B,...", callback=_parse_alternatives, help=help)
+    )
 
 
 def _spec_options(function: F, setting: Callable[[F], F]) -> F:
@@ -66,16 +69,16 @@ def _spec_options(function: F, setting: Callable[[F], F]) -> F:
             type=FolderName(),
             help="Let `use` read this folder, in addition to FILE's folder.",
         ),
-        click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_dims, help="Fix a symbolic dimension."),
+        click.option("--dim", "dims", multiple=True, metavar="T=128", callback=_parse_dims, help="Fix a symbolic dimension."),
         setting,
-        click.option("--model", metavar="NAME", shell_complete=models, help="Select a model of the file."),
+        click.option("--model", metavar="NAME", shell_complete=complete_models, help="Select a model of the file."),
     ):
         function = option(function)
     return function
 
 
-def _metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    pairs = named_words(ctx, option, values)
+def _parse_metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    pairs = parse_pairs(ctx, option, values)
     try:
         checked_metadata(pairs)
     except ValueError as error:
@@ -84,37 +87,40 @@ def _metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ..
 
 
 def graph_options(function: F) -> F:
-    """`--opset`, `--no-optimize`, `--metadata`, `--functions`: as `graph`, the fields of `GraphOptions` that are given."""
-    low, high = OPSETS[0], OPSETS[-1]
-    told = f"Write for this opset of ONNX. [default: {OPSET}]"
+    """Add `--opset`, `--no-optimize`, `--metadata` and `--functions`. The command gets `graph`, the explicit fields of `GraphOptions`.
 
-    @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=told)
+    A default is left out, because an explicit option is an error for a target without an ONNX graph.
+    """
+    low, high = OPSETS[0], OPSETS[-1]
+    opset_help = f"Write for this opset of ONNX. [default: {OPSET}]"
+
+    @click.option("--opset", type=click.IntRange(low, high), metavar=f"{low}..{high}", help=opset_help)
     @click.option("--no-optimize", is_flag=True, help="Write the ONNX graph stage by stage, with the parameters unchanged.")
     @click.option("--functions", is_flag=True, help="Write an ONNX function for each block, so that viewers show the hierarchy.")
     @click.option(
         "--metadata",
         multiple=True,
         metavar="NAME=TEXT",
-        callback=_metadata,
+        callback=_parse_metadata,
         help="Store a text in the file, such as a version or a license.",
     )
     @wraps(function)
-    def command(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], functions: bool, **kwargs: Any) -> Any:
+    def wrapper(*args: Any, opset: int | None, no_optimize: bool, metadata: dict[str, str], functions: bool, **kwargs: Any) -> Any:
         asked = {"opset": opset, "optimize": False if no_optimize else None, "metadata": metadata or None, "functions": functions or None}
         return function(*args, graph={name: value for name, value in asked.items() if value is not None}, **kwargs)
 
-    return cast("F", command)
+    return cast("F", wrapper)
 
 
 class FloatName(click.Choice):  # type: ignore[type-arg]
-    """An element type by its name, or by another common name: `fp16`, `half`."""
+    """An element type by its name or an alias of it, such as `fp16` or `half`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         return super().convert(TYPE_ALIASES.get(value, value), param, ctx)
 
 
 def precision_options(function: F) -> F:
-    """`--dtype`, `--keep-io`."""
+    """Add `--dtype` and `--keep-io`."""
     keep = click.option("--keep-io", is_flag=True, help="With --dtype: keep inputs and outputs in float32.")
     dtype = click.option(
         "--dtype", type=FloatName(FLOAT_NAMES), help="Element type for everything without one in the spec. [default: float32]"
@@ -123,63 +129,63 @@ def precision_options(function: F) -> F:
 
 
 def source_options(function: F) -> F:
-    """One spec: a file, `-` or `-e TEXT`."""
+    """Add the source of one spec: a file, `-` or `-e TEXT`."""
     function = click.argument("file", required=False, metavar="FILE", type=FileName())(function)
     return expression_option("Read the spec from this text instead of a file.")(function)
 
 
 def expression_option(help: str) -> Callable[[F], F]:
-    """`-e`: a spec as a word of the command line; as `text`."""
+    """Add `-e`, a spec as a word of the command line. The command gets it as `text`."""
     return click.option("-e", "--expression", "text", metavar="TEXT", help=help)
 
 
 def seed_option(help: str) -> Callable[[F], F]:
-    """`--seed`: an integer that PyTorch takes as one too."""
+    """Add `--seed`, an integer that `torch.manual_seed` accepts too."""
     return click.option("--seed", type=click.IntRange(0, 2**63 - 1), metavar="N", help=help)
 
 
 def section_option(help: str = "Select a train section of the file.") -> Callable[[F], F]:
-    """`--section`."""
+    """Add `--section`."""
     return click.option("--section", metavar="NAME", help=help)
 
 
 def batch_option(help: str) -> Callable[[F], F]:
-    """`--batch`."""
+    """Add `--batch`."""
     return click.option("--batch", type=click.IntRange(1), metavar="N", help=help)
 
 
 def device_option(help: str, default: str | None = DEVICES[0]) -> Callable[[F], F]:
-    """`--device`: where a model runs or is trained, on this machine."""
+    """Add `--device`, the device of this machine that runs or trains the model."""
     return click.option("--device", type=click.Choice(DEVICES), default=default, help=help)
 
 
 def other_model_option(help: str) -> Callable[[F], F]:
-    """`--other-model`: the model of a second spec."""
-    return click.option("--other-model", metavar="NAME", shell_complete=models, help=help)
+    """Add `--other-model`, the model of a second spec."""
+    return click.option("--other-model", metavar="NAME", shell_complete=complete_models, help=help)
 
 
 def module_input_option(help: str) -> Callable[[F], F]:
-    """`--input` of a PyTorch module, as a spec declares it; as `inputs`."""
+    """Add `--input` for a PyTorch module, declared as in a spec. The command gets it as `inputs`."""
     return click.option("--input", "inputs", multiple=True, metavar="[NAME=]SHAPE", help=help)
 
 
 def module_argument_option(help: str) -> Callable[[F], F]:
-    """`--args`: an argument of the class or function that makes a PyTorch module; as `arguments`."""
-    return click.option("--args", "arguments", multiple=True, metavar="K=V", callback=named_words, help=help)
+    """Add `--args`, an argument of the class or function that returns a PyTorch module. The command gets it as `arguments`."""
+    return click.option("--args", "arguments", multiple=True, metavar="K=V", callback=parse_pairs, help=help)
 
 
 def weight_options(function: F) -> F:
-    """`--weights` and what goes with it, as a `Checkpoint` or None; `--seed`."""
+    """Add the options of a checkpoint, and `--seed`."""
     return checkpoint_options(seed_option("Initialize the parameters with this seed.")(function))
 
 
 def checkpoint_options(function: F) -> F:
-    """`--weights`, `--strip-prefix`, `--ignore`, `--allow-missing`: as one argument, `weights`, a `Checkpoint` or None."""
+    """Add `--weights`, `--strip-prefix`, `--ignore` and `--allow-missing`. The command gets `weights`: a `Checkpoint` or None."""
 
     @wraps(function)
-    def packed(*args: Any, weights: tuple[str, ...], strip_prefix: str | None, **others: Any) -> Any:
+    def wrapper(*args: Any, weights: tuple[str, ...], strip_prefix: str | None, **others: Any) -> Any:
         patterns = {name: others.pop(name) for name in _PATTERNS}
-        return function(*args, weights=_checkpoint(weights, strip_prefix, patterns), **others)
+        return function(*args, weights=_make_checkpoint(weights, strip_prefix, patterns), **others)
 
     for option in (
         click.option(
@@ -192,8 +198,8 @@ def checkpoint_options(function: F) -> F:
         click.option("--strip-prefix", metavar="PREFIX", help="Remove a prefix from the names of the weights."),
         click.option("--weights", multiple=True, metavar="FILE", type=FileName(), help=_WEIGHTS_HELP),
     ):
-        packed = option(packed)
-    return cast(F, packed)
+        wrapper = option(wrapper)
+    return cast(F, wrapper)
 
 
 _PATTERNS = ("ignore", "allow_missing")
@@ -202,7 +208,7 @@ _WEIGHTS_HELP = (
 )
 
 
-def _checkpoint(paths: tuple[str, ...], prefix: str | None, patterns: dict[str, tuple[str, ...]]) -> Checkpoint | None:
+def _make_checkpoint(paths: tuple[str, ...], prefix: str | None, patterns: dict[str, tuple[str, ...]]) -> Checkpoint | None:
     if paths:
         from ..inputs.checkpoint import Checkpoint
 
@@ -212,7 +218,7 @@ def _checkpoint(paths: tuple[str, ...], prefix: str | None, patterns: dict[str, 
     return None
 
 
-def choose(
+def make_choice(
     model: str | None,
     params: dict[str, object],
     dims: dict[str, int],
@@ -220,7 +226,7 @@ def choose(
     dtype: str | None = None,
     keep_io: bool = False,
 ) -> Choice:
-    """What is asked of the spec."""
+    """Return the model, parameters, sizes and precision that the options choose."""
     from ..analysis import Choice
 
     if keep_io and dtype is None:
@@ -228,8 +234,8 @@ def choose(
     return Choice(model, params, dims, allow_paths, checked_precision(dtype, keep_io))
 
 
-def one_source(file: str | None, text: str | None) -> str | None:
-    """Checks that there is one spec: the path, or None for `text`."""
+def require_one_source(file: str | None, text: str | None) -> str | None:
+    """Check that either a file or a text is given, and return the path; None stands for the text."""
     if file is None and text is None:
         raise click.UsageError("give a FILE, `-` for standard input, or `-e TEXT`")
     if file is not None and text is not None:
@@ -237,8 +243,8 @@ def one_source(file: str | None, text: str | None) -> str | None:
     return file
 
 
-def named_words(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
-    """The values of an option `NAME=VALUE` by their names, each given once."""
+def parse_pairs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return the values of an option `NAME=VALUE` by name. A name may be given only once, so that no value is ignored."""
     pairs: dict[str, str] = {}
     for word in values:
         name, equals, value = (part.strip() for part in word.partition("="))
@@ -250,83 +256,84 @@ def named_words(ctx: click.Context, option: click.Parameter, values: tuple[str, 
     return pairs
 
 
-def _pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter) -> dict[str, str]:
-    """The same, with names of a spec."""
-    pairs = named_words(ctx, option, values)
+def _parse_named_pairs(values: tuple[str, ...], ctx: click.Context, option: click.Parameter) -> dict[str, str]:
+    """Return the values of an option `NAME=VALUE` whose names are identifiers of a spec."""
+    pairs = parse_pairs(ctx, option, values)
     for name in pairs:
         if not name.isidentifier():
             raise click.BadParameter(f"expected {option.metavar}, got `{name}={pairs[name]}`", ctx, option)
     return pairs
 
 
-def _load(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> None:
-    if not values or ctx.resilient_parsing:
+def _load_plugins(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> None:
+    if not values or ctx.resilient_parsing:  # the shell's completion parses the words typed so far, and must not run a module
         return
     from ..plugin_loading import PluginError, load
-    from .command_failure import Failed
+    from .command_failure import CommandFailed
 
     for name in values:
         try:
             load(name)
         except PluginError as error:
-            raise Failed(str(error)) from None
+            raise CommandFailed(str(error)) from None
 
 
-def read_by(weights: Checkpoint | None) -> tuple[str, ...]:
-    """The paths of weights."""
+def list_weight_paths(weights: Checkpoint | None) -> tuple[str, ...]:
+    """Return the paths that the command reads weights from."""
     return () if weights is None else weights.paths
 
 
 def refuse_overwriting(output: str | None, *inputs: str | None) -> None:
-    """What is read is not written over: neither a spec that exists, which others may use, nor the other inputs of the command."""
+    """Refuse an output that is a file which the command reads, or any existing spec: another spec may `use` it."""
     if output is None or output == "-":
         return
     real = os.path.realpath(output)
     if os.path.splitext(real)[1].lower() == ".net" and os.path.lexists(real):
         raise click.UsageError(f"`{output}` is a spec that exists, and -o would overwrite it")
     for path in inputs:
-        if path not in (None, "-") and _same(output, path):
+        if path not in (None, "-") and _is_same_file(output, path):
             raise click.UsageError(f"-o would overwrite `{path}`, which the command reads")
 
 
-def _same(one: str, other: str) -> bool:
+def _is_same_file(path: str, other: str) -> bool:
     try:
-        return os.path.samefile(one, other)
+        return os.path.samefile(path, other)
     except (OSError, ValueError):
         return False
 
 
-def _dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
+def _parse_dims(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, int]:
     dims: dict[str, int] = {}
-    for name, value in _pairs(values, ctx, option).items():
+    for name, value in _parse_named_pairs(values, ctx, option).items():
         digits = value.replace("_", "")
+        # 20 digits are more than an int64 has, and Python refuses to convert very long numbers
         if not (digits.isascii() and digits.isdigit()) or not 0 < int(digits[:20]) < 2**63:
             raise click.BadParameter(f"`{name}` needs an integer of at least 1, got `{value}`", ctx, option)
         dims[name] = int(digits)
     return dims
 
 
-def _params(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
-    return {name: _constant(name, text, ctx, option) for name, text in _pairs(values, ctx, option).items()}
+def _parse_params(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, object]:
+    return {name: _parse_constant(name, text, ctx, option) for name, text in _parse_named_pairs(values, ctx, option).items()}
 
 
-def _several(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, list[tuple[str, object]]]:
-    """For each name the values, with their texts."""
-    found: dict[str, list[tuple[str, object]]] = {}
-    for name, text in _pairs(values, ctx, option).items():
-        texts = [one.strip() for one in _OUTER_COMMA.split(text)]
+def _parse_alternatives(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, list[tuple[str, object]]]:
+    """Return for each name its values in order, each with its text: `width=8,16` gives `{"width": [("8", 8), ("16", 16)]}`."""
+    alternatives: dict[str, list[tuple[str, object]]] = {}
+    for name, text in _parse_named_pairs(values, ctx, option).items():
+        texts = [part.strip() for part in _OUTER_COMMA.split(text)]
         if not all(texts):
             raise click.BadParameter(f"expected {option.metavar}, got `{name}={text}`", ctx, option)
-        found[name] = [(one, _constant(name, one, ctx, option)) for one in texts]
+        alternatives[name] = [(part, _parse_constant(name, part, ctx, option)) for part in texts]
         seen: set[str] = set()
-        for one, value in found[name]:
-            if repr(value) in seen:  # which 8 and 8.0 do not share
-                raise click.BadParameter(f"`{name}` is given the value `{one}` twice", ctx, option)
+        for part, value in alternatives[name]:
+            if repr(value) in seen:  # 8 == 8.0, but they are different values of a parameter
+                raise click.BadParameter(f"`{name}` is given the value `{part}` twice", ctx, option)
             seen.add(repr(value))
-    return found
+    return alternatives
 
 
-def _constant(name: str, text: str, ctx: click.Context, option: click.Parameter) -> object:
+def _parse_constant(name: str, text: str, ctx: click.Context, option: click.Parameter) -> object:
     from .set_values import NotAValue, parse_constant
 
     try:

@@ -1,4 +1,8 @@
-"""Where specs come from: a path, `-` or `-e TEXT` comes in, a way to read it goes out."""
+"""Find the specs that a command names.
+
+In: a path, `-` for standard input, or the text after `-e`. Out: a function that reads the source. A command reads it only after it has
+checked its options, so that a wrong option does not wait for standard input.
+"""
 
 from __future__ import annotations
 
@@ -9,42 +13,40 @@ from netc.dsl.source import SourceFile
 
 from ..files.source_files import read_file, read_stdin
 
-Reader = "Callable[[], tuple[SourceFile, str | None]]"
-
-
 ONNX = ".onnx"
-"""The ending of models that commands read in place of a spec. PyTorch unpickles a `.pt2`, so only `netc import` reads those."""
+"""The ending of models that commands read in place of a spec. PyTorch unpickles a `.pt2` file, which can run code, so only `netc import`
+and `netc bench` read those."""
 
 
-def spec_files(paths: Sequence[str]) -> tuple[str, ...]:
-    """The files of these paths. A folder stands for all specs in it and in its subfolders, except hidden ones."""
-    found: list[str] = []
+def find_spec_files(paths: Sequence[str]) -> tuple[str, ...]:
+    """Return the files of these paths. A folder stands for all specs in it and its subfolders, except hidden ones."""
+    files: list[str] = []
     for path in paths:
         if path == "-" or not os.path.isdir(path):
-            found.append(path)
+            files.append(path)
             continue
         inside: list[str] = []
         for folder, folders, names in os.walk(path):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             specs = sorted(name for name in names if name.endswith(".net") and not name.startswith("."))
             inside += [os.path.normpath(os.path.join(folder, name)) for name in specs]
-        found += inside or [path]  # reading a folder without specs is an error
-    return tuple(dict.fromkeys(found))
+        files += inside or [path]  # reading a folder without specs is an error
+    return tuple(dict.fromkeys(files))
 
 
-def reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile, str | None]]:
-    """Gives, when called, the source and the path it was read from, or raises `Unreadable`."""
+def make_reader(path: str | None, text: str | None) -> Callable[[], tuple[SourceFile, str | None]]:
+    """Return a function that reads the source, and returns it with the path it was read from. The function raises `Unreadable`."""
     if path is None:
         return lambda: (SourceFile("<text>", text or ""), None)
     if path == "-":
         return lambda: (read_stdin(), None)
-    if suffix(path) == ONNX:
-        from ..importing.onnx_texts import read_model_file  # and the onnx package
+    if get_suffix(path) == ONNX:
+        from ..importing.onnx_texts import read_model_file  # which imports the onnx package
 
         return lambda: (read_model_file(path), path)
     return lambda: (read_file(path), path)
 
 
-def suffix(path: str) -> str:
-    """The ending of a file name, which says what the file is."""
+def get_suffix(path: str) -> str:
+    """Return the ending of a file name in lower case: `Model.ONNX` has `.onnx`."""
     return os.path.splitext(path)[1].lower()

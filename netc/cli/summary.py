@@ -1,4 +1,4 @@
-"""`netc summary`: stages, shapes, parameters, operations and bytes."""
+"""`netc summary`: show the stages of a model with their shapes, parameters, operations and bytes."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from .program import compiled
-from .records import as_csv, as_json, form_options
-from .shared_options import choose, one_source, precision_options, source_options, spec_options
-from .spec_sources import reader
-from .terminal import columns, table, write
+from .program import compile_spec
+from .records import form_options, format_csv, format_json
+from .shared_options import make_choice, precision_options, require_one_source, source_options, spec_options
+from .spec_sources import make_reader
+from .terminal import get_table_width, style_table, write_text
 
 
 @click.command("summary")
@@ -36,13 +36,13 @@ def command(
     """The table fits the width of the terminal, or 80 columns without a terminal."""
     if wide and form is not None:
         raise click.UsageError(f"--wide is about the table, and --{form} prints none")
-    choice = choose(model, params, dims, allow_paths, dtype, keep_io)
-    summary = compiled(reader(one_source(file, text), text), choice).summary()
+    choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
+    summary = compile_spec(make_reader(require_one_source(file, text), text), choice).summary()
     summary = summary if depth is None else summary.to(depth)
     match form:
         case "json":
-            write(as_json(summary.data()))
+            write_text(format_json(summary.data()))
         case "csv":
-            write(as_csv(summary.lines()))
+            write_text(format_csv(summary.lines()))
         case _:
-            write(table(summary.render(None if wide else columns(sys.stdout))))
+            write_text(style_table(summary.render(None if wide else get_table_width(sys.stdout))))

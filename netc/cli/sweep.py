@@ -1,4 +1,4 @@
-"""`netc sweep`: a model with several values of its parameters, as one table."""
+"""`netc sweep`: compile or train a model for each combination of parameter values, and show the results in one table."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ..display.model_summary import summarize
 from ..display.text_table import align, fitted
 from ..files.source_files import Unreadable
 from .command_failure import FAILED
-from .records import as_csv, as_json, form_options
-from .report import give_up_on
-from .shared_options import choose, one_source, source_options, sweep_options
-from .spec_sources import reader
-from .sweep_training import ERROR, Row, trained
-from .terminal import columns, note, table, write
-from .train import OPTIONS
+from .records import form_options, format_csv, format_json
+from .report import report_and_exit
+from .shared_options import make_choice, require_one_source, source_options, sweep_options
+from .spec_sources import make_reader
+from .sweep_training import ERROR, Row, train_combinations
+from .terminal import get_table_width, style_table, write_status, write_text
+from .train import OPTION_NAMES
 from .training_options import training_options
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from ..analysis import Analysis, Choice
 
-MOST = 1000
-"""The most combinations."""
+MAX_COMBINATIONS = 1000
+"""The most combinations of one sweep."""
 COSTS = ("parameters", "flops", "activation_bytes")
 TITLES = {"flops": "FLOPs", "activation_bytes": "activation bytes"}
 
@@ -63,27 +63,27 @@ def command(
     With --train, netc trains the combinations one after the other, and the table shows their results. --set may then name parameters of
     the train section too. Repeat the command to continue a stopped sweep.
     """
-    path = one_source(file, text)
+    path = require_one_source(file, text)
     _check_usage(params, train, output, {"section": section, **wishes})
 
     try:
-        source, where = reader(path, text)()
+        source, where = make_reader(path, text)()
     except Unreadable as error:
-        give_up_on((error.diagnostic,))
-    shown = [{name: words for name, (words, _) in given.items()} for given in _combinations(params)]
-    values = ({name: value for name, (_, value) in given.items()} for given in _combinations(params))
-    choices = [choose(model, one, dims, allow_paths) for one in values]
+        report_and_exit((error.diagnostic,))
+    shown = [{name: words for name, (words, _) in combination.items()} for combination in _list_combinations(params)]
+    values = ({name: value for name, (_, value) in combination.items()} for combination in _list_combinations(params))
+    choices = [make_choice(model, named_values, dims, allow_paths) for named_values in values]
     if train:
-        is_file = path not in (None, "-")  # what is read from elsewhere is read once
+        is_file = path not in (None, "-")  # each training reads a file again, and standard input can be read only once
         spec = (path, None) if is_file else (None, source.text)
-        rows = trained(spec, output or "", zip(shown, choices, strict=True), section, **wishes)
+        rows = train_combinations(spec, output or "", zip(shown, choices, strict=True), section, **wishes)
     else:
-        rows = _costs_of(source, where, shown, choices)
-    _show(rows, form)
-    wrong = sum(row[ERROR] is not None for row in rows)
-    if wrong:
+        rows = _measure_combinations(source, where, shown, choices)
+    _write_rows(rows, form)
+    failed = sum(row[ERROR] is not None for row in rows)
+    if failed:
         more = "what is wrong is above" if train else "`netc check --set ...` says more"
-        note(f"{wrong:,} of {len(rows):,} combinations are wrong; {more}")
+        write_status(f"{failed:,} of {len(rows):,} combinations are wrong; {more}")
         raise click.exceptions.Exit(FAILED)
 
 
@@ -91,55 +91,55 @@ def _check_usage(params: Mapping[str, Sequence[object]], train: bool, output: st
     if not params:
         raise click.UsageError("give values with --set NAME=A,B,...")
     number = prod(len(values) for values in params.values())
-    if number > MOST:
-        raise click.UsageError(f"these are {number:,} combinations, and {MOST:,} are the most")
-    given = next((OPTIONS.get(name, name) for name, value in wishes.items() if value), None)
-    if not train and (given is not None or output is not None):
-        raise click.UsageError(f"`{'-o' if given is None else '--' + given.replace('_', '-')}` is for --train")
+    if number > MAX_COMBINATIONS:
+        raise click.UsageError(f"these are {number:,} combinations, and {MAX_COMBINATIONS:,} are the most")
+    option = next((OPTION_NAMES.get(name, name) for name, value in wishes.items() if value), None)
+    if not train and (option is not None or output is not None):
+        raise click.UsageError(f"`{'-o' if option is None else '--' + option.replace('_', '-')}` is for --train")
     if train and not output:
         raise click.UsageError("give the folder for the runs with `-o RUNS`")
     if wishes["epochs"] is not None and wishes["steps"] is not None:
         raise click.UsageError("give `--epochs` or `--steps`, not both")
 
 
-def _combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> list[dict[str, tuple[str, object]]]:
-    """For each combination the values by their names, with their texts."""
+def _list_combinations(params: Mapping[str, Sequence[tuple[str, object]]]) -> list[dict[str, tuple[str, object]]]:
+    """Return all combinations: for each, the text and the value of every name."""
     return [dict(zip(params, values, strict=True)) for values in product(*params.values())]
 
 
-def _costs_of(source: SourceFile, where: str | None, shown: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
-    """The rows: what each combination costs. Where all are wrong, the first is as good as any."""
+def _measure_combinations(source: SourceFile, where: str | None, shown: list[dict[str, str]], choices: list[Choice]) -> list[Row]:
+    """Return a row with the costs of each combination. If all are wrong, report the errors of the first, and end the command."""
     analyses = [analyze(source, choice, where).with_model() for choice in choices]
-    if all(one.program is None for one in analyses):
-        give_up_on(analyses[0].diagnostics)
-    return [{**words, **_costs(one)} for words, one in zip(shown, analyses, strict=True)]
+    if all(analysis.program is None for analysis in analyses):
+        report_and_exit(analyses[0].diagnostics)
+    return [{**words, **_measure_costs(analysis)} for words, analysis in zip(shown, analyses, strict=True)]
 
 
-def _costs(analysis: Analysis) -> dict[str, object]:
+def _measure_costs(analysis: Analysis) -> dict[str, object]:
     if analysis.program is None:
         code = next(d.code for d in analysis.diagnostics if d.severity == "error")
         return {**dict.fromkeys(COSTS), ERROR: code}
     totals = summarize(analysis.program).totals
-    found = {name: getattr(totals, name) for name in COSTS}
-    return {**{name: value if isinstance(value, int) else format_dim(value) for name, value in found.items()}, ERROR: None}
+    costs = {name: getattr(totals, name) for name in COSTS}
+    return {**{name: value if isinstance(value, int) else format_dim(value) for name, value in costs.items()}, ERROR: None}
 
 
-def _show(rows: list[Row], form: str | None) -> None:
+def _write_rows(rows: list[Row], form: str | None) -> None:
     match form:
         case "json":
-            write(as_json(rows))
+            write_text(format_json(rows))
             return
         case "csv":
-            write(as_csv(rows))
+            write_text(format_csv(rows))
             return
     names = [name for name in rows[0] if name != ERROR or any(row[ERROR] for row in rows)]
-    cells = [[_cell(row[name]) for name in names] for row in rows]
+    cells = [[_format_cell(row[name]) for name in names] for row in rows]
     numbers = [all(isinstance(row[name], int | float | None) for row in rows) or name in COSTS for name in names]
     lines = align([TITLES.get(name, name) for name in names], cells, numbers)
-    write(table("\n".join(fitted(line, columns(sys.stdout)) for line in lines)))
+    write_text(style_table("\n".join(fitted(line, get_table_width(sys.stdout)) for line in lines)))
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     match value:
         case None:
             return ""

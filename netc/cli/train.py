@@ -1,4 +1,4 @@
-"""`netc train`: a train section on data, into a folder."""
+"""`netc train`: train a network with the train section of its spec, and write the run into a folder."""
 
 from __future__ import annotations
 
@@ -16,25 +16,38 @@ from netc.compiler.types.tensor_types import BATCH
 
 from ..training.stop_signals import Interrupted
 from ..training.tensorboard import TensorBoardWriter
-from .command_failure import FAILED, Failed
+from .command_failure import FAILED, CommandFailed
 from .progress import Progress
-from .report import report
-from .shared_options import choose, one_source, source_options, spec_options
-from .terminal import note, write
+from .report import report_diagnostics
+from .shared_options import make_choice, require_one_source, source_options, spec_options
+from .terminal import write_note, write_status, write_text
 from .training_options import training_options
 
 if TYPE_CHECKING:
     from ..training.loop import Report
 
 STRATEGIES = ("ddp", "fsdp")
-OF_THE_RUN = ("columns", "data_options", "epochs", "steps", "batch", "seed", "weights", "section", "model", "params", "dims", "allow_paths")
-"""What a run was started with, and what resuming does not change."""
-OPTIONS = {"columns": "column", "data_options": "data-option", "params": "set", "dims": "dim", "allow_paths": "allow-path"}
-"""Names of options that are others than those of the parameters."""
+FIXED_OPTIONS = (
+    "columns",
+    "data_options",
+    "epochs",
+    "steps",
+    "batch",
+    "seed",
+    "weights",
+    "section",
+    "model",
+    "params",
+    "dims",
+    "allow_paths",
+)
+"""The options that a run is started with. `--resume` reads them from the run, and refuses them on the command line."""
+OPTION_NAMES = {"columns": "column", "data_options": "data-option", "params": "set", "dims": "dim", "allow_paths": "allow-path"}
+"""Names of options that differ from the names of their parameters in Python."""
 
 
 def _refuse_dtype(ctx: click.Context, option: click.Parameter, value: str | None) -> None:
-    """Other commands have this option, and people look for it here."""
+    """Refuse `--dtype`: other commands have this option, and people look for it here."""
     if value is not None:
         raise click.UsageError(
             "parameters are trained in float32: `--precision bf16` computes in bfloat16; `netc compile --dtype` converts what was trained"
@@ -71,46 +84,50 @@ def command(
     `netc train --resume RUN` continues a stopped run. To train on several processes, run `torchrun --nproc-per-node 2 -m netc train ...`.
     """
     wishes |= {name: wishes[name] or None for name in ("columns", "data_options")}
-    own = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
-    _check_usage(output, resume, own)
-    path = file if resume is not None and file is None and text is None else one_source(file, text)
+    options = {"section": section, "model": model, "params": params, "dims": dims, "allow_paths": allow_paths, **wishes}
+    _check_usage(output, resume, options)
+    path = file if resume is not None and file is None and text is None else require_one_source(file, text)
     from ..training.ranks import is_first
     from ..training.run_training import train_file
 
-    choice, folder = choose(model, params, dims, allow_paths), output or resume or ""
-    seen: list[Report] = []
-    with _ending(), Progress() as progress, _board(folder, tensorboard) as board:
-        on_report = _to_all(seen.append, progress, *([board] if board is not None else []))
-        result = train_file(path, text, choice, section, folder, resume is not None, on_report, note=_note, **wishes)
+    choice, folder = make_choice(model, params, dims, allow_paths), output or resume or ""
+    reports: list[Report] = []
+    with _report_early_end(), Progress() as progress, _open_tensorboard(folder, tensorboard) as board:
+        on_report = _make_fan_out(reports.append, progress, *([board] if board is not None else []))
+        result = train_file(path, text, choice, section, folder, resume is not None, on_report, note=write_note, **wishes)
     if not is_first():
         return
-    report(result.diagnostics, "text", sys.stderr)
-    write(result.summary())
-    if not seen:
+    report_diagnostics(result.diagnostics, "text", sys.stderr)
+    write_text(result.summary())
+    if not reports:
         longer = f"netc train {result.spec} --weights {quote(f'{folder}/last.safetensors')} --epochs N -o RUN"
-        _note(f"the run had finished, and no step was left; to train longer, start a new one with its weights: {longer}")
+        write_note(f"the run had finished, and no step was left; to train longer, start a new one with its weights: {longer}")
     if result.failed:
         raise click.exceptions.Exit(FAILED)
 
 
-def _check_usage(output: str | None, resume: str | None, own: Mapping[str, Any]) -> None:
-    """Options that contradict each other."""
-    if own["epochs"] is not None and own["steps"] is not None:
+def _check_usage(output: str | None, resume: str | None, options: Mapping[str, Any]) -> None:
+    """Refuse options that contradict each other."""
+    if options["epochs"] is not None and options["steps"] is not None:
         raise click.UsageError("give `--epochs` or `--steps`, not both")
     if "" in (output, resume):
         raise click.UsageError("the folder of a run has a name, and `''` is none")
     if (output is None) == (resume is None):
         raise click.UsageError("give `-o RUN` for a new run, or `--resume RUN`")
-    changed = next((OPTIONS.get(name, name) for name in OF_THE_RUN if own[name]), "validation" if _is_share(own["validation"]) else None)
+    changed = next(
+        (OPTION_NAMES.get(name, name) for name in FIXED_OPTIONS if options[name]),
+        "validation" if _is_share(options["validation"]) else None,
+    )
     if resume is not None and changed is not None:
         remedy = f"start a new run with its weights: `--weights {quote(f'{resume}/last.safetensors')} -o RUN`"
         raise click.UsageError(f"`--{changed}` is what the run was started with, and `--resume` does not change it; {remedy}")
-    if BATCH in own["dims"]:
+    if BATCH in options["dims"]:
         raise click.UsageError(f"`{BATCH}` is the size of a batch, which --batch sets")
 
 
 def _is_share(validation: str | None) -> bool:
-    """Whether the option is a share of the data, and not the path of another data set, which may change when files are moved."""
+    """Whether `--validation` is a share of the data. Resuming may change the path of a data set, which may have moved, but not a share: it
+    decides which samples the run trains on."""
     try:
         return validation is not None and not math.isnan(float(validation))
     except ValueError:
@@ -118,16 +135,15 @@ def _is_share(validation: str | None) -> bool:
 
 
 @contextmanager
-def _ending() -> Iterator[None]:
-    """A run that is stopped, or cannot go on: the first of several processes says why, unless only the data of another one are the
-    reason, and all end with the exit code."""
+def _report_early_end() -> Iterator[None]:
+    """Report why a run ends early, and exit. The first of several processes reports, unless the reason is in another one's data."""
     from ..training.ranks import is_first, world_size
 
     try:
         yield
     except Interrupted as stopped:
         if is_first():
-            note(f"stopped at step {stopped.step}; to continue: netc train --resume {quote(str(stopped.folder))}")
+            write_status(f"stopped at step {stopped.step}; to continue: netc train --resume {quote(str(stopped.folder))}")
         raise click.exceptions.Exit(stopped.exit_code) from None
     except ValueError as error:
         from ..training.loop import RefusedBatch
@@ -140,12 +156,12 @@ def _ending() -> Iterator[None]:
 
         if world_size() == 1 or not is_lost_process_error(error):
             raise
-        raise Failed("another process of the run has ended; its own message says why") from None
+        raise CommandFailed("another process of the run has ended; its own message says why") from None
 
 
 @contextmanager
-def _board(folder: str, wanted: bool) -> Iterator[TensorBoardWriter | None]:
-    """What writes for TensorBoard, if it is wanted."""
+def _open_tensorboard(folder: str, wanted: bool) -> Iterator[TensorBoardWriter | None]:
+    """Yield the writer for TensorBoard, or None if it is not wanted."""
     if not wanted:
         yield None
         return
@@ -153,18 +169,14 @@ def _board(folder: str, wanted: bool) -> Iterator[TensorBoardWriter | None]:
     try:
         board = TensorBoardWriter(folder)
     except ImportError:
-        raise Failed(f"TensorBoard is not installed: run `{format_install_command('tensorboard')}`") from None
+        raise CommandFailed(f"TensorBoard is not installed: run `{format_install_command('tensorboard')}`") from None
     with closing(board):
         yield board
 
 
-def _to_all(*receivers: Callable[[Report], None]) -> Callable[[Report], None]:
+def _make_fan_out(*receivers: Callable[[Report], None]) -> Callable[[Report], None]:
     def on_report(report: Report) -> None:
         for receiver in receivers:
             receiver(report)
 
     return on_report
-
-
-def _note(text: str) -> None:
-    note(f"note: {text}")

@@ -1,4 +1,4 @@
-"""The options that say how a network is trained, which `netc train` and `netc sweep --train` share."""
+"""The options of training, which `netc train` and `netc sweep --train` share."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import Any, TypeVar
 
 import click
 
-from .shared_options import batch_option, checkpoint_options, device_option, named_words, section_option, seed_option
+from .shared_options import batch_option, checkpoint_options, device_option, parse_pairs, section_option, seed_option
 
 F = TypeVar("F", bound=Callable[..., Any])
 PRECISIONS = ("fp32", "bf16", "fp16")
 
 
 def training_options(function: F) -> F:
-    """`--data`, `--epochs` and the others: what `train_file` takes by these names, and `section`. `--weights` are what training begins
-    with."""
+    """Add `--data`, `--epochs` and the other keyword arguments of `train_file`, and `--section`. Training begins with `--weights`."""
     for option in reversed(_OPTIONS):
         function = option(function)
     return checkpoint_options(function)
@@ -27,14 +26,14 @@ _OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--validation", metavar="DATA|SHARE", help="Validation data, or the share of the data to keep for validation, such as 0.1."
     ),
     click.option(
-        "--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=named_words, help="Read an input from this column."
+        "--column", "columns", multiple=True, metavar="INPUT=COLUMN", callback=parse_pairs, help="Read an input from this column."
     ),
     click.option(
         "--data-option",
         "data_options",
         multiple=True,
         metavar="OPTION=VALUE",
-        callback=named_words,
+        callback=parse_pairs,
         help="Set an option of the data's format, such as size=224 for images.",
     ),
     section_option(),

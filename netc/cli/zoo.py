@@ -1,4 +1,4 @@
-"""`netc zoo`: the specs that are part of netc."""
+"""`netc zoo`: list the specs that are part of netc, or print one."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ import click
 
 from ..display.text_table import wrapped
 from ..files.published_specs import FOLDER, NoSuchModel, find, real
-from .command_failure import Failed
-from .completion import published
-from .terminal import columns, table, write
+from .command_failure import CommandFailed
+from .completion import complete_published
+from .terminal import get_table_width, style_table, write_text
 
 
 @click.command("zoo")
-@click.argument("name", required=False, metavar="NAME", shell_complete=published)
+@click.argument("name", required=False, metavar="NAME", shell_complete=complete_published)
 @click.option("--path", "where", is_flag=True, help="Print the path of the file, for other commands.")
 def command(name: str | None, where: bool) -> None:
     """NAME is a model, such as resnet50, or a file, such as vision/resnet.net. In a spec, write `use "zoo/vision/resnet.net"`."""
     if name is None:
-        write(FOLDER if where else table(_listed()))
+        write_text(FOLDER if where else style_table(_format_list()))
         return
     try:
         path, _ = find(name)
     except NoSuchModel as error:
-        raise Failed(str(error)) from None
+        raise CommandFailed(str(error)) from None
     if where:
-        write(real(path))
+        write_text(real(path))
         return
     with open(real(path), encoding="utf-8") as file:
-        write(file.read())
+        write_text(file.read())
 
 
-def _listed() -> str:
+def _format_list() -> str:
     from ..files.published_specs import published
 
     rows = [("file", "models")]
     rows += [(entry.path, ", ".join(entry.complete)) for entry in published()]
-    return "\n".join(wrapped(rows, columns(sys.stdout)))
+    return "\n".join(wrapped(rows, get_table_width(sys.stdout)))

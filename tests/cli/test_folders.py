@@ -43,21 +43,21 @@ def test_all_specs_are_formatted(folder: Path) -> None:
 
 @pytest.mark.parametrize("word", ["export", "predict", "eval", "generate", "show", "list", "fit"])
 def test_words_of_other_tools(word: str) -> None:
-    from netc.cli import ELSEWHERE
+    from netc.cli import FOREIGN_COMMANDS
 
     result = CliRunner().invoke(cli, [word])
     assert result.exit_code == 2
-    assert ELSEWHERE[word] in " ".join(result.output.split())
+    assert FOREIGN_COMMANDS[word] in " ".join(result.output.split())
 
 
 def test_what_the_words_of_other_tools_name_exists() -> None:
     import re
 
-    from netc.cli import COMMANDS, ELSEWHERE
+    from netc.cli import COMMANDS, FOREIGN_COMMANDS
 
-    named = {command for text in ELSEWHERE.values() for command in re.findall(r"`netc (\w+)", text)}
+    named = {command for text in FOREIGN_COMMANDS.values() for command in re.findall(r"`netc (\w+)", text)}
     assert named <= set(COMMANDS)
-    assert not ELSEWHERE.keys() & set(COMMANDS)
+    assert not FOREIGN_COMMANDS.keys() & set(COMMANDS)
 
 
 @pytest.mark.parametrize(("alias", "name"), [("fp16", "float16"), ("half", "float16"), ("bf16", "bfloat16"), ("double", "float64")])

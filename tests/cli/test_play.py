@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from netc.cli import cli
-from netc.cli.playground_server import NotBuilt, server
+from netc.cli.play import NotBuilt, make_server
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     (tmp_path / "secret.txt").write_text("secret")
     (page / "link").symlink_to(tmp_path / "secret.txt")
     os.mkfifo(page / "pipe")
-    serving = server(str(page), 0)
+    serving = make_server(str(page), 0)
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()
     yield int(serving.server_address[1])
@@ -67,7 +67,7 @@ def test_who_does_not_wait_is_no_news(port: int, capsys: pytest.CaptureFixture[s
 
 def test_a_folder_without_a_playground(tmp_path: Path) -> None:
     with pytest.raises(NotBuilt):
-        server(str(tmp_path), 0)
+        make_server(str(tmp_path), 0)
     done = CliRunner().invoke(cli, ["play", "--folder", str(tmp_path)])
     assert done.exit_code == 1
     assert "make playground" in done.output

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from netc.cli import cli
-from netc.cli.python_warnings import warnings_shown
+from netc.cli.python_warnings import reformat_warnings
 
 OF_PYTHON_2 = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1L, 3L), }"
 
@@ -27,7 +27,7 @@ def test_an_array_written_by_python_2(tmp_path: Path) -> None:
 
 
 def test_one_line_of_each(capsys: pytest.CaptureFixture[str]) -> None:
-    with warnings_shown():
+    with reformat_warnings():
         for _ in range(2):
             warnings.warn("first\nline (Triggered internally at /pytorch/x.cpp:1.)", UserWarning, stacklevel=1)
             warnings.warn("old", FutureWarning, stacklevel=1)
@@ -37,5 +37,5 @@ def test_one_line_of_each(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_who_asks_python_for_warnings_gets_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.warnoptions", ["default"])
-    with pytest.warns(FutureWarning, match="old"), warnings_shown():
+    with pytest.warns(FutureWarning, match="old"), reformat_warnings():
         warnings.warn("old", FutureWarning, stacklevel=1)

@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 import netc
 from netc.cli import cli
-from netc.cli.written import LEAST, _Bar
+from netc.cli.write_progress import MIN_BYTES, _Bar
 from netc.compiler.types.numpy_types import Array
 from netc.compiler.weights.initial import draw_initial_values
 
@@ -103,9 +103,9 @@ def test_names_control_no_terminal(own: dict[str, Array]) -> None:
 def test_the_bar(capsys: pytest.CaptureFixture[str]) -> None:
     """Nothing of files that are written at once, and nothing left of others."""
     bar = _Bar()
-    bar(1, LEAST - 1)
+    bar(1, MIN_BYTES - 1)
     assert bar._bar is None
-    bar(LEAST // 2, LEAST)
-    bar(LEAST, LEAST)
+    bar(MIN_BYTES // 2, MIN_BYTES)
+    bar(MIN_BYTES, MIN_BYTES)
     assert bar._bar.finished
     bar.stop()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from netc.analysis import Analysis, analyze_training, check_sections, parse_spec, read_and_analyze
-from netc.cli.spec_sources import reader
+from netc.cli.spec_sources import make_reader
 from netc.compiler.ir.training_program import Training
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.render import sort_and_dedupe
@@ -27,7 +27,7 @@ def checked(path: Path) -> Analysis:
     """The analysis of the model, with the diagnostics of the sections too."""
     text = path.read_text(encoding="utf-8")
     choice = chosen(text)
-    read = reader(str(path), None)
+    read = make_reader(str(path), None)
     model = read_and_analyze(read, choice)
     sections = [d for one in check_sections(parse_spec(model.sources[0], choice, str(path))) for d in one.diagnostics]
     sections += _of_data(analyze_training(model.sources[0], choice, str(path)).training, path)

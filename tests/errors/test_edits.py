@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from netc.analysis import Analysis, Choice, analyze
-from netc.cli.check import fixed
+from netc.cli.check import apply_edits
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.source import SourceFile
 from tests.dsl.test_syntax_errors import CASES as SYNTAX
@@ -51,7 +51,7 @@ def mended(text: str) -> str:
     count = 1
     while count:
         source = SourceFile("a.net", text)
-        text, count = fixed(source, list(analyze(source, Choice()).diagnostics))
+        text, count = apply_edits(source, list(analyze(source, Choice()).diagnostics))
     return text
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import netc
-from netc.cli.check import fixed
+from netc.cli.check import apply_edits
 from netc.compiler.elaborate.names.name_errors import normalize_name
 from netc.compiler.ops import Operator
 from netc.dsl.record import replace
@@ -129,7 +129,9 @@ def mended(text: str) -> str:
     source = SourceFile("<text>", text)
     with pytest.raises(netc.CompileError) as caught:
         netc.compile(text)
-    return fixed(source, [replace(found, edits=tuple(replace(e, safe=True) for e in found.edits)) for found in caught.value.diagnostics])[0]
+    return apply_edits(
+        source, [replace(found, edits=tuple(replace(e, safe=True) for e in found.edits)) for found in caught.value.diagnostics]
+    )[0]
 
 
 MODULES = {

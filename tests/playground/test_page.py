@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from netc.cli.playground_server import built, server
+from netc.cli.play import find_built_folder, make_server
 
 ROOT = Path(__file__).parents[2]
 NODE_MODULES = ROOT / "playground" / "node_modules"
@@ -21,13 +21,13 @@ pytestmark = [
     pytest.mark.long,
     pytest.mark.skipif(not CHROMIUM, reason="Chromium is not installed"),
     pytest.mark.skipif(not (NODE_MODULES / "playwright-core").is_dir(), reason="the playground is not built: make playground"),
-    pytest.mark.skipif(not Path(built(), "worker.mjs").is_file(), reason="the playground is not built: make playground"),
+    pytest.mark.skipif(not Path(find_built_folder(), "worker.mjs").is_file(), reason="the playground is not built: make playground"),
 ]
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    serving = server(built(), 0)
+    serving = make_server(find_built_folder(), 0)
     thread = threading.Thread(target=serving.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{serving.server_address[1]}/"

@@ -22,7 +22,7 @@ from torch.distributed.fsdp import fully_shard
 from torch.testing._internal.distributed.fake_pg import FakeStore
 
 from netc.analysis import Choice, Spec
-from netc.cli.plan import lines
+from netc.cli.plan import format_plan
 from netc.compiler.ir.training_program import Training
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
@@ -204,7 +204,7 @@ def test_a_part_without_memory_has_a_dash_and_the_reason(measured: StepProfile) 
     before = replace(
         measured, state=0, snapshots=(replace(measured.snapshots[0], gradients=0.0, other_gradients=0.0, fixed=1e12, per_sample=0.0),)
     )
-    shown = lines(make_plan(before, DEVICES["l4"], ParallelLayout(1, 1, "ddp", "float32", 4), 1))
+    shown = format_plan(make_plan(before, DEVICES["l4"], ParallelLayout(1, 1, "ddp", "float32", 4), 1))
     rows = [" ".join(line.split()) for line in shown]
     assert "gradients - none at the moment of the peak" in rows
     assert "optimizer state - this optimizer keeps none" in rows

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from safetensors.numpy import load_file
 
 from netc.cli import cli
-from netc.cli.sweep_training import LONGEST, folder_of
+from netc.cli.sweep_training import MAX_FOLDER_NAME, name_folder
 from tests.training.runs import samples
 
 SPEC = """
@@ -163,7 +163,7 @@ def test_wrong_usage(words: tuple[str, ...], what: str) -> None:
 
 
 def test_names_of_folders() -> None:
-    assert folder_of({"width": "8", "act": "relu"}) == "width=8,act=relu"
-    names = [folder_of({"a": value}) for value in ("../x", "..\\x", "x y", "x/y", "é", "[1, 2]", "[1; 2]", "8" * 200, "8" * 201)]
+    assert name_folder({"width": "8", "act": "relu"}) == "width=8,act=relu"
+    names = [name_folder({"a": value}) for value in ("../x", "..\\x", "x y", "x/y", "é", "[1, 2]", "[1; 2]", "8" * 200, "8" * 201)]
     assert len(set(names)) == len(names)
-    assert all(len(name) <= LONGEST and "/" not in name and "\\" not in name for name in names)
+    assert all(len(name) <= MAX_FOLDER_NAME and "/" not in name and "\\" not in name for name in names)

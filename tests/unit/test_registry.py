@@ -38,10 +38,10 @@ def test_backends_may_share_an_ending(monkeypatch: pytest.MonkeyPatch) -> None:
     other = SimpleNamespace(name="other", suffix=".py", is_binary=False)
     monkeypatch.setitem(sys.modules, f"{package.__name__}.other", SimpleNamespace(BACKEND=other))
     monkeypatch.setattr(backend_registry, "NAMES", (*NAMES, "other"))
-    assert compile_command._backend("other", "m.py") is other
-    assert compile_command._backend("torch", "m.py") is compile_command._backend(None, "m.py") is get_or_raise("torch")
+    assert compile_command._choose_backend("other", "m.py") is other
+    assert compile_command._choose_backend("torch", "m.py") is compile_command._choose_backend(None, "m.py") is get_or_raise("torch")
     with pytest.raises(click.UsageError, match="asks for the target onnx, and --target says other"):
-        compile_command._backend("other", "m.onnx")
+        compile_command._choose_backend("other", "m.onnx")
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
-"""What `netc compile` shows while it writes a large file: a bar in a terminal, nothing elsewhere.
+"""Show a progress bar while `netc compile` writes a large file.
 
-In: the bytes that are written, and those that there will be. Out: a bar on standard error, which is gone in the end. Always: nothing is
-shown of files that are written at once.
+In: the bytes written so far, and the total. Out: a bar on standard error, which disappears at the end. Always: there is no bar outside of
+a terminal, nor for a file that is written at once.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .terminal import colored
+from .terminal import has_colors
 
-LEAST = 200_000_000
-"""Bytes of a file that is worth a bar."""
+MIN_BYTES = 200_000_000
+"""The least bytes of a file that gets a bar."""
 
 
 @contextmanager
-def writing_shown() -> Iterator[Callable[[int, int], None] | None]:
-    """What is to be called while a file is written; None where nobody looks."""
+def show_write_progress() -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a function to call while a file is written, or None outside of a terminal."""
     if not sys.stderr.isatty():
         yield None
         return
@@ -36,21 +36,21 @@ class _Bar:
         self._task: Any = None
 
     def __call__(self, done: int, total: int) -> None:
-        if total < LEAST:
+        if total < MIN_BYTES:
             return
         if self._bar is None:
-            self._start(total)
+            self._start_bar(total)
         self._bar.update(self._task, completed=done)
 
     def stop(self) -> None:
         if self._bar is not None:
             self._bar.stop()
 
-    def _start(self, total: int) -> None:
+    def _start_bar(self, total: int) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn, TransferSpeedColumn
 
-        console = Console(file=sys.stderr, no_color=not colored(sys.stderr), highlight=False)
+        console = Console(file=sys.stderr, no_color=not has_colors(sys.stderr), highlight=False)
         columns = (BarColumn(24), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn(compact=True))
         self._bar = Progress(*columns, console=console, transient=True)
         self._task = self._bar.add_task("", total=total)

@@ -1,0 +1,127 @@
+"""Check that the options of `netc compile` go together.
+
+In: the options. Out: a usage error that names the options to leave out, or nothing. Always: no option is ignored silently, and nothing is
+compiled before all options are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from netc.compiler.backends.backend import has_suffix
+from netc.compiler.backends.backend_registry import NAMES, find_backend, get_or_raise, list_backends
+from netc.dsl.record import Record
+
+from ..emit_stages import OF_TEXT
+from ..files.save_artifacts import refuse_all, refuse_options, refuse_weights
+from .program import raise_as_usage_error
+
+if TYPE_CHECKING:
+    from netc.compiler.backends.backend import Backend
+
+BACKENDS = list_backends()
+SECTION = "train"
+"""The target that is made of a train section rather than of a model: `netc.training.source`."""
+
+
+class CompileOptions(Record):
+    """The options that say what to write. `graph` has the options of ONNX graphs; `has_weights`: weights or a seed are given."""
+
+    output: str | None
+    target: str | None
+    section: str | None
+    stream: str | None
+    runtime: str | None
+    emit: str | None
+    quantize: str | None
+    calibration: str | None
+    verbose: bool
+    graph: dict[str, Any]
+    has_weights: bool
+
+
+def check_options(options: CompileOptions) -> None:
+    """Check what does not depend on the backend."""
+    _check_kind(options)
+    _check_graph_options(options)
+    _check_quantization(options)
+    _check_runtime(options)
+
+
+def _check_kind(options: CompileOptions) -> None:
+    """Check that one kind of output is asked for: a target, a stage, a stream or a train section."""
+    if options.stream is not None and (options.emit is not None or options.target == SECTION):
+        raise click.UsageError("--stream is for a file or a text of a target")
+    if options.emit is not None and (options.target is not None or options.has_weights):
+        raise click.UsageError("--emit shows a stage as text: it goes without --target, --weights and --seed")
+    if options.target == SECTION and options.has_weights:
+        raise click.UsageError(f"--target {SECTION} writes a text, which holds no weights: it takes neither --weights nor --seed")
+    if options.section is not None and options.target != SECTION:
+        raise click.UsageError(f"--section is for --target {SECTION}")
+
+
+def _check_graph_options(options: CompileOptions) -> None:
+    """Refuse options of ONNX graphs where no ONNX graph is written."""
+    graph, emit = options.graph, options.emit
+    if graph and emit not in (None, *(backend.name for backend in BACKENDS if backend.takes_options)):
+        raise click.UsageError(f"{_format_subject(graph)} for graphs of ONNX, not for --emit {emit}")
+    if graph and options.target == SECTION:
+        raise click.UsageError(f"{_format_subject(graph)} for graphs of ONNX, not for --target {SECTION}")
+
+
+def _check_quantization(options: CompileOptions) -> None:
+    writes_model = options.target != SECTION and options.emit is None and options.stream is None
+    if options.quantize is not None and not writes_model:
+        raise click.UsageError(f"--quantize is for an ONNX model: it goes without --emit, --stream and --target {SECTION}")
+    if options.quantize is None and options.calibration is not None:
+        raise click.UsageError("--calibration is for --quantize")
+
+
+def _check_runtime(options: CompileOptions) -> None:
+    runtime, output = options.runtime, options.output
+    if runtime is None:
+        return
+    if options.stream is None:
+        raise click.UsageError(f"--for {runtime} is for --stream T: the runtime gives a model its tokens in pieces")
+    if options.target not in (None, "onnx"):
+        raise click.UsageError(f"--for {runtime} writes an ONNX model: it goes without --target {options.target}")
+    if output is None or output == "-" or find_backend(output) is not None:
+        raise click.UsageError(f"--for {runtime} writes several files: give -o FOLDER")
+
+
+def check_for_target(backend: Backend, options: CompileOptions) -> None:
+    """Refuse every option that the target does not take. One error names them all, so that nobody removes them one at a time."""
+    from ..quantizing import check_target
+
+    checks = [lambda: refuse_options(backend, _to_flags(options.graph))]
+    if options.has_weights:
+        checks.insert(0, lambda: refuse_weights(backend, "--weights and --seed are"))
+    method = options.quantize
+    if method is not None:
+        has_calibration, has_functions = options.calibration is not None, "functions" in options.graph
+        checks.append(lambda: check_target(backend, options.output or "-", method, has_calibration, has_functions))
+    with raise_as_usage_error():
+        refuse_all(*checks)
+
+
+def check_for_stage(stage: str, output: str | None, spec_options: Mapping[str, object]) -> None:
+    """Refuse options that do not change the text of a stage, and an output whose name promises another kind of file."""
+    words = [word for word, value in spec_options.items() if value]
+    if words and stage in OF_TEXT:
+        raise click.UsageError(f"--emit {stage} shows the text before there is a model: it goes without {' and '.join(words)}")
+    by_name = find_backend(output) if output else None
+    if by_name is not None and (by_name.is_binary or stage not in NAMES or not has_suffix(get_or_raise(stage), output or "")):
+        raise click.UsageError(f"the name of `{output}` asks for {by_name.artifact}, and --emit {stage} writes another text")
+
+
+def _to_flags(graph: Iterable[str]) -> list[str]:
+    """Return the options of graphs as they are on the command line: `optimize` is `--no-optimize`, since only False can be given."""
+    return ["--no-optimize" if name == "optimize" else f"--{name}" for name in graph]
+
+
+def _format_subject(graph: Collection[str]) -> str:
+    """Return the options of graphs as the subject of a sentence: `--opset is`, `--opset, --functions are`."""
+    return ", ".join(_to_flags(graph)) + (" is" if len(graph) == 1 else " are")
