@@ -1,8 +1,8 @@
-"""The classes of a program.
+"""Builds the classes of a program.
 
-In: the main graph of a program, ready to be written, and what the backend provides. Out: its classes, called ones first, the main one
-last, all with names. Always: graphs are processed by height, so that the arguments of a class are decided before any code that uses it is
-written.
+In: the main graph of a program, ready to be written, and the backend's framework and emitters. Out: its classes, called ones first and the
+main one last, all with names: for a ResNet `Bottleneck`, then `ResNet50`. Always: graphs are processed by height, so that the arguments of
+a class are decided before any code that uses it is written.
 """
 
 from __future__ import annotations
@@ -40,11 +40,12 @@ from .modules.recursion import RecursiveClasses, WrongAssumption
 from .operator_calls import OperatorForms
 from .unsupported_python import MissingSize
 
+# Labels that netc made itself say nothing, so a class with such a label is called `Layer` or `Layers`.
 _AUTOMATIC = re.compile(r"(repeat|each|group|sequence|)\d*")
 
 
 def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, emitters: Emitters) -> list[ClassDef]:
-    """All classes; `name` is the name of the main one if its graph has none."""
+    """Build all classes. `name` is the name of the main one if its graph has none."""
     pinned: list[Graph] = []
     fixed: set[str] = set()
     recursion = RecursiveClasses()
@@ -63,7 +64,7 @@ def build_classes(main: Graph, facts: Facts, name: str, framework: Framework, em
 
 
 def find_used_definitions(classes: Iterable[ClassDef], framework: Framework) -> list[str]:
-    """The names of the definitions that the classes call, and of those that these call, in their order."""
+    """Return the names of the definitions that the classes call, and of those that these call, in their order."""
     codes = (code for cls in classes for code in (*cls.body.list_constructor_code(), *(step.code for step in cls.body.steps)))
     called = {p.function for code in codes for p in walk_tree(code) if isinstance(p, CallCode)}
     texts = framework.definitions
@@ -77,18 +78,18 @@ class _ClassBuilder:
     def __init__(
         self, main: Graph, operators: OperatorForms, framework: Framework, pinned: list[Graph], fixed: set[str], recursion: RecursiveClasses
     ) -> None:
-        """`pinned`: the loops whose number of iterations is no argument; `fixed`: the symbols of the model that are none."""
+        """`pinned`: loops whose number of iterations is no argument. `fixed`: symbols of the model that are no arguments."""
         self.main, self.framework = main, framework
         self.pinned = pinned
         self.fixed_symbols: set[str] = set()
-        """The symbols of the model that cannot be arguments."""
+        """The symbols of the model that turned out to be no arguments."""
         self.unrolled: list[Graph] = []
-        """The loops whose number of iterations should be an argument, but is written out."""
+        """The loops whose number of iterations should be an argument, but that are written out."""
         self.recursion = recursion
         self.stand_ins = {
             get_source_key(g): ClassDef("", [ClassBody(g, framework)]) for g in recursion.find_outermost(collect_graphs(main))
         }
-        """For each block whose class makes itself, a placeholder of that class until its arguments are known."""
+        """For each block whose class makes itself, a placeholder for that class until its arguments are known."""
         self.order = collect_graphs(self.main)
         self.layers = sort_into_levels(self.order, get_source_key, self.stand_ins)
         self.operators = operators
@@ -111,6 +112,7 @@ class _ClassBuilder:
         assert not main.body.passed, "a model has a tensor"
         classes = list({id(c): c for g in self.order if (c := self.classes.get(id(g))) is not None}.values())
         classes = _sort_callees_first([*_keep_instantiated_classes(alone, classes), *(c for c in classes if c is not main), main])
+        # Last of the passes over code: only here are the arguments of all classes known that end as the argument of a dropout.
         mark_probabilities(classes, self.operators.dropouts)
         main.body.rules = self.operators.initialization.rules
         main.base = to_camel_case(self.main.name or name)
@@ -121,7 +123,7 @@ class _ClassBuilder:
         return classes
 
     def _lift_functions(self) -> list[ClassDef]:
-        """Classes for the functions that are modules here."""
+        """Build classes for functions that are modules in a row of modules."""
         pairs = lift_functions(self.order, self.operators)
         bodies = [build_body(graph, self.context) for _, graph in pairs]
         for group in _group_bodies(bodies, self.symbols):
@@ -130,7 +132,7 @@ class _ClassBuilder:
         return list({id(c): c for _, graph in pairs for c in (self.classes[id(graph)],)}.values())
 
     def _build_layer(self, layer: list[Graph]) -> None:
-        """The constructions of graphs of one height."""
+        """Build the constructions of graphs of one height."""
         containers = ContainerForms(self.constructions, self.operators, self.framework)
         recursive = {
             id(g): self.recursion.make_call(g, self.stand_ins[get_source_key(g)]) for g in layer if get_source_key(g) in self.stand_ins
@@ -150,8 +152,8 @@ class _ClassBuilder:
         pending: list[Graph] = []
         chains: list[ClassBody] = []
         for graph in layer:
-            if graph.kind == "scan":
-                continue  # a loop in the class of the graph around it
+            if graph.kind == "scan":  # a loop in the class of the graph around it
+                continue
             construction = constructions.get(id(graph))
             if graph.count is not None and not (construction and construction.is_counted) and graph not in self.pinned:
                 self.unrolled.append(graph)
@@ -177,7 +179,8 @@ class _ClassBuilder:
         )
 
     def _build_bodies(self, pending: list[Graph]) -> list[ClassBody]:
-        """The bodies of the graphs. Those that are one shared stage, but read their sizes in different ways, all get them as arguments."""
+        """Build the bodies of the graphs. If graphs of one shared stage read their sizes in different ways, all get the sizes as
+        arguments."""
         bodies = {id(g): build_body(g, self.context) for g in pending}
         for several in self.sharing.group_united(pending):
             if len({bodies[id(g)].make_shape_key() for g in several}) > 1:
@@ -203,7 +206,7 @@ class _ClassBuilder:
             self.constructions[id(body.graph)] = Construction(kind, code, body.keyed, body.is_list, passed=passed)
 
     def _choose_base_name(self, graph: Graph) -> str:
-        """The name that the class should have."""
+        """Choose the name that the class should have."""
         if graph.kind in ("block", "model"):
             return to_camel_case(graph.name)
         one = self._first_labels.get(id(graph), "").isdigit()
@@ -214,7 +217,7 @@ class _ClassBuilder:
 
     @cached_property
     def _use_counts(self) -> Counter[int]:
-        """By the id of the graph, the number of its uses; uses in a row count as one."""
+        """By the id of the graph, the number of its uses. Uses in a row count as one."""
         uses: Counter[int] = Counter()
         for caller in self.order:
             before: object = None
@@ -243,6 +246,7 @@ def _is_layer(graph: Graph) -> bool:
 
 def _keep_instantiated_classes(alone: list[ClassDef], others: list[ClassDef]) -> list[ClassDef]:
     """Keep the classes of `alone` that another class instantiates."""
+    # A function that turned out to be at the idle end of a row is not instantiated anywhere.
     if not alone:
         return []
     made = {id(called) for c in others for called in _find_instantiated_classes(c)}
@@ -250,7 +254,7 @@ def _keep_instantiated_classes(alone: list[ClassDef], others: list[ClassDef]) ->
 
 
 def _sort_callees_first(classes: list[ClassDef]) -> list[ClassDef]:
-    """The classes in their order, but for those that an earlier one instantiates: these are before it."""
+    """Return the classes in their order, except that the classes that one instantiates come before it."""
     ordered: dict[int, ClassDef] = {}
     stack = classes[::-1]
     while stack:
@@ -264,12 +268,12 @@ def _sort_callees_first(classes: list[ClassDef]) -> list[ClassDef]:
 
 
 def _find_instantiated_classes(cls: ClassDef) -> list[ClassDef]:
-    """The other classes that one instantiates."""
+    """Return the other classes that a class instantiates."""
     return [p.cls for code in cls.body.list_constructor_code() for p in walk_tree(code) if isinstance(p, ClassRef) and p.cls is not cls]
 
 
 def _make_chain_body(graph: Graph, construction: Construction, framework: Framework) -> ClassBody:
-    """A sequence as a class."""
+    """Make the body of a class that is a sequence."""
     body = ClassBody(graph, framework)
     body.names = [v.name for v in graph.inputs]
     assert isinstance(construction.code, CallCode)
@@ -278,7 +282,7 @@ def _make_chain_body(graph: Graph, construction: Construction, framework: Framew
 
 
 def _group_bodies(bodies: list[ClassBody], program: ClassSymbols) -> list[list[ClassBody]]:
-    """Bodies of one block with equal keys. A body that is alone needs no key."""
+    """Group the bodies of one block that have equal keys. A body that is alone needs no key."""
     blocks: dict[object, list[ClassBody]] = {}
     for body in bodies:
         blocks.setdefault(get_source_key(body.graph), []).append(body)

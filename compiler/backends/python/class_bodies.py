@@ -1,7 +1,8 @@
-"""One graph as the body of a class: what its constructor makes, and what `forward` does step by step.
+"""Makes one graph the body of a class: the members that its constructor makes, and the steps of `forward`.
 
-In: a graph whose callees have their constructions. Out: a `ClassBody`. Always: linear in the number of nodes; every tensor, module and
-run-time size in the code of the body is resolved to a number or a label of this body.
+In: a graph whose callees have their constructions. Out: a `ClassBody`: for `dense(8); relu` a member `Linear(4, 8)` and the steps
+`self.dense(x)` and `relu(...)`. Always: linear in the number of nodes. Every tensor, module and run-time size in the code of the body is
+resolved to a number or a label of this body.
 """
 
 from __future__ import annotations
@@ -55,7 +56,8 @@ class Context(Record):
 
 
 def build_body(graph: Graph, context: Context, *, passing: bool = False) -> ClassBody:
-    """The body of a graph that becomes a class. `passing`: sizes that differ stay literals, which then become arguments of `forward`."""
+    """Build the body of a graph that becomes a class. `passing`: sizes stay literals, which become arguments of `forward` where they
+    differ."""
     return _BodyBuilder(graph, context, passing).run()
 
 
@@ -68,11 +70,11 @@ class _BodyBuilder:
         self.sizes = ForwardSizes(self.body)
         self.tensors = TensorCodes(ValueRef)
         self.mode: bool | None = None
-        """In which mode the steps are made that are being written."""
+        """The mode for which steps are being written now."""
         self.mode_results: dict[int, int] = {}
-        """The numbers of what is either of two values."""
+        """The numbers of tensors that the mode decides, by their ids."""
         self.visited_nodes: list[Node] = []
-        """The nodes, those in loops too."""
+        """The nodes so far, including those in loops."""
         self.all_roles = context.roles
         self.pending_tuples = list(joined_tuples(graph.choices))
         """The tuples that `if`s give and that are not made yet."""
@@ -84,7 +86,7 @@ class _BodyBuilder:
         self.ways = ParameterAccess(graph, self.constructions, self.module_codes, self.framework)
 
     def _enter_graph(self, graph: Graph) -> None:
-        """Takes up the labels and shared stages of the graph, or of a loop in it."""
+        """Add the labels and shared stages of the graph, or of a loop in it."""
         self.labels |= {m.label for m in (*graph.nodes, *graph.declares, *graph.modules)}
         self.module_codes |= {id(m): MemberRef(m.label) for m in graph.declares}
         self.source_parameters |= find_source_parameters(graph)
@@ -101,6 +103,7 @@ class _BodyBuilder:
             code = self.tensors.get_tuple_code(tail.parts)
             if tail.listed or graph.kind != "model":
                 body.outputs += (code,)
+            # A model returns plain tensors, so the tensors of a tuple are spread among its results.
             else:
                 body.outputs += code.items if isinstance(code, TupleCode) else (Starred(code),)
         for choice in iterate_choices(graph.choices):
@@ -120,7 +123,7 @@ class _BodyBuilder:
         return [self.tensors.get_code(part) if isinstance(part, Value) else self.tensors.get_tuple_code((part,)) for part in parts]
 
     def _make_joined_tuples(self) -> None:
-        """Makes the tuples that `if`s give, each as soon as all that it is made of is there."""
+        """Make the tuples that `if`s give, each as soon as all its parts exist."""
         while self.pending_tuples and self.tensors.has_parts(self.pending_tuples[0].parts):
             joined = self.pending_tuples.pop(0)
             self._add_step(self.tensors.get_tuple_code(joined.parts), JOIN, [joined])
@@ -142,6 +145,7 @@ class _BodyBuilder:
             before = len(self.body.members), len(self.body.steps)
             self.visited_nodes.append(node)
             self._add_node(node)
+            # Nodes in loops belong to the node of the loop, whose index they get with it.
             if graph is self.graph:
                 self._mark_with_node(indices[id(node)], *before)
                 self._make_joined_tuples()
@@ -159,16 +163,17 @@ class _BodyBuilder:
         self.body.steps.append(Step(make_result(outputs), (), RETURN, mode=True))
 
     def _add_mode_step(self, node: OpNode) -> None:
-        """One side of an `if training`, under the mode that it is for."""
+        """Add one side of an `if training`, under its mode."""
         value = self.tensors.get_code(node.inputs[0 if self.mode else 1])
         traits = StepInfo("either", either=True)
         (made,) = node.outputs
+        # The second side sets the same tensor as the first.
         number = self._add_tensor(made) if id(made) not in self.mode_results else self.mode_results[id(made)]
         self.mode_results[id(made)] = number
         self.body.steps.append(Step(value, (number,), traits, mode=self.mode))
 
     def _nest_members(self) -> None:
-        """Moves members whose labels have levels into nested containers, and refers to them there."""
+        """Move members whose labels have levels into nested containers, and refer to them there."""
         body = self.body
         nodes = {n.shared.label if n.shared is not None else n.label: n for n in self.visited_nodes}
         body.members, reached = nest_labels(body.members, nodes, self.framework)
@@ -182,9 +187,10 @@ class _BodyBuilder:
         body.norms = [(rewrite_downward(parameter, change), rewrite_downward(source, change)) for parameter, source in body.norms]
 
     def _list_starts(self, *, modules: bool) -> list[tuple[Code, Code]]:
-        """The modules of this body that start from a parameter, or the parameters that do, each once, with that."""
+        """List the modules of this body that start from a parameter, or the parameters that do, each once, with that parameter."""
         source_parameters = self.source_parameters
         passed = {id(m) for m in self.graph.modules}
+        # A shared stage that the caller passes is initialized by the class that declares it.
         starting = [n for n in self.visited_nodes if id(n) in source_parameters and (n.shared is None or id(n.shared) not in passed)]
         starting = [n for n in starting if isinstance(n, OpNode) and bool(n.specs[0].name) is modules]
         sources = {self.ways.access_stage(n): source_parameters[id(n)] for n in starting}
@@ -196,9 +202,10 @@ class _BodyBuilder:
         return self.tensors.add_tensor(made)
 
     def _add_scan(self, node: CallNode, scan: Scan) -> None:
-        """A loop: its steps are steps of this body, and its members are members of this body."""
+        """Add a loop, whose steps become steps of this body, and its members members of this body."""
         graph = node.graph
         inputs = [self.tensors.get_code(v) for v in node.inputs]
+        # Captured tensors need no variables of their own: in the loop, they are the tensors around it.
         for inner, code in zip(graph.inputs[scan.own_count :], inputs[scan.own_count :], strict=True):
             self.tensors.add_alias(inner, code)
         for inner_tuple, passed in zip(graph.tuples, node.tuples, strict=True):
@@ -218,13 +225,14 @@ class _BodyBuilder:
     # --- members ---------------------------------------------------------------------------------------------------------
 
     def _add_shared_member(self, graph: Graph, module: SharedModule) -> None:
-        """The one member that all uses of a shared stage share, before the first member that uses it."""
+        """Add the one member for all uses of a shared stage, before the first member that uses it."""
         members: list[Member] = []
         for node, places in self.sharing.find_uses(graph, module):
             member = self._make_member(node, module.label)
             if member is None:
                 continue
             members.append(replace(member, code=substitute_call_arguments(member.code, places)))
+            # The uses may compute a number by different formulas; only different values need different modules.
             if strip_code_formulas(members[-1].code) != strip_code_formulas(members[0].code):
                 raise UnsupportedInPython(different_modules(f"`{module.label}`", self.framework.title), node)
         self.body.members += members[:1]
@@ -239,7 +247,7 @@ class _BodyBuilder:
         )
 
     def _resolve_module(self, node: Node) -> Code:
-        """The node's module in `forward`; it becomes a member unless it is shared."""
+        """Return the node's module in `forward`. It becomes a member unless it is shared."""
         if node.shared is not None:
             return self.module_codes[id(node.shared)]
         label = self._choose_label(node)
@@ -249,7 +257,7 @@ class _BodyBuilder:
         return MemberRef(label)
 
     def _choose_label(self, node: Node) -> str:
-        """The node's label. A constant that is in no state dict has the tensor's name in the spec, if that is free."""
+        """Choose the node's label. A constant that is in no state dict has the tensor's name in the spec, if that is free."""
         if isinstance(node, CallNode) or not self.operators.is_constant(node):
             return node.label
         name = node.outputs[0].name
@@ -288,7 +296,7 @@ class _BodyBuilder:
         self._add_step(self._resolve_references(CallCode(SelfMember(), args), inputs, module), traits, node.grouped_outputs)
 
     def _restore_tuples(self, code: Code, parts: Parts) -> Code:
-        """The code of an operator that takes any number of tensors, with the tuples that they are from."""
+        """Return the code of an operator that takes any number of tensors, with the tuples that contained the tensors."""
         if not parts:
             return code
         all_inputs = TupleCode(tuple(Ref(i) for i in range(len(flatten_parts(parts)))))
@@ -300,7 +308,7 @@ class _BodyBuilder:
     def _add_element_calls(
         self, node: CallNode, construction: Construction, inputs: tuple[Code, ...], module: Code, modules: tuple[Code, ...]
     ) -> None:
-        """A list of modules, called in sequence or in parallel."""
+        """Add the calls of a list of modules, in sequence or in parallel."""
         assert construction.element_call is not None
         label = node.shared.label if node.shared is not None else node.label
         variable = self._choose_element_name(label, "branch" if node.graph.kind == "branches" else "layer")
@@ -329,7 +337,7 @@ class _BodyBuilder:
         self._add_step(call, traits, outputs, Loop(module, variable, states, construction.slots, construction.items))
 
     def _number_state(self, code: Code, result: Value | ValueTuple, role: str) -> int:
-        """The number of what a loop starts with: of a tuple that is made for it, that of another step."""
+        """Return the number of the tensor that a loop starts with. A tuple made for the loop becomes a step of its own."""
         if isinstance(code, ValueRef):
             return code.index
         self._add_step(code, StepInfo("tuple"), [ValueTuple(result.name or role, (), 0)])
@@ -337,12 +345,13 @@ class _BodyBuilder:
         return len(self.body.names) - 1
 
     def _choose_element_name(self, label: str, usual: str) -> str:
-        """The variable for one of the members under `label`."""
+        """Choose the variable for one of the members under `label`."""
         label = label.rpartition(".")[2]
         singular = singularize(label)
         return singular if singular != label and self.framework.is_attribute_name(singular) else usual
 
     def _resolve_references(self, code: Code, inputs: tuple[Code, ...], own: Code) -> Code:
+        # The most common call is one shared object, so it need not be searched for references.
         if code is call_with_all_inputs(len(inputs)):
             return CallCode(own, inputs)
 
@@ -362,7 +371,7 @@ class _BodyBuilder:
 
 
 def _substitute_for_caller(code: Code, node: Node) -> Code:
-    """Code of what a node calls, as it is written in the graph of the node."""
+    """Rewrite code of a called graph for the graph of the call."""
     return substitute_call_arguments(code, node.arguments) if isinstance(node, CallNode) else code
 
 

@@ -24,22 +24,22 @@ from .code.python_expressions import Code
 Emitter = Callable[[Any, Any], Code]
 E = TypeVar("E", bound=Emitter)
 Names = str | Mapping[type[Operator], str]
-"""The names of operators in the target: one name, which may have `{}` for the operator's own, or one for each."""
+"""The names of operators in the target: one name, in which `{}` is replaced by the operator's own, or one for each."""
 
 
 class Initialization(Protocol):
-    """How the parameters of a program are initialized where the spec says so."""
+    """Decides how the parameters of a program are initialized where the spec says so."""
 
     @property
     def rules(self) -> tuple[ModuleRule, ...]:
-        """The rules that the main class applies to all modules; none where initial values are arguments of the modules."""
+        """The rules that the main class applies to all modules. Empty where initial values are arguments of the modules."""
 
     def initialize_module(self, node: OpNode, code: Code) -> Code:
-        """The code of a module, and the code that initializes its parameters, unless a rule does."""
+        """Return the code of a module with the code that initializes its parameters, unless a rule does."""
 
 
 Modules = Callable[[OpNode], "Code | None"]
-"""The code of the module that a node is, if it is one."""
+"""Returns the code of a node's module, or None."""
 
 
 class Emitters:
@@ -76,7 +76,7 @@ class Emitters:
         return self._register(self.given, operators, "")
 
     def name_expanded(self, operator: type[Operator], target: str) -> None:
-        """Names an operator that the lowering writes in terms of others: it needs no emitter."""
+        """Name an operator that the lowering replaces by others, so that it needs no emitter."""
         self.names[operator] = target
 
     def has_kernel(self, operator: type[Operator]) -> bool:
@@ -84,7 +84,7 @@ class Emitters:
         return operator in self.names or self.is_written(operator)
 
     def is_written(self, operator: type[Operator]) -> bool:
-        """Whether an operator has an emitter, which an operator that the lowering replaces has not."""
+        """Whether an operator has an emitter. One that the lowering replaces has none."""
         return operator in self.functions or operator in self.modules
 
     def _register(self, table: dict[type[Operator], Emitter], operators: tuple[type[Operator], ...], names: Names) -> Callable[[E], E]:

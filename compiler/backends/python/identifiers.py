@@ -1,7 +1,10 @@
-"""Names of the emitted Python: which are free, which are taken or reserved.
+"""Makes the names of the emitted Python: identifiers from labels, and unique ones among names that are taken.
 
-In: labels, names of blocks and tensors as the spec has them. Out: identifiers that clash neither with each other, nor with Python, nor with
-what the emitted file imports. Always: the same names come out for the same names, in the same order.
+In: labels, names of blocks and tensors as the spec has them. Out: identifiers that clash neither with each other, nor with Python, nor
+with the imports of the emitted file. Always: equal names in equal order give equal identifiers.
+
+>>> to_camel_case("basic_block"), singularize("layers"), make_variable_name("class"), make_unique("x", {"x", "x2"})
+('BasicBlock', 'layer', 'class_', 'x3')
 """
 
 from __future__ import annotations
@@ -16,11 +19,11 @@ from ...types.tensor_types import UNNAMED_INPUT
 UNNAMED = frozenset({"", "in", UNNAMED_INPUT})
 """Names of tensors that the spec does not name."""
 RESERVED = frozenset({"math", "self"})
-"""The names that any emitted class may use: no variable has them."""
+"""The names that any emitted class may use, so that no variable has them."""
 _BUILTINS = frozenset(dir(builtins))
 
 _KERNEL = re.compile(r"\d+(x\d+)+")
-"""A size of several axes, whose x is no letter."""
+"""A size of several axes, such as 3x3, whose x is no letter."""
 
 
 def are_consecutive(labels: Iterable[str]) -> bool:
@@ -29,6 +32,7 @@ def are_consecutive(labels: Iterable[str]) -> bool:
 
 
 def to_camel_case(name: str) -> str:
+    # Uppercase only the first letter: `conv_bnReLU` keeps the capitals that its author chose.
     """`basic_block` as the name of a class: `BasicBlock`. Never empty.
 
     Numbers stay apart, and letters after a number are capitals, as in published names: `Llama2_7B`, `Resnext50_32X4D`, `Conv1x1`.
@@ -44,7 +48,7 @@ def to_camel_case(name: str) -> str:
 
 
 def singularize(label: str) -> str:
-    """`layers` as the name of one of them: `layer`. Words that are not plurals stay."""
+    """Return `layer` for `layers`. Words that are not plurals stay."""
     if len(label) > 3 and label.endswith("ies"):
         return label[:-3] + "y"
     if len(label) > 3 and label.endswith(("ches", "shes", "xes")):
@@ -55,7 +59,7 @@ def singularize(label: str) -> str:
 
 
 def make_variable_name(name: str, imported: Container[str] = ()) -> str:
-    """`name` as a variable: the input of a block that has no name of its own is `x`; what Python or the imports use gets an underscore."""
+    """Make a variable name: `x` for the unnamed input of a block, and an underscore after names of Python or the imports."""
     name = re.sub(r"\W", "_", name)
     if name == UNNAMED_INPUT:  # it hides a built-in function, but `model.inputs` and ONNX have this name too
         return name
@@ -63,16 +67,17 @@ def make_variable_name(name: str, imported: Container[str] = ()) -> str:
         return "x"
     if name[0].isdigit():
         name = f"_{name}"
-    if name.startswith("__"):  # which Python changes within a class, or gives a meaning of its own
+    if name.startswith("__"):  # Python mangles such a name within a class, or gives it a meaning
         name = f"_{name.strip('_')}"
     taken = iskeyword(name) or issoftkeyword(name) or name in RESERVED or name in _BUILTINS or name in imported
     return f"{name}_" if taken else name
 
 
 def make_unique(wanted: str, taken: Container[str]) -> str:
-    """`wanted`, or with the first number appended that makes it new: `x`, `x2`, `x3`."""
+    """Return `wanted`, or the first numbered name that is new: `x`, `x2`, `x3`."""
     if wanted not in taken:
         return wanted
+    # After a digit, the number needs an underscore: `conv12` would look like another layer than `conv1`.
     stem = wanted.rstrip("0123456789") or wanted
     joint = "_" if stem != wanted else ""
     name, count = wanted, 2

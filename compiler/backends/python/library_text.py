@@ -1,4 +1,4 @@
-"""The definitions of a backend's library as text, which emitted files contain. Always: the library is not imported."""
+"""Reads the definitions of a backend's library as text, which emitted files contain. Always: the library is not imported."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The order in which the nodes of a graph are written, so that what is for one mode only is together.
+"""Orders the nodes of a graph for writing, so that nodes for one mode only are next to each other.
 
-In: a graph. Out: its nodes, each with its mode; None in place of a node: what a model returns in training. A node that is either of two
-values occurs once for each mode. Always: what a node takes is before it.
+In: a graph. Out: its nodes, each with its mode, and None in place of a node for the results that a model returns in training. A node that
+depends on the mode occurs once for each mode. Always: the inputs of a node come before it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def order_by_mode(graph: Graph) -> Iterator[Ordered]:
     if not graph.has_modes:
         yield from ((node, None) for node in graph.nodes)
         return
-    later: list[Node] = []  # what only the results in evaluation need, where those in training are returned before
+    later: list[Node] = []  # nodes for the results in evaluation, if those in training are returned first
     made_later: set[int] = set()
     run: list[tuple[Node, frozenset[bool]]] = []
     node_modes = find_modes(graph)
@@ -48,7 +48,7 @@ def _takes_any(node: Node, values: set[int]) -> bool:
 
 
 def _find_needed_early(graph: Graph, every: list[Modes]) -> set[int]:
-    """The nodes for evaluation alone that something for both modes is made of."""
+    """Return the nodes for evaluation alone that a node for both modes depends on."""
     needed: set[int] = set()
     early: set[int] = set()
     for node, when in zip(reversed(graph.nodes), reversed(every), strict=True):

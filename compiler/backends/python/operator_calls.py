@@ -1,7 +1,8 @@
-"""How one operator is written, by the tables of emitters: made in the constructor and called, or an expression.
+"""Writes one operator by the tables of emitters: as a module that is made in the constructor and called, or as an expression.
 
-In: an `OpNode`, and a backend's tables. Out: Code with `Ref` for its inputs and `SelfMember` for its module. Always: an operator with
-parameters is a member of its class; one that has none and can be written as a function is not.
+In: an `OpNode`, and a backend's tables. Out: Code with `Ref` for its inputs and `SelfMember` for its module: `self.dense(x)` is
+`CallCode(SelfMember(), (Ref(0),))`. Always: an operator with parameters is a member of its class. One without parameters that has a
+function form is not.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from .unsupported_python import UnsupportedInPython
 
 
 class OperatorSite(Record):
-    """The use of an operator that is to be written: `site.x` is the code of the input declared as `x`, `site.given.x` its type.
+    """The use of an operator that is to be written. `site.x` is the code of the input declared as `x`, and `site.given.x` its type.
 
     `results` has the types of the results that are used.
     """
@@ -45,11 +46,11 @@ class OperatorSite(Record):
         return Ref(self.given.position(name))
 
     def get(self, name: str) -> Ref | None:
-        """The code of an input that may be absent."""
+        """Return the code of an input that may be absent."""
         return self[name] if name in self.given else None
 
     def present(self, name: str) -> tuple[Ref, ...]:
-        """The same as arguments: none if it is absent."""
+        """Return an input as arguments: one, or none if it is absent."""
         return (self[name],) if name in self.given else ()
 
     @property
@@ -64,20 +65,21 @@ class OperatorForms:
     def __init__(self, facts: Facts, emitters: Emitters, framework: Framework) -> None:
         self.facts, self.emitters, self.framework = facts, emitters, framework
         self._modules: dict[int, Code | None] = {}
-        """By the ids of the nodes."""
+        """The code of modules, by the ids of the nodes."""
         self.dropouts: set[str] = set()
-        """The modules that drop with the probability that is their argument, as they are written."""
+        """The functions that drop elements with the probability in their only argument, by their names in the source."""
         self.initialization: Initialization = self.emitters.initialization((), self._get_module_code)
         self.stages = StageParameters((), self.is_member)
 
     def prepare_graphs(self, order: Sequence[Graph]) -> None:
-        """Decides how the modules of these graphs are initialized, and which of them are stages that differ."""
+        """Decide how the modules of these graphs are initialized, and which of them are stages that differ between uses."""
         self.initialization = self.emitters.initialization(order, self._get_module_code)
         self.stages = StageParameters(order, self.is_member)
 
     def is_member(self, node: OpNode) -> bool:
-        """Whether the class has a member for the node: its parameters, or a module that has no other form."""
+        """Whether the class has a member for the node: its parameters, or a module because it has no other form."""
         kind, functions = type(node.op), self._choose_function_table(node)
+        # Refused here, because the module form would silently make a second weight of its own.
         if _is_given_weight(node) and kind not in functions:
             reason = "there is no emitter for a weight that is an input"
             raise UnsupportedInPython(SourceUnsupported(f"`{node.op.name}`", self.framework.title, reason), node)
@@ -97,11 +99,11 @@ class OperatorForms:
         )
 
     def is_constant(self, node: OpNode) -> bool:
-        """Whether the node is a member of the class that holds one tensor and is in no state dict: a buffer, or a module without inputs."""
+        """Whether the node is a member that holds one tensor and is in no state dict: a buffer, or a module without inputs."""
         return self.is_member(node) and (self.get_member_kind(node) == "transient" or not (node.inputs or node.specs))
 
     def _choose_function_table(self, node: OpNode) -> Mapping[type[Operator], Emitter]:
-        """The table for the node where it is no member."""
+        """Return the table of emitters for the node where it is no member."""
         return self.emitters.given if _is_given_weight(node) else self.emitters.functions
 
     def get_member_kind(self, node: OpNode) -> MemberKind:
@@ -119,14 +121,14 @@ class OperatorForms:
         return self._finish_module(node, code)
 
     def build_standalone_module(self, node: OpNode) -> Code | None:
-        """The module, if it only needs to be called with one tensor."""
+        """Build the module, if it only needs to be called with one tensor."""
         if type(node.op) in self.emitters.invocations or len(node.inputs) != 1 or self.get_member_kind(node) != "module":
             return None
         code = self._get_module_code(node)
         return None if code is None or _is_dynamic(code) else self._finish_module(node, code)
 
     def _finish_module(self, node: OpNode, code: Code) -> Code:
-        """The code of a module with its initialization, as a value if it is a stage that differs."""
+        """Add its initialization to the code of a module, and turn it into a value if it is a stage that differs."""
         code = freeze_module(node, self.initialization.initialize_module(node, code))
         if not self.stages.is_varying(node):
             return code
@@ -135,13 +137,13 @@ class OperatorForms:
         return replace_function(code, self.stages.get_name(node), make_module_value(code, self.framework), usual)
 
     def _make_default_node(self, node: OpNode) -> OpNode | None:
-        """The node with the operator that its parameter is by default, unless that is written in terms of others: then the class has no
+        """Return the node with the default operator of its parameter. None if the lowering replaces that operator: the class then has no
         default."""
         default = self.stages.make_default_node(node)
         return default if default is not None and self.emitters.is_written(type(default.op)) else None
 
     def build_expression(self, node: OpNode) -> Code:
-        """The expression in `forward`."""
+        """Build the expression in `forward`."""
         code = self._emit_expression(node)
         if not self.stages.is_uniform(node) or self.is_member(node):
             return code
@@ -188,13 +190,13 @@ def _is_given_weight(node: OpNode) -> bool:
 
 
 def freeze_module(node: Node, code: Code) -> Code:
-    """The code of a node's module, if the spec says so with parameters that are not trained."""
+    """Freeze the code of a node's module, if the spec says `trainable=false`."""
     return FrozenCode(code) if node.frozen else code
 
 
 @cache
 def call_with_all_inputs(inputs: int) -> Code:
-    """A module called with all inputs."""
+    """Return a call of the module with all inputs, the same object each time."""
     return CallCode(SelfMember(), tuple(Ref(i) for i in range(inputs)))
 
 

@@ -1,7 +1,7 @@
-"""Code for the tensors of one graph: by their numbers, or as elements and parts of tuples.
+"""Makes code for the tensors of one graph: by their numbers, or as elements and parts of tuples.
 
-In: the tensors and tuples, in the order in which they are made. Out: their code. Always: a tensor of a tuple is counted from the end where
-the spec does so, so that bodies that differ in the length of a tuple have the same code.
+In: the tensors and tuples, in the order in which they are made. Out: their code: `x`, `features[-1]`, `features[1:]`. Always: an element
+of a tuple is counted from the end where the spec does so. Bodies that differ in the length of a tuple then have the same code.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .code.python_expressions import Code, SliceCode, Subscript, TupleCode
 
 
 class TensorCodes:
-    """`ref` is the code of the tensor or tuple with a number."""
+    """Makes code for tensors. `ref` makes the code of the tensor or tuple with a number."""
 
     def __init__(self, ref: Callable[[int], Code]) -> None:
         self._ref = ref
         self._numbers: dict[int, int] = {}
         self._aliases: dict[int, Code] = {}
-        """The code of tensors and tuples that have other names: in a loop, those from outside."""
+        """The code of tensors and tuples that are the same as others: in a loop, those from outside."""
         self._elements: dict[int, tuple[ValueTuple, int]] = {}
         self._unread: list[ValueTuple] = []
         """Tuples whose tensors are not yet among the elements."""
@@ -33,7 +33,7 @@ class TensorCodes:
         return number
 
     def add_alias(self, made: Value | ValueTuple, code: Code) -> None:
-        """Gives a tensor or tuple the code of one that is there already."""
+        """Give a tensor or tuple the code of an existing one."""
         self._aliases[id(made)] = code
 
     def get_code(self, value: Value) -> Code:
@@ -41,6 +41,7 @@ class TensorCodes:
             return self._aliases[id(value)]
         if id(value) in self._numbers:
             return self._ref(self._numbers[id(value)])
+        # Tuples are indexed only when an element is asked for, because most are passed on as one.
         while id(value) not in self._elements:
             self._index_tuple()
         of, index = self._elements[id(value)]
@@ -49,7 +50,7 @@ class TensorCodes:
         return Subscript(self._get_whole_tuple(of), (NameCode(str(-left if left <= of.from_end else index)),))
 
     def get_tuple_code(self, parts: Parts) -> Code:
-        """A tuple of tensors."""
+        """Return the code of a tuple of tensors."""
         match parts:
             case (TupleSlice() as part,) if self._is_numbered(part.of):
                 return self._slice_tuple(part)
@@ -58,7 +59,7 @@ class TensorCodes:
         return TupleCode(tuple(code for part in parts for code in self._list_items(part)))
 
     def _list_items(self, part: Part) -> tuple[Code, ...]:
-        """Tensors of a tuple, a tuple that there is as one."""
+        """Return the code of the tensors of a tuple. An existing tuple is starred as one."""
         if isinstance(part, TupleSlice) and self._is_numbered(part.of):
             return (self._slice_tuple(part, Starred),)
         return tuple(map(self.get_code, flatten_parts((part,))))
@@ -77,7 +78,7 @@ class TensorCodes:
         self._elements.update((id(v), (of, i)) for i, v in enumerate(of.values))
 
     def list_call_inputs(self, node: CallNode) -> tuple[Code, ...]:
-        """The tensors and tuples that a call passes."""
+        """List the tensors and tuples that a call passes."""
         return tuple(self.get_code(p) if isinstance(p, Value) else self.get_tuple_code(p) for p in node.grouped_inputs)
 
     def _get_whole_tuple(self, of: ValueTuple) -> Code:

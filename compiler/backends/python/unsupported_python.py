@@ -20,7 +20,7 @@ class UnsupportedInPython(UnsupportedByTarget):
         self.node = node
 
     def locate_stage(self, main: Graph) -> None:
-        """Finds the stage of the text, for a node of a definition: the use of the operator that has the definition."""
+        """Find the stage in the text for a node of a definition: the use of the operator that has the definition."""
         order = collect_graphs(main)
         users = {id(node.graph): (node, graph) for graph in order for node in graph.nodes if isinstance(node, CallNode)}
         graph = next((graph for graph in order if any(node is self.node for node in graph.nodes)), main)
@@ -32,13 +32,13 @@ class UnsupportedInPython(UnsupportedByTarget):
 
 
 def different_modules(stage: str, framework: str) -> Problem:
-    """The uses of a shared stage need modules of different classes, or with different arguments."""
+    """Describe that uses of a shared stage need modules of different classes, or with different arguments."""
     advice = "give all uses inputs with the same number of axes, or declare a shared stage for each kind of input"
     return SourceUnsupported(stage, framework, "its uses need different modules", advice)
 
 
 class LackingWord(Exception):
-    """The framework has no word for something that a class needs; `str()` is a noun for it."""
+    """The framework has no word for something that a class needs. `str()` gives a noun for it."""
 
 
 class MissingSize(UnsupportedInPython):
@@ -56,7 +56,7 @@ def _iterate_operators(main: Graph) -> Iterator[OpNode]:
 
 
 def _introduces_size(node: OpNode, size: Dim) -> bool:
-    """Whether a size occurs in the results of a stage, and not in what it takes."""
+    """Whether a size occurs in the results of a stage, and not in its inputs."""
     names = free_symbols(size)
     given = {name for value in node.inputs for axis in value.type.shape for name in free_symbols(axis)}
     made = {name for value in node.outputs for axis in value.type.shape for name in free_symbols(axis)}

@@ -1,1 +1,1 @@
-"""From bodies to classes: the bodies that one class has, the arguments that tell them apart, names and docstrings."""
+"""Makes classes of bodies: finds the bodies that share a class, the arguments that tell them apart, names and docstrings."""

@@ -1,9 +1,9 @@
-"""The axes of tensors in docstrings: `[N, 3, H, W]`, `[N, width, ceil(H/stride), W]`.
+"""Names the axes of tensors in docstrings: `[N, 3, H, W]`, `[N, width, ceil(H/stride), W]`.
 
-In: a class with the graphs it is for, and where the channels of tensors are. Out: the shapes of the inputs and outputs, in brackets.
-Always: a size that is the same for all graphs is written out. One that differs, or that only the surrounding model explains, is the
-constructor argument that it equals, or in terms of an argument or of an axis that has a name; else it gets the name that the block's
-pattern gives it, its symbol, or the letter that is usual there; and axes of which nothing is known are `...`.
+In: a class with its graphs, and where the channels of tensors are. Out: the shapes of the inputs and outputs, in brackets. Always: a size
+that is the same for all graphs is written out. A size that differs, or that only the surrounding model explains, is written as the
+constructor argument that it equals, or in terms of an argument or of an axis that has a name. Otherwise it gets the name in the block's
+pattern, its symbol, or the letter that is usual there. Axes of which nothing is known are `...`.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ LETTERS: dict[tuple[Channels | None, int], str] = {
     ("last", 4): "NHWC",
     ("last", 5): "NDHWC",
 }
-"""The usual names of axes, by the place of the channels, and the rank."""
+"""The usual names of axes, by the place of the channels and the rank."""
 LESS = range(1, 5)
-"""The sizes by which an unpadded window shortens an axis before the division by the stride: `(H - 2)//stride`."""
+"""The numbers of positions that an unpadded window may take off an axis before the division by the stride: `(H - 2)//stride`."""
 
 LONG = 16
-"""The length of a formula from which a shorter one for the same size of the same axis is better."""
+"""The length of a formula that is replaced by a shorter one for the same size of the same axis."""
 
 _ANY = "any "
 """The beginning of the symbol for a size on which nothing in the class depends."""
@@ -55,7 +55,7 @@ Given = Value | ValueTuple | tuple[Value, ...]
 
 
 def _list_outputs(graph: Graph) -> list[Given]:
-    """The outputs. A model returns the tensors of a tuple one by one, those of a list together."""
+    """List the outputs. A model returns the tensors of a tuple one by one, and a list as one."""
     outputs: list[Given] = [*graph.single_outputs]
     for tail in graph.tails:
         tensors = flatten_parts(tail.parts)
@@ -75,6 +75,7 @@ class AxisNames:
         self.written = _collect_numbers(cls)
         self.taken = {p.name for p in cls.all_arguments}
         self.inputs = [list(one) for one in zip(*(g.grouped_inputs for g in cls.graphs), strict=True)]
+        # A symbol that is written out as the size of some axis must not be the letter of another one.
         self.outputs = [list(one) for one in zip(*(_list_outputs(g) for g in cls.graphs), strict=True)]
         for tensors in filter(None, map(_keep_tensors, (*self.inputs, *self.outputs))):
             for sizes in zip(*(v.type.shape for v in tensors), strict=False):
@@ -93,13 +94,13 @@ class AxisNames:
         """The names in the current shape."""
 
     def format_shapes(self) -> tuple[list[str], list[str]]:
-        """The shapes of the inputs and the outputs."""
-        for given in (*self.inputs, *self.outputs):
-            self._format_tensor_or_tuple(given)  # a later tensor may show what the axes of an earlier one are
+        """Return the shapes of the inputs and the outputs."""
+        for given in (*self.inputs, *self.outputs):  # twice, because a later tensor may name the axes of an earlier one
+            self._format_tensor_or_tuple(given)
         return list(map(self._format_tensor_or_tuple, self.inputs)), list(map(self._format_tensor_or_tuple, self.outputs))
 
     def _format_tensor_or_tuple(self, given: Sequence[Given]) -> str:
-        """A tensor, or a tuple with the shape of its tensors if they are alike, as it is in each of the graphs."""
+        """Format a tensor, or a tuple with the shape of its tensors if they are alike, given as it is in each of the graphs."""
         tensors = _keep_tensors(given)
         if tensors:
             return self._format_shape(tensors)
@@ -110,7 +111,7 @@ class AxisNames:
         return f"tuple of {self._format_shape([(values or some)[0] for values in tuples])}"
 
     def _format_shape(self, tensors: Sequence[Value]) -> str:
-        """The shape of a tensor, given as it is in each of the graphs. Of tensors of several ranks, the last axes."""
+        """Format the shape of a tensor, given as it is in each of the graphs. With several ranks, only the last axes are named."""
         types = [v.type for v in tensors]
         dtypes = {t.dtype for t in types}
         prefix = "" if dtypes == {FLOAT32} or len(dtypes) > 1 else f"{types[0].dtype} "
@@ -124,7 +125,7 @@ class AxisNames:
         return f"{prefix}[{', '.join(name for known, run in groupby(names, bool) for name in (run if known else ['...']))}]"
 
     def _name_axis(self, tensors: Sequence[Value], axis: int) -> str:
-        """The name of an axis; empty if nothing is known."""
+        """Name an axis. Empty if nothing is known of it."""
         sizes = [v.type.shape[axis] for v in tensors]
         formula = self.cls.format_size(sizes) or self._find_passed_size(sizes)
         if formula:
@@ -135,6 +136,7 @@ class AxisNames:
             if isinstance(varying[0], SymDim):
                 self.letters[_to_strict_values(varying), axis] = format_dim(varying[0])
             return format_dim(varying[0])
+        # The general formula comes first: a name found by it holds for other uses of the class as well.
         ways = [varying] if all(size == sizes[0] for size in sizes) else [varying, sizes]
         name = next(filter(None, (self._find_name(way, axis) for way in ways)), "") or self._make_letter(tensors, axis)
         if not name:
@@ -146,19 +148,20 @@ class AxisNames:
         return name
 
     def _find_name(self, sizes: list[Dim], axis: int) -> str:
-        """The name that follows from those that there are; empty if none does."""
+        """Find the name that follows from the names so far. Empty if none does."""
         values = _to_strict_values(sizes)
         return self.arguments.get(values) or self._reuse_name(values, axis) or self._derive_name(sizes, axis)
 
     def _generalize_sizes(self, sizes: list[Dim]) -> list[Dim]:
-        """The sizes; where the class holds for others too, though it has no argument for them, the formula of these."""
+        """Return the formula of the sizes where the class also works for other sizes, even without an argument for them. Else the
+        sizes."""
         if self.written is not None and all(isinstance(size, int) and size not in self.written for size in sizes):
             return [make_symbol(f"{_ANY}{sizes[0]}")] * len(sizes)
         found = None if self.is_whole else self.cls.common_formula(sizes)
         return [found] * len(sizes) if isinstance(found, SymDim) else sizes
 
     def _is_constant(self, sizes: Sequence[Dim]) -> bool:
-        """Whether the size is the same in all graphs, and clear when written out: formulas are in the whole model only."""
+        """Whether the size is the same in all graphs, and clear when written out. Only the whole model shows formulas."""
         first = sizes[0]
         if isinstance(first, SymDim) and any(name.startswith(_ANY) for name in free_symbols(first)):
             return False
@@ -166,12 +169,12 @@ class AxisNames:
         return plain and all(size == first for size in sizes)
 
     def _reuse_name(self, values: Values, axis: int) -> str:
-        """The name that the size has already: at the same axis, or else one that no other axis of the shape has."""
+        """Return the name that the size has already: at the same axis, or else a name that no other axis of the shape has."""
         names = (self.letters.get((values, axis)), self.named.get(values), *(n for (v, _), n in self.letters.items() if v == values))
         return next((name for name in names if name and name not in self.names_in_shape), "")
 
     def _find_passed_size(self, sizes: Sequence[Dim]) -> str:
-        """The number that `forward` takes, of a class without inputs."""
+        """Return the number that `forward` takes in a class without inputs."""
         graphs = self.cls.graphs
         names = (name for name in graphs[0].sizes if all(g.sizes.get(name) == s for g, s in zip(graphs, sizes, strict=True)))
         return "" if self.inputs else next(names, "")
@@ -179,12 +182,13 @@ class AxisNames:
     # --- in terms of other sizes -----------------------------------------------------------------------------------------
 
     def _derive_name(self, sizes: list[Dim], axis: int) -> str:
-        """In terms of an argument, or of an axis that has a name, preferably the same one: `4*width`, `H/2`, `ceil(H/stride)`."""
+        """Write a size in terms of an argument or of an axis with a name, preferably the same axis: `4*width`, `H/2`, `ceil(H/stride)`."""
         same = [(values, name, True) for (values, at), name in self.letters.items() if at == axis]
         others = [(values, name, False) for values, name in self.named.items() if name not in self.names_in_shape]
         for values, name, at_same in (*same, *others):
             of = [v.value for v in values]
             symbolic = any(isinstance(size, SymDim) for size in of)
+            # Between fixed sizes of different axes, a factor of 2 is more likely chance than a rule.
             if at_same or symbolic or values in self.arguments:
                 found = _format_multiple(sizes, of, name) or (self._format_quotient(sizes, of, name) if at_same or symbolic else "")
                 if found:
@@ -192,7 +196,7 @@ class AxisNames:
         return ""
 
     def _format_quotient(self, sizes: list[Dim], of: list[object], name: str) -> str:
-        """As the quotient of an axis by a number or an argument, rounded or not, or as some more or less of it."""
+        """Write a size as the quotient of an axis by a number or an argument, rounded or not, or as an axis plus or minus a number."""
         axes = [size for size in of if isinstance(size, (int, SymDim))]
         if len(axes) < len(sizes):
             return ""
@@ -238,7 +242,7 @@ class AxisNames:
 
 
 def _collect_numbers(cls: ClassDef) -> set[object] | None:
-    """The numbers in the code of a class that has nothing but a function of any sizes; None of any other."""
+    """Collect the numbers in the code of a class that is only a function of tensors of any size. None for other classes."""
     body = cls.body
     if body.members or body.chain is not None or cls.parameters or cls.graphs[0].kind == "model":
         return None
@@ -251,14 +255,14 @@ def _to_strict_values(sizes: Sequence[Dim]) -> Values:
 
 
 def _find_symbol(sizes: list[Dim]) -> str:
-    """The one symbol that the size is."""
+    """Return the one symbol that the size is, or an empty text."""
     texts = {format_dim(size) for size in sizes}
     name = texts.pop()
     return name if not texts and name.isidentifier() else ""
 
 
 def _format_multiple(sizes: Sequence[Dim], of: Sequence[object], name: str) -> str:
-    """`4*width`, if all `sizes` are 4 times `of`."""
+    """Return `4*width`, if all `sizes` are 4 times `of`."""
     pairs = [(s, o) for s, o in zip(sizes, of, strict=True) if isinstance(o, (int, SymDim)) and not isinstance(o, bool)]
     if len(pairs) < len(sizes):
         return ""

@@ -1,7 +1,7 @@
-"""The steps of bodies that were aligned, as those of one body in a row.
+"""Flattens the aligned steps of several bodies into the steps of one body.
 
-In: aligned steps, and the `if`s that were decided differently with the steps of their branches. Out: steps with `guards`; a branch that is
-an expression becomes a conditional one.
+In: aligned steps, and the `if`s that were decided differently, with the steps of their branches. Out: steps with `guards`. A branch that
+is one expression becomes part of a conditional expression: `x if self.norm is None else self.norm(x)`.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from ..code.python_expressions import CallCode, Code, KeywordCode, LetCode, Lit,
 
 EITHER = StepInfo("either", kind="return", either=True)
 LONGEST = 2
-"""The number of steps of a branch up to which it is an expression."""
+"""The largest number of steps of a branch that becomes an expression."""
 LARGEST = 24
-"""The number of parts of such an expression and the other one."""
+"""The largest number of parts of such an expression and the other one together."""
 BodyColumn = Mapping[int, Any]
-"""One position of the aligned bodies: what each body has there, by its number. Bodies may be missing."""
+"""One position of the aligned bodies: the entry of each body, by the body's number. Bodies may be missing."""
 
 
 class Condition:
-    """An `if` that was decided differently, as it is in `forward`. `phis` are the tensors that are one of two when it ends."""
+    """An `if` that was decided differently, as it is in `forward`. `phis` are the tensors that are one of two when it ends, as in SSA
+    form."""
 
     def __init__(self, key: Key, scope: Guards, tests: BodyColumn, taken: Mapping[int, bool]) -> None:
         self.key, self.scope, self.tests, self.taken = key, scope, tests, taken
@@ -51,7 +52,7 @@ def get_own_or_any(column: BodyColumn, i: int) -> Any:
 
 
 def flatten_branches(nodes: list[AlignedNode], i: int, optional: Mapping[Key, str]) -> list[Step]:
-    """The steps of one body, with conditional expressions for the branches that are expressions."""
+    """Return the steps of one body, with conditional expressions for branches that are expressions."""
     body_steps: list[Step] = []
     for node in nodes:
         if isinstance(node, Aligned):
@@ -70,7 +71,7 @@ def flatten_branches(nodes: list[AlignedNode], i: int, optional: Mapping[Key, st
 
 
 def _make_conditional(node: Condition, then: list[Step], otherwise: list[Step], optional: Mapping[Key, str]) -> Step | None:
-    """An `if` with one result that each branch computes by one expression, if at all."""
+    """Make a conditional expression of an `if` with one result, if each branch computes it by one expression."""
     if len(node.phis) != 1:
         return None
     ((one, other), phi), *_ = node.phis.items()
@@ -78,6 +79,7 @@ def _make_conditional(node: Condition, then: list[Step], otherwise: list[Step], 
     if first is None or second is None or sum(not isinstance(part, KeywordCode) for part in walk_tree((first, second))) > LARGEST:
         return None
     traits = (then or otherwise)[-1].traits if then or otherwise else StepInfo("either")
+    # Literals may differ in the two bodies although they are equal here: then the `if` must stay.
     if first == second and not any(isinstance(p, Lit) for p in walk_tree(first)):
         return Step(first, (phi,), traits, guards=node.scope)  # both branches have a member with this label
     match first, second:
@@ -88,7 +90,7 @@ def _make_conditional(node: Condition, then: list[Step], otherwise: list[Step], 
 
 
 def _inline_branch(steps: list[Step], result: int) -> Code | None:
-    """The steps of a branch as one expression for its result; None if they are none."""
+    """Combine the steps of a branch into one expression for its result. None if they are more than one expression."""
     code: Code = ValueRef(result)
     for step in reversed(steps[-LONGEST:]):
         uses = [p for p in walk_tree(code) if p == ValueRef(step.outputs[0])]

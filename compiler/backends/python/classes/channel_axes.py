@@ -1,7 +1,7 @@
-"""Whether the channels of a tensor are its second axis, as a convolution takes them, or its last, as a dense layer does.
+"""Finds whether the channels of a tensor are its second axis, as in a convolution, or its last, as in a dense layer.
 
-In: the graphs of a program. Out: for the inputs and outputs of each, where the channels are, if what uses or makes them shows it. Always:
-linear in the number of nodes.
+In: the graphs of a program. Out: for the inputs and outputs of each, where the channels are, if an operator that uses or makes them shows
+it: the input of `conv` has them first. Always: linear in the number of nodes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from ....ops.slicing import Flip, Pad, Roll, Slice
 
 Channels = Literal["first", "last"]
 KEEPING = (Concat, Split, Chunk, Slice, Pad, Roll, Flip)
-"""The operators that may change sizes, but leave the axes where they are."""
+"""The operators that may change sizes, but keep the order of the axes."""
 
 MOVES: dict[tuple[int, ...], tuple[Channels, Channels]] = {
     (0, 2, 3, 1): ("first", "last"),
     (0, 3, 1, 2): ("last", "first"),
 }
-"""The permutations that are made to move the channels."""
+"""The permutations whose purpose is to move the channels."""
 
 
 class ChannelAxes:
@@ -47,7 +47,7 @@ class ChannelAxes:
                     self._copy_channels(ours, theirs)
 
     def get_channels(self, value: Value) -> Channels | None:
-        """Where the channels of an input or an output of a graph are."""
+        """Return where the channels of an input or an output of a graph are."""
         return self._known.get(id(value))
 
     def _mark_node(self, node: Node) -> None:
@@ -61,8 +61,9 @@ class ChannelAxes:
                     self._known.setdefault(id(value), made)
 
     def _propagate_channels(self, graph: Graph) -> None:
-        """To what has the same axes."""
+        """Copy what is known to tensors with the same axes."""
         same = [pair for node in graph.nodes for pair in _pair_same_axes(node)]
+        # Forwards, backwards and forwards again: what one branch shows reaches the other through a tensor before both.
         for a, b in (*same, *reversed(same), *same):
             self._copy_channels(a, b)
             self._copy_channels(b, a)
@@ -73,7 +74,7 @@ class ChannelAxes:
 
 
 def _pair_interface(node: Node) -> list[tuple[Value, Value]]:
-    """The inputs and outputs of a called graph, with those of the call."""
+    """Pair the inputs and outputs of a called graph with the inputs and outputs of the call."""
     if isinstance(node, OpNode):
         return []
     inner = (*node.graph.inputs, *node.graph.outputs)
@@ -81,8 +82,8 @@ def _pair_interface(node: Node) -> list[tuple[Value, Value]]:
 
 
 def _find_channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
-    """Where the channels of an operator's first input and of its results are, by its declaration: where they are named, or where its
-    parameters are for them."""
+    """Return where an operator's first input and its results have their channels, by its declaration: by the names of axes, or by the axis
+    that its parameters match."""
     first = next(iter(node.op.operands.values()), None)
     if first is None or not node.inputs:
         return None, None
@@ -95,10 +96,11 @@ def _find_channels(node: OpNode) -> tuple[Channels | None, Channels | None]:
 
 
 def _pair_same_axes(node: Node) -> list[tuple[Value, Value]]:
-    """The inputs and outputs of an operator that have the same axes."""
+    """Pair the inputs and outputs of an operator that have the same axes."""
     if isinstance(node, CallNode):
         return []
     pairs = [(i, o) for i in node.inputs for o in node.outputs if i.type.rank == o.type.rank]
     if isinstance(node.op, KEEPING):
         return pairs
+    # Elementwise operators keep axes only without broadcasting, which may add an axis in front.
     return [(i, o) for i, o in pairs if i.type.shape == o.type.shape] if node.op.pointwise else []

@@ -1,7 +1,8 @@
-"""The `if`s of a body as code.
+"""Turns the `if`s of a body into code.
 
-In: the `if`s that the graph knows of, and what is made of its nodes. Out: their conditions as code, whose integers become formulas when
-the bodies of a class are merged; and what is made, as a tree of branches. Always: an `if` of which nothing is left is there too.
+In: the `if`s that the graph knows of, and the items made for its nodes. Out: their conditions as code, whose integers become formulas when
+the bodies of a class are merged, and the items as a tree of branches. Always: an `if` without any items is in the tree too, because other
+bodies may have items there.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Branch(Generic[T]):
 
 
 def decide_condition(known: Code, asked: Code) -> bool | None:
-    """Whether `asked` holds where `known` does: only of conditions on the same numbers, or the same flag, is it said."""
+    """Return whether `asked` holds where `known` does, or None. Only conditions on the same numbers, or on the same flag, decide."""
     if known == asked:
         return True
     match known, asked:
@@ -65,14 +66,15 @@ def _arrange_branches(
 
 
 def _find_extent(choice: Choice, positions: dict[str, int]) -> tuple[int, int]:
-    """The indices of the first node of the branch, and of the one after it."""
+    """Return the index of the first node of the branch, and of the node after its last one."""
     indices = [positions[label] for label in choice.labels if label in positions]
+    # An empty branch is an empty range right after the node that it follows.
     start = positions.get(choice.after, -1) + 1
     return (min(indices), max(indices) + 1) if indices else (start, start)
 
 
 def make_sequence_items(graph: Graph, made: Sequence[Code]) -> tuple[Code, ...]:
-    """The members of a sequence."""
+    """Make the items of a sequence, with `ChoiceItems` for the branches of `if`s."""
     return tuple(map(_make_item, arrange_by_branch(graph, list(enumerate(made)))))
 
 
@@ -85,7 +87,7 @@ def _make_item(one: Code | Branch[Code]) -> Code:
 
 
 def splice_choices(code: Code) -> Code | None:
-    """Members of which it is known whether they are there, among the others."""
+    """Replace choices whose condition is known by the members of the branch."""
     match code:
         case CallCode(_, args) if any(isinstance(a, ChoiceItems) for a in args):
             items = [item for a in args for item in (_choose_items(a) if isinstance(a, ChoiceItems) else (a,))]

@@ -1,8 +1,8 @@
-"""The symbols of graphs, as the emitted classes see them: which may vary, which follow from others.
+"""Decides which symbols of graphs may vary in the emitted classes, and which follow from others.
 
 In: the graphs of a program, with the origins and decisions that the elaborator recorded. Out: for each graph the symbols that callers may
-set, and the substitutions that its decisions demand (`in.channels == 4 * width`: one symbol is enough). Always: a symbol of the model that
-something depends on, other than as a number, is no argument: it has the value that it was compiled for.
+set, and the substitutions that its decisions demand (`in.channels == 4 * width`: one symbol is enough). Always: a symbol of the model is
+no argument if anything but its value depends on it. It keeps the value that it was compiled for.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ Known = Mapping[str, Dim]
 
 class ClassSymbols:
     def __init__(self, main: Graph, order: Sequence[Graph], pinned: Iterable[Graph] = (), fixed: Iterable[str] = ()) -> None:
-        """`order`: all graphs, called ones before their callers. `pinned`: those whose number of iterations cannot vary; `fixed`: symbols
-        of the model that cannot."""
+        """`order`: all graphs, called ones before their callers. `pinned`: graphs whose number of iterations cannot vary. `fixed`: symbols
+        of the model that cannot vary."""
         self._main = main
         self.channels = ChannelAxes(main)
         self._extra = _spread_count_decisions(order, pinned)
@@ -43,6 +43,7 @@ class ClassSymbols:
         self._known: dict[int, Known] = {}
         needed = [*main.decisions, *self._extra.get(id(main), ())]
         settled = _find_fixed_symbols(needed, list(main.origins)) | frozenset(fixed)
+        # A list argument is passed as one: if one of its items is fixed, all of them are.
         lists = {origin.name for name, origin in main.origins.items() if name in settled and origin.index is not None}
         settled |= {name for name, origin in main.origins.items() if origin.name in lists}
         self._settled = {name: origin.value for name, origin in main.origins.items() if name in settled}
@@ -61,14 +62,15 @@ class ClassSymbols:
             self._free[id(called)] = self._free.get(id(called), frozenset()) | own | found
 
     def get_free_symbols(self, graph: Graph) -> frozenset[str]:
-        """The symbols that may have other values than those compiled."""
+        """Return the symbols that may have other values than the compiled ones."""
         found = self._free.get(id(graph))
         if found is None:
+            # A graph that only a loop or branch around it contains has the symbols of that graph.
             return self.get_free_symbols(graph.around) if graph.around is not None else frozenset()
         return found
 
     def get_known_symbols(self, graph: Graph) -> Known:
-        """The symbols of a graph that follow from others, by its decisions."""
+        """Return the symbols of a graph that follow from others, by its decisions."""
         if id(graph) not in self._known:
             settled: Known = self._settled if graph is self._main else {}
             settled = {**settled, **{n: o.value.origin for n, o in graph.origins.items() if isinstance(o.value, TracedInt)}}
@@ -81,7 +83,7 @@ class ClassSymbols:
         return frozenset((substitute_known(d.left, known), substitute_known(d.right, known)) for d in graph.decisions if d.op == DIVIDES)
 
     def find_pinned_symbols(self, graph: Graph) -> frozenset[str]:
-        """The symbols in equalities that cannot be solved: a float was made of them, or they are a label."""
+        """Return the symbols in equalities that cannot be solved, because a float was made from them, or because they are a label."""
         known = self.get_known_symbols(graph)
         equal = (substitute_known(made.left - made.right, known) for made in graph.decisions if made.op == "==")
         used = (made.left for made in graph.decisions if made.op == IS)
@@ -99,7 +101,7 @@ def find_origin(graph: Graph, name: str) -> Origin | None:
 
 
 def find_home_graph(graph: Graph, name: str) -> Graph:
-    """The graph whose symbol it is."""
+    """Return the graph in which the symbol originates."""
     current = graph
     while name not in current.origins and current.around is not None:
         current = current.around
@@ -107,7 +109,7 @@ def find_home_graph(graph: Graph, name: str) -> Graph:
 
 
 def substitute_known(formula: Dim, known: Known) -> Dim:
-    """The formula with what is known in place of symbols."""
+    """Substitute known formulas for symbols."""
     return substitute_symbols(formula, known) if known and free_symbols(formula) & known.keys() else formula
 
 
@@ -118,7 +120,7 @@ def intersect_known(several: Sequence[Known]) -> Known:
 
 
 def _spread_count_decisions(order: Sequence[Graph], pinned: Iterable[Graph]) -> dict[int, list[Decision]]:
-    """The decisions that the counts of some graphs are as they are, in those graphs and in all that call them."""
+    """Make decisions that keep the counts of some graphs, in those graphs and in all graphs that call them."""
     decisions: dict[int, list[Decision]] = {}
     for graph in pinned:
         if graph.count is not None and isinstance(origin_of(graph.count), SymDim):
@@ -136,8 +138,8 @@ def _spread_count_decisions(order: Sequence[Graph], pinned: Iterable[Graph]) -> 
 
 
 def _find_fixed_symbols(decisions: Sequence[Decision], order: list[str]) -> frozenset[str]:
-    """The symbols on which the decisions depend. Of equalities that follow from others, nothing does; nor of what divides what, which is
-    asked again when the class is used."""
+    """Return the symbols on which the decisions depend. An equality that follows from others fixes nothing. Neither does a divisibility,
+    which is checked again when the class is used."""
     known = _solve_equalities(decisions, {}, order)
     symbols = {n for name, value in known.items() for n in (name, *free_symbols(value))}
     for made in (d for d in decisions if d.op != DIVIDES):
@@ -148,7 +150,7 @@ def _find_fixed_symbols(decisions: Sequence[Decision], order: list[str]) -> froz
 
 
 def _solve_equalities(decisions: Iterable[Decision], settled: Known, order: list[str]) -> Known:
-    """The equalities among the decisions, each solved for one symbol: preferably the size of an input, or the last that is declared."""
+    """Solve each equality among the decisions for one symbol: preferably the size of an input, or the symbol declared last."""
     known: dict[str, Dim] = dict(settled)
     for made in decisions:
         difference = substitute_known(made.left - made.right, known) if made.op == "==" else 0
@@ -157,12 +159,13 @@ def _solve_equalities(decisions: Iterable[Decision], settled: Known, order: list
         found = _solve_for_symbol(difference, order)
         if found is not None:
             name, value = found
+            # The formulas so far may contain the symbol: without the substitution, two symbols could define each other.
             known = {n: substitute_symbols(v, {name: value}) for n, v in known.items()} | {name: value}
     return known
 
 
 def _solve_for_symbol(difference: SymDim, order: list[str]) -> tuple[str, Dim] | None:
-    """`(name, value)` with which the difference is zero."""
+    """Return `(name, value)` with which the difference is zero, or None."""
     linear = []
     for monomial, factor in difference.terms.items():
         # Only a factor of 1 or -1 can be solved for an integer without dividing.
@@ -175,4 +178,5 @@ def _solve_for_symbol(difference: SymDim, order: list[str]) -> tuple[str, Dim] |
         name, value = pair
         return ("[" not in name, -len(free_symbols(value)), -order.index(name) if name in order else 0, name)
 
+    # An item of a list is the last choice, then the simplest value: `width` of `4 * width`, rather than the reverse.
     return min(linear, key=preference, default=None)

@@ -1,9 +1,9 @@
-"""Bodies of one block that an `if` of the spec makes different: one class, with what only some of them have in branches.
+"""Merges bodies of one block that an `if` of the spec makes different into one class, with branches for the differences.
 
-In: groups of bodies of one block, those of a group with equal keys. Out: fewer groups; bodies that became one class have the same members
-and steps, those in a branch with `guards`, and what a body lacks has the code of another one. Always: bodies are aligned by the text of the
-block, not by what they look like; a condition is one that the constructor's arguments say; where a branch ends, what follows takes the
-result of the one that ran.
+In: groups of bodies of one block, with equal keys within a group. Out: fewer groups. Bodies that became one class have the same members
+and steps, with `guards` on those in a branch. Code that a body lacks is copied from another one. Always: bodies are aligned by the text of
+the block, not by their looks. A condition is one that the constructor's arguments can express. After a branch ends, the next step takes
+the result of the branch that ran.
 """
 
 from __future__ import annotations
@@ -27,8 +27,7 @@ from .relations import Relations
 
 
 def merge_variants(groups: list[list[ClassBody]], program: ClassSymbols) -> list[list[ClassBody]]:
-    """The groups of one block, those merged that differ in the branches of `if`s. All together are tried first: perhaps only one of them
-    shows whether a tensor is what an `if` takes or what it gives."""
+    """Merge the groups of one block that differ in the branches of `if`s."""
     waiting = sorted(groups, key=lambda g: -len(g[0].members) - len(g[0].steps))
     # All groups at once first: with three or more, only one of them may show which of two tensors an `if` takes.
     if waiting[2:]:
@@ -36,6 +35,7 @@ def merge_variants(groups: list[list[ClassBody]], program: ClassSymbols) -> list
             return [_Alignment([body for group in waiting for body in group], program).run()]
         except Different:
             pass
+    # Otherwise greedily: each group joins the first class that it fits.
     merged: list[list[ClassBody]] = []
     while waiting:
         members, merged_group, *others = waiting[0], waiting[0], *waiting[1:]
@@ -66,7 +66,7 @@ class _Alignment:
         self.conditions: dict[Key, dict[int, Code]] = {}
         """The conditions of all `if`s, by body."""
         self.phis: dict[int, tuple[Key, tuple[int, int]]] = {}
-        """The tensors that are one of two: by which condition, and which."""
+        """The tensors that are one of two: by which condition, and which two."""
 
     def run(self) -> list[ClassBody]:
         if any(b.graph.has_modes or any(isinstance(s.code, ScanCode) for s in b.steps) for b in self.bodies):
@@ -84,6 +84,7 @@ class _Alignment:
             self._resolve_code({i: b.outputs[position] for i, b in enumerate(self.bodies)})
             for position in range(len(self.bodies[0].outputs))
         ]
+        # Code in branches is copied from other bodies, but the outputs of the class are outside of all branches.
         require_same_value(tuple(o[i] for o in outputs) for i in self.all)
         bodies = [self._build_body(i, chains.get(i), members, tuple(o[i] for o in outputs)) for i in self.all]
         # The constructor of a container registers its members in one expression, which has no branches.
@@ -106,7 +107,7 @@ class _Alignment:
     # --- branches ----------------------------------------------------------------------------------------------------------
 
     def _zip_columns(self, trees: BodyColumn) -> Iterable[tuple[BodyColumn, bool]]:
-        """The trees side by side; whether the column is an `if`."""
+        """Iterate over the trees side by side, with whether the column is an `if`."""
         require_same_value(len(tree) for tree in trees.values())
         for position in range(len(next(iter(trees.values()), ()))):
             column = {i: tree[position] for i, tree in trees.items()}
@@ -118,15 +119,16 @@ class _Alignment:
         return key, {i: one.choice.taken for i, one in column.items()}, self.conditions[key]
 
     def _add_condition(self, key: Key, taken: dict[int, bool], tests: dict[int, Code]) -> None:
-        """The class has the condition."""
+        """Make it a condition of the class."""
         self._check_condition(tests)
         self.tests[key], self.taken[key] = tests, taken
 
     def _check_condition(self, tests: BodyColumn) -> None:
-        """The condition can be said by the constructor's arguments."""
+        """Check that the constructor's arguments can express the condition."""
         require_same_value(shape_key(test) for test in tests.values())
         for several in zip(*(find_literals(get_own_or_any(tests, i)) for i in self.all), strict=True):
             values, unused = [lit.value for lit in several], {i for i in self.all if i not in tests}
+            # A flag of the block is an argument itself.
             if isinstance(values[0], bool) and several[0].hint:
                 continue
             used = [v for i, v in enumerate(values) if i not in unused]
@@ -153,7 +155,7 @@ class _Alignment:
                     self._add_condition(key, taken, tests)
 
     def _align_codes(self, codes: BodyColumn) -> dict[int, Any]:
-        """Code of one shape, sequences with the members of all branches."""
+        """Align code of one shape, and sequences with the members of all branches."""
         if len({shape_key(code) for code in codes.values()}) < 2:
             return dict(codes)
         found: dict[int, list[ChoiceItems]] = {i: [] for i in codes}
@@ -162,6 +164,7 @@ class _Alignment:
             if not isinstance(part, ChoiceItems):
                 return None
             found[i].append(part)
+            # Choices are compared on their own, so an empty name stands for each while the rest is compared.
             return NameCode("")
 
         require_same_value(shape_key(rewrite_downward(code, lambda part, i=i: cut(part, i))) for i, code in codes.items())  # type: ignore[misc]
@@ -188,6 +191,7 @@ class _Alignment:
                 found.append(self._align_step(column, scope))
                 continue
             key, taken, tests = self._read_condition(column)
+            # All bodies took the same branch, so the class needs no `if`.
             if len(set(taken.values())) == 1:
                 self._align_steps({i: one.made for i, one in column.items()}, scope, found)
                 continue
@@ -202,14 +206,14 @@ class _Alignment:
             self._join_results(condition, made, taken_in, given)
 
     def _resolve_tensors(self, several: BodyColumn, scope: Guards) -> list[int]:
-        """The tensors that an `if` takes, or gives."""
+        """Resolve the tensors that an `if` takes or gives."""
         if not all(isinstance(code, ValueRef) for codes in several.values() for code in codes):
             raise Different
         count = require_same_value(len(codes) for codes in several.values())
         return [self._resolve_tensor({i: codes[at].index for i, codes in several.items()}, scope) for at in range(count)]
 
     def _join_results(self, condition: Condition, results: BodyColumn, taken: BodyColumn, given: list[int]) -> None:
-        """The results of an `if`: what one branch gives or the other."""
+        """Join the results of the two branches of an `if`."""
         if not all(isinstance(code, ValueRef) for codes in results.values() for code in codes):
             raise Different
         for at in range(require_same_value(len(codes) for codes in results.values())):
@@ -219,6 +223,7 @@ class _Alignment:
                 passed = {taken[i].index(ValueRef(t)) if ValueRef(t) in taken[i] else -1 for i, t in column.items()}
                 place = passed.pop() if len(passed) == 1 else -1
                 sides.append(given[place] if place >= 0 else self._resolve_tensor(column, (*condition.scope, (condition.key, branch))))
+            # Both branches pass on the same tensor: no choice between two is needed.
             if sides[0] != sides[1]:
                 self._add_phi(condition, (sides[0], sides[1]), {i: codes[at].index for i, codes in results.items()})
 
@@ -249,7 +254,7 @@ class _Alignment:
         return number
 
     def _resolve_code(self, codes: BodyColumn, scope: Guards = ()) -> dict[int, Code]:
-        """Code with the tensors and sizes of the class."""
+        """Replace tensors and sizes in code by those of the class."""
         references = {i: [p.index for p in walk_tree(code) if isinstance(p, ValueRef)] for i, code in codes.items()}
         count = require_same_value(len(r) for r in references.values())
         found = [self._resolve_tensor({i: r[at] for i, r in references.items()}, scope) for at in range(count)]
@@ -274,8 +279,8 @@ class _Alignment:
         return len(self.symbols) - 1
 
     def _resolve_tensor(self, column: BodyColumn, scope: Guards) -> int:
-        """The number of a tensor in the class. Where it may be what an `if` has passed on, or what that took, bodies that all have passed
-        it on do not say which."""
+        """Return the number of a tensor in the class. If it may be either an `if`'s result or the tensor that the `if` passed on, bodies
+        that all passed it on leave this open, which raises `Different`."""
         candidates = set.intersection(*(set(self.numbers[i][tensor]) for i, tensor in column.items()))
         known = [number for number in candidates if self.scopes[number] == scope[: len(self.scopes[number])]]
         if len(known) > 1:
@@ -285,7 +290,7 @@ class _Alignment:
         return known[0]
 
     def _is_other(self, number: int, scope: Guards, known: list[int]) -> bool:
-        """Whether a tensor that is one of two is another of the known ones, by the conditions of the branches around."""
+        """Whether a tensor that is one of two equals another of the known ones, by the conditions of the branches around."""
         if number not in self.phis:
             return False
         key, sides = self.phis[number]
@@ -298,11 +303,12 @@ class _Alignment:
         return False
 
     def _add_phi(self, condition: Condition, sides: tuple[int, int], column: BodyColumn) -> None:
-        """One of two tensors, by the condition."""
+        """Add a tensor that is one of two, by the condition."""
         if sides not in condition.phis:
             condition.phis[sides] = len(self.names)
             self.phis[len(self.names)] = condition.key, sides
             self.names.append("")
+            # The name moves from the tensor in the branch to the result: both are one variable in `forward`.
             for number in reversed(sides):
                 if len(self.scopes[number]) > len(condition.scope):
                     self.names[-1], self.names[number] = self.names[number], ""

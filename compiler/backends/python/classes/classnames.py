@@ -1,9 +1,9 @@
-"""The names of classes.
+"""Chooses the names of classes.
 
 In: the classes of a program, called ones first, with the names that they should have. Out: their names. Always: all names differ, and none
-is Python's, the imports' or an argument's. Of several classes of one block the plainest has the block's name; the others add what they
-have in addition (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and a number only if nothing else differs. Those of a
-block that is inside itself, if it has several, are numbered by level: `Tree`, `Tree2` with `Tree` inside, `Tree3`.
+is a name of Python, of the imports or of an argument. Of several classes of one block, the plainest has the block's name. The others add
+their differences (`BottleneckDownsample`, `InvertedResidual`, `WindowAttentionShift`), and a number only if nothing else differs. Several
+classes of a recursive block are numbered by level: `Tree`, `Tree2` with `Tree` inside, `Tree3`.
 """
 
 from __future__ import annotations
@@ -22,24 +22,25 @@ from ..identifiers import RESERVED, make_unique, to_camel_case
 
 _TAKEN = RESERVED | frozenset(dir(builtins))
 MANY = 2
-"""The largest number of additional parts that still make a name."""
+"""The largest number of additional parts that are put into a name."""
 _WORD = re.compile(r"[A-Za-z]\w{2,15}")
 RESIDUAL = "residual"
-"""The word for adding the input."""
+"""The word for adding the input to a result."""
 
 
 def choose_main_name(base: str, framework: Framework) -> str:
-    """The name of the main class, which is chosen first, so that nothing else need be known."""
+    """Return the name of the main class. It is chosen first, so that it depends on nothing else."""
     return make_unique(to_camel_case(base), _TAKEN | framework.imported | framework.definitions.keys())
 
 
 def name_classes(classes: list[ClassDef], main: ClassDef, labels: Mapping[int, str], reserved: Iterable[str] = ()) -> None:
-    """Names the classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: the
-    names of what else the file imports and defines."""
+    """Name all classes but the main one, which has its name. `labels`: by the id of a graph, the label of its first use. `reserved`: other
+    names that the file imports and defines."""
     taken = {main.name, *_TAKEN, *reserved, *(p.name for c in classes for p in c.all_arguments)}
     families: dict[str, list[ClassDef]] = {}
     for cls in classes:
         if cls is not main:
+            # A block named like the model gets a suffix: the model keeps its name.
             families.setdefault(cls.base if cls.base != main.base else f"{cls.base}Block", []).append(cls)
     words = _Words()
     for base, family in families.items():
@@ -63,7 +64,7 @@ class _Words:
 
 
 def _get_applied_name(node: Node, graph: Graph) -> str:
-    """The name of what the node applies."""
+    """Return the name of the operator or block that the node applies. Adding an input of the graph is `residual`."""
     if isinstance(node, CallNode):
         return node.graph.name
     residual = node.op.name == "add" and any(i is v for i in node.inputs for v in graph.inputs)
@@ -71,7 +72,7 @@ def _get_applied_name(node: Node, graph: Graph) -> str:
 
 
 class _Family:
-    """Classes that should all be called `base`."""
+    """Classes that would all be called `base`."""
 
     def __init__(self, base: str, classes: list[ClassDef], words: _Words, labels: Mapping[int, str]) -> None:
         self.base, self.classes, self.words, self.labels = base, classes, words, labels
@@ -92,7 +93,7 @@ class _Family:
             taken.add(cls.name)
 
     def _suggest_suffixes(self, cls: ClassDef) -> Iterator[str]:
-        """The possible suffixes of the base, the best first."""
+        """Yield the possible suffixes of the base, the best first."""
         if cls is self.plainest:
             yield ""
             return
@@ -102,6 +103,7 @@ class _Family:
         if 0 < len(optional) <= MANY:
             yield "".join(map(to_camel_case, optional))
         labels, doings = self._list_extra_labels(cls), self._list_extra_operators(cls)
+        # One extra member or operator names the class well; with several, arguments come first.
         yield from (to_camel_case(extra[0]) for extra in (labels, doings) if len(extra) == 1)
         yield from (to_camel_case(a) for a in self._list_switched_arguments(cls))
         if 1 < len(doings) <= MANY:
@@ -110,23 +112,23 @@ class _Family:
         yield from self._list_word_values(cls)
 
     def _list_extra_labels(self, cls: ClassDef) -> list[str]:
-        """The members that the plainest class lacks; one without a label is named after its operator."""
+        """List the members that the plainest class lacks. A member without a label is named after its operator."""
         own = {m.label for m in self.plainest.body.members}
         nodes = {n.label: n for n in cls.graphs[0].nodes}
         extra = [m.label for m in cls.body.members if m.label not in own and m.label[0].isalpha()]
         return [_strip_stage_number(label, nodes.get(label), cls.graphs[0]) for label in extra]
 
     def _list_extra_operators(self, cls: ClassDef) -> list[str]:
-        """The operators and blocks that the plainest class lacks."""
+        """List the operators and blocks that the plainest class lacks."""
         return sorted(self.words.get_words(cls.graphs[0]) - self.words.get_words(self.plainest.graphs[0]))
 
     def _list_switched_arguments(self, cls: ClassDef) -> list[str]:
-        """The arguments that are none, zero or one in the plainest class, and something else here."""
+        """List the arguments that are none, zero or one in the plainest class, and something else here."""
         plain, own = self._collect_argument_values(self.plainest), self._collect_argument_values(cls)
         return [a for a in own if all(_is_nothing(v) for v in plain.get(a, ())) and not any(_is_nothing(v) for v in own[a])]
 
     def _list_word_values(self, cls: ClassDef) -> Iterator[str]:
-        """Words that are the value of an argument here and nowhere in the plainest."""
+        """Yield words that are the value of an argument here and nowhere in the plainest class."""
         plain = self._collect_argument_values(self.plainest)
         for argument, values in self._collect_argument_values(cls).items():
             word = next(iter(values))
@@ -134,11 +136,12 @@ class _Family:
                 yield to_camel_case(word)
 
     def _collect_argument_values(self, cls: ClassDef) -> dict[str, set[object]]:
-        """The values of the block's arguments."""
+        """Collect the values of the block's arguments."""
         found: dict[str, set[object]] = {}
         for graph in cls.graphs:
             for argument, value in graph.arguments.items():
                 plain = value is None or isinstance(value, (bool, int, float, str))
+                # Other values, such as tuples, need not be hashable; the dash keeps their text from looking like a word.
                 found.setdefault(argument, set()).add(value if plain else f"-{value!r}")
         return found
 
@@ -149,23 +152,23 @@ class _Family:
             yield to_camel_case(label)
 
     def _count_levels(self, cls: ClassDef) -> int:
-        """The number of classes of this block inside each other, the class itself included."""
+        """Count the classes of this block inside each other, including the class itself."""
         return 1 + max((self._count_levels(c) for c in _find_instantiated_classes(cls) if c in self.classes), default=0)
 
     def _list_member_suffixes(self, cls: ClassDef) -> set[str]:
-        """The suffixes, after the blocks' names, of the classes that it instantiates."""
+        """Return the suffixes, after the blocks' names, of the classes that it instantiates."""
         return {s for c in _find_instantiated_classes(cls) if (s := c.name.removeprefix(c.base)) and s[0].isalpha()}
 
 
 def _list_given_tensors(cls: ClassDef) -> list[str]:
-    """The names of the tensors that a block declares, as far as they are given."""
+    """List the names of the tensors that a block declares and gets."""
     graph = cls.graphs[0]
     own = graph.inputs[: len(graph.inputs) - graph.captures] if graph.kind == "block" else []
     return [v.name for v in own if not v.borrowed]
 
 
 def _find_instantiated_classes(cls: ClassDef) -> set[ClassDef]:
-    """The other classes that it instantiates."""
+    """Return the other classes that it instantiates."""
     return {p.cls for code in cls.body.list_constructor_code() for p in walk_tree(code) if isinstance(p, ClassRef)} - {cls}
 
 
@@ -174,6 +177,6 @@ def _is_nothing(value: object) -> bool:
 
 
 def _strip_stage_number(label: str, node: Node | None, graph: Graph) -> str:
-    """A label without the number of a stage that the spec does not label."""
+    """Return a label without the number of a stage that the spec does not label."""
     stem = re.sub(r"\d+$", "", label)
     return stem if node is not None and stem == _get_applied_name(node, graph) else label

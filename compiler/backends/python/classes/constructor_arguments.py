@@ -1,7 +1,7 @@
-"""The arguments of a class's constructor, as they are found while its bodies are merged.
+"""Collects the arguments of a class's constructor while its bodies are merged.
 
 In: symbols, and literals that differ between the bodies. Out: `ConstructorArgument`s, in the order of the signature. Always: one argument
-for a symbol, and one for literals that are equal in every body.
+for a symbol, and one for literals that are equal in every body: `conv(64)` and `dense(64)` in one body, with 32 in the other, share one.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ class ArgumentTable:
         self.given = _keep_varying([b.graph.arguments for b in bodies])
         """The parameters of the block that are no integers, and differ between the bodies."""
         self.stored: set[str] = set()
-        """The names of those that `forward` uses."""
+        """The names of the arguments that `forward` uses."""
         self.wide: set[str] = set()
-        """The names of those that are numbers of channels or features."""
+        """The names of the arguments that are numbers of channels or features."""
         self._known: dict[object, ConstructorArgument] = {}
 
     # --- finding and adding ------------------------------------------------------------------------------------------------
 
     def get_or_add_symbol(self, name: str, found: Origin) -> ConstructorArgument:
-        """The argument that a symbol is, or that it is an item of."""
+        """Return the argument for a symbol, or for the list that it is an item of."""
         key = name.rpartition(".")[0] if found.index is not None else name
         if key not in self._known:
             graph: Graph = self.bodies[0].graph
@@ -72,7 +72,8 @@ class ArgumentTable:
     def get_or_add_literals(
         self, values: Sequence[object], hint: str, keyword: KeywordCode | None, unused: Container[int], absent: Container[int]
     ) -> ConstructorArgument:
-        """The argument that has these values, but for the bodies where they are `unused`. It is None where what takes it is `absent`."""
+        """Return the argument with these values, except in bodies where they are `unused`. It is None in bodies where its user is
+        `absent`."""
         known = next((p for p in self._known.values() if _are_equal(p.values, values, unused)), None)
         # Values with formulas may agree by chance, so only plain literals share an argument by value.
         if known is not None and not any(has_origin(v) for v in (*known.values, *values)):
@@ -100,7 +101,7 @@ class ArgumentTable:
         return any(_are_equal(given, values, unused) for given in (*known, *self.given.values()))
 
     def is_parameter(self, name: str, values: Sequence[object], unused: Container[int]) -> bool:
-        """Whether the values are the block's parameter of this name, but for the bodies where they are `unused`."""
+        """Whether the values are those of the block's parameter of this name, except in bodies where they are `unused`."""
         return name in self.given and _are_equal(self.given[name], values, unused)
 
     def add_argument(
@@ -121,7 +122,7 @@ class ArgumentTable:
         return self._known[wanted]
 
     def _complete_argument(self, wanted: object, values: Sequence[object], name: str, keyword: KeywordCode | None) -> bool:
-        """Whether an argument of this name had these values where it was needed until now: then it has them everywhere."""
+        """Give an argument of this name, known only where it was needed so far, these values everywhere. Return whether there was one."""
         known = next(((k, p) for k, p in self._known.items() if p.unneeded and p.name == self.framework.make_variable_name(name)), None)
         if (
             known is None
@@ -131,6 +132,7 @@ class ArgumentTable:
             return False
         optional, default = _choose_default(keyword, values)
         made = replace(known[1], values=tuple(values), optional=optional, default=default, unneeded=False)
+        # Replaced in place, so that the order of the arguments stays.
         self._known = {wanted if k == known[0] else k: made if k == known[0] else p for k, p in self._known.items()}
         return True
 
@@ -160,12 +162,12 @@ class ArgumentTable:
         return {*RESERVED, *self.framework.imported, *(p.name for p in self._known.values())}
 
     def find_same_argument(self, values: Sequence[object]) -> str:
-        """The argument with these values by the same formulas; empty if there is none."""
+        """Return the name of the argument with these values by the same formulas. Empty if there is none."""
         found = self._known.get(_make_key(values))
         return "" if found is None else found.name
 
     def find_argument_name(self, name: str) -> str:
-        """The argument that a symbol is, or the item of one; empty if it is none."""
+        """Return the name of the argument for a symbol, or of the item of one. Empty if there is none."""
         if name in self._known:
             return self._known[name].name
         whole, _, index = name.rpartition(".")
@@ -174,8 +176,8 @@ class ArgumentTable:
     # --- the signature -----------------------------------------------------------------------------------------------------
 
     def make_signature(self) -> list[ConstructorArgument]:
-        """The arguments: sizes of the inputs, then the block's parameters as the spec declares them, then others; those with keywords and
-        defaults last."""
+        """Make the signature: sizes of the inputs, the block's parameters as the spec declares them, then others. Arguments with keywords
+        and defaults come last."""
         self.wide |= self._find_features()
         graph = self.bodies[0].graph
         declared = list(graph.arguments)
@@ -184,15 +186,16 @@ class ArgumentTable:
         words = self.framework.widths.words
         self.wide |= {p.name for p in sizes if words.fullmatch(p.name) and len(set(map(StrictLiteral, p.values))) > 1}
         ordered = sizes + sorted(rest, key=lambda p: declared.index(p.name) if p.name in declared else len(declared))
+        # `sorted` is stable: within required and optional arguments, the order above stays.
         return sorted(map(self._mark_keyword, ordered), key=lambda p: p.keyword + p.optional)
 
     def _mark_keyword(self, parameter: ConstructorArgument) -> ConstructorArgument:
-        """The parameter as calls write it: widths, and a single argument, need no keywords there."""
+        """Return the parameter as calls write it. Widths, and a single argument, need no keywords there."""
         explicit = len(self._known) == 1 or (parameter.name in self.wide and not parameter.optional)
         return replace(parameter, stored=parameter.name in self.stored, keyword=parameter.keyword or not explicit)
 
     def _find_features(self) -> set[str]:
-        """The names of those that differ, and are the last axes of inputs or outputs."""
+        """Return the names of arguments that differ, and are the last axes of inputs or outputs."""
         graph = self.bodies[0].graph
         tensors = [v for v in (*graph.grouped_inputs, *graph.single_outputs) if isinstance(v, Value) and v.type.rank > 1]
         ends = (origin_of(v.type.shape[-1]) for v in tensors)
@@ -206,14 +209,14 @@ def _default_size(found: Origin, values: Sequence[object]) -> int | None:
 
 
 def _choose_default(keyword: KeywordCode | None, values: Sequence[object]) -> tuple[bool, Literal]:
-    """Whether an argument for these values may be left out, as that of what takes it may; and its default."""
+    """Return whether an argument for these values may be left out, as in the function that it is passed to, and its default."""
     if keyword is None or not keyword.has_default:
         return False, None
     return StrictLiteral(keyword.default) in map(StrictLiteral, values), keyword.default
 
 
 def _make_key(values: Sequence[object]) -> object:
-    """Equal for values that are equal in all bodies, with equal formulas."""
+    """Make a key that is equal for values that are equal in all bodies, with equal formulas."""
     return tuple((StrictLiteral(v), origin_key(v)) for v in values)
 
 
@@ -223,7 +226,7 @@ def _are_equal(given: Sequence[object], values: Sequence[object], unused: Contai
 
 
 def _keep_varying(arguments: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    """The compile-time arguments that vary, with their values."""
+    """Return the compile-time arguments that vary, with their values."""
     found = {name: [a.get(name) for a in arguments] for name in arguments[0]}
     found = {n: [strip_formulas(v) if isinstance(v, TracedFloat) else v for v in values] for n, values in found.items()}
     return {n: values for n, values in found.items() if all(_is_plain(v) for v in values) and len({StrictLiteral(v) for v in values}) > 1}

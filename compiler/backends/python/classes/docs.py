@@ -1,7 +1,7 @@
-"""The docstring of a class: the comment of its block in the spec, inputs and outputs, with shapes.
+"""Writes the docstring of a class: the comment of its block in the spec, inputs and outputs, with shapes.
 
-In: a class with the graphs it is for, and where the channels of tensors are. Out: its docstring's lines. Always: every input and output
-has its shape, as axis_names.py names it.
+In: a class with its graphs, and where the channels of tensors are. Out: the lines of its docstring. Always: every input and output has its
+shape, with the names of axis_names.py.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .channel_axes import ChannelAxes
 from .remarks import extract_remark
 
 MANY = 4
-"""The number of outputs that are listed, if they are alike."""
+"""The largest number of outputs with one shape that are listed one by one."""
 
 
 def write_docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes) -> list[str]:
-    """`\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
+    """Write `\"\"\"x: [N, 3, H, W] -> [N, 1000].\"\"\"`, below the text of the comment above the block."""
     graph = cls.graphs[0]
     taken, given = AxisNames(cls, channels).format_shapes()
     takes = [f"{name}: {shape}" for name, shape in zip(inputs, taken, strict=False)]
@@ -36,7 +36,7 @@ def write_docstring(cls: ClassDef, inputs: Sequence[str], channels: ChannelAxes)
 
 
 def _format_outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
-    """The outputs with their names, many that are alike as one: `output2 to output17: [N, T]`."""
+    """Format the outputs with their names, many with one shape as one: `output2 to output17: [N, T]`."""
     if not names:
         return [*shapes]
     found: list[str] = []
@@ -47,7 +47,7 @@ def _format_outputs(names: Sequence[str], shapes: Sequence[str]) -> list[str]:
 
 
 def _lay_out_lines(above: str, takes: str, gives: str) -> list[str]:
-    """On one line, or the inputs on the first and the outputs on the next; the comment is a paragraph of its own, above."""
+    """Lay the docstring out on one line, or with inputs and outputs on two lines. The comment is a paragraph of its own, above."""
     line = f'{STEP}"""{takes} {gives}"""'
     if not above and len(line) <= WIDTH:
         return [line]
@@ -60,7 +60,8 @@ def _lay_out_lines(above: str, takes: str, gives: str) -> list[str]:
 
 
 def _wrap_shapes(words: str) -> list[str]:
-    """In lines that end after a whole shape."""
+    """Break the text into lines that end after a whole shape."""
+    # `textwrap` breaks at plain spaces only, so a non-breaking space keeps a shape and its name together.
     whole = re.sub(r", (?=[^\[\]]*\])", ",\N{NO-BREAK SPACE}", words).replace(": ", ":\N{NO-BREAK SPACE}")
     lines = wrap(whole, WIDTH - len(STEP) - 3, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]

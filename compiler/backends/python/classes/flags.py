@@ -1,7 +1,7 @@
-"""How `forward` asks what the constructor has decided.
+"""Writes how `forward` asks for decisions of the constructor: `self.use_residual`, `self.norm is not None`.
 
-In: a class. Out: for each condition that its `forward` depends on an expression, and what the constructor keeps for it. Always: nothing is
-kept where an argument, or a module that may be None, says it.
+In: a class. Out: for each condition that its `forward` depends on, an expression, and the attributes that the constructor must set.
+Always: no attribute is added where an argument, or a module that may be None, gives the answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..identifiers import make_unique
 def make_flags(
     body: ClassBody, attributes: Mapping[str, str], taken: Iterable[str], accessed: Callable[[MemberRef], str]
 ) -> tuple[dict[Key, str], dict[str, Code]]:
-    """The expressions; and the attributes that the constructor sets, with their values."""
+    """Return the expressions, and the attributes that the constructor sets, with their values."""
     optional = body.find_optional_members()
     used = set(taken)
     expressions: dict[Key, str] = {}

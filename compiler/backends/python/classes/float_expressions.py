@@ -1,7 +1,7 @@
-"""Floats that are computed from integers, as code: `width**-0.5`, `1 / math.sqrt(2 * depth)`.
+"""Writes floats that are computed from integers as code: `width**-0.5`, `1 / math.sqrt(2 * depth)`.
 
-In: the values of one float in all bodies of a class, and what makes code of integers and of symbols. Out: the one expression that it is in
-all of them; None if there is none. Always: the operations are those of the spec, in their order, so that the bits are the same.
+In: the values of one float in all bodies of a class, and functions that make code of integers and of symbols. Out: the one expression for
+it in all bodies, or None. Always: the operations are those of the spec, in their order, so that the bits are the same.
 """
 
 from __future__ import annotations
@@ -18,14 +18,15 @@ from ..code.formula_code import operation_to_code
 from ..code.python_expressions import Code, Lit
 
 IntegerCode = Callable[[Sequence[Any]], Code | None]
-"""The code of integers by the one formula that they have in all bodies."""
+"""Writes integers by the one formula that they have in all bodies."""
 SymbolCode = Callable[[str], Code | None]
-"""The code of a float that is a parameter."""
+"""Writes a float that is a parameter."""
 
 
 def float_to_code(values: Sequence[Any], unused: Container[int], integers: IntegerCode, symbol: SymbolCode) -> Code | None:
-    """The expression, whatever the values are in the `unused` bodies. One that is of numbers alone is the number."""
+    """Return the expression, ignoring the values in `unused` bodies. An expression of numbers alone becomes the number."""
     used = next(v for i, v in enumerate(values) if i not in unused)
+    # An unused body agrees with any formula, so it takes the value of a used one.
     column = [used if i in unused else v for i, v in enumerate(values)]
     return _value_to_code(column, integers, symbol)
 

@@ -1,8 +1,8 @@
-"""Symbolic dimensions in `forward`: read off the shapes of the inputs, or passed by the caller.
+"""Finds symbolic dimensions for `forward`: read off the shapes of the inputs, or passed by the caller.
 
-In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed.
-Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or through `a*S/c + b`; it has the
-name that the spec gives it in this body, if any.
+In: dimensions that occur in the code of one body. Out: `SizeRef`s, and in the body the `SizeSymbol`s to read and the numbers to be passed:
+`T` becomes `x.shape[1]`. Always: a size that an input has is read off the first such axis, unchanged, as a fraction or a multiple, or
+through `a*S/c + b`. It has the spec's name for it in this body, if there is one.
 """
 
 from __future__ import annotations
@@ -34,7 +34,8 @@ class ForwardSizes:
                 self._record_axis(d, index, axis)
 
     def _choose_tensor(self, taken: Value | ValueTuple) -> Value | None:
-        """The tensor whose sizes are read: of a list of a model, which has the same number of tensors in each use, the first one."""
+        """Return the tensor whose sizes are read. For a list of a model, which has the same number of tensors in each use, the first
+        one."""
         if isinstance(taken, Value):
             return taken
         return taken.values[0] if taken.listed and taken.values and self.body.graph.kind == "model" else None
@@ -49,7 +50,7 @@ class ForwardSizes:
             self.lines.setdefault(symbol, SizeSymbol(symbol, index, axis, minus, times, by))
 
     def resolve_sizes(self, value: object) -> Code | None:
-        """Code for a literal with symbolic dimensions; None for one without."""
+        """Return code for a literal with symbolic dimensions, or None for a literal without."""
         if isinstance(value, SymDim):
             if value not in self.known:
                 self.known[value] = self._make_size_code(value)
@@ -65,6 +66,7 @@ class ForwardSizes:
             return SizeRef("{0}", (self._read_axis(d),))
         names = sorted(free_symbols(d))
         found = [self._find_symbol(name) for name in names]
+        # A fraction of a whole axis comes before arithmetic with symbols: it is shorter, and the same at every resolution.
         if not all(s is not None and _is_whole(s) for s in found):
             share = self._express_as_fraction(d)
             if share is not None:
@@ -76,7 +78,7 @@ class ForwardSizes:
         return SizeRef(text, sources, self.named.get(d, ""))
 
     def _express_as_fraction(self, d: SymDim) -> Code | None:
-        """A fraction or a multiple of the size of an axis, so that blocks of the same layers are equal at every resolution."""
+        """Write a size as a fraction or a multiple of an axis, so that blocks of the same layers are equal at every resolution."""
         for whole in self.whole:
             found = constant_ratio(d, whole)
             if found is not None:
@@ -96,7 +98,7 @@ class ForwardSizes:
         return SizeSymbol(given or choose_axis_name(value.type.shape, axis), index, axis, given=bool(given))
 
     def _find_symbol(self, symbol: str) -> SizeSymbol | None:
-        """Where the symbol can be read, preferably unchanged."""
+        """Return where the symbol can be read, preferably unchanged."""
         whole = next((d for d in self.whole if _is_plain(d, symbol)), None)
         return self._make_axis_symbol(whole) if whole is not None else self.lines.get(symbol)
 
@@ -119,26 +121,28 @@ def _is_whole(symbol: SizeSymbol) -> bool:
 
 
 def get_spec_axis_name(value: Value, axis: int) -> str:
-    """The name that the spec gives to the size of an axis, or nothing."""
+    """Return the spec's name for the size of an axis, or an empty text."""
     return value.axes[axis] if value.axes else ""
 
 
 def choose_axis_word(shape: Shape, axis: int) -> str:
-    """The name of an axis whatever its size: of an image, whose channels are first or last, by its position."""
+    """Return a word for an axis whatever its size. The axes of an image, whose channels are first or last, go by their positions."""
     if len(shape) != 4 or axis == 0:
         return "length"
+    # A symbolic second axis is taken for the height: sizes of images are open more often than numbers of channels.
     words = ("height", "width", "channels") if isinstance(shape[1], SymDim) else ("channels", "height", "width")
     return words[axis - 1]
 
 
 def choose_axis_name(shape: Shape, axis: int) -> str:
-    """The name of an axis's size: `T` if it is that symbol, else that of the axis of an image, or one made from its formula."""
+    """Return a name for an axis's size: `T` if it is that symbol, else a word for the axis of an image, or a name made from its
+    formula."""
     word = choose_axis_word(shape, axis)
     return make_size_name(shape[axis]) if word == "length" or format_dim(shape[axis]).isidentifier() else word
 
 
 def make_size_name(d: Dim) -> str:
-    """The variable for the size: `T`, and `H_32` for `H/32`."""
+    """Make a variable name for a size: `T`, and `H_32` for `H/32`."""
     words = re.findall(r"[A-Za-z_]\w*|\d+", format_dim(d))
     words.sort(key=lambda w: w[0].isdigit())
     name = "_".join(words)

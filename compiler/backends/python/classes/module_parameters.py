@@ -1,8 +1,8 @@
-"""Stages that blocks take as parameters: where uses of a block give several operators, its class takes what makes or computes them.
+"""Stages that blocks take as parameters: where uses of a block give several operators, its class takes a function in their place.
 
 In: all graphs of a program, and the code of operators. Out: for such a node its code with a `StageValue` in place of the function, which
-becomes an argument where it differs. Always: only where the operators of all uses are modules, or functions of one tensor; how many numbers
-they take in addition is compared when the bodies of a class are.
+becomes an argument where it differs: `act_layer: Callable[..., nn.Module]`. Always: only where the operators of all uses are modules, or
+functions of one tensor. The number of their further arguments is compared when the bodies of a class are merged.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class StageParameters:
         self._of: dict[int, tuple[Parameter, StageParameter]] = {}
         """By the id of a node."""
         self._kinds: dict[Parameter, dict[type[Operator], bool]] = {}
-        """The operators that are given for each parameter; whether they are members of a class."""
+        """For each parameter, the operators that uses give, and whether they are members of a class."""
         for graph in order:
             for node in graph.nodes if graph.stages else ():
                 if isinstance(node, OpNode) and node.label in graph.stages:
@@ -44,15 +44,15 @@ class StageParameters:
         return id(node) in self._of and len(self._kinds[self._of[id(node)][0]]) > 1
 
     def get_name(self, node: OpNode) -> str:
-        """The parameter that the node is, if it varies."""
+        """Return the name of the parameter that gives the node, if it varies, else an empty text."""
         return self._of[id(node)][1].name if self.is_varying(node) else ""
 
     def is_uniform(self, node: OpNode) -> bool:
-        """Whether it varies, and its operators are all members of a class, or all none."""
+        """Whether it varies, and its operators are all members of a class, or all not."""
         return self.is_varying(node) and len(set(self._kinds[self._of[id(node)][0]].values())) == 1
 
     def make_default_node(self, node: OpNode) -> OpNode | None:
-        """The node with the operator that the parameter is by default."""
+        """Return the node with the parameter's default operator, or None."""
         op = self._of[id(node)][1].default
         if op is None:
             return None
@@ -67,7 +67,7 @@ def make_module_value(code: Code | None, framework: Framework) -> StageValue | N
 
 
 def make_function_value(code: Code, framework: Framework) -> StageValue | None:
-    """A function of one tensor, as a value."""
+    """Return a function of one tensor as a value, or None."""
     annotation = f"Callable[[{framework.tensor}], {framework.tensor}]"
     match code:
         case Ref(0):
@@ -88,14 +88,15 @@ def _make_value(code: Code | None, annotation: str) -> StageValue | None:
 
 
 def _is_fixed(keyword: KeywordCode) -> bool:
-    """Whether its value is a literal that is computed from nothing."""
+    """Whether its value is a literal that is not computed from anything."""
     return isinstance(keyword.value, Lit) and not has_origin(keyword.value.value) and not has_symbol(keyword.value.value)
 
 
 def replace_function(code: Code, name: str, value: StageValue | None, default: StageValue | None) -> Code:
-    """The code with its function as a value that the class may take as an argument."""
+    """Replace the function of the code by a value that the class may take as an argument."""
     if value is None:
         return code
     if not isinstance(code, CallCode):
         return CallCode(StageLit(value, name, default), (code,))
+    # Bound keywords are part of the value; only arguments that the caller passes on stay in the call.
     return CallCode(StageLit(value, name, default), code.args, tuple(k for k in code.kwargs if isinstance(k.value, PassedOn)))

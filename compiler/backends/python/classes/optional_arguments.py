@@ -1,8 +1,8 @@
-"""Arguments that may be None in place of a flag and a number that is needed only if the flag is set.
+"""Merges a flag and a number that is needed only if the flag is set into one argument that may be None.
 
-In: the merged body of a class, and its arguments. Out: `squeezed: int | None` for `squeezed: bool` and `squeezed2: int | None`; what asked
-for the flag asks whether the number is there. Always: only where nothing but conditions depends on the flag, and only one argument is
-needed exactly where it is set.
+In: the merged body of a class, and its arguments. Out: `squeezed: int | None` in place of `squeezed: bool` and `squeezed2: int | None`.
+Tests of the flag test whether the number is None. Always: only where nothing but conditions depends on the flag, and exactly one argument
+is needed exactly where it is set.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The formulas of numbers in the bodies of one class.
+"""Finds the formulas of numbers in the bodies of one class.
 
-In: bodies, what may vary, and what the decisions of their graphs demand. Out: the one formula that a number has in all bodies, and what the
-spec and the framework call its symbols. Always: a formula is what the spec says, or follows from it by decisions of every body; no relation
-is found by comparing numbers.
+In: bodies, the symbols that may vary, and the decisions of their graphs. Out: the one formula that a number has in all bodies, and the
+names of its symbols in the spec and the framework: 64 in one body and 128 in the other is `2 * width`. Always: a formula is written in the
+spec, or follows from it by decisions of every body. No relation is found by comparing numbers.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from .class_symbols import ClassSymbols, find_origin, intersect_known, substitut
 from .forward_sizes import choose_axis_word, get_spec_axis_name
 
 EXPLAINED = 3
-"""The number of formulas over a parameter, other than sums and multiples, from which it has a name though it cannot vary."""
+"""The number of formulas over a fixed parameter, other than sums and multiples, that give it a name in the class."""
 VAGUE = re.compile(r"(size|value)?\d*")
 """Names without meaning."""
 
@@ -39,7 +39,7 @@ class Relations:
         self.bodies = bodies
         self.graph = bodies[0].graph
         self.fixed_symbols: set[str] = set()
-        """The symbols on which numbers depend in ways that nobody would write."""
+        """The symbols that numbers depend on through formulas that nobody would write."""
         self._channels = program.channels
         self._free = frozenset().union(*(program.get_free_symbols(b.graph) for b in bodies))
         self._pinned = frozenset().union(*(program.find_pinned_symbols(b.graph) for b in bodies))
@@ -49,18 +49,19 @@ class Relations:
 
     @property
     def is_pinned(self) -> bool:
-        """Whether numbers in some bodies are as they are for their values of the symbols only."""
+        """Whether numbers in some bodies hold only for the bodies' values of the symbols."""
         return bool(self._pinned)
 
     # --- formulas ----------------------------------------------------------------------------------------------------------
 
     def find_formula(self, values: Sequence[Any], unused: Container[int] = ()) -> Dim | None:
-        """The formula that the numbers have in all bodies, but for the `unused` ones; None if there is none."""
+        """Find the formula of the numbers in all bodies, except the `unused` ones. None if there is none."""
         formulas = [substitute_known(origin_of(v), known) for v, known in zip(values, self._known, strict=True)]
         candidates = (f for f in map(origin_of, values) if isinstance(f, SymDim))
         formula = next((f for f in candidates if self._fits_all(f, formulas, unused)), None)
         if formula is None:
             return None
+        # An opaque formula cannot be written as Python, so the number must stay, and its symbols with it.
         if is_opaque(formula):
             self.fix_symbols(values)
             return None
@@ -71,25 +72,27 @@ class Relations:
         self.fixed_symbols |= names_in(tuple(values)) & self._free
 
     def _fits_all(self, formula: Dim, own: Sequence[Dim], unused: Container[int]) -> bool:
-        """Whether it is the formula of the numbers in all bodies, by what each knows."""
+        """Whether it is the formula of the numbers in all bodies, by the knowledge of each."""
         return all(i in unused or substitute_known(formula, known) == o for i, (o, known) in enumerate(zip(own, self._known, strict=True)))
 
     def substitute_fixed(self, formula: Dim) -> Dim:
-        """The formula without the symbols that follow from others, or cannot vary."""
+        """Remove the symbols that follow from others, or cannot vary, from the formula."""
         formula = substitute_known(formula, self._common)
         values = {name: self.find_fixed_value(name) for name in free_symbols(formula)}
         formula = substitute_known(formula, {name: value for name, value in values.items() if value is not None})
+        # `heads * (features // heads)` is `features` where the spec demands that it divides.
         return cancel_exact_quotients(formula, self._multiples)
 
     def find_fixed_value(self, name: str) -> Any:
-        """The value of a symbol that cannot vary and is the same in all bodies; None of any other, and of one that explains numbers."""
+        """Return the value of a symbol that cannot vary and is the same in all bodies. None for others, and for one that explains
+        numbers."""
         if self.find_joined_sizes(name):
             return None
         fixed = (name not in self._free or name in self._pinned) and name not in self.explaining_symbols
         return self.get_values(name)[0] if fixed and self._is_same(name) else None
 
     def find_joined_sizes(self, name: str) -> list[Origin | None]:
-        """The size of a tuple that an `if` gives, in the bodies that have the `if`; empty if it is the size of anything else."""
+        """Return the sizes of a tuple that an `if` gives, in the bodies that have the `if`. Empty for the size of anything else."""
         found = [b.graph.origins.get(name) for b in self.bodies]
         return found if any(one is not None and isinstance(one.input, JoinedTuple) for one in found) else []
 
@@ -98,8 +101,8 @@ class Relations:
 
     @cached_property
     def explaining_symbols(self) -> set[str]:
-        """The parameters of the block that cannot vary, but from which several of its numbers are computed: nobody would recognize 49, 169
-        and 2401 as those of a `window` of 7. They are constants with a name."""
+        """The parameters of the block that cannot vary, but from which several of its numbers are computed. Nobody would recognize 49, 169
+        and 2401 as results of a `window` of 7, so such parameters are constants with a name."""
         formulas_by_symbol: dict[str, set[Dim]] = {}
         for formula in self._iterate_formulas():
             for name in free_symbols(formula):
@@ -117,12 +120,12 @@ class Relations:
                     yield formula
 
     def strip_pinned(self, value: Any) -> Any:
-        """The value; plain if it is a parameter that is also used as the number that it is."""
+        """Return the value, without its formula if it is a parameter that is also used as a fixed number."""
         return strip_formulas(value) if isinstance(value, FloatSymbol) and value.name in self._pinned else value
 
     def get_values(self, name: str) -> list[Any]:
-        """The value of a symbol in each body; 0 in a body that does not get the tensor whose size it is. Raises `UnknownSymbol` if no body
-        has a value: a number in its place would be a silent error in the emitted code."""
+        """Return the value of a symbol in each body, and 0 for a body without the tensor whose size it is. Raises `UnknownSymbol` if no
+        body has a value: a made-up number would be a silent error in the emitted code."""
         if not self.is_known(name):
             raise UnknownSymbol(name, self.graph)
         return [0 if one is None else one.value for one in self._find_origins(name)]
@@ -136,14 +139,15 @@ class Relations:
         return [find_origin(b.graph, name) for b in self.bodies]
 
     def _is_own(self, name: str) -> bool:
-        """Whether some body has a value for the symbol: sizes that are known only at run time have none."""
+        """Whether some body has a value for the symbol. Sizes that are known only at run time have none."""
         return any(one is not None for one in self._find_origins(name))
 
     # --- names -------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def named_formulas(self) -> dict[str, SymDim]:
-        """The formulas that the spec gives names to, those in the graphs around the body included, but for sizes known at run time."""
+        """The formulas that the spec names, in this graph and the graphs around it within the block, except sizes known only at run
+        time."""
         sizes: dict[str, Dim] = {}
         graph: Graph | None = self.graph
         while graph is not None:
@@ -153,14 +157,15 @@ class Relations:
         return {n: f for n, f in formulas.items() if isinstance(f, SymDim) and not is_symbol(f)}
 
     def choose_name(self, symbol_name: str, value: Value | ValueTuple, axis: int) -> str:
-        """The name for a symbol that is the size of an input's axis: the spec's, or else the framework's. Of a tuple it is a sum."""
+        """Choose the name for a symbol that is the size of an input's axis: the spec's, or else the framework's. For a tuple, a sum's
+        name."""
         if isinstance(value, ValueTuple):
             return self._choose_tuple_name(symbol_name, value, axis)
         word = self._choose_axis_word(value, axis)
         return self.find_given_name(value, axis) or self._drop_direction(self._find_hint(symbol_name) or word, symbol_name, value, axis)
 
     def _choose_tuple_name(self, symbol_name: str, whole: ValueTuple, axis: int) -> str:
-        """`other_channels` for what the tensors of `others` have together."""
+        """Return `other_channels` for the sum of the channels of the tensors in `others`."""
         several = (None if o is None else o.input for o in (find_origin(b.graph, symbol_name) for b in self.bodies))
         first = next(v for one in several if isinstance(one, ValueTuple) for v in one.values)
         return f"{singularize(whole.name) or 'tuple'}_{self._choose_axis_word(first, axis).removeprefix('in_')}"
@@ -191,7 +196,7 @@ class Relations:
         return ""
 
     def _drop_direction(self, word: str, symbol_name: str, value: Value, axis: int) -> str:
-        """`features` for `in_features` of what gives as many as it takes."""
+        """Return `features` for `in_features` if an output has the same number of features."""
         own = {name for name, found in self.graph.origins.items() if found.name} | set(self.graph.arguments)
         same = any(
             v.type.rank == value.type.rank and origin_of(v.type.shape[axis]) == make_symbol(symbol_name, lower=None)
@@ -229,7 +234,7 @@ class Relations:
 
 
 def drop_direction(name: str, names: Container[str]) -> str:
-    """`features` for `in_features` among names that have `out_features` as well."""
+    """Return `features` for `in_features` if the names include `out_features` as well."""
     direction, _, width = name.partition("_")
     return width if direction in ("in", "out") and f"in_{width}" in names and f"out_{width}" in names else name
 

@@ -1,9 +1,10 @@
-"""The comment above a block, as text for the docstring of a class.
+"""Takes the comment above a block into the docstring of a class.
 
-In: a block's graph, the arguments of the constructor and the inputs. Out: a paragraph, empty if there is nothing to say. Always: it speaks
-of what the class has. The comment is about the block, which may have parameters that are the same in all uses, or that only decide what is
-in the class, and inputs that this class is not given: a sentence with one of these in backticks is left out, or only the part after a
-semicolon. So is what it says of shapes (`Input [N, D]; output [N, width].`), since the docstring has those of the class.
+In: a block's graph, the arguments of the constructor and the inputs. Out: a paragraph, empty if there is nothing to say. Always: it
+mentions only what the class has. The comment is about the block, which may have parameters that are the same in all uses, or that only
+decide what is in the class, and inputs that this class does not get. A sentence with one of these in backticks is left out, or only its
+part after a semicolon. Shapes in the comment (`Input [N, D]; output [N, width].`) are left out too, since the docstring has the shapes of
+the class.
 """
 
 from __future__ import annotations
@@ -16,22 +17,24 @@ from ....ir.graph import Graph
 _SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"])")
 _SHAPE = r"(?: \w+)? \[[^\[\]]*\]"
 _SHAPES = re.compile(rf"(?:Input|Output|Input and output){_SHAPE}(?:; output{_SHAPE})?(?:: |\.$)")
-"""A sentence that begins with shapes. What follows after a colon is about the block."""
+"""A sentence that begins with shapes. The text after a colon is about the block."""
 _SHAPE_CLAUSE = re.compile(rf"(?:input|output){_SHAPE}\.?$")
 _OPTIONAL = re.compile(r"\b(\w+)\?")
 """An input that may be absent, in the first lines of a block."""
 _CODE = re.compile(r"`([^`]*)`")
 _REFERS = re.compile(r"(?:It|Its|They|Their|This|These)\b")
-"""How a sentence begins that is about the one before."""
+"""The beginning of a sentence that refers to the sentence before."""
 
 
 def extract_remark(graph: Graph, known: Container[str]) -> str:
-    """The comment, as it was written. `known`: the arguments of the constructor, and the inputs."""
+    """Return the comment as it was written, without the sentences that do not apply. `known`: the constructor's arguments and the
+    inputs."""
     optional = _OPTIONAL.findall(graph.span.text.partition("{")[0])
     hidden = frozenset(name for name in (*graph.arguments, *optional) if name not in known)
     kept: list[str] = []
     dropped = False
     for sentence in _SENTENCE.split(_read_comment(graph)):
+        # "It is ..." after a sentence that was left out would refer to the wrong thing.
         said = "" if dropped and _REFERS.match(sentence) else _filter_sentence(sentence, hidden)
         dropped = not said
         kept += [said] if said else []
@@ -39,7 +42,7 @@ def extract_remark(graph: Graph, known: Container[str]) -> str:
 
 
 def _read_comment(graph: Graph) -> str:
-    """The comment right above a block. The comment at the start of a file is about the file."""
+    """Read the comment right above a block. The comment at the start of a file is about the file."""
     before = graph.span.file.text[: graph.span.start]
     if graph.kind != "block" or not graph.span.text.startswith("block") or not before.endswith("\n"):
         return ""
@@ -58,7 +61,7 @@ def _read_comment(graph: Graph) -> str:
 
 
 def _filter_sentence(sentence: str, hidden: frozenset[str]) -> str:
-    """The sentence without what the class does not have; empty if nothing is left."""
+    """Return the sentence without the parts that the class lacks. Empty if nothing is left."""
     shapes = _SHAPES.match(sentence)
     if shapes is not None:
         sentence = sentence[shapes.end() :]

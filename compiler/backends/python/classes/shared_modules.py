@@ -1,7 +1,7 @@
-"""Shared stages: where they are used, and which graphs are therefore the same module.
+"""Finds the uses of shared stages, and the graphs that are one module because of them.
 
-In: the main graph. Out: the uses of each shared stage, over all calls that pass it on; and for every graph a representative of those that
-share its parameters because they are one shared stage used on several types of tensors.
+In: the main graph. Out: the uses of each shared stage, over all calls that pass it on, and for every graph a representative of the graphs
+that share its parameters, because they are one shared stage used on several types of tensors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ....ir.graph import CallNode, Graph, Node, SharedModule
 from ....types.traced_ints import substitute_values
 
 Use = tuple[Node, Mapping[str, Any]]
-"""A node that is a use of a shared stage; and what the symbols of its graph are in the graph that declares the stage."""
+"""A node that uses a shared stage, and the symbols of its graph in terms of the graph that declares the stage."""
 
 
 class Sharing:
@@ -27,7 +27,7 @@ class Sharing:
                 self._unite_graphs([node for node, _ in self.find_uses(graph, module)])
 
     def find_uses(self, graph: Graph, module: SharedModule) -> list[Use]:
-        """The nodes that are a use of `module`, in `graph` and in the graphs that it is passed to; one for each graph that is used."""
+        """Find the nodes that use `module`, in `graph` and in the graphs that it is passed to: one node for each graph that is used."""
         key = (id(graph), id(module))
         if key not in self._uses:
             found: dict[int, Use] = {}
@@ -49,7 +49,7 @@ class Sharing:
         return self._uses[key]
 
     def _unite_graphs(self, uses: list[Node]) -> None:
-        """Unites the graphs of one shared stage and, stage by stage, the graphs that they call."""
+        """Unite the graphs of one shared stage and, stage by stage, the graphs that they call (a union-find structure)."""
         called = [n.graph for n in uses if isinstance(n, CallNode)]
         pairs = [(called[0], other) for other in called[1:]]
         while pairs:
@@ -71,7 +71,7 @@ class Sharing:
         return [g for g in groups.values() if len(g) > 1]
 
     def find_representative(self, graph: Graph) -> int:
-        """Equal for graphs whose parameters are the same."""
+        """Return a number that is equal for graphs with the same parameters."""
         at = id(graph)
         while at in self._parent:
             at = self._parent[at]
@@ -79,6 +79,6 @@ class Sharing:
 
 
 def get_source_key(graph: Graph) -> object:
-    """Equal for graphs of the same piece of text."""
+    """Return a key that is equal for graphs of the same piece of text."""
     span = graph.span
     return (graph.name, graph.kind, id(span.file), span.start, span.end)

@@ -1,7 +1,8 @@
-"""Formulas over symbols as code: `4 * width`, `depths[0]`, `x.shape[-1] // self.heads`.
+"""Writes formulas over symbols as code: `4 * width`, `depths[0]`, `x.shape[-1] // self.heads`.
 
-In: a formula, the code of each of its symbols, and the formulas that the spec names. Out: code. Always: a symbol by itself is its code; a
-formula that the spec names, or that follows from one by a factor, a divisor or a summand, or has one as a factor, is written with it.
+In: a formula, the code of each of its symbols, and the formulas that the spec names. Out: code. Always: a symbol by itself is its code. A
+formula that the spec names is written with the name. So is one that follows from a named formula by a factor, a divisor or a summand, or
+has a named formula as a factor.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ CodeOf = Callable[[str], Code]
 
 
 def dim_to_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> Code:
-    """The formula, with the code that `code_of` gives for each symbol."""
+    """Convert the formula to code, with the code that `code_of` gives for each symbol."""
     if not isinstance(formula, SymDim):
         return Lit(formula)
     for name, value in named.items():
@@ -36,7 +37,7 @@ def dim_to_code(formula: Dim, code_of: CodeOf, named: Mapping[str, SymDim]) -> C
 
 
 def _symbolic_to_code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymDim], *, whole: bool = False) -> Code:
-    """`whole`: as a `SizeRef`, even if another form would do."""
+    """Convert a formula with symbols. `whole`: to a `SizeRef`, even if another form would do."""
     line = _match_linear(formula)
     if line is not None:
         name, factor, offset = line
@@ -47,6 +48,7 @@ def _symbolic_to_code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymD
             return Argument(source.name, factor, offset)
     whole_formula = formula
     formula, used = _substitute_named(formula, named)
+    # A common factor reads better than a name: `heads * (ratio + 2)`.
     if len(formula.terms) > 1 and has_common_factor(whole_formula):
         formula, used = whole_formula, set()
     names = sorted(free_symbols(formula))
@@ -58,7 +60,7 @@ def _symbolic_to_code(formula: SymDim, code_of: CodeOf, named: Mapping[str, SymD
 
 
 def _get_argument_text(code: Code) -> str:
-    """An argument of the constructor, or an item of one, as it is written; empty for other code."""
+    """Write an argument of the constructor, or an item of one. Empty for other code."""
     match code:
         case Argument(name, 1, 0):
             return name
@@ -68,8 +70,9 @@ def _get_argument_text(code: Code) -> str:
 
 
 def _substitute_named(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[SymDim, set[str]]:
-    """The formula with named ones in it as symbols."""
+    """Replace named formulas within the formula by symbols, and return these."""
     used: set[str] = set()
+    # First the formula as one step from a name, then names inside it: `hidden // 2` before `hidden` within a sum.
     for way in (_derive_from, _replace_within):
         for name, value in named.items():
             for made in way(formula, value, make_symbol(_NAMED + name, lower=None)):
@@ -81,7 +84,7 @@ def _substitute_named(formula: SymDim, named: Mapping[str, SymDim]) -> tuple[Sym
 
 
 def _derive_from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
-    """The formula in terms of a name for `value`, if it follows from it by a simple operation."""
+    """Yield the formula in terms of a name for `value`, if it follows from `value` by a simple operation."""
     difference = formula - value
     if isinstance(difference, int):
         yield name + difference
@@ -95,7 +98,7 @@ def _derive_from(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
 
 
 def _replace_within(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
-    """The formula in terms of a name for `value`, if it has it as a part or a factor."""
+    """Yield the formula in terms of a name for `value`, if `value` is a part or a factor of it."""
     atom, offset = _split_atom(value)
     if atom is not None and any(atom in monomial for monomial in formula.terms):
         yield replace_atoms(formula, {atom: name - offset})
@@ -104,7 +107,7 @@ def _replace_within(formula: SymDim, value: SymDim, name: Dim) -> Iterator[Dim]:
 
 
 def _split_atom(value: SymDim) -> tuple[Atom | None, int]:
-    """`(a, b)` of a formula `a + b` with an atom that is no symbol."""
+    """Return `(a, b)` for a formula `a + b` whose atom `a` is no symbol."""
     terms = dict(value.terms)
     offset = terms.pop((), 0)
     if len(terms) != 1:
@@ -114,7 +117,7 @@ def _split_atom(value: SymDim) -> tuple[Atom | None, int]:
 
 
 def _replace_product(formula: SymDim, divisor: Monomial, factor: int, name: Dim) -> Dim:
-    """The formula with a name for a product of several symbols, as often as it is in each of its terms."""
+    """Write a name for a product of several symbols, as often as the product is in each term."""
     if len(divisor) < 2 or factor != 1:
         return formula
     total: Dim = 0
@@ -130,14 +133,14 @@ def _replace_product(formula: SymDim, divisor: Monomial, factor: int, name: Dim)
 
 
 def _collect_numbers(formula: SymDim) -> set[int]:
-    """The factors and divisors in a formula."""
+    """Collect the factors and divisors in a formula."""
     found = {abs(c) for c in formula.terms.values()}
     found |= {a.bottom for a in atoms_of(formula) if isinstance(a, FloorQuotient) and isinstance(a.bottom, int)}
     return {n for n in found if n > 1}
 
 
 def _match_linear(formula: SymDim) -> tuple[str, int, int] | None:
-    """`(s, a, b)` of `a * s + b`."""
+    """Return `(s, a, b)` for `a * s + b`."""
     terms = dict(formula.terms)
     offset = terms.pop((), 0)
     if len(terms) != 1:

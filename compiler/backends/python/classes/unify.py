@@ -1,9 +1,10 @@
-"""Bodies of one block as one class: the block's parameters, and what differs between them, become arguments of the constructor.
+"""Merges bodies of one block into one class: the block's parameters, and their differences, become arguments of the constructor.
 
 In: bodies with equal keys, so that they differ in literals only. Out: a `ClassDef` whose body has a formula over its arguments wherever a
-number depends on the block's parameters or on sizes of its inputs, as the spec says it does, and an `Argument` wherever other literals
-differ; and for each body the call that makes it. Always: literals that are the same everywhere, and depend on nothing that may vary,
-stay; a relation between two numbers is written only if the spec has it, never because the numbers agree.
+number depends on the block's parameters or on sizes of its inputs, as the spec says, and an `Argument` wherever other literals differ.
+Also, for each body, the call that makes it: `Block(64)` and `Block(128, stride=2)`. Always: a literal that is the same everywhere, and
+depends on nothing that may vary, stays. A relation between two numbers is written only if the spec has it, never because the numbers
+agree.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Unifier:
         """The arguments of `forward` that are no tensors, each with its value in every body."""
         self.in_forward = False
         self.wide_places: set[int] = set()
-        """The literals that are passed as such to other classes, by identity."""
+        """The literals that are passed to other classes as widths, by identity."""
         self.symbols: list[SizeSymbol] = []
         self.unused: set[int] = set()
         """The bodies in which the code that is being merged has no effect, whatever its literals are."""
@@ -89,6 +90,7 @@ class Unifier:
         for i, member in enumerate(first.members):
             code = self._merge_guarded([b.members[i].code for b in self.bodies], member.guards)
             body.members.append(replace(member, code=code))
+        # Members first: an argument that the constructor needs is found there, and `forward` only stores it.
         self.in_forward = True
         for i, step in enumerate(first.steps):
             code = self._merge_guarded([b.steps[i].code for b in self.bodies], step.guards)
@@ -112,11 +114,11 @@ class Unifier:
 
     @cached_property
     def _input_tensors(self) -> list[list[Value]]:
-        """For each input its tensor in all bodies; none for a tuple."""
+        """For each input its tensors in all bodies, or none for a tuple."""
         return [[v for v in values if isinstance(v, Value)] for values in zip(*(b.graph.grouped_inputs for b in self.bodies), strict=True)]
 
     def _merge_guarded(self, codes: list[Code], guards: Guards) -> Code:
-        """Code of a branch: its literals in bodies that took the other one do not count."""
+        """Merge code of a branch. Literals in bodies that took the other branch do not count."""
         absent = {i for i, b in enumerate(self.bodies) if any(b.taken.get(key) is not branch for key, branch in guards)}
         return self._merge_without(absent, lambda: self._merge_codes(codes))
 
@@ -128,7 +130,7 @@ class Unifier:
         return result
 
     def _merge_choice(self, codes: list[ChoiceItems]) -> Code:
-        """Members of a sequence that depend on a condition."""
+        """Merge members of a sequence that depend on a condition."""
         first = codes[0]
         taken = {i for i, code in enumerate(codes) if code.taken}
         used = {code.taken for i, code in enumerate(codes) if i not in self.unused}
@@ -141,7 +143,7 @@ class Unifier:
         return ChoiceItems(first.key, first.taken, test, then, otherwise)
 
     def _rename_symbol(self, symbol: SizeSymbol) -> SizeSymbol:
-        """The symbol with a name that is right in all bodies."""
+        """Return the symbol with a name that is right in all bodies."""
         shapes = [v.type.shape for v in self._input_tensors[symbol.input]]
         same = all(s[symbol.axis] == shapes[0][symbol.axis] for s in shapes)
         return symbol if same or symbol.given else replace(symbol, name=choose_axis_word(shapes[0], symbol.axis))
@@ -172,10 +174,11 @@ class Unifier:
         return merged
 
     def _merge_stages(self, calls: list[CallCode]) -> Code:
-        """Calls of what may differ: of an argument, if it does."""
+        """Merge calls of functions that may differ. The function becomes an argument if it does."""
         functions = [c.function for c in calls if isinstance(c.function, StageLit)]
         applied = [f.value.apply_to(c.args, c.kwargs) for f, c in zip(functions, calls, strict=True) if isinstance(f.value, StageValue)]
         used = [code for i, code in enumerate(applied) if i not in self.unused] or applied
+        # One function in all uses: its keywords are compared like those of any other call.
         if len(set(map(shape_key, used))) == 1:
             return self._merge_codes([used[0] if i in self.unused else code for i, code in enumerate(applied)])
         first = functions[0]
@@ -226,7 +229,7 @@ class Unifier:
         return argument
 
     def _merge_items(self, values: Sequence[Any], hint: str) -> Code:
-        """Tuples, item by item."""
+        """Merge tuples item by item."""
         assert len({len(v) if isinstance(v, tuple) else -1 for v in values}) == 1
         items = tuple(self._merge_literals([Lit(v, hint) for v in column], None) for column in zip(*values, strict=True))
         if all(isinstance(i, Lit) for i in items):
@@ -237,6 +240,7 @@ class Unifier:
         counts: list[Any] = [c.count.value if isinstance(c.count, Lit) else None for c in codes]
         idle = {i for i, count in enumerate(counts) if count == 0}
         before = self.unused
+        # A repeat of zero members says nothing about its item, unless all repeats are empty.
         self.unused = before | idle if len(idle) < len(codes) else before
         item = self._merge_codes([c.item for c in codes])
         self.unused = before
@@ -263,7 +267,7 @@ class Unifier:
         return any(found.setdefault(same, StrictLiteral(v)) != StrictLiteral(v) for same, v in zip(self.same, values, strict=True))
 
     def _as_input_size(self, lits: list[Lit]) -> Code | None:
-        """The size of an axis of an input, if the values are equal to it in all bodies."""
+        """Return the size of an axis of an input, if the values are equal to it in all bodies."""
         for index, inputs in enumerate(self._input_tensors):
             for axis in range(inputs[0].type.rank if inputs else 0):
                 sizes = [v.type.shape[axis] for v in inputs]
@@ -272,7 +276,7 @@ class Unifier:
         return None
 
     def _read_input_size(self, index: int, axis: int) -> SymbolRef:
-        """The size of an axis of an input, read in `forward`."""
+        """Read the size of an axis of an input in `forward`."""
         value = self._input_tensors[index][0]
         spec_name, word = self.relations.find_given_name(value, axis), choose_axis_word(value.type.shape, axis)
         if axis == value.type.rank - 1 and axis > 0 and not self.relations.is_spatial(value):
@@ -291,7 +295,7 @@ class Unifier:
     # --- arguments -------------------------------------------------------------------------------------------------------
 
     def _find_formula_code(self, values: Sequence[Any]) -> Code | None:
-        """The numbers by the one formula that they have in all bodies; None if they have none, or are in lists."""
+        """Write the numbers by the one formula that they have in all bodies. None if they have none, or are in lists."""
         if not all(is_integer(v) or i in self.unused for i, v in enumerate(values)):
             return None
         formula = self.relations.find_formula(values, self.unused)
@@ -307,8 +311,8 @@ class Unifier:
         return self._formula_to_code(formula)
 
     def _find_conditional_code(self, values: Sequence[Any], keys: Iterable[Key]) -> Code | None:
-        """Integers that have one formula where a condition of the class holds, and another where it does not; None if none of them is such
-        a condition, or in `forward`."""
+        """Write integers that have one formula where a condition of the class holds, and another where it does not. None if no condition
+        of the class separates them so, or in `forward`."""
         used = [i for i in range(len(values)) if i not in self.unused]
         for key in () if self.in_forward else keys:
             held, missed = ({i for i in used if self.bodies[i].taken.get(key) is branch} for branch in (True, False))
@@ -324,7 +328,7 @@ class Unifier:
         return Lit(used[0]) if same else self._find_formula_code(values)
 
     def _find_float_code(self, values: Sequence[Any]) -> Code | None:
-        """A float by the one expression that it is in all bodies; None if it is none, or no float, or one that another block computes."""
+        """Write a float by its one expression in all bodies. None if it has none, is no float, or is computed by another block."""
         if not all(isinstance(v, float) or i in self.unused for i, v in enumerate(values)):
             return None
         block = find_enclosing_block(self.bodies[0].graph)
@@ -333,7 +337,7 @@ class Unifier:
         return float_to_code(values, self.unused, self._find_formula_code, self._float_symbol_to_code)
 
     def _float_symbol_to_code(self, name: str) -> Code:
-        """A float that is a parameter: a number, if it has the same value in all bodies and cannot vary."""
+        """Write a float that is a parameter, or its value if that is the same in all bodies and cannot vary."""
         value = self.relations.find_fixed_value(name)
         return self._symbol_to_code(name) if value is None else Lit(value)
 
@@ -341,7 +345,7 @@ class Unifier:
         return dim_to_code(formula, self._symbol_to_code, self.relations.named_formulas)
 
     def _symbol_to_code(self, name: str) -> Code:
-        """The code of a symbol: an argument, an item of one, or in `forward` the size of an input's axis."""
+        """Write a symbol: as an argument, an item of one, or in `forward` as the size of an input's axis."""
         if (joined := self._joined_size_to_code(name)) is not None:
             return joined
         found = find_origin(self.bodies[0].graph, name)
@@ -354,7 +358,7 @@ class Unifier:
         return argument if found.index is None else self._make_item(name, found, argument)
 
     def _joined_size_to_code(self, name: str) -> Code | None:
-        """The size of a tuple that an `if` gives: what it is in one branch or in the other. None of other sizes, and of other formulas."""
+        """Write the size of a tuple that an `if` gives: one size in one branch, one in the other. None for other sizes and formulas."""
         several = self.relations.find_joined_sizes(name)
         found = next((one for one in several if one is not None), None)
         if found is None:
@@ -372,7 +376,7 @@ class Unifier:
         return ItemCode(argument, (Lit(found.index),), counts.pop() if len(counts) == 1 else 0)
 
     def _format_size(self, values: Sequence[object]) -> str:
-        """A size as a docstring has it, by the arguments that there are."""
+        """Write a size for a docstring, in terms of the arguments."""
         if not all(is_integer(v) for v in values) or not any(has_origin(v) for v in values):
             return ""
         formula = self.relations.find_formula(values)
@@ -384,7 +388,7 @@ class Unifier:
         return format_dim(substitute_symbols(formula, {name: make_symbol(argument) for name, argument in names.items()}))
 
     def _as_constructor_argument(self, values: Sequence[object], hint: str, keyword: KeywordCode | None) -> Argument | None:
-        """An argument with these values. None for tuples that are better split."""
+        """Return an argument with these values. None for tuples that are better split."""
         if not self.in_forward and self._has_conflict(values):
             raise UnsupportedInPython(different_modules("a shared stage", self.bodies[0].framework.title), self.bodies[0].graph)
         tuples = all(isinstance(v, tuple) and v for v in values) and len({len(v) for v in values if isinstance(v, tuple)}) == 1
@@ -402,7 +406,7 @@ class Unifier:
 
 
 def make_instance_call(cls: ClassDef, index: int) -> Code:
-    """The call that makes the module of the class's graph number `index`."""
+    """Make the call that makes the module of the class's graph number `index`."""
     positional = tuple(_get_instance_value(p, index) for p in cls.parameters if not p.keyword)
     keywords = tuple(KeywordCode(p.name, _get_instance_value(p, index), p.default, p.optional) for p in cls.parameters if p.keyword)
     return CallCode(ClassRef(cls), positional, (*keywords, *make_passed_keywords(cls.body)))

@@ -1,7 +1,8 @@
-"""Code of whole classes: what python_expressions.py has, and what only the structure around operators needs.
+"""Code of whole classes: the nodes that only the structure around operators needs; python_expressions.py has those of operators.
 
-In: the Code of emitters. Out: the same with its inputs, modules and sizes resolved within its class. Always: plain frozen
-data; equal code is equal as Python objects, and stays a tree whose depth is bounded by the nesting of blocks.
+In: the code of emitters. Out: the same code with its inputs, modules and sizes resolved within its class: `Ref(0)`, the first input of a
+node, becomes `ValueRef(7)`, a tensor of the body. Always: plain frozen data. Equal code is equal as Python objects, and the depth of a tree
+is bounded by the nesting of blocks.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ class NameCode(Code):
 
 
 class TrainingFlag(NameCode):
-    """Whether the model is being trained, which decides on what is drawn at random: that is not computed once for several uses."""
+    """Whether the model is in training, which decides random draws. Code with it is never computed once for several uses."""
 
 
 class PassedOn(NameCode):
@@ -34,7 +35,7 @@ class PassedOn(NameCode):
 
 
 class ValueRef(Code):
-    """The tensor number `index` of a body: its inputs first, then the results of its steps."""
+    """Tensor `index` of a body: its inputs first, then the results of its steps."""
 
     index: int
 
@@ -46,26 +47,27 @@ class MemberRef(Code):
 
 
 class ParameterRef(Code):
-    """The parameter `name` of the stage at `path`, labels from the body inwards, joined by dots; without a name, what is there itself."""
+    """Parameter `name` of the stage at `path`, labels from the body inwards, joined by dots. Without a name, the member at `path`
+    itself."""
 
     path: str
     name: str
 
 
 class SharedModuleArg(Code):
-    """The shared module number `index` among the arguments of `forward`."""
+    """Shared module `index` among the arguments of `forward`."""
 
     index: int
 
 
 class SizeArg(Code):
-    """The size number `index` among the arguments of `forward`, which no input has."""
+    """Size `index` among the arguments of `forward`: a size that cannot be read off any input."""
 
     index: int
 
 
 class SymbolRef(Code):
-    """The run-time size number `index` of a body."""
+    """Run-time size `index` of a body."""
 
     index: int
 
@@ -78,11 +80,11 @@ class SizeRef(Code):
     sources: tuple[Code, ...]
     name: str = ""
     formula: object = None
-    """Of one over arguments of the constructor alone, the formula over their texts as symbols."""
+    """For a formula over constructor arguments alone: that formula, with the arguments' texts as its symbols."""
 
 
 class Argument(Code):
-    """`factor * name + offset`, of an argument of the constructor."""
+    """`factor * name + offset`, where `name` is an argument of the constructor."""
 
     name: str
     factor: int = 1
@@ -94,14 +96,14 @@ class NewModule(Code):
 
 
 class InitializedCode(Code):
-    """A module that is made, and the statements after it that draw its parameters, in terms of `NewModule`."""
+    """A new module and the statements after it that draw its parameters, in terms of `NewModule`."""
 
     module: Code
     calls: tuple[Code, ...]
 
 
 class FrozenCode(Code):
-    """A module whose parameters are not trained, or the tensor of a parameter that is not."""
+    """A module whose parameters are frozen, or the tensor of a frozen parameter."""
 
     module: Code
 
@@ -136,7 +138,7 @@ class Formatted(Code):
 
 
 class ChoiceItems(Code):
-    """Members of a sequence: `then` if `test`, else `otherwise`. Of one body, those in the branch that is not `taken` are missing."""
+    """Members of a sequence: `then` if `test`, else `otherwise`. A single body lacks the items of the branch that is not `taken`."""
 
     key: object
     taken: bool
@@ -201,14 +203,15 @@ class DictCode(Code):
 
 
 def find_repeated_formulas(codes: Iterable[Tree]) -> list[SizeRef]:
-    """The formulas with names that occur more than once among the codes; one that is part of another is before it."""
+    """Return the named formulas that occur more than once among the codes, each after the formulas that are part of it."""
     counts = Counter(c for c in codes if isinstance(c, SizeRef) and c.name)
     found = [c for c, count in counts.items() if count > 1]
+    # A formula has more parts than each formula in it, so the count of parts puts the inner ones first.
     return sorted(found, key=lambda c: sum(isinstance(p, SizeRef) for p in walk_tree(c)))
 
 
 def substitute_call_arguments(code: Code, arguments: Mapping[str, Any]) -> Code:
-    """The code of a graph as it is where the graph is called: numbers in terms of the caller's symbols."""
+    """Rewrite code of a graph for a call of the graph: numbers in terms of the caller's symbols."""
 
     def change(part: Code) -> Code | None:
         return Lit(substitute_values(part.value, arguments), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
@@ -217,14 +220,14 @@ def substitute_call_arguments(code: Code, arguments: Mapping[str, Any]) -> Code:
 
 
 def strip_code_formulas(code: Code) -> Code:
-    """The code with plain numbers."""
+    """Return the code with plain numbers, without the formulas that they came from."""
     return rewrite_downward(
         code, lambda part: Lit(strip_formulas(part.value), part.hint) if isinstance(part, Lit) and has_origin(part.value) else None
     )
 
 
 class StrictLiteral(Record):
-    """A literal's value that is equal only to one that is written the same: 1 is not True, 0.0 not -0.0."""
+    """A literal's value that equals only values written the same: 1 is not True, and 0.0 is not -0.0."""
 
     value: object
 

@@ -1,8 +1,9 @@
 """The classes to be emitted, as data: bodies of classes, and the classes that several bodies share.
 
-A `ClassBody` is one graph written as a class of its own: its members (what the constructor makes) and its steps (what `forward` does). Its
-tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. A `ClassDef` is what bodies with
-the same code become: one body with `Argument`s where they differed, and for every graph the values of those.
+A `ClassBody` is one graph written as a class of its own: its members (made by the constructor) and its steps (the statements of `forward`).
+Its tensors, and tuples of them, are numbered: the body's inputs first, then the results of the steps in order. Bodies with the same code
+become one `ClassDef`: one body with an `Argument` wherever they differed, and for every graph the values of the arguments.
+Two blocks `dense(64)` and `dense(32)` so become one class whose constructor takes `features`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from .framework import MemberKind as MemberKind
 from .python_expressions import AttributeCode, CallCode, Code, Infix, Literal, Method, Prefix, SelfMember, Subscript
 
 Guards = tuple[tuple[Key, bool], ...]
-"""The `if`s that something is in, the outermost first: which, and whether in the branch for which the condition holds."""
+"""The `if`s around a member or step, the outermost first: the key of each, and whether it is in the branch where the condition holds."""
 
 
 class Member(Record):
-    """`node` is the index of the node that it is for."""
+    """A member of a class. `node` is the index of the node that it belongs to."""
 
     label: str
     kind: MemberKind
@@ -36,6 +37,7 @@ class Member(Record):
 
 
 ExpressionKind = typing.Literal["call", "method", "infix", "other", "return"]
+# The shares of a line by which `forward` decides whether an expression is nested in another one.
 _WEIGHTS: dict[ExpressionKind, int] = {"call": 4, "method": 2, "infix": 1, "other": 1, "return": 0}
 _KINDS: dict[type[Code], ExpressionKind] = {
     Method: "method",
@@ -62,7 +64,7 @@ class StepInfo(Record):
     call: bool = False
     kind: ExpressionKind = "call"
     either: bool = False
-    """It is one side of an `if`: another step has the same outputs."""
+    """It is in one branch of an `if`: another step has the same outputs."""
 
     @property
     def weight(self) -> int:
@@ -77,15 +79,15 @@ class Loop(Record):
     states: tuple[int, ...]
     """The tensors that the first member takes."""
     slots: tuple[tuple[int, ...], ...] = ()
-    """For each result of a member, the outputs of the step that it is for: states, and after them lists that it is appended to. Where
-    empty, the results are the states."""
+    """For each result of a member, the outputs of the step that receive it: states, then lists that it is appended to. If empty, the
+    results are the states."""
     items: tuple[str, ...] = ()
     """Names for the results that go to lists only."""
 
 
 class Step(Code):
-    """`outputs = code`. Of a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
-    on `ElementCode`s; the outputs are the states after it, then the lists that it collects."""
+    """`outputs = code`. In a loop, `code` is one iteration: `Name(variable)` called on `ValueRef`s, of which the first are the states, and
+    on `ElementCode`s. The outputs are the states after the loop, then the lists that it collects."""
 
     code: Code
     outputs: tuple[int, ...]
@@ -96,20 +98,20 @@ class Step(Code):
     node: int = -1
     guards: Guards = ()
     end: Key | None = None
-    """The `if` whose result it is, if it makes that of nothing but tensors."""
+    """The `if` whose result this step is, if it only puts tensors together."""
 
     @property
     def repeats(self) -> bool:
-        """Whether it is a loop of either kind."""
+        """Whether it is a loop over members, or over an axis of tensors."""
         return self.loop is not None or isinstance(self.code, ScanCode)
 
 
 class ScanCode(Code):
-    """A loop over an axis of tensors: the code of a step whose outputs are the last states and what the steps give, stacked.
+    """A loop over an axis of tensors. The outputs are the last states, then the results of all iterations, stacked.
 
-    The tensors that `starts` are become the `states`, and of each of the tensors `scanned` one of `parts` is what is at a position of its
-    axis. The last of `steps` has no outputs: its code is a tuple of the states after a step and of what it gives. Tensors in the loop are
-    numbered like those around it.
+    The tensors in `starts` become the `states`. In each iteration, each of `parts` is a slice of one of the tensors `scanned`. The last of
+    `steps` has no outputs: its code is a tuple of the new states and of the results of the iteration. Tensors in the loop share the
+    numbering of the tensors around it.
     """
 
     starts: tuple[Code, ...]
@@ -128,7 +130,7 @@ class ScanCode(Code):
 
 
 class SizeSymbol(Record):
-    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`. `given`: its name is the spec's."""
+    """A run-time size that is read off a tensor: `(input.shape[axis] - minus) * times // by`. `given`: its name comes from the spec."""
 
     name: str
     input: int
@@ -140,7 +142,7 @@ class SizeSymbol(Record):
 
 
 class ModuleRule(Record):
-    """`statement`, in terms of `NewModule`, for each module of a class wherever it is; if there is `needed`, for those that have it."""
+    """`statement`, in terms of `NewModule`, for every module of a class, at any depth. With `needed`, only for modules that have it."""
 
     function: str
     statement: Code
@@ -155,17 +157,17 @@ class ClassBody:
         self.framework = framework
         self.keyed = False
         self.chain: CallCode | None = None
-        """The call that makes the row of modules that the class is, if it is one: then it has no members and steps."""
+        """The call that makes a row of modules, if the class is only that. It then has no members and no steps."""
         self.names: list[str] = []
         self.roles: list[str] = []
-        """By tensor, what the stages that take it call it; a hint for its name."""
+        """By tensor, the argument name in the stages that take it: a hint for a variable's name."""
         self.inputs = len(graph.grouped_inputs)
         self.members: list[Member] = []
         self.ties: list[tuple[Code, Code]] = []
         self.starts: list[tuple[Code, Code]] = []
-        """The modules whose buffers are computed from what a parameter starts with, each with that parameter."""
+        """The modules whose buffers are computed from the first value of a parameter, each with that parameter."""
         self.norms: list[tuple[Code, Code]] = []
-        """The parameters that start as the norms of the rows of another one, each with that."""
+        """The parameters that start as the norms of the rows of another parameter, each with the other one."""
         self.steps: list[Step] = []
         self.outputs: tuple[Code, ...] = ()
         self.shared_labels: list[str] = []
@@ -173,13 +175,13 @@ class ClassBody:
         self.rules: tuple[ModuleRule, ...] = ()
         """The rules that the constructor applies to all modules, at its end."""
         self.ends: dict[Key, tuple[list[Code], list[Code]]] = {}
-        """For each `if`, the tensors that it takes and its results."""
+        """For each `if`, its input tensors and its results."""
         self.tests: dict[Key, Code] = {}
         """The conditions of `if`s that were decided differently in the bodies of the class."""
         self.taken: dict[Key, bool] = {}
-        """Whether each of them holds here. What is in its other branch has the code of another body."""
+        """For each of these conditions, whether it holds here. The other branch has the code of another body."""
         self.passed: list[tuple[str, Code]] = []
-        """Numbers that the caller passes, and, if there are no inputs, any tensor: a name and, in terms of the caller, the value."""
+        """Numbers that the caller passes, and any tensor if there are no inputs: a name and, in terms of the caller, the value."""
 
     @property
     def is_list(self) -> bool:
@@ -197,7 +199,7 @@ class ClassBody:
         return made
 
     def rewrite_code(self, change: Callable[[Code], Code | None]) -> None:
-        """Applies `change` to all code, as `tree.rewrite` does."""
+        """Apply `change` to all code, as `tree.rewrite` does."""
         self.members = [replace(m, code=rewrite_downward(m.code, change)) for m in self.members]
         self.steps = [replace(s, code=rewrite_downward(s.code, change)) for s in self.steps]
         self.tests = {key: rewrite_downward(test, change) for key, test in self.tests.items()}
@@ -210,7 +212,8 @@ class ClassBody:
         return list(dict.fromkeys([*refs, *(key for s in self.steps for key, _ in s.guards)]))
 
     def find_optional_members(self) -> dict[Key, str]:
-        """The conditions that one module alone depends on, which is None if they do not hold; and its label."""
+        """Return the conditions that decide about exactly one module, which is None if the condition does not hold, each with its label."""
+        # A module in a list or dictionary is reached by its key, so it cannot be None.
         if self.keyed:
             return {}
         inside: dict[Key, list[Member]] = {}
@@ -225,18 +228,19 @@ class ClassBody:
         }
 
     def make_shape_key(self) -> object:
-        """Equal for bodies that differ in nothing but literals."""
+        """Return a key that is equal for bodies that differ in nothing but literals."""
         members = tuple((m.label, m.kind, shape_key(m.code)) for m in self.members)
         steps = tuple((shape_key(s.code), s.outputs, s.traits, s.loop, s.mode) for s in self.steps)
         symbols = tuple((s.input, s.axis, s.minus, s.times, s.by) for s in self.symbols)
         border = (self.inputs, self.outputs, tuple(self.shared_labels), len(self.passed), symbols)
         chain = None if self.chain is None else shape_key(self.chain)
+        # Names of inputs may differ: the merged class takes those of its first body.
         return (self.keyed, chain, members, (*self.ties, *self.starts, *self.norms), steps, border, tuple(self.names[self.inputs :]))
 
 
 class ConstructorArgument(Record):
-    """An argument of a constructor. `values` are those of the instances. `keyword`: calls write its name; if `optional`, only where the
-    value is not the `default`."""
+    """An argument of a constructor, with one of the `values` for each instance. `keyword`: calls write its name. `optional`: they write it
+    only where the value is not the `default`."""
 
     name: str
     values: tuple[Literal, ...]
@@ -251,7 +255,7 @@ class ConstructorArgument(Record):
 
 
 class ClassDef:
-    """A class of the emitted file, for the graphs of `bodies`. `name` is decided when all classes are known."""
+    """A class of the emitted file, for the graphs of `bodies`. `name` stays empty until all classes are known."""
 
     def __init__(self, base: str, bodies: list[ClassBody]) -> None:
         self.base = base
@@ -262,15 +266,15 @@ class ClassDef:
         self.constants: list[ConstructorArgument] = []
         """Variables of the constructor, each with one value."""
         self.format_size: Callable[[Sequence[object]], str] = lambda values: ""
-        """The text of a size, given its values in all graphs, in terms of the parameters; empty if it is none of them."""
+        """Writes a size, given its values in all graphs, in terms of the parameters. Empty if no parameter explains it."""
         self.common_formula: Callable[[Sequence[object]], object] = lambda values: None
-        """The one formula of a size, given its values in all graphs, by what may vary; None if there is none."""
+        """Returns the one formula of a size, given its values in all graphs, over the parameters. None if there is none."""
         self.widths: set[str] = set()
         """The parameters that are numbers of channels or features."""
 
     @property
     def all_arguments(self) -> list[ConstructorArgument]:
-        """All that the constructor has a name for."""
+        """All names that the constructor defines: arguments and constants."""
         return [*self.parameters, *self.constants]
 
     def __repr__(self) -> str:
@@ -278,6 +282,6 @@ class ClassDef:
 
 
 class ClassRef(Code):
-    """An emitted class, by identity: its name is decided last."""
+    """A reference to an emitted class by identity, because its name is decided last."""
 
     cls: ClassDef

@@ -1,6 +1,7 @@
 """Formulas as a person factors them: `heads * (ratio + 2)`, `(2 * side - 1)**2`, `(kernel - 1) // 2`.
 
-In: a formula in its normal form, which is expanded, and texts for its symbols. Out: Python. Always: the same number, by the same symbols.
+In: a formula in its normal form, which is a sum of products, and texts for its symbols. Out: Python text: from `heads*ratio + 2*heads`
+comes `heads * (ratio + 2)`. Always: the text has the value of the formula, for all values of its symbols.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ....dims.polynomial import FloorQuotient, Symbol, dim_from_terms
 
 
 def factor_formula(formula: Dim, names: Mapping[str, str]) -> str:
-    """The formula, with texts for its symbols."""
+    """Write a formula as Python, with these texts for its symbols."""
     if not isinstance(formula, SymDim):
         return _to_python(formula, names)
     return (
@@ -40,13 +41,14 @@ def has_common_factor(formula: SymDim) -> bool:
 
 
 def _format_square(formula: SymDim, names: Mapping[str, str]) -> str:
-    """`(a*s + b)**2`, if it is that."""
+    """Return `(a*s + b)**2`, or an empty text if the formula is no such square."""
     squares = [m for m in formula.terms if len(m) == 2 and m[0] is m[1] and isinstance(m[0], Symbol)]
     if len(squares) != 1 or len(formula.terms) != 3:
         return ""
     one = squares[0][:1]
     a, b = _integer_root(formula.terms[squares[0]]), _integer_root(formula.terms.get((), 0))
     middle = formula.terms.get(one, 0)
+    # The middle term of (a*s + b)**2 is 2ab*s. Its sign decides between a plus and a minus.
     if not a or not b or abs(middle) != 2 * a * b:
         return ""
     return f"({_to_python(dim_from_terms({one: a, (): b if middle > 0 else -b}), names)})**2"
@@ -57,19 +59,20 @@ def _to_python(formula: Dim, names: Mapping[str, str]) -> str:
 
 
 def _integer_root(number: int) -> int:
-    """The root of a square; 0 of any other number."""
+    """Return the root of a square, and 0 for any other number."""
     root = isqrt(max(number, 0))
     return root if root * root == number else 0
 
 
 def _format_quotient(formula: SymDim, names: Mapping[str, str]) -> str:
-    """`(k - 1) // 2` of `(k + 1) // 2 - 1`: a quotient and a number as one quotient, where that has the smaller numbers."""
+    """Return `(k - 1) // 2` for `(k + 1) // 2 - 1`: one quotient, where that has the smaller numbers."""
     terms = dict(formula.terms)
     offset = terms.pop((), 0)
     match list(terms.items()):
         case [((FloorQuotient(top=SymDim() as top, bottom=int() as bottom),), 1)] if offset:
             before = top.terms.get((), 0)
             after = before + offset * bottom
+            # `k // 2 + 1` stays: as `(k + 2) // 2`, it would have the larger number.
             if abs(after) <= abs(before):
                 return f"({_to_python(top + offset * bottom, names)}) // {bottom}"
     return ""

@@ -1,7 +1,7 @@
 """Formulas of numbers that are known when a module is constructed, as Python: `stride != 1 or not last`, `1 / math.sqrt(width)`.
 
-In: a formula. Out: code with a literal for each constant. Always: the operations are Python's own, in the same order, so that the bits of a
-float are the same.
+In: a formula. Out: code with a literal for each constant. Always: the operations are Python's own, in the same order, so a float has the
+same bits in the emitted module as in the compiler.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from .python_expressions import CallCode, Code, Infix, Lit, Prefix
 
 
 def formula_to_code(formula: Formula) -> Code:
-    """The formula as code. The name of a constant is what an argument for it would be called."""
+    """Convert a formula to code. The name of a constant becomes the hint for the name of an argument."""
     return operation_to_code(formula, [formula_to_code(operand) for operand in find_operands(formula)])
 
 
 def operation_to_code(formula: Formula, inside: Sequence[Code]) -> Code:
-    """The outermost operation of a formula, on the code of its operands."""
+    """Convert the outermost operation of a formula, on the code of its operands."""
     match formula:
         case Const(value, name):
             return Lit(value, name)

@@ -1,7 +1,8 @@
 """The record by which a backend describes its framework to the writer of Python.
 
-In: nothing; a backend provides its `Framework`. Out: names that are taken, words for types and sizes, and how containers of modules are
-made and members registered. Always: plain data and code; nothing here imports a framework.
+In: nothing; a backend provides its `Framework`. Out: reserved names, the texts of types and sizes, and the code that makes containers of
+modules and registers members: for PyTorch, `nn.Sequential(...)` and `self.register_buffer("mask", mask)`. Always: plain data and code;
+nothing here imports a framework.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ MemberKind = Literal["module", "parameter", "buffer", "transient"]
 
 
 def _refuse_word(what: str) -> Callable[..., Any]:
-    """A word that a framework lacks. A model that needs it is refused: other code would compute something else."""
+    """Return a function that refuses a model because the framework has no `what`. Other code would compute something else."""
 
     def refuse(*parts: Code) -> NoReturn:
         raise LackingWord(what)

@@ -1,6 +1,10 @@
-"""Python code as data: what an operator's emitter yields, before names and layout are decided.
+"""Python code as data: the result of an operator's emitter, before names and layout are decided.
 
-Kept as a tree rather than text so that uses of one block that differ only in literals can become one class with constructor arguments.
+It is a tree rather than text, so that uses of one block that differ only in literals can become one class with constructor arguments.
+Trees compare as values:
+
+>>> call_function("relu", Ref(0), inplace=Default(False, False)) == call_function("relu", Ref(0), inplace=Default(False, False))
+True
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from ....types.traced_ints import origin_key
 
 
 class FrameworkValue(Record):
-    """A value that the framework has a name for, such as an element type: its `text`, and the type that is annotated."""
+    """A value that the framework has a name for, such as an element type: its `text`, and the type to annotate."""
 
     text: str
     annotation: str
@@ -40,36 +44,39 @@ class Lit(Code):
     is_literal: ClassVar[bool] = True
 
     def __eq__(self, other: object) -> bool:
+        # `1 == True` and `0.0 == -0.0` in Python, but the two would be written differently.
         if not isinstance(other, Lit) or (strict_key(self.value), self.hint) != (strict_key(other.value), other.hint):
+            # Two equal numbers from different formulas stay apart: merging them would lose the formula of one.
             return False
         return origin_key(self.value) == origin_key(other.value)
 
     def __hash__(self) -> int:
+        # The origin is left out, as it need not be hashable; equal literals still have equal hashes.
         return hash((strict_key(self.value), self.hint))
 
 
 class Probability(Lit):
-    """A probability. It is written without the rounding errors of what computed it, which no draw distinguishes."""
+    """A probability. It is written without rounding errors, because no random draw can show the difference."""
 
 
 class Unneeded(Lit):
-    """The None of an argument that nothing needs: any other value does as well."""
+    """The None of an argument that nothing uses here: any other value may take its place."""
 
 
 class StageLit(Lit):
-    """The function of a call that differs in the uses of a block, a `StageValue`; `default` is what the block's parameter is by default."""
+    """The function of a call that differs in the uses of a block, a `StageValue`. `default` is the default of the block's parameter."""
 
     default: Literal = None
 
 
 class Ref(Code):
-    """The input number `index` of the node."""
+    """Input `index` of the node."""
 
     index: int
 
 
 class SelfMember(Code):
-    """`self.<label>`: the module of the node, or the parameter or buffer that it is."""
+    """`self.<label>`: the node's module, parameter or buffer."""
 
 
 class Local(Code):
@@ -79,7 +86,7 @@ class Local(Code):
 
 
 class AnyInput(Code):
-    """One of the tensors among the body's inputs, of which is read what they have in common. Never in a constructor."""
+    """Any one of the body's input tensors, of which the code reads a property that they share. Never in a constructor."""
 
 
 class KeywordCode(Code):
@@ -130,8 +137,8 @@ class AttributeCode(Code):
 
 
 Freedom = typing.Literal["none", "signs", "neutral"]
-"""What may be written in another way: nothing; `x + -y` as `x - y`, which frameworks may not take of booleans; and `x * 1` as `x` too,
-which is of another type if the number is."""
+"""Other ways in which an emitter allows an operation to be written. `none`: no other. `signs`: `x + -y` as `x - y`, which frameworks may
+refuse for booleans. `neutral`: also `x * 1` as `x`, which changes the type of the result if 1 is a float and `x` is not."""
 
 
 class Infix(Code):
@@ -170,7 +177,7 @@ class Subscript(Code):
 
 
 class ItemCode(Subscript):
-    """An item of a tuple of which `count` are known, or of one of any length."""
+    """An item of a tuple with `count` items, or of a tuple of any length."""
 
     count: int = 0
 
@@ -195,14 +202,14 @@ class NestedResults(Code):
 
 
 class Default(Record):
-    """The value of a keyword that calls leave out while it is the `usual` one, the function's own default."""
+    """The value of a keyword that calls leave out if it is the `usual` one, the function's own default."""
 
     value: object
     usual: Any
 
 
 def to_code(value: object, hint: str = "") -> Code:
-    """A value as code; code is unchanged."""
+    """Convert a value to a literal. Code is returned unchanged."""
     assert not isinstance(value, Default), "only a keyword has a default"
     return value if isinstance(value, Code) else Lit(value, hint)  # type: ignore[arg-type]
 

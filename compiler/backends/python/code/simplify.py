@@ -1,8 +1,11 @@
-"""Arithmetic as a person writes it: no `* 1`, no `- -3`, and `7**3` for 343 among the sevens of a formula.
+"""Arithmetic as a person writes it: no `* 1`, no `- -3`, and `7**3` for 343 in the formula of a table with powers of 7.
 
-In: the code of a class, in which what differs between its uses is an argument already, so that a number that is left is the same in all of
-them. Out: code with the same values. Always: numbers are left out and signs moved only where the emitter, which knows the types, said so
+In: the code of a class. Numbers that differ between its uses are arguments already, so a number in the code is the same in all of them.
+Out: code with the same values. Always: numbers are left out and signs moved only where the emitter, which knows the types, allows it
 (`Infix.freedom`).
+
+>>> simplify_code(Infix("+", Lit(3), Lit(-2), "signs")) == Infix("-", Lit(3), Lit(2), "signs")
+True
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ NEUTRAL = {"*": 1, "/": 1, "//": 1, "**": 1, "+": 0, "-": 0}
 COMMUTING = ("*", "+")
 OPPOSITE = {"+": "-", "-": "+"}
 LEAST = frozenset(-(2**bits) for bits in (7, 15, 31, 63))
-"""The least numbers of integer types, whose opposites they do not hold."""
+"""The least numbers of the integer types. The types do not hold their opposites, so `x + -128` must not become `x - 128`."""
 CUBE = 3
 """The exponent from which a power is more telling than the number."""
 
@@ -45,12 +48,13 @@ def _simplify_part(part: Code) -> Code | None:
 def _is_neutral(code: Code, op: str) -> bool:
     match code:
         case Lit(int() | float() as value):
+            # -0.0 is not neutral: `-0.0 + 0` is 0.0.
             return not isinstance(value, bool) and value == NEUTRAL.get(op) and copysign(1, value) > 0
     return False
 
 
 def _negate_code(code: Code) -> Code | None:
-    """The code with the other sign, if that is without the minus that this has."""
+    """Return the code with the other sign, if it can be written without a minus."""
     match code:
         case Lit(int() | float() as value, hint) if value < 0 and value not in LEAST:
             return Lit(-value, hint)
@@ -62,8 +66,9 @@ def _negate_code(code: Code) -> Code | None:
 
 
 def cancel_factors(share: Share) -> Code:
-    """A probability times an integer over another, without numbers that do nothing: `rate / 11`, `rate` for `rate * 11 / 11`."""
+    """Simplify a probability times one integer over another: `rate * 11 / 11` becomes `rate`, and `rate * 1 / 11` becomes `rate / 11`."""
     times, over, rest = _split_factors(share)
+    # `rate * 3 / 11` stays: it shows that the rates of a row go in equal steps.
     if len(rest) != 1 or times not in (0, 1, over):
         return share
     if times == 0:
@@ -72,7 +77,7 @@ def cancel_factors(share: Share) -> Code:
 
 
 def _split_factors(code: Code) -> tuple[int, int, list[Code]]:
-    """The integers that code is multiplied with, those that it is divided by, and what is left."""
+    """Return the product of the integers that code is multiplied by, the product of its divisors, and its other factors."""
     match code:
         case Lit(int() as number):
             return number, 1, []
@@ -86,7 +91,7 @@ def _split_factors(code: Code) -> tuple[int, int, list[Code]]:
 
 
 def _write_powers(code: Code) -> Code:
-    """The indices of a table, split into digits: `k // 7**3 % 7` of the numbers below 7**4, where 343 and 2401 say nothing."""
+    """Write the divisors in the indices of a table as powers: `k // 7**3 % 7` for numbers below 7**4, because 343 and 2401 say nothing."""
     divisors = [number for part in walk_tree(code) if (number := _get_divisor(part)) > 1]
     # The smallest divisor is the base: in `k // 7**3 % 7`, the other divisors are powers of 7.
     base = min(divisors, default=0)
@@ -116,7 +121,7 @@ def _get_divisor(part: object) -> int:
 
 
 def _find_exponent(number: int, base: int) -> int:
-    """The exponent of a power of `base`; 0 for other numbers."""
+    """Return the exponent of a power of `base`, and 0 for other numbers."""
     exponent, power = 0, 1
     while power < number:
         exponent, power = exponent + 1, power * base

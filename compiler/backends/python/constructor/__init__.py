@@ -1,1 +1,1 @@
-"""The constructors of classes."""
+"""Writes the constructors of classes: members, ties, and the statements that draw parameters."""

@@ -1,7 +1,8 @@
-"""Statements of a constructor that depend on a condition.
+"""Writes statements of a constructor that depend on a condition.
 
-In: code, the depth of its statements, and the variables that are taken. Out: lines. Always: a sequence with members that depend on a
-condition is made of a list, which is built before it.
+In: code, the depth of its statements, and the names of variables in use. Out: lines. Always: a sequence with members that depend on a
+condition is made from a list, which is built before it: `layers = [conv]`, `if norm: layers.append(...)`, `self.body =
+Sequential(*layers)`.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from .draw_parameters import DrawWriter, strip_initializers
 
 
 def write_branches(test: Code, then: list[str], otherwise: list[str], depth: int) -> list[str]:
-    """`if test: then else: otherwise`, of which one may be empty."""
+    """Write `if test: then else: otherwise`, where one of the branches may be empty."""
     if not then:
         return write_branches(Prefix("not ", test), otherwise, [], depth) if otherwise else []
     lines = [f"{STEP * depth}if {print_code(test)}:", *then]
@@ -31,11 +32,14 @@ def write_branches(test: Code, then: list[str], otherwise: list[str], depth: int
 
 
 def write_assignment(head: str, code: Code, depth: int, taken: Iterable[str], framework: Framework) -> list[str]:
-    """The statement of `head` and the code. Of a sequence that is made of a list, also those that draw what its members start with."""
+    """Write the assignment of the code to `head`. A sequence made from a list also gets the statements that draw its members'
+    parameters."""
     names = set(taken)
     match code:
         case FrozenCode(MembersCall(_, args, ()) as made) | (MembersCall(_, args, ()) as made) if any(
-            isinstance(a, ChoiceItems | MemberLoop) for a in (*args, *roll_loops(unroll_repeats(args), names))
+            # Members in branches or loops cannot be arguments of one call.
+            isinstance(a, ChoiceItems | MemberLoop)
+            for a in (*args, *roll_loops(unroll_repeats(args), names))
         ):
             name = make_unique("layers", names)
             whole: Code = replace(made, args=(Starred(NameCode(name)),))
@@ -53,7 +57,7 @@ def _write_loop_head(variable: str, values: Code, depth: int) -> list[str]:
 
 
 class _ListWriter:
-    """A list that members are added to."""
+    """Writes the statements that add members to a list."""
 
     def __init__(self, name: str, taken: set[str], framework: Framework) -> None:
         self.name, self.taken, self.framework = name, {name, *taken}, framework
@@ -61,13 +65,14 @@ class _ListWriter:
         self.head = f"{name}: list[{framework.module}] = "
 
     def write_lines(self, args: Iterable[Code], depth: int, is_first: bool = False) -> list[str]:
-        """The statements that add members."""
+        """Write the statements that add members."""
         lines: list[str] = []
         for is_statement, group in groupby(
             roll_loops(unroll_repeats(args), self.taken), key=lambda a: isinstance(a, ChoiceItems | MemberLoop)
         ):
             items = list(group)
             if is_statement:
+                # The annotation goes with the first statement, even if that is in a branch: the list must exist in both.
                 lines += [f"{STEP * depth}{self.head}[]"] if is_first else []
                 lines += [line for item in items for line in self._write_statement(item, depth)]
             else:
@@ -87,7 +92,7 @@ class _ListWriter:
         raise AssertionError(item)
 
     def _write_loop(self, loop: MemberLoop, depth: int) -> list[str]:
-        """The loop that adds members; of groups with the same number of values for each, two loops."""
+        """Write the loop that adds members. With several groups of values, two nested loops."""
         start = [f"{STEP * depth}{loop.before} = {print_code(loop.start)}"] if loop.before else []
         values: Code = TupleCode(loop.groups[0])
         outer: list[str] = []

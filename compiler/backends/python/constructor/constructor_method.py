@@ -1,7 +1,7 @@
-"""The `__init__` of a class.
+"""Writes the `__init__` of a class.
 
-In: a class with its arguments. Out: the lines of the method, none if it would do nothing. Always: members in the order of the spec; ties
-and what starts from a parameter after all members; the keys of the state dict are the members' labels.
+In: a class with its arguments. Out: the lines of the method, or none if it would do nothing. Always: members in the order of the spec.
+Ties, and buffers that start from a parameter, come after all members. The keys of the state dict are the members' labels.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .member_access import MemberAccess
 
 
 def write_constructor(cls: ClassDef, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each argument that `forward` uses; `kept`: others, with their values."""
+    """Write the method. `attributes`: the attribute that keeps each argument that `forward` uses; `kept`: others, with their values."""
     if cls.body.chain is not None:
         named = _FormulaVariables(cls)
         made = MembersCall("super().__init__", tuple(named.replace_formulas(a) for a in cls.body.chain.args))
@@ -52,8 +52,9 @@ def _write_signature(cls: ClassDef) -> list[str]:
 
 
 def _annotate_values(values: tuple[object, ...]) -> str:
-    """The type of some literals."""
+    """Return the type annotation of some literals."""
     found = dict.fromkeys(_annotate_value(v) for v in values)
+    # An int is a float for type checkers, and None comes last in a union by convention.
     if "float" in found:
         found.pop("int", None)
     if "None" in found:
@@ -70,7 +71,7 @@ def _annotate_value(value: object) -> str:
 
 
 class _FormulaVariables:
-    """The formulas that the spec names and a constructor uses several times, each with a variable; and variables for constants."""
+    """Variables for constants, and for the formulas that the spec names and a constructor uses several times."""
 
     def __init__(self, cls: ClassDef) -> None:
         self.names: dict[Code, str] = {}
@@ -78,6 +79,7 @@ class _FormulaVariables:
         self.lines: list[str] = []
         framework = cls.body.framework
         taken = {p.name for p in cls.all_arguments} | RESERVED | framework.imported
+        # Inner formulas come first, so the sources of each are replaced by variables that exist already.
         for size in find_repeated_formulas(
             p for code in (*cls.body.list_constructor_code(), *cls.body.tests.values()) for p in walk_tree(code)
         ):
@@ -102,9 +104,9 @@ class _Constructor:
         self.taken = {p.name for p in cls.all_arguments} | set(self.formulas.names.values())
         self.optional = cls.body.find_optional_members()
         self.draws: list[str] = []
-        """The lines at the end that draw what members start with."""
+        """The lines at the end that draw the first values of parameters."""
         self.bindings: dict[str, Code] = {}
-        """The classes of the constructor's variables."""
+        """The values of the constructor's variables, by name."""
 
     def write_lines(self, attributes: Mapping[str, str], kept: Mapping[str, Code]) -> list[str]:
         mapped = self.access.list_mapped_members(self.body)
@@ -126,6 +128,7 @@ class _Constructor:
         norms = [
             self.registration.norms(self._access_members(parameter), self._access_members(source)) for parameter, source in self.body.norms
         ]
+        # Ties come last: what a tied parameter was drawn as is dropped, and the module that it is tied to must exist.
         for target, source in [*((self._access_members(a), self._access_members(b)) for a, b in self.body.ties), *norms]:
             lines += layout_statement(f"{print_code(target)} = ", make_doc(source), 2)
         for module, parameter in self.body.starts:
@@ -135,14 +138,14 @@ class _Constructor:
         return lines
 
     def _write_base_call(self, mapped: list[Member]) -> list[str]:
-        """The call of the base class's constructor."""
+        """Write the call of the base class's constructor."""
         if not (mapped or self.body.keyed or self.registration.calls_base):
             return []
         held = self.formulas.replace_formulas(MembersCall("super().__init__", self._list_held_items(mapped)))
         return layout_statement("", make_doc(strip_initializers(held, self.framework)), 2)
 
     def _list_held_items(self, mapped: list[Member]) -> tuple[Code, ...]:
-        """The items of a list or a dictionary of modules."""
+        """Return the items of a list or a dictionary of modules."""
         if self.body.is_list:
             return (ListCode(tuple(m.code for m in mapped)),)
         return (DictCode(tuple((m.label, m.code) for m in mapped)),) if mapped else ()
@@ -156,6 +159,7 @@ class _Constructor:
                 lines += [line for member in several for line in self._write_member(member, depth + 2)]
                 continue
             test = self._get_test(key)
+            # One module in one branch is shorter as `self.m = ... if test else None`, and `forward` can ask whether it is None.
             if key in self.optional:
                 lines += self._write_member(replace(several[0], code=OptionalCode(test, several[0].code)), depth + 2)
                 continue
@@ -165,17 +169,18 @@ class _Constructor:
         return lines
 
     def _get_test(self, key: Key) -> Code:
+        # A condition that `forward` needs too is an attribute, and is computed once.
         test = self.body.tests[key]
         return NameCode(f"self.{self.kept[test]}") if test in self.kept else self.formulas.replace_formulas(test)
 
     def _write_draws(self, member: Member, depth: int = 2) -> list[str]:
-        """The lines that draw what the module of a member starts with."""
+        """Write the lines that draw the first parameters of a member's module."""
         module = self.access.format_access(MemberRef(member.label))
         return DrawWriter(self.taken, self.framework).write_lines(self.formulas.replace_formulas(member.code), module, depth)
 
     def _write_member(self, member: Member, depth: int) -> list[str]:
         lines = self._write_registration(member, depth)
-        if depth > 2:  # which depends on a condition
+        if depth > 2:  # it depends on a condition, so its draws must be in the same branch
             return [*lines, *self._write_draws(member, depth)]
         self.draws += self._write_draws(member)
         return lines
@@ -198,13 +203,13 @@ class _Constructor:
         ]
 
     def _write_forget(self, member: Member, depth: int) -> list[str]:
-        """Keeps a buffer out of the state dict that is not registered by a statement of its own."""
+        """Write the statement that keeps a buffer out of the state dict, unless its registration does."""
         if member.kind != "transient" or self.access.is_attribute(member.label):
             return []
         return layout_statement("", make_doc(self.registration.forget(*self.access.find_owner(member.label))), depth)
 
     def _write_bindings(self, code: Code, lines: list[str], depth: int) -> Code:
-        """Writes what must come before the expression; returns the expression."""
+        """Write the statements that must come before the expression, and return the expression."""
         if not isinstance(code, LetCode):
             return code
         names: dict[str, str] = {}
@@ -215,6 +220,7 @@ class _Constructor:
         for name, value in code.bindings:
             inner = rewrite_downward(value, renamed)
             names[name] = make_unique(name, self.taken)
+            # Two members that need the same variable with the same value share its statement.
             if self.bindings.get(names[name]) != inner:
                 lines += layout_statement(f"{names[name]} = ", make_doc(inner), depth)
             self.bindings[names[name]] = inner

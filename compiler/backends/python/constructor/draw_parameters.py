@@ -1,7 +1,8 @@
-"""The statements at the end of a constructor that draw parameters in another way than the framework's modules do.
+"""Writes the statements at the end of a constructor that draw parameters in another way than the framework's modules do.
 
-In: what a constructor makes. Out: the code without its initializers, and the lines that apply these. Always: a module in a list or sequence
-is found there by its position, whatever the number of the members before it.
+In: the modules that a constructor makes. Out: the code without its initializers, and the lines that apply these, such as
+`nn.init.zeros_(self.norm.weight)`. Always: a module in a list or sequence is reached by its position, even where the number of members
+before it is an argument.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from ..printing.repeats import unroll_repeats
 
 
 def strip_initializers(code: Code, framework: Framework) -> Code:
-    """The code without initializers, and with what freezes parameters in the framework's words."""
+    """Return the code without initializers, with frozen parameters in the framework's words."""
 
     def change(part: Code) -> Code | None:
         match part:
@@ -46,7 +47,7 @@ def strip_initializers(code: Code, framework: Framework) -> Code:
 
 
 class DrawWriter:
-    """The lines that draw the parameters of modules. `taken`: names that its variables must not have."""
+    """Writes the lines that draw the parameters of modules. `taken`: names that its variables must not have."""
 
     def __init__(self, taken: Iterable[str], framework: Framework) -> None:
         self.taken, self.framework = set(taken), framework
@@ -62,6 +63,7 @@ class DrawWriter:
             case LetCode(result=result):
                 return self.write_lines(result, module, indent)
             case OptionalCode(test, then):
+                # An optional module has nothing to draw when it is None.
                 inside = self.write_lines(then, module, indent + 1)
                 return [f"{STEP * indent}if {print_code(test)}:", *inside] if inside else []
             case CallCode(str(), (CallCode(str(), (ListCode(items),)),)) if all(map(_is_pair, items)):
@@ -75,7 +77,7 @@ class DrawWriter:
         return []
 
     def _write_named(self, pairs: tuple[Code, ...], module: str, indent: int) -> list[str]:
-        """The members of a sequence with keys."""
+        """Write the lines for the members of a sequence with keys."""
         lines: list[str] = []
         for pair in pairs:
             assert isinstance(pair, TupleCode)
@@ -91,13 +93,14 @@ class DrawWriter:
         return lines
 
     def write_last(self, items: list[Code], module: str, indent: int) -> list[str]:
-        """Write the lines for the last members of a list of unknown length."""
+        """Write the lines for the last members of a list of unknown length, which negative indices reach."""
         if isinstance(items[0], RepeatStar):
             return self._write_each(items[0].item, f"{module}[{print_code(Prefix('-', items[0].count))}:]", indent)
         return [line for at, item in enumerate(items) for line in self.write_lines(item, f"{module}[{at - len(items)}]", indent)]
 
     def split_runs(self, items: list[Code]) -> list[list[Code]]:
-        """The members in pieces that `write_last` can be asked for: repeated ones are apart, if anything of the members is drawn."""
+        """Split the members into parts for `write_last`. Repeated members are a part of their own if they draw anything."""
+        # Without draws, the members can stay in one statement.
         if not any(isinstance(part, InitializedCode) for item in items for part in walk_tree(item)):
             return [items]
         found: list[list[Code]] = []
@@ -111,11 +114,12 @@ class DrawWriter:
         variable = make_unique("layer", self.taken)
         self.taken.add(variable)
         inside = self.write_lines(item, variable, indent + 1)
+        # The name is free again after the loop, so that the next loop can have it too.
         self.taken.remove(variable)
         return [f"{STEP * indent}for {variable} in {members}:", *inside] if inside else []
 
     def _write_numbered(self, items: list[Code], module: str, indent: int) -> list[str]:
-        """The members of a sequence or list; of repeated ones, each in turn."""
+        """Write the lines for the members of a sequence or list, with a loop for repeated ones."""
         lines: list[str] = []
         counts: list[str] = []
         position = 0
@@ -130,6 +134,7 @@ class DrawWriter:
                     position += count
                 case other:
                     counts.append(print_code(other))
+            # The last members need no end: `layers[2:]`.
             end = "" if item is items[-1] else _format_sum(counts, position)
             members = module if start == "0" and not end else f"{module}[{start if start != '0' else ''}:{end}]"
             lines += self._write_each(item.item, members, indent)
@@ -145,15 +150,17 @@ def _is_pair(item: Code) -> bool:
 
 
 def write_rules(rules: tuple[ModuleRule, ...], taken: set[str], framework: Framework) -> list[str]:
-    """The loop over all modules that applies rules to those of their classes."""
+    """Write the loop over all modules that applies rules to the modules of their classes."""
     if not rules:
         return []
     variable = make_unique("module", taken)
     alike: dict[tuple[Code, ...], list[list[ModuleRule]]] = {}
+    # Rules of one class are one branch: with `elif`, a second branch for it would never run.
     first = {rule.function: index for index, rule in reversed(list(enumerate(rules)))}
     ordered = sorted(rules, key=lambda rule: first[rule.function])
     for own in (list(group) for _, group in groupby(ordered, key=lambda rule: rule.function)):
         alike.setdefault(tuple(rule.statement for rule in own), []).append(own)
+    # Classes with the same statements share a branch: `isinstance(module, (nn.Linear, nn.Conv2d))`.
     lines = [f"{STEP * 2}for {variable} in {framework.all_modules}:"]
     for word, several in zip(("if", *("elif",) * len(alike)), alike.values(), strict=False):
         functions = [own[0].function for own in several]
@@ -164,7 +171,7 @@ def write_rules(rules: tuple[ModuleRule, ...], taken: set[str], framework: Frame
 
 
 def _find_weakest(rules: tuple[ModuleRule, ...]) -> ModuleRule:
-    """Of rules with the same statement, the one that asks whether the parameter is there, if some class has it only at times."""
+    """Return, of rules with the same statement, one that tests whether the parameter exists, if any class may lack it."""
     return next((rule for rule in rules if rule.needed is not None), rules[0])
 
 

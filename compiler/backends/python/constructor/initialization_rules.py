@@ -1,7 +1,7 @@
-"""How parameters are initialized where the spec says so: by statements for one module, or for all modules of a class.
+"""Decides how parameters are initialized where the spec says so: by statements for one module, or for all modules of a class.
 
 In: the nodes of a program, with the initializers of their parameters, and the words of the framework. Out: the code that draws them.
-Always: a rule for all modules of a class is made only if it draws each of them as the spec says, those of modules within modules included.
+Always: a rule for all modules of a class is made only if it draws each of them as the spec says, including modules within modules.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..code.python_expressions import AttributeCode, CallCode, Code, Lit, Subscr
 from ..emitters import Modules
 
 Key = tuple[str, str]
-"""The target of a rule: a class of the framework, and one of its parameters."""
+"""The target of a rule: a class of the framework, and a name of one of its parameters."""
 
 
 class InitializerWords(Record):
@@ -41,7 +41,8 @@ class InitializerWords(Record):
 
 
 class Rule(Record):
-    """All modules of a class draw this parameter so. `optional`: some of them do not have it. `padded`: some have a row that stays zero."""
+    """One initializer for this parameter of all modules of a class. `optional`: some modules lack it. `padded`: some have a row that stays
+    zero."""
 
     key: Key
     init: Init
@@ -50,7 +51,7 @@ class Rule(Record):
 
 
 class StatementInitialization:
-    """Parameters that statements draw after they are made. `rules` are those for all modules of a class, in the order of the spec."""
+    """Parameters that statements draw after the modules are made. `rules` apply to all modules of a class, in the order of the spec."""
 
     def __init__(self, rules: Sequence[Rule], words: InitializerWords) -> None:
         self.words = words
@@ -58,12 +59,13 @@ class StatementInitialization:
         self.rules = tuple(code for rule in rules for code in self._make_rules(rule))
 
     def initialize_module(self, node: OpNode, code: Code) -> Code:
-        """The code of a module, and the code that draws its parameters, unless a rule draws them or a tie replaces them."""
+        """Return the code of a module and of the draws of its parameters, except for those that a rule draws or a tie replaces."""
         if not isinstance(code, CallCode) or not isinstance(code.function, str) or not any(spec.stated for spec in node.specs):
             return code
         own = {keyword.name for keyword in code.kwargs}
         calls: list[Code] = []
         for spec in node.specs:
+            # The constructor of a module such as PReLU takes the constant itself.
             native = spec.init.kind == "constant" and self.words.argument in own
             tied = node.tie is not None and node.tie.name == spec.name
             if spec.stated and not (native or tied or self.words.key(code.function, spec.name) in self._keys):
@@ -72,6 +74,7 @@ class StatementInitialization:
 
     def _make_statements(self, init: Init, parameter: Code) -> Iterator[Code]:
         """Make the statements that draw a parameter of a module."""
+        # PyTorch's embedding zeroes its row of padding when it is made; a draw of the whole weight overwrites it.
         yield self.words.draw(replace(init, zero_row=None), parameter)
         if init.zero_row is not None and init.kind != "zeros":
             yield self.words.zero(Subscript(parameter, (Lit(init.zero_row, self.words.padding),)))
@@ -86,16 +89,17 @@ class StatementInitialization:
 
 
 def access_parameter(module: Code, name: str) -> Code:
-    """The parameter `name` of a module; a name with dots leads into modules within it."""
+    """Return the parameter `name` of a module. A name with dots leads into modules within it."""
     for part in name.split("."):
         module = AttributeCode(module, part)
     return module
 
 
 def initialize_by_statements(words: InitializerWords, order: Sequence[Graph], modules: Modules) -> StatementInitialization:
-    """The initialization of a program, whose main graph is the last.
+    """Decide the initialization of a program, whose main graph is the last.
 
-    A parameter of the main graph that is tied is replaced after the rules have been applied, one further inside before.
+    A tied parameter of the main graph is replaced after the rules have been applied, so it may break a rule. One further inside is tied
+    before.
     """
     uses: dict[Key, list[ParameterSpec]] = {}
     names: dict[str, list[set[str]]] = {}
@@ -124,7 +128,7 @@ def _find_rules(uses: Mapping[Key, list[ParameterSpec]], names: Mapping[str, lis
 
 
 def _get_drawn_spec(node: OpNode, spec: ParameterSpec, graph: Graph) -> ParameterSpec:
-    """The parameter, or the one that it is tied to."""
+    """Return the parameter, or the one that it is tied to."""
     if node.tie is None or node.tie.name != spec.name:
         return spec
     target = find_route(graph, node.tie.path)[-1]

@@ -1,6 +1,6 @@
-"""How members of a class are accessed: `self.conv1`, or by key where the label is not an attribute name.
+"""Writes the access to members of a class: `self.conv1`, or by key where the label is not an attribute name: `self["0"]`.
 
-In: a body. Out: code text. Always: whatever the label, its key in the state dict is the label itself.
+In: a body. Out: code text. Always: the member's key in the state dict is its label.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MemberAccess:
         self.kinds = {m.label: m.kind for m in body.members}
 
     def list_mapped_members(self, body: ClassBody) -> list[Member]:
-        """The members that a container with keys is made of: modules, up to one whose label it does not accept."""
+        """List the modules that a container with keys is made from, up to the first whose label it refuses: the order must stay."""
         modules = [m for m in body.members if m.kind == "module"] if self.keyed else []
         return list(takewhile(self._is_key, modules))
 
@@ -35,17 +35,18 @@ class MemberAccess:
         return self.framework.is_attribute_name(label)
 
     def find_owner(self, label: str) -> tuple[Code, str]:
-        """The module that registers the member, and the name that it has there."""
+        """Return the module that registers the member, and the name that it has there."""
         level, _, key = label.rpartition(".")
         return self.framework.by_path(SELF, level) if level else SELF, key
 
     def format_access(self, member: MemberRef) -> str:
-        """How methods access the member."""
+        """Write the access to the member from a method."""
         return print_code(self._access_label(member.label))
 
     def format_target(self, member: Member) -> str:
-        """The target of its assignment in the constructor."""
+        """Write the target of its assignment in the constructor."""
         label = member.label
+        # An item of a ModuleDict can be assigned by its key; other labels go through the framework's registration.
         if "." in label or self.is_attribute(label) or (self.keyed and self._is_key(member)):
             return self.format_access(MemberRef(label))
         return print_code(self._access_by_label(label))
@@ -68,7 +69,7 @@ class MemberAccess:
 
 
 def choose_attribute_names(body: ClassBody, stored: list[str]) -> dict[str, str]:
-    """For each argument that the method uses, the attribute that keeps it."""
+    """Choose, for each argument that the method uses, the attribute that keeps it."""
     labels = {m.label for m in body.members}
     found: dict[str, str] = {}
     for name in stored:

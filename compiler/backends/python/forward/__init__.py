@@ -1,1 +1,1 @@
-"""The method that computes: its steps, which of them have a line of their own, the names of variables."""
+"""Writes the method that computes: its steps, which of them have a line of their own, and the names of its variables."""

@@ -1,8 +1,9 @@
 """Common subexpression elimination in `forward`.
 
-In: the steps of a body. Out: steps in which the bindings of every `LetCode` are steps of their own, of equal steps only the first is left,
-and none of those whose result is their input. Always: what runs a module, or may give another result each time, is computed as often as the
-spec does; the order of the steps stays; linear in the code of the steps.
+In: the steps of a body. Out: steps in which each binding of a `LetCode` is a step of its own, only the first of equal steps is left, and
+no step only copies its input: `a = x.sum(); b = x.sum(); y = a + b` becomes `a = x.sum(); y = a + a`. Always: a step that runs a module,
+or may give another result each time, runs as often as in the spec. The order of the steps stays. The work is linear in the code of the
+steps.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from .inline_results import LINE_WIDTH
 
 
 class LetExpander:
-    """Steps with the bindings among them. `names` grows by the bindings' tensors, which are in `tentative`: their names are hints."""
+    """Turns bindings into steps. Adds the tensors of the bindings to `names` and, because their names are only hints, to `tentative`."""
 
     def __init__(self, names: list[str]) -> None:
         self.names = names
         self.tentative: set[int] = set()
 
     def expand_steps(self, steps: list[Step]) -> list[Step]:
-        """The steps with each binding, and each part of a method chain that is too long for a line, as a step."""
+        """Return the steps, with a step for each binding, and for each part of a method chain that is too long for a line."""
         bound = (made for step in steps for made in (self._expand_let(step, step.code) if isinstance(step.code, LetCode) else [step]))
         return [made for step in bound for made in self._split_method_chain(step)]
 
@@ -56,7 +57,7 @@ class LetExpander:
 
 
 def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
-    """The first of equal steps. It takes the name of another if it has none."""
+    """Keep the first of equal steps. It takes the name of another one if it has none."""
     known: dict[Code, Step] = {}
     instead: dict[int, int] = {}
 
@@ -73,6 +74,7 @@ def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
             new = replace(step, code=rewrite_downward(step.code, change), loop=loop)
         if _is_pure(new):
             first = new.code.index if isinstance(new.code, ValueRef) else _find_first_result(known, new)
+            # A copy of a tensor needs no step: its uses become uses of the tensor.
             if first != new.outputs[0]:
                 instead[new.outputs[0]] = first
                 names[first] = names[first] or names[new.outputs[0]]
@@ -82,8 +84,9 @@ def merge_equal_steps(steps: list[Step], names: list[str]) -> list[Step]:
 
 
 def _find_first_result(known: dict[Code, Step], step: Step) -> int:
-    """The result of an equal step that has run wherever this one runs, or of this one."""
+    """Return the result of an equal step that has run whenever this one runs, or else of this one."""
     same = known.get(step.code)
+    # A step inside an `if` has not run where the condition does not hold, so it can replace only steps in the same branch.
     if same is None or same.guards != step.guards[: len(same.guards)]:
         same = known[step.code] = step
     return same.outputs[0]
@@ -96,13 +99,14 @@ def _is_pure(step: Step) -> bool:
     # A copy is pure, unless it is one side of an `if`: then it decides what the variable is.
     if isinstance(step.code, ValueRef):
         return not step.traits.either
+    # A module may draw random numbers or update its buffers, so two calls of it are not one.
     if step.traits.module or step.traits.call:
         return False
     return not any(_has_effect(part) for part in walk_tree(step.code))
 
 
 def _has_effect(part: object) -> bool:
-    """Whether some code runs a module, draws at random in training, or gives several results."""
+    """Whether some code runs a module, draws random numbers in training, or gives several results."""
     if isinstance(part, CallCode):
         return not isinstance(part.function, str)
     return isinstance(part, (TrainingFlag, NestedResults, ListComp))

@@ -1,4 +1,4 @@
-"""Statements of the method that computes, as lines: targets, `return`s, and groups of lines as branches and loops.
+"""Writes the statements of the method that computes: targets, `return`s, and groups of lines as branches and loops.
 
 In: the lines of the statements, in order. Out: lines. Always: their order stays.
 """
@@ -15,18 +15,18 @@ from ..printing.python_printer import make_doc, print_code
 DEPTH = 2
 """The indentation of a method's statements."""
 ROLLED = 3
-"""Equal statements in a row that become a loop."""
+"""The least number of equal statements in a row that become a loop."""
 
 
 def group_targets(targets: list[str], groups: tuple[int, ...]) -> list[str]:
-    """The targets, in parentheses where results are nested; `_` for results that nothing takes."""
+    """Group the targets, in parentheses where results are nested, with `_` for results that nothing takes."""
     padded = iter([*targets, *["_"] * (sum(groups) - len(targets))])
     parts = [[next(padded) for _ in range(size)] for size in groups]
     return [part[0] if len(part) == 1 else "_" if set(part) == {"_"} else f"({', '.join(part)})" for part in parts]
 
 
 def write_assignment(targets: list[str], code: Code, depth: int) -> list[str]:
-    """`targets = code`. What a variable is only where a condition holds is set in an `if`."""
+    """Write `targets = code`. If one branch leaves the variable as it is, an `if` sets it."""
     head = f"{', '.join(targets)} = "
     match code:
         case IfElse(test, then, NameCode(name)) if [name] == targets:
@@ -38,7 +38,7 @@ def write_assignment(targets: list[str], code: Code, depth: int) -> list[str]:
 
 
 def write_return(code: Code) -> list[str]:
-    """The `return`; a tuple is written without parentheses if it fits on the line."""
+    """Write the `return`, without parentheses around a tuple that fits on the line."""
     if isinstance(code, TupleCode) and len(code.items) > 1:
         line = f"{STEP * DEPTH}return {', '.join(print_code(i) for i in code.items)}"
         if len(line) <= WIDTH:
@@ -47,7 +47,7 @@ def write_return(code: Code) -> list[str]:
 
 
 def group_by_mode(groups: list[list[str]], modes: list[bool | None], test: str, depth: int) -> list[list[str]]:
-    """The statements, those of one mode within an `if`. `test`: the condition that is true in training."""
+    """Put statements of one mode into an `if`. `test`: the condition that is true in training."""
     runs = [
         (mode, [group for _, group in pairs if group]) for mode, pairs in groupby(zip(modes, groups, strict=True), key=lambda pair: pair[0])
     ]
@@ -57,6 +57,7 @@ def group_by_mode(groups: list[list[str]], modes: list[bool | None], test: str, 
         if mode is None:
             found += first
             continue
+        # A run for training followed by one for evaluation is one `if` with an `else`.
         second = runs.pop(0)[1] if runs and runs[0][0] is not None else []
         training, evaluation = (first, second) if mode else (second, first)
         lines = [f"{STEP * depth}if {test}:", *_indent_groups(training)] if training else []
@@ -71,7 +72,7 @@ def _indent_groups(groups: list[list[str]]) -> list[str]:
 
 
 def roll_equal_statements(groups: list[list[str]], depth: int) -> list[list[str]]:
-    """Equal statements in a row as a loop."""
+    """Write equal statements in a row as a loop."""
     result: list[list[str]] = []
     for group, several in groupby(groups):
         count = len(list(several))

@@ -1,8 +1,7 @@
-"""The steps of a body prepared for `forward`.
+"""Prepares the steps of a body for `forward`.
 
-In: the steps of a body. Out: steps in which parameters need no variables, what is computed twice is computed once, and a step with
-several results that are all taken in a row by one other step has one result, which is passed on whole (`*x.chunk(3, dim=-1)`). Always: the
-last step is the `return`.
+In: the steps of a body. Out: steps in which parameters need no variables, equal computations run once, and several results that one other
+step takes in a row are one tuple (`*x.chunk(3, dim=-1)`). Always: the last step is the `return`.
 """
 
 from __future__ import annotations
@@ -21,30 +20,31 @@ from .cse import LetExpander, merge_equal_steps
 
 RETURN = StepInfo("return", kind="return")
 JOIN = StepInfo("tuple", kind="other")
-"""The traits of a step that makes the tuple a branch gives, which may exist already."""
+"""The properties of a step that makes the tuple of a branch's results, which may exist already."""
 
 
 class ForwardSteps:
-    """`names` are those of the tensors, then those of the packed ones."""
+    """The prepared steps. `names` has the names of the tensors, then those of packed results."""
 
     def __init__(self, body: ClassBody) -> None:
         self.names = list(body.names)
         self.inputs = body.inputs
         self.whole: set[int] = set()
-        """Numbers that are tuples of tensors."""
+        """The numbers that are tuples of tensors."""
         result = make_result(body.outputs)
         bound = LetExpander(self.names)
         self.tentative = bound.tentative
-        """The numbers of those whose names are only hints."""
+        """The numbers of tensors whose names are only hints."""
         self.steps = self._prepare_steps([*body.steps, Step(result, (), RETURN)], bound)
         self.references = [list_references(s.code) for s in self.steps]
+        # Packing changes how often tensors are referred to, so the references are listed again if anything was packed.
         totals = Counter(chain.from_iterable(self.references))
         if self._pack_results(totals):
             self.references = [list_references(s.code) for s in self.steps]
         self._unname_result(totals)
 
     def _prepare_steps(self, steps: Sequence[Step], bound: LetExpander) -> list[Step]:
-        """The steps, and those of each loop in them, without what needs no line."""
+        """Return the steps, and the steps in each loop, without those that need no line."""
         return [
             self._prepare_scan(step, bound)
             for step in merge_equal_steps(bound.expand_steps(_splice_tuples(_inline_plain(steps))), self.names)
@@ -57,6 +57,7 @@ class ForwardSteps:
 
     def _pack_results(self, totals: Counter[int]) -> bool:
         several = (i for i, s in enumerate(self.steps) if len(s.outputs) > 1 and not s.repeats and not isinstance(s.code, NestedResults))
+        # Only results that are used once and have no names: a name of the spec must stay a variable.
         makers = {self.steps[i].outputs[0]: i for i in several}
         makers = {first: i for first, i in makers.items() if all(totals[o] == 1 and not self.names[o] for o in self.steps[i].outputs)}
         if not makers:
@@ -71,6 +72,7 @@ class ForwardSteps:
         match part:
             case TupleCode((ValueRef(first), *_) as items) if first in makers and self._matches_outputs(items, makers[first]):
                 whole = self._pack_outputs(makers.pop(first))
+                # `forward` promises a tuple; a comprehension gives a list, which is fine inside but not as the result.
                 return CallCode("tuple", (whole,)) if self._is_list_comprehension(whole) and part is self.steps[-1].code else whole
             case CallCode(function, args, kwargs):
                 found = self._star_arguments(args, makers)
@@ -103,7 +105,7 @@ class ForwardSteps:
         return any(s.outputs == (whole.index,) and isinstance(s.code, ListComp) for s in self.steps)
 
     def _unname_result(self, totals: Counter[int]) -> None:
-        """The one result of the body need not be named before it is returned."""
+        """Remove the name of the body's only result if it is just returned: `return self.head(x)`."""
         result = self.steps[-1].code
         if isinstance(result, ValueRef) and result.index >= self.inputs and totals[result.index] == 1:
             self.names[result.index] = ""
@@ -115,13 +117,13 @@ def make_result(outputs: tuple[Code, ...]) -> Code:
 
 
 def list_references(code: Code) -> list[int]:
-    """The tensors in some code, each as often as it occurs; twice as often inside a comprehension, which evaluates it repeatedly."""
+    """List the tensors in some code, each as often as it occurs, and twice as often in a comprehension, which evaluates it repeatedly."""
     again = [list_references(p.element) for p in walk_tree(code) if isinstance(p, ListComp)]
     return [*(p.index for p in walk_tree(code) if isinstance(p, ValueRef)), *chain.from_iterable(again)]
 
 
 def _splice_tuples(steps: list[Step]) -> list[Step]:
-    """A tuple that is made for another one alone is part of that."""
+    """Move a tuple that only another one contains into it."""
     tuples = {s.outputs[0]: s.code.items for s in steps if isinstance(s.code, TupleCode) and len(s.outputs) == 1 and not s.guards}
     if not tuples:
         return steps
@@ -145,8 +147,8 @@ def _splice_tuples(steps: list[Step]) -> list[Step]:
 
 
 def _inline_plain(steps: Sequence[Step]) -> list[Step]:
-    """Parameters need no variable: `self.name` is written where they are used, except for those that a loop starts with. Nor do tuples that
-    are there already."""
+    """Write parameters where they are used, as `self.name`, except where a loop starts with one: it needs a variable to update. Also
+    remove copies of tuples that exist already."""
     states = {tensor for s in steps if s.loop is not None for tensor in s.loop.states}
     inlined: dict[int, Code] = {}
 

@@ -1,8 +1,9 @@
 """Decides which results of `forward` get a line of their own, and which are written inside the expression that takes them.
 
-In: the steps of a body. Out: for every step, whether it is written where it is used. Always: only a result without a name that is used
-and written exactly once is; a line has about three operations; linear in the number of steps. What a person writes together stays
-together: a module, its normalization and its activation, the operands of a sum; the next layer begins a line.
+In: the steps of a body. Out: for every step, whether it is written where it is used: `x = self.relu(self.norm(self.conv(x)))` has two
+nested steps. Always: only a result without a name that is used and written exactly once is nested. A line has about three operations. The
+work is linear in the number of steps. Operations that a person writes together stay together: a module, its normalization and its
+activation, or the operands of a sum. The next layer begins a line.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from ..code.classes import Step, StepInfo
 from ..code.python_expressions import NestedResults
 
 WEAK = 1
-"""A bond that is used only at the beginning of a chain."""
+"""The bond that is used only at the beginning of a chain."""
 PARALLEL = 9
-"""The bond of a layer's result with a function that takes several. Such a layer counts half. Operands with layers in them are all
-inlined, or none of them."""
+"""The bond between a layer's result and a function that takes several. Such a layer counts half. The operands with layers in them are
+all inlined, or none of them."""
 LINE_WEIGHT = 14
-"""The weight that fits on a line: three calls and an operation or two between them."""
+"""The greatest weight of a line: three calls and an operation or two between them."""
 LINE_WIDTH = 92
-"""The length of an expression up to which others are inlined."""
+"""The length of an expression up to which others are nested in it."""
 
 
 class TensorUses:
@@ -33,6 +34,7 @@ class TensorUses:
         self.counts = [_count_references(r, s.repeats) for r, s in zip(references, steps, strict=True)]
         self.total = [0] * tensors
         self.alive = [False] * len(steps)
+        # Backwards, because a step is needed only if a later one takes one of its results.
         for index in range(len(steps) - 1, -1, -1):
             if steps[index].traits.kind == "return" or any(self.total[o] for o in steps[index].outputs):
                 self.alive[index] = True
@@ -41,7 +43,7 @@ class TensorUses:
 
 
 def _count_references(references: Sequence[int], looped: bool) -> dict[int, int]:
-    """How often each tensor occurs; twice as often in a loop, since it is used repeatedly."""
+    """Count the uses of each tensor, twice in a loop, which uses it repeatedly."""
     counts: dict[int, int] = {}
     for index in references:
         counts[index] = counts.get(index, 0) + (2 if looped else 1)
@@ -49,8 +51,8 @@ def _count_references(references: Sequence[int], looped: bool) -> dict[int, int]
 
 
 def find_nested_steps(steps: Sequence[Step], names: Sequence[str], uses: TensorUses, widths: Sequence[int]) -> list[bool]:
-    """For every step, whether it is written inside the step that takes its result. `names`: those of the tensors; `widths`: the length of
-    each step's own code."""
+    """Decide for every step whether it is written inside the step that takes its result. `names`: the tensors' names; `widths`: the length
+    of each step's own code."""
     return _Inlining(steps, names, uses, widths).run()
 
 
@@ -59,7 +61,7 @@ class _Inlining:
         self.steps, self.names, self.uses, self.widths = steps, names, uses, widths
         self.maker = {s.outputs[0]: i for i, s in enumerate(steps) if len(s.outputs) == 1 and not s.repeats and not _has_line(s)}
         self.inside: list[dict[int, int]] = [{} for _ in steps]
-        """For every step, those nested in it, with the strength of the bond."""
+        """For every step, the steps nested in it, with the strength of the bond."""
         self.nested = [False] * len(steps)
 
     def run(self) -> list[bool]:
@@ -71,6 +73,7 @@ class _Inlining:
     def _nest_makers(self, index: int, step: Step) -> None:
         bonds: list[tuple[int, int]] = []
         together: list[int] = []
+        # `value if module is None else module(value)` is written with the value twice.
         twice = {p.value for p in walk_tree(step.code) if isinstance(p, OptionalCall)}
         several = len(self.uses.counts[index]) > 1 and step.traits.kind == "call" and not step.traits.module
         for tensor, count in self.uses.counts[index].items():
@@ -79,12 +82,14 @@ class _Inlining:
                 continue
             maker_traits = self.steps[maker].traits
             strength = PARALLEL if several and (maker_traits.call or maker_traits.parametric) else measure_bond(maker_traits, step.traits)
+            # Two layers on one line would hide that the network has two.
             if step.traits.parametric and not maker_traits.parametric and self._has_layer(maker):
                 continue
             if strength > WEAK or (strength and not self._is_passing(maker)):
                 bonds.append((-strength, maker))
                 if several and (maker_traits.call or self._has_layer(maker)):
                     together.append(maker)
+        # The strongest bonds first: a line that is full leaves out the weakest.
         for strength, maker in sorted(bonds):
             self._nest_step(index, maker, -strength)
         # Operands with layers read well only side by side: either all of them are inlined or none.
@@ -94,7 +99,7 @@ class _Inlining:
                 self.nested[maker] = False
 
     def _has_layer(self, maker: int) -> bool:
-        """Whether a layer with parameters is inside: its result then gets a line before the next layer."""
+        """Whether a layer with parameters is inside. Its result then gets a line before the next layer."""
         stack = [maker]
         while stack:
             index = stack.pop()
@@ -109,6 +114,7 @@ class _Inlining:
 
     def _nest_step(self, index: int, maker: int, strength: int) -> None:
         if not self._fits_line(index, maker, strength):
+            # A full line can gain by giving up its weakest bond: the part below it then begins a line of its own.
             weakest = self._find_weakest_bond(maker, strength)
             if weakest is None:
                 return
@@ -132,7 +138,7 @@ class _Inlining:
         return weight <= LINE_WEIGHT and width <= LINE_WIDTH
 
     def _find_weakest_bond(self, maker: int, strength: int) -> tuple[int, int] | None:
-        """The weakest bond below `maker` that is weaker than `strength`: (holder, part)."""
+        """Return the weakest bond below `maker` that is weaker than `strength`, as (holder, part)."""
         best: tuple[int, int] | None = None
         stack = [maker]
         while stack:
@@ -145,12 +151,12 @@ class _Inlining:
 
 
 def _has_line(step: Step) -> bool:
-    """Whether its result needs a line: what an `if` gives, and one of several results, of which the others are `_`."""
+    """Whether its result needs a line: the result of an `if`, or the only used one of several results (the others are `_`)."""
     return step.traits.either or isinstance(step.code, NestedResults)
 
 
 def measure_bond(maker: StepInfo, taker: StepInfo) -> int:
-    """How well `maker` reads inside `taker`: 0 for not at all."""
+    """Return how well `maker` reads inside `taker`: 0 for not at all."""
     if taker.kind in ("infix", "return"):
         return 4 if taker.kind == "infix" else 7
     if taker.activation and not taker.parametric:
@@ -169,7 +175,8 @@ def measure_bond(maker: StepInfo, taker: StepInfo) -> int:
 
 
 def _measure_layer_bond(maker: StepInfo, taker: StepInfo) -> int:
-    """The bond of what a layer with parameters, or a block, takes."""
+    """Return the bond to a layer with parameters, or to a block."""
+    # The same operator twice on a line, as two convolutions, is a stack of layers: each gets its line.
     if maker.call or maker.activation or maker.operator == taker.operator:
         return 0
     if maker.parametric:

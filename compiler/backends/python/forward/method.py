@@ -1,7 +1,8 @@
 """Writes the `forward` method of a class.
 
-In: the body of a class, with `Argument`s in it. Out: the lines of the method. Always: linear in the number of steps; the statements compute
-the steps in their order, except that what is nested in another expression is computed there.
+In: the body of a class, with `Argument`s in it. Out: the lines of the method: `def forward(self, x: Tensor) -> Tensor:` and its
+statements. Always: linear in the number of steps. The statements compute the steps in their order, except that a nested step is computed
+where it is written.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ from .variables import NameHint, VariableNames
 def write_forward(
     body: ClassBody, attributes: Mapping[str, str], accessed: Callable[[MemberRef], str], flags: Mapping[Key, str] | None = None
 ) -> list[str]:
-    """The method's lines. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed;
-    `flags`: how each condition is."""
+    """Write the method. `attributes`: the attribute that keeps each constructor argument; `accessed`: how a member is accessed; `flags`:
+    the text of each condition."""
     return _ForwardWriter(body, attributes, accessed, flags or {}).run()
 
 
@@ -72,9 +73,9 @@ class _ForwardWriter:
         self.temporaries: list[str] = []
         self.depth = DEPTH
         self.stack_lines: list[str] = []
-        """The lines that make the last result of a `scan`."""
+        """The lines that make the result of the last `scan`."""
         self.list_outputs: set[int] = set()
-        """The lists that loops have collected, by number."""
+        """The numbers of the lists that loops have collected."""
 
     def run(self) -> list[str]:
         for index, name in enumerate(self.signature.inputs):
@@ -82,6 +83,7 @@ class _ForwardWriter:
         for index, step in enumerate(self.steps):
             if not self.uses.alive[index] or self.nested[index]:
                 continue
+            # A branch that passes a tensor on under its own name has nothing to write, not even an `else`.
             if step.guards and step.traits.either and self._is_passed(step):
                 self._resolve_tensor(step.code.index)  # type: ignore[attr-defined]
                 continue
@@ -92,7 +94,7 @@ class _ForwardWriter:
         return [*self.signature.write_lines(), *write_prelude(self.body, self.signature, self._format_formula), *body]
 
     def _merge_return(self, groups: list[list[str]]) -> list[list[str]]:
-        """The statements. What a `scan` made is returned at once, if nothing else is done with it."""
+        """Return the statements. The stacked result of a `scan` is returned at once if nothing else is done with it."""
         match groups:
             case [*others, made, [last]] if made is self.stack_lines:
                 name = last.strip().removeprefix("return ")
@@ -115,6 +117,7 @@ class _ForwardWriter:
                 targets = [self.variables.name_of[o] for o in step.outputs]
             else:
                 targets = [self._choose_target(o, index) for o in step.outputs]
+            # `x = x` says nothing, but the group stays: the modes of the groups are counted in step with them.
             if targets and code == NameCode(targets[0]):
                 self._add_lines([])
                 return
@@ -142,9 +145,10 @@ class _ForwardWriter:
         self.modes.append(self.mode)
 
     def _enter_branches(self, guards: Guards) -> None:
-        """Begins the branches that a statement is in, with a line each."""
+        """Begin the branches that a statement is in, with a line each."""
         for depth, (key, branch) in enumerate(guards):
             if self.guards[: depth + 1] != guards[: depth + 1]:
+                # A branch for False right after the branch for True of the same `if` is its `else`.
                 follows = self.guards[:depth] == guards[:depth] and self.guards[depth : depth + 1] == ((key, True),)
                 test = "else" if follows and not branch else f"if {self.flags[key]}" if branch else f"if not {self.flags[key]}"
                 self.guards = guards[:depth]
@@ -168,12 +172,12 @@ class _ForwardWriter:
         return self.variables.bind_unnamed(tensor, uses, self._make_hint(tensor, self.first, same, self.hints.describe_statement(index)))
 
     def _is_passed(self, step: Step) -> bool:
-        """Whether the result of an `if` has the name of what this branch gives, so that the branch need not say so."""
+        """Whether the result of an `if` has the name of the tensor that this branch passes on, so that the branch needs no statement."""
         names = self.variables.name_of
         return isinstance(step.code, ValueRef) and names.get(step.code.index, "") == names.get(step.outputs[0]) != ""
 
     def _find_passed_name(self, result: int) -> str:
-        """The name of what the other branch of an `if` passes on, if nothing else uses that, and the spec has no other name."""
+        """Return the name of a tensor that a branch passes on, if nothing else uses it and the spec gives the result no other name."""
         for step in self.steps:
             if step.traits.either and step.outputs == (result,) and isinstance(step.code, ValueRef):
                 passed = step.code.index
@@ -190,10 +194,11 @@ class _ForwardWriter:
         return self.body.roles[tensor] if tensor < len(self.body.roles) else ""
 
     def _write_loop(self, step: Step, loop: Loop) -> None:
-        """`for layer in self.layers: x = layer(x, mask)`, after its variables have their first values."""
+        """Write `for layer in self.layers: x = layer(x, mask)`, after its variables have their first values."""
         assert isinstance(step.code, CallCode)
         count = len(loop.states)
         for tensor in loop.states:
+            # A loop counts each use of a tensor twice (`_count_references`), so it releases two.
             self.variables.take_uses(tensor, 2)
         before = [self.variables.name_of[t] for t in loop.states]
         after = [self._choose_carried(t, o) for t, o in zip(loop.states, step.outputs, strict=False)]
@@ -220,7 +225,7 @@ class _ForwardWriter:
             self.variables.remaining_uses[output] = self.uses.total[output]
 
     def _write_list(self, output: int) -> str:
-        """The variable of a list that a loop appends to, which is empty at first; none if nothing takes the list."""
+        """Make the variable of a list that a loop appends to, empty at first. Return an empty name if nothing takes the list."""
         uses = self.uses.total[output]
         if not uses:
             return ""
@@ -230,7 +235,7 @@ class _ForwardWriter:
         return name
 
     def _write_results(self, loop: Loop, after: list[str], lists: list[str]) -> tuple[list[str], list[str]]:
-        """The variables of the results of one iteration, and the statements that append them to the lists."""
+        """Return the variables of one iteration's results, and the statements that append them to lists."""
         if not loop.slots:
             return after, []
         targets: list[str] = []
@@ -248,8 +253,10 @@ class _ForwardWriter:
     # --- scans -------------------------------------------------------------------------------------------------------------
 
     def _write_scan(self, index: int, code: ScanCode) -> None:
-        """`for x_t in x...:` with the steps inside, and after it the results of the steps, stacked."""
+        """Write `for x_t in x...:` with the steps inside, and after it the results of the steps, stacked."""
         step, count = self.steps[index], len(code.states)
+        # The loop's writer shares the counts of uses with this one: they are put back below, as they were without the loop's own
+        # uses.
         before = {t: self.variables.remaining_uses[t] - n for t, n in self.uses.counts[index].items() if t in self.variables.remaining_uses}
         scanned = [
             print_code(self.body.framework.unstack(c, a)) for c, a in zip(map(self._resolve_code, code.scanned), code.axes, strict=True)
@@ -265,6 +272,7 @@ class _ForwardWriter:
         lists = {o: self._make_temporary("outputs") for o in step.outputs[count:] if self.uses.total[o]}
         for name in lists.values():
             self._add_lines([f"{STEP * self.depth}{name} = []"])
+        # The slice of `x` in an iteration is `x_t`, unless the spec has a name of its own for it.
         whole = {self.variables.name_of[t] for c in code.scanned for t in list_references(c)}
         wanted = [self.names[t] + ("_t" if self.variables.make_variable_name(self.names[t]) in whole else "") for t in code.parts]
         parts = [self.variables.bind_named(name, t, inside.uses.total[t]) for name, t in zip(wanted, code.parts, strict=True)]
@@ -289,13 +297,14 @@ class _ForwardWriter:
                 self.stack_lines = self.groups[-1]
 
     def _release_tensors(self, parts: Iterable[Code]) -> None:
-        """Lets go of what a loop takes, each of which counts twice."""
+        """Count down the uses of tensors that a loop takes, each of which counts twice."""
         for part in parts:
             for tensor in list_references(part):
                 self.variables.take_uses(tensor)
 
     def _make_loop_writer(self, code: ScanCode) -> _ForwardWriter:
         """Return a writer for the steps in a loop, with the variables of the method but lines of its own."""
+        # A shallow copy shares the variables, so that no name in the loop shadows one around it.
         inside = copy(self)
         inside.steps, taken = list(code.steps), [list_references(s.code) for s in code.steps]
         inside.uses = TensorUses(inside.steps, taken, len(self.names))
@@ -308,7 +317,8 @@ class _ForwardWriter:
         return inside
 
     def write_loop_lines(self, states: Sequence[str], lists: Sequence[str]) -> list[str]:
-        """The lines in a loop; at the end, what a step gives is added to the `lists`, and the variables of the `states` are set."""
+        """Return the lines in a loop. At its end, results of an iteration are appended to the `lists`, and the `states` get their new
+        values."""
         for index, step in enumerate(self.steps[:-1]):
             if self.uses.alive[index] and not self.nested[index]:
                 self._write_step(step, index)
@@ -319,6 +329,7 @@ class _ForwardWriter:
         for name, code in zip(lists, given[len(states) :], strict=True):
             if name:
                 self._add_lines(layout_statement(f"{name}.append", Doc(LayoutBracket("(", [make_doc(code)], ")")), self.depth))
+        # One assignment for all states: each is computed from the old values of the others.
         set_ = [(n, c) for n, c in zip(states, given, strict=False) if c != NameCode(n)]
         if set_:
             values = make_doc(set_[0][1])
@@ -329,7 +340,7 @@ class _ForwardWriter:
         return [line for group in roll_equal_statements(groups, self.depth) for line in group]
 
     def _choose_carried(self, state: int, output: int) -> str:
-        """The variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
+        """Choose the variable that a loop updates. It is reserved, even if nothing uses it after the loop."""
         uses = self.uses.total[output] + 1
         before, role = self.variables.name_of[state], self._get_role(output) or self._get_role(state)
         if self.variables.is_free(before) and (uses == 1 if self.names[output] else before == self.variables.make_variable_name(role)):
@@ -346,7 +357,7 @@ class _ForwardWriter:
     # --- expressions ---------------------------------------------------------------------------------------------------------
 
     def _resolve_code(self, code: Code) -> Code:
-        """The code with all names decided."""
+        """Return the code with all names decided."""
         return rewrite_downward(code, self._resolve_part)
 
     def _resolve_part(self, part: Code) -> Code | None:
@@ -381,6 +392,7 @@ class _ForwardWriter:
         if maker is not None:
             return self._resolve_code(self.steps[maker].code)
         self.variables.take_uses(index)
+        # The first variable that a statement reads is the source by which its result may be named.
         if self.first is None:
             self.first = index
         return NameCode(self.variables.name_of[index])
@@ -392,5 +404,5 @@ class _ForwardWriter:
 
 
 def _measure_widths(steps: Sequence[Step]) -> list[int]:
-    """The length of each step's own code; a loop is on lines of its own."""
+    """Return the length of each step's own code. A loop is on lines of its own and counts as 0."""
     return [0 if isinstance(s.code, ScanCode) else measure_width(s.code) for s in steps]

@@ -1,7 +1,8 @@
-"""Hints for the names of the variables of one `forward` that the spec does not name.
+"""Finds hints for the names of variables in one `forward` that the spec does not name.
 
-In: the steps of a body, and which of them are written inside others. Out: for some tensors, a name. Always: names of the spec and labels of
-members only; linear in the number of steps.
+In: the steps of a body, and which of them are nested in others. Out: for some tensors, a name: the results of `self.to_q` and `self.to_k`
+that one attention takes are hinted `to_q` and `to_k`. Always: only names of the spec and labels of members. The work is linear in the
+number of steps.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from .roles import RESHAPING
 
 
 class NameHints:
-    """`labels`: by tensor, the label of the module that computes it, if it is one of several tensors that one statement takes."""
+    """Hints for the names of tensors. `labels`: by tensor, the label of its module, if one statement takes several such tensors."""
 
     def __init__(
         self,
@@ -37,15 +38,16 @@ class NameHints:
                 self._label_siblings(index)
 
     def _label_siblings(self, index: int) -> None:
-        """Gives tensors that one statement takes together the labels of the modules that compute them."""
+        """Give tensors that one statement takes together the labels of the modules that compute them."""
         taken = dict.fromkeys(self._iterate_variables(index))
         alike = [t for t in taken if not self.names[t] and t in self.maker]
         labels = [self._find_label(t) for t in alike]
+        # Two tensors of one module, called twice, would get the same name, which tells them apart no better than `x`.
         if len(alike) > 1 and all(labels) and len(set(labels)) == len(labels):
             self.labels.update((t, label) for t, label in zip(alike, labels, strict=True) if t not in self.labels)
 
     def _iterate_variables(self, index: int) -> Iterator[int]:
-        """The variables that a statement takes: those of the steps nested in it too."""
+        """Iterate over the variables that a statement takes, including those of the steps nested in it."""
         stack = [index]
         while stack:
             for tensor in self.references[stack.pop()]:
@@ -56,7 +58,7 @@ class NameHints:
                     yield tensor
 
     def _find_label(self, tensor: int) -> str:
-        """The label of the module that the statement of `tensor` runs last, or nothing."""
+        """Return the label of the module that runs last in the statement of `tensor`. Empty if there is none."""
         code: Code | None = self.steps[self.maker[tensor]].code
         while code is not None:
             match code:
@@ -101,7 +103,7 @@ def _get_main_operand(code: Code) -> Code | None:
 def find_destinations(
     steps: Sequence[Step], references: Sequence[Sequence[int]], names: Sequence[str], tentative: set[int], uses: TensorUses
 ) -> dict[int, str]:
-    """For tensors that the spec does not name, and all of whose uses lead to one that it names: that name."""
+    """Find, for tensors without a name, the one named tensor that all their uses lead to. Return its name for each."""
     found: dict[int, str] = {}
     open_ = list(uses.total)
     """The number of uses of a tensor that are not known to lead to its destination."""
@@ -118,6 +120,8 @@ def find_destinations(
         own = "" if out in tentative else names[out]
         destination = own or (found.get(out, "") if not open_[out] else "")
         for tensor, count in uses.counts[index].items():
+            # Only the first operand becomes the result in a reader's eyes: in `x + mask`, the mask is not on its way to the name of
+            # the sum.
             flows = tensor in tentative or (tensor == taken[0] and not names[tensor])
             if destination and flows and found.setdefault(tensor, destination) == destination:
                 open_[tensor] -= count

@@ -1,7 +1,7 @@
-"""The roles of tensors in the stages that take them: the `mask` of an attention, the `source` of a block.
+"""Finds the roles of tensors in the stages that take them: the `mask` of an attention, the `source` of a block.
 
-In: graphs. Out: for the tensors of each, the name of the operand or declared tensor as which they are first taken. Always: none for what is
-the main operand of an operator, or the only input of its stage; linear in the number of nodes.
+In: graphs. Out: for each tensor of a graph, the name of the operand or declared input that first takes it. Always: none for the main
+operand of an operator, or the only input of its stage. The work is linear in the number of nodes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ....ops.operand import Inputs
 from ..identifiers import UNNAMED
 
 MAIN = UNNAMED | {"x", "other"}
-"""The names of operands that say nothing about them."""
+"""The names of operands that tell a reader nothing."""
 RESHAPING = frozenset({"cast", "expand", "permute", "rearrange", "reshape", "transpose", "unflatten", "unsqueeze"})
 """Operators whose result has the elements of their input, in another shape or type."""
 
@@ -24,10 +24,12 @@ class TensorRoles:
         self._known: dict[int, dict[int, str]] = {}
 
     def find_roles(self, graph: Graph) -> dict[int, str]:
-        """The roles in one graph, by the identity of the tensor."""
+        """Find the roles in one graph, by the identity of the tensor."""
         found = self._known.get(id(graph))
         if found is None:
             found = self._known[id(graph)] = {}
+            # Backwards, so that the first stage that takes a tensor has the last word, and a reshaped copy hands its role on to its
+            # source.
             for node in reversed(graph.nodes):
                 self._record_inputs(node, found)
         return found
@@ -52,7 +54,7 @@ class TensorRoles:
 
 
 def _get_whole(taken: Value | Parts) -> Value | ValueTuple | None:
-    """Return the tensor or tuple of the body that is passed as a whole; None for anything else."""
+    """Return the tensor or tuple of the body that is passed as one. None for anything else."""
     match taken:
         case Value():
             return taken
@@ -62,7 +64,8 @@ def _get_whole(taken: Value | Parts) -> Value | ValueTuple | None:
 
 
 def choose_tensor_name(value: Value | ValueTuple, roles: Mapping[int, str]) -> str:
-    """The name of a tensor or tuple: the body's own, or for an input that it does not name what it is there, or else its name outside."""
+    """Return the name of a tensor or tuple: the body's own. For an input that the body does not name, its role, or else its name
+    outside."""
     if value.borrowed and value.name != "in":
         return roles.get(id(value), "") or value.name
     return value.name

@@ -1,7 +1,7 @@
-"""The arguments of a `forward`, and the sizes that it first reads off their shapes.
+"""Writes the arguments of a `forward`, and the lines that read sizes off their shapes.
 
-In: a body. Out: the names of the arguments and run-time sizes, the method's first lines. Always: tensors come first, then shared modules,
-then numbers; sizes are read before any variable is reassigned.
+In: a body. Out: the names of the arguments and run-time sizes, and the first lines of the method: `batch, length = tokens.shape`. Always:
+tensors come first, then shared modules, then numbers. Sizes are read before any variable is reassigned.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class ForwardSignature:
         used = {p.index for p in sizes if isinstance(p, SymbolRef)}
         self.symbols = [self._make_name(s.name) if i in used else "" for i, s in enumerate(body.symbols)]
         self.computed = {size: self._make_name(size.name) for size in find_repeated_formulas(sizes)}
-        """Formulas that the spec names, where they are used several times; one within another is before it."""
+        """The formulas that the spec names and that are used several times. A formula within another one comes first."""
 
     def _make_name(self, name: str) -> str:
         found = make_unique(self.framework.make_variable_name(name), self._taken)
@@ -53,24 +53,26 @@ class ForwardSignature:
         return layout_statement(f"def {self.framework.method}", Doc(arguments, f" -> {self.annotate_result()}:"), 1)
 
     def get_any_input(self) -> str:
-        """A tensor among the inputs; without any, the one that the caller passes."""
+        """Return a tensor among the inputs. Without inputs, the one that the caller passes."""
         if not self.inputs:
             return next(n for n, (_, code) in zip(self.passed, self.body.passed, strict=True) if isinstance(code, AnyInput))
         named = list(zip(self.inputs, self.body.graph.grouped_inputs, strict=True))
         return next((n for n, t in named if isinstance(t, Value)), f"{named[0][0]}[0]")
 
     def format_shape(self, index: int) -> str:
-        """The shape of an input, of a list that of its first tensor."""
+        """Write the shape of an input, or of the first tensor of a list."""
         taken = self.inputs[index]
         return self.framework.shape.format(taken if isinstance(self.body.graph.grouped_inputs[index], Value) else f"{taken}[0]")
 
     def annotate_result(self) -> str:
         graph = self.body.graph
         tensor = self.framework.tensor
+        # The branches of `if training` may return different numbers of tensors.
         if graph.training_outputs is not None:
             counts = sorted({len(graph.outputs), len(graph.training_outputs)})
             return " | ".join(tensor if count == 1 else f"tuple[{', '.join([tensor] * count)}]" for count in counts)
         alone = [tensor] * len(graph.single_outputs)
+        # Five tensors or more would make the annotation longer than the `return`.
         if any(not tail.listed and graph.kind == "model" for tail in graph.tails) or (len(alone) > 4 and not graph.tails):
             return self._tuple_annotation
         alone += [self._tuple_annotation] * len(graph.tails)
@@ -88,12 +90,12 @@ class ForwardSignature:
 
 
 def choose_input_names(body: ClassBody) -> list[str]:
-    """The preferred names of the inputs: those of the spec, and `x` for `in`."""
+    """Return the preferred names of the inputs: those of the spec, and `x` for `in`, which is a keyword in Python."""
     return ["x" if name in ("in", "in_") else name for name in body.names[: body.inputs]]
 
 
 def write_prelude(body: ClassBody, signature: ForwardSignature, formula: Callable[[SizeRef], str]) -> list[str]:
-    """The lines that read the sizes: those of one tensor together. `formula`: the text of one that has a name."""
+    """Write the lines that read the sizes, together for one tensor. `formula`: writes a formula that has a name."""
     direct: dict[int, list[tuple[int, str]]] = {}
     lines: list[str] = []
     for symbol, name in zip(body.symbols, signature.symbols, strict=True):
@@ -111,11 +113,12 @@ def write_prelude(body: ClassBody, signature: ForwardSignature, formula: Callabl
 
 
 def _write_size_read(shape: str, found: list[tuple[int, str]], rank: int) -> str:
-    """The line that reads sizes off a tensor, `_` for those between them."""
+    """Write the line that reads sizes off a tensor, with `_` for sizes between them."""
     start, stop = found[0][0], found[-1][0] + 1
     if len(found) == 1:
         return f"{found[0][1]} = {shape}[{start}]"
     by_axis = dict(found)
+    # `a, _, c = x.shape` reads better than a slice with a gap.
     if len(found) < stop - start:
         start, stop = 0, rank
     names = ", ".join(by_axis.get(axis, "_") for axis in range(start, stop))

@@ -1,7 +1,7 @@
-"""Variables of one `forward`: which name each tensor gets.
+"""Chooses the name of each tensor in one `forward`.
 
-In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is reused only when
-its tensor is not used any more; what the spec names keeps its name; the rest is `x` where possible.
+In: tensors in the order in which they are made, and how often each is still used. Out: names. Always: a name is reused only when its
+tensor is not used any more. A tensor that the spec names keeps that name. The others are `x` where possible.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from ..code.framework import Framework
 from ..identifiers import RESERVED, make_unique
 
 RUNNING = ("x", "y", "z", "h")
-"""Names that the next tensor can have when this one is not used any more. The first ones are given before words."""
+"""Names that the next tensor can take over when this one is not used any more. The first two are preferred to words."""
 
 
 class NameHint(Record):
     """Hints for the name of a tensor that the spec does not name.
 
-    `source`: a tensor that it is computed from. `destination`: the name of what it is computed for. `label`: what distinguishes it from
-    others that are used with it. `role`: what it is to the stage that takes it. `same`: the tensor of which it is a reshaped or converted
-    copy. `last`: a name if there is no better one.
+    `source`: a tensor that it is computed from. `destination`: the name of the tensor that it leads to. `label`: what distinguishes it
+    from others that are used with it. `role`: its name in the stage that takes it. `same`: the tensor of which it is a reshaped or
+    converted copy. `last`: the name to use if there is no better one.
     """
 
     source: int | None = None
@@ -34,8 +34,8 @@ class NameHint(Record):
 
 
 class VariableNames:
-    """`fixed` are names that are never used: arguments that are no tensors, sizes, what the class refers to. `reserved` are those that
-    the spec gives to tensors made in this body: nothing else gets them while that can be avoided."""
+    """The variables of a method. `fixed` names are never used: arguments that are no tensors, sizes, names that the class refers to.
+    `reserved` names belong to tensors of the spec made in this body: nothing else gets them while that can be avoided."""
 
     def __init__(self, fixed: Iterable[str], reserved: Iterable[str], framework: Framework) -> None:
         self.make_variable_name = framework.make_variable_name
@@ -47,14 +47,14 @@ class VariableNames:
         self.running: set[str] = {"x"}
 
     def bind_name(self, name: str, tensor: int, uses: int) -> str:
-        """Gives `tensor` a name that must be free."""
+        """Give `tensor` a name that must be free."""
         self.holds[name] = tensor
         self.name_of[tensor] = name
         self.remaining_uses[tensor] = uses
         return name
 
     def take_uses(self, tensor: int, count: int = 1) -> None:
-        """`count` uses of the tensor are written."""
+        """Count down the uses of the tensor that are still to be written."""
         self.remaining_uses[tensor] -= count
 
     def is_free(self, name: str) -> bool:
@@ -62,20 +62,21 @@ class VariableNames:
         return name not in self.fixed and (holder is None or self.remaining_uses[holder] == 0)
 
     def bind_named(self, wanted: str, tensor: int, uses: int) -> str:
-        """A name for what the spec calls `wanted`."""
+        """Choose a name for a tensor that the spec calls `wanted`."""
         name = self.make_variable_name(wanted)
         if not self.is_free(name):
             name = make_unique(name, self._list_unavailable())
+        # A name of the spec must not be passed on to the next tensor without one.
         if name not in RUNNING:
             self.running.discard(name)
         return self.bind_name(name, tensor, uses)
 
     def bind_bound(self, wanted: str, tensor: int, uses: int) -> str:
-        """A name for what only an operator's formula calls `wanted`: one that the spec does not give."""
+        """Choose a name for a tensor that only an operator's formula calls `wanted`: a name that the spec does not use."""
         return self.bind_name(make_unique(self.make_variable_name(wanted), self._list_unavailable() | self.reserved), tensor, uses)
 
     def bind_unnamed(self, tensor: int, uses: int, hint: NameHint) -> str:
-        """A name for a tensor without one."""
+        """Choose a name for a tensor without one."""
         # A reshaped or converted copy keeps the name of its source, as in `x = x.flatten(1)`.
         kept = self.name_of[hint.same] if hint.same is not None else ""
         if kept and self.is_free(kept):
@@ -88,6 +89,7 @@ class VariableNames:
     def _pick_name(self, hint: NameHint, lasting: bool) -> str:
         destination = hint.destination
         previous = self.name_of.get(hint.source, "") if hint.source is not None else ""
+        # A tensor that is used again later is better off with the name of its destination than with a running name.
         if previous in self.running and self.is_free(previous) and not (destination and lasting):
             return previous
         if destination and self.is_free(self.make_variable_name(destination)):
@@ -104,7 +106,7 @@ class VariableNames:
         return name not in self.reserved and self.is_free(name)
 
     def make_temporary(self, wanted: str) -> str:
-        """A name that no tensor has, until `release_name` frees it."""
+        """Make a name that no tensor has, until `release_name` frees it."""
         name = make_unique(self.make_variable_name(wanted), self._list_unavailable() | self.reserved)
         self.fixed.add(name)
         return name

@@ -1,7 +1,8 @@
 """Passes that rewrite the graph into the form of a Python module, before any code is made.
 
-In: a checked program. Out: copies of its graphs that compute the same. Always: the program itself stays as it is; the keys of the state
-dict stay; the passes depend on each other in this order only. With NETC_DEBUG set, what comes out is verified, as each program is.
+In: a checked program. Out: copies of its graphs that compute the same values: `rotary` of six layers becomes one computation of the angles
+and six rotations. Always: the program itself and the keys of the state dict stay as they are, and a pass depends only on passes before it.
+With NETC_DEBUG set, the result is verified, as every program is.
 """
 
 from __future__ import annotations
@@ -22,14 +23,17 @@ from .recursion_levels import unify_level_symbols
 
 
 def lower_program(program: Program, has_kernel: Callable[[type[Operator]], bool], framework: Framework) -> Graph:
-    """The main graph, ready to be written. Operators without a kernel are calls of their definitions."""
+    """Return the main graph, ready to be written. Operators without a kernel become calls of their definitions."""
     order = expand_operators(copy_graphs(program.main), program.facts, has_kernel)
     main = order[-1]
+    # Before the operators are lowered: those of two levels of one block must be equal to be hoisted as one.
     unify_level_symbols(order)
     lower_operators(order, program.facts)
     hoist_constants(order, framework)
+    # After hoisting, so that a table that all layers share is converted once.
     insert_casts(order)
     for graph in order:
+        # The passes added and removed nodes; the sizes decide which classes are worth writing.
         graph.size = sum(node.graph.size if isinstance(node, CallNode) else 1 for node in graph.nodes)
     if os.environ.get("NETC_DEBUG"):
         verify_program(Program(main, program.facts, program.symbols, program.conditions, program.dims))

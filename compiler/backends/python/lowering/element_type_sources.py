@@ -1,7 +1,7 @@
-"""Where the element type of the model is read off.
+"""Finds the tensor or the parameter that a graph reads the element type of the model from.
 
-In: a graph, and which of its tensors are fixed. Out: a tensor of the model, or a parameter. Always: what every use of the class has; the
-work for all questions about a graph is linear in its nodes.
+In: a graph, and which of its tensors are fixed to float32. Out: a tensor of the model, or a parameter: `y = mask.to(x.dtype)` reads it off
+`x`. Always: every use of the class has the source, and all questions about a graph together take time linear in its nodes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .float32_tensors import CastNeed, ElementTypes, is_float, list_float_inputs
 
 
 class TypeSource(Record):
-    """Has the type of the model: the tensor `like`, or else the `parameter` of the stage at `path`."""
+    """Has the type of the model: the tensor `like` or, without one, the `parameter` of the stage at `path`."""
 
     like: Value | None
     path: str = ""
@@ -30,9 +30,9 @@ class TypeSources:
         self.parametric: dict[int, Node] = {}
         """By the id of a graph, its first node with parameters."""
         self.layers: dict[int, OpNode] = {}
-        """The first of its own, not in a graph that it calls."""
+        """By the id of a graph, its first own node with parameters, not counting the graphs that it calls."""
         self.taken: dict[int, set[int]] = {}
-        """The ids of what its nodes with parameters take."""
+        """By the id of a graph, the ids of the inputs of its nodes with parameters."""
         for graph in order:
             nodes = [node for node in graph.nodes if self._has_parameters(node)]
             own = [node for node in nodes if isinstance(node, OpNode)]
@@ -41,7 +41,8 @@ class TypeSources:
             self.taken[id(graph)] = {id(v) for node in nodes for v in node.inputs}
 
     def find_source(self, graph: Graph, types: ElementTypes, need: CastNeed | None = None) -> TypeSource | None:
-        """A tensor that is given and that a layer takes, a parameter, any tensor that is given, or one that `need` meets."""
+        """Find an input that a layer takes, else a parameter, else any input, or a tensor that `need` meets."""
+        # A layer's input is the first choice: PyTorch requires it to have the type of the layer's parameters.
         given = [v for v in graph.inputs if is_float(v) and id(v) not in types.fixed]
         first = next((v for v in given if id(v) in self.taken[id(graph)]), None)
         if first is not None:

@@ -1,8 +1,9 @@
 """Finds which tensors have the element type of the model, and which stay float32 whatever that type is.
 
-In: the graphs of a program. Out: by value, whether it is *fixed*: float32 in the spec, and still float32 where the model was converted to
-bfloat16. Always: the inputs of the model, its parameters and buffers, and what is computed from any of them, have the type of
-the model; what is made of integers, of booleans or of sizes alone is fixed, until it meets a tensor of the model.
+In: the graphs of a program. Out: by value, whether it is *fixed*: float32 in the spec, and still float32 after the model was converted to
+bfloat16. Always: the inputs of the model, its parameters and buffers, and all that is computed from any of them, have the type of the
+model. A tensor made only of integers, booleans or sizes is fixed, until it meets a tensor of the model: in `x + cast(i, float32)`,
+`cast` is fixed and the sum is not.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ from ....types.tensor_types import FLOAT32
 
 
 class CastDecisions:
-    """What was decided about some of the nodes and inputs: ids of nodes that take the type of the model, of tables that keep theirs, and
-    the inputs of graphs, by id and number, that their callers convert."""
+    """The decisions made so far: the ids of nodes that take the type of the model, the ids of tables that keep float32, and the inputs of
+    graphs, by id and number, that their callers convert."""
 
     def __init__(self) -> None:
         self.following: set[int] = set()
@@ -45,6 +46,7 @@ class ElementTypes:
     def __init__(self, order: Sequence[Graph], decisions: CastDecisions) -> None:
         self.order, self.decisions = order, decisions
         self.fixed: set[int] = set()
+        # A fixed point: the inputs of a called graph follow from its callers, and the outputs of a call from the called graph.
         before = -1
         while len(self.fixed) > before:
             before = len(self.fixed)
@@ -62,6 +64,7 @@ class ElementTypes:
         self.fixed.update(id(outer) for outer, inner in zip(node.outputs, node.graph.outputs, strict=True) if id(inner) in self.fixed)
 
     def _is_entered(self, node: CallNode, index: int) -> bool:
+        # After the first step, a state is the step's own result, so the type of its start decides nothing.
         if node.scan is not None and index < node.scan.states:
             return False  # after the first step, a state is what the step makes of it
         return (id(node.graph), index) not in self.decisions.converted
@@ -69,10 +72,11 @@ class ElementTypes:
     def _is_fixed(self, node: OpNode) -> bool:
         if id(node) in self.decisions.following or any(spec.dtype == FLOAT32 for spec in node.specs):
             return id(node) in self.decisions.exact
+        # With no float input, `all` is true: an operator that makes floats of integers alone gives a fixed tensor.
         return not isinstance(node.op, ParameterOf) and all(id(v) in self.fixed for v in list_float_inputs(node))
 
     def iterate_needs(self) -> Iterator[CastNeed]:
-        """The fixed tensors that meet others."""
+        """Iterate over the fixed tensors that meet tensors of the model."""
         for graph in self.order:
             for node in graph.nodes:
                 yield from (CastNeed(graph, node, v) for v in self._list_needed_values(node))
@@ -84,7 +88,7 @@ class ElementTypes:
         return found if found and any(is_float(v) and id(v) not in self.fixed for v in node.outputs) else []
 
     def iterate_precise_tables(self) -> Iterator[OpNode]:
-        """Tables that meet a fixed tensor before any of the model: what is computed of both would lose its precision with them."""
+        """Iterate over the tables that meet a fixed tensor before any tensor of the model, and would cost it its precision."""
         for graph in self.order:
             made: dict[int, set[OpNode]] = {}
             for node in graph.nodes:
@@ -105,7 +109,7 @@ class ElementTypes:
 
 
 def list_float_inputs(node: Node) -> list[Value]:
-    """The inputs that are float32 in the spec."""
+    """List the inputs that are float32 in the spec."""
     return [v for v in node.inputs if is_float(v)]
 
 
@@ -114,5 +118,5 @@ def is_float(value: Value) -> bool:
 
 
 def _is_table(node: OpNode) -> bool:
-    """Whether it is a buffer that no state dict has."""
+    """Whether it is a buffer that is not in the state dict."""
     return isinstance(node.op, TableOperator) and is_float(node.outputs[0]) and any(not spec.persistent for spec in node.specs)

@@ -1,8 +1,9 @@
 """Hoists computations that are the same in every layer, so that they run once: rotary angles, masks and tables of sizes only.
 
-In: the graphs of a program. Out: the same, in which a graph that runs repeatedly takes such tensors as further inputs, as if the spec had
-captured them, from the nearest block around that runs less often. Always: a long sequence passes the same
-tensors to all its members, so that it stays a loop; what is used once stays where it is.
+In: the graphs of a program. Out: the same graphs, in which a graph that runs repeatedly takes such tensors as further inputs, as if the
+spec had captured them from the nearest block around it that runs less often: the `forward` of a decoder computes `cos, sin` once and passes
+them to each of its layers. Always: a long sequence passes the same tensors to all its members, so that it stays a loop. A constant with
+one use stays where it is.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from .graph_labels import collect_labels
 from .lowered_operators import CausalMask, OpenRotaryAngles, RotaryAngles, WindowMask
 
 FEW = 8
-"""The number of members of a sequence that may be called one by one, in lines of their own, where only some take a constant."""
+"""The largest number of members that may be called one by one, in lines of their own, where only some of them take a constant."""
 
 
 class HoistedConstant(Record):
-    """A tensor, or several, that layers have in common: what `op` makes of run-time `sizes`. `like` is the element type of a tensor that
-    must be at hand; `sources` are the other tensors that it is computed from. `origin` differs where its numbers depend on other ones."""
+    """One or several tensors that layers have in common: the result of `op` for run-time `sizes`. `like` is the element type of a tensor
+    that must be at hand, and `sources` are the other inputs. `origin` tells constants apart whose numbers come from different formulas."""
 
     op: Operator
     like: DType | None
@@ -48,9 +49,10 @@ class HoistedConstant(Record):
         return self.op, self.like, self.origin
 
     def translate_to_caller(self, graph: Graph, call: CallNode) -> HoistedConstant | None:
-        """The constant of a graph as a caller sees it; None if it is computed from a tensor that is made in the graph."""
+        """Return the constant in terms of a caller, or None if it is computed from a tensor that only the graph has."""
         given = {id(inner): outer for inner, outer in zip(graph.inputs, call.inputs, strict=True)}
         if call.scan is not None:
+            # In a scan, only captured inputs are the same in each step: states and slices change.
             given = {id(v): given[id(v)] for v in graph.inputs[call.scan.own_count :]}
         if any(id(v) not in given for v in self.sources):
             return None
@@ -63,7 +65,8 @@ Kind = tuple[Operator, "DType | None", object]
 
 
 def hoist_constants(order: list[Graph], framework: Framework) -> None:
-    """Moves constants to the callers, called graphs first. Not where a shared stage has several graphs: they must remain one class."""
+    """Move constants to the callers, called graphs first. A program with a shared stage of several graphs stays: they must remain one
+    class."""
     for graph in order:
         _merge_equal_constants(graph)
     if not Sharing(order).group_united(order):
@@ -77,6 +80,7 @@ class _Hoisting:
         self.calls: dict[int, list[tuple[Graph, CallNode]]] = {id(g): [] for g in order}
         self.kinds: dict[int, dict[Kind, None]] = {}
         """By the id of a graph, the kinds of constants in it and in the graphs that it calls."""
+        # `order` has called graphs first, so the kinds of a called graph are complete here.
         for graph in order:
             kinds = self.kinds[id(graph)] = {}
             for node in graph.nodes:
@@ -86,23 +90,23 @@ class _Hoisting:
                 elif (constant := _match_constant(node)) is not None:
                     kinds[constant.kind] = None
         self.given: dict[int, list[OpNode]] = {}
-        """By the id of a call, the constants that it takes."""
+        """By the id of a call, the constants that were moved out of the called graph."""
         self.counts: dict[int, Counter[Kind]] = {}
         """By the id of a graph, how many of its members need a constant."""
         for graph in order:
             called = (n for n in graph.nodes if isinstance(n, CallNode))
             self.counts[id(graph)] = Counter(kind for call in called for kind in self._list_needed_kinds(call))
         self.passing = {id(g): self._find_passed_kinds(g) for g in order if not _is_home(g)}
-        """By the id of a sequence, the constants that it can pass to its members: they remain a loop, or are few."""
+        """By the id of a sequence, the constants that it can pass on: all its members need them, or it has only a few members."""
         self.often: set[int] = set()
-        """The ids of graphs that run more than once."""
+        """The ids of graphs that run more than once in one call of the model."""
         for graph in reversed(order):
             callers = [id(caller) for caller, _ in self.calls[id(graph)]]
             if len(set(callers)) < len(callers) or graph.kind == "scan" or any(c in self.often for c in callers):
                 self.often.add(id(graph))
 
     def run(self) -> bool:
-        """Whether anything has moved."""
+        """Move the constants once. Return whether any has moved."""
         for graph in self.order:
             if self.kinds[id(graph)]:
                 self._insert_constants(graph)
@@ -114,7 +118,7 @@ class _Hoisting:
         return bool(self.given)
 
     def _insert_constants(self, graph: Graph) -> None:
-        """The constants that the graphs it calls have given to it, each before the call."""
+        """Insert the constants moved out of called graphs, each before the call that takes it."""
         taken = collect_labels(graph)
         given = {id(node): self.given.get(id(node), []) for node in graph.nodes}
         graph.nodes = [one for node in graph.nodes for one in (*given[id(node)], node)]
@@ -126,7 +130,7 @@ class _Hoisting:
                 taken.add(node.label)
 
     def _is_repeated(self, graph: Graph, constant: HoistedConstant) -> bool:
-        """Whether it is computed more than once, or is on its way to where it is not."""
+        """Whether it is computed more than once, or is on its way to a graph where it is not."""
         if id(graph) in self.often or not _is_home(graph):
             return True
         seen = ((caller, constant.translate_to_caller(graph, call)) for caller, call in self.calls[id(graph)])
@@ -140,6 +144,7 @@ class _Hoisting:
     def _can_move_to(self, graph: Graph, caller: Graph, call: CallNode, constant: HoistedConstant) -> bool:
         outside = constant.translate_to_caller(graph, call)
         # A shared stage keeps its inputs, since all of its graphs must remain one class.
+        # A graph without inputs has no tensor that gives the device.
         if outside is None or call.shared is not None or not caller.inputs:
             return False
         if constant.like is not None and all(v.type.dtype != constant.like for v in call.inputs):
@@ -149,12 +154,13 @@ class _Hoisting:
         return outside.kind in self.passing[id(caller)] and self._is_movable(caller, outside)
 
     def _list_needed_kinds(self, call: CallNode) -> list[Kind]:
-        """The constants that a call needs, as the caller sees them."""
+        """List the constants that a call needs, in terms of the caller."""
         ops = [(op.substitute_values(call.arguments), like) for op, like, _ in self.kinds[id(call.graph)]]
         return [(op, like, origin_key(op.numbers)) for op, like in ops]
 
     def _find_passed_kinds(self, graph: Graph) -> set[Kind]:
         needed = [set(self._list_needed_kinds(n)) if isinstance(n, CallNode) else set() for n in graph.nodes]
+        # A short sequence is written call by call, so members without the constant do not matter.
         needed = [kinds for kinds in needed if kinds] if len(needed) <= FEW else needed
         return set.intersection(*needed) if needed else set()
 
@@ -167,6 +173,7 @@ class _Hoisting:
             self.given.setdefault(id(call), []).append(OpNode(outside.op, (*like, *outside.sources), made, node.label, node.span, ()))
             call.inputs = (*call.inputs, *made)
         graph.nodes.remove(node)
+        # A tensor that was passed only for the constant would stay as an unused argument of every layer.
         for source in constant.sources:
             self._drop_unused_input(graph, source)
         graph.inputs += node.outputs
@@ -176,6 +183,7 @@ class _Hoisting:
         """Remove an input that only the constant was computed from."""
         if source in graph.inputs and not graph.tuples and source not in chain(graph.outputs, *(n.inputs for n in graph.nodes)):
             at = graph.inputs.index(source)
+            # Captured inputs are the last ones, so the position tells whether the removed input was one of them.
             graph.captures -= at >= len(graph.inputs) - graph.captures
             del graph.inputs[at]
             for _, call in self.calls[id(graph)]:
@@ -183,7 +191,7 @@ class _Hoisting:
 
 
 def _merge_equal_constants(graph: Graph) -> None:
-    """Of equal constants in a graph only the first is left."""
+    """Keep only the first of equal constants in a graph."""
     first: dict[HoistedConstant, Node] = {}
     instead: dict[int, Value] = {}
     nodes: list[Node] = []
@@ -210,6 +218,7 @@ def _match_constant(node: Node) -> HoistedConstant | None:
             )
         case OpNode(op=WindowMask() as op):
             return HoistedConstant(op, None, (), (op.length, op.span, op.span - op.length), origin_key(op.numbers))
+        # A static table is a buffer that the constructor computes: its cost is paid once already.
         case OpNode(op=TableOperator() as op) if not op.is_static:
             numbers = (p.value for p in iterate_parts(op.formula) if isinstance(p, Const))
             return HoistedConstant(op, None, (), (*op.shape, *(n for n in numbers if isinstance(n, SymDim))), origin_key(op.numbers))
@@ -217,7 +226,7 @@ def _match_constant(node: Node) -> HoistedConstant | None:
 
 
 def _has_sizes(graph: Graph, sizes: tuple[Dim, ...], framework: Framework) -> bool:
-    """Whether the inputs of the graph have the sizes."""
+    """Whether all these sizes can be read off the inputs of the graph."""
     body = ClassBody(graph, framework)
     forward = ForwardSizes(body)
     for size in sizes:
@@ -226,5 +235,5 @@ def _has_sizes(graph: Graph, sizes: tuple[Dim, ...], framework: Framework) -> bo
 
 
 def _is_home(graph: Graph) -> bool:
-    """Whether it is a body that a reader of the spec knows, rather than a row of others."""
+    """Whether it is a block or model of the spec, rather than a sequence of stages."""
     return graph.kind in ("block", "model")

@@ -1,7 +1,8 @@
-"""Operators that no spec can use: the parts of others that several of them, or several layers, have in common.
+"""Operators that no spec can use: parts of other operators that several operators, or several layers, have in common.
 
-In: an operator's node. Out: the nodes that compute the same. Always: a part that no tensor decides has no inputs but `x`, a tensor whose
-type and device it has, and the positions that are given; equal parts have equal operators.
+In: an operator's node. Out: nodes that compute the same: `rotary` becomes `RotaryAngles`, which gives cosines and sines, and `Rotate`.
+Always: a part whose values depend on no tensor has no inputs but `x`, which gives type and device, and explicit positions. Equal parts have
+equal operators, so that the next pass can hoist them.
 """
 
 from __future__ import annotations
@@ -33,8 +34,8 @@ class LoweredOperator(Operator):
 
 
 class RotaryAngles(LoweredOperator):
-    """The cosines and sines of the angles by which `length` positions are rotated, for each pair of the `dims` features; of the positions
-    given, with `between` axes of size 1 after the batch's."""
+    """The cosines and sines of the angles that rotate `length` positions, for each pair of the `dims` features. With `positions`, those
+    are rotated, and `between` axes of size 1 follow the batch axis."""
 
     name = "rotary"
     x = Input(FLOATS)
@@ -46,11 +47,11 @@ class RotaryAngles(LoweredOperator):
 
 
 class OpenRotaryAngles(RotaryAngles):
-    """The same for a number of features that is known at run time only, or in float64."""
+    """The same for a number of features that only run time knows, or in float64."""
 
 
 class Rotate(LoweredOperator):
-    """Rotates pairs of features, given the cosines and sines."""
+    """Rotates pairs of features by cosines and sines."""
 
     name = "rotary"
     x = Input(FLOATS)
@@ -61,8 +62,8 @@ class Rotate(LoweredOperator):
 
 
 class WindowMask(LoweredOperator):
-    """True where a query of `length` ones may see one of `span` keys, of which the last belongs to the last query: its own, and those
-    before it, `window` in all if that is given."""
+    """True where one of `length` queries may see one of `span` keys. The last query belongs to the last key. It sees that key and the keys
+    before it, `window` keys in all if a window is set."""
 
     name = "window_mask"
     length = Arg(DIM)
@@ -71,8 +72,8 @@ class WindowMask(LoweredOperator):
 
 
 class CausalMask(LoweredOperator):
-    """What hides later keys in multi-head attention: -inf of the type of `x`, or, without it, true, where a query of `length`
-    ones may not see one of `span` keys. The first query belongs to the key numbered `offset`."""
+    """The mask that hides later keys in multi-head attention: -inf in the type of `x` or, without `x`, true where one of `length` queries
+    may not see one of `span` keys. The first query belongs to key `offset`."""
 
     name = "causal_mask"
     x = Input(FLOATS, optional=True)
@@ -82,14 +83,14 @@ class CausalMask(LoweredOperator):
 
 
 class CausalMultiheadAttention(MultiheadAttention):
-    """Given the mask that makes it causal, as its last input."""
+    """Multi-head attention whose last input is the mask that makes it causal."""
 
     def assign_operands(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
         return (*super().assign_operands(types[:-1]), "attn_mask")
 
 
 class ToModelType(LoweredOperator):
-    """Converts to the element type of the model: that of `other`, or of the `parameter` of the stage at `path`."""
+    """Converts to the element type of the model: the type of `other`, or of the `parameter` of the stage at `path`."""
 
     name = "cast"
     x = Input()
@@ -99,7 +100,7 @@ class ToModelType(LoweredOperator):
 
 
 class ConvertedTable(TableOperator):
-    """A table that is computed at run time, converted in the same way."""
+    """A table that is computed at run time, then converted like `ToModelType`."""
 
     other = Input(FLOATS, optional=True)
     path = Arg(STRING)
@@ -107,11 +108,11 @@ class ConvertedTable(TableOperator):
 
 
 class ExactTable(TableOperator):
-    """A table whose values keep the precision that they are computed in."""
+    """A table whose values keep the precision in which they are computed."""
 
 
 def lower_operators(order: Iterable[Graph], facts: Facts) -> None:
-    """Writes operators in terms of their parts."""
+    """Replace operators by nodes for their parts."""
     for graph in order:
         writer = _OperatorLowering(graph, facts)
         graph.nodes = [made for node in graph.nodes for made in writer.lower_node(node)]
@@ -138,10 +139,12 @@ class _OperatorLowering:
     def _lower_rotary(self, op: Rotary, node: OpNode) -> list[Node]:
         x, *positions = node.inputs
         dims, length = op.rotated_size(x.type), x.type.shape[-2]
+        # A buffer of angles has a fixed number of columns and float32 values; other cases compute the angles in `forward`.
         static = isinstance(dims, int) and x.type.dtype != FLOAT64
         angles, between = self._make_angles(x, positions, dims // 2)
         tables = (RotaryAngles if static else OpenRotaryAngles)(length=length, dims=dims, base=op.base, between=between)
         whole = self.facts.are_equal(dims, x.type.shape[-1])
+        # Rotating all features needs no split of them, so `dims` is None then.
         rotation = Rotate(dims=None if whole else dims, interleaved=op.interleaved)
         return [
             OpNode(tables, (self._find_like(x), *positions), angles, self._make_label("rotary"), node.span, ()),
@@ -149,7 +152,7 @@ class _OperatorLowering:
         ]
 
     def _make_angles(self, x: Value, positions: list[Value], pairs: Dim) -> tuple[tuple[Value, ...], int]:
-        """The cosines and sines, and the number of axes between the batch, if positions have one, and their own."""
+        """Return values for the cosines and sines, and the number of axes between the batch axis of positions and their own."""
         batch: tuple[Dim, ...] = ()
         if positions and positions[0].type.rank == 2:
             batch = (positions[0].type.shape[0], *(1,) * (x.type.rank - 3))
@@ -157,11 +160,12 @@ class _OperatorLowering:
         return tuple(Value(made, x.span, name) for name in ("cos", "sin")), max(len(batch) - 1, 0)
 
     def _lower_attention(self, op: Attention, node: OpNode) -> list[Node]:
-        """What kernels have no argument for: they know causal attention only that starts with the same position of queries and keys."""
+        """Make a mask where kernels have no argument: their `is_causal` assumes that queries and keys start at the same position."""
         given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         if op.window is None and not op.ends_together(given, "q", "k"):
             return [node]
         length, span = given.q.shape[-2], given.k.shape[-2]
+        # One size for both axes where they are equal, so that layers with either spelling share one mask.
         span = length if self.facts.are_equal(length, span) else span
         mask = Value(TensorType(BOOL, (length, span)), node.span, "mask")
         masked = Attention(**{**op.args, "causal": False, "align": None, "window": None})
@@ -171,7 +175,7 @@ class _OperatorLowering:
         ]
 
     def _lower_multihead_attention(self, op: MultiheadAttention, node: OpNode) -> list[Node]:
-        """The mask of keys that attention takes as well must be bool if this one is."""
+        """Make the causal mask. It must be bool if the mask of padded keys is bool, because attention takes both."""
         given = op.bind_inputs(tuple(v.type for v in node.inputs), self.facts)
         query = node.inputs[0]
         length, span = query.type.shape[-2], given[op.key_input(given)].shape[-2]
@@ -188,7 +192,7 @@ class _OperatorLowering:
         ]
 
     def _find_like(self, value: Value) -> Value:
-        """A tensor of the same element type that is there from the start, if any."""
+        """Return an input of the same element type if there is one: a hoisted constant needs a tensor that exists outside the layer."""
         return next((v for v in self.graph.inputs if v.type.dtype == value.type.dtype), value)
 
     def _make_label(self, wanted: str) -> str:

@@ -1,8 +1,9 @@
-"""The emitted module works in any floating-point type that it is converted to: what is float32 by itself, as the cast of an integer, is
-converted to the type of the model where it meets its tensors.
+"""Inserts conversions, so that the emitted module works in any floating-point type that a user converts it to.
 
-In: the graphs of a program. Out: the same with conversions. Always: in float32 nothing changes; a number keeps the precision of float32
-until it meets a tensor of the model; booleans, which are exact in every type, are converted at once; linear in the number of nodes.
+In: the graphs of a program. Out: the same graphs with conversions to the type of the model wherever a tensor that is float32 by itself, as
+the cast of an integer, meets tensors of the model: `x + i.float()` becomes `x + i.to(x.dtype)`. Always: in float32 nothing changes. A
+number keeps the precision of float32 until it meets a tensor of the model. Booleans, which are exact in every type, are converted at once.
+The work is linear in the number of nodes.
 """
 
 from __future__ import annotations
@@ -27,15 +28,17 @@ from .lowered_operators import ConvertedTable, ExactTable, ToModelType
 
 
 def insert_casts(order: list[Graph]) -> None:
-    """Converts what no tensor of the model is part of, if there is such a thing."""
+    """Convert tensors that depend on no tensor of the model, if there are any."""
     if any(_makes_floats(node) for graph in order for node in graph.nodes):
         decisions = CastDecisions()
+        # The graphs of one shared module become one class, so all of them must convert the same inputs.
         for graph in (g for several in Sharing(order).group_united(order) for g in several):  # what is one module converts the same
             decisions.converted.update((id(graph), i) for i in range(len(graph.inputs)))
         sources = TypeSources(order)
         types = _decide_types(order, decisions, sources)
         needs: dict[int, list[CastNeed]] = {}
         for need in types.iterate_needs():
+            # Without a source, the graph has nothing of the model: the tensors stay float32 and their callers convert.
             if sources.find_source(need.graph, types, need) is not None:
                 needs.setdefault(id(need.graph), []).append(need)
         for graph in order:
@@ -43,9 +46,10 @@ def insert_casts(order: list[Graph]) -> None:
 
 
 def _decide_types(order: list[Graph], decisions: CastDecisions, sources: TypeSources) -> ElementTypes:
-    """The types when all that can be converted where it comes from is."""
+    """Decide the element types, after moving each conversion to where its tensor is made, if that is possible."""
     flows = {id(graph): _GraphFlow(graph) for graph in order}
     types = ElementTypes(order, decisions)
+    # Each decision may expose another one, in a graph that calls this one; decisions are only added, so this ends.
     before = -1
     while decisions.count_decisions() > before:
         before = decisions.count_decisions()
@@ -63,7 +67,7 @@ def _decide_types(order: list[Graph], decisions: CastDecisions, sources: TypeSou
 
 
 class _GraphFlow:
-    """Who makes and who takes the tensors of a graph."""
+    """The producer and the consumers of each tensor of a graph."""
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
@@ -75,8 +79,8 @@ class _GraphFlow:
         self.results = {id(v) for v in (*graph.outputs, *(graph.training_outputs or ()))}
 
     def decide_conversions(self, needs: Iterable[CastNeed], decisions: CastDecisions, convertible: bool) -> None:
-        """Converts where the tensors, or what they are made of, come from, if nothing is lost by that. `convertible`: the graph itself has
-        something of the type of the model."""
+        """Convert tensors at their origins where that loses no precision. `convertible`: the graph itself has a source for the type of the
+        model."""
         needed = {(id(need.node), id(need.value)) for need in needs}
         numbers = {id(v): i for i, v in enumerate(self.graph.inputs)}
         for value in {id(need.value): need.value for need in needs}.values():
@@ -87,11 +91,12 @@ class _GraphFlow:
                 decisions.converted.update((id(self.graph), numbers[id(v)]) for node, v in found if node is None)
 
     def _find_origins(self, value: Value, needed: set[tuple[int, int]]) -> list[tuple[Node | None, Value]]:
-        """Where a tensor comes from: nodes, or None for an input of the graph; nothing if it is not to be converted there."""
+        """Return the origins of a tensor: nodes, or None for an input of the graph. Empty if it must not be converted there."""
         found: list[tuple[Node | None, Value]] = []
         stack = [(value, True)]
         seen: set[tuple[int, bool]] = set()
         while stack:
+            # `moved`: only layout operators so far. A conversion before arithmetic would do the arithmetic in the lower precision.
             value, moved = stack.pop()
             if (id(value), moved) in seen:
                 continue
@@ -99,6 +104,7 @@ class _GraphFlow:
             node = self.makers.get(id(value))
             if isinstance(node, OpNode) and list_float_inputs(node):
                 stack += ((v, moved and isinstance(node.op, Layout)) for v in list_float_inputs(node))
+            # Zeros and ones are exact in every type, so they may be converted even before arithmetic.
             elif (node is not None and _is_exact(node)) or (moved and _is_start(node) and self._is_needed(value, needed)):
                 found.append((node, value))
             else:
@@ -106,7 +112,7 @@ class _GraphFlow:
         return found
 
     def _is_needed(self, value: Value, needed: set[tuple[int, int]]) -> bool:
-        """Whether all that is done with a tensor needs it in the type of the model, if perhaps in another layout."""
+        """Whether all consumers of a tensor need it in the type of the model, directly or after a change of layout."""
         stack = [value]
         while stack:
             value = stack.pop()
@@ -122,7 +128,7 @@ class _GraphFlow:
 
 
 class _CastWriter:
-    """Changes one graph as it was decided."""
+    """Applies the decisions to one graph."""
 
     def __init__(self, graph: Graph, sources: TypeSources, types: ElementTypes) -> None:
         self.graph, self.sources, self.types, self.decisions = graph, sources, types, types.decisions
@@ -162,12 +168,14 @@ class _CastWriter:
             table = node.outputs[0]
             made = self.exact[id(table)] = Value(table.type, table.span, table.name)
             return [OpNode(ExactTable(**node.op.args), (), (made,), node.label, node.span, ())]
+        # The output keeps its float32 value object; `replace_values` below points its consumers to the exact one.
         if id(node) not in self.decisions.following:
             return [node]
         if isinstance(node.op, TableOperator):
             conversion = self._make_conversion((), node.outputs[0], node.span)
             converted = ConvertedTable(**node.op.args, **conversion.op.args)
             return [OpNode(converted, conversion.inputs, node.outputs, node.label, node.span, ())]
+        # PyTorch's one_hot gives int64, so one conversion to the type of the model is enough.
         if isinstance(node.op, OneHot):
             whole = Value(node.outputs[0].type.with_dtype(INT64), node.span)
             ones = OpNode(OneHot(**{**node.op.args, "dtype": INT64}), node.inputs, (whole,), node.label, node.span, ())
@@ -176,19 +184,19 @@ class _CastWriter:
 
 
 def _makes_floats(node: Node) -> bool:
-    """Whether it makes float32 of something else."""
+    """Whether it makes float32 of other types."""
     return isinstance(node, OpNode) and not node.specs and any(is_float(v) for v in node.outputs) and not list_float_inputs(node)
 
 
 def _is_origin(node: Node) -> bool:
-    """Whether it may make the type of the model instead."""
+    """Whether it can give the type of the model instead of float32."""
     if not isinstance(node, OpNode) or not _makes_floats(node):
         return False
     return isinstance(node.op, (OneHot, TableOperator)) or (isinstance(node.op, Cast) and not node.inputs[0].type.dtype.is_float)
 
 
 def _is_start(node: Node | None) -> bool:
-    """Whether a conversion may be there: at an origin, or at an input of the graph, which its callers then convert."""
+    """Whether a conversion may start there: at an origin, or at an input of the graph, which its callers then convert."""
     return node is None or _is_origin(node)
 
 

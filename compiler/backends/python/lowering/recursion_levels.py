@@ -1,8 +1,9 @@
-"""The levels of a block that is within itself call their symbols alike, so that they can be one class.
+"""Gives the symbols of a block that contains itself the same names at all levels, so that the levels become one class.
 
-In: copies of graphs. Out: the same graphs; the symbols of a block that calls itself, and of the graphs in it, have one name at all levels.
-Always: a symbol means the same as before, in the graphs that have it and in those that call them. Blocks stay as they are that use numbers
-of another level other than through parameters and sizes (by a stage that they pass on), or that take shared stages.
+In: copies of graphs. Out: the same graphs; the symbols of a recursive block, and of the graphs in it, have one name at all levels: `n` of
+`tree`, not `n` of the tree and `n2` of the tree in it. Always: a symbol keeps its meaning, in its graphs and in their callers. A block
+stays unchanged if it takes shared stages, or uses numbers of another level other than through parameters and sizes, as a stage that it
+passes on can.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _OWNER = re.compile(r"[^.\[]*")
 
 
 def unify_level_symbols(order: list[Graph]) -> None:
-    """`order`: all graphs, called ones before their callers."""
+    """Rename the symbols. `order` has all graphs, called ones before their callers."""
     blocks = {get_source_key(g) for g in order if any(get_source_key(c) == get_source_key(g) for c in _list_called_graphs(g))}
     levels: dict[object, dict[int, list[Graph]]] = {}
     for graph in order if blocks else ():
@@ -35,7 +36,7 @@ def unify_level_symbols(order: list[Graph]) -> None:
 
 
 def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
-    """The levels of one block, each with the graphs in it."""
+    """Rename the symbols of one block, given its levels, each with the graphs in it."""
     owners: dict[object, str] = {}
     places: list[dict[str, Any]] = []
     for graphs in levels:
@@ -49,6 +50,7 @@ def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
     if any(_is_mixed(graph, own, places) for graphs, own in zip(levels, places, strict=True) for graph in graphs):
         return
     renamed = {id(graph): own for graphs, own in zip(levels, places, strict=True) for graph in graphs}
+    # Calls first: they need the old names, which the loop below replaces in the graphs themselves.
     for graph in order:
         _rename_calls(graph, renamed)
     for graphs, own in zip(levels, places, strict=True):
@@ -57,7 +59,7 @@ def _unify_levels(order: list[Graph], levels: list[list[Graph]]) -> None:
 
 
 def _is_mixed(graph: Graph, own: SymbolValues, places: Iterable[SymbolValues]) -> bool:
-    """Whether something in it keeps the graph as it is."""
+    """Whether its symbols must keep their names."""
     if graph.modules or graph.declares:
         return True
     others = {name for place in places for name in place} - own.keys()

@@ -1,1 +1,1 @@
-"""Modules within modules: containers, labels with several levels, functions as modules, ties."""
+"""Modules within modules: containers, labels with several levels, functions as modules, and ties."""

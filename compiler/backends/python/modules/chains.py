@@ -1,6 +1,7 @@
-"""How the nodes of a graph take each other's results: one after the other, or all of them the same tensors.
+"""Recognizes how the nodes of a graph are connected: one after the other, or all to the same tensors.
 
-In: graphs. Out: whether they are so. Always: linear in the number of nodes.
+In: graphs. Out: whether they are connected so: `conv; relu` is a chain, `{a: conv, b: pool}` is parallel. Always: linear in the number of
+nodes.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ def is_loop(graph: Graph) -> bool:
         taken = list_passed(node)
         if len(list_made(node)) != count or not are_same(taken[:count], carried) or not are_same(taken[count:], constant):
             return False
+        # A `for` loop in `forward` calls all members alike, so all of them must get the same shared modules.
         if get_modules(node) != get_modules(first):
             return False
         carried = list_made(node)
@@ -72,7 +74,7 @@ def list_passed(node: Node) -> list[Taken]:
 
 
 def list_made(node: Node) -> list[Taken]:
-    """The results, a tuple as it is passed on."""
+    """List the results, a tuple in the form in which it is passed on."""
     makes = node.outputs if isinstance(node, OpNode) else node.grouped_outputs
     return [one if isinstance(one, Value) else (TupleSlice(one),) for one in makes]
 

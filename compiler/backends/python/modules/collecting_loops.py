@@ -1,6 +1,6 @@
 """Loops that take elements of lists and collect their results in lists: `for layer, k in zip(self.layers, keys)`, `values.append(v)`.
 
-In: the graph of a loop. Out: which results of an iteration the next one takes, which go to lists, and which inputs are elements of lists;
+In: the graph of a loop. Out: which results of an iteration the next one takes, which go to lists, and which inputs are elements of lists.
 None if the iterations are not all connected alike. Always: linear in the number of nodes.
 """
 
@@ -15,8 +15,8 @@ from .chains import are_same, get_modules, is_from_outside, list_made, list_pass
 
 
 class CollectingLoop(Record):
-    """`slots` and `items` as of a `Loop`; `elements` are the inputs of an iteration that are elements of a list: by their position, a name
-    and the list."""
+    """The connections of a loop. `slots` and `items` are those of a `Loop`. `elements` are the inputs of an iteration that are elements of
+    a list: by position, a name and the list."""
 
     slots: tuple[tuple[int, ...], ...]
     items: tuple[str, ...]
@@ -24,7 +24,7 @@ class CollectingLoop(Record):
 
 
 def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
-    """How the iterations of a loop are connected, if tensors are iterated over or collected."""
+    """Match a loop over tensors, or one that collects tensors. Return how its iterations are connected."""
     lists = [flatten_parts(tail.parts) for tail in graph.tails if tail.listed]
     returned = graph.grouped_outputs[: len(graph.grouped_outputs) - len(lists)]
     nodes = graph.nodes
@@ -41,13 +41,14 @@ def match_collecting_loop(graph: Graph) -> CollectingLoop | None:
         if len(made) != len(first) or any(made[at or 0] is not item for at, item in zip(places, collected, strict=True)):
             return None
     targets = [*states, *places]
+    # One result may be a state and also go to lists: each slot has all of its targets.
     slots = tuple(tuple(i for i, at in enumerate(targets) if at == place) for place in range(len(first)))
     items = tuple(_choose_item_name(nodes[0], at) for at, slot in enumerate(slots) if not any(i < len(states) for i in slot))
     return CollectingLoop(slots, items, elements)
 
 
 def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple]] | None:
-    """The inputs after the states that differ between iterations, as elements of lists."""
+    """Find the inputs after the states that differ between iterations, as elements of lists."""
     found: dict[int, tuple[str, ValueTuple]] = {}
     every = [list_passed(node) for node in graph.nodes]
     if len({len(one) for one in every}) != 1 or len(every[0]) < states:
@@ -55,6 +56,8 @@ def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple
     of = {id(one.values[0]): one for one in graph.tuples if len(one.values) == len(every)}
     for at in range(states, len(every[0])):
         taken = [one[at] for one in every]
+        # The same tensor in all iterations is passed as it is. In a loop of one, every input looks the same, so it may be an
+        # element.
         if are_same(taken, taken[:1] * len(taken)) and len(taken) > 1:
             continue
         one = of.get(id(taken[0]))
@@ -66,7 +69,7 @@ def _find_elements(graph: Graph, states: int) -> dict[int, tuple[str, ValueTuple
 
 
 def _are_connected(graph: Graph, states: list[int], elements: dict[int, tuple[str, ValueTuple]]) -> bool:
-    """Whether each iteration takes the states of the one before, the first those that the loop is given."""
+    """Whether each iteration takes the states of the previous one, and the first takes the loop's inputs."""
     first = graph.nodes[0]
     if not is_from_outside(first, graph):
         return False

@@ -1,7 +1,8 @@
-"""Graphs that need no class: sequences as a row of modules, repeats with several tensors as a list of them, branches likewise.
+"""Constructs graphs that need no class: sequences as a row of modules, repeats with several tensors as a list, branches likewise.
 
-In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, or None if it must be
-a class. Always: linear in the number of nodes; the members' names in the state dict are the labels of the nodes.
+In: a graph of kind `block`, `sequence` or `branches` whose callees have their constructions. Out: its `Construction`, such as
+`Sequential(Linear(4, 8), ReLU())`, or None if it must be a class. Always: linear in the number of nodes. The members' names in the state
+dict are the labels of the nodes.
 """
 
 from __future__ import annotations
@@ -29,11 +30,12 @@ ELEMENT = "_"
 
 
 class Construction(Record):
-    """How the module of a graph is constructed and called.
+    """The construction and the call of a graph's module.
 
-    `code` is the constructor's expression. A class or a sequential is called; of a list, `element_call` is the call of one, in terms of
-    the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are the further numbers that a call takes. `depth` is the
-    nesting of the expression, `size` the number of constructors in it. `is_counted`: a loop's number of iterations may vary.
+    `code` is the constructor's expression. A class or a sequential is called itself. For a list, `element_call` is the call of one
+    element, in terms of the graph's inputs (`Ref`) and modules (`SharedModuleArg`). `passed` are further numbers that a call takes.
+    `depth` is the nesting of the expression, `size` the number of constructors in it. `is_counted`: a loop's number of iterations may
+    vary.
     """
 
     kind: Literal["class", "sequential", "list"]
@@ -47,13 +49,13 @@ class Construction(Record):
     is_counted: bool = False
     slots: tuple[tuple[int, ...], ...] = ()
     items: tuple[str, ...] = ()
-    """Of a loop that collects: see `Loop`."""
+    """For a loop that collects: see `Loop`."""
 
 
 DEEPEST = 3
-"""Sequences nested deeper get classes of their own."""
+"""Sequences nested more deeply get classes of their own."""
 LARGEST = 40
-"""And so do those with more members that are used several times."""
+"""Sequences with more members that are used several times get classes, too."""
 Constructions = dict[int, Construction]
 """By the id of the graph, or of an operator's node that has a class of its own."""
 
@@ -63,12 +65,13 @@ def _is_scan(node: Node) -> bool:
 
 
 class ContainerForms:
-    """The constructions of graphs that need no class, by those of the graphs that they call."""
+    """Builds the constructions of graphs that need no class from the constructions of the graphs that they call."""
 
     def __init__(self, constructions: Constructions, operators: OperatorForms, framework: Framework) -> None:
         self.constructions, self.operators, self.framework = constructions, operators, framework
 
     def build_construction(self, graph: Graph) -> Construction | None:
+        # Declared modules, modes and scans need statements in a `forward`.
         if graph.declares or graph.has_modes or any(n.shared is not None or _is_scan(n) for n in graph.nodes):
             return None
         match graph.kind:
@@ -81,7 +84,7 @@ class ContainerForms:
         return None
 
     def _build_row(self, graph: Graph) -> Construction | None:
-        """Members that are called one after the other, each with one tensor."""
+        """Build a row of members that are called one after the other, each with one tensor."""
         codes = [self._build_standalone(node) for node in graph.nodes] if is_chain(graph) else [None]
         members = [code for code in codes if code is not None]
         if len(members) < len(codes):
@@ -105,8 +108,9 @@ class ContainerForms:
         return Construction("sequential", self.framework.containers.named(list(zip(labels, members, strict=True))), depth=depth, size=size)
 
     def _trim_idle(self, nodes: list[Node]) -> list[Node]:
-        """The members without those at the end that do nothing, whatever the uses of the block are."""
+        """Remove members at the end that do nothing, whatever the uses of the block are."""
         count = len(nodes)
+        # An identity between others keeps its place: the keys of the members after it are their positions.
         while count > 1 and self._is_idle(nodes[count - 1]):
             count -= 1
         return nodes[:count]
@@ -115,21 +119,21 @@ class ContainerForms:
         return isinstance(node, OpNode) and type(node.op) is Identity and not self.operators.stages.is_varying(node)
 
     def _build_standalone(self, node: Node) -> Code | None:
-        """The module of a node that only needs to be called with one tensor."""
+        """Build the module of a node that only needs to be called with one tensor."""
         if isinstance(node, CallNode):
             construction = self.constructions[id(node.graph)]
             return None if construction.passed or node.modules else self._build_module(node)
         return self.constructions[id(node)].code if id(node) in self.constructions else self._build_module(node)
 
     def _build_module(self, node: Node) -> Code | None:
-        """The module of a node, if it is one."""
+        """Build the module of a node, or return None if it has no module."""
         if isinstance(node, OpNode):
             return self.operators.build_standalone_module(node) if node.tie is None else None
         construction = self.constructions[id(node.graph)]
         return freeze_module(node, substitute_call_arguments(construction.code, node.arguments)) if construction.kind != "list" else None
 
     def _measure_extent(self, graph: Graph) -> tuple[int, int]:
-        """The depth and the size of the expression for all of the graph's members; those in a row that are alike count as one."""
+        """Measure the depth and the size of the expression for all members. Equal members in a row count once."""
         depth, size = 1, 0
         before: Graph | None = None
         for node in graph.nodes:
@@ -147,7 +151,7 @@ class ContainerForms:
         return self._build_list(graph, form) if form is not None or is_loop(graph) else None
 
     def _build_list(self, graph: Graph, form: CollectingLoop | None = None) -> Construction | None:
-        """Members that `forward` calls, all in the same way."""
+        """Build a list of members that `forward` calls, all in the same way."""
         codes = [self._build_module(node) for node in graph.nodes]
         members = [code for code in codes if code is not None]
         if len(members) < len(codes) or not are_consecutive(n.label for n in graph.nodes):
@@ -163,7 +167,7 @@ class ContainerForms:
         return Construction("list", code, element_call=calls.pop(), depth=depth, size=size, is_counted=True, slots=slots, items=items)
 
     def _make_element_call(self, node: Node, graph: Graph, form: CollectingLoop | None) -> Code:
-        """The call of one element, with the inputs of the first in place of the results of the previous one."""
+        """Make the call of one element, with the first node's inputs in place of the previous node's results."""
         first = graph.nodes[0]
         tensors = TensorCodes(Ref)
         for taken in graph.grouped_inputs:
@@ -182,18 +186,19 @@ class ContainerForms:
 
 
 def are_positional(nodes: list[Node]) -> bool:
-    """Whether members without keys of their own have the right ones: what has parameters is labeled with its position."""
+    """Whether members without keys of their own get the right ones: each member with parameters has its position as its label."""
     fitting = all(n.label == str(i) or _is_free(n) for i, n in enumerate(nodes))
     return fitting and (not nodes or any(n.label.isdigit() for n in nodes))
 
 
 def _is_free(node: Node) -> bool:
-    """Whether the member may have any key: nothing of it is in the state dict."""
+    """Whether the member may have any key, because the state dict has nothing of it."""
     return isinstance(node, OpNode) and not node.specs
 
 
 def _make_keys(nodes: list[Node]) -> list[str]:
-    """The labels; a member that has only a number, and no parameters, is named after its operator and the number of the previous one."""
+    """Make the keys: the labels, except that a member with a number and no parameters is named after its operator and the number of the
+    previous member."""
     taken = {n.label for n in nodes}
     keys: list[str] = []
     for node in nodes:
@@ -207,8 +212,9 @@ def _make_keys(nodes: list[Node]) -> list[str]:
 
 
 def merge_runs(made: list[Code], nodes: list[Node], count: int | None = None) -> tuple[Code, ...]:
-    """Equal members in a row as one `RepeatStar`. The first is written on its own, and a single one is followed by an empty repeat, so that
-    stages of the same block differ in fewer ways. With a `count`, the members are those of a loop of which all but the first are equal."""
+    """Merge equal members in a row into one `RepeatStar`. The first is written on its own, and a single one is followed by an empty
+    repeat, so that stages of the same block differ in fewer ways. With a `count`, the members belong to a loop, and all but the first are
+    equal."""
     if not made:
         return ()
     items = [made[0]]

@@ -1,8 +1,8 @@
-"""Dropouts that drop nothing: left out where no key of the state dict depends on them.
+"""Removes dropouts that drop nothing where no key of the state dict depends on them.
 
-In: the body of a class, in which what differs between its uses is an argument already, so that a probability of 0 is one in all of them.
-Out: the same without such dropouts that are attributes, and without those at the end of a row of modules. Always: the keys
-stay, so a dropout between numbered members does too; and so does one within a row of members, which may follow a pattern.
+In: the body of a class. Numbers that differ between its uses are arguments already, so a probability of 0 is 0 in all uses. Out: the same
+body without such dropouts that are attributes, and without those at the end of a row of modules. Always: the keys stay. A dropout between
+numbered members therefore stays, and so does one within a row of members, which may follow a pattern.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ C = TypeVar("C", bound=Code)
 
 
 def drop_idle_modules(body: ClassBody, dropouts: Set[str]) -> None:
-    """Leaves them out. `dropouts`: the modules that do nothing if their only argument is 0."""
+    """Remove them. `dropouts`: the modules that do nothing if their only argument is 0."""
     known = _IdleModules(body.framework.identity, dropouts)
     body.members = [replace(m, code=_trim_row(m.code, known)) for m in body.members]
     body.chain = None if body.chain is None else _trim_row(body.chain, known)
@@ -36,6 +36,7 @@ def drop_idle_modules(body: ClassBody, dropouts: Set[str]) -> None:
         return None
 
     body.rewrite_code(passed)
+    # A module that is also passed to a stage is still needed as a member.
     used = {p.label for step in body.steps for p in walk_tree(step.code) if isinstance(p, MemberRef)}
     body.members = [m for m in body.members if m.label not in idle or m.label in used]
 
@@ -56,7 +57,7 @@ class _IdleModules(Record):
 
 
 def _trim_row(code: C, known: _IdleModules) -> C:
-    """A row of modules without idle members at its end."""
+    """Return a row of modules without idle members at its end."""
     match code:
         case MembersCall(_, (_, *_, last) as members) if known.is_idle(last):
             return _trim_row(replace(code, args=members[:-1]), known)

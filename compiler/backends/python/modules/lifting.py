@@ -1,7 +1,7 @@
-"""Functions as modules of their own: those in a row of numbered modules, as `Permute((0, 2, 3, 1))` between others in a row.
+"""Makes modules of functions that are in a row of numbered modules, such as `Permute((0, 2, 3, 1))`.
 
 In: all graphs of a program. Out: for each such node a graph with this node alone, which becomes a class like any other. Always: the node
-has no parameters and needs no size that is known at run time only, so that the keys of the state dict and the results stay.
+has no parameters and needs no run-time size, so the keys of the state dict and the results stay.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .containers import are_positional
 
 
 def lift_functions(order: Iterable[Graph], operators: OperatorForms) -> list[tuple[OpNode, Graph]]:
-    """The nodes that need a module, each with its graph."""
+    """Find the nodes that need a module, each with its graph."""
     spans: dict[str, Span] = {}
     return [
         (node, _make_single_graph(node, spans.setdefault(node.op.name, node.span), graph))
@@ -37,7 +37,7 @@ def _iterate_lifted(graph: Graph, operators: OperatorForms) -> Iterator[OpNode]:
 
 
 def _iterate_functions(nodes: list[Node], operators: OperatorForms) -> Iterator[OpNode]:
-    """The nodes that are functions, if modules prevail and all of the functions can be modules."""
+    """Iterate over the nodes that are functions, if most nodes are modules and all functions can be."""
     found: list[OpNode] = []
     for node in nodes:
         if isinstance(node, OpNode) and not node.specs and operators.build_standalone_module(node) is None:
@@ -50,14 +50,14 @@ def _iterate_functions(nodes: list[Node], operators: OperatorForms) -> Iterator[
 
 
 def _is_static(code: Code) -> bool:
-    """Whether a call of it is clear on its own: what is written with operator symbols stays in `forward`."""
+    """Whether a call of it is clear on its own. Code with operator symbols stays in `forward`."""
     if isinstance(code, LetCode) or classify_expression(code) not in ("call", "method"):
         return False
     return not any(isinstance(p, (AnyInput, ParameterRef)) or (isinstance(p, Lit) and has_symbol(p.value)) for p in walk_tree(code))
 
 
 def _make_single_graph(node: OpNode, span: Span, around: Graph) -> Graph:
-    """A graph of the operator alone. Those of one operator have one `span`: they are taken for one block."""
+    """Make a graph of the operator alone. Graphs of one operator have one `span`, so that they count as one block."""
     graph = Graph(node.op.name, "block", span, dict(node.op.args))
     graph.around = around
     taken, given = node.inputs[0], node.outputs[0]

@@ -1,9 +1,9 @@
-"""Labels with several levels, such as `resnets.0`: members within a list or a dictionary of modules for each level.
+"""Nests members whose labels have several levels, such as `resnets.0`: a list or a dictionary of modules for each level.
 
-In: the members of a body. Out: those that the constructor makes, and for each label in one of them the code that accesses it.
-Always: the keys of the state dict are the labels; a level numbered 0, 1, 2, ... in the order of its members is a list. A level
-of parameters alone is a dictionary of parameters. What a dictionary of modules does not take, other parameters and keys that are its own
-attributes, stays a member with all its levels, after the others.
+In: the members of a body. Out: the members that the constructor makes, and for each nested label the code that accesses it:
+`self.resnets[0]`. Always: the keys of the state dict are the labels. A level numbered 0, 1, 2, ... in the order of its members is a list.
+A level with only parameters is a dictionary of parameters. A dictionary of modules refuses other parameters, and keys that are its own
+attributes: such a member keeps its full label and comes after the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .containers import merge_runs
 
 
 def nest_labels(members: list[Member], nodes: dict[str, Node], framework: Framework) -> tuple[list[Member], dict[str, Code]]:
-    """The members by their first levels, and how each label is accessed. `nodes`: by label, the member's node."""
+    """Return the members by their first levels, and the access to each label. `nodes`: by label, the member's node."""
     fold = _LabelNesting(nodes, framework)
     made: list[Member] = []
     for label, inside in _group_by_level(members, 0).items():
@@ -31,7 +31,7 @@ def nest_labels(members: list[Member], nodes: dict[str, Node], framework: Framew
 
 
 def _group_by_level(members: list[Member], start: int) -> dict[str, list[Member]]:
-    """The members by the next level of their labels, which begins at `start`."""
+    """Group the members by the next level of their labels, which begins at `start`."""
     held: dict[str, list[Member]] = {}
     for member in members:
         held.setdefault(member.label[start:].split(".")[0], []).append(member)
@@ -45,7 +45,7 @@ class _LabelNesting:
         self.remaining: list[Member] = []
 
     def make_container(self, prefix: str, members: list[Member], at: Code) -> Code:
-        """The container of the members whose labels begin with `prefix`. It is accessed by `at`."""
+        """Make the container of the members whose labels begin with `prefix`. It is accessed by `at`."""
         held = _group_by_level(members, len(prefix) + 1)
         if all(m.kind == "parameter" and m.label == f"{prefix}.{key}" and self.framework.is_key(key) for key, (m, *_) in held.items()):
             return self._make_parameter_container(prefix, members, at)
@@ -68,13 +68,13 @@ class _LabelNesting:
         return self.framework.containers.listed(merge_runs(list(codes.values()), [self.nodes[m[0].label] for m in held.values()]))
 
     def _make_parameter_container(self, prefix: str, members: list[Member], at: Code) -> Code:
-        """The container of parameters alone."""
+        """Make the container of a level with only parameters."""
         keys = [m.label[len(prefix) + 1 :] for m in members]
         self.accesses |= {m.label: Subscript(at, (NameCode(format_literal(key)),)) for m, key in zip(members, keys, strict=True)}
         return self.framework.containers.parameters([(key, m.code) for m, key in zip(members, keys, strict=True)])
 
     def _add_apart(self, label: str, members: list[Member]) -> None:
-        """A container that its own container does not take, before what is in it."""
+        """Add a container that its own container refuses, before its contents."""
         before = len(self.remaining)
         held = self.make_container(label, members, MemberRef(label))
         self.remaining.insert(before, Member(label, "module", held))

@@ -1,7 +1,7 @@
-"""Marks the numbers that are probabilities: arguments of dropout, and the arguments of classes that are passed on to it.
+"""Marks the numbers that are probabilities: arguments of dropout, and arguments of classes that pass them on to it.
 
-In: all classes, called ones first. Out: the same, with `Probability` in place of `Lit`, and `Share` in
-place of `Infix`. Always: what is not passed on unchanged is a number like others.
+In: all classes, called ones first. Out: the same classes, with `Probability` in place of `Lit`, and `Share` in place of `Infix`, so that
+`Dropout(0.30000000000000004)` is written `Dropout(0.3)`. Always: a number that is not passed on unchanged stays a plain number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..code.python_expressions import CallCode, Code, Infix, KeywordCode, Lit, P
 
 
 def mark_probabilities(classes: list[ClassDef], dropouts: Set[str]) -> None:
-    """`dropouts`: the modules that take them."""
+    """Mark the probabilities. `dropouts`: the modules that take them."""
     found: dict[int, set[str]] = {}
     for cls in classes:
         cls.body.rewrite_code(_ProbabilityMarker(found, found.setdefault(id(cls), set()), dropouts).mark_part)

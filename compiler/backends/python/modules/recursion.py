@@ -1,9 +1,9 @@
-"""Blocks that are within themselves: one class, whose constructor makes itself with other arguments.
+"""Blocks that contain themselves: one class, whose constructor makes itself with other arguments.
 
-In: the graphs of a program, and what their classes turned out to take. Out: for the graphs of a block that calls itself, the call of its
-own class. Always: a class must be known before code that uses it is written, so a call of the class itself is written with arguments that
-are assumed; if the class takes others, these are assumed instead, and all is written again. A block whose levels do not become one class
-has a class for each.
+In: the graphs of a program, and the arguments that their classes turned out to take. Out: for the graphs of a block that calls itself, the
+call of its own class. Always: a class must be known before code that uses it is written, so a call of the class itself is written with
+assumed arguments. If the class takes others, these are assumed instead, and everything is written again. A block whose levels do not
+become one class has a class for each level.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .containers import Construction
 
 
 class WrongAssumption(Exception):
-    """Other arguments must be assumed than those with which calls were written."""
+    """Calls were written with other arguments than the class takes."""
 
 
 class RecursiveClasses:
@@ -35,7 +35,8 @@ class RecursiveClasses:
         """The blocks that have a class for each level."""
 
     def find_outermost(self, order: Sequence[Graph]) -> list[Graph]:
-        """A graph for each block that becomes one class that makes itself. `order`: all graphs, called ones before their callers."""
+        """Return a graph for each block that becomes one class that makes itself. `order`: all graphs, called ones before their
+        callers."""
         direct = {
             get_source_key(g)
             for g in order
@@ -46,31 +47,32 @@ class RecursiveClasses:
             own = get_source_key(graph)
             inside = [reached[id(c)] - ({own} if get_source_key(c) == own else set()) for c in _list_called_graphs(graph)]
             below = frozenset().union(*inside)
-            direct -= below & {own}  # by way of another graph, whose class would have to be before and after it
+            direct -= below & {own}  # recursion by way of another graph: its class would have to come before and after this one
             reached[id(graph)] = below | (frozenset({own}) & direct)
         passing = {get_source_key(g) for g in order if g.modules or g.declares}
         return list({get_source_key(g): g for g in order if get_source_key(g) in direct - passing}.values())
 
     def make_call(self, graph: Graph, cls: ClassDef) -> Construction:
-        """The module of the graph, made by its own class, which is not known yet: `cls` is its placeholder."""
+        """Make the module of the graph by its own class, which is not known yet: `cls` is its placeholder."""
         keys = sorted(self._assumed.get(get_source_key(graph), ()))
         given = tuple(KeywordCode(key, Lit(_get_argument(graph, key))) for key in keys if key in graph.origins or key in graph.arguments)
         return Construction("class", CallCode(ClassRef(cls), (), given))
 
     def split_levels(self, block: object) -> None:
-        """The levels of the block are no one class."""
+        """Give the levels of the block classes of their own, because they do not become one class."""
         # Remembered across builds: the next one gives each level a class of its own.
         self._apart.add(block)
         raise WrongAssumption
 
     def close_recursion(self, unifier: Unifier, stand_in: ClassDef) -> None:
-        """The calls of the class within it, when its arguments are known."""
+        """Write the calls of the class within it, once its arguments are known."""
         cls, block = unifier.cls, get_source_key(unifier.cls.graphs[0])
         keys = {p.name: key for key, p in unifier.arguments.index_by_symbol().items()}
         keys |= {p.name: p.name for p in cls.parameters if p.name not in keys and p.name in cls.graphs[0].arguments}
         if unifier.passed or any(p.name not in keys for p in cls.parameters):
             self.split_levels(block)
         needed = frozenset(keys[p.name] for p in cls.parameters)
+        # Assumptions only grow, so the writer starts again at most once for each argument.
         if not needed <= self._assumed.get(block, frozenset()):
             self._assumed[block] = needed | self._assumed.get(block, frozenset())
             raise WrongAssumption

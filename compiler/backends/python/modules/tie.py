@@ -1,7 +1,8 @@
-"""Parameters of other stages, and ties: parameters shared with another stage.
+"""Writes the access to parameters of other stages, and ties: parameters shared with another stage.
 
-In: a node with a tie, in its graph. Out: what is assigned, and what is assigned to it, as code of that graph's class. Always: the path of
-a parameter is followed through the constructions of the graphs on the way, so that each step is written as that construction is reached.
+In: a node with a tie, in its graph. Out: the target and the source of the assignment, as code of that graph's class:
+`self.head.weight = self.embed.weight`. Always: the path of a parameter is followed through the constructions of the graphs on the way, so
+each step is written in the form that the construction needs.
 """
 
 from __future__ import annotations
@@ -17,17 +18,17 @@ from .containers import Constructions
 
 
 class ParameterAccess:
-    """How the parameters of other stages are reached in the class of a graph. `own`: the code of its shared stages, by their ids."""
+    """Writes the access to parameters of other stages in the class of a graph. `own`: the code of its shared stages, by their ids."""
 
     def __init__(self, graph: Graph, constructions: Constructions, own: Mapping[int, Code], framework: Framework) -> None:
         self.graph, self.constructions, self.own, self.framework = graph, constructions, own, framework
 
     def access_stage(self, node: Node) -> Code:
-        """A stage of the graph itself."""
+        """Access a stage of the graph itself."""
         return self.own[id(node.shared)] if node.shared is not None else MemberRef(node.label)
 
     def access_parameter(self, path: str, name: str) -> Code:
-        """The parameter `name` of the stage at `path`."""
+        """Access the parameter `name` of the stage at `path`."""
         first, *rest = find_route(self.graph, path)
         at, called = self.access_stage(first), first
         for below in rest:
@@ -37,7 +38,7 @@ class ParameterAccess:
         return access_attribute(at, name)
 
     def _access_member(self, at: Code, called: Graph, label: str) -> Code:
-        """The member `label` of a module that has the construction of `called`."""
+        """Access the member `label` of a module that has the construction of `called`."""
         construction = self.constructions[id(called)]
         if "." in label:
             return self.framework.by_path(at, label)
@@ -55,7 +56,7 @@ class ParameterAccess:
 
 
 def make_tie(node: OpNode, ways: ParameterAccess) -> tuple[Code, Code]:
-    """`(target, source)` of the assignment that ties the node's parameter."""
+    """Return `(target, source)` of the assignment that ties the node's parameter."""
     tie = node.tie
     assert tie is not None
     return access_attribute(ways.access_stage(node), tie.name), ways.access_parameter(tie.path, tie.target_name)

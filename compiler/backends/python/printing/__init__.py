@@ -1,1 +1,1 @@
-"""Code as text: printed, and laid out in lines."""
+"""Turns code into text: prints it, and lays it out in lines of at most 119 columns."""

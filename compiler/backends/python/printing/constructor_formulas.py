@@ -1,8 +1,9 @@
 """Formulas over the constructor's arguments as numbers that can be compared, counted with and written.
 
-In: code with `Argument`s and formulas over them. Out: the same with a `Lit` of a traced integer for each. Always: its formula has the
-arguments' texts as symbols, and its value is the formula's for large values of them, drawn from their names: equal formulas have equal
-values, and others, but for a chance of one in a million, do not.
+In: code with `Argument`s and formulas over them. Out: the same code with a `Lit` of a traced integer for each of these:
+`Argument("width")` becomes an integer whose formula is `width`. Always: the formula has the arguments' texts as symbols. Its value is the
+formula's for large values of the symbols, drawn from their names: equal formulas have equal values and, but for a chance of one in a
+million, different formulas have different values.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ def _trace_part(part: Code) -> Code | None:
 
 
 def _trace_formula(formula: Dim) -> Code:
+    # A hash of the name, not a random number, so that the same source is emitted each time.
     values = {name: _LEAST + crc32(name.encode()) % _LEAST for name in free_symbols(formula)}
     assert isinstance(formula, SymDim)
     return Lit(TracedInt(evaluate_dim(formula, values), formula))
 
 
 def format_traced(number: TracedInt) -> str:
-    """The formula as it is written."""
+    """Return the formula of a traced integer as it is written."""
     return factor_formula(number.origin, {name: name for name in free_symbols(number.origin)})

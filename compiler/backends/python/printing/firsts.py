@@ -1,6 +1,6 @@
-"""Members that are equal, but that the first one has a flag: `Layer(width, biased=i == 0) for i in range(depth)`.
+"""Merges members that are equal except for a flag of the first: `Layer(width, biased=i == 0) for i in range(depth)`.
 
-In: members of a sequence or list. Out: the same members in the same order. Always: the flag is true for the first one only, and nothing
+In: members of a sequence or list. Out: the same members in the same order. Always: the flag is true for the first member only, and nothing
 else differs.
 """
 

@@ -1,7 +1,10 @@
-"""Text in lines: what fits stays on one, what does not is broken at its brackets, as black does; many numbers fill lines.
+"""Lays text out in lines: a text that is too long is broken at its brackets, as black breaks it; many short numbers fill lines.
 
 In: a `Doc`, built by the printer. Out: lines of at most `WIDTH` columns, unless a single word is longer. Always: the text of a Doc on one
-line and on many differ only in white space, trailing commas and, around a broken expression, parentheses.
+line and on many lines differ only in white space, trailing commas and, around a broken expression, parentheses.
+
+>>> layout_statement("x = ", Doc("f", LayoutBracket("(", [Doc("a"), Doc("b")], ")")), 0)
+['x = f(a, b)']
 """
 
 from __future__ import annotations
@@ -9,7 +12,7 @@ from __future__ import annotations
 from textwrap import wrap
 
 WIDTH = 119
-"""Libraries of models have 119 or 120."""
+"""The width of transformers' sources; torchvision allows 120 columns."""
 STEP = "    "
 FILLED, SHORT = 10, 8
 """The least number of items, and their greatest length, for a list that fills lines; others have a line for each item."""
@@ -42,12 +45,13 @@ class Break:
 
 
 class Doc:
-    """Pieces one after the other."""
+    """Pieces of text, one after the other."""
 
     __slots__ = ("pieces", "width")
 
     def __init__(self, *pieces: str | LayoutBracket | Break) -> None:
         self.pieces = pieces
+        # Widths are stored: computing them from the items each time would take quadratic time for nested brackets.
         self.width: int = sum(len(p) if isinstance(p, str) else p.width for p in pieces)
 
     def __add__(self, other: Doc) -> Doc:
@@ -57,7 +61,7 @@ class Doc:
         return "".join(p if isinstance(p, str) else p.to_line() for p in self.pieces)
 
     def split_at_breaks(self) -> list[Doc]:
-        """The parts between possible line breaks."""
+        """Return the parts between possible line breaks."""
         parts: list[list[str | LayoutBracket | Break]] = [[]]
         for piece in self.pieces:
             if isinstance(piece, Break):
@@ -68,7 +72,7 @@ class Doc:
 
 
 def layout_statement(head: str, doc: Doc, indent: int) -> list[str]:
-    """The lines of `head` and an expression after it, all of them indented."""
+    """Return the lines of `head` and an expression after it, all of them indented."""
     return _layout_lines(head, doc, "", indent, bracketed=False)
 
 
@@ -78,6 +82,7 @@ def _layout_lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) 
         return [STEP * indent + head + doc.to_line() + tail]
     split = doc.split_at_breaks()
     if len(split) > 1:
+        # Parentheses keep an expression that fits on a line of its own in one piece.
         if not bracketed and doc.width <= WIDTH - (indent + 1) * len(STEP):
             return [STEP * indent + head + "(", STEP * (indent + 1) + doc.to_line(), STEP * indent + ")" + tail]
         return _layout_at_breaks(head, split, tail, indent, bracketed)
@@ -91,12 +96,13 @@ def _layout_lines(head: str, doc: Doc, tail: str, indent: int, bracketed: bool) 
     return [
         STEP * indent + head + before.to_line() + bracket.open,
         *_layout_bracket(bracket, indent + 1),
+        # The rest after the bracket may itself need to be broken: `.view(...)` after a long call.
         *_layout_lines(bracket.close, after, tail, indent, bracketed),
     ]
 
 
 def _layout_at_breaks(head: str, split: list[Doc], tail: str, indent: int, bracketed: bool) -> list[str]:
-    """One line for each part, within brackets of its own unless some are around already."""
+    """Write one line for each part, within new parentheses unless brackets are around them already."""
     if bracketed:
         ends = [""] * (len(split) - 1) + [tail]
         heads = [head] + [""] * (len(split) - 1)
@@ -106,7 +112,8 @@ def _layout_at_breaks(head: str, split: list[Doc], tail: str, indent: int, brack
 
 
 def _choose_bracket(doc: Doc, room: int) -> int | None:
-    """Where to break: at the last bracket that leaves what is before it on one line, if it is not a small one; else at the widest."""
+    """Return the index of the bracket to break: the last one if the text before it fits on one line and it is not small, else the
+    widest."""
     places = [i for i, p in enumerate(doc.pieces) if isinstance(p, LayoutBracket) and p.items]
     if not places:
         return None
@@ -118,10 +125,11 @@ def _choose_bracket(doc: Doc, room: int) -> int | None:
 
 
 def _layout_bracket(bracket: LayoutBracket, indent: int) -> list[str]:
-    """The content of the brackets: on one line if it fits, else an item a line."""
+    """Lay out the content of brackets: on one line if it fits, else with a line for each item."""
     total = sum(i.width + 2 for i in bracket.items) - 2
     if total <= WIDTH - indent * len(STEP):
         return [STEP * indent + ", ".join(i.to_line() for i in bracket.items)]
+    # `(x,)` is a tuple, so a comma after the only item of a parenthesis would change what the code means.
     comma = "," if bracket.comma and (len(bracket.items) > 1 or bracket.open != "(") else ""
     if len(bracket.items) >= FILLED and all(item.width <= SHORT for item in bracket.items):
         return _fill_lines(", ".join(item.to_line() for item in bracket.items) + comma, indent)
@@ -130,6 +138,6 @@ def _layout_bracket(bracket: LayoutBracket, indent: int) -> list[str]:
 
 
 def _fill_lines(items: str, indent: int) -> list[str]:
-    """Items in as few lines as they need."""
+    """Put items into as few lines as they need."""
     lines = wrap(items, WIDTH - indent * len(STEP), break_long_words=False, break_on_hyphens=False)
     return [STEP * indent + line for line in lines]

@@ -1,8 +1,9 @@
-"""Members of a sequence that are several in turn, again and again: a loop instead of a list.
+"""Members of a sequence that repeat in groups: a loop instead of a list.
 
-In: members in a row. Out: the same members, in the same order, with `MemberLoop` for those that a loop adds. Always: what the loop adds is
-the run, member by member; members of one kind in a row are left to comprehensions; a loop is no longer than what it is for, and has one
-variable, next to one that has what the other had before (`in_channels`); linear in the members.
+In: members in a row. Out: the same members, in the same order, with `MemberLoop` for those that a loop adds: `conv, relu, conv, relu`
+becomes `for width in (64, 128): layers += [conv, relu]`. Always: the loop adds exactly the run, member by member. Members of one kind in a
+row are left to comprehensions. A loop is shorter than the list that it replaces, and has one variable and at most one more with the
+previous value (`in_channels`). The search is linear in the number of members.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ from .member_names import collect_names
 from .row_comprehensions import LiteralDifferences
 
 LONGEST = 8
-"""The number of members that a loop adds in one iteration."""
+"""The largest number of members that a loop adds in one iteration."""
 TAIL = 2
 """The number of members after an inner loop."""
 TIMES = 3
-"""The number of iterations from which there is a loop."""
+"""The least number of iterations of a loop."""
 SAVED = 6
-"""The number of members that a loop must save."""
+"""The least number of members that a loop must save."""
 TRIES = 3
-"""From how many members of a run on it is tried to write what is left of it as a loop."""
+"""The number of members of a run at which a loop is tried. After these, the rest of the run is not searched again."""
 
 
 class MemberLoop(Code):
-    """`for variable in values: layers += unit`. `before` is a variable that has the value of the iteration before, and at first `start`.
-    With a `tail` that is an inner loop over each of the `groups` of values, after which the outer one adds the tail."""
+    """`for variable in values: layers += unit`. `before` is a variable with the value of the previous iteration, and at first `start`.
+    With a `tail`, an outer loop runs over `groups` of values: for each group, an inner loop adds the units, then the outer one adds the
+    tail."""
 
     unit: tuple[Code, ...]
     tail: tuple[Code, ...]
@@ -43,7 +45,7 @@ class MemberLoop(Code):
 
 
 _Tried = dict[tuple[int, int], tuple[int, int]]
-"""By period and tail, where the last run ends that was tried, and how often one that ends there was."""
+"""By period and tail: the end of the run that was tried last, and how often a run with this end was tried."""
 
 
 def _iterate_units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
@@ -56,13 +58,14 @@ def _iterate_units(run: Run, items: Sequence[Code]) -> Iterator[TupleCode]:
 
 
 def roll_loops(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
-    """The members, with loops for those that are several in turn. `taken`: names that the variables must not have."""
+    """Return the members, with loops for groups that repeat. `taken`: names that the variables must not have."""
     known: dict[object, int] = {}
     keys = [-i if _is_apart(item) else known.setdefault(shape_key(item), 1 + len(known)) for i, item in enumerate(items)]
     members: list[Code] = []
     tried: _Tried = {}
     position = 0
     while position < len(items):
+        # The longest run is the best; of equally long ones, the one with the smallest unit.
         runs = sorted(_find_runs(items, keys, position, tried), key=lambda run: (-run.length, run.unit + run.rest))
         loop_run = next(((run, loop) for run in runs if (loop := _make_loop(run, items, set(taken))) is not None), None)
         members.append(items[position] if loop_run is None else loop_run[1])
@@ -71,14 +74,15 @@ def roll_loops(items: Sequence[Code], taken: Iterable[str]) -> list[Code]:
 
 
 def _is_apart(item: Code) -> bool:
-    """Whether it is no single member, or something is written after it is made."""
+    """Whether it stands for several members, or has statements after it, which a loop cannot contain."""
     return isinstance(item, (RepeatStar, GeneratorStar)) or any(isinstance(p, (InitializedCode, NestedResults)) for p in walk_tree(item))
 
 
 def _find_runs(items: Sequence[Code], keys: Sequence[int], at: int, tried: _Tried) -> Iterator[Run]:
-    """Iterate over the runs that begin at a member and are long enough. `tried` is changed."""
+    """Iterate over the runs that begin at a member and are long enough. Changes `tried`."""
     for period in range(1, min(LONGEST, len(items) - at) + 1):
         unit = keys[at : at + period]
+        # Members of one shape are left to comprehensions.
         if unit[0] <= 0 or (period > 1 and len(set(unit)) == 1):
             continue
         for tail in range(TAIL + 1):
@@ -102,15 +106,18 @@ def _make_loop(run: Run, items: Sequence[Code], taken: set[str]) -> MemberLoop |
     unit = differences.merge_codes(cast("list[Code]", units))
     assert isinstance(unit, TupleCode)
     differing = list(differences.found.items())
+    # Two variables would need `zip` in the loop; only a value carried over from the last iteration is as easy to read.
     if not differing or len(differing) > 2:
         return None
     before, start = "", differing[0][1][0]
     if len(differing) == 2:
+        # The channels going in are the channels that came out of the iteration before.
         carried = next(((one, other) for one, other in (differing, differing[::-1]) if one[1][1:] == other[1][:-1]), None)
         if carried is None:
             return None
         before, start, differing = carried[0][0], carried[0][1][0], [carried[1]]
     variable, values = differing[0]
+    # A tuple of formulas would hide the rule that its values follow.
     if any(not isinstance(v.value, (int, float, str)) for v in values):
         return None
     groups: list[tuple[Code, ...]] = []

@@ -1,8 +1,11 @@
 """Numbers as a person writes them.
 
-In: a number. Out: Python text that is exactly this number: the shortest decimal, or where that has nearly all digits that a float can
-have, the root, logarithm or fraction that the number was computed as: `512**0.5`, `math.log(8)`, `0.4 / 11`. Always: evaluating the text
-gives the same bits.
+In: a number. Out: Python text for exactly this number: the shortest decimal or, where that has nearly all digits that a float can have,
+the root, logarithm or fraction that the number was computed as: `512**0.5`, `math.log(8)`, `0.4 / 11`. Always: evaluating the text gives
+the same bits.
+
+>>> format_number(512**0.5), format_number(1e-5), format_number(0.4 / 11)
+('512**0.5', '1e-5', '0.4 / 11')
 """
 
 from __future__ import annotations
@@ -11,20 +14,20 @@ import math
 from collections.abc import Iterator
 
 LONG = 15
-"""The number of digits from which a decimal is the result of a computation rather than what a person wrote."""
+"""The number of digits from which a decimal is taken for the result of a computation. People write shorter ones."""
 LARGEST = 10**6
-"""The largest integer that is tried in a root or a logarithm; of numbers beyond, or below its inverse, the decimal is written."""
+"""The largest integer that is tried in a root or a logarithm. Numbers beyond it, or below its inverse, are written as decimals."""
 DENOMINATORS = range(2, 100)
 SMALL = 12
-"""The largest denominator of fractions of integers: `1 / 12`, but `0.2 / 11` rather than `1 / 55`."""
+"""The largest denominator of a fraction of integers: `1 / 12`, but `0.2 / 11` rather than `1 / 55`."""
 ROUNDING = 4
-"""The number of last places by which a computed number may differ from the fraction that it should be."""
+"""The number of units in the last place by which a computed number may differ from the fraction that it is taken for."""
 FLOAT_INTEGERS = 2**63
-"""Integers from here on were floats, and are written as those: -1e30."""
+"""Integers from here on are written as floats, such as -1e30, because they were floats in the spec."""
 
 
 def format_number(value: float) -> str:
-    """An integer or a float as text."""
+    """Write an integer or a float as Python text."""
     # First, because a bool is an int.
     if isinstance(value, bool):
         return repr(value)
@@ -38,18 +41,19 @@ def format_number(value: float) -> str:
     if _count_digits(decimal) < LONG or not 1 / LARGEST < abs(value) < LARGEST:
         return decimal
     sign = "-" if value < 0 else ""
+    # A text is used only if it gives the same bits; the candidates are guesses.
     return next((sign + text for text, found in _iterate_computations(abs(value)) if found == abs(value)), decimal)
 
 
 def round_to_simple(value: float) -> float:
-    """The short decimal or the simple fraction that a positive number is but for the last digits: 0.4 / 11 for 0.2 * 2 / 11."""
+    """Round a positive number to the short decimal or simple fraction next to it: 0.2 * 2 / 11 to 0.4 / 11."""
     numerator, denominator = to_fraction(value) or (value, 1)
     return numerator / denominator
 
 
 def to_fraction(value: float) -> tuple[float, int] | None:
-    """The numerator and denominator of what a positive number is but for rounding errors: a short decimal (over 1), or a fraction of an
-    integer or a number with one decimal; None if it is neither."""
+    """Return the numerator and denominator of a short decimal (over 1), or of a simple fraction with at most one decimal, that a positive
+    number equals up to rounding errors. None if it equals neither."""
     decimal = float(f"{value:.{LONG}g}")
     if _count_digits(repr(decimal)) < LONG - 1:
         return decimal, 1
@@ -69,7 +73,7 @@ def _is_float(value: int) -> bool:
 
 
 def _format_decimal(value: float) -> str:
-    """The shortest decimal that is exactly this number."""
+    """Return the shortest decimal that is exactly this number."""
     mantissa, e, exponent = repr(value).partition("e")
     if not e:
         return _shorten_zeros(mantissa)
@@ -78,7 +82,7 @@ def _format_decimal(value: float) -> str:
 
 
 def _shorten_zeros(text: str) -> str:
-    """`1e9` where a digit is followed by six zeros or more, which nobody counts."""
+    """Write a digit followed by six zeros or more as `1e9`, because nobody counts the zeros."""
     whole = text.removesuffix(".0")
     digits = whole.rstrip("0")
     zeros = len(whole) - len(digits)
@@ -92,7 +96,7 @@ def _count_digits(decimal: str) -> int:
 
 
 def _iterate_computations(value: float) -> Iterator[tuple[str, float]]:
-    """Texts of positive numbers near `value`, each with what it evaluates to."""
+    """Yield texts of positive numbers near `value`, each with its value."""
     yield "math.pi", math.pi
     yield "2 * math.pi", 2 * math.pi
     if (fraction := to_fraction(value)) is not None:

@@ -1,7 +1,10 @@
-"""Code as text.
+"""Prints code as Python text.
 
-In: Code in which every name is decided (`NameCode`), except for the arguments of a constructor. Out: a `Doc` for the layout, or text on one
-line. Always: brackets only where Python's precedence needs them; literals as a person writes them.
+In: Code in which every name is decided (`NameCode`), except for the arguments of a constructor. Out: a `Doc` for the layout, or text on
+one line. Always: brackets only where Python's precedence needs them, and literals as a person writes them.
+
+>>> print_code(Infix("*", Infix("+", NameCode("a"), Lit(1)), Lit(2)))
+'(a + 1) * 2'
 """
 
 from __future__ import annotations
@@ -81,14 +84,14 @@ PYTHON = OperatorTable(
     ("**", "power"),
 )
 _HUGGING = re.compile(r"-?[\w.]+")
-"""The operands of `**` that are written without spaces."""
+"""The operands of `**` that are written without spaces, as black does: `x**2`, but `f(x) ** 2`."""
 
 _LONGEST = 80
-"""Characters of a string on one line."""
+"""The largest number of characters of a string on one line."""
 
 
 def print_code(code: Code) -> str:
-    """The code on one line."""
+    """Print the code on one line."""
     return make_doc(code).to_line()
 
 
@@ -97,8 +100,9 @@ def make_doc(code: Code) -> Doc:
 
 
 def format_literal(value: object) -> str:
-    """A literal's text, as a person writes it."""
+    """Write a literal as a person writes it."""
     if isinstance(value, str):
+        # JSON's strings are Python's, in double quotes as black writes them; `repr` would choose single quotes.
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, FrameworkValue):
         return value.text
@@ -112,18 +116,20 @@ def format_literal(value: object) -> str:
 
 
 def _binding_strength(code: Code) -> int:
-    """How tightly the outermost operation binds."""
+    """Return how tightly the outermost operation binds."""
     match code:
         case Infix(op):
             return PYTHON.operand_strengths(op)[0]
         case Prefix(op):
             return PYTHON.binding_strength(_prefix_name(op))
+        # A negative number is a prefix operation: `(-2)**k`.
         case Argument() | Lit(int() | float()):
             return PYTHON.strength_of_text(print_code(code))
         case SizeRef("{0}", (source,)):
             return _binding_strength(source)
         case SizeRef(words):
             return PYTHON.strength_of_text(words)
+        # Any text with a space is taken for a sum: brackets around it are never wrong.
         case NameCode(words) if " " in words:
             return PYTHON.binding_strength("+")
         case OptionalCode() | OptionalCall() | IfElse():
@@ -136,7 +142,7 @@ def _prefix_name(op: str) -> str:
 
 
 def _bracket_weaker(code: Code, least: int) -> Doc:
-    """In brackets if it binds less tightly than `least`."""
+    """Print the code, in brackets if it binds less tightly than `least`."""
     inner = make_doc(code)
     return inner if _binding_strength(code) >= least else Doc(LayoutBracket("(", [inner], ")"))
 
@@ -149,7 +155,7 @@ def _print_literal(code: Lit) -> Doc:
         return _print_tuple(TupleCode(tuple(Lit(v) for v in code.value)))
     if isinstance(code.value, str) and len(code.value) > _LONGEST:
         first, *others = (format_literal(code.value[at : at + _LONGEST]) for at in range(0, len(code.value), _LONGEST))
-        return Doc(first, *map(Break, others))  # which Python joins
+        return Doc(first, *map(Break, others))  # Python joins adjacent strings
     return Doc(format_literal(code.value))
 
 
@@ -175,6 +181,7 @@ def _print_method(code: Method) -> Doc:
 
 
 def _layout_arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -> LayoutBracket:
+    # `Sequential([...])` with one list: a generator needs no brackets of its own, and pairs with names become keywords.
     if len(args) == 1 and not kwargs and isinstance(args[0], ListCode):
         only = make_comprehensions(unroll_repeats(args[0].items))
         if len(only) == 1 and isinstance(only[0], (RepeatStar, GeneratorStar)):
@@ -187,7 +194,7 @@ def _layout_arguments(args: tuple[Code, ...], kwargs: tuple[KeywordCode, ...]) -
 
 
 def _inline_starred(arg: Code) -> tuple[Code, ...]:
-    """An argument; of a starred one, the arguments that are known."""
+    """Return an argument, or the items of a starred tuple whose items are known."""
     match arg:
         case Starred(TupleCode(items)):
             return items
@@ -197,7 +204,7 @@ def _inline_starred(arg: Code) -> tuple[Code, ...]:
 
 
 def _is_entry(item: Code) -> bool:
-    """Whether a pair of a key and a value can be written `key=value`."""
+    """Whether it is a pair of a key and a value that can be written `key=value`."""
     match item:
         case TupleCode((Lit(str() as key), _)):
             return key.isidentifier() and not iskeyword(key)
@@ -212,6 +219,7 @@ def _print_entry(item: Code) -> Doc:
 
 
 def _is_default(keyword: KeywordCode) -> bool:
+    # `StrictLiteral`, because `1 == True`: `bias=1` must not be taken for the default True.
     return keyword.has_default and isinstance(keyword.value, Lit) and StrictLiteral(keyword.value.value) == StrictLiteral(keyword.default)
 
 
@@ -221,6 +229,7 @@ def _print_infix(code: Infix) -> Doc:
     if code.op == "**":
         hugging = all(_HUGGING.fullmatch(side.to_line()) for side in (left, right))
         return left + Doc("**" if hugging else " ** ") + right
+    # A product within a sum stays on one line: a break in it would look like a break of the sum.
     if isinstance(code.left, Infix) and _binding_strength(code.left) > own:
         left = _close_breaks(left)
     if isinstance(code.right, Infix):
@@ -229,7 +238,7 @@ def _print_infix(code: Infix) -> Doc:
 
 
 def _close_breaks(inner: Doc) -> Doc:
-    """The same, to be broken inside its brackets only."""
+    """Return the same Doc, which breaks inside its brackets only."""
     return Doc(*(p.to_line() if isinstance(p, Break) else p for p in inner.pieces))
 
 
@@ -249,6 +258,7 @@ def _print_slice(code: SliceCode) -> Doc:
 
 
 def _print_tuple(code: TupleCode) -> Doc:
+    # All items of a tuple, in order, are the tuple itself: `size`, not `(size[0], size[1])`.
     match code.items:
         case (ItemCode(target, _, count), *_) if code.items == tuple(ItemCode(target, (Lit(i),), count) for i in range(count)):
             return make_doc(target)
@@ -263,12 +273,12 @@ def _print_argument(code: Argument) -> Doc:
 
 
 def _print_source(source: Code, within: str) -> str:
-    """A part of a formula, in brackets where it needs them."""
+    """Print a part of a formula, in brackets where it needs them."""
     return print_code(source) if within == "{0}" else _bracket_weaker(source, PYTHON.atom).to_line()
 
 
 def _print_optional(code: OptionalCode) -> Doc:
-    """A module that is not always there."""
+    """Print a module that is None unless the test holds."""
     return make_doc(code.then) + Doc(Break(f"if {print_code(code.test)}"), Break("else None"))
 
 
@@ -281,7 +291,7 @@ def _print_if_else(code: IfElse) -> Doc:
 
 
 def _print_choice_items(code: ChoiceItems) -> Doc:
-    """Members within an expression."""
+    """Print members within an expression."""
     return make_doc(Starred(IfElse(code.test, ListCode(code.then), ListCode(code.otherwise))))
 
 
@@ -372,7 +382,7 @@ _PRINTERS: dict[type[Code], Callable[[Any], Doc]] = {
 
 
 def measure_width(code: Code) -> int:
-    """The approximate length of the code."""
+    """Estimate the length of the code before names are decided."""
     return sum(_measure_part(part) for part in walk_tree(code))
 
 

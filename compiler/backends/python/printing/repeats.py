@@ -1,6 +1,6 @@
-"""Members that are repeated, as they are written.
+"""Writes repeated members: a few one by one, many as a comprehension.
 
-In: members of a sequence. Out: the same members in the same order. Always: a repeat whose number is an argument stays one.
+In: members of a sequence. Out: the same members in the same order. Always: a repeat whose count is an argument stays a repeat.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from ..code.class_tree import Argument, NameCode, RepeatStar, SizeRef
 from ..code.python_expressions import Code, Lit, Subscript
 
 ROLLED = 3
-"""The number of equal members from which they are written as a comprehension."""
+"""The least number of equal members that are written as a comprehension."""
 
 
 def unroll_repeats(items: Iterable[Code]) -> list[Code]:
-    """Members as they are written: a few repeats one by one, equal members merged with the previous one."""
+    """Write a few repeats one by one, and merge members with equal ones before them."""
     joined: list[Code] = []
     for item in items:
         before = joined[-1] if joined else None
@@ -41,6 +41,7 @@ def add_one(count: Code) -> Code:
         case Argument(name, factor, offset):
             return Argument(name, factor, offset + 1)
         case SizeRef(words, sources):
+            # `depth - 1` repeats after an equal first member are `depth` repeats.
             return SizeRef(words.removesuffix(" - 1") if words.endswith(" - 1") else f"{words} + 1", sources)
         case Subscript() | NameCode():
             return SizeRef("{0} + 1", (count,))

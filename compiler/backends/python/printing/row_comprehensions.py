@@ -1,8 +1,9 @@
 """Members in a row that follow a pattern: one comprehension instead of a list.
 
-In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `GeneratorStar` for runs that are equal
-but for their literals. Always: what the comprehension makes is the run, member by member, but for rounding errors of probabilities; a
-number is written as a formula of the index only if the same step leads from every member to the next; linear in the members.
+In: members of a sequence, a list or a dictionary. Out: the same members, in the same order, with `GeneratorStar` for runs whose members
+differ in literals only: `Block(0.1), Block(0.2), ...` becomes `*(Block(0.1 * (i + 1)) for i in range(5))`. Always: the comprehension makes
+exactly the run, member by member, up to rounding errors of probabilities. A number becomes a formula of the index only if the same step
+leads from every member to the next. The search is linear in the number of members.
 """
 
 from __future__ import annotations
@@ -42,9 +43,9 @@ from .row_steps import (
 )
 
 COUNTED = 5
-"""The number of values in equal steps from which they are written as a formula rather than listed."""
+"""The least number of values in equal steps that are written as a formula. Fewer are listed."""
 POWERS = 4
-"""The number of powers from which they are."""
+"""The same number for powers."""
 
 
 def make_comprehensions(items: list[Code]) -> list[Code]:
@@ -68,12 +69,12 @@ def make_comprehensions(items: list[Code]) -> list[Code]:
 
 
 def _is_repeat(run: list[Code]) -> bool:
-    """Whether the members are layers, of which all but the first are equal."""
+    """Whether the members are layers, and all but the first are equal."""
     return isinstance(run[0], CallCode) and all(item == run[1] for item in run[2:])
 
 
 def _write_run(run: list[Code]) -> list[Code]:
-    """A run of one shape: as a whole if it can be, else its parts that go in equal steps."""
+    """Write a run of one shape: in one piece if possible, else in parts that go in equal steps."""
     items = _make_item_comprehension(run)
     if items is not None:
         return [items]
@@ -91,8 +92,9 @@ def _write_run(run: list[Code]) -> list[Code]:
 
 
 def _make_item_comprehension(run: list[Code]) -> Code | None:
-    """A comprehension over a tuple of which each member has one item, and nothing else that differs."""
+    """Write a run as a comprehension over a tuple if each member has one of its items, and they differ in nothing else."""
     member_items = [{p for p in walk_tree(item) if isinstance(p, ItemCode)} for item in run]
+    # Two items in one member could come from different positions, and one loop variable cannot be both.
     if not all(len(own) == 1 for own in member_items):
         return None
     of = [next(iter(own)) for own in member_items]
@@ -106,7 +108,7 @@ def _make_item_comprehension(run: list[Code]) -> Code | None:
 
 
 def _nest_comprehensions(rows: list[Code | None]) -> Code | None:
-    """Comprehensions over one tuple, again and again, as one in another."""
+    """Write repeated comprehensions over one tuple as one comprehension in another."""
     stars = [row for row in rows if isinstance(row, GeneratorStar)]
     if len(rows) < LEAST or len(stars) < len(rows) or len({(s.variable, s.iterable, shape_key(s.item)) for s in stars}) > 1:
         return None
@@ -120,13 +122,14 @@ def _nest_comprehensions(rows: list[Code | None]) -> Code | None:
 
 
 class _Progression:
-    """Members of which each follows from the one before by the same steps."""
+    """Members in which each follows from the previous one by the same steps."""
 
     def __init__(self, members: list[Code], steps: tuple[Step, ...]) -> None:
         self.members, self.steps = members, steps
 
     def is_clearer(self) -> bool:
         """Whether formulas read better than a list."""
+        # Alternating values alone would be a formula longer than their list.
         count, moved = len(self.members), [s for s in self.steps if s not in (None, ALTERNATING)]
         if count < LEAST:
             return False
@@ -134,7 +137,7 @@ class _Progression:
         return any(moved) and (any(isinstance(s, (str, Fraction, Over)) for s in moved) or count >= least)
 
     def _is_share(self) -> bool:
-        """Whether what moves is a number in a probability, or an index, for which a list of values has no name."""
+        """Whether each changing number is part of a probability, or an index, for which a list of values has no name."""
         inside = {id(lit) for p in walk_tree(self.members[0]) if isinstance(p, (Share, ItemCode)) for lit in find_literals(p)}
         return all(s is None or id(lit) in inside for lit, s in zip(find_literals(self.members[0]), self.steps, strict=True))
 
@@ -149,7 +152,7 @@ class _Progression:
         return GeneratorStar(item, self.index.text, CallCode("range", tuple(Lit(n) for n in bounds)))
 
     def _choose_base(self, first: list[Lit], second: list[Lit]) -> int:
-        """Where the index starts: where the labels do, or else the multiples of a fraction, if all numbers are then multiples of it."""
+        """Return where the index starts: where the labels do, else where all numbers are multiples of one step, else 0."""
         moved = [(to_exact(a), s) for a, s in zip(first, self.steps, strict=True) if isinstance(s, (int, Fraction))]
         numbers = [(n, s) for n, s in moved if n is not None]
         labels = [(cast("str", a.value), cast("str", b.value)) for a, b, s in zip(first, second, self.steps, strict=True) if s == LABEL]
@@ -190,19 +193,19 @@ class _Progression:
         return Infix("+", first, self._multiply_index(step)) if step > 0 else Infix("-", first, self._multiply_index(-step))
 
     def _multiply_index(self, step: int | Fraction) -> Code:
-        """A multiple of the index."""
+        """Write a multiple of the index."""
         numerator, denominator = (step, 1) if isinstance(step, int) else to_fraction(float(step)) or (float(step), 1)
         number = numerator if is_integer(numerator) else int(numerator) if numerator == int(numerator) else float(numerator)
         product = self.index if number == 1 else Infix("*", Lit(number), self.index)
         return product if denominator == 1 else Infix("/", product, Lit(denominator))
 
     def _add_to_index(self, number: int) -> Code:
-        """The index plus a number."""
+        """Write the sum of the index and a number."""
         return Infix("+" if number > 0 else "-", self.index, Lit(number if number > 0 else -number)) if number else self.index
 
 
 def _format_index_sum(index: str, offset: int) -> str:
-    """An index plus a number."""
+    """Write the sum of an index and a number."""
     return f"{index} {'+' if offset > 0 else '-'} {abs(offset)}" if offset else index
 
 
@@ -210,11 +213,12 @@ def _format_index_sum(index: str, offset: int) -> str:
 
 
 def _list_values(run: list[Code]) -> Code | None:
-    """Members that differ in one literal, whatever its values are; those that come again and again are written once."""
+    """Write members that differ in one literal, whatever its values are. Values that repeat periodically are written once."""
     differences = LiteralDifferences(set[str]().union(*map(collect_names, run)))
     item = differences.merge_codes(run)
     if len(differences.found) != 1:
         return None
+    # A probability in any of the members is one in all: rounding errors are left out of the whole list.
     ((name, values),) = differences.found.items()
     kind = (
         Probability if any(isinstance(lit, Probability) and StrictLiteral(lit.value) == values[0] for lit in find_literals(run[0])) else Lit
@@ -230,7 +234,7 @@ def _list_values(run: list[Code]) -> Code | None:
 
 
 class LiteralDifferences:
-    """The literals in which members differ."""
+    """The literals in which members differ, each with a name for it and its values."""
 
     def __init__(self, taken: set[str]) -> None:
         self.taken = taken
@@ -244,6 +248,7 @@ class LiteralDifferences:
             return replace(first, value=self.merge_codes([c.value for c in cast("list[KeywordCode]", codes)], first.name))
         if not isinstance(first, Lit):
             return zip_trees(codes, self.merge_codes)
+        # Two literals with the same values in all members share one variable.
         values = tuple(StrictLiteral(c.value) for c in cast("list[Lit]", codes))
         if len(set(values)) == 1:
             return first
@@ -253,6 +258,7 @@ class LiteralDifferences:
         return NameCode(name)
 
     def _choose_name(self, name: str) -> str:
+        # `in_features` may be the name of an argument around the comprehension; `features` reads as well.
         """The name, its last word (`features` for `in_features`), or what always is a name."""
         free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
         return make_unique(free, self.taken | self.found.keys())

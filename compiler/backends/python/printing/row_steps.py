@@ -1,7 +1,7 @@
-"""How one member of a row leads to the next: by what its literals change.
+"""Finds the steps from one member of a row to the next: how its literals change.
 
-In: the literals of members that are equal otherwise. Out: runs of members in equal steps. Always: the steps from a member to the next are
-exact; of probabilities, but for rounding errors.
+In: the literals of members that are equal otherwise. Out: runs of members in equal steps: `64, 128, 256, 7` is a run with `Times(2)`, and
+a run of one. Always: the steps from a member to the next are exact or, for probabilities, exact up to rounding errors.
 """
 
 from __future__ import annotations
@@ -21,25 +21,25 @@ from ..code.python_expressions import Lit, Literal, Probability
 from .number_literals import to_fraction
 
 LEAST = 3
-"""The number of members in a row from which they are written as a comprehension."""
+"""The least number of members in a row that are written as a comprehension."""
 _ITEM = re.compile(r"\[(\d+)\]$")
 
 
 class Times(Record):
-    """To the next power of `factor`."""
+    """A step to the next power of `factor`."""
 
     factor: int
 
 
 class Over(Record):
-    """To the quotient by the next power of `factor`: from `width // 2` to `width // 4`."""
+    """A step to the quotient by the next power of `factor`: from `width // 2` to `width // 4`."""
 
     factor: int
 
 
 Step = int | Fraction | str | Times | Over | None
-"""From one literal to the next: what is added to a number, or by what a power is multiplied or a formula divided, `label` where the number
-in a text goes up by one, `item` where the indices in a formula do, `alternating` where it goes back to the one before, None if nothing
+"""A step from one literal to the next. A number is added, a power multiplied (`Times`) or a formula divided (`Over`). `label`: the number
+in a text goes up by one. `item`: the indices in a formula do. `alternating`: the value returns to the one before. None: nothing
 changes."""
 Ways = tuple[Step, ...]
 """The steps that lead from one literal to the next, the simplest first."""
@@ -49,7 +49,7 @@ ALTERNATING = "alternating"
 
 
 def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[Step, ...]]]:
-    """The rows in runs of equal steps: the first, the end, and the steps; rows that no step leads to are runs of one."""
+    """Split rows into runs of equal steps: the first row, the end, and the steps. A row that no step leads to is a run of its own."""
     start = 0
     before: list[Ways] | None = None
     alternating = {i for i, column in enumerate(zip(*rows, strict=True)) if _alternates([lit.value for lit in column])}
@@ -59,7 +59,7 @@ def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[
         if both is not None:
             before = both
             continue
-        # any two members follow a pattern: the second more likely begins the next
+        # Any two members follow some pattern, so the second one more likely begins the next run.
         end = at - 1 if at - start == 2 and steps is not None else at
         yield start, end, _choose_simplest(before)
         start, before = end, steps if end < at else None
@@ -67,7 +67,7 @@ def split_progressions(rows: list[list[Lit]]) -> Iterator[tuple[int, int, tuple[
 
 
 def _alternates(values: list[Literal]) -> bool:
-    """Whether the values are two in turn."""
+    """Whether two values alternate."""
     one, other, *_ = several = list(map(StrictLiteral, values))
     return len(values) > LEAST and one != other and all(v == (one, other)[i % 2] for i, v in enumerate(several))
 
@@ -77,7 +77,7 @@ def _choose_simplest(ways: list[Ways] | None) -> tuple[Step, ...]:
 
 
 def _intersect_ways(one: list[Ways] | None, other: list[Ways] | None) -> list[Ways] | None:
-    """The steps that are in both; None if one literal has none."""
+    """Return the steps that are in both, or None if a literal has no common step."""
     shared = [tuple(s for s in a if s in b) for a, b in zip(one or (), other or (), strict=False)]
     return shared if one is not None and other is not None and all(shared) else None
 
@@ -100,6 +100,7 @@ def _find_steps(one: list[Lit], other: list[Lit], alternating: Container[int]) -
 
 def _iterate_power_steps(one: int | Fraction, other: int | Fraction) -> Iterator[Times]:
     """Yield the factor if both are consecutive powers of it."""
+    # Powers only of `factor` itself: from 6 to 12 is no step between powers of 2.
     if type(one) is int and type(other) is int and other > one > 0 and other % one == 0:
         factor = other // one
         if factor ** find_exponent(one, factor) == one:
@@ -127,7 +128,7 @@ def split_quotient(formula: Dim) -> tuple[Dim, int]:
 
 
 def shift_items(formula: Dim, index: Callable[[int], str]) -> Dim:
-    """The formula with other items of its tuples: `rates[0]` is a symbol of its own."""
+    """Move the formula to other items of its tuples: `rates[0]` is a symbol of its own."""
     found = {name: match for name in free_symbols(formula) if (match := _ITEM.search(name)) is not None}
     places = {name: make_symbol(f"{name[: match.start()]}[{index(int(match[1]))}]", lower=None) for name, match in found.items()}
     return substitute_symbols(formula, places) if places else formula
@@ -142,20 +143,21 @@ def find_exponent(power: int, factor: int) -> int:
 
 
 def to_exact(lit: Lit) -> int | Fraction | None:
-    """An integer, or the fraction that a probability should be; None for what goes in no steps."""
+    """Return an integer, or the fraction nearest to a probability. None for values that no steps lead to."""
     if isinstance(lit, Probability) and isinstance(lit.value, float):
         numerator, denominator = to_fraction(lit.value) or (0, 0)
+        # Through text, because the float 0.1 is not the fraction 1/10, and steps are compared exactly.
         return Fraction(f"{numerator:.12g}") / denominator if denominator else None
     return lit.value if is_integer(lit.value) else None
 
 
 def get_constant(number: int | Fraction) -> int | Fraction:
-    """The number, or of a formula its summand without a symbol."""
+    """Return a number, or the constant term of a formula."""
     return number.origin.terms.get((), 0) if isinstance(number, TracedInt) else number
 
 
 def split_label(label: str) -> list[str]:
-    """The text and, at odd positions, the numbers in it."""
+    """Split a label into text and, at odd positions, the numbers in it."""
     return re.split(r"(\d+)", label)
 
 
@@ -168,13 +170,14 @@ def _is_next_label(one: str, other: str) -> bool:
     return (
         len(changed) == 1
         and changed[0] % 2 == 1
+        # `layer01` is not written by an f-string with a plain number.
         and all(n == str(int(n)) for n in (a[changed[0]], b[changed[0]]))
         and (int(b[changed[0]]) == int(a[changed[0]]) + 1)
     )
 
 
 def split_changed_label(one: str, other: str) -> tuple[str, int, str]:
-    """A label as what is before the number that changes, the number, and what is after it."""
+    """Split a label at the number that changes: the text before it, the number, and the text after it."""
     a, b = split_label(one), split_label(other)
     at = next(i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x != y)
     return "".join(a[:at]), int(a[at]), "".join(a[at + 1 :])
