@@ -9,13 +9,13 @@ from netc.dsl.record import Record
 from .kinds import Kind
 
 _NONE = (None, False, 0, "valid")
-"""What an argument is where there is none of it."""
+"""The values of an argument that switch it off: no padding, no limit."""
 
 T = TypeVar("T")
 
 
 class UnusedArgument(Record):
-    """Why an argument has no effect, and the arguments that decide it, if any do."""
+    """The reason why an argument has no effect, and the arguments that cause it, if any do."""
 
     why: str
     decided_by: tuple[str, ...] = ()
@@ -34,9 +34,8 @@ REQUIRED = Required()
 class Arg(Generic[T]):
     """A declared argument of an operator. On an instance, the attribute is the checked value.
 
-    `kind` says which values are allowed and converts them. Positional arguments are taken in the order of declaration. Those that
-    are `last` are listed after the operator's own. `only_with`: other arguments, without which this one has no effect: where one of
-    them is none, false or 0.
+    `kind` checks and converts values. Positional arguments are taken in the order of declaration. Arguments that are `last` are listed
+    after the operator's own. `only_with` names other arguments: if one of them is none, false or 0, this argument has no effect.
     """
 
     name: str
@@ -59,11 +58,12 @@ class Arg(Generic[T]):
         self.only_with = only_with
 
     def __set_name__(self, owner: Any, name: str) -> None:
+        # `lambda_` would declare the argument `lambda`, which Python cannot have as an attribute.
         self.name = name.rstrip("_")
         owner.signature = {**owner.signature, self.name: self}
 
     def is_none(self, value: object) -> bool:
-        """Whether the value says that there is none of what the argument is for: no padding, no limit."""
+        """Whether the value switches the argument off: no padding, no limit."""
         return all(n in _NONE for n in value) if isinstance(value, tuple) else value in _NONE
 
     @overload

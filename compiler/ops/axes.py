@@ -15,7 +15,7 @@ from .operator import OperatorError
 
 
 def normalize_axis(operator: str, axis: int, x: TensorType, name: str = "axis") -> int:
-    """The axis counted from the front; refused if `x` does not have it. `name` is the argument that says it."""
+    """Count an axis from the front. An error at the argument `name` if `x` does not have the axis."""
     rank = max(x.rank, 1)
     if not -rank <= axis < rank:
         raise OperatorError(BadAxis(operator, axis, x), argument_location(name))
@@ -23,7 +23,7 @@ def normalize_axis(operator: str, axis: int, x: TensorType, name: str = "axis") 
 
 
 def front_axes(operator: str, axes: Iterable[int], x: TensorType, name: str = "axis") -> tuple[int, ...]:
-    """The same for several axes, in order; refused if two of them are the same."""
+    """Count several axes from the front, and sort them. An error if two of them are the same."""
     axes = tuple(axes)
     front = [normalize_axis(operator, axis, x, name) for axis in axes]
     for index, axis in enumerate(front):

@@ -1,7 +1,11 @@
 """Broadcasting, as NumPy and PyTorch have it: shapes are aligned at their ends, and an axis of 1 stretches to any other.
 
-In: the shapes of two or more tensors, and what is known of their dimensions. Out: the shape they broadcast to, or an `OperatorError`.
-Always: a symbolic dimension broadcasts only with 1 and with what is provably equal to it.
+In: the shapes of two or more tensors, and the facts about their dimensions. Out: the shape they broadcast to, or an `OperatorError`.
+Always: a symbolic dimension broadcasts only with 1 and with dimensions that are provably equal to it.
+
+>>> from ..dims import make_symbol
+>>> broadcast((make_symbol("N"), 3, 1), (4,), Facts.empty())
+(N, 3, 4)
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from .operator import OperatorError
 
 
 def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", verb: str = "", at: tuple[int, int] = (0, 1)) -> Shape:
-    """The shape that `a` and `b` broadcast to. `verb` completes "cannot ..." (the operator's name if it is empty); `at`: the inputs they
-    are."""
+    """Return the shape to which `a` and `b` broadcast. `verb` completes "cannot ..." in a message; the default is the operator's name. `at`
+    has the positions of the two inputs."""
     rank = max(len(a), len(b))
     pairs = list(zip((1,) * (rank - len(a)) + a, (1,) * (rank - len(b)) + b, strict=True))
     sizes = [_broadcast_size(x, y, facts) for x, y in pairs]
@@ -36,7 +40,7 @@ def broadcast(a: Shape, b: Shape, facts: Facts, operator: str = "broadcast", ver
 
 
 def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: str = "", first: int = 0) -> Shape:
-    """The shape that all of them broadcast to. They are consecutive inputs, from the one numbered `first`."""
+    """Return the shape to which all shapes broadcast. They belong to consecutive inputs, from the position `first`."""
     result = shapes[0]
     for index, shape in enumerate(shapes[1:], start=first + 1):
         result = broadcast(result, shape, facts, operator, verb, at=(first, index))
@@ -44,8 +48,9 @@ def broadcast_all(shapes: Sequence[Shape], facts: Facts, operator: str, verb: st
 
 
 def _broadcast_size(x: Dim, y: Dim, facts: Facts) -> Dim | None:
-    """The size of an axis that is x in one tensor and y in another; None if that cannot be said."""
+    """Return the size of an axis that is x in one tensor and y in another; None if it is unknown."""
     if facts.are_equal(x, y):
+        # A plain number, if one of the two is: later stages know more about it.
         return y if isinstance(y, int) else x
     if facts.are_equal(x, 1):
         return y
@@ -53,7 +58,7 @@ def _broadcast_size(x: Dim, y: Dim, facts: Facts) -> Dim | None:
 
 
 def _name_axis(axis: int, a: Shape, b: Shape) -> str:
-    """The axis of the result as both count it: from the front if they have the same number of axes."""
+    """Name an axis of the result so that it is right for both tensors: from the front only if they have the same number of axes."""
     return f"axis {axis}" if len(a) == len(b) else f"axis {axis - max(len(a), len(b))}"
 
 
@@ -62,7 +67,7 @@ def _can_broadcast(short: Shape, long: Shape, facts: Facts) -> bool:
 
 
 def _suggest_axes(a: Shape, b: Shape, facts: Facts, at: tuple[int, int]) -> str:
-    """Axes at the end of the shorter one, if they would make it right: `[N, C]` and `[N, C, H, W]`."""
+    """Suggest axes at the end of the shorter shape, if they solve the problem: `[N, C]` and `[N, C, H, W]`."""
     short, long = (a, b) if len(a) < len(b) else (b, a)
     missing = len(long) - len(short)
     missing = next((more for more in range(1, missing + 1) if _can_broadcast((*short, *(1,) * more), long, facts)), 0)

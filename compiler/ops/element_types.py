@@ -20,7 +20,8 @@ from ..types.tensor_types import DTYPES, DType, TensorType
 
 
 class ElementTypes(Record):
-    """`problem` is made of the operator's name and the type that was found; `text` names the set in the reference."""
+    """A set of element types. `problem` makes the error from the operator's name and the type of the input; `text` names the set in the
+    reference."""
 
     names: tuple[str, ...]
     problem: Callable[[str, TensorType], Problem]
@@ -30,7 +31,7 @@ class ElementTypes(Record):
         return dtype.name in self.names
 
     def make_problem(self, operator: str, found: TensorType, first: TensorType) -> Problem:
-        """The problem of an input of the type `found`; `first` is the type of the first input."""
+        """Make the problem of an input of the type `found`. `first` is the type of the first input."""
         return self.problem(operator, found)
 
     def __or__(self, other: ElementTypes) -> ElementTypes:
@@ -39,7 +40,7 @@ class ElementTypes(Record):
 
 
 class MaskTypes(ElementTypes):
-    """Those of masks of attention: bool, or a float that is added to the scores."""
+    """The element types of attention masks: bool, or a float that is added to the scores."""
 
     def make_problem(self, operator: str, found: TensorType, first: TensorType) -> Problem:
         return MaskType(operator, f"bool or {first.dtype}", found)

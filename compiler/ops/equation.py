@@ -3,6 +3,9 @@
 In: the text, and the shapes of the operands. Out: the labels of the operands' axes and of the result's, and the size of each label. Always:
 the meaning is torch.einsum's. Letters name axes, and `...` stands for any number of axes that broadcast. Without `->`, the result has the
 axes of `...` and then, in alphabetical order, the axes that are named once.
+
+>>> read_equation("ij,jk", [(2, 3), (3, 4)], Facts.empty()).shape()
+(2, 4)
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from .operator import OperatorError
 
 _DOTS = "..."
 _MARK = "\0"
-"""Replaces the dots before spaces are removed: there may be none within `...` and `->`."""
+"""Replaces `...` before spaces are removed, because a space within the dots is an error."""
 Labels = tuple[str, ...]
 
 
@@ -33,11 +36,11 @@ class Equation(Record):
     sizes: dict[str, Dim]
 
     def shape(self) -> Shape:
-        """That of the result."""
+        """Return the shape of the result."""
         return tuple(self.sizes[label] for label in self.result)
 
     def find_holders(self, shapes: Sequence[Shape], facts: Facts) -> dict[str, list[int]]:
-        """For each label the operands, by number, that have it with a size other than 1, as far as that is known."""
+        """Find, for each label, the operands in which its size is not known to be 1, by their positions."""
         found: dict[str, list[int]] = {}
         for index, (labels, shape) in enumerate(zip(self.operands, shapes, strict=True)):
             for label, size in dict(zip(labels, shape, strict=True)).items():
@@ -47,7 +50,7 @@ class Equation(Record):
 
 
 def read_equation(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
-    """The equation with these operands, or a `OperatorError`."""
+    """Read the equation for these operands, or raise an `OperatorError`."""
     left, arrow, right = (part.replace(" ", "") for part in text.replace(_DOTS, _MARK).partition("->"))
     terms = left.split(",")
     if len(terms) != len(shapes):
@@ -55,6 +58,8 @@ def read_equation(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     written = [_split_term(text, term) for term in terms]
     operands = tuple(_expand_ellipsis(text, labels, shape) for labels, shape in zip(written, shapes, strict=True))
     sizes = _find_label_sizes(text, operands, shapes, facts)
+    # Axes of `...` are aligned at their ends, like all broadcasting, so the last one has the number 1 in every
+    # operand.
     dots = sorted((label for label in sizes if label.startswith(".")), reverse=True, key=lambda label: int(label[1:]))
     if arrow:
         result = _read_explicit_output(text, _split_term(text, right), sizes, dots)
@@ -65,7 +70,7 @@ def read_equation(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
 
 
 def _split_term(text: str, term: str) -> list[str]:
-    """Letters and `...`."""
+    """Split a term into letters and `...`."""
     labels = list(term)
     for index, label in enumerate(labels):
         if label == _MARK and _DOTS not in labels:
@@ -76,7 +81,7 @@ def _split_term(text: str, term: str) -> list[str]:
 
 
 def _expand_ellipsis(text: str, labels: list[str], shape: Shape) -> Labels:
-    """The labels of an operand's axes, with `...` expanded."""
+    """Return the labels of an operand's axes, with `...` expanded."""
     named = len(labels) - (_DOTS in labels)
     hidden = len(shape) - named
     if hidden < 0 or (hidden > 0 and _DOTS not in labels):
@@ -103,12 +108,13 @@ def _read_explicit_output(text: str, labels: list[str], sizes: dict[str, Dim], d
 
 
 def _find_label_sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[Shape], facts: Facts) -> dict[str, Dim]:
-    """The size of each label: that of all axes that have it, but for axes of 1 in other operands."""
+    """Find the size of each label. All its axes have this size, except axes of size 1 in other operands."""
     sizes: dict[str, Dim] = {}
     homes: dict[str, int] = {}
     for index, (labels, shape) in enumerate(zip(operands, shapes, strict=True)):
         own: dict[str, Dim] = {}
         for label, size in zip(labels, shape, strict=True):
+            # `ii` in one operand is a diagonal: there, an axis of 1 does not broadcast.
             if label in own:
                 _refuse_unless_equal(text, label, own[label], size, (index, index), shapes, facts)
             own[label] = size

@@ -78,19 +78,19 @@ class CallFormula(Formula):
 
 
 class ListFormula(Formula):
-    """A list of numbers that are known, or of such lists with equally many items. It is no number; `ItemFormula` is one of it."""
+    """A list of known numbers, or of lists of the same length. It is not a number itself; an `ItemFormula` is one of its numbers."""
 
     items: tuple[Formula, ...]
 
 
 class StoredList(ListFormula):
-    """A list that is kept in a file: it has no `items` of its own."""
+    """A list in a file. It has no `items`."""
 
     array: TableArray
 
 
 class ItemFormula(Formula):
-    """`list[i][j]`: the number in the list at those indices, which are integers, one for each level of it."""
+    """`list[i][j]`: the number in the list at these indices, one integer for each level."""
 
     list: ListFormula
     at: tuple[Formula, ...]
@@ -108,7 +108,8 @@ class Function(Record):
 
 
 def round_to_float32(number: float) -> float:
-    """The nearest number of float32. An OverflowError if it is too large for that."""
+    """Round to the nearest number of float32. An OverflowError if the number is too large for it."""
+    # `struct` rounds as IEEE 754 does, and NumPy need not be imported for a check.
     nearest: float = struct.unpack("<f", struct.pack("<f", number))[0]
     return nearest
 
@@ -141,13 +142,14 @@ LOGIC = ("and", "or")
 
 
 def iterate_parts(formula: Formula) -> Iterator[Formula]:
-    """The formula and everything in it, in the order of writing."""
+    """Iterate over the formula and everything inside it, in the order of writing."""
     return (part for part in trees.walk_tree(formula) if isinstance(part, Formula))
 
 
 def measure_depth(formula: Formula) -> int:
-    """The depth of nesting."""
+    """Measure the depth of nesting."""
     deepest, level = 0, [formula]
+    # Level by level rather than by recursion: this function protects the others from formulas that are too deep.
     while level:
         deepest += 1
         level = [part for parent in level for part in find_operands(parent)]
@@ -155,35 +157,35 @@ def measure_depth(formula: Formula) -> int:
 
 
 def find_operands(formula: Formula) -> tuple[Formula, ...]:
-    """What is directly inside."""
+    """Find the formulas directly inside a formula."""
     inside = [part for child in trees.subtrees_of(formula) for part in (child if isinstance(child, tuple) else (child,))]
     return tuple([part for part in inside if isinstance(part, Formula)])
 
 
 def substitute_in_formula(formula: Formula, places: Mapping[str, Any]) -> Formula:
-    """The formula as it is seen where the symbols of its integers have the given values."""
+    """Substitute values for the symbols of the integers in a formula."""
     return trees.rewrite_downward(
         formula, lambda part: Const(substitute_values(part.value, places), part.name) if isinstance(part, Const) else None
     )
 
 
 def strip_formula(formula: Formula) -> Formula:
-    """The formula, whose integers are numbers without formulas of the graph that it was in."""
+    """Drop the formulas of the integers in a formula, over symbols of its graph."""
     return trees.rewrite_downward(formula, lambda part: Const(strip_formulas(part.value), part.name) if isinstance(part, Const) else None)
 
 
 def substitute_indices(formula: Formula, axes: Mapping[int, Formula]) -> Formula:
-    """The formula with other formulas in place of some indices."""
+    """Substitute other formulas for some indices."""
     return trees.rewrite_downward(formula, lambda part: axes.get(part.number) if isinstance(part, IndexFormula) else None)
 
 
 def make_stored_formula(array: TableArray) -> ItemFormula:
-    """The element of the array at a table's indices."""
+    """Make the formula for the element of an array at the table's indices."""
     return ItemFormula(StoredList((), array), tuple(map(IndexFormula, range(len(array.shape)))))
 
 
 def find_stored_array(formula: Formula) -> TableArray | None:
-    """The array whose elements a formula is; None for a formula that is computed."""
+    """Find the array from which a formula takes its elements; None for a formula that is computed."""
     match formula:
         case ItemFormula(StoredList(_, array), _):
             return array
@@ -191,7 +193,7 @@ def find_stored_array(formula: Formula) -> TableArray | None:
 
 
 def list_shape(formula: ListFormula) -> tuple[int, ...] | None:
-    """The number of items at each level; None if the lists of a level differ, or a number is next to a list."""
+    """Return the number of items at each level. None if the lists of a level differ in length, or a number is next to a list."""
     if isinstance(formula, StoredList):
         return formula.array.shape
     inner: set[tuple[int, ...] | None] = {list_shape(item) if isinstance(item, ListFormula) else () for item in formula.items}
@@ -200,16 +202,17 @@ def list_shape(formula: ListFormula) -> tuple[int, ...] | None:
 
 
 def is_static(formula: Formula) -> bool:
-    """Whether its values are known without any input's sizes."""
+    """Whether the values of a formula are known without the sizes of inputs."""
     return not any(isinstance(p, Const) and isinstance(p.value, SymDim) for p in iterate_parts(formula))
 
 
 def find_indices(formula: Formula) -> frozenset[int]:
-    """The axes whose index it depends on."""
+    """Find the axes on whose index a formula depends."""
     return frozenset(p.number for p in iterate_parts(formula) if isinstance(p, IndexFormula))
 
 
 def fills_shape(formula: Formula, shape: Shape) -> bool:
-    """Whether its values, broadcast over each other, have the table's shape: an index is missing at most at a size of 1, not in front."""
+    """Whether broadcasting the parts of a formula gives the table's shape: an index may only be missing for an axis of size 1 that is not
+    the first."""
     used = find_indices(formula)
     return bool(used or not shape) and all(axis in used or (axis > 0 and size == 1) for axis, size in enumerate(shape))

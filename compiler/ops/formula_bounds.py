@@ -58,29 +58,32 @@ _EXACT = 2**53
 """Integers up to here are the same in int64 and in float64."""
 _INT64 = 2**63
 _MAX_FORM_SIZE = 64
-"""The size of a normal form from which its value is a symbol of its own."""
+"""The largest size of a normal form. The value of a larger one becomes a symbol of its own."""
 
 
 def kind_of(formula: Formula, shape: Shape) -> NumberKind:
-    """What it gives, in a table of this shape. A power of integers is an integer unless its exponent may be negative."""
+    """Find the kind of a formula's numbers, in a table of this shape. A power of integers is an integer unless its exponent may be
+    negative."""
     return _FormulaAnalysis(shape).get_kind(formula)
 
 
 def is_real(formula: Formula, shape: Shape) -> bool:
-    """Whether any part is a real number: then all of it is computed in float64."""
+    """Whether any part is a real number. If so, backends compute the entire formula in float64."""
     analysis = _FormulaAnalysis(shape)
     return any(analysis.get_kind(p) == "float" for p in iterate_parts(formula))
 
 
 def find_interval(formula: Formula, shape: Shape) -> Interval:
-    """The interval of all values in a table of this shape."""
+    """Find the interval of all values in a table of this shape."""
     return _FormulaAnalysis(shape).get_known(formula).interval
 
 
 def interval_of_pairs(formula: Formula, shape: Shape, query: int, key: int, *, later: bool) -> Interval:
-    """The interval of the values where the index `key` is greater than the index `query`; without `later`, where it is not."""
+    """Find the interval of the values where the index `key` is greater than the index `query`, or, without `later`, where it is not."""
     first, second = (query, key) if later else (key, query)
     distance = IndexFormula(second) if not later else BinaryFormula("+", Const(1), IndexFormula(second))
+    # Write the later index as the earlier one plus a distance: then `j > i` holds by form, and intervals of `j - i`
+    # are exact.
     pairs = (*shape[:second], shape[second] - later, *shape[second + 1 :])  # the second index counts from the first one
     return find_interval(substitute_indices(formula, {second: BinaryFormula("+", IndexFormula(first), distance)}), pairs)
 
@@ -95,20 +98,21 @@ def decide_truth(formula: Formula, shape: Shape) -> bool | None:
 
 
 class _Known(Record):
-    """The interval of a part; and the part in the normal form of sizes, None if it is no integer, or may be infinite or NaN."""
+    """The interval of a part, and its normal form as a size. The form is None if the part is not an integer, or may be infinite or NaN."""
 
     interval: Interval
     form: Dim | None = None
 
 
 class _FormulaAnalysis:
-    """The parts of formulas over the indices of one table. What is found of a part is computed once."""
+    """An analysis of formulas over the indices of one table. Each part is analyzed once."""
 
     def __init__(self, shape: Shape) -> None:
         self._shape = shape
         self._kinds: dict[int, NumberKind] = {}
         self._known: dict[int, _Known] = {}
         self._symbols: dict[Formula, Dim] = {}
+        # An id is reused after its object is gone, so the objects must live as long as the dictionaries.
         self._kept: list[Formula] = []
         """The parts whose identities are keys."""
 
@@ -148,6 +152,7 @@ class _FormulaAnalysis:
         if op in COMPARISONS or op in LOGIC:
             return "bool"
         kind = self._widest_kind((left, right), "int")
+        # As in NumPy, where `2 ** -1` of integers has no value.
         if op == "**" and kind == "int":
             return "int" if self.get_known(right).interval.low >= 0 else "float"
         return "float" if op == "/" else kind
@@ -172,8 +177,11 @@ class _FormulaAnalysis:
         if not found.is_finite:
             return _Known(found)
         form = self._find_form(formula)
+        # A form is only of use if its value is exact in int64 and float64. Otherwise, the part is a symbol with the
+        # bounds of its interval.
         if form is None or text_size(form) > _MAX_FORM_SIZE or not _is_exact(found & make_interval(*bounds(form))):
             return _Known(found, self._get_symbol(formula, found))
+        # Both bounds hold, and each is sharper in some cases: intervals for powers, forms for `i - i`.
         return _Known(found & make_interval(*bounds(form)), form)
 
     def _find_interval(self, formula: Formula) -> Interval:
@@ -186,6 +194,7 @@ class _FormulaAnalysis:
                 return Interval(int(value), int(value))
             case IndexFormula(number):
                 extent = self._shape[number]
+                # An empty axis has no index at all. Bounds from 0 to 0 hold for all of them.
                 most = extent if isinstance(extent, int) else bounds(extent)[1]
                 return make_interval(0, None if most is None else max(most - 1, 0))
             case UnaryFormula("not", operand):
@@ -199,6 +208,7 @@ class _FormulaAnalysis:
             case ItemFormula(whole, _):
                 return self.get_known(whole).interval
             case StoredList(_, array):
+                # The numbers of a file are not read here: a check does not load NumPy.
                 return truth_interval(None) if array.dtype == BOOL else UNKNOWN if array.dtype.is_integer else ANYTHING
             case ListFormula(items):
                 return unite_intervals([self.get_known(item).interval for item in items])
@@ -216,13 +226,14 @@ class _FormulaAnalysis:
             return truth_interval(_join_truths(op, a.interval.truth, b.interval.truth))
         if op in COMPARISONS:
             answer = compare_intervals(op, a.interval, b.interval)
+            # `i + 1 + k > i`: the intervals overlap, but the difference of the forms is `k + 1`.
             if answer is None and a.form is not None and b.form is not None:
                 answer = self._make_facts().compare(op, a.form, b.form)
             return truth_interval(answer)
         return apply_binary(op, a.interval, b.interval, integers=self.get_kind(formula) != "float")
 
     def _find_form(self, formula: Formula) -> Dim | None:
-        """An integer as arithmetic of sizes and of symbols; None for what is no such arithmetic."""
+        """Express an integer by arithmetic on sizes and symbols. None if that is impossible."""
         match formula:
             case Const(value) if not isinstance(value, float):
                 return value if isinstance(value, SymDim) else int(value)
@@ -243,21 +254,21 @@ class _FormulaAnalysis:
         return None
 
     def _get_symbol(self, formula: Formula, found: Interval) -> Dim:
-        """The symbol for an integer of which the form has only its bounds. Equal formulas have one."""
+        """Return the symbol for an integer of which only the bounds are known. Equal formulas have the same symbol."""
         if formula not in self._symbols:
             low, high = (int(end) if math.isfinite(end) else None for end in (found.low, found.high))
             self._symbols[formula] = make_symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
         return self._symbols[formula]
 
     def _make_facts(self) -> Facts:
-        """That an index is below the size of its axis, where that is a symbol."""
+        """Make the facts that each index is below the size of its axis, for symbolic sizes."""
         rooms = [(self._symbols.get(IndexFormula(axis)), extent) for axis, extent in enumerate(self._shape)]
         found = [extent - 1 - index for index, extent in rooms if isinstance(extent, SymDim) and isinstance(index, SymDim)]
         return Facts(nonnegatives=tuple([room for room in found if isinstance(room, SymDim)]))
 
 
 def _join_truths(op: str, a: bool | None, b: bool | None) -> bool | None:
-    """`a and b`, `a or b`: one side may decide."""
+    """The truth of `a and b` or `a or b`. One side may decide it."""
     decisive = op == "or"
     if decisive in (a, b):
         return decisive
@@ -265,8 +276,9 @@ def _join_truths(op: str, a: bool | None, b: bool | None) -> bool | None:
 
 
 def _limit_to_int64(found: Interval) -> Interval:
-    """The interval of an integer: one that is too large for int64 wraps in int64, and grows on in float64, where NaN may follow."""
+    """Limit the interval of an integer to int64. A larger integer wraps in int64, and grows on in float64, where NaN may follow."""
     ends = [end for end in (found.low, found.high) if math.isfinite(end)]
+    # An infinite end only means that no bound is known: see the module's docstring on sizes without a bound.
     if found.nan or any(not -_INT64 <= end < _INT64 for end in ends):
         return ANYTHING
     return found if _is_exact(found) else replace(found, low=_round_out(found.low, -1), high=_round_out(found.high, 1))
@@ -278,5 +290,5 @@ def _is_exact(found: Interval) -> bool:
 
 
 def _round_out(end: float, sign: int) -> float:
-    """The end with room for the rounding to float64."""
+    """Move an end outwards by the largest error of rounding to float64."""
     return end if math.isinf(end) or abs(end) <= _EXACT else end + sign * 2**10

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 
 def fold_formula(formula: Formula, *, traced: bool = False) -> Formula:
-    """The same with parts that are plain numbers computed. With `traced`, integers keep their origins, and a number that would lose that of
-    one it is computed from stays a formula."""
+    """Compute the parts that are plain numbers. With `traced`, integers keep their formulas, and a part that would lose the formula of an
+    operand stays as it is."""
 
     def change(part: Formula) -> Formula | None:
         match part:
@@ -71,6 +71,8 @@ def _fold_part(whole: Formula, function: Callable[..., Any]) -> Formula:
         return whole
     if has_origin(tuple(numbers)) and not (isinstance(whole, (UnaryFormula, BinaryFormula)) and has_origin(value)):
         return whole
+    # An infinity that the author wrote may go on. One that arises, such as `exp(1000)`, stays a formula, so that
+    # `find_valueless` reports it.
     if isinstance(value, float) and (math.isfinite(value) or (math.isinf(value) and any(map(math.isinf, numbers)))):
         return Const(value)
     # Backends compute in int64, where a greater integer would wrap: it stays a formula.
@@ -88,7 +90,7 @@ def _raise_power(base: float, exponent: float) -> Any:
 
 
 def number_of(formula: Formula) -> float | bool | None:
-    """The number that it is at every place; None if it depends on an index or a size."""
+    """Return the number that a formula is at every position. None if it depends on an index or a size."""
     match fold_formula(formula):
         case Const(value) if not isinstance(value, SymDim):
             return value
@@ -96,7 +98,8 @@ def number_of(formula: Formula) -> float | bool | None:
 
 
 def find_valueless(formula: Formula) -> str:
-    """What has no value among the parts that are plain numbers, `log` of zero or a number that is too large; empty: everything has."""
+    """Find an operation without a value among the parts that are plain numbers, such as `log` of zero. Return its name, or an empty
+    text."""
     for part in iterate_parts(fold_formula(formula)):
         match part:
             case UnaryFormula(name, _) | BinaryFormula(name, _, _) | CallFormula(name, _) if all(
@@ -111,11 +114,13 @@ def _is_number(formula: Formula) -> bool:
 
 
 def evaluate_formula(formula: Formula, shape: tuple[int, ...]) -> NDArray[Any]:
-    """The values of a static formula, one for each place: int64, float64 or bool."""
+    """Evaluate a static formula at each position, in int64, float64 or bool."""
     import numpy as np
 
     formula = fold_formula(formula)
     dtype = np.float64 if is_real(formula, shape) else np.int64
+    # Tables may contain infinities and NaN on purpose. `find_valueless` and the bounds have reported what is a
+    # mistake.
     with np.errstate(all="ignore"):
         values = _evaluate_part(formula, np.indices(shape, dtype=dtype, sparse=True), dtype)
         if kind_of(formula, shape) == "int":
@@ -128,6 +133,7 @@ def _evaluate_part(formula: Formula, places: Any, dtype: Any) -> Any:
 
     def number(part: Formula) -> Any:
         value = _evaluate_part(part, places, dtype)
+        # NumPy has no `-` for booleans, and adds them as `or`.
         return value.astype(dtype) if value.dtype == np.bool_ else value
 
     def truth(part: Formula) -> Any:
@@ -135,6 +141,7 @@ def _evaluate_part(formula: Formula, places: Any, dtype: Any) -> Any:
 
     match formula:
         case Const(value):
+            # A boolean stays one where it is a condition, and becomes a number in arithmetic.
             return np.asarray(value, dtype=None if isinstance(value, bool) else dtype)
         case IndexFormula(axis):
             return places[axis]
@@ -164,5 +171,5 @@ def _evaluate_part(formula: Formula, places: Any, dtype: Any) -> Any:
 
 
 def list_values(whole: ListFormula) -> tuple[Any, ...]:
-    """The numbers of a list, as tuples."""
+    """Return the numbers of a list as nested tuples."""
     return tuple([list_values(i) if isinstance(i, ListFormula) else i.value for i in whole.items if isinstance(i, (ListFormula, Const))])

@@ -29,7 +29,7 @@ class InitArgument(Record):
 
 
 class Initializer(Record):
-    """`positional`: the number of arguments that may be written without their names. `axes`: the least number that a tensor must have."""
+    """An initializer. `positional` arguments may be written without their names. A tensor must have at least `axes` axes."""
 
     arguments: tuple[InitArgument, ...]
     positional: int = 0
@@ -63,7 +63,7 @@ INITIALIZERS: Mapping[str, Initializer] = {
     "kaiming_normal": _KAIMING,
     _ORTHOGONAL: Initializer((_GAIN,), 1, axes=2),
 }
-"""By name: those of torch.nn.init, without the `_` at the end."""
+"""The initializers of torch.nn.init, by their names without the `_` at the end."""
 ALIASES = {
     "glorot_uniform": "xavier_uniform",
     "glorot_normal": "xavier_normal",
@@ -74,7 +74,7 @@ ALIASES = {
     "random_uniform": "uniform",
     **{f"{name}_": name for name in INITIALIZERS},
 }
-"""What Keras and PyTorch call them: for suggestions."""
+"""Names in Keras and PyTorch, for suggestions."""
 _FREE = ("a", "b")
 _EXAMPLES = "a number, `zeros`, `ones`, or an initializer such as `normal(0.02)` or `kaiming_normal(mode=fan_out)`"
 
@@ -105,7 +105,7 @@ INIT = InitKind()
 
 
 def with_values(name: str, given: Mapping[str, float | str]) -> Init:
-    """The initializer with these arguments, and the defaults of the others; `InvalidArgument` where they make no distribution."""
+    """Return the initializer with these arguments, and defaults for the others. `InvalidArgument` if they do not make a distribution."""
     values = tuple(given.get(a.name, a.default) for a in INITIALIZERS[name].arguments)
     made = Init(name, values)  # type: ignore[arg-type]
     if name in ("uniform", "trunc_normal"):
@@ -116,12 +116,12 @@ def with_values(name: str, given: Mapping[str, float | str]) -> Init:
 
 
 def value_of(init: Init, name: str) -> Any:
-    """The value of one argument."""
+    """Return the value of one argument of an initializer."""
     return init.values[[a.name for a in INITIALIZERS[init.kind].arguments].index(name)]
 
 
 def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
-    """Refuses an initializer that cannot draw such a tensor. `name`: the argument that it is the value of."""
+    """Refuse an initializer that cannot draw such a tensor. `name` is the argument whose value it is."""
     at = argument_location(name)
     if not dtype.is_float:
         _check_integers(init, dtype, name)
@@ -147,12 +147,16 @@ def _check_integers(init: Init, dtype: DType, name: str) -> None:
 
 
 def compute_fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Fan in and fan out of a matrix or kernel, as torch.nn.init counts them: axes after the first two count to both."""
+    """Return fan in and fan out of a matrix or kernel, as torch.nn.init counts them: axes after the first two count to both.
+
+    >>> compute_fans((8, 3, 5, 5))
+    (75, 200)
+    """
     outputs, inputs, *field = shape
     return inputs * prod(field), outputs * prod(field)
 
 
 def gain_of(nonlinearity: str, a: float) -> float:
-    """torch.nn.init.calculate_gain: what a function of that name does to the deviation."""
+    """Return torch.nn.init.calculate_gain: the factor that makes up for a nonlinearity's effect on the deviation."""
     gains = {"relu": sqrt(2), "leaky_relu": sqrt(2 / (1 + a**2)), "tanh": 5 / 3, "selu": 3 / 4}
     return gains.get(nonlinearity, 1.0)

@@ -1,8 +1,12 @@
 """Interval arithmetic: from the intervals of operands to the interval of the result.
 
-In: intervals, and an operation of formulas. Out: an interval that holds every result:
+In: intervals, and an operation of formulas. Out: an interval that holds every result. A divisor that may be 0 gives any number, infinities
+and NaN:
 
-    [1, 3] - [0, 2]   is   [-1, 3];       1 / [0, 2]   is anything, with infinities and NaN
+>>> apply_binary("-", Interval(1, 3), Interval(0, 2), integers=True)
+Interval(low=-1, high=3, infinite=False, nan=False)
+>>> apply_binary("/", Interval(1, 1), Interval(0, 2), integers=False) == ANYTHING
+True
 
 Always: an end of a correctly rounded operation is the operation on ends, because rounding keeps the order; where libraries differ in the
 last bits, as in `exp`, the end is a few units further out. An end that is infinite means that no bound is known. The value itself may be
@@ -22,7 +26,7 @@ from .formula import COMPARISONS, round_to_float32
 
 INF = math.inf
 _LAST_PLACES = 4
-"""The units in the last place by which functions of different libraries may differ."""
+"""The number of units in the last place by which functions of different libraries may differ."""
 _INT64 = 2.0**63
 _FLOAT_INTEGERS = 2.0**53
 _MOST_BITS = 200
@@ -30,7 +34,7 @@ _MOST_BITS = 200
 
 
 class Interval(Record):
-    """Numbers from `low` to `high`, both included. Whether one may be `infinite`, and whether it may be NaN instead."""
+    """Numbers from `low` to `high`, both included. `infinite` and `nan`: whether a number may be infinite, or NaN."""
 
     low: float
     high: float
@@ -43,7 +47,7 @@ class Interval(Record):
 
     @property
     def is_finite(self) -> bool:
-        """Whether it holds neither infinities nor NaN."""
+        """Whether the interval holds neither infinities nor NaN."""
         return not self.nan and (not self.infinite or (math.isfinite(self.low) and math.isfinite(self.high)))
 
     @property
@@ -57,7 +61,7 @@ class Interval(Record):
         return Interval(-self.high, -self.low, self.infinite, self.nan)
 
     def __and__(self, other: Interval) -> Interval:
-        """What both of two intervals of the same numbers say."""
+        """Combine two intervals that hold the same numbers."""
         return Interval(max(self.low, other.low), min(self.high, other.high), self.infinite and other.infinite, self.nan and other.nan)
 
 
@@ -67,17 +71,17 @@ UNKNOWN = Interval(-INF, INF)
 
 
 def make_interval(low: float | None, high: float | None) -> Interval:
-    """Finite numbers between two bounds; None: no bound is known."""
+    """Make the interval of finite numbers between two bounds. None means that no bound is known."""
     return Interval(-INF if low is None else low, INF if high is None else high)
 
 
 def truth_interval(answer: bool | None) -> Interval:
-    """A boolean, which counts as 0 or 1."""
+    """Make the interval of a boolean, which counts as 0 or 1."""
     return Interval(0, 1) if answer is None else Interval(int(answer), int(answer))
 
 
 def unite_intervals(intervals: Iterable[Interval]) -> Interval:
-    """The interval that holds the numbers of all."""
+    """Return the interval that holds the numbers of all intervals."""
     several = tuple(intervals)
     low, high = min(i.low for i in several), max(i.high for i in several)
     return Interval(low, high, any(i.infinite for i in several), any(i.nan for i in several))
@@ -89,6 +93,8 @@ def compare_intervals(op: str, a: Interval, b: Interval) -> bool | None:
     match op:
         case ">" | ">=":
             return compare_intervals("<" if op == ">" else "<=", b, a)
+        # NaN makes every comparison but `!=` false, so with NaN a comparison is never proved true, but may be proved
+        # false.
         case "<" | "<=":
             if COMPARISONS[op](a.high, b.low):
                 return None if nan else True
@@ -102,7 +108,7 @@ def compare_intervals(op: str, a: Interval, b: Interval) -> bool | None:
 
 
 def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interval:
-    """The interval of `a op b`, of integers or of real numbers."""
+    """Return the interval of `a op b`, for integers or real numbers."""
     flags = a.infinite or b.infinite, a.nan or b.nan
     match op:
         case "+":
@@ -114,12 +120,15 @@ def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interv
             return _mark_special(_evaluate_corners(operator.mul, a, b), *flags, nan=zero)
         case "**":
             return _mark_special(_power_interval(a, b, integers), *flags)
+    # A division by zero: any number for integers, an infinity or NaN for floats.
     if b.has_zero:
         return ANYTHING
     match op:
         case "/":
             return _mark_special(_evaluate_corners(operator.truediv, a, b), *flags, nan=a.infinite and b.infinite)
         case "//":
+            # `floor(a / b)` in float64 may be one off for large numbers, because the quotient is rounded before the
+            # floor.
             found = _mark_special(_evaluate_corners(_floor_divide, a, b), *flags, nan=a.infinite)
             return found if integers else _widen_interval(found, beyond=_FLOAT_INTEGERS)
         case "%":
@@ -128,9 +137,11 @@ def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interv
 
 
 def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
-    """The interval of a function's results."""
+    """Return the interval of a function's results."""
     match name:
         case "min" | "max":
+            # Finite ends win over the flag `infinite`: `max(0, min(3, floor(log(i))))` is from 0 to 3, although
+            # `log(0)` is infinite.
             pick = min if name == "min" else max
             return replace(unite_intervals(arguments), low=pick(i.low for i in arguments), high=pick(i.high for i in arguments))
     (x,) = arguments
@@ -159,20 +170,22 @@ def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
 
 
 def _mark_special(found: Interval, infinite: bool, either: bool, *, nan: bool = False) -> Interval:
-    """The interval of a result: `infinite` and `either` (NaN) hold for an operand, `nan` for the operation."""
+    """Add flags to the interval of a result: `infinite` and `either` (NaN) come from the operands, `nan` from the operation."""
     return replace(found, infinite=found.infinite or infinite, nan=found.nan or either or nan)
 
 
 def _evaluate_corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) -> Interval:
-    """Of a function that is monotone in each of its arguments: one that grows or shrinks."""
+    """Evaluate a function that is monotone in each argument, at the corners of two intervals."""
     pairs = [(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
     far = [function(_farthest_end(x), _farthest_end(y)) for x, y in pairs]
+    # `0 * inf` and `inf - inf` are NaN at a corner where an end is only unknown. The farthest number stands in for it
+    # there.
     values = [value if not math.isnan(value := function(*pair)) else instead for pair, instead in zip(pairs, far, strict=True)]
     return Interval(min(values), max(values), infinite=any(map(math.isinf, far)))
 
 
 def _farthest_end(end: float) -> float:
-    """A number that is as far as an end without a bound may be: every one is an integer of int64."""
+    """Replace an end without a bound by the farthest possible one: every such value is an integer of int64."""
     return math.copysign(_INT64, end) if math.isinf(end) else end
 
 
@@ -181,9 +194,10 @@ def _floor_divide(x: float, y: float) -> float:
 
 
 def _remainder_interval(a: Interval, b: Interval, integers: bool) -> Interval:
-    """The remainder has the sign of the divisor, and is less unless it is rounded."""
+    """The interval of a remainder. It has the sign of the divisor, and is smaller unless rounding makes it equal."""
     if b.high < 0:
         return -_remainder_interval(-a, -b, integers)
+    # The dividend is smaller than the divisor, so it is the remainder.
     if a.low >= 0 and a.high < b.low:
         return Interval(a.low, a.high)
     most = b.high - 1 if integers else b.high
@@ -193,12 +207,14 @@ def _remainder_interval(a: Interval, b: Interval, integers: bool) -> Interval:
 def _power_interval(a: Interval, b: Interval, integers: bool) -> Interval:
     if b.low == b.high >= 0 and b.low % 1 == 0:
         found = _evaluate_corners(_raise_power, a, b)
+        # An even power has its least value in the middle, not at an end.
         if a.low < 0 < a.high and b.low % 2 == 0:
             found = replace(found, low=min(found.low, 1 if b.low == 0 else 0))
     elif a.low >= 0:
         found = _evaluate_corners(_raise_power, a, b)
         if a.low == 0:
             found = replace(found, low=0)
+    # A negative base to an unknown power has either sign.
     elif integers and b.low >= 0:
         largest = _evaluate_corners(_raise_power, Interval(1, max(-a.low, a.high, 1)), b)
         found = replace(largest, low=-largest.high)
@@ -211,10 +227,12 @@ def _power_interval(a: Interval, b: Interval, integers: bool) -> Interval:
 
 
 def _raise_power(x: float, y: float) -> float:
-    """`x ** y` where that is real; infinity where it is too large, or where x is 0 and y below it."""
+    """Compute `x ** y`, where it is real. Infinity if it is too large, or if x is 0 and y negative."""
     infinity = -INF if x < 0 and y % 2 else INF
     if isinstance(x, int) and isinstance(y, int) and y >= 0:
         if abs(x) <= 1:
+            # The parity of y decides for -1, and for 0 and 1 the size of y doesn't matter, so a huge y need not be
+            # computed with.
             return int(x ** min(y, 2 - y % 2))
         return int(x**y) if x.bit_length() * y <= _MOST_BITS else infinity
     try:
@@ -232,12 +250,12 @@ _TO_INTEGER: dict[str, Callable[[float], int]] = {"floor": math.floor, "round": 
 
 
 def _evaluate_ends(function: Callable[[float], float], x: Interval) -> Interval:
-    """Of a function that grows."""
+    """Evaluate an increasing function at the ends of an interval."""
     return replace(x, low=function(x.low), high=function(x.high))
 
 
 def _make_saturating(function: Callable[..., float]) -> Callable[..., float]:
-    """The function with infinity in place of a number that is too large."""
+    """Make a function that returns infinity instead of raising OverflowError."""
 
     def limited(*numbers: float) -> float:
         try:
@@ -249,7 +267,7 @@ def _make_saturating(function: Callable[..., float]) -> Callable[..., float]:
 
 
 def _widen_interval(x: Interval, beyond: float = 0.0) -> Interval:
-    """The interval with ends a few last places further out, where they are greater than `beyond`."""
+    """Move the ends of an interval a few last places outwards, if they are greater than `beyond`."""
 
     def move(end: float, towards: float) -> float:
         for _ in range(_LAST_PLACES if abs(end) > beyond else 0):

@@ -25,14 +25,14 @@ class InvalidArgument(Exception):
 
 
 class Kind(Generic[T]):
-    """A set of allowed values. `words` are those that are written bare."""
+    """A set of allowed values. `words` has the values that are written as bare words."""
 
     words: tuple[str, ...] = ()
     varies: bool = False
-    """Whether the graph stays the same, but for this number, when another one is given: only then may the value be traced."""
+    """Whether another value changes nothing in the graph but this number. Only then may the value keep its formula."""
 
     def describe_values(self) -> str:
-        """Completes "expected ...": `an integer of at least 1`."""
+        """Describe the values, to complete "expected ...": `an integer of at least 1`."""
         raise NotImplementedError
 
     def convert_value(self, value: object) -> T:
@@ -57,6 +57,7 @@ class IntKind(Kind[int]):
         return "an integer" + _range_words(self.low, self.high)
 
     def convert_value(self, value: object) -> int:
+        # `2 * 1.5` is 3.0 in a text, and means 3. A bool is an int in Python, and never meant as one.
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int):
@@ -82,6 +83,8 @@ class SizeKind(Kind[Dim]):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, (int, SymDim)):
             raise InvalidArgument
+        # Only a size that is too small for every input is refused here. A size that may be too small is checked at
+        # run time.
         highest = value if isinstance(value, int) else bounds(value)[1]
         if self.low is not None and highest is not None and highest < self.low:
             raise InvalidArgument
@@ -132,7 +135,7 @@ NOT_FINITE = {"inf": inf, "-inf": -inf, "nan": nan}
 
 
 class ExtendedKind(Kind["int | float"]):
-    """A number, or an infinite one."""
+    """A number or an infinity."""
 
     words: tuple[str, ...] = ("inf", "-inf")
 
@@ -159,7 +162,7 @@ class ScalarKind(Kind["Dim | float | bool"]):
 
 
 class AnyScalarKind(ScalarKind):
-    """The same, or a number that is not finite."""
+    """Any scalar, or a number that is not finite."""
 
     words: tuple[str, ...] = tuple(NOT_FINITE)
 
@@ -176,7 +179,7 @@ def _or_words(words: tuple[str, ...]) -> str:
 
 
 def _parse_extended(value: object, words: tuple[str, ...]) -> float | None:
-    """The number that is not finite, from its word or itself; always the same NaN, so that it equals itself in tuples."""
+    """Parse a number that is not finite, from its word or itself. The NaN is always one object, so that tuples with it are equal."""
     word = str(value) if isinstance(value, float) else value
     return NOT_FINITE[word] if isinstance(word, str) and word in words else None
 
@@ -239,7 +242,7 @@ Item = TypeVar("Item")
 
 
 class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
-    """A list; with `scalar`, a single item is taken as a list of one."""
+    """A list. With `scalar`, a single item counts as a list of one."""
 
     def __init__(self, item: Kind[Item], *, scalar: bool = False, least: int = 0) -> None:
         self.item, self.scalar, self.least = item, scalar, least
@@ -260,7 +263,7 @@ class ListKind(Kind[tuple[Item, ...]], Generic[Item]):
 
 
 class SizesKind(Kind["int | tuple[int, ...]"]):
-    """One integer for all spatial axes, or a dims literal or list with one for each. Their number is known to the operator."""
+    """One integer for all spatial axes, or a dims literal or list with one integer for each. The operator checks their number."""
 
     varies = True
 

@@ -16,11 +16,11 @@ from ..types.tensor_types import FLOAT32, DType, Shape
 from ..types.traced_ints import TracedLeaf, TracedValue, leaves_in, origin_key, strip_formulas, substitute_values
 
 Role = Literal["weight", "bias", "recurrent", "out", ""]
-"""Which argument of an operator initializes a parameter: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
+"""The role of a parameter decides which argument initializes it: `init`, `bias_init`, `recurrent_init`, `out_init`, or none."""
 
 
 class Init(Record, TracedValue):
-    """How a parameter starts: the name of an initializer, and the values of all its arguments (initializers.py); or `table`.
+    """The initial value of a parameter: the name of an initializer, and the values of all its arguments (initializers.py); or `table`.
 
     `zero_row`: the row that stays zero, as the padding of torch.nn.Embedding.
     """
@@ -48,11 +48,11 @@ def normal_init(std: float) -> Init:
 
 
 class ParameterSpec(Record):
-    """A learned tensor or buffer of one operator. `name` is PyTorch's, local (`weight`); empty: the label itself is the name.
+    """A learned tensor or buffer of one operator. `name` is its local name in PyTorch (`weight`). Empty: the label itself is the name.
 
-    `stated`: the initializer is the spec's, rather than the one of PyTorch's module. `follows`: the first values are computed from those of
-    another parameter: the one with this label in the same graph, or with an empty one the operator's first input; `init` says what
-    they are if that is no parameter.
+    `stated`: the spec gives the initializer, so PyTorch's default does not apply. `follows`: the initial values are computed from another
+    parameter. It is the label of that parameter in the same graph, or empty for the operator's first input. `init` applies if the input is
+    not a parameter.
     """
 
     name: str
@@ -67,22 +67,22 @@ class ParameterSpec(Record):
 
 
 def fan_in_uniform(fan_in: Dim) -> Init:
-    """Uniform within +-1/sqrt(fan_in): the same as torch.nn.init.kaiming_uniform_(a=sqrt(5)), PyTorch's initial values of matrices and
-    kernels."""
+    """Return the initializer that draws uniformly within +-1/sqrt(fan_in). It equals torch.nn.init.kaiming_uniform_(a=sqrt(5)), PyTorch's
+    default for matrices and kernels."""
     # Parameters of a symbolic size are refused later, with their shape: any bound will do.
     bound = 1 / sqrt(fan_in) if isinstance(fan_in, int) and fan_in > 0 else 0.0
     return Init("uniform", (-bound, bound))
 
 
 def weight_and_bias(weight: Shape, units: Dim, fan_in: Dim, dtype: DType, bias: bool) -> tuple[ParameterSpec, ...]:
-    """The parameters of a matrix or kernel of `units` results."""
+    """Return the parameters of a matrix or kernel with `units` results."""
     init = fan_in_uniform(fan_in)
     both = ParameterSpec("weight", weight, init, dtype, role="weight"), ParameterSpec("bias", (units,), init, dtype, role="bias")
     return both if bias else both[:1]
 
 
 def scale_and_shift(shape: Shape, dtype: DType, *, scale: bool, shift: bool) -> tuple[ParameterSpec, ...]:
-    """The parameters of a normalization: their initial values change nothing."""
+    """Return the parameters of a normalization. Their initial values are the identity."""
     specs: tuple[ParameterSpec, ...] = ()
     if scale:
         specs += (ParameterSpec("weight", shape, Init("ones"), dtype, role="weight"),)

@@ -19,10 +19,10 @@ from .promotion import Scalar
 
 
 class OpInputs(Record):
-    """What a rule may look at: the types of the inputs and what is known of the dimensions.
+    """The arguments of a type rule: the types of the inputs, and the facts about their dimensions.
 
-    `names` has the operand that each of the types is of. `given.x` is the type of the input declared as `x`; of one that may be absent,
-    ask `given.get("mask")`, or `"mask" in given`. Those of `Inputs` are iterated over.
+    `names` has the name of the operand for each of the types. `given.x` is the type of the input declared as `x`. For an input that may be
+    absent, ask `given.get("mask")`, or `"mask" in given`. Iterate over it for the types of `Inputs`.
     """
 
     types: tuple[TensorType, ...]
@@ -38,7 +38,7 @@ class OpInputs(Record):
         return self.types[self.names.index(name)]
 
     def get(self, name: str) -> TensorType | None:
-        """The type of an input that may be absent."""
+        """Return the type of an input that may be absent, or None."""
         return self.types[self.names.index(name)] if name in self.names else None
 
     def __contains__(self, name: object) -> bool:
@@ -51,16 +51,16 @@ class OpInputs(Record):
         return len(self.types)
 
     def position(self, name: str) -> int:
-        """The number of the input among those that the stage is fed with."""
+        """Return the position of the input among the inputs of the stage."""
         return self.names.index(name)
 
     def at(self, name: str) -> Location:
-        """The location of the input, for errors."""
+        """Return the location of the input, for errors."""
         return input_location(self.names.index(name))
 
 
 def check_inputs(operator: str, operands: Operands, given: OpInputs, args: Mapping[str, object]) -> None:
-    """Refuses inputs that are not as declared."""
+    """Refuse inputs that do not match their declarations."""
     for operand in operands.values():
         if operand.or_number:
             _check_number(operator, operand, given, args)
@@ -74,7 +74,7 @@ def check_inputs(operator: str, operands: Operands, given: OpInputs, args: Mappi
 
 
 def _check_number(operator: str, operand: Input[Scalar | None] | Input[None], given: OpInputs, args: Mapping[str, object]) -> None:
-    """Refuses a tensor as well as a number, and neither."""
+    """Refuse a tensor together with a number, and a use with neither."""
     number, tensor = args[operand.name] is not None, operand.name in given
     if number and tensor:
         raise OperatorError(OperandCount(operator, "both"), argument_location(operand.name))

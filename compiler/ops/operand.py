@@ -30,12 +30,12 @@ N = TypeVar("N")
 REVERSE = "reverse"
 """The argument that puts a number before the tensor."""
 NAMED = "named"
-"""The argument with the names of the inputs that are given by name, where their number does not say which they are: the last ones."""
+"""The argument with the names of the last inputs, if these were given by name, because their number does not say which they are."""
 
 
 class OperatorError(Exception):
-    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage, `stated` the shape that its arguments
-    state for the result."""
+    """Raised by a rule of an operator. `problem` is the error, `at` its location within the stage, and `stated` the shape of the result
+    that the arguments state. With it, an editor can go on after the error."""
 
     def __init__(self, problem: Problem, at: Location, stated: Shape | None = None) -> None:
         super().__init__(problem.format_message())
@@ -47,9 +47,9 @@ class OperatorError(Exception):
 class Axes(Record):
     """The axes of an input, from `least` to `most` of them (None: any number).
 
-    `names` has a word for each, `...` for any number; a word that several inputs of an operator have is the same size
-    there, or one that broadcasts with it. `needed` completes "needs ..." in the message about another rank, `hints` suggest a remedy, by
-    that rank; without `needed`, the rank is left to the rule.
+    `names` has a word for each axis, and `...` for any number of axes. If several inputs have the same word, these axes have one size, or
+    sizes that broadcast. `needed` completes "needs ..." in the message about another rank, and `hints` has a remedy for some ranks. Without
+    `needed`, the type rule checks the rank.
     """
 
     names: tuple[str, ...]
@@ -62,7 +62,7 @@ class Axes(Record):
 def axes(
     names: str, needed: str = "", *, least: int | None = None, most: int | None = None, hints: Mapping[int, str] | None = None
 ) -> Axes:
-    """`axes("N C ...", "[N, C, ...]")`: the bounds of the rank follow from the names, unless they are given."""
+    """Make the axes of `axes("N C ...", "[N, C, ...]")`. The bounds of the rank follow from the names, unless they are given."""
     words = tuple(names.split())
     fixed = len([word for word in words if word != "..."])
     open_ = "..." in words
@@ -75,12 +75,11 @@ SPATIAL = axes("N C ...", "[N, C, length], [N, C, height, width] or [N, C, depth
 
 
 class Input(Generic[N]):
-    """A declared input: a tensor. On an operator, the attribute is the number given instead, None if there is none.
+    """A declared input: a tensor. On an operator, the attribute is the number that replaces the tensor, or None.
 
-    `like` names an earlier input whose element type it must have. An `optional` input may be absent. `alias`: another name for it, where
-    it is given by name. With `or_number` there is also a
-    positional argument of the input's name, a number that is used instead of the tensor; with `either_side` the argument `reverse` too,
-    which puts that number before the tensor.
+    `like` names an earlier input whose element type it must have. An `optional` input may be absent. `alias` is another name for it, if it
+    is given by name. With `or_number`, there is also a positional argument of the input's name: a number that replaces the tensor. With
+    `either_side`, there is the argument `reverse` too, which puts that number before the tensor.
     """
 
     name: str
@@ -118,8 +117,10 @@ class Input(Generic[N]):
 
     def __set_name__(self, owner: Any, name: str) -> None:
         self.name = name
+        # A new dictionary for the class, since `operands` may be the one that its base has.
         owner.operands = {**owner.operands, name: self}
         if self.or_number:
+            # In front: the number replaces an input, so it is the first positional argument.
             owner.signature = {**_number_arguments(name, self.either_side), **owner.signature}
 
     @overload
@@ -134,11 +135,11 @@ class Input(Generic[N]):
 
     @property
     def required(self) -> bool:
-        """Whether the stage must be fed with it."""
+        """Whether the stage must get this input."""
         return not (self.optional or self.or_number)
 
     def check_input(self, operator: str, x: TensorType, position: int, first: TensorType) -> None:
-        """Refuses an element type or a rank that is not declared."""
+        """Refuse an element type or a rank that is not declared."""
         if x.dtype.name not in self.elements.names:
             raise OperatorError(self.elements.make_problem(operator, x, first), input_location(position))
         rank = len(x.shape)
@@ -147,7 +148,7 @@ class Input(Generic[N]):
 
 
 def _number_arguments(name: str, either_side: bool) -> dict[str, Arg[Any]]:
-    """The arguments for a number that is used instead of the input."""
+    """Make the arguments for a number that replaces the input."""
     arguments: dict[str, Arg[Any]] = {name: Arg(ANY_SCALAR, default=None, positional=True)}
     if either_side:
         arguments[REVERSE] = Arg(FLAG, default=False)
@@ -157,7 +158,7 @@ def _number_arguments(name: str, either_side: bool) -> dict[str, Arg[Any]]:
 
 
 class Inputs(Input[None]):
-    """Any number of inputs, from one. It is the only declaration of its operator, or the last."""
+    """One or more inputs. It is the only declaration of its operator, or the last."""
 
     many = True
 

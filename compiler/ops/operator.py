@@ -60,30 +60,30 @@ class Operator:
 
     name: ClassVar[str] = ""
     takes_activation: ClassVar[bool] = False
-    """`dense 2 sigmoid` is allowed."""
+    """Whether an activation may follow the arguments: `dense 2 sigmoid`."""
     is_activation: ClassVar[bool] = False
-    """May follow another stage as a bare word."""
+    """Whether it may follow the arguments of another stage as a bare word."""
     spatial: ClassVar[bool] = False
-    """Works on `[N, C, ...]` with one to three spatial axes."""
+    """Whether it works on `[N, C, ...]` with one to three spatial axes."""
     pointwise: ClassVar[bool] = False
-    """Where the result has the shape of an input, its axes mean the same: channels stay channels."""
+    """Whether the axes keep their meaning if the result has the shape of an input: channels stay channels."""
     draws: ClassVar[bool] = False
-    """Whether PyTorch draws numbers for it in training. An operator with an argument `dropout` does if that is not 0: see `may_draw`."""
+    """Whether PyTorch draws random numbers for it in training. For an operator with an argument `dropout`, see `may_draw`."""
     symbol: ClassVar[str] = ""
-    """How it is written between two tensors, such as `+`; empty: only as a stage."""
+    """The symbol between two tensors, such as `+`. Empty: it can only be written as a stage."""
     prefix_symbol: ClassVar[str] = ""
-    """How it is written before a tensor: `-`."""
+    """The symbol before a tensor: `-`."""
     folds: ClassVar[bool] = False
-    """More than two tensors are allowed: it is applied to the first two, then to the result and the next one, and so on."""
+    """Whether more than two tensors are allowed: it is applied to the first two, then to the result and the next one, and so on."""
     extras: ClassVar[bool] = False
-    """The next stage is fed with the first result only, unless all are unpacked."""
+    """Whether the results after the first are extras: the next stage gets the first result only, unless all are unpacked."""
     open_keywords: ClassVar[Kind[Any] | None] = None
-    """Further keywords of any name are allowed, each value of this kind: `args["sizes"]` holds their (name, value), as written."""
+    """The kind of the values of further keywords, which may have any name. `args["sizes"]` has their names and values, as written."""
     examples: ClassVar[tuple[str, ...]] = ()
-    """Whole one-line models that compile."""
+    """Complete one-line models that compile."""
     definition: ClassVar[str] = ""
-    """What it is in terms of other operators, in netc's own text: the body of a block in which its inputs, parameters and arguments have
-    their names (netc.compiler.definitions). Empty for a primitive."""
+    """Its definition by other operators, in netc's own text: the body of a block in which its inputs, parameters and arguments are names
+    (netc.compiler.definitions). Empty for a primitive."""
 
     operands: ClassVar[Operands] = {}
     """The declared inputs, by name: a declaration adds itself."""
@@ -92,28 +92,31 @@ class Operator:
     slots: ClassVar[tuple[Arg[Any], ...]] = ()
     """The arguments that may be written without a name, in order."""
     required: ClassVar[tuple[Arg[Any], ...]] = ()
-    """Those without a default."""
+    """The arguments without a default."""
     aliases: ClassVar[dict[str, Arg[Any]]] = {}
-    """The arguments by all names that they may be written with."""
+    """The arguments by all their names, aliases included."""
     registry: ClassVar[Registry[Operator]] = Registry(FAMILIES)
     derivation: ClassVar[staticmethod[[], Derivation]]
-    """Gives what derives types and costs from definitions. Definitions are elaborated in a layer above this one, so `netc.compiler` sets
-    this hook."""
+    """Returns the object that derives types and costs from definitions. Definitions are elaborated in a layer above this one, so
+    `netc.compiler` sets this hook."""
 
     def __init_subclass__(cls) -> None:
         declared = {name: arg for base in reversed(cls.__mro__) for name, arg in vars(base).get("signature", {}).items()}
+        # `sorted` is stable: the inherited arguments come first, and `init` and others with `last` come after the
+        # operator's own.
         cls.signature = dict(sorted(declared.items(), key=lambda item: item[1].last))
         arguments = cls.signature.values()
         cls.slots = tuple([arg for arg in arguments if arg.positional])
         cls.required = tuple([arg for arg in arguments if isinstance(arg.default, Required)])
         cls.aliases = {name: arg for arg in arguments for name in (arg.name, arg.alias) if name}
+        # A base without a name of its own, such as `Pointwise`, is no operator of the language.
         if "name" in vars(cls) and cls.name:
             if cls.infer_types is Operator.infer_types and not cls.has_definition():
                 raise TypeError(f"the operator `{cls.name}` needs a `definition`, or an `infer_types` that returns its types")
             Operator.registry.add(cls.name, cls)
 
     def __init__(self, **args: Any) -> None:
-        """`args` are values that the kinds have checked; what is missing takes its default."""
+        """`args` has values that the kinds have checked. A missing argument takes its default."""
         for name, arg in self.signature.items():
             if name not in args:
                 if isinstance(arg.default, Required):
@@ -136,7 +139,7 @@ class Operator:
 
     @property
     def numbers(self) -> tuple[Any, ...]:
-        """The values in which there may be integers that are traced to parameters and sizes."""
+        """The values that may contain integers with formulas."""
         return tuple(self.args.values())
 
     def substitute_values(self, places: Mapping[str, Any]) -> Self:
@@ -172,17 +175,19 @@ class Operator:
     # --- the rules -------------------------------------------------------------------------------------------------------
 
     def bind_inputs(self, types: tuple[TensorType, ...], facts: Facts) -> OpInputs:
-        """The types of the inputs, by the names of the operands."""
+        """Bind the types of the inputs to the names of the operands."""
         return OpInputs(types, facts, self.assign_operands(types))
 
     def assign_operands(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
         """Return the name of the operand that each input is."""
+        # Inputs that were given by name are the last ones: the elaborator has put them there.
         named: tuple[str, ...] = self.args.get(NAMED, ())
         return (*self.assign_in_order(types[: len(types) - len(named)]), *named)
 
     def assign_in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
         """Return the operands' names for inputs without names, in the order of declaration."""
         names = tuple(self.operands)
+        # The last operand may be `Inputs`, which takes all that remain.
         return names[: len(types)] + names[-1:] * (len(types) - len(names))
 
     def check_and_infer(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -193,7 +198,7 @@ class Operator:
 
     @property
     def may_draw(self) -> bool:
-        """Whether PyTorch may draw numbers for this use in training: a plugin's operator may, whatever it computes."""
+        """Whether PyTorch may draw random numbers for this use in training. A plugin's operator always may."""
         return self.draws or bool(self.args.get("dropout")) or not type(self).__module__.startswith("netc.")
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -246,7 +251,11 @@ class Operator:
 
 
 def strict_key(value: object) -> object:
-    """A key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python."""
+    """Return a key that distinguishes 1, 1.0 and true, and 0.0 and -0.0, which are equal in Python.
+
+    >>> 1 == 1.0 == True, strict_key(1) == strict_key(1.0)
+    (True, False)
+    """
     if isinstance(value, tuple):
         return tuple(strict_key(v) for v in value)
     if isinstance(value, TracedInt):

@@ -29,48 +29,51 @@ from .operand import Input
 from .operator import Operator, OperatorError, OpInputs, ParameterSpec
 
 ARGUMENTS = {"weight": "init", "bias": "bias_init", "recurrent": "recurrent_init", "out": "out_init"}
-"""The argument for each role of a parameter."""
+"""The argument that initializes the parameters of each role."""
 FOLLOWING = ("recurrent", "out")
-"""Roles of weights that are initialized as the others are, unless their own argument says otherwise."""
+"""Roles of weights that follow `init`, unless their own argument is given."""
 WEIGHT, BIAS = "weight", "bias"
 _INITIALIZED = {"init": WEIGHT, "bias_init": BIAS, "recurrent_init": "recurrent weight", "out_init": "last projection"}
-"""What each argument initializes, in words."""
+"""The parameters that each argument initializes, in words."""
 
 
 class Parametric(Operator):
-    """Has parameters, with the initializer `init`. `drawn` says, for the reference, what PyTorch draws without one."""
+    """Has parameters, with the initializer `init`. `drawn` describes PyTorch's default initializer, for the reference."""
 
     as_tensors: ClassVar[tuple[str, ...]] = ()
-    """The parameters that may be given as tensors: they are its last inputs, and optional."""
+    """The parameters that may be replaced by tensors. They are the last inputs, and optional."""
     drawn: ClassVar[str] = ""
     init = Arg(INIT, default=None, last=True)
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        # A subclass may declare more inputs. The tensors for parameters are declared anew, so that they stay the
+        # last.
         cls.operands = {name: operand for name, operand in cls.operands.items() if name not in cls.as_tensors}
         for name in cls.as_tensors:
             Input(FLOATS, optional=True).__set_name__(cls, name)
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
-        """The learned tensors and buffers as they are without tensors for them, with PyTorch's initial values."""
+        """Return the learned tensors and buffers of a use without tensors for them, with PyTorch's initial values."""
         raise NotImplementedError
 
     def parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         return tuple(self._apply_init(spec) for spec in self.default_parameters(given) if not (WEIGHT in given and spec.trainable))
 
     def find_unused_initializers(self, given: OpInputs) -> dict[str, UnusedArgument]:
-        """The initializers of what there is not to initialize."""
+        """Find the initializers of parameters that this use does not have."""
         used = {self._init_argument(spec) for spec in self.parameters(given)}
+        # The flags that are off may be the reason, such as `bias=false`: the message names them.
         flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
         own = {name: words for name, words in _INITIALIZED.items() if name in self.signature and name not in used}
         return {name: UnusedArgument(f"this `{self.name}` has no {words} of its own", flags) for name, words in own.items()}
 
     def has_weight_input(self, types: tuple[TensorType, ...]) -> bool:
-        """Whether one of its inputs, which are of these types, is its weight."""
+        """Whether one of the inputs, with these types, is the weight."""
         return WEIGHT in self.as_tensors and WEIGHT in self.assign_operands(types)
 
     def has_bias(self, given: OpInputs) -> bool:
-        """Whether there is a bias, learned or given. With a weight that is given, only one that is given as well."""
+        """Whether there is a bias, learned or given as a tensor. If the weight is a tensor, the bias must be one too."""
         return BIAS in given if WEIGHT in given else bool(self.args.get(BIAS))
 
     def check_and_infer(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -83,7 +86,7 @@ class Parametric(Operator):
         return results
 
     def _check_tensors(self, given: OpInputs) -> None:
-        """The tensors that are given for parameters."""
+        """Check the tensors that replace parameters."""
         if BIAS in given and WEIGHT not in given:
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
         own = [name for name in self.as_tensors if name in given]
@@ -96,7 +99,7 @@ class Parametric(Operator):
             _check_tensor(self.name, given, specs[name])
 
     def _init_argument(self, spec: ParameterSpec) -> str:
-        """The argument that initializes a parameter; empty if none does. Weights of another role without one of their own follow `init`."""
+        """Return the argument that initializes a parameter, or an empty text. Weights of the roles in FOLLOWING use `init` by default."""
         found = ARGUMENTS.get(spec.role, "")
         return "init" if spec.role in FOLLOWING and self.args.get(found) is None else found
 
@@ -104,12 +107,13 @@ class Parametric(Operator):
         init = self.args.get(self._init_argument(spec))
         if init is None:
             return spec
+        # The row of the padding index stays zero with any initializer, as in torch.nn.Embedding.
         init = replace(init, zero_row=spec.init.zero_row)
         return replace(spec, init=init, stated=init != spec.init or has_origin(init))
 
 
 def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
-    """Refuses a tensor that is not as the parameter that it replaces."""
+    """Refuse a tensor that does not have the type of the parameter that it replaces."""
     tensor, at = given[spec.name], given.position(spec.name)
     if tensor.dtype != spec.dtype:
         raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, at)), given.at(spec.name))
@@ -128,8 +132,8 @@ def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
 
 
 def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...], weight: ParameterSpec | None) -> None:
-    """Refuses a batch in place of the weight: a weight for each sample, or the tensors of a tuple that the operator was meant to be applied
-    to one by one, or joined."""
+    """Refuse a batch in place of the weight: a weight for each sample, or the tensors of a tuple to which the operator was meant to be
+    applied one by one, or joined."""
     tensor, x = given[WEIGHT], given.types[0]
     if tensor.rank and x.rank and not isinstance(x.shape[0], int) and tensor.shape[0] == x.shape[0]:
         if weight is not None and tensor.shape[1:] == weight.shape:

@@ -16,7 +16,13 @@ Scalar = Dim | float | bool
 
 
 def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -> DType:
-    """The common element type; of scalars only, that of the scalars."""
+    """Return the common element type. Scalars count only if there are no tensors, or if they are of a higher category.
+
+    >>> from ..types.tensor_types import DTYPES
+    >>> half, byte = TensorType(DTYPES["float16"], (2,)), TensorType(DTYPES["uint8"], (2,))
+    >>> result_type([half], [2.5]), result_type([byte], [2]), result_type([byte], [2.5])
+    (float16, uint8, float32)
+    """
     tensors = tuple(tensors)
     with_axes = [t.dtype for t in tensors if t.rank]
     without = [t.dtype for t in tensors if not t.rank]
@@ -25,14 +31,14 @@ def result_type(tensors: Iterable[TensorType], scalars: Iterable[Scalar] = ()) -
 
 
 def scalar_type(scalar: Scalar) -> DType:
-    """The element type of a number by itself."""
+    """Return the element type of a number by itself."""
     if isinstance(scalar, bool):
         return BOOL
     return FLOAT32 if isinstance(scalar, float) else INT64
 
 
 def _combine_groups(higher: DType, lower: DType) -> DType:
-    """The element type of two groups, the first of which decides within its category."""
+    """Combine the element types of two groups. The first group decides within its category."""
     if higher.is_float:
         return higher
     return promote_types(higher, lower) if higher == BOOL or lower.is_float else higher

@@ -16,14 +16,14 @@ from .operand import OperatorError
 
 
 def require_same_dtype(operator: str, given: OpInputs) -> None:
-    """Refuses inputs whose element types differ from that of the first."""
+    """Refuse inputs whose element types differ from the type of the first input."""
     for index, x in enumerate(given):
         if x.dtype != given.types[0].dtype:
             raise OperatorError(DTypeMismatch(operator, given.types[0], x, (0, index)), STAGE)
 
 
 def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axis: int, verb: str, what: str) -> None:
-    """Refuses two inputs that do not agree in an axis. `what` names that in the plural: `their last axes`."""
+    """Refuse two inputs that differ in the size of an axis. `what` names the axes in the plural: `their last axes`."""
     left, right = given[pair[0]], given[pair[1]]
     at = (given.position(pair[0]), given.position(pair[1]))
     x, y = left.shape[axis], right.shape[axis]
@@ -37,21 +37,29 @@ def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axi
 
 
 def require_elements(operator: str, given: OpInputs, name: str, axes: Iterable[int]) -> None:
-    """Refuses an input with an empty axis among these. A symbolic size that may be 0 is checked with the sizes of the inputs, in modules
-    and in sessions: PyTorch refuses a maximum of nothing, and ONNX Runtime refuses it with a text of its own or computes some number."""
+    """Refuse an input if one of these axes is empty. A symbolic size that may be 0 is checked at run time, in modules and in sessions:
+    PyTorch refuses a maximum of no elements, and ONNX Runtime refuses it with another text or computes some number."""
     x = given[name]
     for axis in axes:
+        # Only a size that is certainly 0. The question itself is recorded for the checks at run time
+        # (analysis/stage_checks.py).
         if given.facts.is_at_least(x.shape[axis], 1) is False:
             raise OperatorError(WrongSize(operator, f"at least one element along axis {axis}", x), given.at(name))
 
 
 def at_most_text(part: Dim, size: Dim) -> str:
-    """`part <= size`: `T <= 4`, `S >= T`."""
+    """Write `part <= size` as a condition of `where`: `T <= 4`, `S >= T`."""
     return f"{format_dim(part)} <= {size}" if isinstance(size, int) else f"{format_dim(size)} >= {format_dim(part)}"
 
 
 def at_least_text(size: Dim, least: Dim) -> str:
-    """`size >= least`, numbers on the right: `T >= 2` rather than `T - 2 >= 0`, and `T <= 80` rather than `-T >= -80`."""
+    """Write `size >= least` as a condition of `where`, with the number on the right: `T >= 2` rather than `T - 2 >= 0`, and `T <= 80`
+    rather than `-T >= -80`.
+
+    >>> from ..dims import make_symbol
+    >>> at_least_text(make_symbol("T") - 2, 0), at_least_text(80 - make_symbol("T"), 0)
+    ('T >= 2', 'T <= 80')
+    """
     number = constant_of(size - least)
     rest = size - least - number
     if all(factor < 0 for factor in terms_of(rest).values()):
@@ -60,5 +68,5 @@ def at_least_text(size: Dim, least: Dim) -> str:
 
 
 def count_of(count: Dim, noun: str) -> str:
-    """`1 channel`, `4 channels`, `C channels`."""
+    """Write a count with its noun: `1 channel`, `4 channels`, `C channels`."""
     return f"{format_dim(count)} {noun}{'' if count == 1 else 's'}"

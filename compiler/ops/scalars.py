@@ -21,11 +21,11 @@ from .operand import OperatorError
 from .promotion import Scalar
 
 SIZE_BYTES = 4
-"""An integer type of that many bytes is assumed to represent every size that an axis may have."""
+"""The number of bytes from which an integer type is assumed to hold every size that an axis may have."""
 
 
 def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
-    """An argument as PyTorch converts it to the element type; None if that does not hold it.
+    """Convert an argument to the element type as PyTorch does. None if the type does not hold it.
 
     An integer type drops the part after the decimal point, and an unsigned one counts negative integers from its end.
     """
@@ -36,33 +36,35 @@ def cast_scalar(value: Scalar, dtype: DType) -> Scalar | None:
     low, high = dtype.limits
     if dtype.is_float:
         return float(value) if low <= value <= high or not isfinite(value) else None
+    # `-1` is 255 in uint8, as in C. A float is not wrapped.
     if dtype.kind == "uint" and isinstance(value, int):
         low = -high
     return wrap_scalar(trunc(value), dtype) if low <= value <= high else None
 
 
 def wrap_scalar(value: Scalar, dtype: DType) -> Scalar:
-    """The other operand of an operator symbol: of an integer that the integer type does not hold, the last bits stay."""
+    """Convert the other operand of an operator symbol. If the integer type does not hold an integer, only its last bits stay."""
     if not dtype.is_integer or not isinstance(value, int):
         return value
     low, high = (int(end) for end in dtype.limits)
+    # Arithmetic modulo 2 ** bits, shifted so that the result is in the range of the type.
     return (value - low) % (high - low + 1) + low
 
 
 def compute_dtype(dtype: DType) -> DType:
-    """The element type that PyTorch computes in: for half types, float32."""
+    """Return the element type in which PyTorch computes: float32 for half types."""
     return FLOAT32 if dtype.is_float and dtype.size == 2 else dtype
 
 
 def require_exact_scalar(operator: str, x: TensorType, value: Scalar | None, name: str) -> None:
-    """Refuses an argument that the element type of `x` does not hold."""
+    """Refuse an argument that the element type of `x` does not hold."""
     if value is not None and cast_scalar(value, x.dtype) is None:
         raise OperatorError(ScalarDoesNotFit(operator, str(value), x), argument_location(name))
 
 
 def require_bound(operator: str, x: TensorType, value: Scalar, name: str) -> None:
-    """Refuses a bound outside the element type of `x`, or that may be outside it at some sizes; also a negative one of an unsigned type,
-    which some versions of PyTorch count from the type's end and others take as no bound."""
+    """Refuse a bound outside the element type of `x`, or one that may be outside it for some sizes. Also refuse a negative bound of an
+    unsigned type: some versions of PyTorch count it from the type's end, and others ignore it."""
     if isinstance(value, SymDim):
         outside = x.dtype.is_integer and x.dtype.size < SIZE_BYTES and not _always_fits(value, x.dtype)
     else:
@@ -79,7 +81,8 @@ def _always_fits(value: SymDim, dtype: DType) -> bool:
 def conversion_warnings(
     operator: str, x: TensorType, taken: Mapping[str, tuple[Scalar | None, Scalar | None]]
 ) -> tuple[tuple[Problem, Location], ...]:
-    """Warnings about integers that are not what was written: of each argument, the number written and the number used."""
+    """Make warnings about integers that are converted to other numbers. `taken` has, for each argument, the number written and the number
+    used."""
     if not x.dtype.is_integer:
         return ()
     different = {name: pair for name, pair in taken.items() if pair[0] != pair[1]}
@@ -87,5 +90,5 @@ def conversion_warnings(
 
 
 def scalar_warnings(operator: str, x: TensorType, **values: Scalar | None) -> tuple[tuple[Problem, Location], ...]:
-    """The same for arguments that `cast_scalar` converts."""
+    """Make the warnings for arguments that `cast_scalar` converts."""
     return conversion_warnings(operator, x, {name: (v, None if v is None else cast_scalar(v, x.dtype)) for name, v in values.items()})

@@ -23,8 +23,12 @@ Sizes = int | tuple[int, ...]
 
 
 class Window(Record):
-    """What slides along one axis: `taps` elements, `dilation` apart, moved by `stride`, over an input that is padded by `before` and
-    `after` at its ends."""
+    """A window along one axis: `taps` elements, `dilation` apart, moved by `stride`, over an input that is padded by `before` and `after`
+    elements at its ends.
+
+    >>> Window(3, stride=2, before=1, after=1).count_windows(32)
+    16
+    """
 
     taps: int
     stride: int = 1
@@ -41,9 +45,13 @@ class Window(Record):
         return size + self.before + self.after
 
     def count_windows(self, size: Dim, *, ceil: bool = False) -> Dim:
-        """The number of windows that fit an axis of that size. `ceil`: the last may reach over the end, but not start after the input."""
+        """Count the windows that fit an axis of this size. `ceil`: the last window may extend over the end, but not start after the
+        input."""
         room = self.padded_size(size) - self.span
         if ceil:
+            # Rounding up is adding `stride - 1`. PyTorch drops a last window that would start in the padding behind
+            # the input: that is the other bound of the minimum. In this form, it is one formula for all sizes,
+            # symbolic ones too.
             room = size + self.before - 1 + min(0, self.after + self.stride - self.span)
         return room // self.stride + 1
 
@@ -66,14 +74,14 @@ class PaddingKind(Kind["int | tuple[int, ...] | str"]):
 
 
 def spatial_axes(operator: str, x: TensorType) -> int:
-    """The number of axes after `[N, C]`: one to three."""
+    """Return the number of axes after `[N, C]`, from one to three."""
     if not 3 <= x.rank <= 5:
         raise OperatorError(WrongRank(operator, FEATURES, x), input_location(0))
     return x.rank - 2
 
 
 def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[int, ...]:
-    """The argument `name`, one number for each spatial axis of `x`."""
+    """Return the argument `name` as one number for each spatial axis of `x`."""
     axes = spatial_axes(operator, x)
     if isinstance(value, int):
         return (value,) * axes
@@ -83,7 +91,7 @@ def each_axis(operator: str, name: str, value: Sizes, x: TensorType) -> tuple[in
 
 
 def wrong_count(operator: str, name: str, values: Sequence[object], x: TensorType) -> OperatorError:
-    """The error for another number of values than `x` has spatial axes."""
+    """Make the error for a number of values that differs from the number of spatial axes of `x`."""
     axes = x.rank - 2
     needed = "must have one number for each spatial axis" if axes > 1 else "must have one number for the one spatial axis"
     text = [
@@ -102,6 +110,7 @@ def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
     if not values:
         return "write one number for all axes, such as `1`, or remove the argument"
     if len(values) == axes - 1 and name in ("kernel", "size") and x.is_batch and isinstance(x.shape[1], int):
+        # PyTorch users write the batch and the channels into the shape: `input 8x3x32x32`.
         image = "x".join(map(format_dim, x.shape[2:]))
         return f"{x} has {axes} spatial axes; if the first size is the batch, leave it out: `input {image}`"
     if len(values) == axes + 1 and name in ("kernel", "size"):
@@ -111,7 +120,7 @@ def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:
 
 
 def compute_sizes(operator: str, x: TensorType, windows: tuple[Window, ...], facts: Facts, *, ceil: bool = False) -> tuple[Dim, ...]:
-    """The sizes of the result along the spatial axes, which are the last; refused if an axis cannot hold its window."""
+    """Compute the sizes of the result along the spatial axes, which are the last. An error if an axis cannot hold its window."""
     sizes: list[Dim] = []
     first = x.rank - len(windows)
     for axis, (size, window) in enumerate(zip(x.shape[first:], windows, strict=True), start=first):
