@@ -26,7 +26,6 @@ REFUSED = {
 """What is refused for a good reason: by a pattern of the texts, the reason. Those operators are many in ONNX, some of which make as many
 results as the data say. Every case with such a part is refused, and no other: so nothing joins them unnoticed."""
 NOT_YET = {
-    "m = table (i) [T] = (1 if i > 1 and (": "two tables of one formula get one name",
     "w = input [T] batch=false; (x, w) -> rms_norm": "a normalization of a symbolic size needs its weight as a tensor",
     "w = input [T] batch=false; x -> layer_norm weight=w": "a normalization of a symbolic size needs its weight as a tensor",
 }

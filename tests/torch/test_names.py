@@ -41,6 +41,8 @@ AWKWARD = {
     "-> (if true { steps = table (i) [3] = i; in + steps }) -> add 2 -> dense 3",
     "arguments": "block b(h) { in -> reshape [N, h, -1] -> softmax axis=-1 -> flatten -> dense 12 as h "
     "-> dense 12 as h_ }; input 12 -> b 3 -> b 4",
+    "labels that come later": "block b(n, f=relu) { in -> f -> if n > 2 { relu } -> dense 4 as relu1 -> relu -> dense 4 as relu2 "
+    "-> f -> dense 4 as relu4 }; input 4 -> b 3 as sin1 -> sin -> b 2 as sin2 -> b 3 sin as b1",
     "imports": "F = input 3; nn = F -> dense 3 as torch; torch = nn -> sin; Tensor_ = torch * nn; Tensor_ + F",
 }
 

@@ -37,7 +37,7 @@ class SharedStages(EvaluatorPart):
         if label is not None:
             text = self._labels.claim_label(label, scope, scope.frame)
         else:
-            text = scope.frame.labels.claim_label(node.name.name, node.name.span)
+            text = self._labels.claim_name(node.name.name, node.name.span, scope.frame)
         module = SharedModule(text, node.span)
         scope.frame.graph.declares.append(module)
         return SharedDef(node.stage, scope, module)

@@ -15,6 +15,7 @@ from ..resource_limits import MAX_NESTING, check_string
 from ..scopes.early_exits import AlreadyReported, Failure
 from ..scopes.scope import GraphFrame, Scope
 from ..scopes.value_text import format_value
+from .automatic_labels import free_label
 from .evaluator_protocol import EvaluatorPart
 
 
@@ -30,9 +31,14 @@ class StageLabels(EvaluatorPart):
         """The text of a label, which is then taken in the frame's graph. Its expressions are evaluated in `scope`."""
         text = self._evaluate_text(label, scope)
         self.session.count_items(len(text), label.span)
-        frame.labels.claim_label(text, label.span)
+        self.claim_name(text, label.span, frame)
         self.session.index.record_name(label.span, text, None, label.span, "label")
         return text
+
+    def claim_name(self, text: str, span: Span, frame: GraphFrame) -> str:
+        """The text of a label or the name of a shared stage, which is then taken in the frame's graph."""
+        free_label(text, frame)
+        return frame.labels.claim_label(text, span)
 
     def is_inline(self, label: ast.Label | None, scope: Scope, binders: tuple[ast.Name, ...] = ()) -> bool:
         """Whether a label is `as _`, also as the value of an expression: no level of its own. One that depends on `binders` is not."""

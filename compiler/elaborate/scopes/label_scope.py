@@ -28,6 +28,8 @@ class LabelAllocator:
         self.levels: dict[str, tuple[str, Span]] = {}
         """The prefixes of labels with several levels, each with the first such label."""
         self.explicit: set[str] = set()
+        self._words: dict[str, str] = {}
+        """By each label of operator and ordinal, the operator."""
         self._counts: dict[str, int] = {}
 
     def allocate_label(self, operator: str, span: Span) -> str:
@@ -46,7 +48,17 @@ class LabelAllocator:
             # An explicit label may have taken the number: `dense2` above an unlabeled `dense`.
             if label not in self.used and label not in self.levels:
                 self.used[label] = span
+                if word:
+                    self._words[label] = word
                 return label
+
+    def find_automatic(self, label: str) -> str | None:
+        """The label of operator and ordinal that is in the way of this one: the same, or one that it would be a level of."""
+        return next((above for above in accumulate(label.split("."), "{}.{}".format) if above in self._words), None)
+
+    def replace_automatic(self, label: str) -> str:
+        """Frees a label of operator and ordinal, and returns the next one for its stage."""
+        return self._next_free(self._words.pop(label), self.used.pop(label))
 
     def claim_label(self, label: str, span: Span) -> str:
         """Takes a label that was written. Rejects one that is taken already, or of which the other would be a level."""
