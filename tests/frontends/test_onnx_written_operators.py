@@ -25,21 +25,10 @@ REFUSED = {
 }
 """What is refused for a good reason: by a pattern of the texts, the reason. Those operators are many in ONNX, some of which make as many
 results as the data say. Every case with such a part is refused, and no other: so nothing joins them unnoticed."""
-NOT_YET = {
-    "w = input [T] batch=false; (x, w) -> rms_norm": "a normalization of a symbolic size needs its weight as a tensor",
-    "w = input [T] batch=false; x -> layer_norm weight=w": "a normalization of a symbolic size needs its weight as a tensor",
-}
-"""What should come back, and does not."""
 CASES = [(family, text) for family, module in FAMILIES.items() for text in module.CASES]
 
 
-def _case(family: str, text: str) -> object:
-    reason = next((reason for part, reason in NOT_YET.items() if part in text), "")
-    marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
-    return pytest.param(text, id=f"{family}: {case_id(text)}", marks=marks)
-
-
-@pytest.mark.parametrize("text", [_case(family, text) for family, text in CASES])
+@pytest.mark.parametrize("text", [pytest.param(text, id=f"{family}: {case_id(text)}") for family, text in CASES])
 def test_comes_back(text: str, tmp_path: Path) -> None:
     model = netc.compile(text)
     if torch_alone(model):

@@ -7,13 +7,15 @@ from typing import Any
 
 import numpy as np
 
+from ....dims import Dim
 from ....ir.graph_values import Value
+from ....ops.formula import Const
 from ...graph_builder import ImportRefused
 from ..attribute_numbers import shorten_float
 from ..importer_site import OnnxSite
 from ..importer_table import imports
 from ..onnx_names import is_made_up
-from ..onnx_values import Item, Known
+from ..onnx_values import Filled, Item, Known
 
 
 @imports("BatchNormalization", to="batch_norm")
@@ -109,14 +111,33 @@ def _normalize_last_axes(site: OnnxSite, operator: str, x: Value, axis: int, eps
         known = {name: _broadcast_parameter(item, sizes) for name, item in known.items()}
         more = {"bias": "bias" in known} if operator == "layer_norm" else {}
         return site.emit.apply_with_weights(operator, [x], known, **more, **arguments)[0]
-    if operator == "layer_norm" and not isinstance(shape[-1], int) and x.type.rank == 3 and len(shape) == 1:
-        normal = site.apply_op("instance_norm", x, eps=eps)
-    else:
-        normal = site.apply_op(operator, x, affine=False, **arguments)
+    if len(sizes) < len(shape):
+        return _normalize_symbolic_axes(site, operator, x, shape, arguments, tuple(items))
+    normal = site.apply_op(operator, x, affine=False, **arguments)
     if not items:
         return normal
     scaled = site.apply_op("mul", normal, site.input(1))
     return site.apply_op("add", scaled, site.input(2)) if "bias" in items else scaled
+
+
+def _normalize_symbolic_axes(
+    site: OnnxSite, operator: str, x: Value, shape: Sequence[Dim], arguments: dict[str, Any], names: Sequence[str]
+) -> Value:
+    """A normalization whose weight is a tensor, because PyTorch's modules need the sizes: the file's own weight if it fits, or else ones.
+    `names` are the parameters of the file."""
+    weight = site.get_item(1)
+    if isinstance(weight, Filled) and weight.number == 1 and site.are_equal(weight.shape, shape):
+        names = [name for name in names if name != "weight"]
+    if not names and operator == "layer_norm" and x.type.rank == 3 and len(shape) == 1:
+        return site.apply_op("instance_norm", x, eps=arguments["eps"])
+    tensors = {name: site.input(("weight", "bias").index(name) + 1) for name in names}
+    own = {name: value for name, value in tensors.items() if site.are_equal(value.type.shape, shape) and value.type.dtype == x.type.dtype}
+    if "weight" not in own:
+        own = {"weight": site.emit.make_table(shape, Const(1.0), x.type.dtype)}
+    result = site.apply_op(operator, x, *own.values(), named=tuple(own), **arguments)
+    if "weight" in tensors and own["weight"] is not tensors["weight"]:
+        result = site.apply_op("mul", result, tensors["weight"])
+    return site.apply_op("add", result, tensors["bias"]) if "bias" in tensors and "bias" not in own else result
 
 
 def _broadcast_parameter(known: Known, shape: tuple[int, ...]) -> Known:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ....dims import Dim
 from ....ir.graph_values import Value
+from ....ops.formula import Const
 from ...graph_builder import ImportRefused
 from ..aten_site import AtenSite
 from ..aten_table import reads
+from .creation import make_table
 from .layers import apply_layer
 
 _STATISTICS = ("running_mean", "running_var")
@@ -98,7 +103,7 @@ def read_layer_norm(site: AtenSite) -> Value:
     x, shape = site.tensor("input"), site.sizes("normalized_shape")
     eps, axes = site.number("eps"), shape if len(shape) > 1 else None
     if not site.has_argument("weight"):
-        found = site.apply_op("layer_norm", x, affine=False, eps=eps, shape=axes)
+        found = _normalize_without_weight(site, "layer_norm", x, shape, eps=eps)
         return site.apply_op("add", found, site.tensor("bias")) if site.has_argument("bias") else found
     return apply_layer(site, "layer_norm", x, eps=eps, shape=axes)
 
@@ -109,8 +114,17 @@ def read_rms_norm(site: AtenSite) -> Value:
     eps = site.number("eps") if site.has_argument("eps") else None
     axes = shape if len(shape) > 1 else None
     if not site.has_argument("weight"):
-        return site.apply_op("rms_norm", x, affine=False, eps=eps, shape=axes)
+        return _normalize_without_weight(site, "rms_norm", x, shape, eps=eps)
     return apply_layer(site, "rms_norm", x, given={"weight": "weight"}, eps=eps, shape=axes)
+
+
+def _normalize_without_weight(site: AtenSite, operator: str, x: Value, shape: Sequence[Dim], eps: Dim | float | None) -> Value:
+    """Normalize the last axes. PyTorch's modules need known sizes, so symbolic ones get a weight of ones, as a tensor."""
+    axes = tuple(shape) if len(shape) > 1 else None
+    if all(isinstance(size, int) for size in shape):
+        return site.apply_op(operator, x, affine=False, eps=eps, shape=axes)
+    ones = make_table(site, tuple(shape), Const(1.0), x.type.dtype)
+    return site.apply_op(operator, x, ones, named=("weight",), eps=eps, shape=axes)
 
 
 @reads("group_norm")
