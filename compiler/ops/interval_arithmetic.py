@@ -178,8 +178,8 @@ def _evaluate_corners(function: Callable[[Any, Any], float], a: Interval, b: Int
     """Evaluate a function that is monotone in each argument, at the corners of two intervals."""
     pairs = [(x, y) for x in (a.low, a.high) for y in (b.low, b.high)]
     far = [function(_farthest_end(x), _farthest_end(y)) for x, y in pairs]
-    # `0 * inf` and `inf - inf` are NaN at a corner where an end is only unknown. The farthest number stands in for it
-    # there.
+    # `0 * inf` and `inf - inf` are NaN at a corner where an end is only unknown. The farthest possible number
+    # replaces the end there.
     values = [value if not math.isnan(value := function(*pair)) else instead for pair, instead in zip(pairs, far, strict=True)]
     return Interval(min(values), max(values), infinite=any(map(math.isinf, far)))
 

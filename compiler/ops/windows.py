@@ -49,7 +49,7 @@ class Window(Record):
         input."""
         room = self.padded_size(size) - self.span
         if ceil:
-            # Rounding up is adding `stride - 1`. PyTorch drops a last window that would start in the padding behind
+            # Rounding up is adding `stride - 1`. PyTorch drops a last window that would start in the padding after
             # the input: that is the other bound of the minimum. In this form, it is one formula for all sizes,
             # symbolic ones too.
             room = size + self.before - 1 + min(0, self.after + self.stride - self.span)
