@@ -1,7 +1,7 @@
-"""PyTorch modules as typed graphs: `from_module` and `from_exported`.
+"""Reads PyTorch modules as typed graphs: `from_module` and `from_exported`.
 
-torch.export runs the module once and gives a graph of aten operators, each with the modules that called it; here it becomes a graph of
-netc's operators and of the modules' calls, with the keys of the state dict.
+torch.export runs the module once and returns a graph of aten operators, each with the stack of modules that called it. This package turns
+it into a graph of netc's operators and of the modules' calls, with the keys of the state dict. The order of the work is in programs.py.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One use of an aten operator, as its reader sees it.
 
-In: a node of torch.export and the graph that is being built. Out: the arguments by name, with the defaults of the schema; tensors are
-values of the graph, and sizes are dimensions. The site also adds operators to the graph. Always: what has no counterpart raises
+In: a node of torch.export and the graph that is being built. Out: the arguments by name, with the defaults of the schema. Tensors are
+values of the graph, and sizes are dimensions. The site also adds operators to the graph. Always: an argument without a counterpart raises
 `ImportRefused`.
 
     @reads("lerp")
@@ -36,7 +36,7 @@ _LARGEST_END = 2**62
 
 
 class AtenSite:
-    """One node. `args` has what it was given, by the names of its schema."""
+    """One node. `args` has its arguments by the names of the operator's schema."""
 
     def __init__(self, node: Node, scope: GraphScope) -> None:
         self.node = node
@@ -44,7 +44,7 @@ class AtenSite:
         self.args = _bind_arguments(node)
         self.name = operator_name(node)
 
-    # --- what it was given ---------------------------------------------------------------------------------------------------
+    # --- arguments -----------------------------------------------------------------------------------------------------------
 
     def has_argument(self, name: str) -> bool:
         return self.args.get(name) is not None
@@ -53,16 +53,16 @@ class AtenSite:
         return isinstance(self.args.get(name), Node) and _is_tensor(self.args[name])
 
     def tensor(self, name: str = "self") -> Value:
-        """The tensor that is the argument of this name."""
+        """Return the argument of this name as a tensor of the graph."""
         return self._to_tensor(self.args[name])
 
     @property
     def first_tensor(self) -> Value:
-        """The first argument, whatever it is called."""
+        """The first argument, by any name: schemas call it `self`, `input` or `x`."""
         return self.tensor(next(iter(self.args)))
 
     def complex_pairs(self, name: str = "self") -> Value:
-        """The tensor that is the argument of this name, where one of complex numbers is known to be pairs of their parts."""
+        """Return the argument as a tensor, for readers that know complex numbers as pairs on a last axis of size 2."""
         found = self.scope.get_value(self.args[name])
         assert isinstance(found, Value)
         return found
@@ -71,15 +71,15 @@ class AtenSite:
         return self.tensor(name) if self.has_argument(name) else None
 
     def tensors(self, name: str) -> list[Value]:
-        """A list of tensors. Tensors without elements are left out."""
+        """Return a list of tensors, without those that have no elements."""
         return [self._to_tensor(one) for one in self.args[name] if not is_empty(one)]
 
     def tensor_of(self, given: Any) -> Value:
-        """A tensor that is an element of a list among the arguments."""
+        """Return an element of a list among the arguments as a tensor."""
         return self._to_tensor(given)
 
     def index_from_front(self, node: Node, size: Dim) -> Value:
-        """A tensor of indices; constant ones count from the front."""
+        """Return a tensor of indices. Constant indices that count from the end are converted to count from the front."""
         values = self.scope.model.constants.values.get(node)
         if not isinstance(values, torch.Tensor) or not bool((values < 0).any()):
             return self._to_tensor(node)
@@ -88,11 +88,11 @@ class AtenSite:
         return self.apply_op("remainder", self._to_tensor(node), other=size)
 
     def reads_result(self, at: int) -> bool:
-        """Whether anything reads the result of this number."""
+        """Return whether anything reads the result with this number."""
         return any(user.args[1] == at and user.users for user in self.node.users if user.target is getitem)
 
     def constant_formula(self, number: Number) -> Const:
-        """A formula that is this number."""
+        """Return the formula of a number."""
         return Const(number)
 
     def _to_tensor(self, given: Any) -> Value:
@@ -100,6 +100,7 @@ class AtenSite:
             raise ImportRefused("it is given a number where netc needs a tensor")
         if is_empty(given):
             raise ImportRefused("it is given a tensor without elements, which a spec does not have")
+        # netc has no complex element type. The spectral readers know a complex tensor as pairs and ask for `complex_pairs` instead.
         if isinstance(fake := given.meta.get("val"), torch.Tensor) and fake.is_complex():
             raise ImportRefused("works on complex numbers; compute with their real and imaginary parts", "use `torch.view_as_real`")
         value = self.scope.get_value(given)
@@ -108,7 +109,7 @@ class AtenSite:
         return value
 
     def number_of(self, name: str) -> Number | None:
-        """The number that the argument is, also where it is a constant tensor without axes; None if it is another tensor."""
+        """Return the argument as a number, also if it is a constant tensor without axes. None for any other tensor."""
         given = self.args[name]
         if isinstance(given, Node) and _is_tensor(given):
             return self.scope.model.constants.get_number(given)
@@ -118,7 +119,7 @@ class AtenSite:
         return self._to_number(self.args[name])
 
     def fixed_number(self, name: str) -> float | bool:
-        """A number that does not depend on sizes."""
+        """Return a number that does not depend on sizes."""
         number = self.number(name)
         if isinstance(number, SymDim):
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
@@ -135,28 +136,29 @@ class AtenSite:
         return given
 
     def size(self, name: str) -> Dim:
-        """A size, or any integer."""
+        """Return the argument as a size, or as any integer."""
         return self.size_of(self.args[name])
 
     def sizes(self, name: str) -> tuple[Dim, ...]:
         return tuple(self.size_of(one) for one in self.args[name])
 
     def size_of(self, given: Any) -> Dim:
-        """A size that is an argument, or an element of a list among them."""
+        """Return an argument, or an element of a list among the arguments, as a size."""
         number = self._to_number(given)
+        # A bool is an int in Python, but no size.
         if isinstance(number, bool | float):
             raise ImportRefused("it is given a size that is no integer")
         return number
 
     def integer(self, name: str) -> int:
-        """An integer that is known."""
+        """Return an integer that does not depend on sizes."""
         size = self.size(name)
         if isinstance(size, SymDim):
             raise ImportRefused(f"`{name}` depends on the sizes of the input")
         return size
 
     def integers(self, name: str) -> tuple[int, ...]:
-        """Integers that are known; a single one is taken for a list."""
+        """Return integers that do not depend on sizes. A single one counts as a list, as PyTorch takes `dim=1` for `dim=[1]`."""
         given = self.args[name]
         items = given if isinstance(given, list | tuple) else [given]
         result = tuple(self.size_of(one) for one in items)
@@ -165,7 +167,7 @@ class AtenSite:
         return result  # type: ignore[return-value]
 
     def axes(self, name: str = "dim") -> tuple[int, ...] | None:
-        """Axes; None if all are meant."""
+        """Return the axes, or None for all of them: PyTorch writes that as None or an empty list."""
         given = self.args.get(name)
         return self.integers(name) if given is not None and given != [] else None
 
@@ -174,12 +176,12 @@ class AtenSite:
         return to_dtype(given) if given is not None else None
 
     def slice_start(self) -> Dim:
-        """The start of a slice."""
+        """Return the start of a slice."""
         found = self.slice_end("start")
         return 0 if found is None else found
 
     def slice_end(self, name: str) -> Dim | None:
-        """The end of a slice; None for that of the axis."""
+        """Return the end of a slice, or None for the end of the axis."""
         if not self.has_argument(name):
             return None
         size = self.size(name)
@@ -187,20 +189,20 @@ class AtenSite:
 
     @property
     def result(self) -> Any:
-        """The fake tensors that torch.export recorded as its result."""
+        """The fake tensors that torch.export recorded as the node's result."""
         return self.node.meta["val"]
 
     def result_shape(self, at: int | None = None) -> Shape:
-        """The shape of its result."""
+        """Return the shape of the result."""
         fake = self.result if at is None else self.result[at]
         return tuple(self.scope.model.sizes.to_dim(size) for size in fake.shape)
 
     @property
     def result_dtype(self) -> DType:
-        """The element type of its result."""
+        """The element type of the result."""
         return to_dtype(self.result.dtype)
 
-    # --- what is made --------------------------------------------------------------------------------------------------------
+    # --- new operators -------------------------------------------------------------------------------------------------------
 
     def apply_multi_op(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
         return self.scope.builder.apply_multi_op(operator, *inputs, **arguments)
@@ -209,29 +211,31 @@ class AtenSite:
         return self.apply_multi_op(operator, *inputs, **arguments)[0]
 
     def cast(self, x: Value, dtype: DType | None) -> Value:
-        """The tensor in another element type, itself if it has that already."""
+        """Return the tensor in another element type, or the tensor itself if it has that type."""
         return x if dtype is None or x.type.dtype == dtype else self.apply_op("cast", x, dtype=dtype)
 
     def reshape(self, x: Value, shape: Sequence[Dim]) -> Value:
         return x if tuple(shape) == x.type.shape else self.apply_op("reshape", x, shape=tuple(shape))
 
     def try_layer(self, operator: str, *inputs: Value, given: Mapping[str, str], **arguments: Any) -> tuple[Value, ...] | None:
-        """An operator with parameters of its own. `given` has the argument of the node for each parameter that it has, by PyTorch's names
-        for them in modules. None if these parameters cannot be its own."""
+        """Apply a layer that has the node's parameters as its own. None if they cannot be its own.
+
+        `given` maps PyTorch's names of the parameters in modules to the arguments of the node.
+        """
         slots = {name: self.args[argument] for name, argument in given.items() if self.args[argument] is not None}
         return self.try_layer_with_slots(operator, *inputs, slots=slots, **arguments)
 
     def try_layer_with_slots(
         self, operator: str, *inputs: Value, slots: Mapping[str, Any], statistics: bool = False, **arguments: Any
     ) -> tuple[Value, ...] | None:
-        """Apply a layer, given the nodes of its parameters. None if they cannot be its own. `statistics`: some of them cannot be given as
-        tensors."""
+        """Apply a layer, by the nodes of its parameters. None if they cannot be its own. `statistics`: some of them cannot be inputs."""
         if not all(isinstance(node, Node) for node in slots.values()):
             return None
         keys, call = self.scope.model.keys, self.scope.call
         own = keys.claim_own(self.node, slots, statistics)
         if own is None:
             return None
+        # Parameters directly below the module's own path belong to its only operator, which has no label.
         label = call.relative_key(own.prefix) if own.prefix != call.path else ""
         tie = None
         if own.tied is not None:
@@ -246,7 +250,7 @@ class AtenSite:
         return result
 
     def last_node(self) -> OpNode:
-        """The last operator that was made."""
+        """Return the operator that was added last."""
         node = self.scope.builder.graph.nodes[-1]
         assert isinstance(node, OpNode)
         return node

@@ -20,7 +20,7 @@ READERS: dict[str, AtenReader] = {}
 
 
 def reads(*names: str) -> Callable[[AtenReader], AtenReader]:
-    """Registers a function for operators of aten."""
+    """Register a function as the reader of aten operators."""
 
     def register(function: AtenReader) -> AtenReader:
         for name in names:

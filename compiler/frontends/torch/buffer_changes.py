@@ -18,13 +18,12 @@ from .views import is_in_place, walk_aliases
 
 
 def find_frozen_statistics(program: ExportedProgram) -> frozenset[str]:
-    """The running means of batch normalizations that are in evaluation while the model is in training."""
+    """Return the running means of batch normalizations that are in evaluation while the model is in training."""
     return frozenset(key for node, key in _find_running_means(program, flatten_regions(program.graph_module)) if not node.args[5])
 
 
 def _find_running_means(program: ExportedProgram, nodes: Iterable[Node]) -> list[tuple[Node, str]]:
-    """The batch normalizations whose running mean is of the module's state, and its name there. Others have a constant, or what they are
-    given."""
+    """List the batch normalizations whose running mean is in the state dict, with its key. Others get a constant or an input."""
     keys = {**program.graph_signature.inputs_to_buffers, **program.graph_signature.inputs_to_parameters}
     # The schema is batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, cudnn_enabled).
     calls = [node for node in nodes if str(node.target) == "aten.batch_norm.default"]
@@ -41,7 +40,7 @@ def describe_detached_tensors(program: ExportedProgram) -> list[str]:
 
 
 def find_step_counters(program: ExportedProgram, nodes: Sequence[Node]) -> set[Node]:
-    """The nodes that do nothing but count a step, as each batch normalization does for each of its calls: the operator does it here."""
+    """Find the nodes that only count a step. Each batch normalization counts its calls, and netc's operator does so itself."""
     found = find_placeholders(program)
     specs = program.graph_signature.input_specs
     counters = {found[spec.arg.name] for spec in specs if (spec.target or "").endswith("num_batches_tracked") and spec.arg.name in found}
@@ -61,7 +60,7 @@ def describe_changes(source: ExportedProgram) -> tuple[str, ...]:
 
 
 def _find_changes(source: ExportedProgram) -> dict[str, str]:
-    """The buffers that operators in place change, and the first operator that does."""
+    """Map the buffers that in-place operators change to the first operator that does."""
     buffers = source.graph_signature.inputs_to_buffers
     result: dict[str, str] = {}
     for node in source.graph.nodes:
@@ -81,9 +80,10 @@ def find_unheld_changes(source: ExportedProgram) -> list[Obstacle]:
 
 
 def _find_unread_statistics(source: ExportedProgram) -> list[str]:
-    """The running means of batch normalizations whose results nothing reads, in some call."""
+    """List the running means of batch normalizations with a call whose result nothing reads."""
     read: set[Node] = set()
     for node in reversed(source.graph.nodes):
+        # An in-place change is read through the old tensor and its views too.
         names_of_it = (node, *walk_aliases(node)) if is_in_place(node) else (node,)
         if node.op == "output" or any(not read.isdisjoint(one.users) for one in names_of_it):
             read.add(node)

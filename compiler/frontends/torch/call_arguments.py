@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_map_only
 
 
 def split_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    """Arguments by position and by name: of a tensor, a tuple by position, a mapping by name, or a pair of both."""
+    """Split inputs into arguments by position and by name. They are a tensor, a tuple, a mapping by name, or a pair of both."""
     match inputs:
         case (tuple() | list() as positional, Mapping() as named):
             return tuple(positional), dict(named)
@@ -31,8 +31,7 @@ def split_arguments(inputs: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 
 
 def clone_repeated_tensors(arguments: Any) -> Any:
-    """The arguments with a tensor of its own for each input. torch.export takes one tensor that is passed twice, as in
-    `attention(x, x, x)`, for one input that is read twice."""
+    """Give each input a tensor of its own. torch.export takes a tensor that is passed twice, as in `attention(x, x, x)`, for one input."""
     seen: set[int] = set()
 
     def distinct(tensor: torch.Tensor) -> torch.Tensor:
@@ -46,8 +45,10 @@ def clone_repeated_tensors(arguments: Any) -> Any:
 
 @contextmanager
 def declare_keywords(module: nn.Module, names: Collection[str]) -> Iterator[None]:
-    """While it lasts, arguments that the module takes as `**kwargs` are parameters of their own: called with `scale`, the signature of
-    `def forward(self, x, **kwargs)` is `(x, *, scale)`. torch.export lists such arguments twice, by their names and in a dictionary
+    """Declare the arguments that the module takes as `**kwargs`: called with `scale`, `def forward(self, x, **kwargs)` has the signature
+    `(x, *, scale)` within the context.
+
+    torch.export lists such arguments twice, by their names and in a dictionary
     `kwargs`, and refuses its own list (`torch.export._trace._get_range_constraints`, PyTorch 2.13). A `forward` that declares all `names`
     stays as it is."""
     signature = inspect.signature(module.forward)

@@ -1,7 +1,8 @@
-"""The graph of a call while it is made: the tensors that are known in it, and where others come from.
+"""The graph of one module call while it is built: which tensors it has, and where the others come from.
 
-In: nodes of an exported graph. Out: the values that they are in this graph: made in it, taken from the graph around, or a parameter or
-constant that is declared where all that read it can. Always: what another obstacle left unknown is an `UnknownValue`.
+In: nodes of an exported graph. Out: their values in this graph. A value is made here, is an input from the graph around, or is a parameter
+or constant, which is declared in the innermost graph that contains all its readers. Always: a node that depends on an obstacle raises
+`UnknownValue`.
 """
 
 from __future__ import annotations
@@ -35,8 +36,8 @@ class UnknownValue(Exception):
 
 
 class ModelContext:
-    """What all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they are there.
-    `read_source`: the stack traces of the nodes name files of code that runs here, and names of tensors are read from them."""
+    """The state that the graphs of all calls share. `training`: the module was in training. `frozen_statistics`: buffers that stay as they
+    are there. `read_source`: the stack traces of the nodes name files of code that runs here, and names of tensors are read from them."""
 
     def __init__(
         self,
@@ -69,21 +70,21 @@ class ModelContext:
         """Tensors with arbitrary contents, as `torch.empty` makes them. It is an obstacle if something still reads one in the end."""
 
     def find_constant_home(self, node: Node) -> ModuleCall:
-        """The call in whose graph a constant is a table: where it was computed, or around all that read it."""
+        """Return the call whose graph declares the table of a constant: where it was computed, or around all its readers."""
         home = self.tree.home
         if node in home:
             return home[node]
         return find_common_call([self.keys.find_graph_call(home[user]) for user in node.users if user in home] or [self.tree.root])
 
     def is_zero(self, node: Node) -> bool:
-        """Whether a tensor is zeros and nothing else, whatever its sizes."""
+        """Return whether all elements of a tensor are 0, for all sizes. Initial states of recurrent layers are."""
         if is_operator(node) and operator_name(node) in ("zeros", "new_zeros", "zeros_like"):
             return True
         value = self.constants.values.get(node)
         return isinstance(value, torch.Tensor) and not value.any()
 
     def report_obstacle(self, node: Node, refused: ImportRefused) -> None:
-        """Notes an obstacle, unless no result depends on the node."""
+        """Report an obstacle, unless no result depends on the node."""
         # A module may keep a statistic in an attribute, such as a histogram, by an operator that netc does not have.
         if node in self.unread:
             return
@@ -92,7 +93,7 @@ class ModelContext:
 
 
 class GraphScope:
-    """The graph of one call. `env` has what the nodes are in it, None for what is unknown."""
+    """The graph of one call. `env` maps nodes to their values in it, and unknown ones to None."""
 
     def __init__(self, model: ModelContext, call: ModuleCall, parent: GraphScope | None) -> None:
         self.model = model
@@ -102,20 +103,20 @@ class GraphScope:
         self.builder = GraphBuilder(call.name, kind, model.facts, model.span)  # type: ignore[arg-type]
         self.env: dict[Node, Value | tuple[Value | None, ...] | None] = {}
         self.captured: dict[Node, tuple[Value, Value]] = {}
-        """What comes from the call around, by the nodes that it is there: as it is there, and the input here."""
+        """The tensors from the graph around, by their nodes: the value there, and the input here."""
         self.changed: set[Node] = set()
-        """Nodes from around that an operator in place has changed."""
+        """Nodes of the graph around that an in-place operator has changed here."""
         self.modules: dict[str, SharedModule] = {}
-        """Those that are called several times, by their paths."""
+        """The modules that are called several times, by their paths."""
         self.borrowed: list[ModuleCall] = []
-        """A call of each of those that a graph around declares."""
+        """One call of each shared module that a graph around declares."""
         self.has_parameters = False
         """Whether there are parameters inside."""
 
     # --- values --------------------------------------------------------------------------------------------------------------
 
     def get_value(self, node: Node) -> Value | tuple[Value | None, ...]:
-        """The tensor that a node is in this graph; from the graph around, it becomes an input."""
+        """Return the value of a node in this graph. A tensor from the graph around becomes an input."""
         if node not in self.env:
             self.env[node] = self._make_local_value(node) if self._is_home(node) else self._take_from_parent(node)
         result = self.env[node]
@@ -146,7 +147,7 @@ class GraphScope:
         raise ImportRefused("it is given a tensor that was made after it")
 
     def _declare_parameter(self, node: Node) -> Value:
-        """A parameter as a tensor: that of a stage, or one of the graph itself."""
+        """Declare a parameter as a tensor: a parameter of a stage, or of the graph itself."""
         keys = self.model.keys
         stored = keys.stored[node]
         shape, dtype = tuple(int(size) for size in stored.tensor.shape), to_dtype(stored.tensor.dtype)
@@ -167,6 +168,7 @@ class GraphScope:
             return None
         if isinstance(outer, tuple):
             raise ImportRefused("it is given several tensors that a module around it made")
+        # Two nodes may have one value in the graph around. One input is enough for both.
         for before, inner in self.captured.values():
             if before is outer:
                 return inner
@@ -177,7 +179,7 @@ class GraphScope:
     # --- modules that are called several times -------------------------------------------------------------------------------
 
     def get_shared_module(self, call: ModuleCall) -> SharedModule:
-        """The shared module in this graph, which declares it or is passed it."""
+        """Return the shared module in this graph, which declares it or gets it from the graph around."""
         if call.path not in self.modules:
             home = self.model.keys.shared[call]
             module = SharedModule(home.relative_key(call.path), self.model.span)
@@ -198,6 +200,7 @@ def find_unread(nodes: Collection[Node], stored: Collection[Node]) -> frozenset[
     """
     unread: set[Node] = set()
     ordered = next(iter(nodes)).graph.nodes if nodes else ()
+    # In reverse, so that all users of a node are decided before the node.
     for node in reversed(list(ordered)):
         if _has_no_effect(node) and unread.issuperset(node.users) and not any(one in stored for one in node.all_input_nodes):
             unread.add(node)
@@ -205,7 +208,7 @@ def find_unread(nodes: Collection[Node], stored: Collection[Node]) -> frozenset[
 
 
 def _has_no_effect(node: Node) -> bool:
-    """Whether the node gives results and does nothing else."""
+    """Return whether the node only computes results."""
     if node.target is getitem:
         return True
     if is_operator(node) and operator_name(node) == "_assert_tensor_metadata":

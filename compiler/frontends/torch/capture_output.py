@@ -11,8 +11,10 @@ from contextlib import contextmanager, redirect_stderr
 
 @contextmanager
 def silence_output() -> Iterator[None]:
-    """No warnings, nothing of PyTorch's loggers, some of which print tracebacks of exceptions that are raised anyway, and none of the
-    graphs that torch.export prints where it fails."""
+    """Silence warnings, PyTorch's loggers and the graphs that torch.export prints when it fails.
+
+    Some of the loggers print tracebacks of exceptions that are raised anyway.
+    """
     loggers = [
         one
         for name, one in logging.root.manager.loggerDict.items()

@@ -22,7 +22,7 @@ from ..graph_builder import ImportRefused
 from .node_targets import is_empty
 
 _LARGEST = 2**26
-"""Elements: larger tensors are left to the graph."""
+"""The largest number of elements that are computed here. The graph computes larger tensors."""
 
 
 class Constants:
@@ -32,30 +32,31 @@ class Constants:
         self.values: dict[Node, Any] = {node: tensor.detach().clone() for node, tensor in given.items()}
         self.tables: dict[Node, TableOperator] = {}
         self.names = names
-        """What the modules that they belong to call some of them."""
+        """The names that modules give to some of them."""
         self.reasons: dict[Node, str] = {}
-        """Why there is no formula."""
+        """The reasons why some have no formula."""
         self.inexact_shapes: list[list[int]] = []
-        """The shapes of those whose formula has other last bits."""
+        """The shapes of the constants whose formulas differ in the last bits."""
         nodes = list(nodes)
         for node in nodes:
             self._fold_node(node)
         self.computed: set[Node] = set()
-        """Those that the graph computes."""
+        """The constants that the graph computes."""
+        # In reverse, because a constant needs a table only if a user of it is computed by the graph.
         for node in reversed([*given, *nodes]):
             self._choose_table(node)
 
     def is_folded(self, node: Node) -> bool:
-        """Whether nothing computes it."""
+        """Return whether the node is a constant that the graph does not compute."""
         return node in self.values and node not in self.computed
 
     def get_number(self, node: Node) -> float | int | bool | None:
-        """The number that a constant without axes is."""
+        """Return the number of a constant without axes, or None."""
         value = self.values.get(node)
         return value.item() if isinstance(value, torch.Tensor) and value.dim() == 0 else None
 
     def get_table(self, node: Node) -> TableOperator:
-        """The table that has its values."""
+        """Return the table with the values of a constant."""
         if node not in self.tables:
             raise ImportRefused(self.reasons.get(node, "no formula gives its values"))
         return self.tables[node]
@@ -73,7 +74,7 @@ class Constants:
             self.values[node] = node.target(*arguments[0], **arguments[1])  # type: ignore[operator]
 
     def _get_operand(self, node: Node) -> Any:
-        """The value, or for what only says an element type, a tensor of it."""
+        """Return the value of an operand, or an empty tensor of its type if only the type matters."""
         return self.values[node] if node in self.values else torch.empty((), dtype=node.meta["val"].dtype)
 
     def _is_constant(self, node: Node) -> bool:
@@ -94,7 +95,7 @@ class Constants:
         return total <= _LARGEST
 
     def _choose_table(self, node: Node) -> None:
-        """Finds the formula of a constant that something else than a constant needs."""
+        """Find the table of a constant that a node of the graph reads."""
         if node not in self.values or is_empty(node) or all(self.is_folded(user) or is_empty(user) for user in node.users):
             return
         value = self.values[node]
@@ -107,6 +108,7 @@ class Constants:
             if not is_exact(self.tables[node], array):
                 self.inexact_shapes.append(list(array.shape))
         except (ImportRefused, ValueError) as refused:
+            # A constant that code computes can be computed by the graph too. The values of a buffer exist only as numbers.
             if node.op == "call_function":
                 self.reasons[node] = str(refused)
                 self.computed.add(node)
@@ -114,7 +116,7 @@ class Constants:
                 self._store_table(node, value)
 
     def _store_table(self, node: Node, value: torch.Tensor) -> None:
-        """Its numbers are kept in a file."""
+        """Keep the numbers of a constant in a file."""
         try:
             self.tables[node] = make_stored_table(to_array(value))
         except (ImportRefused, ValueError) as refused:
@@ -122,5 +124,5 @@ class Constants:
 
 
 def _says_type_alone(node: Node) -> bool:
-    """Whether of its first argument only the element type matters."""
+    """Return whether only the element type of the first argument matters."""
     return str(node.target).startswith(("aten.new_zeros.", "aten.new_ones.", "aten.new_full."))

@@ -38,7 +38,7 @@ def _has_reader(node: Node) -> bool:
 
 
 def _trace_definition(node: Node) -> GraphModule | None:
-    """The graph of the tensors and sizes among the arguments; None if PyTorch has no definition, or it depends on data."""
+    """Trace the definition of an operator, as a graph of its tensors and sizes. None if PyTorch has none, or it depends on data."""
     target: Any = node.target
     flat, spec = tree_flatten((node.args, dict(node.kwargs)))
     given = [value.meta.get("val") for value in flat if isinstance(value, Node)]
@@ -62,6 +62,7 @@ def _select_decompositions() -> Mapping[Any, Callable[..., Any]]:
     return {
         operator: definition
         for operator, definition in decomposition_table.items()
+        # An operator that has a reader must stay: `layer_norm` would become its arithmetic.
         if isinstance(operator, torch._ops.OpOverload) and operator._schema.name.partition("::")[2] not in READERS
     }
 
@@ -89,6 +90,7 @@ def _replace_node(module: GraphModule, node: Node, result: Any) -> None:
         node.replace_all_uses_with(result)
     else:
         for user in list(node.users):
+            # Users of an operator with several results are getitem nodes.
             user.replace_all_uses_with(result[user.args[1]])
             module.graph.erase_node(user)
     module.graph.erase_node(node)

@@ -20,7 +20,7 @@ from .traces import OURS
 
 VIOLATED = re.compile(r"Constraints violated \(([\w, ]+)\)")
 FIXED = re.compile(r"^\s*(\w+) = (\d+)\s*$", re.MULTILINE)
-"""Where torch.export says that a size can be one number only."""
+"""torch.export's suggestion that a size can only be one number."""
 _UNKNOWN = re.compile(r"Found <class '([\w.<>]+)'> in output, which is not a known type")
 _LONGEST_LINE = 80
 
@@ -39,7 +39,7 @@ def fixed_size_obstacle(name: str, size: str, where: str) -> Obstacle:
 
 
 def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
-    """What torch.export says, or which line of the model's code it cannot follow, and the module that was running."""
+    """Explain an error by torch.export's own message, or by the line of the model's code that it cannot follow."""
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     message = lines[1] if VIOLATED.search(lines[0]) and len(lines) > 1 else lines[0]
     unknown = _UNKNOWN.search(message)
@@ -66,7 +66,7 @@ def explain_export_failure(error: Exception, module: nn.Module) -> Obstacle:
 
 
 def _find_source_line(error: BaseException) -> str:
-    """The line of the model's code that was running, and where it is; nothing if that is not known."""
+    """Return the line of the model's code that was running and its place, or an empty text."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(("<", *OURS))]
     if not frames:
         return ""

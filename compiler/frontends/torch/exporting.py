@@ -1,7 +1,7 @@
-"""From a PyTorch module, or what torch.export made of it, to a typed graph.
+"""Reads a PyTorch module, or a program that torch.export made, as a typed graph.
 
-In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`. Raises `ImportFailed`. Always: the module is run once in
-evaluation mode, and if asked for once in training, on inputs that torch.export makes of the examples; it is left as it was.
+In: a module and example inputs, or an `ExportedProgram`. Out: an `Imported`, or an `ImportFailed` that is raised. Always: torch.export runs
+the module in evaluation, and with `train` also in training. Afterwards the module is as it was before.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from .user_code import isolate_user_code
 _MAX_ATTEMPTS = 6
 _FEW = 8
 _OF_BATCH = re.compile(rf"\b{BATCH}\b")
-"""Where an obstacle speaks of the number of samples."""
+"""Matches an obstacle that speaks of the number of samples."""
 _EXCLUDED = re.compile(r"Not all values of (\w+) = .* satisfy the generated guard L\[.*\]\.size\(\)\[\d+\] != (\d+)\.")
-"""Where it says that a size is a case of its own."""
+"""Matches torch.export's message that one size is a case of its own."""
 Axes = Mapping[int, str] | Sequence[str | None]
 """The names of axes: by their numbers, or one for each axis, None for a size that is fixed."""
 
@@ -79,9 +79,11 @@ def from_module(
 
 
 def _import_with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, stated: Sequence[Condition]) -> Imported:
-    """The graph for the number of samples of the examples, where there is none for a symbolic one. Convolutions with other weights for
-    each sample, as in CondConv, have as many groups as there are samples, and the groups of a `conv` are a number. Raises `failed` if that
-    does not help."""
+    """Import the module for the number of samples of the examples, after it failed for a symbolic one.
+
+    Convolutions with other weights for each sample, as in CondConv, have as many groups as there are samples, and the groups of a `conv`
+    must be a number. Raises `failed` if a fixed batch does not help.
+    """
     try:
         found = call.export_graph(train, stated)
     except ImportFailed:
@@ -93,7 +95,7 @@ def _import_with_fixed_batch(call: _Call, failed: ImportFailed, train: bool, sta
 
 
 def _import_with_enough_samples(call: _Call, train: bool, stated: Sequence[Condition]) -> Imported:
-    """The graph; with as many samples in the examples as torch.export needs, which are repeated."""
+    """Import the module with as many samples as torch.export needs, by repeating the examples."""
     samples = 2
     while True:
         try:
@@ -143,8 +145,10 @@ class _Call:
             self.names, self.named = tree_map(_drop_batch, (self.names, self.named), is_leaf=_is_axes)
 
     def _name_axes(self, dims: Mapping[str | int, Axes] | None, keys: tuple[str | int, ...], example: Any, samples: int | None) -> Any:
-        """The names of the symbolic axes of one argument, for each tensor in it. `keys` are its position and its name. By default axis 0 is
-        the batch, if it has as many `samples` as that of the first tensor."""
+        """Name the symbolic axes of each tensor in one argument. `keys` are its position and its name.
+
+        By default axis 0 is the batch, if it is as long as the first tensor's.
+        """
         given = next((dims[key] for key in keys if dims and key in dims), None)
         if given is not None:
             by_number = _axes_by_number(given)
@@ -163,7 +167,7 @@ class _Call:
         return tree_map_only(torch.Tensor, default_axes, example)
 
     def export_graph(self, train: bool, stated: Sequence[Condition], samples: int = 2) -> Imported:
-        """The typed graph, by at least `samples` examples. Raises `ImportFailed`."""
+        """Export the module with at least `samples` samples, and read the program. Raises `ImportFailed`."""
         shared: dict[str, Any] = {}
         names, named = self.names, self.named
         spec = (
@@ -196,13 +200,13 @@ def _add_notes(found: Imported, notes: Sequence[str]) -> Imported:
 
 
 def from_exported(program: ExportedProgram, module: nn.Module | None = None) -> Imported:
-    """The typed graph of what torch.export made, as of a `.pt2` file. Its symbols are called N, and then A, B, C..."""
+    """Read an exported program, such as a `.pt2` file. Its symbolic sizes are called N, and then A, B, C..."""
     found = read_program(program, "Model" if module is None else type(module).__name__, None)
     return replace(found, widened=False)  # the program itself refuses sizes outside of its conditions
 
 
 def _normalize_axes(names: Mapping[int, str], tensor: torch.Tensor, of: str | int) -> dict[int, str]:
-    """The names by axes that the tensor has, where they may count from its end."""
+    """Convert axes that count from the end, and refuse those that the tensor does not have."""
     for axis in names:
         if not -tensor.dim() <= axis < tensor.dim():
             raise ValueError(f"`dims` names axis {axis} of {of!r}, whose example has the shape {list(tensor.shape)}")
@@ -233,7 +237,7 @@ def _make_dynamic_shapes(axes: Any, shared: dict[str, Any]) -> Any:
 
 
 def _enlarge_example(value: Any, axes: Any, samples: int) -> Any:
-    """The example with at least two of everything that is symbolic: torch.export takes a size of 1 for a special one."""
+    """Repeat the example so that each symbolic axis has at least 2 elements: torch.export specializes on a size of 1."""
     if isinstance(value, torch.Tensor) and _is_axes(axes):
         for axis, name in axes.items():
             least, size = samples if name == BATCH else 2, value.shape[axis]
@@ -244,13 +248,13 @@ def _enlarge_example(value: Any, axes: Any, samples: int) -> Any:
 
 
 def _note_sizes(sizes: dict[str, int], value: Any, axes: Any) -> None:
-    """Notes the size that the example has for each name."""
+    """Record the size that the example has for each name."""
     if isinstance(value, torch.Tensor) and _is_axes(axes):
         sizes.update((name, value.shape[axis]) for axis, name in axes.items())
 
 
 def _bind_arguments(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Arguments by the names that `forward` has for them, as torch.export takes what is dynamic."""
+    """Bind the dynamic shapes to the names of `forward`'s arguments, as torch.export expects them."""
     try:
         return dict(inspect.signature(module.forward).bind(*args, **kwargs).arguments)
     except TypeError as error:
@@ -298,7 +302,7 @@ def _export_program(
 def _export_within_known_sizes(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
 ) -> ExportedProgram:
-    """The program with ranges of sizes; where torch.export finds none, with assertions about the sizes.
+    """Export with ranges of sizes or, if torch.export finds none, with assertions about the sizes.
 
     Its solver does not know that `(T + -T % 4) // 4` is smaller than `T + -T % 4`, so it looks for ranges without end.
     """
@@ -316,7 +320,7 @@ def _export_within_known_sizes(
 
 
 def _is_unsolved(error: Exception) -> bool:
-    """Whether torch.export found no ranges of the sizes, and no single size either."""
+    """Return whether torch.export found neither ranges of the sizes nor a single size."""
     if isinstance(error, SmallExample):
         return BATCH not in error.least
     message = str(error)
@@ -328,7 +332,7 @@ def _is_unsolved(error: Exception) -> bool:
 def _export_with_ranges(
     module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: Any, sizes: Mapping[str, int], notes: list[str]
 ) -> ExportedProgram:
-    """Tries again with the ranges and multiples that torch.export says the sizes must keep, but never with one size alone."""
+    """Export again and again with the ranges and multiples that torch.export demands, but never with a single size."""
     for _ in range(_MAX_ATTEMPTS):
         try:
             return torch.export.export(module, args, kwargs, dynamic_shapes=dynamic, strict=False)
@@ -348,8 +352,10 @@ def _export_with_ranges(
 
 
 def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any | None:
-    """Ranges without the greatest size, where torch.export says that it may behave differently: often that is only how the tensor lies in
-    memory, which a size of a buffer decides. None if it says that of no greatest size."""
+    """Exclude the greatest size, where torch.export says that it may behave differently. None if it says so of no greatest size.
+
+    Often the difference is only how a tensor lies in memory: a slice of a whole buffer is contiguous.
+    """
     dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
     ends = {name: int(size) for name, size in _EXCLUDED.findall(message) if name in dims and dims[name].max == int(size)}
     made = {name: ExportDim(name, min=dims[name].min, max=size - 1) for name, size in ends.items()}
@@ -358,8 +364,10 @@ def _exclude_upper_bounds(dynamic: Any, message: str, notes: list[str]) -> Any |
 
 
 def _raise_lower_bounds(dynamic: Any, names: set[str], sizes: Mapping[str, int]) -> Any:
-    """Greater lower bounds for sizes of which torch.export finds that the least ones behave differently, without saying which those are. An
-    example that is smaller than the bound would be is the bound, as long as that is greater than before."""
+    """Raise the lower bounds of sizes whose least values behave differently. torch.export does not say up to which value.
+
+    An example that is smaller than the new bound becomes the bound, as long as it is greater than the old one.
+    """
 
     def raised(one: Any) -> Any:
         if not isinstance(one, ExportDim) or one.__name__ not in names:
@@ -372,7 +380,7 @@ def _raise_lower_bounds(dynamic: Any, names: set[str], sizes: Mapping[str, int])
 
 
 def _check_examples(dynamic: Any, sizes: Mapping[str, int]) -> None:
-    """Refuses an example that is smaller than what torch.export needs."""
+    """Refuse an example that is smaller than torch.export needs."""
     dims = {one.__name__: one for one in tree_leaves(dynamic) if isinstance(one, ExportDim)}
     small = [(name, one.min) for name, one in dims.items() if sizes.get(name, one.min) < one.min]
     if small:

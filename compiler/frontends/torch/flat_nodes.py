@@ -1,6 +1,6 @@
-"""The nodes of an exported graph, without the regions that switch gradients or automatic casts.
+"""Inlines the regions of an exported graph that switch gradients or automatic casts, as `with torch.no_grad():` makes them.
 
-In: a graph module. Out: its nodes in order, those of such regions in their place. Always: nodes keep what torch.export knows of them.
+In: a graph module. Out: its nodes in order, with the nodes of such regions in their place. Always: nodes keep their metadata.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ _REGIONS = ("wrap_with_set_grad_enabled", "wrap_with_autocast")
 
 
 def flatten_regions(module: GraphModule) -> list[Node]:
-    """All nodes. The graph is changed, where there are such regions."""
+    """Inline all regions in place, and return the nodes of the graph."""
+    # A region may contain another one, which becomes visible when the outer one is inlined.
     while True:
         regions = [node for node in module.graph.nodes if _is_region(node)]
         if not regions:
@@ -31,7 +32,7 @@ def _is_region(node: Node) -> bool:
 
 
 def _inline_region(module: GraphModule, node: Node) -> None:
-    """Puts the nodes of a region in its place."""
+    """Replace a region by its nodes."""
     at = next(index for index, argument in enumerate(node.args) if isinstance(argument, Node) and argument.op == "get_attr")
     region: Any = node.args[at]
     inner: Any = module

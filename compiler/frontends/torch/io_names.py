@@ -1,7 +1,9 @@
-"""Names of inputs and outputs.
+"""Makes the names of a model's inputs and outputs.
 
-In: what PyTorch calls them: arguments of `forward`, keys and positions in what it returns. Out: names that are identifiers, in lower case
-and all different.
+    >>> make_input_name("inputs-ids", set())
+    'inputs_ids'
+
+In: the arguments of `forward`, and the keys and positions in its result. Out: identifiers in lower case, all different.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from netc.dsl.grammar import load_tables
 
 
 def make_input_name(name: str, taken: set[str]) -> str:
-    """A name for an input, which is then taken."""
+    """Make a name that is not taken yet, and add it to the taken ones."""
     result = _to_identifier(name) or "input"
     while result in taken:
         result += "_"
@@ -23,7 +25,7 @@ def make_input_name(name: str, taken: set[str]) -> str:
 
 
 def make_output_names(paths: Sequence[Iterable[Any]], taken: set[str]) -> list[str]:
-    """The names of outputs, by the keys and positions that lead to them. The names of inputs are taken."""
+    """Make the names of outputs from the keys and positions that lead to them. The names of inputs are taken."""
     parts = [[_key_text(key) for key in path] for path in paths]
     named = any(not part.isdigit() for path in parts for part in path)
     used = set(taken)

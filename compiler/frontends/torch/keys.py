@@ -31,19 +31,18 @@ class StoredTensor(Record):
 
 
 class OwnParameters(Record):
-    """The parameters of an operator are its own: those below `prefix`, a full path. `tied` is the parameter that another stage has,
-    and the key it has there."""
+    """The decision that an operator owns the parameters below `prefix`, a full path. `tied` is a parameter that another stage owns, and its
+    key there."""
 
     prefix: str
     tied: tuple[str, str] | None = None
 
 
 class Keys:
-    """Decides for each use of a parameter. `owned` has the path and the name of those that belong to an operator that was made, and the
-    call in which it was."""
+    """Decides for each use of a parameter who owns it. `owned` maps parameters to the call of the operator that owns them, and the key."""
 
     def __init__(self, tree: CallTree, stored: Mapping[Node, StoredTensor], *, apart: bool = False) -> None:
-        """`apart`: if the calls of a module compute differently, its layers are shared instead of the module."""
+        """`apart`: if the calls of a module compute differently, share its layers instead of the module."""
         self.tree = tree
         self.stored = stored
         self.differing = self._find_differing()
@@ -58,7 +57,7 @@ class Keys:
         self._find_shared(tree.root)
         self.readers = {node: self._find_reading_calls(node) for node in stored}
         self.held: dict[Node, str] = {}
-        """What is read within calls of a shared module and then around them: the path of the module that it is of."""
+        """The path of the shared module for each parameter that is read within its calls first, and around them later."""
         self.mixed = self._find_mixed()
         self.users: dict[ModuleCall, set[Node]] = {call: set() for call in (tree.root, *tree.root.nested_calls())}
         """The nodes within each call that read parameters."""
@@ -83,12 +82,13 @@ class Keys:
         return {path for some in paths for path in some if not all(path in others for others in paths)}
 
     def _calls_differ(self, calls: Sequence[ModuleCall]) -> bool:
-        """Whether calls of a module should not share one stage: they compute differently, or call layers of modules around them."""
+        """Return whether calls of a module should not share one stage: they compute differently, or call layers of modules around them."""
         foreign = any(not call.owns_key(inner.path) and self._has_parameters(inner.path) for call in calls for inner in call.nested_calls())
         return foreign or len({call.compute_signature(self.stored) for call in calls}) > 1
 
     def _find_shared(self, root: ModuleCall) -> None:
         claimed: set[ModuleCall] = set()
+        # Outer modules first: the layers of a shared module are shared with it, and need no declaration of their own.
         for path, calls in sorted(_group_by_path(root).items(), key=lambda group: group[0].count(".")):
             free = [call for call in calls if claimed.isdisjoint(call.enclosing_calls())]
             elsewhere = any(call.parent is not None and self._find_labeled_owner(call.parent, path) is not call.parent for call in free)
@@ -116,12 +116,14 @@ class Keys:
         return any(key.startswith(f"{path}.") for one in self.stored.values() for key in one.keys)
 
     def find_instance(self, call: ModuleCall) -> ModuleCall:
-        """The innermost call of a shared module that it is in, or the whole model."""
+        """Return the innermost call of a shared module around a call, or the whole model."""
         return next((one for one in reversed(call.enclosing_calls()) if one in self.shared), self.tree.root)
 
     def find_shared_results(self) -> dict[Node, ModuleCall]:
-        """What a call of a shared module makes that is read around another call of it, so that all of them have the same results; and the
-        call. Nothing of a module whose calls compute differently."""
+        """Map the nodes of a shared module that some call's readers need to the call, so that all calls have the same results.
+
+        Modules whose calls compute differently are left out.
+        """
         result: dict[Node, ModuleCall] = {}
         bodies: dict[ModuleCall, list[Node]] = {call: [] for call in self.shared}
         for node, at in self.tree.home.items():
@@ -143,7 +145,7 @@ class Keys:
         return [(user, self.tree.home[user]) for user in node.users if user in self.tree.home]
 
     def _find_mixed(self) -> set[Node]:
-        """What is read within calls of a shared module and outside of it too, where it cannot be held by the module."""
+        """Find the parameters that are read both within calls of a shared module and outside of it, where the module cannot hold them."""
         result: set[Node] = set()
         for node, readers in self.readers.items():
             paths = {self.find_instance(call).path for _, call in readers}
@@ -152,7 +154,7 @@ class Keys:
         return result
 
     def _is_held(self, node: Node) -> bool:
-        """Whether the calls of the shared module come first, and all others are in the graphs that declare it."""
+        """Return whether the calls of the shared module come first, and all others are in the graphs that declare it."""
         _, first = self.readers[node][0]
         path = self.find_instance(first).path
         homes = [home for call, home in self.shared.items() if call.path == path]
@@ -162,8 +164,11 @@ class Keys:
         return True
 
     def find_home(self, node: Node, asking: ModuleCall) -> tuple[ModuleCall, str]:
-        """The call in whose graph the parameter is declared for uses like this one, and its label there. That of an operator is read around
-        the operator and this use, since nothing can be given what it contains."""
+        """Return the call whose graph declares the parameter for this use, and the parameter's label there.
+
+        A parameter that an operator owns is read in the graph around both the operator and this use: a graph cannot get as an input what it
+        contains.
+        """
         keys = self.stored[node].keys
         within = self.find_instance(asking)
         owner = self.owned.get(node)
@@ -177,8 +182,10 @@ class Keys:
         return at, at.relative_key(key)
 
     def claim_own(self, user: Node, slots: Mapping[str, Node], statistics: bool) -> OwnParameters | None:
-        """Whether the operator that `user` becomes has these parameters as its own, under PyTorch's names for them. `statistics`: it
-        keeps some of them, so that they cannot be tensors that are given to it."""
+        """Decide whether the operator for `user` owns these parameters. `slots` has them by PyTorch's names in modules.
+
+        `statistics`: the operator changes some of them, so they cannot be inputs.
+        """
         call = self.tree.home[user]
         if not slots or call in self.apart or any(node not in self.stored for node in slots.values()):
             return None
@@ -190,12 +197,14 @@ class Keys:
         return None
 
     def _is_alone(self, user: Node, call: ModuleCall) -> bool:
-        """Whether no other operator of the call has parameters: a label is a level of names, or a stage, but not both. The model itself
-        has no label."""
+        """Return whether no other operator of the call has parameters: a label is a level of names or a stage, but not both.
+
+        The model itself has no label.
+        """
         return self.users[call] == {user} and call.parent is not None
 
     def find_graph_call(self, call: ModuleCall) -> ModuleCall:
-        """The call in whose graph the operators of a call are: a module that is one operator needs no graph."""
+        """Return the call whose graph has the operators of a call: a module that is one operator needs no graph."""
         return call.parent if call.parent is not None and len(call.items) == 1 and isinstance(call.items[0], Node) else call
 
     def _find_prefixes(self, slot: tuple[str, Node]) -> list[str]:
@@ -208,6 +217,7 @@ class Keys:
             if self._is_first_reader(node, user, call):
                 continue
             before = self.owned.get(node)
+            # A spec ties one parameter, the weight, to a stage that comes before.
             if tied or name != "weight" or before is None or before[1] == join_labels(prefix, name) or node in self.mixed:
                 return None
             if not self.find_graph_call(call).owns_key(before[1]):
@@ -223,7 +233,7 @@ class Keys:
         return OwnParameters(prefix, tied)
 
     def _is_first_reader(self, node: Node, user: Node, call: ModuleCall) -> bool:
-        """Whether no other operator reads it before, in the same call of a shared module."""
+        """Return whether no other operator in the same call of a shared module reads the parameter before."""
         within = self.find_instance(call)
         if node in self.mixed or within.path != self.held.get(node, within.path):
             return False
@@ -234,14 +244,14 @@ class Keys:
 
 
 def _find_owner(call: ModuleCall, key: str) -> ModuleCall:
-    """The innermost call around, or the call itself, whose module the key is of."""
+    """Return the innermost call whose module has the key: the call itself or one around it."""
     while not call.owns_key(key) and call.parent is not None:
         call = call.parent
     return call
 
 
 def _group_by_path(root: ModuleCall) -> dict[str, list[ModuleCall]]:
-    """The calls inside by the paths of their modules."""
+    """Group the calls inside by the paths of their modules."""
     groups: dict[str, list[ModuleCall]] = {}
     for call in root.nested_calls():
         groups.setdefault(call.path, []).append(call)
@@ -249,15 +259,16 @@ def _group_by_path(root: ModuleCall) -> dict[str, list[ModuleCall]]:
 
 
 def split_relative_path(call: ModuleCall, key: str) -> tuple[str, str]:
-    """The label of a stage within the call's graph, and the name of its parameter."""
+    """Split a key into the label of a stage within the call's graph, and the name of its parameter."""
     stage, _, name = call.relative_key(key).rpartition(".")
     return stage, name
 
 
 def find_all_keys(names: Sequence[str], tensors: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
-    """For each name, all names of the same tensor, that one first."""
+    """Map each name to all names of the same tensor, that name first."""
     groups: dict[object, list[str]] = {}
     for name, tensor in tensors.items():
+        # The state dict may have a tensor object for each key of tied weights. They share their memory.
         groups.setdefault(_tensor_identity(tensor), []).append(name)
     return {name: (name, *(other for other in groups[_tensor_identity(tensors[name])] if other != name)) for name in names}
 

@@ -1,7 +1,9 @@
-"""The calls of modules, as a tree over the nodes of an exported graph.
+"""Groups the nodes of an exported graph into a tree of module calls.
+
+`Sequential(Linear, ReLU)` is a call of the model with two calls inside, `0` and `1`, of one node each.
 
 In: the nodes, each with the stack of modules that were active (`nn_module_stack`). Out: a `ModuleCall` for the whole model, whose items are
-nodes and further calls, in the order of computation. Always: every node is in one call; what a call of a module did is one run of nodes.
+nodes and further calls in the order of computation. Always: every node is in one call, and the nodes of a call follow each other.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ Item = "Node | ModuleCall"
 
 
 class ModuleCall:
-    """One call of a module. `path` is the module's name in the model, empty for the model itself; `name` is its class's."""
+    """One call of a module. `path` is the module's path in the model, empty for the model itself. `name` is the name of its class."""
 
     def __init__(self, path: str, name: str, parent: ModuleCall | None) -> None:
         self.path = path
@@ -29,7 +31,7 @@ class ModuleCall:
         return f"<call of {self.path or 'the model'}: {self.name}>"
 
     def enclosing_calls(self) -> list[ModuleCall]:
-        """The calls that it is in, from the model to itself."""
+        """List the calls around it, from the whole model to itself."""
         found: list[ModuleCall] = []
         at: ModuleCall | None = self
         while at is not None:
@@ -38,23 +40,23 @@ class ModuleCall:
         return found[::-1]
 
     def child_calls(self) -> Iterator[ModuleCall]:
-        """The calls directly inside."""
+        """Yield the calls directly inside."""
         return (item for item in self.items if isinstance(item, ModuleCall))
 
     def nested_calls(self) -> Iterator[ModuleCall]:
-        """All calls inside, a call before those inside of it."""
+        """Yield all calls inside, in pre-order."""
         for call in self.child_calls():
             yield call
             yield from call.nested_calls()
 
     def is_sequence(self) -> bool:
-        """Whether it calls its members in order, each at most once. A user's class named Sequential may do something else."""
+        """Return whether it calls its members in order, each at most once. A user's class named Sequential may do something else."""
         members = [self.relative_key(item.path) if isinstance(item, ModuleCall) and self.owns_key(item.path) else "" for item in self.items]
         numbers = [int(member) if member.isdecimal() else -1 for member in members]
         return self.name == "Sequential" and -1 not in numbers and numbers == sorted(set(numbers))
 
     def all_nodes(self) -> Iterator[Node]:
-        """All nodes inside, in order."""
+        """Yield all nodes inside, in order."""
         for item in self.items:
             if isinstance(item, ModuleCall):
                 yield from item.all_nodes()
@@ -62,8 +64,7 @@ class ModuleCall:
                 yield item
 
     def compute_signature(self, stored: Collection[Node]) -> tuple[Any, ...]:
-        """A signature that is equal for calls with the same operators and numbers on corresponding inputs. `stored` are the parameters of
-        the model."""
+        """Return a key that is equal for calls with the same operators and numbers on corresponding inputs. `stored` are the parameters."""
         places: dict[Node, Any] = {}
         found: list[Any] = []
 
@@ -76,11 +77,11 @@ class ModuleCall:
         return tuple(found)
 
     def owns_key(self, key: str) -> bool:
-        """Whether the key of a parameter begins with its path."""
+        """Return whether the key of a parameter begins with the module's path."""
         return not self.path or key.startswith(f"{self.path}.")
 
     def relative_key(self, key: str) -> str:
-        """A key or path as it is called within the module."""
+        """Return a key or path relative to the module."""
         return key if not self.path else key[len(self.path) + 1 :]
 
 
@@ -100,6 +101,7 @@ class CallTree:
                 late.append(node)
                 continue
             stack = _read_module_stack(node, names)
+            # A node without a stack belongs to the call that is active.
             active = active if stack is None else self._enter_modules(active, stack)
             active[-1][1].items.append(node)
             self.home[node] = active[-1][1]
@@ -107,11 +109,11 @@ class CallTree:
             self.home[node] = self._find_source_call(node)
 
     def is_read_outside(self, node: Node, call: ModuleCall) -> bool:
-        """Whether something around a call reads the node."""
+        """Return whether something outside of a call reads the node."""
         return any(user.op == "output" or (user in self.home and call not in self.home[user].enclosing_calls()) for user in node.users)
 
     def _find_source_call(self, node: Node) -> ModuleCall:
-        """Where the tuple was made that the node takes something out of."""
+        """Return the call that made the tuple from which the node takes an element."""
         source: Any = node.args[0]
         return self.home.get(source, self.root)
 
@@ -128,8 +130,11 @@ class CallTree:
 
 
 def find_aliases(module: Any) -> dict[str, tuple[str, ...]]:
-    """For each path of a module with several paths, all of them. Modules without parameters and buffers are left out: one ReLU that is two
-    members of a Sequential is two stages, since it shares no weights."""
+    """Map each path of a module with several paths to all of them.
+
+    Modules without parameters and buffers are left out: one ReLU that is two members of a Sequential is two stages, because it shares no
+    weights.
+    """
     paths: dict[int, list[str]] = {}
     for path, inner in module.named_modules(remove_duplicate=False):
         if _has_state(inner):
@@ -142,7 +147,7 @@ def _has_state(module: Any) -> bool:
 
 
 def _choose_alias_labels(nodes: Iterable[Node], aliases: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
-    """For each path of a module that is called by several of its paths, the path whose label it gets."""
+    """Map each path of a module that is called by several of its paths to the path whose label it gets."""
     called: dict[tuple[str, ...], dict[str, None]] = {}
     around: dict[tuple[str, ...], set[str]] = {}
     active: set[str] = set()
@@ -160,14 +165,16 @@ def _choose_alias_labels(nodes: Iterable[Node], aliases: Mapping[str, tuple[str,
 
 
 def _choose_path(names: Iterable[str], called: Iterable[str], elsewhere: Collection[str]) -> str:
-    """The shortest path on which all calls reach the module, so that no module on it is `elsewhere`: active in only some of the calls. If
-    every path has such a module, it is the shortest path that is called, since the parameters are declared there."""
+    """Choose the shortest path on which all calls reach the module: no module on it is `elsewhere`, active in only some of the calls.
+
+    If every path has such a module, choose the shortest path that is called, because the parameters are declared there.
+    """
     reached = [name for name in names if not any(name.startswith(f"{path}.") for path in elsewhere)]
     return min(reached or called, key=lambda name: name.count("."))
 
 
 def _read_module_stack(node: Node, names: Mapping[str, str]) -> list[tuple[str, str, str]] | None:
-    """Key, path and class of each module that was active, the model itself left out; None if it is not known."""
+    """Return the key, path and class of each module that was active, without the model itself. None if PyTorch does not know."""
     entries = node.meta.get("nn_module_stack") or {}
     if not entries or any(key.startswith("_empty_nn_module_stack") for key in entries):
         return None
@@ -181,7 +188,7 @@ def _class_name(cls: Any) -> str:
 
 
 def find_common_call(calls: Iterable[ModuleCall]) -> ModuleCall:
-    """The innermost call that all of them are in."""
+    """Return the innermost call that contains all of the calls."""
     chains = [call.enclosing_calls() for call in calls]
     last = chains[0][0]
     for level in zip(*chains, strict=False):

@@ -1,7 +1,9 @@
-"""Modules that are one operator of netc, and whose own code hides that.
+"""Replaces modules that are one operator of netc, but whose own code hides that, while torch.export runs.
 
-In: a module that is about to be exported. Out: while it is, such modules call one operator of torch.library each. Always: afterwards they
-are as before; these operators are exported only, never run.
+`nn.LSTM` calls `netc_import::lstm`, which the readers import as `lstm`. Exported as it is, it would be a loop over its layers and gates.
+
+In: a module that is about to be exported. Out: a context in which each such module calls one operator of torch.library. Always: afterwards
+the modules are as before. The operators are only exported and never run, so they have no kernels.
 """
 
 from __future__ import annotations
@@ -38,12 +40,12 @@ ATTENTION_PARAMETERS = (
     "out_proj.weight",
     "out_proj.bias",
 )
-"""The parameters of nn.MultiheadAttention, in the order in which its operator has them."""
+"""The parameters of nn.MultiheadAttention, in the order of the operator's list."""
 
 
 @contextmanager
 def replace_opaque_modules(model: nn.Module) -> Iterator[None]:
-    """Replaces what such modules do by one operator each."""
+    """Replace the `forward` of each such module by a call of one operator."""
     replaced: list[nn.Module] = []
     fast, detect = torch.backends.mha.get_fastpath_enabled(), transformer._detect_is_causal_mask
     # On its fast path, nn.TransformerEncoderLayer calls one operator instead of its attention module: the replaced `forward` would not run.
@@ -68,6 +70,7 @@ def _make_opaque_forward(module: nn.Module) -> Callable[..., Any] | None:
     p = _drop_path_probability(module)
     if p is not None:
         return lambda x, *_: torch.ops.netc_import.drop_path(x, p)
+    # A subclass, such as those for quantization, may compute something else.
     if isinstance(module, nn.LSTM | nn.GRU | nn.RNN) and type(module).__module__ == "torch.nn.modules.rnn":
         return _make_recurrent_forward(module)
     if type(module).forward is nn.MultiheadAttention.forward:
@@ -79,7 +82,9 @@ def _make_opaque_forward(module: nn.Module) -> Callable[..., Any] | None:
 
 
 def _drop_path_probability(module: nn.Module) -> float | None:
-    """The probability with which a module leaves out samples; None for other modules."""
+    """Return the probability with which a module leaves out samples, or None for other modules."""
+    # Each library has its own class for stochastic depth: torchvision's StochasticDepth, DropPath in timm and in transformers. The mode
+    # `batch` of torchvision's leaves out all samples at once.
     if not type(module).__name__.endswith(("DropPath", "StochasticDepth")) or getattr(module, "mode", "row") != "row":
         return None
     p = next((getattr(module, name) for name in ("drop_prob", "p") if hasattr(module, name)), None)
@@ -98,6 +103,7 @@ def _make_recurrent_forward(module: nn.RNNBase) -> Callable[..., Any]:
     operator = getattr(torch.ops.netc_import, module.mode.lower())
 
     def forward(input: Any, hx: Any = None) -> Any:
+        # A PackedSequence. torch.export fails on it, and export_errors.py explains why.
         if not isinstance(input, Tensor):
             return type(module).forward(module, input, hx)
         states = [] if hx is None else list(hx) if isinstance(hx, tuple) else [hx]
@@ -171,6 +177,7 @@ def _make_attention_forward(module: nn.MultiheadAttention) -> Callable[..., Any]
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         swaps = query.dim() == 3 and not module.batch_first
+        # Query, key and value are often one tensor. After one transpose for all of them, the reader still sees that.
         distinct = {id(tensor): tensor.transpose(0, 1) if swaps else tensor for tensor in (query, key, value)}
         tensors = [distinct[id(tensor)] for tensor in (query, key, value)]
         params = [_get_parameter(module, name) for name in ATTENTION_PARAMETERS]
@@ -190,12 +197,12 @@ def _make_attention_forward(module: nn.MultiheadAttention) -> Callable[..., Any]
 
 
 def _trust_causal_flag(mask: Tensor | None, is_causal: bool | None = None, size: int | None = None) -> bool:
-    """In the place of a function that looks at the numbers of a mask. What it finds only chooses another kernel for the same mask."""
+    """Replace a function of PyTorch that reads the numbers of a mask, which torch.export cannot. They only choose the kernel."""
     return bool(is_causal)
 
 
 def _get_parameter(module: nn.Module, name: str) -> Any:
-    """A parameter by its name, also of a module inside; None if there is none."""
+    """Return a parameter by its name, also of a module inside, or None."""
     result: Any = module
     for part in name.split("."):
         result = getattr(result, part, None)

@@ -1,7 +1,7 @@
-"""The inputs and the stored tensors of an exported program: its placeholders, sorted by what they hold.
+"""Sorts the placeholders of an exported program into inputs, stored tensors and constants.
 
-In: an `ExportedProgram`. Out: the placeholders of the caller's tensors, with the symbols of their axes; the tensors of the state dict; the
-constants. For `forward(self, x)` of a linear layer, `x` is the only user input, and `weight` and `bias` are stored.
+In: an `ExportedProgram`. Out: the placeholders of the caller's tensors with the symbols of their axes, the tensors of the state dict, and
+the constants. For `forward(self, x)` of a linear layer, `x` is the only user input, and `weight` and `bias` are stored.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def find_placeholders(program: ExportedProgram) -> dict[str, Node]:
 
 
 def find_user_inputs(program: ExportedProgram) -> list[Node | None]:
-    """The inputs of the caller, in order; None for those that are no tensors."""
+    """Find the inputs of the caller, in order, with None for those that are not tensors."""
     found = find_placeholders(program)
     specs = [spec for spec in program.graph_signature.input_specs if spec.kind == InputKind.USER_INPUT]
     nodes = [found.get(getattr(spec.arg, "name", "")) for spec in specs]
@@ -55,7 +55,7 @@ def _next_free_letter(taken: set[str]) -> str:
 
 
 def _flatten_axes(axes: Any) -> list[Any]:
-    """One table for each tensor or other argument, in the order of the inputs."""
+    """List the names of axes for each tensor or other argument, in the order of the inputs."""
     if isinstance(axes, dict) and all(isinstance(key, int) for key in axes):
         return [axes]
     if isinstance(axes, dict):
@@ -81,7 +81,7 @@ def find_stored_tensors(program: ExportedProgram) -> dict[Node, StoredTensor]:
 
 
 def find_constants(program: ExportedProgram) -> tuple[dict[Node, torch.Tensor], dict[Node, str]]:
-    """The tensors that are no part of the state dict, and the names of those that are buffers."""
+    """Find the tensors that are not in the state dict, and the names of those that are buffers."""
     found = find_placeholders(program)
     targets = {found[spec.arg.name]: spec.target or "" for spec in program.graph_signature.input_specs if spec.arg.name in found}
     values = {node: program.constants.get(target) for node, target in targets.items()}

@@ -1,7 +1,10 @@
-"""From an exported program to a typed graph.
+"""Reads an exported program as a typed graph.
 
-In: an `ExportedProgram`, and what the axes of its inputs are called. Out: an `Imported`. Always: the keys of its weights are those of the
-program; what the original has and nothing reads is left out, with a note.
+The steps, in `read_graph`: inline regions, decompose operators without a reader, name the symbolic sizes, group the nodes by module calls,
+decide where parameters belong, fold constants, then read call by call.
+
+In: an `ExportedProgram`, and the names of the axes of its inputs. Out: an `Imported`. Always: its weights have the keys of the program.
+Tensors that nothing reads are left out, with a note.
 """
 
 from __future__ import annotations
@@ -60,14 +63,17 @@ def read_program(
     *,
     read_source: bool = False,
 ) -> Imported:
-    """The typed graph of an exported program. `axes` are the names of the symbolic axes of its inputs, in order; None: they have none.
-    `aliases` has, for the paths of modules that have several, all of them. `training` is what it does in training,
-    if the graph is to have that too. `stated` are conditions of the user's. `read_source`: the code of the module runs here, so
-    that its files may be read for names."""
+    """Read an exported program as a typed graph.
+
+    `axes` are the names of the symbolic axes of its inputs in order, or None. `aliases` maps the paths of modules that have several to all
+    of them. `training` is the program of the module in training, if the graph shall have both modes. `stated` are conditions that the user
+    stated. `read_source`: the code of the module runs in this process, so its files may be read for names.
+    """
     guards = [found for one in (program, training) if one is not None for found in _collect_conditions(one, axes)]
     conditions = list({str(one): one for one in (*stated, *guards)}.values())
     frozen = frozenset() if training is None else find_frozen_statistics(training)
     reading = _ProgramReader(name, axes, aliases, conditions, frozen, tuple(map(str, stated)), read_source)
+    # A shared module gives the shorter text, so it is tried first. Sharing its layers instead is correct even if its calls differ.
     apart = replace(reading, apart=True) if reading.has_differing_calls(program) else None
     try:
         found = reading.import_program(program, training)
@@ -109,13 +115,13 @@ class _ProgramReader(Record):
         return replace(_collect_weights(made, program, notes), widened=True, stated=self.stated)
 
     def has_differing_calls(self, program: ExportedProgram) -> bool:
-        """Whether two calls of a module compute differently."""
+        """Return whether two calls of a module compute differently."""
         flatten_regions(program.graph_module)
         tree = CallTree(_select_body(decompose_operators(program.graph_module)), self.name, self.aliases)
         return bool(Keys(tree, find_stored_tensors(program)).differing)
 
     def read_graph(self, program: ExportedProgram, *, train: bool = False) -> tuple[Program, tuple[str, ...]]:
-        """The program, and what its user should know of the constants in it. Raises `ImportFailed`."""
+        """Read one program. Returns it with notes for the user. Raises `ImportFailed`."""
         flatten_regions(program.graph_module)
         nodes = decompose_operators(program.graph_module)
         inputs = find_user_inputs(program)
@@ -137,6 +143,7 @@ class _ProgramReader(Record):
         main.name_values()
         _read_outputs(main, program, nodes)
         _check_arbitrary(reader, main.builder.graph)
+        # All obstacles are collected before the import fails, so that the user sees them at once.
         reader.obstacles += (
             _find_bad_labels(main.builder.graph)
             + _find_divided_modules(main.builder.graph)
@@ -164,12 +171,12 @@ def _collect_conditions(program: ExportedProgram, axes: Sequence[Any] | None) ->
 
 
 def _select_body(nodes: Iterable[Node]) -> list[Node]:
-    """The nodes that compute tensors with elements."""
+    """Select the nodes that compute tensors with elements."""
     return [node for node in nodes if node.op == "call_function" and _makes_tensors(node) and not is_empty(node)]
 
 
 def _makes_tensors(node: Node) -> bool:
-    """Whether it makes tensors, rather than sizes or nothing."""
+    """Return whether the node makes tensors, rather than sizes or nothing."""
     target: Any = node.target
     if any(str(target).startswith(f"aten.{name}") for name in _SILENT):
         return False
@@ -191,8 +198,11 @@ def _declare_inputs(main: CallReader, inputs: Sequence[Node | None]) -> None:
 
 
 def _undeclarable_input(node: Node, shape: Sequence[Any]) -> Obstacle:
-    """An input with a size such as `4*H + 2`. torch.export finds this of `H + -H % 4` if the example has 6: it solves a rounded division as
-    an exact one with the example's remainder."""
+    """Report an input with a size such as `4*H + 2`.
+
+    torch.export finds this size for `H + -H % 4` if the example has 6: it solves a rounded division as an exact one with the example's
+    remainder.
+    """
     sizes = " x ".join(str(size) for size in shape)
     why = f"finds that the shape of the input is {sizes} for some s, as the example's sizes leave remainders"
     return Obstacle("torch.export", why, node.name, "give example sizes that are multiples of what the model divides sizes by, such as 64")
@@ -221,7 +231,7 @@ def _read_outputs(main: CallReader, program: ExportedProgram, nodes: Sequence[No
 
 
 def _flatten_with_paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
-    """The leaves, each with the keys that lead to it; by their items for mappings of classes that do not say how."""
+    """List the leaves of a tree with the keys that lead to them. Classes that PyTorch cannot walk by keys are walked by their items."""
     try:
         return tree_flatten_with_path(tree)[0]
     except ValueError:
@@ -233,6 +243,7 @@ def _flatten_with_paths(tree: Any) -> list[tuple[tuple[Any, ...], Any]]:
 def _rebuild_output_tree(program: ExportedProgram, output: Node) -> Any:
     """Return the model's outputs as a tree with nodes for tensors."""
     flat: Any = output.args[0]
+    # torch.export returns changed buffers first, before the outputs of the user.
     mutated = len(flat) - len([spec for spec in program.graph_signature.output_specs if spec.kind.name == "USER_OUTPUT"])
     spec = program.call_spec.out_spec
     return spec.unflatten(list(flat[mutated:])) if spec is not None else list(flat)
@@ -250,6 +261,7 @@ def _collect_weights(program: Program, source: ExportedProgram, notes: tuple[str
         if name in state:
             weights[name] = to_array(state[name])
         else:
+            # netc's batch_norm has a step counter as PyTorch's, which a layer without statistics or an older checkpoint lacks.
             weights[name] = np.zeros(info.shape, numpy_dtype(info.dtype))
     unread = [key for key in state if key not in weights]
     names = find_all_keys(unread, state)
@@ -271,7 +283,7 @@ def _describe_left_out_keys(keys: Sequence[str], why: str) -> tuple[str, ...]:
 
 
 def _check_arbitrary(model: ModelContext, main: Graph) -> None:
-    """Reports tensors with arbitrary contents, as of `torch.empty`, of which an unwritten part is read."""
+    """Report tensors with arbitrary contents, as `torch.empty` makes them, if something reads a part that was not overwritten."""
     if not model.arbitrary:
         return
     remove_dead_code(main)
@@ -283,7 +295,7 @@ def _check_arbitrary(model: ModelContext, main: Graph) -> None:
 
 
 def _find_divided_modules(main: Graph) -> list[Obstacle]:
-    """Parameters that would have to be declared around the module that has them, which has others too."""
+    """Find parameters that would have to be declared outside of their module, which has other parameters too."""
     result: list[Obstacle] = []
     for graph in collect_graphs(main):
         labels = {node.label if node.shared is None else node.shared.label for node in graph.nodes}
@@ -295,7 +307,7 @@ def _find_divided_modules(main: Graph) -> list[Obstacle]:
 
 
 def _find_bad_labels(main: Graph) -> list[Obstacle]:
-    """Names of modules that cannot be labels."""
+    """Find names of modules that cannot be labels."""
     labels = {node.label: None for graph in collect_graphs(main) for node in graph.nodes if not _LABEL.fullmatch(node.label)}
     return [
         Obstacle(f"`{label}`", "cannot be a label: labels have letters, digits, `_` and `-`", "", "rename the module") for label in labels

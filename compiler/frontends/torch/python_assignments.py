@@ -1,8 +1,10 @@
-"""Finds the assignments of Python source: the statements of a file and their targets. The file is parsed and never run.
+"""Finds the assignments of Python source. The file is parsed and never run.
 
-In: a line of a stack trace, and whether its file may be read. Out: the statement at that line with the names that it binds, as
-`q, k, v = qkv.chunk(3)` binds q, k and v. Always: a file that has changed since, or is no Python, has no statements; a line with several
-assignments has no targets.
+    >>> _targets_of_line("q, k, v = qkv.chunk(3)")
+    ('q', 'k', 'v')
+
+In: a line of a stack trace, and whether its file may be read. Out: the statement at that line with the names that it binds. Always: a file
+that has changed since, or is not Python, has no statements. A line with several assignments has no targets.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ class Frame(Record):
 
 @lru_cache(maxsize=20_000)
 def parse_frames(trace: str, *, read: bool) -> tuple[Frame, ...]:
-    """The frames of a stack trace, the outermost first. Without `read`, no file is opened, and the quoted lines are the only source."""
+    """Parse the frames of a stack trace, the outermost first. Without `read`, no file is opened, and the quoted lines are the only
+    source."""
     result: list[Frame] = []
     for file, line, function, text in _FRAME.findall(trace):
         statement = _find_statement(file, int(line), text) if read else None
@@ -46,7 +49,7 @@ def parse_frames(trace: str, *, read: bool) -> tuple[Frame, ...]:
 
 
 def _find_statement(file: str, line: int, text: str) -> Statement | None:
-    """The statement; None if the file has changed at that line."""
+    """Return the statement at a line, or None if the file has changed there."""
     # Line numbers of a changed file would give names of other statements.
     if linecache.getline(file, line).strip() != text.strip():
         return None
@@ -55,7 +58,7 @@ def _find_statement(file: str, line: int, text: str) -> Statement | None:
 
 @lru_cache(maxsize=200)
 def _parse_statements(file: str) -> dict[int, Statement]:
-    """The innermost statement of each line."""
+    """Map each line to its innermost statement."""
     try:
         tree = ast.parse("".join(linecache.getlines(file)))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -69,7 +72,7 @@ def _parse_statements(file: str) -> dict[int, Statement]:
 
 
 def _merge_statements(before: Statement, made: Statement) -> Statement:
-    """The statements of one line as one: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` has no single target."""
+    """Merge the statements of one line: `x = f(x); kept.append(x)` assigns to x, and `a = f(x); b = g(a)` has no single target."""
     if made.line != before.line:
         return made
     several = {targets for targets in (before.targets, made.targets) if targets}
@@ -77,7 +80,7 @@ def _merge_statements(before: Statement, made: Statement) -> Statement:
 
 
 def _walk_statements(tree: ast.AST, passed: frozenset[str]) -> Iterator[tuple[ast.stmt, frozenset[str]]]:
-    """All statements, outer ones first, with the parameters of their function that no earlier statement has rebound."""
+    """Yield all statements, outer ones first, with the parameters of their function that no earlier statement has rebound."""
     left = passed
     for child in ast.iter_child_nodes(tree):
         if isinstance(child, ast.stmt):
@@ -92,7 +95,7 @@ def _parameter_names(function: ast.FunctionDef) -> frozenset[str]:
 
 
 def _read_parameters(statement: ast.stmt, passed: frozenset[str]) -> Iterator[str]:
-    """The parameters that a statement reads. Of a compound statement, only the head counts, since its body consists of other statements."""
+    """Yield the parameters that a statement reads. Of a compound statement only the head counts: its body consists of other statements."""
     parts = [statement] if _is_simple(statement) else [child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)]
     names = [node for part in parts for node in ast.walk(part) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)]
     yield from dict.fromkeys(node.id for node in sorted(names, key=lambda node: (node.lineno, node.col_offset)) if node.id in passed)
@@ -103,7 +106,7 @@ def _is_simple(statement: ast.stmt) -> bool:
 
 
 def _targets_of_line(text: str) -> tuple[str, ...]:
-    """The targets of a line that is a statement by itself."""
+    """Return the targets of a line that is a statement by itself."""
     try:
         body = ast.parse(text.strip()).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -112,7 +115,7 @@ def _targets_of_line(text: str) -> tuple[str, ...]:
 
 
 def _assigned_targets(statement: ast.stmt) -> tuple[str, ...]:
-    """The names that an assignment binds. Of `a = b = x` it is the first."""
+    """Return the names that an assignment binds. For `a = b = x` this is `a`."""
     match statement:
         case ast.Assign(targets=[ast.Tuple(elts=items) | ast.List(elts=items), *_]):
             return tuple(item.id if isinstance(item, ast.Name) else "" for item in items)

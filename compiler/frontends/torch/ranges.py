@@ -1,7 +1,9 @@
 """Recognizes index tensors that count along an axis, such as `arange(n)[:, None]`.
 
+Such an index selects all elements in order. So `x[arange(n)[:, None], arange(m)]` is `x`, and needs no gather.
+
 In: a node of an exported graph that is an index. Out: the axis along which it counts from 0 in steps of 1, `NO_AXIS` if it is a single 0,
-None for anything else. Such an index selects all elements in order, so it only moves axes.
+or None for anything else.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ _MOVES = (*_SAME, "unsqueeze", "slice", "view", "reshape", "repeat", "flatten", 
 
 
 def find_counted_axis(node: Node, constants: Constants) -> int | None:
-    """The axis along which the index counts."""
+    """Return the axis along which the index counts."""
     value = constants.values.get(node)
     if isinstance(value, torch.Tensor):
         return _counted_axis_of_values(value)
@@ -72,7 +74,7 @@ def _counted_axis_of_values(value: torch.Tensor) -> int | None:
 
 
 def is_nonnegative(node: Node, constants: Constants) -> bool:
-    """Whether an index is known not to count from the end."""
+    """Return whether an index is known not to count from the end."""
     value = constants.values.get(node)
     if isinstance(value, torch.Tensor):
         return bool((value >= 0).all())

@@ -46,7 +46,7 @@ def read_node(node: Node, scope: GraphScope) -> Result | None:
 
 
 def write_back_part(view: Node, part: Value, scope: GraphScope) -> Value | None:
-    """The tensor of which `view` is a part, with another part in its place."""
+    """Return the tensor of which `view` is a part, with `part` in its place."""
     try:
         return replace_part(AtenSite(view, scope), part)
     except UnknownValue:
@@ -66,12 +66,12 @@ def _find_reader(node: Node) -> AtenReader:
 
 
 class CallReader(GraphScope):
-    """Reads what a call did, and puts it into the graph around."""
+    """Reads the nodes of one call, and adds the call to the graph around."""
 
     # --- nodes ---------------------------------------------------------------------------------------------------------------
 
     def read_call(self) -> None:
-        """Reads all that the call did."""
+        """Read the nodes and the inner calls of this call, in order."""
         for item in self.call.items:
             if isinstance(item, ModuleCall):
                 inner = CallReader(self.model, item, self)
@@ -100,7 +100,7 @@ class CallReader(GraphScope):
                 self.env[user] = found[user.args[1]] if isinstance(found, tuple) else None  # type: ignore[index]
 
     def _propagate_change(self, node: Node, found: Value | tuple[Value | None, ...] | None) -> None:
-        """What is read under the old name from now on is what the operator made of it; so are the tensors of which that is a part."""
+        """Rebind the changed tensor, and the tensors of which it is a part, to their new values."""
         old = node.args[0]
         assert isinstance(old, Node)
         self._rebind_node(old, found)
@@ -118,14 +118,14 @@ class CallReader(GraphScope):
             self.changed.add(node)
 
     def name_values(self) -> None:
-        """Names what the call computed as its module's code does."""
+        """Name the tensors of the call after the module's code."""
         given = {node: inner for node, (_, inner) in self.captured.items()}
         self.model.source_names.name_tensors(self.builder.graph, self.call, self.env, given)
 
     # --- the end of the call -------------------------------------------------------------------------------------------------
 
     def emit_call(self, parent: CallReader) -> None:
-        """Puts what the call computes into the graph around."""
+        """Add the call to the graph around, and bind its results there."""
         self.name_values()
         outputs: dict[Node, Value] = {}
         passed = {id(inner): outer for outer, inner in self.captured.values()}
@@ -133,6 +133,7 @@ class CallReader(GraphScope):
             value = self.env[node]
             if not isinstance(value, Value):
                 parent._bind_results(node, None)
+            # The call returns one of its inputs. The graph around has that value, so it is no result.
             elif id(value) in passed:
                 parent.env[node] = passed[id(value)]
             else:
@@ -149,7 +150,7 @@ class CallReader(GraphScope):
                 parent.changed.add(node)
 
     def _find_outputs(self) -> Iterator[Node]:
-        """The nodes that others than this call read, and those that they read of other calls of a shared module."""
+        """Yield the nodes that are read outside of this call, or at the same place in another call of a shared module."""
         for node in list(self.env):
             if node in self.captured and node not in self.changed:
                 continue
@@ -179,8 +180,8 @@ class CallReader(GraphScope):
         return parent.call.relative_key(self.call.path)
 
     def _should_inline(self) -> bool:
-        """Whether the operators are better in the graph around: of a module that is one operator, or whose only parameters are directly
-        below its own name."""
+        """Return whether the operators go into the graph around: the module is one operator, or has its only parameters directly below its
+        name."""
         nodes = self.builder.graph.nodes
         operators = [node for node in nodes if isinstance(node, OpNode)]
         if self.call in self.model.keys.shared and any(node.label for node in operators):
@@ -214,12 +215,12 @@ class CallReader(GraphScope):
 
 
 def _has_state(node: OpNode) -> bool:
-    """Whether it has parameters in the state dict."""
+    """Return whether the operator has parameters in the state dict."""
     return any(spec.persistent for spec in node.specs)
 
 
 def _check_types(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
-    """The types are those that torch.export has."""
+    """Refuse results whose types differ from those that torch.export recorded."""
     fakes = node.meta.get("val")
     pairs = zip(found, fakes, strict=False) if isinstance(found, tuple) and isinstance(fakes, list | tuple) else [(found, fakes)]
     for value, fake in pairs:
@@ -229,7 +230,9 @@ def _check_types(node: Node, found: Result, sizes: Sizes, facts: Facts) -> None:
         parts = (2,) if fake.is_complex() else ()
         expected = TensorType(to_dtype(fake.dtype.to_real()), (*(sizes.to_dim(size) for size in fake.shape), *parts))
         same = len(expected.shape) == value.type.rank and not any(
-            facts.are_equal(a, b) is False for a, b in zip(expected.shape, value.type.shape, strict=True)
+            # A size that cannot be proved equal passes: the proof of the import compares the results.
+            facts.are_equal(a, b) is False
+            for a, b in zip(expected.shape, value.type.shape, strict=True)
         )
         if not same or expected.dtype != value.type.dtype:
             raise ImportRefused(f"it gives {expected} in PyTorch, but {value.type} here")

@@ -43,7 +43,7 @@ class _Place(Record):
 
 
 class SourceNames:
-    """The names in one exported program. `read`: its stack traces are from code that this process runs, so that its files may be read."""
+    """The names in one exported program. `read`: its stack traces are from code that this process runs, so its files may be read."""
 
     def __init__(self, tree: CallTree, *, read: bool) -> None:
         self.tree = tree
@@ -51,8 +51,11 @@ class SourceNames:
         self.order = {node: at for at, node in enumerate(tree.home)}
 
     def name_tensors(self, graph: Graph, call: ModuleCall, known: Mapping[Node, object], given: Mapping[Node, Value]) -> None:
-        """Names the tensors in the graph of a call; `given` are its inputs. A variable that is assigned once is a better name than the
-        label of the tensor's stage. One that is assigned several times, as `x` often is, is a worse one."""
+        """Name the tensors in the graph of a call. `given` are its inputs.
+
+        A variable that is assigned once is a better name than the label of the tensor's stage. A variable that is assigned several times,
+        as `x` often is, is a worse one.
+        """
         for node, name in self._argument_names(given, call):
             given[node].name = name
         makers = {id(value): node for node in graph.nodes for value in node.outputs}
@@ -70,19 +73,19 @@ class SourceNames:
         _propagate_names(graph, makers)
 
     def _assigned_names(self, nodes: Sequence[Node], call: ModuleCall) -> Iterator[tuple[Node, str]]:
-        """The nodes that statements assign, with their names. The nodes of one execution of a statement follow each other."""
+        """Yield the nodes that statements assign, with their names. The nodes of one execution of a statement follow each other."""
         places = [(node, place) for node in nodes if (place := self._find_place(node, call)) is not None and place.is_assigned]
         for place, run in groupby(places, lambda pair: pair[1]):
             yield from _pair_targets([node for node, _ in run], place.statement.targets)
 
     def _name_step(self, value: Value, maker: GraphNode, place: _Place | None) -> None:
-        """Gives an intermediate tensor of a statement the name of its target, if nothing else names it."""
+        """Give an intermediate tensor of a statement the name of its target, if nothing else names it."""
         targets = () if place is None or place.is_assigned else place.statement.targets
         if len(targets) == 1 and not value.name and has_operator(maker, _UNINFORMATIVE) and not maker.label:
             value.name = targets[0]
 
     def _find_place(self, node: Node, call: ModuleCall) -> _Place | None:
-        """The outermost statement that assigns the node, seen from the nodes that read it; or the innermost one that contains them all."""
+        """Return the outermost statement that assigns the node, seen from its readers, or else the innermost one that contains them all."""
         frames = self._read_frames(node)
         partings = [_find_parting(frames, self._read_frames(user)) for user in self._find_readers(node, call)]
         depth, is_same = min((parting for parting in partings if parting is not None), default=(-1, True))
@@ -101,8 +104,11 @@ class SourceNames:
     # --- arguments -----------------------------------------------------------------------------------------------------------
 
     def _argument_names(self, given: Mapping[Node, Value], call: ModuleCall) -> Iterator[tuple[Node, str]]:
-        """The names of `forward`'s arguments for the inputs. An input gets an argument that is the only candidate left; inputs with the
-        same candidates get these in order, if there are as many."""
+        """Yield the names of `forward`'s arguments for the inputs.
+
+        An input gets an argument that is its only remaining candidate. Inputs with the same candidates get them in order, if there are as
+        many.
+        """
         left = {node: words for node in given if (words := self._argument_candidates(node, call))}
         while left:
             found = next((node for node, words in left.items() if len(words) == 1), None)
@@ -117,7 +123,7 @@ class SourceNames:
             left = {node: rest for node, words in left.items() if (rest := tuple(one for one in words if one != word))}
 
     def _argument_candidates(self, node: Node, call: ModuleCall) -> tuple[str, ...]:
-        """The arguments of `forward` that occur in every statement that reads the tensor."""
+        """Return the arguments of `forward` that occur in every statement that reads the tensor."""
         found: tuple[str, ...] | None = None
         for user in self._find_readers(node, call):
             above = len(self.tree.home[user].enclosing_calls()) - len(call.enclosing_calls())
@@ -129,8 +135,11 @@ class SourceNames:
 
 
 def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int, bool] | None:
-    """The depth of the function in which a node and its reader are in different statements, and false; or the depth of the innermost
-    statement that contains both, and true. None if nothing is known."""
+    """Return where the stack traces of a node and its reader part.
+
+    The result is the depth of the function in which they are in different statements, and false. Or it is the depth of the innermost
+    statement that contains both, and true. None if nothing is known.
+    """
     for depth, (one, other) in enumerate(zip(frames, others, strict=False)):
         if one != other:
             differ = (one.file, one.function) == (other.file, other.function)
@@ -140,8 +149,10 @@ def _find_parting(frames: Sequence[Frame], others: Sequence[Frame]) -> tuple[int
 
 
 def _pair_targets(nodes: Sequence[Node], targets: Sequence[str]) -> Iterable[tuple[Node, str]]:
-    """Pairs the nodes of a statement with its targets: parts of one tuple by their numbers, as many nodes as targets in order, or the last
-    node with a single target."""
+    """Pair the nodes of a statement with its targets.
+
+    Elements of one tuple are paired by their numbers, as many nodes as targets in order, and a single target with the last node.
+    """
     is_tuple = all(node.target is getitem for node in nodes) and len({node.args[0] for node in nodes}) == 1
     pairs: list[tuple[Node, str]] = []
     if is_tuple and len(targets) > 1:
@@ -154,12 +165,12 @@ def _pair_targets(nodes: Sequence[Node], targets: Sequence[str]) -> Iterable[tup
 
 
 def _has_label(node: GraphNode) -> bool:
-    """Whether the stage that made the tensor has a label, which is a name for it."""
+    """Return whether the stage that made the tensor has a label, which is a name for it."""
     return len(node.outputs) == 1 and bool(node.label)
 
 
 def _propagate_names(graph: Graph, makers: Mapping[int, GraphNode]) -> None:
-    """Gives a tensor that is read once the name of its other form: in `q, k, v = (heads(t) for t in qkv)`, names the parts of qkv too."""
+    """Give a tensor that is read once the name of its rearranged form: `q, k, v = (heads(t) for t in qkv)` names the parts of qkv too."""
     uses = Counter(id(value) for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs))
     for node in reversed(graph.nodes):
         if has_operator(node, _REARRANGING) and len(node.inputs) == 1:

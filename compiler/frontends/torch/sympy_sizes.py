@@ -1,7 +1,9 @@
-"""Sizes of torch.export, which are expressions of SymPy, as dimensions.
+"""Converts the sizes of torch.export, which are SymPy expressions, to dimensions.
+
+`FloorDiv(s0 + 1, 2)` is `(H + 1) // 2`, if the user called the axis with the symbol s0 H.
 
 In: the symbols that torch.export made, with the names that the user gave to axes. Out: a `Dim` for each expression. Always: an expression
-without a counterpart is an `ImportRefused`.
+without a counterpart raises `ImportRefused`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from ...dims import Condition, Dim, declare_dims, dim_max, dim_min, make_symbol
 from ..graph_builder import ImportRefused
 
 LEAST = 2
-"""torch.export takes sizes of 0 and 1 for special ones: a lower bound up to this says nothing about the model."""
+"""torch.export specializes on sizes of 0 and 1, so a lower bound up to 2 says nothing about the model."""
 
 
 def _multiply_dims(*factors: Dim) -> Dim:
@@ -60,14 +62,14 @@ class Axis(Record):
 
 
 class Sizes:
-    """`axes` has what the symbols of torch.export are, by their own names; `known` what is known of each size."""
+    """Converts sizes. `axes` maps the symbols of torch.export to axes, `known` maps the names of axes to their dimensions."""
 
     def __init__(self, axes: Mapping[str, Axis], known: Mapping[str, Dim]) -> None:
         self.axes = axes
         self.known = known
 
     def to_dim(self, size: Any) -> Dim:
-        """The dimension of an int, a `torch.SymInt` or an expression."""
+        """Convert an int, a `torch.SymInt` or an expression to a dimension."""
         if isinstance(size, bool):
             raise ImportRefused("a size is a boolean")
         if isinstance(size, int):
@@ -121,7 +123,7 @@ _COMPARISONS = {
 
 
 def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, Axis], ranges: Sequence[Condition]) -> list[Condition]:
-    """The conditions that an exported program asserts about sizes, without those that hold for all sizes in its `ranges`.
+    """Collect the conditions that an exported program asserts about sizes, without those that hold for all sizes in its `ranges`.
 
     Assertions about the values of tensors are left out: they have symbols that are no axes. Raises `ImportRefused` for an assertion about
     sizes that is no comparison of two of them.
@@ -131,8 +133,9 @@ def collect_asserted_conditions(expressions: Iterable[Any], axes: Mapping[str, A
     known, raw = Sizes(axes, declared.dims), Sizes(axes, {name: make_symbol(name) for name in names})
 
     def holds(expression: Any) -> bool:
-        """Whether it is known to hold."""
+        """Return whether an assertion is known to hold."""
         match type(expression).__name__:
+            # Such a disjunction is no condition of a spec, but one that always holds may be left out.
             case "Or":
                 return any(map(holds, expression.args))
             case "And":
@@ -168,7 +171,7 @@ def collect_range_conditions(ranges: Mapping[Any, Any], axes: Mapping[str, Axis]
 
 
 def match_axis(expression: Any) -> tuple[str, int] | None:
-    """The symbol of a size that is one, or a multiple of one; None for others."""
+    """Return the symbol and the factor of a size that is a symbol or a multiple of one, or None."""
     if expression.is_Symbol:
         return expression.name, 1
     if type(expression).__name__ == "Mul" and len(expression.args) == 2:

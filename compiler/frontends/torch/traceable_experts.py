@@ -20,7 +20,7 @@ STATIC = "batched_mm"
 
 @contextmanager
 def use_static_experts(model: nn.Module) -> Iterator[None]:
-    """The context. A model that cannot switch stays as it is, and torch.export reports what it cannot trace."""
+    """Switch the experts within the context. A model that cannot switch stays as it is, and torch.export reports what it cannot trace."""
     before: list[tuple[Any, Any]] = []
     try:
         modules: list[Any] = list(model.modules())

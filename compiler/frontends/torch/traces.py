@@ -28,7 +28,7 @@ _FILTER = "_filter_traceback_frames"
 
 @contextmanager
 def keep_full_traces() -> Iterator[None]:
-    """The context, which replaces the filter of PyTorch's tracers."""
+    """Replace the filter of PyTorch's tracers within the context."""
     original = getattr(TracerBase, _FILTER, None)
     if original is None:
         yield
@@ -41,8 +41,10 @@ def keep_full_traces() -> Iterator[None]:
 
 
 def _filter_frames(_: Any, summary: traceback.StackSummary) -> traceback.StackSummary:
-    """The frames from the first `forward` on: the `forward` functions of modules, PyTorch's included, and other functions of the packages
-    in which these are. Other libraries are left out, because the variables of einops, for example, do not name the model's tensors."""
+    """Keep the frames from the first `forward` on: `forward` functions, PyTorch's included, and other functions of their packages.
+
+    Other libraries are left out, because the variables of einops, for example, do not name the model's tensors.
+    """
     first = next((at for at, frame in enumerate(summary) if frame.name == "forward"), len(summary))
     frames = [frame for frame in summary[first:] if not frame.filename.startswith(OURS)]
     packages = {_package_of(frame.filename) for frame in frames if frame.name == "forward"}
@@ -53,5 +55,5 @@ def _filter_frames(_: Any, summary: traceback.StackSummary) -> traceback.StackSu
 
 
 def _package_of(file: str) -> str:
-    """The name of the installed package that a file belongs to; empty for a file that is not installed."""
+    """Return the name of the installed package that a file belongs to, or an empty text."""
     return _INSTALLED.split(file, maxsplit=1)[-1].partition(os.sep)[0] if _INSTALLED.search(file) else ""

@@ -21,7 +21,7 @@ _TRAINING_ONLY = "dropout"
 
 
 def merge_modes(training: Graph, evaluation: Graph) -> Graph:
-    """The graph of a model that is `training` in training, and `evaluation` in evaluation. Raises `ImportFailed`."""
+    """Merge the graph in training and the graph in evaluation. Raises `ImportFailed`."""
     merging = _ModeMerger(training, evaluation, {})
     for ours, theirs in zip(evaluation.inputs, training.inputs, strict=True):
         merging.add_input(theirs, ours)
@@ -47,14 +47,14 @@ class _ModeMerger:
         self.made.modules = self._unite_modules(training.modules, evaluation.modules)
 
     def _unite_modules(self, *lists: Sequence[SharedModule]) -> list[SharedModule]:
-        """The shared modules of both, those of one label as one."""
+        """Unite the shared modules of both modes by their labels."""
         found: dict[str, SharedModule] = {}
         for module in (module for one in lists for module in one):
             self.modules[id(module)] = found.setdefault(module.label, self.modules.get(id(module), module))
         return list(found.values())
 
     def add_input(self, training: Value | None, evaluation: Value | None) -> None:
-        """A further input, which is one of each mode, or of one of them alone."""
+        """Add an input, for one input of each mode or of one mode alone."""
         value = evaluation or training
         assert value is not None
         self.made.inputs.append(value)
@@ -66,11 +66,12 @@ class _ModeMerger:
         return tuple(self.known[mode][id(value)] for value in values)
 
     def is_same(self, training: Value, evaluation: Value) -> bool:
-        """Whether they are one value in evaluation."""
+        """Return whether both are one value in evaluation."""
         return self.in_evaluation.get(id(training), training) is self.in_evaluation.get(id(evaluation), evaluation)
 
     def choose_by_mode(self, training: Value, evaluation: Value) -> Value:
-        """The first in training, the second in evaluation."""
+        """Return a value that is the first one in training and the second one in evaluation."""
+        # Dropout does nothing in evaluation, so its result may stand for its input there.
         if self.is_same(training, evaluation):
             return training
         result = Value(evaluation.type, self.made.span)
@@ -182,7 +183,7 @@ class _ModeMerger:
     # --- the end -------------------------------------------------------------------------------------------------------------
 
     def merge_outputs(self) -> tuple[list[int], list[int]]:
-        """The outputs: for each mode, where its own are among those of the graph."""
+        """Merge the outputs. Returns the positions of each mode's outputs among those of the graph."""
         training, evaluation = (list(self.map_values(mode, self.sources[mode].outputs)) for mode in (0, 1))
         if self.made.kind == "model":
             self._merge_results(training, evaluation)
@@ -207,7 +208,7 @@ class _ModeMerger:
 
 
 def _align_nodes(training: Sequence[Node], evaluation: Sequence[Node]) -> Iterator[tuple[Node | None, Node | None]]:
-    """The nodes of both in order, those that do the same as pairs."""
+    """Align the nodes of both modes in order. Nodes that do the same are pairs."""
     # By default, SequenceMatcher ignores items that occur often, and the blocks of a deep network do.
     matcher = SequenceMatcher(None, [_node_kind(node) for node in training], [_node_kind(node) for node in evaluation], autojunk=False)
     first = second = 0
@@ -219,7 +220,7 @@ def _align_nodes(training: Sequence[Node], evaluation: Sequence[Node]) -> Iterat
 
 
 def _node_kind(node: Node) -> Hashable:
-    """Equal for nodes that may be one. Calls of a label are; what they compute may differ."""
+    """Return a key that is equal for nodes that may be one. Calls with one label may be one, even if they compute differently."""
     if isinstance(node, CallNode):
         return node.label or (node.graph.name, *(value.type for value in node.outputs))
     cls, arguments = node.op.identity_key()
@@ -228,7 +229,7 @@ def _node_kind(node: Node) -> Hashable:
 
 
 def _pair_values(training: Sequence[Value], evaluation: Sequence[Value], same: object) -> list[tuple[int | None, int | None]]:
-    """The positions of values that are one: those that are the same in evaluation, then those of the same type, in order; others alone."""
+    """Pair the positions of values that are the same in evaluation, then those of the same type in order. Others stay alone."""
     left = list(range(len(evaluation)))
     pairs: dict[int, int | None] = {}
     for alike in (same, lambda one, other: one.type == other.type):
@@ -241,7 +242,7 @@ def _pair_values(training: Sequence[Value], evaluation: Sequence[Value], same: o
 
 
 def _find_passed_values(node: CallNode) -> list[Value | None]:
-    """For each result of a call, the value that it is in evaluation if the call then does nothing to it."""
+    """Return, for each result of a call, the input that it equals in evaluation, or None."""
     quiet: dict[int, Value] = dict(zip(map(id, node.graph.inputs), node.inputs, strict=True))
     for inner in node.graph.nodes:
         if isinstance(inner, CallNode):

@@ -19,7 +19,7 @@ class EndsProgram(RuntimeError):
 
 @contextmanager
 def isolate_user_code() -> Iterator[None]:
-    """Run code of the user in a context that restores the process afterwards."""
+    """Run the user's code within the context, and restore the process afterwards."""
     dtype, gradients, random = torch.get_default_dtype(), torch.is_grad_enabled(), torch.get_rng_state()
     try:
         with redirect_stdout(sys.stderr):

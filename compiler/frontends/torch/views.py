@@ -14,7 +14,7 @@ import torch
 from torch.fx import Node
 
 _MAYBE = ("reshape", "contiguous", "flatten", "to", "type_as", "view_as", "reshape_as", "expand_as")
-"""Operators that may give a view, and whose schemas do not say it."""
+"""Operators that may give a view, although their schemas do not say so."""
 # These end in an underscore, but change no elements.
 _HARMLESS = ("detach_", "requires_grad_")
 _PARTS = ("slice", "select")
@@ -22,7 +22,7 @@ _PARTS = ("slice", "select")
 
 
 def is_in_place(node: Node) -> bool:
-    """Whether it changes its first argument."""
+    """Return whether the node changes its first argument."""
     if not isinstance(node.target, torch._ops.OpOverload):
         return False
     name = node.target._schema.name.partition("::")[2]
@@ -30,8 +30,11 @@ def is_in_place(node: Node) -> bool:
 
 
 class Views:
-    """`parents` has, of a node that changes a part of a tensor which is read later, the views that lead to it, that tensor's first; `lost`
-    the name of what is read later and cannot be followed."""
+    """The effects of in-place operators on other tensors.
+
+    `parents` maps a node that changes a part of a tensor to the views that lead to that part, if the tensor is read later. `lost` maps a
+    node to the name of a view that is read later and cannot be written anew.
+    """
 
     def __init__(self, nodes: Iterable[Node]) -> None:
         self.order = {node: at for at, node in enumerate(nodes)}
@@ -54,6 +57,7 @@ class Views:
         later = [other for other in family if other is not target and self._is_read_after(other, node)]
         if not later:
             return
+        # Only tensors that contain the changed part can be written anew. A view that overlaps it in another way is lost.
         unknown = [other for other in later if other not in [view.args[0] for view in chain]]
         if unknown:
             self.lost[node] = unknown[0].name
@@ -65,7 +69,7 @@ class Views:
 
 
 def _find_view_chain(node: Node) -> list[Node]:
-    """The views of parts that lead to a tensor, the outermost first."""
+    """Return the views that lead to a part of a tensor, the outermost first."""
     found: list[Node] = []
     while isinstance(node.target, torch._ops.OpOverload) and node.target._schema.name.partition("::")[2] in _PARTS:
         found.append(node)

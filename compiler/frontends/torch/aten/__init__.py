@@ -1,4 +1,4 @@
-"""One short function for each aten operator, in files by topic: importing this registers all."""
+"""One short function for each aten operator, in files by topic. Importing this package registers all of them."""
 
 from . import (  # noqa: F401
     arithmetic,

@@ -9,7 +9,8 @@ from ..aten_table import READERS, AtenReader, reads
 
 
 def apply_binary(site: AtenSite, operator: str, left: str = "self", right: str = "other") -> Value:
-    """An operator of two operands, one of which may be a number."""
+    """Apply an operator of two operands, one of which may be a number."""
+    # A constant tensor without axes counts as a number too: torch.export lifts the `2` of `x * torch.tensor(2)`.
     second = site.number_of(right)
     if second is not None:
         return site.apply_op(operator, site.tensor(left), other=second)
@@ -33,7 +34,7 @@ READERS["__rshift__"] = READERS["bitwise_right_shift"] = make_binary_reader("bit
 
 
 def _scale_by_alpha(site: AtenSite, name: str) -> tuple[Value | None, Number | None]:
-    """The operand times `alpha`."""
+    """Return an operand times `alpha`, as a tensor or as a number."""
     alpha, number = site.args.get("alpha", 1), site.number_of(name)
     if number is not None:
         return None, number if alpha == 1 else number * alpha
@@ -47,6 +48,7 @@ def read_add(site: AtenSite) -> Value:
     second, number = _scale_by_alpha(site, "other")
     if number is not None:
         x = site.tensor()
+        # `x + 0.0` of integers is a conversion to floats, so it stays.
         return x if number == 0 and x.type.dtype == site.result_dtype else site.apply_op(operator, x, other=number)
     assert second is not None
     first = site.number_of("self")
@@ -73,7 +75,10 @@ def read_div(site: AtenSite) -> Value:
 
 
 def _divide_toward_zero(site: AtenSite) -> Value:
-    """The quotient of integers, rounded towards 0. The remainder has the sign of the dividend; without it, the division is exact."""
+    """Divide integers and round towards 0.
+
+    `fmod` has the sign of the dividend, so `x - fmod(x, by)` is a multiple of `by`, and its division needs no rounding.
+    """
     x, number = site.cast(site.tensor(), site.result_dtype), site.number_of("other")
     if number is not None:
         return site.apply_op("floor_div", site.apply_op("sub", x, site.apply_op("fmod", x, other=number)), other=number)
@@ -84,6 +89,7 @@ def _divide_toward_zero(site: AtenSite) -> Value:
 @reads("pow")
 def read_pow(site: AtenSite) -> Value:
     exponent = site.number_of("exponent")
+    # `2 ** x` has a number as its base.
     if exponent == 2 and site.number_of("self") is None:
         return site.apply_op("square", site.tensor())
     return apply_binary(site, "pow", right="exponent")
@@ -119,6 +125,7 @@ def read_addcmul(site: AtenSite) -> Value:
 
 @reads("matmul", "bmm", "mm", "mv", "dot", "vdot", "linalg_matmul")
 def read_matmul(site: AtenSite) -> Value:
+    # The schemas name the operands differently: `self` and `mat2`, `vec`, `tensor` or `other`.
     left, right = [name for name, given in site.args.items() if given is not None][:2]
     return site.apply_op("matmul", site.tensor(left), site.tensor(right))
 
@@ -129,6 +136,7 @@ def read_addmm(site: AtenSite) -> Value:
     product = site.apply_op("matmul", site.tensor(names[0]), site.tensor(names[1]))
     if site.number("alpha") != 1:
         product = site.apply_op("mul", product, other=site.number("alpha"))
+    # PyTorch ignores the first tensor then, even if it has NaN.
     if site.number("beta") == 0:
         return product
     first = site.tensor()

@@ -18,6 +18,7 @@ def read_attention(site: AtenSite) -> Value:
     if site.has_argument("scale"):
         scale = site.number("scale")
         features = q.type.shape[-1]
+        # The usual scale, `1 / sqrt(d)`, is the operator's default.
         if not isinstance(features, int) or abs(float(scale) * features**0.5 - 1) > 1e-12:  # type: ignore[arg-type]
             arguments["scale"] = scale
     if site.number("dropout_p"):
@@ -28,6 +29,7 @@ def read_attention(site: AtenSite) -> Value:
         if not site.scope.model.facts.are_equal(q.type.shape[-2], k.type.shape[-2]):
             arguments["align"] = "start"
     heads = [one.type.shape[-3] if one.type.rank > 2 else 1 for one in (q, k)]
+    # netc's attention always groups heads, which PyTorch does only if it is asked to.
     if not site.args.get("enable_gqa") and heads[0] != 1 and heads[1] not in (1, heads[0]):
         raise ImportRefused("has other numbers of heads")
     if not site.has_argument("attn_mask"):
@@ -40,13 +42,15 @@ def read_attention(site: AtenSite) -> Value:
 
 @reads("multihead_attention")
 def read_multihead_attention(site: AtenSite) -> tuple[Value, ...]:
-    """nn.MultiheadAttention, whose operator has the batch as its first axis."""
+    """Read nn.MultiheadAttention. Its operator (opaque.py) has the batch as its first axis."""
     slots = {name: node for name, node in zip(ATTENTION_PARAMETERS, site.args["params"], strict=True) if node is not None}
     given = ["query", "key", "value"]
+    # A single input is self-attention, and two are queries with one source of keys and values.
     if all(site.args[name] is site.args["query"] for name in given):
         given = ["query"]
     elif site.args["key"] is site.args["value"]:
         given = ["query", "key"]
+    # The keys are PyTorch's names of the masks, the values netc's.
     masks = {name: operand for name, operand in (("attn_mask", "attn_mask"), ("key_padding_mask", "padding")) if site.has_argument(name)}
     result = site.try_layer_with_slots(
         "multihead_attention",

@@ -23,6 +23,7 @@ def read_where(site: AtenSite) -> Value:
     condition = site.tensor("condition")
     other, first = site.number_of("other"), site.number_of("self")
     if other is not None and first is not None:
+        # netc's `where` takes a number on one side only. A table of one element broadcasts.
         filled = site.apply_op("table", indices=("_",), shape=(1,), formula=site.constant_formula(first), dtype=site.result_dtype)
         return site.apply_op("where", condition, filled, other=other)
     if other is not None:

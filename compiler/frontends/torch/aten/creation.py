@@ -14,7 +14,7 @@ _NAMES = "ijklmn"
 
 
 def make_table(site: AtenSite, shape: Shape, formula: Formula, dtype: DType) -> Value:
-    """A table of this shape; its element type is given only where the formula has another."""
+    """Make a table of this shape and element type."""
     names = tuple(_NAMES[axis] if axis < len(_NAMES) else f"i{axis}" for axis in range(len(shape)))
     return site.apply_op("table", indices=names, shape=shape, formula=formula, dtype=dtype)
 
@@ -47,7 +47,10 @@ def read_full(site: AtenSite) -> Value:
 
 @reads("empty", "new_empty", "empty_like")
 def read_empty(site: AtenSite) -> Value:
-    """Zeros, of which nothing may be left in the end: what is allocated like this is usually filled part by part."""
+    """Read memory with arbitrary contents as zeros.
+
+    Code usually fills such a tensor part by part. The import fails if anything still reads the zeros in the end.
+    """
     value = make_constant(site, site.result_shape(), 0)
     site.scope.model.arbitrary.append((site.node, value))
     return value
@@ -73,6 +76,7 @@ def read_arange(site: AtenSite) -> Value:
 @reads("linspace")
 def read_linspace(site: AtenSite) -> Value:
     start, end, steps = float(site.fixed_number("start")), float(site.fixed_number("end")), site.size("steps")
+    # One step would divide by 0.
     if isinstance(steps, int) and steps < 2:
         return make_constant(site, site.result_shape(), start)
     span: Formula = BinaryFormula("/", BinaryFormula("*", IndexFormula(0), Const(end - start)), Const(steps - 1))
@@ -95,6 +99,7 @@ def read_meshgrid(site: AtenSite) -> tuple[Value, ...]:
     tensors = site.tensors("tensors")
     sizes = [value.type.shape[0] for value in tensors]
     order = list(range(len(tensors)))
+    # NumPy's order for images: the first two axes are swapped.
     if site.args.get("indexing") == "xy":
         order[:2] = [1, 0]
     shape = tuple(sizes[at] for at in order)

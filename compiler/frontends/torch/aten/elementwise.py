@@ -31,7 +31,7 @@ for _name in _SAME.split():
 
 
 def _make_number_reader(operator: str, *numbers: str, **renamed: str) -> AtenReader:
-    """An operator of one tensor with numbers, under the same names or others."""
+    """Make the reader of an operator with one tensor and numbers, which have the same names in netc or are `renamed`."""
 
     def read(site: AtenSite) -> Value:
         arguments: dict[str, Any] = {name: site.number(name) for name in numbers}
@@ -104,5 +104,6 @@ def read_prelu(site: AtenSite) -> Value:
         return made[0]
     weight = site.tensor("weight")
     if x.type.rank > 1:
+        # The slopes belong to axis 1, the channels.
         weight = site.reshape(weight, (int(slopes), *[1] * (x.type.rank - 2)))
     return site.apply_op("where", site.apply_op("gt", x, other=0), x, site.apply_op("mul", weight, x))

@@ -25,6 +25,7 @@ from .creation import make_constant
 def read_slice(site: AtenSite) -> Value:
     x, axis = site.tensor(), site.integer("dim")
     start, stop, step = site.slice_start(), site.slice_end("end"), site.integer("step")
+    # torch.export may write `x[:, 1:]` as a slice of axis 0 too, which takes everything.
     if start == 0 and (stop is None or stop == x.type.shape[axis]) and step == 1:
         return x
     return site.apply_op("slice", x, axis=axis, start=start, stop=stop, step=step)
@@ -85,6 +86,7 @@ def read_index(site: AtenSite) -> Value:
         raise ImportRefused("selects by a mask: the size of the result depends on the values")
     x = site.tensor()
     if len(nodes) > 1:
+        # `x[arange(n)[:, None], arange(m)]` selects all elements, so it only moves axes.
         counted = _index_by_permuting(site, x, axes[0], nodes)
         if counted is not None:
             return counted
@@ -97,7 +99,13 @@ def read_index(site: AtenSite) -> Value:
 
 
 def _slice_bounds(numbers: Sequence[int]) -> tuple[int, int | None] | None:
-    """The bounds of the slice with these indices: `x[:, [-1]]` is `x[:, -1:]`. None if they are not consecutive."""
+    """Return the bounds of the slice with these indices: `x[:, [-1]]` is `x[:, -1:]`. None if they are not consecutive.
+
+    >>> _slice_bounds([2, 3, 4])
+    (2, 5)
+    >>> _slice_bounds([-1])
+    (-1, None)
+    """
     if not numbers or list(numbers) != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] < 0 <= numbers[-1]:
         return None
     return numbers[0], numbers[-1] + 1 or None
@@ -105,7 +113,7 @@ def _slice_bounds(numbers: Sequence[int]) -> tuple[int, int | None] | None:
 
 @reads("index_put")
 def read_index_put(site: AtenSite) -> Value:
-    """One number where a mask is true, or values by tensors of numbers along adjacent axes."""
+    """Read a write of one number where a mask is true, or of values by index tensors along adjacent axes."""
     axes = [axis for axis, one in enumerate(site.args["indices"]) if one is not None]
     nodes = [site.args["indices"][axis] for axis in axes]
     if axes != list(range(axes[0], axes[0] + len(axes))):
@@ -125,7 +133,7 @@ def read_index_put(site: AtenSite) -> Value:
 
 @reads("index_fill")
 def read_index_fill(site: AtenSite) -> Value:
-    """One value by numbers along an axis, as newer versions of PyTorch write `x[:, [0, 2]] = 0`."""
+    """Read a write of one value by indices along an axis. Newer versions of PyTorch write `x[:, [0, 2]] = 0` this way."""
     x, axis, node = site.tensor(), site.integer("dim"), site.args["index"]
     number = site.number_of("value")
     value = site.cast(site.tensor("value"), x.type.dtype) if number is None else make_constant(site, (), number)
@@ -136,7 +144,7 @@ def read_index_fill(site: AtenSite) -> Value:
 
 
 def _put_along_inner_axes(site: AtenSite, x: Value, nodes: list[Node], values: Value, first: int) -> Value:
-    """Writes along axes that are not the first: they are moved to the front, and back."""
+    """Write along axes that are not the first, by moving them to the front and back."""
     rank = x.type.rank
     moved, back = _rotate_axes(rank, first, len(nodes))
     before, after = x.type.shape[:first], x.type.shape[first + len(nodes) :]
@@ -148,7 +156,11 @@ def _put_along_inner_axes(site: AtenSite, x: Value, nodes: list[Node], values: V
 
 
 def _rotate_axes(rank: int, first: int, count: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The permutation that moves some axes to the front, and its inverse."""
+    """Return the permutation that moves some axes to the front, and its inverse.
+
+    >>> _rotate_axes(4, 2, 1)
+    ((2, 0, 1, 3), (1, 2, 0, 3))
+    """
     order = (*range(first, first + count), *range(first), *range(first + count, rank))
     return order, tuple(order.index(axis) for axis in range(rank))
 
@@ -166,6 +178,7 @@ def _known_size(size: object) -> int:
 
 def _put_by_mask(site: AtenSite, x: Value, node: Node) -> Value:
     sizes = site.args["values"].meta["val"].shape
+    # One value may be repeated for every true element. Several values would need the positions of the true elements.
     if site.args["accumulate"] or not all(isinstance(size, int) and size == 1 for size in sizes):
         raise ImportRefused("writes several values by a mask: which one goes where depends on the mask")
     mask = site.tensor_of(node)
@@ -182,6 +195,7 @@ def _put_by_indices(site: AtenSite, x: Value, nodes: list[Node], values: Value) 
     """Write elements by their flat index along the first axes."""
     flat_index, rest = _flatten_indices(site, x.type.shape[: len(nodes)], nodes), x.type.shape[len(nodes) :]
     values = site.apply_op("expand", values, shape=(*flat_index.type.shape, *rest))
+    # `scatter` needs an index as large as the values, so the flat index is expanded over the other axes.
     index = site.apply_op("reshape", flat_index, shape=(-1,))
     for _ in rest:
         index = site.apply_op("unsqueeze", index, axis=-1)
@@ -205,6 +219,7 @@ def _index_by_permuting(site: AtenSite, x: Value, first: int, nodes: list[Node])
     ]
     sizes = x.type.shape[first : first + len(nodes)]
     lengths = [1 if at == NO_AXIS else node.meta["val"].shape[at] for at, node in zip(counted, nodes, strict=True) if at is not None]
+    # Two indices along one axis select a diagonal.
     if None in along or len({at for at in along if at != NO_AXIS}) != sum(at != NO_AXIS for at in along):
         return None
     dim = site.scope.model.sizes.to_dim
@@ -241,6 +256,7 @@ def _flatten_indices(site: AtenSite, sizes: Sequence[Dim], nodes: list[Node]) ->
         one = site.index_from_front(node, size)
         constants = site.scope.model.constants
         # Constant indices were counted from the front above.
+        # A flat index mixes the axes, so -1 would be the last element before the row instead of the row's last one.
         if len(nodes) > 1 and node not in constants.values and not is_nonnegative(node, constants):
             one = site.apply_op("remainder", one, other=size)
         flat_index = one if flat_index is None else site.apply_op("add", site.apply_op("mul", flat_index, other=size), one)
@@ -270,14 +286,21 @@ def replace_part(site: AtenSite, part: Value) -> Value:
 
 
 def _count_from_front(end: Dim, size: Dim) -> Dim:
-    """A bound of a slice, counted from the beginning, and clipped to the axis if both are known."""
+    """Count a bound of a slice from the front, and clip it to the axis if both are known.
+
+    >>> _count_from_front(-1, 5), _count_from_front(9, 5)
+    (4, 5)
+    """
     if isinstance(end, int) and end < 0:
         end = end + size
     return max(0, min(end, size)) if isinstance(end, int) and isinstance(size, int) else end
 
 
 def _take_pieces(site: AtenSite, x: Value, axis: int, start: Dim, stop: Dim) -> list[Value]:
-    """A slice of a tensor. If the tensor is a `concat`, and the bounds fall between its inputs, the slice is these inputs themselves."""
+    """Slice a tensor. If it is a `concat` and the bounds fall between its inputs, return these inputs.
+
+    A tensor that is filled part by part would otherwise become a chain of slices and concats.
+    """
     maker = next((node for node in site.scope.builder.graph.nodes if x in node.outputs), None)
     if has_operator(maker, Concat) and maker.op.args["axis"] % x.type.rank == axis % x.type.rank:
         ends: list[Dim] = [0]
@@ -295,6 +318,7 @@ def _replace_strided_part(site: AtenSite, x: Value, part: Value, axis: int) -> V
     start, end = site.slice_start(), site.slice_end("end")
     if not isinstance(size, int) or not isinstance(start, int) or not isinstance(end, int | None):
         raise ImportRefused("is changed in every few elements of an axis whose size is not known")
+    # The new part is appended to the old tensor, and each position selects from one of the two.
     places = {at: number for number, at in enumerate(range(size)[start:end:step])}
     order = torch.tensor([size + places[at] if at in places else at for at in range(size)])
     both = site.apply_op("concat", x, part, axis=axis)

@@ -27,7 +27,7 @@ def apply_layer(site: AtenSite, operator: str, *inputs: Value, given: dict[str, 
 @reads("linear")
 def read_linear(site: AtenSite) -> Value:
     x, sizes = site.tensor("input"), site.args["weight"].meta["val"].shape
-    if len(sizes) == 1:  # of a vector, PyTorch makes one number
+    if len(sizes) == 1:  # a weight without an axis of units: PyTorch returns a dot product
         product = site.apply_op("matmul", x, site.tensor("weight"))
         return product if site.args["bias"] is None else site.apply_op("add", product, site.tensor("bias"))
     units, features = sizes
@@ -43,7 +43,7 @@ def read_bilinear(site: AtenSite) -> Value:
 
 
 def _read_spatial(site: AtenSite, name: str) -> int | tuple[int, ...]:
-    """One number if it is the same for all axes."""
+    """Return the numbers of an argument for each spatial axis, or one number if they are equal."""
     sizes = site.integers(name)
     return sizes[0] if len(set(sizes)) == 1 else sizes
 
@@ -110,7 +110,7 @@ _BAG_MODES = ("sum", "mean", "max")
 
 @reads("embedding_bag", "_embedding_bag", "_embedding_bag_forward_only")
 def read_embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
-    """The rows of bags of indices, which follow each other from the `offsets` on. The other results are for the gradient."""
+    """Read sums or means of the rows of bags. A bag's indices begin at its offset. The other results serve the gradient."""
     if any(site.reads_result(at) for at in range(1, len(site.result))):
         raise ImportRefused("gives more than the rows of its bags")
     num, dim = (int(size) for size in site.args["weight"].meta["val"].shape)
@@ -126,6 +126,7 @@ def read_embedding_bag(site: AtenSite) -> tuple[Value | None, ...]:
         dim=dim,
         mode=_BAG_MODES[site.integer("mode")],
         include_last_offset=bool(site.args["include_last_offset"]),
+        # aten has -1 where the module has None.
         padding_idx=None if padding in (None, -1) else site.integer("padding_idx"),
         dtype=to_dtype(site.result[0].dtype),
     )

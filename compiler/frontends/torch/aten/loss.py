@@ -19,7 +19,7 @@ _OPTIONAL = ("weight", "pos_weight")
     *("triplet_margin_loss", "multi_margin_loss", "multilabel_margin_loss", "nll_loss", "nll_loss_nd", "cross_entropy_loss"),
 )
 def read_loss(site: AtenSite) -> Value:
-    """The tensors are in the order of netc's operator, and other arguments have its names."""
+    """Read a loss. Its tensors are in the order of netc's operator, and its other arguments have the same names."""
     operator = {"nll_loss_nd": "nll_loss", "cross_entropy_loss": "cross_entropy"}.get(site.name, site.name)
     tensors = [name for name in site.args if site.is_tensor(name)]
     signature = Operator.registry[operator].signature

@@ -22,6 +22,7 @@ def read_batch_norm(site: AtenSite) -> Value:
     names = [name for name in ("weight", "bias", *_STATISTICS) if site.args.get(name) is not None]
     arguments = {"eps": site.number("eps"), "momentum": site.number("momentum")}
     training = site.scope.model.training
+    # A batch norm without running statistics normalizes by the batch in evaluation too.
     if site.args.get("training") and not (training and "running_mean" in names):
         return _normalize_by_batch(site, x, names)
     # This batch norm stays in evaluation while the model trains. netc's operator would update its statistics.
@@ -43,7 +44,7 @@ def read_batch_norm(site: AtenSite) -> Value:
 
 
 def _apply_arithmetic_with_note(site: AtenSite, x: Value, kind: str) -> Value:
-    """Arithmetic of the statistics, with a note."""
+    """Normalize by arithmetic, and tell the user that training will not update the statistics."""
     module = site.scope.call.path or "the module"
     site.scope.model.notes.append(
         f"The {kind} normalization of `{module}` is written as arithmetic: training the spec does not change its statistics."
@@ -142,7 +143,7 @@ def read_local_response_norm(site: AtenSite) -> Value:
 
 @reads("_weight_norm")
 def read_weight_norm(site: AtenSite) -> Value:
-    """A weight as its direction, times its length for each element of one axis."""
+    """Read weight normalization: the direction of a weight, times its length for each element of one axis."""
     v, g, axis = site.tensor("v"), site.tensor("g"), site.integer("dim")
     others = tuple(at for at in range(v.type.rank) if at != axis % v.type.rank)
     return site.apply_op("mul", v, site.apply_op("div", g, site.apply_op("norm", v, axis=others, keepdim=True)))

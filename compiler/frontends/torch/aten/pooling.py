@@ -63,5 +63,6 @@ def read_adaptive_pool(site: AtenSite) -> Value | tuple[Value, ...]:
         raise ImportRefused("keeps an axis whose size depends on the input")
     operator = "adaptive_max_pool" if "max" in site.name else "adaptive_avg_pool"
     size: Any = sizes[0] if len(set(sizes)) == 1 else tuple(sizes)
+    # PyTorch takes images without a batch axis, and netc's pools do not.
     found = _drop_batch_axis(site, site.apply_multi_op(operator, x, size=size), missing)
     return (found[0], found[-1]) if "max" in site.name and len(found) > 1 else found[0]

@@ -53,10 +53,11 @@ def read_recurrent(site: AtenSite) -> tuple[Value, ...]:
 
 
 def _name_parameters(site: AtenSite) -> dict[str, Any]:
-    """The parameters by PyTorch's names for them, which are in the order of layers and directions."""
+    """Map PyTorch's names of the parameters to their nodes, which are in the order of layers and directions."""
     names = ["weight_ih", "weight_hh"] + (["bias_ih", "bias_hh"] if site.args["has_biases"] else [])
     params = site.args["params"]
     cells = site.integer("num_layers") * (2 if site.args["bidirectional"] else 1)
+    # An LSTM with a projection has one weight more in each cell.
     if len(params) == cells * (len(names) + 1):
         names.append("weight_hr")
     ends = [
@@ -66,7 +67,7 @@ def _name_parameters(site: AtenSite) -> dict[str, Any]:
 
 
 def _hidden_sizes(site: AtenSite, slots: dict[str, Any]) -> tuple[int, int]:
-    """The number of hidden units, and the size to which they are projected."""
+    """Return the number of hidden units, and the size to which they are projected, or 0."""
     weight = slots["weight_hh_l0"]
     if not isinstance(weight, Node):
         raise ImportRefused("has weights that are no tensors of the model")
@@ -86,7 +87,7 @@ _OF_CELLS = {"w_ih": "weight_ih", "w_hh": "weight_hh", "b_ih": "bias_ih", "b_hh"
 
 @reads(*_CELLS)
 def read_cell(site: AtenSite) -> Value | tuple[Value, ...]:
-    """One step of a recurrence."""
+    """Read one step of a recurrence."""
     operator, nonlinearity = _CELLS[site.name]
     slots = {name: site.args[given] for given, name in _OF_CELLS.items() if site.has_argument(given)}
     given = site.args["hx"]

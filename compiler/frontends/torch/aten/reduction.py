@@ -59,6 +59,7 @@ def read_argmax(site: AtenSite) -> Value:
 @reads("var", "std")
 def read_var(site: AtenSite) -> Value:
     correction = site.args.get("correction", 1 if site.args.get("unbiased", True) else 0)
+    # Old schemas have the boolean `unbiased` instead, and None stands for the default of 1.
     correction = 1 if correction is None else correction
     return site.apply_op(site.name, site.tensor(), axis=site.axes(), keepdim=_keeps_axes(site), correction=correction)
 
@@ -75,8 +76,8 @@ def read_var_mean(site: AtenSite) -> tuple[Value, ...]:
 def read_norm(site: AtenSite) -> Value:
     x = site.tensor()
     p = site.args.get("ord", site.args.get("p"))
-    whole = p is not None and float(p).is_integer()
-    return site.apply_op("norm", x, axis=site.axes(), keepdim=_keeps_axes(site), p=2 if p is None else int(p) if whole else p)
+    is_integer = p is not None and float(p).is_integer()
+    return site.apply_op("norm", x, axis=site.axes(), keepdim=_keeps_axes(site), p=2 if p is None else int(p) if is_integer else p)
 
 
 @reads("cumsum", "cumprod", "logcumsumexp")

@@ -16,6 +16,7 @@ def read_dropout(site: AtenSite) -> Value:
     training = site.scope.model.training
     if training and not site.args["train"]:
         return x
+    # `F.dropout(x)` has `training=True` by default, so the module draws random numbers even in evaluation.
     if site.args["train"] and not training:
         raise ImportRefused("works in evaluation too, which no dropout of netc does")
     return site.apply_op(_OPERATORS[site.name], x, p=p) if p else x

@@ -31,6 +31,7 @@ def read_upsample(site: AtenSite) -> Value:
         arguments["align_corners"] = bool(site.args["align_corners"])
     if site.name.endswith("_aa"):
         arguments["antialias"] = True
+    # The schema has the size or the factors, never both.
     size = site.args.get("output_size")
     if size is not None:
         return site.apply_op("upsample", x, size=site.sizes("output_size"), **arguments)

@@ -32,7 +32,7 @@ def read_reshape(site: AtenSite) -> Value:
 
 
 def _may_stay_open(x: Value, given: tuple[Dim, ...], shape: tuple[Dim, ...]) -> bool:
-    """Whether the open size is better left open: where it is no size of the input."""
+    """Return whether `-1` reads better than the computed size: only if that is not a size of the input, such as `(H + 1) // 2 * C`."""
     return shape[given.index(-1)] not in x.type.shape
 
 
@@ -44,6 +44,7 @@ def read_reshape_as(site: AtenSite) -> Value:
 @reads("flatten")
 def read_flatten(site: AtenSite) -> Value:
     x, start, end = site.tensor(), site.integer("start_dim"), site.integer("end_dim")
+    # PyTorch flattens a tensor without axes to one of a single element.
     if x.type.rank == 0:
         return site.apply_op("reshape", x, shape=(1,))
     if start % x.type.rank == end % x.type.rank:
@@ -102,6 +103,7 @@ def read_squeeze(site: AtenSite) -> Value:
     x, axes = site.tensor(), site.axes()
     rank = x.type.rank
     named = range(rank) if axes is None or rank == 0 else [axis % rank for axis in axes]
+    # PyTorch leaves other axes alone, and netc's `squeeze` refuses them.
     ones = tuple(axis for axis in named if x.type.shape[axis] == 1)
     return site.apply_op("squeeze", x, axis=ones) if ones else x
 

@@ -46,7 +46,7 @@ def read_argsort(site: AtenSite) -> Value:
 
 @reads("median")
 def read_median(site: AtenSite) -> Value | tuple[Value | None, ...]:
-    """The lower one of the two in the middle, or NaN if there is one: `sort` puts NaN last."""
+    """Read the median by sorting: the lower one of the two elements in the middle, or NaN if there is one, which `sort` puts last."""
     x = site.tensor()
     if "dim" not in site.args:
         return _select_median(site, site.reshape(x, (numel(x.type.shape),)), 0, False)[0]

@@ -1,4 +1,8 @@
-"""Fourier transforms. Complex numbers have no element type of their own here: they are a last axis of real and imaginary parts."""
+"""Reads Fourier transforms.
+
+netc has no complex element type: a complex tensor is a real one with a last axis of real and imaginary parts. So `torch.view_as_real` and
+`torch.view_as_complex` do nothing.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +29,17 @@ def read_fft(site: AtenSite) -> Value:
 
 
 def _transform_axis(site: AtenSite, operator: str, x: Value) -> Value:
-    """Along an axis, which is counted from the front: here there may be another one after it."""
+    """Transform along one axis. It counts from the front, because netc's tensor may have the axis of complex parts at the end."""
     axis = site.integer("dim") % len(site.args["self"].meta["val"].shape)
     return site.apply_op(operator, x, axis=axis, n=site.size("n") if site.has_argument("n") else None, norm=site.args["norm"] or "backward")
 
 
 @reads("fft_fft2", "fft_ifft2", "fft_rfft2", "fft_irfft2", "fft_fftn", "fft_ifftn", "fft_rfftn", "fft_irfftn")
 def read_multi_axis_fft(site: AtenSite) -> Value:
-    """One axis after another; the transform of real numbers is that of the last axis, and the first or the last one of all."""
+    """Transform one axis after another.
+
+    The real transform belongs to the last axis. It is the first step of `rfftn`, and the last step of `irfftn`.
+    """
     name = site.name.removeprefix("fft_")[:-1]
     rank = len(site.args["self"].meta["val"].shape)
     sizes = site.sizes("s") if site.has_argument("s") else None
@@ -53,7 +60,7 @@ def read_multi_axis_fft(site: AtenSite) -> Value:
 
 
 def _to_complex_pairs(site: AtenSite) -> Value:
-    """Complex numbers as pairs; real ones with imaginary parts of 0."""
+    """Return complex numbers as pairs, and real ones as pairs with imaginary parts of 0."""
     if site.args["self"].meta["val"].is_complex():
         return site.complex_pairs()
     x = site.tensor()
@@ -91,5 +98,5 @@ def read_angle(site: AtenSite) -> Value:
 
 
 def _select_complex_part(site: AtenSite, index: int) -> Value:
-    """The real parts, or the imaginary ones."""
+    """Select the real parts or the imaginary parts."""
     return site.apply_op("select", site.complex_pairs(), axis=-1, index=index)
