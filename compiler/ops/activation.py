@@ -82,6 +82,7 @@ class Prelu(Activation, Parametric):
         wanted = self.num_parameters
         if wanted == "channels" and x.rank < 2:
             raise OperatorError(WrongRank(self.name, "[N, C, ...] for one parameter a channel", x), given.at("x"))
+        # The number of parameters may be written out, as in PyTorch, but then it must be the number of channels.
         if wanted not in ("channels", 1) and (x.rank < 2 or wanted != x.shape[1]):
             channels = format_dim(x.shape[1]) if x.rank > 1 else "1"
             needed = f"must be 1 or the number of channels, which is {channels}"
@@ -90,7 +91,7 @@ class Prelu(Activation, Parametric):
         return (x,)
 
     def count_parameters(self, x: TensorType) -> Dim:
-        """The number of parameters."""
+        """Count the parameters: 1, or one for each channel."""
         return 1 if self.num_parameters == 1 else x.shape[1]
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
@@ -190,6 +191,7 @@ class Hardtanh(Activation):
         if self.min_val >= self.max_val:
             needed = f"must be above `min_val`, here {self.min_val}"
             raise OperatorError(BadArgument(self.name, "max_val", str(self.max_val), needed), argument_location("max_val"))
+        # Versions of PyTorch differ on bounds that the element type does not hold, so those are errors.
         for name, value in self.convert_limits(x.dtype).items():
             if x.dtype.kind == "uint" and value < 0:
                 needed = f"must not be negative for {x.dtype} tensors"
@@ -198,7 +200,7 @@ class Hardtanh(Activation):
         return (x,)
 
     def convert_limits(self, dtype: DType) -> dict[str, int | float]:
-        """Both bounds; for integers, truncated."""
+        """Convert both bounds to the element type: truncated for integers."""
         both = {"min_val": self.min_val, "max_val": self.max_val}
         return {name: trunc(value) if dtype.is_integer and isfinite(value) else value for name, value in both.items()}
 
@@ -298,6 +300,7 @@ class Threshold(Pointwise):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         (x,) = super().infer_types(given)
+        # The comparison is computed in float32 for half types, so only `value` must fit the half type.
         require_exact_scalar(self.name, x.with_dtype(compute_dtype(x.dtype)), self.threshold, "threshold")
         require_exact_scalar(self.name, x, self.value, "value")
         return (x,)
@@ -330,7 +333,7 @@ class Glu(Activation):
         return (x.with_shape((*x.shape[:axis], half, *x.shape[axis + 1 :])),)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Sigmoid and product."""
+        """A sigmoid and a product for each element of the result."""
         return 2 * numel(results[0].shape)
 
 
@@ -345,7 +348,7 @@ class AlongAxis(Activation):
         return (x,)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Exponential, sum and quotient."""
+        """An exponential, a sum and a quotient for each element."""
         return 3 * numel(results[0].shape)
 
 

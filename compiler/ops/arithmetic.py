@@ -37,18 +37,18 @@ class NumberOrTensor(Operator):
         return (TensorType(self.result_type(dtype), shape),)
 
     def operand_type(self, given: OpInputs) -> DType:
-        """The element type that both operands are converted to."""
+        """Return the element type to which both operands are converted."""
         return result_type(given, self.scalars)
 
     def result_type(self, operands: DType) -> DType:
-        """The element type of the result, of that of the operands."""
+        """Return the element type of the result, by the element type of the operands."""
         return operands
 
     def refuse_types(self, given: OpInputs, dtype: DType) -> None:
-        """Refuses element types and numbers that the operator does not take."""
+        """Refuse element types and numbers that the operator does not take."""
 
     def convert_number(self, dtype: DType) -> Scalar:
-        """The number in the element type of the operands."""
+        """Convert the number to the element type of the operands."""
         return wrap_scalar(self.scalars[0], dtype)
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
@@ -71,6 +71,7 @@ def refuse_bool(operator: str, given: OpInputs, dtype: DType) -> None:
 
 def refuse_zero(op: NumberOrTensor, dtype: DType) -> None:
     known = [n for n in op.scalars if not isinstance(n, SymDim)]
+    # Integers have no infinity for `x // 0`. A symbolic size is not a divisor that is known to be 0.
     if known and dtype.is_integer and not op.number_first and op.convert_number(dtype) == 0:
         found = "0" if known[0] == 0 else f"{known[0]}, which {dtype} takes as 0"
         raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument_location("other"))
@@ -166,6 +167,7 @@ class Pow(BinaryOperator):
         exponent = self.other
         if self.scalars and not self.number_first:
             require_exact_scalar(self.name, given.x.with_dtype(dtype), exponent, "other")
+        # `x ** -1` of integers has no value in PyTorch. A float exponent converts both to float32 first.
         if self.number_first or not isinstance(exponent, int) or exponent >= 0 or not dtype.is_integer:
             return
         needed = f"must not be negative for {given.x.dtype} tensors"
@@ -187,7 +189,7 @@ class Pair(Operator):
         return (TensorType(self.result_type(result_type(given)), shape),)
 
     def result_type(self, operands: DType) -> DType:
-        """The element type of the result, of that of the operands."""
+        """Return the element type of the result, by the element type of the operands."""
         return operands
 
 
@@ -224,6 +226,7 @@ class Clamp(Operator):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
+        # One bound is enough, as in torch.clamp, but not none.
         bounds = {name: value for name, value in (("min", self.min), ("max", self.max)) if value is not None}
         if not bounds:
             raise OperatorError(BadArgument(self.name, "min", "neither", "must be given, or `max`"), STAGE)

@@ -1,8 +1,8 @@
-"""Attention: each query's mean of the values, weighted by how well it matches their keys.
+"""Attention: the mean of the values for each query, weighted by how well the query matches their keys.
 
 In: queries, keys and values, perhaps a mask. Out: one tensor with the axes of the queries. Always: causal attention lets a query see the
-key that it belongs to and those before it. Of equal lengths query i belongs to key i; of others `align` says whether the first query
-belongs to the first key, or the last to the last.
+key that it belongs to and the keys before it. If there are as many keys as queries, query i belongs to key i. Otherwise, `align` says
+whether the first query belongs to the first key, or the last query to the last key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NEEDED = "[N, heads, length, features] or [N, length, features]"
 
 
 def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape | None, needed: str) -> None:
-    """Refuses the mask `name` unless it has the shape `wanted`; None: it has too few axes or too many."""
+    """Refuse the mask `name` unless it has the shape `wanted`. None means that its number of axes is wrong."""
     mask, index = given[name].shape, given.position(name)
     pairs = list(zip(mask, wanted, strict=True)) if wanted is not None else []
     answers = [given.facts.are_equal(m, w) for m, w in pairs]
@@ -38,17 +38,18 @@ def require_mask_shape(operator: str, given: OpInputs, name: str, wanted: Shape 
 
 
 class CausalOperator(Operator):
-    """What operators with causal attention have in common: how queries and keys of different lengths belong together."""
+    """The base of operators with causal attention: the alignment of queries and keys of different lengths."""
 
     causal: Arg[bool]
     align: Arg[str]
 
     def require_alignment(self, given: OpInputs, queries: str, keys: str) -> None:
-        """Refuses causal attention that is not said to start or to end with the same position of both. What is not causal may say it, so
-        that a block can have both."""
+        """Refuse causal attention over different lengths without `align`. Attention that is not causal may have `align`, so that one block
+        can be used for both."""
         if not self.causal:
             return
         length, span = given[queries].shape[-2], given[keys].shape[-2]
+        # Equal lengths need no `align`: both answers are the same.
         if given.facts.are_equal(length, span) or self.align == "start":
             return
         if self.align is None:
@@ -67,7 +68,7 @@ class CausalOperator(Operator):
             )
 
     def ends_together(self, given: OpInputs, queries: str, keys: str) -> bool:
-        """Whether causal attention hides other keys than it would if both started together."""
+        """Whether `align=end` hides other keys than `align=start` would."""
         return bool(self.causal) and self.align == "end" and not given.facts.are_equal(given[queries].shape[-2], given[keys].shape[-2])
 
 
@@ -134,7 +135,7 @@ class Attention(CausalOperator):
         return (q.with_shape((*scores[:-1], given.v.shape[-1])),)
 
     def is_grouped(self, given: OpInputs) -> bool:
-        """Whether several heads of queries share one of keys or values."""
+        """Whether several heads of queries share one head of keys or values."""
         if any(t.rank < 3 for t in given.types[:3]):
             return False
         facts = given.facts
@@ -142,7 +143,7 @@ class Attention(CausalOperator):
         return not all(facts.are_equal(few, heads) for few in fewer) and all(facts.divides(few, heads) is True for few in fewer)
 
     def score_shape(self, given: OpInputs) -> Shape:
-        """The shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
+        """Return the shape `[..., heads, L, S]`: a score for each query and key, for each batch of values."""
         q, k, v = given.types[:3]
         if q.rank >= 3 and k.rank >= 3 and v.rank >= 3:
             self._refuse_heads(given)
@@ -150,16 +151,17 @@ class Attention(CausalOperator):
         return (*ahead, q.shape[-2], k.shape[-2])
 
     def _query_key_axes(self, given: OpInputs) -> Shape:
-        """The axes before the last two of the scores, to which PyTorch adds the mask: values have no part in them."""
+        """Return the axes of the scores before the last two. The mask is added to these scores, so the axes of the values do not count."""
         return broadcast(self._leading_axes(given, "q"), self._leading_axes(given, "k"), given.facts, self.name, _MATCH, (0, 1))
 
     def _leading_axes(self, given: OpInputs, name: str) -> Shape:
-        """The axes before the last two; heads that several queries share count as one, which stretches."""
+        """Return the axes of an input before the last two. Heads that several queries share count as an axis of 1, which broadcasts."""
         shape = given[name].shape[:-2]
         return (*shape[:-1], 1) if name != "q" and self.is_grouped(given) else shape
 
     def _refuse_heads(self, given: OpInputs) -> None:
-        """The number of heads of keys and of values is that of queries, or 1, or divides it; one head of queries goes with any number."""
+        """Refuse numbers of heads of keys or values that do not divide the number of heads of queries. One head of queries matches any
+        number."""
         heads, facts = given.q.shape[-3], given.facts
         if facts.are_equal(heads, 1):
             return
@@ -184,12 +186,13 @@ class Attention(CausalOperator):
         if mask.dtype not in (BOOL, FLOAT32, dtype):
             raise OperatorError(MaskType(self.name, f"bool or {dtype}", mask), given.at("mask"))
         fits = 2 <= mask.rank <= len(scores)
+        # An axis of 1 in the mask broadcasts; any other must be the axis of the scores.
         wanted = [m if given.facts.are_equal(m, 1) else s for m, s in zip(reversed(mask.shape), reversed(scores), strict=False)]
         needed = f"a shape that broadcasts to {show_shape(scores)}"
         require_mask_shape(self.name, given, "mask", tuple(reversed(wanted)) if fits else None, needed)
 
     def _refuse_window(self, given: OpInputs) -> None:
-        """Where there were fewer keys than queries, and both started together, the last ones might see none."""
+        """Refuse a window without `causal`, or over different lengths that start together: the last queries might see no key."""
         if not self.causal:
             needed = "requires `causal=true`"
             raise OperatorError(BadArgument(self.name, "window", str(self.window), needed), argument_location("window"))
@@ -198,9 +201,9 @@ class Attention(CausalOperator):
         require_same_size(self.name, given, ("q", "k"), -2, "slide a window over queries and keys of shape", "their lengths (axis -2)")
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Two matrix products and, as softmax counts, three operations for each score."""
+        """Two matrix products, and the three operations of a softmax for each score."""
         return 2 * self.count_multiply_adds(given, results) + 3 * numel(self.score_shape(given))
 
     def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """All scores count, masked ones too."""
+        """All scores count, including masked ones."""
         return numel(self.score_shape(given)) * (given.q.shape[-1] + given.v.shape[-1])

@@ -29,7 +29,7 @@ class Atan2(Pair):
 
 
 class _FloatPair(Pair):
-    """One of the two is a float, at least."""
+    """A function of two tensors, at least one of which is a float."""
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         if not result_type(given).is_float:

@@ -16,7 +16,7 @@ from .pointwise import Pointwise
 
 
 class BitwiseLogic(BinaryOperator):
-    """Takes each pair of bits."""
+    """Combines each pair of bits."""
 
     verb = "combine"
     x = Input(INTEGERS | BOOLS)
@@ -60,7 +60,7 @@ class BitwiseNot(Pointwise):
 
 
 class Shift(BitwiseLogic):
-    """By a number of bits; beyond those of the type, or negative, nothing but the sign is left."""
+    """Shifts by a number of bits. If the number is negative or too large for the type, only the sign remains."""
 
     verb = "shift"
 

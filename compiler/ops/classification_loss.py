@@ -46,7 +46,7 @@ class _OfLabels(Loss):
         return super().infer_types(given)
 
     def refuse_target(self, given: OpInputs) -> None:
-        """Refuses labels of another shape than the samples have."""
+        """Refuse labels of another shape than the samples have."""
         require_labels(self.name, given)
 
     def unreduced_shape(self, given: OpInputs) -> Shape:
@@ -59,6 +59,8 @@ class _OfLabels(Loss):
             return (kept, CountStep("count", Sum(), ("kept",)))
         return (
             kept,
+            # An ignored label, such as -100, is no index. Multiplied by `kept` it is 0, and its weight is multiplied
+            # by 0 below.
             CountStep("flags", Flatten(start=0), ("kept",)),
             CountStep("numbers", Mul(), ("target", "kept")),
             CountStep("places", Flatten(start=0), ("numbers",)),
@@ -134,11 +136,13 @@ class CrossEntropy(_OfLabels):
         if not self.of_probabilities(given):
             require_labels(self.name, given)
             return
+        # Class numbers as floats, rather than probabilities in a wrong shape.
         if given.target.rank == given.x.rank - 1:
             raise OperatorError(LabelType(self.name, given.target), given.at("target"))
         if given.target.dtype != given.x.dtype:
             raise OperatorError(DTypeMismatch(self.name, given.x, given.target, (given.position("x"), given.position("target"))), STAGE)
         require_same_shape(self.name, given, "x", "target", given.x.shape)
+        # The default -100 is no class, so it may stay.
         if self.ignore_index >= 0:
             needed = "must not be set for probabilities of classes"
             raise OperatorError(BadArgument(self.name, "ignore_index", str(self.ignore_index), needed), argument_location("ignore_index"))
@@ -148,17 +152,19 @@ class CrossEntropy(_OfLabels):
 
 
 def labels_of(scores: Shape) -> Shape:
-    """The shape of the labels: that of the scores without the axis of the classes."""
+    """Return the shape of the labels: the shape of the scores without the axis of the classes."""
     return (*scores[:1], *scores[2:]) if len(scores) > 1 else ()
 
 
 def require_labels(operator: str, given: OpInputs) -> None:
-    """Refuses class numbers that are not one for each sample."""
+    """Refuse class numbers that are not one for each sample."""
     x, target = given.x.shape, given.target.shape
     try:
         require_same_shape(operator, given, "x", "target", labels_of(x))
     except OperatorError:
         at = (given.position("x"), given.position("target"))
+        # Keras and NLP models have the classes last. The check of shapes cannot know that, so look for it before
+        # reporting.
         suggestion = _classes_elsewhere(given)
         if not suggestion and all(given.facts.are_equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
             suggestion = f"if these are one-hot, `{{{at[1]}}} -> argmax axis=1` gives the class numbers"
@@ -170,7 +176,7 @@ def require_labels(operator: str, given: OpInputs) -> None:
 
 
 def _classes_elsewhere(given: OpInputs) -> str:
-    """The remedy where the classes are on the last axis of the scores and should be on axis 1."""
+    """Suggest moving the classes to axis 1, if they are the last axis of the scores."""
     x, target = given.x.shape, given.target.shape
     rank = len(x)
     if rank < 3 or len(target) != rank - 1 or not all(given.facts.are_equal(a, b) for a, b in zip(x[:-1], target, strict=True)):
@@ -180,7 +186,7 @@ def _classes_elsewhere(given: OpInputs) -> str:
 
 
 def require_class_weight(operator: str, given: OpInputs) -> None:
-    """Refuses weights that are not one for each class."""
+    """Refuse weights that are not one for each class."""
     x, weight = given.x, given.weight
     classes = x.shape[min(1, x.rank - 1)]
     if weight.rank != 1:

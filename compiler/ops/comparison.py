@@ -152,7 +152,7 @@ class Where(Operator):
         return (TensorType(dtype, shape),)
 
     def operand_type(self, given: OpInputs) -> DType:
-        """The element type that both choices are converted to."""
+        """Return the element type to which both choices are converted."""
         return result_type(given.types[1:], self.scalars)
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:

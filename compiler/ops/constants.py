@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEEPEST = 100
-"""The greatest depth of a formula."""
+"""The greatest depth of a formula: deeper ones might exceed Python's stack."""
 MOST_ITEMS = 10_000
 """The most numbers of a list in a formula."""
 _LARGEST = 2**63 - 1
@@ -67,7 +67,7 @@ class FormulaKind(Kind[Formula]):
 class ParamOperator(Operator):
     """A learned tensor, or a buffer: `param [1, 1, d] init=zeros as class_token`.
 
-    With `norms_of`, the label of another one of the same body, it starts with the norms of that one's rows.
+    `norms_of` is the label of another `param` in the same body. Its rows' norms are then the initial values.
     """
 
     name = "param"
@@ -137,7 +137,7 @@ class TableOperator(Operator):
         return type(self)(**{**super().substitute_values(places).args, "formula": substitute_in_formula(self.formula, places)})
 
     def find_shape_error(self) -> OperatorError | None:
-        """Why the formula is none for this shape: only without such an error it has a type."""
+        """Find an error in the depth of the formula or the number of its indices. The element type is only known without such an error."""
         deep = measure_depth(self.formula)
         if deep > DEEPEST:
             return OperatorError(FormulaTooDeep(deep, DEEPEST), argument_location("formula"))
@@ -150,6 +150,7 @@ class TableOperator(Operator):
         if misshapen is not None:
             raise misshapen
         _refuse_empty(self.name, self.shape)
+        # A label makes it part of the state dict, and a state dict has no tensors of symbolic sizes.
         if self.labeled and not self.is_static:
             raise OperatorError(SymbolicBuffer(self.shape), argument_location("shape"))
         for part in iterate_parts(self.formula):
@@ -170,6 +171,7 @@ class TableOperator(Operator):
         if prod(sizes) > MOST_ITEMS and not isinstance(part.list, StoredList):
             raise OperatorError(ListTooLong(prod(sizes), MOST_ITEMS), argument_location("formula"))
         for index, size in zip(part.at, sizes, strict=True):
+            # `list[i / 2]` may be meant as `list[i // 2]`: a formula rounds only where the text says so.
             if kind_of(index, self.shape) == "float":
                 raise OperatorError(RealItemIndex(), argument_location("formula"))
             found = find_interval(index, self.shape)
@@ -185,7 +187,7 @@ class TableOperator(Operator):
         return (ParameterSpec("", self.shape, Init("table"), self.element_type, trainable=False, persistent=self.labeled),)
 
     def compute_values(self) -> NDArray[Any]:
-        """The values of a static table, in its element type; bfloat16 is given as float32."""
+        """Compute the values of a static table, in its element type; in float32 for bfloat16, which NumPy does not have."""
         sizes = tuple(d for d in self.shape if isinstance(d, int))
         element = self.element_type.name
         return evaluate_formula(self.formula, sizes).astype("float32" if element == "bfloat16" else element)

@@ -20,7 +20,7 @@ from .windows import PaddingKind, Window, compute_sizes, each_axis
 
 
 class _Convolution(WithBias):
-    """What both have in common."""
+    """The base of both convolutions: their inputs, arguments and groups."""
 
     takes_activation = True
     spatial = True
@@ -40,7 +40,7 @@ class _Convolution(WithBias):
         return x
 
     def _check_groups(self, x: TensorType, channels: Dim, which: str) -> None:
-        """Symbolic channels are refused with the parameters they would need."""
+        """Refuse groups that do not divide the channels. Symbolic channels are refused later, with the parameters that they would need."""
         if isinstance(channels, int) and channels % self.groups:
             at = 0 if which == "input" else None
             both = (x.shape[1], self.channels)
@@ -62,7 +62,7 @@ class Conv(_Convolution):
     examples = ("input 3x32x32 -> conv 8 3x3 relu padding=1", "input 1xT -> conv 4 5 padding=same")
 
     def make_windows(self, x: TensorType) -> tuple[Window, ...]:
-        """One for each spatial axis. `same` of an even span pads one more element after than before, as in PyTorch."""
+        """Make the windows of the spatial axes. `same` with an even span pads one more element after than before, as in PyTorch."""
         kernel = self._kernel_sizes(x)
         stride = each_axis(self.name, "stride", self.stride, x)
         dilation = each_axis(self.name, "dilation", self.dilation, x)
@@ -86,7 +86,7 @@ class Conv(_Convolution):
 
     @staticmethod
     def _suggest_padding(windows: tuple[Window, ...]) -> str:
-        """Half the span has the same effect, where the span is odd."""
+        """Suggest explicit padding instead of `same`: half the span, if the span is odd."""
         if any(w.before != w.after for w in windows):
             return ""
         sizes = [w.before for w in windows]
@@ -137,7 +137,7 @@ class ConvTranspose(_Convolution):
     examples = ("input 8x16x16 -> conv_transpose 4 2x2 stride=2", "input 8xT -> conv_transpose 4 3 stride=2 padding=1 output_padding=1")
 
     def make_windows(self, x: TensorType) -> tuple[Window, ...]:
-        """One for each spatial axis; `before` and `after` are cut off the result."""
+        """Make the windows of the spatial axes. `before` and `after` are cut off the result."""
         padding = each_axis(self.name, "padding", self.padding, x)
         sides = (
             self._kernel_sizes(x),
@@ -149,7 +149,7 @@ class ConvTranspose(_Convolution):
         return tuple(Window(*numbers) for numbers in zip(*sides, strict=True))
 
     def output_paddings(self, x: TensorType) -> tuple[int, ...]:
-        """`output_padding` for each spatial axis."""
+        """Return `output_padding` for each spatial axis."""
         return each_axis(self.name, "output_padding", self.output_padding, x)
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -157,6 +157,7 @@ class ConvTranspose(_Convolution):
         require_elements(self.name, given, "x", range(2, x.rank))
         sizes: list[Dim] = []
         for size, window, extra in zip(x.shape[2:], self.make_windows(x), self.output_paddings(x), strict=True):
+            # The rule of torch.nn.ConvTranspose2d.
             if extra >= max(window.stride, window.dilation):
                 needed = "must be less than the greater of stride and dilation"
                 raise OperatorError(BadArgument(self.name, "output_padding", str(extra), needed), argument_location("output_padding"))

@@ -34,7 +34,8 @@ class Logcumsumexp(Operator):
 
 
 class CumulativeExtreme(Operator):
-    """Values, and (when unpacked) their indices: of equal elements, that of the last. From the first NaN on, the values are NaN."""
+    """The values and, when unpacked, their indices. Among equal elements, the last one's index. From the first NaN on, the values are
+    NaN."""
 
     extras = True
     x = Input()

@@ -87,7 +87,7 @@ class Bilinear(WithBias):
         return 2 * self.count_multiply_adds(given, results) + (numel(results[0].shape) if self.has_bias(given) else 0)
 
     def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """The product with the first tensor, then that with the second."""
+        """The product with the first tensor, and then the product with the second."""
         first, second = given.a.shape[-1], given.b.shape[-1]
         return numel(results[0].shape) * (first + 1) * second
 
@@ -105,11 +105,12 @@ class _LookUp(Parametric):
     dtype = Arg(DTYPE, default=FLOAT32)
 
     def check_arguments(self, given: OpInputs) -> None:
-        """Refuses another type than a float, the number of a row that is not there, and a norm that scaling does not change, or of a tensor
-        that is given."""
+        """Refuse a type that is not a float, a padding index without a row, and a `max_norm` that cannot be reached or that would change a
+        given tensor."""
         if self.max_norm is not None and "weight" in given:
             needed = "cannot be with a weight that is given: PyTorch would change that tensor"
             raise OperatorError(BadArgument(self.name, "max_norm", str(self.max_norm), needed), argument_location("max_norm"))
+        # The 0-norm counts elements, and no factor makes that smaller.
         if self.max_norm is not None and self.norm_type == 0:
             raise OperatorError(
                 BadArgument(self.name, "norm_type", "0", "must be a norm that a factor scales"), argument_location("norm_type")
@@ -128,7 +129,7 @@ class _LookUp(Parametric):
         return (ParameterSpec("weight", (self.num, self.dim), init, self._result_dtype(given), role="weight"),)
 
     def _result_dtype(self, given: OpInputs) -> DType:
-        """That of the weight, if it is given and `dtype` is not."""
+        """Return the element type of the rows: the type of a given weight, unless `dtype` says otherwise."""
         weight = given.get("weight")
         return self.dtype if weight is None or self.dtype != FLOAT32 else weight.dtype
 
@@ -211,5 +212,5 @@ class EmbeddingBag(_LookUp):
             require_same_size(self.name, given, ("indices", "per_sample_weights"), axis, "weight", what)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """One for each number that is looked up, two if it is weighted."""
+        """One operation for each number that is looked up, two if it is weighted."""
         return (1 + ("per_sample_weights" in given)) * numel(given.indices.shape) * self.dim

@@ -19,7 +19,7 @@ from .shape import Layout
 
 
 def _two_axes(op: Diagonal | DiagEmbed, x: TensorType) -> tuple[int, int]:
-    """The rows and columns, counted from the front of `x`."""
+    """Return the axes of rows and columns, counted from the front of `x`."""
     rows = normalize_axis(op.name, op.axis1, x, "axis1")
     columns = normalize_axis(op.name, op.axis2, x, "axis2")
     if rows == columns:
@@ -47,13 +47,14 @@ class Diagonal(Layout):
         return (x.with_shape((*rest, length)),)
 
     def matrix_axes(self, x: TensorType) -> tuple[int, int]:
-        """The axes of the rows and the columns, counted from the front."""
+        """Return the axes of the rows and the columns, counted from the front."""
         return _two_axes(self, x)
 
     def diagonal_length(self, given: OpInputs) -> Dim:
-        """The number of elements."""
+        """Return the number of elements on the diagonal."""
         rows, columns = (given.x.shape[axis] for axis in self.matrix_axes(given.x))
         high, wide = rows + min(self.offset, 0), columns - max(self.offset, 0)
+        # One of the two if it is known which is less: `min(T, T + 1)` would be opaque to later proofs.
         if given.facts.is_at_least(wide, high):
             return high
         return wide if given.facts.is_at_least(high, wide) else dim_min(high, wide)
@@ -77,9 +78,9 @@ class DiagEmbed(Layout):
         return (x.with_shape(tuple(shape)),)
 
     def matrix_axes(self, x: TensorType) -> tuple[int, int]:
-        """The axes of the rows and the columns in the result, counted from the front."""
+        """Return the axes of the rows and the columns in the result, counted from the front."""
         return _two_axes(self, x.with_shape((*x.shape, 1)))
 
     def side_length(self, x: TensorType) -> Dim:
-        """The number of rows, and of columns."""
+        """Return the number of rows, which is the number of columns."""
         return x.shape[-1] + abs(self.offset)

@@ -103,7 +103,7 @@ class NanToNum(Numeric):
     examples = ("input 3 -> log -> nan_to_num", "input 3 -> log -> nan_to_num neginf=-100")
 
     def find_replacements(self, dtype: DType) -> tuple[float, float, float]:
-        """What NaN, infinity and its negative become in a type of floats."""
+        """Return the replacements of NaN, infinity and negative infinity in a float type."""
         low, high = dtype.limits
         return (
             float(self.nan),

@@ -22,7 +22,8 @@ from .windows import Window, compute_sizes
 
 
 def exact_quotient(operator: str, size: Dim, noun: str, by: int, blocks: str, given: OpInputs, name: str) -> Dim:
-    """`size / by`; refused unless it is an integer. `noun` is such as `channels`, `blocks` such as `blocks of 2x2`."""
+    """Return `size / by`, or refuse it if it is not an integer. For the message, `noun` is a word such as `channels`, and `blocks` a phrase
+    such as `blocks of 2x2`."""
     quotient = given.facts.exact_div(size, by)
     if quotient is not None:
         return quotient
@@ -83,23 +84,24 @@ class ChannelShuffle(Layout):
         return (x,)
 
     def group_width(self, given: OpInputs) -> Dim:
-        """Channels in a group."""
+        """Return the number of channels in a group."""
         return exact_quotient(self.name, given.x.shape[1], "channels", self.groups, f"{self.groups} groups", given, "groups")
 
 
 def _image_or_batch(operator: str, given: OpInputs, rank: int, needed: str) -> TensorType:
-    """A batch, which has as many axes as `rank`, or a single sample. A batch of something else is not taken for a sample."""
+    """Return the input, which must be a batch with `rank` axes or a single sample. A batch with fewer axes is refused."""
     x = given.x
+    # `[N, H, W]` without channels has the rank of a single image `[C, H, W]`: its axis N tells them apart.
     if x.rank != rank and x.is_batch:
         raise OperatorError(WrongRank(operator, needed, x), given.at("x"))
     return x
 
 
 class _Blocks(Operator):
-    """What both directions have in common: the positions of blocks in an image, by `kernel`, `dilation`, `padding` and `stride`."""
+    """The base of both directions: the positions of blocks in an image, by `kernel`, `dilation`, `padding` and `stride`."""
 
     def expand_pair(self, name: str) -> tuple[int, ...]:
-        """The argument, one number for each of the two axes of the image."""
+        """Return an argument as one number for each of the two axes of the image."""
         value: int | tuple[int, ...] = self.args[name]
         pair = (value, value) if isinstance(value, int) else value
         if len(pair) != 2:
@@ -108,7 +110,7 @@ class _Blocks(Operator):
         return pair
 
     def make_windows(self) -> tuple[Window, ...]:
-        """One for each axis of the image."""
+        """Make the windows of the two axes of the image."""
         sides = (self.expand_pair(name) for name in ("kernel", "stride", "dilation", "padding", "padding"))
         return tuple(Window(*of_axis) for of_axis in zip(*sides, strict=True))
 
@@ -131,7 +133,7 @@ class Unfold(_Blocks):
         return (x.with_shape((*batch, channels * prod(self.expand_pair("kernel")), high * wide)),)
 
     def count_blocks(self, given: OpInputs) -> tuple[Dim, ...]:
-        """The number of blocks along each axis of the image."""
+        """Count the blocks along each axis of the image."""
         return compute_sizes(self.name, given.x, self.make_windows(), given.facts)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -163,7 +165,7 @@ class Fold(_Blocks):
         return (image,)
 
     def image_size(self) -> tuple[Dim, ...]:
-        """Height and width."""
+        """Return height and width of the image."""
         size = self.output_size * 2 if len(self.output_size) == 1 else self.output_size
         if len(size) != 2:
             found = "[" + ", ".join(map(format_dim, size)) + "]"
@@ -184,7 +186,7 @@ class Fold(_Blocks):
             )
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """One for each element that is added."""
+        """One operation for each element that is added."""
         return numel(given.x.shape)
 
 

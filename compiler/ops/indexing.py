@@ -39,7 +39,7 @@ FILL = FillKind()
 
 
 def convert_fill_value(operator: str, value: int | float | bool, dtype: DType) -> int | float | bool:
-    """The argument `value` as an element of that type; refused if the type does not hold it."""
+    """Convert the argument `value` to an element type. An error if the type does not hold it."""
     converted = cast_scalar(value, dtype)
     if converted is None:
         low, high = dtype.limits
@@ -51,7 +51,7 @@ def convert_fill_value(operator: str, value: int | float | bool, dtype: DType) -
 
 
 def require_same_rank(operator: str, given: OpInputs, name: str, what: str) -> None:
-    """Refuses the input `name` unless it has as many axes as `x`; a tensor without axes counts as one with one."""
+    """Refuse the input `name` unless it has as many axes as `x`; a tensor without axes counts as one with one."""
     count = max(given.x.rank, 1)
     if max(given[name].rank, 1) != count:
         needed = f"{what} with as many axes as {show_shape(given.x.shape)}, {count}"
@@ -59,7 +59,7 @@ def require_same_rank(operator: str, given: OpInputs, name: str, what: str) -> N
 
 
 def require_within(operator: str, given: OpInputs, name: str, but: int | None = None) -> None:
-    """Refuses indices whose size is greater than that of the input `name`, along any axis except `but`."""
+    """Refuse indices whose size is greater than that of the input `name`, along any axis except `but`."""
     index, whole = given.index, given[name]
     for axis, (part, size) in enumerate(zip(index.shape or (1,), whole.shape or (1,), strict=True)):
         fits = True if axis == but else given.facts.is_at_least(size, part)
@@ -110,7 +110,7 @@ class _Writing(Operator):
         return (x,)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """One for each value that is combined with what is there."""
+        """One operation for each value that is combined with the value at its position."""
         return numel(given.index.shape) if self.args["reduce"] else 0
 
 
@@ -130,6 +130,7 @@ class Scatter(_Writing):
     )
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        # Exactly one of the two.
         if ("src" in given) == (self.value is not None):
             raise OperatorError(ScatterSource(self.name, "neither" if self.value is None else "both"), STAGE)
         if self.value is not None:
@@ -179,7 +180,7 @@ class IndexSelect(Layout):
         return (x.with_shape((*x.shape[:axis], count, *x.shape[axis + 1 :])),)
 
     def _refuse_unless_one(self, count: Dim, given: OpInputs) -> None:
-        """A single number has one part."""
+        """Refuse several indices into a tensor without axes, which has one element."""
         one = given.facts.are_equal(count, 1)
         if one is False:
             raise OperatorError(WrongSize(self.name, "one index for a single number", given.index), given.at("index"))
@@ -220,7 +221,7 @@ class IndexAdd(Operator):
         return (x,)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """One for each value that is added."""
+        """One operation for each value that is added."""
         return numel(given.source.shape)
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:

@@ -21,12 +21,12 @@ MOST_PIECES = 10_000
 
 
 def joined_type(given: OpInputs) -> DType:
-    """The element type that all inputs are converted to."""
+    """Return the element type to which all inputs are converted."""
     return reduce(promote_types, (x.dtype for x in given))
 
 
 def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
-    """Refuses inputs whose shapes differ, except along the axis `but`."""
+    """Refuse inputs whose shapes differ, except along the axis `but`."""
     first = given.types[0]
     for i in range(1, len(given)):
         x, at = given.types[i], (0, i)
@@ -80,7 +80,7 @@ class Stack(Layout):
         return (TensorType(joined_type(given), (*first.shape[:axis], len(given), *first.shape[axis:])),)
 
     def new_axis(self, x: TensorType) -> int:
-        """The new axis, counted from the front of the result."""
+        """Return the new axis, counted from the front of the result."""
         return self.axis % (x.rank + 1)
 
 
@@ -95,11 +95,11 @@ class Division(Layout):
         return tuple(x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :])) for size in self.piece_sizes(axis, given))
 
     def piece_sizes(self, axis: int, given: OpInputs) -> Shape:
-        """The sizes of the pieces along the axis."""
+        """Return the sizes of the pieces along the axis."""
         raise NotImplementedError
 
     def _divide_evenly(self, size: int, step: int, place: str) -> Shape:
-        """Pieces of size `step`, the last one of the rest."""
+        """Return pieces of size `step`; the last piece is the remainder."""
         count = int(-(-size // max(step, 1)))  # `chunk` of an axis of size 0, as a real input may have, has steps of 0
         if count > MOST_PIECES:
             raise OperatorError(TooManyPieces(self.name, count, MOST_PIECES), argument_location(place))
@@ -154,6 +154,7 @@ class Split(Division):
             given.facts.are_equal(pieces, int(pieces))  # of sizes that may vary, their number may not
             return self._divide_evenly(size, step, "sizes")
         count = given.facts.exact_div(size, step)
+        # Each piece is a result of its own, so their number must be known before run time.
         if not isinstance(count, int):
             suggestion = "give a list of sizes, or a number of pieces with `chunk`"
             raise OperatorError(UnknownCount(self.name, axis, step, x, suggestion), argument_location("sizes"))
@@ -180,6 +181,8 @@ class Chunk(Division):
         if equal is not None:
             self._require_elements(equal, axis, x)
             return (equal,) * self.n
+        # PyTorch rounds the step up. With a symbolic size, the pieces can be fewer than `n` for some sizes, unless
+        # the last one is never empty.
         step = (size + self.n - 1) // self.n
         last = size - (self.n - 1) * step
         if facts.is_at_least(last, 1):

@@ -56,12 +56,14 @@ class Matmul(Operator):
             raise OperatorError(Unprovable(self.name, x[-1], inner, need, suggest_equality(x[-1], inner) or "", suggestion=better), STAGE)
 
     def _batch_shape(self, x: Shape, other: Shape, facts: Facts) -> Shape:
-        """The axes before the matrices. They are broadcast with equal matrices after them, so that messages count all axes."""
+        """Return the axes before the matrices. The shapes are broadcast with equal matrices at their ends, so that messages count all
+        axes."""
         if len(x) < 3 or len(other) < 3:
             return x[:-2] + other[:-2]
         try:
             return broadcast(x, (*other[:-2], *x[-2:]), facts, self.name, "multiply")[:-2]
         except OperatorError as refusal:
+            # The message shows the tensors of the text, not the shapes that were made up for the broadcast.
             if isinstance(refusal.problem, ShapeMismatch):
                 raise OperatorError(replace(refusal.problem, left=x, right=other, suggestion=""), refusal.at) from None
             raise
@@ -70,12 +72,12 @@ class Matmul(Operator):
         return 2 * self.count_multiply_adds(given, results)
 
     def count_multiply_adds(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """One for each element of the result and each of the axis that is summed over."""
+        """One multiply-add for each element of the result and each element of the axis that is summed over."""
         return given.x.shape[-1] * numel(results[0].shape)
 
 
 def _suggest_transpose(x: Shape, other: Shape, facts: Facts) -> str:
-    """Which of two matrices to transpose so that they go together."""
+    """Suggest which of two matrices to transpose so that their sizes match."""
     inner = other[-2] if len(other) > 1 else other[-1]
     if len(other) > 1 and facts.are_equal(x[-1], other[-1]):
         return f"transpose the second one: `({{1}} -> transpose {len(other) - 2} {len(other) - 1})`"
@@ -107,6 +109,8 @@ class Einsum(Operator):
         dtypes = [INT64 if index in alone and not t.dtype.is_float else t.dtype for index, t in enumerate(given)]
         for label, indices in summed.items():
             holder = given.types[indices[0]]
+            # Whether PyTorch sums (and so promotes to int64) depends on whether a symbolic axis is 1: no type is
+            # right for both.
             unsure = len(indices) == 1 < len(given) and given.facts.are_equal(equation.sizes[label], 1) is None
             if unsure and not holder.dtype.is_float and holder.dtype != INT64:
                 raise OperatorError(NarrowNumbers(self.name, holder), input_location(indices[0]))
@@ -121,7 +125,7 @@ class Einsum(Operator):
         return dtypes[0]
 
     def read_equation(self, given: OpInputs) -> Equation:
-        """The equation with the sizes of its labels."""
+        """Read the equation for the shapes of the inputs."""
         return read_equation(self.equation, [t.shape for t in given], given.facts)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -135,7 +139,7 @@ class Einsum(Operator):
 
     @staticmethod
     def _count_products(equation: Equation) -> Iterator[tuple[Dim, bool]]:
-        """For each operand but the first, the number of products it takes part in, and whether they are summed.
+        """Iterate over the operands after the first: the number of products with each, and whether the products are summed.
 
         The operands are multiplied from left to right; a label is summed over as soon as nothing else needs it.
         """
@@ -184,12 +188,12 @@ class CosineSimilarity(Operator):
         return (common.with_shape(common.shape[:axis] + common.shape[axis + 1 :]),)
 
     def common_type(self, given: OpInputs) -> TensorType:
-        """The type that both are converted and broadcast to before they are compared."""
+        """Return the type to which both are converted and broadcast before they are compared."""
         shape = broadcast(given.x.shape, given.other.shape, given.facts, self.name, "compare")
         return TensorType(promote_types(given.x.dtype, given.other.dtype), shape)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Two lengths and a product of vectors, a multiply-add for each element."""
+        """Two lengths and a product of vectors, each with a multiply-add for each element."""
         return 6 * numel(self.common_type(given).shape)
 
 

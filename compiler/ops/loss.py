@@ -38,11 +38,11 @@ class CountStep(Record):
 
 
 Count = Dim | tuple[CountStep, ...]
-"""What a mean divides by: a size, or a tensor without axes that the last step computes."""
+"""The divisor of a mean: a size, or a tensor without axes that the last step computes."""
 
 
 def sum_steps(name: str) -> tuple[CountStep, ...]:
-    """The sum of the input `name`."""
+    """Return the steps that sum the input `name`."""
     return (CountStep("count", Sum(), (name,)),)
 
 
@@ -53,7 +53,7 @@ class Loss(Operator):
     """Operations for each element of the first input."""
     alike: ClassVar[tuple[str, ...]] = ()
     warned_of: ClassVar[Mapping[str, tuple[tuple[tuple[type[Operator], ...], type[SourceWarning]], ...]]] = {}
-    """By the name of an input, the operators that should not make it, and the warnings."""
+    """By the name of an input, the operators that should not compute it, and the warnings about them."""
     reduction = Arg(REDUCTION, default="mean", last=True)
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -73,7 +73,7 @@ class Loss(Operator):
         return self.work * numel(given.types[0].shape)
 
     def find_source_warnings(self, given: OpInputs, sources: Mapping[str, Operator]) -> tuple[tuple[Problem, Location], ...]:
-        """What is meant for another loss."""
+        """Warn about inputs that are meant for another loss, such as probabilities where scores are expected."""
         return tuple(
             (warning(self.name, source.name, given.position(name)), STAGE)
             for name, source in sources.items()
@@ -85,28 +85,30 @@ class Loss(Operator):
 
     @property
     def is_mean(self) -> bool:
-        """Whether it is a mean that `make_total` divided by `mean_divisor` gives."""
+        """Whether the loss is a mean that equals `make_total` divided by `mean_divisor`."""
         return bool(self.reduction in ("mean", "batchmean"))
 
     def make_total(self) -> Self:
-        """The same loss as a sum: what the mean divides."""
+        """Return the same loss as a sum: the dividend of the mean."""
         return type(self)(**{**self.args, "reduction": "sum"})
 
     def mean_divisor(self, given: OpInputs) -> Count | None:
-        """What the mean divides `make_total` by; None if it is no such quotient.
+        """Return the divisor of the mean of `make_total`; None if the mean is not such a quotient.
 
-        It depends on sizes, targets and weights, never on what the network gives: so totals and counts of parts of a batch add up to those
-        of the whole.
+        It depends on sizes, targets and weights, never on the outputs of the network. So the totals and counts of the parts of a batch add
+        up to the total and the count of the batch.
         """
         return numel(self.unreduced_shape(given))
 
 
 def require_same_shape(operator: str, given: OpInputs, first: str, second: str, wanted: Shape) -> None:
-    """Refuses the input `second` unless its shape is provably `wanted`, which follows from the shape of `first`."""
+    """Refuse the input `second` unless its shape is provably `wanted`, which follows from the shape of `first`."""
     at = (given.position(first), given.position(second))
     left, right = given[first].shape, given[second].shape
     answers = [given.facts.are_equal(a, b) for a, b in zip(wanted, right, strict=False)]
     if len(wanted) != len(right) or False in answers:
+        # PyTorch's mse_loss only warns here. `[N, 1]` and `[N]` would give N * N losses, a mistake that trains
+        # without an error.
         why = "a loss does not broadcast" if wanted is left else f"`{second}` must be {show_shape(wanted)}"
         suggestion = _suggest_squeeze(given, wanted, right, at, wanted is left)
         raise OperatorError(ShapeMismatch(f"compute `{operator}` of", left, right, why, suggestion, at), STAGE)
@@ -118,7 +120,7 @@ def require_same_shape(operator: str, given: OpInputs, first: str, second: str, 
 
 
 def _suggest_squeeze(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
-    """To take away the axis of 1 that one of the two has too many, if that is all."""
+    """Suggest a `squeeze` if one of the two shapes has one axis of 1 too many, and nothing else is wrong."""
     axis = _one_too_many(given, right, wanted)
     if axis is not None:
         return f"write `{{{at[1]}}} -> squeeze {axis}`"
@@ -127,7 +129,7 @@ def _suggest_squeeze(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int
 
 
 def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
-    """The last axis of 1 without which the longer shape is the shorter one."""
+    """Find the last axis of 1 without which the longer shape equals the shorter one."""
     if len(longer) != len(shorter) + 1:
         return None
     for axis in reversed(range(len(longer))):
@@ -138,7 +140,7 @@ def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
 
 
 def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape) -> None:
-    """Refuses the input `name` unless it broadcasts to `shape`, that of the first input."""
+    """Refuse the input `name` unless it broadcasts to `shape`, the shape of the first input."""
     found = given[name]
     whole = broadcast(shape, found.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
     if len(whole) != len(shape) or not all(given.facts.are_equal(a, b) for a, b in zip(whole, shape, strict=True)):

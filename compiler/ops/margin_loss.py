@@ -20,7 +20,7 @@ from .operand import SOME_AXES, Input, axes
 from .operator import Arg, OperatorError, OpInputs
 
 SIGNS = ElementTypes((*FLOATS.names, "int8", "int16", "int32", "int64"), NeedsNumber, "float or signed integer")
-"""Of targets that are 1 or -1."""
+"""The element types of targets that are 1 or -1."""
 CLASSES = "[N, classes]"
 
 
@@ -35,7 +35,7 @@ class _Signed(Loss):
 
 
 class HingeEmbeddingLoss(_Signed):
-    """Of distances: `x` where the target is 1, `max(0, margin - x)` where it is -1."""
+    """For distances `x`: `x` where the target is 1, `max(0, margin - x)` where it is -1."""
 
     name = "hinge_embedding_loss"
     alike = ("target",)
@@ -70,7 +70,7 @@ class SoftMarginLoss(_Signed):
 
 
 class CosineEmbeddingLoss(_Signed):
-    """Of pairs of vectors: `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1, with their cosine similarity."""
+    """For pairs of vectors with the cosine similarity `cos`: `1 - cos` where the target is 1, `max(0, cos - margin)` where it is -1."""
 
     name = "cosine_embedding_loss"
     work = 6
@@ -112,7 +112,7 @@ class TripletMarginLoss(Loss):
 
 
 class MultiMarginLoss(Loss):
-    """Of scores and class numbers: the mean over the other classes of `max(0, margin - x[target] + x)^p`, times `weight[target]`."""
+    """For scores and class numbers: the mean over the other classes of `max(0, margin - x[target] + x)^p`, times `weight[target]`."""
 
     name = "multi_margin_loss"
     work = 4
@@ -135,8 +135,8 @@ class MultiMarginLoss(Loss):
 
 
 class MultilabelMarginLoss(Loss):
-    """Of scores and lists of class numbers: the sum over those in the list and those that are not of `max(0, 1 - x[in] + x[not in])`,
-    divided by the number of classes.
+    """For scores and lists of class numbers: the sum of `max(0, 1 - x[in] + x[not in])` over all pairs of a class in the list and a class
+    that is not, divided by the number of classes.
 
     A list, of the shape of the scores, ends with the first number below 0.
     """
@@ -157,7 +157,7 @@ class MultilabelMarginLoss(Loss):
 
 
 class MultilabelSoftMarginLoss(Loss):
-    """Of scores, and 1 or 0 for each class: the mean over the classes of the binary cross entropy with logits, times `weight`."""
+    """For scores, and 1 or 0 for each class: the mean over the classes of the binary cross entropy with logits, times `weight`."""
 
     name = "multilabel_soft_margin_loss"
     warned_of = {"x": (((Sigmoid,), SigmoidTwice),)}
@@ -179,6 +179,6 @@ class MultilabelSoftMarginLoss(Loss):
 
 
 def refuse_batch_of_scores(operator: str, given: OpInputs) -> None:
-    """A single axis is that of the classes, which the batch is not."""
+    """Refuse a batch without an axis of classes: a single axis must be the classes."""
     if given.x.rank == 1 and given.x.is_batch:
         raise OperatorError(WrongRank(operator, CLASSES, given.x), given.at("x"))

@@ -8,6 +8,7 @@ from .operand import Input
 from .operator import Operator, OpInputs
 
 
+# `Operator` registers each class that has a `name` of its own. This one inherits it, so it stays out of the language.
 class _Unregistered:
     """A name that no spec can use."""
 

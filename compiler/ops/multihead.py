@@ -64,7 +64,8 @@ class MultiheadAttention(CausalOperator, WithBias):
     )
 
     def assign_in_order(self, types: tuple[TensorType, ...]) -> tuple[str, ...]:
-        """Which of the inputs are masks follows from their number, their element types and `key_padding_mask`."""
+        """Assign inputs without names. Their number, their element types and `key_padding_mask` decide which of them are masks."""
+        # Five inputs are all five. With fewer, only the argument can tell a mask of keys from a mask of scores.
         padded = self.key_padding_mask or len(types) == 5
         rest = len(types) - padded
         masked = rest == 4 or (rest > 1 and types[rest - 1].dtype == BOOL)
@@ -73,17 +74,17 @@ class MultiheadAttention(CausalOperator, WithBias):
 
     @staticmethod
     def key_input(given: OpInputs) -> str:
-        """The input that has the keys."""
+        """Return the name of the input with the keys."""
         return "key" if "key" in given else "query"
 
     @staticmethod
     def value_input(given: OpInputs) -> str:
-        """The input that has the values."""
+        """Return the name of the input with the values."""
         return "value" if "value" in given else MultiheadAttention.key_input(given)
 
     @staticmethod
     def mask_inputs(given: OpInputs) -> list[str]:
-        """The inputs that are masks."""
+        """Return the names of the inputs that are masks."""
         return [name for name in ("attn_mask", "padding") if name in given]
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -99,12 +100,12 @@ class MultiheadAttention(CausalOperator, WithBias):
         return query, query.with_shape((*query.shape[:-2], *heads, query.shape[-2], self.count_keys(given)))
 
     def count_keys(self, given: OpInputs) -> Dim:
-        """The number of keys, including those that are added."""
+        """Count the keys, including added keys."""
         return given[self.key_input(given)].shape[-2] + self.added
 
     @property
     def added(self) -> int:
-        """The number of keys that are added, which all queries see."""
+        """The number of added keys, which all queries see."""
         return self.add_bias_kv + self.add_zero_attn
 
     def _refuse_sequences(self, given: OpInputs) -> None:
@@ -144,7 +145,7 @@ class MultiheadAttention(CausalOperator, WithBias):
             require_mask_shape(self.name, given, "padding", wanted if fits else None, f"the keys, of shape {show_shape(wanted)}")
 
     def _mask_dtype(self, given: OpInputs) -> DType:
-        """The element type of the sum of all masks: the causal one and those that are bool count as of the type of the queries."""
+        """Return the element type of the sum of all masks. Causal and bool masks have the type of the queries."""
         query = given.query.dtype
         types = [query if given[name].dtype == BOOL else given[name].dtype for name in self.mask_inputs(given)]
         return reduce(promote_types, [query, *types] if self.causal else types)
@@ -157,16 +158,17 @@ class MultiheadAttention(CausalOperator, WithBias):
             )
         *batch, length, _ = given.query.shape
         each: Shape = (length, keys)
+        # PyTorch's mask of three axes has one matrix for each head of each sample, joined in one axis.
         whole: Shape = (numel(tuple(batch)) * self.heads, *each)
         wanted = {2: each, 3: whole}.get(given.attn_mask.rank)
         require_mask_shape(self.name, given, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(whole)}")
 
     def feature_sizes(self, given: OpInputs) -> tuple[Dim, Dim, Dim]:
-        """The features of queries, keys and values."""
+        """Return the numbers of features of queries, keys and values."""
         return given.query.shape[-1], given[self.key_input(given)].shape[-1], given[self.value_input(given)].shape[-1]
 
     def is_joint(self, given: OpInputs) -> bool:
-        """Whether the three projections are one matrix: they are if all have the same number of features."""
+        """Whether the three projections are one matrix, as in PyTorch if all have the same number of features."""
         features, keys, values = self.feature_sizes(given)
         return features == keys == values
 
@@ -205,5 +207,5 @@ class MultiheadAttention(CausalOperator, WithBias):
 
 
 def _xavier_normal(features: Dim) -> Init:
-    """As torch.nn.init.xavier_normal_ has it for `[1, 1, features]`, where fan in and fan out are the features."""
+    """Return torch.nn.init.xavier_normal_ for `[1, 1, features]`, where both fans are the number of features."""
     return normal_init(1 / sqrt(features) if isinstance(features, int) else 0.0)

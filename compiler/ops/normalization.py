@@ -23,7 +23,7 @@ POSITIVE = NumberKind(above=0)
 
 
 class MomentumKind(Kind["int | float | str"]):
-    """The share of the new statistics in the running ones; `none`: they are the mean of all so far."""
+    """The weight of new statistics in the running statistics. `none`: the running statistics are the mean of all."""
 
     varies = True
     words = ("none",)
@@ -36,7 +36,7 @@ class MomentumKind(Kind["int | float | str"]):
 
 
 class _Normalization(Parametric):
-    """What those with a learned scale and shift have in common. `steps` counts operations for each element, without those two."""
+    """The base of normalizations with a learned scale and shift. `steps` counts the operations for each element without these two."""
 
     takes_activation = True
     pointwise = True
@@ -50,14 +50,14 @@ class _Normalization(Parametric):
         raise NotImplementedError
 
     def _check_known(self, given: OpInputs, axis: int) -> None:
-        """PyTorch's module needs this size. Where it has parameters, they are refused for their shape."""
+        """Refuse a symbolic size that PyTorch's module needs as a number. With parameters, their shape is refused instead."""
         x = given.x
         if not isinstance(x.shape[axis], int) and not self.find_scales(given)[0]:
             needed = f"the size of axis {axis} to be known before run time"
             raise OperatorError(WrongSize(self.name, needed, x, "declare the size as a number, or fix it with `--dim`"), input_location(0))
 
     def _check_enough(self, given: OpInputs, count: Dim, what: str) -> None:
-        """One value alone has no variance."""
+        """Refuse statistics of a single value, which has no variance."""
         if given.facts.are_equal(count, 1) is True:
             raise OperatorError(WrongSize(self.name, f"more than one value for each {what}", given.x), input_location(0))
 
@@ -67,7 +67,7 @@ class _Normalization(Parametric):
 
 
 class _ChannelNormalization(_Normalization, WithBias):
-    """Those whose parameters have one number for each channel."""
+    """The base of normalizations whose parameters have one number for each channel."""
 
     as_tensors = ("weight", "bias")
 
@@ -85,13 +85,14 @@ class _ChannelNormalization(_Normalization, WithBias):
 
 
 class _TrackingNormalization(_ChannelNormalization):
-    """Those that may keep running statistics in training, to use them in inference."""
+    """The base of normalizations that may keep running statistics in training and use them in inference."""
 
     track_running_stats = Arg(FLAG, default=True)
     momentum: int | float | str | Arg[int | float | str]
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
-        """Keras and TensorFlow count the old statistics by `momentum`, PyTorch the new ones."""
+        """Warn about a `momentum` from Keras or TensorFlow, where it is the weight of the old statistics; in PyTorch, it is the weight of
+        the new."""
         momentum = self.momentum
         if isinstance(momentum, (int, float)) and 0.5 < momentum < 1:
             return ((MomentumOfOld(self.name, momentum), argument_location("momentum")),)
@@ -187,7 +188,7 @@ class GroupNorm(_ChannelNormalization):
 
 
 class _LastAxesNormalization(_Normalization):
-    """Those over the last axes: the very last, unless `shape` gives the sizes of several."""
+    """The base of normalizations over the last axes: the last one, unless `shape` gives the sizes of several."""
 
     x = Input(FLOATS, SOME_AXES)
     shape = Arg(ListKind(SIZE, scalar=True, least=1), default=None)
@@ -325,7 +326,7 @@ class SpectralNormalize(Operator):
         return (given.weight,)
 
     def matrix_shape(self, weight: TensorType) -> tuple[Dim, Dim]:
-        """Rows and columns of the matrix."""
+        """Return the numbers of rows and columns of the matrix."""
         axis = normalize_axis(self.name, self.axis, weight)
         return weight.shape[axis], numel((*weight.shape[:axis], *weight.shape[axis + 1 :]))
 
@@ -335,10 +336,10 @@ class SpectralNormalize(Operator):
         return tuple(ParameterSpec(name, (size,), _unit_vector_init(size), dtype, trainable=False, follows="") for name, size in names)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """The product with one vector, that with the other, and the quotient."""
+        """The products with the two vectors, and the quotient."""
         return 3 * numel(given.weight.shape) + 2 * self.matrix_shape(given.weight)[0]
 
 
 def _unit_vector_init(size: Dim) -> Init:
-    """A vector of length 1 or so."""
+    """Return the initializer for a vector of a length near 1."""
     return Init("normal", (size**-0.5 if isinstance(size, int) else 1.0, 0.0))

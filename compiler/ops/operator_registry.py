@@ -15,15 +15,16 @@ T = TypeVar("T")
 
 
 class Registry(Mapping[str, type[T]]):
-    """See the module's docstring. `T` is what all operators are."""
+    """The operators by name. `T` is the base of all operators."""
 
     def __init__(self, families: Mapping[str, str]) -> None:
         self._homes = {name: f"{__package__}.{family}" for family, names in families.items() for name in names.split()}
-        """The modules of operators by name, those that are not imported yet included."""
+        """The modules of all operators by name, also of operators that are not imported yet."""
         self._defined: dict[str, type[T]] = {}
 
     def __getitem__(self, name: str) -> type[T]:
         if name not in self._defined:
+            # The module's classes add themselves while it is imported.
             import_module(self._homes[name])
         return self._defined[name]
 
@@ -38,11 +39,11 @@ class Registry(Mapping[str, type[T]]):
         return len(self._homes.keys() | self._defined.keys())
 
     def add(self, name: str, operator: type[T]) -> None:
-        """What a class does when it is defined. A ValueError if its name is another one's."""
+        """Add a class; each class does so when it is defined. A ValueError if another operator has the name."""
         if name in self._defined or self._homes.get(name, operator.__module__) != operator.__module__:
             raise ValueError(f"two operators are called {name}")
         self._defined[name] = operator
 
     def remove(self, name: str) -> None:
-        """Forgets an operator of a plugin."""
+        """Remove an operator of a plugin."""
         del self._defined[name]

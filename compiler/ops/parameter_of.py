@@ -12,8 +12,8 @@ from .operator import Arg, Operator, OpInputs
 
 
 class ParameterOf(Operator):
-    """The parameter `parameter` of the stage at `path`, labels from its own graph inwards, joined by dots; of a node that is a use of a
-    shared stage, that of the shared stage, and the path is empty."""
+    """The parameter `parameter` of the stage at `path`: labels from its own graph inwards, joined by dots. If the node is a use of a shared
+    stage, the path is empty, and the parameter belongs to the shared stage."""
 
     path = Arg(STRING)
     parameter = Arg(STRING)
@@ -27,4 +27,5 @@ class ParameterOf(Operator):
         return 0
 
 
+# Set afterwards, so that the class is not registered as an operator of the language.
 ParameterOf.name = "parameter"

@@ -18,8 +18,7 @@ from .windows import Window, compute_sizes, each_axis
 
 
 class _Pool(Operator):
-    """What pools of windows have in common. The stride is the kernel unless it is given. Integers are declared where PyTorch's CPU pools
-    them."""
+    """The base of pools with windows. The default stride is the kernel. Subclasses accept integers where PyTorch's CPU kernels do."""
 
     spatial = True
     x = Input(FLOATS, SPATIAL)
@@ -34,7 +33,7 @@ class _Pool(Operator):
         return (1,) * (x.rank - 2)
 
     def make_windows(self, x: TensorType) -> tuple[Window, ...]:
-        """One for each spatial axis."""
+        """Make the windows of the spatial axes."""
         kernel = each_axis(self.name, "kernel", self.kernel, x)
         stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, x)
         padding = self._padding_sizes(x)
@@ -153,6 +152,7 @@ class _AdaptivePool(Operator):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
+        # From the channels on: PyTorch's adaptive_max_pool refuses an empty axis of channels too.
         require_elements(self.name, given, "x", range(1, x.rank))
         return (x.with_shape((*x.shape[:2], *self.result_sizes(x))),)
 
@@ -180,7 +180,7 @@ class AdaptiveMaxPool(_AdaptivePool):
 
 
 class _GlobalPool(Operator):
-    """Over all spatial axes, which are removed."""
+    """The base of pools over all spatial axes, which are removed."""
 
     spatial = True
     x = Input(FLOATS, SPATIAL)

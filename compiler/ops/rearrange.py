@@ -39,21 +39,26 @@ _TOKEN = re.compile(r"\.\.\.|[^\W\d]\w*|\d\w*|\S")
 
 
 class Pattern(Record):
-    """Both sides. An ellipsis by itself is the group `("...",)`; in parentheses it is a name in its group."""
+    """Both sides of a pattern. An ellipsis by itself is the group `("...",)`. In parentheses, it is a name in its group.
+
+    >>> pattern = Rearrange(pattern="n c (h p) w -> n h w (c p)")._parse_pattern()
+    >>> pattern.left, pattern.right
+    ((('n',), ('c',), ('h', 'p'), ('w',)), (('n',), ('h',), ('w',), ('c', 'p')))
+    """
 
     left: tuple[Group, ...]
     right: tuple[Group, ...]
 
     def expand_ellipsis(self, rank: int) -> Pattern:
-        """The same with names in place of the ellipsis, for a tensor of that rank."""
+        """Return the pattern with names in place of the ellipsis, for a tensor of this rank."""
         names = tuple(f"{ELLIPSIS}{i}" for i in range(rank - len(self.left) + 1))
         return Pattern(_expand_side(self.left, names), _expand_side(self.right, names))
 
 
 class Plan(Record):
-    """How to rearrange: the shape of all single axes, their order, the shape of the result; None where there is nothing to do.
+    """The steps of a rearrangement: the shape of all single axes, their order, and the shape of the result. None: the step changes nothing.
 
-    `axes` are the names of the single axes, on the left and on the right.
+    `left` and `right` have the names of the axes before and after the reordering.
     """
 
     split: Shape | None
@@ -80,7 +85,7 @@ class Rearrange(Layout):
         return (given.x.with_shape(tuple(_group_size(group, sizes) for group in opened.right)),)
 
     def make_plan(self, given: OpInputs) -> Plan:
-        """The steps, without any that change nothing."""
+        """Make the steps, without steps that change nothing."""
         x = given.x
         opened, sizes = self._solve_pattern(given)
         before = [name for group in opened.left for name in group]
@@ -88,6 +93,7 @@ class Rearrange(Layout):
         order = tuple(before.index(name) for name in after)
         split: Shape | None = tuple(sizes[name] for name in before)
         merge: Shape | None = tuple(_group_size(group, sizes) for group in opened.right)
+        # Nothing is reordered: one reshape does it all, or none.
         if order == tuple(range(len(order))):
             same = all(len(group) == 1 for group in opened.left + opened.right)
             return Plan(None, None, None if same or merge == x.shape else merge, opened.left, opened.right)
@@ -100,12 +106,12 @@ class Rearrange(Layout):
         return Plan(split, order, merge, opened.left, opened.right)
 
     def find_kept_axes(self, given: OpInputs) -> dict[int, int]:
-        """The axes that are neither divided nor joined, and the axes of the result that they are."""
+        """Find the axes that are neither divided nor joined, and their positions in the result."""
         opened, _ = self._solve_pattern(given)
         return {axis: opened.right.index(group) for axis, group in enumerate(opened.left) if len(group) == 1 and group in opened.right}
 
     def _solve_pattern(self, given: OpInputs) -> tuple[Pattern, dict[str, Dim]]:
-        """The pattern for the input's rank, and the size of every name."""
+        """Return the pattern for the input's rank, and the size of every name."""
         x = given.x
         pattern = self._parse_pattern()
         open_ = (ELLIPSIS,) in pattern.left
@@ -113,6 +119,7 @@ class Rearrange(Layout):
         if x.rank < count or (x.rank > count and not open_):
             raise OperatorError(PatternRank(self.pattern, count, open_, x), given.at("x"))
         opened = pattern.expand_ellipsis(x.rank) if open_ else pattern
+        # The sizes from keywords come first, since each group can then have one more unknown size.
         sizes = self._check_keywords(opened)
         for axis, group in enumerate(opened.left):
             self._solve_group(axis, group, sizes, given)
@@ -129,7 +136,7 @@ class Rearrange(Layout):
         return sizes
 
     def _solve_group(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
-        """Computes the sizes of the names of a group from that of the axis."""
+        """Compute the sizes of the names of a group from the size of its axis."""
         x, facts = given.x, given.facts
         whole, part = x.shape[axis], _format_group(group)
         unknown = [name for name in group if name not in sizes]
@@ -157,9 +164,10 @@ class Rearrange(Layout):
         raise OperatorError(UnprovableMultiple(self.name, known, whole, suggest_divisibility(known, whole)), at)
 
     def _parse_pattern(self) -> Pattern:
-        """The pattern, its names checked."""
+        """Read the pattern and check its names."""
         pattern = self._read_pattern()
         sides = (pattern.left, pattern.right)
+        # The ellipsis is one axis for these checks, with or without parentheses.
         left, right = ([ELLIPSIS if name == JOINED else name for group in side for name in group] for side in sides)
         for side, names in (("left", left), ("right", right)):
             if len(names) > MOST_AXES:
@@ -218,7 +226,7 @@ def _expand_side(side: tuple[Group, ...], names: Group) -> tuple[Group, ...]:
 
 
 def _joins_neighbors(pattern: Pattern) -> bool:
-    """Whether what it joins is neighbors already, so that it can join first, and reorder fewer axes."""
+    """Whether the axes that it joins are neighbors already. Then they can be joined first, so that fewer axes are reordered."""
     before = [name for group in pattern.left for name in group]
     apart = any(len(group) != 1 for group in pattern.left)
     joins = any(len(group) > 1 for group in pattern.right)

@@ -27,7 +27,7 @@ from .requirements import require_elements
 LAYERS = IntKind(1, 10_000)
 """Each layer has its own parameters: without a bound, a text could ask for more names than fit in memory."""
 State = tuple[str, Shape]
-"""The name of a state, and its shape."""
+"""The name and the shape of a state."""
 
 
 SEQUENCES = axes("... T features", "[N, T, features]", most=3)
@@ -35,7 +35,7 @@ STATES = axes("rows ... units")
 
 
 def require_sequence(operator: str, given: OpInputs, name: str, needed: str) -> None:
-    """Refuses an input that is neither a batch of sequences nor a single one. A batch of vectors is not taken for a sequence of them."""
+    """Refuse an input that is neither a batch of sequences nor a single sequence. A batch of vectors is no sequence."""
     x = given[name]
     if x.rank == 2 and x.is_batch:
         hint = "put `-> unsqueeze 1` before it for sequences of one step"
@@ -43,7 +43,7 @@ def require_sequence(operator: str, given: OpInputs, name: str, needed: str) -> 
 
 
 def require_states(operator: str, given: OpInputs, states: Sequence[State]) -> None:
-    """Refuses inputs after the first that are not these states, all of them or none."""
+    """Refuse inputs after the first unless they are exactly these states, or there are none."""
     found = len(given) - 1
     if found not in (0, len(states)):
         hint = f"pass it `(x, h, c) -> {operator} ...`"
@@ -66,13 +66,13 @@ def _require_state(operator: str, given: OpInputs, name: str, needed: str, wante
 
 
 def role_of(name: str) -> Role:
-    """The role of a parameter that PyTorch calls so."""
+    """Return the role of a parameter, by its name in PyTorch."""
     return "bias" if name.startswith("bias") else "recurrent" if name == "weight_hh" else "weight"
 
 
 class Recurrent(WithRecurrence):
-    """What all recurrent layers have. `gates`: the blocks of rows in their matrices; `cell_flops`: the operations of a unit in one step,
-    without the matrix products."""
+    """The base of recurrent layers. `gates` is the number of blocks of rows in their matrices. `cell_flops` is the number of operations for
+    a unit in one step, without the matrix products."""
 
     extras = True
     gates: ClassVar[int] = 1
@@ -88,7 +88,7 @@ class Recurrent(WithRecurrence):
 
     @property
     def projection(self) -> int:
-        """The size to which each step's output is projected; 0: it is not."""
+        """The size to which each step's output is projected. 0: it is not projected."""
         return 0
 
     @property
@@ -101,19 +101,20 @@ class Recurrent(WithRecurrence):
         return 2 if self.bidirectional else 1
 
     def state_widths(self) -> tuple[tuple[str, Dim], ...]:
-        """Its states, with the size of each."""
+        """Return the names of the states, and the size of each."""
         return (("hidden", self.units),)
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         require_sequence(self.name, given, "x", SEQUENCES.needed)
+        # A sequence without steps has no last state: docs/decisions/060-empty-sizes.md.
         require_elements(self.name, given, "x", (x.rank - 2,))
         require_states(self.name, given, self.state_shapes(x))
         output = x.with_shape((*x.shape[:-1], self.directions * self.units))
         return output, *(x.with_shape(shape) for _, shape in self.state_shapes(x))
 
     def state_shapes(self, x: TensorType) -> list[State]:
-        """The names of the states, and their shapes."""
+        """Return the names of the states, and their shapes."""
         return [(name, (self.directions * self.layers, *x.shape[:-2], width)) for name, width in self.state_widths()]
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
@@ -122,7 +123,7 @@ class Recurrent(WithRecurrence):
         return ()
 
     def iterate_cells(self, features: Dim) -> Iterator[tuple[str, Dim]]:
-        """The end of the parameters' names of each cell, and the size of its input, in PyTorch's order."""
+        """Iterate over the cells in PyTorch's order: the suffix of its parameters' names, and the size of its input."""
         for layer in range(self.layers):
             for direction in ("", "_reverse")[: self.directions]:
                 yield f"_l{layer}{direction}", self.directions * self.units if layer else features
@@ -140,7 +141,7 @@ class Recurrent(WithRecurrence):
         return tuple(specs)
 
     def write_definition(self, given: OpInputs) -> str:
-        """A `scan` for each layer and direction; the parameters of each cell end as `iterate_cells` says."""
+        """Write a `scan` for each layer and direction. The names of a cell's parameters have the suffix from `iterate_cells`."""
         names = [name[0] for name, _ in self.state_widths()]
         steps: list[str] = []
         before = "x"
@@ -152,15 +153,17 @@ class Recurrent(WithRecurrence):
             if self.directions > 1:
                 before = f"z{layer}"
                 steps.append(f"{before} = ({', '.join(outputs)}) -> concat axis=-1")
+            # As in PyTorch, dropout is between layers, so not after the last one.
             if self.dropout and layer < self.layers - 1:
                 steps.append(f"dropped{layer} = {before} -> dropout dropout")
                 before = f"dropped{layer}"
+        # PyTorch's order of states: both directions of the first layer, then those of the second.
         cells = range(self.layers * self.directions)
         stacked = [f"({', '.join(f'{name}_{cell}' for cell in cells)},) -> stack axis=0" for name in names]
         return "\n".join([*steps, f"out {before}, {', '.join(stacked)}"])
 
     def _write_scan(self, output: str, before: str, cell: int, names: Sequence[str], inputs: OpInputs) -> list[str]:
-        """One layer in one direction, which starts with the states given, or with zeros."""
+        """Write one layer in one direction. It starts with the given states, or with zeros."""
         layer, backwards = divmod(cell, self.directions)
         end = f"_l{layer}{'_reverse' if backwards else ''}"
         given, rank = "h" in inputs, inputs.x.rank
@@ -176,16 +179,16 @@ class Recurrent(WithRecurrence):
         return [*steps, head, *(f"  {line}" for line in self.write_step(end)), "  out h", "}"]
 
     def write_step(self, end: str) -> list[str]:
-        """One step: the states, of the input `in` and the states before it. The names of the parameters end with `end`."""
+        """Write one step: the new states from the input `in` and the states before it. The parameters' names have the suffix `end`."""
         raise NotImplementedError
 
     def write_sums(self, end: str) -> list[str]:
-        """The products with the input and the hidden state, as `a` and `b`."""
+        """Write the products with the input and the hidden state, as `a` and `b`."""
         biases = [f" + bias_{kind}{end}" if self.bias else "" for kind in ("ih", "hh")]
         return [f"a = in @ (weight_ih{end} -> transpose 0 1){biases[0]}", f"b = h @ (weight_hh{end} -> transpose 0 1){biases[1]}"]
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
+        """The products with input and state, the biases, and the cell's operations on each unit: a function, sum or product counts 1."""
         *steps, features = given.x.shape
         units = self.hidden * sum(1 for _ in self.iterate_cells(features))
         others = units * (self.gates * (2 if self.bias else 0) + self.cell_flops)

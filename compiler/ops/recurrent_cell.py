@@ -20,13 +20,13 @@ from .recurrent import Gru, Lstm, Recurrent, Rnn, State, require_states, role_of
 
 
 def step_of(layer: str) -> Axes:
-    """The axes of the input of the cell of that layer."""
+    """Return the axes of the input of a cell, with a hint at the layer for sequences."""
     needed = "[N, features], one step of a sequence"
     return axes("... features", needed, most=2, hints={3: f"`{layer}` takes whole sequences"})
 
 
 class RecurrentCell(WithRecurrence):
-    """What all cells have. `gates` and `cell_flops` are those of the layer made of the cell."""
+    """The base of cells. `gates` and `cell_flops` are as in the layer of the same cell."""
 
     gates: ClassVar[int] = 1
     cell_flops: ClassVar[int] = 1
@@ -53,7 +53,7 @@ class RecurrentCell(WithRecurrence):
         return tuple(ParameterSpec(name, shape, init, x.dtype, role=role_of(name)) for name, shape in shapes.items())
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """The products with input and state, the biases, and what the cell does with each unit: a function, sum or product is 1."""
+        """The products with input and state, the biases, and the cell's operations on each unit: a function, sum or product counts 1."""
         others = self.gates * (2 if self.bias else 0) + self.cell_flops
         return 2 * self.count_multiply_adds(given, results) + numel(results[0].shape) * others
 

@@ -23,7 +23,7 @@ from .scalars import require_exact_scalar
 
 
 class Reduction(Operator):
-    """Reduces the axes that `reduced_axes` returns, all if none are given."""
+    """The base of reductions over the axes that `reduced_axes` returns. By default, these are all axes."""
 
     x = Input()
     keepdim = Arg(FLAG, default=False)
@@ -31,11 +31,11 @@ class Reduction(Operator):
     """Operations for each element of the input."""
 
     def explicit_axes(self) -> tuple[int, ...] | None:
-        """The axes as given; None: all."""
+        """Return the axes in the arguments. None means all axes."""
         raise NotImplementedError
 
     def reduced_axes(self, x: TensorType) -> tuple[int, ...]:
-        """The axes that are reduced, counted from the front."""
+        """Return the axes that are reduced, counted from the front."""
         written = self.explicit_axes()
         if written is None:
             return tuple(range(x.rank))
@@ -49,7 +49,7 @@ class Reduction(Operator):
         return (TensorType(self.result_dtype(x.dtype), kept),)
 
     def result_dtype(self, dtype: DType) -> DType:
-        """The element type of the result, of that of the input."""
+        """Return the element type of the result, by the element type of the input."""
         return dtype
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -88,14 +88,14 @@ class Mean(OverAxes):
     x = Input(FLOATS)
     examples = ("input 3x8x8 -> mean axis=[2, 3]", "input [T, 8] -> mean axis=1")
     is_mean = True
-    """It is the quotient of what `make_total` and `mean_divisor` give, as a loss may be."""
+    """Like some losses, it is the quotient of `make_total` and `mean_divisor`."""
 
     def make_total(self) -> Sum:
-        """The sum that the mean divides."""
+        """Return the sum, the dividend of the mean."""
         return Sum(axis=self.axis, keepdim=self.keepdim)
 
     def mean_divisor(self, given: OpInputs) -> Dim:
-        """The number of elements that it divides the sum by."""
+        """Return the number of elements, the divisor of the mean."""
         return numel(tuple(given.x.shape[axis] for axis in self.reduced_axes(given.x)))
 
 
@@ -116,6 +116,7 @@ class Prod(OverAxis):
     examples = ("input 4 -> prod axis=-1",)
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
+        # `torch.prod` has no `keepdim` without `dim`.
         if self.keepdim and self.axis is None:
             raise OperatorError(BadArgument(self.name, "keepdim", "true", "requires `axis`"), argument_location("keepdim"))
         return super().infer_types(given)
@@ -136,7 +137,7 @@ class MinMaxReduction(OverAxes):
 
     @property
     def has_indices(self) -> bool:
-        """Whether there is the second result."""
+        """Whether the indices are a second result."""
         written = self.explicit_axes()
         return written is not None and len(written) == 1
 
@@ -169,6 +170,7 @@ class ArgReduction(OverAxis):
         return INT64
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
+        # The index would count through all samples: nearly always, an index for each sample is meant.
         over_batch = self.axis is None and given.x.is_batch and given.x.rank > 1
         return ((IndexOverBatch(self.name, given.x.shape), STAGE),) if over_batch else ()
 
@@ -188,7 +190,7 @@ class Argmin(ArgReduction):
 
 
 class Spread(OverAxes):
-    """A measure of deviation from the mean. `correction` is taken off the count: 1 for a sample, 0 for a whole population."""
+    """A measure of deviation from the mean. `correction` is subtracted from the count: 1 for a sample, 0 for a population."""
 
     work = 4
     x = Input(FLOATS)
@@ -239,7 +241,7 @@ class Normalize(Operator):
         return (x,)
 
     def make_norm(self) -> Norm:
-        """The norms that the vectors are divided by."""
+        """Return the operator for the norms by which the vectors are divided."""
         return Norm(p=self.p, axis=(self.axis,), keepdim=True)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
@@ -262,6 +264,7 @@ class Quantifier(OverAxes):
     """Numbers count as true unless they are 0. The result is bool, but uint8 of uint8, as in PyTorch."""
 
     def result_dtype(self, dtype: DType) -> DType:
+        # `torch.any` and `torch.all` of uint8 return uint8.
         return dtype if dtype.kind == "uint" else BOOL
 
 

@@ -131,6 +131,8 @@ class GaussianNllLoss(_Regression):
         if short or len(var) == len(x):
             pairs = list(zip(x, var, strict=not short))
             others = [b for a, b in pairs if not given.facts.are_equal(a, b)]
+            # The rule of torch.nn.functional.gaussian_nll_loss: only the last axis may be missing, and only one may
+            # be 1.
             if not others or (not short and len(others) == 1 and given.facts.are_equal(others[0], 1)):
                 return
         needed = f"variances of shape {show_shape(x)}, or with one axis of 1, or without the last axis"

@@ -1,7 +1,7 @@
 """Images at another resolution: resized as a whole, or sampled at the positions of a grid.
 
 In: `[N, C, ...]` with one to three spatial axes. Out: the same with other spatial sizes. Always: sizes by `scale` are rounded down, as
-in PyTorch; of sizes known only at run time, only with a `scale` whose denominator is a power of two is such a size known.
+in PyTorch. A scaled symbolic size is only known if the `scale` as a fraction gives the same sizes as PyTorch's product in float64.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ if TYPE_CHECKING:
     from fractions import Fraction
 
 FINEST = 2**10
-"""The greatest denominator of a scale for sizes known only at run time: products with all sizes in use are exact."""
+"""The greatest denominator of a scale for symbolic sizes: products with all usual sizes are exact."""
 HALF_A_STEP = 2.0**-54
-"""A relative error that rounding a whole product to float64 takes back: its neighbors are farther than twice that of it."""
+"""The relative error below which rounding to float64 restores an integral product: its neighbors are more than twice as far away."""
 LARGEST = 2**20
 """The greatest size that is tried; no axis is larger."""
 _NEAREST = ("nearest", "nearest-exact")
 _AXES = {"linear": 1, "bilinear": 2, "trilinear": 3, "bicubic": 2, "lanczos": 2}
-"""The number of spatial axes of these modes; the others take any."""
+"""The number of spatial axes that these modes need. Other modes take any."""
 _BY_AXES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 _SMOOTH = ("bilinear", "bicubic", "lanczos")
 """Modes that have `antialias`."""
 _TAPS = {"linear": 2, "bilinear": 4, "trilinear": 8, "bicubic": 16, "lanczos": 36}
-"""The number of elements of the input that are weighted for one of the result."""
+"""The number of elements of the input that are weighted for one element of the result."""
 
 
 Size = TypeVar("Size")
@@ -66,7 +66,7 @@ class FactorKind(Kind["int | float"]):
 
 
 class Stretch(Record):
-    """How one axis is resized: from one size to another, by `scale` if positions are computed from that."""
+    """The resizing of one axis from one size to another. With `scale`, positions are computed from it rather than from the sizes."""
 
     size: Dim
     result: Dim
@@ -74,7 +74,7 @@ class Stretch(Record):
 
     @property
     def ratio(self) -> Fraction | None:
-        """The size of the result divided by that of the input; None if that is known only at run time."""
+        """The size of the result divided by the size of the input. None if it is known only at run time."""
         from fractions import Fraction
 
         if self.scale is not None:
@@ -84,7 +84,8 @@ class Stretch(Record):
 
 
 def _find_missed_size(near: Fraction, scale: float, highest: int | None) -> int | None:
-    """The least size, up to the highest, whose product is less in PyTorch than with the fraction. Only an integral product can be."""
+    """Find the least size, up to `highest`, whose product is less in PyTorch than with the fraction. Only an integral product can be."""
+    # Only multiples of the denominator have an integral product.
     step = near.denominator
     stop = LARGEST if highest is None else min(highest, LARGEST)
     return next((size for size in range(step, stop + 1, step) if int(size * scale) != size * near.numerator // step), None)
@@ -159,10 +160,11 @@ class Upsample(Operator):
             )
 
     def make_stretches(self, x: TensorType) -> tuple[Stretch, ...]:
-        """One for each spatial axis."""
+        """Return the resizing of each spatial axis."""
         if self.size is not None:
             results = self._each_axis(self.size, "size", x)
             return tuple(Stretch(size, result) for size, result in zip(x.shape[2:], results, strict=True))
+        # Otherwise PyTorch computes positions from the two sizes.
         positioned = not self.recompute_scale_factor and self.mode != "area"
         scales = self._each_axis(self.scale, "scale", x)
         pairs = zip(x.shape[2:], scales, strict=True)
@@ -183,10 +185,10 @@ class Upsample(Operator):
         return size * numerator // denominator
 
     def _scale_fraction(self, size: SymDim, scale: int | float) -> Fraction:
-        """The factor of a size known only at run time, before it is rounded down.
+        """Return the factor of a symbolic size, before rounding down.
 
-        PyTorch multiplies in float64, by the number next to 0.7; the product is rounded, mostly to what 7/10 gives, and now and then to
-        the number below it. Where that may be, the fraction is not enough.
+        PyTorch multiplies in float64, by the number nearest to 0.7. The product is usually the same as with 7/10, but sometimes just below
+        an integer. If that can happen, the fraction is not enough.
         """
         from fractions import Fraction
 
@@ -207,7 +209,7 @@ class Upsample(Operator):
         raise OperatorError(BadArgument(self.name, "scale", str(scale), needed, help_), argument_location("scale"))
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighted; the wider neighborhood of `antialias` is not counted."""
+        """A multiply-add for each weighted element. The wider neighborhood of `antialias` does not count."""
         if self.mode == "area":
             return numel(given.x.shape)
         return 2 * _TAPS.get(self.mode, 0) * numel(results[0].shape)
@@ -253,7 +255,7 @@ class GridSample(Operator):
             )
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """A multiply-add for each element that is weighted."""
+        """A multiply-add for each weighted element."""
         along = {"nearest": 0, "bilinear": 2, "bicubic": 4}[self.mode]
         taps = along**2 if given.x.rank == 4 else along**3
         return 2 * taps * numel(results[0].shape)

@@ -64,7 +64,7 @@ class Rotary(Operator):
         return (x,)
 
     def rotated_size(self, x: TensorType) -> Dim:
-        """The number of features that are rotated."""
+        """Return the number of features that are rotated."""
         return x.shape[-1] if self.dims is None else self.dims
 
     def _refuse_features(self, given: OpInputs, x: TensorType) -> None:
@@ -103,10 +103,10 @@ class Rotary(Operator):
                 raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", suggest_equality(size, found) or ""), STAGE)
 
     def write_definition(self, given: OpInputs) -> str:
-        """`whole` is whether all features are rotated: a text cannot ask what is only known to be equal."""
+        """Bind `whole` in front of the text: whether all features are rotated. The text itself cannot ask what only the facts prove."""
         whole = given.facts.are_equal(self.rotated_size(given.x), given.x.shape[-1]) is True
         return f"let whole = {str(whole).lower()}\n{cleandoc(self.definition)}"
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Two products and a sum for each feature that is rotated; the cosines and sines, which all heads share, are not counted."""
+        """Two products and a sum for each rotated feature. Cosines and sines, which all heads share, do not count."""
         return 3 * numel(results[0].shape[:-1]) * self.rotated_size(results[0])

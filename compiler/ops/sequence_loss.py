@@ -64,9 +64,9 @@ class CtcLoss(Loss):
 
     @property
     def is_mean(self) -> bool:
-        """Each loss is divided by a length of its own before they are added up: there is no one count."""
+        """Whether the loss is the quotient of a total and a count. It is not, because each loss is divided by a length of its own first."""
         return False
 
     def mean_divisor(self, given: OpInputs) -> Count | None:
-        """There is none."""
+        """Return None: there is no common divisor."""
         return None

@@ -39,7 +39,7 @@ class Flatten(Layout):
         return (x.with_shape((*x.shape[:first], numel(x.shape[first : last + 1]), *x.shape[last + 1 :])),)
 
     def joined_range(self, x: TensorType) -> tuple[int, int]:
-        """The first and the last axis that are joined, counted from the front."""
+        """Return the first and the last axis that are joined, counted from the front."""
         return normalize_axis(self.name, self.start, x, "start"), normalize_axis(self.name, self.end, x, "end")
 
 
@@ -79,8 +79,8 @@ class Reshape(Layout):
 def fit_sizes(
     operator: str, what: str, before: Shape, sizes: Shape, given: OpInputs, at: Location, around: tuple[Shape, Shape] = ((), ())
 ) -> Shape:
-    """`sizes` with the open one, -1, computed; refused unless their number of elements is that of the axes `before`. `around` are the axes
-    in front of them and after them, which stay."""
+    """Return `sizes` with the size -1 computed. An error unless they have as many elements as the axes `before`. `around` has the axes in
+    front of them and after them, which stay."""
     open_ = [i for i, size in enumerate(sizes) if size == -1]
     if len(open_) > 1:
         raise OperatorError(BadArgument(operator, at.name, show_shape(sizes), "may have one -1"), at)
@@ -88,10 +88,13 @@ def fit_sizes(
         highest = bounds(size)[1]
         if highest is not None and highest < 1 and axis not in open_:
             raise OperatorError(EmptyResult(operator, sizes, axis), at)
+    # Common sizes cancel: `[N, T, 12]` to `[N, T, 3, -1]` asks whether 3 divides 12, not whether `3*N*T` divides
+    # `12*N*T`.
     total, needed = _drop_common_sizes(before, tuple(size for size in sizes if size != -1))
     if not open_:
         same = given.facts.are_equal(total, needed)
         if same is not True:
+            # The error states the shape that the author meant, so that the stages after it are not errors too.
             batch = before[:1] if _lacks_batch(before, sizes) else ()
             raise OperatorError(
                 _make_count_problem(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1])
@@ -106,7 +109,7 @@ def fit_sizes(
 
 
 def _drop_common_sizes(before: Shape, after: Shape) -> tuple[Dim, Dim]:
-    """The numbers of elements of both, without the sizes they have in common."""
+    """Return the numbers of elements of both shapes without their common sizes."""
     remaining = list(after)
     rest: list[Dim] = []
     for size in before:
@@ -118,12 +121,12 @@ def _drop_common_sizes(before: Shape, after: Shape) -> tuple[Dim, Dim]:
 
 
 def _lacks_batch(before: Shape, sizes: Shape) -> bool:
-    """Whether only the first axis, of unknown size, is missing in a new shape."""
+    """Whether a new shape only lacks the first axis, which is symbolic."""
     return bool(before) and isinstance(before[0], SymDim) and before[0] not in sizes and numel(before) == before[0] * numel(sizes)
 
 
 def _make_count_problem(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
-    """Too many elements, or too few; or not known, for what is known of the dimensions."""
+    """Make the problem of a wrong number of elements, or of a number that the facts do not decide (`open_`)."""
     found, needed = numel(before), numel(sizes)
     if _lacks_batch(before, sizes):
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
@@ -151,7 +154,7 @@ class Permute(Layout):
         return (x.with_shape(tuple(x.shape[axis] for axis in self.axis_order(x))),)
 
     def axis_order(self, x: TensorType) -> tuple[int, ...]:
-        """The axes counted from the front."""
+        """Return the axes counted from the front."""
         return tuple(axis % x.rank for axis in self.axes)
 
 
@@ -169,7 +172,7 @@ class Transpose(Layout):
         return (x.with_shape(tuple(x.shape[axis] for axis in self.axis_order(x))),)
 
     def axis_order(self, x: TensorType) -> tuple[int, ...]:
-        """All axes, the two swapped."""
+        """Return the order of all axes, with the two swapped."""
         a, b = normalize_axis(self.name, self.a, x, "a"), normalize_axis(self.name, self.b, x, "b")
         return tuple({a: b, b: a}.get(axis, axis) for axis in range(x.rank))
 
@@ -188,9 +191,10 @@ class Squeeze(Layout):
         return (x.with_shape(tuple(size for axis, size in enumerate(x.shape) if axis not in dropped)),)
 
     def dropped_axes(self, given: OpInputs) -> tuple[int, ...]:
-        """The axes that are removed, counted from the front."""
+        """Return the axes that are removed, counted from the front."""
         x, facts = given.x, given.facts
         if self.axis is None:
+            # A symbolic axis stays: it may be 1 at run time, but the rank of the result must not depend on it.
             return tuple(axis for axis, size in enumerate(x.shape) if facts.are_equal(size, 1))
         named = front_axes(self.name, self.axis, x)
         for axis in named[: x.rank]:
@@ -201,6 +205,7 @@ class Squeeze(Layout):
                     UnprovableSize(need, "only an axis of size 1 can be removed", suggest_equality(size, 1) or ""),
                     argument_location("axis"),
                 )
+        # A named axis that is known not to be 1 stays, as in PyTorch. `find_warnings` says so.
         return tuple(axis for axis in named[: x.rank] if facts.are_equal(x.shape[axis], 1))
 
     def find_warnings(self, given: OpInputs) -> tuple[tuple[Problem, Location], ...]:
@@ -225,7 +230,7 @@ class Unsqueeze(Layout):
         return (x.with_shape((*x.shape[:axis], 1, *x.shape[axis:])),)
 
     def new_axis(self, x: TensorType) -> int:
-        """The new axis, counted from the front of the result."""
+        """Return the new axis, counted from the front of the result."""
         return self.axis % (x.rank + 1)
 
 
@@ -270,7 +275,7 @@ class Expand(Layout):
         return old
 
     def find_kept_axes(self, given: OpInputs) -> tuple[bool, ...]:
-        """For each axis of the result, whether it is one of the input that keeps its size."""
+        """Return, for each axis of the result, whether it is an axis of the input that keeps its size."""
         x = given.x
         front = len(self.shape) - x.rank
         keeps = [new == -1 or old != 1 or new == 1 for old, new in zip(x.shape, self.shape[front:], strict=True)]

@@ -20,12 +20,12 @@ from .spectral import require_pairs
 from .windows import Window
 
 WORK = 12
-"""Operations for each number: twice the multiply-adds of a transform of 32 and of a weight."""
+"""The number of operations for each number: twice the multiply-adds of a transform of size 32 and of a weight."""
 WEIGHTS = axes("w", "weights, with one axis")
 
 
 class ShortTime(Operator):
-    """What both directions have in common."""
+    """The base of both directions: their windows and arguments."""
 
     n_fft = Arg(COUNT, positional=True)
     hop_length = Arg(COUNT, default=None, positional=True)
@@ -35,7 +35,7 @@ class ShortTime(Operator):
     onesided = Arg(FLAG, default=True)
 
     def hop_size(self) -> int:
-        """The distance of the windows."""
+        """Return the distance between windows."""
         if self.hop_length is not None:
             return self.hop_length
         if self.n_fft < 4:
@@ -44,19 +44,19 @@ class ShortTime(Operator):
         return self.n_fft // 4
 
     def window_size(self) -> int:
-        """The number of weights."""
+        """Return the number of weights."""
         return self.n_fft if self.win_length is None else self.win_length
 
     def count_bins(self) -> int:
-        """The number of frequencies."""
+        """Return the number of frequencies."""
         return self.n_fft // 2 + 1 if self.onesided else self.n_fft
 
     def edge_size(self) -> int:
-        """What is added at each end so that the first window is around the first element."""
+        """Return the number of elements added at each end so that the first window is centered on the first element."""
         return self.n_fft // 2 if self.center else 0
 
     def check_weights(self, given: OpInputs) -> None:
-        """Refuses more weights than fit a window, and another number of them than `win_length`."""
+        """Refuse more weights than a window has, and a number of weights that differs from `win_length`."""
         size = self.window_size()
         if size > self.n_fft:
             needed = f"must be at most `n_fft`, {self.n_fft}"
@@ -102,7 +102,7 @@ class Stft(ShortTime):
         return WORK * numel(results[0].shape)
 
     def _check_edge(self, given: OpInputs) -> None:
-        """What is reflected or wrapped around must be there."""
+        """Refuse a signal that is too short for the elements that are reflected or wrapped around."""
         x, edge = given.x, self.edge_size()
         if not edge or self.pad_mode not in ("reflect", "circular"):
             return
@@ -133,6 +133,7 @@ class Istft(ShortTime):
         hop = self.hop_size()
         self.check_weights(given)
         require_pairs(self.name, given)
+        # Elements between two windows would have no weight at all, so they could not be restored.
         if hop > self.window_size():
             needed = f"must be at most the number of weights, {self.window_size()}"
             raise OperatorError(BadArgument(self.name, "hop_length", str(hop), needed), argument_location("hop_length"))
@@ -143,7 +144,7 @@ class Istft(ShortTime):
         return (x.with_shape((*x.shape[:-3], size if self.length is None else self.length)),)
 
     def padded_length(self, x: TensorType) -> Dim:
-        """The size with both ends."""
+        """Return the length of the signal with both padded ends."""
         return self.n_fft + self.hop_size() * (x.shape[-2] - 1)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

@@ -54,12 +54,13 @@ class Slice(Layout):
         return (x.with_shape(_not_empty(self.name, (*x.shape[:axis], length, *x.shape[axis + 1 :]), place)),)
 
     def _find_offset(self, end: Dim, size: Dim, given: OpInputs, place: str) -> Dim:
-        """The distance of `end` from the front, within the axis, by Python's rule for slices."""
+        """Return the distance of `end` from the front, limited to the axis, by Python's rule for slices."""
         facts = given.facts
         positive = facts.is_at_least(end, 0)
         if positive is None:
             why = "whether it counts from the front or from the end must be known"
             raise OperatorError(UnprovableSize(f"{format_dim(end)} is not negative", why, at_least_text(end, 0)), argument_location(place))
+        # `dim_max` and `dim_min` only where the facts do not decide: a plain `size - 1` is better for later proofs.
         offset = end if positive else size + end
         if not positive and not facts.is_at_least(offset, 0):
             offset = dim_max(offset, 0)
@@ -125,6 +126,7 @@ class Pad(Layout):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x
         amounts = self._check_amounts(x)
+        # Only this mode uses `value`. The other modes have limits on ranks in PyTorch.
         if self.mode == "constant":
             self.convert_fill_value(x.dtype)
         else:
@@ -138,7 +140,7 @@ class Pad(Layout):
         return (x.with_shape(_not_empty(self.name, tuple(sizes), "padding")),)
 
     def split_amount(self, amount: Dim, facts: Facts) -> tuple[Dim, Dim]:
-        """The number of elements added at one end, and of those removed: one of them is 0."""
+        """Return the numbers of elements added and removed at one end. One of them is 0."""
         positive = facts.is_at_least(amount, 0)
         if positive is None and facts.is_at_least(-amount, 0):
             positive = False
@@ -150,7 +152,8 @@ class Pad(Layout):
         return (amount, 0) if positive else (0, -amount)
 
     def axis_amounts(self, rank: int) -> dict[int, tuple[Dim, Dim]]:
-        """The amounts added before and after each axis that was named."""
+        """Return the amounts before and after each axis that the argument names."""
+        # PyTorch's order: the last axis first.
         return {rank - 1 - i // 2: (self.padding[i], self.padding[i + 1]) for i in range(0, len(self.padding), 2)}
 
     def _check_amounts(self, x: TensorType) -> dict[int, tuple[Dim, Dim]]:
@@ -180,7 +183,7 @@ class Pad(Layout):
             )
 
     def _check_source(self, axis: int, added: Sequence[Dim], removed: Sequence[Dim], given: OpInputs) -> None:
-        """Reflection needs more elements than it adds; wrapping needs the same number, without those that are removed."""
+        """Check that the axis has the elements to pad with. Reflection needs more than it adds; wrapping needs as many, after removals."""
         amount = dim_max(*added)
         if amount != 0 and self.mode == "replicate":
             require_elements(self.name, given, "x", (axis,))
@@ -199,7 +202,7 @@ class Pad(Layout):
             )
 
     def _check_cut(self, axis: int, cut: Dim, added: Dim, given: OpInputs) -> None:
-        """No more can be removed than there is, even if the same amount is added. (Where nothing is added, the size of the result is
+        """Refuse to remove more elements than the axis has, even if others are added. (If none are added, the size of the result is
         checked.)"""
         x = given.x
         if cut == 0 or self.mode not in ("constant", "circular"):
@@ -215,7 +218,7 @@ class Pad(Layout):
             )
 
     def convert_fill_value(self, dtype: DType) -> int | float | bool:
-        """The value of new elements, in the tensor's type."""
+        """Convert the value of new elements to the tensor's type."""
         value = self.value
         if isinstance(value, SymDim):
             raise OperatorError(
@@ -282,7 +285,7 @@ class Tile(Layout):
         return (x.with_shape(tuple(size * count for size, count in zip(sizes, repeats, strict=True))),)
 
     def align_repeats(self, x: TensorType) -> tuple[Shape, Shape]:
-        """The shape and the repeats, both with ones in front so that they have the same length."""
+        """Return the shape and the repeats, with ones in front so that both have the same length."""
         rank = max(x.rank, len(self.repeats))
         return (1,) * (rank - x.rank) + x.shape, (1,) * (rank - len(self.repeats)) + self.repeats
 
@@ -304,7 +307,7 @@ class RepeatInterleave(Layout):
         return (x.with_shape((*shape[:axis], shape[axis] * self.repeats, *shape[axis + 1 :])),)
 
     def find_repeated_axis(self, x: TensorType) -> tuple[Shape, int]:
-        """The shape whose elements are repeated, and the axis counted from the front."""
+        """Return the shape whose elements are repeated, and the axis counted from the front."""
         if self.axis is None:
             return (numel(x.shape),), 0
         return x.shape, normalize_axis(self.name, self.axis, x)

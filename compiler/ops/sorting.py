@@ -23,7 +23,7 @@ from .requirements import at_most_text
 
 class _Order(Operator):
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """One for each element of the input."""
+        """One operation for each element of the input."""
         return numel(given.x.shape)
 
 

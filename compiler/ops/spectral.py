@@ -23,11 +23,11 @@ from .requirements import require_elements
 
 NORM = WordKind("backward", "ortho", "forward")
 _LEVELS = 5
-"""Multiply-adds for each element: those of a transform of 32. Their number grows with the logarithm of the size."""
+"""The multiply-adds for each element of a transform of size 32. Their number grows with the logarithm of the size."""
 
 
 def require_pairs(operator: str, given: OpInputs) -> None:
-    """Refuses an input whose last axis is not two, the real and the imaginary part."""
+    """Refuse an input whose last axis is not two, the real and the imaginary part."""
     x = given.x
     two = given.facts.are_equal(x.shape[-1], 2)
     if two is False:
@@ -39,27 +39,28 @@ def require_pairs(operator: str, given: OpInputs) -> None:
 
 
 class Fourier(Operator):
-    """Along an axis. `norm=ortho` divides by the root of the size; by the size, `forward` divides the transform, `backward` the inverse."""
+    """The base of transforms along an axis. `norm=ortho` divides by the root of the size. `forward` divides the transform by the size,
+    `backward` the inverse."""
 
     inverse: ClassVar[bool] = False
     n = Arg(SIZE, default=None, positional=True)
     norm = Arg(NORM, default="backward")
 
     def time_length(self, x: TensorType) -> Dim:
-        """The size of the axis in time."""
+        """Return the size of the axis in time."""
         return x.shape[self.transform_axis(x)] if self.n is None else self.n
 
     def transform_axis(self, x: TensorType) -> int:
-        """The axis, counted from the front."""
+        """Return the axis, counted from the front."""
         return normalize_axis(self.name, self.args["axis"], x)
 
     def with_axis_size(self, x: TensorType, size: Dim) -> TensorType:
-        """The type with another size of the axis."""
+        """Return the type with another size of the axis."""
         axis = self.transform_axis(x)
         return x.with_shape((*x.shape[:axis], size, *x.shape[axis + 1 :]))
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """About that of a fast transform."""
+        """About the operations of a fast Fourier transform."""
         return 2 * _LEVELS * numel(self.with_axis_size(given.x, self.time_length(given.x)).shape)
 
 

@@ -20,11 +20,11 @@ SAFETENSORS_TYPES = {
     "F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16",
     "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool",
 }  # fmt: skip
-"""Element types as safetensors calls them."""
+"""The element types by their names in safetensors."""
 
 
 class TableArray(Record):
-    """An array of a safetensors file: its path as the spec writes it, its name there, and its elements row by row, little-endian."""
+    """An array of a safetensors file: the path in the spec, the array's name in the file, and its elements row by row, little-endian."""
 
     path: str
     name: str
@@ -33,7 +33,7 @@ class TableArray(Record):
     data: bytes
 
     def load_array(self) -> Array:
-        """The numbers."""
+        """Return the numbers as an array."""
         import numpy as np
 
         from ..types.numpy_types import numpy_dtype
@@ -46,12 +46,12 @@ class TableArray(Record):
 
     @property
     def content_key(self) -> tuple[DType, tuple[int, ...], bytes]:
-        """Equal for equal arrays, wherever they are kept."""
+        """A key that is equal for equal arrays, wherever they are stored."""
         return self.dtype, self.shape, self.data
 
 
 def table_array(array: Array, path: str = "", name: str = "") -> TableArray:
-    """The array as one of a file. A ValueError for an element type that netc does not have."""
+    """Make a `TableArray` of an array. A ValueError for an element type that netc does not have."""
     from ..types.numpy_types import dtype_of
 
     dtype = dtype_of(array.dtype)

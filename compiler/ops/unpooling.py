@@ -55,23 +55,25 @@ class MaxUnpool(Operator):
         return (x.with_shape(shape),)
 
     def window_sides(self, x: TensorType) -> tuple[tuple[int, int, int], ...]:
-        """Kernel, stride and padding of each spatial axis."""
+        """Return kernel, stride and padding of each spatial axis."""
         kernel = each_axis(self.name, "kernel", self.kernel, x)
         stride = kernel if self.stride is None else each_axis(self.name, "stride", self.stride, x)
         return tuple(zip(kernel, stride, each_axis(self.name, "padding", self.padding, x), strict=True))
 
     def default_sizes(self, x: TensorType) -> tuple[Dim, ...]:
-        """The spatial sizes unless they are given: the least that the last windows fit in."""
+        """Return the default spatial sizes: the least sizes that hold the last windows."""
         sides = zip(x.shape[2:], self.window_sides(x), strict=True)
         return tuple((size - 1) * stride - 2 * padding + kernel for size, (kernel, stride, padding) in sides)
 
     def _check_sizes(self, usual: tuple[Dim, ...], given: OpInputs) -> tuple[Dim, ...]:
-        """Those that are given, one for each axis; refused where the pool would have made another size of them."""
+        """Return the given sizes, one for each axis. An error if the pool would give another size for them."""
         assert self.output_size is not None
         sizes = self.output_size * len(usual) if len(self.output_size) == 1 else self.output_size
         if len(sizes) != len(usual):
             raise wrong_count(self.name, "output_size", sizes, given.x)
         for size, least, (_, stride, _) in zip(sizes, usual, self.window_sides(given.x), strict=True):
+            # A pool rounds down, so the sizes within one stride of the default have the same result. PyTorch takes
+            # one stride on both sides.
             low, high = given.facts.is_at_least(size, least - stride + 1), given.facts.is_at_least(least + stride - 1, size)
             if low is False or high is False:
                 needed = f"must be above {format_dim(least - stride)} and below {format_dim(least + stride)}"
@@ -104,18 +106,18 @@ class FractionalMaxPool(Operator):
     )
 
     def window_sides(self, x: TensorType) -> tuple[tuple[int, int], ...]:
-        """Kernel and number of windows of each spatial axis."""
+        """Return kernel and number of windows of each spatial axis."""
         kernel = each_axis(self.name, "kernel", self.kernel, x)
         counts = self._window_shares(x) if self.size is None else each_axis(self.name, "size", self.size, x)
         return tuple(zip(kernel, counts, strict=True))
 
     def axis_ratios(self, x: TensorType) -> tuple[float, ...]:
-        """The shares, one for each spatial axis."""
+        """Return the shares, one for each spatial axis."""
         ratio = self.output_ratio
         return ratio * (x.rank - 2) if len(ratio) == 1 else ratio
 
     def _window_shares(self, x: TensorType) -> tuple[int, ...]:
-        """The numbers of windows that follow from the sizes of the axes."""
+        """Return the numbers of windows that follow from the sizes of the axes."""
         ratios = self.axis_ratios(x)
         if len(ratios) != x.rank - 2:
             raise wrong_count(self.name, "output_ratio", ratios, x)
@@ -133,7 +135,7 @@ class FractionalMaxPool(Operator):
         return tuple(found)
 
     def _check_one(self) -> None:
-        """Either `size` or `output_ratio`."""
+        """Check that exactly one of `size` and `output_ratio` is given."""
         if self.size is not None and self.output_ratio is not None:
             raise OperatorError(
                 BadArgument(self.name, "output_ratio", "both", "cannot be together with `size`"), argument_location("output_ratio")
@@ -146,6 +148,7 @@ class FractionalMaxPool(Operator):
         x, sides = given.x, self.window_sides(given.x)
         strict, name = x.rank == 5, "output_ratio" if self.size is None else "size"
         for axis, (kernel, count) in enumerate(sides, start=2):
+            # PyTorch needs one element more with three spatial axes than with two.
             least = kernel + count - 1 + strict
             if given.facts.is_at_least(x.shape[axis], least) is False:
                 needed = f"must be at most {format_dim(x.shape[axis] - kernel + 1 - strict)} along axis {axis} of {x}"

@@ -26,7 +26,7 @@ IMAGES = axes("N C H W", "[N, C, height, width]")
 
 
 def _require_size(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
-    """Refuses the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
+    """Refuse the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
     found = given[name]
     same = given.facts.are_equal(found.shape[axis], size)
     if same is False:
@@ -64,13 +64,13 @@ class DeformConv(WithBias):
     )
 
     def make_windows(self, x: TensorType) -> tuple[Window, ...]:
-        """One for each spatial axis."""
+        """Make the windows of the spatial axes."""
         names = ("kernel", "stride", "dilation", "padding", "padding")
         sides = [each_axis(self.name, name, self.args[name], x) for name in names]
         return tuple(Window(*of_axis) for of_axis in zip(*sides, strict=True))
 
     def count_taps(self) -> int:
-        """Those of one channel."""
+        """Count the taps of one channel."""
         return self.kernel**2 if isinstance(self.kernel, int) else prod(self.kernel)
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
@@ -92,8 +92,9 @@ class DeformConv(WithBias):
         return (x.with_shape((x.shape[0], self.channels, *sizes)),)
 
     def offset_groups(self, given: OpInputs) -> int:
-        """The number of groups of channels with their own offsets."""
+        """Return the number of groups of channels with their own offsets."""
         found, channels = given.offset.shape[1], given.x.shape[1]
+        # The number of groups is not an argument: as in torchvision, it follows from the size of the offset.
         each = 2 * self.count_taps()
         if not isinstance(found, int) or found % each:
             needed = f"a multiple of {each} along axis 1, two for each tap"
@@ -110,7 +111,7 @@ class DeformConv(WithBias):
         return weight_and_bias((self.channels, features, *kernel), self.channels, features * self.count_taps(), x.dtype, self.bias)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Those of a convolution, and four products for each value that is interpolated."""
+        """The operations of a convolution, and four products for each interpolated value."""
         values = numel((*results[0].shape[:1], given.x.shape[1], *results[0].shape[2:])) * self.count_taps()
         added = numel(results[0].shape) if self.bias else 0
         return 2 * self.count_multiply_adds(given, results) + 8 * values + added
@@ -141,7 +142,7 @@ class RoiAlign(Operator):
     )
 
     def result_sizes(self, x: TensorType) -> tuple[int, int]:
-        """Height and width of the result."""
+        """Return height and width of the result."""
         high, wide = each_axis(self.name, "size", self.size, x)
         return high, wide
 
@@ -151,5 +152,5 @@ class RoiAlign(Operator):
         return (x.with_shape((boxes.shape[0], x.shape[1], *self.result_sizes(x))),)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
-        """Four products and a sum of each point; of boxes whose points are not known, one for each element."""
+        """Four products and a sum for each point. If the number of points depends on the boxes, one point for each element."""
         return 8 * max(self.sampling_ratio, 1) ** 2 * numel(results[0].shape)
