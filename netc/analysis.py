@@ -20,9 +20,9 @@ from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
 from .errors import CompileError
-from .files.file_problems import NoModel, diagnostic
+from .files.file_problems import NoModel, make_diagnostic
 from .files.source_files import Unreadable
-from .files.spec_loader import Loader
+from .files.spec_loader import SpecLoader
 from .plugin_loading import load_unknown
 from .reference import foreign_names
 
@@ -64,7 +64,7 @@ class Analysis(Record):
         if self.program is not None or self.failed:
             return self
         source = self.sources[0]
-        return replace(self, diagnostics=(*self.diagnostics, diagnostic(NoModel(source.name), Span(source, 0, 0))))
+        return replace(self, diagnostics=(*self.diagnostics, make_diagnostic(NoModel(source.name), Span(source, 0, 0))))
 
     @property
     def failed(self) -> bool:
@@ -95,7 +95,7 @@ class WholeFile:
     """The loader and the definitions that all models and train sections of a file share."""
 
     def __init__(self, file: ast.File, source: SourceFile, choice: Choice, path: str | None) -> None:
-        self.loader = Loader(source, path, choice.allow_paths)
+        self.loader = SpecLoader(source, path, choice.allow_paths)
         self.definitions = FileDefinitions(file, source)
 
 
@@ -119,9 +119,9 @@ class ParsedSpec(Record):
     path: str | None = None
     whole: WholeFile | None = None
 
-    def make_loader(self) -> Loader:
+    def make_loader(self) -> SpecLoader:
         """The loader of the whole file, or a new one."""
-        return Loader(self.source, self.path, self.choice.allow_paths) if self.whole is None else self.whole.loader
+        return SpecLoader(self.source, self.path, self.choice.allow_paths) if self.whole is None else self.whole.loader
 
     @property
     def definitions(self) -> FileDefinitions | None:

@@ -14,9 +14,9 @@ from netc.dsl.source import SourceFile
 from .analysis import Analysis, Choice, Spec, analyze
 from .errors import CompileError
 from .files.source_files import Unreadable, read_file
-from .files.spec_hash import spec_hash
-from .inputs.argument_checks import checked_dims, checked_name, checked_params, checked_path, checked_paths, checked_precision, checked_text
-from .inputs.argument_types import checks_arguments
+from .files.spec_hash import hash_spec
+from .inputs.argument_checks import check_dims, check_name, check_params, check_path, check_paths, check_precision, check_spec_text
+from .inputs.argument_types import check_arguments
 from .model import Model
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class TrainOptions(TypedDict, total=False):
     checkpoint_activations: bool | None
 
 
-@checks_arguments
+@check_arguments
 def compile(
     text: str,
     *,
@@ -65,11 +65,11 @@ def compile(
     outputs stay float32.
     """
     choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
-    source = SourceFile(TEXT, checked_text(text))
+    source = SourceFile(TEXT, check_spec_text(text))
     return model_of(analyze(source, choice), choice)
 
 
-@checks_arguments
+@check_arguments
 def compile_file(
     path: str | os.PathLike[str],
     *,
@@ -81,7 +81,7 @@ def compile_file(
     keep_io: bool = False,
 ) -> Model:
     """Compiles a file; the rest is as for `compile`. A file that cannot be read is a `CompileError` too."""
-    where = checked_path(path)
+    where = check_path(path)
     choice = _choice(model, params, dims, allow_paths, dtype, keep_io)
     try:
         source = read_file(where)
@@ -90,21 +90,21 @@ def compile_file(
     return model_of(analyze(source, choice, where), choice, where)
 
 
-@checks_arguments
+@check_arguments
 def zoo(name: str, *, params: Mapping[str, object] | None = None, dims: Mapping[str, int] | None = None) -> Model:
     """Compiles one of the specs that are part of netc, by the name of the model or the file: `netc.zoo("resnet50")`.
 
     `params` and `dims` are as for `compile`. Raises `ValueError` for a name that none has; `netc zoo` lists them.
     """
-    from .files.published_specs import find, real
+    from .files.published_specs import find_or_raise, resolve_path
 
     if not isinstance(name, str):
         raise TypeError(f"the name of a model must be a str, not {type(name).__name__}")
-    path, model = find(name)
-    return compile_file(real(path), model=model, params=params, dims=dims)
+    path, model = find_or_raise(name)
+    return compile_file(resolve_path(path), model=model, params=params, dims=dims)
 
 
-@checks_arguments
+@check_arguments
 def train(
     path: str | os.PathLike[str] | None = None,
     *,
@@ -131,12 +131,12 @@ def train(
     """
     from .training.run_training import train_file
 
-    where = None if path is None and resume is not None else checked_path(path)
+    where = None if path is None and resume is not None else check_path(path)
     if (output is None) == (resume is None):
         raise ValueError("give `output` for a new run, or `resume`")
-    folder = checked_path(output if output is not None else resume)
+    folder = check_path(output if output is not None else resume)
     choice = _choice(model, params, dims, allow_paths)
-    return train_file(where, None, choice, checked_name(section, "section"), folder, resume is not None, report or _silent, **options)
+    return train_file(where, None, choice, check_name(section, "section"), folder, resume is not None, report or _silent, **options)
 
 
 def _silent(report: Report) -> None:
@@ -144,8 +144,8 @@ def _silent(report: Report) -> None:
 
 
 def _choice(model: object, params: object, dims: object, allow_paths: object, dtype: object = None, keep_io: object = False) -> Choice:
-    precision = checked_precision(dtype, keep_io)
-    return Choice(checked_name(model, "model"), checked_params(params), checked_dims(dims), checked_paths(allow_paths), precision)
+    precision = check_precision(dtype, keep_io)
+    return Choice(check_name(model, "model"), check_params(params), check_dims(dims), check_paths(allow_paths), precision)
 
 
 def model_of(analysis: Analysis, choice: Choice, path: str | None = None) -> Model:
@@ -153,4 +153,4 @@ def model_of(analysis: Analysis, choice: Choice, path: str | None = None) -> Mod
     if analysis.program is None:
         raise CompileError(analysis.with_model().diagnostics)
     spec = Spec(analysis.sources[0], choice, path)
-    return Model(analysis.program, analysis.diagnostics, spec_hash(analysis, choice), spec)
+    return Model(analysis.program, analysis.diagnostics, hash_spec(analysis, choice), spec)

@@ -13,8 +13,8 @@ from netc.compiler.backends.backend_registry import NAMES
 
 from .analysis import analyze
 from .api import model_of
-from .display.graph_text import show_program
-from .display.tree_text import show_tokens, show_tree
+from .display.graph_text import format_program
+from .display.tree_text import format_tokens, format_tree
 from .files.source_files import Unreadable
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def emit(stage: str, read: Callable[[], tuple[SourceFile, str | None]], choice: 
     return shown, analysis.diagnostics
 
 
-OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": show_tokens, "ast": show_tree}
+OF_TEXT: dict[str, Callable[[SourceFile], Shown]] = {"tokens": format_tokens, "ast": format_tree}
 """The stages before there is a model."""
-_OF_MODEL: dict[str, Callable[[Model], str]] = {"graph": lambda model: show_program(model.program)}
+_OF_MODEL: dict[str, Callable[[Model], str]] = {"graph": lambda model: format_program(model.program)}
 
 STAGES = (*OF_TEXT, *_OF_MODEL, *NAMES)
 """What can be shown, in the order of the stages."""

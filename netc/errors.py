@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.dsl.diagnostics.render import render_text
 
-from .files.file_problems import diagnostic
+from .files.file_problems import make_diagnostic
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -37,4 +37,4 @@ def unsupported_is_compile_error(program: Program) -> Iterator[None]:
     try:
         yield
     except UnsupportedByTarget as error:
-        raise CompileError((diagnostic(error.problem, error.span or program.main.span, error.notes),)) from None
+        raise CompileError((make_diagnostic(error.problem, error.span or program.main.span, error.notes),)) from None

@@ -21,10 +21,10 @@ from netc.compiler.backends.torch import BACKEND as PYTORCH
 
 from .errors import CompileError, unsupported_is_compile_error
 from .files.atomic_writing import write_bytes
-from .files.save_artifacts import backend_for, refuse_options, refuse_weights, save
-from .inputs.argument_checks import checked_name, checked_options, checked_path, checked_precision
-from .inputs.argument_types import checks_methods
-from .inputs.backend_input import Weights, backend_input, reported
+from .files.save_artifacts import refuse_options, refuse_weights, require_backend, save_artifact
+from .inputs.argument_checks import check_graph_options, check_name, check_path, check_precision
+from .inputs.argument_types import check_methods
+from .inputs.backend_input import Weights, make_backend_input, warn_about_weights
 
 if TYPE_CHECKING:
     import onnx
@@ -61,7 +61,7 @@ class ParameterTable(dict[str, "ParameterInfo"]):
         raise TypeError("`Model.parameters` is a table, not a method; the tensors are those of a module: `model.module().parameters()`")
 
 
-@checks_methods
+@check_methods
 class Model:
     """A checked model. Making something of it with PyTorch, NumPy or ONNX imports them."""
 
@@ -104,15 +104,15 @@ class Model:
         """
         if dtype is None and not keep_io:
             return self
-        precision = checked_precision(dtype, keep_io)
+        precision = check_precision(dtype, keep_io)
         if self._spec is None:
             raise ValueError("this model was made of a program, not of a spec: its element type is settled")
-        from .files.spec_hash import spec_hash
+        from .files.spec_hash import hash_spec
 
         analysis, spec = self._spec.in_precision(precision)
         if analysis.program is None:
             raise CompileError(analysis.with_model().diagnostics)
-        made = Model(analysis.program, analysis.diagnostics, spec_hash(analysis, spec.choice), spec)
+        made = Model(analysis.program, analysis.diagnostics, hash_spec(analysis, spec.choice), spec)
         made.weights = self.weights
         return made
 
@@ -124,7 +124,7 @@ class Model:
         """
         backend = get_or_raise(target)
         refuse_options(backend, options)
-        made, how = self.in_type(dtype, keep_io), checked_options(**options)
+        made, how = self.in_type(dtype, keep_io), check_graph_options(**options)
         with unsupported_is_compile_error(made.program):
             return backend.text(made.backend_input(options=how))
 
@@ -142,7 +142,7 @@ class Model:
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what PyTorch cannot express.
         """
         made = self.in_type(dtype, keep_io)
-        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed)) as given:
+        with unsupported_is_compile_error(made.program), warn_about_weights(made.backend_input(weights, seed)) as given:
             return PYTORCH.module(given)
 
     def onnx(
@@ -162,8 +162,8 @@ class Model:
 
         Raises `WeightsError` for weights that cannot be read or do not fit, `CompileError` for what ONNX cannot express.
         """
-        made, how = self.in_type(dtype, keep_io), checked_options(**options)
-        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
+        made, how = self.in_type(dtype, keep_io), check_graph_options(**options)
+        with unsupported_is_compile_error(made.program), warn_about_weights(made.backend_input(weights, seed, how)) as given:
             return ONNX.proto(given)
 
     def save(
@@ -187,14 +187,14 @@ class Model:
         Raises `OSError` if the file cannot be written, `ValueError` for another ending, for weights or options with a source, which has
         none, and for what cannot be quantized.
         """
-        checked = checked_path(path)
-        backend = backend_for(checked)
+        checked = check_path(path)
+        backend = require_backend(checked)
         if weights is not None or seed is not None:
             refuse_weights(backend, "weights and seeds are")
         refuse_options(backend, options)
-        given = self.in_type(dtype, keep_io).backend_input(weights, seed, checked_options(**options))
+        given = self.in_type(dtype, keep_io).backend_input(weights, seed, check_graph_options(**options))
         if quantize is None and calibration is None:
-            save(given, backend, checked)
+            save_artifact(given, backend, checked)
             return None
         from .quantizing import check_target, checked_calibration, checked_method, save_quantized
 
@@ -220,8 +220,8 @@ class Model:
 
         from netc.compiler.backends.onnx.runtime_failures import is_runtime_error, load_failure
 
-        made, how = self.in_type(dtype, keep_io), checked_options(**options)
-        with unsupported_is_compile_error(made.program), reported(made.backend_input(weights, seed, how)) as given:
+        made, how = self.in_type(dtype, keep_io), check_graph_options(**options)
+        with unsupported_is_compile_error(made.program), warn_about_weights(made.backend_input(weights, seed, how)) as given:
             try:
                 return ONNX.session(given, device, partial(check_sizes, made.program))
             except Exception as error:
@@ -243,7 +243,7 @@ class Model:
         """What backends take. The arguments are checked now; weights are read or drawn when a backend needs them."""
         if weights is None and seed is None:
             weights = self.weights
-        return backend_input(self.program, weights, seed, self._hash, options)
+        return make_backend_input(self.program, weights, seed, self._hash, options)
 
     def training(self, section: str | None = None, weights: Weights | None = None, seed: int | None = None) -> Objective:
         """The objective of a train section, with this model in it: `loss, metrics = objective(inputs)`.
@@ -255,7 +255,7 @@ class Model:
         """
         from .training.objective import make_objective
 
-        name = checked_name(section, "section")
+        name = check_name(section, "section")
         if self._spec is None:
             raise ValueError("this model was made of a program, not of a spec: it has no train section")
         training = self._spec.training(name)
@@ -265,9 +265,9 @@ class Model:
 
     def summary(self, *, dtype: object = None, keep_io: bool = False) -> SpecSummary:
         """Stages, shapes, parameters, FLOPs and bytes; `str()` is the table."""
-        from .display.model_summary import summarize
+        from .display.model_summary import summarize_program
 
-        return summarize(self.in_type(dtype, keep_io).program)
+        return summarize_program(self.in_type(dtype, keep_io).program)
 
     def draw(self, path: str | os.PathLike[str], *, depth: int | None = None, at: str = "", theme: str = "auto") -> None:
         """Draws the graph to a file: `.svg`, `.html`, `.png`, `.mmd` or `.dot`, as `netc draw` does.
@@ -278,21 +278,21 @@ class Model:
         """
         from .drawing.picture_files import picture_bytes
 
-        checked = checked_path(path)
+        checked = check_path(path)
         if depth is not None and depth < 0:
             raise ValueError(f"`depth` must be at least 0, not {depth}")
         write_bytes(checked, picture_bytes(self.program, checked, depth=depth, at=at, theme=theme))
 
     def _repr_html_(self) -> str:
         """What notebooks show."""
-        from .display.html_markup import image_html, model_html, tree_html
+        from .display.html_markup import render_image, render_model, render_tree
         from .drawing.picture_levels import picture
         from .drawing.svg import svg
 
         made = self.summary()
-        image = image_html(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
-        tree = tree_html(made.name, made.inputs, made.rows, made.total_lines())
-        return model_html(self.name, self.inputs, self.outputs, len(made.rows), tree, image)
+        image = render_image(svg(picture(self.program, pages=1).pages[0]), f"{self.name} as a graph")
+        tree = render_tree(made.name, made.inputs, made.rows, made.total_lines())
+        return render_model(self.name, self.inputs, self.outputs, len(made.rows), tree, image)
 
     def __repr__(self) -> str:
         def shown(types: Mapping[str, TensorType]) -> str:

@@ -14,7 +14,7 @@ from netc.compiler.backends.torch.torch_source import choose_class_name
 from netc.compiler.dims import SymDim
 from netc.dsl.record import Record
 
-from ..inputs.random_inputs import several_shapes
+from ..inputs.random_inputs import choose_varied_shapes
 from .job import Declared, Job
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def exported(subject: Subject, settings: Settings) -> tuple[Job, Job]:
     path = os.path.join(settings.folder, "exported.onnx")
     shapes = subject.job.inputs
     if any(dynamic):  # of two or more, since torch.export takes a size of 1 for more than it is
-        ((_, found),) = several_shapes(program, 1)
+        ((_, found),) = choose_varied_shapes(program, 1)
         shapes = tuple((name, dtype, found[value.name]) for (name, dtype, _), value in zip(shapes, program.main.inputs, strict=True))
     writes = {"kind": "export", "inputs": shapes, "written": path, "dynamic": dynamic, "what": "torch.onnx.export"}
     return changed(module, **writes), job("torch.onnx.export", "onnx", path, subject.job.inputs, settings)

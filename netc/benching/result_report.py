@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from math import isfinite
 from statistics import median, quantiles
 
-from ..display.figures import size
-from ..display.text_table import align
+from ..display.figures import format_bytes
+from ..display.text_table import align_columns
 from .job import Declared, Job
 from .measure_contenders import Measured
 
@@ -72,7 +72,7 @@ def lines(found: Sequence[Measured], jobs: Sequence[Job]) -> list[str]:
             _speed(_samples(job.inputs) / median(one.runs)),
             time(one.load),
             time(one.first),
-            "" if one.peak is None else size(max(0, one.peak - (one.base or 0))),
+            "" if one.peak is None else format_bytes(max(0, one.peak - (one.base or 0))),
             "other shapes" if one.difference is None else f"{one.difference:.1g}" if one.difference else "0",
         ]
         for one, job in zip(found, jobs, strict=True)
@@ -81,7 +81,7 @@ def lines(found: Sequence[Measured], jobs: Sequence[Job]) -> list[str]:
     threads = (
         f"{jobs[0].threads} thread{'' if jobs[0].threads == 1 else 's'} on the CPU" if jobs[0].device == "cpu" else jobs[0].device.upper()
     )
-    return [*align(header, cells, [False, False, *[True] * 8]), "", f"{shapes or 'no inputs'}; {threads}"]
+    return [*align_columns(header, cells, [False, False, *[True] * 8]), "", f"{shapes or 'no inputs'}; {threads}"]
 
 
 def _speed(samples: float) -> str:

@@ -19,7 +19,7 @@ from netc.compiler.types.tensor_types import DTYPES
 
 from ..importing.first_difference import tensors_in
 from ..importing.module_origin import named_module
-from ..inputs.random_inputs import random_array
+from ..inputs.random_inputs import draw_array
 from .job import Job
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Runner(ABC):
     def arrays(self) -> dict[str, Array]:
         """The inputs, which are those of every contender with the same seed."""
         generator = np.random.default_rng(self.job.seed)
-        return {name: random_array(DTYPES[dtype], shape, generator) for name, dtype, shape in self.job.inputs}
+        return {name: draw_array(DTYPES[dtype], shape, generator) for name, dtype, shape in self.job.inputs}
 
 
 class OnnxRunner(Runner):

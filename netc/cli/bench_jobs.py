@@ -23,7 +23,7 @@ from ..benching.contenders import Settings, Subject
 from ..benching.examples import NoExamples, examples
 from ..benching.job import Declared, Job
 from ..importing.input_declarations import WrongInput, declared_inputs
-from ..inputs.random_inputs import NoSizes, shapes_of
+from ..inputs.random_inputs import NoSizes, choose_input_shapes
 from .command_failure import CommandFailed, missing_file
 from .importing import parse_argument
 from .program import compile_spec
@@ -82,7 +82,7 @@ def _make_spec_subject(options: BenchOptions, settings: Settings) -> Subject:
         raise ValueError("--input and --args are for PyTorch modules: a spec declares its inputs, and --set sets its parameters")
     model = compile_spec(make_reader(options.path, options.text), options.choice)
     try:
-        inputs = contenders.declared(model.program, shapes_of(model.program))
+        inputs = contenders.declared(model.program, choose_input_shapes(model.program))
     except NoSizes as error:
         raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
     weights = _choose_weights(model, options)
@@ -138,7 +138,7 @@ def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
     assert path is not None
     try:
         declared = declared_inputs(options.inputs)
-        shapes = shapes_of(declared_inputs(options.inputs, options.choice.dims).program)
+        shapes = choose_input_shapes(declared_inputs(options.inputs, options.choice.dims).program)
     except (WrongInput, NoSizes) as error:
         raise ValueError(f"--input: {error}") from None
     names = [name or f"input_{index}" for index, name in enumerate(declared.names)]

@@ -122,9 +122,9 @@ def _fix_files(files: tuple[str, ...], choice: Choice) -> None:
 def _check_fit(program: Program, weights: Checkpoint | None) -> list[Diagnostic]:
     if weights is None:
         return []
-    from ..inputs.check_weights import fit
+    from ..inputs.check_weights import check_fit
 
-    return fit(program, weights)
+    return check_fit(program, weights)
 
 
 def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalProof]) -> None:
@@ -135,9 +135,9 @@ def _show_memory(dimension: str, programs: list[Program], proofs: list[CausalPro
 
 
 def _show_shapes(analyses: list[Analysis]) -> None:
-    from ..display.model_summary import summarize
+    from ..display.model_summary import summarize_program
 
-    tables = [style_table(summarize(a.program).shapes(get_terminal_width(sys.stdout))) for a in analyses if a.program is not None]
+    tables = [style_table(summarize_program(a.program).shapes(get_terminal_width(sys.stdout))) for a in analyses if a.program is not None]
     if tables:
         write_text("\n\n".join(tables))
 

@@ -18,9 +18,9 @@ from netc.dsl.record import replace
 from ..analysis import read_and_analyze_training
 from ..emit_stages import STAGES
 from ..errors import CompileError
-from ..files.atomic_writing import check_place, write_bytes
-from ..files.save_artifacts import backend_for, save
-from ..inputs.argument_checks import METHODS, RUNTIMES, checked_options
+from ..files.atomic_writing import check_writable, write_bytes
+from ..files.save_artifacts import require_backend, save_artifact
+from ..inputs.argument_checks import QUANTIZATION_METHODS, RUNTIMES, check_graph_options
 from .compile_checks import BACKENDS, SECTION, CompileOptions, check_for_stage, check_for_target, check_options
 from .completion import FileName
 from .program import compile_spec, note_random_parameters, raise_as_usage_error
@@ -68,7 +68,9 @@ HELP = f"Without -o, {', '.join(TEXT_TARGETS)} and --emit write to standard outp
 @click.option("--for", "runtime", type=click.Choice(RUNTIMES), help="With --stream: write a folder from which this runtime generates text.")
 @click.option("--emit", type=click.Choice(STAGES), help="Show the output of one stage of the compiler, as text.")
 @click.option(
-    "--quantize", type=click.Choice(METHODS), help="Write an ONNX model with weights of 8 or 4 bits, and report what that changes."
+    "--quantize",
+    type=click.Choice(QUANTIZATION_METHODS),
+    help="Write an ONNX model with weights of 8 or 4 bits, and report what that changes.",
 )
 @click.option(
     "--calibration", metavar="FILE.npz", type=FileName(), help="With --quantize int8: inputs by name, to fix the scales of activations."
@@ -100,7 +102,7 @@ def command(
     choice = make_choice(model, params, dims, allow_paths, dtype, keep_io)
     check_options(options)
     if options.output is not None and options.runtime is None:
-        check_place(options.output)  # a folder that is missing is reported at once, not after minutes of drawing weights
+        check_writable(options.output)  # a folder that is missing is reported at once, not after minutes of drawing weights
     if options.emit is not None:
         check_for_stage(options.emit, options.output, {"--model": model, "--set": params, "--dim": dims, "--dtype": dtype})
         _write_stage(options.emit, read, choice, options)
@@ -116,7 +118,7 @@ def _write_target(read: Reader, choice: Choice, weights: Checkpoint | None, seed
     """Write the file of a backend: the full model, or its streaming step."""
     backend = _choose_backend(options.target, options.output)
     check_for_target(backend, options)
-    graph = checked_options(**options.graph)
+    graph = check_graph_options(**options.graph)
     compiled = compile_spec(read, choice)
     if options.stream is not None:
         _write_stream(compiled, options.stream, backend, weights, seed, graph, options)
@@ -136,7 +138,7 @@ def _write_model(inputs: BackendInput, backend: Backend, options: CompileOptions
             for line in save_quantized(inputs, output, options.quantize, options.calibration).lines():
                 write_note(line)
         else:
-            save(inputs, backend, output)
+            save_artifact(inputs, backend, output)
     for line in backend.notes(inputs.program, verbose=options.verbose):
         write_note(line)
 
@@ -173,7 +175,7 @@ def _write_runtime_folder(read: Reader, choice: Choice, weights: Checkpoint | No
     assert options.output is not None
     try:
         stream = compiled.stream(options.stream)
-        notes = stream.save_for(options.runtime, options.output, weights, seed, checked_options(**options.graph))
+        notes = stream.save_for(options.runtime, options.output, weights, seed, check_graph_options(**options.graph))
     except CompileError as error:
         report_and_exit(error.diagnostics)
     for line in notes:
@@ -187,7 +189,7 @@ def _choose_backend(target: str | None, output: str | None) -> Backend:
         if output in (None, "-"):
             raise click.UsageError(f"give -o {OUTPUT_NAMES}, or say {' or '.join(TEXT_TARGETS)}")
         with raise_as_usage_error():
-            return backend_for(output)
+            return require_backend(output)
     backend = get_or_raise(target)
     by_name = find_backend(output) if output else None
     if by_name is not None and not has_suffix(backend, output or ""):

@@ -14,7 +14,7 @@ from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
 from ..files.file_access import open_regular
-from ..files.published_specs import published
+from ..files.published_specs import list_published
 from ..files.source_files import Unreadable, read_file
 from ..reference.error_pages import codes
 from ..reference.word_pages import STD, library_files, words
@@ -27,7 +27,7 @@ def find_operators(ctx: click.Context) -> list[str]:
 
 def find_published_models(ctx: click.Context) -> list[str]:
     """Return the names that `netc zoo` takes."""
-    return [name for entry in published() for name in (entry.path, *entry.complete)]
+    return [name for entry in list_published() for name in (entry.path, *entry.complete)]
 
 
 def find_codes(ctx: click.Context) -> list[str]:

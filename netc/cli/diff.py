@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..display.model_comparison import compare
+from ..display.model_comparison import compare_programs
 from ..display.model_summary import Quotients
 from .completion import FileName
 from .program import compile_spec
@@ -55,7 +55,7 @@ def command(
     defer_garbage_collection()
     old = compile_spec(make_reader(before, None), make_choice(model, params, dims, allow_paths))
     new = compile_spec(make_reader(after, None), make_choice(other_model or model, params, dims, allow_paths))
-    comparison = compare(old.program, new.program)
+    comparison = compare_programs(old.program, new.program)
     if as_data:
         write_text(format_json(_comparison_to_data(comparison)))
         return
@@ -65,7 +65,7 @@ def command(
 
 def _comparison_to_data(comparison: Comparison) -> dict[str, object]:
     def changes_to_data(of: tuple[Change, ...]) -> list[dict[str, object]]:
-        return [{"change": c.kind, "path": c.path, "stage": c.words, "differences": _differences_to_data(c.differences)} for c in of]
+        return [{"change": c.kind, "path": c.path, "stage": c.description, "differences": _differences_to_data(c.differences)} for c in of]
 
     return {
         "ends": changes_to_data(comparison.ends),
@@ -85,7 +85,7 @@ def _format_lines(comparison: Comparison, width: int, quotients: Quotients) -> I
         yield "no stage differs"
     for change in (*comparison.ends, *comparison.changes):
         sign, color = SIGNS[change.kind]
-        text = f"{change.path}  {short(change.words)}" if change.kind != "changed" else change.path
+        text = f"{change.path}  {short(change.description)}" if change.kind != "changed" else change.path
         yield from _wrap_text(f"{sign} ", "    ", to_printable(text), width, color if has_colors(sys.stdout) else "")
         names = max((len(what) for what, _, _ in change.differences), default=0)
         for what, old, new in change.differences:
@@ -93,7 +93,7 @@ def _format_lines(comparison: Comparison, width: int, quotients: Quotients) -> I
     yield ""
     for what, old, new in comparison.totals:
         yield from _wrap_text(f"{what.ljust(13)}  ", " " * 15, short(f"{old} -> {new}" if old != new else old), width)
-    legend = ", ".join(quotients.legend())
+    legend = ", ".join(quotients.make_legend())
     if legend:
         yield from _wrap_text("where".ljust(15), " " * 15, legend, width)
 

@@ -7,7 +7,7 @@ import click
 from ..drawing.picture_files import format_of, picture_bytes
 from ..drawing.png import CannotDraw
 from ..drawing.style import THEMES
-from ..files.atomic_writing import check_place, write_bytes
+from ..files.atomic_writing import check_writable, write_bytes
 from .command_failure import CommandFailed
 from .completion import FileName
 from .program import compile_spec, raise_as_usage_error
@@ -50,7 +50,7 @@ def command(
 
     with raise_as_usage_error():
         format_of(output)  # before the spec is compiled, which may take long
-    check_place(output)
+    check_writable(output)
     defer_garbage_collection()
     choice = make_choice(model, params, dims, allow_paths)
     program = compile_spec(make_reader(path, text), choice).program

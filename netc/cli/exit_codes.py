@@ -17,7 +17,7 @@ from netc.compiler.backends.backend import WrongOutput
 from netc.compiler.errors.problem import Problem
 
 from ..errors import CompileError
-from ..files.source_files import reason
+from ..files.source_files import format_reason
 from ..interrupts import noticed
 from ..plugin_loading import PluginError, raised_by_plugin
 from .command_failure import FAILED
@@ -61,11 +61,11 @@ def _is_interrupted(error: BaseException | None) -> bool:
 def _report_unwritable(error: OSError) -> None:
     if error.filename is None:  # standard output, since every file has a name
         _discard_output()
-        write_error(f"cannot write the output: {reason(error)}")
+        write_error(f"cannot write the output: {format_reason(error)}")
         return
     folder = os.path.dirname(str(error.filename))
     missing = isinstance(error, FileNotFoundError) and folder and not os.path.isdir(folder)
-    write_error(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else reason(error)))
+    write_error(f"cannot write `{error.filename}`: " + (f"there is no folder `{folder}`" if missing else format_reason(error)))
 
 
 def _report_error(error: Exception) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from ..display.text_table import wrapped
+from ..display.text_table import wrap_rows
 from ..reference.error_pages import page, titles
 from .completion import complete_codes
 from .terminal import write_markdown, write_text
@@ -16,7 +16,7 @@ def command(code: str | None) -> None:
     from ..reference.error_pages import codes as known
 
     if code is None:
-        write_text("\n".join(wrapped(titles())))
+        write_text("\n".join(wrap_rows(titles())))
         return
     text = page(code.strip().removeprefix("error[").removeprefix("warning[").removesuffix("]"))
     if text is None:

@@ -10,11 +10,11 @@ import click
 
 from netc.compiler.frontends.imported_model import ImportFailed
 
-from ..files.atomic_writing import check_place, is_stream, write_bytes, write_files
+from ..files.atomic_writing import check_writable, is_stream, write_bytes, write_files
 from ..importing.input_declarations import WrongInput, declared_inputs
+from ..inputs.set_values import NotAValue, parse_constant
 from .command_failure import CommandFailed, missing_file
 from .completion import FileName
-from .set_values import NotAValue, parse_constant
 from .shared_options import module_argument_option, module_input_option, parse_pairs, refuse_overwriting
 from .spec_sources import get_suffix
 from .terminal import write_note, write_status
@@ -78,7 +78,7 @@ def command(
     from ..importing.run_import import spec_of
 
     for path in (output, *([weights_path] if weights_path is not None else [])):
-        check_place(path)  # before the import, which takes minutes for a large model
+        check_writable(path)  # before the import, which takes minutes for a large model
     try:
         origin = _read_origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
         spec = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))

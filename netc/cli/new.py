@@ -21,7 +21,7 @@ from math import cos, pi, sin
 
 import click
 
-from ..files.atomic_writing import blaming
+from ..files.atomic_writing import name_path_in_errors
 from .command_failure import CommandFailed
 from .completion import FolderName
 from .terminal import write_text
@@ -101,7 +101,7 @@ def create_project(path: str) -> list[str]:
     if not os.path.isdir(os.path.dirname(target)):
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
     files = {f"{name}.net": _SPEC, "data.csv": _make_moons_csv(), "README.md": _README.format(name=name)}
-    with blaming(path):
+    with name_path_in_errors(path):
         _write_folder(files, target)
     return list(files)
 

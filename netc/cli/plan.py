@@ -14,8 +14,8 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
 from ..analysis import read_and_analyze_training
-from ..display.figures import size
-from ..display.text_table import align
+from ..display.figures import format_bytes
+from ..display.text_table import align_columns
 from ..training.planning.device_specs import DEVICES, GB, TFLOPS, Device
 from ..training.shardable_layers import measure_split_share, require_sharding_plan
 from .command_failure import CommandFailed
@@ -155,7 +155,7 @@ are gradients."""
 
 
 def _make_memory_row(name: str, value: float) -> tuple[str, str, str]:
-    return (name, size(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
+    return (name, format_bytes(round(value)), "") if value else (name, "-", _WHY_NONE.get(name, ""))
 
 
 def format_plan(plan: DevicePlan, split: str = "") -> list[str]:
@@ -171,9 +171,11 @@ def format_plan(plan: DevicePlan, split: str = "") -> list[str]:
         ("activations", memory.activations),
         ("total", memory.total),
     ]
-    table = align(("on each device, at most", "bytes", ""), [_make_memory_row(name, value) for name, value in parts], (False, True, False))
+    table = align_columns(
+        ("on each device, at most", "bytes", ""), [_make_memory_row(name, value) for name, value in parts], (False, True, False)
+    )
     rows = [
-        ("memory", f"{size(round(device.memory))}, of which 10 % are left free"),
+        ("memory", f"{format_bytes(round(device.memory))}, of which 10 % are left free"),
         (
             "largest batch",
             f"{plan.largest_batch} on a device, {plan.largest_batch * layout.replicas} in all"
@@ -189,4 +191,4 @@ def format_plan(plan: DevicePlan, split: str = "") -> list[str]:
         rows += [("tokens a day", f"at most {plan.tokens_per_day:,.0f}")] if plan.profile.tokens else []
     rows += [("split", split)] if split else []
     rows += [("source", device.source)] if device.source else []
-    return [", ".join(title), "", *table, "", *align(rows[0], rows[1:], (False, False))]
+    return [", ".join(title), "", *table, "", *align_columns(rows[0], rows[1:], (False, False))]

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import click
 
-from ..files.package_data import folder as find_package_folder
+from ..files.package_data import find_data_folder as find_package_folder
 from .command_failure import CommandFailed
 from .completion import FolderName
 from .terminal import write_text

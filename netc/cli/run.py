@@ -10,7 +10,7 @@ import click
 from netc.compiler.backends.backend import has_suffix
 from netc.compiler.backends.onnx import BACKEND
 
-from ..files.atomic_writing import check_place, write_bytes
+from ..files.atomic_writing import check_writable, write_bytes
 from .command_failure import CommandFailed
 from .completion import FileName
 from .program import RANDOM_PARAMETERS_NOTE
@@ -70,7 +70,7 @@ def command(
         raise click.UsageError(f"the results are kept as .npz, and `{output}` does not end so")
     refuse_overwriting(output, path, *list_weight_paths(weights), *files.values())
     if output is not None:
-        check_place(output)
+        check_writable(output)
     if path is not None and has_suffix(BACKEND, path):
         if model is not None or params or weights is not None or allow_paths or dtype is not None:
             raise click.UsageError("an ONNX model is already compiled: --model, --set, --allow-path, --dtype and --weights are for specs")
@@ -90,7 +90,7 @@ def command(
 def _read_inputs(target: RunTarget, files: dict[str, str], random: bool, seed: int) -> dict[str, Array]:
     import numpy as np
 
-    from ..inputs.random_inputs import random_array
+    from ..inputs.random_inputs import draw_array
     from .runnable import load_array
 
     ports = target.session.inputs
@@ -105,7 +105,7 @@ def _read_inputs(target: RunTarget, files: dict[str, str], random: bool, seed: i
     if missing:
         generator = np.random.default_rng(seed)
         shapes = target.shapes()
-        arrays |= {name: random_array(ports[name].dtype, shapes[name], generator) for name in missing}
+        arrays |= {name: draw_array(ports[name].dtype, shapes[name], generator) for name in missing}
     return arrays
 
 

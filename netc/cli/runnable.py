@@ -24,7 +24,7 @@ from netc.compiler.weights.numpy_files import read_npy
 from netc.dsl.record import Record
 
 from ..files.array_files import UnreadableArrays, read_arrays
-from ..inputs.random_inputs import BATCH, USUAL, NoSizes, shapes_of
+from ..inputs.random_inputs import BATCH, DEFAULT_SIZE, NoSizes, choose_input_shapes
 from .command_failure import CommandFailed, missing_file
 from .program import compile_spec, has_random_parameters
 from .spec_sources import make_reader
@@ -50,7 +50,7 @@ def open_spec(path: str | None, text: str | None, choice: Choice, weights: Check
 
     def choose_shapes() -> Shapes:
         try:
-            return shapes_of(model.program)
+            return choose_input_shapes(model.program)
         except NoSizes as error:
             raise CommandFailed(str(error), "fix them: `--dim NAME=SIZE`") from None
 
@@ -71,7 +71,7 @@ def open_onnx(path: str, dims: dict[str, int], device: str) -> RunTarget:
     if unknown is not None:
         known = ", ".join(f"`{axis}`" for axis in sorted(axes) if axis) or "none"
         raise CommandFailed(f"the model has no dimension `{unknown}`: its symbolic dimensions are {known}")
-    sizes = {axis: dims.get(axis, 1 if axis == BATCH else USUAL) for axis in axes}
+    sizes = {axis: dims.get(axis, 1 if axis == BATCH else DEFAULT_SIZE) for axis in axes}
     shapes = {name: tuple(sizes[d] if isinstance(d, str) else d for d in port.shape) for name, port in session.inputs.items()}
     return RunTarget(session, lambda: shapes)
 

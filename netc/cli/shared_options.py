@@ -17,7 +17,7 @@ import click
 from netc.compiler.backends.backend import OPSET, OPSETS
 from netc.compiler.types.tensor_types import TYPE_ALIASES
 
-from ..inputs.argument_checks import FLOAT_NAMES, checked_metadata, checked_precision
+from ..inputs.argument_checks import FLOAT_NAMES, check_metadata, check_precision
 from .completion import FileName, FolderName, complete_models
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def _spec_options(function: F, setting: Callable[[F], F]) -> F:
 def _parse_metadata(ctx: click.Context, option: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
     pairs = parse_pairs(ctx, option, values)
     try:
-        checked_metadata(pairs)
+        check_metadata(pairs)
     except ValueError as error:
         raise click.BadParameter(str(error), ctx, option) from None
     return pairs
@@ -231,7 +231,7 @@ def make_choice(
 
     if keep_io and dtype is None:
         raise click.UsageError("--keep-io is for --dtype, which says what the rest of the model is")
-    return Choice(model, params, dims, allow_paths, checked_precision(dtype, keep_io))
+    return Choice(model, params, dims, allow_paths, check_precision(dtype, keep_io))
 
 
 def require_one_source(file: str | None, text: str | None) -> str | None:
@@ -334,7 +334,7 @@ def _parse_alternatives(ctx: click.Context, option: click.Parameter, values: tup
 
 
 def _parse_constant(name: str, text: str, ctx: click.Context, option: click.Parameter) -> object:
-    from .set_values import NotAValue, parse_constant
+    from ..inputs.set_values import NotAValue, parse_constant
 
     try:
         return parse_constant(text)

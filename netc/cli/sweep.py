@@ -13,8 +13,8 @@ import click
 from netc.compiler.dims import format_dim
 
 from ..analysis import analyze
-from ..display.model_summary import summarize
-from ..display.text_table import align, fitted
+from ..display.model_summary import summarize_program
+from ..display.text_table import align_columns, truncate_line
 from ..files.source_files import Unreadable
 from .command_failure import FAILED
 from .records import form_options, format_csv, format_json
@@ -119,7 +119,7 @@ def _measure_costs(analysis: Analysis) -> dict[str, object]:
     if analysis.program is None:
         code = next(d.code for d in analysis.diagnostics if d.severity == "error")
         return {**dict.fromkeys(COSTS), ERROR: code}
-    totals = summarize(analysis.program).totals
+    totals = summarize_program(analysis.program).totals
     costs = {name: getattr(totals, name) for name in COSTS}
     return {**{name: value if isinstance(value, int) else format_dim(value) for name, value in costs.items()}, ERROR: None}
 
@@ -135,8 +135,8 @@ def _write_rows(rows: list[Row], form: str | None) -> None:
     names = [name for name in rows[0] if name != ERROR or any(row[ERROR] for row in rows)]
     cells = [[_format_cell(row[name]) for name in names] for row in rows]
     numbers = [all(isinstance(row[name], int | float | None) for row in rows) or name in COSTS for name in names]
-    lines = align([TITLES.get(name, name) for name in names], cells, numbers)
-    write_text(style_table("\n".join(fitted(line, get_table_width(sys.stdout)) for line in lines)))
+    lines = align_columns([TITLES.get(name, name) for name in names], cells, numbers)
+    write_text(style_table("\n".join(truncate_line(line, get_table_width(sys.stdout)) for line in lines)))
 
 
 def _format_cell(value: object) -> str:

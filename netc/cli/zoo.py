@@ -6,8 +6,8 @@ import sys
 
 import click
 
-from ..display.text_table import wrapped
-from ..files.published_specs import FOLDER, NoSuchModel, find, real
+from ..display.text_table import wrap_rows
+from ..files.published_specs import SPECS_FOLDER, NoSuchModel, find_or_raise, resolve_path
 from .command_failure import CommandFailed
 from .completion import complete_published
 from .terminal import get_table_width, style_table, write_text
@@ -19,22 +19,22 @@ from .terminal import get_table_width, style_table, write_text
 def command(name: str | None, where: bool) -> None:
     """NAME is a model, such as resnet50, or a file, such as vision/resnet.net. In a spec, write `use "zoo/vision/resnet.net"`."""
     if name is None:
-        write_text(FOLDER if where else style_table(_format_list()))
+        write_text(SPECS_FOLDER if where else style_table(_format_list()))
         return
     try:
-        path, _ = find(name)
+        path, _ = find_or_raise(name)
     except NoSuchModel as error:
         raise CommandFailed(str(error)) from None
     if where:
-        write_text(real(path))
+        write_text(resolve_path(path))
         return
-    with open(real(path), encoding="utf-8") as file:
+    with open(resolve_path(path), encoding="utf-8") as file:
         write_text(file.read())
 
 
 def _format_list() -> str:
-    from ..files.published_specs import published
+    from ..files.published_specs import list_published
 
     rows = [("file", "models")]
-    rows += [(entry.path, ", ".join(entry.complete)) for entry in published()]
-    return "\n".join(wrapped(rows, get_table_width(sys.stdout)))
+    rows += [(entry.path, ", ".join(entry.complete)) for entry in list_published()]
+    return "\n".join(wrap_rows(rows, get_table_width(sys.stdout)))

@@ -16,56 +16,56 @@ from netc.compiler.ir.graph_values import Parts, TupleSlice, Value, ValueTuple, 
 from netc.compiler.ir.walk import collect_graphs
 
 
-def show_program(program: Program) -> str:
+def format_program(program: Program) -> str:
     """All graphs that the program reaches, callers before callees."""
     order = list(reversed(collect_graphs(program.main)))
     uses = Counter(g.name for g in order)
     names = {id(g): g.name if uses[g.name] == 1 else f"{g.name}.{i}" for i, g in enumerate(order)}
-    return "\n".join("".join(_graph(g, names)) for g in order)
+    return "\n".join("".join(_format_graph(g, names)) for g in order)
 
 
-def _graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
-    names = _value_names(graph)
-    inputs = ", ".join(_typed(one, names) for one in graph.grouped_inputs)
-    outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_labels(graph), graph.single_outputs, strict=False)]
-    outputs += [_count(flatten_parts(tail.parts)) for tail in graph.tails]
+def _format_graph(graph: Graph, graph_names: dict[int, str]) -> Iterator[str]:
+    names = _name_values(graph)
+    inputs = ", ".join(_format_typed(one, names) for one in graph.grouped_inputs)
+    outputs = [f"{n}: {v.type}" if n else str(v.type) for n, v in zip(_list_output_names(graph), graph.single_outputs, strict=False)]
+    outputs += [_format_tuple_type(flatten_parts(tail.parts)) for tail in graph.tails]
     yield f"{graph.kind} {graph_names[id(graph)]}({inputs}) -> {', '.join(outputs)}\n"
     for node in graph.nodes:
-        yield f"  {_node(node, names, graph_names)}\n"
-    yield f"  out {_listed((*graph.single_outputs, *(part for tail in graph.tails for part in tail.parts)), names)}\n"
+        yield f"  {_format_node(node, names, graph_names)}\n"
+    yield f"  out {_format_parts((*graph.single_outputs, *(part for tail in graph.tails for part in tail.parts)), names)}\n"
 
 
-def _labels(graph: Graph) -> list[str]:
+def _list_output_names(graph: Graph) -> list[str]:
     return graph.output_names or [""] * len(graph.outputs)
 
 
-def _typed(one: Value | ValueTuple, names: dict[int, str]) -> str:
-    return f"{names[id(one)]}: {one.type if isinstance(one, Value) else _count(one.values)}"
+def _format_typed(value: Value | ValueTuple, names: dict[int, str]) -> str:
+    return f"{names[id(value)]}: {value.type if isinstance(value, Value) else _format_tuple_type(value.values)}"
 
 
-def _count(values: Sequence[Value]) -> str:
+def _format_tuple_type(values: Sequence[Value]) -> str:
     return f"a tuple of {len(values)}"
 
 
-def _listed(parts: Parts, names: dict[int, str]) -> str:
+def _format_parts(parts: Parts, names: dict[int, str]) -> str:
     """Tensors, and of tuples what is left of them: `kept...`, `kept[:-2]...`."""
-    return ", ".join(names[id(part)] if isinstance(part, Value) else _left(part, names) for part in parts)
+    return ", ".join(names[id(part)] if isinstance(part, Value) else _format_slice(part, names) for part in parts)
 
 
-def _left(part: TupleSlice, names: dict[int, str]) -> str:
+def _format_slice(part: TupleSlice, names: dict[int, str]) -> str:
     if id(part.of) not in names:
         return f"({', '.join(names[id(v)] for v in part.values)})"
     cut = "" if part.is_whole else f"[{part.front or ''}:{-part.back or ''}]"
     return f"{names[id(part.of)]}{cut}..."
 
 
-def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str:
+def _format_node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str:
     if isinstance(node, CallNode):
         results, what = node.grouped_outputs, graph_names[id(node.graph)]
-        inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_listed(p, names)})" for p in node.grouped_inputs)
+        inputs = ", ".join(names[id(p)] if isinstance(p, Value) else f"({_format_parts(p, names)})" for p in node.grouped_inputs)
     else:
-        results, what, inputs = list(node.outputs), node.op.name, _listed(node.parts or node.inputs, names)
-    words = [f"{', '.join(_typed(one, names) for one in results)} = {what}({inputs})"]
+        results, what, inputs = list(node.outputs), node.op.name, _format_parts(node.parts or node.inputs, names)
+    words = [f"{', '.join(_format_typed(one, names) for one in results)} = {what}({inputs})"]
     if isinstance(node, OpNode):
         words += [f"{name}={value}" for name, value in node.op.args.items() if not (value is None and node.op.signature[name].last)]
     elif node.scan is not None:
@@ -77,15 +77,15 @@ def _node(node: Node, names: dict[int, str], graph_names: dict[int, str]) -> str
     return " ".join(words)
 
 
-def _value_names(graph: Graph) -> dict[int, str]:
+def _name_values(graph: Graph) -> dict[int, str]:
     """Names for the tensors and tuples of a graph; `kept[2]` for a tensor of a tuple."""
-    made = [one for node in graph.nodes for one in (node.grouped_outputs if isinstance(node, CallNode) else node.outputs)]
+    results = [value for node in graph.nodes for value in (node.grouped_outputs if isinstance(node, CallNode) else node.outputs)]
     names: dict[int, str] = {}
-    taken: set[str] = set()
-    for number, one in enumerate((*graph.grouped_inputs, *made)):
-        name = one.name if one.name and one.name not in taken else f"%{number}"
-        taken.add(name)
-        names[id(one)] = name
-        if isinstance(one, ValueTuple):
-            names.update((id(v), f"{name}[{i}]") for i, v in enumerate(one.values))
+    used: set[str] = set()
+    for number, value in enumerate((*graph.grouped_inputs, *results)):
+        name = value.name if value.name and value.name not in used else f"%{number}"
+        used.add(name)
+        names[id(value)] = name
+        if isinstance(value, ValueTuple):
+            names.update((id(v), f"{name}[{i}]") for i, v in enumerate(value.values))
     return names

@@ -1,7 +1,7 @@
 """A summary and a model as HTML: what notebooks and the playground show.
 
 In: rows, types, texts. Out: a piece of HTML with styles of its own. Always: labels and names are text in it, never markup; there are no
-scripts, and nothing is loaded; time grows with the distinct stages, of which at most `MOST` are shown.
+scripts, and nothing is loaded; time grows with the distinct stages, of which at most `MAX_STAGES` are shown.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from .figures import number, type_words
+from .figures import format_number, format_types
 
 if TYPE_CHECKING:
     from netc.compiler.analysis.model_cost import StageCost
     from netc.compiler.types.tensor_types import TensorType
 
-MOST = 2000
+MAX_STAGES = 2000
 """The most stages of a tree."""
-OPEN = 12
+MAX_OPEN_STAGES = 12
 """A tree with no more rows than that is open from the beginning."""
 STYLE = (
     "<style>.netc{font:13px/1.6 ui-monospace,Menlo,Consolas,'DejaVu Sans Mono',monospace;overflow-x:auto;max-width:100%}"
@@ -35,37 +35,37 @@ STYLE = (
 )
 
 
-def framed(content: str) -> str:
+def add_styles(content: str) -> str:
     """A piece of HTML with the styles that it needs."""
     return f'{STYLE}<div class="netc">{content}</div>'
 
 
-def model_html(name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], stages: int, tree: str, image: str) -> str:
+def render_model(name: str, inputs: Mapping[str, TensorType], outputs: Mapping[str, TensorType], stages: int, tree: str, image: str) -> str:
     """What a model is called with and gives, its stages, and its picture."""
-    signature = f"<b>{escape(name)}</b>({_types(inputs)}) → {_types(outputs)}"
-    is_open = " open" if stages <= OPEN else ""
-    return framed(
+    signature = f"<b>{escape(name)}</b>({_render_types(inputs)}) → {_render_types(outputs)}"
+    is_open = " open" if stages <= MAX_OPEN_STAGES else ""
+    return add_styles(
         f"<div>{signature}</div><details{is_open}><summary>stages</summary>{tree}</details>"
         f"<details open><summary>picture</summary>{image}</details>"
     )
 
 
-def image_html(svg: str, what: str) -> str:
+def render_image(svg: str, what: str) -> str:
     """A picture as an image, so that its styles stay its own."""
     return f'<img alt="{escape(what)}" src="data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}">'
 
 
-def tree_html(name: str, inputs: Sequence[tuple[str, str]], rows: Sequence[StageCost], totals: Sequence[tuple[str, str]]) -> str:
+def render_tree(name: str, inputs: Sequence[tuple[str, str]], rows: Sequence[StageCost], totals: Sequence[tuple[str, str]]) -> str:
     """The stages as a tree that opens and closes, and the totals."""
-    head = _cells(name, "operator", "result", "parameters", "FLOPs")
+    head = _render_cells(name, "operator", "result", "parameters", "FLOPs")
     lines = [f'<div class="netc-row netc-head">{head}</div>']
-    lines += [f'<div class="netc-row netc-leaf">{_cells(label, "input", type, "", "")}</div>' for label, type in inputs]
-    lines += _rows(rows)
+    lines += [f'<div class="netc-row netc-leaf">{_render_cells(label, "input", type, "", "")}</div>' for label, type in inputs]
+    lines += _render_rows(rows)
     lines += [f'<div class="netc-totals">{escape(what)}: {escape(text)}</div>' for what, text in totals]
     return "".join(lines)
 
 
-def _rows(rows: Sequence[StageCost]) -> Iterator[str]:
+def _render_rows(rows: Sequence[StageCost]) -> Iterator[str]:
     """From the outside inwards; what is inside a row is within its `details`."""
     stack: list[tuple[StageCost | None, int]] = [(row, 0) for row in reversed(rows)]
     shown = 0
@@ -75,12 +75,12 @@ def _rows(rows: Sequence[StageCost]) -> Iterator[str]:
             yield "</details>"
             continue
         shown += 1
-        if shown > MOST:
+        if shown > MAX_STAGES:
             yield '<div class="netc-row"><span>...</span></div>'
             yield "</details>" * sum(rest is None for rest, _ in stack)
             return
         label = row.label + (f" x {row.times:,}" if row.times > 1 else "")
-        cells = _cells(label, row.name, type_words(row), number(row.parameters), number(row.flops), depth)
+        cells = _render_cells(label, row.name, format_types(row), format_number(row.parameters), format_number(row.flops), depth)
         if not row.detail:
             yield f'<div class="netc-row netc-leaf">{cells}</div>'
             continue
@@ -88,11 +88,11 @@ def _rows(rows: Sequence[StageCost]) -> Iterator[str]:
         stack += [(None, depth), *((inner, depth + 1) for inner in reversed(row.detail))]
 
 
-def _cells(label: str, operator: str, result: str, parameters: str, flops: str, depth: int = 0) -> str:
+def _render_cells(label: str, operator: str, result: str, parameters: str, flops: str, depth: int = 0) -> str:
     indent = f' style="padding-left:{min(depth, 20) * 1.2:.1f}em"' if depth else ""
     rest = "".join(f'<span title="{escape(text)}">{escape(text)}</span>' for text in (operator, result, parameters, flops))
     return f'<span{indent} title="{escape(label)}">{escape(label)}</span>{rest}'
 
 
-def _types(types: Mapping[str, TensorType]) -> str:
+def _render_types(types: Mapping[str, TensorType]) -> str:
     return escape(", ".join(f"{name}: {type}" for name, type in types.items()))

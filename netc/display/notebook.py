@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from netc.dsl.diagnostics.render import render_text
 
 from .. import api
-from ..cli.set_values import parse_constant
-from ..inputs.argument_checks import checked_dims
+from ..inputs.argument_checks import check_dims
+from ..inputs.set_values import parse_constant
 from ..model import Model
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
@@ -48,37 +48,37 @@ def load_ipython_extension(shell: Any) -> None:
 
         %%net [NAME] [--model MODEL] [--set NAME=VALUE] [--dim T=128]
         """
-        name, made = compiled(line, cell)
+        name, made = compile_cell(line, cell)
         shell.user_ns[name] = made
         return made
 
     shell.register_magic_function(net, magic_kind="cell", magic_name="net")
     if not os.environ.get("NETC_DEBUG"):
-        shell.set_custom_exc((ValueError, TypeError, OSError), _show)
+        shell.set_custom_exc((ValueError, TypeError, OSError), _show_error)
 
 
-def compiled(line: str, cell: str) -> tuple[str, Model]:
+def compile_cell(line: str, cell: str) -> tuple[str, Model]:
     """The name of the variable, and the model of a cell; its warnings are printed. Raises `CompileError`, or `ValueError` for the line."""
     try:
-        given = _Options().parse_args(shlex.split(line))
+        options = _Options().parse_args(shlex.split(line))
     except ValueError as error:
         raise ValueError(str(error)) from None  # without the frames of argparse
-    if not given.name.isidentifier() or iskeyword(given.name):
-        raise ValueError(f"`{given.name}` is not a name for a variable")
-    params = {name: parse_constant(value) for name, value in map(_pair, given.set)}
-    dims = checked_dims({name: _integer(name, value) for name, value in map(_pair, given.dim)})
-    made = api.compile(cell, model=given.model, params=params, dims=dims)
-    if made.diagnostics:
-        sys.stderr.write(render_text(made.diagnostics, color=True))
-    return given.name, made
+    if not options.name.isidentifier() or iskeyword(options.name):
+        raise ValueError(f"`{options.name}` is not a name for a variable")
+    params = {name: parse_constant(value) for name, value in map(_parse_pair, options.set)}
+    dims = check_dims({name: _parse_integer(name, value) for name, value in map(_parse_pair, options.dim)})
+    model = api.compile(cell, model=options.model, params=params, dims=dims)
+    if model.diagnostics:
+        sys.stderr.write(render_text(model.diagnostics, color=True))
+    return options.name, model
 
 
-def _show(shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: int | None = None) -> None:
+def _show_error(shell: Any, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset: int | None = None) -> None:
     """Shows an error as IPython does, without the frames of netc that follow the last one of somebody else."""
-    shell.showtraceback((kind, error, cut(trace)), tb_offset=tb_offset)
+    shell.showtraceback((kind, error, cut_traceback(trace)), tb_offset=tb_offset)
 
 
-def cut(trace: TracebackType | None) -> TracebackType | None:
+def cut_traceback(trace: TracebackType | None) -> TracebackType | None:
     """The traceback up to the last frame that is not netc's, if it ends in netc."""
     frames: list[TracebackType] = []
     while trace is not None:
@@ -87,10 +87,10 @@ def cut(trace: TracebackType | None) -> TracebackType | None:
     kept = len(frames)
     while kept and is_internal(frames[kept - 1].tb_frame.f_code.co_filename):
         kept -= 1
-    made: TracebackType | None = None
+    shortened: TracebackType | None = None
     for frame in reversed(frames[:kept] if kept else frames):
-        made = TracebackType(made, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
-    return made
+        shortened = TracebackType(shortened, frame.tb_frame, frame.tb_lasti, frame.tb_lineno)
+    return shortened
 
 
 def is_internal(path: str) -> bool:
@@ -99,14 +99,14 @@ def is_internal(path: str) -> bool:
     return real.startswith((HERE, *PARTS))
 
 
-def _pair(text: str) -> tuple[str, str]:
+def _parse_pair(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         raise ValueError(f"`{text}` is not of the form NAME=VALUE")
     return name, value
 
 
-def _integer(name: str, value: str) -> int:
+def _parse_integer(name: str, value: str) -> int:
     try:
         return int(value)
     except ValueError:

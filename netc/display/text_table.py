@@ -1,4 +1,4 @@
-"""Aligned columns of text: cells come in, lines go out, none with spaces at its end; only `wrapped` wraps, and only the last column."""
+"""Aligned columns of text: cells come in, lines go out, none with spaces at its end; only `wrap_rows` wraps, and only the last column."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import textwrap
 from collections.abc import Sequence
 
 GAP = "  "
-NARROWEST = 10
+MIN_LAST_COLUMN = 10
 """The least width of the last column, in columns, even if the other columns take all of the line."""
 
 
-def align(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
+def align_columns(header: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[bool]) -> list[str]:
     """The header and the rows as lines. `right`: which columns are numbers."""
     lines = [header, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return [GAP.join(_cell(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in lines]
+    return [GAP.join(_pad_cell(*cell) for cell in zip(line, widths, right, strict=True)).rstrip() for line in lines]
 
 
-def wrapped(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
+def wrap_rows(rows: Sequence[tuple[str, ...]], width: int = 80) -> list[str]:
     """Rows of words as lines of at most `width` columns: the last cell goes on in its own column."""
     gap = sum(max(len(row[i]) for row in rows) + len(GAP) for i in range(len(rows[0]) - 1))
     lines: list[str] = []
     for *front, last in rows:
-        first, *rest = textwrap.wrap(last, max(width - gap, NARROWEST), break_on_hyphens=False) or [""]
+        first, *rest = textwrap.wrap(last, max(width - gap, MIN_LAST_COLUMN), break_on_hyphens=False) or [""]
         widths = (max(len(row[i]) for row in rows) for i in range(len(front)))
-        lines.append(GAP.join([*(_cell(c, w, False) for c, w in zip(front, widths, strict=True)), first]).rstrip())
+        lines.append(GAP.join([*(_pad_cell(c, w, False) for c, w in zip(front, widths, strict=True)), first]).rstrip())
         lines += [" " * gap + line for line in rest]
     return lines
 
 
-def fitted(line: str, width: int) -> str:
+def truncate_line(line: str, width: int) -> str:
     """The line, with dots in place of what would be wider."""
     return line if len(line) <= width else f"{line[: max(width - 3, 0)]}..."
 
 
-def _cell(text: str, width: int, right: bool) -> str:
+def _pad_cell(text: str, width: int, right: bool) -> str:
     return text.rjust(width) if right else text.ljust(width)

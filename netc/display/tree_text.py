@@ -16,11 +16,11 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile, Span
 from netc.dsl.token_filter import filter_tokens
 
-Shown = tuple[str | None, tuple[Diagnostic, ...]]
+TextAndDiagnostics = tuple[str | None, tuple[Diagnostic, ...]]
 INDENT = "  "
 
 
-def show_tokens(source: SourceFile) -> Shown:
+def format_tokens(source: SourceFile) -> TextAndDiagnostics:
     """The tokens with their positions, those that the layout inserts included."""
     problems: list[Diagnostic] = []
     tokens = filter_tokens(source, lex_text(source.text, load_tables())[0], problems)
@@ -28,13 +28,13 @@ def show_tokens(source: SourceFile) -> Shown:
     return "".join(f"{position:<8} {t.type:<12} {t.text!r}\n" for position, t in placed), tuple(problems)
 
 
-def show_tree(source: SourceFile) -> Shown:
+def format_tree(source: SourceFile) -> TextAndDiagnostics:
     """The syntax tree."""
     file, problems = parse_source(source)
-    return ("".join(_tree(file)) if not problems else None), tuple(problems)
+    return ("".join(_format_nodes(file)) if not problems else None), tuple(problems)
 
 
-def _tree(root: ast.Node) -> Iterator[str]:
+def _format_nodes(root: ast.Node) -> Iterator[str]:
     """A line for each node: the field it is in, its kind, its plain values, its position. The stack does not grow with the tree."""
     stack: list[tuple[str, object, int]] = [("", root, 0)]
     while stack:

@@ -16,7 +16,7 @@ from netc.compiler.ir.graph import CallNode, Graph, Node, Program
 from netc.compiler.ir.walk import find_route
 from netc.dsl.record import replace
 
-from ..display.model_comparison import Comparison, compare
+from ..display.model_comparison import Comparison, compare_programs
 from ..display.model_summary import Quotients
 from .box_text import Sizes
 from .drawn_units import Bodies, Body, Item, Unit
@@ -49,7 +49,7 @@ def picture(program: Program, *, pages: int = MOST_PAGES, depth: int | None = No
                 f"`{program.main.name}` has no stage `{at}` with something inside" if last is None else f"nothing is inside `{at}`"
             )
         graph, title = last.graph, at
-    return _Painter(program, depth, None if before is None else compare(before, program)).paint(graph, title, pages)
+    return _Painter(program, depth, None if before is None else compare_programs(before, program)).paint(graph, title, pages)
 
 
 class _LevelBuilder:
@@ -123,7 +123,7 @@ class _Painter:
         if body.graph is self.main:
             level = self._marked(level, body)
         name = body.graph.name if body.graph.kind == "block" else ""
-        return Page(label_text(path), label_text(name), level, (*self.notes, *self.sizes.quotients.legend()), parent)
+        return Page(label_text(path), label_text(name), level, (*self.notes, *self.sizes.quotients.make_legend()), parent)
 
     def _marked(self, level: Level, body: Body) -> Level:
         """The level of the model, with what a comparison says of its inputs and outputs."""

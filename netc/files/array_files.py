@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from .source_files import reason
+from .source_files import format_reason
 
 T = TypeVar("T")
 
@@ -26,6 +26,6 @@ def read_arrays(path: str, read: Callable[[str], T], ending: str) -> T:
     except FileNotFoundError:
         raise UnreadableArrays(f"cannot read `{path}`: there is no such file") from None
     except OSError as error:
-        raise UnreadableArrays(f"cannot read `{path}`: {reason(error)}") from None
+        raise UnreadableArrays(f"cannot read `{path}`: {format_reason(error)}") from None
     except UnfitArrayFile as error:
         raise UnreadableArrays(f"cannot read `{path}`: it is not a {ending} file of numbers: {error}") from None

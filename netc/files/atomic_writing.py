@@ -27,10 +27,10 @@ except ImportError:  # Windows
 
 STANDARD_OUTPUT = "-"
 _PREFIX = ".netc-"
-_LEFT = re.compile(r"\.netc-[a-z0-9_]{8}")
+_TEMPORARY_NAME = re.compile(r"\.netc-[a-z0-9_]{8}")
 """Names of temporary folders."""
 _TRIES = 10
-_MORE = 1 << 20
+_PROBE_BYTES = 1 << 20
 """The bytes that show whether a disk is full."""
 
 
@@ -40,10 +40,10 @@ def write_bytes(path: str, content: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(content)
     elif is_stream(path):
-        with blaming(path), open(path, "wb") as stream:
+        with name_path_in_errors(path), open(path, "wb") as stream:
             stream.write(content)
     else:
-        write_files(path, lambda temporary: _write(temporary, content))
+        write_files(path, lambda temporary: _write_content(temporary, content))
 
 
 def is_stream(path: str) -> bool:
@@ -57,22 +57,22 @@ def is_stream(path: str) -> bool:
     return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
-def check_place(path: str) -> None:
+def check_writable(path: str) -> None:
     """Raises the `OSError` of a file that cannot be written there, as far as that is known before: no work is done in vain. It does what
     `write_files` begins with, and leaves nothing."""
     if is_stream(path):
         return
-    with blaming(path), _folder(os.path.dirname(_target(path))):
+    with name_path_in_errors(path), _open_temporary_folder(os.path.dirname(_resolve_target(path))):
         pass
 
 
-def _target(path: str) -> str:
+def _resolve_target(path: str) -> str:
     """The file that is written, where links lead."""
     target = os.path.realpath(path)
     if os.path.isdir(target):
         raise OSError(errno.EISDIR, "it is a directory", path)
     if os.path.exists(target) and not os.access(target, os.W_OK):
-        raise _oserror(errno.EACCES, path)
+        raise _make_os_error(errno.EACCES, path)
     return target
 
 
@@ -82,17 +82,17 @@ def write_files(path: str, write: Callable[[str], None], parts: str | None = Non
     `parts` is the regular expression of what follows the name in those of files that belong to it; such a file that was not written now
     is removed.
     """
-    with blaming(path):
-        target = _target(path)
+    with name_path_in_errors(path):
+        target = _resolve_target(path)
         home = os.path.dirname(target)
-        with _folder(home) as folder:
-            _call(write, os.path.join(folder, os.path.basename(target)))
-            _flush(folder)
-            with _alone(home):
-                _move(folder, home, os.path.basename(target), parts)
+        with _open_temporary_folder(home) as folder:
+            _call_writer(write, os.path.join(folder, os.path.basename(target)))
+            _sync_files(folder)
+            with _lock_home(home):
+                _move_into_place(folder, home, os.path.basename(target), parts)
 
 
-def _call(write: Callable[[str], None], path: str) -> None:
+def _call_writer(write: Callable[[str], None], path: str) -> None:
     """Libraries in other languages raise errors of their own for a full disk: then the system is asked again what it says."""
     try:
         write(path)
@@ -100,22 +100,22 @@ def _call(write: Callable[[str], None], path: str) -> None:
         raise
     except Exception:
         with open(path, "ab") as file:
-            file.write(bytes(_MORE))
+            file.write(bytes(_PROBE_BYTES))
             os.fsync(file.fileno())
         raise
 
 
-def _flush(folder: str) -> None:
+def _sync_files(folder: str) -> None:
     """All files of the folder are on the disk."""
     for name in os.listdir(folder):
         with open(os.path.join(folder, name), "r+b") as file:
             os.fsync(file.fileno())
 
 
-def _move(folder: str, home: str, name: str, parts: str | None) -> None:
+def _move_into_place(folder: str, home: str, name: str, parts: str | None) -> None:
     """The main file comes last: what it refers to is there before it, and what only its predecessor refers to is removed after it."""
     others = [part for part in os.listdir(folder) if part != name]
-    usual = _usual_mode(folder)
+    usual = _get_default_mode(folder)
     for part in [*others, name]:
         new, old = os.path.join(folder, part), os.path.join(home, part)
         os.chmod(new, stat.S_IMODE(os.stat(old).st_mode) if os.path.exists(old) else usual)
@@ -130,11 +130,11 @@ def _move(folder: str, home: str, name: str, parts: str | None) -> None:
 
 
 @contextmanager
-def _alone(home: str) -> Iterator[None]:
+def _lock_home(home: str) -> Iterator[None]:
     """No other process moves files to this folder meanwhile: it would take what the file refers to that comes last for what is left of
     its predecessor. In a temporary folder, which is locked already, there is no other."""
     lock = None
-    if fcntl is not None and not _LEFT.fullmatch(os.path.basename(home)):
+    if fcntl is not None and not _TEMPORARY_NAME.fullmatch(os.path.basename(home)):
         with suppress(OSError):  # a file system without locks, or a folder that may not be read
             lock = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -145,7 +145,7 @@ def _alone(home: str) -> Iterator[None]:
             os.close(lock)
 
 
-def _usual_mode(folder: str) -> int:
+def _get_default_mode(folder: str) -> int:
     """That of a new file: libraries that write may leave nobody else any rights."""
     path = os.path.join(folder, f"{_PREFIX}mode")
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
@@ -156,17 +156,17 @@ def _usual_mode(folder: str) -> int:
         os.unlink(path)
 
 
-def _write(path: str, content: bytes) -> None:
+def _write_content(path: str, content: bytes) -> None:
     with open(path, "wb") as file:
         file.write(content)
 
 
 @contextmanager
-def _folder(home: str) -> Iterator[str]:
+def _open_temporary_folder(home: str) -> Iterator[str]:
     """A new folder in `home`, locked while it is used: so others see that it is not one that was left."""
-    _remove_left(home)
+    _remove_leftovers(home)
     with ended_late():
-        folder, lock = _made(home)
+        folder, lock = _create_locked_folder(home)
         try:
             yield folder
         finally:
@@ -175,33 +175,35 @@ def _folder(home: str) -> Iterator[str]:
                 os.close(lock)
 
 
-def _made(home: str) -> tuple[str, int | None]:
+def _create_locked_folder(home: str) -> tuple[str, int | None]:
     """A new folder and its lock, if the file system has locks."""
     for _ in range(_TRIES):  # another process may take a folder that is not locked yet for one that was left
         folder = tempfile.mkdtemp(prefix=_PREFIX, dir=home)
-        lock = _locked(folder)
+        lock = _try_lock(folder)
         if lock is not None or fcntl is None:
             return folder, lock
         shutil.rmtree(folder, ignore_errors=True)
     return tempfile.mkdtemp(prefix=_PREFIX, dir=home), None
 
 
-def _remove_left(home: str) -> None:
+def _remove_leftovers(home: str) -> None:
     """Removes the temporary folders of processes that have ended."""
     if fcntl is None:
         return
     try:
-        left = [entry.path for entry in os.scandir(home) if _LEFT.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+        leftovers = [
+            entry.path for entry in os.scandir(home) if _TEMPORARY_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+        ]
     except OSError:
         return
-    for folder in left:
-        lock = _locked(folder)
+    for folder in leftovers:
+        lock = _try_lock(folder)
         if lock is not None:
             shutil.rmtree(folder, ignore_errors=True)
             os.close(lock)
 
 
-def _locked(folder: str) -> int | None:
+def _try_lock(folder: str) -> int | None:
     """A descriptor that holds the only lock of the folder; None if another process has it, or has removed the folder."""
     if fcntl is None:
         return None
@@ -220,10 +222,10 @@ def _locked(folder: str) -> int | None:
 
 
 @contextmanager
-def blaming(path: str) -> Iterator[None]:
+def name_path_in_errors(path: str) -> Iterator[None]:
     """Errors name the path that was asked for, not that of a temporary file."""
     if "\0" in path:
-        raise _oserror(errno.EINVAL, path)
+        raise _make_os_error(errno.EINVAL, path)
     try:
         yield
     except BrokenPipeError:
@@ -232,5 +234,5 @@ def blaming(path: str) -> Iterator[None]:
         raise OSError(error.errno, error.strerror or str(error), path) from None
 
 
-def _oserror(number: int, path: str) -> OSError:
+def _make_os_error(number: int, path: str) -> OSError:
     return OSError(number, os.strerror(number), path)

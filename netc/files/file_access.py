@@ -17,23 +17,23 @@ _KERNEL = ("/proc", "/sys", "/dev")
 """Folders whose files are no text of anybody's, wherever they are allowed from."""
 
 
-def why_out_of_reach(real: str, folders: Sequence[str], suffix: str = SUFFIX) -> str:
+def explain_forbidden_use(real: str, folders: Sequence[str], suffix: str = SUFFIX) -> str:
     """What forbids it; empty if nothing does. `folders` have their links resolved too; `suffix` is what its name must end with."""
     if not real.lower().endswith(suffix):
         return f"only `{suffix}` files can be used"
-    return why_no_data(real, folders)
+    return explain_forbidden_data(real, folders)
 
 
-def why_no_data(real: str, folders: Sequence[str]) -> str:
+def explain_forbidden_data(real: str, folders: Sequence[str]) -> str:
     """What forbids to read data there; empty if nothing does."""
-    if os.name == "posix" and within(real, _KERNEL):
+    if os.name == "posix" and is_within(real, _KERNEL):
         return "it is a file of the system's kernel"
-    if not within(real, folders):
+    if not is_within(real, folders):
         return OUTSIDE
     return ""
 
 
-def within(real: str, folders: Sequence[str]) -> bool:
+def is_within(real: str, folders: Sequence[str]) -> bool:
     """Whether one of the folders has the file, at any depth."""
     path = os.path.normcase(real)
     return any(path == folder or path.startswith(os.path.join(folder, "")) for folder in map(os.path.normcase, folders))

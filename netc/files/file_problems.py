@@ -12,7 +12,7 @@ from netc.dsl.source import Span
 _SETTING = re.compile(r"[A-Za-z_]\w*=[^/]*")
 
 
-def diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
+def make_diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -> Diagnostic:
     """The problem as a diagnostic at a span, with further notes."""
     p = problem
     return Diagnostic(
@@ -21,15 +21,15 @@ def diagnostic(problem: Problem, span: Span, notes: tuple[str, ...] = ()) -> Dia
 
 
 class FileProblem(Problem):
-    """`why` completes "cannot read `path`: ..." and "cannot use `path`: ..."."""
+    """`explain_reason` completes "cannot read `path`: ..." and "cannot use `path`: ..."."""
 
     path: str
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         raise NotImplementedError
 
     def format_message(self) -> str:
-        return f"cannot read `{self.path}`: {self.why()}"
+        return f"cannot read `{self.path}`: {self.explain_reason()}"
 
 
 class MissingFile(FileProblem):
@@ -38,7 +38,7 @@ class MissingFile(FileProblem):
     code: ClassVar[str] = "missing-file"
     near: tuple[str, ...] = ()
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         return "there is no such file"
 
     def format_help(self) -> tuple[str, ...]:
@@ -46,21 +46,21 @@ class MissingFile(FileProblem):
             return ("did you mean " + " or ".join(f"`{n}`" for n in self.near) + "?",)
         from shlex import quote
 
-        from .published_specs import lookup
+        from .published_specs import find_published
 
         if _SETTING.fullmatch(self.path) is not None:
             return (f"to set a parameter of the model, write `--set {quote(self.path)}`",)
-        part = lookup(self.path)
-        if part is None:
+        published = find_published(self.path)
+        if published is None:
             return ()
-        model = f" --model {part[1]}" if part[1] is not None else ""
+        model = f" --model {published[1]}" if published[1] is not None else ""
         return (f"`{self.path}` is part of netc: write `$(netc zoo --path {self.path}){model}`, in Python `netc.zoo({self.path!r})`",)
 
 
 class NotAFile(FileProblem):
     code: ClassVar[str] = "not-a-file"
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         return "it is a directory"
 
 
@@ -70,7 +70,7 @@ class UnreadableFile(FileProblem):
     code: ClassVar[str] = "unreadable-file"
     reason: str
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         return self.reason
 
 
@@ -78,24 +78,24 @@ class FileTooLarge(FileProblem):
     code: ClassVar[str] = "file-too-large"
     limit: int
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         return f"it is larger than {self.limit >> 20} MiB"
 
     def format_help(self) -> tuple[str, ...]:
         return ("write repeated layers once, with `repeat`",)
 
 
-_OF_WEIGHTS = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".safetensors")
+_WEIGHT_SUFFIXES = (".bin", ".ckpt", ".npz", ".pt", ".pth", ".safetensors")
 
 
 class BinaryFile(FileProblem):
     code: ClassVar[str] = "binary-file"
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         return "it is a binary file, not text"
 
     def format_help(self) -> tuple[str, ...]:
-        if not self.path.endswith(_OF_WEIGHTS):
+        if not self.path.endswith(_WEIGHT_SUFFIXES):
             return ()
         return (f"weights go with a spec, which describes the network: `netc check FILE.net --weights {self.path}`",)
 
@@ -110,11 +110,11 @@ class CannotImport(FileProblem):
         return f"cannot import `{self.path}`"
 
     def format_notes(self) -> tuple[str, ...]:
-        more = len(self.obstacles) - _OBSTACLES
-        return (*self.obstacles[:_OBSTACLES], *([f"and {more} more"] if more > 0 else []))
+        more = len(self.obstacles) - _MAX_OBSTACLES
+        return (*self.obstacles[:_MAX_OBSTACLES], *([f"and {more} more"] if more > 0 else []))
 
 
-_OBSTACLES = 20
+_MAX_OBSTACLES = 20
 
 
 class NotUtf8(FileProblem):
@@ -122,7 +122,7 @@ class NotUtf8(FileProblem):
     byte: int
     offset: int
 
-    def why(self) -> str:
+    def explain_reason(self) -> str:
         return "it is not UTF-8"
 
     def format_label(self) -> str:

@@ -7,7 +7,7 @@ import os
 _HERE = os.path.dirname(os.path.dirname(__file__))
 
 
-def folder(installed: str, checkout: str) -> str:
+def find_data_folder(installed: str, checkout: str) -> str:
     """The folder that an installed netc has as `netc/INSTALLED`, and a checkout as `CHECKOUT`; setup.py has the same pairs."""
     inside = os.path.join(_HERE, installed)
     return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(_HERE), checkout)

@@ -17,15 +17,15 @@ from netc.dsl.record import Record
 from netc.dsl.source import SourceFile
 
 from .file_access import SUFFIX
-from .package_data import folder
+from .package_data import find_data_folder
 
-FOLDER = folder("specs", "specs")
+SPECS_FOLDER = find_data_folder("specs", "specs")
 LIBRARY = "std"
 """The folder in it that has no models, but what they use."""
 _MODEL = re.compile(r"^model (\w+)", re.MULTILINE)
 
 
-class Published(Record):
+class PublishedSpec(Record):
     """A file, relative to the folder of all; its models. `complete` are those that need no arguments, or the name of a file without any."""
 
     path: str
@@ -37,58 +37,60 @@ class NoSuchModel(ValueError):
 
 
 @cache
-def paths() -> tuple[str, ...]:
+def list_paths() -> tuple[str, ...]:
     """All files: `vision/resnet.net`."""
-    found = []
-    for home, folders, names in os.walk(FOLDER):
-        folders[:] = sorted(name for name in folders if home != FOLDER or name != LIBRARY)
-        found += [os.path.relpath(os.path.join(home, name), FOLDER).replace(os.sep, "/") for name in names if name.endswith(SUFFIX)]
-    return tuple(sorted(found))
+    spec_paths = []
+    for home, folders, names in os.walk(SPECS_FOLDER):
+        folders[:] = sorted(name for name in folders if home != SPECS_FOLDER or name != LIBRARY)
+        spec_paths += [
+            os.path.relpath(os.path.join(home, name), SPECS_FOLDER).replace(os.sep, "/") for name in names if name.endswith(SUFFIX)
+        ]
+    return tuple(sorted(spec_paths))
 
 
 @cache
-def published() -> tuple[Published, ...]:
+def list_published() -> tuple[PublishedSpec, ...]:
     """All files with their models, which takes the time to parse them."""
-    return tuple(Published(path, _complete(path) or (_stem(path),)) for path in paths())
+    return tuple(PublishedSpec(path, _list_complete_models(path) or (_get_stem(path),)) for path in list_paths())
 
 
 @cache
-def _complete(path: str) -> tuple[str, ...]:
-    return tuple(complete_models(parse_source(SourceFile(path, _text(path)))[0]))
+def _list_complete_models(path: str) -> tuple[str, ...]:
+    return tuple(complete_models(parse_source(SourceFile(path, _read_text(path)))[0]))
 
 
-def _stem(path: str) -> str:
+def _get_stem(path: str) -> str:
     return path.rpartition("/")[2].removesuffix(SUFFIX)
 
 
-def real(path: str) -> str:
+def resolve_path(path: str) -> str:
     """Where the file is."""
-    return os.path.join(FOLDER, *path.split("/"))
+    return os.path.join(SPECS_FOLDER, *path.split("/"))
 
 
-def _text(path: str) -> str:
-    with open(real(path), encoding="utf-8") as file:
+def _read_text(path: str) -> str:
+    with open(resolve_path(path), encoding="utf-8") as file:
         return file.read()
 
 
-def find(name: str) -> tuple[str, str | None]:
+def find_or_raise(name: str) -> tuple[str, str | None]:
     """The path of a file and the model, None where the file is named. Raises `NoSuchModel`, which suggests similar names."""
-    found = lookup(name)
-    if found is not None:
-        return found
-    names = [model for entry in published() for model in entry.complete]
-    meant = find_similar_names(name, [*names, *(path.removesuffix(SUFFIX) for path in paths())])
-    hint = f"did you mean {' or '.join(f'`{one}`' for one in meant)}?" if meant else "`netc zoo` lists them"
+    published_model = find_published(name)
+    if published_model is not None:
+        return published_model
+    names = [model for entry in list_published() for model in entry.complete]
+    similar = find_similar_names(name, [*names, *(path.removesuffix(SUFFIX) for path in list_paths())])
+    hint = f"did you mean {' or '.join(f'`{one}`' for one in similar)}?" if similar else "`netc zoo` lists them"
     raise NoSuchModel(f"no spec `{name}` is part of netc; {hint}")
 
 
-def lookup(name: str) -> tuple[str, str | None] | None:
+def find_published(name: str) -> tuple[str, str | None] | None:
     """The same; None if no spec of that name is part of netc."""
-    whole = name.removeprefix("zoo/").removesuffix(SUFFIX) + SUFFIX
-    files = [path for path in paths() if whole in (path, path.rpartition("/")[2])]
+    file_name = name.removeprefix("zoo/").removesuffix(SUFFIX) + SUFFIX
+    files = [path for path in list_paths() if file_name in (path, path.rpartition("/")[2])]
     if files:
         return files[0], None
-    for path in paths():
-        if name in _MODEL.findall(_text(path)) and name in _complete(path):
+    for path in list_paths():
+        if name in _MODEL.findall(_read_text(path)) and name in _list_complete_models(path):
             return path, name
     return None

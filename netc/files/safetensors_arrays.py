@@ -15,7 +15,7 @@ from netc.dsl.source import SourceFile
 SUFFIX = ".safetensors"
 
 
-def arrays_in(content: bytes, path: str) -> dict[str, TableArray]:
+def parse_arrays(content: bytes, path: str) -> dict[str, TableArray]:
     """The arrays of a file that are of types that netc has. `path` is how a spec calls it."""
     from safetensors import SafetensorError, deserialize
 
@@ -25,12 +25,12 @@ def arrays_in(content: bytes, path: str) -> dict[str, TableArray]:
         entries = deserialize(content)  # type: ignore[no-untyped-call]
     except (SafetensorError, ValueError) as error:
         raise ValueError(f"it is no safetensors file ({' '.join(str(error).split())[:100]})") from None
-    found: dict[str, TableArray] = {}
+    arrays: dict[str, TableArray] = {}
     for name, entry in entries:
         dtype = DTYPES.get(SAFETENSORS_TYPES.get(entry["dtype"], ""))
         if dtype is not None:
-            found[name] = TableArray(path, name, dtype, tuple(entry["shape"]), bytes(entry["data"]))
-    return found
+            arrays[name] = TableArray(path, name, dtype, tuple(entry["shape"]), bytes(entry["data"]))
+    return arrays
 
 
 class TextWithArrays(SourceFile):

@@ -8,11 +8,11 @@ from netc.compiler.backends.backend import Backend, BackendInput, WrongOutput
 from netc.compiler.backends.backend_registry import find_backend, list_backends
 
 from ..errors import unsupported_is_compile_error
-from ..inputs.backend_input import reported
+from ..inputs.backend_input import warn_about_weights
 from .atomic_writing import is_stream, write_bytes, write_files
 
 
-def backend_for(path: str) -> Backend:
+def require_backend(path: str) -> Backend:
     """The backend that a path asks for."""
     backend = find_backend(path)
     if backend is None:
@@ -38,21 +38,21 @@ def refuse_options(backend: Backend, options: Iterable[str]) -> None:
 
 def refuse_all(*checks: Callable[[], None]) -> None:
     """Raises `WrongOutput` with the messages of all checks that do, so that people mend them at once."""
-    found = []
+    messages = []
     for check in checks:
         try:
             check()
         except ValueError as error:
-            found.append(str(error))
-    if found:
-        raise WrongOutput("; ".join(found))
+            messages.append(str(error))
+    if messages:
+        raise WrongOutput("; ".join(messages))
 
 
-def save(given: BackendInput, backend: Backend, path: str) -> None:
+def save_artifact(inputs: BackendInput, backend: Backend, path: str) -> None:
     """Writes the artifact whole, or not at all. One that holds no weights leaves out those that the model came with."""
-    with reported(given):
-        with unsupported_is_compile_error(given.program):
-            artifact = backend.build(given)
+    with warn_about_weights(inputs):
+        with unsupported_is_compile_error(inputs.program):
+            artifact = backend.build(inputs)
         if is_stream(path):
             write_bytes(path, artifact.to_bytes())
         else:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from netc.dsl.source import SourceFile, Span
 
-from .file_problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile, diagnostic
+from .file_problems import BinaryFile, FileProblem, FileTooLarge, MissingFile, NotAFile, NotUtf8, UnreadableFile, make_diagnostic
 
 if TYPE_CHECKING:
     from netc.dsl.diagnostics import Diagnostic
 
-LIMIT = 64 << 20
+MAX_BYTES = 64 << 20
 """The largest text, in bytes."""
 
 
@@ -31,12 +31,12 @@ class Unreadable(Exception):
 
     @property
     def diagnostic(self) -> Diagnostic:
-        return diagnostic(self.problem, self.span)
+        return make_diagnostic(self.problem, self.span)
 
 
 def read_file(path: str, name: str | None = None, opener: Callable[[str, int], int] | None = None) -> SourceFile:
     """The text of a file. `name` is its name in messages, by default the path; `opener` is that of `open`."""
-    return decode(read_content(path, path if name is None else name, opener, LIMIT), path if name is None else name)
+    return decode_source(read_content(path, path if name is None else name, opener, MAX_BYTES), path if name is None else name)
 
 
 def read_content(path: str, name: str, opener: Callable[[str, int], int] | None, limit: int) -> bytes:
@@ -45,49 +45,49 @@ def read_content(path: str, name: str, opener: Callable[[str, int], int] | None,
         with open(path, "rb", opener=opener) as file:
             return file.read(limit + 1)
     except IsADirectoryError:
-        raise _unreadable(NotAFile(name), name) from None
+        raise _make_unreadable(NotAFile(name), name) from None
     except (FileNotFoundError, NotADirectoryError):
-        raise _unreadable(MissingFile(name, near_files(path, os.path.dirname(name))), name) from None
+        raise _make_unreadable(MissingFile(name, find_similar_files(path, os.path.dirname(name))), name) from None
     except OSError as error:
-        raise _unreadable(UnreadableFile(name, reason(error)), name) from None
+        raise _make_unreadable(UnreadableFile(name, format_reason(error)), name) from None
     except ValueError:  # a NUL in the path
-        raise _unreadable(MissingFile(name), name) from None
+        raise _make_unreadable(MissingFile(name), name) from None
 
 
 def read_stdin() -> SourceFile:
     """The text on standard input."""
     name = "<stdin>"
     try:
-        content = sys.stdin.buffer.read(LIMIT + 1)
+        content = sys.stdin.buffer.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _unreadable(UnreadableFile(name, reason(error)), name) from None
-    return decode(content, name)
+        raise _make_unreadable(UnreadableFile(name, format_reason(error)), name) from None
+    return decode_source(content, name)
 
 
-def decode(content: bytes, name: str) -> SourceFile:
+def decode_source(content: bytes, name: str) -> SourceFile:
     """Decodes bytes; a byte order mark is removed."""
-    if len(content) > LIMIT:
-        raise _unreadable(FileTooLarge(name, LIMIT), name)
+    if len(content) > MAX_BYTES:
+        raise _make_unreadable(FileTooLarge(name, MAX_BYTES), name)
     content = content.removeprefix(b"\xef\xbb\xbf")
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # UTF-16, where every other byte is NUL
-        raise _unreadable(NotUtf8(name, content[0], 0), name)
+        raise _make_unreadable(NotUtf8(name, content[0], 0), name)
     if b"\0" in content:
-        raise _unreadable(BinaryFile(name), name)
+        raise _make_unreadable(BinaryFile(name), name)
     try:
         return SourceFile(name, content.decode())
     except UnicodeDecodeError as error:
         source = SourceFile(name, content.decode(errors="replace"))
-        at = len(content[: error.start].decode())
-        raise Unreadable(NotUtf8(name, content[error.start], error.start), Span(source, at, at + 1)) from None
+        index = len(content[: error.start].decode())
+        raise Unreadable(NotUtf8(name, content[error.start], error.start), Span(source, index, index + 1)) from None
 
 
-def reason(error: OSError) -> str:
+def format_reason(error: OSError) -> str:
     """The operating system's message in lower case: `permission denied`."""
     word = error.strerror or str(error) or type(error).__name__
     return word[:1].lower() + word[1:]
 
 
-def near_files(path: str, shown_in: str) -> tuple[str, ...]:
+def find_similar_files(path: str, shown_in: str) -> tuple[str, ...]:
     """The files in the directory of `path` with similar names, as paths in the directory `shown_in`."""
     from netc.dsl.diagnostics.suggest import find_similar_names  # most files are there
 
@@ -100,5 +100,5 @@ def near_files(path: str, shown_in: str) -> tuple[str, ...]:
     return tuple(os.path.join(shown_in, found + ending) for found in find_similar_names(stem, alike))
 
 
-def _unreadable(problem: FileProblem, name: str) -> Unreadable:
+def _make_unreadable(problem: FileProblem, name: str) -> Unreadable:
     return Unreadable(problem, Span(SourceFile(name, ""), 0, 0))

@@ -9,7 +9,7 @@ from netc.compiler.elaborate.model_precision import FULL
 from ..analysis import Analysis, Choice, TrainingAnalysis
 
 
-def spec_hash(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
+def hash_spec(analysis: Analysis | TrainingAnalysis, choice: Choice) -> str:
     """SHA-256, in hexadecimal digits, over all that the graph was made from."""
     digest = sha256()
     parts = [*(source.text for source in analysis.sources), *analysis.digests]

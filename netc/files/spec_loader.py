@@ -15,15 +15,15 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import SourceFile
 
 from . import safetensors_arrays
-from .file_access import OUTSIDE, SUFFIX, open_regular, why_out_of_reach, within
+from .file_access import OUTSIDE, SUFFIX, explain_forbidden_use, is_within, open_regular
 from .file_problems import MissingFile
-from .package_data import folder
-from .source_files import LIMIT, Unreadable, near_files, read_content, read_file
+from .package_data import find_data_folder
+from .source_files import MAX_BYTES, Unreadable, find_similar_files, read_content, read_file
 
 if TYPE_CHECKING:
     from netc.compiler.ops.stored_tables import TableArray
 
-USED = 2 << 20
+MAX_USED_CHARACTERS = 2 << 20
 """The largest sum of the texts that others use, in characters."""
 STD = "std/"
 ZOO = "zoo/"
@@ -31,34 +31,34 @@ PACKAGE = "package:"
 _REMEDY = "move it there, or allow its folder: `--allow-path DIR`, in Python `allow_paths=[DIR]`"
 _CODE = "a spec loads no code; operators of your own come with `--plugin MODULE`, in Python with `import MODULE`"
 _LISTED = {STD: "`netc ops std` lists the standard library", ZOO: "`netc zoo` lists the specs that are part of netc"}
-_FOLDERS = {STD: folder("specs/std", "specs/std"), ZOO: folder("specs", "specs")}
+_FOLDERS = {STD: find_data_folder("specs/std", "specs/std"), ZOO: find_data_folder("specs", "specs")}
 """Where the files are that netc has, by the beginning of their paths."""
 
 
-def _in_package(path: str) -> tuple[str, str]:
+def _find_in_package(path: str) -> tuple[str, str]:
     """The path of a spec in an installed package, of which nothing is imported, and the package's folder. Raises FileNotFoundError with the
     reason."""
     from importlib.util import find_spec
 
     package, _, inside = path.partition("/")
-    found = find_spec(package) if package.isidentifier() else None
-    if found is None or not found.submodule_search_locations:
+    spec = find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
         raise FileNotFoundError(f"there is no installed package `{package}`")
-    for place in found.submodule_search_locations:
+    for place in spec.submodule_search_locations:
         home, where = os.path.realpath(place), os.path.realpath(os.path.join(place, inside))
-        if not where.endswith(SUFFIX) or not within(where, [home]):
+        if not where.endswith(SUFFIX) or not is_within(where, [home]):
             raise FileNotFoundError(f"only `{SUFFIX}` files in the package's own folder can be used")
         if os.path.exists(where):
             return where, home
     raise FileNotFoundError(f"the package `{package}` has no such file")
 
 
-def _library(path: str) -> str | None:
+def _get_library_prefix(path: str) -> str | None:
     """The beginning of a path that leads to a file of netc's own."""
     return next((prefix for prefix in _FOLDERS if path.startswith(prefix)), None)
 
 
-class Loader:
+class SpecLoader:
     """Finds and reads the file of a `use "path"`: relative to the file that contains it, in the standard library or among the
     published specs, `zoo/vision/resnet.net`, or in an installed package, `package:voices/snake.net`.
 
@@ -71,7 +71,7 @@ class Loader:
         self._read: dict[str, SourceFile] = {}
         self._homes: dict[int, str] = {}
         self._main = real = "" if path is None else os.path.realpath(path)
-        self._keep(real, main)
+        self._remember_source(real, main)
         self._libraries = {prefix: os.path.realpath(path) for prefix, path in _FOLDERS.items()}
         self._folders = [os.path.realpath(folder) for folder in (os.path.dirname(real), *allowed)]
         self._packages: list[str] = []
@@ -87,95 +87,97 @@ class Loader:
         return self._read.values()
 
     def __call__(self, path: str, user: SourceFile) -> SourceFile:
-        where, name, folders = self._wanted(path, user)
+        where, name, folders = self._resolve_path(path, user)
         try:
             real = os.path.realpath(where)
         except (OSError, ValueError):  # a NUL, a surrogate
             raise CannotLoad("no file can have this name") from None
-        why = why_out_of_reach(real, folders)
+        why = explain_forbidden_use(real, folders)
         if why:
             listed = next((text for prefix, text in _LISTED.items() if path.rstrip("/") == prefix.rstrip("/")), "")
             code = _CODE if path.endswith(".py") else ""
-            remedy = listed or code or (_REMEDY if why == OUTSIDE and _library(path) is None else "")
-            raise CannotLoad(why, self._meant(path, user), remedy)
+            remedy = listed or code or (_REMEDY if why == OUTSIDE and _get_library_prefix(path) is None else "")
+            raise CannotLoad(why, self._suggest_paths(path, user), remedy)
         if real not in self._read:
             try:
-                self._keep(real, self._within_limits(self.read(real, name)))
+                self._remember_source(real, self._check_total_size(self.read_source(real, name)))
             except Unreadable as error:
                 missing = isinstance(error.problem, MissingFile)
-                near = (near_files(real, os.path.dirname(path)) if missing else ()) or self._meant(path, user)
-                library = _library(path)
-                raise CannotLoad(error.problem.why(), near, _LISTED[library] if library is not None and not near else "") from None
+                near = (find_similar_files(real, os.path.dirname(path)) if missing else ()) or self._suggest_paths(path, user)
+                library = _get_library_prefix(path)
+                raise CannotLoad(
+                    error.problem.explain_reason(), near, _LISTED[library] if library is not None and not near else ""
+                ) from None
         return self._read[real]
 
     def array(self, path: str, name: str, user: SourceFile) -> TableArray:
         """The array of this name in the file that a table of `user` names, under the same rules; raises `CannotLoad` too."""
 
-        where, shown, folders = self._wanted(path, user)
+        where, shown, folders = self._resolve_path(path, user)
         try:
             real = os.path.realpath(where)
         except (OSError, ValueError):  # a NUL, a surrogate
             raise CannotLoad("no file can have this name") from None
-        why = why_out_of_reach(real, folders, safetensors_arrays.SUFFIX)
+        why = explain_forbidden_use(real, folders, safetensors_arrays.SUFFIX)
         if why:
-            raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and _library(path) is None else "")
+            raise CannotLoad(why, (), _REMEDY if why == OUTSIDE and _get_library_prefix(path) is None else "")
         if path in self._given:
-            return self._named(self._given[path], name)
+            return self._get_array(self._given[path], name)
         if real not in self._arrays:
             try:
                 content = self.read_bytes(real, shown)
-                self._arrays[real] = safetensors_arrays.arrays_in(content, path)
+                self._arrays[real] = safetensors_arrays.parse_arrays(content, path)
             except Unreadable as error:
-                raise CannotLoad(error.problem.why(), near_files(real, os.path.dirname(path))) from None
+                raise CannotLoad(error.problem.explain_reason(), find_similar_files(real, os.path.dirname(path))) from None
             except ValueError as error:
                 raise CannotLoad(str(error)) from None
             from hashlib import sha256  # loads OpenSSL
 
             self.digests.append(sha256(content).hexdigest())
-        return self._named(self._arrays[real], name)
+        return self._get_array(self._arrays[real], name)
 
     @staticmethod
-    def _named(arrays: Mapping[str, TableArray], name: str) -> TableArray:
+    def _get_array(arrays: Mapping[str, TableArray], name: str) -> TableArray:
         if name not in arrays:
             raise ArrayNotFound("it has no such array", tuple(find_similar_names(name, arrays)))
         return arrays[name]
 
     def read_bytes(self, real: str, name: str) -> bytes:
         """The content of a file that may be read. Raises `Unreadable`."""
-        return read_content(real, name, open_regular, LIMIT)
+        return read_content(real, name, open_regular, MAX_BYTES)
 
-    def read(self, real: str, name: str) -> SourceFile:
+    def read_source(self, real: str, name: str) -> SourceFile:
         """The text at a path that may be read. Raises `Unreadable`."""
         return read_file(real, name, open_regular)
 
-    def _meant(self, path: str, user: SourceFile) -> tuple[str, ...]:
+    def _suggest_paths(self, path: str, user: SourceFile) -> tuple[str, ...]:
         """What a path means that lacks `.net`, or `std/` or `zoo/`: of files that may be used alone."""
-        whole = path.removesuffix(SUFFIX) + SUFFIX
-        for candidate in (whole, *(prefix + whole for prefix in _FOLDERS)):
+        file_path = path.removesuffix(SUFFIX) + SUFFIX
+        for candidate in (file_path, *(prefix + file_path for prefix in _FOLDERS)):
             if candidate == path or candidate.startswith(PACKAGE) or "\0" in candidate:
                 continue
-            where, _, folders = self._wanted(candidate, user)
+            where, _, folders = self._resolve_path(candidate, user)
             real = os.path.realpath(where)
-            if not why_out_of_reach(real, folders) and os.path.isfile(real):
+            if not explain_forbidden_use(real, folders) and os.path.isfile(real):
                 return (candidate,)
         return ()
 
-    def _within_limits(self, source: SourceFile) -> SourceFile:
+    def _check_total_size(self, source: SourceFile) -> SourceFile:
         self._size += len(source.text)
-        if self._size > USED:
-            raise CannotLoad(f"the files that are used are larger than {USED >> 20} MiB together")
+        if self._size > MAX_USED_CHARACTERS:
+            raise CannotLoad(f"the files that are used are larger than {MAX_USED_CHARACTERS >> 20} MiB together")
         return source
 
-    def _wanted(self, path: str, user: SourceFile) -> tuple[str, str, list[str]]:
+    def _resolve_path(self, path: str, user: SourceFile) -> tuple[str, str, list[str]]:
         """Where a path leads, its name in messages, and the folders that it may lead into."""
 
-        library = _library(path)
+        library = _get_library_prefix(path)
         if library is not None:
             home = self._libraries[library]
             return os.path.join(home, path.removeprefix(library)), path, list(self._libraries.values())
         if path.startswith(PACKAGE):
             try:
-                where, home = _in_package(path.removeprefix(PACKAGE))
+                where, home = _find_in_package(path.removeprefix(PACKAGE))
             except FileNotFoundError as error:
                 raise CannotLoad(str(error)) from None
             except ValueError:
@@ -187,6 +189,6 @@ class Loader:
         name = os.path.normpath(os.path.join(os.path.dirname(user.name), path))
         return where, name, [*self._folders, *self._libraries.values(), *self._packages]
 
-    def _keep(self, real: str, source: SourceFile) -> None:
+    def _remember_source(self, real: str, source: SourceFile) -> None:
         self._read[real] = source
         self._homes[id(source)] = real

@@ -19,7 +19,7 @@ from netc.compiler.dims import Condition, WhereCondition, condition_holds, free_
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.dsl.record import Record
 
-from ..inputs.random_inputs import several_shapes
+from ..inputs.random_inputs import choose_varied_shapes
 from .proof import Comparison, NotProved, Sizes
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def domain_of(origin: Origin, model: Model, compiled: Callable[[Sequence[Stating
 class _Search:
     def __init__(self, origin: Origin, model: Model, compiled: Callable[[Sequence[Stating]], Model], seed: int) -> None:
         self.origin, self.model, self.compiled, self.seed = origin, model, compiled, seed
-        self.usual = several_shapes(model.program, 2)
+        self.usual = choose_varied_shapes(model.program, 2)
         self.stated = origin.imported.program.conditions
         self.outside: list[Sizes] = []
         self.notes: list[str] = []

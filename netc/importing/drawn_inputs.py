@@ -16,7 +16,7 @@ from netc.compiler.ir.graph import Node, OpNode
 from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.types.numpy_types import is_float
 
-from ..inputs.random_inputs import random_array
+from ..inputs.random_inputs import draw_array
 from .origin import Origin
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def draw_and_run(
 ) -> tuple[list[Array], list[Array]]:
     """Inputs, and what the origin makes of them. What it makes of masks that leave nothing is NaN, or is not, by the kernel that PyTorch
     chooses: so integers and booleans are drawn until the results are finite, the first ones otherwise."""
-    inputs = [random_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
+    inputs = [draw_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
     if not all(map(is_float, inputs)) and divides_integers(model.program):
         inputs = [a + np.asarray(1, a.dtype) if a.dtype.kind in "iu" else a for a in inputs]
     inputs, expected = _run_first(origin, [inputs, *_other_choices(inputs, origin.examples)], weights)

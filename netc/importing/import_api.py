@@ -10,8 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..inputs.argument_checks import checked_path, checked_seed
-from ..inputs.argument_types import checks_arguments
+from ..inputs.argument_checks import check_path, check_seed
+from ..inputs.argument_types import check_arguments
 from .onnx_origin import onnx_origin
 from .run_import import spec_of
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Axes = Mapping[int, str] | Sequence[str | None]
 
 
-@checks_arguments
+@check_arguments
 def from_torch(
     module: torch.nn.Module,
     inputs: Any,
@@ -48,11 +48,11 @@ def from_torch(
 
     positional, named = split_arguments(inputs)
     return spec_of(
-        module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=checked_seed(seed)
+        module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=check_seed(seed)
     ).model
 
 
-@checks_arguments
+@check_arguments
 def from_onnx(
     path: str | os.PathLike[str],
     *,
@@ -72,5 +72,5 @@ def from_onnx(
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
-    origin = onnx_origin(checked_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
-    return spec_of(origin, verify=verify, seed=checked_seed(seed)).model
+    origin = onnx_origin(check_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
+    return spec_of(origin, verify=verify, seed=check_seed(seed)).model

@@ -60,10 +60,10 @@ class DeclaredInputs(Record):
 
     def example_sizes(self, given: Mapping[str, int]) -> list[Mapping[str, int]]:
         """The sizes to try as examples, one after the other: the given ones, and usual sizes of images and sequences for the others."""
-        from ..inputs.random_inputs import several_shapes
+        from ..inputs.random_inputs import choose_varied_shapes
 
         free = [name for name in self.symbols if name not in given]
-        smallest = {**several_shapes(self.program, 1)[0][0], **given}
+        smallest = {**choose_varied_shapes(self.program, 1)[0][0], **given}
         ladders = {name: self._ladder(name) for name in free}
         rungs = range(max(map(len, ladders.values()), default=0))
         found = [{**smallest, **{name: ladder[min(rung, len(ladder) - 1)] for name, ladder in ladders.items()}} for rung in rungs]
@@ -96,11 +96,11 @@ class DeclaredInputs(Record):
         """A random array for each input, with these symbolic sizes."""
         import numpy as np
 
-        from ..inputs.random_inputs import random_array
+        from ..inputs.random_inputs import draw_array
 
         generator = np.random.default_rng(seed)
         shapes = [tuple(evaluate_dim(size, sizes) for size in shape) for shape in self._raw_shapes()]
-        return [random_array(type_.dtype, shape, generator) for type_, shape in zip(self.types, shapes, strict=True)]
+        return [draw_array(type_.dtype, shape, generator) for type_, shape in zip(self.types, shapes, strict=True)]
 
     def _raw_shapes(self) -> list[tuple[Dim, ...]]:
         """The shapes with the declared names. A `where` may have replaced a name by a formula of another one."""

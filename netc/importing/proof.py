@@ -17,7 +17,7 @@ import numpy as np
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.record import Record
 
-from ..inputs.random_inputs import several_shapes
+from ..inputs.random_inputs import choose_varied_shapes
 from .array_difference import LIMIT, difference
 from .drawn_inputs import draw_and_run
 from .first_difference import calls_of, first_difference
@@ -107,7 +107,7 @@ def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Seque
 def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, at: Sequence[Sizes], noise: float) -> Proof:
     generator = np.random.default_rng(seed)
     weights = drawn_weights(model, origin, generator, noise)
-    points = at or several_shapes(model.program, sizes)
+    points = at or choose_varied_shapes(model.program, sizes)
     for known, _ in points:
         require_memory(model.program, known)
     cases = [_Case(model, origin, one, weights, generator) for one in points]

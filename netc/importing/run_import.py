@@ -29,7 +29,7 @@ from ..analysis import Choice, analyze
 from ..api import model_of
 from ..files.atomic_writing import write_files
 from ..files.safetensors_arrays import SUFFIX, TextWithArrays
-from ..inputs.random_inputs import several_shapes, with_size
+from ..inputs.random_inputs import choose_varied_shapes, replace_size
 from .domain import Domain, domain_of
 from .proof import NotProved, Proof, Sizes, prove
 
@@ -149,8 +149,8 @@ def _written(origin: Origin, begun: float, *, verify: bool, seed: int, name: str
 
 def _proved_sizes(model: Model, origin: Origin, domain: Domain | None) -> list[Sizes]:
     """The sizes for the proof: those of the domain or usual ones, and what the import asks for."""
-    usual: list[Sizes] = list(several_shapes(model.program, 2) if domain is None else domain.sizes)
-    further = [with_size(model.program, usual[0][0], name, size) for name, size in origin.imported.further]
+    usual: list[Sizes] = list(choose_varied_shapes(model.program, 2) if domain is None else domain.sizes)
+    further = [replace_size(model.program, usual[0][0], name, size) for name, size in origin.imported.further]
     return [*usual, *(sizes for sizes in further if sizes is not None)]
 
 

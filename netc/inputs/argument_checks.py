@@ -16,145 +16,145 @@ from netc.compiler.types.tensor_types import DTYPES, TYPE_ALIASES
 
 FLOAT_NAMES = tuple(name for name, dtype in DTYPES.items() if dtype.is_float)
 """The element types that a model can have."""
-METHODS = ("int8", "int4")
+QUANTIZATION_METHODS = ("int8", "int4")
 """How a model can be quantized, the usual one first."""
 RUNTIMES = ("onnxruntime-genai",)
 """What else generates texts from a stream."""
-GREATEST_SEED = 2**63 - 1
+MAX_SEED = 2**63 - 1
 
 
-def checked_seed(seed: object) -> int:
+def check_seed(seed: object) -> int:
     """A seed, by default 0."""
     if seed is None:
         return 0
     if isinstance(seed, bool) or not isinstance(seed, Integral):
-        raise TypeError(f"a seed must be an integer, not {_kind(seed)}")
-    if not 0 <= int(seed) <= GREATEST_SEED:
+        raise TypeError(f"a seed must be an integer, not {_get_type_name(seed)}")
+    if not 0 <= int(seed) <= MAX_SEED:
         raise ValueError(f"a seed must be from 0 to 2**63 - 1, not {seed}")
     return int(seed)
 
 
-def checked_path(path: object, what: str = "a path") -> str:
+def check_path(path: object, what: str = "a path") -> str:
     """A path as a str."""
     if not isinstance(path, str | os.PathLike):
-        raise TypeError(f"{what} must be a str or a path, not {_kind(path)}")
+        raise TypeError(f"{what} must be a str or a path, not {_get_type_name(path)}")
     shown = os.fspath(path)
     return os.fsdecode(shown) if isinstance(shown, bytes) else shown
 
 
-def checked_paths(paths: object) -> tuple[str, ...]:
+def check_paths(paths: object) -> tuple[str, ...]:
     """Folders as strs."""
     if isinstance(paths, str | bytes | os.PathLike) or not isinstance(paths, Iterable):
-        raise TypeError(f"allow_paths must be several paths, such as a list, not {_kind(paths)}")
-    return tuple(checked_path(path, "a path of allow_paths") for path in paths)
+        raise TypeError(f"allow_paths must be several paths, such as a list, not {_get_type_name(paths)}")
+    return tuple(check_path(path, "a path of allow_paths") for path in paths)
 
 
-def checked_params(params: object) -> dict[str, object]:
+def check_params(params: object) -> dict[str, object]:
     """Values for the parameters of a model: numbers, bools, strings and lists of them."""
-    return {name: _value(value, name) for name, value in _named(params, "params").items()}
+    return {name: _normalize_value(value, name) for name, value in _check_mapping(params, "params").items()}
 
 
-def checked_dims(dims: object) -> dict[str, int]:
+def check_dims(dims: object) -> dict[str, int]:
     """Sizes for symbolic dimensions."""
     sizes: dict[str, int] = {}
-    for name, size in _named(dims, "dims").items():
+    for name, size in _check_mapping(dims, "dims").items():
         if isinstance(size, bool) or not isinstance(size, Integral):
-            raise TypeError(f"dims: the size of {name!r} must be an integer, not {_kind(size)}")
+            raise TypeError(f"dims: the size of {name!r} must be an integer, not {_get_type_name(size)}")
         if size < 1:
             raise ValueError(f"dims: the size of {name!r} must be at least 1, not {size}")
         sizes[name] = int(size)
     return sizes
 
 
-def checked_text(text: object) -> str:
+def check_spec_text(text: object) -> str:
     """The text of a spec."""
     if isinstance(text, os.PathLike):
         raise TypeError("compile takes the text of a spec; compile_file takes a path")
     if not isinstance(text, str):
-        raise TypeError(f"the text of a spec must be a str, not {_kind(text)}")
+        raise TypeError(f"the text of a spec must be a str, not {_get_type_name(text)}")
     if text.endswith(".net") and len(text.split()) == 1:
         raise ValueError(f"compile takes the text of a spec; for a file, call compile_file({text!r})")
     return text
 
 
-def checked_precision(dtype: object, keep_io: object = False) -> Precision:
+def check_precision(dtype: object, keep_io: object = False) -> Precision:
     """The element type of a model: its name, or the type of PyTorch or NumPy."""
     if not isinstance(keep_io, bool):
-        raise TypeError(f"keep_io must be a bool, not {_kind(keep_io)}")
+        raise TypeError(f"keep_io must be a bool, not {_get_type_name(keep_io)}")
     if dtype is None and keep_io:
         raise ValueError("keep_io is for a dtype, which says what the rest of the model is")
     if dtype is None:
         return FULL
     name = dtype if isinstance(dtype, str) else getattr(dtype, "__name__", None) or str(dtype).removeprefix("torch.")
-    found = DTYPES.get(TYPE_ALIASES.get(name, name))
-    if found is None or not found.is_float:
+    element_type = DTYPES.get(TYPE_ALIASES.get(name, name))
+    if element_type is None or not element_type.is_float:
         raise ValueError(f"dtype must be one of {', '.join(FLOAT_NAMES)}, not {dtype!r}")
-    return Precision(found, keep_io)
+    return Precision(element_type, keep_io)
 
 
-OWN_METADATA = ("spec_hash", "netc_version", CONDITIONS_KEY)
+RESERVED_METADATA = ("spec_hash", "netc_version", CONDITIONS_KEY)
 """What netc itself writes into a file."""
 
 
-def checked_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
+def check_metadata(metadata: object) -> tuple[tuple[str, str], ...]:
     """Texts by name."""
-    for name, text in (found := _named(metadata, "metadata")).items():
+    for name, text in (texts := _check_mapping(metadata, "metadata")).items():
         if not isinstance(text, str):
-            raise TypeError(f"metadata: {name!r} must be a str, not {_kind(text)}")
-        if not name or name in OWN_METADATA:
+            raise TypeError(f"metadata: {name!r} must be a str, not {_get_type_name(text)}")
+        if not name or name in RESERVED_METADATA:
             raise ValueError(f"metadata: {name!r} is written by netc" if name else "metadata: a name is empty")
         try:
             (name + text).encode()
         except UnicodeEncodeError:
             raise ValueError(f"metadata: {name!r} is no text in UTF-8") from None
-    return tuple((name, str(text)) for name, text in found.items())
+    return tuple((name, str(text)) for name, text in texts.items())
 
 
-def checked_options(opset: object = None, optimize: object = True, metadata: object = None, functions: object = False) -> GraphOptions:
+def check_graph_options(opset: object = None, optimize: object = True, metadata: object = None, functions: object = False) -> GraphOptions:
     """How a graph is written."""
-    texts = checked_metadata(metadata)
+    texts = check_metadata(metadata)
     if not isinstance(optimize, bool):
-        raise TypeError(f"optimize must be a bool, not {_kind(optimize)}")
+        raise TypeError(f"optimize must be a bool, not {_get_type_name(optimize)}")
     if not isinstance(functions, bool):
-        raise TypeError(f"functions must be a bool, not {_kind(functions)}")
+        raise TypeError(f"functions must be a bool, not {_get_type_name(functions)}")
     if opset is None:
         return GraphOptions(optimize=optimize, metadata=texts, functions=functions)
     if isinstance(opset, bool) or not isinstance(opset, Integral):
-        raise TypeError(f"an opset must be an integer, not {_kind(opset)}")
+        raise TypeError(f"an opset must be an integer, not {_get_type_name(opset)}")
     if int(opset) not in OPSETS:
         raise ValueError(f"an opset must be from {OPSETS[0]} to {OPSETS[-1]}, not {opset}")
     return GraphOptions(int(opset), optimize, texts, functions)
 
 
-def checked_name(name: object, what: str) -> str | None:
+def check_name(name: object, what: str) -> str | None:
     """A name, or None."""
     if name is not None and not isinstance(name, str):
-        raise TypeError(f"{what} must be a str, not {_kind(name)}")
+        raise TypeError(f"{what} must be a str, not {_get_type_name(name)}")
     return name
 
 
-def _named(values: object, what: str) -> dict[str, object]:
+def _check_mapping(values: object, what: str) -> dict[str, object]:
     if values is None:
         return {}
     if not isinstance(values, Mapping):
-        raise TypeError(f"{what} must be a mapping of names to values, not {_kind(values)}")
-    strange = next((name for name in values if not isinstance(name, str)), None)
-    if strange is not None:
-        raise TypeError(f"{what}: a name must be a str, not {_kind(strange)}")
+        raise TypeError(f"{what} must be a mapping of names to values, not {_get_type_name(values)}")
+    wrong = next((name for name in values if not isinstance(name, str)), None)
+    if wrong is not None:
+        raise TypeError(f"{what}: a name must be a str, not {_get_type_name(wrong)}")
     return dict(values)
 
 
-def _value(value: object, name: str) -> object:
+def _normalize_value(value: object, name: str) -> object:
     if isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list | tuple):
-        return tuple(_value(item, name) for item in value)
+        return tuple(_normalize_value(item, name) for item in value)
     if isinstance(value, Integral):  # NumPy's scalars
         return int(value)
     if isinstance(value, Real):
         return float(value)
-    raise TypeError(f"params: the value of {name!r} must be a number, a bool, a string or a list of them, not {_kind(value)}")
+    raise TypeError(f"params: the value of {name!r} must be a number, a bool, a string or a list of them, not {_get_type_name(value)}")
 
 
-def _kind(value: object) -> str:
+def _get_type_name(value: object) -> str:
     return f"{type(value).__name__}"

@@ -34,11 +34,11 @@ WORDS: dict[str, tuple[Test, str]] = {
     "Callable": (callable, "a function"),
 }
 """The parts of annotations that are checked: the test, and the words of the message."""
-OWN = ("text",)
+UNCHECKED = ("text",)
 """Arguments that are not checked here: their functions have better messages, for a path instead of a text for example."""
 
 
-def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
+def check_arguments(function: Callable[P, R]) -> Callable[P, R]:
     """Decorates a function, to check its arguments against its annotations."""
     code = function.__code__
     names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
@@ -48,19 +48,19 @@ def checks_arguments(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name, value in (*zip(first, args, strict=False), *((n, v) for n, v in kwargs.items() if n in names)):
-            if name not in OWN:
+            if name not in UNCHECKED:
                 _check_argument(name, value, annotations.get(name, "Any"), function.__globals__)
         return function(*args, **kwargs)
 
     return checked
 
 
-def checks_methods(cls: C) -> C:
+def check_methods(cls: C) -> C:
     """Decorates a class, to check the arguments of its public methods."""
     for name, value in list(vars(cls).items()):
         # Properties and nested classes have no code of their own.
         if (not name.startswith("_") or name == "__init__") and hasattr(value, "__code__"):
-            setattr(cls, name, checks_arguments(value))
+            setattr(cls, name, check_arguments(value))
     return cls
 
 
@@ -79,15 +79,15 @@ def _fits_part(value: object, part: str, names: Mapping[str, object]) -> bool:
     if part in ("Any", "object"):
         return True
     first, *rest = part.split(".")
-    found = names.get(first) or sys.modules.get(first)
+    expected = names.get(first) or sys.modules.get(first)
     for attribute in rest:
-        found = getattr(found, attribute, None)
-    if not isinstance(found, type):
-        return value is not None and not (rest and found is None)  # no object can be of a library that is not imported
+        expected = getattr(expected, attribute, None)
+    if not isinstance(expected, type):
+        return value is not None and not (rest and expected is None)  # no object can be of a library that is not imported
     # `isinstance` needs `runtime_checkable`, which our protocols are not.
-    if getattr(found, "_is_protocol", False):
-        return all(hasattr(value, member) for member in vars(found) if not member.startswith("_"))
-    return isinstance(value, found)
+    if getattr(expected, "_is_protocol", False):
+        return all(hasattr(value, member) for member in vars(expected) if not member.startswith("_"))
+    return isinstance(value, expected)
 
 
 def _split_union(annotation: str) -> list[str]:

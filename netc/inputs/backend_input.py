@@ -17,8 +17,8 @@ from netc.compiler.errors.weight_errors import WeightsNote, WeightsWarning
 from netc.dsl.record import replace
 
 from ..version import __version__
-from .argument_checks import checked_seed
-from .checkpoint import Checkpoint, Source, checked_weights
+from .argument_checks import check_seed
+from .checkpoint import Checkpoint, Source, to_checkpoint
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import GraphOptions
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 Weights = Source | Checkpoint
 
 
-def backend_input(
+def make_backend_input(
     program: Program, weights: Weights | None, seed: int | None, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> BackendInput:
     """The input of a backend. Raises `TypeError` or `ValueError` for weights or a seed of another kind."""
-    checked, number = checked_weights(weights), checked_seed(seed)
+    checked, number = to_checkpoint(weights), check_seed(seed)
 
-    arrays = None if weights is None and seed is None else _Arrays(program, checked, number)
+    arrays = None if weights is None and seed is None else _LazyWeights(program, checked, number)
     marked = replace(options, metadata=(("netc_version", __version__), *options.metadata))
     return BackendInput(program, program.main.name, spec_hash, arrays, options=marked)
 
 
-class _Arrays:
+class _LazyWeights:
     """Opens the weights when it is called, once."""
 
     def __init__(self, program: Program, checkpoint: Checkpoint | None, seed: int) -> None:
@@ -52,25 +52,25 @@ class _Arrays:
 
     def __call__(self) -> Mapping[str, Any]:
         if self._drawn is None and self.matched is None:
-            self._open()
+            self._open_weights()
         return self._drawn if self.matched is None else self.matched  # type: ignore[return-value]
 
-    def _open(self) -> None:
+    def _open_weights(self) -> None:
         from netc.compiler.weights.initial import InitialValues
 
         infos = collect_parameters(self._program)
         if self._checkpoint is None:
             self._drawn = InitialValues(infos, self._seed)
         else:
-            self.matched = self._checkpoint.matched(infos, self._seed)
+            self.matched = self._checkpoint.match_parameters(infos, self._seed)
 
 
-def part_of(program: Program, whole: BackendInput, names: Mapping[str, str]) -> BackendInput:
+def make_part_input(program: Program, full_input: BackendInput, names: Mapping[str, str]) -> BackendInput:
     """The input of a backend for a program that has parameters of another one: `names` are those that they have there."""
-    return BackendInput(program, program.main.name, "", _Part(whole, names), options=whole.options)
+    return BackendInput(program, program.main.name, "", _RenamedWeights(full_input, names), options=full_input.options)
 
 
-class _Part:
+class _RenamedWeights:
     """Some of the weights, under other names."""
 
     def __init__(self, whole: BackendInput, names: Mapping[str, str]) -> None:
@@ -88,23 +88,23 @@ class _Part:
 
 
 @contextmanager
-def reported(given: BackendInput, level: int = 4) -> Iterator[BackendInput]:
+def warn_about_weights(inputs: BackendInput, level: int = 4) -> Iterator[BackendInput]:
     """While weights are used. Afterwards, what users should see of them is a warning: a `WeightsNote`, or a `WeightsWarning` for learned
     parameters with NaN or infinities. `level`: that of `warn`."""
-    yield given
-    match given.weights:
-        case _Arrays(matched=found) | _Part(matched=found) if found is not None:
-            for warning in _warnings(found):
+    yield inputs
+    match inputs.weights:
+        case _LazyWeights(matched=matched) | _RenamedWeights(matched=matched) if matched is not None:
+            for warning in _list_warnings(matched):
                 warn(warning, stacklevel=level)
 
 
-def _warnings(matched: MatchedWeights) -> Iterator[Warning]:
+def _list_warnings(matched: MatchedWeights) -> Iterator[Warning]:
     if matched.prefix:
         yield WeightsNote(f"the prefix `{matched.prefix}` was removed from the names of the weights")
     if matched.ignored:
-        yield WeightsNote(f"left out of the weights: {_listed(matched.ignored)}")
+        yield WeightsNote(f"left out of the weights: {_quote_names(matched.ignored)}")
     if matched.drawn:
-        yield WeightsNote(f"newly drawn, since they are not in the weights: {_listed(matched.drawn)}")
+        yield WeightsNote(f"newly drawn, since they are not in the weights: {_quote_names(matched.drawn)}")
     if matched.widened:
         found, needed = matched.widened
         keeps = f"`--dtype {found}` keeps them, in Python `dtype={str(found)!r}`"
@@ -113,5 +113,5 @@ def _warnings(matched: MatchedWeights) -> Iterator[Warning]:
         yield WeightsWarning([name for name in matched if name in matched.not_finite])
 
 
-def _listed(names: tuple[str, ...]) -> str:
+def _quote_names(names: tuple[str, ...]) -> str:
     return ", ".join(f"`{name}`" for name in names)

@@ -15,7 +15,7 @@ from netc.compiler.weights.match_weights import WeightsError
 from netc.dsl.diagnostics import Diagnostic, Mark
 from netc.dsl.source import SourceFile, Span
 
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 
 if TYPE_CHECKING:
     from netc.compiler.ir.graph import Program
@@ -25,30 +25,30 @@ if TYPE_CHECKING:
 _MARKS = 5
 
 
-def fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
+def check_fit(program: Program, checkpoint: Checkpoint) -> list[Diagnostic]:
     """What keeps the checkpoint from loading into the model, at the stages concerned."""
     infos = collect_parameters(program)
     try:
-        checkpoint.matched(infos, 0)
+        checkpoint.match_parameters(infos, 0)
     except WeightsError as error:
         if not isinstance(error.problem, WeightsMismatch):
-            return [diagnostic(error.problem, Span(SourceFile(_place(error, checkpoint), ""), 0, 0))]
-        return [_diagnostic(error.problem, infos, program.main.span)]
+            return [make_diagnostic(error.problem, Span(SourceFile(_locate_error(error, checkpoint), ""), 0, 0))]
+        return [_make_diagnostic(error.problem, infos, program.main.span)]
     return []
 
 
-def _place(error: WeightsError, checkpoint: Checkpoint) -> str:
+def _locate_error(error: WeightsError, checkpoint: Checkpoint) -> str:
     """The file that cannot be read, or what was asked for: such an error is not one of the spec."""
     problem = error.problem
     return problem.source.strip("`") if isinstance(problem, WeightsUnreadable) else checkpoint.paths[0]
 
 
-def _diagnostic(problem: WeightsMismatch, infos: dict[str, ParameterInfo], whole: Span) -> Diagnostic:
+def _make_diagnostic(problem: WeightsMismatch, infos: dict[str, ParameterInfo], main_span: Span) -> Diagnostic:
     misfits = [(m.name, m.why) for m in problem.misfits] + [(name, "is not in the weights") for name in problem.missing]
     first: dict[Span, str] = {}
     for name, why in misfits:
         if name in infos:
             first.setdefault(infos[name].span, f"`{name}` {why}")
-    (span, label), *others = list(islice(first.items(), _MARKS)) or [(Span(whole.file, whole.start, whole.start), "")]
+    (span, label), *others = list(islice(first.items(), _MARKS)) or [(Span(main_span.file, main_span.start, main_span.start), "")]
     marks = tuple(Mark(s, text) for s, text in others)
     return Diagnostic("error", problem.code, problem.format_message(), span, label, marks, problem.format_notes(), problem.format_help())

@@ -11,8 +11,8 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..training.run_files import find_weights
-from .argument_checks import checked_name, checked_path
-from .argument_types import checks_methods
+from .argument_checks import check_name, check_path
+from .argument_types import check_methods
 
 if TYPE_CHECKING:
     from netc.compiler.analysis.state_dict import ParameterInfo
@@ -31,7 +31,7 @@ class Described(Protocol):
     def parameters(self) -> Mapping[str, ParameterInfo]: ...
 
 
-@checks_methods
+@check_methods
 class Checkpoint:
     """Weights, and which part of them is meant.
 
@@ -44,40 +44,40 @@ class Checkpoint:
         self, source: Source, *, strip_prefix: str | None = None, ignore: Iterable[str] = (), allow_missing: Iterable[str] = ()
     ) -> None:
         self.mapping: Mapping[str, Any] | None = source if isinstance(source, Mapping) else None
-        self.paths: tuple[str, ...] = () if isinstance(source, Mapping) else _paths(source)
-        self.strip_prefix = checked_name(strip_prefix, "strip_prefix")
-        self.ignore = _patterns(ignore, "ignore")
-        self.allow_missing = _patterns(allow_missing, "allow_missing")
+        self.paths: tuple[str, ...] = () if isinstance(source, Mapping) else _check_source(source)
+        self.strip_prefix = check_name(strip_prefix, "strip_prefix")
+        self.ignore = _check_patterns(ignore, "ignore")
+        self.allow_missing = _check_patterns(allow_missing, "allow_missing")
 
     def compare(self, model: Described) -> MatchedWeights:
         """The weights as the model takes them, by name, each read when it is asked for: `drawn` has the names of those that are not in the
         checkpoint, `ignored` those of the checkpoint that are left out. Raises `WeightsError` if they do not fit."""
-        return self.matched(model.parameters, 0)
+        return self.match_parameters(model.parameters, 0)
 
-    def matched(self, infos: Mapping[str, ParameterInfo], seed: int) -> MatchedWeights:
+    def match_parameters(self, infos: Mapping[str, ParameterInfo], seed: int) -> MatchedWeights:
         """The same for descriptions of parameters; what is drawn depends on the seed."""
         from netc.compiler.weights.match_weights import match_tensors
 
-        return match_tensors(infos, self._opened(), self._selection(), seed)
+        return match_tensors(infos, self._open_tensors(), self._make_selection(), seed)
 
     def digest(self) -> str:
         """A hash of all names and numbers, the same wherever they are, and of which are meant. Raises `WeightsError` if they cannot be
         read."""
         import numpy as np
 
-        found = blake2b(f"{self.strip_prefix} {self.ignore} {self.allow_missing}\n".encode(), digest_size=16)
-        for name, tensor in sorted(self._opened().items()):
-            found.update(f"{name} {tensor.kind} {tensor.shape}\n".encode())
+        digest = blake2b(f"{self.strip_prefix} {self.ignore} {self.allow_missing}\n".encode(), digest_size=16)
+        for name, tensor in sorted(self._open_tensors().items()):
+            digest.update(f"{name} {tensor.kind} {tensor.shape}\n".encode())
             if tensor.dtype is not None:  # the numbers of another type are none that a model takes
-                found.update(np.ascontiguousarray(tensor.read()).reshape(-1).view(np.uint8).data)
-        return found.hexdigest()
+                digest.update(np.ascontiguousarray(tensor.read()).reshape(-1).view(np.uint8).data)
+        return digest.hexdigest()
 
-    def _selection(self) -> Selection:
+    def _make_selection(self) -> Selection:
         from netc.compiler.weights.weight_selection import Selection
 
         return Selection(self.strip_prefix, self.ignore, self.allow_missing)
 
-    def _opened(self) -> Mapping[str, StoredTensor]:
+    def _open_tensors(self) -> Mapping[str, StoredTensor]:
         from netc.compiler.weights.lazy_tensors import stored_tensor
         from netc.compiler.weights.match_weights import open_weights, to_arrays
 
@@ -89,23 +89,23 @@ class Checkpoint:
         return f"<netc.Checkpoint {', '.join(self.paths) or 'of a mapping'}>"
 
 
-def checked_weights(weights: object) -> Checkpoint | None:
+def to_checkpoint(weights: object) -> Checkpoint | None:
     """Weights that a function was given: of a run's folder, the best ones."""
     return weights if weights is None or isinstance(weights, Checkpoint) else Checkpoint(weights)  # type: ignore[arg-type]
 
 
-def _paths(source: object) -> tuple[str, ...]:
+def _check_source(source: object) -> tuple[str, ...]:
     several = source if isinstance(source, (list, tuple)) else [source]
     if not several:
         raise ValueError("`weights` must be at least one path, not an empty list")
-    return tuple(find_weights(checked_path(path, "`weights`")) for path in several)
+    return tuple(find_weights(check_path(path, "`weights`")) for path in several)
 
 
-def _patterns(patterns: object, what: str) -> tuple[str, ...]:
+def _check_patterns(patterns: object, what: str) -> tuple[str, ...]:
     if isinstance(patterns, (str, bytes)) or not isinstance(patterns, Iterable):
         raise TypeError(f"{what} must be several patterns, such as a list, not {type(patterns).__name__}")
-    found = tuple(patterns)
-    strange = next((pattern for pattern in found if not isinstance(pattern, str)), None)
-    if strange is not None:
-        raise TypeError(f"{what}: a pattern must be a str, not {type(strange).__name__}")
-    return found
+    checked = tuple(patterns)
+    wrong = next((pattern for pattern in checked if not isinstance(pattern, str)), None)
+    if wrong is not None:
+        raise TypeError(f"{what}: a pattern must be a str, not {type(wrong).__name__}")
+    return checked

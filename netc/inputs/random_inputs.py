@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from netc.compiler.types.tensor_types import DType
 
 BATCH = "N"
-USUAL = 8
-_MOST = 4096
-_TRIES = 100_000
-_LARGEST = 2**40
+DEFAULT_SIZE = 8
+_MAX_SIZE = 4096
+_MAX_TRIES = 100_000
+_MAX_ELEMENTS = 2**40
 """More elements than fit into any memory; NumPy has no clear error for this."""
 
 
@@ -34,110 +34,116 @@ class NoSizes(ValueError):
     """No sizes were found that satisfy the conditions of the spec."""
 
 
-def shapes_of(program: Program) -> dict[str, tuple[int, ...]]:
+def choose_input_shapes(program: Program) -> dict[str, tuple[int, ...]]:
     """Sizes for every input, by name: one sample, other symbolic dimensions of the first usual size that satisfies every `where`."""
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(free_symbols(d) for t in types.values() for d in t.shape)))
     listed = {format_dim(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
-    for sizes in _candidates(used, listed):
-        if _allowed(program, sizes):
+    for sizes in _generate_sizes(used, listed):
+        if _satisfies_conditions(program, sizes):
             return {name: tuple(evaluate_dim(d, sizes) for d in t.shape) for name, t in types.items()}
     raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
 
 
-def with_size(program: Program, sizes: Mapping[str, int], name: str, size: int) -> tuple[dict[str, int], dict[str, tuple[int, ...]]] | None:
+def replace_size(
+    program: Program, sizes: Mapping[str, int], name: str, size: int
+) -> tuple[dict[str, int], dict[str, tuple[int, ...]]] | None:
     """These sizes with another one of a dimension, and the shapes of the inputs; None if a `where` does not allow it."""
-    found = {**sizes, name: size}
-    if not _allowed(program, found):
+    changed = {**sizes, name: size}
+    if not _satisfies_conditions(program, changed):
         return None
-    return found, {value.name: tuple(evaluate_dim(d, found) for d in value.type.shape) for value in program.main.inputs}
+    return changed, {value.name: tuple(evaluate_dim(d, changed) for d in value.type.shape) for value in program.main.inputs}
 
 
-def several_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
+def choose_varied_shapes(program: Program, count: int) -> list[tuple[dict[str, int], dict[str, tuple[int, ...]]]]:
     """The same for several sizes, all of them different as far as the conditions allow, and none so small that a tensor within the model is
     empty: those of the dimensions, and shapes by name."""
     types = {value.name: value.type for value in program.main.inputs}
     used = sorted(set().union(*(free_symbols(d) for t in types.values() for d in t.shape)))
     listed = {format_dim(c.left): c.values for c, _ in program.conditions if isinstance(c, OneOf)}
-    inside = _dims_inside(program, used)
-    found: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
-    for at, sizes in enumerate(_different(used, {name: _sizes(program, name, listed) for name in used}, listed)):
+    inside = _list_inner_dims(program, used)
+    choices: list[tuple[dict[str, int], dict[str, tuple[int, ...]]]] = []
+    for index, sizes in enumerate(
+        _generate_varied_sizes(used, {name: _list_allowed_sizes(program, name, listed) for name in used}, listed)
+    ):
         if (
-            all(_differ(sizes, other) for other, _ in found)
-            and _allowed(program, sizes)
+            all(_are_different(sizes, other) for other, _ in choices)
+            and _satisfies_conditions(program, sizes)
             and all(evaluate_dim(d, sizes) > 0 for d in inside)
         ):
-            found.append((sizes, {name: tuple(evaluate_dim(d, sizes) for d in t.shape) for name, t in types.items()}))
-        if len(found) == count or (found and at > _TRIES):
+            choices.append((sizes, {name: tuple(evaluate_dim(d, sizes) for d in t.shape) for name, t in types.items()}))
+        if len(choices) == count or (choices and index > _MAX_TRIES):
             break
-    if not found:
+    if not choices:
         raise NoSizes(f"no sizes were found for {', '.join(f'`{n}`' for n in used)} that satisfy every `where`")
-    return found
+    return choices
 
 
-def _differ(sizes: Mapping[str, int], other: Mapping[str, int]) -> bool:
+def _are_different(sizes: Mapping[str, int], other: Mapping[str, int]) -> bool:
     return sizes[BATCH] != other[BATCH] if BATCH in sizes else sizes != other
 
 
-def _dims_inside(program: Program, names: Collection[str]) -> list[Dim]:
+def _list_inner_dims(program: Program, names: Collection[str]) -> list[Dim]:
     """The sizes within the model that these symbols decide: none of them may be 0."""
     values = (value for graph in collect_graphs(program.main) for node in graph.nodes for value in node.outputs)
-    found = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
-    return [d for d in found if free_symbols(d) <= set(names)]
+    dims = {d: None for value in values for d in value.type.shape if isinstance(d, SymDim)}
+    return [d for d in dims if free_symbols(d) <= set(names)]
 
 
-def _sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
+def _list_allowed_sizes(program: Program, name: str, listed: Mapping[str, tuple[int, ...]]) -> tuple[int, ...]:
     """The sizes that a dimension may have by the conditions on it alone, the usual one and larger ones first."""
     dim = program.dims.get(name)
     if name in listed:
         return listed[name]
-    sizes = (*range(USUAL, _MOST), *range(1, USUAL))
+    sizes = (*range(DEFAULT_SIZE, _MAX_SIZE), *range(1, DEFAULT_SIZE))
     if dim is None or free_symbols(dim) != {name}:
         return sizes
     return tuple(size for size in sizes if evaluate_dim(dim, {name: size}) == size) or sizes
 
 
-def _different(names: list[str], allowed: Mapping[str, tuple[int, ...]], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+def _generate_varied_sizes(
+    names: list[str], allowed: Mapping[str, tuple[int, ...]], listed: Mapping[str, tuple[int, ...]]
+) -> Iterator[dict[str, int]]:
     """Batches of 2 and 3, and for other dimensions sizes of which no two are the same, then equal ones."""
     others = [name for name in names if name != BATCH]
-    for batches in (2, _MOST):
-        for at in range(_MOST - 1):
-            batch = {BATCH: 2 + at % batches} if BATCH in names else {}
+    for batches in (2, _MAX_SIZE):
+        for index in range(_MAX_SIZE - 1):
+            batch = {BATCH: 2 + index % batches} if BATCH in names else {}
             for step in (1, 0):
-                steps = {name: at + (step * k if name not in listed else 0) for k, name in enumerate(others)}
+                steps = {name: index + (step * k if name not in listed else 0) for k, name in enumerate(others)}
                 yield batch | {name: allowed[name][by % len(allowed[name])] for name, by in steps.items()}
-    yield from _candidates(names, listed)
+    yield from _generate_sizes(names, listed)
 
 
-def _candidates(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
+def _generate_sizes(names: list[str], listed: Mapping[str, tuple[int, ...]]) -> Iterator[dict[str, int]]:
     """Equal sizes first, then all small ones; of a dimension with a list of sizes, those."""
     others = [name for name in names if name != BATCH]
     batch = {BATCH: 1} if BATCH in names else {}
-    for size in (*range(USUAL, _MOST), *range(1, USUAL)):
+    for size in (*range(DEFAULT_SIZE, _MAX_SIZE), *range(1, DEFAULT_SIZE)):
         yield batch | {name: listed[name][0] if name in listed else size for name in others}
-    most = max(2, int(_TRIES ** (1 / max(1, len(names)))))
+    most = max(2, int(_MAX_TRIES ** (1 / max(1, len(names)))))
     for combination in product(*(listed.get(name, range(1, most)) for name in names)):
         yield dict(zip(names, combination, strict=True))
 
 
-def _allowed(program: Program, sizes: Mapping[str, int]) -> bool:
+def _satisfies_conditions(program: Program, sizes: Mapping[str, int]) -> bool:
     try:
         shapes = {value.name: tuple(evaluate_dim(d, sizes) for d in value.type.shape) for value in program.main.inputs}
         check_sizes(program, shapes)
     except ValueError:
         return False
-    return all(_within(d, sizes) for value in program.main.inputs for d in value.type.shape)
+    return all(_is_in_bounds(d, sizes) for value in program.main.inputs for d in value.type.shape)
 
 
-def _within(d: Dim, sizes: Mapping[str, int]) -> bool:
+def _is_in_bounds(d: Dim, sizes: Mapping[str, int]) -> bool:
     low, high = bounds(d)
     size = evaluate_dim(d, sizes)
     return size >= max(1, low or 1) and (high is None or size <= high)
 
 
-def random_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
+def draw_array(dtype: DType, shape: tuple[int, ...], generator: np.random.Generator) -> Array:
     """An array for one input. Raises MemoryError for one that cannot fit into memory."""
-    if prod(shape) > _LARGEST:
+    if prod(shape) > _MAX_ELEMENTS:
         raise MemoryError
     if dtype.is_float:
         return generator.standard_normal(shape, np.float32).astype(numpy_dtype(dtype))

@@ -23,8 +23,8 @@ from netc.dsl.record import replace
 
 from ..errors import unsupported_is_compile_error
 from ..files.atomic_writing import is_stream, write_files
-from ..inputs.argument_checks import METHODS
-from ..inputs.backend_input import reported
+from ..inputs.argument_checks import QUANTIZATION_METHODS
+from ..inputs.backend_input import warn_about_weights
 from .calibration import BATCH_SIZE, checked_calibration, draw_sample, explain_infinite_scale, iterate_batches, read_calibration
 from .changes import OutputChange, QuantizationReport, compare_outputs
 from .refusal import CannotQuantize
@@ -57,9 +57,9 @@ _DISK_FACTOR = 2.1
 def checked_method(method: object) -> str:
     """Check the method. Raises `TypeError` or `ValueError`."""
     if not isinstance(method, str):
-        raise TypeError(f"quantize must be one of {', '.join(METHODS)}, not {type(method).__name__}")
-    if method not in METHODS:
-        raise ValueError(f"quantize must be one of {', '.join(METHODS)}, not {method!r}")
+        raise TypeError(f"quantize must be one of {', '.join(QUANTIZATION_METHODS)}, not {type(method).__name__}")
+    if method not in QUANTIZATION_METHODS:
+        raise ValueError(f"quantize must be one of {', '.join(QUANTIZATION_METHODS)}, not {method!r}")
     return method
 
 
@@ -77,7 +77,7 @@ def check_target(backend: Backend, path: str, method: str, has_calibration: bool
 
 def save_quantized(given: BackendInput, path: str, method: str, calibration: str | Mapping[str, Any] | None) -> QuantizationReport:
     """Write the quantized model. `calibration` is the path of an .npz file, or arrays by the names of inputs; with it, int8 is static."""
-    with reported(given), unsupported_is_compile_error(given.program):
+    with warn_about_weights(given), unsupported_is_compile_error(given.program):
         artifact = BACKEND.build(given)
     arrays = None if calibration is None else read_calibration(calibration)
     reports: list[QuantizationReport] = []

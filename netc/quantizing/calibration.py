@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.analysis.input_shapes import check_sizes
 
 from ..files.array_files import UnreadableArrays, read_arrays
-from ..inputs.argument_checks import checked_path
+from ..inputs.argument_checks import check_path
 from .refusal import CannotQuantize
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def checked_calibration(data: object) -> str | Mapping[str, Any] | None:
     """Check that the calibration is a path, or arrays by name."""
     if data is None or isinstance(data, Mapping):
         return data
-    return checked_path(data, "calibration")
+    return check_path(data, "calibration")
 
 
 def read_calibration(calibration: str | Mapping[str, Any]) -> dict[str, Array]:
@@ -106,11 +106,11 @@ def _check_names(inputs: list[str], wrong: list[str], what: str) -> None:
 def draw_sample(program: Program) -> dict[str, Array]:
     import numpy as np
 
-    from ..inputs.random_inputs import random_array, several_shapes
+    from ..inputs.random_inputs import choose_varied_shapes, draw_array
 
     generator = np.random.default_rng(0)
-    (_, shapes), *_ = several_shapes(program, 1)
-    return {value.name: random_array(value.type.dtype, shapes[value.name], generator) for value in program.main.inputs}
+    (_, shapes), *_ = choose_varied_shapes(program, 1)
+    return {value.name: draw_array(value.type.dtype, shapes[value.name], generator) for value in program.main.inputs}
 
 
 def _quote_names(names: list[str]) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import re
 
-from ..files.package_data import folder
+from ..files.package_data import find_data_folder
 
-_FOLDER = folder("pages", "docs/errors")
+_FOLDER = find_data_folder("pages", "docs/errors")
 _ENDING = ".md"
 
 

@@ -14,7 +14,7 @@ from netc.compiler.elaborate.names.name_errors import normalize_name
 from netc.compiler.elaborate.names.setting_words import SETTINGS
 from netc.compiler.errors.problem import Advice, Replacement
 from netc.compiler.ops import Operator
-from netc.files.package_data import folder
+from netc.files.package_data import find_data_folder
 
 STAGES = {
     "PyTorch": {
@@ -303,7 +303,7 @@ def sizes_first(operator: str) -> tuple[int, ...]:
 def _standard_blocks() -> dict[str, str]:
     """The blocks of the standard library, each with the path of its file in a `use`."""
     found: dict[str, str] = {}
-    for path in sorted((Path(folder("specs", "specs")) / "std").glob("*.net")):
+    for path in sorted((Path(find_data_folder("specs", "specs")) / "std").glob("*.net")):
         for name in re.findall(r"^block (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE):
             found.setdefault(name, f"std/{path.name}")
     return found

@@ -22,7 +22,7 @@ from netc.compiler.types.tensor_types import DType
 from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyze
-from ..display.text_table import wrapped
+from ..display.text_table import wrap_rows
 
 INTRODUCTION = """\
 # Operators
@@ -80,7 +80,7 @@ def show_default(arg: Arg[Any]) -> str:
 def table() -> str:
     """Every operator with its family and meaning, in 80 columns."""
     rows = [(op.name, family, meaning(op)) for family, operators in families().items() for op in operators]
-    return "\n".join(wrapped([("operator", "family", "meaning"), *rows]))
+    return "\n".join(wrap_rows([("operator", "family", "meaning"), *rows]))
 
 
 def page(operator: type[Operator], level: int = 1) -> str:

@@ -13,10 +13,10 @@ from netc.dsl import ast
 from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
-from ..files.package_data import folder
+from ..files.package_data import find_data_folder
 
-_WORDS = folder("words", "docs/words")
-_STD = folder("specs/std", "specs/std")
+_WORDS = find_data_folder("words", "docs/words")
+_STD = find_data_folder("specs/std", "specs/std")
 STD = "std"
 _BLANK = "\n\n"
 

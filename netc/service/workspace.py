@@ -16,13 +16,13 @@ from netc.dsl.lexer import Token, lex_text
 from netc.dsl.parser import parse_source
 from netc.dsl.source import SourceFile
 
-from ..files.file_access import open_regular, within
-from ..files.package_data import folder
+from ..files.file_access import is_within, open_regular
+from ..files.package_data import find_data_folder
 from ..files.source_files import Unreadable, read_file
-from ..files.spec_loader import Loader
+from ..files.spec_loader import SpecLoader
 from .checked_text import CheckedText, CheckMemory, FileStamp, Parsed
 
-_STD = os.path.realpath(folder("std", "specs/std"))
+_STD = os.path.realpath(find_data_folder("std", "specs/std"))
 
 
 class Workspace:
@@ -70,7 +70,7 @@ class Workspace:
 
     def may_change(self, path: str) -> bool:
         """Whether a file belongs to the user: it is neither in the standard library nor in an installed package."""
-        return path in self._open or not within(path, [_STD, *(os.path.realpath(folder) for folder in site.getsitepackages())])
+        return path in self._open or not is_within(path, [_STD, *(os.path.realpath(folder) for folder in site.getsitepackages())])
 
     @property
     def open_paths(self) -> tuple[str, ...]:
@@ -148,7 +148,7 @@ class Workspace:
         return OpenLoader(self, source, real)
 
 
-class OpenLoader(Loader):
+class OpenLoader(SpecLoader):
     """Finds the files of `use` as the command line does, but reads an open text instead of its file. `stamps` has a stamp for each path
     that it has looked up."""
 
@@ -157,7 +157,7 @@ class OpenLoader(Loader):
         self._workspace = workspace
         self.stamps: dict[str, FileStamp] = {real: workspace.read_stamp(real)}
 
-    def read(self, real: str, name: str) -> SourceFile:
+    def read_source(self, real: str, name: str) -> SourceFile:
         # The stamp is read first: if the file changes in between, the next check notices.
         self.stamps[real] = self._workspace.read_stamp(real)
         return self._workspace.parse_text(real).source

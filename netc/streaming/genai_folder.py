@@ -24,10 +24,10 @@ from netc.dsl.record import Record
 
 from ..errors import CompileError
 from ..files.atomic_writing import write_bytes
-from ..files.file_problems import diagnostic
-from ..files.save_artifacts import save
+from ..files.file_problems import make_diagnostic
+from ..files.save_artifacts import save_artifact
 from ..inputs.argument_checks import RUNTIMES
-from ..inputs.backend_input import part_of, reported
+from ..inputs.backend_input import make_part_input, warn_about_weights
 
 if TYPE_CHECKING:
     from netc.compiler.backends.backend import BackendInput
@@ -70,7 +70,7 @@ class Decoder:
         try:
             self.stream = derive_stream(program, dimension, MASK)
         except StreamRefused as refused:
-            raise CompileError((diagnostic(refused.problem, refused.span),)) from None
+            raise CompileError((make_diagnostic(refused.problem, refused.span),)) from None
         self.layers = _check_layers(self.stream)
         self.vocabulary = _check_vocabulary(self.stream, dimension)
         self.context = _find_context_length(program, dimension)
@@ -111,11 +111,11 @@ def save_decoder(given: BackendInput, dimension: str, folder: str, special: Mapp
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise NotADirectoryError(20, "it is a file, and a folder is needed", folder)
     is_new = not os.path.exists(folder)
-    with reported(given) as full_input:
+    with warn_about_weights(given) as full_input:
         if is_new:
             os.mkdir(folder)
         try:
-            save(_make_step_input(decoder.stream, full_input), get_or_raise("onnx"), os.path.join(folder, MODEL))
+            save_artifact(_make_step_input(decoder.stream, full_input), get_or_raise("onnx"), os.path.join(folder, MODEL))
             write_bytes(os.path.join(folder, CONFIG), (json.dumps(decoder.make_config(special), indent=2) + "\n").encode())
         except BaseException:  # also Ctrl-C: an empty folder would look like a result
             if is_new:
@@ -157,7 +157,7 @@ def _are_tokens(value: object) -> bool:
 
 
 def _make_step_input(stream: Stream, full_input: BackendInput) -> BackendInput:
-    return part_of(stream.step, full_input, {name: stream.moved.get(name, name) for name in collect_parameters(stream.step)})
+    return make_part_input(stream.step, full_input, {name: stream.moved.get(name, name) for name in collect_parameters(stream.step)})
 
 
 def _check_layers(stream: Stream) -> AttentionSizes:

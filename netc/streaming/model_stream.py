@@ -27,12 +27,12 @@ from netc.dsl.record import Record
 
 from ..errors import CompileError, unsupported_is_compile_error
 from ..files.atomic_writing import is_stream
-from ..files.file_problems import diagnostic
-from ..files.save_artifacts import backend_for, refuse_weights, save
-from ..inputs.argument_checks import RUNTIMES, checked_name, checked_path
-from ..inputs.argument_types import checks_methods
-from ..inputs.backend_input import Weights, backend_input, part_of, reported
-from ..inputs.checkpoint import checked_weights
+from ..files.file_problems import make_diagnostic
+from ..files.save_artifacts import refuse_weights, require_backend, save_artifact
+from ..inputs.argument_checks import RUNTIMES, check_name, check_path
+from ..inputs.argument_types import check_methods
+from ..inputs.backend_input import Weights, make_backend_input, make_part_input, warn_about_weights
+from ..inputs.checkpoint import to_checkpoint
 from .genai_folder import read_special_tokens, save_decoder
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def prove_causal(program: Program, dimension: str) -> CausalProof:
         stream = derive_stream(program, dimension)
         return CausalProof((), format_memory(stream), _format_limit(stream))
     except StreamRefused as refused:
-        return CausalProof((diagnostic(refused.problem, refused.span),))
+        return CausalProof((make_diagnostic(refused.problem, refused.span),))
 
 
 def _format_limit(stream: Stream) -> str:
@@ -133,19 +133,19 @@ class StreamRunner:
         return self._full(shape, float(state.start or 0), state.type.dtype.name)
 
 
-@checks_methods
+@check_methods
 class ModelStream:
     """A model that is computed in pieces along one dimension, as `Model.stream` returns it. `step` and `start` are its programs; `start` is
     None if there is nothing to compute before the first piece. Raises `CompileError` at an operator that looks ahead, or has no rule."""
 
     def __init__(self, program: Program, dimension: object, weights: Mapping[str, Any] | None = None) -> None:
-        name = checked_name(dimension, "dimension")
+        name = check_name(dimension, "dimension")
         if name is None:
             raise TypeError("a stream needs the name of a dimension, such as 'T'")
         try:
             self.stream = derive_stream(program, name)
         except StreamRefused as refused:
-            raise CompileError((diagnostic(refused.problem, refused.span),)) from None
+            raise CompileError((make_diagnostic(refused.problem, refused.span),)) from None
         self._program = program
         self._weights = weights
 
@@ -200,7 +200,7 @@ class ModelStream:
         def make_full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return torch.full(shape, number, dtype=getattr(torch, dtype))
 
-        with reported(self._make_full_input(weights, seed)) as full_input:
+        with warn_about_weights(self._make_full_input(weights, seed)) as full_input:
             return StreamRunner(self.stream, make_run(self.step), None if self.start is None else make_run(self.start), make_full)
 
     def session(self, weights: Weights | None = None, seed: int | None = None, device: str = "cpu") -> StreamRunner:
@@ -219,11 +219,11 @@ class ModelStream:
         def make_full(shape: tuple[int, ...], number: float, dtype: str) -> Any:
             return np.full(shape, number, dtype)
 
-        with reported(self._make_full_input(weights, seed)) as full_input:
+        with warn_about_weights(self._make_full_input(weights, seed)) as full_input:
             return StreamRunner(self.stream, make_run(self.step), None if self.start is None else make_run(self.start), make_full)
 
     def notes(self, written: list[str]) -> tuple[str, ...]:
-        """Return notes for users about the files that `save` returned: texts without a full stop."""
+        """Return notes for users about the files that `save_artifact` returned: texts without a full stop."""
         if not written:
             raise ValueError("pass the names of the files that `save` returned")
         step_file = _format_file(written[0])
@@ -254,8 +254,8 @@ class ModelStream:
         The ending of the path selects the target, unless one is passed. Raises `ValueError` for an unknown ending, for weights with a
         target that stores none, and for standard output, `-`, if there are two files.
         """
-        checked = checked_path(path)
-        backend = target or backend_for(checked)
+        checked = check_path(path)
+        backend = target or require_backend(checked)
         # Standard output can hold one file, and this stream needs two.
         if self.start is not None and is_stream(checked):
             raise WrongOutput("a stream with inputs that do not have its dimension is two files: give the name of one")
@@ -264,9 +264,9 @@ class ModelStream:
         written = [(checked, self.step)]
         if self.start is not None:
             written.append((make_start_path(checked, backend), self.start))
-        with reported(self._make_full_input(weights, seed, options)) as full_input:
+        with warn_about_weights(self._make_full_input(weights, seed, options)) as full_input:
             for name, program in written:
-                save(self._select_input(program, full_input), backend, name)
+                save_artifact(self._select_input(program, full_input), backend, name)
         return [name for name, _ in written]
 
     def save_for(
@@ -285,17 +285,17 @@ class ModelStream:
         """
         if runtime not in RUNTIMES:
             raise ValueError(f"the runtime must be {' or '.join(RUNTIMES)}, not {runtime!r}")
-        checkpoint = checked_weights(weights)
+        checkpoint = to_checkpoint(weights)
         paths = () if checkpoint is None else checkpoint.paths
-        return save_decoder(self._make_full_input(weights, seed, options), self.dimension, checked_path(folder), read_special_tokens(paths))
+        return save_decoder(self._make_full_input(weights, seed, options), self.dimension, check_path(folder), read_special_tokens(paths))
 
     def _make_full_input(self, weights: Weights | None, seed: int | None, options: GraphOptions = DEFAULT_OPTIONS) -> BackendInput:
         """Make the backend input of the full model."""
-        return backend_input(self._program, self._weights if weights is None and seed is None else weights, seed, options=options)
+        return make_backend_input(self._program, self._weights if weights is None and seed is None else weights, seed, options=options)
 
     def _select_input(self, program: Program, full_input: BackendInput) -> BackendInput:
         """Make the backend input of one program, with its share of the full model's parameters."""
-        return part_of(program, full_input, {name: self.stream.moved.get(name, name) for name in collect_parameters(program)})
+        return make_part_input(program, full_input, {name: self.stream.moved.get(name, name) for name in collect_parameters(program)})
 
 
 def make_start_path(path: str, backend: Backend) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from netc.compiler.errors.recipe_errors import ScheduleCut
 from netc.dsl.diagnostics import Diagnostic
 
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from .data.data_columns import InputColumns
 from .optimizers import normalize_name
 from .recipe import Recipe
@@ -29,7 +29,7 @@ def check_schedule_length(recipe: Recipe, steps: int | None) -> Iterator[Diagnos
         last = index == len(recipe.schedule) - 1
         if (start + length > steps and (not last or normalize_name(stage.name) == WARMUP)) or (start + length == steps and not last):
             later = "" if last else recipe.schedule[index + 1].name
-            yield diagnostic(ScheduleCut(stage.name, length, steps, start, later), stage.span)
+            yield make_diagnostic(ScheduleCut(stage.name, length, steps, start, later), stage.span)
             return
         start += length
 

@@ -35,7 +35,7 @@ from torch.distributed.tensor import DTensor
 from netc.compiler.errors.run_errors import RunError, RunUnreadable
 
 from ..files.atomic_writing import write_files
-from ..files.source_files import reason
+from ..files.source_files import format_reason
 from .ranks import Ranks
 from .read_checkpoint import SafePlanner, SafeReader, read_metadata
 from .tensor_parallel import place_tensor
@@ -198,7 +198,7 @@ def _describe_damage(error: BaseException) -> str:
     """Describe why a checkpoint cannot be read."""
     # PyTorch's own messages speak of its functions, and advise `weights_only=False`, which would run any code in the file.
     if isinstance(error, (PermissionError, FileNotFoundError, IsADirectoryError)):
-        return f"its checkpoint cannot be read: {reason(error)}"
+        return f"its checkpoint cannot be read: {format_reason(error)}"
     if isinstance(error, pickle.UnpicklingError):
         return "its checkpoint is damaged: it has something other than numbers and tensors"
     if isinstance(error, (KeyError, TypeError, AttributeError)):

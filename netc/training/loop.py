@@ -21,7 +21,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors import CompileError
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from . import cautions
 from .batches import BatchLoader, InputSampler, MicroBatch, arrays_to_tensors
 from .checkpoints import CheckpointStore, TrainingState, gather_tensors
@@ -51,7 +51,7 @@ class NotFiniteLoss(CompileError):
     """The loss is NaN or infinite, at this step: `diagnostics` has the first stage whose output is not finite."""
 
     def __init__(self, problem: LossNotFinite, span: Span) -> None:
-        super().__init__((diagnostic(problem, span),))
+        super().__init__((make_diagnostic(problem, span),))
         self.step = problem.step
 
 
@@ -361,12 +361,12 @@ class Trainer:
             if is_machine_error(error):
                 return
             span = self.objective.training_section.loss_span
-            raise RefusedBatch((diagnostic(BatchRefused(None, batch, why, self.checkpoints.step), span),)) from None
+            raise RefusedBatch((make_diagnostic(BatchRefused(None, batch, why, self.checkpoints.step), span),)) from None
         weights = self.model.state_dict()
         for micro_batch in micro_batches:
             place = find_refusing(self.objective, weights, micro_batch, error)
             if place is not None:
-                raise RefusedBatch((diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
+                raise RefusedBatch((make_diagnostic(BatchRefused(place.what, batch, why, self.checkpoints.step), place.span),)) from None
 
     def save_checkpoint(self) -> None:
         """Write the weights and a checkpoint."""

@@ -19,8 +19,8 @@ from netc.compiler.backends.torch import BACKEND
 from netc.compiler.ir.training_program import LOSS, Training
 
 from ..errors import CompileError, unsupported_is_compile_error
-from ..inputs.argument_types import checks_arguments
-from ..inputs.backend_input import Weights, backend_input, reported
+from ..inputs.argument_types import check_arguments
+from ..inputs.backend_input import Weights, make_backend_input, warn_about_weights
 from .optimizers import Schedule, make_schedule
 from .recipe import Recipe, read_recipe
 from .section_file import SectionFile
@@ -83,7 +83,7 @@ class Objective(nn.Module):
         optimizer: torch.optim.Optimizer = file.make_optimizer(self.model)
         return optimizer
 
-    @checks_arguments
+    @check_arguments
     def schedule(self, optimizer: torch.optim.Optimizer, steps: int) -> Schedule | None:
         """Make the section's scheduler for a run of that many steps, to be stepped after each; None for a constant learning rate."""
         return make_schedule(self.file, optimizer, self.recipe, _check_positive(steps, "steps"))
@@ -143,10 +143,10 @@ def make_objective(training: Training, weights: Weights | None = None, seed: int
 
 def _make_model_input(training: Training, weights: Weights | None, seed: int | None) -> BackendInput:
     """Return the input for the model alone, so that a seed gives it the same parameters as without the section."""
-    model = backend_input(extract_model_program(training), weights, seed)
+    model = make_backend_input(extract_model_program(training), weights, seed)
     if model.weights is None:
         return model
-    with reported(model):
+    with warn_about_weights(model):
         arrays = model.open_arrays()
     return BackendInput(model.program, model.name, weights=lambda: arrays)
 

@@ -23,8 +23,8 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..files.file_access import OUTSIDE, why_no_data
-from ..files.file_problems import diagnostic
+from ..files.file_access import OUTSIDE, explain_forbidden_data
+from ..files.file_problems import make_diagnostic
 from .data.class_labels import check_classes
 from .data.data_columns import ColumnSpec, InputColumns, map_column_types, match_columns
 from .data.data_formats import FORMATS, DataLocation, open_source, parse_location, parse_options
@@ -115,7 +115,7 @@ def open_data(training: Training, recipe: Recipe, data_request: DataRequest) -> 
 
 def _locate_training_data(training: Training, recipe: Recipe, data_request: DataRequest) -> _DataToOpen:
     names = [value.name for value in _list_data_inputs(training, recipe)]
-    unknown = [diagnostic(_unknown_input(name, names), training.span) for name in data_request.columns if name not in names]
+    unknown = [make_diagnostic(_unknown_input(name, names), training.span) for name in data_request.columns if name not in names]
     if unknown:
         raise _DataRejected(*unknown)
     columns = {**(recipe.data.columns if recipe.data is not None else {}), **data_request.columns}
@@ -129,7 +129,7 @@ def _locate_training_data(training: Training, recipe: Recipe, data_request: Data
             raise _DataRejected  # reported when the settings were read
         why = "no data are given"
         remedy = '`--data train.npz`, or `data npz "train.npz"` in the train section'
-        raise _DataRejected(diagnostic(CannotReadData("data", why, remedy), training.span))
+        raise _DataRejected(make_diagnostic(CannotReadData("data", why, remedy), training.span))
     try:
         options = {**recipe.data.options, **parse_options(recipe.data.format, data_request.options)}
     except DataError as error:
@@ -188,11 +188,11 @@ def _locate_rule_data(rule: DataRule, columns: Mapping[str, ColumnSpec], data_re
     # The real path is checked and opened: a symbolic link in the folder of a spec must not lead out of it.
     try:
         real = os.path.realpath(os.path.join(home, rule.path))
-        why = why_no_data(real, [home, *map(os.path.realpath, data_request.allow_paths)])
+        why = explain_forbidden_data(real, [home, *map(os.path.realpath, data_request.allow_paths)])
     except (OSError, ValueError):  # a NUL, a surrogate
         why = real = "no file can have this name"
     if why:
-        raise _DataRejected(diagnostic(_forbidden_path(rule.path, why), rule.span))
+        raise _DataRejected(make_diagnostic(_forbidden_path(rule.path, why), rule.span))
     return _DataToOpen(replace(location, file=real), columns, rule.span, rule.path)
 
 
@@ -222,7 +222,7 @@ def _open_columns(training: Training, recipe: Recipe, wanted: _DataToOpen) -> In
         drawn = infer_drawn_shapes(recipe.draws, {v.name: v.type for v in training.program.main.inputs}, columns)
         check_sizes(training.program, {name: (recipe.batch, *shape) for name, shape in {**columns.shapes, **drawn}.items()})
     except ValueError as error:
-        raise _DataRejected(diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)) from error
+        raise _DataRejected(make_diagnostic(SizesRefused(wanted.display_path, str(error)), wanted.span)) from error
     return columns
 
 
@@ -237,7 +237,9 @@ def _split_data(columns: InputColumns, recipe: Recipe, data_request: DataRequest
     count = len(columns)
     share = _read_validation_share(recipe, data_request)
     if not 0 <= share < 1:
-        raise _DataRejected(diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), span))
+        raise _DataRejected(
+            make_diagnostic(WrongSetting("validation", f"must be a number between 0 and 1, or a path, found `{share:g}`"), span)
+        )
     if not share or count < 2:
         return (columns, np.arange(count)), None
     from .sample_order import split_indices
@@ -288,4 +290,4 @@ def _check_same_classes(data: InputColumns, validation: InputColumns, wanted: _D
 
 
 def _reject_data(path: str, error: DataError, span: Span) -> _DataRejected:
-    return _DataRejected(diagnostic(CannotReadData(path, str(error), error.remedy), span))
+    return _DataRejected(make_diagnostic(CannotReadData(path, str(error), error.remedy), span))

@@ -23,7 +23,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.source import Span
 
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from ..reference.foreign_names import UNUSABLE
 from .optimizers import NAMED_SCHEDULES, Schedule, fill_step_counts, list_keyword_options, list_optimizers, list_schedulers, normalize_name
 from .option_kinds import OptionKinds
@@ -45,7 +45,7 @@ FUNCTION_SCHEDULES = ("lambda", "multiplicative")
 
 def check_options(recipe: Recipe) -> list[Diagnostic]:
     """Check the names and arguments of the optimizer, the groups and the schedule."""
-    return [diagnostic(problem, span) for problem, span in (*_check_optimizer(recipe), *_check_schedule(recipe))]
+    return [make_diagnostic(problem, span) for problem, span in (*_check_optimizer(recipe), *_check_schedule(recipe))]
 
 
 def _check_optimizer(recipe: Recipe) -> Iterable[tuple[Problem, Span]]:

@@ -20,7 +20,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record, replace
 from netc.dsl.source import Span
 
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from .data.data_columns import ColumnSpec
 from .data.rules import read_data_arguments
 
@@ -329,7 +329,7 @@ def read_recipe(training: Training) -> tuple[Recipe, list[Diagnostic]]:
     """Read the settings of a section. Return the recipe and diagnostics."""
     reader = _RecipeReader(training)
     recipe = reader.read_recipe()
-    return recipe, [diagnostic(problem, span) for problem, span in reader.problems]
+    return recipe, [make_diagnostic(problem, span) for problem, span in reader.problems]
 
 
 def _is_int(value: object) -> bool:

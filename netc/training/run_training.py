@@ -21,10 +21,10 @@ from netc.dsl.source import SourceFile
 
 from ..analysis import Choice, analyze_training
 from ..errors import CompileError
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from ..files.source_files import Unreadable, read_file
-from ..files.spec_hash import spec_hash
-from ..inputs.checkpoint import checked_weights
+from ..files.spec_hash import hash_spec
+from ..inputs.checkpoint import to_checkpoint
 from .configuration import SETTINGS, RunArguments, arguments_from_json, arguments_to_json, check_fingerprints
 from .data.data_columns import ColumnSpec
 from .data.data_source import DataError
@@ -165,7 +165,7 @@ def _describe_start(path: str | None, text: str | None, choice: Choice, section:
 
 def _describe_weights(weights: Any) -> dict[str, str | None]:
     """Return the entry of `config.json` for the weights that a run starts from: a hash, not a path, because the file may change."""
-    checkpoint = checked_weights(weights)
+    checkpoint = to_checkpoint(weights)
     return {"weights": None if checkpoint is None else checkpoint.digest()}
 
 
@@ -192,7 +192,7 @@ def _check_run(arguments: RunArguments, before: Mapping[str, Any] | None, folder
     analysis = analyze_training(arguments.source, arguments.choice, arguments.path, arguments.section)
     if analysis.training is None:
         raise CompileError(analysis.diagnostics)
-    spec = spec_hash(analysis, arguments.choice)
+    spec = hash_spec(analysis, arguments.choice)
     if before is not None and before.get("hash") != spec:
         raise RunError(RunDiffers(folder, "the spec, or a file that it uses, is not what it was"))
     prepared = prepare_training(analysis.training, arguments.run_request)
@@ -219,7 +219,7 @@ def _fingerprint_data(prepared: PreparedTraining) -> dict[str, DataFingerprint]:
         return {name: fingerprint_data(columns) for name, columns in parts.items()}
     except DataError as error:
         problem = error.problem or CannotReadData(prepared.described, str(error), error.remedy)
-        raise CompileError((diagnostic(problem, prepared.training.span),)) from None
+        raise CompileError((make_diagnostic(problem, prepared.training.span),)) from None
 
 
 def _execute_run(
@@ -274,7 +274,7 @@ def _check_same(source: SourceFile, arguments: RunArguments, folder: str) -> Non
 def _check_parts(prepared: PreparedTraining, ranks: Ranks) -> None:
     """Raise `CompileError` if the loss of a batch cannot be computed from its shares on several processes."""
     if prepared.means.why_not_additive and ranks.replicas > 1:
-        raise CompileError((diagnostic(NotMean(prepared.means.why_not_additive), prepared.training.loss_span),))
+        raise CompileError((make_diagnostic(NotMean(prepared.means.why_not_additive), prepared.training.loss_span),))
 
 
 def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:
@@ -289,7 +289,7 @@ def _check_splits(prepared: PreparedTraining, engine: Engine) -> None:
 def _check_capturable(recipe: Recipe, ranks: Ranks) -> None:
     """Raise `CompileError` for `capturable` on the CPU, which PyTorch's optimizers refuse only in their first step."""
     options = [o for arguments in (recipe.optimizer.options, *(rule.options for rule in recipe.groups)) for o in arguments]
-    problems = [diagnostic(WrongSetting("capturable", "is for a GPU"), o.span) for o in options if o.name == "capturable" and o.value]
+    problems = [make_diagnostic(WrongSetting("capturable", "is for a GPU"), o.span) for o in options if o.name == "capturable" and o.value]
     if problems and ranks.device.type == "cpu":
         raise CompileError(tuple(problems))
 

@@ -37,7 +37,7 @@ from netc.dsl.record import Record
 from netc.dsl.source import Span
 
 from ..errors import CompileError
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 
 COLUMNS, ROWS, HEADS, PACKED = "columns", "rows", "heads", "packed"
 HEAD_MASKS = "each head has a mask of its own"
@@ -104,10 +104,10 @@ def require_sharding_plan(training: Training, devices: int) -> ShardingPlan:
     program = training.program
     plan = plan_sharding(Program(training.model_call.graph, program.facts, program.symbols, program.conditions, program.dims), devices)
     uneven = [u for u in plan.uneven if (u.what == "heads" and not plan.heads) or not plan.styles]
-    problems = [diagnostic(CannotSplit(devices, str(u), u.number), u.span) for u in uneven]
+    problems = [make_diagnostic(CannotSplit(devices, str(u), u.number), u.span) for u in uneven]
     if not problems and not plan.styles:
         why = tuple(f"`{path}`: {reason}" for path, reason in [*plan.unsplit.items()][:MAX_SHOWN])
-        problems.append(diagnostic(CannotSplit(devices, "", 0, why), training.span))
+        problems.append(make_diagnostic(CannotSplit(devices, "", 0, why), training.span))
     if problems:
         raise CompileError(tuple(problems))
     return plan

@@ -26,7 +26,7 @@ from netc.compiler.errors.training_errors import NothingTrained
 from netc.compiler.ir.training_program import LOSS
 
 from ..errors import CompileError
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from .mixed_precision import Precision
 from .objective import Objective
 from .parallel import computation_context, set_gradient_sync
@@ -93,7 +93,7 @@ class StepHooks:
         # DDP and FSDP average the gradients of the replicas, and the loss is a sum over replicas: each multiplies by their number.
         if not loss.requires_grad:  # freezing, or a stage without a gradient
             place = self.objective.training_section.loss_span
-            raise CompileError((diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
+            raise CompileError((make_diagnostic(NothingTrained("the loss depends on no parameter that is trained"), place),))
         if self.ranks.tensor == 1:
             self.precision.run_backward(loss, float(self.ranks.replicas))
             return

@@ -22,7 +22,7 @@ from netc.compiler.ir.training_program import LOSS, MODEL, Training
 from netc.compiler.ir.walk import collect_graphs, find_needed_nodes
 from netc.dsl.diagnostics import Diagnostic
 
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from .optimizer_options import find_refusal
 from .optimizers import SchedulerCall, compute_stage_lengths, make_schedule, resolve_schedules
 from .recipe import USUAL_REMEDY, Recipe
@@ -37,12 +37,12 @@ def check_trained(training: Training, recipe: Recipe) -> Diagnostic | None:
     """Report that no parameter of the model is trained, or that the loss depends on none."""
     shapes = _list_shapes(training)
     if not shapes:
-        return diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
+        return make_diagnostic(NothingTrained("the model has no parameters"), training.loss_span)
     if recipe.freeze and all(any(fnmatchcase(name, p.text) for p in recipe.freeze) for name in shapes):
-        return diagnostic(NothingTrained("all parameters are frozen"), recipe.freeze[0].span)
+        return make_diagnostic(NothingTrained("all parameters are frozen"), recipe.freeze[0].span)
     main = training.program.main
     if not _has_trainable_source(main, [main.outputs[main.output_names.index(LOSS)]]):
-        return diagnostic(NothingTrained("the loss depends on no parameter"), training.loss_span)
+        return make_diagnostic(NothingTrained("the loss depends on no parameter"), training.loss_span)
     return None
 
 
@@ -64,11 +64,11 @@ def check_construction(training: Training, recipe: Recipe, steps: int | None) ->
         for stage, call, length in zip(recipe.schedule, calls, compute_stage_lengths(recipe.schedule, steps), strict=True):
             cycle_length = _find_cycle_length(call)
             if cycle_length is not None and cycle_length < length:
-                yield diagnostic(WrongSetting(stage.name, f"is {cycle_length} steps long, and there are {length}"), stage.span)
+                yield make_diagnostic(WrongSetting(stage.name, f"is {cycle_length} steps long, and there are {length}"), stage.span)
 
 
 def _refusal_diagnostic(name: str, why: str, span: object, remedy: str = "") -> Diagnostic:
-    return diagnostic(WrongSetting(name, f"is refused by PyTorch: {why}", remedy), span)  # type: ignore[arg-type]
+    return make_diagnostic(WrongSetting(name, f"is refused by PyTorch: {why}", remedy), span)  # type: ignore[arg-type]
 
 
 def _find_cycle_length(chosen: SchedulerCall) -> int | None:

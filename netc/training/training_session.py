@@ -23,7 +23,7 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record, replace
 
 from ..errors import CompileError
-from ..files.file_problems import diagnostic
+from ..files.file_problems import make_diagnostic
 from ..version import __version__
 from .cautions import check_schedule_length
 from .open_data import DataRequest, Subset, open_data
@@ -62,7 +62,7 @@ def prepare_training(training: Training, run_request: RunRequest) -> PreparedTra
     try:
         means = decompose_objective(training)
     except NotDecomposable as error:
-        raise CompileError((*problems, diagnostic(error.problem, error.span))) from None
+        raise CompileError((*problems, make_diagnostic(error.problem, error.span))) from None
     opened = open_data(training, recipe, run_request.data_request)
     steps = recipe.steps if opened.data is None else recipe.count_steps(len(opened.data[1]))
     problems += check_settings(training, recipe, means, steps)
@@ -82,7 +82,7 @@ def check_settings(training: Training, recipe: Recipe, means: MeanDecomposition,
     elif not problems and all(named.name for named in (recipe.optimizer, *recipe.schedule)):
         problems += check_construction(training, recipe, steps)
     if means.why_not_additive and recipe.accumulate > 1:
-        problems.append(diagnostic(NotMean(means.why_not_additive), training.loss_span))
+        problems.append(make_diagnostic(NotMean(means.why_not_additive), training.loss_span))
     return [*problems, *_find_unmatched(training, recipe.no_decay, NoDecayMatchesNothing), *check_schedule_length(recipe, steps)]
 
 
@@ -96,7 +96,7 @@ def _find_unmatched(training: Training, patterns: Iterable[Pattern], problem: ty
     for pattern in patterns:
         if not any(fnmatchcase(name, pattern.text) for name in names):
             is_stage = any(fnmatchcase(name, f"{pattern.text}.*") for name in names)
-            yield diagnostic(
+            yield make_diagnostic(
                 problem(pattern.text, tuple(find_similar_names(pattern.text, names)), tuple(names[:5]), is_stage), pattern.span
             )
 
@@ -107,7 +107,7 @@ def check_section(training: Training) -> list[Diagnostic]:
     try:
         means = decompose_objective(training)
     except NotDecomposable as error:
-        return [*problems, diagnostic(error.problem, error.span)]
+        return [*problems, make_diagnostic(error.problem, error.span)]
     return [*problems, *check_settings(training, recipe, means, recipe.steps)]
 
 
@@ -125,7 +125,7 @@ def _check_accumulate(training: Training, recipe: Recipe, run_request: RunReques
     stages = [setting.stages[0] for setting in training.settings if setting.word == "batch"]
     span = next(a.span for stage in stages for a in stage.named if a.name == "accumulate")
     need = f"must be at most {run_request.batch}, the number of samples in the batch that is asked for, found `{recipe.accumulate}`"
-    yield diagnostic(WrongSetting("accumulate", need, f"give `--batch {recipe.accumulate}`, or more"), span)
+    yield make_diagnostic(WrongSetting("accumulate", need, f"give `--batch {recipe.accumulate}`, or more"), span)
 
 
 def collect_versions() -> dict[str, str]:

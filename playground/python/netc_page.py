@@ -14,7 +14,7 @@ from netc.compiler.analysis.state_dict import collect_parameters
 from netc.compiler.dims import format_dim
 from netc.compiler.errors.target_errors import UnsupportedByTarget
 from netc.compiler.ops.operator import Operator
-from netc.display.html_markup import framed, tree_html
+from netc.display.html_markup import add_styles, render_tree
 from netc.dsl.diagnostics.render import render_text
 from netc.model import Model
 from netc.service.completion_items import find_completions
@@ -70,7 +70,7 @@ class Page:
     def summary(self, text, model=None):
         """The stages as a tree that opens by a click."""
         made = self._model(text, model).summary()
-        return framed(tree_html(made.name, made.inputs, made.rows, made.total_lines()))
+        return add_styles(render_tree(made.name, made.inputs, made.rows, made.total_lines()))
 
     def picture(self, text, model=None):
         from netc.drawing.page import html

@@ -120,7 +120,7 @@ def test_no_further_errors_are_looked_for() -> None:
 
 
 def test_files_are_limited_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spec_loader, "USED", 1 << 20)
+    monkeypatch.setattr(spec_loader, "MAX_USED_CHARACTERS", 1 << 20)
     for name in "abc":
         (tmp_path / f"{name}.net").write_text(f"block {name}(w) {{ in -> dense w }}  # {'x' * 400_000}")
     (tmp_path / "main.net").write_text('use "a.net"\nuse "a.net"\nuse "b.net"\nuse "c.net"\ninput 3 -> a 2 -> b 2')

@@ -89,7 +89,7 @@ GRAPH = ("opset", "optimize", "metadata", "functions")
 """What `**options` takes."""
 STEPS = ("set_parallel_module", "execute_file", "totals", "counts", "results", "forward")
 """Of an objective, what a step of training calls: nothing is checked there again."""
-SKIPPED = (*STEPS, "matched")
+SKIPPED = (*STEPS, "match_parameters")
 
 
 def own_methods(cls: type) -> Iterator[str]:

@@ -17,7 +17,7 @@ import netc
 from netc.analysis import Choice, analyze
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
-from netc.files.spec_hash import spec_hash
+from netc.files.spec_hash import hash_spec
 
 HARD = np.array([[np.nan, np.inf, -np.inf, -0.0], [1e-45, 3.4e38, 1e-3, 1 / 3]], np.float32)
 ARRAYS = {
@@ -98,10 +98,10 @@ def test_a_saved_spec_has_its_arrays(folder: Path, tmp_path_factory: pytest.Temp
 
 def test_another_content_is_another_spec(folder: Path) -> None:
     source = SourceFile("x.net", spec(["int32"]))
-    before = spec_hash(analyze(source, Choice()), Choice())
-    assert spec_hash(analyze(source, Choice()), Choice()) == before
+    before = hash_spec(analyze(source, Choice()), Choice())
+    assert hash_spec(analyze(source, Choice()), Choice()) == before
     save_file(ARRAYS | {"int32": ARRAYS["int32"] + 1}, folder / "x.safetensors")
-    assert spec_hash(analyze(source, Choice()), Choice()) != before
+    assert hash_spec(analyze(source, Choice()), Choice()) != before
 
 
 def test_format() -> None:

@@ -87,8 +87,8 @@ def test_random_numbers_of_all_types_differ(netc: Netc, folder: Path) -> None:
 
 
 def test_random_without_sizes(netc: Netc, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(random_inputs, "_MOST", 20)
-    monkeypatch.setattr(random_inputs, "_TRIES", 100)
+    monkeypatch.setattr(random_inputs, "_MAX_SIZE", 20)
+    monkeypatch.setattr(random_inputs, "_MAX_TRIES", 100)
     done = netc("run", "-e", "input [T, S] where T * S == 5000 * T + 1 -> relu", "--random")
     assert done.exit_code == 1
     assert "`--dim NAME=SIZE`" in done.stderr

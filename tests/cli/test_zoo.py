@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import netc as package
-from netc.files.published_specs import find, paths, published
+from netc.files.published_specs import find_or_raise, list_paths, list_published
 
 Netc = Callable[..., Any]
 Write = Callable[[str, str], Path]
@@ -19,17 +19,17 @@ SPECS = Path(__file__).parents[2] / "specs"
 def test_every_spec_is_listed(netc: Netc) -> None:
     done = netc("zoo")
     assert done.exit_code == 0
-    assert all(path in done.stdout for path in paths())
+    assert all(path in done.stdout for path in list_paths())
     assert "resnet50" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
-    assert set(paths()) == {p.relative_to(SPECS).as_posix() for p in SPECS.rglob("*.net") if p.parent.name != "std"}
+    assert set(list_paths()) == {p.relative_to(SPECS).as_posix() for p in SPECS.rglob("*.net") if p.parent.name != "std"}
 
 
 def test_a_model_has_one_file() -> None:
-    names = [model for entry in published() for model in entry.complete]
+    names = [model for entry in list_published() for model in entry.complete]
     assert len(names) == len(set(names))
-    for entry in published():
-        assert {find(model)[0] for model in entry.complete} == {entry.path}
+    for entry in list_published():
+        assert {find_or_raise(model)[0] for model in entry.complete} == {entry.path}
 
 
 @pytest.mark.parametrize("name", ["resnet50", "vision/resnet.net", "vision/resnet", "resnet", "zoo/vision/resnet.net"])

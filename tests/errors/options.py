@@ -6,7 +6,7 @@ import re
 import shlex
 
 from netc.analysis import Choice
-from netc.cli.set_values import parse_constant
+from netc.inputs.set_values import parse_constant
 
 COMMAND = re.compile(r"# netc check \S+ (.*)")
 

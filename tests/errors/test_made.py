@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from onnx import TensorProto, helper
 
 from netc.cli import cli
-from netc.files.source_files import LIMIT
+from netc.files.source_files import MAX_BYTES
 
 MADE = Path(__file__).parent / "made"
 Words = list[str]
@@ -76,7 +76,7 @@ def unreadable_file() -> Words:
 
 def file_too_large() -> Words:
     with Path("large.net").open("wb") as file:
-        file.truncate(LIMIT + 1)
+        file.truncate(MAX_BYTES + 1)
     return ["check", "large.net"]
 
 

@@ -15,7 +15,7 @@ import torch
 import netc
 from netc.compiler.analysis.input_shapes import check_sizes
 from netc.compiler.dims import evaluate_dim, free_symbols
-from netc.inputs.random_inputs import several_shapes
+from netc.inputs.random_inputs import choose_varied_shapes
 from tests.forms.text import Form, Same
 from tests.parity import SEED, inputs_for, tensor
 
@@ -60,7 +60,7 @@ class Pair:
     @cached_property
     def fed(self) -> list[list[torch.Tensor]]:
         """Inputs of two sizes."""
-        return [self._inputs(found) for found, _ in several_shapes(self.one.program, 2)]
+        return [self._inputs(found) for found, _ in choose_varied_shapes(self.one.program, 2)]
 
     @cached_property
     def smallest(self) -> list[list[torch.Tensor]]:

@@ -15,7 +15,7 @@ import torch
 import netc
 from netc.compiler.ir.flat_graph import FlatGraph, FlatNode
 from netc.compiler.ir.graph import OpNode
-from netc.inputs.random_inputs import several_shapes
+from netc.inputs.random_inputs import choose_varied_shapes
 from tests.differential.references.run import evaluated
 from tests.parity import NOISE, SEED, STEADY, arguments, check_types, close, flattened, inputs_for, tensor
 from tests.rounding import distances
@@ -101,5 +101,5 @@ def _is_open(model: netc.Model) -> bool:
 def cases(model: netc.Model, module: torch.nn.Module | None = None) -> Iterator[Case]:
     """Raises `NoSizes`, and `Refused`."""
     module = module or model.module(seed=SEED).eval()
-    for sizes, _ in several_shapes(model.program, 2):
+    for sizes, _ in choose_varied_shapes(model.program, 2):
         yield Case(model, module, sizes)

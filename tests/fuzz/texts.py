@@ -155,13 +155,13 @@ def _formatted(text: str) -> str | None:
 
 def _graph(text: str) -> str:
     from netc.analysis import Choice, analyze
-    from netc.display.graph_text import show_program
+    from netc.display.graph_text import format_program
     from netc.dsl.diagnostics.render import render_text
     from netc.dsl.source import SourceFile
 
     found = analyze(SourceFile("a.net", text), Choice()).with_model()
     render_text(found.diagnostics, color=False)
-    return "" if found.program is None else show_program(found.program)
+    return "" if found.program is None else format_program(found.program)
 
 
 if __name__ == "__main__":

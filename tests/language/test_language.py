@@ -31,11 +31,11 @@ from case_ids import case_id, digest
 import netc
 from netc.analysis import Analysis, Choice, analyze, check_sections, parse_spec
 from netc.api import model_of
-from netc.cli.set_values import parse_constant
 from netc.compiler.analysis.state_dict import collect_parameters, count_parameters
 from netc.compiler.elaborate.program.option_origin import NAME
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
+from netc.inputs.set_values import parse_constant
 
 HERE = Path(__file__).parent
 DOCS = HERE.parents[1] / "docs"

@@ -15,7 +15,7 @@ from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.ops.operator import strict_key
 from netc.compiler.ops.parametric import Parametric
 from netc.importing.proof import flat_tensors
-from netc.inputs.random_inputs import random_array, several_shapes
+from netc.inputs.random_inputs import choose_varied_shapes, draw_array
 
 
 def signature(program: Program) -> list[int]:
@@ -43,8 +43,8 @@ def same_results(model: netc.Model, other: netc.Model) -> bool:
     generator = np.random.default_rng(0)
     one = model.module(seed=1).eval()
     two = other.module(one.state_dict()).eval()
-    for _, shapes in several_shapes(model.program, 2):
-        inputs = [torch.from_numpy(random_array(t.dtype, shapes[name], generator)) for name, t in model.inputs.items()]
+    for _, shapes in choose_varied_shapes(model.program, 2):
+        inputs = [torch.from_numpy(draw_array(t.dtype, shapes[name], generator)) for name, t in model.inputs.items()]
         with torch.no_grad():
             pairs = zip(flat_tensors(one(*inputs)), flat_tensors(two(*inputs)), strict=True)
             if not all(torch.equal(a, b) for a, b in pairs):

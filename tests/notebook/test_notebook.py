@@ -17,7 +17,7 @@ from nbclient import NotebookClient
 
 import netc
 from netc.compiler.weights.match_weights import to_arrays
-from netc.display.notebook import compiled, cut
+from netc.display.notebook import compile_cell, cut_traceback
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOK = ROOT / "docs" / "notebooks" / "first.ipynb"
@@ -106,7 +106,7 @@ def test_names_are_text() -> None:
 
 def test_options_of_a_cell() -> None:
     cell = "let width = 8\nmodel a() { input [T, 4] -> dense width }\nmodel b() { input 4 -> dense 2 }"
-    name, model = compiled("m --model a --dim T=3", cell)
+    name, model = compile_cell("m --model a --dim T=3", cell)
     assert (name, str(model.outputs["output"])) == ("m", "[N, 3, 8]")
 
 
@@ -116,11 +116,11 @@ def test_options_of_a_cell() -> None:
 )
 def test_words_that_make_no_sense(line: str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        compiled(line, "input [T, 4] -> dense 2")
+        compile_cell(line, "input [T, 4] -> dense 2")
 
 
 def test_warnings_of_a_cell_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    compiled("", "x = input 4\nunused = x -> dense 3\nx -> dense 2")
+    compile_cell("", "x = input 4\nunused = x -> dense 3\nx -> dense 2")
     assert "unused" in capsys.readouterr().err
 
 
@@ -146,15 +146,15 @@ def test_frames_of_netc_are_left_out() -> None:
 
     whole = trace_of(asks)
     assert len(frames(whole)) > 3
-    assert frames(cut(whole)) == ["trace_of", "asks"]
+    assert frames(cut_traceback(whole)) == ["trace_of", "asks"]
 
 
 @pytest.mark.parametrize("line", ["two words", "-x", 'm --model "a'])
 def test_frames_of_what_reads_the_line_of_a_cell_are_left_out(line: str) -> None:
     def asks() -> None:
-        compiled(line, "input 3")
+        compile_cell(line, "input 3")
 
-    assert frames(cut(trace_of(asks))) == ["trace_of", "asks"]
+    assert frames(cut_traceback(trace_of(asks))) == ["trace_of", "asks"]
 
 
 def test_frames_of_code_that_netc_calls_are_kept() -> None:
@@ -163,5 +163,5 @@ def test_frames_of_code_that_netc_calls_are_kept() -> None:
             raise ValueError("mine")
 
     whole = trace_of(lambda: to_arrays(Mine(a=1)))
-    assert frames(cut(whole)) == frames(whole)
+    assert frames(cut_traceback(whole)) == frames(whole)
     assert frames(whole)[-1] == "items"

@@ -166,7 +166,7 @@ def test_streams(name: str, tmp_path: Path) -> None:
     for functions in (False, True):
         (tmp_path / str(functions)).mkdir()
         stream.save(
-            tmp_path / str(functions) / "step.onnx", seed=SEED, options=netc.inputs.argument_checks.checked_options(functions=functions)
+            tmp_path / str(functions) / "step.onnx", seed=SEED, options=netc.inputs.argument_checks.check_graph_options(functions=functions)
         )
     for file in (tmp_path / "True").iterdir():
         flat, whole = onnx.load(tmp_path / "False" / file.name), onnx.load(file)

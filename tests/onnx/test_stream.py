@@ -190,14 +190,14 @@ def test_a_process_that_is_killed_leaves_nothing(tmp_path: Path) -> None:
 
 def test_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from netc.dsl.record import replace
-    from netc.files.save_artifacts import backend_for
-    from netc.files.save_artifacts import save as save_artifact
+    from netc.files.save_artifacts import require_backend
+    from netc.files.save_artifacts import save_artifact as save_artifact
 
     monkeypatch.setattr(save, "LARGEST", 1000)
     seen: list[tuple[int, int]] = []
     path = str(tmp_path / "m.onnx")
     given = replace(netc.compile(WIDE).backend_input(seed=0), progress=lambda done, total: seen.append((done, total)))
-    save_artifact(given, backend_for(path), path)
+    save_artifact(given, require_backend(path), path)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     (data,) = tmp_path.glob("*.data")
     assert seen[-1] == (data.stat().st_size, data.stat().st_size)

@@ -52,9 +52,9 @@ def test_objective(dtype: str, keep_io: bool) -> None:
 def test_the_python_file() -> None:
     from netc.analysis import Choice, analyze_training
     from netc.dsl.source import SourceFile
-    from netc.inputs.argument_checks import checked_precision
+    from netc.inputs.argument_checks import check_precision
     from netc.training.source import emit_training_file
 
-    found = analyze_training(SourceFile("a.net", TEXT), Choice(precision=checked_precision("bfloat16")))
+    found = analyze_training(SourceFile("a.net", TEXT), Choice(precision=check_precision("bfloat16")))
     assert found.training is not None
     assert "dtype=torch.bfloat16" in emit_training_file(found.training)

@@ -16,7 +16,7 @@ from onnxruntime.quantization import CalibrationDataReader, quantize_dynamic, qu
 import netc
 from netc.compiler.backends.onnx.quantizing.products import find_products
 from netc.compiler.weights.initial import InitialValues
-from netc.inputs.random_inputs import random_array, shapes_of
+from netc.inputs.random_inputs import choose_input_shapes, draw_array
 
 TEXT = {"width": 64, "depth": 2, "heads": 4, "vocabulary": 200}
 NETWORKS: dict[str, tuple[str, str, Mapping[str, object], int]] = {
@@ -39,8 +39,8 @@ def model_of(name: str) -> netc.Model:
 
 def inputs_of(model: netc.Model) -> dict[str, np.ndarray[Any, Any]]:
     generator = np.random.default_rng(0)
-    shapes = shapes_of(model.program)
-    drawn = {name: random_array(type.dtype, shapes[name], generator) for name, type in model.inputs.items()}
+    shapes = choose_input_shapes(model.program)
+    drawn = {name: draw_array(type.dtype, shapes[name], generator) for name, type in model.inputs.items()}
     return drawn | ({"mask": np.ones_like(drawn["mask"])} if "mask" in drawn else {})
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import netc
-from netc.display.graph_text import show_program
+from netc.display.graph_text import format_program
 from netc.dsl.formatter import format_source
 from netc.dsl.source import SourceFile
 from tests.parity import agree, arguments, flattened, inputs_for, sizes_of, tensor
@@ -106,7 +106,7 @@ def test_formatting_keeps_the_graph(name: str) -> None:
     text = MODELS[name]
     formatted, problems = format_source(SourceFile("a.net", text))
     assert formatted is not None, problems
-    assert show_program(netc.compile(formatted).program) == show_program(netc.compile(text).program)
+    assert format_program(netc.compile(formatted).program) == format_program(netc.compile(text).program)
 
 
 @pytest.mark.slow

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import netc
-from netc.display.graph_text import show_program
+from netc.display.graph_text import format_program
 
 SPEC = """
 (h, kept...) = input 4 -> repeat 2 as layers {
@@ -37,7 +37,7 @@ sequence layers.3(x: [N, 4], kept: a tuple of 0) -> [N, 4], a tuple of 1
 
 
 def test_tuples() -> None:
-    assert show_program(netc.compile(SPEC).program) == EXPECTED
+    assert format_program(netc.compile(SPEC).program) == EXPECTED
 
 
 SCAN = """
@@ -58,4 +58,4 @@ scan scan(h: [N, 4], x_t: [N, 4]) -> [N, 4], [N, 4]
 
 
 def test_scan() -> None:
-    assert show_program(netc.compile(SCAN).program) == SCANNED
+    assert format_program(netc.compile(SCAN).program) == SCANNED

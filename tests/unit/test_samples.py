@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import netc
-from netc.inputs.random_inputs import several_shapes
+from netc.inputs.random_inputs import choose_varied_shapes
 
 
 def sizes(text: str) -> list[dict[str, int]]:
-    return [found for found, _ in several_shapes(netc.compile(text).program, 2)]
+    return [found for found, _ in choose_varied_shapes(netc.compile(text).program, 2)]
 
 
 def test_no_tensor_within_is_empty() -> None:
@@ -21,6 +21,6 @@ def test_the_usual_sizes() -> None:
 
 def test_sizes_that_must_be_multiples_are_different_ones() -> None:
     text = "input 3xHxW where H % 32 == 0, W % 4 == 0 -> conv 4 3"
-    shapes = [shape["input"] for _, shape in several_shapes(netc.compile(text).program, 2)]
+    shapes = [shape["input"] for _, shape in choose_varied_shapes(netc.compile(text).program, 2)]
     assert sizes(text) == [{"N": n, "H": h, "W": w} for n, _, h, w in shapes]
     assert len({size for shape in shapes for size in shape[2:]}) == 4

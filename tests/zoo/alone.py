@@ -26,7 +26,7 @@ from netc.compiler.types.traced_ints import IS, Decision, TracedInt, formula_sym
 from netc.dsl.parser import parse_source
 from netc.dsl.record import replace
 from netc.dsl.source import SourceFile
-from netc.files.spec_loader import Loader
+from netc.files.spec_loader import SpecLoader
 
 Sizes = Mapping[str, int]
 """Integers by their symbols in a graph."""
@@ -40,7 +40,7 @@ class Elaborated:
         path = SPECS / small.spec
         source = SourceFile(str(path), path.read_text(encoding="utf-8"))
         file, _ = parse_source(source)
-        self._session = ElaborationSession(Loader(source, str(path)))
+        self._session = ElaborationSession(SpecLoader(source, str(path)))
         definitions = FileDefinitions(file, source)
         files = definitions.file_scope(self._session)
         selected = select_model(definitions, small.model, self._session)

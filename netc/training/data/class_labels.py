@@ -19,7 +19,7 @@ from netc.compiler.ir.graph_values import Value
 from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.record import Record
 
-from ...files.file_problems import diagnostic
+from ...files.file_problems import make_diagnostic
 from .data_columns import InputColumns
 from .data_source import Indices
 
@@ -87,5 +87,5 @@ def check_classes(columns: InputColumns, main: Graph, order: Indices) -> list[Di
                 problem = ClassOutOfRange(
                     name, str(columns.columns[name]), columns.path, number, classes.count, classes.operator, int(rows[row])
                 )
-                diagnostics[name] = diagnostic(problem, classes.value.span)
+                diagnostics[name] = make_diagnostic(problem, classes.value.span)
     return list(diagnostics.values())

@@ -25,7 +25,7 @@ from netc.dsl.diagnostics import Diagnostic
 from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import Record
 
-from ...files.file_problems import diagnostic
+from ...files.file_problems import make_diagnostic
 from .data_source import Array, DataError, Indices, Source, TableColumn
 from .prefetch import prefetch_results
 
@@ -151,7 +151,7 @@ def match_columns(
         if problem is None and isinstance(selection, ColumnSelection):
             selections[value.name], shapes[value.name] = selection, _infer_sample_shape(source, selection) or ()
         elif problem is not None:
-            problems.append(diagnostic(problem, value.span))
+            problems.append(make_diagnostic(problem, value.span))
     if problems:
         return None, problems
     return InputColumns(source, selections, {v.name: v.type for v in inputs}, shapes, path), []

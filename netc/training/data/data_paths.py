@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from netc.dsl.diagnostics.suggest import find_similar_names
 
-from ...files.source_files import reason
+from ...files.source_files import format_reason
 from .data_source import DataError
 
 
@@ -51,7 +51,7 @@ def translate_os_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(reason(error)) from error
+        raise DataError(format_reason(error)) from error
     except MemoryError as error:
         raise DataError("it needs more memory than there is") from error
 
@@ -79,7 +79,7 @@ def _read_mode(path: str) -> int:
     except (FileNotFoundError, NotADirectoryError):
         raise DataError("there is no such file or folder", _suggest_path(path)) from None
     except OSError as error:
-        raise DataError(reason(error)) from error
+        raise DataError(format_reason(error)) from error
     except ValueError:  # a NUL in the path
         raise DataError("no file can have this name") from None
 

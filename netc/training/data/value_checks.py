@@ -15,7 +15,7 @@ from netc.compiler.errors.data_errors import NotFinite
 from netc.compiler.ir.graph_values import Value
 from netc.dsl.diagnostics import Diagnostic
 
-from ...files.file_problems import diagnostic
+from ...files.file_problems import make_diagnostic
 from .data_columns import InputColumns, is_narrower
 from .data_source import Array, Indices
 
@@ -40,7 +40,7 @@ def check_finite(columns: InputColumns, inputs: list[Value], order: Indices) -> 
             if value.name not in diagnostics and (nonfinite := _find_nonfinite(arrays[value.name])) is not None:
                 row, position, what = nonfinite
                 column = columns.columns[value.name].find_column(position, columns.source.columns)
-                diagnostics[value.name] = diagnostic(NotFinite(value.name, column, columns.path, what, int(rows[row])), value.span)
+                diagnostics[value.name] = make_diagnostic(NotFinite(value.name, column, columns.path, what, int(rows[row])), value.span)
     return list(diagnostics.values())
 
 
