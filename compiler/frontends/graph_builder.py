@@ -32,7 +32,7 @@ class ImportRefused(Exception):
 
 
 class GraphBuilder:
-    """One graph that is being made. `span` is the position that everything in it has."""
+    """Builds one graph. `span` is the source position of everything in it."""
 
     def __init__(self, name: str, kind: Kind, facts: Facts, span: Span) -> None:
         self.graph = Graph(name, kind, span)
@@ -40,7 +40,7 @@ class GraphBuilder:
         self.span = span
 
     def add_input(self, type: TensorType, name: str = "") -> Value:
-        """A further input of the graph."""
+        """Add an input to the graph."""
         value = Value(type, self.span, name)
         self.graph.inputs.append(value)
         return value
@@ -56,7 +56,7 @@ class GraphBuilder:
         frozen: bool = False,
         **arguments: Any,
     ) -> tuple[Value, ...]:
-        """The results of an operator. `named` are the operands that the last inputs are, where their number does not say it."""
+        """Apply an operator, and return its results. `named` are the operands of the last inputs, if their number leaves that open."""
         cls = Operator.registry[operator]
         op = cls(
             **{name: _convert_argument(cls, name, value) for name, value in arguments.items()}, **({NAMED: tuple(named)} if named else {})
@@ -72,7 +72,7 @@ class GraphBuilder:
         shared: SharedModule | None = None,
         frozen: bool = False,
     ) -> tuple[Value, ...]:
-        """The results of an operator that has its arguments."""
+        """Add a node for an operator with its arguments, and return its results."""
         given = op.bind_inputs(tuple(value.type for value in inputs), self.facts)
         try:
             results = op.check_and_infer(given)
@@ -85,13 +85,13 @@ class GraphBuilder:
         return outputs
 
     def apply_op(self, operator: str, *inputs: Value, **arguments: Any) -> Value:
-        """The main result of an operator."""
+        """Apply an operator, and return its first result."""
         return self.apply_multi_op(operator, *inputs, **arguments)[0]
 
     def add_call(
         self, graph: Graph, *inputs: Value, label: str = "", shared: SharedModule | None = None, modules: tuple[SharedModule, ...] = ()
     ) -> tuple[Value, ...]:
-        """The results of another graph, which is complete."""
+        """Add a call of a complete graph, and return its results."""
         outputs = tuple(Value(made.type, self.span) for made in graph.outputs)
         self.graph.nodes.append(CallNode(graph, inputs, outputs, label, self.span, modules, shared))
         self.graph.size += graph.size
@@ -99,7 +99,7 @@ class GraphBuilder:
 
 
 def make_empty_span(name: str) -> Span:
-    """The position of what has no text: that of an empty file called `name`."""
+    """Return a source position for a graph without a text: the beginning of an empty file called `name`."""
     return Span(SourceFile(name, ""), 0, 0)
 
 
@@ -107,6 +107,7 @@ def _convert_argument(cls: type[Operator], name: str, value: object) -> object:
     declared = cls.signature.get(name)
     if declared is None:
         raise TypeError(f"{cls.name} has no argument {name}")
+    # A default need not be a value that a text may state, so it is not converted.
     if value is None or (isinstance(value, type(declared.default)) and value == declared.default):
         return value if value is not None else declared.default
     try:

@@ -22,22 +22,25 @@ class GraphView:
         self.makers: dict[int, Node] = {id(value): node for node in graph.nodes for value in node.outputs}
 
     def find_maker(self, value: Value) -> OpNode | None:
-        """The operator whose first result the tensor is; None for an input or the result of a call."""
+        """Return the operator whose first result the tensor is, or None for an input or the result of a call."""
         node = self.makers.get(id(value))
         return node if isinstance(node, OpNode) and node.outputs[0] is value else None
 
     def count_uses(self, value: Value) -> int:
-        """The number of times that it is read."""
+        """Count how often a tensor is read, by nodes and as an output."""
         read = [*(v for node in self.graph.nodes for v in node.inputs), *self.graph.outputs, *(self.graph.training_outputs or ())]
         return sum(v is value for v in read)
 
     def match_maker(self, value: Value, *kinds: type[Operator]) -> OpNode | None:
-        """The operator that made the tensor, if it is one of these."""
+        """Return the operator that made the tensor, if it is one of these kinds."""
         node = self.find_maker(value)
         return node if node is not None and isinstance(node.op, kinds) else None
 
     def replace_uses(self, node: Node, value: Value) -> bool:
-        """Another tensor where the only result of a node is read. A result of the graph stays one of its own, and is not replaced."""
+        """Replace the only result of a node by another tensor wherever it is read. Returns whether it did.
+
+        An output of the graph must be made by a node of it, so it is not replaced by an input.
+        """
         (result,) = node.outputs
         if any(one is result for one in (*self.graph.outputs, *(self.graph.training_outputs or ()))) and id(value) not in self.makers:
             return False
@@ -50,7 +53,7 @@ class GraphView:
         return True
 
     def replace_operator(self, node: OpNode, op: Operator, inputs: tuple[Value, ...], label: str = "", *, frozen: bool = False) -> bool:
-        """Makes a node the operator `op`; whether it does, because the operator gives a tensor of the same type.
+        """Replace the operator of a node. Returns whether it did: the new operator must give a result of the same type.
 
         Only the first result of the node may be read. The operator's further results replace the others.
         """
@@ -67,13 +70,13 @@ class GraphView:
         return True
 
     def insert_before(self, node: OpNode, before: Node) -> None:
-        """Adds a node in front of another one."""
+        """Insert a node in front of another one."""
         self.graph.nodes.insert(self.graph.nodes.index(before), node)
         self.makers.update((id(value), node) for value in node.outputs)
 
 
 def both_orders(values: Sequence[Value]) -> Iterator[tuple[Value, Value]]:
-    """Both orders of two tensors."""
+    """Yield both orders of two tensors: a pattern such as `x * weight` may be written either way."""
     if len(values) == 2:
         yield values[0], values[1]
         yield values[1], values[0]

@@ -18,30 +18,31 @@ if TYPE_CHECKING:
 
 
 class Imported(Record):
-    """A model that was something else. `notes` are what its user should know, in whole sentences: what was fixed, renamed or left out."""
+    """An imported model. `notes` tell the user, in whole sentences, what was fixed, renamed or left out."""
 
     program: Program
     weights: Mapping[str, Array]
     notes: tuple[str, ...] = ()
     tensors: Mapping[str, tuple[str, str]] = {}
-    """For stages by their paths, the names that their input and their result have in the source, as far as they have any there."""
+    """The names that the input and the result of a stage have in the source, by the path of the stage, if they have names there."""
     widened: bool = False
-    """Whether its conditions may be narrower than the model. netc then leaves out those without which the text still agrees."""
+    """Whether its conditions may exclude sizes that the model accepts. netc then leaves out conditions without which the text still
+    agrees."""
     stated: tuple[str, ...] = ()
     """The conditions that the user stated, which always stay."""
     further: tuple[tuple[str, int], ...] = ()
     """Sizes of symbolic dimensions at which the text is compared with the model too."""
     otherwise: Callable[[], Imported] | None = None
-    """Reads the source in another way, which gives a longer text. It is used if this text is not proved."""
+    """Reads the source in another way, which gives a longer text. It is called if this text is not proved."""
 
 
 MAX_PLACES = 3
-"""The number of places that are named."""
+"""The number of places that a message names."""
 
 
 class Obstacle(Record):
-    """Something that cannot be imported: `what` is an operator or construct of the source, `why` completes a sentence, `where` is a module
-    path or the name of a node, `help` is what could be done."""
+    """A reason why a model cannot be imported: `what` is an operator or construct of the source, `why` completes the sentence, `where` is a
+    module path or the name of a node, and `help` suggests what to do."""
 
     what: str
     why: str
@@ -50,7 +51,7 @@ class Obstacle(Record):
 
 
 class ImportFailed(Exception):
-    """Nothing was made; `obstacles` are all that was found, in order."""
+    """The model cannot be imported. `obstacles` are all reasons, in order."""
 
     def __init__(self, obstacles: tuple[Obstacle, ...]) -> None:
         self.obstacles = obstacles

@@ -13,6 +13,6 @@ NOTHING_LEFT = "Where a mask leaves a query no key, `attention` gives 0, and the
 
 
 def masked_attentions(main: Graph) -> int:
-    """The number of attentions that take a mask, in all graphs."""
+    """Count the attentions with a mask, in all graphs."""
     nodes = [node for graph in collect_graphs(main) for node in graph.nodes]
     return sum(has_operator(node, Attention) and len(node.inputs) > 3 for node in nodes)

@@ -16,13 +16,14 @@ from .pattern_matching import match_patterns
 
 
 def recognize_operator(view: GraphView, node: OpNode) -> Recognized | None:
-    """The operator that a node is the last step of, if it is one; the first that matches."""
+    """Return the first operator whose definition ends in this node, or None."""
     rank = node.outputs[0].type.rank
     return match_patterns(make_patterns(rank), view, node) if rank else None
 
 
 def recognize_hidden_attention(view: GraphView, node: OpNode) -> tuple[Recognized, bool] | None:
-    """Attention whose scores are replaced by a number where a mask, its last input, hides them; and whether the mask is true there."""
+    """Return attention whose scores a mask replaces by a number, and whether the mask is true where it hides. The mask is the last
+    input."""
     rank = node.outputs[0].type.rank
     for hides in (True, False) if rank > 2 else ():
         found = match_patterns(make_hidden_patterns(rank, hides=hides), view, node)

@@ -1,7 +1,9 @@
-"""The definitions that imports recognize, as terms.
+"""Makes patterns of the definitions of operators, so that imports recognize what a model writes out.
 
-In: the rank of the tensors that an operator is looked for on. Out: patterns, each with the operator that it is. Always: a pattern is the
-operator's own definition (netc.compiler.definitions), or another text of the same function.
+The definition of `silu` is `x * sigmoid(x)`. Its pattern has a hole for x.
+
+In: the rank of the tensors. Out: patterns, each with its operator. Always: a pattern is the operator's own definition
+(netc.compiler.definitions), or another text of the same function.
 """
 
 from __future__ import annotations
@@ -24,33 +26,33 @@ from ..graph_view import GraphView
 from .pattern_matching import DROPPED, EPS, HIDDEN, POWER, SCALE, Pattern, UnusablePattern, make_pattern, match_patterns
 
 RECOGNIZED = ("hardsigmoid", "silu", "mish", "hardswish", "softsign", "tanhshrink")
-"""Operators that are looked for with the defaults of their arguments. They may have several inputs, also optional ones."""
+"""Operators that are recognized with the defaults of their arguments. They may have several inputs, some of them optional."""
 _AXES = "let axes = [axis for axis in -(len(shape) if given(shape) else 1)..0]\n"
 _FORMS: Mapping[str, tuple[str, ...]] = {
     "gelu": ("x / 2 * (1 + tanh(x * (2 / pi) ** 0.5 * (1 + 0.044715 * x * x)))",),
     "silu": ("x / (1 + exp(-x))",),
     "layer_norm": (f"{_AXES}(x - (x -> mean axis=axes keepdim=true)) / sqrt((x -> var axis=axes correction=0 keepdim=true) + eps)",),
 }
-"""Other texts of some operators, as models and exporters write them."""
+"""Other definitions of some operators, as models and exporters write them."""
 _HIDDEN_ATTENTION = "scores = q @ (k -> transpose (-2) (-1)) * scale; ({} -> softmax axis=-1 -> dropout dropout) @ v"
 _HIDDEN_SCORES = {
     True: (f"(scores, mask) -> masked_fill ({HIDDEN})", f"(mask, scores) -> where ({HIDDEN}) reverse=true"),
     False: (f"(mask, scores) -> where ({HIDDEN})",),
 }
-"""Scores that a bool mask hides where it is true, and where it is false. If it hides all keys of a query, they all count the same here, and
-none does in `attention`. So these texts are attention for some masks only."""
+"""The ways to hide scores by a bool mask, by whether it hides where it is true. If a mask hides all keys of a query, they all count the
+same here, and none counts in `attention`. So these texts are attention for some masks only."""
 
 
 @cache
 def make_patterns(rank: int) -> tuple[Pattern, ...]:
-    """The patterns on tensors of a rank."""
+    """Return the patterns for tensors of a rank."""
     type_ = _type_of_rank(rank)
     return tuple(pattern for op in _list_operators(type_) for pattern in find_patterns(op, type_))
 
 
 @cache
 def make_hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
-    """The patterns of attention with hidden scores on tensors of a rank."""
+    """Return the patterns of attention with hidden scores for tensors of a rank."""
     type_ = _type_of_rank(rank)
     types = (type_, type_, type_, type_.with_dtype(BOOL))
     return tuple(
@@ -61,7 +63,7 @@ def make_hidden_patterns(rank: int, *, hides: bool) -> tuple[Pattern, ...]:
 
 
 def _type_of_rank(rank: int) -> TensorType:
-    """All axes have one size, so that the inputs of an operator fit: queries and keys, the mask and the scores."""
+    """Return a type whose axes all have one size, so that the inputs of an operator fit: queries and keys, the mask and the scores."""
     return TensorType(FLOAT32, (make_symbol("D"),) * rank)
 
 
@@ -71,7 +73,7 @@ def _list_attentions() -> Iterator[Operator]:
 
 
 def _list_operators(x: TensorType) -> Iterator[Operator]:
-    """The operators that are looked for, with their arguments."""
+    """Yield the operators to recognize, with their arguments."""
     make = Operator.registry.__getitem__
     yield from (make(name)() for name in RECOGNIZED)
     yield from (make("gelu")(approximate=word) for word in ("none", "tanh"))
@@ -83,8 +85,7 @@ def _list_operators(x: TensorType) -> Iterator[Operator]:
 
 
 def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
-    """The patterns of an operator whose inputs all have the shape of `x`, and its element type where they may have it. There are
-    none if the operator does not take this rank.
+    """Return the patterns of an operator whose inputs have the shape of `x`, and its element type if they may. None if it refuses the rank.
 
     Those with most inputs come first. An import meets the steps in order and has recognized the operator with fewer inputs before it meets
     the last step of the one with more, so a pattern has a form with that operator in it too.
@@ -101,7 +102,7 @@ def find_patterns(op: Operator, x: TensorType) -> list[Pattern]:
 
 
 def _list_input_choices(op: Operator) -> list[tuple[str, ...]]:
-    """The names of the inputs that a use may have, fewest first."""
+    """List the names of inputs that a use may have, fewest first."""
     for name, operand in op.operands.items():
         if operand.many:
             raise UnusablePattern(op, f"`{name}` is any number of tensors")
@@ -113,7 +114,7 @@ def _list_input_choices(op: Operator) -> list[tuple[str, ...]]:
 
 
 def _name_inputs(op: Operator, names: tuple[str, ...]) -> Operator:
-    """The operator whose optional inputs are named, as in `attention mask=m`: a block may have an input that only some uses have."""
+    """Return the operator with its optional inputs named, as in `attention mask=m`."""
     unnamed = takewhile(lambda pair: pair[0] == pair[1] and not op.operands[pair[0]].optional, zip(names, op.operands, strict=False))
     rest = names[sum(1 for _ in unnamed) :]
     return type(op)(**{**op.args, NAMED: rest}) if rest else op
@@ -124,7 +125,10 @@ def _type_of(operand: Input[Any] | Inputs, x: TensorType) -> TensorType:
 
 
 def _accepts_types(op: Operator, types: tuple[TensorType, ...]) -> bool:
-    """Whether the inputs are as declared and the definition takes them. A rule may refuse sizes that are symbols: it is not asked."""
+    """Return whether the operator declares such inputs and its definition accepts them.
+
+    The operator's own rule is not asked, because it may refuse symbolic sizes.
+    """
     given = op.bind_inputs(types, Facts.empty())
     try:
         check_inputs(op.name, op.operands, given, op.args)
@@ -135,12 +139,13 @@ def _accepts_types(op: Operator, types: tuple[TensorType, ...]) -> bool:
 
 
 def _make_definition_graphs(op: Operator, types: tuple[TensorType, ...]) -> Iterator[Graph]:
-    """The definition, with the composite operators in it and without them, and other forms."""
+    """Yield the definition, the definition with its composite operators expanded, and other forms."""
     for text in ("", *_FORMS.get(op.name, ())):
         if text and op.name == "gelu" and op.args["approximate"] != "tanh":
             continue
         graph = elaborate_definition(op, types, None, Facts.empty(), text)
         yield graph
+        # A model may write out a composite operator within another one, such as softmax in attention.
         expanded = expand_program(Program(graph, Facts.empty(), ()), lambda operator: not operator.has_definition()).main
         if expanded is not graph:
             while calls := [node for node in expanded.nodes if isinstance(node, CallNode)]:
@@ -149,7 +154,7 @@ def _make_definition_graphs(op: Operator, types: tuple[TensorType, ...]) -> Iter
 
 
 def _replace_recognized(graph: Graph, found: Sequence[Pattern]) -> bool:
-    """Replaces, in place, the steps of a definition that are one of these operators; whether there are any."""
+    """Replace the steps of a definition that match one of these patterns, in place. Returns whether there were any."""
     view = GraphView(graph, Facts.empty())
     replaced = False
     for node in graph.nodes[:-1]:

@@ -1,8 +1,8 @@
-"""The definitions of operators as patterns, and the node of a graph that is the last step of one.
+"""Matches a node and the operators before it against patterns of operators.
 
 In: patterns, and a view of a graph. Out: the operator that is written out there, with its inputs. Always: each input is one tensor of the
-graph, wherever the definition has it, and the operator takes these inputs and gives the type of the result. Nothing else reads a product of
-matrices within, or what is computed of it, so it is not computed twice, and a draw of it is not drawn twice.
+graph, wherever the definition has it. The operator accepts these inputs and gives the type of the result. Nothing else reads a matrix
+product within, or anything computed from it, so no product is computed twice, and nothing is drawn twice.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ from .term_matching import FILLED, Matcher
 
 EPS, POWER, SCALE, DROPPED, HIDDEN = 1.0737e-3, 1.9371, 1.0359e-2, 1.1953e-1, -1.7319e9
 NUMBERS = {EPS: "eps", POWER: "p", SCALE: "scale", DROPPED: "dropout", HIDDEN: FILLED}
-"""Numbers that stand for arguments in a pattern: they are in no definition."""
+"""Numbers that stand for arguments in a pattern. They are odd on purpose: no definition has them, and no arithmetic of a definition gives
+them."""
 
 
 class UnusablePattern(ValueError):
-    """The definition of an operator that cannot be recognized, whatever a graph has."""
+    """The definition of an operator that no graph can match."""
 
     def __init__(self, op: Operator, why: str) -> None:
         super().__init__(f"imports cannot recognize `{op.name}`: {why}")
@@ -44,12 +45,12 @@ class Pattern(Record):
     term: Term
     holes: tuple[int, ...]
     last: frozenset[str]
-    """The operators that may be the last step."""
+    """The names of the operators that may be the last step, so that most patterns are skipped without a match."""
     kept: Graph
-    """Holds the values whose identities are the holes."""
+    """The definition's graph. It keeps the values alive whose `id` is a hole."""
 
     def make_operator(self, x: TensorType, numbers: Mapping[object, Any]) -> Operator:
-        """The operator with its arguments, on a first input of this type; `numbers` are those that were found."""
+        """Return the operator for a first input of this type. `numbers` are the arguments that the match bound."""
         arguments = dict(self.op.args)
         for name, value in self.op.args.items():
             if isinstance(value, float) and value in NUMBERS:
@@ -62,19 +63,19 @@ class Pattern(Record):
 
 
 def _round_number(number: float) -> float:
-    """Without the rounding of sums whose largest part is 1, and an int if it is one."""
+    """Remove the rounding errors of normalized sums, and return an int if the number is one."""
     number = float(f"{number:.16g}")
     return int(number) if number == int(number) else number
 
 
 def _is_usual_scale(scale: float, features: object) -> bool:
-    """Whether attention scales by this number anyway. Exporters round it to float32."""
+    """Return whether the number is attention's default scale. Exporters round it to float32."""
     return isinstance(features, int) and isclose(scale * features**0.5, 1.0, rel_tol=1e-6)
 
 
 class Recognized(Record):
-    """An operator that was written out, with its arguments and its inputs. `before` are what its inputs need first: their axes in another
-    order. `filled` is the number in the place of hidden scores, if the pattern has one."""
+    """An operator that was written out, with its arguments and inputs. `before` are permutations of inputs that must come first. `filled`
+    is the number in place of hidden scores, if the pattern has one."""
 
     op: Operator
     inputs: tuple[Value, ...]
@@ -82,7 +83,7 @@ class Recognized(Record):
     filled: float | None
 
     def replace_node(self, view: GraphView, node: OpNode, op: Operator | None = None, inputs: tuple[Value, ...] | None = None) -> bool:
-        """Makes the node the operator, or another one of its inputs; whether that gives the same type."""
+        """Replace the node by the operator, or by another one. Returns whether the type of the result stays the same."""
         if not view.replace_operator(node, op or self.op, self.inputs if inputs is None else inputs):
             return False
         for before in self.before:
@@ -91,7 +92,7 @@ class Recognized(Record):
 
 
 def make_pattern(op: Operator, graph: Graph) -> Pattern:
-    """The pattern of a definition. Raises `UnusablePattern` if no graph can have it."""
+    """Make the pattern of a definition. Raises `UnusablePattern` if no graph can match it."""
     makers = {id(value): node for node in graph.nodes if isinstance(node, OpNode) for value in node.outputs}
     if len(graph.outputs) != 1:
         raise UnusablePattern(op, f"its definition has {len(graph.outputs)} results")
@@ -106,7 +107,7 @@ def make_pattern(op: Operator, graph: Graph) -> Pattern:
 
 
 def match_patterns(patterns: Iterable[Pattern], view: GraphView, node: OpNode) -> Recognized | None:
-    """The operator that a node is the last step of: the first one whose pattern matches and that takes the inputs found."""
+    """Return the first operator whose pattern ends in this node and that accepts the bound inputs, or None."""
     (result, *others) = node.outputs
     candidates = [pattern for pattern in patterns if node.op.name in pattern.last]
     if not candidates or others or not result.type.dtype.is_float:
@@ -142,7 +143,7 @@ def _make_permutation(x: Value, order: tuple[int, ...], node: OpNode) -> OpNode:
 
 
 def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
-    """Whether nothing else reads a product of matrices within, or what is computed of it."""
+    """Return whether nothing else reads a matrix product within the match, or anything computed from it."""
     steps = terms.find_steps({*holes, *(hole.inputs[0] for hole in holes if isinstance(hole, Call) and hole.name == "permute")})
     read = [id(value) for step in steps for value in step.inputs]
     costly = set[int]()
@@ -155,7 +156,7 @@ def _is_alone(view: GraphView, terms: Terms, holes: Sequence[Term]) -> bool:
 
 
 def _has_result_type(op: Operator, inputs: tuple[Value, ...], result: TensorType) -> bool:
-    """Whether an operator takes these inputs and its result is of this type."""
+    """Return whether an operator accepts these inputs and has a result of this type."""
     try:
         return op.check_and_infer(op.bind_inputs(tuple(value.type for value in inputs), Facts.empty())) == (result,)
     except OperatorError:
@@ -175,7 +176,7 @@ def _walk_leaves(term: Term) -> Iterator[Leaf]:
 
 
 def _last_operators(term: Term) -> frozenset[str]:
-    """The operators that may make a tensor of this term: a number times a call is also written inside of the call, as `clamp` is."""
+    """Return the operators that may make a tensor of this term. A number times a call may also be inside of the call, as with `clamp`."""
     match term:
         case Sum():
             return frozenset({"add", "sub"})

@@ -1,4 +1,4 @@
-"""Tensors as terms, in a form in which equal arithmetic looks alike.
+"""Writes tensors as terms, in a normal form in which equal arithmetic looks alike.
 
     0.5 * x * (1 + erf(x / 1.4142))   and   (x / 2) * (erf(x * 0.7071) + 1)   are both   0.5 * {x, 1 + erf(0.7071 * x)}
 
@@ -22,7 +22,7 @@ from ...ops.regularization import Detach, Dropout, Identity
 from ...ops.shape import Permute, Transpose
 
 _DEEPEST = 10
-"""No definition has more operators one after another."""
+"""The depth to which a tensor is looked into. No definition has more operators one after another."""
 
 
 class Term(Record):
@@ -30,7 +30,7 @@ class Term(Record):
 
 
 class Leaf(Term):
-    """A tensor that is not looked into. `key` is the identity of its value."""
+    """A tensor that is not looked into. `key` is the `id` of its value."""
 
     key: int
 
@@ -50,7 +50,8 @@ class Sum(Term):
 
 
 class Call(Term):
-    """An operator with its arguments, on terms. Two draws of one operator are two terms, so `draw` is the identity of its result."""
+    """An operator with its arguments, on terms. Two draws of dropout are two terms, so `draw` is the `id` of the result of an operator that
+    draws."""
 
     name: str
     arguments: tuple[tuple[str, Any], ...]
@@ -62,10 +63,11 @@ ONE = Product(1.0, ())
 
 
 def multiply_terms(number: float, factors: Mapping[Term, float]) -> Term:
-    """The product, as the simplest term that it is."""
+    """Return a product in normal form."""
     total, powers = number, dict[Term, float]()
     for factor, power in factors.items():
         inner = factor if isinstance(factor, Product) else Product(1.0, ((factor, 1.0),))
+        # A root of a negative number is NaN, so its sign must not leave the root. The reciprocal of 0 is infinite.
         if (inner.number < 0 and power != int(power)) or (inner.number == 0 and power < 0):
             inner = Product(1.0, ((factor, 1.0),))
         total *= inner.number**power
@@ -76,7 +78,7 @@ def multiply_terms(number: float, factors: Mapping[Term, float]) -> Term:
 
 
 def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
-    """The sum, as a number times a sum whose largest part is 1."""
+    """Return a sum in normal form: a number times a sum whose largest part is 1, so `2 * a + 4 * b` and `a + 2 * b` have the same sum."""
     total, multiples = number, dict[Term, float]()
     for part, multiple in parts.items():
         scale, bare = split_number(part)
@@ -98,7 +100,7 @@ def add_terms(number: float, parts: Mapping[Term, float]) -> Term:
 
 
 def split_number(term: Term) -> tuple[float, Term]:
-    """A term as a number and a term without one."""
+    """Split a term into a number and a term without one."""
     if not isinstance(term, Product):
         return 1.0, term
     return term.number, multiply_terms(1.0, dict(term.factors))
@@ -109,10 +111,10 @@ def _sort_key(item: tuple[Term, float]) -> str:
 
 
 class Terms:
-    """The term of one tensor, and those of the tensors that it is made of.
+    """The term of one tensor, and the terms of the tensors that it is computed from.
 
-    `maker` gives the operator whose first result a tensor is, None for one that is not looked into. Tensors that are `_DEEPEST` operators
-    away are not looked into either, so that a term is small however deep the network is.
+    `maker` returns the operator whose first result a tensor is, or None for a tensor that is not looked into. Tensors that are `_DEEPEST`
+    operators away are not looked into either, so that a term is small however deep the network is.
     """
 
     def __init__(self, maker: Callable[[Value], OpNode | None], root: Value) -> None:
@@ -122,11 +124,11 @@ class Terms:
         self.term = self._make_term(root)
 
     def find_value(self, term: Term) -> Value | None:
-        """A tensor that the first one is made of and that is this term."""
+        """Return a tensor with this term that the root is computed from, or None."""
         return self._values.get(term)
 
     def find_source(self, term: Term) -> tuple[Value, tuple[int, ...]] | None:
-        """A tensor that the first one is made of, and the order of its axes in this term."""
+        """Return a tensor that the root is computed from, and the order of its axes in this term, or None."""
         value = self.find_value(term)
         if value is not None:
             return value, (*range(value.type.rank),)
@@ -136,7 +138,7 @@ class Terms:
         return None if value is None else (value, tuple(axis % value.type.rank for axis in complete_order(order, value.type.rank)))
 
     def find_steps(self, inputs: Collection[Term]) -> list[OpNode]:
-        """The operators between these terms and the first tensor, each once, in order."""
+        """Return the operators between these terms and the root, each once, in order."""
         found: dict[int, OpNode] = {}
 
         def add(value: Value) -> None:
@@ -184,8 +186,10 @@ class Terms:
         return write(*inputs)
 
     def _make_linear_term(self, inputs: list[Term], write: Callable[[tuple[Term, ...]], Term]) -> Term:
-        """A linear operator of tensors, without the numbers that they are multiplied by. A tensor that does not exist without its number
-        keeps it: `2 * a - b` is no multiple of another tensor."""
+        """Write a linear operator with the numbers of its inputs in front.
+
+        A tensor that does not exist without its number keeps it: `2 * a - b` is no multiple of another tensor.
+        """
         total, bare = 1.0, list[Term]()
         for term in inputs:
             number, rest = split_number(term)
@@ -195,8 +199,10 @@ class Terms:
 
 
 def permute_term(order: tuple[int, ...], x: Term) -> Term:
-    """The term whose axis `i` is the axis `order[i]` of `x`. Axes count from the end, and those in front that stay are left out, so a swap
-    of the last two is `(-1, -2)` for all ranks."""
+    """Return the term whose axis `i` is the axis `order[i]` of `x`.
+
+    Axes count from the end, and axes in front that stay are left out. So a swap of the last two is `(-1, -2)` for all ranks.
+    """
     if isinstance(x, Call) and x.name == "permute":
         ((_, first),), (x,) = x.arguments, x.inputs
         first = complete_order(first, len(order))
@@ -207,17 +213,22 @@ def permute_term(order: tuple[int, ...], x: Term) -> Term:
 
 
 def complete_order(order: tuple[int, ...], rank: int) -> tuple[int, ...]:
-    """An order with the axes in front that stay."""
+    """Add the axes in front that stay to an order.
+
+    >>> complete_order((-1, -2), 4)
+    (-4, -3, -1, -2)
+    """
     return (*range(-rank, -len(order)), *order)
 
 
 def _strip_expand(term: Term) -> Term:
-    """Arithmetic expands its inputs itself. Other operators may not: a sum over an axis counts each element."""
+    """Drop an `expand` in front of arithmetic, which broadcasts by itself. Other operators do not: a sum over an axis counts each
+    element."""
     return term.inputs[0] if isinstance(term, Call) and term.name == "expand" else term
 
 
 def _find_makers(maker: Callable[[Value], OpNode | None], root: Value) -> dict[int, OpNode]:
-    """The operators that make a tensor, and what it is made of, by the identities of what they make."""
+    """Map tensors that the root is computed from to their operators, by the tensors' `id`."""
     result: dict[int, OpNode] = {}
     level = [root]
     for _ in range(_DEEPEST):
@@ -273,7 +284,10 @@ CLAMPS = frozenset({"clamp", "relu6", "hardtanh"})
 
 
 def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
-    """An operator that is no arithmetic. `relu6` and `hardtanh` are `clamp`, whose input has no number before it; axes count from 0."""
+    """Write an operator that is not arithmetic as a call.
+
+    `relu6` and `hardtanh` are `clamp`, whose input has no number in front. Axes count from 0.
+    """
     name, arguments = node.op.name, dict(node.op.args)
     if name in ("relu6", "hardtanh"):
         low, high = (0, 6) if name == "relu6" else (arguments["min_val"], arguments["max_val"])
@@ -289,7 +303,7 @@ def _make_call_term(node: OpNode, inputs: list[Term]) -> Term:
 
 
 def _make_clamp_term(low: Any, high: Any, x: Term) -> Term:
-    """`clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
+    """Write a `clamp` without a number in front of its input: `clamp(x / 6 + 0.5, 0, 1)` is `clamp(x + 3, 0, 6) / 6`."""
     scale, bare = split_number(x)
     if scale <= 0:
         scale, bare = 1.0, x

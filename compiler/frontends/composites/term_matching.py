@@ -25,13 +25,14 @@ Join = Callable[[float, Mapping[Term, float]], Term]
 
 
 class Matcher:
-    """Matches one pattern. `holes` are the keys of its leaves; `numbers` are those that stand for arguments of the operator in it."""
+    """Matches one pattern. `holes` are the keys of its leaves. `numbers` maps numbers of the pattern to the arguments that they stand
+    for."""
 
     def __init__(self, terms: Terms, holes: frozenset[int], numbers: Mapping[float, str]) -> None:
         self._terms, self._holes, self._numbers = terms, holes, numbers
 
     def match_term(self, pattern: Term, term: Term, bound: Bound) -> Iterator[Bound]:
-        """The ways in which a term is the pattern, given what is known of the holes."""
+        """Yield the ways in which a term matches the pattern, as bindings that extend `bound`."""
         match pattern, term:
             case Leaf(key), _:
                 yield from self._bind_hole(key, term, bound)
@@ -63,7 +64,7 @@ class Matcher:
             yield from self._match_items(pattern.parts, parts, rest, bound, add_terms)
 
     def _bind_hole(self, key: int, term: Term, bound: Bound) -> Iterator[Bound]:
-        """Only a tensor of the graph can be an input, perhaps with its axes in another order."""
+        """Bind a hole to a term. It must be a tensor of the graph, perhaps with its axes in another order."""
         if key in bound:
             if bound[key] == term:
                 yield bound
@@ -90,7 +91,7 @@ class Matcher:
         yield from found
 
     def _match_items(self, patterns: Items, items: Items, number: float, bound: Bound, join: Join) -> Iterator[Bound]:
-        """Each pattern that is no hole is another one of the items, in any order; the holes are what is left, the number too."""
+        """Match each pattern that is not a hole with a different item, in any order. The holes match the remaining items and the number."""
         first = next((index for index, (pattern, _) in enumerate(patterns) if not isinstance(pattern, Leaf)), None)
         if first is None:
             yield from self._match_holes(patterns, dict(items), number, bound, join)
@@ -102,7 +103,7 @@ class Matcher:
                     yield from self._match_items(_drop_item(patterns, first), _drop_item(items, index), number, known, join)
 
     def _match_holes(self, holes: Items, items: dict[Term, float], number: float, bound: Bound, join: Join) -> Iterator[Bound]:
-        """Holes that are known are taken from the items first; a single other one is all the rest, of several each is one of them."""
+        """Match holes: take the bound ones from the items. A single unbound hole gets all the rest, and each of several gets one item."""
         neutral = 1.0 if join is multiply_terms else 0.0
         for hole, weight in holes:
             assert isinstance(hole, Leaf)
@@ -132,7 +133,8 @@ def _drop_item(items: Items, index: int) -> Items:
 
 
 def _as_items(term: Term, items: Mapping[Term, float], weight: float, join: Join) -> tuple[float | None, Items]:
-    """A term with a power or multiple, as a number and items: itself, or all it consists of. The number is None if it has no such power."""
+    """Write a term with a power or multiple as a number and items: itself, or its own parts. The number is None if the power does not
+    exist."""
     if join is multiply_terms:
         if term in items or not isinstance(term, Product):
             return 1.0, ((term, weight),)
@@ -146,7 +148,7 @@ def _as_items(term: Term, items: Mapping[Term, float], weight: float, join: Join
 
 
 def _take_items(items: dict[Term, float], own: Items) -> bool:
-    """Takes some items from all; whether they are there."""
+    """Take some items from all. Returns whether they were there."""
     for item, weight in own:
         if item not in items:
             return False
@@ -157,5 +159,5 @@ def _take_items(items: dict[Term, float], own: Items) -> bool:
 
 
 def is_near(a: float, b: float) -> bool:
-    """Whether two numbers are the same in float32, or were rounded to a few digits."""
+    """Return whether two numbers are equal after rounding to about 5 digits: models write `0.7071` for the root of 1/2."""
     return abs(a - b) <= 1e-5 * max(1e-30, abs(b))

@@ -1,7 +1,10 @@
-"""ONNX files as typed graphs.
+"""Reads ONNX files as typed graphs.
 
-In: a file or a model, and the values of inputs or the sizes of axes that are decided now. Out: an `Imported`, or an `ImportFailed` with all
-that has no counterpart. Always: nothing of a file is run, nothing outside of its folder is read; weights have the keys of the program.
+The order of the work is in load_model.py: read the file, name the sizes, import node by node, fold patterns, divide into modules.
+
+In: a file or a model, and values of inputs or sizes of axes that are fixed now. Out: an `Imported`, or an `ImportFailed` that lists
+everything without a counterpart. Always: nothing of a file is run, and nothing outside of its folder is read. Weights have the keys of the
+program.
 """
 
 from __future__ import annotations
@@ -27,22 +30,22 @@ def from_file(
     dequantize: bool = False,
     outputs: Sequence[str] = (),
 ) -> Imported:
-    """The model of an ONNX file.
+    """Import an ONNX file.
 
-    `fixed` has values of inputs that are no longer inputs then, and sizes of symbolic axes, by the file's names. With `dequantize`, a
-    quantized file is read as the float model that was quantized. `outputs` are the tensors that the model has as outputs, if not the file's
+    `fixed` has values for inputs, which are no inputs then, and sizes for symbolic axes, by the file's names. With `dequantize`, a
+    quantized file is read as the float model that was quantized. `outputs` are the tensors that become the outputs instead of the file's
     own.
     """
     return load_model(_read_model(path, outputs), Path(path).parent, fixed or {}, dequantize=dequantize)
 
 
 def float_model(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
-    """The float model of a quantized file, all tensors inside. Raises `ImportFailed`."""
+    """Return the float model of a quantized file, with all tensors inside. Raises `ImportFailed`."""
     return dequantize_model(_read_model(path, outputs), Path(path).parent)[0]
 
 
 def read_whole(path: str | os.PathLike[str], outputs: Sequence[str] = ()) -> onnx.ModelProto:
-    """The model of an ONNX file as it is, but with all tensors inside, and with these outputs, if there are any. Raises `ImportFailed`."""
+    """Return the model of an ONNX file with all tensors inside, and with the given outputs if there are any. Raises `ImportFailed`."""
     model = _read_model(path, outputs)
     try:
         load_external_data(model, Path(path).parent)

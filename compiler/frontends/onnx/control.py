@@ -80,7 +80,7 @@ class Control:
         return self.graphs[name]
 
     def _import_graph(self, graph: onnx.GraphProto, given: Sequence[Item], outputs: slice = slice(None)) -> list[Item]:
-        """What the outputs of a graph are, of what its inputs are. Raises what it finds for the first time as an obstacle."""
+        """Import an inner graph. Returns the items of its outputs, for the items of its inputs."""
         inner = Names(self.names)
         for info, item in zip(graph.input, given, strict=False):
             inner[info.name] = item
@@ -100,12 +100,14 @@ class Control:
         help_ = _suggest_input_to_fix(self.importer, self.node)
         if not isinstance(condition, Value) or condition.type.dtype != BOOL or any(d != 1 for d in condition.type.shape):
             raise ImportRefused("depends on data that is no single boolean", help_)
+        # An input that decides a branch is a sampling rate or a cache flag. Computing both branches would put two models into the spec, of
+        # which one is used.
         if help_:
             raise ImportRefused("depends on data", help_)
         return self._import_both_branches(condition)
 
     def _import_both_branches(self, condition: Value) -> list[Item]:
-        """Both branches, and which of their results it is."""
+        """Compute both branches, and choose between their results by the condition."""
         pairs = zip(*(self._import_graph(self._get_graph(name), ()) for name in ("then_branch", "else_branch")), strict=True)
         return [BROKEN if isinstance(a, Broken) or isinstance(b, Broken) else self._choose_result(condition, a, b) for a, b in pairs]
 
@@ -126,6 +128,7 @@ class Control:
         count = int(site.get_attr("num_scan_inputs", 0))
         states = len(site) - count
         results = len(body.output) - states
+        # Each axis and each direction of a Scan has an attribute of its own, which netc's `scan` shares among all.
         axes = site.get_ints("scan_input_axes", [0] * count)
         made = site.get_ints("scan_output_axes", [0] * results)
         ways, ends = site.get_ints("scan_input_directions", [0] * count), site.get_ints("scan_output_directions", [0] * results)
@@ -133,6 +136,7 @@ class Control:
             raise ImportRefused("its attributes are not for its inputs and outputs")
         reverse = all(ways)
         parts = [(site.input(states + n), site.normalize_axis(axis, site.input(states + n).type.rank)) for n, axis in enumerate(axes)]
+        # Inputs that run the other way are flipped before the loop, and results after it.
         parts = [(v if bool(way) == reverse else site.apply_op("flip", v, axis=a), a) for (v, a), way in zip(parts, ways, strict=True)]
         starts = [site.input(n) for n in range(states)]
         deepest = max((v.type.rank for v in starts), default=0)
@@ -169,6 +173,7 @@ class Control:
         count = self._count_steps(None if further is None else further + 1)
         if isinstance(count, int) and count > MOST_STEPS:
             raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
+        # The attempt below may leave nodes and labels behind, which the unrolled steps must not see.
         before = self.importer.save_state()
         try:
             # A loop of netc needs states whose types stay the same. Where they change, a few steps are unrolled instead.
@@ -180,7 +185,7 @@ class Control:
         return self._unroll_loop(body, count, starts, further is not None)
 
     def _count_steps(self, counted: Dim | None) -> Dim:
-        """The number of steps: the given one, or the one that the body's condition allows, whichever is smaller."""
+        """Return the number of steps: the smaller one of the loop's limit and the number that the body's condition allows."""
         given = to_dims(self.site.get_item(0)) if self.site.has_input(0) else None
         if given is None and (self.site.has_input(0) or counted is None):
             raise ImportRefused("runs a number of times that depends on data", _suggest_input_to_fix(self.importer, self.node))
@@ -195,7 +200,7 @@ class Control:
         return dim_min(most, counted)
 
     def _evaluate_names(self, wanted: Sequence[str], number: Item, states: Mapping[str, Item]) -> Sequence[Item]:
-        """The items of names in the body, in one step. The nodes that this adds are taken back."""
+        """Return the items of names in one step of the body. The nodes that this adds are undone."""
         body = self._get_graph("body")
         inner = Names(self.names)
         for info in body.input:
@@ -208,7 +213,7 @@ class Control:
         return [inner[name] for name in wanted]
 
     def _import_runtime_loop(self, body: onnx.GraphProto, count: Dim, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
-        """As a loop of netc, which scans the numbers of its steps."""
+        """Import the loop as a `scan` over the numbers of its steps."""
         numbers = self.emit.make_table((count,), range_formula(0, 0, 1), INT64)
 
         def step(before: list[Value], parts: list[Value]) -> tuple[list[Value], list[Value]]:
@@ -219,7 +224,7 @@ class Control:
         return [*last, *stacked]
 
     def _import_step(self, body: onnx.GraphProto, given: Sequence[Item], counted: bool) -> Sequence[Item]:
-        """The results of a step. Its condition is left out if the number of steps already follows from it."""
+        """Import one step. Its condition is left out if the number of steps already follows from it."""
         if counted:
             return self._import_graph(body, given, slice(1, None))
         goes, *result = self._import_graph(body, given)
@@ -227,7 +232,7 @@ class Control:
         return result
 
     def _unroll_loop(self, body: onnx.GraphProto, count: int, starts: Sequence[Item], counted: bool) -> Sequence[Item]:
-        """Its steps one after the other."""
+        """Write the steps one after the other."""
         states, collected = list(starts), list[list[Value]]()
         for number in range(count):
             made = self._import_step(body, [Known(np.asarray(number)), Known(np.asarray(True)), *states], counted)
@@ -260,7 +265,7 @@ def _require_true(goes: Item) -> None:
 
 
 def _move_axis(site: OnnxSite, value: Value, axis: int, to: int) -> Value:
-    """The tensor with an axis at another position, the others in their order."""
+    """Move an axis to another position. The other axes keep their order."""
     if axis == to:
         return value
     order = [a for a in range(value.type.rank) if a != axis]
@@ -272,7 +277,7 @@ def _move_axis(site: OnnxSite, value: Value, axis: int, to: int) -> Value:
 
 
 def _suggest_input_to_fix(importer: GraphImporter, node: onnx.NodeProto) -> str:
-    """What to fix: the input that the condition is computed of, if it is a single number; else the sizes that it may depend on."""
+    """Suggest what to fix: an input of a single number that the condition is computed from, or else the sizes that it may depend on."""
     makers = {name: made for made in importer.model.graph.node for name in made.output}
     inputs = {i.name for i in importer.model.graph.input}
     found, stack, seen = [], list(node.input[:2] if node.op_type == "Loop" else node.input[:1]), set[str]()
@@ -293,7 +298,7 @@ def _suggest_input_to_fix(importer: GraphImporter, node: onnx.NodeProto) -> str:
 
 
 def suggest_sizes_to_fix(dimensions: Dimensions) -> str:
-    """What to do about what depends on sizes that are not known, if there are any."""
+    """Suggest to fix the symbolic sizes, if there are any."""
     texts = {name: text for text, name in dimensions.names.items()}
     free = [n for n in dimensions.symbols if isinstance(dimensions.declared.dims.get(n), SymDim)]
     return f"fix the sizes that it may depend on: {', '.join(f'`--set {texts.get(n, n)}=...`' for n in free)}" if free else ""

@@ -1,4 +1,7 @@
-"""Attributes that no emitter has read: whether they may be left unread."""
+"""Decides whether an attribute that no importer has read may stay unread.
+
+An attribute that netc does not know may change the result, so the import refuses it unless it has its default value.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,11 @@ _HARMLESS = frozenset([
     "axis", "noop_with_empty_axes", "keepdims", "num_outputs", "mode", "inplace", "ratio", "seed", "direction", "activations",
     "q_num_heads", "kv_num_heads",
 ])  # fmt: skip
-"""Attributes that say nothing of the result, or nothing where an importer does not ask."""
+"""Attributes that do not change the result, or not in the cases in which an importer does not ask for them."""
 
 
 def is_default(node: onnx.NodeProto, name: str, version: int) -> bool:
-    """Whether an attribute has the value that it has where it is not written."""
+    """Return whether an attribute has its default value."""
     if name in _HARMLESS:
         return True
     try:

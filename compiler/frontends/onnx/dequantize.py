@@ -1,8 +1,10 @@
-"""A quantized ONNX model as the float model that it approximates.
+"""Rewrites a quantized ONNX model as the float model that it approximates.
 
-In: a model, and the folder of its data. Out: a model of the standard operators on floats, all tensors inside, and sentences on what was
-dropped; or an `ImportFailed` with what has no float counterpart. Always: weights are the floats that their integers represent; activations
-are not rounded and not cut off, but where the least integer represents 0: that is a Relu that the quantizer left out.
+QuantizeLinear, QLinearConv, DequantizeLinear becomes Conv, with the floats that the integers of its weight represent.
+
+In: a model, and the folder of its data. Out: a model of standard operators on floats with all tensors inside, and notes on what was
+dropped. Operators without a float counterpart raise `ImportFailed`. Always: activations are neither rounded nor clipped, except where the
+least integer represents 0: there the quantizer folded a Relu, so the float model has one.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from .node_order import order_needed_nodes
 from .onnx_files import Unreadable, read_tensor
 
 LARGEST = 2**31 - 2**20
-"""The most bytes of a model, which protobuf can hold."""
+"""The largest number of bytes of a model: protobuf holds at most 2 GiB."""
 _NEVER_NEGATIVE = ("Relu", "Sigmoid", "Softmax", "HardSigmoid", "Abs", "Sqrt", "Exp")
 _OF_SEVERAL = ("Add", "Mul", "Concat")
 _KEEP_SIGN = (
@@ -32,11 +34,11 @@ _KEEP_SIGN = (
     *("Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Identity", *_OF_SEVERAL),
 )
 FARTHEST = 1000
-"""The most operators that are asked for a sign."""
+"""The largest number of operators that are searched for a sign."""
 
 
 def dequantize_model(model: onnx.ModelProto, folder: Path | None) -> tuple[onnx.ModelProto, tuple[str, ...]]:
-    """See the module's docstring. The model itself if nothing in it is quantized."""
+    """Rewrite a quantized model. Returns the model itself if nothing in it is quantized."""
     if not any(node.op_type in FORMS for node in model.graph.node):
         return model, ()
     rewriter = Dequantizer(model, folder)
@@ -49,7 +51,7 @@ def dequantize_model(model: onnx.ModelProto, folder: Path | None) -> tuple[onnx.
 
 
 class Dequantizer:
-    """One model. `floats` are the names of tensors that were integers and are floats."""
+    """Rewrites one model. `floats` are the names of tensors that were integers and are floats now."""
 
     def __init__(self, model: onnx.ModelProto, folder: Path | None) -> None:
         self.model = onnx.ModelProto()
@@ -80,11 +82,13 @@ class Dequantizer:
             except (NotRewritten, Unreadable) as error:
                 self._add_obstacle(node, str(error))
         ordered, stuck = order_needed_nodes(self.nodes, [o.name for o in self.graph.output])
+        # A scale may come later in the file than the product that it is folded into, so the nodes are ordered again.
         self.nodes = self.nodes if stuck else ordered
         inputs = [info for info in self.graph.input if info.name not in self.stored]
         del self.graph.node[:], self.graph.input[:]
         self.graph.input.extend(inputs)
         self.graph.node.extend(self.nodes)
+        # The recorded types of intermediate tensors are those of the integers.
         del self.graph.value_info[:]
         for info in self.graph.output:
             if info.name in self.floats:
@@ -124,7 +128,7 @@ class Dequantizer:
             self._add_obstacle(node, "computes with quantized numbers")
 
     def _rewrite_row_lookup(self, node: onnx.NodeProto) -> None:
-        """Rows of a table of integers that become floats afterwards are rows of floats."""
+        """Rewrite a lookup in a table of integers whose rows are dequantized afterwards as a lookup in a table of floats."""
         users = self.takers.get(next(iter(node.output), ""), [])
         if node.op_type != "Gather" or not users or any(u.op_type != "DequantizeLinear" for u in users):
             return
@@ -139,19 +143,19 @@ class Dequantizer:
         self.obstacles.append(Obstacle(node.op_type, why, node.name or next(iter(node.output), "")))
 
     def append_node(self, node: onnx.NodeProto) -> None:
-        """Adds a node of the result."""
+        """Add a node to the float model."""
         self.nodes.append(node)
         for name in node.output:
             self.makers[name] = node
 
     def add_node(self, op: str, inputs: Sequence[str], output: str, like: onnx.NodeProto, **attributes: Any) -> None:
-        """Adds a node in place of another."""
+        """Add a node in place of another."""
         self.append_node(helper.make_node(op, list(inputs), [output], name=like.name, **attributes))
 
     # --- tensors -------------------------------------------------------------------------------------------------------------
 
     def get_constant(self, name: str) -> Array | None:
-        """The numbers of a constant."""
+        """Return the numbers of a constant, or None."""
         if name not in self.constants and name in self.stored:
             self.constants[name] = read_tensor(self.stored[name], self.folder)
         return self.constants.get(name)
@@ -163,13 +167,13 @@ class Dequantizer:
         return found
 
     def add_constant(self, numbers: Array, wanted: str) -> str:
-        """A constant with these numbers."""
+        """Add a constant with these numbers, under a free name."""
         name = self.make_name(wanted)
         self.store_constant(numbers, name)
         return name
 
     def store_constant(self, numbers: Array, name: str) -> None:
-        """A constant that is called so."""
+        """Add a constant with this name."""
         self.graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(numbers).reshape(numbers.shape), name))
         self.constants[name] = numbers
 
@@ -177,7 +181,7 @@ class Dequantizer:
         return make_unique_name(wanted, self.names)
 
     def to_float(self, name: str, scale: str, zero: str, axis: int = 0) -> str:
-        """The floats that a quantized tensor represents: itself, if it is among those that are floats; else a constant of them."""
+        """Return the name of the floats that a quantized tensor represents: the tensor itself if it is rewritten already, or a constant."""
         if name in self.floats:
             return name
         numbers = self.get_constant(name)
@@ -188,7 +192,7 @@ class Dequantizer:
         return self.add_constant(self.dequantize_array(numbers, scale, zero, axis), _strip_quantizer_suffix(name))
 
     def dequantize_array(self, stored: Array, scale: str, zero: str, axis: int) -> Array:
-        """`(stored - zero) * scale`."""
+        """Return `(stored - zero) * scale`."""
         by = self.require_constant(scale, "a scale")
         offset = self.require_constant(zero, "a zero point") if zero else np.zeros((), np.int64)
         shape = [1] * stored.ndim
@@ -199,7 +203,7 @@ class Dequantizer:
         return result
 
     def finish_output(self, made: str, node: onnx.NodeProto, zero: str) -> None:
-        """Gives the node's output what was made for it, with a Relu if its least number is 0."""
+        """Bind the output of a node, with a Relu if its least integer represents 0."""
         output = node.output[0]
         offset = self.get_constant(zero) if zero else np.zeros((), np.uint8)
         cut = offset is not None and offset.dtype.kind in "iu" and bool((offset == np.iinfo(offset.dtype).min).all())
@@ -211,7 +215,7 @@ class Dequantizer:
         self.floats.add(output)
 
     def _is_positive(self, name: str) -> bool:
-        """Whether a tensor has no negative numbers, as far as the operators before it say so."""
+        """Return whether the operators before a tensor show that it has no negative numbers. Such a tensor needs no Relu."""
         stack, seen = [name], set[str]()
         while stack and len(seen) < FARTHEST:
             maker = self.makers.get(stack.pop())
@@ -224,7 +228,7 @@ class Dequantizer:
         return not stack
 
     def _store_initializers(self) -> None:
-        """Leaves constants that are taken, all inside."""
+        """Keep the constants that something reads, with all of them inside the model."""
         taken = {name for node in self.nodes for name in node.input} | {o.name for o in self.graph.output}
         taken |= {name for node in self.nodes for a in node.attribute for g in (a.g, *a.graphs) for inner in g.node for name in inner.input}
         kept = [t for t in self.graph.initializer if t.name in taken]
@@ -244,7 +248,7 @@ def _shape_parameter(numbers: Array, shape: Sequence[int]) -> Array:
 
 
 def _strip_quantizer_suffix(name: str) -> str:
-    """The name of a weight before a quantizer called it otherwise."""
+    """Return the name that a weight had before the quantizer renamed it."""
     for end in ("_quantized", "_Q4", "_Q8", ".quant"):
         if name.endswith(end):
             return name[: -len(end)]

@@ -1,7 +1,9 @@
-"""Numbers that are made of an initializer while the graph is read: which one, and how, so that it keeps its name.
+"""Names the numbers that constant folding computes from an initializer, so that a parameter keeps its name.
 
-In: a node, and the numbers that it gets. Out: what it makes, as numbers with a name. Always: a parameter that is only moved or converted
-stays that parameter; two that are made alike are the same.
+A transposed `fc.weight` is still `fc.weight`, with a layout that says `|T`.
+
+In: a node, and the numbers of its inputs. Out: its result, as numbers with a name and a layout. Always: a parameter that is only moved or
+converted stays that parameter. Results with the same name and layout are the same numbers.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ TRANSPOSED = "/Transpose"
 
 
 def make_initializer(array: Any, name: str) -> Known:
-    """The numbers of a file under their name."""
+    """Return the numbers of an initializer under its name."""
+    # netc writes matrices as MatMul takes them, so that quantizers find constants. Here they get their own layout and name back.
     if array.ndim == 2 and name.endswith(TRANSPOSED) and not is_made_up(name):
         return transpose_known(Known(array.T, name.removesuffix(TRANSPOSED)))
     return Known(array, name)
@@ -47,7 +50,7 @@ def derive_weight(node: onnx.NodeProto, inputs: Sequence[Item], made: Any, outpu
 
 
 def _shorten_layout(layout: str) -> str:
-    """The layout, or its digest if it is long. In a chain of nodes that each use a tensor twice, its length would double at each node."""
+    """Shorten a long layout to its digest. In a chain of nodes that each use a tensor twice, its length would double at each node."""
     return layout if len(layout) < 256 else f"|{sha256(layout.encode()).hexdigest()}"
 
 
@@ -59,7 +62,8 @@ def _describe_origin(known: Known) -> str:
 
 
 def is_of_weights(node: onnx.NodeProto, inputs: Sequence[Item]) -> bool:
-    """Whether a node computes with a parameter of the model, rather than moves its elements: that stays in the graph, to be trained."""
+    """Return whether a node computes with a parameter instead of moving its elements. Such a node stays in the graph, so that the parameter
+    can be trained."""
     if node.op_type in MOVED or node.op_type in _SAME:
         return False
     given = [item for item in inputs if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size > 1]

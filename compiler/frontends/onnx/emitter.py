@@ -39,7 +39,7 @@ class Emitter:
         self.producer = ""
         """The program that wrote the file."""
         self.journal = Journal()
-        """Records the uses of labels and weights, so that a node that is refused after all gives them back."""
+        """Records the uses of labels and weights, so that a node that is refused later gives them back."""
         self.labels = Labels(self.journal)
         self.weights: dict[str, Array] = {}
         self.scope: tuple[str, ...] = ()
@@ -48,24 +48,24 @@ class Emitter:
         self.makers: dict[int, Node] = {}
         """The node that made each tensor, by the tensor's identity."""
         self.biased: dict[int, Known] = {}
-        """What was added to a tensor before its time, as its operator's bias, by the tensor's identity."""
+        """The bias that an operator got before the Add that has it was imported, by the tensor's identity."""
         self.called: dict[int, str] = {}
-        """The name of a tensor in the file, by the tensor's identity; those of loops and functions have none."""
+        """The name of a tensor in the file, by the tensor's identity. Tensors of loops and functions have none."""
         self.made: list[tuple[Node, tuple[Value, ...]]] = []
-        """All that was ever made, also what was taken back: what is known of nodes and values is found by their identities, which others
-        would have after them."""
+        """All nodes and values that were ever made, also those that were undone. Facts about them are stored by `id`, which Python would
+        give to other objects after them."""
         self._shared: dict[object, OpNode] = {}
         self._owners: dict[tuple[str, str], tuple[str, str]] = {}
-        """The stage and the parameter that each initializer became first."""
+        """The stage and the parameter that each initializer became at its first use."""
         self._tensors: dict[object, tuple[Known, Value]] = {}
-        """By what they are made of, which is kept so that its identity is its own."""
+        """The tensors of known numbers by their origin. The numbers are kept too, so that their `id` is not reused."""
 
     @property
     def facts(self) -> Facts:
         return self.builder.facts
 
     def apply_multi_op(self, operator: str, *inputs: Value, **arguments: Any) -> tuple[Value, ...]:
-        """The results of an operator without parameters."""
+        """Apply an operator without parameters. Returns its results."""
         outputs = self.builder.apply_multi_op(operator, *inputs, **arguments)
         self.record_last_node(outputs)
         return outputs
@@ -74,14 +74,14 @@ class Emitter:
         return self.apply_multi_op(operator, *inputs, **arguments)[0]
 
     def drop_last(self, value: Value) -> None:
-        """Takes back the operator that was made last."""
+        """Remove the operator that was added last."""
         graph = self.builder.graph
         assert graph.nodes[-1] is self.makers.pop(id(value))
         graph.nodes.pop()
         graph.size -= 1
 
     def record_last_node(self, outputs: Sequence[Value]) -> None:
-        """Remembers the last node, which made these."""
+        """Record the last node as the maker of these tensors."""
         node = self.builder.graph.nodes[-1]
         self.made.append((node, tuple(outputs)))
         self.scopes[id(node)] = self.scope
@@ -89,7 +89,7 @@ class Emitter:
             self.makers[id(value)] = node
 
     def make_builder(self, graph: Graph) -> GraphBuilder:
-        """A builder that goes on with a graph."""
+        """Return a builder that continues a graph."""
         if graph is self.outermost.graph:
             return self.outermost
         builder = GraphBuilder(graph.name, graph.kind, self.facts, graph.span)
@@ -98,7 +98,7 @@ class Emitter:
 
     @contextmanager
     def emit_into(self, builder: GraphBuilder) -> Iterator[None]:
-        """Makes what follows in another graph, that of a loop: its stages are shared with none outside."""
+        """Emit into another graph, such as a loop's body, within the context. Its stages are not shared with stages outside."""
         before, shared = self.builder, self._shared
         self.builder, self._shared = builder, {}
         try:
@@ -108,7 +108,7 @@ class Emitter:
 
     @contextmanager
     def _emit_outside_loops(self) -> Iterator[None]:
-        """Makes what follows outside of all loops."""
+        """Emit outside of all loops within the context."""
         before, self.builder = self.builder, self.outermost
         try:
             yield
@@ -120,9 +120,10 @@ class Emitter:
     def apply_with_weights(
         self, operator: str, inputs: Sequence[Value], weights: Mapping[str, Known], **arguments: Any
     ) -> tuple[Value, ...]:
-        """The results of an operator whose parameters, by their names in netc, are known."""
+        """Apply an operator whose parameters, by their names in netc, are known. Returns its results."""
         key = self._make_sharing_key(operator, weights, arguments)
         first = self._shared.get(key) if key is not None else None
+        # A module for another element type would need a parameter of that type.
         if first is not None and first.inputs[0].type.dtype == inputs[0].type.dtype:
             return self._reuse_module(first, inputs)
         tie = self._find_tie(weights)
@@ -141,7 +142,8 @@ class Emitter:
         return node
 
     def _make_sharing_key(self, operator: str, weights: Mapping[str, Known], arguments: Mapping[str, Any]) -> object:
-        """Equal for uses of one module; None if its numbers have no names, or are vectors: exporters make equal ones one."""
+        """Return a key that is equal for uses of one module. None if its numbers have no names or are vectors, which exporters merge if
+        equal."""
         named = all(known.name for known in weights.values())
         if not named or not any(known.array.ndim > 1 for known in weights.values()):
             return None
@@ -149,7 +151,7 @@ class Emitter:
         return (operator, names, tuple(sorted((name, repr(value)) for name, value in arguments.items())))
 
     def _find_tie(self, weights: Mapping[str, Known]) -> Tie | None:
-        """The parameter of an earlier stage that one of these is. Vectors that are equal are made one by exporters: they are not tied."""
+        """Return the parameter of an earlier stage that is one of these weights, as a tie, or None."""
         for name, known in weights.items():
             path, target = self._owners.get((known.name, known.layout), ("", ""))
             # Exporters merge equal vectors, such as biases of zeros, so an equal vector says nothing about the model.
@@ -160,7 +162,7 @@ class Emitter:
         return None
 
     def _reuse_module(self, first: OpNode, inputs: Sequence[Value]) -> tuple[Value, ...]:
-        """A further use of the module of a node."""
+        """Add a further use of the module of a node."""
         if first.shared is None:
             first.shared = SharedModule(first.label, first.span)
             self.builder.graph.declares.append(first.shared)
@@ -173,7 +175,7 @@ class Emitter:
         return outputs
 
     def _choose_label(self, operator: str, weights: Mapping[str, Known]) -> str:
-        """From the names of its weights if they are those of one module, else from the name of the node, else a number."""
+        """Choose a label from the names of the weights if they name one module, or from the name of the node, or a number."""
         paths = [(name, split_levels(known.name)) for name, known in weights.items() if not is_made_up(known.name)]
         own = [path[:-1] for name, path in paths if len(path) > 1 and path[-1] == name]
         if own and self._owns_weights(own[0], weights) and not (self.scope and self.labels.is_taken(own[0])):
@@ -189,8 +191,11 @@ class Emitter:
         return self.labels.make_counted_label(operator)
 
     def _owns_weights(self, path: Sequence[str], weights: Mapping[str, Known]) -> bool:
-        """Whether what is named after a module is that of the node. Exporters make equal vectors one, under the name of any module that has
-        them: alone, they say it only if the name of the node agrees."""
+        """Return whether the weights at this path belong to the node.
+
+        Exporters merge equal vectors, under the name of any module that has them. So vectors alone count only if the name of the node
+        agrees.
+        """
         if any(known.array.ndim > 1 and not is_made_up(known.name) for known in weights.values()):
             return True
         length = min(len(path), len(self.scope))
@@ -199,6 +204,7 @@ class Emitter:
     def _store_weights(self, node: OpNode, label: str, weights: Mapping[str, Known]) -> None:
         prefix = f"{label}." if label else ""
         for spec in node.specs:
+            # PyTorch's counter of batch norm, which ONNX does not have.
             if spec.name == "num_batches_tracked":
                 self.weights[prefix + spec.name] = np.zeros((), np.int64)
                 continue
@@ -219,14 +225,14 @@ class Emitter:
             self.journal.set_item(self._owners, numbers, parameter)
 
     def find_bias_axis(self, value: Value) -> int | None:
-        """The axis of the bias of the operator that made a tensor, if it can have one."""
+        """Return the axis of the bias of the operator that made a tensor, or None if it cannot have one."""
         node = self.makers.get(id(value))
         if not isinstance(node, OpNode) or node.op.name not in BIASED or not node.specs:
             return None
         return value.type.rank - 1 if node.op.name == "dense" else 1
 
     def add_bias(self, value: Value, bias: Known) -> bool:
-        """Makes a constant that is added to a result the bias of the operator that made it, if it has none. False if that cannot be."""
+        """Make a constant that is added to a result the bias of the operator that made it. Returns False if that is not possible."""
         node = self.makers.get(id(value))
         if not isinstance(node, OpNode) or node.op.args.get("bias") is not False or node.shared is not None or node.op.args.get("named"):
             return False
@@ -238,13 +244,14 @@ class Emitter:
             return False
         node.op, node.specs = op, specs
         self.weights[f"{node.label}.bias"] = np.ascontiguousarray(bias.array)
+        # A further use of the same weight has no bias there, so it cannot share this module.
         self._shared = {key: made for key, made in self._shared.items() if made is not node}
         return True
 
     # --- tensors of what is known --------------------------------------------------------------------------------------------
 
     def make_tensor(self, known: Known) -> Value:
-        """Known numbers as a tensor: a parameter, or a table where they are a range or all the same."""
+        """Return known numbers as a tensor: a table if they are a range or all the same, or else a parameter."""
         key = (known.name, known.layout, known.array.shape, known.array.dtype.str) if known.name else ("", id(known))
         if key not in self._tensors:
             made = self._make_regular_table(known.array) if is_made_up(known.name) else None
@@ -258,6 +265,7 @@ class Emitter:
         if len(path) == 1 and self.scope and not dtype.is_float:
             path = [*self.scope, *path]
         label = self.labels.make_label(path) if exact else self.labels.make_counted_label("constant", path[:-1] or self.scope)
+        # A constant that was computed, or that the exporter named, is a buffer: training must not change it.
         learned = exact and dtype.is_float
         with self._emit_outside_loops():
             value = self.apply_op("param", label=label, shape=known.array.shape, dtype=dtype, trainable=learned)
@@ -265,7 +273,7 @@ class Emitter:
         return value
 
     def _make_regular_table(self, array: Array) -> Value | None:
-        """The table of numbers that are a range, or one number; None for others."""
+        """Return the table of numbers that are a range or all the same, or None."""
         if array.dtype.kind not in "iufb" or array.size < 2:
             return None
         first = array.flat[0]
@@ -280,12 +288,12 @@ class Emitter:
         return self.make_table(array.shape, range_formula(axes[0], start, step), _to_dtype(array))
 
     def make_filled(self, filled: Filled) -> Value:
-        """One number in every position."""
+        """Return a tensor with one number in every position."""
         number = filled.number.item()
         return self.make_table(filled.shape, Const(number), _to_dtype(np.asarray(filled.number)))
 
     def make_sizes(self, sizes: Sizes) -> Value:
-        """Sizes as a tensor, fractions of them as quotients."""
+        """Return sizes as a tensor, and fractions of them as quotients of integers, so that nothing is rounded before the division."""
         parts = [item if isinstance(item, SizeRatio) else SizeRatio(item, 1) for item in sizes.items.flat]
         if not parts:
             raise ImportRefused("it computes with no sizes at all, which has no counterpart")
@@ -306,7 +314,7 @@ class Emitter:
 
 
 def range_formula(axis: int, start: Any, step: Any) -> Formula:
-    """`start + step * index`."""
+    """Return the formula `start + step * index`."""
     formula: Formula = IndexFormula(axis)
     if step != 1:
         formula = BinaryFormula("*", Const(step), formula)
@@ -314,7 +322,7 @@ def range_formula(axis: int, start: Any, step: Any) -> Formula:
 
 
 def list_formula(sizes: Sequence[Dim], shape: Sequence[int]) -> Formula:
-    """These sizes in a tensor of that shape."""
+    """Return the formula of a tensor of a shape with these sizes: a chain of `where` on the indices."""
     *before, last = sizes
     formula: Formula = Const(last)
     for size, at in reversed(list(zip(before, np.ndindex(*shape), strict=False))):
@@ -323,7 +331,7 @@ def list_formula(sizes: Sequence[Dim], shape: Sequence[int]) -> Formula:
 
 
 def _is_at(at: Sequence[int], shape: Sequence[int]) -> Formula:
-    """Whether an element is the one at these indices."""
+    """Return the condition that an element is at these indices."""
     each = [BinaryFormula("==", IndexFormula(axis), Const(index)) for axis, index in enumerate(at) if shape[axis] > 1]
     return reduce(lambda a, b: BinaryFormula("and", a, b), each[1:], each[0])
 
@@ -336,7 +344,11 @@ def _to_dtype(array: Array) -> DType:
 
 
 def to_number(array: Array) -> int | float | bool:
-    """A single element as a number: the shortest that is the same in float32."""
+    """Return a single element as a number, with the fewest digits that identify its float32.
+
+    >>> to_number(np.array([0.1], np.float32))
+    0.1
+    """
     value = array.reshape(-1)[0]
     if array.dtype == np.float32 and abs(value) < LARGEST_NUMBER:
         return float(str(value))

@@ -54,7 +54,7 @@ class NotRewritten(Exception):
 
 
 def register_form(*names: str, to: str) -> Callable[[Form], Form]:
-    """Registers what quantized operators are on floats; `to` names it for the reference."""
+    """Register the float form of quantized operators. `to` names it in the reference."""
 
     def register(function: Form) -> Form:
         FORMS.update(dict.fromkeys(names, function))
@@ -91,7 +91,7 @@ def rewrite_dequantize_linear(q: FloatGraph, node: onnx.NodeProto) -> None:
 
 @register_form("DynamicQuantizeLinear", to="nothing")
 def rewrite_dynamic_quantize(q: FloatGraph, node: onnx.NodeProto) -> None:
-    """The scale is 1: what is multiplied with it is that of the weight alone."""
+    """Drop a dynamic quantization. Its scale becomes 1, so later products with it have the scale of the weight alone."""
     y, scale, zero = _pad_outputs(node)
     q.add_node("Identity", node.input[:1], y, node)
     q.floats.add(y)
@@ -109,6 +109,7 @@ def _pad_outputs(node: onnx.NodeProto) -> list[str]:
 
 @register_form("QLinearConv", to="conv")
 def rewrite_conv(q: FloatGraph, node: onnx.NodeProto) -> None:
+    # The bias of a quantized product is stored as an integer with the scale of input times weight.
     x, xs, xz, w, ws, wz, _, yz, b = _pad_inputs(node, 9)
     inputs = [q.to_float(x, xs, xz), q.to_float(w, ws, wz)]
     if b:
@@ -156,6 +157,7 @@ def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
         scale = scale / q.require_constant(own, "a scale").astype(np.float64) if own else scale
         x = _gather_float_rows(q, x, own, xz) or q.to_float(x, own or q.add_constant(np.ones((), np.float32), f"{x}_scale"), xz)
     zero = q.require_constant(wz, "a zero point").astype(np.int64) if wz else np.zeros((), np.int64)
+    # A convolution has its output channels first, and a matrix last.
     columns = (-1, *[1] * (stored.ndim - 1)) if is_conv else (-1,)
     numbers = stored.astype(np.int64) - (zero.reshape(columns) if zero.size > 1 else zero.reshape(()))
     by = scale.reshape(columns) if scale.size > 1 else scale.reshape(())
@@ -167,7 +169,7 @@ def rewrite_integer_product(q: FloatGraph, node: onnx.NodeProto) -> None:
 
 
 def _find_following_scale(q: FloatGraph, node: onnx.NodeProto) -> tuple[Array, str | None]:
-    """The constant that the floats of the result are multiplied with, and the result of that; 1 if that is not all that is done."""
+    """Return the constant that multiplies the floats of the result, and the name of the product. Returns 1 if more than that follows."""
     one = np.ones((), np.float64)
     cast = _find_only_user(q, node.output[0])
     times = None if cast is None or cast.op_type != "Cast" else _find_only_user(q, cast.output[0])
@@ -182,7 +184,7 @@ def _find_following_scale(q: FloatGraph, node: onnx.NodeProto) -> tuple[Array, s
 
 
 def _find_input_scale(q: FloatGraph, node: onnx.NodeProto) -> str:
-    """The scale of the first input, where the product with that of the weight is a node of its own."""
+    """Return the name of the first input's scale, if its product with the weight's scale is a node of its own."""
     cast = q.takers[node.output[0]][0].output[0]
     other = next(name for name in q.takers[cast][0].input if name != cast)
     maker = q.original.get(other)
@@ -191,7 +193,7 @@ def _find_input_scale(q: FloatGraph, node: onnx.NodeProto) -> str:
 
 
 def _gather_float_rows(q: FloatGraph, x: str, scale: str, zero: str) -> str:
-    """Rows of a table that is stored as integers, as rows of floats; empty if it is something else."""
+    """Look up rows of floats in a table that is stored as integers. Returns an empty name for anything else."""
     maker = q.original.get(x)
     if not scale or maker is None or maker.op_type != "Gather" or q.get_constant(maker.input[0]) is None:
         return ""
@@ -206,7 +208,7 @@ def _find_only_user(q: FloatGraph, name: str) -> onnx.NodeProto | None:
 
 
 def _find_constant(q: FloatGraph, name: str) -> Array | None:
-    """A constant, or a product of constants, which may come later in the file."""
+    """Return a constant, or a product of two constants, which may come later in the file."""
     result = q.get_constant(name)
     if result is not None:
         return result
@@ -240,7 +242,7 @@ def _add_matmul(q: FloatGraph, node: onnx.NodeProto, inputs: Sequence[str], bias
 
 @register_form("MatMulNBits", to="dense")
 def rewrite_matmul_nbits(q: FloatGraph, node: onnx.NodeProto) -> None:
-    """Blocks of numbers of a few bits, several in a byte, with a scale and a zero point for each block."""
+    """Unpack a weight of a few bits per number, with a scale and a zero point for each block."""
     x, b, s, z, order, bias = _pad_inputs(node, 6)
     found = read_attributes(node)
     rows, columns, bits, block = int(found["N"]), int(found["K"]), int(found.get("bits", 4)), int(found.get("block_size", 32))
@@ -259,7 +261,11 @@ def rewrite_matmul_nbits(q: FloatGraph, node: onnx.NodeProto) -> None:
 
 
 def unpack_bits(stored: Array, bits: int) -> Array:
-    """The numbers in bytes, the lowest bits first, along the last axis."""
+    """Unpack the numbers in bytes, the lowest bits first, along the last axis.
+
+    >>> unpack_bits(np.array([0x21], np.uint8), 4).tolist()
+    [1, 2]
+    """
     shifts = np.arange(0, 8, bits, dtype=np.uint8)
     apart: Array = (stored.astype(np.uint8)[..., None] >> shifts) & np.uint8(2**bits - 1)
     return apart.reshape(*stored.shape[:-1], -1)
@@ -313,7 +319,7 @@ def _keep_node(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
 
 
 def _rewrite_pad(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
-    """The number that it pads with is taken for 0, which quantizers give by its integer."""
+    """Pad with 0. Quantizers write the padding as the integer that represents 0."""
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
     if len(node.input) > 2 and node.input[2]:
@@ -322,7 +328,7 @@ def _rewrite_pad(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
 
 
 def _check_cast(q: FloatGraph, node: onnx.NodeProto) -> onnx.NodeProto:
-    """To floats: they are."""
+    """Keep a cast to floats, which the tensor is already, and refuse others."""
     if read_attributes(node).get("to") not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
         raise NotRewritten("makes other integers of quantized numbers")
     return node
@@ -339,4 +345,4 @@ KEEPING: dict[str, Callable[[FloatGraph, onnx.NodeProto], onnx.NodeProto]] = {
     "Pad": _rewrite_pad,
     "Cast": _check_cast,
 }
-"""The operators that do the same to quantized numbers as to floats, so they may stand between quantizing operators."""
+"""The operators that do the same to quantized numbers as to floats, so they may be between quantizing operators."""

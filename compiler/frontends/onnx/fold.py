@@ -40,10 +40,11 @@ ELEMENTWISE = frozenset(_ELEMENTS.split())
 
 
 def fold_node(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array] | None:
-    """The results of a node of the standard operators."""
+    """Compute a node of the standard operators. None if its operator is not folded."""
     if node.op_type not in FOLDED or any(a is not None and a.dtype.kind not in "iufb" and a.dtype.name != "bfloat16" for a in arrays):
         return None
     most = max([LARGEST, *(2 * a.size for a in arrays if a is not None)])
+    # The file may be anybody's: a ConstantOfShape of a few bytes can ask for terabytes.
     if _count_elements(node, arrays) > most:
         raise ImportRefused(f"its result has more than {most} elements")
     quick = _QUICK.get(node.op_type)
@@ -53,7 +54,7 @@ def fold_node(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int
 
 
 def _count_elements(node: onnx.NodeProto, arrays: Sequence[Array | None]) -> int:
-    """The elements of the result, as far as it can be larger than its inputs."""
+    """Estimate the number of elements of the result, for operators whose result can be larger than their inputs."""
     given = [a for a in arrays if a is not None]
     match node.op_type:
         case "Expand" | "ConstantOfShape" if given:
@@ -92,7 +93,7 @@ def _fold_transpose(node: onnx.NodeProto, arrays: list[Array]) -> Array:
 
 
 def _gather_elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
-    """onnx's own is wrong where the first axis has one element."""
+    """Gather elements. The reference evaluator of the onnx package is wrong if the first axis has one element."""
     axis = next((a.i for a in node.attribute if a.name == "axis"), 0)
     data, index = arrays
     taken = tuple(slice(0, n) if a != axis % data.ndim else slice(None) for a, n in enumerate(index.shape))
@@ -100,7 +101,7 @@ def _gather_elements(node: onnx.NodeProto, arrays: list[Array]) -> Array:
 
 
 def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
-    """`(x - zero) * scale`, for the whole tensor or along an axis."""
+    """Return `(x - zero) * scale`, for the whole tensor or along an axis."""
     x, scale = arrays[0], arrays[1]
     axis = next((a.i for a in node.attribute if a.name == "axis"), 1)
     block = next((a.i for a in node.attribute if a.name == "block_size"), 0)
@@ -110,6 +111,7 @@ def _dequantize_array(node: onnx.NodeProto, arrays: list[Array]) -> Array:
     if scale.size > 1:
         shape[axis] = scale.size
     zero = arrays[2].reshape(shape if scale.size > 1 else ()) if len(arrays) > 2 else np.zeros((), x.dtype)
+    # The difference of two 8-bit integers does not fit into 8 bits.
     apart = x.astype(np.int64) - zero.astype(np.int64)
     result: Array = apart.astype(scale.dtype) * (scale.reshape(shape) if scale.size > 1 else scale.reshape(()))
     return result
@@ -135,7 +137,7 @@ _QUICK: dict[str, Callable[[onnx.NodeProto, list[Array]], Array]] = {
 
 
 def _run_reference(node: onnx.NodeProto, arrays: Sequence[Array | None], version: int) -> list[Array]:
-    """As onnx's own evaluator has it."""
+    """Compute a node with the reference evaluator of the onnx package."""
     names = [f"i{n}" if a is not None else "" for n, a in enumerate(arrays)]
     copy = onnx.NodeProto()
     copy.CopyFrom(node)
@@ -160,7 +162,7 @@ def _run_reference(node: onnx.NodeProto, arrays: Sequence[Array | None], version
 
 
 def fold_numbers(op_type: str, numbers: Sequence[np.generic], attributes: Mapping[str, Any], version: int) -> np.generic | None:
-    """Fold an operator on single numbers."""
+    """Compute an operator on single numbers."""
     names = [f"i{n}" for n in range(len(numbers))]
     node = helper.make_node(op_type, names, ["o"], **{name: value for name, value in attributes.items() if value is not None})
     made = fold_node(node, [np.asarray(n) for n in numbers], version)

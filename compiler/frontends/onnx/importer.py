@@ -1,7 +1,10 @@
-"""From an ONNX graph to a typed graph, node by node.
+"""Imports an ONNX graph into a typed graph, node by node.
 
-In: a model, and values that are fixed. Out: an `Imported`, or an `ImportFailed` with all obstacles. Always: nodes that the outputs do not
-need are not looked at; what an obstacle should have made breaks only what depends on it, so that all obstacles are found at once.
+Each node is tried in this order: the file's own function, a constant, control flow, constant folding, shape folding, the importer of its
+operator, and at last the operator's definition in the ONNX standard.
+
+In: a model, and values that are fixed. Out: the emitted graph, and all obstacles. Always: nodes that the outputs do not need are not looked
+at. An obstacle breaks only the nodes that depend on it, so one run finds all obstacles.
 """
 
 from __future__ import annotations
@@ -41,18 +44,18 @@ from .scopes import Names
 from .shape_folding import fold_shapes
 
 DEEPEST = 24
-"""The greatest depth of branches and functions inside each other."""
+"""The greatest nesting depth of branches and functions."""
 _MALFORMED = (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError)
 """The exceptions of importers and NumPy for a node that breaks the definition of its operator."""
 CONTROL = ("If", "Scan", "Loop")
 MOST = 200_000
-"""The most nodes that are imported, those of functions counted at each use."""
+"""The largest number of imported nodes. Nodes of functions count at each use."""
 MOST_FOLDED = 2**29
-"""The most bytes of constants that an import computes, or eight times the bytes of the file's own constants, if these are more."""
+"""The largest number of bytes of constants that an import computes. Files with large constants may compute eight times as much."""
 
 
 class Importer:
-    """One attempt, with the conditions on sizes that are known to be needed."""
+    """One attempt to import a model, under the conditions on sizes that earlier attempts were found to need."""
 
     def __init__(
         self, model: onnx.ModelProto, folder: Path | None, dimensions: Dimensions, fixed: Mapping[str, object], *, simplest: bool
@@ -66,7 +69,7 @@ class Importer:
         self.functions = {(f.domain, f.name): f for f in model.functions}
         self.obstacles: list[Obstacle] = []
         self.wanted: list[str] = []
-        """Conditions that would decide what could not be proved."""
+        """Conditions that would prove what an operator needs."""
         self.emit = Emitter(_make_title(model.graph.name), dimensions.declared.facts)
         self.emit.producer = model.producer_name
         self.modules = Modules()
@@ -82,7 +85,7 @@ class Importer:
         return int(self.versions.get("", 1))
 
     def import_graph(self) -> None:
-        """Imports the graph; results are in `emit` and `obstacles`."""
+        """Import the graph. The results are in `emit` and `obstacles`."""
         graph = self.model.graph
         names = Names()
         self.add_initializers(graph, names)
@@ -133,6 +136,7 @@ class Importer:
             raise ImportRefused("its number of axes is not known")
         if 0 in self.dimensions.shapes[info.name]:
             raise ImportRefused("it has an axis of size 0")
+        # The number of elements of such a shape overflows int64.
         if prod(d for d in self.dimensions.shapes[info.name] if isinstance(d, int)) >= 2**62:
             raise ImportRefused(f"its shape is {list(self.dimensions.shapes[info.name])}, which no memory holds")
         type_ = TensorType(dtype, tuple(self.dimensions.shapes[info.name]))
@@ -183,7 +187,7 @@ class Importer:
                 names[name] = item
 
     def save_state(self) -> ImporterState:
-        """The importer as it is now."""
+        """Return the current state, to return to."""
         return ImporterState(self)
 
     def _report_refusal(self, node: onnx.NodeProto, refused: ImportRefused) -> None:
@@ -203,13 +207,15 @@ class Importer:
         self.obstacles.append(Obstacle(what[:200], why[:2000], where[:200], help))
 
     def _suggest_name(self, item: Item, name: str) -> None:
-        """A name for a text, where the file has one that says something."""
+        """Name a tensor in the text, if the file's name for it says something."""
         if isinstance(item, Value) and not item.name and len(name) < 40 and name.isidentifier() and not any(c.isdigit() for c in name):
             item.name = Identifiers().make_name(name, "")
 
     def _import_guarded(self, node: onnx.NodeProto, names: Names, depth: int) -> Sequence[Item]:
-        """The node's results. An untrusted file may have attributes of any type and indices that fit nothing. An exception of an importer
-        is reported as an obstacle, so that each importer need not check every rule of the standard."""
+        """Import a node of an untrusted file, which may have attributes of any type and indices that fit nothing.
+
+        An exception of an importer is reported as an obstacle, so that importers need not check every rule of the standard.
+        """
         try:
             return self._import_node(node, names, depth)
         except _MALFORMED as error:
@@ -245,7 +251,10 @@ class Importer:
     def _import_by_definition(
         self, node: onnx.NodeProto, inputs: Sequence[Item], names: Names, depth: int, refused: ImportRefused
     ) -> Sequence[Item]:
-        """A node that was refused, by the operators that define it; refused where one of these is. A condition on sizes comes first."""
+        """Import a refused node by its definition in the standard.
+
+        If a condition on sizes would help, the refusal stands: the next attempt states the condition.
+        """
         function = find_definition(node, inputs, self.version) if node.domain in STANDARD and not _find_problem(refused) else None
         if function is None:
             raise refused
@@ -271,6 +280,7 @@ class Importer:
             made = fold_node(node, arrays, self.version)
             if made is not None:
                 self._count_folded(made)
+                # A folded weight keeps its name, so that its key in the spec is the file's.
                 return [derive_weight(node, given, a, n) for n, a in enumerate(made)]
         used = [self.uses.count_uses(name) > 0 for name in node.output]
         alone = [self.uses.count_uses(name) == 1 for name in node.input]
@@ -284,13 +294,14 @@ class Importer:
         if domain not in TABLE:
             self._refuse_unknown(domain)
         results = TABLE[domain](site)
+        # An attribute of a newer operator set that nobody read may change the result.
         unknown = [name for name in site.attributes.list_unread() if not is_default(node, name, self.version)]
         if unknown:
             raise ImportRefused(f"has the attribute `{unknown[0]}`, which is not known here")
         return list(results) if isinstance(results, Sequence) else [results]
 
     def _count_folded(self, arrays: Sequence[Array]) -> None:
-        """Refuses to compute more constants than fit into memory. Each node may double them, so a file of 2 kB may ask for terabytes."""
+        """Refuse to compute more constants than fit into memory. Each node may double them, so a file of 2 kB may ask for terabytes."""
         self.folded += sum(array.nbytes for array in arrays if array.base is None)
         most = max(MOST_FOLDED, 8 * self.stored)
         if self.folded > most:
@@ -353,7 +364,7 @@ class ImporterState:
         self.point = importer.emit.journal.point
 
     def take_back(self) -> None:
-        """Forgets what was made since, which nothing may take."""
+        """Undo everything since that state. Nothing may refer to it any more."""
         del self.importer.obstacles[self.obstacles :], self.importer.wanted[self.wanted :]
         self.importer.emit.journal.take_back(self.point)
 

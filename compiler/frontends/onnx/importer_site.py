@@ -43,7 +43,7 @@ class Attributes(dict[str, Any]):
 
 
 class OnnxSite:
-    """See the module's docstring. `version` is that of the operator set; `used` has the outputs that something takes."""
+    """One node. `version` is the version of the operator set. `used` says for each output whether something reads it."""
 
     def __init__(
         self,
@@ -65,17 +65,17 @@ class OnnxSite:
         self.emit = emitter
         self.used = used
         self.alone = alone
-        """For each input, whether nothing else takes it."""
+        """For each input, whether nothing else reads it."""
 
         self.follows = follows
-        """The type of the one node that takes the first output, if it is one, and the other of its two inputs as far as it is made."""
+        """The operator of the only node that reads the first output, and that node's other input, if it is known already."""
 
     @property
     def facts(self) -> Facts:
         return self.emit.facts
 
     def is_only_user(self, index: int) -> bool:
-        """Whether nothing else takes this input."""
+        """Return whether nothing else reads this input."""
         return index < len(self.alone) and self.alone[index]
 
     # --- attributes ----------------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class OnnxSite:
         return [int(v) for v in value]
 
     def require_attr(self, name: str, *allowed: Any, default: Any) -> None:
-        """Refuses another value of an attribute."""
+        """Refuse other values of an attribute."""
         value = self.attributes.get(name, default)
         if value not in allowed:
             raise ImportRefused(f"`{name}={value}` has no counterpart")
@@ -107,7 +107,7 @@ class OnnxSite:
         return self.get_item(index) is not None
 
     def input(self, index: int = 0) -> Value:
-        """The input as a tensor of the graph."""
+        """Return an input as a tensor of the graph."""
         return self.to_tensor(self.get_item(index))
 
     def to_tensor(self, item: Item) -> Value:
@@ -134,21 +134,21 @@ class OnnxSite:
         return self.require_known(index, what).array
 
     def require_dims(self, index: int, what: str) -> tuple[Dim, ...]:
-        """Dimensions that are given as a tensor."""
+        """Return the dimensions that an input tensor has."""
         result = to_dims(self.get_item(index))
         if result is None:
             raise ImportRefused(f"{what} depends on data, and must be known from the sizes of the inputs")
         return result
 
     def find_dims(self, index: int, attribute: str, what: str) -> tuple[Dim, ...] | None:
-        """Dimensions that are an input, or in older files an attribute; None if there are none."""
+        """Return dimensions that are an input, or in older files an attribute, or None."""
         if self.has_input(index):
             return self.require_dims(index, what)
         value = self.attributes.get(attribute)
         return None if value is None else tuple(int(v) for v in np.atleast_1d(value))
 
     def read_axes(self, index: int, rank: int, default: Sequence[int] | None = None) -> list[int] | None:
-        """Axes that are an input or the attribute `read_axes`, counted from the front."""
+        """Return axes that are an input or the attribute `axes`, counted from the front."""
         found = self.find_dims(index, "axes", "the list of axes")
         if found is None:
             return None if default is None else list(default)
@@ -160,7 +160,10 @@ class OnnxSite:
         return axis % max(rank, 1)
 
     def get_scalar(self, index: int, rank: int | None = None) -> int | float | bool | SymDim | None:
-        """The input as a number, if it is a single one that is known and has at most `rank` axes; else None."""
+        """Return an input as a number, if it is a single known one with at most `rank` axes, or None.
+
+        A number with more axes than the tensor would broadcast the tensor to its own rank.
+        """
         match self.get_item(index):
             case Known() as known if known.array.size == 1 and (rank is None or known.array.ndim <= rank):
                 return to_number(known.array) if known.array.dtype.kind in "iubf" or known.array.dtype.name == "bfloat16" else None
@@ -178,12 +181,12 @@ class OnnxSite:
         return x if x.type.dtype == dtype else self.apply_op("cast", x, dtype=dtype)
 
     def are_equal(self, a: Sequence[Dim], b: Sequence[Dim]) -> bool:
-        """Whether two shapes are provably the same."""
+        """Return whether two shapes are provably equal."""
         return len(a) == len(b) and all(self.facts.are_equal(d, e) is True for d, e in zip(a, b, strict=True))
 
 
 def materialize(filled: Filled) -> Item:
-    """The array of one number, if its shape is known and small."""
+    """Return the array of a repeated number, if its shape is known and small."""
     sizes = [d for d in filled.shape if isinstance(d, int)]
     if len(sizes) != len(filled.shape) or int(np.prod(sizes, dtype=object)) > 2**20:
         return filled
@@ -191,7 +194,7 @@ def materialize(filled: Filled) -> Item:
 
 
 def to_dtype(code: int) -> DType:
-    """The element type of an ONNX number for one."""
+    """Return the element type for a number of `TensorProto.DataType`."""
     try:
         result = dtype_of(np.dtype(helper.tensor_dtype_to_np_dtype(code)))
     except (KeyError, TypeError, ValueError):

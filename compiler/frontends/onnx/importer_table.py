@@ -21,12 +21,15 @@ TABLE: dict[str, Importer] = {}
 COUNTERPARTS: dict[str, str] = {}
 """The operators of netc that each of ONNX becomes, for the reference."""
 REASONS: dict[str, str] = {}
-"""Why an operator of ONNX has no counterpart; completes "... ": a sentence's end."""
+"""The reasons why operators of ONNX have no counterpart. Each completes a sentence that begins with the operator."""
 
 
 def imports(*names: str, to: str | Sequence[str]) -> Callable[[Importer], Importer]:
-    """Registers the importer of ONNX operators; those outside of the standard set as `domain:name`. `to`: the operators of netc that they
-    become, for all of them or for each; nothing for what is computed at import."""
+    """Register the importer of ONNX operators. Operators outside of the standard set are `domain:name`.
+
+    `to` names the operators of netc that they become, one text for all of them or one for each. It is empty for operators that the import
+    computes.
+    """
 
     def register(importer: Importer) -> Importer:
         for name, counterpart in zip(names, [to] * len(names) if isinstance(to, str) else to, strict=True):
@@ -40,7 +43,7 @@ def imports(*names: str, to: str | Sequence[str]) -> Callable[[Importer], Import
 
 
 def register_unsupported(why: str, *names: str) -> None:
-    """Registers operators that have no counterpart."""
+    """Register operators that have no counterpart."""
     REASONS.update(dict.fromkeys(names, why))
 
 

@@ -24,7 +24,7 @@ _MOVING = frozenset(
 
 
 def count_from_beginning(site: OnnxSite, index: Value, size: Dim, *, torch_counts: bool = False) -> Value:
-    """The indices, counted from the beginning.
+    """Return the indices, counted from the beginning.
 
     `torch_counts`: the operator of PyTorch that is exported as this one refuses negative indices, so a file from PyTorch has none. netc's
     own operators refuse them in all cases.
@@ -35,7 +35,7 @@ def count_from_beginning(site: OnnxSite, index: Value, size: Dim, *, torch_count
 
 
 def _has_no_negatives(emit: Emitter, value: Value) -> bool:
-    """Whether the operator that made a tensor gives no negative integers, whatever its inputs are."""
+    """Return whether the operator that made a tensor gives no negative integers, for all inputs."""
     node = emit.makers.get(id(value))
     while isinstance(node, OpNode) and node.op.name in _MOVING:
         value = node.inputs[0]
@@ -55,7 +55,7 @@ def _has_no_negatives(emit: Emitter, value: Value) -> bool:
 
 
 def _is_nonnegative(formula: Formula) -> bool:
-    """Whether a formula consists of sums and products of indices and numbers that are not negative."""
+    """Return whether a formula consists of sums and products of indices and of numbers that are not negative."""
     match formula:
         case IndexFormula():
             return True

@@ -1,4 +1,4 @@
-"""The symbolic dimensions of an ONNX model's inputs.
+"""Names the symbolic dimensions of an ONNX model's inputs: `batch_size` becomes N, and `seq_len` becomes T.
 
 In: the shapes of the inputs, whose sizes are numbers, names, texts such as `2*T`, -1, or missing. Out: a `Dim` for each. Always: a name
 of the file is one symbol; symbols are upper case, `N` for the first axis.
@@ -27,7 +27,11 @@ class NoDimension(Exception):
 
 
 def parse_dimension(text: str, known: Mapping[str, Dim] | None = None) -> Dim:
-    """The dimension of a text such as `2*T + 1`; names are symbols, or those that are known."""
+    """Parse a dimension such as `2*T + 1`. Names are symbols, or keys of `known`.
+
+    >>> str(parse_dimension("2*T + 1"))
+    '2*T + 1'
+    """
     try:
         return _evaluate_node(ast.parse(text.strip(), mode="eval").body, known)
     except (SyntaxError, ValueError, RecursionError, MemoryError, ZeroDivisionError):
@@ -35,7 +39,7 @@ def parse_dimension(text: str, known: Mapping[str, Dim] | None = None) -> Dim:
 
 
 def parse_condition(text: str) -> Condition | None:
-    """The condition of a text such as `H % 32 == 0`, which compares two dimensions."""
+    """Parse a condition that compares two dimensions, such as `H % 32 == 0`. None for other texts."""
     try:
         match ast.parse(text.strip(), mode="eval").body:
             case ast.Compare(left=left, ops=[ast.Eq()], comparators=[ast.Call(func=ast.Name(id="min"), args=[a, b])]):
@@ -48,7 +52,7 @@ def parse_condition(text: str) -> Condition | None:
 
 
 def parse_stated_condition(text: str) -> WhereCondition | None:
-    """The condition of a text such as `P in [0, 8]` or `H % 32 == 0`."""
+    """Parse a condition of a `where`, such as `P in [0, 8]` or `H % 32 == 0`. None for other texts."""
     try:
         match ast.parse(text.strip(), mode="eval").body:
             case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.List(elts=items)]):
@@ -68,7 +72,7 @@ def _make_min_condition(whole: Dim, a: Dim, b: Dim) -> Condition | None:
 
 
 def guess_conditions(*dims: Dim) -> list[str]:
-    """Conditions that would make the divisions in these dimensions exact."""
+    """List conditions that would make the divisions in these dimensions exact, the shortest first."""
     found: list[str] = []
     stack: list[Dim] = list(dims)
     while stack:
@@ -81,7 +85,10 @@ def guess_conditions(*dims: Dim) -> list[str]:
 
 
 def _list_exact_conditions(atom: FloorQuotient, bottom: int) -> list[str]:
-    """That the symbol in it is a multiple: rounding up is exact then as well as rounding down; else that the division is exact."""
+    """List the conditions that make one division exact.
+
+    If the symbol is a multiple, rounding up is exact as well as rounding down. So that condition comes first.
+    """
     inside = [part for term in terms_of(atom.top) for part in term]
     match inside:
         case [Symbol(name=name)]:
@@ -122,7 +129,7 @@ def _evaluate_node(node: ast.expr, known: Mapping[str, Dim] | None) -> Dim:
 
 
 class Axis:
-    """One size of an input as the file has it: `size`, or else `text`, which may be empty. `position` and `rank` say which axis it is."""
+    """One axis of an input as the file has it: `size`, or else `text`, which may be empty. `position` is its number among `rank` axes."""
 
     __slots__ = ("position", "rank", "size", "text")
 
@@ -135,10 +142,11 @@ class Dimensions:
 
     def __init__(self, shapes: Mapping[str, Sequence[Axis]], fixed: Mapping[str, object], conditions: Sequence[WhereCondition]) -> None:
         self.names: dict[str, str] = {}
-        """The symbol of each text of the file that is a name."""
+        """The symbol of each name of the file."""
         self.symbols: list[str] = []
         self.renamed: list[tuple[str, str]] = []
         self._plain: dict[tuple[str, int], Dim] = {}
+        # Names that are symbols already keep themselves, before other names can take them.
         for axis in (axis for shape in shapes.values() for axis in shape):
             if axis.size is None and axis.text and _SYMBOL.fullmatch(axis.text):
                 self._get_symbol(axis.text, axis)
@@ -147,7 +155,7 @@ class Dimensions:
                 self._plain[name, axis.position] = self._to_dim(axis)
         self.used: set[str] = set()
         self.fixed = dict(self._find_fixed(fixed))
-        """The symbols that are numbers here."""
+        """The symbols that are fixed to numbers."""
         self.declared: Declared = declare_dims(self.symbols, conditions, self.fixed)
         self.shapes = {
             name: [self._substitute_declared(self._plain[name, axis.position]) for axis in shape] for name, shape in shapes.items()
@@ -161,7 +169,7 @@ class Dimensions:
                 yield found, value
 
     def substitute_fixed(self, condition: WhereCondition) -> WhereCondition:
-        """The condition with numbers in place of the symbols that are fixed."""
+        """Replace the fixed symbols of a condition by their numbers."""
         if isinstance(condition, OneOf):
             return OneOf(substitute_symbols(condition.left, self.fixed), condition.values)
         return Condition(condition.op, substitute_symbols(condition.left, self.fixed), substitute_symbols(condition.right, self.fixed))
@@ -182,9 +190,10 @@ class Dimensions:
         return make_symbol(self._get_symbol(axis.text, axis))
 
     def _get_symbol(self, text: str, axis: Axis) -> str:
-        """The symbol of a name, or a new one for an axis without."""
+        """Return the symbol of a name, or a new symbol for an axis without a name."""
         if text in self.names:
             return self.names[text]
+        # Nameless first axes are all the batch. Any other nameless axis is a size of its own.
         if not text and axis.position == 0 and "N" in self.symbols:
             return "N"
         name = self._choose_free(self._prefer_letters(text, axis))

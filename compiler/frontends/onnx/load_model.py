@@ -1,6 +1,8 @@
-"""A whole model: its inputs' dimensions, its graph, and what had to be assumed of the sizes.
+"""Imports a whole model: the dimensions of its inputs, its graph, and the conditions on sizes that it turns out to need.
 
-In: a `ModelProto` that is as it came. Out: an `Imported` whose program `verify` accepts. Always: where an operator needs a relation between
+An `Add` of a skip connection after two poolings may need `H % 4 == 0`. The first attempt fails there, and the next one assumes it.
+
+In: a `ModelProto` as it was read. Out: an `Imported` whose program `verify` accepts. Always: where an operator needs a relation between
 sizes that the file does not state, the relation becomes a condition of the program, and a note.
 """
 
@@ -34,14 +36,15 @@ from .runtime_loops import collect_bodies, collect_operators
 
 ATTEMPTS = 24
 PRODUCER = "netc"
-"""The producer whose metadata has the conditions on sizes."""
+"""The producer whose metadata contains the conditions on sizes."""
 MOST_STATED = 4096
-"""The most characters of these conditions that are read: comparing sizes takes longer for each. The file may be anybody's."""
+"""The largest number of characters of these conditions that are read. The file may be anybody's, and each condition slows every proof
+about sizes down."""
 assert _ops
 
 
 def load_model(model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], *, dequantize: bool) -> Imported:
-    """See the module's docstring."""
+    """Import a model. Raises `ImportFailed`."""
     try:
         require_text(model)
         require_known_versions(model)
@@ -74,7 +77,7 @@ def _make_broken_condition(condition: WhereCondition) -> Obstacle:
 def _try_imports(
     model: onnx.ModelProto, folder: Path | None, fixed: Mapping[str, object], stated: Sequence[WhereCondition], *, simplest: bool
 ) -> tuple[Importer, list[tuple[Condition, str]]]:
-    """The last attempt, with the conditions that the ones before it needed; `stated` are those of the file."""
+    """Import again and again, with the conditions that earlier attempts needed. `stated` are the file's own conditions."""
     conditions: list[tuple[Condition, str]] = []
     while True:
         dimensions = Dimensions(_read_shapes(model, fixed), fixed, [*stated, *(c for c, _ in conditions)])
@@ -87,7 +90,7 @@ def _try_imports(
 
 
 def _stated_conditions(model: onnx.ModelProto, dimensions: Dimensions) -> list[WhereCondition]:
-    """The conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
+    """Return the conditions that netc wrote into the metadata, as far as they are about sizes of the inputs."""
     texts = [entry.value for entry in model.metadata_props if entry.key == CONDITIONS_KEY and model.producer_name == PRODUCER]
     parts = [text for whole in texts for text in whole[:MOST_STATED].split(CONDITIONS_SEPARATOR)]
     found = [parse_stated_condition(text) for text in parts]
@@ -102,7 +105,7 @@ def _run_importer(importer: Importer) -> None:
 
 
 def _find_new_conditions(importer: Importer, known: set[str]) -> list[tuple[Condition, str]]:
-    """Conditions that were needed and are not stated yet; the first only, as others may follow from it."""
+    """Return the first condition that was needed and is not stated yet. Others may follow from it."""
     for text in importer.wanted:
         condition = parse_condition(text)
         if condition is not None and str(condition) not in known:
@@ -111,7 +114,7 @@ def _find_new_conditions(importer: Importer, known: set[str]) -> list[tuple[Cond
 
 
 def _read_shapes(model: onnx.ModelProto, fixed: Mapping[str, object]) -> dict[str, list[Axis]]:
-    """The axes of the inputs that have no initial value."""
+    """Return the axes of the inputs that have no initial value."""
     given = {i.name for i in model.graph.initializer}
     result: dict[str, list[Axis]] = {}
     for info in model.graph.input:
@@ -138,7 +141,7 @@ def _check_fixed(model: onnx.ModelProto, dimensions: Dimensions, fixed: Mapping[
 
 
 def _check_ports(importer: Importer) -> None:
-    """Reports a graph without inputs or without outputs, which a spec cannot be."""
+    """Report a graph without inputs or without outputs, which a spec must have."""
     main, name = importer.emit.builder.graph, importer.model.graph.name
     if not importer.model.graph.output:
         importer.obstacles.append(Obstacle("the graph", "has no output", name))
@@ -163,6 +166,7 @@ def _finish_import(
             _label_operators(each)
     declared = importer.dimensions.declared
     named = [*dict.fromkeys(name for value in graph.inputs for d in value.type.shape for name in sorted(free_symbols(d)))]
+    # The batch is the first symbol of every program.
     free = tuple(sorted(named, key=lambda name: name != BATCH))
     known = [one for one in map(importer.dimensions.substitute_fixed, stated) if condition_symbols(one)]
     all_conditions: tuple[tuple[WhereCondition, str], ...] = (*((one, str(one)) for one in known), *conditions)
@@ -189,7 +193,7 @@ def _simplify_graph(emit: Emitter, graph: Graph) -> None:
 
 
 def _prune_graph(graph: Graph) -> None:
-    """Leaves out what no output needs."""
+    """Remove nodes and shared modules that no output needs."""
     graph.nodes = find_needed_nodes(graph.nodes, graph.outputs)
     graph.size = sum(1 if isinstance(n, OpNode) else n.graph.size for n in graph.nodes)
     used = {id(n.shared) for n in graph.nodes if n.shared is not None}
@@ -197,7 +201,7 @@ def _prune_graph(graph: Graph) -> None:
 
 
 def _label_operators(graph: Graph) -> None:
-    """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
+    """Label operators without parameters as the language would: `relu1`, `relu2`."""
     nodes = collect_operators(graph)
     taken = {node.label for node in (*graph.nodes, *nodes) if node.label}
     counts: dict[str, int] = {}

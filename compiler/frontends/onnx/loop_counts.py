@@ -39,11 +39,11 @@ class LoopCondition:
         self.after = {info.name: out.name for info, out in zip(body.input[2:], body.output[1:], strict=False)}
 
     def count_steps(self) -> Dim | None:
-        """The number of steps after the first for which the condition holds; None if it is not known, or if the condition always holds."""
+        """Count the steps after the first for which the condition holds. None if that is unknown, or if the condition always holds."""
         return self._count_true(self.body.output[0].name)
 
     def _count_true(self, name: str) -> Dim | None:
-        """The number of steps for which the condition `name` holds, as `count_steps`."""
+        """Count the steps for which the condition `name` holds, as `count_steps`."""
         node = self.makers.get(name)
         if node is None:
             return None
@@ -70,13 +70,13 @@ class LoopCondition:
         return count if self.facts.is_at_least(count, 0) is True else dim_max(count, 0)
 
     def _is_entry_condition(self, name: str) -> bool:
-        """Whether a name is the condition that the step got as its input, which is true in every step that runs."""
+        """Return whether a name is the condition that the step got as its input, which is true in every step that runs."""
         while name in self.makers and self.makers[name].op_type == "Identity":
             name = self.makers[name].input[0]
         return bool(name == self.goes)
 
     def _fit_line(self, name: str) -> tuple[Any, Any] | None:
-        """The number in the first step, and its growth in each further step."""
+        """Return a number in the first step, and its growth in each further step. None if it does not grow by a constant."""
         used = self._find_states(name)
         if used is None:
             return None
@@ -90,7 +90,7 @@ class LoopCondition:
         return values[0], values[1] - values[0]
 
     def _find_states(self, name: str) -> list[str] | None:
-        """The states that a number is computed from by sums with constants; None if it is computed in another way."""
+        """Return the states that a number is computed from by sums with constants. None if it is computed in another way."""
         result: list[str] = []
         stack, seen = [name], set[str]()
         while stack:
@@ -112,7 +112,7 @@ class LoopCondition:
 
 
 def _single_value(item: Item) -> Any:
-    """The integer or size that an item holds; None if it holds several, or a fraction."""
+    """Return the integer or size of an item. None if it has several, or a fraction."""
     items = as_objects(item)
     if items is None or items.size != 1:
         return None

@@ -1,8 +1,10 @@
-"""Modules as graphs of their own: the flat graph divided by the paths of its nodes.
+"""Divides the flat graph of an ONNX file into a graph for each module, by the paths of its nodes.
 
-In: a graph without calls, the path of the module of each node, and the classes of modules. Out: the same computation, where what one module
-does, in one go, is a call of a graph of its own. Always: keys stay; where a division would change them, there is none. What is only a list
-of modules is no graph: a level of labels says it.
+Nodes at `layer1.0.conv1` and `layer1.0.bn1` become a call `layer1.0` of a graph with the stages `conv1` and `bn1`.
+
+In: a graph without calls, the path of the module of each node, and the classes of modules. Out: the same computation, with a call for each
+module whose nodes follow each other. Always: keys stay. A division that would change them is not made. A list of modules gets no graph,
+only a level of labels.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ SEQUENTIAL = "Sequential"
 
 
 class PlacedNode:
-    """A node and the levels of its path that are not used yet; the last is the node's own."""
+    """A node and the levels of its path that are not used yet. The last level is the node's own."""
 
     __slots__ = ("node", "path")
 
@@ -30,7 +32,7 @@ class PlacedNode:
 
 
 def nest_modules(main: Graph, scopes: Mapping[int, Path], classes: Mapping[Path, str]) -> Graph | None:
-    """The main graph with calls; None if the paths make no levels, or would change keys."""
+    """Return the main graph with calls. None if the paths have no levels, or the division would change keys."""
     paths = _find_paths(main, scopes)
     if not any(len(path) > 1 for path in paths):
         return None
@@ -64,7 +66,7 @@ def _copy_node(n: Node, shared: SharedModule | None) -> Node:
 
 
 def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
-    """The path of each node: of one with a label, its levels; of another, that of its module and a last level of its own."""
+    """Find the path of each node: the levels of its label, or the path of its module and an empty last level."""
     found: list[Path] = []
     own = {tuple(node.label.split(".")) for node in main.nodes if node.label}
     inside = {path[:n] for path in own for n in range(1, len(path))} | {
@@ -90,7 +92,7 @@ def _find_paths(main: Graph, scopes: Mapping[int, Path]) -> list[Path]:
 
 
 def _find_loop_module(loop: CallNode, scope: Path) -> Path:
-    """The module that has all stages of a loop; without any, that of the loop's name."""
+    """Return the path of the module that contains all stages of a loop, or of the loop's name if it has no stages."""
     labels = [tuple(node.label.split("."))[:-1] for node in collect_operators(loop.graph) if node.label and node.specs]
     if not labels:
         return scope
@@ -99,7 +101,7 @@ def _find_loop_module(loop: CallNode, scope: Path) -> Path:
 
 
 def _fill_unknown_paths(paths: list[Path]) -> list[Path]:
-    """Nodes of which nothing is known are where the nodes before and after them are."""
+    """Put nodes without a known module where the nodes before and after them are."""
     after: list[Path] = []
     following: Path = ()
     for path in reversed(paths):
@@ -119,13 +121,16 @@ def _fill_unknown_paths(paths: list[Path]) -> list[Path]:
 
 
 def _find_common_path(label: Path, target: Path) -> Path:
-    """The path of a node that has a parameter of another: in the smallest module that has both."""
+    """Return the path of a node that is tied to another: in the smallest module that has both."""
     size = next((n for n, (a, b) in enumerate(zip(label[:-1], target[:-1], strict=False)) if a != b), min(len(label), len(target)) - 1)
     return (*label[:size], ".".join(label[size:]))
 
 
 def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
-    """Nodes without inputs, such as parameters, right before the first that takes them, if that is in their module."""
+    """Move nodes without inputs, such as parameters, right before their first reader, if it is in their module.
+
+    Elsewhere they would split the run of another module.
+    """
     first: dict[int, PlacedNode] = {}
     for placed in nodes:
         for value in placed.node.inputs:
@@ -159,7 +164,7 @@ def _move_beside_users(nodes: list[PlacedNode]) -> list[PlacedNode]:
 
 
 class _ModuleDivision:
-    """One division. `ends` are the values that the model gives."""
+    """One division. `ends` are the ids of the model's outputs."""
 
     def __init__(self, span: Span, nodes: Sequence[Node], classes: Mapping[Path, str], ends: set[int]) -> None:
         self.span = span
@@ -171,7 +176,7 @@ class _ModuleDivision:
                 self.takers.setdefault(id(value), []).append(id(node))
 
     def divide_nodes(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[Node]:
-        """The nodes of a body, which is the module at `prefix`."""
+        """Divide the nodes of the module at `prefix`. Returns the nodes of its graph."""
         nodes = self._join_levels(nodes, prefix)
         result: list[Node] = []
         for run in _split_runs(nodes):
@@ -184,8 +189,9 @@ class _ModuleDivision:
         return result
 
     def _join_levels(self, nodes: Sequence[PlacedNode], prefix: Path) -> list[PlacedNode]:
-        """The nodes with levels joined that are lists of modules, or whose module does not run in one go."""
+        """Join the levels of lists of modules, and of modules whose nodes do not follow each other."""
         nodes = [PlacedNode(p.node, p.path) for p in nodes]
+        # Joining two levels may make another module run in two pieces, so this repeats until nothing changes.
         while True:
             heads = _find_split_levels(nodes) | self._find_lists(nodes, prefix)
             if not heads:
@@ -196,7 +202,7 @@ class _ModuleDivision:
                     placed.path = (joined if len(placed.path) > 2 or placed.path[1] else "", *placed.path[2:])
 
     def _find_lists(self, nodes: Sequence[PlacedNode], prefix: Path) -> set[str]:
-        """Levels that are lists: all that is in them has a number."""
+        """Find the levels that are lists: all their members are numbers. A Sequential is a module of its own."""
         found: dict[str, bool] = {}
         for placed in nodes:
             if len(placed.path) > 1:
@@ -206,7 +212,7 @@ class _ModuleDivision:
         return {head for head, is_list in found.items() if is_list} - called
 
     def _make_call(self, inner: list[PlacedNode], path: Path, label: str) -> CallNode:
-        """The call of the graph of a run of nodes."""
+        """Make a graph of a run of nodes, and return its call."""
         cls = self.classes.get(path, "")
         name = cls if cls and cls != SEQUENTIAL else next((level for level in reversed(path) if not level.isdigit()), "block")
         graph = Graph(name, "sequence" if cls == SEQUENTIAL else "block", self.span)
@@ -230,14 +236,14 @@ class _ModuleDivision:
         return CallNode(graph, tuple(taken.values()), tuple(given), label, self.span)
 
     def _record_users(self, own: Mapping[int, Value], results: Mapping[int, Value], inside: set[int]) -> None:
-        """Who takes the values that replace others within a new graph; its results are taken outside of what is divided next."""
+        """Record the readers of the values that are new in a graph, and its results as values that are read outside."""
         for key, value in (*own.items(), *results.items()):
             self.takers[id(value)] = [t for t in self.takers.get(key, []) if t in inside]
         self.ends.update(id(value) for value in results.values())
 
 
 def _is_bare(run: Sequence[PlacedNode]) -> bool:
-    """Whether it is one operator without parameters or a label, which needs no graph around it."""
+    """Return whether a run is one operator without parameters and label, which needs no graph around it."""
     node = run[0].node
     bare = len(run) == 1 and isinstance(node, OpNode) and not node.specs and not run[0].path[-1]
     if bare:
@@ -246,7 +252,7 @@ def _is_bare(run: Sequence[PlacedNode]) -> bool:
 
 
 def _set_relative_label(placed: PlacedNode, prefix: Path) -> Node:
-    """The node with its label within the graph that has it."""
+    """Set the label of a node relative to its graph, and return the node."""
     node = placed.node
     node.label = placed.path[0]
     if node.shared is not None:
@@ -261,13 +267,13 @@ def _set_relative_label(placed: PlacedNode, prefix: Path) -> Node:
 
 
 def _collect_shared(nodes: Sequence[Node]) -> list[SharedModule]:
-    """The shared stages that the nodes of a graph use."""
+    """Collect the shared stages that the nodes of a graph use."""
     found = {id(node.shared): node.shared for node in nodes if node.shared is not None}
     return list(found.values())
 
 
 def _split_runs(nodes: Sequence[PlacedNode]) -> list[list[PlacedNode]]:
-    """Neighbors with the same first level; nodes of the body itself are runs of their own kind."""
+    """Split the nodes into runs of neighbors with the same first level. Nodes of the body itself form runs too."""
     result: list[list[PlacedNode]] = []
     before: str | None = ""
     for placed in nodes:
@@ -281,7 +287,7 @@ def _split_runs(nodes: Sequence[PlacedNode]) -> list[list[PlacedNode]]:
 
 
 def _find_split_levels(nodes: Sequence[PlacedNode]) -> set[str]:
-    """First levels whose nodes are not all in one run, and those that are the label of an operator too."""
+    """Find the first levels whose nodes are in more than one run."""
     seen: set[str] = set()
     result: set[str] = set()
     for run in _split_runs(nodes):
@@ -295,7 +301,7 @@ def _find_split_levels(nodes: Sequence[PlacedNode]) -> set[str]:
 
 
 def _is_sound(main: Graph) -> bool:
-    """Whether no label of a graph is twice in it, or the beginning of another."""
+    """Return whether no label occurs twice in a graph, and none is the beginning of another."""
     stack, seen = [main], set[int]()
     while stack:
         graph = stack.pop()

@@ -1,8 +1,10 @@
-"""The modules that nodes came from, as far as a file says so.
+"""Finds the module that each node of a file came from.
 
-In: nodes. Out: the path of the module that each is part of, and the classes of modules. Three kinds of files say so: those of PyTorch's
-exporter by `pkg.torch.onnx.name_scopes` of each node, those of its older exporter by names such as `/layer1/layer1.0/conv1/Conv`, and those
-of netc by names such as `layer1.0.relu1` and `layer1.0.conv1/Transpose`. Always: what a file says is data; at worst it is no path.
+Three exporters say so: PyTorch's in the metadata `pkg.torch.onnx.name_scopes`, its older one in names such as
+`/layer1/layer1.0/conv1/Conv`, and netc in names such as `layer1.0.relu1` and `layer1.0.conv1/Transpose`.
+
+In: nodes. Out: the path of the module that each is part of, and the classes of modules. Always: metadata is data. At worst it gives no
+path.
 """
 
 from __future__ import annotations
@@ -23,10 +25,10 @@ class Modules:
 
     def __init__(self) -> None:
         self.classes: dict[Path, str] = {}
-        """The name of the class of a module."""
+        """The class names of modules by their paths."""
 
     def find_path(self, node: onnx.NodeProto) -> Path:
-        """The path of the module that a node is part of; of what is an operator itself, its own path."""
+        """Return the path of the module that a node is part of, or the node's own path if it is a stage itself."""
         stated = {entry.key: entry.value for entry in node.metadata_props if entry.key in (_SCOPES, _CLASSES)}
         names, classes = _parse_list(stated.get(_SCOPES, "")), _parse_list(stated.get(_CLASSES, ""))
         if len(names) > 1:
@@ -42,7 +44,7 @@ class Modules:
 
 
 def _parse_list(text: str) -> list[str]:
-    """The strings of a list that is written as Python writes it."""
+    """Parse a list of strings in Python's notation."""
     if not text.startswith("[") or len(text) > _LONGEST:
         return []
     try:

@@ -1,4 +1,4 @@
-"""How often the names of an ONNX graph are read, and by which nodes.
+"""Counts how often the names of an ONNX graph are read, and by which nodes.
 
 In: a graph, and names that nodes of functions read. Out: for each name the number of its uses; for a name with one use, the node that reads
 it. An output of the graph counts twice, because its value must stay even if one node reads it too.
@@ -20,7 +20,7 @@ class NameUses:
         """For each name, one of the nodes that read it."""
 
     def add_graph(self, graph: onnx.GraphProto) -> None:
-        """Counts the uses in a graph."""
+        """Count the uses in a graph."""
         for node in graph.node:
             self._add_counts(node.input, 1)
             self._readers |= dict.fromkeys(node.input, node)
@@ -30,7 +30,7 @@ class NameUses:
         self._add_counts((output.name for output in graph.output), 2)
 
     def add_nodes(self, nodes: Iterable[onnx.NodeProto]) -> None:
-        """Counts the uses in the body of a function, whose names may occur in several calls."""
+        """Count the uses in the body of a function. They count twice, because several calls may have the same names."""
         for node in nodes:
             self._add_counts(node.input, 2)
 
@@ -39,9 +39,9 @@ class NameUses:
             self._counts[name] = self._counts.get(name, 0) + count
 
     def count_uses(self, name: str) -> int:
-        """The number of times that a name is read."""
+        """Return the number of times that a name is read."""
         return self._counts.get(name, 0)
 
     def find_only_reader(self, name: str) -> onnx.NodeProto | None:
-        """The node that reads a name, if no other does."""
+        """Return the only node that reads a name, or None."""
         return self._readers.get(name) if self.count_uses(name) == 1 else None

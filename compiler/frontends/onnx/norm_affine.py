@@ -1,7 +1,9 @@
-"""The scale and shift that follow a normalization, as its own parameters.
+"""Folds the scale and shift that follow a normalization into its own parameters.
 
-In: a graph without calls, and the weights. Out: the same, where a normalization without parameters that is multiplied with one and added to
-another has them itself. Always: keys that fit stay as they were.
+`layer_norm(x) * weight + bias` becomes `layer_norm` with `affine=true`.
+
+In: a graph without calls, and the weights. Out: the same graph with such normalizations folded. Always: a parameter called `weight` keeps
+its key.
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from ...types.numpy_types import Array
 from .emitter import Emitter
 
 _NORMS = {"layer_norm": True, "rms_norm": False, "group_norm": True, "instance_norm": True}
-"""Whether there is a shift as well as a scale."""
+"""The normalizations, with whether they have a shift as well as a scale."""
 
 
 def fold_affine(emit: Emitter) -> None:
-    """See the module's docstring."""
+    """Fold the scale and shift of every normalization of the emitter's graph."""
     graph = emit.builder.graph
     takers: dict[int, list[Node]] = {}
     for node in graph.nodes:
@@ -47,7 +49,7 @@ class _AffineFold:
         self._replace_norm(norm, last, scale, shift)
 
     def _find_only_user(self, node: OpNode, name: str) -> OpNode | None:
-        """The only node that takes the result, if it is that operator of two tensors."""
+        """Return the only node that reads the result, if it is an operator `name` of two tensors."""
         value = node.outputs[0]
         found = self.takers.get(id(value), [])
         only = found[0] if len(found) == 1 and id(value) not in self.outputs else None
@@ -58,8 +60,10 @@ class _AffineFold:
         )
 
     def _find_parameter(self, value: Value | None, norm: OpNode) -> tuple[OpNode, Array] | None:
-        """The parameter that a tensor is, in the shape of those of the normalization; it is trained. One that several normalizations share
-        stays a tensor of its own."""
+        """Return the parameter of a tensor with its numbers in the shape of the normalization's parameters, or None.
+
+        A parameter that several normalizations share stays a tensor.
+        """
         node = self.emit.makers.get(id(value))
         if not isinstance(node, OpNode) or node.op.name != "param" or len(self.takers[id(value)]) > 1:
             return None
@@ -99,7 +103,7 @@ class _AffineFold:
 
 
 def find_other_input(node: OpNode | None, before: OpNode) -> Value | None:
-    """The other input of an operator of two."""
+    """Return the other input of an operator with two inputs."""
     if node is None:
         return None
     return node.inputs[1] if node.inputs[0] is before.outputs[0] else node.inputs[0]

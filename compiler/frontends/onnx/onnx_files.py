@@ -1,7 +1,7 @@
-"""ONNX files and their tensors, which may come from anyone.
+"""Reads ONNX files and their tensors, which may come from anyone.
 
-In: a path, or a `ModelProto`. Out: the model and arrays, or an `Obstacle` as `Unreadable`. Always: nothing outside the model's folder is
-read, nothing larger than what the file holds is allocated.
+In: a path, or a `ModelProto`. Out: the model and arrays. A file that cannot be read raises `Unreadable`. Always: nothing outside of the
+model's folder is read, and nothing larger than the file is allocated.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Unreadable(Exception):
 
 
 def read_model(path: str | os.PathLike[str]) -> ModelProto:
-    """The model of a file; its external data is read tensor by tensor, later."""
+    """Read the model of a file. Its external data is read later, tensor by tensor."""
     try:
         size = os.stat(path).st_size
         if not os.path.isfile(path):
@@ -48,7 +48,7 @@ def read_model(path: str | os.PathLike[str]) -> ModelProto:
 
 
 def load_external_data(model: ModelProto, folder: Path) -> None:
-    """Replaces the references to other files in a model by the tensors that they have.
+    """Replace the references to other files in a model by the tensors in them.
 
     `onnx.load` would refuse symbolic links, and files with several hard links, as package managers make them, even if ONNX Runtime
     reads them. Raises `Unreadable`.
@@ -62,7 +62,7 @@ def load_external_data(model: ModelProto, folder: Path) -> None:
 
 
 def _tensors_of(model: ModelProto) -> Iterator[TensorProto]:
-    """The stored tensors of a model: of its graphs, and of the attributes of its nodes."""
+    """Yield the stored tensors of a model: of its graphs, and of the attributes of its nodes."""
     graphs, nodes = [model.graph], [node for function in model.functions for node in function.node]
     while graphs or nodes:
         if graphs:
@@ -76,7 +76,7 @@ def _tensors_of(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def choose_outputs(model: ModelProto, names: Sequence[str]) -> None:
-    """Replaces the outputs of a model by these tensors of its graph, in this order. Raises `Unreadable` for an unknown name."""
+    """Replace the outputs of a model by these tensors of its graph, in this order. Raises `Unreadable` for an unknown name."""
     own = {info.name: info for info in model.graph.output}
     made = {name for node in model.graph.node for name in node.output if name}
     for name in names:
@@ -88,7 +88,7 @@ def choose_outputs(model: ModelProto, names: Sequence[str]) -> None:
 
 
 def require_text(model: ModelProto) -> None:
-    """Refuses a model with names that are no text: protobuf gives bytes that are not UTF-8 as bytes."""
+    """Refuse a model with names that are not text: protobuf returns bytes that are not UTF-8 as bytes."""
     graphs = [model.graph]
     nodes = [node for function in model.functions for node in function.node]
     names: list[object] = [
@@ -114,7 +114,7 @@ def require_text(model: ModelProto) -> None:
 
 
 def require_known_versions(model: ModelProto) -> None:
-    """Refuses operator sets that do not exist, or that are newer than the installed onnx, which does not define their operators."""
+    """Refuse operator sets that do not exist, or that are newer than the installed onnx, which does not define their operators."""
     newest = defs.onnx_opset_version()
     for entry in model.opset_import:
         if entry.domain in ("", "ai.onnx") and not 1 <= entry.version <= newest:
@@ -122,7 +122,7 @@ def require_known_versions(model: ModelProto) -> None:
 
 
 def read_tensor(tensor: TensorProto, folder: Path | None) -> Array:
-    """The numbers of a tensor."""
+    """Read the numbers of a tensor."""
     code = tensor.data_type
     if code == TensorProto.STRING:
         raise Unreadable(f"has a tensor of strings, `{tensor.name}`, which netc does not have")
@@ -138,6 +138,7 @@ def read_tensor(tensor: TensorProto, folder: Path | None) -> Array:
         count *= d
     if tensor.data_location == TensorProto.EXTERNAL:
         return _read_external(tensor, shape, count, folder)
+    # Checked before NumPy allocates: the dimensions of a damaged file may promise terabytes.
     stored = _count_stored(tensor, code)
     if stored is not None and stored != count:
         raise Unreadable(f"has a tensor `{tensor.name}` of {count} elements with {stored} numbers")
@@ -149,7 +150,7 @@ def read_tensor(tensor: TensorProto, folder: Path | None) -> Array:
 
 
 def _count_stored(tensor: TensorProto, code: int) -> int | None:
-    """The number of elements that the tensor holds; None for types with several elements in a byte."""
+    """Count the elements that the tensor holds. None for types with several elements in a byte."""
     if code in _SCALED:
         return None
     if tensor.HasField("raw_data"):
@@ -182,14 +183,14 @@ def _read_external(tensor: TensorProto, shape: tuple[int, ...], count: int, fold
 
 
 def _count_bytes(text: str) -> int:
-    """A number of bytes as ONNX Runtime reads it: digits alone, while `int` accepts spaces, signs, underscores and other alphabets."""
+    """Parse a number of bytes as ONNX Runtime does: digits alone. `int` also accepts spaces, signs, underscores and other alphabets."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text!r} is no number of bytes")
     return int(text)
 
 
 def _resolve_inside(folder: Path, location: str, name: str) -> Path:
-    """The file with the data, which is in the folder, links resolved."""
+    """Return the path of a data file, with links resolved. It must be inside the folder of the model."""
     base = folder.resolve()
     path = base if "\0" in location else (base / location).resolve()
     if not location or Path(location).is_absolute() or not path.is_relative_to(base) or not os.path.isfile(path):
@@ -198,7 +199,7 @@ def _resolve_inside(folder: Path, location: str, name: str) -> Path:
 
 
 def read_attributes(node: Any) -> dict[str, Any]:
-    """The attributes of a node as Python's values; tensors and graphs as they are."""
+    """Return the attributes of a node as Python values. Tensors and graphs stay as they are."""
     return {a.name: _read_attribute(a) for a in node.attribute}
 
 

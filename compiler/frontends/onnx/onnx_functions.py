@@ -1,7 +1,7 @@
-"""Functions of ONNX: operators that the standard defines by others, and the nodes of one call.
+"""Finds the functions by which the ONNX standard defines operators, and fills in the attributes of one call.
 
-In: a node of the standard set, and what its inputs are. Out: the function that says what it computes, with the attributes that the node
-leaves to their defaults; None if the standard has none, or not for this version.
+In: a node of the standard set, and the items of its inputs. Out: the function that defines it, with the defaults of attributes that the
+node leaves out. None if the standard has none, or none for this version.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .onnx_values import Item, Known
 
 
 def find_definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) -> onnx.FunctionProto | None:
-    """See the module's docstring."""
+    """Return the function that defines a node in the standard, or None."""
     try:
         schema: Any = onnx.defs.get_schema(node.op_type, version, "")
     except onnx.defs.SchemaError:
@@ -39,7 +39,7 @@ def find_definition(node: onnx.NodeProto, inputs: Sequence[Item], version: int) 
 
 
 def _complete_attributes(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
-    """The node with all its attributes."""
+    """Return the node with all its attributes, defaults included. A definition that depends on the node reads them from it."""
     complete = onnx.NodeProto()
     complete.CopyFrom(node)
     given = {attribute.name for attribute in node.attribute}
@@ -48,7 +48,7 @@ def _complete_attributes(node: onnx.NodeProto, schema: Any) -> onnx.NodeProto:
 
 
 def _make_type(item: Item) -> onnx.TypeProto:
-    """The type of an input; no type for one that is left out."""
+    """Return the type of an input, or no type if it is left out."""
     match item:
         case Value():
             element = helper.np_dtype_to_tensor_dtype(numpy_dtype(item.type.dtype))
@@ -59,8 +59,10 @@ def _make_type(item: Item) -> onnx.TypeProto:
 
 
 def fill_attributes(node: onnx.NodeProto, given: Mapping[str, onnx.AttributeProto]) -> onnx.NodeProto:
-    """A node of a function, with the attributes of a call in place of references to them: `alpha: @slope` becomes `alpha: 0.1` for
-    `Activation(slope=0.1)`. Attributes that the call leaves out are left out."""
+    """Replace references to attributes in a node of a function by the attributes of a call.
+
+    `alpha: @slope` becomes `alpha: 0.1` for `Activation(slope=0.1)`. Attributes that the call leaves out are left out.
+    """
     if not any(a.ref_attr_name for a in node.attribute):
         return node
     copy = onnx.NodeProto()

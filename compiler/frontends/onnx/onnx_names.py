@@ -1,7 +1,7 @@
-"""Names of an ONNX file as names of netc: labels, which are the keys of the weights, and suggestions for names in a text.
+"""Turns names of an ONNX file into names of netc: labels, which are the keys of the weights, and names for tensors in the text.
 
-In: any text. Out: labels that are valid and given once, none of which is the beginning of another; identifiers, or nothing. Always: what
-comes out has only letters, digits, `_`, `-` and, in a label, dots.
+In: any text. Out: valid labels, each given once, none of which is the beginning of another, and identifiers. Always: a result has only
+letters, digits, `_`, `-` and, in a label, dots.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _IDENTIFIER = re.compile(r"[a-z][a-z0-9_]*")
 _MADE = re.compile(r"^(onnx::|val_|constant|const[_/]|_v_|t?[0-9]+$|/)", re.IGNORECASE)
 """Names that an exporter made up."""
 _TAKEN = ("training",)
-"""Attributes of every PyTorch module: they are no labels."""
+"""Attributes of every PyTorch module, which cannot be labels."""
 _WORDS = frozenset(
     [
         "input",
@@ -61,8 +61,13 @@ LONGEST = 200
 
 
 def split_levels(text: str) -> list[str]:
-    """The levels of a path with dots or slashes, those that are no labels mended; a level that repeats the one before it, as in
-    `layer1/layer1.0`, is the longer of the two. Empty if the text is no path."""
+    """Split a path with dots or slashes into levels that are valid labels. Empty if the text is no path.
+
+    PyTorch's older exporter repeats the levels before: `layer1/layer1.0` is one path, not two levels.
+
+    >>> split_levels("/layer1/layer1.0/conv1")
+    ['layer1', '0', 'conv1']
+    """
     text = find_first_name(text).partition(":")[0] if not text.startswith("onnx::") else ""
     result: list[str] = []
     for part in text[:LONGEST].split("/"):
@@ -74,12 +79,12 @@ def split_levels(text: str) -> list[str]:
 
 
 def find_first_name(name: str) -> str:
-    """The name of the first of several nodes that were made one, as converters from TensorFlow Lite list them."""
+    """Return the first of several names. Converters from TensorFlow Lite list the names of all nodes that they merged."""
     return name.partition(";")[0]
 
 
 def _mend_level(level: str) -> str:
-    """The level in letters, digits, `_` and `-`; nothing if it has no letter and no digit."""
+    """Write a level in letters, digits, `_` and `-`. Empty if it has no letter and no digit."""
     kept = re.sub(r"[^A-Za-z0-9_-]+", "_", _in_ascii(level)).strip("-")
     if not any(c.isalnum() for c in kept):
         return ""
@@ -87,7 +92,10 @@ def _mend_level(level: str) -> str:
 
 
 def _in_ascii(text: str) -> str:
-    """Letters without their accents, and of other scripts their numbers in Unicode: `é` is `e`, `层` is `u5c42`, and two names stay two."""
+    """Write letters without accents, and letters of other scripts as their Unicode numbers: `é` is `e`, and `层` is `u5c42`.
+
+    So two different names stay different.
+    """
     if text.isascii():
         return text
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
@@ -95,12 +103,12 @@ def _in_ascii(text: str) -> str:
 
 
 def is_made_up(name: str) -> bool:
-    """Whether a name says nothing of the model."""
+    """Return whether an exporter made the name up, so that it says nothing about the model."""
     return not name or _MADE.match(name) is not None
 
 
 def to_identifier(text: str) -> str:
-    """A name for a tensor in a text, or nothing."""
+    """Return a name for a tensor in the text, or an empty one."""
     name = re.sub(r"[^a-z0-9_]+", "_", text.lower()).strip("_")[:40]
     if name and not name[0].isalpha():
         name = f"x{name}"
@@ -108,23 +116,23 @@ def to_identifier(text: str) -> str:
 
 
 class Labels:
-    """The labels of one graph. `journal` records the labels that are used, so that they can be given back."""
+    """The labels of one graph. `journal` records the labels that are used, so that they can be released."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._taken: set[str] = set()
         self._levels: set[str] = set()
-        """Beginnings of labels that are taken."""
+        """The beginnings of labels that are taken."""
         self._counts: dict[str, int] = {}
 
     def make_label(self, wanted: Iterable[str]) -> str:
-        """The label of these levels, the last with a number appended where it is taken."""
+        """Take the label of these levels, with a number appended to the last one if it is taken."""
         path = [level for level in wanted if _LEVEL.fullmatch(level)] or ["stage"]
         self._mend_path(path, last=True)
         return self._take_label(".".join(path))
 
     def _mend_path(self, path: list[str], *, last: bool) -> None:
-        """Appends a number to each level at which a label could not go on."""
+        """Append a number to each level at which a label cannot continue: a label is either a stage or a level."""
         for at in range(len(path)):
             level, count = path[at], 1
             while not self._is_free(path[: at + 1], last=last and at + 1 == len(path)):
@@ -132,12 +140,12 @@ class Labels:
                 path[at] = f"{level}_{count}"
 
     def _is_free(self, path: list[str], *, last: bool) -> bool:
-        """Whether a label may begin, or end, like that."""
+        """Return whether a label may begin like this, or with `last`, end like this."""
         label = ".".join(path)
         return label not in self._taken and not (last and label in self._levels)
 
     def make_counted_label(self, kind: str, ahead: Iterable[str] = ()) -> str:
-        """`conv1`, `conv2`, ..."""
+        """Take the next label of a kind: `conv1`, `conv2`, and so on."""
         before = [level for level in ahead if _LEVEL.fullmatch(level)]
         self._mend_path(before, last=False)
         counter = ".".join([*before, kind])
@@ -148,11 +156,11 @@ class Labels:
                 return self._take_label(".".join(path))
 
     def is_taken(self, path: Iterable[str]) -> bool:
-        """Whether the label was given."""
+        """Return whether the label was given."""
         return ".".join(path) in self._taken
 
     def release_label(self, label: str) -> None:
-        """Lets a label be given again."""
+        """Release a label, so that it can be given again."""
         self._taken.discard(label)
         self._levels = {".".join(taken.split(".")[:n]) for taken in self._taken for n in range(1, taken.count(".") + 1)}
 

@@ -1,7 +1,7 @@
-"""Windows of convolutions and pools: ONNX's padding as netc has it.
+"""Reads the windows of convolutions and pools, and converts ONNX's padding to netc's.
 
-In: a node with `kernel_shape`, `strides`, `dilations`, `pads`, `auto_pad`. Out: a number for each spatial axis where both sides are padded
-alike, else amounts for a `pad` before the operator.
+In: a node with `kernel_shape`, `strides`, `dilations`, `pads`, `auto_pad`. Out: a number for each spatial axis if both sides are padded
+equally, or else amounts for a `pad` in front of the operator.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .importer_site import OnnxSite
 
 
 class WindowGeometry:
-    """The sizes of a window for each spatial axis, and what is added before and after. `given`: whether amounts are stated."""
+    """The sizes of a window for each spatial axis, and the padding before and after."""
 
     def __init__(self, site: OnnxSite, x: Value, kernel: Sequence[int] | None = None) -> None:
         axes = x.type.rank - 2
@@ -41,11 +41,12 @@ class WindowGeometry:
         if auto not in ("SAME_UPPER", "SAME_LOWER"):
             raise ImportRefused(f"its `auto_pad` is {auto!r}")
         totals = [self._find_same_padding(n) for n in range(axes)]
+        # SAME_UPPER puts the odd element at the end, SAME_LOWER at the beginning.
         small, large = tuple(t // 2 for t in totals), tuple(t - t // 2 for t in totals)
         return (small, large) if auto == "SAME_UPPER" else (large, small)
 
     def _find_same_padding(self, n: int) -> Dim:
-        """The total that makes the result as large as the input divided by the stride, rounded up."""
+        """Return the total padding for which the result is as large as the input divided by the stride, rounded up."""
         span, stride, size = self.dilation[n] * (self.kernel[n] - 1) + 1, self.stride[n], self.sizes[n]
         if stride == 1:
             return span - 1
@@ -57,11 +58,11 @@ class WindowGeometry:
         return self.before == self.after and all(isinstance(b, int) and b >= 0 for b in self.before)
 
     def get_sides(self) -> dict[int, tuple[Dim, Dim]]:
-        """What `padded` takes."""
+        """Return the amounts by axis, as `apply_padding` takes them."""
         return {n + 2: both for n, both in enumerate(zip(self.before, self.after, strict=True))}
 
 
 def collapse_equal(numbers: Sequence[Dim]) -> int | tuple[int, ...]:
-    """One number for all axes where they are the same."""
+    """Return one number if all axes have the same, or else all numbers."""
     found = tuple(n for n in numbers if isinstance(n, int))
     return found[0] if len(set(found)) == 1 else found

@@ -1,7 +1,9 @@
-"""Several operators that are one in ONNX files, found again in the typed graph.
+"""Folds operators that exporters wrote out into one operator of netc.
 
-In: a graph without calls. Out: the same graph, where what is exactly one operator of netc is that operator. Always: the values are the
-same but for rounding; an operator in between that something else takes stays.
+PyTorch exports `group_norm` as Reshape, InstanceNormalization, Reshape, Mul and Add.
+
+In: a graph without calls. Out: the same graph, with such operators folded. Always: values are the same except for rounding. An operator in
+between that something else reads stays.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ _SHAPES = (Reshape, Flatten, Unflatten)
 
 
 def fold_patterns(emit: Emitter) -> None:
-    """Replaces what the patterns find, in place."""
+    """Apply the patterns to the emitter's graph, in place."""
     view = GraphView(emit.builder.graph, emit.facts)
     for patterns in PATTERNS:
         for node in list(view.graph.nodes):
@@ -35,7 +37,7 @@ def fold_patterns(emit: Emitter) -> None:
 
 
 def _drop_identities(graph: Graph) -> None:
-    """Takes the input of an identity for its result, but where both are the model's."""
+    """Drop identities, except between an input and an output of the model."""
     instead: dict[int, Value] = {}
     own = {id(v) for v in (*graph.inputs, *graph.outputs)}
     for node in graph.nodes:
@@ -53,7 +55,7 @@ def fold_composite(view: GraphView, node: OpNode) -> bool:
 
 
 def merge_permutations(view: GraphView, node: OpNode) -> bool:
-    """Two orders of the axes, one after the other, as one."""
+    """Merge two permutations of the axes that follow each other."""
     first = view.match_maker(node.inputs[0], Permute, Transpose) if isinstance(node.op, Permute | Transpose) else None
     if first is None:
         return False
@@ -71,7 +73,10 @@ def _get_axis_order(node: OpNode) -> tuple[int, ...]:
 
 
 def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
-    """The largest or least element, or `logsumexp`, where NaN had been put in its place if there is one: it is NaN then anyway."""
+    """Drop `where(any(isnan(x)), nan, max(x))`, because `max` in netc is NaN then anyway. The same goes for `min` and `logsumexp`.
+
+    The files that netc writes have this guard.
+    """
     number = node.op.scalars[0] if isinstance(node.op, Where) and node.op.number_first and len(node.inputs) == 2 else 0.0
     if number == number:
         return False
@@ -86,7 +91,7 @@ def drop_nan_guard(view: GraphView, node: OpNode) -> bool:
 
 
 def merge_reshapes(view: GraphView, node: OpNode) -> bool:
-    """Shapes that are taken apart and put together again, and a shape that is given right after another one."""
+    """Drop reshapes that undo each other, and merge two reshapes that follow each other."""
     first = view.match_maker(node.inputs[0], *_SHAPES, Squeeze, Unsqueeze) if isinstance(node.op, _SHAPES) else None
     if first is None:
         return False
@@ -96,7 +101,7 @@ def merge_reshapes(view: GraphView, node: OpNode) -> bool:
 
 
 def fold_group_norm(view: GraphView, node: OpNode) -> bool:
-    """Each channel normalized, where groups of channels had been made one."""
+    """Fold an instance norm between two reshapes into `group_norm`. The number of groups is only in the shapes."""
     normal = view.match_maker(node.inputs[0], InstanceNorm, LayerNorm) if isinstance(node.op, _SHAPES) else None
     if normal is None or normal.specs or normal.inputs[0].type.rank != 3 or len(normal.inputs) != 1:
         return False
@@ -113,4 +118,4 @@ PATTERNS: tuple[tuple[Pattern, ...], ...] = (
     (fold_composite, merge_permutations, drop_nan_guard),
     (fold_group_norm, merge_reshapes, fold_adaptive_pool),
 )
-"""Those that are looked for together, in this order."""
+"""The patterns of each pass over the graph. The second pass sees the results of the first."""

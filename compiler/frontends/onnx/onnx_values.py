@@ -1,8 +1,13 @@
-"""What a name of an ONNX graph can be while the graph is imported.
+"""The items that names of an ONNX graph are bound to during an import.
 
-A tensor of the typed graph (`Value`); an array whose numbers are known (`Known`); integers some of which are symbolic dimensions
-(`Sizes`); one number in a shape that is symbolic (`Filled`); something that could not be imported (`Broken`). None is an input that is
-left out. Only tensors cost anything at run time: all others are arithmetic that is done now.
+- `Value`: a tensor of the typed graph.
+- `Known`: an array of known numbers, such as a weight.
+- `Sizes`: integers, some of which are symbolic dimensions, such as the result of Shape.
+- `Filled`: one number in every position of a symbolic shape.
+- `Broken`: the result of a node that could not be imported.
+- None: an input that is left out.
+
+Only a `Value` costs anything at run time. The import computes all others.
 """
 
 from __future__ import annotations
@@ -25,8 +30,8 @@ Objects = NDArray[Any]
 
 
 class Known:
-    """Numbers that are known. `name` is that of the initializer that they are, or are made of; `layout` says how, so that two that are
-    equal in both are the same numbers. `exact`: they are the initializer's own, in its own shape and order."""
+    """Known numbers. `name` is the initializer that they are, or are made from. `layout` says how: two that are equal in both are the same
+    numbers. An empty layout means the initializer's own numbers, in its own shape and order."""
 
     __slots__ = ("array", "layout", "name")
 
@@ -40,7 +45,7 @@ class Known:
 
 
 def transpose_known(known: Known) -> Known:
-    """A matrix with its axes swapped. Twice makes it the initializer's own again."""
+    """Swap the axes of a matrix. Swapping twice gives the initializer's own layout again."""
     mark = "|T"
     layout = known.layout[: -len(mark)] if known.layout.endswith(mark) else known.layout + mark
     return Known(known.array.T, known.name, layout)
@@ -85,7 +90,7 @@ Item = Value | Known | Sizes | Filled | Broken | None
 
 
 def to_objects(items: object) -> Objects:
-    """An array of objects, of a list of dimensions or one of them."""
+    """Return an array of objects from a list of dimensions, or from one dimension. NumPy alone would try to convert them."""
     if isinstance(items, list | tuple):
         array = np.empty(len(items), dtype=object)
         for i, item in enumerate(items):
@@ -97,7 +102,7 @@ def to_objects(items: object) -> Objects:
 
 
 def sizes_or_known(items: Objects, dtype: Any = np.int64) -> Known | Sizes:
-    """`Known` if no item is symbolic."""
+    """Return `Known` if no item is symbolic, or else `Sizes`."""
     if any(isinstance(item, SymDim | SizeRatio) for item in items.flat):
         return Sizes(items, dtype)
     return Known(np.array(items.tolist(), dtype=dtype).reshape(items.shape))

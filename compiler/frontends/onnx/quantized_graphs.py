@@ -1,6 +1,6 @@
-"""Graphs that compute with quantized numbers.
+"""Refuses graphs that compute with quantized numbers, unless the user passes `--dequantize`.
 
-In: a model. Out: nothing, or an `ImportFailed` with all operators that make it one.
+In: a model. Out: nothing, or an `ImportFailed` that lists all quantized operators.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ HELP = "`--dequantize` imports the float model that it represents"
 
 
 def refuse_quantized(model: onnx.ModelProto) -> None:
-    """Raises `ImportFailed` for a model with such operators."""
+    """Raise `ImportFailed` for a model with quantized operators."""
     found = [Obstacle(node.op_type, WHY, node.name or next(iter(node.output), ""), HELP) for node in _find_quantized_nodes(model.graph)]
     if found:
         raise ImportFailed(tuple(found))

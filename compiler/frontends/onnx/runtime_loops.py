@@ -16,13 +16,13 @@ from ..graph_builder import GraphBuilder, ImportRefused
 from .emitter import Emitter
 
 Step = Callable[[list[Value], list[Value]], tuple[Sequence[Value], Sequence[Value]]]
-"""From the states and what is scanned, to the states after the step and what it gives."""
+"""Builds one step: from the states and the scanned positions, to the states after the step and its results."""
 
 
 def make_loop(
     emit: Emitter, starts: Sequence[Value], parts: Sequence[tuple[Value, int]], step: Step, *, reverse: bool = False
 ) -> tuple[list[Value], list[Value]]:
-    """The states after the last step, and the results, stacked along the axis of the first tensor that is scanned."""
+    """Build a loop. Returns the last states, and the results stacked along the axis of the first scanned tensor."""
     length = _find_length(emit, parts)
     axes = tuple(axis for _, axis in parts)
     outer, scope = emit.builder, emit.scope
@@ -65,7 +65,7 @@ def _require_same_types(emit: Emitter, before: Sequence[Value], after: Sequence[
 
 
 def _set_outputs(emit: Emitter, graph: Graph, outputs: Sequence[Value]) -> None:
-    """Gives the graph its outputs, each of which is one that a node of it makes."""
+    """Set the outputs of the graph. Each output must be the result of a node in it, and occur once."""
     made = {id(v) for node in graph.nodes for v in node.outputs}
     for value in outputs:
         if id(value) not in made or any(value is output for output in graph.outputs):
@@ -74,7 +74,7 @@ def _set_outputs(emit: Emitter, graph: Graph, outputs: Sequence[Value]) -> None:
 
 
 def _capture_values(inner: GraphBuilder) -> list[Value]:
-    """The tensors from outside, which become inputs."""
+    """Make inputs of the tensors from outside, and return those tensors."""
     graph = inner.graph
     own = {id(v) for v in graph.inputs} | {id(v) for node in graph.nodes for v in node.outputs}
     found: dict[int, Value] = {}
@@ -90,7 +90,7 @@ def _capture_values(inner: GraphBuilder) -> list[Value]:
 
 
 def collect_bodies(graph: Graph) -> list[Graph]:
-    """The graph, and those of the loops in it, whose labels are its own."""
+    """Collect a graph and the bodies of the loops in it, whose labels are the graph's own."""
     result = [graph]
     for each in result:
         result += [node.graph for node in each.nodes if isinstance(node, CallNode) and node.scan is not None]

@@ -1,4 +1,4 @@
-"""Maps the names of an ONNX graph to items."""
+"""Maps the names of an ONNX graph to items: an inner graph sees the names around it, and hides those that it binds anew."""
 
 from __future__ import annotations
 

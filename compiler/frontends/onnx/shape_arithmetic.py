@@ -18,12 +18,12 @@ from .onnx_values import Filled, Item, Known, Objects, SizeRatio, Sizes, sizes_o
 
 FINEST = 2**12
 LARGEST = 4096
-"""No shape has more entries."""
+"""The largest number of sizes in a tensor of sizes. No shape has more."""
 Evaluator = Callable[[str, Sequence[Objects], Mapping[str, Any], Facts], Objects | None]
 
 
 def as_objects(item: Item) -> Objects | None:
-    """The items of what is known or sizes; floats as `SizeRatio`."""
+    """Return the elements of known numbers or sizes, with floats as `SizeRatio`. None for other items."""
     match item:
         case Sizes():
             return item.items
@@ -47,6 +47,7 @@ def _floats_to_ratios(array: Any) -> Objects | None:
         value = float(array[at])
         if not np.isfinite(value) or abs(value) > 2**31:
             return None
+        # The factors of a Resize, such as 0.5 or 1.25, are fractions of small integers. Others, such as 0.1, would round.
         fraction = Fraction(value)
         if fraction.denominator > FINEST:
             return None
@@ -88,7 +89,7 @@ def _divide_ratios(a: SizeRatio, b: SizeRatio) -> SizeRatio | None:
 
 
 def _divide_toward_zero(a: Any, b: Any) -> Any:
-    """ONNX divides integers towards 0; sizes are not negative."""
+    """Divide as ONNX does, towards 0. For symbolic sizes, which are not negative, this is `//`."""
     if isinstance(a, int) and isinstance(b, int):
         if b == 0:
             return None
@@ -130,7 +131,7 @@ COMPARISONS: dict[str, Callable[[Facts, Any, Any], bool | None]] = {
 
 
 def evaluate_elementwise(op: str, inputs: Sequence[Item], facts: Facts) -> Item:
-    """The result of an operator of each element, if it is one of those that are done now."""
+    """Compute an elementwise operator on sizes. None if it is not computed here."""
     given = [as_objects(item) for item in inputs]
     known = [array for array in given if array is not None]
     if len(known) != len(given) or not known:
@@ -162,7 +163,7 @@ def _compare_items(op: str, facts: Facts, a: Any, b: Any) -> bool | None:
 
 
 def finish_items(items: Objects, dtype: Any) -> Item:
-    """The result as `Known` where nothing in it is symbolic; whole parts stay parts of a float."""
+    """Return a result as `Known` if nothing in it is symbolic, or else as `Sizes`. Items of a float type are ratios."""
     if items.size > LARGEST:
         raise ImportRefused(f"computes with {items.size} sizes, more than {LARGEST}")
     if np.dtype(dtype).kind == "f":
@@ -177,7 +178,7 @@ def finish_items(items: Objects, dtype: Any) -> Item:
 
 
 def cast_sizes(item: Sizes, dtype: Any) -> Item:
-    """Sizes as another type: floats become integers by leaving out what is after the point."""
+    """Convert sizes to another type. Floats are truncated to integers."""
     wanted = np.dtype(dtype)
     if wanted.kind == "f":
         return finish_items(item.items, wanted)
@@ -186,6 +187,7 @@ def cast_sizes(item: Sizes, dtype: Any) -> Item:
     plain = np.empty(item.items.shape, dtype=object)
     for at in np.ndindex(item.items.shape):
         value = item.items[at]
+        # Truncation rounds up below 0, and `//` rounds down.
         if isinstance(value, SizeRatio) and value.bottom != 1 and _may_be_negative(value.top):
             return None
         plain[at] = value.top // value.bottom if isinstance(value, SizeRatio) else value
@@ -193,7 +195,7 @@ def cast_sizes(item: Sizes, dtype: Any) -> Item:
 
 
 def reduce_sizes(op: str, item: Sizes, axes: Sequence[int] | None, keepdims: bool) -> Item:
-    """A sum, product, greatest or least of sizes."""
+    """Return the sum, product, maximum or minimum of a vector of sizes."""
     step = BINARY[{"ReduceSum": "Add", "ReduceProd": "Mul", "ReduceMax": "Max", "ReduceMin": "Min"}[op]]
     items = item.items
     if items.ndim != 1 or items.size == 0 or (axes is not None and tuple(a % 1 for a in axes) != (0,) * len(axes)):
@@ -205,12 +207,12 @@ def reduce_sizes(op: str, item: Sizes, axes: Sequence[int] | None, keepdims: boo
 
 
 def is_plain(items: Objects) -> bool:
-    """Whether all items are dimensions."""
+    """Return whether all items are dimensions."""
     return all(isinstance(item, int | SymDim) for item in items.flat)
 
 
 def to_dims(item: Item) -> tuple[Dim, ...] | None:
-    """The dimensions of a shape that is given as a tensor."""
+    """Return the dimensions of a shape that a tensor contains, or None."""
     match item:
         case Known() if item.array.dtype.kind in "iu" and item.array.size <= LARGEST:
             return tuple(int(v) for v in item.array.reshape(-1))

@@ -28,7 +28,7 @@ ShapeFolder = Callable[[OnnxSite], Item]
 
 
 def fold_shapes(site: OnnxSite) -> Item:
-    """The result of a node that is computed now, or None."""
+    """Compute a node on sizes now, or return None."""
     if not site.inputs or not all(isinstance(item, Known | Sizes | Filled | None) for item in site.inputs):
         return None
     if not any(isinstance(item, Sizes | Filled) for item in site.inputs):
@@ -177,8 +177,10 @@ def _fold_range(site: OnnxSite) -> Item:
 
 
 def _count_steps(length: Dim, step: Dim) -> Dim:
-    """The number of steps within the length, the last of which may be shorter. Where they fit exactly, the quotient is the simpler one:
-    `min(H, W - 1)` of a diagonal, in steps of `W + 1`."""
+    """Count the steps within a length, the last of which may be shorter.
+
+    If they fit exactly, the plain quotient is simpler: `min(H, W - 1)` for a diagonal, in steps of `W + 1`.
+    """
     exact = length // step
     return exact if exact * step == length else (length + step - 1) // step
 
@@ -219,7 +221,7 @@ def _fold_size(site: OnnxSite) -> Item:
 
 
 def _fold_filled(site: OnnxSite) -> Item:
-    """An operator of each element of one number, and perhaps of single numbers."""
+    """Compute an elementwise operator on a repeated number, and perhaps single numbers."""
     if site.op_type not in ELEMENTWISE:
         return None
     shape: tuple[Dim, ...] = ()

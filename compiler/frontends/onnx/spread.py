@@ -1,7 +1,9 @@
-"""Means and maxima over evenly spread windows of an axis whose size is symbolic, as netc writes them in ONNX, as one operator.
+"""Folds means and maxima over evenly spread windows of a symbolic axis into an adaptive pool.
 
-In: a graph without calls, and one of its nodes. Out: whether the node is made one operator. Always: the edges of the windows, and how many
-positions are looked up, are the operator's for every size. See onnx_patterns.py, and adaptive_windows.py of the ONNX backend.
+ONNX has no adaptive pools, so netc's ONNX backend writes them out (adaptive_windows.py). This reads them back.
+
+In: a graph without calls, and one of its nodes. Out: whether the node became one operator. Always: the edges of the windows, and the number
+of positions that are looked up, equal the operator's for every size.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from .emitter import list_formula, range_formula
 
 
 class Windows(Record):
-    """The tensor whose axis has the windows, and the number of them."""
+    """The windows of one axis of a tensor, and their number."""
 
     x: Value
     axis: int
@@ -48,7 +50,7 @@ class Windows(Record):
 
 
 def fold_adaptive_pool(view: GraphView, node: OpNode) -> bool:
-    """The means, or the maxima, of the windows of one axis after another."""
+    """Fold the means, or the maxima, over windows of one axis after another into one pool."""
     for pool, step in ((AdaptiveAvgPool, _match_means), (AdaptiveMaxPool, _match_maxima)):
         x, counts = node.outputs[0], dict[int, int]()
         while (windows := step(view, x)) is not None:
@@ -61,7 +63,7 @@ def fold_adaptive_pool(view: GraphView, node: OpNode) -> bool:
 
 
 def _match_means(view: GraphView, value: Value) -> Windows | None:
-    """`sum(where(inside, x[positions], 0)) / lengths`."""
+    """Match `sum(where(inside, x[positions], 0)) / lengths`."""
     quotient = view.match_maker(value, Div)
     total = view.match_maker(quotient.inputs[0], Sum) if quotient is not None and len(quotient.inputs) == 2 else None
     chosen = view.match_maker(total.inputs[0], Where) if total is not None else None
@@ -76,13 +78,13 @@ def _match_means(view: GraphView, value: Value) -> Windows | None:
 
 
 def _match_maxima(view: GraphView, value: Value) -> Windows | None:
-    """`max(x[positions])`: positions after the end of a window are its last one again."""
+    """Match `max(x[positions])`. Positions after the end of a window repeat its last one."""
     total = view.match_maker(value, Max)
     return None if total is None else _match_windows(view, total.inputs[0], total)
 
 
 def _match_windows(view: GraphView, value: Value, total: OpNode) -> Windows | None:
-    """The windows of `x[positions]` whose second axis an operator reduces."""
+    """Match the windows of `x[positions]` whose second axis an operator reduces."""
     unflatten = view.match_maker(value, Unflatten)
     taken = view.match_maker(unflatten.inputs[0], IndexSelect) if unflatten is not None else None
     positions = view.match_maker(taken.inputs[1], Reshape, Flatten) if taken is not None else None
@@ -101,12 +103,12 @@ def _match_windows(view: GraphView, value: Value, total: OpNode) -> Windows | No
 
 
 def _get_positions_shape(windows: Windows) -> tuple[Dim, ...]:
-    """The shape of the positions."""
+    """Return the shape of the positions: the number of windows, and the length of the longest one."""
     return windows.count, reduce(dim_max, windows.lengths)
 
 
 def _matches_clamped_positions(view: GraphView, windows: Windows, value: Value) -> bool:
-    """`minimum(first + step, stop - 1)`: no position is after its window."""
+    """Return whether a tensor is `minimum(first + step, stop - 1)`: no position is after its window."""
     node = view.match_maker(value, Minimum)
     if node is None or len(node.inputs) != 2:
         return False
@@ -114,7 +116,7 @@ def _matches_clamped_positions(view: GraphView, windows: Windows, value: Value) 
 
 
 def _matches_inside_mask(view: GraphView, windows: Windows, value: Value, after: int) -> bool:
-    """`first + step < stop`, with an axis of 1 for each axis after the pooled one."""
+    """Return whether a tensor is `first + step < stop`, with an axis of 1 for each axis after the pooled one."""
     node = view.match_maker(value, Lt, Unsqueeze)
     while node is not None and node.op.name == "unsqueeze":
         node = view.match_maker(node.inputs[0], Lt, Unsqueeze)
@@ -124,7 +126,7 @@ def _matches_inside_mask(view: GraphView, windows: Windows, value: Value, after:
 
 
 def _matches_steps(view: GraphView, windows: Windows, value: Value) -> bool:
-    """`first + step` for every step of the widest window."""
+    """Return whether a tensor is `first + step` for every step of the longest window."""
     node = view.match_maker(value, Add)
     if node is None or len(node.inputs) != 2:
         return False
@@ -138,6 +140,6 @@ def _matches_steps(view: GraphView, windows: Windows, value: Value) -> bool:
 
 
 def _is_list(view: GraphView, value: Value, sizes: Sequence[Dim], after: int) -> bool:
-    """Whether a table has these sizes along its first axis, and after it axes of 1."""
+    """Return whether a table has these sizes along its first axis, and axes of 1 after it."""
     node, shape = view.match_maker(value, TableOperator), (len(sizes), *[1] * after)
     return node is not None and value.type.shape == shape and node.op.args["formula"] == list_formula(sizes, shape)

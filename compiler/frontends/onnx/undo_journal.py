@@ -27,7 +27,7 @@ class Journal:
         return len(self._undo)
 
     def set_item(self, into: dict[Key, Item], key: Key, item: Item) -> None:
-        """Sets an item of a dictionary."""
+        """Set an item of a dictionary."""
         if key in into:
             before = into[key]
             self._undo.append(lambda: into.__setitem__(key, before))
@@ -36,12 +36,12 @@ class Journal:
         into[key] = item
 
     def add_member(self, into: set[Item], item: Item) -> None:
-        """Adds an item to a set."""
+        """Add an item to a set."""
         if item not in into:
             into.add(item)
             self._undo.append(lambda: into.discard(item))
 
     def take_back(self, point: int) -> None:
-        """Undoes all changes since that point, the last one first."""
+        """Undo all changes since that point, the last one first."""
         while len(self._undo) > point:
             self._undo.pop()()

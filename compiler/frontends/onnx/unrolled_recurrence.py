@@ -1,7 +1,9 @@
-"""Recurrent layers that are written out, a step at a time: what those of netc do not have.
+"""Writes recurrent layers out as a `scan`, for variants that netc's layers do not have.
 
-In: the node of an LSTM, GRU or RNN, and its input with steps first. Out: what each step gives, and the last states, both with an axis of
-directions. Always: the matrices stay as they are in the file, gates in ONNX's order, under the names `dense` has for them.
+These are peepholes, clipping, lengths of sequences, other activations, coupled gates, and a reset gate before the matrix product.
+
+In: the node of an LSTM, GRU or RNN, and its input with steps first. Out: the results of all steps, and the last states. Always: the
+matrices stay as they are in the file, with the gates in ONNX's order, as the weights of `dense` stages.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from .runtime_loops import make_loop
 GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 USUAL = {"LSTM": ("sigmoid", "tanh", "tanh"), "GRU": ("sigmoid", "tanh"), "RNN": ("tanh",)}
 _WITH_NUMBERS = {"leakyrelu": (0.01, None), "thresholdedrelu": (1.0, None), "elu": (1.0, None), "hardsigmoid": (0.2, 0.5)}
-"""The activations that take numbers, with those that they have unless others are given."""
+"""The activations that take numbers, with their default numbers."""
 _PLAIN = ("relu", "tanh", "sigmoid", "softsign", "softplus")
 Apply = Callable[[Value], Value]
 
@@ -43,6 +45,7 @@ class UnrolledDirection:
     def run_steps(self, x: Value, starts: Sequence[Value], *, reverse: bool) -> tuple[Value, list[Value]]:
         """Return the results of the steps, `[T, N, hidden]`, and the last states, `[N, hidden]`."""
         site = self.site
+        # The product with the input does not depend on the state, so it is computed for all steps at once.
         parts = [(self._apply_dense(x, 1, slice(None)), 0)]
         lengths = site.get_item(4)
         within: Value | None = None
@@ -54,6 +57,7 @@ class UnrolledDirection:
             after = {"LSTM": self._step_lstm, "GRU": self._step_gru, "RNN": self._step_rnn}[self.kind](given[0], before)
             if within is None:
                 return after, [after[0]]
+            # After the end of its sequence, a sample keeps its state, and its result is 0.
             runs = site.apply_op("gt", within, given[1])
             kept = [site.apply_op("where", runs, new, old) for new, old in zip(after, before, strict=True)]
             return kept, [site.apply_op("where", runs, after[0], other=0.0)]
@@ -77,7 +81,7 @@ class UnrolledDirection:
         return [site.apply_op("mul", leaves, h_(cell)), cell]
 
     def _add_peephole(self, gate: Value, cell: Value, which: int) -> Value:
-        """The gate, which a peephole lets see the cell."""
+        """Add the peephole's view of the cell to a gate."""
         if self.peepholes is None:
             return gate
         return self.site.apply_op("add", gate, self.site.apply_op("mul", cell, self.site.to_tensor(self.peepholes[which])))
@@ -108,7 +112,7 @@ class UnrolledDirection:
     # --- their parts ---------------------------------------------------------------------------------------------------------
 
     def _apply_dense(self, x: Value, which: int, rows: slice) -> Value:
-        """The product with rows of the weight (1) or the recurrent weight (2), and their biases."""
+        """Multiply by rows of the weight (`which` 1) or the recurrent weight (2), and add their biases."""
         weight = self.site.require_known(which, "its weight")
         mark = f"|{self.at}.{rows.start}"
         weights = {"weight": Known(weight.array[self.at][rows], weight.name, weight.layout + mark)}
@@ -128,7 +132,7 @@ class UnrolledDirection:
         return [Known(part, given.name, f"{given.layout}|{self.at}.{n}") for n, part in enumerate(np.split(given.array[self.at], 3))]
 
     def _read_activations(self) -> list[Apply]:
-        """The activations of this direction."""
+        """Return the activations of this direction."""
         usual = USUAL[self.kind]
         names = [str(a).lower() for a in self.site.get_attr("activations", [])] or [*usual, *usual]
         firsts, seconds = list(self.site.get_attr("activation_alpha", [])), list(self.site.get_attr("activation_beta", []))
@@ -167,6 +171,6 @@ class UnrolledDirection:
 
 
 def make_zero_state(site: OnnxSite, x: Value, hidden: int) -> Value:
-    """A state of zeros, `[N, hidden]`."""
+    """Return a state of zeros, `[N, hidden]`."""
     shape: tuple[Dim, ...] = (x.type.shape[1], hidden)
     return site.emit.make_filled(Filled(shape, np.zeros(1, x.type.dtype.name)[0]))

@@ -1,4 +1,4 @@
-"""The importers of ONNX's operators, by topic. Importing this package fills the table."""
+"""The importers of ONNX's operators, in files by topic. Importing this package registers all of them."""
 
 from . import (
     activation,

@@ -54,6 +54,7 @@ def import_celu(site: OnnxSite) -> Value:
 @imports("Selu", to="selu, or elu and mul")
 def import_selu(site: OnnxSite) -> Value:
     alpha, gamma = site.get_attr("alpha", _SELU[0]), site.get_attr("gamma", _SELU[1])
+    # The attributes are float32, and PyTorch's SELU has its constants in float64.
     if abs(alpha - _SELU[0]) < 1e-6 and abs(gamma - _SELU[1]) < 1e-6:
         return site.apply_op("selu", site.input())
     return site.apply_op("mul", site.apply_op("elu", site.input(), alpha=shorten_float(alpha)), other=shorten_float(gamma))
@@ -67,6 +68,7 @@ def import_thresholded_relu(site: OnnxSite) -> Value:
 @imports("HardSigmoid", to="hardsigmoid, or mul, add and clamp")
 def import_hard_sigmoid(site: OnnxSite) -> Value:
     alpha, beta = shorten_float(site.get_attr("alpha", 0.2)), shorten_float(site.get_attr("beta", 0.5))
+    # PyTorch's Hardsigmoid has the slope 1/6, and ONNX's default is 0.2.
     if abs(alpha - 1 / 6) < 1e-6 and beta == 0.5:
         return site.apply_op("hardsigmoid", site.input())
     scaled = site.apply_op("add", site.apply_op("mul", site.input(), other=alpha), other=beta)
@@ -107,7 +109,7 @@ def import_shrink(site: OnnxSite) -> Value:
 
 @imports("PRelu", to="prelu, or where and mul")
 def import_prelu(site: OnnxSite) -> Value:
-    """A slope for each channel, or one for all, is learned; any other is multiplied."""
+    """Import a slope for each channel, or one for all, as a parameter. Any other slope is multiplied as a tensor."""
     x, slope = site.input(), site.get_item(1)
     channels = x.type.shape[1] if x.type.rank > 1 else None
     if isinstance(slope, Known) and x.type.dtype.is_float:
@@ -122,7 +124,7 @@ def import_prelu(site: OnnxSite) -> Value:
 
 @imports("Softmax", "LogSoftmax", to=("softmax", "log_softmax"))
 def import_softmax(site: OnnxSite) -> Value:
-    """Before version 13, all axes from the given one on are one."""
+    """Import softmax. Before operator set 13, it normalizes over all axes from the given one on."""
     name = "softmax" if site.op_type == "Softmax" else "log_softmax"
     x = site.input()
     axis = site.normalize_axis(int(site.get_attr("axis", -1 if site.version >= 13 else 1)), x.type.rank)
@@ -153,6 +155,7 @@ def import_hardmax(site: OnnxSite) -> Value:
 def import_clip(site: OnnxSite) -> Item:
     x = site.input()
     low, high = (_read_bound(site, index, name) for index, name in ((1, "min"), (2, "max")))
+    # `clamp` takes numbers. A bound that is a tensor becomes `maximum` or `minimum`.
     if isinstance(low, Value):
         x, low = site.apply_op("maximum", x, low), None
     limits = {"min": low, "max": None if isinstance(high, Value) else high}
@@ -170,7 +173,7 @@ def import_clip(site: OnnxSite) -> Item:
 
 
 def _read_bound(site: OnnxSite, index: int, name: str) -> object:
-    """A limit that is a number, a tensor, or absent."""
+    """Return a limit as a number, a tensor or None. Operator sets before 11 have it as an attribute."""
     value: object = None
     if site.has_input(index):
         value = site.get_scalar(index)

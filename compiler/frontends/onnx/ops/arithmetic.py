@@ -37,10 +37,11 @@ for _name, _operator in _UNARY.items():
 
 
 def apply_binary(site: OnnxSite, operator: str) -> Value:
-    """An operator of two, one of which may be a number."""
+    """Apply an operator of two operands, one of which may be a number."""
     align_operands(site)
     a, b = site.get_item(0), site.get_item(1)
     if isinstance(a, Known) and isinstance(b, Known):
+        # Two constants come here only if one is a parameter, which must stay in the graph.
         weights = _is_next_to_number(a, b), _is_next_to_number(b, a)
         a, b = (site.input(n) if weight else item for n, (weight, item) in enumerate(zip(weights, (a, b), strict=True)))
     if isinstance(a, Value):
@@ -55,7 +56,7 @@ def apply_binary(site: OnnxSite, operator: str) -> Value:
 
 
 def align_operands(site: OnnxSite) -> None:
-    """Before operator set 7, an attribute says that the second tensor is broadcast, and which axis of the first one it begins at."""
+    """Align the operands as operator sets before 7 do: the attribute `axis` says at which axis of the first one the second one begins."""
     if site.version >= 7 or not site.get_attr("broadcast", 0) or site.get_attr("axis") is None:
         return
     item, rank = site.get_item(1), site.input(0).type.rank
@@ -75,7 +76,7 @@ def _is_next_to_number(weight: Known, other: Known) -> bool:
 
 
 def _keeps_dtype(x: Value, other: object) -> bool:
-    """Whether a number next to the tensor leaves the element type as it is."""
+    """Return whether an operation with this number keeps the element type: PyTorch makes floats of integers with a float."""
     return x.type.dtype.is_float or not isinstance(other, float)
 
 
@@ -95,7 +96,7 @@ for _name, _operator in {**_BINARY, **_COMPARISONS, **_BITS}.items():
 
 
 def _merge_bias(site: OnnxSite, tensor: int, constant: int) -> Value | None:
-    """The result of a matrix product or convolution whose bias is the constant that is added to it."""
+    """Merge an added constant into the matrix product or convolution before it, as its bias. None if that is not possible."""
     x, known = site.get_item(tensor), site.get_item(constant)
     if not isinstance(x, Value) or not isinstance(known, Known) or not site.is_only_user(tensor):
         return None
@@ -123,7 +124,7 @@ for _name, _operator in _LOGIC.items():
 
 @imports("Div", to="div; of integers, div and trunc")
 def import_div(site: OnnxSite) -> Value:
-    """Integers are divided towards 0; float64 is exact for all that are not gigantic."""
+    """Divide. Integers are divided towards 0, through float64, which is exact for quotients below 2**53."""
     align_operands(site)
     dtype = _find_dtype(site)
     if dtype.is_float:
@@ -155,7 +156,7 @@ def import_mod(site: OnnxSite) -> Value:
 
 @imports("Pow", to="pow")
 def import_pow(site: OnnxSite) -> Value:
-    """The result has the type of the base."""
+    """Raise to a power. The result has the type of the base, while PyTorch promotes both types."""
     align_operands(site)
     base = site.get_item(0)
     dtype = _find_dtype(site) if not isinstance(base, Known) else get_array_dtype(base)
@@ -191,6 +192,7 @@ def import_isinf(site: OnnxSite) -> Value:
     up, down = bool(site.get_attr("detect_positive", 1)), bool(site.get_attr("detect_negative", 1))
     if up and down:
         return site.apply_op("isinf", site.input())
+    # Nothing is detected: `isnan(x) and x == x` is false for all elements.
     if not (up or down):
         return site.apply_op("logical_and", site.apply_op("isnan", site.input()), site.apply_op("eq", site.input(), site.input()))
     return site.apply_op("eq", site.input(), other=float("inf") if up else float("-inf"))
@@ -239,7 +241,7 @@ def import_identity(site: OnnxSite) -> Item:
 
 @imports("Dropout", to="dropout")
 def import_dropout(site: OnnxSite) -> list[Item]:
-    """Only in training does it do something; the mask is that of inference, which keeps all."""
+    """Import dropout for inference. Its mask, if something reads it, keeps all elements."""
     training = site.get_item(2)
     if isinstance(training, Known) and bool(training.array.reshape(-1)[0]):
         raise ImportRefused("is of a graph for training; export the model for inference")

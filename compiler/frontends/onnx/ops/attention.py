@@ -18,7 +18,7 @@ from .indexing import select_by_index
 
 @imports("Attention", to="attention")
 def import_attention(site: OnnxSite) -> list[Item]:
-    """Queries, keys and values have four axes, or three and a number of heads."""
+    """Import attention. Queries, keys and values have four axes, or three and a number of heads."""
     if shorten_float(site.get_attr("softcap", 0.0)) != 0:
         raise ImportRefused("has `softcap`, which netc's attention does not have")
     if len(site.used) > 3 and site.used[3]:
@@ -35,6 +35,7 @@ def import_attention(site: OnnxSite) -> list[Item]:
     arguments: dict[str, Any] = {} if "scale" not in site.attributes else {"scale": shorten_float(site.get_attr("scale"))}
     mask = site.input(3) if site.has_input(3) else None
     if site.get_attr("is_causal", 0):
+        # `causal` counts queries and keys from the same start. With keys of the past, a mask shifts the diagonal.
         if mask is None and before == 0:
             same = site.facts.are_equal(q.type.shape[2], k.type.shape[2]) is True
             arguments |= {"causal": True} | ({} if same else {"align": "start"})
@@ -87,7 +88,7 @@ def import_rotary_embedding(site: OnnxSite) -> Value:
 
 
 def _rotate_pairs(site: OnnxSite, x: Value, cosines: Value, sines: Value) -> Value:
-    """`[N, T, heads, features]`, the first `rotary_embedding_dim` features of which are pairs."""
+    """Rotate the pairs among the first `rotary_embedding_dim` features of `[N, T, heads, features]`."""
     size = int(site.get_attr("rotary_embedding_dim", 0)) or x.type.shape[-1]
     if not isinstance(size, int):
         raise ImportRefused("its number of features is not known")

@@ -1,4 +1,4 @@
-"""Operators of `ai.onnx.ml` that are arithmetic. Converters from scikit-learn write them around linear models and networks."""
+"""Imports operators of `ai.onnx.ml` that are arithmetic. Converters from scikit-learn write them around linear models and networks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TRANSFORMS = {"NONE": None, "SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 @imports("ai.onnx.ml:ArrayFeatureExtractor", to="index_select")
 def import_array_feature_extractor(site: OnnxSite) -> Value:
-    """Selects elements of the last axis. The operator treats a vector as a matrix with one row."""
+    """Select elements of the last axis. The operator treats a vector as a matrix with one row."""
     x, item = site.input(0), site.get_item(1)
     size = x.type.shape[-1]
     index = site.to_tensor(Known(item.array.reshape(-1))) if isinstance(item, Known) else site.input(1)
@@ -42,7 +42,7 @@ def import_scaler(site: OnnxSite) -> Value:
 
 
 def _apply_per_feature(site: OnnxSite, operator: str, x: Value, numbers: Sequence[float], neutral: float) -> Value:
-    """Applies the operator with one number, or with a number for each feature."""
+    """Apply an operator with one number, or with a number for each feature."""
     array = np.asarray(numbers, np.float32)
     if (array == neutral).all():
         return x
@@ -61,14 +61,14 @@ def import_normalizer(site: OnnxSite) -> Value:
 
 @imports("ai.onnx.ml:Binarizer", to="gt")
 def import_binarizer(site: OnnxSite) -> Value:
-    """1 where a number is greater than the threshold, else 0."""
+    """Return 1 where a number is greater than the threshold, and 0 elsewhere."""
     x = site.input()
     return site.cast(site.apply_op("gt", x, other=shorten_float(float(site.get_attr("threshold", 0.0)))), x.type.dtype)
 
 
 @imports("ai.onnx.ml:Imputer", to="isnan, or eq; where")
 def import_imputer(site: OnnxSite) -> Value:
-    """Another number in place of one that marks what is missing: one for all features, or one for each."""
+    """Replace a number that marks missing values by another one: one for all features, or one for each."""
     x = site.input()
     kind = "float" if x.type.dtype.is_float else "int64"
     numbers = np.asarray(site.get_attr(f"imputed_value_{kind}s", []), numpy_dtype(x.type.dtype))
@@ -89,7 +89,7 @@ def import_linear_regressor(site: OnnxSite) -> Value:
 
 @imports("ai.onnx.ml:LinearClassifier", to="dense, argmax, softmax or sigmoid")
 def import_linear_classifier(site: OnnxSite) -> list[Item]:
-    """The scores of the classes, and the label of the largest one."""
+    """Return the label of the largest score, and the scores of the classes."""
     transform = site.get_attr("post_transform", "NONE")
     if transform not in _TRANSFORMS:
         raise ImportRefused(f"has the transformation {transform}, which has no counterpart")

@@ -16,7 +16,8 @@ from .shape import apply_padding
 
 
 def apply_weighted(site: OnnxSite, operator: str, x: Value, first: int, **arguments: Any) -> Value:
-    """An operator with a weight, and perhaps a bias, from the input `first` on: parameters where both are known, else tensors."""
+    """Apply an operator with a weight and perhaps a bias, from the input `first` on. They are parameters if both are known, or else
+    tensors."""
     weight, bias = site.get_item(first), site.get_item(first + 1)
     if isinstance(weight, Known) and isinstance(bias, Known | None):
         known = {"weight": weight} | ({} if bias is None else {"bias": bias})
@@ -48,6 +49,7 @@ def import_conv(site: OnnxSite) -> Value:
     frame = WindowGeometry(site, x, sizes[2:])
     padding = frame.before
     if not frame.is_even:
+        # PyTorch's convolutions pad both sides equally.
         x, padding = apply_padding(site, x, frame.get_sides()), (0,) * len(padding)
     return apply_weighted(
         site,
@@ -96,13 +98,15 @@ def import_conv_transpose(site: OnnxSite) -> Value:
 
 
 def _fits_output_padding(frame: WindowGeometry, extra: Sequence[int]) -> bool:
-    """Whether these can be `output_padding`."""
+    """Return whether PyTorch accepts these amounts as `output_padding`: less than the stride or the dilation."""
     return all(e < max(s, d) for e, s, d in zip(extra, frame.stride, frame.dilation, strict=True))
 
 
 def _find_cut(site: OnnxSite, frame: WindowGeometry, extra: list[int]) -> tuple[tuple[int, ...], tuple[int, ...], object]:
-    """What is cut off before and after; less than nothing is added. Where a window is shorter than its stride, ONNX Runtime's `SAME` adds
-    nothing."""
+    """Return the amounts to cut off before and after, negative ones to add, and the shape that was asked for.
+
+    Where a window is shorter than its stride, `SAME` in ONNX Runtime adds nothing.
+    """
     wanted = site.get_attr("output_shape")
     auto = site.get_attr("auto_pad", "NOTSET")
     if wanted is None and auto not in ("SAME_UPPER", "SAME_LOWER"):

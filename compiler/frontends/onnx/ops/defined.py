@@ -1,4 +1,4 @@
-"""Operators that are imported as those that the standard defines them by; see onnx_functions.py."""
+"""Operators that are imported by their definition in the standard; see onnx_functions.py."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ from ..importer_table import imports
 
 @imports("AffineGrid", "CausalConvWithState", "LinearAttention", "SwiGLU", to="the operators that it is defined by")
 def refuse_for_definition(site: OnnxSite) -> NoReturn:
-    """The importer takes the definition of what is refused."""
+    """Refuse the operator, because the importer then takes its definition."""
     raise ImportRefused("is defined by operators that have no counterpart")

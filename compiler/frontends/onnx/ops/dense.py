@@ -30,7 +30,7 @@ def import_matmul(site: OnnxSite) -> Value:
 
 
 def apply_dense(site: OnnxSite, x: Value, weight: Known, bias: Known | None) -> Value:
-    """`dense`; the weight is `[units, features]`."""
+    """Apply `dense` with a weight `[units, features]`."""
     weights = {"weight": weight} | ({} if bias is None else {"bias": bias})
     return site.emit.apply_with_weights("dense", [x], weights, units=weight.array.shape[0], bias=bias is not None)[0]
 
@@ -43,6 +43,7 @@ def import_gemm(site: OnnxSite) -> Value:
     x = site.input(0)
     if site.get_attr("transA", 0):
         x = site.apply_op("transpose", x, a=0, b=1)
+    # Other factors would change the numbers of the weight, and thus the checkpoint.
     plainly = alpha == 1 and (c is None or beta == 1)
     if isinstance(b, Known) and b.array.ndim == 2 and isinstance(a, Value) and plainly and x.type.dtype.is_float:
         weight = b if site.get_attr("transB", 0) else transpose_known(b)

@@ -15,7 +15,7 @@ from .dense import import_gemm
 
 
 def _make_activations(params: list[Any]) -> dict[str, Callable[[OnnxSite, Value], Value]]:
-    """The operators that ONNX Runtime appends to others, with their numbers."""
+    """Make the activations that ONNX Runtime fuses into other operators, with their numbers."""
     first, second = ([shorten_float(float(p)) for p in params] + [0.0, 0.0])[:2]
     return {
         "": lambda site, x: x,
@@ -41,7 +41,7 @@ def _apply_activation(site: OnnxSite, x: object, params: list[Any]) -> Value:
 
 @imports("com.microsoft:FusedConv", to="conv, add and an activation")
 def import_fused_conv(site: OnnxSite) -> Value:
-    """A fourth input is added before the activation."""
+    """Import a convolution with an activation. A fourth input is added before the activation."""
     made = import_conv(site)
     assert isinstance(made, Value)
     if site.has_input(3):
@@ -57,7 +57,7 @@ def import_fused_gemm(site: OnnxSite) -> Value:
 
 @imports("com.microsoft:FusedMatMul", to="transpose, matmul and mul")
 def import_fused_matmul(site: OnnxSite) -> Value:
-    """The last two axes of each may be transposed, and of batches the first and the last but one."""
+    """Import a product whose factors may be transposed: their last two axes, and with `transBatch` the first axis and the last but one."""
     sides: list[Value] = []
     for index, side in enumerate("AB"):
         x = site.input(index)

@@ -22,7 +22,7 @@ from .shape import apply_permute
 
 @imports("Gather", to="embedding, select, index_select")
 def import_gather(site: OnnxSite) -> Value:
-    """Rows of a constant matrix are an embedding."""
+    """Import a lookup. Looking up rows of a constant float matrix is an embedding."""
     data, index = site.get_item(0), site.get_item(1)
     axis = int(site.get_attr("axis", 0))
     if isinstance(index, Known):
@@ -38,7 +38,7 @@ def import_gather(site: OnnxSite) -> Value:
 
 
 def select_by_index(site: OnnxSite, x: Value, axis: int, where: Value) -> Value:
-    """Parts of an axis by indices of any shape, whose axes replace it."""
+    """Select along an axis by indices of any shape. The axes of the indices replace the axis."""
     rank = where.type.rank
     if rank == 1:
         return site.apply_op("index_select", x, where, axis=axis)
@@ -63,6 +63,7 @@ def _select_known(site: OnnxSite, x: Value, axis: int, known: Known) -> Value:
         flat = np.where(flat < 0, flat + size, flat)
     elif (flat < 0).any():
         raise ImportRefused("counts indices from the end of an axis whose size is not known")
+    # Consecutive indices are a slice, which needs no table of indices.
     if (np.diff(flat) == 1).all():
         start, stop = int(flat[0]), int(flat[-1]) + 1
         whole = start == 0 and stop == size
@@ -79,7 +80,7 @@ def import_gather_elements(site: OnnxSite) -> Value:
 
 
 def _index_from_front(site: OnnxSite, index: int) -> Value:
-    """Indices that count from the beginning."""
+    """Return an input of indices, counted from the beginning."""
     item = site.get_item(index)
     x = site.input(0)
     axis = site.normalize_axis(int(site.get_attr("axis", 0)), x.type.rank)
@@ -123,7 +124,7 @@ def import_one_hot(site: OnnxSite) -> Value:
 
 
 def _count_classes(site: OnnxSite) -> Dim:
-    """The number of classes, which may be a float."""
+    """Return the number of classes, which ONNX allows to be a float."""
     item = site.get_item(1)
     if isinstance(item, Known) and item.array.dtype.kind == "f" and item.array.size == 1 and float(item.array.reshape(-1)[0]).is_integer():
         return int(item.array.reshape(-1)[0])
@@ -131,8 +132,10 @@ def _count_classes(site: OnnxSite) -> Dim:
 
 
 def _mark_classes(site: OnnxSite, indices: Value, depth: Dim, axis: int) -> Value:
-    """Where the class is that of the index. One that is no class, such as 0.5, has none; PyTorch's `one_hot` refuses it, so that a file of
-    PyTorch's has no such index."""
+    """Mark the class of each index.
+
+    An index that is no class, such as 0.5, marks none. PyTorch's `one_hot` refuses such indices, so a file from PyTorch has none.
+    """
     if site.emit.producer in ("netc", "pytorch"):
         indices = site.cast(indices, INT64)
         hot = site.apply_op("one_hot", indices, classes=depth)
@@ -168,7 +171,7 @@ def import_tensor_scatter(site: OnnxSite) -> Value:
 
 @imports("GatherND", to="index_select, flatten")
 def import_gather_nd(site: OnnxSite) -> Value:
-    """Look up along several leading axes, flattened into one."""
+    """Look up along several leading axes, which are flattened into one."""
     x, where = site.input(0), site.input(1)
     batch = int(site.get_attr("batch_dims", 0))
     depth = where.type.shape[-1] if where.type.rank else 0
@@ -176,6 +179,7 @@ def import_gather_nd(site: OnnxSite) -> Value:
         raise ImportRefused("looks up along a number of axes that is not known")
     flat = site.apply_op("flatten", x, start=0, end=batch + depth - 1) if batch + depth > 1 else x
     within = _flatten_index(site, where, x.type.shape[batch : batch + depth])
+    # Each sample looks up in its own part of the flattened axis, so its first position is added to the index.
     if batch:
         sample: Formula = IndexFormula(0)
         for axis, size in enumerate(x.type.shape[1:batch], 1):
@@ -187,7 +191,7 @@ def import_gather_nd(site: OnnxSite) -> Value:
 
 
 def _flatten_index(site: OnnxSite, where: Value, sizes: Sequence[Dim]) -> Value:
-    """The position in several axes as one; indices below 0 count from the end."""
+    """Flatten the positions along several axes into one. Indices below 0 count from the end."""
     total: Value | None = None
     for n, size in enumerate(sizes):
         part = site.apply_op("select", where, axis=-1, index=n)
@@ -203,7 +207,7 @@ def _flatten_index(site: OnnxSite, where: Value, sizes: Sequence[Dim]) -> Value:
 
 @imports("ScatterND", to="scatter, or scatter_reduce")
 def import_scatter_nd(site: OnnxSite) -> Value:
-    """The leading axes as one, along which it writes."""
+    """Write along several leading axes, which are flattened into one."""
     x, where, source = site.input(0), site.input(1), site.input(2)
     depth = where.type.shape[-1] if where.type.rank else 0
     if not isinstance(depth, int) or not 0 < depth <= x.type.rank:
@@ -226,7 +230,7 @@ def import_scatter_nd(site: OnnxSite) -> Value:
 
 @imports("ReverseSequence", to="gather")
 def import_reverse_sequence(site: OnnxSite) -> Value:
-    """Each position up to the length of its sequence is read at the one that is as far from the end."""
+    """Reverse each sequence up to its own length. Positions after the length stay."""
     x, lengths = site.input(0), site.cast(site.input(1), INT64)
     time, batch = (
         site.normalize_axis(int(site.get_attr("time_axis", 0)), x.type.rank),

@@ -1,7 +1,9 @@
-"""Interpolation along an axis of known size as a matrix, for the positions and coefficients that `upsample` does not have.
+"""Writes interpolation along an axis of known size as a matrix, for positions and coefficients that `upsample` does not have.
+
+Enlarging 2 elements to 4 is a product with a [2, 4] matrix, whose columns are the weights of the two elements.
 
 In: a node of `Resize`, and how an axis is resized. Out: the matrix [old size, new size] by which the axis is multiplied. Always: it follows
-ONNX's definition. Each element of the result is a weighted sum of a few elements of the axis, so most of the matrix is 0.
+ONNX's definition. Each element of the result is a weighted sum of a few elements, so most of the matrix is 0.
 """
 
 from __future__ import annotations
@@ -17,17 +19,18 @@ from ..importer_site import OnnxSite
 from .nearest import ResizedAxis, find_position
 
 LARGEST = 2**22
-"""The most elements of such a matrix."""
+"""The largest number of elements of such a matrix."""
 
 
 def interpolation_matrix(site: OnnxSite, resized: ResizedAxis, *, old: bool) -> Array:
-    """The weights of the old elements for each new element."""
+    """Compute the weights of the old elements for each new element."""
     size, new, scale = resized.size, resized.new, resized.scale
     if not math.isclose(size * scale, new) and site.get_attr("coordinate_transformation_mode") == "align_corners":
         raise ImportRefused("`align_corners` with a factor that gives no whole size has no counterpart: ONNX and ONNX Runtime differ")
     if size * new > LARGEST:
         raise ImportRefused(f"would need a matrix of {size} x {new} weights")
     kernel, support = _make_kernel(site)
+    # With antialiasing, a shrinking axis averages over a wider kernel.
     stretch = min(1.0, scale) if site.get_attr("antialias", 0) else 1.0
     keep_edges = not site.get_attr("exclude_outside", 0)
     matrix = np.zeros((size, new))
@@ -44,7 +47,7 @@ def interpolation_matrix(site: OnnxSite, resized: ResizedAxis, *, old: bool) -> 
 
 
 def _make_kernel(site: OnnxSite) -> tuple[Callable[[float], float], int]:
-    """The weight of an element as a function of its distance, and the distance from which on it is 0."""
+    """Return the weight of an element as a function of its distance, and the distance from which on it is 0."""
     mode = site.get_attr("mode", "nearest")
     if mode == "linear":
         return lambda distance: max(0.0, 1 - abs(distance)), 1

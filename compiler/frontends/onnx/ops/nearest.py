@@ -1,6 +1,6 @@
-"""The nearest elements of an axis of known size, for the positions and roundings that `upsample` does not have.
+"""Computes the nearest elements along an axis of known size, for positions and roundings that `upsample` does not have.
 
-In: a node of `Resize`, and how an axis is resized. Out: the indices that it reads. Always: as ONNX's definition computes them.
+In: a node of `Resize`, and how an axis is resized. Out: the indices of the elements that it reads. Always: they follow ONNX's definition.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _ROUNDINGS: dict[str, Callable[[float], int]] = {
 
 
 CROPPED = "tf_crop_and_resize"
-"""The way of a region of the image, which is resized although the size stays."""
+"""The mode that resizes a region of the image. It changes the image even if the size stays."""
 
 
 class ResizedAxis(Record):
-    """An axis, its size before and after, and the factor that positions are computed with."""
+    """An axis, its size before and after, and the factor for positions. ONNX's factor is not always `new / size`."""
 
     axis: int
     size: int
@@ -38,7 +38,7 @@ class ResizedAxis(Record):
 
 
 def nearest_indices(site: OnnxSite, resized: ResizedAxis) -> list[int]:
-    """For each element of the result, the one that it is."""
+    """Return the index of the element that each element of the result copies."""
     rounding = site.get_attr("nearest_mode", "round_prefer_floor")
     if rounding not in _ROUNDINGS:
         raise ImportRefused(f"has the rounding {rounding}, which is not known here")
@@ -47,7 +47,7 @@ def nearest_indices(site: OnnxSite, resized: ResizedAxis) -> list[int]:
 
 
 def find_position(site: OnnxSite, resized: ResizedAxis, index: int, *, old: bool = False) -> float:
-    """Where an element of the result is in the original."""
+    """Return the position of an element of the result in the original axis."""
     where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     if where == CROPPED:
         return _position_in_region(site, resized, index)
@@ -70,7 +70,7 @@ def _position_in_region(site: OnnxSite, resized: ResizedAxis, index: int) -> flo
 
 
 def _source_position(where: str, index: Any, size: int, new: int, scale: Any) -> Any:
-    """Where an element of the result is in the original, in float32, which decides what a half is rounded to."""
+    """Return a position in the original axis, in float32: its rounding decides which neighbor a half goes to."""
     match where:
         case "half_pixel":
             return (index + 0.5) / scale - 0.5

@@ -37,13 +37,13 @@ def import_batch_norm(site: OnnxSite) -> list[Item]:
 
 
 def _is_trivial(known: dict[str, Known]) -> bool:
-    """Whether weight and bias are constants without names that change nothing."""
+    """Return whether weight and bias are constants without names that change nothing. Exporters write them for `affine=False`."""
     weight, bias = known["weight"], known["bias"]
     return _is_plain(weight, 1) and _is_plain(bias, 0)
 
 
 def _is_plain(known: Known, number: int) -> bool:
-    """Whether a constant is that number everywhere, and no parameter of the model."""
+    """Return whether a constant has one number everywhere, and is no parameter of the model."""
     return is_made_up(known.name) and bool((known.array == number).all())
 
 
@@ -55,7 +55,7 @@ def _normalize_by_parts(site: OnnxSite, x: Value, eps: float) -> Value:
 
 
 def _align_channels(site: OnnxSite, x: Value, rank: int) -> Value:
-    """One number for each channel, which is axis 1."""
+    """Add axes to a vector so that it broadcasts along the channels, which are axis 1."""
     for _ in range(rank - 2):
         x = site.apply_op("unsqueeze", x, axis=-1)
     return x
@@ -82,7 +82,7 @@ def import_layer_norm(site: OnnxSite) -> list[Item]:
 
 
 def _compute_statistics(site: OnnxSite, x: Value, axis: int, eps: float) -> list[Value]:
-    """The mean over the last axes, and the inverse of the deviation, which stay with size 1."""
+    """Compute the mean over the last axes, and the inverse of the deviation. The axes stay with size 1."""
     axes = tuple(range(axis, x.type.rank))
     mean = site.apply_op("mean", x, axis=axes, keepdim=True)
     spread = site.apply_op("mean", site.apply_op("square", site.apply_op("sub", x, mean)), axis=axes, keepdim=True)
@@ -99,7 +99,7 @@ def import_rms_norm(site: OnnxSite) -> list[Item]:
 
 
 def _normalize_last_axes(site: OnnxSite, operator: str, x: Value, axis: int, eps: float, names: Sequence[str]) -> Value:
-    """A normalization of the axes from `axis` on, with parameters that may broadcast."""
+    """Normalize the axes from `axis` on, with parameters that may broadcast."""
     shape = x.type.shape[axis:]
     arguments: dict[str, Any] = {"eps": eps} | ({} if len(shape) == 1 else {"shape": tuple(shape)})
     items = {name: site.get_item(n + 1) for n, name in enumerate(names) if site.has_input(n + 1)}
@@ -123,8 +123,10 @@ def _normalize_last_axes(site: OnnxSite, operator: str, x: Value, axis: int, eps
 def _normalize_symbolic_axes(
     site: OnnxSite, operator: str, x: Value, shape: Sequence[Dim], arguments: dict[str, Any], names: Sequence[str]
 ) -> Value:
-    """A normalization whose weight is a tensor, because PyTorch's modules need the sizes: the file's own weight if it fits, or else ones.
-    `names` are the parameters of the file."""
+    """Normalize axes of symbolic size, with a tensor as the weight: the file's own if it fits, or else ones.
+
+    PyTorch's modules need known sizes, but its functions do not. `names` are the parameters of the file.
+    """
     weight = site.get_item(1)
     if isinstance(weight, Filled) and weight.number == 1 and site.are_equal(weight.shape, shape):
         names = [name for name in names if name != "weight"]
@@ -141,7 +143,7 @@ def _normalize_symbolic_axes(
 
 
 def _broadcast_parameter(known: Known, shape: tuple[int, ...]) -> Known:
-    """Parameters in the shape of what is normalized."""
+    """Broadcast a parameter to the shape of the normalized axes."""
     if known.array.shape == shape:
         return known
     if known.array.size > 1 and known.array.ndim > len(shape):
@@ -154,7 +156,7 @@ def _broadcast_parameter(known: Known, shape: tuple[int, ...]) -> Known:
 
 @imports("GroupNormalization", to="group_norm")
 def import_group_norm(site: OnnxSite) -> Value:
-    """Before version 21 there is one scale for each group."""
+    """Import group norm. Before operator set 21 it has one scale for each group, and PyTorch's has one for each channel."""
     x, groups = site.input(), int(site.get_attr("num_groups", 1))
     weight, bias = site.get_item(1), site.get_item(2)
     channels = x.type.shape[1]

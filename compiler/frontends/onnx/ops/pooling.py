@@ -42,7 +42,7 @@ def import_max_pool(site: OnnxSite) -> list[Item]:
 
 
 def _to_tensor_indices(site: OnnxSite, x: Value, at: Value) -> Value:
-    """Indices within the whole tensor; those of netc are within a channel. In ONNX they may count columns first."""
+    """Convert indices within a channel, as netc has them, to ONNX's indices within the whole tensor, which may count columns first."""
     spatial = x.type.shape[2:]
     if site.get_attr("storage_order", 0) and len(spatial) > 1:
         *rows, width = spatial
@@ -54,7 +54,7 @@ def _to_tensor_indices(site: OnnxSite, x: Value, at: Value) -> Value:
 
 
 def _make_channel_offsets(site: OnnxSite, x: Value, size: Dim) -> Value:
-    """Where each channel begins in the tensor; `size` is the number of its elements."""
+    """Make the offsets of the channels in the flat tensor. `size` is the number of elements of a channel."""
     channel = BinaryFormula("+", BinaryFormula("*", IndexFormula(0), Const(x.type.shape[1])), IndexFormula(1))
     return site.emit.make_table((*x.type.shape[:2], *(1 for _ in x.type.shape[2:])), BinaryFormula("*", channel, Const(size)), INT64)
 
@@ -80,7 +80,7 @@ def import_max_unpool(site: OnnxSite) -> Value:
 
 
 def _fits_padding(frame: WindowGeometry) -> bool:
-    """Whether netc's pools take the padding: the same on both sides, and at most half of the kernel."""
+    """Return whether netc's pools accept the padding: equal on both sides, and at most half of the kernel, as in PyTorch."""
     return frame.is_even and all(isinstance(b, int) and 2 * b <= k for b, k in zip(frame.before, frame.kernel, strict=True))
 
 
@@ -104,12 +104,16 @@ def import_average_pool(site: OnnxSite) -> Value:
     mean = site.apply_op("avg_pool", apply_padding(site, x, frame.get_sides()), **arguments)
     if counted:
         return mean
+    # Where padding does not count, the mean is divided by the share of each window that is inside of the image.
     ones = site.apply_op("add", site.apply_op("mul", x, other=0.0), other=1.0)
     return site.apply_op("div", mean, site.apply_op("avg_pool", apply_padding(site, ones, frame.get_sides()), **arguments))
 
 
 def _average_dilated(site: OnnxSite, x: Value, frame: WindowGeometry, *, counted: bool, ceil: bool) -> Value:
-    """netc's pools have no dilation. Where what is padded does not count, the means are divided by the share of what does."""
+    """Average over dilated windows, which netc's pools do not have.
+
+    If padding does not count, the means are divided by the share of each window that is inside.
+    """
     sides = frame.get_sides()
     longer = _find_overhang(frame) if ceil else {}
     whole = {axis: (before, after + longer.get(axis, 0)) for axis, (before, after) in sides.items()}
@@ -139,7 +143,7 @@ def _find_overhang(frame: WindowGeometry) -> dict[int, Dim]:
 
 
 def _average_windows(site: OnnxSite, x: Value, frame: WindowGeometry) -> Value:
-    """The means over windows, axis by axis."""
+    """Average over windows, axis by axis."""
     for n, (kernel, stride, dilation) in enumerate(zip(frame.kernel, frame.stride, frame.dilation, strict=True)):
         windows = site.apply_op("sliding_window", x, size=dilation * (kernel - 1) + 1, step=stride, axis=n + 2)
         x = site.apply_op("mean", site.apply_op("slice", windows, axis=-1, start=0, step=dilation) if dilation > 1 else windows, axis=-1)
@@ -172,7 +176,7 @@ def import_lp_pool(site: OnnxSite) -> Value:
 
 @imports("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool", to=("adaptive_avg_pool, or mean", "max", "norm"))
 def import_global_pool(site: OnnxSite) -> Value:
-    """The axes stay, with size 1."""
+    """Pool over all spatial axes, which stay with size 1."""
     x = site.input()
     axes = tuple(range(2, x.type.rank))
     if site.op_type == "GlobalLpPool":
@@ -212,6 +216,7 @@ def import_roi_align(site: OnnxSite) -> Value:
     # The attribute exists since operator set 16. Before, boxes were not shifted by half a pixel.
     aligned = site.get_attr("coordinate_transformation_mode", "half_pixel" if site.version >= 16 else "output_half_pixel") == "half_pixel"
     x, boxes = site.input(0), site.input(1)
+    # PyTorch's boxes have the number of their image in front, and ONNX has these numbers in an input of their own.
     batch = site.apply_op("unsqueeze", site.cast(site.input(2), boxes.type.dtype), axis=1)
     size = (int(site.get_attr("output_height", 1)), int(site.get_attr("output_width", 1)))
     whole = site.apply_op("concat", batch, boxes, axis=1)

@@ -1,4 +1,4 @@
-"""Numbers that are stored as integers with a scale, where they are not known."""
+"""Imports dequantization of integers that are not constant."""
 
 from __future__ import annotations
 

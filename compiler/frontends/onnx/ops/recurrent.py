@@ -16,7 +16,7 @@ from ..onnx_values import Filled, Item, Known
 from ..unrolled_recurrence import USUAL, UnrolledDirection, make_zero_state
 
 _ORDERS = {"LSTM": (0, 2, 3, 1), "GRU": (1, 0, 2), "RNN": (0,)}
-"""The number of ONNX's gate for each of PyTorch's."""
+"""For each of PyTorch's gates, the number of ONNX's."""
 
 
 @imports("LSTM", "GRU", "RNN", to=("lstm, or dense in a scan", "gru, or dense in a scan", "rnn, or dense in a scan"))
@@ -44,7 +44,7 @@ def import_recurrent(site: OnnxSite) -> list[Item]:
 
 
 def _unroll_layer(site: OnnxSite, x: Value, directions: Sequence[str]) -> list[Item]:
-    """Step by step, where the layer of netc is another."""
+    """Import the layer as a scan over its steps, where netc's layer computes something else."""
     rows_first = bool(site.get_attr("layout", 0))
     x = site.apply_op("transpose", x, a=0, b=1) if rows_first else x
     made, last = list[Value](), list[list[Value]]()
@@ -64,7 +64,7 @@ def _unroll_layer(site: OnnxSite, x: Value, directions: Sequence[str]) -> list[I
 
 
 def _read_starts(site: OnnxSite, x: Value, steps: UnrolledDirection, at: int, *, rows_first: bool) -> list[Value]:
-    """The states that a direction starts with."""
+    """Return the states that a direction starts with."""
     items = [site.get_item(5), site.get_item(6)] if site.op_type == "LSTM" else [site.get_item(5)]
     axis = 1 if rows_first else 0
     given = [
@@ -85,6 +85,7 @@ def _read_arguments(site: OnnxSite, directions: int) -> dict[str, Any] | None:
         site.get_attr("clip")
         or site.has_input(7)
         or site.get_attr("input_forget", 0)
+        # PyTorch's GRU applies the reset gate after the matrix product, and ONNX's does so before it by default.
         or (kind == "GRU" and not site.get_attr("linear_before_reset", 0))
     ):
         return None
@@ -94,7 +95,7 @@ def _read_arguments(site: OnnxSite, directions: int) -> dict[str, Any] | None:
 
 
 def _read_weights(site: OnnxSite, directions: int) -> dict[str, Known]:
-    """The parameters by PyTorch's names, their gates in its order."""
+    """Return the parameters by PyTorch's names, with the gates in PyTorch's order."""
     w, r = site.require_known(1, "its weight"), site.require_known(2, "its recurrent weight")
     b = site.require_known(3, "its bias") if site.has_input(3) else None
     order = _ORDERS[site.op_type]
@@ -114,14 +115,14 @@ def _reorder_gates(known: Known, array: Array, order: Sequence[int], layout: str
 
 
 def _has_full_sequences(site: OnnxSite, x: Value) -> bool:
-    """Whether all sequences have all steps."""
+    """Return whether all sequences have all steps."""
     lengths = site.get_item(4)
     steps = x.type.shape[1 if site.get_attr("layout", 0) else 0]
     return lengths is None or (isinstance(lengths, Known) and isinstance(steps, int) and bool((lengths.array == steps).all()))
 
 
 def _read_states(site: OnnxSite, rows_first: bool) -> list[Value]:
-    """The states to start from; none if they are zeros."""
+    """Return the states to start from, or none if they are zeros, with which netc's layers start anyway."""
     items = [site.get_item(5), site.get_item(6)] if site.op_type == "LSTM" else [site.get_item(5)]
     if all(_is_zero(item) for item in items):
         return []
@@ -142,7 +143,7 @@ def _is_zero(item: Item) -> bool:
 
 
 def _arrange_output(site: OnnxSite, y: Value, directions: int, hidden: int, rows_first: bool) -> Item:
-    """`[T, directions, N, hidden]`, or `[N, T, directions, hidden]`."""
+    """Arrange the results as `[T, directions, N, hidden]`, or with `layout=1` as `[N, T, directions, hidden]`."""
     if not site.used[0]:
         return None
     if not rows_first:

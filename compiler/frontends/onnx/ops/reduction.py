@@ -17,7 +17,7 @@ _NAMES = {
 
 
 def reduce_with(site: OnnxSite, operator: str, prepare: Callable[[Value], Value], **arguments: object) -> Value:
-    """A reduction over the axes of the node, in the element type of its input."""
+    """Reduce over the axes of the node, and cast to the element type of its input: PyTorch sums integers as int64."""
     x = site.input()
     axes = site.read_axes(1, x.type.rank)
     keep = bool(site.get_attr("keepdims", 1))
@@ -33,7 +33,7 @@ def reduce_with(site: OnnxSite, operator: str, prepare: Callable[[Value], Value]
 
 @imports("ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceLogSumExp", to=("mean", "sum", "max", "min", "logsumexp"))
 def import_reduce(site: OnnxSite) -> Value:
-    """A mean of integers is rounded towards 0; a greatest of booleans is whether any is true."""
+    """Import a reduction. A mean of integers is rounded towards 0, and the maximum of booleans is `any`."""
     operator, x = _NAMES[site.op_type], site.input()
     dtype = x.type.dtype
     if dtype.kind == "bool" and operator in ("max", "min"):
@@ -71,7 +71,7 @@ def import_sum_and_function(site: OnnxSite) -> Value:
 
 @imports("ReduceProd", to="prod")
 def import_prod(site: OnnxSite) -> Value:
-    """Axis by axis."""
+    """Import a product over axes, one axis after another."""
     x = site.input()
     axes = site.read_axes(1, x.type.rank)
     if not axes and site.get_attr("noop_with_empty_axes", 0):
@@ -91,13 +91,15 @@ def import_arg_extreme(site: OnnxSite) -> Value:
     keep = bool(site.get_attr("keepdims", 1))
     if not site.get_attr("select_last_index", 0):
         return site.apply_op(operator, x, axis=axis, keepdim=keep)
+    # The first extreme of the reversed axis is the last one of the axis.
     found = site.apply_op(operator, site.apply_op("flip", x, axis=axis), axis=axis, keepdim=keep)
     return site.apply_op("sub", found, other=x.type.shape[axis] - 1, reverse=True)
 
 
 @imports("TopK", to="topk, or sort")
 def import_topk(site: OnnxSite) -> list[Item]:
-    """Of all elements it is a stable sort: the first of equal elements comes first in ONNX, and PyTorch's `topk` promises no order."""
+    """Import TopK. For all elements it is a stable sort: ONNX puts the first of equal elements first, and PyTorch's `topk` promises no
+    order."""
     x = site.input()
     count = site.require_dims(1, "the number of elements")[0] if site.has_input(1) else int(site.get_attr("k", 1))
     largest, ordered = bool(site.get_attr("largest", 1)), bool(site.get_attr("sorted", 1))
@@ -129,6 +131,7 @@ def _apply_cumulative(site: OnnxSite, operator: str) -> Value:
     if site.get_attr("exclusive", 0):
         size = x.type.shape[axis]
         first = site.apply_op("slice", given, axis=axis, start=0, stop=1)
+        # `exclusive` shifts the sums by one: each leaves out its own element, and the first is 0.
         start = site.apply_op("mul", first, other=0)
         start = start if operator == "cumsum" else site.apply_op("add", start, other=1)
         result = (

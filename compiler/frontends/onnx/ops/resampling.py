@@ -34,7 +34,7 @@ def import_resize(site: OnnxSite) -> Value:
 
 
 def _read_amounts(site: OnnxSite, x: Value, old: bool) -> tuple[list[float] | None, list[Dim] | None]:
-    """The factors, or the sizes."""
+    """Return the factors, or the sizes, of which a node has one."""
     at = 1 if old else 2
     if not old and site.has_input(3):
         return None, list(site.require_dims(3, "the list of sizes"))
@@ -47,7 +47,7 @@ def _read_amounts(site: OnnxSite, x: Value, old: bool) -> tuple[list[float] | No
 
 
 def _multiply_sizes(x: Value, item: Sizes) -> list[Dim]:
-    """The sizes that factors make, which are quotients of sizes: only where nothing is rounded."""
+    """Return the sizes that symbolic factors give, such as `H / 2` times H."""
     result: list[Dim] = []
     for d, factor in zip(x.type.shape, item.items.reshape(-1), strict=True):
         part = factor if isinstance(factor, SizeRatio) else SizeRatio(factor, 1)
@@ -85,7 +85,7 @@ def _resize_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], *, by_size: 
 
 
 def _find_known_sizes(x: Value, amounts: dict[int, Any], *, by_size: bool) -> dict[int, ResizedAxis]:
-    """The known sizes that the axes get."""
+    """Return the known sizes of the resized axes. Raises `ImportRefused` for a symbolic size."""
     result: dict[int, ResizedAxis] = {}
     for axis, amount in amounts.items():
         size = x.type.shape[axis]
@@ -97,7 +97,7 @@ def _find_known_sizes(x: Value, amounts: dict[int, Any], *, by_size: bool) -> di
 
 
 def _keep_aspect_ratio(site: OnnxSite, x: Value, sizes: dict[int, Any]) -> dict[int, ResizedAxis]:
-    """The sizes that keep the ratio of the axes, at least or at most those that are given."""
+    """Return the sizes that keep the aspect ratio: the largest within the given sizes, or the smallest around them."""
     policy = site.get_attr("keep_aspect_ratio_policy")
     wanted = _find_known_sizes(x, sizes, by_size=True).values()
     if policy not in ("not_larger", "not_smaller"):
@@ -107,8 +107,7 @@ def _keep_aspect_ratio(site: OnnxSite, x: Value, sizes: dict[int, Any]) -> dict[
 
 
 def _interpolate_axes(site: OnnxSite, x: Value, axes: dict[int, ResizedAxis], *, old: bool = False) -> Value:
-    """Weighted sums of the elements of an axis, axis by axis: a product with a matrix, which is known where the sizes are. Of the nearest
-    elements, their indices."""
+    """Interpolate axis by axis: multiply by a constant matrix, or select the nearest elements by constant indices."""
     last = x.type.rank - 1
     for axis, resized in axes.items():
         if site.get_attr("mode", "nearest") == "nearest":
@@ -129,7 +128,7 @@ def _interpolate_axes(site: OnnxSite, x: Value, axes: dict[int, ResizedAxis], *,
 
 
 def _resize_moved_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], moved: list[int], *, by_size: bool, old: bool) -> Value:
-    """The axes that are resized moved to the end, and back."""
+    """Resize axes that are not the last ones, by moving them to the end and back: `upsample` resizes all axes from 2 on."""
     rank = x.type.rank
     if len(moved) > 3:
         raise ImportRefused("resizes more than three axes")
@@ -151,7 +150,7 @@ def _resize_moved_axes(site: OnnxSite, x: Value, amounts: dict[int, Any], moved:
 
 
 def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: bool, old: bool) -> dict[str, Any]:
-    """The mode of netc that reads from the same positions."""
+    """Choose the arguments of `upsample` that read from the same positions. Raises `ImportRefused` if there are none."""
     mode = site.get_attr("mode", "nearest")
     where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     if site.get_attr("antialias", 0) and (mode == "nearest" or site.get_attr("exclude_outside", 0) == 0):
@@ -173,6 +172,7 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
         return {"mode": {1: "linear", 2: "bilinear", 3: "trilinear"}[axes], **found}
     if mode != "cubic" or axes != 2:
         raise ImportRefused(f"the mode {mode} of {axes} axes has no counterpart")
+    # PyTorch's bicubic interpolation has the coefficient -0.75, and with antialiasing -0.5.
     wanted = -0.5 if site.get_attr("antialias", 0) else -0.75
     if abs(site.get_attr("cubic_coeff_a", -0.75) - wanted) > 1e-6 or (
         site.get_attr("exclude_outside", 0) and not site.get_attr("antialias", 0)
@@ -182,7 +182,7 @@ def _choose_mode(site: OnnxSite, target: Sequence[Any], axes: int, *, by_size: b
 
 
 def _choose_nearest_mode(site: OnnxSite, target: Sequence[Any], *, by_size: bool, old: bool) -> str | None:
-    """The mode of netc that reads the same elements at all sizes; None if there is none."""
+    """Choose the mode of `upsample` that reads the same elements at all sizes, or None."""
     where = site.get_attr("coordinate_transformation_mode", "asymmetric" if old else "half_pixel")
     rounding = site.get_attr("nearest_mode", "floor" if old else "round_prefer_floor")
     whole = not by_size and all(float(t).is_integer() for t in target)

@@ -36,6 +36,7 @@ def apply_reshape(site: OnnxSite, x: Value, shape: Sequence[Dim]) -> Value:
     if site.are_equal(before, shape):
         return x
     front = 0
+    # Axes at both ends that stay are not part of the reshape.
     while front < min(len(before), len(shape)) and site.facts.are_equal(before[front], shape[front]) is True:
         front += 1
     back = 0
@@ -117,7 +118,7 @@ def import_unsqueeze(site: OnnxSite) -> Value:
 
 @imports("Expand", to="expand")
 def import_expand(site: OnnxSite) -> Value:
-    """A size of 1 in the shape leaves that of the tensor."""
+    """Expand a tensor. ONNX broadcasts both ways: a 1 in the shape keeps the tensor's size."""
     x = site.input()
     shape = list(site.require_dims(1, "the shape"))
     rank = max(len(shape), x.type.rank)
@@ -143,8 +144,11 @@ def import_concat(site: OnnxSite) -> Value:
 
 
 def _is_empty(item: Item, axis: int) -> bool:
-    """Whether a tensor has no elements along an axis. No tensor of a netc graph is so, and exporters make them where no part is left over:
-    a rotary embedding of all of a head joins its result with an empty rest."""
+    """Return whether a tensor has no elements along an axis.
+
+    netc has no such tensors. Exporters make them where nothing is left over: a rotary embedding of a whole head joins its result with an
+    empty rest.
+    """
     shape = item.shape if isinstance(item, Filled) else item.array.shape if isinstance(item, Known) else ()
     return -len(shape) <= axis < len(shape) and shape[axis] == 0
 
@@ -214,7 +218,7 @@ def _slice_axis(site: OnnxSite, x: Value, axis: int, start: Dim, end: Dim, step:
 
 
 def _clip_bound(at: Dim, size: Dim) -> Dim:
-    """A position far in front of the beginning is the beginning."""
+    """Clip a bound to the axis. A position far before the beginning is the beginning, for symbolic sizes too."""
     if isinstance(at, int) and isinstance(size, int):
         return max(-size, min(at, size))
     return 0 if isinstance(at, int) and at <= -FAR else at
@@ -227,7 +231,7 @@ def _reaches_end(site: OnnxSite, end: Dim, size: Dim) -> bool:
 
 
 def _slice_backwards(site: OnnxSite, x: Value, axis: int, start: Dim, end: Dim, step: int) -> Value:
-    """The axis turned round, then forwards."""
+    """Slice with a negative step: flip the axis, and slice it forwards. PyTorch has no negative steps."""
     size = x.type.shape[axis]
     flipped = site.apply_op("flip", x, axis=axis)
     begin: Dim = 0
@@ -265,7 +269,7 @@ def import_pad(site: OnnxSite) -> Value:
 
 
 def apply_padding(site: OnnxSite, x: Value, both: dict[int, tuple[Dim, Dim]], mode: str = "constant", value: object = 0) -> Value:
-    """Elements before and after each axis."""
+    """Pad each axis before and after."""
     rank = x.type.rank
     wanted = {axis for axis, (before, after) in both.items() if not (before == 0 and after == 0)}
     if not wanted:
@@ -289,6 +293,7 @@ def import_depth_to_space(site: OnnxSite) -> Value:
     if site.get_attr("mode", "DCR") == "CRD":
         return site.apply_op("pixel_shuffle", x, r=block)
     n, c, h, w = x.type.shape
+    # The mode DCR has the blocks in front of the channels, and PyTorch's pixel_shuffle has them after (CRD).
     apart = site.apply_op("reshape", x, shape=(n, block, block, c // (block * block), h, w))
     return site.apply_op(
         "reshape", site.apply_op("permute", apart, axes=(0, 3, 4, 1, 5, 2)), shape=(n, c // (block * block), h * block, w * block)
@@ -320,7 +325,7 @@ def refuse_data_sized(site: OnnxSite) -> Value:
 
 @imports("EyeLike", to="table")
 def import_eye_like(site: OnnxSite) -> Value:
-    """Ones on a diagonal, in the shape of a tensor whose numbers do not count."""
+    """Import ones on a diagonal, in the shape of a tensor whose numbers do not matter."""
     item = site.get_item(0)
     shape = item.shape if isinstance(item, Filled) else site.input().type.shape
     if len(shape) != 2:

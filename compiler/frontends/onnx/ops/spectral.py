@@ -1,4 +1,7 @@
-"""Fourier transforms: ONNX has complex numbers as a last axis of two, as netc, and real ones as a last axis of one."""
+"""Imports Fourier transforms.
+
+Complex numbers are a last axis of size 2, in ONNX and in netc. ONNX has real numbers as a last axis of size 1, which netc does not have.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def import_dft(site: OnnxSite) -> Value:
 
 
 def _transformed_axis(site: OnnxSite) -> int:
-    """An input since operator set 20; an attribute before, which counts from 1 if it is left out."""
+    """Return the axis: an input since operator set 20, and before that an attribute with the default 1."""
     if site.version < 20:
         return int(site.get_attr("axis", 1))
     return int(site.require_array(2, "the axis").reshape(-1)[0]) if site.has_input(2) else -2
@@ -44,7 +47,7 @@ def _is_real(x: Value) -> bool:
 
 @imports("STFT", to="stft and permute")
 def import_stft(site: OnnxSite) -> Value:
-    """ONNX has the windows before the frequencies, and neither padding nor scales."""
+    """Import STFT. ONNX has the windows before the frequencies, and neither pads nor scales."""
     x = site.input()
     signal = x if x.type.rank == 2 else _real_signal(site, x)  # ONNX Runtime also takes real numbers without a last axis
     window = (site.input(2),) if site.has_input(2) else ()

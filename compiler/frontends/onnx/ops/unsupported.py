@@ -1,4 +1,4 @@
-"""Operators of ONNX that have no counterpart, and why."""
+"""Registers the operators of ONNX that have no counterpart, with the reason."""
 
 from __future__ import annotations
 
