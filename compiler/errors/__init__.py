@@ -1,1 +1,6 @@
-"""Every error, one frozen record each, one file a topic."""
+"""All errors and warnings: one frozen record (`Problem`) for each, one file for each topic.
+
+A record has the facts as fields, and methods that put them into words. The rule that finds a mistake raises or reports the record, the
+reporter adds the place in the text, and `netc.dsl.diagnostics` renders both. Each code has a page in docs/errors, and golden texts in
+tests/errors.
+"""

@@ -1,4 +1,18 @@
-"""Errors of arguments and of the tensors that a stage gets."""
+"""Errors of arguments, and of the tensors that a stage gets.
+
+They arise while a stage, a block or a function is called: an argument is missing, unknown, given twice, of the wrong type or without
+effect, or there are too many or too few tensors.
+
+>>> import netc
+>>> netc.compile("input 3 batch=no")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[wrong-argument]: `batch` of `input` must be `true` or `false`, found `no`
+ --> <text>:1:15
+  |
+1 | input 3 batch=no
+  |               ^^
+...
+"""
 
 from __future__ import annotations
 
@@ -186,7 +200,7 @@ class WrongTensors(Problem):
 
 
 class MissingTensor(Problem):
-    """A stage of which a later tensor is given by name, but not this one."""
+    """A stage that gets a later tensor by name, but not this one."""
 
     code: ClassVar[str] = "wrong-number-of-tensors"
     owner: str

@@ -1,4 +1,20 @@
-"""Errors of the arithmetic operators."""
+"""Errors of the arithmetic operators.
+
+The type rules of these operators raise them, for element types, numbers and shapes with which PyTorch could not compute, or computes
+something surprising.
+
+>>> import netc
+>>> netc.compile("input 3 -> mul")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[operand-count]: `mul` takes either a second tensor or a number, found neither
+ --> <text>:1:12
+  |
+1 | input 3 -> mul
+  |            ^^^
+  |
+  = help: write `(a, b) -> mul` for two tensors, `a -> mul 2` for a number
+...
+"""
 
 from __future__ import annotations
 
@@ -98,7 +114,7 @@ class NumberConverted(Problem):
 
 
 class BatchBroadcast(Problem):
-    """Elements of every sample combined with those of every other: `[N, 1] - [N]` is `[N, N]`."""
+    """A broadcast that combines the elements of every sample with the elements of every other sample: `[N, 1] - [N]` is `[N, N]`."""
 
     code: ClassVar[str] = "batch-broadcast"
     severity: ClassVar[Severity] = "warning"

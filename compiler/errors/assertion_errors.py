@@ -1,4 +1,19 @@
-"""Assertions of a spec that fail: `is`, `expect`, `where`, and the shape patterns of blocks."""
+"""Errors of assertions that fail: `is`, `expect`, `where`, and the shape patterns of blocks.
+
+The author stated something about shapes or costs, and the compiler found or proved another fact.
+
+>>> import netc
+>>> netc.compile("input 3 -> is [8, 3]")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[is-mismatch]: expected shape [8, 3], found [N, 3]
+ --> <text>:1:16
+  |
+1 | input 3 -> is [8, 3]
+  | -------        ^ axis 0 is N
+  | |
+  | this is [N, 3]
+...
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,19 @@
-"""Errors of the attention operators."""
+"""Errors of the attention operators: masks that do not match the scores, and causal attention over different lengths.
+
+>>> import netc
+>>> netc.compile("q = input 4x8; mask = input 4x5 bool; (q, q, q, mask) -> attention")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[mask-mismatch]: `attention` needs a mask of a shape that broadcasts to [N, 4, 4], found [N, 4, 5]
+ --> <text>:1:58
+  |
+1 | q = input 4x8; mask = input 4x5 bool; (q, q, q, mask) -> attention
+  |                       --------------                     ^^^^^^^^^
+  |                       |
+  |                       this is [N, 4, 5]
+  |
+  = help: give the mask the queries as its axis -2 and the keys as its axis -1
+...
+"""
 
 from __future__ import annotations
 
@@ -52,8 +67,8 @@ def _format_count(number: Dim, one: str, several: str) -> str:
 
 
 class CausalAlignment(Problem):
-    """Causal attention of queries and keys whose lengths are not provably equal, without `align`. `advice`: the condition that would make
-    them equal, if that is open; `at`: the inputs that they are the lengths of."""
+    """Causal attention without `align`, over queries and keys whose lengths are not provably equal. `advice` is the condition that would
+    make them equal, if there is one. `at` has the positions of the two inputs."""
 
     code: ClassVar[str] = "causal-alignment"
     operator: str

@@ -1,4 +1,19 @@
-"""Errors about names: unknown, defined twice, unused, of the wrong kind; and about arguments and labels."""
+"""Errors of names: unknown, defined twice, unused, or of the wrong kind.
+
+They arise where a name is bound or looked up. Similar names are suggested, also the names that other libraries use for an operator.
+
+>>> import netc
+>>> netc.compile("input 3 -> dens 3")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[unknown-operator]: unknown operator or block `dens`
+ --> <text>:1:12
+  |
+1 | input 3 -> dens 3
+  |            ^^^^
+  |
+  = help: did you mean `dense`?
+...
+"""
 
 from __future__ import annotations
 
@@ -11,12 +26,12 @@ from .problem import Advice, Problem, Replacement
 
 
 def suggest_names(near: tuple[str, ...]) -> tuple[str, ...]:
-    """The help that proposes near names."""
+    """Make the help that proposes similar names."""
     return ("did you mean " + " or ".join(f"`{n}`" for n in near) + "?",) if near else ()
 
 
 def replace_with_near_name(near: tuple[str, ...], name: str) -> Replacement | None:
-    """The near name if there is one; it is what was meant if only the style differs: `Conv2D` for `conv`."""
+    """Make the replacement by a similar name. It is safe if only the style differs: `Conv2D` for `conv`."""
     if len(near) != 1:
         return None
     return Replacement(near[0], safe=re.sub(r"^.*\.|_|[123]d$", "", name.lower()) == near[0].replace("_", ""))
@@ -44,7 +59,7 @@ class UnknownName(Problem):
 
 
 class UnknownStage(Problem):
-    """A stage that is neither an operator nor a block. `written`: the whole stage as it would be right."""
+    """A stage that is neither an operator nor a block. `written`: the corrected text of the stage."""
 
     code: ClassVar[str] = "unknown-operator"
     name: str
@@ -93,7 +108,7 @@ class NotATensor(Problem):
 
 
 class TensorNotGiven(Problem):
-    """An optional tensor of a block, read in a use that does not give it. `needed`: the tensor that it is passed as."""
+    """An optional tensor of a block that is read in a use without it. `needed`: the parameter to which it is passed."""
 
     code: ClassVar[str] = "not-given"
     name: str
@@ -108,7 +123,7 @@ class TensorNotGiven(Problem):
 
 
 class NotOptional(Problem):
-    """`given(x)` of what is no optional tensor. `name`: the name that it is, if it is one."""
+    """`given(x)` where x is not an optional tensor. `name`: the name in the parentheses, if there is one."""
 
     code: ClassVar[str] = "not-optional"
     text: str

@@ -1,4 +1,15 @@
-"""Errors of `param` and `table`."""
+"""Errors of `param` and `table`: their shapes, element types, initial values and formulas.
+
+>>> import netc
+>>> netc.compile("input 3 -> dense 4 init=uniform(1, -1)")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[bad-initializer]: `uniform` has no values to draw: its lower end `a` is not below its upper end `b`
+ --> <text>:1:25
+  |
+1 | input 3 -> dense 4 init=uniform(1, -1)
+  |                         ^^^^^^^^^^^^^^
+...
+"""
 
 from __future__ import annotations
 
@@ -69,7 +80,7 @@ class InitNeedsFloat(Problem):
 
 
 class InitUnfit(Problem):
-    """0.5 or 300 for an int8, 1e6 for a float16: the element type cannot represent the value."""
+    """A value that the element type cannot represent: 0.5 or 300 for int8, 1e6 for float16."""
 
     code: ClassVar[str] = "init-out-of-range"
     value: float
@@ -108,7 +119,7 @@ class InitNeedsPrecision(Problem):
 
 
 class BadInitializer(Problem):
-    """`uniform(1, -1)`: arguments that are no distribution together."""
+    """`uniform(1, -1)`: arguments that do not make a distribution."""
 
     code: ClassVar[str] = "bad-initializer"
     init: str
@@ -119,7 +130,7 @@ class BadInitializer(Problem):
 
 
 class IndexCount(Problem):
-    """A table whose indices are not one for each axis."""
+    """A table with another number of indices than axes."""
 
     code: ClassVar[str] = "index-count"
     indices: tuple[str, ...]
@@ -161,7 +172,7 @@ class UnevenList(Problem):
 
 
 class ItemIndexCount(Problem):
-    """`[[1, 2], [3, 4]][i]`, which is a list, or `[1, 2][i][j]`."""
+    """Too few or too many indices: `[[1, 2], [3, 4]][i]`, which is a list, or `[1, 2][i][j]`."""
 
     code: ClassVar[str] = "item-index-count"
     given: int
@@ -189,7 +200,7 @@ class ListTooLong(Problem):
 
 
 class RealItemIndex(Problem):
-    """`[1, 2][i / 2]`."""
+    """An index that is not an integer: `[1, 2][i / 2]`."""
 
     code: ClassVar[str] = "real-item-index"
 
@@ -201,11 +212,11 @@ class RealItemIndex(Problem):
 
 
 _LONGEST_LIST = 1000
-"""The most items that a help asks for."""
+"""The largest number of items that a help asks for."""
 
 
 class ItemOutside(Problem):
-    """`[1, 2, 3][i]` in a table of 4."""
+    """An index that may be outside of its list: `[1, 2, 3][i]` in a table of 4."""
 
     code: ClassVar[str] = "item-outside"
     items: int
@@ -228,7 +239,7 @@ class ItemOutside(Problem):
 
 
 class DivisorMayBeZero(Problem):
-    """`i // j` in a table of integers."""
+    """A division of integers by a number that may be 0: `i // j`."""
 
     code: ClassVar[str] = "zero-divisor"
     op: str
@@ -241,7 +252,7 @@ class DivisorMayBeZero(Problem):
 
 
 class NoStoredTable(Problem):
-    """A file without the array that a table is."""
+    """A file without the array of a table."""
 
     code: ClassVar[str] = "no-such-table"
     name: str
@@ -259,7 +270,7 @@ class NoStoredTable(Problem):
 
 
 class StoredTableDiffers(Problem):
-    """A table of a file that has another type or shape there."""
+    """A table from a file, in which the array has another type or shape."""
 
     code: ClassVar[str] = "table-differs"
     name: str

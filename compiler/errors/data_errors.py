@@ -1,4 +1,13 @@
-"""Errors of data for training: at the `input` that a column is for."""
+"""Errors of data for training, at the `input` that a column is for.
+
+They arise when netc looks for the columns of a data set, and when it reads samples.
+
+>>> problem = ColumnMissing("image", "pictures", "train.csv", ("picture",), ("picture", "label"))
+>>> problem.format_message()
+'`train.csv` has no column `pictures` for the input `image`'
+>>> problem.format_help()
+('say which column it is: `--column image=picture`, or `image=picture` after the path in the spec',)
+"""
 
 from __future__ import annotations
 
@@ -18,7 +27,7 @@ def _format_shape(shape: Shape) -> str:
 
 
 class ColumnMissing(Problem):
-    """`columns` are those that there are; `asked` are all that were asked for, of several next to each other."""
+    """A column that the data does not have. `columns` has the existing columns. `asked` has all columns of the input, if it has several."""
 
     code: ClassVar[str] = "column-missing"
     input: str
@@ -85,7 +94,7 @@ class ColumnShape(Problem):
 
 
 class ColumnType(Problem):
-    """A column whose elements are not of the type of the input. `missing`: of a column of integers, the first sample that has none, for
+    """A column whose elements do not have the type of the input. `missing`: the first sample without a value in a column of integers, for
     which tables have NaN. `others`: the other columns of the input that do not fit either."""
 
     code: ClassVar[str] = "column-type"
@@ -120,7 +129,7 @@ class ColumnType(Problem):
 
 
 class SizesDiffer(Problem):
-    """One symbolic dimension that two columns give different sizes."""
+    """A symbolic dimension that has different sizes in two columns."""
 
     code: ClassVar[str] = "column-shape"
     dim: str
@@ -134,7 +143,7 @@ class SizesDiffer(Problem):
 
 
 class SizesRefused(Problem):
-    """Sizes of the data that a `where` of the spec excludes, or that no input has. `why` says which."""
+    """Sizes of the data that a `where` excludes, or that do not fit the inputs. `why` gives the reason."""
 
     code: ClassVar[str] = "column-shape"
     path: str
@@ -145,7 +154,7 @@ class SizesRefused(Problem):
 
 
 class NotFinite(Problem):
-    """NaN or infinities in what was read before the first step."""
+    """NaN or infinities in the samples that were read before the first step."""
 
     code: ClassVar[str] = "data-not-finite"
     input: str
@@ -178,7 +187,7 @@ class CannotReadData(Problem):
 
 
 class ClassOutOfRange(Problem):
-    """A class number that there is not. `operator` takes it."""
+    """A class number outside of the classes. `operator` is the loss that takes it."""
 
     code: ClassVar[str] = "column-type"
     input: str

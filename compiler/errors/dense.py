@@ -1,4 +1,14 @@
-"""Errors and warnings of `dense` and `embedding`."""
+"""Errors and warnings of `dense` and `embedding`.
+
+A dense layer on an image is valid, and almost always a mistake:
+
+>>> import netc
+>>> problem = netc.compile("input 28x28 -> dense 10").diagnostics[0]
+>>> print(problem.message)
+`dense` applies to the last axis only: [N, 28, 28] becomes [N, 28, 10]
+>>> print(problem.help[0])
+to use the whole image, insert `-> flatten` before it
+"""
 
 from __future__ import annotations
 

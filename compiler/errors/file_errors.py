@@ -1,4 +1,15 @@
-"""Errors of `use`: files and names that cannot be imported."""
+r"""Errors of `use`: files and names that cannot be imported.
+
+>>> import netc
+>>> netc.compile('use ""\ninput 3 -> dense 2')  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[cannot-use]: cannot use `""`: the path is empty
+ --> <text>:1:5
+  |
+1 | use ""
+  |     ^^
+...
+"""
 
 from __future__ import annotations
 
@@ -20,7 +31,7 @@ class UseCycle(Problem):
 
 
 class CannotUse(Problem):
-    """`why` completes "cannot use `path`: ..."; `remedy` is what would allow it."""
+    """A file that cannot be used. `why` completes "cannot use `path`: ..."; `remedy` says how to allow it."""
 
     code: ClassVar[str] = "cannot-use"
     path: str

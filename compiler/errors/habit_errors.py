@@ -1,4 +1,19 @@
-"""Errors and warnings for the habits of other libraries: a batch axis in a shape, channels last, the channels of the input written."""
+"""Errors and warnings for the habits of other libraries: a batch axis in a shape, channels last, the channels of the input as an argument.
+
+The text may be valid, but it means something else in netc than in Keras, PyTorch or ONNX.
+
+>>> import netc
+>>> netc.compile("input [None, 3] -> dense 2")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[batch-size-unknown]: `None` is not a size; the batch axis is implied, and has any size
+ --> <text>:1:7
+  |
+1 | input [None, 3] -> dense 2
+  |       ^^^^^^^^^
+  |
+  = help: write the shape without it: `input [3]`
+...
+"""
 
 from __future__ import annotations
 
@@ -12,7 +27,7 @@ from .problem import Problem, Replacement
 
 
 class BatchSizeUnknown(Problem):
-    """`input [None, 3]`, `input [-1, 3]`: a size that Keras and ONNX leave open for the batch."""
+    """An open size for the batch, as in Keras and ONNX: `input [None, 3]`, `input [-1, 3]`."""
 
     code: ClassVar[str] = "batch-size-unknown"
     found: str
@@ -29,7 +44,7 @@ class BatchSizeUnknown(Problem):
 
 
 class BatchAxisWritten(Problem):
-    """`input [N, 3]` and `input [B, 3]`, with the batch axis as in PyTorch's shapes."""
+    """A batch axis in the shape, as in PyTorch's shapes: `input [N, 3]`, `input [B, 3]`."""
 
     code: ClassVar[str] = "batch-axis-written"
     severity: ClassVar[Severity] = "warning"
@@ -48,7 +63,7 @@ class BatchAxisWritten(Problem):
 
 
 def looks_like_batch(found: TensorType) -> bool:
-    """Whether a shape is that of a batch of images after the batch axis: [N, 32, 3, 224, 224]."""
+    """Whether a shape looks like a batch of images after the batch axis: [N, 32, 3, 224, 224]."""
     if found.rank != 5 or not found.is_batch:
         return False
     channels, high, wide = found.shape[2:]
@@ -56,7 +71,7 @@ def looks_like_batch(found: TensorType) -> bool:
 
 
 class BatchTakenForChannels(Problem):
-    """A convolution or pool of `input [32, 3, 224, 224]`, whose first size is probably that of the batch."""
+    """A convolution or pool of `input [32, 3, 224, 224]`, whose first size is probably the size of the batch."""
 
     code: ClassVar[str] = "batch-axis-written"
     severity: ClassVar[Severity] = "warning"
@@ -111,7 +126,7 @@ class ChannelsWrittenFirst(Problem):
 
 
 def looks_channels_last(found: TensorType) -> bool:
-    """Whether a shape is that of an image [N, H, W, 1, 3 or 4], two sizes of which are too large to be channels there."""
+    """Whether a shape looks like an image [N, H, W, C] with 1, 3 or 4 channels: H and W are too large to be channels."""
     if found.rank != 4 or not found.is_batch:
         return False
     _, high, wide, last = found.shape
@@ -119,7 +134,7 @@ def looks_channels_last(found: TensorType) -> bool:
 
 
 def channels_first(found: TensorType) -> tuple[str, ...]:
-    """The help for an image with channels last."""
+    """Make the help for an image with channels last."""
     high, wide, channels = (format_dim(size) for size in found.shape[1:])
     return (
         f"channels come first: write `input {channels}x{high}x{wide}`",
@@ -128,7 +143,7 @@ def channels_first(found: TensorType) -> tuple[str, ...]:
 
 
 PERMUTED = Replacement("permute [0, 3, 1, 2] -> ", before=True)
-"""What `channels_first` inserts."""
+"""The text that the help of `channels_first` inserts."""
 
 
 class ChannelsLast(Problem):
@@ -150,5 +165,5 @@ class ChannelsLast(Problem):
 
 
 def input_channels_hint(operator: str, channels: int) -> str:
-    """The help for `conv 3 8`, in PyTorch's order."""
+    """Make the help for `conv 3 8`, in PyTorch's order."""
     return f"the channels of the input are known from the input, and are not written: `{operator} {channels} KERNEL`"

@@ -1,4 +1,21 @@
-"""Errors of the operators that gather, scatter and select elements."""
+"""Errors of the operators that gather, scatter and select elements.
+
+They specialize shared errors, with the help that fits these operators.
+
+>>> import netc
+>>> netc.compile("input [T] -> one_hot 4")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[needs-integer]: `one_hot` needs an integer tensor, found float32 [N, T]
+ --> <text>:1:14
+  |
+1 | input [T] -> one_hot 4
+  | ---------    ^^^^^^^
+  | |
+  | this is float32
+  |
+  = help: if these are indices, declare them as integers: `input [...] int64`
+...
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,15 @@
-"""Errors of `split`, `chunk` and the like."""
+"""Errors of `split`, `chunk` and other operators that divide or join tensors.
+
+>>> import netc
+>>> netc.compile("input 10 -> split [4, 4] axis=1 -> concat axis=1")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[split-sum]: the pieces [4, 4] add up to 8, not to the 10 of axis 1 of [N, 10]
+ --> <text>:1:19
+  |
+1 | input 10 -> split [4, 4] axis=1 -> concat axis=1
+  |                   ^^^^^^
+...
+"""
 
 from __future__ import annotations
 

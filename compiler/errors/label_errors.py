@@ -1,4 +1,17 @@
-"""Errors of labels."""
+"""Errors of labels, which become the names of parameters in the state dict.
+
+A label must be unique within its body, and must not hide a method of `torch.nn.Module`.
+
+>>> import netc
+>>> netc.compile("input 3 -> dense 4 as a..b")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[bad-label]: invalid label `a..b`: a dot needs a name on both sides
+ --> <text>:1:23
+  |
+1 | input 3 -> dense 4 as a..b
+  |                       ^^^^
+...
+"""
 
 from __future__ import annotations
 
@@ -57,7 +70,7 @@ class LabelTwice(Problem):
 
 
 class BadLabel(Problem):
-    """`level` is the invalid part of the label, between dots. `operator`: it is that of an operator."""
+    """An invalid label. `level` is the invalid part, between dots. `operator`: the label is on an operator."""
 
     code: ClassVar[str] = "bad-label"
     found: str

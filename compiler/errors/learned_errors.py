@@ -1,4 +1,19 @@
-"""Tensors given for the parameters of operators."""
+"""Errors of tensors that replace the parameters of an operator: `x -> dense 4 weight=w`.
+
+>>> import netc
+>>> netc.compile("x = input 3; b = input [4] batch=false; x -> dense 4 bias=b")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[bias-without-weight]: `dense` takes a tensor for its bias only together with one for its weight
+ --> <text>:1:46
+  |
+1 | x = input 3; b = input [4] batch=false; x -> dense 4 bias=b
+  |                  ---------------------       ^^^^^
+  |                  |
+  |                  this is [4]
+  |
+  = help: give both, `weight=w bias=b`, or add the tensor to the result of the stage with `bias=false`
+...
+"""
 
 from __future__ import annotations
 
@@ -8,7 +23,7 @@ from .problem import Problem
 
 
 class BiasAlone(Problem):
-    """A tensor for the bias of an operator whose weight is its own."""
+    """A tensor for the bias of an operator that learns its weight."""
 
     code: ClassVar[str] = "bias-without-weight"
     operator: str
@@ -21,7 +36,7 @@ class BiasAlone(Problem):
 
 
 class NoOwnBias(Problem):
-    """`bias=true` where the weight is given, and no bias."""
+    """`bias=true` with a tensor for the weight and none for the bias."""
 
     code: ClassVar[str] = "no-such-parameter"
     operator: str

@@ -1,4 +1,18 @@
-"""Errors of what is too large, too many, too deep, or never ends."""
+"""Errors of specs that are too large, too deep or endless.
+
+A short text can describe a network of any size. The elaborator counts what it builds, and stops with one of these errors before memory or
+time run out.
+
+>>> import netc
+>>> netc.compile("input 3 -> repeat 1_000_000_000 { relu }")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[too-many-nodes]: this network has 1_000_000_000 iterations or more; the limit is 1_000_000
+ --> <text>:1:19
+  |
+1 | input 3 -> repeat 1_000_000_000 { relu }
+  |                   ^^^^^^^^^^^^^
+...
+"""
 
 from __future__ import annotations
 
@@ -10,7 +24,7 @@ from .problem import Problem
 
 
 def format_integer(value: int) -> str:
-    """An integer with `_` between thousands; for a very large one, its number of digits."""
+    """Format an integer with `_` between thousands. A very large integer is shown by its number of digits."""
     digits = len(str(abs(value))) if value.bit_length() < 4096 else 0
     if digits and digits <= 24:
         return f"{value:_}" if abs(value) >= 10_000 else str(value)
@@ -18,7 +32,7 @@ def format_integer(value: int) -> str:
 
 
 class TooManyNodes(Problem):
-    """`what` consists of these `parts`. Counting stops at the limit, so `found` is a lower bound."""
+    """Too many parts in the network. `what` consists of these `parts`. Counting stops at the limit, so `found` is a lower bound."""
 
     code: ClassVar[str] = "too-many-nodes"
     found: int
@@ -156,7 +170,7 @@ class EndlessRecursion(Problem):
 
 
 class TooMuchRecursion(Problem):
-    """A block that is inside itself several times at each level, and so at too many places in total."""
+    """A block that contains itself several times at each level, so that there are too many uses in total."""
 
     code: ClassVar[str] = "too-many-nodes"
     name: str

@@ -1,4 +1,15 @@
-"""Errors of matrix products and `einsum`."""
+"""Errors of matrix products and of `einsum`.
+
+>>> import netc
+>>> netc.compile('input 3x4 -> einsum "bij,bjk->bik"')  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[bad-equation]: invalid equation `bij,bjk->bik`: it names 2 tensors, but 1 tensor came in
+ --> <text>:1:21
+  |
+1 | input 3x4 -> einsum "bij,bjk->bik"
+  |                     ^^^^^^^^^^^^^^
+...
+"""
 
 from __future__ import annotations
 

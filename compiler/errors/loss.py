@@ -1,4 +1,14 @@
-"""Errors and warnings of losses."""
+"""Errors and warnings of losses.
+
+Most are warnings about the stage that computed the input of a loss, such as a `softmax` that the loss applies itself.
+
+>>> import netc
+>>> problem = netc.compile("x = input 8 -> dense 10 -> softmax axis=1; label = input [] int64; (x, label) -> cross_entropy").diagnostics[0]
+>>> print(problem.message)
+`cross_entropy` takes scores, of which it computes `log_softmax` itself, found the result of `softmax`
+>>> print(problem.help[0])
+remove `softmax`
+"""
 
 from __future__ import annotations
 
@@ -12,7 +22,7 @@ from .problem import Location, Problem, source_location
 
 
 class LabelType(NeedsInteger):
-    """Labels of `cross_entropy` and its like that are no int64 numbers."""
+    """Labels of `cross_entropy` or a similar loss that are not int64."""
 
     def format_message(self) -> str:
         return f"`{self.operator}` needs int64 class numbers, found {self.found.dtype} {show_shape(self.found.shape)}"

@@ -1,4 +1,12 @@
-"""Errors of the normalization layers."""
+"""Errors and warnings of the normalization layers.
+
+>>> import netc
+>>> problem = netc.compile("input 3x8x8 -> conv 8 3x3 bias=false -> batch_norm momentum=0.99").diagnostics[0]
+>>> print(problem.message)
+the running statistics of `batch_norm` are to 99 % those of the last batch
+>>> print(problem.help[0])
+Keras's `momentum` is the share of the old ones: write `momentum=0.01`
+"""
 
 from __future__ import annotations
 
@@ -22,7 +30,7 @@ class UnprovableShape(Unprovable):
 
 
 class MomentumOfOld(Problem):
-    """A momentum that is the share of the old statistics, as in Keras; here it is that of the new ones."""
+    """A momentum that is probably the weight of the old statistics, as in Keras. Here it is the weight of the new statistics."""
 
     code: ClassVar[str] = "momentum-of-keras"
     severity: ClassVar[Severity] = "warning"

@@ -1,4 +1,19 @@
-"""Errors that many operators share. Those of one family are in a file named after it."""
+"""Errors that many operators share. The errors of one family are in a file named after it.
+
+Type rules raise them inside an `OperatorError`, which adds the location within the stage.
+
+>>> import netc
+>>> netc.compile("input 5 -> glu")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[wrong-size]: `glu` needs an even size of axis -1, found [N, 5]
+ --> <text>:1:12
+  |
+1 | input 5 -> glu
+  | -------    ^^^
+  | |
+  | this is [N, 5]
+...
+"""
 
 from __future__ import annotations
 
@@ -13,14 +28,14 @@ from .problem import Location, Problem, Replacement, input_location
 
 
 def where_hint(advice: str, when: str) -> tuple[str, ...]:
-    """The help that proposes a `where`. None about the batch, which can have any size."""
+    """Make the help that proposes a `where`. There is none about the batch, which can have any size."""
     if not advice or about_batch(advice):
         return ()
     return (f"{when}, state it where the dimension is declared: `where {advice}`",)
 
 
 def about_batch(advice: str) -> tuple[str, ...]:
-    """The note on a condition that would fix the size of the batch."""
+    """Make the note on a condition that would fix the size of the batch."""
     return ("`N` is the batch size, which can be any integer",) if re.search(r"\bN\b", advice) else ()
 
 
@@ -123,8 +138,8 @@ class ShapeMismatch(Problem):
 
 
 class DefinitionRefuses(Problem):
-    """An operator without a rule whose definition does not compile for these inputs. `cause` is the error in it; `inputs` are the names and
-    shapes of all inputs."""
+    """An operator without a type rule, whose definition does not compile for these inputs. `cause` is the error in the definition; `inputs`
+    has the names and shapes of all inputs."""
 
     code: ClassVar[str] = "refused-by-definition"
     operator: str
@@ -160,7 +175,7 @@ class WrongRank(Problem):
 
 
 class WrongSize(Problem):
-    """A tensor one of whose axes has the wrong size. `needed` completes "needs ..."."""
+    """A tensor with an axis of the wrong size. `needed` completes "needs ..."."""
 
     code: ClassVar[str] = "wrong-size"
     operator: str
@@ -179,8 +194,8 @@ class WrongSize(Problem):
 
 
 class BadArgument(Problem):
-    """An argument whose value is invalid for the input. `needed` is a clause: `must have one entry for each of the 2 axes`; `meant` is the
-    value that the suggestion proposes, if it is one."""
+    """An argument whose value is invalid for the input. `needed` is a clause: `must have one entry for each of the 2 axes`. `meant` is the
+    value that the suggestion proposes, if any."""
 
     code: ClassVar[str] = "bad-argument"
     operator: str
@@ -220,8 +235,8 @@ class BadAxis(Problem):
 
 
 class KernelTooLarge(Problem):
-    """A window that is larger than its padded input. `channels_last`: which is one of the model, and looks like an image with channels
-    last. `channels_first`: the number that was written for the kernel, where the one before it is the channels of the input."""
+    """A window that is larger than its padded input. `channels_last`: the input is an input of the model and looks like an image with
+    channels last. `channels_first`: the number that was written as the kernel, after the channels of the input."""
 
     code: ClassVar[str] = "kernel-too-large"
     operator: str
@@ -275,14 +290,15 @@ class EmptyResult(Problem):
 
 
 _DIVISORS = 10_000
-"""The largest divisor that is looked for."""
+"""The largest divisor to look for."""
 
 
 class NotDivisible(Problem):
-    """A size that must be a multiple of another: heads and features, groups and channels. `what` and `by` are such as `512 features`.
+    """A size that must be a multiple of another: heads and features, groups and channels. `what` and `by` are phrases such as `512
+    features`.
 
-    `at` is the input that has `what`; None: it comes from an argument. `divided`: all sizes that the argument `number` must divide,
-    if such an argument is what is wrong.
+    `at` is the input that has `what`; None: it comes from an argument. `divided` has all sizes that the argument `number` must divide, if
+    such an argument is wrong.
     """
 
     code: ClassVar[str] = "not-divisible"

@@ -1,4 +1,15 @@
-"""Errors of learned parameters: their shapes, stages that share them, ties, and reading them."""
+"""Errors of learned parameters: their shapes, stages that share them, ties, and reads such as `embed.weight`.
+
+>>> import netc
+>>> netc.compile("input 3 -> dense 3 as a -> relu tie=a")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[no-tie]: `relu` has no weight to tie
+ --> <text>:1:33
+  |
+1 | input 3 -> dense 3 as a -> relu tie=a
+  |                                 ^^^^^
+...
+"""
 
 from __future__ import annotations
 
@@ -9,7 +20,7 @@ from netc.dsl.diagnostics import Severity
 from .problem import Problem
 
 _LISTED = 8
-"""The number of names that are listed."""
+"""The largest number of names in a list."""
 
 
 class SharedConflict(Problem):
@@ -62,7 +73,7 @@ class TieTarget(Problem):
 
 
 class NoParameterToRead(Problem):
-    """A parameter of a stage that is read, which it does not have. `known` are those that it has."""
+    """A read of a parameter that the stage does not have. `known` has its parameters."""
 
     code: ClassVar[str] = "unknown-parameter-of-stage"
     stage: str
@@ -86,7 +97,7 @@ class NoParameterToRead(Problem):
 
 
 class NotUsedBefore(Problem):
-    """A parameter of a shared stage that is read before any use of the stage: its shape is not known yet."""
+    """A read of a shared stage's parameter before any use of the stage: its shape is not known yet."""
 
     code: ClassVar[str] = "read-before-use"
     stage: str
@@ -143,7 +154,7 @@ class NoTie(Problem):
 
 
 class StartsAtRandom(Problem):
-    """Buffers that start from a parameter, of a tensor that is none."""
+    """Buffers whose initial values follow a parameter, of an operator whose input is not a parameter."""
 
     code: ClassVar[str] = "starts-at-random"
     severity: ClassVar[Severity] = "warning"

@@ -1,4 +1,10 @@
-"""Errors of operators that plugins define."""
+"""Errors of operators that plugins define.
+
+A plugin's type rule raises `netc.plugins.Refused` with a sentence and perhaps advice. netc reports both as an error at the stage.
+
+>>> RefusedByPlugin("`snake` divides by `a`", "write another number").format_message()
+'`snake` divides by `a`'
+"""
 
 from __future__ import annotations
 

@@ -40,7 +40,8 @@ def source_location(index: int) -> Location:
 
 
 class Replacement(Record):
-    """Text to write in place of the span of a problem, or `before` it. `safe`: it is what the user meant, not only the nearest name."""
+    """Text to write in place of the span of a problem, or `before` it. `safe`: the user certainly meant it; it is not only the nearest
+    name."""
 
     text: str
     safe: bool = False
@@ -48,7 +49,7 @@ class Replacement(Record):
 
 
 class Advice(Record):
-    """A sentence of help, and the text that carries it out; None if the sentence is no edit of one place.
+    """A sentence of help, and the edit that carries it out. The edit is None if it would not be at one place.
 
     `removes`: the help says to leave the argument out. `same_arguments`: a stage of another name has the same arguments. `use`: the file of
     the standard library that defines the name.
@@ -72,7 +73,7 @@ class Problem(Record):
     code: ClassVar[str] = ""
     severity: ClassVar[Severity] = "error"
     error_in_training: ClassVar[bool] = False
-    """Whether a warning is an error in a train section, where nobody can mean it."""
+    """Whether a warning is an error in a train section."""
 
     def format_message(self) -> str:
         raise NotImplementedError
@@ -90,5 +91,5 @@ class Problem(Record):
         return ()
 
     def make_replacement(self) -> Replacement | None:
-        """The text for the problem's own span that carries out the help, if the help is such an edit."""
+        """Return the text for the problem's span that carries out the help, if the help is an edit of this span."""
         return None

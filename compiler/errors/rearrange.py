@@ -1,4 +1,15 @@
-"""Errors of `rearrange`."""
+"""Errors of `rearrange`: patterns that are malformed, or that do not match the tensor.
+
+>>> import netc
+>>> netc.compile('input 3x8 -> rearrange "n c c -> n c"')  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[axis-twice]: `c` appears twice on the left of "n c c -> n c"
+ --> <text>:1:24
+  |
+1 | input 3x8 -> rearrange "n c c -> n c"
+  |                        ^^^^^^^^^^^^^^
+...
+"""
 
 from __future__ import annotations
 
@@ -86,7 +97,7 @@ class PatternRank(Problem):
 
 
 class PatternSize(Problem):
-    """An axis whose size differs from the pattern. `part` is for example `(h p)`, `needed` its size by the pattern."""
+    """An axis whose size differs from the pattern. `part` is for example `(h p)`, and `needed` its size in the pattern."""
 
     code: ClassVar[str] = "wrong-size"
     part: str
@@ -114,7 +125,7 @@ class PatternIndivisible(Problem):
 
 
 class PatternSizeOpen(Problem):
-    """Two sizes in one axis that are not given."""
+    """An axis with two unknown sizes."""
 
     code: ClassVar[str] = "ambiguous-size"
     part: str

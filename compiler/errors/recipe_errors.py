@@ -1,7 +1,9 @@
 """Errors of the settings of a train section: unknown words, arguments that do not fit, patterns without a match.
 
-In: the word of a setting and its argument, as the text has them. Out: problems with their messages, such as "`epochs` must be an integer of
-at least 1, found `0.5`".
+In: the word of a setting and its argument, as in the text. Out: problems with their messages.
+
+>>> UnknownSetting("epoch", ("epochs",), ("epochs", "batch")).format_message()
+'a train section has no setting `epoch`'
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from .problem import Problem, Replacement
 
 
 class UnknownSetting(Problem):
-    """`remedy` says how what is meant is written, where that is known."""
+    """An unknown setting. `remedy` says how to write what the author probably means."""
 
     code: ClassVar[str] = "unknown-setting"
     name: str
@@ -38,7 +40,7 @@ class UnknownSetting(Problem):
 
 
 class WrongSetting(Problem):
-    """`need` completes "`what` ..."."""
+    """A setting with a wrong argument. `need` completes "`what` ..."."""
 
     code: ClassVar[str] = "wrong-setting"
     what: str
@@ -73,7 +75,7 @@ class ScheduleCut(Problem):
 
 
 class SettingArithmetic(Problem):
-    """A setting whose argument has an operator: `word 2 * 8` would be arithmetic of a tensor. `text` is the argument."""
+    """A setting whose argument has an operator: `word 2 * 8` would be arithmetic on a tensor. `text` is the argument."""
 
     code: ClassVar[str] = "wrong-setting"
     word: str
@@ -90,7 +92,7 @@ class SettingArithmetic(Problem):
 
 
 class NegativeSetting(Problem):
-    """A setting with a negative number, `epochs -1`, which it would refuse in parentheses too."""
+    """A setting with a negative number, `epochs -1`. Parentheses would not help, because the setting accepts no negative number."""
 
     code: ClassVar[str] = "wrong-setting"
     word: str
@@ -164,8 +166,8 @@ class UnknownOption(Problem):
 
 
 class NothingMatches(Problem):
-    """A pattern that is meant for parameters. `some` are the first ones of the model. `is_stage`: the pattern is the
-    name of a stage with parameters."""
+    """A pattern that matches no parameter. `some` has the first parameters of the model. `is_stage`: the pattern is the name of a stage
+    with parameters."""
 
     code: ClassVar[str] = "pattern-without-match"
     pattern: str

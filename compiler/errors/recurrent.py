@@ -1,4 +1,12 @@
-"""Warnings of the recurrent layers."""
+"""Warnings of the recurrent layers.
+
+>>> import netc
+>>> problem = netc.compile("input 8x4 -> lstm 16 dropout=0.5").diagnostics[0]
+>>> print(problem.message)
+`dropout` of `lstm` has no effect with a single layer
+>>> print(problem.help[0])
+apply it to the result with `-> dropout`, or use more `layers`
+"""
 
 from __future__ import annotations
 

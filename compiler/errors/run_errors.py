@@ -1,4 +1,11 @@
-"""Errors of a run of training: of its folder, of the machine, and of a loss that is not finite."""
+"""Errors of a training run: its folder, the machine, and a loss that is not finite.
+
+They arise while a run starts, resumes or trains. They have no position in the spec, so `RunError` has the entire message.
+
+>>> print(RunError(RunExists("runs/first")))
+there is a run in `runs/first` already
+help: continue it by `netc train --resume runs/first`, or give another folder
+"""
 
 from __future__ import annotations
 
@@ -10,14 +17,14 @@ from .problem import Problem
 
 
 class RunError(ValueError):
-    """The exception for a problem with a run; its text is the whole message."""
+    """The exception for a problem with a run. Its text is the entire message."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__("\n".join([problem.format_message(), *problem.format_notes(), *(f"help: {h}" for h in problem.format_help())]))
         self.problem = problem
 
     def __reduce__(self) -> tuple[type[RunError], tuple[Problem]]:
-        """Pickles the error as its problem: the first process of a run sends it to the others."""
+        """Pickle the error as its problem: the first process of a run sends it to the others."""
         return RunError, (self.problem,)
 
 
@@ -35,8 +42,8 @@ class RunExists(Problem):
 
 
 class RunLocked(Problem):
-    """A run that a process is training already. `process` is its number, 0 if that is not known; `host` is its machine, if it is another
-    one."""
+    """A run that a process is training already. `process` is the process id, or 0 if it is unknown. `host` is the process's machine, if it
+    differs from this one."""
 
     code: ClassVar[str] = "run-locked"
     path: str
@@ -70,7 +77,7 @@ class FolderNotEmpty(Problem):
 
 
 class RunUnreadable(Problem):
-    """A folder that is no run, or a damaged one. `why` completes "cannot resume `path`: ..."."""
+    """A folder that is not a run, or is damaged. `why` completes "cannot resume `path`: ..."."""
 
     code: ClassVar[str] = "run-unreadable"
     path: str
@@ -85,7 +92,8 @@ class RunUnreadable(Problem):
 
 
 class RunDiffers(Problem):
-    """What is resumed is not what was started. `what` is a clause, `remedy` what to do if not to begin with its weights."""
+    """A resumed run that differs from the run that was started. `what` is a clause. `remedy` is an alternative to starting a new run from
+    its weights."""
 
     code: ClassVar[str] = "run-differs"
     path: str
@@ -100,7 +108,7 @@ class RunDiffers(Problem):
 
 
 class NoDevice(Problem):
-    """A device or an arrangement of processes that is not there. `why` is a clause."""
+    """A device or an arrangement of processes that is not available. `why` is a clause."""
 
     code: ClassVar[str] = "no-device"
     why: str
@@ -114,8 +122,8 @@ class NoDevice(Problem):
 
 
 class CannotSplit(Problem):
-    """A model whose layers `devices` cannot share. `what` is a clause on a layer with `number` heads or features, empty if there is no
-    layer to divide: `why` has reasons then."""
+    """A model whose layers `devices` cannot share. `what` is a clause on a layer with `number` heads or features. If there is no layer to
+    divide, it is empty, and `why` has the reasons."""
 
     code: ClassVar[str] = "cannot-split"
     devices: int
@@ -140,7 +148,8 @@ class CannotSplit(Problem):
 
 
 class LossNotFinite(Problem):
-    """`value` is `NaN` or `infinite`. `stage` says what is not finite first. `checkpoint` is the step of the newest one, None without."""
+    """A loss that is not finite. `value` is `NaN` or `infinite`. `stage` names the first result that is not finite. `checkpoint` is the
+    step of the newest checkpoint, or None."""
 
     code: ClassVar[str] = "loss-not-finite"
     step: int
@@ -191,7 +200,7 @@ class BatchRefused(Problem):
 
 
 class BatchTooSmall(Problem):
-    """A part of a batch without a variance. `samples` is the size of the smallest part."""
+    """A part of a batch that is too small for a variance. `samples` is the size of the smallest part."""
 
     code: ClassVar[str] = "batch-too-small"
     step: int

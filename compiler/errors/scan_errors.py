@@ -1,4 +1,19 @@
-"""Errors of `scan`."""
+"""Errors of `scan`: its states, and the number of its steps.
+
+>>> import netc
+>>> netc.compile("x = input [T, 4]; x -> scan (h = param [1, 4]) axis=1 { h = h + in }")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[state-mismatch]: cannot prove that the state `h` keeps its type [1, 4]: after a step it is [N, 4]
+ --> <text>:1:61
+  |
+1 | x = input [T, 4]; x -> scan (h = param [1, 4]) axis=1 { h = h + in }
+  |                                  ------------               ^^^^^^ this is [N, 4]
+  |                                  |
+  |                                  it begins as [1, 4]
+  |
+  = help: let it begin with the whole shape: `-> expand [N, 4]`
+...
+"""
 
 from __future__ import annotations
 
@@ -27,7 +42,7 @@ class StateNotSet(Problem):
 
 
 class MayBeEmpty(Problem):
-    """A `scan` over an axis whose size may be 0: it would have nothing to stack."""
+    """A `scan` over an axis whose size may be 0. Without a step, there is nothing to stack."""
 
     code: ClassVar[str] = "no-steps"
     length: Dim

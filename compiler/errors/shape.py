@@ -1,4 +1,17 @@
-"""Errors of the operators that change a tensor's shape."""
+"""Errors of the operators that change a tensor's shape.
+
+>>> import netc
+>>> netc.compile("input 12 -> reshape [N, 5, -1]")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[element-count]: cannot reshape [N, 12] into [N, 5, -1]: 12 is not divisible by 5
+ --> <text>:1:21
+  |
+1 | input 12 -> reshape [N, 5, -1]
+  | --------            ^^^^^^^^^^
+  | |
+  | [N, 12] comes from here
+...
+"""
 
 from __future__ import annotations
 
@@ -40,7 +53,7 @@ class ElementCount(Problem):
         return (self.suggestion,) if self.suggestion else self._with_rest()
 
     def _with_rest(self) -> tuple[str, ...]:
-        """The shape with `-1` for one of its sizes, if that makes it valid."""
+        """Return the shape with `-1` for one of its sizes, if that makes it valid."""
         for axis in range(len(self.sizes) - 1, -1, -1):
             others = [size for at, size in enumerate(self.sizes) if at != axis]
             if -1 not in self.sizes and Facts.empty().exact_div(self.found, prod(others, start=1)) is not None:
@@ -75,7 +88,7 @@ class UnprovableCount(Problem):
 
 
 class UnprovableSize(Problem):
-    """A condition on a size that must be proved. `need` completes "cannot prove that ...": `T is 1`; `why` is the label."""
+    """A condition on a size that must be proved. `need` completes "cannot prove that ...": `T is 1`. `why` is the label."""
 
     code: ClassVar[str] = "unprovable"
     need: str
@@ -154,7 +167,7 @@ class BadIndex(Problem):
 
 
 class PadTooLarge(Problem):
-    """A reflection or a wrap-around of more elements than the axis has. `stage` is how the mode is written."""
+    """A reflection or a wrap-around of more elements than the axis has. `stage` is the text before the mode: `pad mode`."""
 
     code: ClassVar[str] = "pad-too-large"
     mode: str

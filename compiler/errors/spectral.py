@@ -1,4 +1,19 @@
-"""Errors of Fourier transforms."""
+"""Errors of Fourier transforms.
+
+>>> import netc
+>>> netc.compile("input 8 float16 -> rfft")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[needs-float]: `rfft` needs float32 or float64, found float16 [N, 8]
+ --> <text>:1:20
+  |
+1 | input 8 float16 -> rfft
+  | ---------------    ^^^^
+  | |
+  | this is float16
+  |
+  = help: convert it with `-> cast float32`
+...
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Errors of streams: what cannot be computed piece by piece along a dimension."""
+"""Errors of streams: stages that cannot be computed piece by piece along a dimension.
+
+`netc check --causal T` and the streaming exports raise them, at the first stage whose results depend on later positions of the input.
+
+>>> problem = LooksAhead("softmax", "T")
+>>> problem.format_message(), problem.format_label()
+('`softmax` looks ahead along `T`', 'its result at each position depends on later positions of the input')
+"""
 
 from __future__ import annotations
 
@@ -9,12 +16,12 @@ from .problem import Problem
 
 
 def in_multiples(dimension: str, size: int) -> str:
-    """How to write a model that goes on by several positions at a time."""
+    """Make the help for a model that advances by several positions at a time."""
     return f"say that a piece has a multiple of {size} positions: `where {dimension} % {size} == 0` after the input's shape"
 
 
 class LooksAhead(Problem):
-    """A result at one position depends on inputs at later ones: on `by` of them, None: on all that there are."""
+    """A result that depends on inputs at later positions: at `by` positions, or at all later ones if it is None."""
 
     code: ClassVar[str] = "looks-ahead"
     operator: str
@@ -40,7 +47,7 @@ class LooksAhead(Problem):
 
 
 class NotStreamed(Problem):
-    """There is no rule that computes it piece by piece, though it may not look ahead. `why` completes the sentence."""
+    """A stage without a rule that computes it piece by piece, although it may not look ahead. `why` completes the sentence."""
 
     code: ClassVar[str] = "not-streamed"
     operator: str
@@ -68,7 +75,7 @@ class StreamedOutput(Problem):
 
 
 class NoStream(Problem):
-    """A dimension along which there is nothing to stream. `known` are those of the inputs."""
+    """A dimension along which there is nothing to stream. `known` has the dimensions of the inputs."""
 
     code: ClassVar[str] = "no-stream"
     dimension: str

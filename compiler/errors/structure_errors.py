@@ -1,4 +1,17 @@
-"""Errors in the structure of a program: too large, too deep, recursive, without a result; and of models, `shared` and `tie`."""
+"""Errors in the structure of a program: no result, misplaced statements, and uses of models, `shared` and `tie`.
+
+>>> import netc
+>>> netc.compile("x = input 3; (_, rest...) = x; rest")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[no-result]: the model has no result
+ --> <text>:1:32
+  |
+1 | x = input 3; (_, rest...) = x; rest
+  |                                ^^^^
+  |
+  = help: end it with a pipeline or with `out ...`
+...
+"""
 
 from __future__ import annotations
 
@@ -98,7 +111,7 @@ class ExpectMisplaced(Problem):
 
 
 class DefaultMisplaced(Problem):
-    """A `default` in a block, or after a stage that it would not concern."""
+    """A `default` in a block, or after a stage to which it would not apply."""
 
     code: ClassVar[str] = "default-misplaced"
 
@@ -122,7 +135,7 @@ class IterationMismatch(Problem):
 
 
 class TrainingMisplaced(Problem):
-    """`training` other than as the condition of an `if` between stages."""
+    """`training` outside of the condition of an `if` between stages."""
 
     code: ClassVar[str] = "training-misplaced"
 
@@ -134,7 +147,7 @@ class TrainingMisplaced(Problem):
 
 
 class ModesDiffer(Problem):
-    """Different results in training and in evaluation, where something is done with them."""
+    """An operation on results that differ between training and evaluation."""
 
     code: ClassVar[str] = "modes-differ"
     training: tuple[TensorType, ...]
@@ -154,7 +167,8 @@ class ModesDiffer(Problem):
 
 
 class StrayStatement(Problem):
-    """`base`: the model that the one of this statement is derived from; empty for a statement outside of all models."""
+    """A statement that does not belong to a model. `base`: the model from which the statement's model is derived. Empty: the statement is
+    outside of all models."""
 
     code: ClassVar[str] = "stray-statement"
     base: str = ""
@@ -187,7 +201,7 @@ class UnknownModel(Problem):
 
 
 MARKED = 3
-"""The models of a file that are shown where they are defined; of more, the names are listed."""
+"""The largest number of models that are marked at their definitions. If there are more, their names are listed."""
 
 
 class AmbiguousModel(Problem):

@@ -1,4 +1,10 @@
-"""Errors of targets: what a graph has and the target cannot express."""
+"""Errors of targets: parts of a graph that a target cannot express.
+
+The program is valid, and a backend finds a stage for which PyTorch, ONNX or the netc language has no form.
+
+>>> OnnxUnsupported("ctc_loss", "ONNX has no such operator").format_message()
+'`ctc_loss` cannot be exported to ONNX here: ONNX has no such operator'
+"""
 
 from __future__ import annotations
 
@@ -11,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class UnsupportedByTarget(Exception):
-    """A checked program that the target cannot express: `problem` says why, `span` is the stage, once it is known. `within` are the
-    operators whose definitions the stage is part of, innermost first: then `span` is the stage of the outermost one."""
+    """A checked program that the target cannot express. `problem` is the reason, and `span` the stage, once it is known. `within` has the
+    operators whose definitions contain the stage, innermost first. If there are any, `span` is the stage of the outermost one."""
 
     def __init__(self, problem: Problem, span: Span | None = None) -> None:
         self.problem = problem
@@ -22,7 +28,7 @@ class UnsupportedByTarget(Exception):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Where the stage is, if the text does not have it."""
+        """Notes on where the stage is, if it is not in the text."""
         return tuple(f"it is part of the definition of `{name}`" for name in self.within)
 
 
@@ -48,8 +54,8 @@ class OnnxUnsupported(Problem):
 
 
 class SourceUnsupported(Problem):
-    """A use of a stage that a framework of Python cannot express. `what` is the stage, or a noun such as ``a label that is no name``;
-    `reason` is a clause; `advice` says what to write instead."""
+    """A use of a stage that a Python framework cannot express. `what` is the stage, or a noun such as ``a label that is no name``. `reason`
+    is a clause; `advice` says what to write instead."""
 
     code: ClassVar[str] = "source-unsupported"
     what: str

@@ -1,4 +1,9 @@
-"""Errors of train sections."""
+"""Errors of train sections: the loss, the metrics, and the model that is trained.
+
+>>> problem = NoLoss()
+>>> problem.format_message(), problem.format_help()
+('this train section has no loss', ('name the loss: `loss = ...`',))
+"""
 
 from __future__ import annotations
 
@@ -46,7 +51,7 @@ class LossNotFloat(Problem):
 
 
 class NothingTrained(Problem):
-    """No step could change anything; `why` says what there is not."""
+    """A section in which no step could change anything. `why` names what is missing."""
 
     code: ClassVar[str] = "nothing-to-train"
     why: str
@@ -59,7 +64,7 @@ class NothingTrained(Problem):
 
 
 class WrongModelInput(Problem):
-    """A section computes an input of the model, of another type than is declared."""
+    """A section that computes an input of the model with another type than the declared one."""
 
     code: ClassVar[str] = "wrong-model-input"
     name: str
@@ -77,7 +82,7 @@ class WrongModelInput(Problem):
 
 
 class ModelOfItself(Problem):
-    """A section computes an input of the model of what the model gives."""
+    """A section that computes an input of the model from the model's outputs."""
 
     code: ClassVar[str] = "wrong-model-input"
     names: tuple[str, ...]
@@ -130,7 +135,7 @@ class NoTrainedModel(Problem):
 
 
 class SectionOfNoModel(Problem):
-    """A section whose own name is that of no model, and which does not say which one it is for."""
+    """A section without `for`, whose name is not the name of a model."""
 
     code: ClassVar[str] = "unknown-model"
     name: str
@@ -153,7 +158,7 @@ class SectionOfNoModel(Problem):
 
 
 class ParameterOfBoth(Problem):
-    """A parameter of a section with the name of one of its model, which the section does not set."""
+    """A parameter of a section that has the name of a model parameter, which the section does not set."""
 
     code: ClassVar[str] = "bound-twice"
     name: str
@@ -185,7 +190,7 @@ class NoOutInTraining(Problem):
 
 
 class NoSection(Problem):
-    """A train section that is asked for and not in the file, or one of several that is not chosen."""
+    """A train section that is not in the file, or several of which none is chosen."""
 
     code: ClassVar[str] = "no-train-section"
     wanted: str

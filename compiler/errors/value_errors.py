@@ -1,4 +1,15 @@
-"""Errors of compile-time expressions."""
+"""Errors of compile-time expressions: operators, functions and attributes on unsupported values.
+
+>>> import netc
+>>> netc.compile("x = input 3; x.shape * x")  # doctest: +ELLIPSIS
+Traceback (most recent call last):
+netc.errors.CompileError: error[bad-operand]: `*` does not support [N, 3] and a tensor
+ --> <text>:1:22
+  |
+1 | x = input 3; x.shape * x
+  |                      ^
+...
+"""
 
 from __future__ import annotations
 
@@ -49,7 +60,7 @@ class NotExact(Problem):
 
     @property
     def is_fraction(self) -> bool:
-        """Whether the quotient is between -1 and 1, so that rounding it down cannot be meant."""
+        """Whether the quotient is between -1 and 1, so that the author cannot mean to round it down."""
         return isinstance(self.left, int) and isinstance(self.right, int) and abs(self.left) < abs(self.right)
 
 

@@ -1,4 +1,10 @@
-"""Errors of weights: a file that cannot be read, or weights that do not match the model. They have no position in the spec."""
+"""Errors of weights: a file that cannot be read, or weights that do not match the model.
+
+They have no position in the spec, so `WeightsError` has the entire message.
+
+>>> print(WeightsError(WeightsUnreadable("`model.pt`", "there is no such file")))
+cannot read weights from `model.pt`: there is no such file
+"""
 
 from __future__ import annotations
 
@@ -11,13 +17,13 @@ from netc.dsl.record import Record
 from .problem import Problem
 
 SHOWN = 10
-"""The number of names of each kind that are listed."""
+"""The largest number of listed names of each kind."""
 FEW = 4
-"""The number of names up to which each is an option of its own."""
+"""The largest number of names for which the help has one option each."""
 
 
 class WeightsError(ValueError):
-    """The exception for a problem with weights; its text is the whole message."""
+    """The exception for a problem with weights. Its text is the entire message."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__("\n".join([problem.format_message(), *problem.format_notes(), *(f"help: {h}" for h in problem.format_help())]))
@@ -25,14 +31,14 @@ class WeightsError(ValueError):
 
 
 class WeightsWarning(UserWarning):
-    """Weights that can be used, but hardly should be: parameters called `names` have NaN or infinities."""
+    """A warning about weights that are almost certainly wrong: the parameters `names` have NaN or infinities."""
 
     def __init__(self, names: Sequence[str]) -> None:
         super().__init__(f"NaN or infinity in the weights: {_format_items([f'`{name}`' for name in names])}")
 
 
 class WeightsNote(UserWarning):
-    """What was done with weights that users should see: a prefix that was removed, names that were left out or newly drawn."""
+    """A note on weights that users should see: a prefix was removed, or names were left out or newly drawn."""
 
 
 class WeightsUnreadable(Problem):
@@ -51,7 +57,8 @@ class WeightsUnreadable(Problem):
 
 
 class PatternUnused(Problem):
-    """A pattern of names, or a prefix as one, that fits `nothing`: `no name in the weights`. `names` are a few that there are."""
+    """A pattern or prefix of names that matches nothing. `nothing` is a phrase such as `no name in the weights`. `names` has a few existing
+    names."""
 
     code: ClassVar[str] = "weights-pattern"
     pattern: str
@@ -66,7 +73,7 @@ class PatternUnused(Problem):
 
 
 class Misfit(Record):
-    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`; `reshaped`: it is the shape."""
+    """An array with the wrong shape or type. `why` is a clause: `has the shape [3], needed is [4]`. `reshaped`: the shape is wrong."""
 
     name: str
     why: str
@@ -76,7 +83,7 @@ class Misfit(Record):
 class WeightsMismatch(Problem):
     """Weights whose names, shapes, types or numbers do not fit the model.
 
-    `near` pairs a few unexpected names with similar missing ones. All names in the weights (`added` is true) or in the model start with
+    `near` pairs a few unexpected names with similar missing names. All names in the weights (if `added`) or in the model start with
     `prefix`, and more names would match without it.
     """
 
@@ -109,7 +116,8 @@ class WeightsMismatch(Problem):
         return (f"rename {_format_items(pairs)}", *self._suggest_reset()) if pairs else (*self._suggest_reset(), *self._suggest_options())
 
     def _suggest_options(self) -> tuple[str, ...]:
-        """How to do without names that one of the two has alone. If both have some, they may be other names of the same."""
+        """Suggest options that ignore names that only one side has. None if both have some, because these may be other names of the
+        same."""
         match bool(self.missing), bool(self.unexpected), bool(self.misfits):
             case True, False, False:
                 what, option, names = "draw them", "--allow-missing", self.missing
@@ -121,7 +129,7 @@ class WeightsMismatch(Problem):
         return (f"to {what}: `{options}`",) if len(names) <= FEW else ()
 
     def _suggest_reset(self) -> tuple[str, ...]:
-        """What to do about parameters of another shape, as those of a head for another number of classes are."""
+        """Suggest how to reset parameters of another shape, such as the head for another number of classes."""
         stages = tuple(dict.fromkeys(misfit.name.rpartition(".")[0] for misfit in self.misfits if misfit.reshaped))
         if self.missing or self.unexpected or not stages or len(stages) > SHOWN or "" in stages:
             return ()
