@@ -34,6 +34,7 @@ def replace_with_near_name(near: tuple[str, ...], name: str) -> Replacement | No
     """Make the replacement by a similar name. It is safe if only the style differs: `Conv2D` for `conv`."""
     if len(near) != 1:
         return None
+    # `nn.Conv2d`, `conv2d` and `Conv` are all `conv`: PyTorch's and Keras's styles of writing the same name.
     return Replacement(near[0], safe=re.sub(r"^.*\.|_|[123]d$", "", name.lower()) == near[0].replace("_", ""))
 
 
@@ -51,6 +52,7 @@ class UnknownName(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         if self.later:
+            # A similar name would be wrong advice: the name itself exists.
             return ("move this statement below the definition",)
         return suggest_names(self.near) + ((self.hint,) if self.hint else ())
 

@@ -67,6 +67,7 @@ def looks_like_batch(found: TensorType) -> bool:
     if found.rank != 5 or not found.is_batch:
         return False
     channels, high, wide = found.shape[2:]
+    # A size of up to 4 is too small for an image. A symbolic size may be one.
     return channels in (1, 3) and all(not isinstance(size, int) or size > 4 for size in (high, wide))
 
 
@@ -130,6 +131,7 @@ def looks_channels_last(found: TensorType) -> bool:
     if found.rank != 4 or not found.is_batch:
         return False
     _, high, wide, last = found.shape
+    # Gray, RGB or RGBA. A sequence of small feature maps, such as `[N, 4, 4, 3]`, must not be taken for an image.
     return last in (1, 3, 4) and isinstance(high, int) and isinstance(wide, int) and high > 4 and wide > 4
 
 

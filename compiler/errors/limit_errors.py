@@ -25,6 +25,7 @@ from .problem import Problem
 
 def format_integer(value: int) -> str:
     """Format an integer with `_` between thousands. A very large integer is shown by its number of digits."""
+    # Python refuses to convert integers of thousands of digits to text (`sys.set_int_max_str_digits`).
     digits = len(str(abs(value))) if value.bit_length() < 4096 else 0
     if digits and digits <= 24:
         return f"{value:_}" if abs(value) >= 10_000 else str(value)

@@ -326,6 +326,7 @@ class NotDivisible(Problem):
         sizes = [size for size in self.divided if isinstance(size, int)]
         common = gcd(*sizes) if len(sizes) == len(self.divided) else 0
         divisors = [n for n in range(1, min(common, _DIVISORS) + 1) if common % n == 0]
+        # The nearest divisors on both sides: the author must decide between them.
         near = [*[n for n in divisors if n < self.number][-1:], *[n for n in divisors if n > self.number][:1]]
         numbers = " or ".join(f"`{n}`" for n in near)
         sizes_are, noun = " and ".join(map(str, dict.fromkeys(sizes))), self.by.partition(" ")[2]

@@ -54,6 +54,7 @@ class ElementCount(Problem):
 
     def _with_rest(self) -> tuple[str, ...]:
         """Return the shape with `-1` for one of its sizes, if that makes it valid."""
+        # The last size first: it is most often the one that follows from the others.
         for axis in range(len(self.sizes) - 1, -1, -1):
             others = [size for at, size in enumerate(self.sizes) if at != axis]
             if -1 not in self.sizes and Facts.empty().exact_div(self.found, prod(others, start=1)) is not None:

@@ -108,6 +108,7 @@ class WeightsMismatch(Problem):
         return tuple(f"{what}: {_format_items(some)}" for what, some in lists if some)
 
     def format_help(self) -> tuple[str, ...]:
+        # A common prefix explains all other differences, so it is the only help.
         if self.prefix:
             if self.added:
                 return (f"remove the prefix `{self.prefix}`, which every name in the weights has: `--strip-prefix {quote(self.prefix)}`",)
@@ -123,6 +124,7 @@ class WeightsMismatch(Problem):
                 what, option, names = "draw them", "--allow-missing", self.missing
             case False, True, False:
                 what, option, names = "leave them out", "--ignore", self.unexpected
+            # Both sides have names of their own: probably renamed parameters, which must not be dropped.
             case _:
                 return ()
         options = " ".join(f"{option} {quote(name)}" for name in names)
@@ -131,6 +133,7 @@ class WeightsMismatch(Problem):
     def _suggest_reset(self) -> tuple[str, ...]:
         """Suggest how to reset parameters of another shape, such as the head for another number of classes."""
         stages = tuple(dict.fromkeys(misfit.name.rpartition(".")[0] for misfit in self.misfits if misfit.reshaped))
+        # With other names in the way, drawing the misfits anew would hide the real mistake.
         if self.missing or self.unexpected or not stages or len(stages) > SHOWN or "" in stages:
             return ()
         patterns = [quote(f"{stage}.*") for stage in stages]
