@@ -1,8 +1,8 @@
 """Prove from the formula of a table whether it hides later positions.
 
-In: the formula of a mask over queries and keys, as booleans or as numbers that are added to scores. Out: the value or bound of the mask for
-every key that comes after its query. Always: the result is proved; a score of -1e4 or less counts as hidden, because its exponential is 0
-in float32.
+In: the formula of a mask over queries and keys, as booleans or as numbers that are added to scores: `j <= i`. Out: the value or bound of
+the mask for every key that comes after its query: False. Always: the result is proved. A score of -1e4 or less counts as hidden, because
+its exponential is 0 in float32.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from ..ops.formula_values import fold_formula
 from ..types.tensor_types import BOOL, DType, Shape
 
 HIDDEN = -1e4
-"""A score that no other outweighs."""
+"""A score that counts as hidden: float32's exponential of it is 0."""
 
 
 def bound_later_scores(formula: Formula, shape: Shape, query: int, key: int, element: DType) -> bool | float | None:
-    """What a table of that shape has where the key comes after its query: a boolean, or a number that it is at most. `query` and `key` are
-    the numbers of their indices."""
+    """Return the value of a table where the key comes after its query, as a boolean or as an upper bound. `query` and `key` are the
+    numbers of their indices."""
     found = interval_of_pairs(fold_formula(formula), shape, query, key, later=True)
     if element == BOOL:
         return found.truth
     if found.high <= HIDDEN and not found.nan:
         return float(found.high)
+    # 0 is exact if the interval says that the table is false there: a weight of 0, not a bound.
     return 0.0 if found.truth is False else None
 
 
 def find_least_element(formula: Formula, shape: Shape) -> float | None:
-    """A number above 0 that no element of a table is below, if one is known."""
+    """Return a number above 0 that is at most every element of a table, if one is known."""
     found = find_interval(fold_formula(formula), shape)
     return found.low if found.low > 0 and not found.nan else None

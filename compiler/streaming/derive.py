@@ -1,8 +1,8 @@
 """Derive the stream of a program: walk the full program operator by operator, and put each into the step, the start, or both.
 
 In: a checked program and the name of a dimension. Out: a `Stream`, or `StreamRefused` with the operator that cannot be computed chunk by
-chunk. Always: both programs are ones that `verify` accepts, without calls except for loops; parameters keep their names, unless the stage
-to which one was tied is in the other program only.
+chunk. Always: both programs are accepted by `verify`, and have no calls except for loops. Parameters keep their names, unless a parameter
+is tied to a stage that only the other program has.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def derive_stream(program: Program, dimension: str, mask: str = "") -> Stream:
 
 
 _PADDED = {"multihead_attention": "write its queries, keys and values with `dense`, and `attention causal=true` for the heads"}
-"""By the operator: what to write, of which a step with padding remembers keys and values alone."""
+"""By operator: the replacement for which a step with padding remembers only keys and values."""
 _OTHER = "a step without padding remembers this too; with it, what looks back must be `attention causal=true`"
 
 
@@ -69,9 +69,10 @@ class _StreamDerivation:
         self.memory.names |= {v.name for v in self.main.inputs} | set(self.main.output_names)
 
     def _check_dimension(self) -> None:
-        """Refuses a dimension that no input has, or that is not a length of its own."""
+        """Refuse a dimension that no input has, or that is not a length of its own."""
         name = self.length.name
         known = tuple(sorted({n for v in self.main.inputs for d in v.type.shape for n in free_symbols(d)} - {BATCH}))
+        # Samples are independent: a chunk of the batch is just a smaller batch.
         if name == BATCH:
             self._refuse_dimension("it is the batch", known)
         if isinstance(self.length.whole, int):
@@ -98,7 +99,7 @@ class _StreamDerivation:
         return self._make_stream(outputs)
 
     def _add_mask(self) -> None:
-        """The input that says which positions are there, for each sample."""
+        """Add the input that marks the positions with elements, for each sample."""
         first = self.memory.step.graph.inputs[0]
         if self.length.rate > 1:
             self._refuse_dimension(f"a step with padding takes any number of positions, not multiples of {self.length.rate}", ())
@@ -120,7 +121,7 @@ class _StreamDerivation:
         return Chunk(self.memory.step.add_input(type.with_shape(shape), value.name, value.span), axes[0])
 
     def _walk_graph(self, graph: Graph, path: str, known: Known, homes: dict[int, str], frozen: bool, frame: Frame | None) -> None:
-        """The nodes of a graph. Nests as deep as blocks do, which is bounded."""
+        """Walk over the nodes of a graph. The recursion is as deep as blocks are nested, which is bounded."""
         homes = {**homes, **{id(m): join_labels(path, m.label) for m in graph.declares}}
         for node in _streamed_nodes(graph):
             self.memory.step.frame = self.memory.start.frame = frame
@@ -134,6 +135,7 @@ class _StreamDerivation:
                 self._record_results(node, self._stream_scan(node, node.scan, items, path), known)
             else:
                 inner: Known = {id(v): item for v, item in zip(node.graph.inputs, items, strict=True)}
+                # A call passes shared stages on under its own names, so their homes are the homes outside.
                 handed = {id(m): homes[id(given)] for m, given in zip(node.graph.modules, node.modules, strict=True)}
                 within = Frame(node.graph.name, own, frame) if node.graph.kind == "block" else frame
                 self._walk_graph(node.graph, own, inner, handed, frozen or node.frozen, within)
@@ -141,6 +143,7 @@ class _StreamDerivation:
 
     def _record_results(self, node: OpNode | CallNode, results: Sequence[Item], known: Known) -> None:
         name = node.op.name if isinstance(node, OpNode) else "scan"
+        # The mask hides positions from attention only: any other state would be changed by padding.
         if self.memory.padding is not None and any(s.what not in (KEY, VALUE) for s in self.memory.states):
             why = "with padding, only keys and values of attention can be remembered"
             raise StreamRefused(NotStreamed(name, self.length.name, why, _PADDED.get(name, _OTHER)), node.span)
@@ -151,13 +154,16 @@ class _StreamDerivation:
             known[id(value)] = item
 
     def _stream_operator(self, node: OpNode, items: list[Item], home: ParameterHome) -> Sequence[Item]:
+        # A stream is for inference, so `if training` takes its evaluation branch.
         if isinstance(node.op, ByMode):
             return items[1:]
         node = _strip_node(node, home.path)
+        # A withheld result may still be an output, so it is refused only where an operator needs it.
         for item in items:
             if isinstance(item, DelayedOutput):
                 raise self._refuse_withheld(item)
         fixed = [item for item in items if isinstance(item, FixedTensor)]
+        # No input along the stream: the result is the same in each step, whatever rule the operator has.
         if len(fixed) == len(items) and not any(self.length.list_axes(v.type) for v in node.outputs):
             if self.length.occurs_in_arguments(node.op):
                 raise StreamRefused(NotStreamed(node.op.name, self.length.name, "it depends on the length of the whole"), node.span)
@@ -171,6 +177,7 @@ class _StreamDerivation:
         why = explain_refused_rows(node, items) if self.memory.padding is not None else ""
         if why:
             raise StreamRefused(NotStreamed(node.op.name, self.length.name, why), node.span)
+        # The input with the longest tail explains the delay best: its causes are the reason to refuse a later operator.
         before = max((piece.tail for piece in pieces), key=lambda tail: sum(one.count for one in tail), default=())
         site = StreamSite(node, items, home, self.memory)
         made = found(site)
@@ -183,11 +190,13 @@ class _StreamDerivation:
         return StreamRefused(LooksAhead(item.operator, self.length.name, None, "", reason), item.span)
 
     def _compute_fixed(self, node: OpNode, items: Sequence[FixedTensor], home: ParameterHome) -> list[Item]:
-        """What does not depend on the stream: computed once, in each step only if it depends on no input."""
+        """Compute an operator that does not depend on the stream: once before the first step, or in each step if it depends on no
+        input."""
         start = self.memory.start.add_operator(node.op, [item.start for item in items], node.span, home, len(node.outputs))
         for value, of in zip(start, node.outputs, strict=True):
             value.name = of.name
             self.memory.owners[id(value)] = home.path.rpartition(".")[0]
+        # A constant goes into both graphs: computing it again is cheaper than one more input of each step.
         if not all(item.is_constant for item in items):
             return [FixedTensor(None, value) for value in start]
         steps = self.memory.step.add_operator(
@@ -198,7 +207,7 @@ class _StreamDerivation:
         return [FixedTensor(step, value) for step, value in zip(steps, start, strict=True)]
 
     def _note_table(self, table: TableOperator, step: int) -> None:
-        """What is known of the numbers of a table that is the same in each step."""
+        """Record the number or the least element of a table that is the same in each step."""
         number, least = number_of(table.formula), find_least_element(table.formula, table.shape)
         if number is not None:
             self.memory.numbers[step] = number
@@ -259,7 +268,7 @@ class _StreamDerivation:
         )
 
     def _list_states(self, outputs: list[Value]) -> list[StreamState]:
-        """The states that the outputs need, and one that counts if the number of positions is needed and is the length of none."""
+        """List the states that the outputs need. Add a counter if the number of positions is needed and no state has that length."""
         states = _needed_states(self.memory, outputs)
         counted = any(self.length.past_name in free_symbols(d) for s in states for d in s.value.type.shape)
         if not counted and _uses_past_length(self.memory.step.graph, [*outputs, *(s.next for s in states)], self.length):
@@ -267,7 +276,7 @@ class _StreamDerivation:
         return states
 
     def _add_counter(self) -> StreamState:
-        """A state that is as long as there were positions, where no other one is."""
+        """Add a state whose length is the number of positions so far, for a step that has no other such state."""
         length, memory = self.length, self.memory
         type = _make_vector_type(length.past)
         found = memory.add_state(type, ParameterHome(), False, "positions")
@@ -296,7 +305,7 @@ def _make_vector_type(size: Dim) -> TensorType:
 
 
 def _strip_node(node: OpNode, path: str) -> OpNode:
-    """The node at `path`, without formulas of the graph that it was in, and with the full paths of other nodes in the whole."""
+    """Return the node at `path`, without formulas of its graph, and with the full paths of other nodes of the model."""
     op, around = strip_operator(node.op), path.removesuffix(node.label)
     if isinstance(op, ParamOperator) and op.norms_of is not None:
         op = ParamOperator(**{**op.args, "norms_of": around + op.norms_of})
@@ -306,14 +315,14 @@ def _strip_node(node: OpNode, path: str) -> OpNode:
 
 
 def _streamed_nodes(graph: Graph) -> list[Node]:
-    """The nodes that the outputs need: a stage whose result is unused is no reason to refuse a stream. Calls and nodes with parameters
-    stay, since others may read these parameters."""
+    """List the nodes that the outputs need: an unused stage must not make a stream fail. Calls and nodes with parameters stay, since
+    others may read these parameters."""
     kept = [v for node in graph.nodes if isinstance(node, CallNode) or node.specs for v in node.outputs]
     return find_needed_nodes(graph.nodes, [*graph.outputs, *kept])
 
 
 def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[StreamState]:
-    """The states that the outputs need, and those that these need."""
+    """List the states that the outputs need, and the states that these need."""
     wanted = {id(v) for v in outputs}
     found: set[int] = set()
     nodes = list(reversed(memory.step.graph.nodes))
@@ -329,6 +338,6 @@ def _needed_states(memory: StreamMemory, outputs: Iterable[Value]) -> list[Strea
 
 
 def _uses_past_length(graph: Graph, outputs: list[Value], length: StreamLength) -> bool:
-    """Whether what computes the outputs uses the number of positions so far."""
+    """Whether the outputs depend on the number of positions so far."""
     nodes = find_needed_nodes(graph.nodes, outputs)
     return any(length.past_name in free_symbols(d) for n in nodes if isinstance(n, OpNode) for d in sizes_in(tuple(n.op.args.values())))

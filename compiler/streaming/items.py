@@ -68,11 +68,12 @@ class Chunk(Record):
         return self.value.type.rank
 
     def shift_ahead(self, by: int, over: int) -> Chunk:
-        """The same elements, which are now `by` further ahead."""
+        """Return a chunk with the same elements, `by` further ahead."""
         return replace(self, ahead=self.ahead + by, over=over)
 
     def add_causes(self, before: tuple[LookaheadCause, ...], operator: str, span: Span, late: bool) -> Chunk:
-        """The same, made of a piece with the tail `before` by that operator: what it adds is its own, what it cuts off was added last."""
+        """Return the chunk with its causes, made by that operator from a chunk with the causes `before`. It takes causes off at their end,
+        where the last ones were added, and adds its own."""
         wanted, tail = max(self.over - self.ahead, 0), list(before)
         while tail and sum(one.count for one in tail) > wanted:
             last = tail.pop()

@@ -1,7 +1,10 @@
 """Bound a mask, scores or weights where the key comes after its query: an abstract interpretation of the operators in between.
 
-In: an operator and the bounds of its inputs there. Out: the bound of its result, or None. Always: a boolean and the number 0 are exact;
-another number is an upper bound, and only `HIDDEN` or less is of use: a score whose weight is 0 in float32.
+In: an operator and the bounds of its inputs there. Out: the bound of its result, or None. Always: a boolean and the number 0 are exact.
+Another number is an upper bound, and only a bound of at most `HIDDEN` is of use: a score whose weight is 0 in float32.
+
+>>> bound_result(Softmax(axis=-1), [-1e9])
+0.0
 """
 
 from __future__ import annotations
@@ -35,13 +38,14 @@ def is_zero(x: Known) -> bool:
 
 
 def bound_result(op: Operator, inputs: Sequence[Known]) -> Known:
-    """What is known of the result."""
+    """Return the bound of the result, or None."""
     found = next((RULES[cls] for cls in type(op).__mro__ if cls in RULES), None)
     return None if found is None else found(op, inputs)
 
 
 def _bound_add(op: Any, inputs: Sequence[Known]) -> Known:
     # A hidden score stays hidden, whatever is added to it.
+    # The other addend is unbounded in theory, but no finite score outweighs the mask in float32.
     return min((x for x in inputs if is_hidden(x) and x is not None), default=None)
 
 
@@ -60,6 +64,7 @@ def _bound_div(op: Any, inputs: Sequence[Known]) -> Known:
 def _bound_scaled(op: Any, inputs: Sequence[Known]) -> Known:
     x = inputs[0]
     number = op.scalars[0] if op.scalars else None
+    # A negative factor would turn an upper bound into a lower one.
     if isinstance(x, bool) or x is None or not isinstance(number, int | float) or number <= 0 or op.number_first:
         return None
     return x * number if isinstance(op, Mul) else x / number
@@ -94,6 +99,7 @@ def _bound_masked_fill(op: Any, inputs: Sequence[Known]) -> Known:
 
 
 def _bound_softmax(op: Any, inputs: Sequence[Known]) -> Known:
+    # The exponential of a hidden score underflows to an exact 0.
     return 0.0 if is_hidden(inputs[0]) else None
 
 

@@ -1,7 +1,7 @@
 """Copy the body of a loop into a graph without calls.
 
 In: the graph of a `scan`, and the path of the graph around it. Out: the same graph, with labels that begin at the model, and sizes without
-formulas of the graphs around it. Always: no value is in both graphs.
+formulas of the graphs around it. Always: the two graphs share no value.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from .items import StreamRefused
 
 
 def copy_body(graph: Graph, path: str, facts: Facts) -> Graph:
-    """The body at its new place."""
+    """Copy the body to its new place."""
     if graph.modules or graph.declares:
         raise StreamRefused(NotStreamed("scan", "", "it uses a shared stage"), graph.span)
     return _BodyCopier(facts).copy_graph(graph, path)
 
 
 def strip_type(type: TensorType) -> TensorType:
-    """The type without formulas of the graph that it was in."""
+    """Return the type without formulas of the graph that it was in."""
     return type.with_shape(tuple(strip_formulas(d) for d in type.shape))
 
 
@@ -42,7 +42,7 @@ class _BodyCopier:
         self.facts = facts
 
     def copy_graph(self, graph: Graph, path: str) -> Graph:
-        """Nests as deep as blocks do, which is bounded."""
+        """Copy a graph. The recursion is as deep as blocks are nested, which is bounded."""
         made = Graph(graph.name, graph.kind, graph.span)
         made.captures, made.size = graph.captures, graph.size
         made.modules, made.declares = graph.modules, graph.declares

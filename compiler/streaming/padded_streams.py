@@ -1,8 +1,8 @@
 """Stream samples of different lengths, with a mask that marks the padding.
 
 In: the mask of all positions so far, true where the sample has an element. Out: for each position its number among the sample's elements,
-and for each query the keys that it sees. Always: no query sees a padding position, wherever it is; operators that depend on the distance of
-positions, or on a state that all of them change, are refused.
+and for each query the keys that it sees. Always: no query sees a padding position, wherever that is. Operators that depend on the distance
+of positions, or on a state that every position changes, are refused.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from .step_builder import FlatBuilder
 from .stream_lengths import StreamLength
 
 KEY, VALUE = "key", "value"
-"""What may be remembered: each element belongs to one position, which the mask hides."""
+"""The states that are allowed: each of their elements belongs to one position, which the mask can hide."""
 _ROW_OPERATORS = (Embedding, Dense, Pointwise, NumberOrTensor, Pair, Cast, Identity, Dropping, _LastAxesNormalization, Rotary)
-"""What takes positions of each sample where the whole has the same for all: it counts axes from the end."""
+"""The operators that take different positions for each sample where the model has the same for all: they count axes from the end."""
 
 
 class PaddingMask:
-    """The mask of a step, `[N, P + T]`, and what follows from it, made when it is first needed."""
+    """The mask of a step, `[N, P + T]`, and tensors derived from it, each made when it is first needed."""
 
     def __init__(self, mask: Value, length: StreamLength, step: FlatBuilder) -> None:
         self.mask = mask
@@ -46,14 +46,14 @@ class PaddingMask:
         self._seen: dict[int | None, Value] = {}
 
     def number_positions(self) -> Value:
-        """Of each position of the piece, how many there are before it in its sample: `[N, T]`."""
+        """Number the positions of the chunk by the elements of the sample before them: `[N, T]`."""
         if self._positions is None:
             length = self._length
             self._positions = self._add_operator(Slice(axis=1, start=length.past, stop=length.past + length.chunk), self._number_all())
         return self._positions
 
     def make_causal_mask(self, window: int | None) -> Value:
-        """The mask `[N, 1, T, P + T]` of causal attention, perhaps to the last `window` keys only."""
+        """Make the mask `[N, 1, T, P + T]` of causal attention, to the last `window` keys only if a window is set."""
         if window not in self._seen:
             self._seen[window] = self._build_mask(window)
         return self._seen[window]
@@ -61,6 +61,7 @@ class PaddingMask:
     def _number_all(self) -> Value:
         if self._numbers is None:
             after = self._add_operator(Sub(), self._add_operator(Cumsum(axis=1), self.mask), self._add_table((1,), Const(1)))
+            # A position of padding in front has no element before it: without the maximum, its number would be -1.
             self._numbers = self._add_operator(Maximum(), after, self._add_table((1,), Const(0)))
         return self._numbers
 
@@ -89,7 +90,8 @@ class PaddingMask:
 
 
 def explain_refused_rows(node: OpNode, items: list[Item]) -> str:
-    """Why an operator cannot take positions that each sample has for itself; empty if it can."""
+    """Explain why an operator cannot take different positions for each sample. Empty if it can."""
+    # The chunk has an axis more than the model's tensor: the batch, in front.
     widened = any(isinstance(x, Chunk) and x.value.type.rank > v.type.rank for x, v in zip(items, node.inputs, strict=True))
     return (
         "with padding, samples have positions of their own, for which netc has no rule"

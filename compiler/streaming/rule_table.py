@@ -16,14 +16,15 @@ RULES: dict[type[Operator], Rule] = {}
 
 
 PAIR_OPERATORS: set[type[Operator]] = set()
-"""Those whose rule takes pieces with two axes of positions, such as masks."""
+"""The operators whose rule takes chunks with two axes of positions, such as masks."""
 
 
 def stream_rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule], Rule]:
-    """Registers how operators of these classes are computed. `pairs`: the rule takes pieces with two axes of positions."""
+    """Register how operators of these classes are computed. `pairs`: the rule takes chunks with two axes of positions."""
 
     def register(function: Rule) -> Rule:
         for cls in classes:
+            # Two modules that claim one class would otherwise depend on the order of their imports.
             if cls in RULES:
                 raise ValueError(f"two rules for {cls.__name__}")
             RULES[cls] = function
@@ -35,7 +36,7 @@ def stream_rule(*classes: type[Operator], pairs: bool = False) -> Callable[[Rule
 
 
 def mixes_axes(*classes: type[Operator]) -> Callable[[MixedAxes], MixedAxes]:
-    """Registers which axes they mix. Along any other axis a piece gives a piece."""
+    """Register which axes these operators mix. Along any other axis, a chunk gives a chunk."""
 
     def register(function: MixedAxes) -> MixedAxes:
         stream_rule(*classes)(lambda site: site.pass_through(function))
@@ -54,4 +55,5 @@ def find_rule(op: Operator) -> Rule | None:
 
 
 def takes_pairs(op: Operator) -> bool:
+    # The first class with a rule decides: a subclass with a rule of its own does not inherit this.
     return next((cls in PAIR_OPERATORS for cls in type(op).__mro__ if cls in RULES), False)

@@ -1,7 +1,7 @@
 """Build a graph without calls, operator by operator.
 
-In: operators with their arguments, and values of the graph. Out: the values that they compute. Always: the rules of the operators are the
-judge; a path that is used twice is a shared stage; `finish_graph` leaves out what no output needs.
+In: operators with their arguments, and values of the graph. Out: the values that they compute. Always: each operator's own rules check its
+inputs. A path that is used twice becomes a shared stage. `finish_graph` leaves out nodes that no output needs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..types.tensor_types import TensorType
 
 
 class ParameterHome(Record):
-    """Where the parameters of an operator are: its full path, and the stage that it takes one from."""
+    """The home of an operator's parameters: its full path, and the stage that it takes one from."""
 
     path: str = ""
     tie: Tie | None = None
@@ -32,17 +32,17 @@ class ParameterHome(Record):
 
 NOWHERE = ParameterHome()
 TABLE_LABEL = "stream_table"
-"""How labels begin of tables that only the stream has."""
+"""The beginning of labels of tables that only the stream has."""
 
 
 class FlatBuilder:
-    """One flat graph. `facts` are those of its dimensions."""
+    """Builds one flat graph. `facts` are the facts about its dimensions."""
 
     def __init__(self, name: str, span: Span, facts: Facts) -> None:
         self.graph = Graph(name, "model", span)
         self.facts = facts
         self.frame: Frame | None = None
-        """The block of the whole that the operators come from."""
+        """The block of the model that the operators come from."""
         self._first: dict[str, Node] = {}
         self._tables = 0
 
@@ -54,10 +54,11 @@ class FlatBuilder:
     def add_operator(
         self, op: Operator, inputs: Sequence[Value], span: Span, home: ParameterHome = NOWHERE, count: int | None = None
     ) -> tuple[Value, ...]:
-        """The first `count` results of an operator, or all; an OperatorError if its rule refuses the inputs."""
+        """Add an operator and return its first `count` results, or all. Raises OperatorError if its rule refuses the inputs."""
         given = op.bind_inputs(tuple(v.type for v in inputs), self.facts)
         outputs = tuple(Value(type, span) for type in op.check_and_infer(given)[:count])
         specs = op.parameters(given)
+        # Only parameters need a path: other operators get labels in `finish_graph`.
         path = (home.path or self._make_table_label()) if specs else ""
         node = OpNode(op, tuple(inputs), outputs, path, span, specs, home.tie, self._find_shared(path, span), frozen=home.frozen)
         node.frame = self.frame
@@ -66,12 +67,12 @@ class FlatBuilder:
         return outputs
 
     def add_call(self, node: CallNode) -> None:
-        """A loop, whose inputs are values of this graph."""
+        """Add a loop, whose inputs are values of this graph."""
         node.frame = self.frame
         self.graph.nodes.append(node)
 
     def _make_table_label(self) -> str:
-        """A label for a table that is in no stage of the whole."""
+        """Make a label for a table that is in no stage of the model."""
         self._tables += 1
         return f"{TABLE_LABEL}{self._tables}"
 
@@ -79,13 +80,14 @@ class FlatBuilder:
         first = self._first.get(path) if path else None
         if first is None:
             return None
+        # The second use of a path makes it a shared stage, so that both graphs keep one parameter.
         if first.shared is None:
             first.shared = SharedModule(path, span)
             self.graph.declares.append(first.shared)
         return first.shared
 
     def finish_graph(self, outputs: Iterable[tuple[str, Value]]) -> Graph:
-        """The graph with these results by name."""
+        """Finish the graph with these named results."""
         graph = self.graph
         graph.output_names, graph.outputs = [], []
         for name, value in outputs:
@@ -100,8 +102,8 @@ class FlatBuilder:
         return graph
 
     def _localize_parameters(self) -> None:
-        """Turns references to parameters of stages that are not in this graph into parameters of this graph, with the keys of the whole
-        model. For example, `embed.weight` is one if only the start of the stream embeds."""
+        """Turn references to parameters of stages outside this graph into parameters of this graph, with the keys of the full model. For
+        example, `embed.weight` becomes one if only the start of the stream embeds."""
         bodies = [node.graph for node in self.graph.nodes if isinstance(node, CallNode)]
         found: dict[str, list[tuple[OpNode, ParameterOf]]] = {}
         for node in [node for graph in (self.graph, *bodies) for node in graph.nodes]:
@@ -118,7 +120,7 @@ class FlatBuilder:
                 node.specs = node.op.parameters(node.op.bind_inputs((), self.facts))
 
     def untie_parameters(self) -> dict[str, str]:
-        """Parameters that were tied to a stage that is not in this graph: their names, and those that they have in the whole."""
+        """Untie parameters from stages that are not in this graph. Return their names here and their names in the full model."""
         labels = {node.label for node in self.graph.nodes}
         found: dict[str, str] = {}
         for node in self.graph.nodes:
@@ -129,7 +131,7 @@ class FlatBuilder:
 
 
 def _label_nodes(graph: Graph) -> None:
-    """Gives operators without parameters the labels that the language would: `relu1`, `relu2`."""
+    """Give operators without parameters the labels that the language would give: `relu1`, `relu2`."""
     taken = {node.label for node in graph.nodes if node.label}
     counts: dict[str, int] = {}
     for node in graph.nodes:

@@ -16,18 +16,19 @@ from .stream_lengths import StreamLength
 
 
 class StreamState:
-    """A state that is being made: `next` is set by who asked for it. `start` is what it is before the first step."""
+    """A state under construction. `next` is set by the rule that asked for it. `start` is its value before the first step."""
 
     def __init__(self, name: str, value: Value, start: Number | FixedTensor, what: str) -> None:
         self.name = name
         self.what = what
         self.value = value
         self.start = start
+        # Until a rule sets it, a state stays as it is.
         self.next = value
 
 
 class StreamMemory:
-    """Both graphs that are being made, the step and the start, and the states between steps."""
+    """The two graphs under construction, the step and the start, and the states between steps."""
 
     def __init__(self, length: StreamLength, step: FlatBuilder, start: FlatBuilder, whole_facts: Facts, span: Span) -> None:
         self.length = length
@@ -43,28 +44,28 @@ class StreamMemory:
         self.windows: dict[tuple[int, int, int, Number | None], Value] = {}
         self.names: set[str] = set()
         self.owners: dict[int, str] = {}
-        """The paths of the blocks that values of the start are made in, by their ids."""
+        """The paths of the blocks that made values of the start, by the ids of the values."""
         self.numbers: dict[int, Number] = {}
-        """Tables of one number, by the ids of their values in the step."""
+        """Tables in which all elements are one number, by the ids of their values in the step."""
         self.least: dict[int, float] = {}
-        """Of tables whose elements are above 0: a number that none is below."""
+        """Tables whose elements are all above 0: a number that is at most every element."""
         self.finite_mask: float | None = None
-        """The largest finite number that is taken to hide a score: other scores could be as low."""
+        """The largest finite number that was taken to hide a score. A user is warned, because other scores could be as low."""
 
     def make_name(self, wanted: str) -> str:
-        """A name that nothing has."""
+        """Make a name that nothing else has."""
         base = "".join(c if c.isascii() and (c.isalnum() or c == "_") else "_" for c in wanted).lower()
         return make_unique_name(base, self.names)
 
     def add_state(self, type: TensorType, home: ParameterHome, start: Number | FixedTensor, what: str) -> StreamState:
-        """A new state. A fixed start that is constant is not one: the caller puts it in place in the first step."""
+        """Add a state. `start` is no constant: the caller selects a constant in the first step."""
         name = self.make_name(f"past_{home.path}_{what}" if home.path else f"past_{what}")
         found = StreamState(name, Value(strip_type(type), self.span, name), start, what)
         self.states.append(found)
         return found
 
     def bring_into_step(self, item: FixedTensor) -> Value:
-        """What is fixed, in the step."""
+        """Return a fixed tensor as a value of the step."""
         if item.step is not None:
             return item.step
         known = self.brought.get(id(item.start))
@@ -74,7 +75,7 @@ class StreamMemory:
         return known[0]
 
     def is_input(self, value: Value) -> bool:
-        """Whether it is an input of the model, which a step takes as it is."""
+        """Whether it is an input of the model, which a step takes unchanged."""
         return any(value is v for v in self.start.graph.inputs)
 
     def _make_start_name(self, value: Value) -> str:
@@ -84,5 +85,5 @@ class StreamMemory:
         return self.make_name(f"{owner}_{value.name or 'fixed'}".removeprefix("_"))
 
     def find_number(self, item: FixedTensor) -> Number | FixedTensor:
-        """The number that all its elements are, if that is known."""
+        """Return the number that all its elements are, if that is known."""
         return self.numbers.get(id(item.step), item) if item.step is not None else item

@@ -1,7 +1,7 @@
-"""Sizes along the dimension of a stream.
+"""Compare sizes along the dimension of a stream.
 
-In: the sizes of the whole, over its dimensions. Out: how they compare with the length of the stream. Always: in the step, the symbol T is
-the length of a piece, at least 1, and another symbol is the number of positions before it, which may be 0. Where T is a multiple of a
+In: the sizes of the full model, over its dimensions. Out: how they compare with the length of the stream. Always: in the step, the symbol
+T is the length of a chunk, at least 1, and another symbol is the number of positions before it, which may be 0. Where T is a multiple of a
 number, both are multiples of it.
 """
 
@@ -33,8 +33,8 @@ from ..types.tensor_types import TensorType
 
 
 class StreamLength(Record):
-    """The dimension `name`: `whole` in the whole, `chunk` in a step, after `past` positions. All three are multiples of `rate`. Strides
-    make tensors with fewer positions, and transposed convolutions such with more: these have another rate."""
+    """The dimension `name`: `whole` in the full model, `chunk` in a step, after `past` positions. All three are multiples of `rate`.
+    Strides make tensors with fewer positions, and transposed convolutions make tensors with more: these have another rate."""
 
     name: str
     whole: Dim
@@ -44,15 +44,15 @@ class StreamLength(Record):
     rate: int = 1
 
     def scale_to_rate(self, rate: int) -> StreamLength:
-        """The lengths of tensors with `rate` positions where these have `self.rate`."""
+        """Return the lengths of tensors with `rate` positions for each `self.rate` positions of this length."""
         if rate == self.rate:
             return self
         whole, piece, past = (size // self.rate * rate for size in (self.whole, self.chunk, self.past))
         return StreamLength(self.name, whole, piece, past, self.past_name, rate)
 
     def find_rate(self, size: Dim, of: Dim) -> int | None:
-        """The rate of a tensor that is as long as `size`, or shorter or longer by a number; `of` is the whole or the piece of this length.
-        None if it has none."""
+        """Return the rate of a tensor whose size is a multiple of the length, plus or minus a number. `of` is the full length or the
+        length of the chunk. None if it has no rate."""
         unit = of // self.rate
         if not isinstance(size, SymDim) or not isinstance(unit, SymDim):
             return None
@@ -60,7 +60,7 @@ class StreamLength(Record):
         return rate if rate > 0 and isinstance(size - unit * rate, int) else None
 
     def measure_excess(self, size: Dim) -> int | None:
-        """How much longer than the stream; None if that is no number."""
+        """Return by how much a size exceeds the stream. None if that is no number."""
         difference = size - self.whole
         return difference if isinstance(difference, int) else None
 
@@ -68,16 +68,17 @@ class StreamLength(Record):
         return self.name in free_symbols(size)
 
     def list_axes(self, type: TensorType) -> tuple[int, ...]:
-        """The axes whose size depends on it."""
+        """List the axes whose size depends on the length."""
         return tuple(axis for axis, size in enumerate(type.shape) if self.occurs_in(size))
 
     def occurs_in_arguments(self, op: Operator) -> bool:
-        """Whether an argument depends on it."""
+        """Whether an argument depends on the length."""
         return any(self.occurs_in(size) for size in sizes_in(tuple(op.args.values())))
 
 
 def make_length(program: Program, name: str) -> StreamLength:
     taken = {n for value in program.main.inputs for d in value.type.shape for n in free_symbols(d)} | set(program.symbols)
+    # P is the usual letter for past positions; a spec that uses it gets a longer name.
     past = next(n for n in ("P", "PAST", *(f"PAST{i}" for i in range(len(taken) + 1))) if n not in taken)
     whole = program.dims.get(name, make_symbol(name))
     rate = find_multiple(whole, name) or 1
@@ -87,7 +88,7 @@ def make_length(program: Program, name: str) -> StreamLength:
 
 
 def find_multiple(whole: Dim, name: str) -> int | None:
-    """The number that a dimension is a multiple of, and which says all that its form does; 1 for a symbol of its own."""
+    """Return the number that a dimension is a multiple of, if that is all that its form says, and 1 for a plain symbol. Else None."""
     if not isinstance(whole, SymDim) or free_symbols(whole) != {name} or len(whole.terms) != 1:
         return None
     ((atoms, rate),) = whole.terms.items()
@@ -95,7 +96,7 @@ def find_multiple(whole: Dim, name: str) -> int | None:
 
 
 def sizes_in(value: Any) -> Iterator[Dim]:
-    """The symbolic sizes in an argument, and in the formula of a table."""
+    """Iterate over the symbolic sizes in an argument, and in the formula of a table."""
     match value:
         case SymDim():
             yield value
@@ -107,7 +108,7 @@ def sizes_in(value: Any) -> Iterator[Dim]:
 
 
 def substitute_sizes(value: Any, change: Mapping[Dim, Dim]) -> Any:
-    """An argument with other sizes."""
+    """Replace sizes in an argument."""
     if isinstance(value, SymDim):
         return change.get(value, value)
     return tuple(substitute_sizes(item, change) for item in value) if isinstance(value, tuple) else value
@@ -117,7 +118,7 @@ def substitute_sizes(value: Any, change: Mapping[Dim, Dim]) -> Any:
 
 
 def facts_of(program: Program, length: StreamLength) -> Facts:
-    """What is known in a step: of the whole length, that it reaches no further than it may."""
+    """Return the facts in a step: those without the length, and the limits that hold for all positions so far."""
     kept: dict[str, Any] = {}
     for field in ("zeros", "nonzeros", "nonnegatives"):
         kept[field] = tuple(d for d in getattr(program.facts, field) if not length.occurs_in(d))
@@ -128,7 +129,7 @@ def facts_of(program: Program, length: StreamLength) -> Facts:
 
 
 def conditions_of(program: Program, length: StreamLength) -> tuple[tuple[WhereCondition, str], ...]:
-    """The conditions of each step: the greatest lengths hold for all positions so far, the least ones for none in particular."""
+    """Return the conditions of each step. Upper limits hold for all positions so far. Lower limits hold for no chunk in particular."""
     found: list[tuple[WhereCondition, str]] = []
     whole = {length.name: length.past + length.chunk}
     for condition, text in program.conditions:
@@ -141,7 +142,7 @@ def conditions_of(program: Program, length: StreamLength) -> tuple[tuple[WhereCo
 
 
 def _is_multiple(condition: WhereCondition, length: StreamLength) -> bool:
-    """Whether it says of the length alone what its being a multiple of the rate implies."""
+    """Whether it says of the length only that it is a multiple of the rate."""
     if isinstance(condition, OneOf) or condition.op != "==" or condition_symbols(condition) != {length.name}:
         return False
     apart = condition.left - condition.right
@@ -149,9 +150,10 @@ def _is_multiple(condition: WhereCondition, length: StreamLength) -> bool:
 
 
 def _is_limit(condition: Condition, name: str) -> bool:
-    """Whether it is broken by lengths that are too large."""
+    """Whether large lengths break it."""
     room = condition.slack
     if room is None:
         return False
+    # The other symbols are given one size, since only the direction matters: less room for a larger length.
     others = dict.fromkeys(free_symbols(room), 1000)
     return evaluate_dim(room, others | {name: 10**9}) < evaluate_dim(room, others | {name: 1})

@@ -1,4 +1,4 @@
-"""What a stream is made of: a step, what it remembers, and what is computed before the first step."""
+"""The records of a stream: a step, its states, and the program that runs before the first step."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .items import Number
 
 
 class State(Record):
-    """What a step remembers: its input of that name, which is the output `next` of the step before. Before the first step each element is
-    `start`; None: it is the output of that name of the start. An axis whose size is the number of positions so far is then empty. `what` it
-    is: `key` and `value` of attention, or others."""
+    """A state that a step remembers: its input `name` is the output `next` of the step before. Before the first step each element is
+    `start`, or, if that is None, the state is the output `name` of the start. An axis whose size is the number of positions so far is then
+    empty. `what` is its kind: `key` and `value` of attention, or others."""
 
     name: str
     next: str
@@ -24,13 +24,14 @@ class State(Record):
 
 
 class Stream(Record):
-    """A model that takes its sequence in pieces along `dimension`, whose lengths are multiples of `rate`.
+    """A model that takes its sequence in chunks along `dimension`, whose lengths are multiples of `rate`.
 
-    `step` takes the inputs of the model that have that dimension, what is `fixed`, and the states; it returns the outputs of the model and
-    the next states. What is fixed is an input of the model or an output of `start`, which takes the other inputs and returns states that
-    are no numbers too; it is None if there is nothing to compute. `past` is the dimension of the positions before a piece. `moved` are
-    parameters that have another name in the whole, by the name that they have in the step or the start. `mask` is the input that says which
-    positions are there; empty: all are. `finite_mask` is the largest finite number that is taken to hide later scores.
+    `step` takes the inputs of the model that have that dimension, the `fixed` inputs, and the states. It returns the outputs of the model
+    and the next states. A fixed input is an input of the model or an output of `start`. `start` takes the other inputs, and also returns
+    states that do not start as a number. It is None if there is nothing to compute. `past` is the dimension of the positions before a
+    chunk. `moved` has parameters with another name in the full model, by their names in the step or the start. `mask` is the input that
+    marks the positions with elements. If it is empty, all positions have elements. `finite_mask` is the largest finite number that is
+    taken to hide later scores.
     """
 
     dimension: str

@@ -1,4 +1,4 @@
-"""Loops: a `scan` along the stream goes on where it was; any other is as it was."""
+"""Stream loops: a `scan` along the stream continues where it stopped, and any other runs as before."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .stream_site import make_site
 
 
 def fixed_scan(node: CallNode, scan: Scan, items: Sequence[FixedTensor], path: str, memory: StreamMemory) -> list[Item]:
-    """A loop over what does not depend on the stream."""
+    """Compute a loop that does not depend on the stream before the first step."""
     body = copy_body(node.graph, path, memory.whole_facts)
     start = _make_call(node, body, scan, [item.start for item in items])
     memory.start.add_call(start)
@@ -28,7 +28,7 @@ def fixed_scan(node: CallNode, scan: Scan, items: Sequence[FixedTensor], path: s
 
 
 def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, memory: StreamMemory) -> list[Item]:
-    """A loop along the stream: its states are kept from piece to piece."""
+    """Continue a loop along the stream: its states are kept from chunk to chunk."""
 
     def refuse(why: str) -> NoReturn:
         raise _make_refusal(node, NotStreamed("scan", memory.length.name, why))
@@ -51,6 +51,7 @@ def streamed_scan(node: CallNode, scan: Scan, items: Sequence[Item], path: str, 
     memory.step.add_call(call)
     for (_, state), value in zip(kept, call.outputs, strict=False):
         state.next = value
+    # If the axis is longer than the stream, the loop has not seen its last elements.
     over = begun[0].over
     after: list[Item] = [DelayedOutput("scan", node.span, v if over == 0 else None) for v in call.outputs[: scan.states]]
     stacked = zip(call.outputs[scan.states :], scan.stacked, strict=True)

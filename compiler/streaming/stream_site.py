@@ -45,18 +45,18 @@ class StreamSite:
         self.home = home
         self.memory = memory
         self.length: StreamLength = memory.length.scale_to_rate(self._find_rate())
-        """That of the pieces."""
+        """The length of the chunks."""
         self.given: OpInputs = node.op.bind_inputs(tuple(v.type for v in node.inputs), memory.whole_facts)
-        """The types in the whole."""
+        """The types in the full program."""
         self.late = False
-        """Whether its results come later than they could, as it begins with elements in front of the sequence."""
+        """Whether its results come later than they could, because it begins with elements in front of the sequence."""
 
     @property
     def chunks(self) -> list[Chunk]:
         return [item for item in self.items if isinstance(item, Chunk)]
 
     def _find_rate(self) -> int:
-        """The rate of the pieces; without any, that of the results."""
+        """Return the rate of the chunks or, without any, of the results."""
         length = self.memory.length
         rates = {length.find_rate(x.value.type.shape[x.axis], length.chunk) for x in self.chunks}
         if not rates:
@@ -82,20 +82,21 @@ class StreamSite:
         return self.add_with_results(op, inputs, 1, home)[0]
 
     def add_with_all_results(self, op: Operator, inputs: Sequence[Value], home: ParameterHome = NOWHERE) -> tuple[Value, ...]:
-        """The results that the operator has in the whole."""
+        """Add an operator with as many results as it has in the full program."""
         return self.add_with_results(op, inputs, len(self.node.outputs), home)
 
     def add_with_results(
         self, op: Operator, inputs: Sequence[Value], count: int | None, home: ParameterHome = NOWHERE
     ) -> tuple[Value, ...]:
-        """The first `count` results, or all."""
+        """Add an operator and return its first `count` results, or all."""
         try:
             return self.memory.step.add_operator(op, inputs, self.node.span, home, count)
+        # The types of a chunk can break a rule that the full tensor keeps, as a window longer than a chunk of one position.
         except OperatorError as error:
             self.refuse(f"of a piece, {error.problem.format_message()}")
 
     def change_arguments(self, **arguments: Any) -> Operator:
-        """The operator with other arguments."""
+        """Return the operator with other arguments."""
         return type(self.node.op)(**self.op.args | arguments)
 
     def slice_axis(self, x: Value, axis: int, start: Dim, stop: Dim) -> Value:
@@ -105,7 +106,7 @@ class StreamSite:
         return parts[0] if len(parts) == 1 else self.add_operator(Concat(axis=axis), *parts)
 
     def make_full(self, like: TensorType, axis: int, size: Dim, number: Number) -> Value:
-        """A tensor of one number, of that size along the axis."""
+        """Make a tensor filled with one number, of that size along the axis."""
         shape = (*like.shape[:axis], size, *like.shape[axis + 1 :])
         constant = like.dtype.kind
         value = bool(number) if constant == "bool" else float(number) if like.dtype.is_float else int(number)
@@ -113,7 +114,7 @@ class StreamSite:
         return self.add_operator(TableOperator(indices=names, shape=shape, formula=Const(value), dtype=like.dtype))
 
     def make_condition(self, formula: Formula, size: Dim, rank: int, axis: int) -> Value:
-        """A condition on the positions of a piece, the index of `axis`, in a shape that broadcasts; the index in the formula is 0."""
+        """Make a condition on the positions of a chunk, index 0 in the formula, in a shape that broadcasts along `axis`."""
         shape = (size, *(1,) * (rank - 1 - axis))
         return self.add_table(shape, formula)
 
@@ -121,7 +122,7 @@ class StreamSite:
         return self.add_operator(Where(), condition, x, y)
 
     def bring_fixed(self, item: Item) -> Value:
-        """What does not change from step to step, as a value of the step."""
+        """Return a fixed tensor as a value of the step."""
         assert isinstance(item, FixedTensor)
         return self.memory.bring_into_step(item)
 
@@ -129,8 +130,9 @@ class StreamSite:
         return self.add_operator(TableOperator(indices=tuple(f"i{i}" for i in range(len(shape))), shape=shape, formula=formula))
 
     def add_state(self, type: TensorType, start: Number | Item, what: str) -> tuple[Value, StreamState]:
-        """What is remembered from step to step, as it is before this piece: `start` before the first one."""
+        """Add a state. Return its value before this chunk, which is `start` before the first chunk."""
         number = self.memory.find_number(start) if isinstance(start, FixedTensor) else start
+        # A constant start needs no input of the start program: the first step selects it.
         if isinstance(number, FixedTensor) and number.step is not None:
             found = self.memory.add_state(type, self.home, 0, what)
             return self.select_where(self.is_first_chunk(type.rank), number.step, found.value), found
@@ -141,11 +143,11 @@ class StreamSite:
     # --- pieces ------------------------------------------------------------------------------------------------------------
 
     def is_first_chunk(self, rank: int) -> Value:
-        """Whether this is the first piece."""
+        """Make a boolean tensor that is true in the first chunk."""
         return self.make_condition(BinaryFormula("==", Const(self.length.past), Const(0)), 1, 1, 0)
 
     def prepend_past(self, x: Chunk, count: int, what: str = "inputs") -> Value:
-        """The elements of the piece, and `count` before them, which are remembered as `what`."""
+        """Return the elements of the chunk after the `count` elements before them, which are remembered as `what`."""
         if not count:
             return x.value
         key = (id(x.value), x.axis, count, id(x.before) if isinstance(x.before, Value) else x.before)
@@ -168,14 +170,14 @@ class StreamSite:
         return whole
 
     def _slice_last(self, x: Chunk, count: int) -> Value:
-        """The last `count` elements before the first piece. Those before the first element of the whole are never looked at."""
+        """Return the last `count` elements before the first chunk. Elements before the first of the sequence are never looked at."""
         assert isinstance(x.before, Value)
         if x.ahead >= count:
             return self.slice_axis(x.before, x.axis, x.ahead - count, x.ahead)
         return self.concat_parts(x.axis, self.make_full(x.before.type, x.axis, count - x.ahead, 0), x.before)
 
     def delay_elements(self, x: Chunk, ahead: int) -> Chunk:
-        """The same elements, given out later."""
+        """Return the same elements, given out later."""
         if ahead >= x.ahead:
             return x
         whole = self.prepend_past(x, x.ahead - ahead)
@@ -185,23 +187,23 @@ class StreamSite:
         return replace(x, value=self.slice_axis(whole, x.axis, 0, self.length.chunk), ahead=ahead, before=before)
 
     def hold_back_tail(self, x: Chunk) -> Chunk:
-        """Without elements that are not in the whole if the stream ends here: they are given out once there is more."""
+        """Hold back elements that would not exist if the stream ended here, until there are more."""
         return self.delay_elements(x, min(x.ahead, x.over))
 
     def align_to_start(self, x: Chunk, why: str) -> Chunk:
-        """A piece that holds the first element of the whole, and none before it."""
+        """Return a chunk that begins with the first element of the sequence."""
         check_tail(x, self.length)
         if x.ahead < 0:
             self.refuse(why + f", and the first {-x.ahead} positions have no element yet")
         return self.hold_back_front(x)
 
     def hold_back_front(self, x: Chunk) -> Chunk:
-        """Without elements that come before those of the sequence: they are given out with it."""
+        """Hold back elements that come before those of the sequence, to give them out together."""
         self.late = self.late or x.ahead > 0
         return self.delay_elements(x, min(x.ahead, 0))
 
     def fill_before_start(self, x: Chunk, number: Number) -> Chunk:
-        """The piece with a number in place of what comes before the first element of the whole."""
+        """Replace elements before the first one of the sequence by a number."""
         if x.ahead >= 0:
             return x
         position = BinaryFormula("+", IndexFormula(0), Const(self.length.past))
@@ -209,7 +211,7 @@ class StreamSite:
         return replace(x, value=self.select_where(early, self.make_full(x.value.type, x.axis, 1, number), x.value))
 
     def pad_front(self, x: Chunk, count: int, number: Number) -> Chunk:
-        """With `count` numbers in front of the whole."""
+        """Pad the sequence with `count` numbers in front."""
         if not count:
             return x
         mended = self.fill_before_start(x, number)
@@ -217,12 +219,13 @@ class StreamSite:
         return replace(moved, before=self._pad_before(x, count, number) if moved.ahead > 0 else None)
 
     def _pad_before(self, x: Chunk, count: int, number: Number) -> Value | Number:
+        # Padding with the number that is there already stays a number: no tensor needs to be made.
         if x.ahead <= 0 or (not isinstance(x.before, Value) and x.before == number):
             return number
         return self.concat_parts(x.axis, self.make_full(x.value.type, x.axis, count, number), self.make_before(x))
 
     def make_before(self, x: Chunk) -> Value:
-        """The elements before the first piece."""
+        """Return the elements before the first chunk."""
         if isinstance(x.before, Value):
             return x.before
         return self.make_full(x.value.type, x.axis, x.ahead, x.before or 0)
@@ -230,12 +233,12 @@ class StreamSite:
     # --- what passes -------------------------------------------------------------------------------------------------------
 
     def align_inputs(self) -> list[Item]:
-        """The inputs, pieces with the same elements."""
+        """Return the inputs, with chunks that all have the same elements."""
         least = min((x.ahead for x in self.chunks), default=0)
         return [self.delay_elements(x, least) if isinstance(x, Chunk) else x for x in self.items]
 
     def pass_through(self, mixed: MixedAxes) -> list[Item]:
-        """The results, if no axis of a piece is one that the operator mixes."""
+        """Return the results, if the operator does not mix the axis of any chunk."""
         for index, item in enumerate(self.items):
             if isinstance(item, Chunk):
                 axes = mixed(self.op, self.given, index)
@@ -246,17 +249,19 @@ class StreamSite:
         return self.apply_elementwise()
 
     def apply_elementwise(self, form: Callable[[Dim], Operator] | None = None) -> list[Item]:
-        """The results of the operator itself on pieces. `form` is the operator for another length than that of the whole."""
+        """Apply the operator itself to chunks. `form` makes the operator for another length than the full one."""
         items = self.align_inputs()
         if any(x.history is not None for x in self.chunks):
             self.refuse("two of its axes are positions")
         make = form or (lambda size: self.node.op)
         values = self.add_with_all_results(make(self.length.chunk), [self._to_value(x) for x in items], self.home)
+        # The elements before the first chunk need the same operator, for their own length.
         before = self._compute_before(items, make)
         return [self.make_result(n, value, items, None if before is None else before[n]) for n, value in enumerate(values)]
 
     def apply_to_pairs(self, later: Number | None = None) -> list[Item]:
-        """The result of scores and masks, and of what broadcasts to them: of queries as it is, of keys for all positions so far."""
+        """Apply the operator to scores and masks, and to tensors that broadcast to them: queries of the chunk, keys of all positions so
+        far."""
         rank = self.node.outputs[0].type.rank
         moves = [rank - x.value.type.rank if isinstance(x, Chunk) else 0 for x in self.items]
         both = [(x, m) for x, m in zip(self.items, moves, strict=True) if isinstance(x, Chunk) and x.history is not None]
@@ -269,20 +274,20 @@ class StreamSite:
         return [Chunk(self.add_operator(self.node.op, *values, home=self.home), axis, history=history, later=later)]
 
     def note_mask(self, later: Number | None) -> None:
-        """Keeps the number of a mask that hides later scores only because it is very low."""
+        """Record the number of a mask that hides later scores only because it is very low."""
         if is_hidden(later) and isinstance(later, int | float) and later > -inf:
             known = self.memory.finite_mask
             self.memory.finite_mask = later if known is None else max(known, later)
 
     def _find_pair_axes(self, moves: Sequence[int]) -> tuple[int, int]:
-        """The axes of the result that are positions of different inputs: the last is that of the keys."""
+        """Return the axes of the result that are positions of different inputs. The last one belongs to the keys."""
         found = sorted({x.axis + m for x, m in zip(self.items, moves, strict=True) if isinstance(x, Chunk)})
         if len(found) != 2:
             self.refuse("the positions of its inputs are different axes")
         return found[0], found[1]
 
     def _align_pair(self, item: Item, move: int, axis: int, history: int) -> Value:
-        """An input of what has both axes, at those axes of the result."""
+        """Bring an input of an operator on pairs to these axes of the result."""
         if not isinstance(item, Chunk):
             return self.bring_fixed(item)
         if item.ahead or item.over:
@@ -294,7 +299,7 @@ class StreamSite:
         return self.append_to_past(item, "keys")
 
     def append_to_past(self, x: Chunk, what: str) -> Value:
-        """The elements of all pieces so far, which are remembered as `what`."""
+        """Return the elements of all chunks so far, which are remembered as `what`."""
         type = x.value.type
         shape = (*type.shape[: x.axis], self.length.past, *type.shape[x.axis + 1 :])
         state = self.memory.add_state(type.with_shape(shape), self.home, 0, what)
@@ -305,14 +310,14 @@ class StreamSite:
         return item.value if isinstance(item, Chunk) else self.bring_fixed(item)
 
     def make_result(self, number: int, value: Value, items: Sequence[Item], before: Value | Number | None = None) -> Chunk:
-        """A result of the operator that has one element for each of the pieces."""
+        """Make the chunk for a result of the operator with one element for each element of the inputs."""
         axis, over = self.find_axis(number)
         pieces = [x for x in items if isinstance(x, Chunk)]
         ahead = pieces[0].ahead if pieces else 0
         return Chunk(value, axis, ahead, over, before)
 
     def find_axis(self, number: int, length: StreamLength | None = None) -> tuple[int, int]:
-        """The axis of a result that is the stream, and how much longer than that it is, or than `length`."""
+        """Return the axis of a result that is the stream, and by how much it exceeds the stream, or `length`."""
         type = self.node.outputs[number].type
         axes = self.length.list_axes(type)
         over = (length or self.length).measure_excess(type.shape[axes[0]]) if len(axes) == 1 else None
@@ -324,6 +329,7 @@ class StreamSite:
         pieces = [x for x in items if isinstance(x, Chunk)]
         if not pieces or pieces[0].ahead <= 0:
             return None
+        # A known number is not computed: `relu` of padding with zeros is padding with zeros.
         number = find_kept_number(self.op, [x.before for x in pieces], len(items))
         if number is not None:
             return [number] * len(self.node.outputs)
@@ -331,7 +337,7 @@ class StreamSite:
         return self.add_with_all_results(make(pieces[0].ahead), values, self.home)
 
     def with_size(self, size: Dim) -> Operator:
-        """The operator with `size` in place of each size that is the length of the whole, or longer by a number."""
+        """Return the operator with `size` in place of each size that is the full length, or longer by a number."""
         sizes = {
             d for value in (*self.node.inputs, *self.node.outputs) for d in value.type.shape if self.length.measure_excess(d) is not None
         }
@@ -339,7 +345,7 @@ class StreamSite:
 
 
 def check_tail(x: Chunk, length: StreamLength) -> None:
-    """Refuses a piece of which the elements so far depend on where the sequence ends."""
+    """Refuse a chunk in which elements so far depend on where the sequence ends."""
     if x.tail:
         first = x.tail[0]
         if first.late:
@@ -350,9 +356,9 @@ def check_tail(x: Chunk, length: StreamLength) -> None:
 
 
 class _Nothing(Operator):
-    """No operator: what is remembered for an output, or for a loop."""
+    """A placeholder operator for the state of an output, or of a loop."""
 
 
 def make_site(span: Span, home: ParameterHome, memory: StreamMemory, items: Sequence[Item] = ()) -> StreamSite:
-    """What a rule may do with items, without an operator of the whole."""
+    """Make the site for items without an operator of the full program."""
     return StreamSite(OpNode(_Nothing(), (), (), "", span, ()), items, home, memory)

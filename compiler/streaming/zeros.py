@@ -1,4 +1,4 @@
-"""Propagate constant padding through operators, so that it stays a number, and no tensor, as long as possible."""
+"""Propagate constant padding through operators, so that it stays a number, rather than a tensor, as long as possible."""
 
 from __future__ import annotations
 
@@ -17,13 +17,14 @@ from ..ops.shape import Cast, Permute, Reshape, Squeeze, Transpose, Unsqueeze
 from .items import Number
 
 _KEEPS_NUMBER = (Permute, Transpose, Squeeze, Unsqueeze, Rearrange, Reshape, Identity, Dropping)
-"""They make any number of that number."""
+"""Operators that move elements: a tensor of one number stays a tensor of this number."""
 _ZERO_TO_ZERO = (Relu, Relu6, LeakyRelu, Tanh, Gelu, Silu, Neg, Abs, Square, Cast)
-"""They make zero of zero."""
+"""Operators that map zero to zero."""
 
 
 def find_kept_number(op: Operator, numbers: Sequence[Value | Number | None], inputs: int) -> Number | None:
-    """The number that it makes of pieces that are these numbers; None if it may be others. `inputs`: those that are no pieces too."""
+    """Return the number in all elements of the result if the chunks have these numbers in all elements. None if it is unknown. `inputs`
+    counts inputs that are no chunks too."""
     first, *others = numbers
     if isinstance(first, Value) or any(isinstance(n, Value) or n != first for n in others):
         return None

@@ -1,7 +1,9 @@
-"""How each operator is computed piece by piece: a table keyed by the operator's class, filled by the modules here."""
+"""Rules for computing each operator chunk by chunk: a table keyed by the operator's class, filled by the modules here."""
 
 from importlib import import_module
 from pkgutil import iter_modules
 
+# Importing a module registers its rules, so a new file needs no entry anywhere.
+# Importing a module registers its rules, so a new file needs no entry anywhere.
 for module in iter_modules(__path__, f"{__name__}."):
     import_module(module.name)

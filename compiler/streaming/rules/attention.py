@@ -1,7 +1,7 @@
 """Stream attention of a chunk to itself and to all earlier positions, whose keys and values are remembered.
 
-Causal attention needs no more than that. A window needs the last keys only, in a state of fixed size. Attention with a mask is causal if
-the mask is proved to hide later positions. Attention to tensors that are the same in each step remembers nothing.
+Causal attention needs no more than these. With a window, only the last keys are kept, in a state of fixed size. Attention with a mask is
+causal if the mask is proved to hide later positions. Attention to tensors that are the same in each step remembers nothing.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def stream_attention(site: StreamSite) -> Sequence[Item]:
     along = {name for name, item, t in zip(names, site.items, site.given.types, strict=True) if _runs_along_stream(item, t.rank)}
     if not along & {"k", "v"}:
         if along and site.op.causal:
+            # `causal` compares positions of queries and keys, and fixed keys have no positions of the stream.
             site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
         return _attend_each_query(site, along)
     if along - {"mask"} != {"q", "k", "v"}:
@@ -44,18 +45,19 @@ def stream_attention(site: StreamSite) -> Sequence[Item]:
         return [_attend_to_window(site, q, k, v)]
     key, value = (site.append_to_past(x, what) for x, what in ((k, KEY), (v, VALUE)))
     if mask is None:
+        # With past keys in front, queries and keys end at the same position, but do not begin there.
         op = site.change_arguments(align="end")
         return [site.make_result(0, site.add_operator(op, q.value, key, value), [q])]
     return [site.make_result(0, site.add_operator(site.node.op, q.value, key, value, _check_mask(site, mask)), [q])]
 
 
 def _runs_along_stream(item: Item, rank: int) -> bool:
-    """Whether the lengths of queries or keys are the stream."""
+    """Whether the axis of queries or keys is the stream."""
     return isinstance(item, Chunk) and rank - item.axis == 2
 
 
 def _attend_each_query(site: StreamSite, along: set[str]) -> list[Item]:
-    """Of keys that do not change, or of several sequences that are not the stream."""
+    """Attend to keys that do not change, or within several sequences that are not the stream."""
 
     def mix_axes(op: Any, given: OpInputs, index: int) -> frozenset[int]:
         rank = given.types[index].rank
@@ -77,7 +79,7 @@ def _check_mask(site: StreamSite, mask: Item) -> Value:
 
 
 def _attend_with_padding(site: StreamSite, padding: PaddingMask, q: Chunk, k: Chunk, v: Chunk) -> Chunk:
-    """Attention to the keys that are there. A window counts these alone, so that all keys are remembered."""
+    """Attend to the keys that exist. A window counts only these, so all keys are remembered."""
     if "mask" in site.given:
         site.refuse("with padding, it cannot have a mask of its own")
     if site.given.q.rank != 4:
@@ -101,6 +103,7 @@ def _attend_to_window(site: StreamSite, q: Chunk, k: Chunk, v: Chunk) -> Chunk:
         return first
 
     last = BinaryFormula("+", query, Const(count - 1))
+    # In the first steps, part of the state is still empty, and the last condition hides it.
     there = BinaryFormula(">=", BinaryFormula("+", key, Const(length.past)), Const(count - 1))
     formula = join_conditions(BinaryFormula(">=", key, query), BinaryFormula("<=", key, last), there)
     size: Dim = length.chunk + (count - 1)
@@ -124,6 +127,7 @@ def stream_multihead_attention(site: StreamSite) -> Sequence[Item]:
     if not all(isinstance(x, Chunk) and x.axis == x.value.type.rank - 2 for x in others):
         site.refuse("only some of its inputs are a stream")
     begun = [site.align_to_start(x, "it attends to all positions before") for x in site.items if isinstance(x, Chunk)]
+    # Self-attention passes one tensor as key and value: it is remembered once.
     kept: dict[int, Value] = {}
     for x in begun[1:] or begun:
         if id(x.value) not in kept:
@@ -134,7 +138,7 @@ def stream_multihead_attention(site: StreamSite) -> Sequence[Item]:
 
 
 def _attend_to_fixed(site: StreamSite, query: Chunk) -> list[Item]:
-    """Attention to what does not change, of which a mask may hide some; the weights have a row for each query."""
+    """Attend to fixed keys, some of which a mask may hide. The weights have a row for each query."""
     if site.op.causal:
         site.refuse("its keys are none of the stream, and which of them a query sees depends on its position")
     others = [site.bring_fixed(x) for x in site.items[1:]]

@@ -1,4 +1,4 @@
-"""Operators that compute each position by itself, along all axes but those that are named here."""
+"""Stream operators that compute each position by itself, along all axes except those that they mix."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ def mix_none(op: Any, given: OpInputs, index: int) -> Axes:
 
 @stream_rule(Pointwise, NumberOrTensor, Pair, Clamp, Lerp, Where, MaskedFill, Identity, Dropping, Cast, pairs=True)
 def stream_elementwise(site: StreamSite) -> Sequence[Item]:
-    """All inputs broadcast; scores keep their two axes of positions, and two tensors with different ones make scores."""
+    """Broadcast all inputs. Scores keep their two axes of positions, and two tensors with different ones make scores."""
     from_end = {x.axis - type.rank for x, type in zip(site.items, site.given.types, strict=True) if isinstance(x, Chunk)}
+    # Equal axes from the end: the inputs have their positions along one axis after broadcasting.
     if all(x.history is None for x in site.chunks) and len(from_end) == 1:
         return site.pass_through(mix_none)
     later = bound_result(site.node.op, [x.later if isinstance(x, Chunk) else None for x in site.items])
@@ -55,7 +56,7 @@ def stream_elementwise(site: StreamSite) -> Sequence[Item]:
 
 
 def _bound_scaled_scores(site: StreamSite) -> Number | None:
-    """Scores that are hidden stay so if they are multiplied by positive numbers that are not too small, as by the slopes of ALiBi."""
+    """Bound hidden scores that are multiplied by positive numbers that are not too small, such as the slopes of ALiBi."""
     scores = [x.later for x in site.chunks if is_hidden(x.later)]
     factors = [site.memory.least.get(id(x.step)) for x in site.items if isinstance(x, FixedTensor)]
     if len(scores) != 1 or len(scores) + len(factors) < len(site.items) or len(site.items) < 2 or None in factors:
@@ -65,19 +66,20 @@ def _bound_scaled_scores(site: StreamSite) -> Number | None:
 
 @stream_rule(Embedding, OneHot, pairs=True)
 def stream_lookup(site: StreamSite) -> Sequence[Item]:
-    """A new axis at the end."""
+    """Look up rows, which adds an axis at the end."""
     x = site.items[0]
     if not isinstance(x, Chunk) or x.history is None:
         return site.pass_through(lambda op, given, index: NONE if index == 0 else frozenset(range(given.types[index].rank)))
     if any(isinstance(other, Chunk) for other in site.items[1:]):
         site.refuse("a parameter of it changes with the position")
     value = site.add_operator(site.node.op, x.value, *(site.bring_fixed(other) for other in site.items[1:]), home=site.home)
+    # A looked-up row says nothing about what was looked up, so no bound is left.
     return [replace(x, value=value, later=None)]
 
 
 @stream_rule(AlongAxis, pairs=True)
 def stream_softmax(site: StreamSite) -> Sequence[Item]:
-    """A softmax over all positions so far has a weight of 0 for later ones, if their scores are hidden."""
+    """Compute a softmax. Over all positions so far, later ones have a weight of 0 if their scores are hidden."""
     (x,) = site.chunks
     axis = normalize_axis(site.op.name, site.op.axis, site.given.x)
     if x.history is None or axis == x.axis:
@@ -90,12 +92,14 @@ def stream_softmax(site: StreamSite) -> Sequence[Item]:
 
 @stream_rule(Matmul, pairs=True)
 def stream_matmul(site: StreamSite) -> Sequence[Item]:
-    """Scores of queries and keys, sums of values by weights, and products with anything else."""
+    """Multiply queries by keys for scores, sum values by weights, or multiply by anything else."""
     match site.items:
+        # Queries are rows and keys are columns: the product of a chunk with all keys so far.
         case (Chunk(history=None) as x, Chunk(history=None) as other) if x.axis == x.rank - 2 and other.axis == other.rank - 1:
             begun = [site.align_to_start(one, "it is compared with all positions before") for one in (x, other)]
             value = site.add_operator(site.node.op, begun[0].value, site.append_to_past(begun[1], "keys"))
             return [Chunk(value, value.type.rank - 2, history=value.type.rank - 1)]
+        # The last axis of the weights is summed with the values, of which only those so far exist.
         case (Chunk() as x, Chunk(history=None) as other) if (x.axis, x.history, other.axis) == (x.rank - 2, x.rank - 1, other.rank - 2):
             if not is_zero(x.later):
                 site.looks_ahead(reason="the weights of later positions are not known to be 0")
@@ -124,7 +128,7 @@ def mix_reduced(op: Any, given: OpInputs, index: int) -> Axes:
 
 @stream_rule(Sum, Max, pairs=True)
 def stream_key_reduction(site: StreamSite) -> Sequence[Item]:
-    """A sum over all positions so far, if later elements are 0; a maximum, if they are hidden."""
+    """Sum over all positions so far if later elements are 0, or take their maximum if later elements are hidden."""
     (x,) = site.chunks
     axes = site.op.reduced_axes(site.given.x)
     if x.history is None or x.axis in axes:
@@ -159,12 +163,13 @@ def mix_tiled(op: Any, given: OpInputs, index: int) -> Axes:
 @mixes_axes(RepeatInterleave)
 def mix_repeated(op: Any, given: OpInputs, index: int) -> Axes:
     x = given.types[index]
+    # Without an axis, the tensor is flattened, so every axis is mixed.
     return frozenset(range(x.rank)) if op.axis is None else frozenset({normalize_axis(op.name, op.axis, x)})
 
 
 @mixes_axes(Dense, Bilinear, RecurrentCell)
 def mix_features(op: Any, given: OpInputs, index: int) -> Axes:
-    """The last axis of what it computes with; parameters that are given as tensors are mixed whole."""
+    """Mix the last axis of tensors, and all axes of parameters that are given as tensors."""
     type = given.types[index]
     return frozenset(range(type.rank)) if given.names[index] in ("weight", "bias") else frozenset({type.rank - 1})
 
@@ -197,6 +202,7 @@ def mix_channels(op: Any, given: OpInputs, index: int) -> Axes:
 def mix_batch_norm(op: Any, given: OpInputs, index: int) -> Axes:
     type = given.types[index]
     own = given.names[index] == "x" and op.track_running_stats
+    # Running statistics are constants; statistics of the batch would need the whole sequence.
     return frozenset({1}) if own else frozenset(range(type.rank))
 
 
@@ -212,7 +218,7 @@ def mix_spatial(op: Any, given: OpInputs, index: int) -> Axes:
 
 
 def mix_contracted(op: Any, given: OpInputs, index: int) -> Axes:
-    """The axis that is summed over."""
+    """Mix the axis that is summed over."""
     rank = given.types[index].rank
     return frozenset({rank - 1 if index == 0 or rank == 1 else rank - 2})
 
@@ -225,7 +231,7 @@ def mix_contracted_labels(op: Any, given: OpInputs, index: int) -> Axes:
 
 
 def has_same_outer_size(before: tuple[Any, ...], axis: int, after: tuple[Any, ...], other: int) -> bool:
-    """Whether as many elements are in front of both axes."""
+    """Whether both axes have the same number of elements in front, so that a reshape keeps the axis."""
     return bool(multiply_sizes(before[:axis]) == multiply_sizes(after[:other]))
 
 

@@ -33,6 +33,7 @@ def stream_table(site: StreamSite) -> Sequence[Item]:
     if site.memory.padding is not None:
         return [_number_sample_positions(site, site.memory.padding)]
     shape = (*op.shape[:axis], length.chunk, *op.shape[axis + 1 :])
+    # A table depends on no input, so it is as far ahead as it can be, and `before` has its first `over` rows.
     value = site.add_operator(site.change_arguments(shape=shape, formula=shift_formula(op.formula, axis, length.past + over)))
     before: Value | None = None
     if over > 0:
@@ -41,7 +42,7 @@ def stream_table(site: StreamSite) -> Sequence[Item]:
 
 
 def _number_sample_positions(site: StreamSite, padding: PaddingMask) -> Chunk:
-    """The positions of each sample, where the whole has the same for all."""
+    """Number the positions of each sample, where the model has the same numbers for all."""
     op = site.op
     if op.formula != IndexFormula(0) or op.shape != (site.length.whole,) or op.element_type != INT64:
         site.refuse("with padding, a table over positions must be the positions themselves")
@@ -49,7 +50,7 @@ def _number_sample_positions(site: StreamSite, padding: PaddingMask) -> Chunk:
 
 
 def _make_pair_table(site: StreamSite, axis: int, history: int) -> Chunk:
-    """A table of positions and of those so far: the first axis is that of the piece."""
+    """Make a table over positions of the chunk and all positions so far. The first of the two axes is the chunk's."""
     op, length = site.op, site.length
     sizes = list(op.shape)
     sizes[axis], sizes[history] = length.chunk, length.past + length.chunk
@@ -58,7 +59,7 @@ def _make_pair_table(site: StreamSite, axis: int, history: int) -> Chunk:
 
 
 def shift_formula(formula: Formula, axis: int, by: Dim) -> Formula:
-    """The formula of what is further along the axis."""
+    """Shift the formula along the axis."""
     return formula if by == 0 else substitute_indices(formula, {axis: BinaryFormula("+", IndexFormula(axis), Const(by))})
 
 
@@ -79,6 +80,7 @@ def _rotate_chunk(site: StreamSite, x: Chunk) -> Chunk:
         return site.add_operator(TableOperator(indices=("t",), shape=(size,), formula=formula))
 
     op: Operator = site.node.op
+    # With padding, each sample has positions of its own, which only the operator's second input can give.
     if site.memory.padding is not None:
         return site.make_result(0, site.add_operator(op, x.value, site.memory.padding.number_positions(), home=site.home), [x])
     value = site.add_operator(op, x.value, make_positions(site.length.chunk, site.length.past + x.ahead), home=site.home)

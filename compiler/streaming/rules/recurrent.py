@@ -27,6 +27,7 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
         site.refuse("its state depends on the position from outside")
     if x.axis != x.value.type.rank - 2:
         site.refuse("the positions are not the axis that it steps along")
+    # The backward direction begins at the last position.
     if site.op.bidirectional:
         site.looks_ahead("omit `bidirectional=true`")
     x = site.align_to_start(x, "it starts at the first position")
@@ -39,6 +40,7 @@ def stream_layers(site: StreamSite) -> Sequence[Item]:
     for (_, state), value in zip(states, after, strict=True):
         state.next = value
     axis, over = site.find_axis(0)
+    # If the axis is longer than the stream, the layer has not seen its last elements.
     return [Chunk(y, axis, 0, over), *(DelayedOutput(site.op.name, site.node.span, value if x.over == 0 else None) for value in after)]
 
 
@@ -60,6 +62,7 @@ def stream_cumulative(site: StreamSite) -> Sequence[Item]:
         return site.apply_elementwise()
     neutral, together = NEUTRAL[type(site.node.op)]
     type_ = site.node.outputs[0].type
+    # Logcumsumexp and the extremes begin with an infinity, which integers lack.
     if neutral in (inf, -inf) and not type_.dtype.is_float:
         site.refuse("integers have no infinite number to start with")
     x = site.fill_before_start(site.hold_back_front(x), neutral)

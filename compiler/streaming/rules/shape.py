@@ -1,4 +1,4 @@
-"""Stream changes of shape: an axis of positions stays one, and is not merged with others."""
+"""Stream changes of shape: an axis of positions stays an axis, and is not merged with others."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stream_squeeze(site: StreamSite) -> Sequence[Item]:
 
 @stream_rule(Rearrange, pairs=True)
 def stream_rearrange(site: StreamSite) -> Sequence[Item]:
-    """Scores keep their two axes of positions, at other places."""
+    """Rearrange. Scores keep their two axes of positions, at other places."""
     (x,) = site.chunks
     if x.history is None:
         return stream_reshape(site)

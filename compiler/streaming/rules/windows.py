@@ -34,21 +34,21 @@ def _get_chunk(site: StreamSite, index: int = 0) -> Chunk:
 
 
 def _bring_parameters(site: StreamSite) -> list[Value]:
-    """The inputs after the first, which do not change from step to step."""
+    """Return the inputs after the first, which must not change from step to step."""
     if any(isinstance(item, Chunk) for item in site.items[1:]):
         site.refuse("a parameter of it changes with the position")
     return [site.bring_fixed(item) for item in site.items[1:]]
 
 
 def _get_convolved_chunk(site: StreamSite) -> Chunk:
-    """The piece that a learned window moves over."""
+    """Return the chunk that a learned window moves over."""
     if isinstance(site.items[0], FixedTensor):
         site.refuse("a parameter of it changes with the position")
     return _get_chunk(site)
 
 
 def _convolve_samples(site: StreamSite) -> Sequence[Item]:
-    """A convolution of what has its positions along the batch: each is one of its samples."""
+    """Convolve chunks along the batch axis, where each position is a sample."""
     return site.pass_through(lambda op, given, index: frozenset({1}) if index == 0 else frozenset(range(given.types[index].rank)))
 
 
@@ -65,20 +65,23 @@ def stream_conv(site: StreamSite) -> Sequence[Item]:
 
 
 def _remove_padding(site: StreamSite, windows: list[Window], at: int) -> Operator:
-    """The operator without padding along the stream."""
+    """Return the operator without padding along the stream."""
     windows[at] = replace(windows[at], before=0, after=0)
+    # The argument of the operator has one number for both ends of an axis.
     if any(w.before != w.after for w in windows):
         site.refuse("`padding=same` pads another axis more at its end", "pad it before with `-> pad`")
     return site.change_arguments(padding=tuple(w.before for w in windows))
 
 
 def _slide_window(site: StreamSite, x: Chunk, window: Window, op: Operator, pad: Number, shifts: bool) -> Sequence[Item]:
-    """A window over the positions: of each, those right before it; with a stride, of the last of each group."""
+    """Slide a window over the positions. It looks back: from each position, or with a stride, from the last of each group."""
     length, stride = site.length, window.stride
     _check_multiple(site, "stride", stride)
+    # Padding at the end is known only at the end, so elements wait until the next ones replace the padding.
     if window.after:
         x = site.hold_back_tail(x)
     x = site.pad_front(x, window.before, pad)
+    # A window is complete once its last element exists: P / stride + floor((ahead - span) / stride) + 1 windows are.
     ahead = -((window.span - 1 - x.ahead) // stride)
     back = x.ahead - ahead * stride
     seen = site.prepend_past(x, back) if back >= 0 else site.slice_axis(x.value, x.axis, -back, length.chunk)
@@ -92,7 +95,7 @@ def _slide_window(site: StreamSite, x: Chunk, window: Window, op: Operator, pad:
 
 
 def _check_multiple(site: StreamSite, what: str, size: int) -> None:
-    """Refuses what makes one position of `size`, unless pieces have a multiple of them."""
+    """Refuse an operator that makes one position of `size`, unless every chunk has a multiple of `size` positions."""
     if site.length.rate % size:
         needed = site.memory.length.rate * size // gcd(site.length.rate, size)
         site.refuse(f"its {what} is {size}, and a piece may have any number of positions", in_multiples(site.length.name, needed))
@@ -100,16 +103,18 @@ def _check_multiple(site: StreamSite, what: str, size: int) -> None:
 
 @stream_rule(ConvTranspose)
 def stream_conv_transpose(site: StreamSite) -> Sequence[Item]:
-    """Each position is spread over `stride` of the result and those after them: they are complete once it is there."""
+    """Spread each position over `stride` positions of the result and those after them, which are complete once all inputs have arrived."""
     x = _get_convolved_chunk(site)
     if x.axis < 2:
         return _convolve_samples(site)
     windows, at = site.op.make_windows(site.given.x), x.axis - 2
     window, stride = windows[at], windows[at].stride
     cut, extra = [w.before for w in windows], list(site.op.output_paddings(site.given.x))
+    # Along the stream nothing is cut here: the slice below takes the elements that are complete.
     cut[at], extra[at] = 0, max(stride - window.span, 0)
     op = site.change_arguments(padding=tuple(cut), output_padding=tuple(extra))
     x = site.fill_before_start(site.hold_back_tail(x), 0)
+    # A number would also fill the places before the first element, from which nothing is spread.
     if x.ahead > 0 and x.before:
         x = replace(x, before=site.make_before(x))
     back, length = (window.span - 1) // stride, site.length.scale_to_rate(site.length.rate * stride)
@@ -147,6 +152,7 @@ def stream_pool(site: StreamSite) -> Sequence[Item]:
     pad: Number = -inf if isinstance(site.op, MaxPool) else 0
     if isinstance(site.op, MaxPool) and not x.value.type.dtype.is_float and window.before:
         site.refuse("integers have no number for padding")
+    # LpPool has no padding of its own, so there is none to remove.
     op: Any = site.op
     if not isinstance(site.op, LpPool):
         op = _remove_padding(site, windows, x.axis - 2)
@@ -177,6 +183,7 @@ def stream_pad(site: StreamSite) -> Sequence[Item]:
         x = site.hold_back_tail(x)
     if front > 0:
         x = site.pad_front(x, front, site.op.value)
+    # A negative amount crops, as in PyTorch.
     elif front < 0:
         x = _crop_front(site, x, -front)
     x = replace(x, over=over)
@@ -184,7 +191,7 @@ def stream_pad(site: StreamSite) -> Sequence[Item]:
 
 
 def _pad_other_axes(site: StreamSite, x: Chunk, amounts: dict[int, tuple[Any, Any]]) -> Chunk:
-    """The axes that are not the stream."""
+    """Pad the axes that are not the stream."""
     rank = site.given.x.rank
     sizes = tuple(end for axis in reversed(range(rank)) for end in amounts.get(axis, (0, 0)))
     op = site.change_arguments(padding=sizes)
@@ -195,7 +202,7 @@ def _pad_other_axes(site: StreamSite, x: Chunk, amounts: dict[int, tuple[Any, An
 
 
 def _crop_front(site: StreamSite, x: Chunk, count: int) -> Chunk:
-    """Without the first elements of the whole; the caller sets how much longer than the stream the result is."""
+    """Remove the first elements of the sequence. The caller sets by how much the result exceeds the stream."""
     moved = replace(x, ahead=x.ahead - count)
     before = x.before if moved.ahead > 0 else None
     if isinstance(before, Value):
@@ -221,7 +228,7 @@ def stream_slice(site: StreamSite) -> Sequence[Item]:
 
 
 def _slice_fixed_rows(site: StreamSite, axis: int) -> Chunk:
-    """The first rows of what is fixed, or every `step`-th of them: those of the piece."""
+    """Return the rows of a fixed table for the chunk, or every `step`-th of them."""
     _, over = site.find_axis(0)
     start, stop, step, length = site.op.start, site.op.stop, site.op.step, site.length
     if not isinstance(start, int) or stop is None or start < 0:
@@ -259,6 +266,7 @@ def stream_concat(site: StreamSite) -> Sequence[Item]:
     sizes = [t.shape[axis] for t in site.given.types[:at]]
     if not all(isinstance(size, int) for size in sizes):
         site.refuse("the number of positions in front is not known")
+    # Fixed elements after the sequence exist only at its end.
     if at + 1 < len(site.items):
         x = site.hold_back_tail(x)
     _, over = site.find_axis(0)
