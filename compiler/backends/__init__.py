@@ -1,1 +1,2 @@
-"""Graphs to artifacts: one folder a backend. Backends know operators; operators know no backend, and no backend knows another."""
+"""Turns graphs into artifacts, one folder for each backend. Backends know operators. Operators know no backend, and no backend knows
+another."""

@@ -1,6 +1,6 @@
 """The protocol of a backend, which saving, `--emit`, the command line, the operator reference and the tests rely on.
 
-In: a `BackendInput`. Out: an artifact, which is text or one or more files. Always: the same input gives the same bytes; importing the
+In: a `BackendInput`. Out: an artifact, which is text or one or more files. Always: the same input gives the same bytes. Importing the
 package of a backend imports nothing heavy, since its methods import what they need.
 """
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class WrongOutput(ValueError):
-    """A path or an option that does not fit what a backend makes."""
+    """A path or an option that does not fit the artifact of a backend."""
 
 
 OPSETS = range(17, 26)
@@ -35,9 +35,9 @@ OPSET = 23
 
 
 class GraphOptions(Record):
-    """How an artifact that is a graph is written. `opset`: with the operators of this opset. `optimize`: in the form that runs fastest,
-    rather than stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own documentation. `functions`:
-    with a function for each block, rather than flat."""
+    """Options for writing an artifact that is a graph. `opset`: use the operators of this opset. `optimize`: use the form that runs
+    fastest, rather than a form stage by stage. `metadata`: texts by name, in the file; `description` is also the model's own
+    documentation. `functions`: write a function for each block, rather than a flat graph."""
 
     opset: int = OPSET
     optimize: bool = True
@@ -50,9 +50,9 @@ DEFAULT_OPTIONS = GraphOptions()
 
 
 class BackendInput(Record):
-    """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read when it is asked for;
-    None: the caller has none. `progress` is called while a large artifact is written, with the bytes so far and all of them. `options` are
-    for backends that say so (`takes_options`)."""
+    """A checked program and what belongs to it. `weights` opens the arrays by state-dict name, each of which is read on access. It is None
+    if the caller has none. `progress` is called while a large artifact is written, with the bytes so far and all of them. `options` are
+    for backends with `takes_options`."""
 
     program: Program
     name: str
@@ -62,7 +62,7 @@ class BackendInput(Record):
     options: GraphOptions = DEFAULT_OPTIONS
 
     def open_arrays(self) -> Arrays:
-        """The parameters and buffers; without `weights`, those that seed 0 draws."""
+        """Open the parameters and buffers. Without `weights`, the values of seed 0."""
         if self.weights is not None:
             return self.weights()
         from ..weights.initial import InitialValues
@@ -78,8 +78,8 @@ class Artifact(Protocol):
         ...
 
     def save(self, path: str) -> None:
-        """Writes it to `path`, and further files next to it, in a folder that holds nothing else. Their names are what the
-        backend's `parts` says, and no two contents have the same name."""
+        """Write it to `path`, and further files next to it, in a folder that holds nothing else. Their names match the backend's `parts`,
+        and no two contents have the same name."""
         ...
 
 
@@ -97,12 +97,12 @@ class TextArtifact(Record):
 
 
 class Backend(Protocol):
-    """One target. A backend of texts needs no more than names and `text`."""
+    """A target. A backend of texts needs only names and `text`."""
 
     name: str
-    """As `--target` and `--emit` write it; also the name of its folder."""
+    """The name in `--target` and `--emit`, and of the backend's folder."""
     title: str
-    """As documentation writes it: `PyTorch`."""
+    """The name in documentation: `PyTorch`."""
     suffix: str
     """The ending of its files' names: `.py`."""
     parts: str | None = None
@@ -112,7 +112,7 @@ class Backend(Protocol):
     holds_weights: bool = False
     """The artifact contains the values of parameters."""
     takes_options: bool = False
-    """The artifact is a graph, which `GraphOptions` are for."""
+    """The artifact is a graph, to which `GraphOptions` apply."""
 
     @property
     def artifact(self) -> str:
@@ -143,7 +143,7 @@ class Backend(Protocol):
 
 
 class Session(Protocol):
-    """A model that runs: called with arrays by position or name, it gives the output, or the outputs by name if there are several."""
+    """A model that runs. Called with arrays by position or name, it returns the output, or the outputs by name if there are several."""
 
     def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]: ...
 
@@ -153,7 +153,7 @@ class Executable(Protocol):
     """A backend whose artifact can be run."""
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> Session:
-        """The artifact, loaded on a device. `check` may refuse the shapes of inputs, by name, with a ValueError."""
+        """Load the artifact on a device. `check` may refuse the shapes of inputs, by name, with a ValueError."""
         ...
 
 

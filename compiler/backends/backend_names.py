@@ -1,7 +1,6 @@
 """The targets that netc compiles to.
 
-Always: this imports nothing, since `netc --help` and `netc compile --help` have sentences made of it; the order is that of help and
-documentation.
+Always: this imports nothing, since `netc --help` and `netc compile --help` use it. The order is the order in help and documentation.
 """
 
 from __future__ import annotations

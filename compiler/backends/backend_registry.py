@@ -1,7 +1,7 @@
 """The registry of backends.
 
-In: the name of a target, or the path of an output. Out: its backend. Always: nothing is imported before it is asked for; the order is that
-of help and documentation.
+In: the name of a target, or the path of an output: `get_or_raise("torch")`. Out: its backend. Always: no backend is imported before it is
+needed. The order is the order in help and documentation.
 
 A backend is a folder here, whose package has a `BACKEND`, and its line in backend_names.py.
 """
@@ -20,11 +20,11 @@ NAMES = tuple(ARTIFACTS)
 
 
 class UnknownTarget(ValueError):
-    """There is no backend of this name."""
+    """There is no backend with this name."""
 
 
 def get_or_raise(name: str) -> Backend:
-    """The backend called `name`; an `UnknownTarget` that suggests the near name if there is none."""
+    """Return the backend called `name`. Raise `UnknownTarget`, which suggests the nearest name, if there is none."""
     if name not in NAMES:
         meant, known = find_similar_names(name, NAMES), ", ".join(f"`{n}`" for n in NAMES)
         raise UnknownTarget(f"there is no target `{name}`: " + (f"did you mean `{meant[0]}`?" if meant else f"the targets are {known}"))

@@ -1,1 +1,1 @@
-"""The structure that writers of source find in a program: the order of its bodies, and runs of stages that repeat."""
+"""Finds structure in a program for writers of source: the order of its bodies, and runs of stages that repeat."""

@@ -12,14 +12,16 @@ from collections.abc import Callable, Container, Hashable, Mapping, Sequence
 from ..ir.graph import CallNode, Graph
 
 ALIGNMENTS = 20
-"""How often graphs that may be one block are brought to the same height. Where that never ends, a block is within itself."""
+"""The number of attempts to bring graphs that may be one block to the same height. A block that contains itself never gets there."""
 Together = Callable[[Graph], Hashable]
-"""Equal for graphs that may be one block."""
+"""Returns a key that is equal for graphs that may be one block."""
 
 
 def sort_into_levels(order: Sequence[Graph], together: Together, recursive: Container[object] = ()) -> list[list[Graph]]:
-    """The levels, the lowest first. `recursive`: the blocks whose own calls of themselves make no level."""
+    """Sort graphs into levels, the lowest first. `recursive`: blocks whose calls of themselves make no level."""
     least: dict[Hashable, int] = {}
+    # Raising one graph of a block raises its callers, which may be graphs of another block, so this is repeated until nothing
+    # moves.
     for _ in range(ALIGNMENTS):
         heights = _compute_heights(order, least, together, recursive)
         highest: dict[Hashable, int] = {}

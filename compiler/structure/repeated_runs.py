@@ -16,7 +16,8 @@ from netc.dsl.record import Record
 
 
 class Run(Record):
-    """Pieces from `start` on: each has as many units of `unit` members as `counts` says, and `rest` others after them."""
+    """A run of pieces from `start` on. Each piece has as many units of `unit` members as `counts` says, and `rest` other members after
+    them."""
 
     start: int
     unit: int
@@ -30,8 +31,8 @@ class Run(Record):
 
 
 def find_run(kinds: Sequence[object], again: Sequence[object], rests: Sequence[object], start: int, unit: int, rest: int) -> Run:
-    """The pieces that there are from `start` on, none if a unit does not fit. All units are equal as `kinds`, those of one piece as `again`
-    too, and what is after the units as `rests`."""
+    """Find the run from `start` on, which is empty if no unit fits. All units are equal as `kinds`, units of one piece also as `again`,
+    and the members after the units as `rests`."""
     first = kinds[start : start + unit]
     counts: list[int] = []
     after: Sequence[object] = ()
@@ -41,6 +42,7 @@ def find_run(kinds: Sequence[object], again: Sequence[object], rests: Sequence[o
         while again[index + count * unit : index + (count + 1) * unit] == again[index : index + unit]:
             count += 1
         end = index + count * unit
+        # The first piece decides what comes after the units of every piece.
         after = after if counts else rests[end : end + rest]
         if len(after) < rest or rests[end : end + rest] != after:
             break

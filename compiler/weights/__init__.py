@@ -1,1 +1,1 @@
-"""The values of parameters: initial ones, and those of checkpoints matched to a graph."""
+"""The values of parameters: initial values, and tensors of checkpoints matched to a graph."""

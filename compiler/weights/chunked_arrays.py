@@ -28,6 +28,7 @@ _ROWS, _COLUMNS = 64, 4096
 often."""
 _ROW_PADDING = 32
 """Extra elements between the rows of a block: rows a power of two apart would share a few cache lines."""
+# Raised together: a half type is infinite or NaN exactly if all exponent bits are set.
 _EXPONENT_BITS = {"float16": 0x7C00, "bfloat16": 0x7F80}
 """The bits that are all set in infinity and NaN, of types whose elements NumPy examines one by one."""
 
@@ -96,9 +97,11 @@ def _convert_chunk(array: Array, target: Array) -> None:
         target[...] = array
     kind = dtype_of(array.dtype)
     if kind is not None and kind.is_float:
+        # float16 and bfloat16 have equal sizes, but float16 holds smaller numbers only.
         narrower = target.itemsize < array.itemsize or {str(target.dtype), str(array.dtype)} == {"float16", "bfloat16"}
         overflows = narrower and not all_finite(target) and bool((np.isinf(target) & ~np.isinf(array)).any())
     else:
+        # A comparison with the source finds integers that did not fit.
         overflows = bool((target != array).any())
     if overflows:
         raise OverflowError

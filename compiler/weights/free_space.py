@@ -22,9 +22,10 @@ _CGROUP_FILES = (("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
 
 
 def check_disk(folder: str | Path, needed: int, what: str = "it takes") -> None:
-    """Raises OSError unless the disk of a folder has that number of bytes left. `what` is a clause: `it takes`."""
+    """Raise OSError unless the disk of a folder has that number of bytes left. `what` is a clause: `it takes`."""
     try:
         free = shutil.disk_usage(folder).free
+    # A network drive may not report its free space; writing will find out.
     except OSError:
         return
     if needed > free:
@@ -32,7 +33,7 @@ def check_disk(folder: str | Path, needed: int, what: str = "it takes") -> None:
 
 
 def check_memory(needed: int, what: str) -> None:
-    """Raises MemoryError if that number of bytes cannot be had. `what` is a clause: `the parameters take`."""
+    """Raise MemoryError if that number of bytes is not available. `what` is a clause: `the parameters take`."""
     if needed < _UNCHECKED:
         return
     free = min(_read_available_memory(), default=None)
@@ -44,6 +45,7 @@ def _read_available_memory() -> Iterator[int]:
     with suppress(OSError, ValueError, KeyError):
         lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
         yield sum(int(lines[name].split()[0]) << 10 for name in ("MemAvailable", "SwapFree"))
+    # A limit of "max" is no number, which `suppress` turns into no limit.
     for limit, used in _CGROUP_FILES:
         with suppress(OSError, ValueError):
             yield int(Path(limit).read_text()) - int(Path(used).read_text())

@@ -44,6 +44,7 @@ def download_weights(address_text: str) -> list[Path]:
         return Path(hf_hub_download(name, file, revision=revision, local_files_only=offline))
 
     def find_main_file() -> Path:
+        # The order is the order of preference: safetensors is mapped and holds no code.
         for file in _FILES:
             try:
                 return fetch(file)
@@ -70,7 +71,7 @@ def _hub_is_reachable(name: str, revision: str | None) -> bool:
         get_hf_file_metadata(hf_hub_url(name, _FILES[0], revision=revision))
     except (HfHubHTTPError, HFValidationError):
         return True
-    except Exception:  # of the library for HTTP that it is made with, which changes
+    except Exception:  # errors of the HTTP library that huggingface_hub uses, which changes
         return False
     return True
 
@@ -86,6 +87,7 @@ def _translate_hub_errors(fetch: Callable[[], Path], source: str) -> Path:
     except errors.EntryNotFoundError as error:
         listed = ", ".join(f"`{file}`" for file in _FILES)
         raise _hub_error(source, f"the repository has none of {listed}, or a shard is missing") from error
+    # Before RepositoryNotFoundError, because a gated repository is a subclass of it.
     except errors.GatedRepoError as error:
         raise _hub_error(
             source, "its authors give access on request", "ask for it on the page of the repository, and set HF_TOKEN"

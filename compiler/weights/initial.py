@@ -50,6 +50,7 @@ class InitialValues(Mapping[str, Array]):
         source = getattr(self._thread, "source", None)
         if source is None:
             source = self._thread.source = _RandomSource(self._seed)
+        # The values of the other parameter are drawn again rather than kept: exports read one parameter after the other.
         if info.follows is not None:
             return self._derived_values(info, self[info.follows])
         return _parameter_values(info, source)

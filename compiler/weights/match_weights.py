@@ -105,6 +105,7 @@ class MatchedWeights(Mapping[str, Array]):
             array = self._sources[info.name]()
         except _MisfitValues:
             raise WeightsError(WeightsMismatch((), (), tuple(self._find_misfits()))) from None
+        # Buffers are left out: a mask of attention may hold infinities on purpose.
         if info.trainable and info.dtype.is_float and not all_finite(array):
             self.not_finite.add(info.name)
         return array
@@ -157,6 +158,7 @@ class _Matcher:
                 source = self._find_reader(info)
                 if source is not None:
                     readers[name] = source
+        # All misfits are collected first, so that one message has them all.
         unexpected = [name for name in self.tensors if name not in self.infos]
         if self.missing or self.misfits or unexpected:
             raise WeightsError(self._describe_mismatch(unexpected))
@@ -228,6 +230,7 @@ def _describe_misfit(info: ParameterInfo, tensor: StoredTensor) -> str:
 
 def _find_widening(infos: Mapping[str, ParameterInfo], tensors: Mapping[str, StoredTensor]) -> tuple[DType, DType] | None:
     pairs = {(tensors[name].dtype, info.dtype) for name, info in infos.items() if name in tensors and info.dtype.is_float}
+    # The note is for one case: all weights have one smaller type, and the spec stores them as float32.
     match [*pairs]:
         case [(DType() as found, needed)] if found.size < needed.size and needed == FLOAT32:  # another type was asked for
             return found, needed
@@ -262,6 +265,7 @@ def _common_prefixes(names: set[str]) -> list[str]:
     """Return the common prefixes of all names that end in a dot, shortest first."""
     if not names:
         return []
+    # Names between the least and the greatest share the prefix that these two share.
     ends = zip(min(names).split(".")[:-1], max(names).split("."), strict=False)
     shared = [first for first, last in takewhile(lambda pair: pair[0] == pair[1], ends)]
     return [".".join(shared[: length + 1]) + "." for length in range(len(shared))]

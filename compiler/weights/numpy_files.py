@@ -1,8 +1,8 @@
-"""NumPy's `.npy` and `.npz` files from anyone: headers are read first, and arrays only where they are what the headers say.
+"""Reads NumPy's `.npy` and `.npz` files from any source, trusting neither their headers nor their members.
 
-In: a path or a binary stream. Out: headers, arrays, or arrays mapped from the file. Always: what is wrong with the content is an
-`UnfitArrayFile` whose text is a clause; memory is taken in proportion to what the headers say, and they say no more than the file or its
-member has; no pickle is read.
+In: a path or a binary stream. Out: headers, arrays, or arrays mapped from the file. Always: headers are read first, and arrays only if
+they match the headers. Damaged content raises `UnfitArrayFile`, whose text is a clause. Memory is taken in proportion to the sizes in the
+headers, which may be no larger than the file or its member. No pickle is read.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ _ENDING = ".npy"
 _LENGTH = {(1, 0): 2, (2, 0): 4, (3, 0): 4}
 """The bytes of the header's length in each version of the format."""
 _LONGEST_HEADER = 10_000
-"""Bytes; NumPy's own limit, applied before the header is read rather than after."""
+"""In bytes. This is NumPy's own limit, applied before the header is read rather than after."""
 _ENCRYPTED = 1
 _LOCAL_HEADER, _LENGTHS_AT = 30, 26
-"""Bytes of a member's own header in a zip file before its name, and where in it the lengths of the name and of what follows are."""
+"""The bytes of a member's local header in a zip file before its name, and where the lengths of the name and of the extra field are in
+it."""
 _CODE = "it holds Python objects, and reading them could run code"
 
 
@@ -39,7 +40,7 @@ class UnfitArrayFile(ValueError):
 
 
 class ArrayHeader(Record):
-    """What a `.npy` says of its array before the elements."""
+    """The header of a `.npy` file, before the elements."""
 
     shape: tuple[int, ...]
     dtype: NumpyType
@@ -52,7 +53,7 @@ class ArrayHeader(Record):
 
 
 class StoredArray(Record):
-    """An array that has not been read. `read` maps it from the file if it is stored as it is, and unpacks it otherwise."""
+    """An array that has not been read. `read` maps it from the file if it is stored uncompressed, and unpacks it otherwise."""
 
     header: ArrayHeader
     size: int
@@ -61,14 +62,14 @@ class StoredArray(Record):
 
 
 def map_npy(path: str | Path) -> Array:
-    """The array in a `.npy` file, mapped into memory."""
+    """Map the array in a `.npy` file into memory."""
     with _with_clause_errors(), open(path, "rb") as file:
         header, begin = _read_header(file, Path(path).stat().st_size)
         return _map_array(path, header, begin)
 
 
 def open_npz(path: str | Path) -> dict[str, StoredArray]:
-    """The arrays of a `.npz` file by name, none of them read; reading one raises `UnfitArrayFile` too."""
+    """Open the arrays of a `.npz` file by name without reading them. Reading one may raise `UnfitArrayFile` too."""
     found = open_columns(path)
     for stored in found.values():
         _refuse_text(stored.header)
@@ -76,14 +77,15 @@ def open_npz(path: str | Path) -> dict[str, StoredArray]:
 
 
 def open_columns(path: str | Path) -> dict[str, StoredArray]:
-    """The same, where some may have elements that are no numbers: those cannot be read."""
+    """Open the arrays of a `.npz` file, some of which may have elements that are no numbers. Those cannot be read."""
     with _with_clause_errors(), _open_archive(path) as archive:
         return {name: _stored_as(name, path, archive, info) for name, info in _list_members(archive).items()}
 
 
 def read_npy(path: str | Path) -> Array:
-    """The array in a `.npy` file."""
+    """Read the array in a `.npy` file."""
     with _with_clause_errors(), open(path, "rb") as file:
+        # A pickle begins with \x80, and an archive with PK: both are common mistakes, worth a message of their own.
         begin = file.read(2)
         if begin == b"PK":
             raise UnfitArrayFile("it is an archive of several arrays")
@@ -93,20 +95,20 @@ def read_npy(path: str | Path) -> Array:
 
 
 def read_npz_headers(path: str | Path) -> dict[str, ArrayHeader]:
-    """The headers of all arrays in a `.npz` file, by name."""
+    """Read the headers of all arrays in a `.npz` file, by name."""
     with _with_clause_errors(), _open_archive(path) as archive:
         return {name: _member_header(archive, info) for name, info in _list_members(archive).items()}
 
 
 def read_npz(path: str | Path) -> dict[str, Array]:
-    """All arrays in a `.npz` file, by name."""
+    """Read all arrays in a `.npz` file, by name."""
     with _with_clause_errors(), _open_archive(path) as archive:
         return {name: _read_member(archive, info) for name, info in _list_members(archive).items()}
 
 
 @contextmanager
 def _with_clause_errors() -> Iterator[None]:
-    """NumPy, zipfile and the parser of headers raise many kinds of exceptions for damaged content."""
+    """Raise `UnfitArrayFile` in place of the many exceptions that NumPy, zipfile and the parser of headers raise for damaged content."""
     try:
         yield
     except (OSError, UnfitArrayFile):
@@ -132,6 +134,7 @@ def _list_members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     found: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(_ENDING)
+        # zipfile would silently return the last of two members with one name.
         if name in found:
             raise UnfitArrayFile(f"it has two arrays called `{name}`")
         if info.is_dir() or name == info.filename:
@@ -170,6 +173,7 @@ def _stored_member(path: str | Path, archive: zipfile.ZipFile, info: zipfile.Zip
     if info.compress_type != zipfile.ZIP_STORED:
         return StoredArray(header, info.file_size, unpacked, packed=True)
     with open(path, "rb") as file:
+        # The central directory does not say how long the local header is: its extra field may differ.
         file.seek(info.header_offset + _LENGTHS_AT)
         name, extra = struct.unpack("<HH", file.read(4))
     at = info.header_offset + _LOCAL_HEADER + name + extra + begin
@@ -182,6 +186,7 @@ def _stored_member(path: str | Path, archive: zipfile.ZipFile, info: zipfile.Zip
 
 
 def _map_array(path: str | Path, header: ArrayHeader, begin: int) -> Array:
+    # `mmap` refuses empty mappings.
     if not prod(header.shape):
         return np.zeros(header.shape, header.dtype)
     return np.memmap(path, header.dtype, "r", begin, header.shape, "F" if header.is_fortran else "C")
@@ -195,7 +200,7 @@ def _read_array(stream: IO[bytes], size: int) -> Array:
 
 
 def _read_header(stream: IO[bytes], size: int) -> tuple[ArrayHeader, int]:
-    """The header of a `.npy` of numbers with `size` bytes, and where its elements begin."""
+    """Read the header of a `.npy` of numbers with `size` bytes. Return it with the position of the first element."""
     header, begin = _any_header(stream, size)
     _refuse_text(header)
     return header, begin

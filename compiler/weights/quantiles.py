@@ -30,6 +30,7 @@ def fill_normal(bits: ParameterBits, numbers: Array) -> None:
     starts, steps = _linear_pieces(numbers.dtype)
     part = draw_uint16(bits.stratum_bits, numbers.size)
     index = part.astype(np.int64)  # once for both tables
+    # With the default mode, NumPy buffers `out`; 16 bits are always a valid index.
     np.take(steps, index, out=numbers, mode="wrap")
     numbers *= draw_uint16(bits.position_bits, numbers.size)
     numbers += np.take(starts, index, mode="wrap")

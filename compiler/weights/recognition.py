@@ -49,7 +49,7 @@ def _recognize_archive(path: Path, head: bytes) -> Known | None:
     try:
         with ZipFile(path) as archive:
             names = archive.namelist()
-    except Exception:  # whatever a damaged archive leads to
+    except Exception:  # whatever zipfile raises for a damaged archive
         return None
     if any(name.endswith("/constants.pkl") for name in names):
         return "it is a model in TorchScript, which has code in it", "load it with `torch.jit.load` and save its `state_dict()`"
@@ -58,20 +58,22 @@ def _recognize_archive(path: Path, head: bytes) -> Known | None:
 
 
 def _recognize_safetensors(path: Path, head: bytes) -> Known | None:
+    # The size of the header comes first: a file that is shorter than its header is something else.
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size and path.suffix.lower() != ".safetensors":
         return "its content is that of a `.safetensors` file", "name it so"
     return None
 
 
 def _recognize_pickle(head: bytes) -> Known | None:
-    """Recognize a pickle of Python objects; a longer one by the part that was read."""
+    """Recognize a pickle of Python objects. A long one is recognized by the part that was read."""
     if head.startswith(_LEGACY):
+        # PyTorch loads its old format itself, so the failure has another reason.
         return None
     calls = False
     try:
         for operation, _, _ in genops(head):
             calls = calls or operation.name in _CALLS
-    except Exception:  # whatever bytes that are no pickle lead to
+    except Exception:  # whatever `genops` raises for bytes that are no pickle
         if len(head) < _READ or head[:1] != b"\x80":
             return None
     if calls:

@@ -16,16 +16,16 @@ from ..errors.weight_errors import WeightsError, WeightsUnreadable
 from .tensor_files import OPENERS, Tensors, open_file, with_weights_errors
 
 INDEX = ".index.json"
-"""The ending of an index, as transformers and diffusers write it: `model.safetensors.index.json`."""
+"""The ending of an index as transformers and diffusers write it: `model.safetensors.index.json`."""
 _FAMILIES = ("*.safetensors", "*pytorch_model*.bin")
-"""The patterns of weight files in a folder; the first that matches counts. The state of an optimizer has other names."""
+"""The patterns of weight files in a folder. The first that matches counts. The state of an optimizer has other names."""
 _NUMBERED = re.compile(r"(.+)-(\d+)-of-(\d+)(\.\w+)")
 _LARGEST_INDEX = 256 << 20
-"""Bytes."""
+"""In bytes."""
 
 
 def open_path(path: Path) -> Tensors:
-    """The tensors of a file of weights, an index, or a folder."""
+    """Open the tensors of a file of weights, an index, or a folder."""
     source = f"`{path}`"
     if os.path.isdir(path):
         return open_files(_files_of(path, source), source)
@@ -35,7 +35,7 @@ def open_path(path: Path) -> Tensors:
 
 
 def open_files(paths: Sequence[Path], source: str) -> Tensors:
-    """The tensors of several files, which have no name in common."""
+    """Open the tensors of several files, which must have no name in common."""
     found: Tensors = {}
     homes: dict[str, Path] = {}
     for path in paths:
@@ -54,10 +54,11 @@ def _index_error(source: str, why: str, remedy: str = "") -> WeightsError:
 
 
 def _files_of(folder: Path, source: str) -> list[Path]:
-    """The files of weights in a folder: what an index leads to, or all of the first family that there is."""
+    """List the weight files of a folder: an index, or all files of the first family that the folder has."""
     names = with_weights_errors(lambda: sorted(p.name for p in folder.iterdir() if p.is_file()), source)()
     for family in _FAMILIES:
         indexes = [name for name in names if PurePosixPath(name).match(family + INDEX)]
+        # Which of several models is meant cannot be guessed.
         if len(indexes) > 1:
             raise _index_error(source, f"it has several indexes: {_format_names(indexes)}", "name one of them")
         files = [name for name in names if PurePosixPath(name).match(family)]
@@ -73,9 +74,10 @@ def _files_of(folder: Path, source: str) -> list[Path]:
 
 
 def _check_numbers(names: Iterable[str], source: str) -> None:
-    """Of files whose names count them, `model-00001-of-00003.safetensors`, all are there."""
+    """Check that none is missing among files whose names count them, such as `model-00001-of-00003.safetensors`."""
     for match in filter(None, map(_NUMBERED.fullmatch, names)):
         stem, digits, total, ending = match.groups()
+        # A name like `x-1-of-999999999.bin` must not make a long loop.
         for number in range(1, min(int(total), 100_000) + 1):
             wanted = f"{stem}-{number:0{len(digits)}}-of-{total}{ending}"
             if wanted not in names:
@@ -102,7 +104,7 @@ def _open_index(path: Path, source: str) -> Tensors:
 
 
 def shards_of(path: Path, source: str) -> list[str]:
-    """The names of the files that an index leads to, relative to its folder."""
+    """List the names of the files that an index leads to, relative to its folder."""
     files = list(dict.fromkeys(_weight_map(path, source).values()))
     for file in files:
         _check_inside(file, source)
@@ -110,7 +112,7 @@ def shards_of(path: Path, source: str) -> list[str]:
 
 
 def _weight_map(path: Path, source: str) -> dict[str, str]:
-    """The names of tensors with the files that they are in."""
+    """Read the names of tensors with the files that they are in."""
     if not os.path.isfile(path):
         raise _index_error(source, "there is no such file")
     if path.stat().st_size > _LARGEST_INDEX:
@@ -132,6 +134,7 @@ def _weight_map(path: Path, source: str) -> dict[str, str]:
 
 
 def _check_inside(file: str, source: str) -> None:
+    # The index may come from another system, so a path must be inside by the rules of both.
     for kind in (PurePosixPath, PureWindowsPath):
         whole = kind(file)
         if whole.anchor or ".." in whole.parts or "\0" in file:

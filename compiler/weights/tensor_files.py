@@ -1,7 +1,7 @@
-"""Files of tensors, opened without reading their numbers.
+"""Opens files of tensors without reading their numbers.
 
-In: the path of one file. Out: `StoredTensor`s by name. Always: nothing in a file is executed; what is wrong with one is a `WeightsError`,
-now or when a tensor is read; a tensor is mapped when it is read and let go with the array. PyTorch is imported for its own files only.
+In: the path of one file. Out: `StoredTensor`s by name. Always: nothing in a file is executed. A damaged file raises `WeightsError`, now or
+when a tensor is read. A tensor is mapped when it is read, and released with its array. PyTorch is imported for its own files only.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ from .recognition import recognize_file
 _INSIDE = ("state_dict", "model_state_dict", "model")
 """Keys under which training scripts keep the state dict."""
 _DEEPEST = 8
-"""Mappings within each other."""
+"""The number of mappings that may be nested in each other."""
 _ACCIDENTS = (LookupError, TypeError, AttributeError, ArithmeticError, UnicodeError, AssertionError, EOFError, struct.error)
-"""What code raises for content that it did not expect: the text is about the code."""
+"""Exceptions that code raises by accident for unexpected content. Their text is about the code, not the file."""
 _KEPT = 256 << 20
-"""Bytes that are read from a file of PyTorch's before its pages are let go."""
+"""Bytes that are read from a file of PyTorch before its pages are released."""
 
 T = TypeVar("T")
 Tensors = dict[str, StoredTensor]
 
 
 def open_file(path: Path, source: str) -> Tensors:
-    """The tensors of a file. The ending of its name decides the format; `source` is the file in messages."""
+    """Open the tensors of a file. The ending of its name decides the format. `source` is the file in messages."""
     opener = OPENERS.get(path.suffix.lower())
     if not os.path.exists(path):
         raise WeightsError(WeightsUnreadable(source, "there is no such file"))
@@ -57,8 +57,8 @@ def open_file(path: Path, source: str) -> Tensors:
 
 
 def with_weights_errors(read: Callable[[], T], source: str, path: Path | None = None) -> Callable[[], T]:
-    """The same function, whose errors are `WeightsError`s: the libraries raise whatever damaged content leads to. They say what the file
-    at `path` is instead, if that is known."""
+    """Return a function whose errors are `WeightsError`s, because libraries raise all kinds of errors for damaged content. If the file at
+    `path` is recognized as something else, the error says so."""
 
     def call() -> T:
         try:
@@ -84,7 +84,7 @@ def _file_error(source: str, error: Exception, path: Path | None) -> WeightsErro
 
 
 def _first_sentence(error: Exception) -> str:
-    """The first sentence of what a library says of a file; nothing where its code only failed on content that it did not expect."""
+    """Return the first sentence of a library's message about a file. Empty if its code only failed on unexpected content."""
     if isinstance(error, _ACCIDENTS) or (isinstance(error, OSError) and error.errno in (None, EINVAL)):
         return ""
     text = (error.strerror or "") if isinstance(error, OSError) else str(error)
@@ -92,7 +92,7 @@ def _first_sentence(error: Exception) -> str:
 
 
 def find_state_dict(values: Mapping[str, object], source: str) -> Mapping[str, object]:
-    """Of a checkpoint that contains a state dict, that; otherwise the values themselves."""
+    """Return the state dict within a checkpoint, or the values themselves if there is none."""
     for _ in range(_DEEPEST):
         inner = next((values[key] for key in _INSIDE if isinstance(values.get(key), Mapping)), None)
         if not isinstance(inner, Mapping):
@@ -109,7 +109,7 @@ def find_state_dict(values: Mapping[str, object], source: str) -> Mapping[str, o
 
 
 def read_array(name: str, value: object, source: str) -> Array:
-    """What a state dict has under a name, as an array."""
+    """Read the value of a state dict under a name as an array."""
     try:
         return to_array(value)
     except (ValueError, TypeError, RuntimeError) as error:
@@ -122,7 +122,7 @@ def read_array(name: str, value: object, source: str) -> Array:
 def _open_safetensors(path: Path, source: str) -> Tensors:
     from safetensors import safe_open
 
-    with safe_open(path, "numpy"):  # which refuses a header that its file does not fit
+    with safe_open(path, "numpy"):  # it refuses a header that does not fit its file
         pass
     with path.open("rb") as file:
         (length,) = struct.unpack("<Q", file.read(8))
@@ -141,8 +141,10 @@ def _map_slice(path: Path, source: str, kind: str, begin: int, shape: tuple[int,
     if kind not in DTYPES:
         raise WeightsError(WeightsUnreadable(source, f"it contains elements of an unsupported type: {kind}"))
     element: NumpyType = numpy_dtype(DTYPES[kind])
+    # Empty tensors first: `mmap` refuses to map nothing.
     if not prod(shape):
         return np.zeros(shape, element)
+    # `mmap` maps from multiples of the page size only.
     count, ahead = prod(shape), begin % ALLOCATIONGRANULARITY
     with path.open("rb") as file:
         mapped = mmap(file.fileno(), ahead + count * element.itemsize, access=ACCESS_READ, offset=begin - ahead)
@@ -180,6 +182,7 @@ def _open_torch(path: Path, source: str) -> Tensors:
         import torch
     except ImportError as error:
         raise WeightsError(WeightsUnreadable(source, "PyTorch is not installed", "convert the file to `.safetensors`")) from error
+    # `torch.save` stores members uncompressed; a compressed archive could unpack to any size.
     if _unpacked_size(path) > path.stat().st_size:
         raise WeightsError(WeightsUnreadable(source, "it is a compressed archive, which PyTorch does not write"))
     file = _TorchFile(path, source)
@@ -196,7 +199,7 @@ def _stored_torch_tensor(file: _TorchFile, name: str, tensor: Any) -> StoredTens
 
 
 def _dtype_name(tensor: Any) -> str:
-    """The element type; with a word for what is no array of numbers, so that it fits no parameter."""
+    """Return the element type, with a word for anything but plain numbers, so that it fits no parameter."""
     import torch
 
     dtype = str(tensor.dtype).removeprefix("torch.")
@@ -206,8 +209,8 @@ def _dtype_name(tensor: Any) -> str:
 
 
 class _TorchFile:
-    """A file of PyTorch's. All tensors of one loading share one mapping, whose pages count as memory of the process once they were read:
-    so it is loaded anew after some of them."""
+    """A file of PyTorch. All tensors of one loading share one mapping, whose pages count as memory of the process once they were read, so
+    the file is loaded anew after some tensors."""
 
     def __init__(self, path: Path, source: str) -> None:
         self.path = path
@@ -216,7 +219,7 @@ class _TorchFile:
         self._read = 0
 
     def load_state_dict(self) -> Mapping[str, Any]:
-        """The state dict in the file, mapped where the format allows it."""
+        """Load the state dict in the file, mapped where the format allows it."""
         loaded = self._loaded  # another thread may let it go
         if loaded is None:
             found = self._load_file()
@@ -240,6 +243,7 @@ class _TorchFile:
                 simplefilter("ignore")
                 return torch.load(str(self.path), map_location="cpu", weights_only=True, mmap=_is_archive(self.path))
         except UnpicklingError as error:
+            # UnpicklingError has one class for damage and for refused code; only the text tells them apart.
             if _NEEDS_CODE.search(str(error)) is None:
                 known = recognize_file(self.path) or ("the file is corrupt or has another format", "")
                 raise WeightsError(WeightsUnreadable(self.source, *known)) from error
@@ -249,7 +253,7 @@ class _TorchFile:
 
 
 _NEEDS_CODE = re.compile(r"Unsupported (global|class)|unsupported GLOBAL")
-"""What PyTorch says of a pickle that calls something else than what makes tensors."""
+"""PyTorch's messages about a pickle that calls anything but constructors of tensors."""
 
 
 def _is_archive(path: Path) -> bool:
@@ -259,7 +263,7 @@ def _is_archive(path: Path) -> bool:
 
 
 def _unpacked_size(path: Path) -> int:
-    """Bytes of all members of an archive; 0 if it is none."""
+    """Return the bytes of all members of an archive, or 0 for another file."""
     from zipfile import BadZipFile, ZipFile
 
     try:
@@ -277,4 +281,4 @@ OPENERS: dict[str, Callable[[Path, str], Tensors]] = {
     ".bin": _open_torch,
     ".ckpt": _open_torch,
 }
-"""By the ending of the file's name."""
+"""The functions that open files, by the ending of the name."""

@@ -20,8 +20,8 @@ WRAPPERS = ("module.", "_orig_mod.", "model.")
 
 
 class Selection(Record):
-    """`prefix` is removed from the names that begin with it. `ignored` are patterns of names in the checkpoint, with the prefix or without;
-    `may_be_missing` are patterns of parameters that it may lack."""
+    """A choice of tensors. `prefix` is removed from the names that begin with it. `ignored` are patterns of names in the checkpoint, with
+    the prefix or without. `allowed` are patterns of parameters that the checkpoint may lack."""
 
     prefix: str | None = None
     ignored: tuple[str, ...] = ()
@@ -29,7 +29,7 @@ class Selection(Record):
 
 
 class Selected(Record):
-    """`prefix`, those of wrappers, was removed unasked. `ignored` are the names of the checkpoint that were left out."""
+    """The selected tensors. `prefix` is the prefix of wrappers that was removed unasked. `ignored` are the names that were left out."""
 
     tensors: Mapping[str, StoredTensor]
     prefix: str = ""
@@ -40,6 +40,7 @@ def select_tensors(tensors: Mapping[str, StoredTensor], names: Collection[str], 
     """Select tensors. If no prefix is given, the prefixes of wrappers are stripped if more names match then."""
     for pattern in selection.allowed:
         _check_pattern(pattern, names, "no parameter of the model")
+    # A prefix that matches nothing is probably misspelled.
     asked = selection.prefix
     if asked and not any(name.startswith(asked) for name in tensors):
         raise WeightsError(PatternUnused(f"{asked}*", "no name in the weights", tuple(islice(tensors, SHOWN))))
@@ -50,6 +51,7 @@ def select_tensors(tensors: Mapping[str, StoredTensor], names: Collection[str], 
         bare = name.removeprefix(prefix)
         if _matches_any(name, selection.ignored) or _matches_any(bare, selection.ignored):
             ignored.append(name)
+        # Stripping must not let one tensor hide another.
         elif bare in kept:
             raise WeightsError(WeightsUnreadable("the checkpoint", f"`{bare}` is there twice, with the prefix `{prefix}` and without it"))
         else:
@@ -60,7 +62,7 @@ def select_tensors(tensors: Mapping[str, StoredTensor], names: Collection[str], 
 
 
 def _matches_any(name: str, patterns: Iterable[str]) -> bool:
-    """Whether a name fits one of the patterns, which are those of a shell: `fc.*`."""
+    """Whether a name fits one of the patterns, which are shell patterns: `fc.*`."""
     return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
@@ -79,6 +81,7 @@ def _find_wrapper_prefix(theirs: Collection[str], ours: Collection[str]) -> str:
     """Return the prefixes of wrappers that all names of the weights begin with, if more names match without them."""
     ours = set(ours)
     best, most = "", len(ours.intersection(theirs))
+    # Wrappers may be nested, as `module._orig_mod.`, so prefixes are stripped one after the other.
     prefix = ""
     while (further := _next_wrapper(theirs, prefix)) is not None:
         prefix += further

@@ -1,4 +1,4 @@
-"""Graph to PyTorch source to live module. The source is made without importing torch; the module is made by executing the source."""
+"""Turns a graph into PyTorch source and a live module. The source is written without importing torch, and executed to make the module."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ class TorchBackend(Backend):
         return torch_emitters.EMITTERS.names.get(operator, "")
 
     def module(self, given: BackendInput) -> nn.Module:
-        """The class of the source, executed and instantiated. Without weights, PyTorch's own generator draws the parameters."""
+        """Execute the source and instantiate its class. Without weights, PyTorch's own generator draws the parameters."""
         from .live.module import make_filled_module, make_fresh_module
 
         own = [info for info in collect_parameters(given.program).values() if info.tied_to is None]
+        # Checked before PyTorch allocates: the process would be killed without a message.
         check_memory(sum(info.numel * info.dtype.size for info in own), "its parameters take")
         if given.weights is None:
             return make_fresh_module(given.program, given.name)

@@ -1,7 +1,7 @@
-"""What emitted source defines for itself, where PyTorch has nothing for it.
+"""Definitions that emitted source contains where PyTorch has no equivalent.
 
-The text of a definition is copied to the emitted file, if that uses it; netc does not import this module. Always: a definition needs
-what an emitted file may import and nothing else, its lines fit there, and it is separated from the others by two empty lines.
+The text of a definition is copied to each emitted file that uses it; netc does not import this module. Always: a definition needs only
+imports of an emitted file, its lines fit there, and two empty lines separate it from the next one.
 """
 
 from __future__ import annotations

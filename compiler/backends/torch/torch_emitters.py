@@ -1,4 +1,4 @@
-"""The tables of emitters: how each operator is written in PyTorch."""
+"""The tables of emitters, which write each operator in PyTorch."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""PyTorch as the writer of Python sees it.
+"""Describes PyTorch to the writer of Python: names, containers, registration.
 
-Always: torch is not imported, so what follows from the installed version is written here, and compared with that by a test.
+Always: torch is not imported. Lists that depend on the installed version are written here, and a test compares them with it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _make_parameter_dict(members: Pairs) -> Code:
 
 
 def get_submodule(module: Code, path: str) -> Code:
-    """The module at a path. `get_submodule` finds no module whose label is an attribute that all modules have."""
+    """Access the module at a path. `get_submodule` does not find a module whose label is an attribute that all modules have."""
     for plain, labels in groupby(path.split("."), lambda label: not label.startswith("__") and label not in _TAKEN):
         if plain:
             module = Method(module, "get_submodule", (Lit(".".join(labels)),))
@@ -77,7 +77,7 @@ _REGISTRIES: dict[MemberKind, str] = {"module": "_modules", "parameter": "_param
 
 
 def _access_registry(module: Code, label: str, how: MemberKind = "module") -> Code:
-    """A member under a label that is no attribute name."""
+    """Access a member under a label that is no attribute name."""
     return Subscript(AttributeCode(module, _REGISTRIES[how]), (Lit(label),))
 
 
@@ -86,12 +86,14 @@ def _wrap_parameter(how: MemberKind, code: Code, trained: bool) -> Code:
 
 
 def _register_buffer(label: str, how: MemberKind, code: Code) -> Code | None:
+    # Assigning a module or parameter to an attribute registers it; a buffer needs the call.
     if how in ("module", "parameter"):
         return None
     return call_method(NameCode("self"), "register_buffer", label, code, persistent=Default(how == "buffer", True))
 
 
 def _compute_row_norms(parameter: Code, source: Code) -> tuple[Code, Code]:
+    # Assigned through `data`, so that the parameter stays a leaf for autograd.
     return AttributeCode(parameter, "data"), call_function("torch.norm_except_dim", AttributeCode(source, "data"))
 
 
@@ -149,10 +151,10 @@ DEVICE = AttributeCode(AnyInput(), "device")
 
 
 def get_torch_dtype(dtype: DType) -> FrameworkValue:
-    """`torch.float32`."""
+    """Return `torch.float32` for the element type."""
     return FrameworkValue(f"torch.{dtype.name}", "torch.dtype")
 
 
 def make_dtype_keyword(dtype: DType, default: DType = FLOAT32) -> Default:
-    """The value of a `dtype=`: left out where it is PyTorch's default."""
+    """Make the value of `dtype=`, which is left out where it is PyTorch's default."""
     return Default(get_torch_dtype(dtype), get_torch_dtype(default))

@@ -1,4 +1,4 @@
-"""How PyTorch draws parameters: by functions of `nn.init`, on a parameter that is there."""
+"""Writes how PyTorch draws parameters: by functions of `nn.init`, on an existing parameter: `nn.init.normal_(self.weight, std=0.02)`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..python.emitters import Modules
 
 
 def draw_tensor(init: Init, tensor: Code) -> Code:
-    """The expression that draws a tensor, and is it."""
+    """Write the expression that draws a tensor in place and returns it."""
     names = [a.name for a in INITIALIZERS[init.kind].arguments]
     defaults = {a.name: a.default for a in INITIALIZERS[init.kind].arguments}
     values: dict[str, Any] = dict(zip(names, init.values, strict=True))
@@ -26,13 +26,14 @@ def draw_tensor(init: Init, tensor: Code) -> Code:
         return call_function(function, tensor, Lit(value if has_origin(value) else float(value), "value"))
     if init.kind == "uniform":
         return call_function(function, tensor, Lit(values["a"], "low"), Lit(values["b"], "high"))
+    # A value with a formula stays, even if it is the default here: another use of the block may have another value.
     given = {name: value for name, value in values.items() if value != defaults[name] or has_origin(value)}
     return CallCode(function, (tensor,), make_keywords(given))
 
 
 def _make_rule_key(function: str, name: str) -> Key | None:
-    """The projection out of attention is a linear layer within it. The layers of a recurrent one are parameters with numbers, of which no
-    rule is made: it would be one for each."""
+    """Return the class and the parameter of a rule. The output projection of attention is a linear layer within it. Recurrent layers have
+    numbered parameters, for which no rule is made: it would be one for each."""
     inner, _, own = name.rpartition(".")
     if re.search(r"_l\d", own):
         return None
@@ -45,5 +46,5 @@ WORDS = InitializerWords(
 
 
 def make_initialization(order: Sequence[Graph], modules: Modules) -> StatementInitialization:
-    """The initialization of a program, whose main graph is the last."""
+    """Decide the initialization of a program, whose main graph is the last."""
     return initialize_by_statements(WORDS, order, modules)

@@ -1,4 +1,4 @@
-"""A program as PyTorch source."""
+"""Writes a program as PyTorch source, with the shared writer of Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How PyTorch's modules of one to three spatial axes are called, and how their sizes are written."""
+"""Names PyTorch's modules of one to three spatial axes, and writes their sizes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from ...types.tensor_types import TensorType
 
 
 def add_rank(name: str, x: TensorType) -> str:
-    """`nn.Conv` of an image is `nn.Conv2d`."""
+    """Return `nn.Conv2d` for `nn.Conv` of an image."""
     return f"{name}{x.rank - 2}d"
 
 
 def collapse_sizes(numbers: tuple[int, ...]) -> int | tuple[int, ...]:
-    """One number where all axes have the same."""
+    """Return one number where all axes have the same: PyTorch applies it to each of them."""
     return numbers[0] if len(set(numbers)) == 1 else numbers

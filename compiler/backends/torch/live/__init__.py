@@ -1,1 +1,1 @@
-"""The emitted source executed: modules with parameters. Only this part imports torch."""
+"""Executes the emitted source and fills its modules with parameters. Only this part imports torch."""

@@ -19,11 +19,11 @@ from ....analysis.input_shapes import SizeChecks
 from ....ir.ports import Port, Sizes, check_shape, shape_fits
 
 _REMEMBERED = 4096
-"""The number of shapes that are remembered as fitting. A model that meets more of them checks some again."""
+"""The number of shapes that are remembered as fitting. A model that meets more shapes checks some of them again."""
 
 
 def add_input_checks(cls: type[nn.Module], inputs: tuple[Port, ...], checks: SizeChecks | None = None) -> None:
-    """Replaces the call of the class's instances by one that checks its inputs."""
+    """Replace the call of the class's instances by one that checks its inputs."""
     fitting: set[object] = set()
 
     def call(self: nn.Module, *args: Any, **kwargs: Any) -> Any:
@@ -52,12 +52,12 @@ def add_input_checks(cls: type[nn.Module], inputs: tuple[Port, ...], checks: Siz
 
 
 def _is_tracing() -> bool:
-    """Whether `torch.jit.trace` records the call: then sizes are tensors."""
+    """Whether `torch.jit.trace` records the call. Sizes are tensors then."""
     return torch._C._get_tracing_state() is not None
 
 
 def _make_shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object:
-    """A key for the shapes of the arguments; None if an argument is no tensor, or if sizes are symbols because the call is traced."""
+    """Make a key for the shapes of the arguments. None if an argument is no tensor, or if sizes are symbols because the call is traced."""
     shapes = []
     for value in _iterate_tensors((*args, *kwargs.values())):
         if not isinstance(value, Tensor):
@@ -72,7 +72,7 @@ def _make_shapes_key(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> object
 
 
 def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    """Raises ValueError for sizes that the model cannot be computed with. Other misfits make the call itself fail."""
+    """Raise ValueError for sizes that the model cannot be computed with. Other misfits make the call itself fail."""
     given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
         return
@@ -85,7 +85,7 @@ def _check_sizes(module: nn.Module, inputs: tuple[Port, ...], checks: SizeChecks
 
 
 def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> list[Any]:
-    """The tensors in the order of the declared inputs; empty if the arguments do not match `forward`."""
+    """Return the tensors in the order of the declared inputs. Empty if the arguments do not match `forward`."""
     try:
         return list(_iterate_tensors(inspect.signature(module.forward).bind(*args, **kwargs).arguments.values()))
     except TypeError:
@@ -93,7 +93,7 @@ def _bind_inputs(module: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, 
 
 
 def _describe_misfit(module: nn.Module, inputs: tuple[Port, ...], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> str:
-    """Describe the first argument that does not fit; empty if all fit, or if there is another number of tensors."""
+    """Describe the first argument that does not fit. Empty if all fit, or if the number of tensors differs."""
     given = _bind_inputs(module, args, kwargs)
     if len(given) != len(inputs):
         return ""
@@ -112,12 +112,13 @@ def _check_input(declared: Port, value: Any, sizes: Sizes) -> None:
         found = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
         raise ValueError(f"the input `{declared.name}` is {declared}, found `{found}`{remedy}")
     check_shape(declared, tuple(value.shape), sizes)
+    # Any floating-point type fits, since the module may have been converted: only its kind is checked.
     if value.is_floating_point() != declared.dtype.is_float:
         raise ValueError(f"the input `{declared.name}` is {declared}, found {str(value.dtype).removeprefix('torch.')}")
 
 
 def _iterate_tensors(values: Any) -> Iterator[Any]:
-    """The arguments in order, those of lists and tuples each."""
+    """Iterate over the arguments in order, and over the items of lists and tuples."""
     for value in values:
         if isinstance(value, (list, tuple)):
             yield from _iterate_tensors(value)

@@ -1,10 +1,10 @@
-"""Source text as a live module.
+"""Makes a live module from source text.
 
-In: the text that `write_source` made. Out: an instance of one of its classes, from executing exactly that text. Always: tracebacks show the
-text's lines; an instance that is pickled, or saved by `torch.save`, takes the text along, so that another process can load it.
+In: the text that `write_source` made. Out: an instance of one of its classes, made by executing exactly that text. Always: tracebacks show
+the text's lines. An instance that is pickled, or saved by `torch.save`, contains the text, so that another process can load it.
 
-Unpickling executes that text, as a pickle may execute anything: only load what you trust. `torch.load` refuses it, like every
-other whole module, unless it is called with `weights_only=False`.
+Unpickling executes that text, as a pickle may execute anything: only load what you trust. `torch.load` refuses it, like every other
+pickled module, unless it is called with `weights_only=False`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .input_checks import add_input_checks
 
 
 class EmittedSource(Record):
-    """A text, and what tracebacks call it: `<netc mlp.py>`. Its class `main` is the class of the model, which takes `inputs`, of sizes that
+    """A text, with its name in tracebacks: `<netc mlp.py>`. Its class `main` is the class of the model, which takes `inputs` of sizes that
     pass the `checks`."""
 
     text: str
@@ -38,19 +38,19 @@ class EmittedSource(Record):
     checks: SizeChecks | None = None
 
     def compute_digest(self) -> str:
-        """A digest that is equal for texts that behave the same."""
+        """Compute a digest that is equal for texts that behave the same."""
         return sha256(f"{self.text}{self.inputs}{self.checks}".encode()).hexdigest()
 
 
 def make_live_module(text: str, class_name: str, name: str = "", program: Program | None = None) -> nn.Module:
-    """An instance of the class, which refuses inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
+    """Make an instance of the class that refuses inputs that do not fit. Without a `name`, tracebacks call the text after the class."""
     inputs, checks = (make_input_ports(program), get_size_checks(program)) if program is not None else ((), None)
     module: nn.Module = getattr(load_source(EmittedSource(text, name or class_name.lower(), class_name, inputs, checks)), class_name)()
     return module
 
 
 def load_source(emitted: EmittedSource) -> ModuleType:
-    """The text as an imported module. The same text is the same module."""
+    """Import the text as a module. The same text gives the same module."""
     text = emitted.text
     title = f"netc_live_{emitted.compute_digest()[:16]}"
     # The title has a digest of the text, so equal titles mean equal text.
@@ -82,13 +82,13 @@ def _reduce_instance(instance: nn.Module, emitted: EmittedSource) -> tuple[Any, 
 
 
 def make_blank_instance(emitted: EmittedSource, class_name: str) -> nn.Module:
-    """An instance of a class of the text, without its state: what pickle starts from."""
+    """Make an instance of a class of the text without its state, for pickle to fill."""
     cls: type[nn.Module] = getattr(load_source(emitted), class_name)
     return cls.__new__(cls)
 
 
 def _choose_filename(name: str, text: str) -> str:
-    """A name under which no other text is known: `<netc mlp.py>`, `<netc mlp-2.py>`, ..."""
+    """Choose a name under which no other text is known: `<netc mlp.py>`, `<netc mlp-2.py>`, ..."""
     filenames = _FILENAMES[name]
     number = len(filenames) + 1
     return filenames.setdefault(sha256(text.encode()).digest(), f"<netc {name}-{number}.py>" if number > 1 else f"<netc {name}.py>")

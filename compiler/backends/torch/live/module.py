@@ -1,4 +1,4 @@
-"""PyTorch modules with given parameters.
+"""Makes PyTorch modules with given parameters.
 
 In: a program, and arrays by state-dict name. Out: the module of its source, executed, with these values.
 """
@@ -22,23 +22,24 @@ if TYPE_CHECKING:
 
 
 def make_fresh_module(program: Program, name: str) -> torch.nn.Module:
-    """The module with parameters that PyTorch's generator draws."""
+    """Make the module with parameters that PyTorch's generator draws."""
     return make_live_module(write_source(program, name), choose_class_name(program, name), name, program)
 
 
 def make_filled_module(program: Program, name: str, arrays: Mapping[str, Array]) -> torch.nn.Module:
-    """The module with the arrays loaded, which have the shapes and types of its parameters. PyTorch's generator is as it was before."""
+    """Make the module with the arrays, which have the shapes and types of its parameters. PyTorch's generator keeps its state."""
     text = write_source(program, name)
     with torch.random.fork_rng(devices=[]), _Uninitialized(redrawing="nn.init.trunc_normal_" in text):
         module = make_live_module(text, choose_class_name(program, name), name, program)
-    for name, target in module.state_dict().items():  # one after the other, so that nothing is in memory three times
+    for name, target in module.state_dict().items():  # one by one, so that nothing is in memory three times
         target.copy_(to_tensor(arrays[name]))
     return module
 
 
 class _Uninitialized(TorchFunctionMode):
-    """New parameters stay uninitialized: drawing them takes longer than loading the values that replace them. One that is drawn by another
-    function than these only costs that time. `redrawing`: some are drawn until they are within bounds, so methods of tensors must draw."""
+    """Leaves new parameters uninitialized: drawing them takes longer than loading the values that replace them. A parameter that another
+    function draws only costs that time. `redrawing`: some parameters are drawn until they are within bounds, so methods of tensors must
+    draw."""
 
     def __init__(self, redrawing: bool) -> None:
         super().__init__()
@@ -54,7 +55,8 @@ class _Uninitialized(TorchFunctionMode):
 
 
 def to_tensor(array: Array) -> torch.Tensor:
-    """The same numbers as a tensor of the same type, which may share their memory."""
+    """Convert an array to a tensor of the same type, which may share its memory."""
+    # PyTorch warns of arrays that are not writable, as mapped ones are, and has no negative strides.
     array = np.require(array, requirements=["C", "W"])
     if array.dtype.name == "bfloat16":  # which NumPy and PyTorch know by different names
         return from_numpy(array.view(np.int16)).view(torch.bfloat16)
@@ -62,6 +64,6 @@ def to_tensor(array: Array) -> torch.Tensor:
 
 
 def from_numpy(array: Any) -> torch.Tensor:
-    """`torch.from_numpy`, for arrays without axes too."""
+    """Call `torch.from_numpy`, also for arrays without axes."""
     made: torch.Tensor = torch.from_numpy(array)
     return made
