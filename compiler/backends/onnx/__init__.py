@@ -1,4 +1,4 @@
-"""Graph to ONNX, directly: no tracing, no torch."""
+"""Writes a graph as ONNX, directly, without tracing and without torch."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ class OnnxBackend(Backend):
     name = "onnx"
     title = "ONNX"
     suffix = ".onnx"
-    parts = r"(\.[0-9a-f]{16})?\.data"  # without the hash as PyTorch's exporter calls it
+    parts = r"(\.[0-9a-f]{16})?\.data"  # without the hash, it is the name that PyTorch's exporter gives
     is_binary = True
     holds_weights = True
     takes_options = True
 
     def proto(self, given: BackendInput) -> ModelProto:
-        """The model. Raises `UnsupportedInOnnx`."""
+        """Build the model with all weights in memory. Raises `UnsupportedInOnnx`."""
         return self._build_graph(given).to_proto()
 
     def _build_graph(self, given: BackendInput) -> GraphAndTensors:
@@ -69,7 +69,7 @@ class OnnxBackend(Backend):
         )
 
     def session(self, given: BackendInput, device: str = "cpu", check: CheckShapes | None = None) -> OnnxSession:
-        """The model in ONNX Runtime, on `cpu` or `cuda`."""
+        """Load the model in ONNX Runtime, on `cpu` or `cuda`."""
         from .runtime import OnnxSession
 
         return OnnxSession(self.build(given), device, check)
@@ -81,7 +81,7 @@ def _describe_difference(about: str, names: tuple[str, ...]) -> str:
 
 
 def list_dtypes(program: Program) -> frozenset[str]:
-    """The element types of the tensors in a program."""
+    """List the element types of the tensors in a program."""
     values = (v for g in collect_graphs(program.main) for v in (*g.inputs, *(v for node in g.nodes for v in node.outputs)))
     return frozenset(v.type.dtype.name for v in values)
 

@@ -1,8 +1,8 @@
 """Average windows that are spread evenly over an axis, as in adaptive pools.
 
-Window i of `count` begins at `i * size // count` and ends before `(i + 1) * size / count`, rounded up. In: a use of an operator on `[N, C,
-...]`, and the number of windows of each spatial axis. Out: the name of the pooled tensor. Always: the result is exact for any sizes. For a
-known size the windows are constants; for a symbolic size they are computed at run time.
+Window i of `count` begins at `i * size // count` and ends before `(i + 1) * size / count`, rounded up: 5 positions in 2 windows are 0 to 2
+and 2 to 4. In: a use of an operator on `[N, C, ...]`, and the number of windows of each spatial axis. Out: the name of the pooled tensor.
+Always: the result is exact for any sizes. For a known size the windows are constants. For a symbolic size they are computed at run time.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from .writer import GraphWriter
 
 
 class WindowTable(Record):
-    """The windows of one axis: the positions in each, `[count, width]`, in which short ones repeat their last; which of these do not
-    repeat, or None where all windows have one width; and the number of those that do not, `[count]`."""
+    """The windows of one axis. `positions`, `[count, width]`: the positions in each window, where a short window repeats its last one.
+    `is_member`: which of these are no repetitions, or None where all windows have one width. `lengths`, `[count]`: the lengths of the
+    windows."""
 
     positions: str
     is_member: str | None
@@ -70,7 +71,7 @@ def _append_axes(site: GraphWriter, numbers: str, axes: int) -> str:
 
 
 def list_window_positions(site: Site, counts: Sequence[int]) -> dict[int, str]:
-    """For each spatial axis whose size changes, the matrix of positions in its windows."""
+    """Map each spatial axis whose size changes to the matrix of positions in its windows."""
     sizes = enumerate(zip(site.given.x.shape[2:], counts, strict=True), start=2)
     return {axis: _make_window_table(site, size, count).positions for axis, (size, count) in sizes if size != count}
 
@@ -97,16 +98,16 @@ def _make_constant_table(site: Site, size: int, count: int) -> WindowTable:
 
 
 def _find_edges(size: Dim, count: int) -> tuple[list[Dim], list[Dim]]:
-    """The starts of the windows, and the positions after their ends."""
+    """Return the starts of the windows, and the positions after their ends."""
     return [i * size // count for i in range(count)], [((i + 1) * size + count - 1) // count for i in range(count)]
 
 
 def _emit_edges(site: Site, size: Dim, count: Dim) -> tuple[str, str]:
-    """The edges as tensors [count]."""
+    """Emit the edges as tensors [count]."""
     if isinstance(count, int):
         starts, ends = _find_edges(size, count)
         return site.ints(starts), site.ints(ends)
-    # There may be no windows, as of one position at half the scale: nothing is divided then, but not by 0 either.
+    # There may be no windows, as for one position at half the scale. Even then, the divisor must not be 0.
     length, windows = site.scalar(size, INT64), site.scalar(dim_max(count, 1), INT64)
     steps = site.add("Range", [site.scalar(0, INT64), site.scalar(count, INT64), site.scalar(1, INT64)])
     before = site.add("Mul", [steps, length])

@@ -1,7 +1,7 @@
 """Compute the weights of resizing with `antialias`, where ONNX's Resize differs from PyTorch or lacks the mode.
 
-In: how an axis of known size is resized. Out: the positions that each result is a sum of, and their weights. Always: the weights of a
-result sum to 1; an axis whose size stays is left unchanged.
+In: how an axis of known size is resized. Out: for each result the positions that it is a sum of, and their weights. Always: the weights of
+a result sum to 1. An axis whose size stays is left unchanged.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Weights = NDArray[np.float64]
 
 
 class Kernel(Record):
-    """The weight of a position by its distance, and the greatest distance with a weight."""
+    """The function of the distance that weighs a position, and the greatest distance with a weight."""
 
     weigh: Callable[[Weights], Weights]
     reach: int
@@ -39,16 +39,16 @@ def _weigh_cubic(x: Weights) -> Weights:
 
 
 def _weigh_lanczos(x: Weights) -> Weights:
-    """sinc windowed by a wider sinc."""
+    """Return sinc, windowed by a wider sinc."""
     return np.where(np.abs(x) < 3, np.sinc(x) * np.sinc(x / 3), 0)
 
 
 KERNELS = {"bilinear": Kernel(_weigh_triangle, 1), "bicubic": Kernel(_weigh_cubic, 2), "lanczos": Kernel(_weigh_lanczos, 3)}
-"""By mode."""
+"""The kernels by mode."""
 
 
 class WeightTable(Record):
-    """For each result a row: positions, which of them belong to it (the others repeat its last, with a weight of 0), and weights."""
+    """For each result a row: positions, a mask of those that belong to it (the others repeat its last one, with weight 0), and weights."""
 
     positions: NDArray[np.int64]
     inside: NDArray[np.bool_]
@@ -66,6 +66,7 @@ def make_weight_table(stretch: Stretch, mode: str, *, align_corners: bool, dtype
         step = (size - 1) / (count - 1) if count > 1 else 0.0
     else:
         step = size / count if stretch.scale is None else 1 / stretch.scale
+    # Reduced images take more positions into each result; enlarged ones keep the kernel's own reach.
     wide = max(step, 1.0)
     centers = step * (np.arange(count) + 0.5)
     first = np.maximum(np.trunc(centers - kernel.reach * wide + 0.5), 0).astype(np.int64)

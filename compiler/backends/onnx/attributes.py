@@ -1,4 +1,4 @@
-"""Attributes of ONNX nodes. Nodes of a large model have few distinct ones: each is made once and copied."""
+"""Makes attributes of ONNX nodes. Nodes of a large model have few distinct attributes, so each is made once and copied."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _make_tensor(array: Array) -> TensorProto:
 
 
 def _make_key(value: object) -> object:
-    """Make a key that is equal for equal attributes; None for values that are not cached."""
+    """Make a key that is equal for equal attributes. None for values that are not cached."""
     # The type is part of the key: 1, 1.0 and True are equal in Python, and are different attributes.
     match value:
         case int() | float() | str() | DType():
@@ -31,13 +31,13 @@ def _make_key(value: object) -> object:
 
 
 class AttributeCache:
-    """Makes attributes, equal ones once."""
+    """Makes attributes. Equal ones are made once."""
 
     def __init__(self) -> None:
         self._cache: dict[tuple[str, object], AttributeProto] = {}
 
     def add_attributes(self, node: NodeProto, attributes: dict[str, object]) -> None:
-        """Adds them to the node; those that are None are left out."""
+        """Add attributes to the node, except those that are None."""
         for name, value in attributes.items():
             if value is not None:
                 node.attribute.append(self._find_or_make(name, value))
@@ -53,7 +53,7 @@ class AttributeCache:
 
 
 def make_attribute(name: str, value: object) -> AttributeProto:
-    """Make an attribute; its ONNX type follows from the type of the value."""
+    """Make an attribute, whose ONNX type follows from the type of the value."""
     proto = AttributeProto(name=name)
     match value:
         case DType():

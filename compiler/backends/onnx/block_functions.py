@@ -1,8 +1,8 @@
-"""One function of ONNX for each block, so that viewers show the hierarchy of the spec.
+"""Writes one function of ONNX for each block, so that viewers show the hierarchy of the spec.
 
-In: a builder whose nodes are complete, and say which block they are part of. Out: functions; in the builder, calls of them. Always: uses of
-a block that compute the same, but for weights, are one function, others are several; weights are inputs of functions, small constants are
-within them; a loop and what is in it is one node, of the block that it is in.
+In: a builder whose nodes are complete, each with the block that it is part of. Out: functions, and calls of them in the builder. Always:
+uses of a block that compute the same, except for weights, are one function; other uses are several. Weights are inputs of functions, and
+small constants are within them. A loop with its body is one node of the block that it is in.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .messages import FunctionProto
 from .onnx_builder import BuilderNode, GraphBuilder, LoopBody, NameAllocator, write_nodes
 
 DOMAIN = "netc"
-"""That of the functions."""
+"""The domain of the functions."""
 _SMALL = 1024
-"""Bytes of a constant that a function has itself; larger ones are inputs, as weights are."""
+"""The largest constant, in bytes, that is put into a function. Larger ones are inputs, as weights are."""
 _INPUT = "in"
-"""What a function calls a tensor that another part of the model computes, as a block of the language does."""
+"""The name in a function for a tensor that another part of the model computes, as in a block of the language."""
 
 
 class _BlockUse(Record):
-    """A use of a block: its nodes, with calls in place of those of blocks in it; values that come in, those that are computed first; values
-    that others take; constants of its own."""
+    """A use of a block: its nodes, with calls in place of inner blocks; its inputs, computed tensors before weights; the values that
+    others take; its own constants."""
 
     frame: Frame
     nodes: list[BuilderNode]
@@ -38,7 +38,7 @@ class _BlockUse(Record):
 
 
 class FunctionWriter:
-    """See the module's docstring."""
+    """Writes the functions of one builder."""
 
     def __init__(self, builder: GraphBuilder, opset: int) -> None:
         self._builder = builder
@@ -46,18 +46,18 @@ class FunctionWriter:
         self._names = NameAllocator()
         self._attributes = AttributeCache()
         self._written: dict[bytes, FunctionProto] = {}
-        """By what they compute."""
+        """The functions so far, by the bytes of what they compute."""
         self._small = {name for name in builder.list_constants() if builder.stored[name].nbytes <= _SMALL}
         self._use_counts: Counter[str] = Counter()
 
     def write_functions(self, outputs: Iterable[str]) -> list[FunctionProto]:
-        """The functions; the nodes of the builder are changed. `outputs` are those of the model."""
+        """Write the functions and replace nodes of the builder by calls. `outputs` are the model's outputs."""
         self._use_counts.update(chain(outputs, *map(_iter_used_values, self._builder.nodes)))
         self._builder.nodes = self._replace_with_calls(self._builder.nodes, None)
         return list(self._written.values())
 
     def _replace_with_calls(self, nodes: Sequence[BuilderNode], frame: Frame | None) -> list[BuilderNode]:
-        """Nodes of a block, with calls in place of those of blocks in it. Sizes that are computed between these come first."""
+        """Replace the nodes of inner blocks by calls. Sizes that are computed between these nodes come first."""
         within = [_find_inner_frame(node.frame, frame) for node in nodes]
         remaining, groups = Counter(within), dict[Frame, list[BuilderNode]]()
         result: list[BuilderNode] = []
@@ -66,6 +66,7 @@ class FunctionWriter:
                 result.append(node)
                 continue
             groups.setdefault(inner, []).append(node)
+            # The call goes where the block's last node was: by then, all of its inputs exist.
             remaining[inner] -= 1
             if not remaining[inner]:
                 result.append(self._make_call(self._make_use(inner, groups[inner])))
@@ -94,11 +95,12 @@ class FunctionWriter:
         return BuilderNode(function.name, name_of_call, use.inputs, tuple(use.outputs), {}, DOMAIN)
 
     def _name_local_values(self, use: _BlockUse, prefix: str) -> dict[str, str]:
-        """Names of values in a function: those of stages without the path of the block."""
+        """Name the values in a function: values of stages lose the path of the block."""
         names, final = NameAllocator(), self._builder.final_names
         local: dict[str, str] = {}
         for value in use.inputs:
             name = final.get(value, value)
+            # The inputs of a function have its own names, so that all uses of a block read alike.
             known = value in self._builder.stored or name.startswith(("size/", prefix or "size/"))
             local[value] = names.make_unique(name.removeprefix(prefix) if known else _INPUT)
         for value in filter(None, _iter_all_values(use)):
@@ -114,28 +116,30 @@ class FunctionWriter:
         function.input.extend([values[value] for value in use.inputs])
         function.output.extend([values[value] for value in use.outputs])
         stored = self._builder.stored
+        # A function has no initializers, so its constants are nodes.
         constants = [BuilderNode("Constant", value, [], (value,), {"value": stored[value].read()}) for value in use.constants]
         write_nodes(function, [_relabel_node(node, label) for node in (*constants, *use.nodes)], values, self._attributes)
         return function
 
 
 def _find_inner_frame(frame: Frame | None, outer: Frame | None) -> Frame | None:
-    """The block directly in `outer` that a frame is in, or is; None for `outer` itself."""
+    """Return the block directly inside `outer` that contains the frame. None for `outer` itself."""
     while frame is not None and frame is not outer and frame.parent is not outer:
         frame = frame.parent
     return None if frame is outer else frame
 
 
 def _iter_used_values(node: BuilderNode) -> Iterator[str]:
-    """What a node takes of the graph that it is in, once for each time."""
+    """Iterate over the values that a node takes from its graph, once for each use."""
     yield from filter(None, node.inputs)
     if node.body is not None:
+        # A loop also takes values from the graph around it, without listing them as inputs.
         local = {*node.body.inputs, *(output for inner in node.body.nodes for output in inner.outputs)}
         yield from (value for value in chain(*map(_iter_used_values, node.body.nodes), node.body.outputs) if value not in local)
 
 
 def _iter_all_values(use: _BlockUse) -> Iterator[str]:
-    """All values of a use, those in loops too."""
+    """Iterate over all values of a use, including those in loops."""
     yield from use.constants
     yield from _iter_node_values(use.nodes)
 
@@ -151,7 +155,7 @@ def _iter_node_values(nodes: Iterable[BuilderNode]) -> Iterator[str]:
 
 
 def _relabel_node(node: BuilderNode, label: Callable[[str], str]) -> BuilderNode:
-    """The node under another name, as those in it."""
+    """Copy a node under another name, with the nodes in it."""
     copy = BuilderNode(node.op_type, label(node.name), node.inputs, node.outputs, node.attributes, node.domain)
     if node.body is not None:
         copy.body = LoopBody(label(node.body.name), node.body.inputs, node.body.types)

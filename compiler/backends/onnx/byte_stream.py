@@ -1,7 +1,7 @@
 """Serialize a model chunk by chunk, so that a reader never holds more than a few tensors in memory.
 
 In: a model without initializers, and each initializer as an `InitializerStream`. Out: the bytes that protobuf gives for the full model.
-Always: fields come in protobuf's order; a tensor is read only when its turn comes.
+Always: fields come in protobuf's order. A tensor is read only when its turn comes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ def _encode_tag(number: int) -> bytes:
 
 
 def _encode_varint(number: int) -> bytes:
-    """As protobuf writes integers: seven bits a byte, the lowest first, the highest bit of a byte set if others follow."""
+    """Encode an integer as protobuf does: seven bits in a byte, the lowest first, with the highest bit of a byte set if others follow.
+
+    >>> _encode_varint(300)
+    b'\\xac\\x02'
+    """
     out = bytearray()
     while number > 0x7F:
         out.append(number & 0x7F | 0x80)
@@ -56,13 +60,13 @@ class InitializerStream(Record):
 
 
 def embed_initializer(name: str, stored: StoredTensor) -> InitializerStream:
-    """An initializer whose elements are in the model."""
+    """Make an initializer whose elements are in the model."""
     head, size = _make_header(name, stored).SerializeToString(deterministic=True), stored.nbytes
     return InitializerStream(head + _RAW_DATA_TAG + _encode_varint(size), size, lambda: iter_element_bytes(stored.read()))
 
 
 def reference_initializer(name: str, stored: StoredTensor, location: str, offset: int) -> InitializerStream:
-    """An initializer whose elements are in the file `location`."""
+    """Make an initializer whose elements are in the file `location`."""
     tensor = _make_header(name, stored)
     tensor.data_location = TensorProto.EXTERNAL
     for key, entry in (("location", location), ("offset", str(offset)), ("length", str(stored.nbytes))):
@@ -71,27 +75,28 @@ def reference_initializer(name: str, stored: StoredTensor, location: str, offset
 
 
 def iter_element_bytes(array: Array) -> Iterator[Chunk]:
-    """The elements, little-endian, in bytes without axes."""
+    """Iterate over the elements, little-endian, as flat bytes."""
     for part in split_into_contiguous_chunks(array):
         yield (part if byteorder == "little" else part.byteswap()).reshape(-1).view(np.uint8).data
 
 
 class ModelStream:
-    """A model in pieces. `size` is the number of its bytes."""
+    """A serialized model. `size` is the number of its bytes."""
 
     def __init__(self, proto: ModelProto, pieces: Sequence[InitializerStream]) -> None:
         self._initializers = pieces
         self._heads = [_INITIALIZER_TAG + _encode_varint(len(piece.head) + piece.size) + piece.head for piece in pieces]
-        """What comes before the elements of each."""
+        """The bytes before the elements of each initializer."""
         self._graph_before, self._graph_after = _split_fields(proto.graph, _INITIALIZER)
         inner = sum(map(len, self._heads)) + sum(piece.size for piece in pieces)
+        # A message begins with its length, so all sizes must be known before the first byte is written.
         graph = len(self._graph_before) + inner + len(self._graph_after)
         head, self._after = _split_fields(proto, _GRAPH)
         self._before = head + _encode_tag(_GRAPH) + _encode_varint(graph)
         self.size = len(self._before) + graph + len(self._after)
 
     def iter_chunks(self) -> Iterator[Chunk]:
-        """The bytes, in order."""
+        """Iterate over the bytes, in order."""
         yield self._before
         yield self._graph_before
         for piece, head in zip(self._initializers, self._heads, strict=True):
@@ -103,7 +108,7 @@ class ModelStream:
 
 
 def _split_fields(message: Any, number: int) -> tuple[bytes, bytes]:
-    """The fields before one and those after it, without itself."""
+    """Serialize the fields before and after one field, without itself."""
     fields = [field for field, _ in message.ListFields()]
     before, after = ([f for f in fields if f.number < number], [f for f in fields if f.number > number])
     return _serialize_fields(message, before), _serialize_fields(message, after)

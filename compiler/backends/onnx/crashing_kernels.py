@@ -1,7 +1,7 @@
 """Find kernels of ONNX Runtime that end the process, rather than raise an error, on an input without elements.
 
-In: a model, and the shapes of its inputs. Out: the operator that would get such an input, if there is one. Always: what ONNX's inference
-does not find is found by running the model up to there; where that is not possible, the answer is that it would.
+In: a model, and the shapes of its inputs. Out: the operator that would get such an input, or None. Always: shapes that ONNX's inference
+does not find are found by running the model up to there. Where that is impossible, the answer is that the kernel would crash.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from .runtime_failures import is_runtime_error
 Shapes = Mapping[str, tuple[int, ...]]
 Sizes = tuple[int | None, ...]
 _UNKNOWN: Sizes = (None,) * 64
-"""Of a tensor with as many axes as there may be."""
+"""Unknown sizes, for as many axes as a tensor may have."""
 
 
 def _find_batch_axes(node: NodeProto) -> tuple[int, ...]:
-    """The axes that all terms of an equation have, and the result: some orders of the others are a division by their number."""
+    """Return the axes that all terms of an equation and its result have: for some orders of the others, the kernel divides by their
+    number."""
     equation = next(attribute.s.decode() for attribute in node.attribute if attribute.name == "equation")
     operands, _, result = equation.replace(" ", "").partition("->")
     first, *others = operands.split(",")
@@ -36,11 +37,11 @@ KERNELS: Mapping[str, Callable[[NodeProto], tuple[int, ...]]] = {
     "Einsum": _find_batch_axes,
     "TopK": lambda _: (0,),
 }
-"""The axes of their first input that must not be empty, up to ONNX Runtime 1.31 at least; for TopK up to 1.30."""
+"""The axes of the first input that must not be empty, up to ONNX Runtime 1.31 at least. For TopK, up to 1.30."""
 
 
 def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], shapes: Shapes) -> str | None:
-    """`skeleton` has the nodes of the model, `build` makes one with its initializers too, or with their types."""
+    """Find the kernel. `skeleton` has the nodes of the model. `build` makes a model with its initializers too, or with their types."""
     if all(0 not in shape for shape in shapes.values()) or not any(node.op_type in KERNELS for node in _iter_nodes(skeleton)):
         return None
     model = ModelProto()
@@ -48,6 +49,7 @@ def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], 
     for given in model.graph.input:
         for axis, size in zip(given.type.tensor_type.shape.dim, shapes.get(given.name, ()), strict=False):
             axis.dim_value = size
+    # Shapes in the model are symbolic, and would hide what follows from the sizes of this call.
     del model.graph.value_info[:]
     for result in model.graph.output:
         result.type.tensor_type.ClearField("shape")
@@ -55,7 +57,7 @@ def find_crashing_kernel(skeleton: ModelProto, build: Callable[[], ModelProto], 
 
 
 def _iter_nodes(model: ModelProto) -> Iterator[NodeProto]:
-    """Those of functions and of the bodies of others too."""
+    """Iterate over the nodes, including those of functions and of bodies of loops."""
     stack = [*model.graph.node, *(node for function in model.functions for node in function.node)]
     while stack:
         node = stack.pop()
@@ -69,7 +71,7 @@ def _list_bodies(node: NodeProto) -> Iterable[GraphProto]:
 
 
 def _find_empty_input(graph: GraphProto, compute: Callable[[int], Sizes]) -> str | None:
-    """The first kernel that gets no elements. `compute` gives the shape of what the node of a number gets; those before it get some."""
+    """Return the first kernel that gets no elements. `compute` returns the shape of the input of the node with a number."""
     sizes_by_value: dict[str, Sizes] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
     sizes_by_value |= {value.name: _read_sizes(value) for value in (*graph.input, *graph.value_info)}
     for index, node in enumerate(graph.node):
@@ -77,6 +79,7 @@ def _find_empty_input(graph: GraphProto, compute: Callable[[int], Sizes]) -> str
             axes, sizes = KERNELS[node.op_type](node), sizes_by_value.get(node.input[0], ())
             if not all(axis < len(sizes) and sizes[axis] is not None for axis in axes):
                 sizes = compute(index)
+            # None, an unknown size, counts as 0: a refused call is better than a process that ends.
             if any(not sizes[axis] for axis in axes):
                 return str(node.op_type)
         inner = next(filter(None, (_find_empty_input(body, lambda _: _UNKNOWN) for body in _list_bodies(node))), None)
@@ -90,7 +93,7 @@ def _read_sizes(value: ValueInfoProto) -> Sizes:
 
 
 def _run_up_to(model: ModelProto, index: int, shapes: Shapes) -> Sizes:
-    """The shape of what a node of the main graph gets. Sizes do not depend on numbers, so that any will do."""
+    """Return the shape of the input of a node in the main graph. Sizes do not depend on values, so zeros are fed."""
     part = ModelProto()
     part.CopyFrom(model)
     name = part.graph.node[index].input[0]
@@ -101,9 +104,9 @@ def _run_up_to(model: ModelProto, index: int, shapes: Shapes) -> Sizes:
     options.log_severity_level = 4  # failures are expected here, and need no log
     try:
         session = onnxruntime.InferenceSession(part.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    except Exception:  # such as that of weights in a file of their own
+    except Exception:  # for example, weights in a separate file
         return _UNKNOWN
     try:
         return tuple(session.run([name], feeds)[0].shape)
-    except Exception as error:  # what fails before the kernel does not reach it
+    except Exception as error:  # an error before the kernel means that the kernel is not reached
         return (1,) * len(_UNKNOWN) if is_runtime_error(error) else _UNKNOWN

@@ -1,9 +1,9 @@
 """Write files of gigabytes past the system's page cache.
 
-Filling the cache can take longer than the disk itself, and files of this size evict the pages of other programs.
+Filling the cache can take longer than writing to the disk, and files of this size evict the pages of other programs.
 
-In: a path, then bytes. Out: the file. Always: where the system has no such writing, or the file system refuses it, the file is written
-as others are.
+In: a path, then bytes. Out: the file. Always: where the system or the file system does not support direct writing, the file is written
+like any other.
 """
 
 from __future__ import annotations
@@ -28,17 +28,18 @@ except ImportError:  # Windows
 
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _REFUSED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)
-"""What file systems say that do not write so."""
+"""The errors of file systems that do not support direct writing."""
 _BLOCK = 1 << 24
-"""Bytes that are written at once, from an address, to a place and of a length that are multiples of a page."""
+"""The bytes that are written at once. Address, position and length of a block are multiples of a page."""
 
 
 class DirectFile:
-    """A new file that is written from its beginning to its end: while one block is on its way to the disk, the other is filled."""
+    """A new file that is written from beginning to end. While one block is written to the disk, the other is filled."""
 
     def __init__(self, path: Path) -> None:
-        from concurrent.futures import ThreadPoolExecutor  # most models are written without
+        from concurrent.futures import ThreadPoolExecutor  # imported here, because most models are written without it
 
+        # `mmap` aligns the blocks to pages, as direct writing requires.
         self._blocks = [memoryview(mmap(-1, _BLOCK)) for _ in range(2)]
         self._filled = 0
         self._size = 0
@@ -53,7 +54,7 @@ class DirectFile:
         while remaining:
             part, remaining = remaining[: _BLOCK - self._filled], remaining[_BLOCK - self._filled :]
             block = self._blocks[0][self._filled : self._filled + len(part)]
-            np.copyto(np.frombuffer(block, np.uint8), np.frombuffer(part, np.uint8))  # other threads go on meanwhile
+            np.copyto(np.frombuffer(block, np.uint8), np.frombuffer(part, np.uint8))  # releases the GIL, unlike slicing
             self._filled += len(part)
             if self._filled == _BLOCK:
                 self._submit_block()
@@ -64,6 +65,7 @@ class DirectFile:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         with self._file, self._thread:
             if error is None:
+                # The last block is written up to a full page, and the file cut to its size afterwards.
                 self._filled += -self._filled % PAGESIZE
                 self._submit_block()
                 self._wait_for_block()
@@ -76,7 +78,7 @@ class DirectFile:
         self._filled = 0
 
     def _wait_for_block(self) -> None:
-        """Until the block before is on the disk; raises what went wrong."""
+        """Wait until the previous block is on the disk. Raises its error."""
         if self._written is not None:
             self._written.result()
 
@@ -88,12 +90,13 @@ class DirectFile:
         try:
             return self._file.write(content)
         except OSError as error:
+            # The first refused write turns direct writing off, and the same bytes are written again.
             if error.errno not in _REFUSED or not self._set_direct(False):
                 raise
             return self._file.write(content)
 
     def _set_direct(self, direct: bool) -> bool:
-        """Whether that was changed."""
+        """Switch direct writing on or off. Return whether that changed anything."""
         if fcntl is None or not _DIRECT:
             return False
         with suppress(OSError):

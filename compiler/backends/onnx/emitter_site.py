@@ -1,7 +1,7 @@
 """The use of an operator that is being written: the interface of the builder for emitters (the `Site` of onnx_emitters.py).
 
-In: an operator node with its path, and the names of its inputs. Out: nodes in the builder. Always: the first result has the path of
-the node as its name, intermediate nodes `PATH/OpType`.
+In: an operator node with its path, and the names of its inputs. Out: nodes in the builder. Always: the first result has the path of the
+node as its name, and intermediate nodes are called `PATH/OpType`: `encoder.dense/MatMul`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .tensor_expressions import TensorExpr
 
 
 class OnnxEmitSite:
-    """See the module's docstring."""
+    """Adds the nodes of one operator to the builder."""
 
     __slots__ = ("_added_nodes", "_builder", "_flat_node", "_initializers", "_sizes", "given", "inputs", "node", "results")
 
@@ -88,7 +88,7 @@ class OnnxEmitSite:
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
         if isinstance(value, (int, float)):
-            with np.errstate(over="ignore"):  # a number that is too large is infinite
+            with np.errstate(over="ignore"):  # a number beyond the type's range becomes infinite
                 return self._builder.add_constant(np.array(value, dtype=numpy_dtype(dtype)))
         return self._sizes.emit_scalar(value, dtype)
 
@@ -110,11 +110,12 @@ class OnnxEmitSite:
         return self._builder.lowering is None or self._builder.lowering.has_operator(op_type)
 
     def name_results(self, results: Sequence[str]) -> None:
-        """Names the results that the emitter has returned."""
+        """Name the results that the emitter has returned."""
         path = self._flat_node.path
         base = None
         for index, result in enumerate(results):
             maker = next((node for node in self._added_nodes if result in node.outputs), None)
+            # An emitter may return an input, or the same result twice: only its own nodes get the name.
             if maker is None or result in self._builder.final_names:
                 continue
             if base is None:

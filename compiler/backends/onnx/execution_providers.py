@@ -1,6 +1,6 @@
-"""Where ONNX Runtime runs a model: its execution providers, and whether they are available.
+"""Selects ONNX Runtime's execution providers for a device, and checks that they are available.
 
-In: the name of a device. Out: providers. Always: a model runs on the device that was asked for, or it is an error.
+In: the name of a device. Out: providers. Always: a model runs on the device that was asked for, or an error is raised.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import onnxruntime
 _FATAL = 4
 """The most severe level of ONNX Runtime's log."""
 _PROVIDERS = {"cpu": ("CPUExecutionProvider",), "cuda": ("CUDAExecutionProvider", "CPUExecutionProvider")}
-"""The first one is the device; nodes without a kernel there run on the next."""
+"""The providers of each device. Nodes without a kernel in the first one run in the next."""
 
 
 class DeviceUnavailable(RuntimeError):
-    """The device that was asked for cannot be used; the text says what is missing."""
+    """The requested device cannot be used. The text says what is missing."""
 
 
 def list_providers(device: str) -> list[str]:
-    """The providers for a device. A ValueError for another word."""
+    """List the providers for a device. Raises ValueError for another word."""
     if device not in _PROVIDERS:
         known = " or ".join(f"`{name}`" for name in _PROVIDERS)
         raise ValueError(f"there is no device `{device}`: use {known}")
@@ -40,14 +40,15 @@ def list_providers(device: str) -> list[str]:
 
 
 def get_device_provider(device: str) -> str:
-    """The provider that a device is."""
+    """Return the provider of a device."""
     return _PROVIDERS[device][0]
 
 
 def _preload_libraries() -> list[str]:
-    """Loads the CUDA libraries that are installed as Python packages. Returns the names of those that are not found."""
+    """Load the CUDA libraries that are installed as Python packages. Return the names of those that are not found."""
     if not hasattr(onnxruntime, "preload_dlls"):
         return []
+    # ONNX Runtime prints failures instead of raising them.
     output = StringIO()
     with redirect_stdout(output):
         onnxruntime.preload_dlls()
@@ -55,7 +56,7 @@ def _preload_libraries() -> list[str]:
 
 
 def check_device_used(device: str, active: Sequence[str]) -> None:
-    """Raises `DeviceUnavailable` if a session that was made for `device` fell back to another."""
+    """Raise `DeviceUnavailable` if a session that was made for `device` fell back to another."""
     if active[0] != get_device_provider(device):
         missing = _preload_libraries()
         found = f"; {', '.join(f'`{name}`' for name in missing)} cannot be found" if missing else ""

@@ -1,7 +1,7 @@
-"""Arrays into a session of ONNX Runtime, and out of it again.
+"""Converts arrays for a session of ONNX Runtime, and its results back to arrays.
 
-In: values by input name. Out: arrays of the types and shapes that the model declares, or a `ValueError` with the reason; results by
-name. Always: a symbolic axis has one size in all inputs; numbers change by the precision of floating point alone.
+In: values by input name. Out: arrays of the types and shapes that the model declares, or a `ValueError` with the reason; results by name.
+Always: a symbolic axis has one size in all inputs. Numbers change only by the precision of floating point.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def read_port(declared: Any) -> Port:
 
 
 def assign_inputs(inputs: Mapping[str, Port], positional: tuple[object, ...], named: Mapping[str, object]) -> dict[str, object]:
-    """Each input with its value."""
+    """Assign a value to each input."""
     names = list(inputs)
     if len(positional) > len(names):
         raise ValueError(f"the model has {_format_count(len(names))}, found {len(positional)}")
@@ -63,7 +63,7 @@ def _format_names(names: list[str]) -> str:
 
 
 def make_feeds(inputs: Mapping[str, Port], values: Mapping[str, object]) -> dict[str, Array]:
-    """The values as arrays that the model takes."""
+    """Convert the values to arrays that the model takes."""
     sizes: Sizes = {}
     feeds = {}
     for name, declared in inputs.items():
@@ -84,6 +84,7 @@ def _convert_array(declared: Port, array: Array) -> Array:
     assert found is not None, "array_of lets no other type through"
     with np.errstate(over="ignore", invalid="ignore"):
         converted = array.astype(needed)
+    # An overflow to infinity would go on silently, so the first such number is named.
     if found.is_float and declared.dtype.is_float:
         overflowed = array[np.isfinite(array) & ~np.isfinite(converted)]
         if overflowed.size:
@@ -97,7 +98,7 @@ def _convert_array(declared: Port, array: Array) -> Array:
 
 
 def run_session(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Port]) -> dict[str, Array]:
-    """Runs the session."""
+    """Run the session."""
     # `session.run` takes and returns NumPy's own types only, so bfloat16 goes through OrtValue.
     halves = any(p.dtype == _BFLOAT16 for p in outputs.values()) or any(a.dtype == ml_dtypes.bfloat16 for a in feeds.values())
     if not halves:
@@ -109,7 +110,8 @@ def run_session(session: Any, feeds: dict[str, Array], outputs: Mapping[str, Por
 def run_session_keeping(
     session: Any, feeds: Mapping[str, Array], values: Mapping[str, Any], kept: Collection[str], outputs: Mapping[str, Port]
 ) -> dict[str, Any]:
-    """Runs the session on arrays and on `values` of ONNX Runtime. The outputs `kept` are such values, not copied; others are arrays."""
+    """Run the session on arrays and on `values` of ONNX Runtime. The outputs `kept` stay such values, without a copy. Others are
+    arrays."""
     inputs = {name: to_ort_value(array) for name, array in feeds.items()} | dict(values)
     results = session.run_with_ort_values(list(outputs), inputs)
     return {
@@ -121,7 +123,7 @@ def run_session_keeping(
 
 
 def to_ort_value(array: Array) -> Any:
-    """The array as a value of ONNX Runtime."""
+    """Convert an array to a value of ONNX Runtime."""
     if array.dtype != ml_dtypes.bfloat16:
         return onnxruntime.OrtValue.ortvalue_from_numpy(array)
     bits = np.asarray(array, order="C").view(np.uint16)

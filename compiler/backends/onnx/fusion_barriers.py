@@ -1,12 +1,12 @@
-"""Nodes that ONNX Runtime would join to one that computes something else, or to a graph that it refuses.
+"""Inserts nodes where ONNX Runtime's fusions would compute something else, or make a graph that it refuses.
 
-In: a builder with all nodes. Out: the same function, with a node between those. Always: a graph without such nodes is left as it is.
+In: a builder with all nodes. Out: the same function, with a node between such neighbors. Always: a graph without them stays as it is.
 
-ONNX Runtime takes zeros that `Pad` adds for the padding of the pool that follows (PadFusion, 1.16 to 1.31): but a maximum ignores its own
-padding, and a pool's padding must be smaller than its windows. It computes `y = x * 2` as part of the MatMul that takes it, and leaves out
-`y` if nothing else takes that (MatMulScaleFusion, 1.5 to 1.31): but it overlooks the MatMul of which `y * 3` has become a part just before,
-and it keeps the number as float32, also for tensors of float64: the products are wrong from the eighth digit on.
-Concat of one tensor copies it, and is in no fusion.
+ONNX Runtime takes zeros that `Pad` adds for the padding of the pool that follows (PadFusion, 1.16 to 1.31). But a maximum ignores its own
+padding, and a pool's padding must be smaller than its windows. ONNX Runtime also computes `y = x * 2` as part of the MatMul that takes
+`y`, and removes `y` if nothing else takes it (MatMulScaleFusion, 1.5 to 1.31). But it overlooks the MatMul of which `y * 3` has become a
+part just before. It also keeps the number as float32, even for tensors of float64, so the products are wrong from the eighth digit on.
+Concat of one tensor copies it, and takes part in no fusion.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _POOLS = {"AveragePool", "MaxPool"}
 
 
 def insert_barriers(builder: GraphBuilder) -> None:
-    """See the module's docstring."""
+    """Insert copies between nodes that must not be fused."""
     uneven = _ScaleChains(builder).find_uneven()
     builder.nodes = list(_iter_with_barriers(builder, builder.nodes, uneven))
 
@@ -42,13 +42,14 @@ def _iter_with_barriers(builder: GraphBuilder, nodes: Sequence[BuilderNode], une
 
 
 def _find_rounded_inputs(node: BuilderNode, producers: Mapping[str, BuilderNode], builder: GraphBuilder) -> list[int]:
-    """The inputs of a node with which ONNX Runtime would join it, to a product whose number it rounds from float64 to float32."""
+    """Return the inputs that ONNX Runtime would fuse with a product whose factor it rounds from float64 to float32."""
     scaled = _find_scaled_input(node, builder)
     if scaled:
         position = node.inputs.index(scaled)
         maker = producers.get(scaled)
         return [position] if maker is not None and maker.op_type == "MatMul" and _is_double(node, builder) else []
     if node.op_type != "MatMul":
+        # The scaling may come before the product or after it: both are fused.
         return []
     inputs = [(position, producers.get(value)) for position, value in enumerate(node.inputs)]
     return [p for p, maker in inputs if maker is not None and _find_scaled_input(maker, builder) and _is_double(maker, builder)]
@@ -60,7 +61,7 @@ def _is_double(node: BuilderNode, builder: GraphBuilder) -> bool:
 
 
 def _copy_input(builder: GraphBuilder, node: BuilderNode, index: int) -> BuilderNode:
-    """A node that copies an input of a node, which takes the copy from now on."""
+    """Make a node that copies an input of a node, which takes the copy from now on."""
     source = node.inputs[index]
     copy = builder.value_names.make_unique(f"{source}/Concat")
     between = BuilderNode("Concat", builder.node_names.make_unique(copy), [source], (copy,), {"axis": 0})
@@ -70,6 +71,7 @@ def _copy_input(builder: GraphBuilder, node: BuilderNode, index: int) -> Builder
 
 def _adds_zeros(producers: Mapping[str, BuilderNode], value: str, builder: GraphBuilder) -> bool:
     node = producers.get(value)
+    # A Cast may be between the padding and the pool.
     if node is not None and node.op_type == "Cast":
         node = producers.get(node.inputs[0])
     if node is None or node.op_type != "Pad" or node.attributes.get("mode") not in (None, "constant"):
@@ -79,7 +81,7 @@ def _adds_zeros(producers: Mapping[str, BuilderNode], value: str, builder: Graph
 
 
 def _find_scaled_input(node: BuilderNode, builder: GraphBuilder) -> str:
-    """What a node multiplies or divides by a constant that is one number, if it does that."""
+    """Return the value that a node multiplies or divides by a constant of one number, or an empty text."""
     if node.op_type not in ("Mul", "Div"):
         return ""
     for value, by in ((node.inputs[0], node.inputs[1]), *([(node.inputs[1], node.inputs[0])] if node.op_type == "Mul" else [])):
@@ -89,7 +91,7 @@ def _find_scaled_input(node: BuilderNode, builder: GraphBuilder) -> str:
 
 
 class _ScaleChains:
-    """Tensors that are others by a constant number; those that are equal have one name, as ONNX Runtime computes them once."""
+    """Chains of tensors scaled by constants. Equal ones have one name, because ONNX Runtime computes them once."""
 
     def __init__(self, builder: GraphBuilder) -> None:
         self.builder = builder
@@ -106,7 +108,7 @@ class _ScaleChains:
         return self.names.get(value, value)
 
     def find_uneven(self) -> set[str]:
-        """The scaled tensors that are scaled again different numbers of times, nought included, before MatMul takes them."""
+        """Return the scaled tensors that MatMuls take after different numbers of further scalings, including none."""
         times: dict[str, set[int]] = {}
         for node in reversed(self.nodes):
             source = _find_scaled_input(node, self.builder)
@@ -118,13 +120,13 @@ class _ScaleChains:
         return {value for same in self.equal.values() if len(times.get(same[0], ())) > 1 for value in same}
 
     def _add_counts(self, times: dict[str, set[int]], value: str, more: set[int]) -> None:
-        """Keeps two different numbers at most: others say nothing more."""
+        """Record counts. Two different ones are enough to show the problem."""
         name = self._get_canonical_name(value)
         times[name] = set(sorted(times.get(name, set()) | more)[:2])
 
 
 def _walk_nodes(nodes: Sequence[BuilderNode]) -> Iterator[BuilderNode]:
-    """The nodes, those in loops too, in the order of computation."""
+    """Iterate over the nodes, including those in loops, in the order of computation."""
     for node in nodes:
         if node.body is not None:
             yield from _walk_nodes(node.body.nodes)

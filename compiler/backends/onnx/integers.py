@@ -15,11 +15,11 @@ from ...types.tensor_types import INT64, Shape
 from .tensor_expressions import TensorExpr
 
 _BITS = 6
-"""The bits that are read of an exponent in a tensor. For exponents above 63, all powers but those of -1, 0 and 1 overflow."""
+"""The bits of an exponent that are read from a tensor. For exponents above 63, all powers but those of -1, 0 and 1 overflow."""
 
 
 def floor_quotient(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """The quotient, rounded down. `number` is the divisor if it is known.
+    """Return the quotient, rounded down. `number` is the divisor if it is known.
 
     Div rounds towards zero. Where that rounds up, the quotient times the divisor is beyond `x`, and 1 is subtracted.
     """
@@ -36,12 +36,12 @@ def floor_quotient(x: TensorExpr, divisor: TensorExpr, number: int | None) -> Te
 
 
 def floor_remainder(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """The remainder of a division that rounds down: it has the sign of the divisor."""
+    """Return the remainder of a division that rounds down, which has the sign of the divisor."""
     return x - x if number == -1 else x.op("Mod", _without_minus_one(divisor, number))
 
 
 def remainder_towards_zero(x: TensorExpr, divisor: TensorExpr, number: int | None) -> TensorExpr:
-    """The remainder of a division that rounds towards zero: it has the sign of `x`."""
+    """Return the remainder of a division that rounds towards zero, which has the sign of `x`."""
     if number == -1:
         return x - x
     by = _without_minus_one(divisor, number)
@@ -55,8 +55,9 @@ def _without_minus_one(divisor: TensorExpr, number: int | None) -> TensorExpr:
 
 
 def raise_to_power(base: TensorExpr, exponent: int) -> TensorExpr:
-    """A power with a constant exponent, by repeated squaring."""
+    """Compute a power with a constant exponent by repeated squaring."""
     if exponent < 2:
+        # `base - base + 1` is 1 in the shape of the base, even if that is known only at run time.
         return base.op("Identity") if exponent else base - base + 1
     result: TensorExpr | None = None
     while exponent:
@@ -69,10 +70,10 @@ def raise_to_power(base: TensorExpr, exponent: int) -> TensorExpr:
 
 
 def raise_to_tensor(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
-    """A power with a tensor of exponents, by repeated squaring.
+    """Compute a power with a tensor of exponents by repeated squaring.
 
-    PyTorch rounds powers with negative exponents towards 0, so that only powers of 1 and -1 are not 0. These depend on the parity of the
-    exponent alone, which also stands for exponents beyond the bits that are read.
+    PyTorch rounds powers with negative exponents towards 0, so only powers of 1 and -1 are not 0. These depend only on the parity of the
+    exponent, which is also used for exponents beyond the bits that are read.
     """
     # An exponent beyond 63 becomes 62 or 63 with the same parity, which gives the same powers of -1, 0 and 1.
     parity, greatest = exponent.op("Mod", exponent.like(2)), 2**_BITS - 1
@@ -90,7 +91,7 @@ def raise_to_tensor(base: TensorExpr, exponent: TensorExpr) -> TensorExpr:
 
 
 def sum_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr:
-    """The sum of int64 over axes. It is a matrix product with ones, which ONNX Runtime computes in int64."""
+    """Sum int64 over axes by a matrix product with ones, which ONNX Runtime computes in int64."""
     # ReduceSum would add in float64, and lose digits beyond 2**53.
     count = numel(tuple(shape[axis] for axis in axes))
     ones = TensorExpr(x.site, x.site.add("Expand", [x.site.scalar(1, INT64), x.site.ints([count, 1])]), INT64)
@@ -98,8 +99,8 @@ def sum_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape)
 
 
 def multiply_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: Shape) -> TensorExpr | None:
-    """The product of int64 over axes: the two halves of the factors are multiplied until one is left. None if the number of factors is
-    not known."""
+    """Multiply int64 over axes: the two halves of the factors are multiplied until one factor is left. None if the number of factors is
+    unknown."""
     count = numel(tuple(shape[axis] for axis in axes))
     if not isinstance(count, int) or not count:
         return None
@@ -117,7 +118,7 @@ def multiply_exactly(x: TensorExpr, shape: Shape, axes: Sequence[int], result: S
 
 
 def _to_rows(x: TensorExpr, shape: Shape, axes: Sequence[int]) -> TensorExpr:
-    """The tensor as a matrix with a row for each result of a reduction."""
+    """Reshape the tensor to a matrix with a row for each result of a reduction."""
     kept = [axis for axis in range(len(shape)) if axis not in axes]
     order = [*kept, *axes]
     permuted = x if order == sorted(order) else x.op("Transpose", perm=order)

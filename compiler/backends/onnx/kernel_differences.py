@@ -1,9 +1,9 @@
-"""Where ONNX Runtime's kernels give other results than PyTorch's: for NaN and infinite numbers, for integers that float64 does not hold,
-and for queries of which a mask hides all keys.
+"""Lists where ONNX Runtime's kernels give other results than PyTorch's: for NaN and infinite numbers, for integers that float64 cannot
+hold, and for queries whose keys a mask hides.
 
-In: an operator, or a program. Out: what differs, for the operators' pages, and the operators that differ, for the note of `netc compile`.
-Always: what nodes could mend is mended by the emitters; here is what kernels do inside, and what PyTorch's own kernels do not agree about.
-The differential tests show each entry, and that there are no others.
+In: an operator, or a program. Out: the differences, for the operators' pages, and the operators that differ, for the note of `netc
+compile`. Always: emitters mend what nodes can mend. Here is what kernels do inside, and what PyTorch's own kernels disagree about. The
+differential tests show each entry, and that there are no others.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ USUAL = "for NaN or infinite inputs"
 BEYOND_FLOATS = "for integers beyond 2**53"
 BEYOND_SQUARES = "for numbers above 1e19"
 RARE = (USUAL, BEYOND_SQUARES)
-"""What `netc compile` notes with `--verbose` only: nearly every network has an operator that these are about."""
+"""The topics that `netc compile` notes with `--verbose` only, because nearly every network has an operator that they are about."""
 
 
 class Difference(Record):
-    """`numbers`: of which kinds, none if it is not about kinds of numbers; `operators`: by name, so that none is imported for this; `text`:
-    what differs, as a sentence; `when`: of which uses of the operators; `about`: what the note of `netc compile` begins with."""
+    """A difference. `numbers`: the kinds of numbers that it is about, if any. `operators`: by name, so that none is imported for this.
+    `text`: a sentence. `when`: the uses of the operators that differ. `about`: the beginning of the note of `netc compile`."""
 
     numbers: tuple[str, ...]
     operators: tuple[str, ...]
@@ -52,23 +52,23 @@ def _has_float32(node: OpNode) -> bool:
 
 
 def _is_block_pool(node: OpNode) -> bool:
-    """An adaptive pool that is a MaxPool: of windows that are known, equal and adjacent."""
+    """Whether an adaptive pool becomes a MaxPool: its windows are known, equal and adjacent."""
     sizes, counts = node.inputs[0].type.shape[2:], node.outputs[0].type.shape[2:]
     return _is_float(node) and all(isinstance(s, int) and isinstance(n, int) and s % n == 0 for s, n in zip(sizes, counts, strict=True))
 
 
 def _has_mask(node: OpNode) -> bool:
-    """With a mask, which may hide all keys."""
+    """Whether it has a mask, which may hide all keys."""
     return not {"attn_mask", "padding"}.isdisjoint(node.op.assign_operands(tuple(v.type for v in node.inputs)))
 
 
 def _is_weighted_resize(node: OpNode) -> bool:
-    """By Resize, with weights."""
+    """Whether Resize computes it, with weights."""
     return not str(node.op.args["mode"]).startswith("nearest") and node.op.args["mode"] not in ("area", "lanczos")
 
 
 def _has_unknown_count(node: OpNode) -> bool:
-    """Whether it is a product of int64 with a number of factors that is known only at run time."""
+    """Whether it is a product of int64 whose number of factors is known only at run time."""
     op, x = node.op, node.inputs[0].type
     axes = op.reduced_axes(x) if isinstance(op, Prod) else (op.args["axis"],)
     return node.outputs[0].type.dtype == INT64 and x.dtype != BOOL and not all(isinstance(x.shape[axis], int) for axis in axes if x.rank)
@@ -188,12 +188,12 @@ DIFFERENCES = (
 
 
 def describe_differences(operator: type[Operator]) -> tuple[str, ...]:
-    """What differs of an operator."""
+    """Return sentences about an operator's differences."""
     return tuple(d.text for d in DIFFERENCES if operator.name in d.operators)
 
 
 def find_affected(program: Program) -> dict[str, tuple[str, ...]]:
-    """The names of the operators in a program that differ, sorted, by what it is about."""
+    """Return the names of the operators in a program that differ, sorted, by the topic of the note."""
     nodes = [node for graph in collect_graphs(program.main) for node in graph.nodes if isinstance(node, OpNode)]
     names_by_topic: dict[str, set[str]] = {}
     for difference in DIFFERENCES:

@@ -1,4 +1,4 @@
-"""What losses are made of in ONNX: reductions, logarithms of probabilities.
+"""Emits the parts of losses: reductions, and logarithms of probabilities.
 
 In: tensors of the graph that is being written. Out: nodes. Always: half types are computed in float32, as PyTorch does.
 """
@@ -13,12 +13,12 @@ from .tensor_expressions import TensorExpr, log1p
 
 
 def cast_for_compute(x: TensorExpr) -> TensorExpr:
-    """The tensor in the element type that PyTorch computes in."""
+    """Cast the tensor to the element type that PyTorch computes in."""
     return x.cast(compute_dtype(x.dtype))
 
 
 def reduce_loss(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> TensorExpr:
-    """The losses of elements or samples, reduced as `op` says. `count`: what the mean divides by, if not their number."""
+    """Reduce the losses of elements or samples as `op` says. `count`: the divisor of the mean, if not the number of losses."""
     match op.reduction:
         case "none":
             return each
@@ -29,10 +29,11 @@ def reduce_loss(op: Loss, each: TensorExpr, count: TensorExpr | None = None) -> 
 
 
 def log_sigmoid(x: TensorExpr) -> TensorExpr:
-    """`log(sigmoid(x))`, without loss on either side."""
+    """Compute `log(sigmoid(x))`, without loss of precision on either side."""
+    # `sigmoid` of a large negative number underflows to 0, whose logarithm is -infinity.
     return x.op("Min", 0.0) - log1p((-abs(x)).exp())
 
 
 def hinge(x: TensorExpr) -> TensorExpr:
-    """`max(0, x)`."""
+    """Compute `max(0, x)`."""
     return x.op("Max", 0.0)

@@ -1,6 +1,6 @@
-"""The messages of the ONNX format: the classes of the package onnx, without the rest of it.
+"""Imports the messages of the ONNX format, which are classes of the package onnx, without the rest of the package.
 
-Out: the classes that netc writes and reads, those of `onnx` itself, whichever of the two is imported first. Always: importing this does not
+Out: the classes that netc writes and reads, the same as in `onnx`, whichever of the two is imported first. Always: importing this does not
 import `onnx`, whose `__init__` imports its checker, its tools and its compiled part: an eighth of the time of a `netc compile`.
 """
 

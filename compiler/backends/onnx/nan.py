@@ -1,7 +1,7 @@
-"""Reductions, and the positions of maxima and minima, of what may have NaN: PyTorch keeps it, ONNX Runtime passes over it.
+"""Reduces tensors that may have NaN: PyTorch keeps NaN, ONNX Runtime ignores it in maxima and minima.
 
-In: a tensor, and the axes to reduce. Out: one tensor. Always: of element types without NaN, one node; of the others, what ONNX Runtime
-computes is replaced where there is a NaN.
+In: a tensor, and the axes to reduce. Out: one tensor. Always: for element types without NaN, one node. For others, ONNX Runtime's result
+is replaced where there is a NaN.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def is_nan(x: TensorExpr) -> TensorExpr:
 
 
 def reduce_keeping_nan(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, *, keepdims: bool) -> TensorExpr:
-    """Reduce the axes (None: all) by `op_type`, such as ReduceMax; the result is NaN where an element is NaN."""
+    """Reduce the axes (None: all) by `op_type`, such as ReduceMax. The result is NaN where an element is NaN."""
     axes_input = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
     result = x.op(op_type, *axes_input, keepdims=int(keepdims))
     if not x.dtype.is_float:
@@ -31,7 +31,7 @@ def reduce_keeping_nan(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None, 
 
 
 def find_extreme_position(x: TensorExpr, op_type: str, axis: int, *, keepdims: bool) -> TensorExpr:
-    """The position of the first maximum or minimum along the axis, or of the first NaN: `op_type` is ArgMax or ArgMin."""
+    """Find the position of the first maximum or minimum along the axis, or of the first NaN. `op_type` is ArgMax or ArgMin."""
     kept = int(keepdims)
     index = x.op(op_type, to=INT64, axis=axis, keepdims=kept)
     if not x.dtype.is_float:

@@ -1,7 +1,7 @@
-"""Nearest neighbors: the position in the input that each position of the result is read from.
+"""Computes nearest neighbors: the position in the input that each position of a resized axis is read from.
 
-In: how an axis is resized. Out: positions, as numbers or as a tensor of the graph. Always: those of PyTorch, whose float32 arithmetic
-decides between two that are equally near; Resize agrees where `matches_resize` is true.
+In: how an axis is resized. Out: positions, as numbers or as a tensor of the graph. Always: these are PyTorch's, whose float32 arithmetic
+decides between two that are equally near. Resize agrees where `matches_resize` is true.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ F32 = np.float32
 _FAR = 2**16
 """The number of results that are compared along an axis whose size is known only at run time."""
 _MOST = 2**24
-"""The largest number of positions that are a constant of the graph; more are computed at run time."""
+"""The largest number of positions that become a constant of the graph. More are computed at run time."""
 
 
 def may_stay_unchanged(stretch: Stretch) -> bool:
-    """Whether ONNX Runtime leaves the axis unchanged, or may at an allowed size: the size stays, although there is a scale.
+    """Whether ONNX Runtime leaves the axis unchanged, or may at an allowed size, because the size stays although there is a scale.
 
-    That is so where rounding down takes all that the scale adds: at 1.25 a size of 2 or 3 stays, one of 4 does not.
+    That happens where rounding down removes all that the scale adds: at 1.25 a size of 2 or 3 stays, and 4 does not.
     """
     if stretch.scale in (None, 1):
         return False
     if isinstance(stretch.size, int):
         return stretch.size == stretch.result != 1
-    from fractions import Fraction  # few models resize
+    from fractions import Fraction  # imported here, because few models resize
 
     least = max(2, bounds(stretch.size)[0] or 1)
     return stretch.scale > 1 and least * (Fraction(stretch.scale) - 1) < 1
 
 
 def matches_resize(stretch: Stretch, *, exact: bool) -> bool:
-    """Whether ONNX's Resize reads from the same positions. It divides by the ratio, PyTorch multiplies with the inverse: where the ratio is
-    a float32, division has no error, and the question is whether PyTorch's product has one that matters."""
+    """Whether ONNX's Resize reads from the same positions. It divides by the ratio, while PyTorch multiplies by the inverse. If the ratio
+    is a float32, the division is exact, and the question is whether the error of PyTorch's product matters."""
     ratio = stretch.ratio
     if ratio is None or may_stay_unchanged(stretch) or float(F32(ratio)) != ratio:
         return False
@@ -54,14 +54,14 @@ def matches_resize(stretch: Stretch, *, exact: bool) -> bool:
 
 
 def list_positions(stretch: Stretch, *, exact: bool) -> Positions:
-    """The positions for each result, of known sizes."""
+    """List the positions of an axis with known sizes."""
     assert isinstance(stretch.size, int)
     assert isinstance(stretch.result, int)
     return np.minimum(_round_positions(stretch.result, _source_step(stretch), exact=exact), stretch.size - 1)
 
 
 def _source_step(stretch: Stretch) -> np.float32:
-    """The distance of two results in the input, where the scale is known, or both sizes."""
+    """Return the distance of two results in the input, where the scale or both sizes are known."""
     if stretch.scale is not None:
         return F32(1.0 / stretch.scale)
     assert isinstance(stretch.size, int)
@@ -81,7 +81,7 @@ def _round_positions(count: int, step: np.float32, *, exact: bool) -> Positions:
 
 
 def emit_positions(site: Site, stretch: Stretch, *, exact: bool) -> str:
-    """The same as a tensor, computed at run time if necessary."""
+    """Emit the positions as a tensor, computed at run time if necessary."""
     if isinstance(stretch.size, int) and isinstance(stretch.result, int) and stretch.result <= _MOST:
         return site.constant(list_positions(stretch, exact=exact))
     results, step = _emit_results(site, stretch), _emit_step(site, stretch)
@@ -94,7 +94,7 @@ def emit_positions(site: Site, stretch: Stretch, *, exact: bool) -> str:
 
 
 def _emit_results(site: Site, stretch: Stretch) -> TensorExpr:
-    """0, 1, 2, ..."""
+    """Emit 0, 1, 2, ... as float32."""
     if isinstance(stretch.result, int) and stretch.result <= _MOST:
         return TensorExpr(site, site.constant(np.arange(stretch.result).astype(F32)), FLOAT32)
     ends = [site.scalar(number, INT64) for number in (0, stretch.result, 1)]

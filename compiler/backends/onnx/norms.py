@@ -1,4 +1,4 @@
-"""Sums and norms over axes.
+"""Emits sums and norms over axes.
 
 In: a tensor of the graph that is being written, and axes (None: all). Out: nodes. Always: NaN stays NaN.
 """
@@ -15,7 +15,7 @@ from .tensor_expressions import TensorExpr
 
 
 def reduce_axes(x: TensorExpr, op_type: str, axes: Sequence[Dim] | None = None, *, keepdims: bool = False) -> TensorExpr:
-    """The reduction `op_type` of these axes."""
+    """Reduce these axes by `op_type`."""
     axes_input = () if axes is None else (TensorExpr(x.site, x.site.ints(axes), INT64),)
     return x.op(op_type, *axes_input, keepdims=int(keepdims))
 
@@ -37,10 +37,11 @@ def subtract_mean(x: TensorExpr, axes: Sequence[int]) -> TensorExpr:
 
 
 def p_norm(x: TensorExpr, p: float, axes: Sequence[Dim] | None, *, keepdims: bool = False) -> TensorExpr:
-    """The p-th root of the sum of p-th powers of the absolute values."""
+    """Compute the p-th root of the sum of p-th powers of the absolute values."""
     known: dict[float, Callable[[], TensorExpr]] = {
         2: lambda: reduce_axes(x, "ReduceL2", axes, keepdims=keepdims),
         1: lambda: reduce_axes(x, "ReduceL1", axes, keepdims=keepdims),
+        # ONNX Runtime's ReduceMax ignores NaN, which a norm must keep.
         inf: lambda: reduce_keeping_nan(abs(x), "ReduceMax", axes, keepdims=keepdims),
         -inf: lambda: reduce_keeping_nan(abs(x), "ReduceMin", axes, keepdims=keepdims),
         0: lambda: reduce_axes(x.truth().cast(x.dtype), "ReduceSum", axes, keepdims=keepdims),

@@ -1,7 +1,7 @@
-"""An ONNX graph while it is being written: nodes, constants and initializers, and names for all of them.
+"""Builds an ONNX graph: nodes, constants and initializers, and names for all of them.
 
-In: nodes one by one, in the order of computation. Out: the parts of a `GraphProto` that its outputs need. Always: every name is given once;
-equal constants are one; names depend on nothing but the requests and their order.
+In: nodes one by one, in the order of computation. Out: the parts of a `GraphProto` that its outputs need. Always: every name is used once.
+Equal constants are one. Names depend only on the requests and their order.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class NameAllocator:
         self._used.update(names)
 
     def make_unique(self, wanted: str) -> str:
-        """`wanted` if it is free, else with a number appended."""
+        """Return `wanted` if it is free, else with a number appended."""
         name = wanted
         while name in self._used:
             self._counts[wanted] = self._counts.get(wanted, 1) + 1
@@ -41,13 +41,13 @@ class NameAllocator:
 
 
 class LoopBody:
-    """The graph of a node that is a loop, with provisional names: what it takes, its nodes, and what it makes. What it uses otherwise is
+    """The graph of a node that is a loop, with provisional names: its inputs, its nodes and its outputs. Other values that it uses come
     from the graphs around it."""
 
     __slots__ = ("inputs", "name", "nodes", "outputs", "types")
 
     def __init__(self, name: str, inputs: list[str], types: list[TensorType]) -> None:
-        """`types`: those of the inputs, to which those of the outputs are added."""
+        """`types`: the types of the inputs, to which the types of the outputs are added."""
         self.name = name
         self.inputs = inputs
         self.types = types
@@ -71,18 +71,18 @@ class BuilderNode:
         self.attributes = attributes
         self.body: LoopBody | None = None
         self.frame: Frame | None = None
-        """The block that it is part of."""
+        """The block that the node is part of."""
 
 
 class NodeWriter(Protocol):
     """Adds nodes for an opset."""
 
     def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """The node that makes the results, in the builder."""
+        """Add the node that makes the results to the builder, and return it."""
         ...
 
     def declare_types(self, types: Mapping[str, DType]) -> None:
-        """The element types of values that no node makes."""
+        """Declare the element types of values that no node makes."""
         ...
 
     def has_operator(self, op_type: str) -> bool:
@@ -91,16 +91,16 @@ class NodeWriter(Protocol):
 
 
 class GraphBuilder:
-    """See the module's docstring."""
+    """Builds one graph."""
 
     def __init__(self) -> None:
         self.lowering: NodeWriter | None = None
-        """What adds the nodes, unless they are added as they are."""
+        """Adds nodes for another opset. None if nodes are added as they are."""
         self.value_names = NameAllocator()
         self.node_names = NameAllocator()
         self.nodes: list[BuilderNode] = []
         self.frame: Frame | None = None
-        """The block that nodes are part of which are added."""
+        """The block that new nodes are part of."""
         self.computed: set[str] = set()
         """Results of nodes, unlike inputs, constants and parameters."""
         self.final_names: dict[str, str] = {}
@@ -111,11 +111,11 @@ class GraphBuilder:
         self._bodies: list[LoopBody] = []
         """The loops that are being written, outermost first."""
         self._depths: dict[str, int] = {}
-        """By value, how many loops it is in; none for those that are in none."""
+        """By value, the number of loops that it is in. Values outside of loops are missing."""
 
     def begin_loop(self, name: str, inputs: Sequence[str], types: Sequence[TensorType]) -> list[str]:
-        """Nodes that follow are in a loop, if they depend on what a step of it takes; others are computed once, before it. Gives the names
-        of the inputs of a step."""
+        """Begin a loop. Nodes that follow are in it if they depend on the inputs of a step. Others are computed once, before the loop.
+        Return the names of the inputs of a step."""
         names = [self.value_names.make_unique(wanted) for wanted in inputs]
         self._bodies.append(LoopBody(name, names, list(types)))
         self._depths.update(dict.fromkeys(names, len(self._bodies)))
@@ -123,14 +123,17 @@ class GraphBuilder:
         return names
 
     def declare_types(self, values: Sequence[str], types: Sequence[TensorType]) -> None:
-        """The types of values that are no results of nodes."""
+        """Declare the types of values that are no results of nodes."""
         if self.lowering is not None:
             self.lowering.declare_types({value: type_.dtype for value, type_ in zip(values, types, strict=True)})
 
     def end_loop(self, outputs: Sequence[str], types: Sequence[TensorType]) -> LoopBody:
-        """The loop, complete but for the node that runs it. What a step makes are different results of its nodes."""
+        """End the loop and return it, complete except for the node that runs it. The outputs of a step become different results of its
+        nodes."""
         depth, body = len(self._bodies), self._bodies[-1]
         for output in outputs:
+            # A value from outside, an input of the step, or one that is output twice, is copied: the outputs must be different
+            # results of the body.
             is_local = self._depths.get(output, 0) == depth and output in self.computed and output not in body.outputs
             body.outputs.append(output if is_local else self._copy_into_loop(output))
         body.types += types
@@ -155,7 +158,7 @@ class GraphBuilder:
         return value not in self._depths
 
     def add_loop(self, op_type: str, inputs: Sequence[str], count: int, attributes: dict[str, object], body: LoopBody) -> BuilderNode:
-        """Adds the node that runs a loop."""
+        """Add the node that runs a loop."""
         first = self.value_names.make_unique(body.name)
         outputs = (first, *(self.value_names.make_unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, self.node_names.make_unique(body.name), list(inputs), outputs, attributes)
@@ -164,13 +167,14 @@ class GraphBuilder:
         return self._append_node(node, len(self._bodies))
 
     def add_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """Adds a node called `name` with `count` outputs, whose names derive from that; or nodes in its place, and gives the last."""
+        """Add a node called `name` with `count` outputs, whose names derive from it. Another opset may add several nodes; return the
+        last."""
         if self.lowering is not None:
             return self.lowering.add_node(op_type, name, inputs, count, attributes)
         return self.add_plain_node(op_type, name, inputs, count, attributes)
 
     def add_plain_node(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """Adds just this node."""
+        """Add exactly this node."""
         first = self.value_names.make_unique(name)
         outputs = (first, *(self.value_names.make_unique(f"{first}:{i}") for i in range(1, count)))
         node = BuilderNode(op_type, name, list(inputs), outputs, attributes)
@@ -178,12 +182,13 @@ class GraphBuilder:
         return self._append_node(node, max((depths.get(v, 0) for v in inputs), default=0) if depths else 0)
 
     def set_final_name(self, value: str, name: str) -> None:
-        """Decides the final name of the value. `name` must have been reserved."""
+        """Set the final name of the value. `name` must have been reserved."""
         self.final_names[value] = name
 
     def add_constant(self, array: Array | np.generic) -> str:
-        """The name of a constant; equal ones are shared."""
+        """Return the name of a constant. Equal constants are shared."""
         array = np.asarray(array)
+        # The bytes, not the values, are compared: -0.0 is another constant than 0.0, and NaN equals itself.
         key = (array.dtype.name, array.shape, array.tobytes())
         if key not in self._constants:
             name = self.value_names.make_unique(f"constant/{len(self._constants) + 1}")
@@ -192,29 +197,29 @@ class GraphBuilder:
         return self._constants[key]
 
     def list_constants(self) -> set[str]:
-        """The names of all constants so far."""
+        """Return the names of all constants so far."""
         return {*self._constants.values(), *self._derived}
 
     def mark_constants(self, names: Iterable[str]) -> None:
-        """Says that stored tensors depend on no parameter."""
+        """Mark stored tensors that depend on no parameter."""
         self._derived.update(names)
 
     def prune_unused(self, outputs: Sequence[str]) -> set[str]:
-        """Leaves out the nodes that are not needed to compute `outputs` (provisional names); returns the provisional names of all values
-        that are needed, those of `stored` among them."""
+        """Remove the nodes that are not needed to compute `outputs` (provisional names). Return the provisional names of all values that
+        are needed, including those of `stored`."""
         used = set(outputs)
         self.nodes = select_used(self.nodes, used)
         return used
 
     def write_graph(self, graph: GraphProto) -> None:
-        """Writes the nodes, under their final names."""
+        """Write the nodes, under their final names."""
         write_nodes(graph, self.nodes, self.final_names, AttributeCache())
 
 
 def write_nodes(
     graph: GraphProto | FunctionProto, nodes: Sequence[BuilderNode], final: Mapping[str, str], attributes: AttributeCache
 ) -> None:
-    """Writes nodes, those in loops too. `final_names` has the names of values that are others than the provisional ones."""
+    """Write nodes, including those in loops. `final` has the final names that differ from the provisional ones."""
     for node in nodes:
         inputs, outputs = [final.get(v, v) for v in node.inputs], [final.get(v, v) for v in node.outputs]
         proto = graph.node.add(op_type=node.op_type, name=node.name, input=inputs, output=outputs)
@@ -237,7 +242,7 @@ def _write_body(graph: GraphProto, body: LoopBody, final: Mapping[str, str], att
 
 
 def _drop_unused_outputs(node: BuilderNode, body: LoopBody, used: set[str]) -> None:
-    """Leaves out what the steps of a `Scan` give, but nothing takes."""
+    """Remove outputs of the steps of a `Scan` that nothing takes. Its states stay, since the next step needs them."""
     scanned = node.attributes["num_scan_inputs"]
     assert isinstance(scanned, int)
     states = len(body.inputs) - scanned
@@ -254,7 +259,7 @@ def _drop_unused_outputs(node: BuilderNode, body: LoopBody, used: set[str]) -> N
 
 
 def select_used(nodes: Sequence[BuilderNode], used: set[str]) -> list[BuilderNode]:
-    """The nodes that are needed to compute what is `used`, to which what they use is added."""
+    """Return the nodes that are needed to compute the values in `used`. Adds the values that these nodes take to `used`."""
     kept: list[BuilderNode] = []
     for node in reversed(nodes):
         if used.isdisjoint(node.outputs):

@@ -1,4 +1,4 @@
-"""The table of emitters: how each operator is written in ONNX, in the form of opset 23."""
+"""The table of emitters, which write each operator in ONNX, in the form of opset 23."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from .writer import GraphWriter
 
 
 class Site(GraphWriter, Protocol):
-    """The use of an operator that is to be written, and the graph it is written into. Tensors are named by str.
+    """The use of an operator that is to be written, and the graph that it is written into. Tensors are named by str.
 
-    `site.x` is the input declared as `x`, `site.given.x` its type; `inputs` has the names of all inputs, `results` the types of the
+    `site.x` is the input declared as `x`, and `site.given.x` its type. `inputs` has the names of all inputs, `results` the types of the
     results that are used.
     """
 
@@ -28,37 +28,38 @@ class Site(GraphWriter, Protocol):
     def __getattr__(self, name: str) -> TensorExpr: ...
 
     def __getitem__(self, name: str) -> TensorExpr:
-        """The input of that name."""
+        """Return the input of that name."""
         ...
 
     def has(self, op_type: str) -> bool:
-        """Whether the opset that is written has an operator of that name, which is not composed of others below (`opsets/forms.py`)."""
+        """Whether the opset that is written has an operator of that name itself, not composed of others below (`opsets/forms.py`)."""
         ...
 
     def parameter(self, name: str) -> str:
-        """The operator's parameter `name`, in PyTorch's layout: the initializer under its state-dict name, or the tensor that is given."""
+        """Return the operator's parameter `name`, in PyTorch's layout: the initializer under its state-dict name, or the tensor passed for
+        it."""
         ...
 
     def learned(self, name: str) -> TensorExpr:
-        """The same as a tensor with arithmetic."""
+        """Return the same as a tensor with arithmetic."""
         ...
 
     def parameter_of(self, path: str, name: str) -> str:
-        """The initializer of the parameter `name` of the stage at `path`, from the graph of the node; without a path, of the shared stage
-        that the node is a use of."""
+        """Return the initializer of the parameter `name` of the stage at `path`, from the graph of the node. Without a path, of the shared
+        stage that the node uses."""
         ...
 
 
 Emitter = Callable[[Any, Any], "str | tuple[str, ...] | None"]
-"""Gives the name of the result, or of all results; None: this use is written by the operator's definition."""
+"""Returns the name of the result, or of all results. None if the operator's definition is to be written instead."""
 E = TypeVar("E", bound=Emitter)
 
 Names = str | Mapping[type[Operator], str]
-"""What operators are in ONNX: a text for all of them, or one for each."""
+"""The counterparts of operators in ONNX: one text for all of them, or one for each."""
 
 
 class _Emitters(dict[type[Operator], Emitter]):
-    """The emitters of a family are in the module of `ops/` that has the family's name, which is imported when one of them is asked for. A
+    """The emitters of a family are in the module of `ops/` with the family's name, which is imported when one of them is first needed. A
     family whose operators all have definitions needs no such module."""
 
     def __missing__(self, operator: type[Operator]) -> Emitter:
@@ -67,6 +68,7 @@ class _Emitters(dict[type[Operator], Emitter]):
             try:
                 import_module(home)
             except ModuleNotFoundError as error:
+                # An import that fails inside the family's module is a bug, not a missing emitter.
                 if error.name != home:
                     raise
         if operator not in self:
@@ -76,11 +78,11 @@ class _Emitters(dict[type[Operator], Emitter]):
 
 EMITTERS = _Emitters()
 NAMES: dict[type[Operator], str] = {}
-"""What `describe_target` gives, of the families that are imported."""
+"""The results of `describe_target` for the families that are imported."""
 
 
 def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
-    """Registers `emitter(op, site)`, which gives the name of the result, or of all results."""
+    """Register `emitter(op, site)`, which returns the name of the result, or of all results."""
 
     def register(emitter: E) -> E:
         for operator in operators:
@@ -92,7 +94,7 @@ def emits(*operators: type[Operator], onnx: Names) -> Callable[[E], E]:
 
 
 def describe_target(operator: type[Operator]) -> str:
-    """The operators of ONNX that an operator becomes, for people."""
+    """Describe the operators of ONNX that an operator becomes."""
     return NAMES[operator] if has_emitter(operator) else "" if operator.definition else "not supported"
 
 

@@ -1,7 +1,7 @@
-"""Parameters and buffers of the model as initializers, under their state-dict names.
+"""Adds parameters and buffers of the model as initializers, under their state-dict names.
 
-In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the builder. Always: a tied parameter is that of its
-target; what no emitter asks for is left out.
+In: arrays by state-dict name, and full names that emitters ask for. Out: entries of the builder. Always: a tied parameter is the
+initializer of its target. A parameter that no emitter asks for is left out.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ class Initializers:
         self.arrays = arrays
         self.infos = infos
         self.names = {name: builder.value_names.make_unique(name) for name in infos}
-        """Their own names, unless an input of the model has that name."""
+        """The names of the initializers: their own, unless an input of the model has the same name."""
 
     def add_initializer(self, name: str) -> str:
-        """The initializer of the parameter with this full name; it is added to the builder, and read when the model is written."""
+        """Add the initializer of the parameter with this full name to the builder. It is read when the model is written."""
         name = self.infos[name].tied_to or name
         called = self.names[name]
         if called not in self.builder.stored:
@@ -38,6 +38,7 @@ class Initializers:
             return StoredTensor(info.shape, info.dtype.name, lambda: self._read_array(info))
         if info.persistent:
             raise ValueError(f"no values were given for `{info.name}`")
+        # Buffers outside of the state dict, such as tables, are in no checkpoint.
         return StoredTensor(info.shape, info.dtype.name, lambda: constant_values(info))
 
     def _read_array(self, info: ParameterInfo) -> Array:

@@ -1,8 +1,8 @@
-"""The graph as an ONNX model, with the initializers of the weights given: flat, every call opened, unless functions are asked for.
+"""Writes the graph as an ONNX model with the given weights: flat, with every call inlined, unless functions are asked for.
 
-In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, whole or with initializers that are not read yet. Always: inputs,
-outputs and initializers carry the spec's names, symbolic axes theirs; the same program, arrays and options give the same bytes; time and
-memory grow with the number of operators.
+In: a `Program` and arrays by state-dict name. Out: a `ModelProto`, complete or with initializers that are not read yet. Always: inputs,
+outputs and initializers have the spec's names, and so have symbolic axes. The same program, arrays and options give the same bytes. Time
+and memory grow with the number of operators.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _IR_VERSIONS = {17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 
 """By opset, the version of the format that it came with."""
 
 _DESCRIBED = ("Sum",)
-"""Nodes whose results have a shape in an optimized model: the sums before layer normalizations (`optimize.sums`), which in transformers are
-the residual connections. Of Swin, with all shapes, ONNX Runtime takes 4 % longer to run, since it uses memory again where it knows that
-shapes are equal; with none, a fifth longer to load. With these, 1 % and a twentieth."""
+"""Nodes whose results have a shape in an optimized model: the sums before layer normalizations (`optimize.sums`), which in transformers
+are the residual connections. With all shapes, ONNX Runtime takes 4 % longer to run Swin, since it reuses memory where it knows that shapes
+are equal. With none, it takes a fifth longer to load it. With these, running takes 1 % longer, and loading a twentieth."""
 
 
 class GraphAndTensors(Record):
@@ -54,7 +54,7 @@ class GraphAndTensors(Record):
     tensors: dict[str, StoredTensor]
 
     def to_proto(self) -> ModelProto:
-        """The model with its initializers, all of them in memory."""
+        """Return the model with its initializers, all of them in memory."""
         check_memory(sum(stored.nbytes for stored in self.tensors.values()), "its parameters take")
         proto = ModelProto()
         proto.CopyFrom(self.proto)
@@ -66,16 +66,16 @@ class GraphAndTensors(Record):
 def build_model_proto(
     program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> ModelProto:
-    """The model, with all weights in memory; the rest is as for `build_graph`."""
+    """Build the model with all weights in memory, like `build_graph`."""
     return build_graph(program, arrays, name, spec_hash, options).to_proto()
 
 
 def build_graph(
     program: Program, arrays: Mapping[str, Array], name: str, spec_hash: str = "", options: GraphOptions = DEFAULT_OPTIONS
 ) -> GraphAndTensors:
-    """The model. `arrays` are the parameters and buffers by state-dict name, in their own types; each is read when it is written.
+    """Build the model. `arrays` are the parameters and buffers by state-dict name, in their own types. Each is read when it is written.
 
-    Raises `UnsupportedInOnnx`, with the node's span, for what ONNX cannot express.
+    Raises `UnsupportedInOnnx`, with the node's span, for operators that ONNX cannot express.
     """
     model = ModelProto(ir_version=_IR_VERSIONS[options.opset], producer_name=PRODUCER)
     model.opset_import.add(domain="", version=options.opset)
@@ -87,7 +87,7 @@ def build_graph(
 
 
 def _make_condition_metadata(program: Program) -> tuple[tuple[str, str], ...]:
-    """The entry of the metadata with the conditions on the sizes that are symbols in the file, none if there are no such conditions."""
+    """Make the metadata entry for the conditions on sizes that are symbols in the file. Empty if there are no such conditions."""
     free = set(program.symbols)
     texts = dict.fromkeys(str(condition) for condition, _ in program.conditions if condition_symbols(condition) <= free)
     return ((CONDITIONS_KEY, CONDITIONS_SEPARATOR.join(texts)),) if texts else ()
@@ -112,27 +112,29 @@ class _ModelWriter:
         self.outputs = [self.builder.value_names.make_unique(wanted.make_unique(n or "output")) for n in _list_output_names(program)]
         self.sizes = OnnxSizes(self.builder, [(n, v.type) for n, v in zip(self.inputs, main.inputs, strict=True)])
         self.tensors = list(self.inputs)
-        """Names of values by their keys in the flat graph."""
+        """The names of values, by their keys in the flat graph."""
         self.types: list[tuple[str, TensorType]] = []
         self.loops: list[FlatScan] = []
-        """Those that are being written, outermost first."""
+        """The loops that are being written, outermost first."""
         self.definitions = Definitions(program.facts)
         self.given: dict[int, OpInputs] = {}
-        """By node: a graph that is called several times has the same ones."""
+        """By node, its bound inputs: a graph that is called several times has the same ones."""
 
     def write_model(self, model: ModelProto) -> dict[str, StoredTensor]:
-        """Fills the graph, and gives what its initializers are."""
+        """Fill the graph, and return its initializers."""
         graph, optimized = model.graph, self.options.optimize
         produced = self._bind_outputs(self._emit_all(FlatGraph(self.program.main)))
         if optimized:
-            from .optimize import optimize_graph  # more of NumPy than the playground has
+            from .optimize import optimize_graph  # imported here, because it needs more of NumPy than the playground has
 
             given = {name: v.type for name, v in zip(self.inputs, self.program.main.inputs, strict=True)}
             optimize_graph(self.builder, produced, given | dict(self.types))
+        # After the optimizer, which may make such neighbors too.
         insert_barriers(self.builder)
         used = self.builder.prune_unused(produced)
         if self.options.functions:
             model.functions.extend(FunctionWriter(self.builder, self.options.opset).write_functions(produced))
+            # Constants that moved into functions are no longer initializers of the model.
             used = self.builder.prune_unused(produced)
         if model.functions:
             model.opset_import.add(domain=DOMAIN, version=1)
@@ -149,7 +151,7 @@ class _ModelWriter:
         return {name: stored for name, stored in self.builder.stored.items() if name in used}
 
     def _emit_all(self, flat: FlatGraph) -> list[str]:
-        """Writes the nodes of a graph, whose inputs are the tensors so far; the names of its results."""
+        """Write the nodes of a graph, whose inputs are the tensors so far. Return the names of its results."""
         for item in flat:
             match item:
                 case FlatNode():
@@ -161,7 +163,7 @@ class _ModelWriter:
         return [self.tensors[key] for key in flat.output_keys()]
 
     def _emit_definition(self, flat_node: FlatNode, inputs: Sequence[str]) -> tuple[str, ...]:
-        """Writes the definition of an operator in its place. Its last node has the name that a node of the operator's own would have."""
+        """Write the definition of an operator in its place. The last node gets the name that a node of the operator's own would have."""
         node, outer = flat_node.node, self.tensors
         self.tensors = list(inputs)
         graph = self.definitions.get_definition(node)
@@ -186,6 +188,7 @@ class _ModelWriter:
             problem = MissingForm(node.op.name, "ONNX", kind.__name__ if kind.is_plugin() else "", "onnx", kind.has_definition())
             raise UnsupportedByTarget(problem, node.span) from None
         except UnsupportedByTarget as error:
+            # An error within a definition is reported at the stage of the spec, with the operators on the way to it.
             if error.span is not None and isinstance(error.span.file, DefinitionFile):
                 error.within.append(error.span.file.operator)
                 error.span = None
@@ -201,7 +204,7 @@ class _ModelWriter:
             self._record_value(tensor, value)
 
     def _enter_frame(self, frame: Frame | None) -> None:
-        """What is added is part of that block; in a loop, of the block that the loop is part of."""
+        """Make the block current. Nodes in a loop belong to the block of the loop."""
         if not self.loops:
             self.builder.frame = frame
 
@@ -213,7 +216,7 @@ class _ModelWriter:
         self.tensors += self.builder.begin_loop(name, [f"{name}/{v.name}" for v in step_inputs], [v.type for v in step_inputs])
 
     def _end_loop(self, item: FlatScanEnd) -> None:
-        """The loop as a `Scan`."""
+        """Write the loop as a `Scan`."""
         begun = self.loops.pop()
         node, scan = begun.node, begun.node.scan
         assert scan is not None
@@ -231,12 +234,13 @@ class _ModelWriter:
             self._record_value(tensor, value)
 
     def _record_value(self, tensor: str, value: Value) -> None:
+        # Types are recorded only for values of the main graph: `value_info` describes no values in loops.
         self.tensors.append(tensor)
         if tensor in self.builder.computed and self.builder.is_outermost(tensor):
             self.types.append((tensor, value.type))
 
     def _bind_outputs(self, tensors: Sequence[str]) -> list[str]:
-        """Gives the results the names of the outputs; what is not a node's own, or an output already, is copied."""
+        """Give the results the names of the outputs. A result that no node computes, or that is an output already, is copied."""
         bound: list[str] = []
         self._enter_frame(None)
         for name, tensor in zip(self.outputs, tensors, strict=True):
@@ -260,7 +264,7 @@ def _list_output_names(program: Program) -> list[str]:
 
 
 class _TypeWriter:
-    """Writes types. There are few distinct ones: each is made once and copied."""
+    """Writes types. There are few distinct ones, so each is made once and copied."""
 
     def __init__(self) -> None:
         self._cache: dict[TensorType, TypeProto] = {}

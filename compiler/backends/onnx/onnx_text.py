@@ -1,4 +1,4 @@
-"""An ONNX model as text: the graph, without the numbers of its initializers.
+"""Formats an ONNX model as text: the graph, without the values of its initializers.
 
 In: a model whose initializers are not read. Out: text.
 """
@@ -11,5 +11,5 @@ from .onnx_model import GraphAndTensors
 
 
 def format_graph(made: GraphAndTensors) -> str:
-    """ONNX's own textual form, followed by the names and shapes of the initializers."""
+    """Return ONNX's own textual form, followed by the names and shapes of the initializers."""
     return to_text(made.proto) + "\n" + "".join(f"# {name}: {list(stored.shape)}\n" for name, stored in made.tensors.items())

@@ -1,4 +1,4 @@
-"""Tensors and types as ONNX writes them."""
+"""Converts tensors and types to ONNX."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _NAMES = {code: name for name, code in _CODES.items()}
 
 
 def element_code(dtype: DType) -> int:
-    """The number ONNX gives the element type: `TensorProto.FLOAT` and so on."""
+    """Return ONNX's number for the element type, such as `TensorProto.FLOAT`."""
     return _CODES[dtype.name]
 
 
 def element_name(code: int) -> str:
-    """The other way round: what netc calls the type."""
+    """Return netc's name for ONNX's number of an element type."""
     return _NAMES[code]
 
 
@@ -34,7 +34,7 @@ def _code_of(dtype: NumpyType) -> int:
 
 
 def fill_tensor(tensor: TensorProto, name: str, array: Array) -> None:
-    """Puts the array into an empty `TensorProto`, little-endian."""
+    """Fill an empty `TensorProto` with the array, little-endian."""
     tensor.name = name
     tensor.data_type = _code_of(array.dtype)
     tensor.dims.extend(array.shape)
@@ -42,9 +42,10 @@ def fill_tensor(tensor: TensorProto, name: str, array: Array) -> None:
 
 
 def fill_type(proto: TypeProto, type: TensorType) -> None:
-    """Puts element type and shape into an empty `TypeProto`; the text of symbolic axes is their `dim_param`."""
+    """Fill an empty `TypeProto` with element type and shape. The text of a symbolic axis becomes its `dim_param`."""
     tensor = proto.tensor_type
     tensor.elem_type = element_code(type.dtype)
+    # Without this, a scalar would have no shape at all, which means an unknown one.
     tensor.shape.SetInParent()
     for d in type.shape:
         axis = tensor.shape.dim.add()

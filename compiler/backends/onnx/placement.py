@@ -1,7 +1,7 @@
-"""On which device the nodes of a model run.
+"""Finds the device on which each node of a model runs.
 
-In: a session that has recorded it, and its model. Out: a `Placement`. Always: a node that is on another device than the one asked for is
-counted either among those that compute sizes, which ONNX Runtime keeps on the CPU on purpose, or among those that fell back.
+In: a session that has recorded it, and its model. Out: a `Placement`. Always: a node on another device than the requested one is counted
+either as computing sizes, which ONNX Runtime keeps on the CPU on purpose, or as fallen back.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ _SIZES = ("Shape", "Size")
 
 
 class Placement(Record):
-    """How many nodes run on the device (`on_device`), and how many elsewhere compute nothing but sizes of the inputs (`sizes`).
+    """The number of nodes on the device (`on_device`), and of nodes elsewhere that compute only sizes of the inputs (`sizes`).
 
-    `fallen_back` lists the other nodes elsewhere, each as `operator name`."""
+    `fallen_back` lists the other nodes elsewhere, each as `operator name`.
+    """
 
     on_device: int
     sizes: int
     fallen_back: tuple[str, ...]
 
     def format_sentence(self, device: str) -> str:
-        """What it says, for users."""
+        """Format the placement for users."""
         sizes = f", {self.sizes} that compute sizes on the CPU" if self.sizes else ""
         if not self.fallen_back:
             return f"all {self.on_device} nodes run on {device.upper()}{sizes}"
@@ -39,7 +40,7 @@ class Placement(Record):
 
 
 def find_placement(session: Any, device: str, model: ModelProto, constants: Collection[str] = ()) -> Placement:
-    """Where the nodes are. `session` is ONNX Runtime's; `constants` are names of initializers that the model was given without."""
+    """Find where the nodes are. `session` is ONNX Runtime's. `constants` are names of initializers that the model lacks."""
     provider, of_sizes = get_device_provider(device), _find_size_nodes(model, constants)
     on_device, sizes, fallen_back = 0, 0, []
     for part in session.get_provider_graph_assignment_info():
@@ -54,7 +55,7 @@ def find_placement(session: Any, device: str, model: ModelProto, constants: Coll
 
 
 def _find_size_nodes(model: ModelProto, constants: Collection[str]) -> set[str]:
-    """The names of nodes that depend on sizes of tensors and on constants alone."""
+    """Return the names of nodes that depend only on sizes of tensors and on constants."""
     constant = {tensor.name for tensor in model.graph.initializer} | set(constants)
     sizes: set[str] = set()
     size_nodes: set[str] = set()

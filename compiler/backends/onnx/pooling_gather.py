@@ -1,8 +1,8 @@
-"""The maximum of windows that are gathered by index, for what runtimes have no pool for.
+"""Computes the maximum of windows that are gathered by index, for pools that ONNX Runtime lacks.
 
-In: for each spatial axis that is pooled, a matrix [windows, positions] of the positions in each window. Out: the maximum of each
-window, and its position. Always: every position is within the axis and in its window; a window with fewer than the others repeats one of
-its own.
+In: for each spatial axis that is pooled, a matrix [windows, positions] of the positions in each window. Out: the maximum of each window,
+and its position. Always: every position is within the axis and in its window. A window with fewer positions than the others repeats one of
+its own, which changes no maximum.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .unsupported_in_onnx import UnsupportedInOnnx
 
 
 def reduce_windows(site: Site, matrices: Mapping[int, str]) -> str:
-    """The maximum of each window: along one axis after another."""
+    """Compute the maximum of each window, along one axis after another."""
     dtype = site.given.x.dtype
     y = site.x.cast(widen_integer(dtype))
     for axis, matrix in matrices.items():
@@ -32,7 +32,8 @@ def reduce_windows(site: Site, matrices: Mapping[int, str]) -> str:
 
 
 def reduce_windows_with_positions(site: Site, matrices: Mapping[int, str]) -> tuple[str, str]:
-    """The same with its position within the spatial axes. Of equal ones the first in row-major order: so the last axis is first."""
+    """Compute the maximum with its position within the spatial axes. Of equal maxima, the first in row-major order counts, so the last
+    axis is reduced first."""
     x = site.given.x
     values = site.x.cast(widen_integer(x.dtype))
     positions = _number_elements(site)
@@ -46,7 +47,7 @@ def reduce_windows_with_positions(site: Site, matrices: Mapping[int, str]) -> tu
 
 
 def _number_elements(site: Site) -> str:
-    """The number of each element within the spatial axes."""
+    """Number each element within the spatial axes."""
     batch, channels, *space = site.given.x.shape
     ends = [site.scalar(n, INT64) for n in (0, numel(tuple(space)), 1)]
     image = site.add("Reshape", [site.add("Range", ends), site.shape((1, 1, *space))])
@@ -54,9 +55,10 @@ def _number_elements(site: Site) -> str:
 
 
 def make_sliding_positions(site: Site, window: Window, size: Dim, count: Dim) -> str:
-    """The matrix of a window that slides along an axis. Padding is replaced by a position within the axis."""
+    """Make the matrix of a window that slides along an axis. Padding is replaced by a position within the axis."""
     if isinstance(size, int) and isinstance(count, int):
         return site.constant(_make_constant_positions(site, window, size, count))
+    # With a dilation, position 0 need not be in the window.
     if window.before and window.dilation > 1:
         raise UnsupportedInOnnx(site.node.op.name, "of integers, padding with a dilation needs sizes that are known")
     ends = [site.scalar(n, INT64) for n in (0, count, 1)]

@@ -1,7 +1,7 @@
-"""The elements of an axis up to each of them, of which ONNX has nothing but the sum.
+"""Combines the elements of an axis up to each of them, where ONNX has only the sum.
 
-In: a tensor and an axis. Out: what its first one, two, three... elements make together. Always: of a size that is known, in steps that
-double what is combined; of a size that is known only at run time, by a triangle of all pairs.
+In: a tensor and an axis. Out: for each position, the combination of the elements up to it: maxima 3, 5, 5 of 3, 5, 4. Always: for a known
+size, in steps that double the number of combined elements. For a size that is known only at run time, by a triangle of all pairs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ Parts = tuple[TensorExpr, ...]
 
 
 def scan_by_doubling(parts: Parts, axis: int, size: int, combine: Callable[[Parts, Parts], Parts]) -> Parts:
-    """`combine` makes one of what is known of some elements and of those after them. Several tensors are combined together."""
+    """Combine by doubling. `combine` combines results for some elements with results for the elements after them. Several tensors go
+    together."""
     reach = 1
     while reach < size:
         before = [_slice_axis(part, axis, 0, -reach) for part in parts]
@@ -49,19 +50,19 @@ class Triangle:
         return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints(axes)]), x.dtype) if axes else x
 
     def repeat_elements(self, x: TensorExpr) -> TensorExpr:
-        """The elements along the new axis."""
+        """Repeat the elements along the new axis."""
         return TensorExpr(self.site, self.site.add("Unsqueeze", [x.name, self.site.ints([self.axis])]), x.dtype)
 
     def reduce_pairs(self, x: TensorExpr, op_type: str) -> TensorExpr:
-        """Over the new axis, which stays with size 1."""
+        """Reduce over the new axis, which stays with size 1."""
         return TensorExpr(self.site, self.site.add(op_type, [x.name, self.site.ints([self.axis + 1])], keepdims=1), x.dtype)
 
     def drop_axis(self, x: TensorExpr) -> TensorExpr:
-        """Without the new axis."""
+        """Remove the new axis."""
         return TensorExpr(self.site, self.site.add("Squeeze", [x.name, self.site.ints([self.axis + 1])]), x.dtype)
 
     def find_last_index(self, chosen: TensorExpr) -> TensorExpr:
-        """The index of the last element that is chosen; -1 where none is."""
+        """Find the index of the last element that is chosen, or -1 if none is."""
         among = self.is_before.op("And", chosen)
         assert among.dtype == BOOL
         return self.reduce_pairs(among.choose(self.index, -1), "ReduceMax")

@@ -1,8 +1,8 @@
-"""Recurrences that ONNX has no operator for, or ONNX Runtime no kernel: a Scan over time, with one step as its body.
+"""Emits recurrences that ONNX has no operator for, or ONNX Runtime no kernel: a Scan over time, with one step as its body.
 
-In: a use of a recurrent layer, the input of one of its cells, `[T, N, width]`, and the initial states, `[N, units]`. Out: names
-of the outputs of the steps, `[T, N, units]`, and of the final states. Always: the products with the input are one, before the Scan; its
-body takes nothing from outside, so that weights are states that do not change.
+In: a use of a recurrent layer, the input of one of its cells, `[T, N, width]`, and the initial states, `[N, units]`. Out: names of the
+outputs of the steps, `[T, N, units]`, and of the final states. Always: the products with the input are one, before the Scan. The body
+takes nothing from outside: weights are states that do not change.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Names = list[str]
 
 
 Parameter = Callable[[str], str]
-"""Gives the tensor of a parameter by its local name."""
+"""Returns the tensor of a parameter by its local name."""
 
 
 def scan_cell(
     op: Recurrent, site: Site, parameter: Parameter, dtype: DType, flow: str, end: str, starts: Sequence[str]
 ) -> tuple[str, Names]:
-    """One cell, chosen by the suffix of its parameters' names, over the whole sequence; all tensors are of the element type given."""
+    """Scan one cell, chosen by the suffix of its parameters' names, over the whole sequence. All tensors have the given element type."""
 
     def transpose_weight(name: str) -> str:
         return site.add("Transpose", [parameter(name + end)], perm=[1, 0])
@@ -37,6 +37,7 @@ def scan_cell(
     projected, constants = site.add("MatMul", [flow, transpose_weight("weight_ih")]), [transpose_weight("weight_hh")]
     if op.bias:
         projected = site.add("Add", [projected, parameter(f"bias_ih{end}")])
+    # The hidden bias of a GRU is multiplied by the reset gate; other biases can be added once, before the loop.
     if op.bias and isinstance(op, Gru):
         constants.append(parameter(f"bias_hh{end}"))
     elif op.bias:
@@ -57,17 +58,17 @@ def scan_cell(
 
 
 class Nodes(Protocol):
-    """The body of the Scan, while it is written."""
+    """The body of the Scan while it is being written."""
 
     def add(self, op_type: str, *inputs: str) -> str:
-        """The one result of a new node."""
+        """Add a node and return its one result."""
 
     def split_gates(self, x: str, count: int) -> Names:
-        """The last axis split into `count` equal parts."""
+        """Split the last axis into `count` equal parts."""
 
 
 class _StepBody:
-    """One step. Names begin with `prefix`: they must differ from all outside."""
+    """Builds one step. Names begin with `prefix`, because they must differ from all names outside."""
 
     def __init__(self, prefix: str, dtype: DType) -> None:
         self.graph = GraphProto(name=f"{prefix}step")
@@ -75,11 +76,13 @@ class _StepBody:
         self.code = element_code(dtype)
 
     def build_step(self, op: Recurrent, states: int, kept: int) -> GraphProto:
-        """Inputs and outputs are the states and the weights, then a slice of the input and the output that is collected."""
+        """Build the step. Inputs and outputs are the states and the weights, then a slice of the input and the output that is
+        collected."""
         before, weights, x = self._add_inputs("state", states), self._add_inputs("weight", kept), self._add_inputs("input", 1)
         after = STEPS[type(op)](op, self, x[0], self._project_state(op, before[0], weights), before)
         if op.projection:
             after[0] = self.add("MatMul", after[0], weights[-1])
+        # The weights come out unchanged, and the first state twice, so both are copied.
         for name in (*after, *(self.add("Identity", w) for w in weights), self.add("Identity", after[0])):
             self.graph.output.add(name=name).type.tensor_type.elem_type = self.code
         return self.graph

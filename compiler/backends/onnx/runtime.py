@@ -1,7 +1,7 @@
-"""ONNX models run by ONNX Runtime.
+"""Runs ONNX models in ONNX Runtime.
 
-In: a model or the path of one, and arrays by position or name. Out: the output, or outputs by name. Always: arrays that do not
-fit the model's inputs are a `ValueError` before anything runs; a device that was asked for is used, or it is an error.
+In: a model or the path of one, and arrays by position or name. Out: the output, or outputs by name. Always: arrays that do not fit the
+model's inputs raise `ValueError` before anything runs. The requested device is used, or an error is raised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["DeviceUnavailable", "OnnxSession", "Port", "RunFailed", "UnknownPort
 
 @contextmanager
 def _explain_failures(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
-    """Raises `RunFailed`, which names the stage, in place of ONNX Runtime's exceptions."""
+    """Raise `RunFailed`, which names the stage, in place of ONNX Runtime's exceptions."""
     try:
         yield
     except Exception as error:
@@ -44,13 +44,13 @@ def _explain_failures(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
 
 
 def _require_names(values: object) -> None:
-    """Raises `TypeError` if the inputs are no mapping by name."""
+    """Raise `TypeError` if the inputs are no mapping by name."""
     if not isinstance(values, Mapping):
         raise TypeError(f"`values` must be a mapping of the names of inputs to arrays, not {type(values).__name__}")
 
 
 def _check_results(outputs: Mapping[str, Port], results: Mapping[str, Array]) -> None:
-    """Raises `RunFailed` for results of wrong shapes. Without elements, some kernels, such as ReduceSum of the last axis, keep an axis that
+    """Raise `RunFailed` for results of wrong shapes. Without elements, some kernels, such as ReduceSum of the last axis, keep an axis that
     they should remove."""
     for name, result in results.items():
         if not shape_fits(outputs[name].shape, result.shape):
@@ -65,23 +65,23 @@ class OnnxSession:
     inputs: dict[str, Port]
     outputs: dict[str, Port]
     _load_nodes: Callable[[], tuple[ModelProto, tuple[str, ...]]]
-    """The model, and names of initializers that it lacks."""
+    """Loads the model, and the names of initializers that it lacks."""
     _build_full: Callable[[], ModelProto]
-    """The model with the types of its initializers."""
+    """Builds the model with the types of its initializers."""
 
     def __init__(
         self, model: ModelProto | OnnxArtifact | str | Path, device: str = "cpu", check: Check | None = None, threads: int | None = None
     ) -> None:
-        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError. `threads`: how many compute
-        on the CPU; by default ONNX Runtime decides.
+        """`device` is `cpu` or `cuda`. `check` may refuse the shapes of the inputs, by name, with a ValueError. `threads` is the number of
+        threads that compute on the CPU. By default ONNX Runtime decides.
 
-        Raises `DeviceUnavailable`, `UnknownPort`, FileNotFoundError for a path without a file, and ONNX Runtime's own
-        exceptions for what it cannot load.
+        Raises `DeviceUnavailable`, `UnknownPort`, FileNotFoundError for a path without a file, and ONNX Runtime's own exceptions for
+        models that it cannot load.
         """
         self._check = check
         wanted = list_providers(device)
         options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4  # its errors are raised as well, and would come a second time in the log
+        options.log_severity_level = 4  # errors are raised anyway, and the log would repeat them
         options.add_session_config_entry(RECORDED, "1")
         if threads is not None:
             options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
@@ -93,9 +93,9 @@ class OnnxSession:
         self.outputs = {o.name: read_port(o) for o in self._session.get_outputs()}
 
     def __call__(self, /, *arrays: object, **named: object) -> Array | dict[str, Array]:
-        """Runs the model on arrays, PyTorch tensors or lists. Returns the output, or all of them by name if there are several.
+        """Run the model on arrays, PyTorch tensors or lists. Return the output, or all of them by name if there are several.
 
-        Floating-point numbers are converted to the input's type, integers where no number changes. Raises `ValueError` for arrays that do
+        Floating-point numbers are converted to the input's type, and integers if no number changes. Raises `ValueError` for arrays that do
         not fit, and its subclass `RunFailed` if ONNX Runtime fails because of the values, such as an index out of range.
         """
         feeds = make_feeds(self.inputs, assign_inputs(self.inputs, arrays, named))
@@ -109,12 +109,12 @@ class OnnxSession:
         return next(iter(results.values())) if len(results) == 1 else results
 
     def __reduce__(self) -> NoReturn:
-        """Raises `TypeError`: a session belongs to its process."""
+        """Raise `TypeError`: a session belongs to its process."""
         raise TypeError("a session cannot be pickled; save the model, `model.save('model.onnx')`, and open the file in the other process")
 
     def keeping(self, values: Mapping[str, object], kept: Collection[str]) -> dict[str, Any]:
-        """Runs the model in a loop. The outputs `kept` are values of ONNX Runtime, which may be inputs of the next run, without a copy; all
-        others are arrays, by name, and so may the inputs be."""
+        """Run the model in a loop. The outputs `kept` are values of ONNX Runtime, which may be inputs of the next run without a copy. All
+        others are arrays, by name, and inputs may be arrays too."""
         _require_names(values)
         assign_inputs(self.inputs, (), values)
         if isinstance(kept, str) or not isinstance(kept, Collection) or not all(isinstance(name, str) for name in kept):
@@ -130,17 +130,17 @@ class OnnxSession:
             return run_session_keeping(self._session, feeds, values_on_device, kept, self.outputs)
 
     def placement(self) -> Placement:
-        """On which device the nodes run."""
+        """Return the device on which the nodes run."""
         proto, constants = self._load_nodes()
         return find_placement(self._session, self.device, proto, constants)
 
     def bound(self, values: Mapping[str, object]) -> Callable[[], None]:
-        """A function that runs the model once on these inputs and waits for the end; inputs and outputs stay on the device."""
+        """Return a function that runs the model once on these inputs and waits for the end. Inputs and outputs stay on the device."""
         _require_names(values)
         feeds = make_feeds(self.inputs, assign_inputs(self.inputs, (), values))
         binding = self._session.io_binding()
         for name, array in feeds.items():
-            binding.bind_ortvalue_input(name, to_ort_value(array))  # which copies it to the device, once
+            binding.bind_ortvalue_input(name, to_ort_value(array))  # copied to the device once
         for name in self.outputs:
             binding.bind_output(name, self.device)
 
@@ -151,7 +151,7 @@ class OnnxSession:
         return run
 
     def _check_shapes(self, shapes: Mapping[str, tuple[int, ...]]) -> None:
-        """Raises ValueError for shapes that the model, or a kernel of ONNX Runtime, cannot take."""
+        """Raise ValueError for shapes that the model, or a kernel of ONNX Runtime, cannot take."""
         if self._check is not None:
             self._check(shapes)
         kernel = find_crashing_kernel(self._load_nodes()[0], self._build_full, shapes)
@@ -160,7 +160,7 @@ class OnnxSession:
             raise ValueError(f"the input `{empty}` is {list(shapes[empty])}: without elements, ONNX Runtime's {kernel} ends the process")
 
     def _prepare_source(self, model: ModelProto | OnnxArtifact | str | Path) -> str | bytes:
-        """What ONNX Runtime reads: the bytes, or the path of a model that is too large for that."""
+        """Return the bytes for ONNX Runtime, or the path of a model that is too large to pass in memory."""
         if isinstance(model, str | Path):
             if not os.path.isfile(model):
                 raise FileNotFoundError(f"there is no model at `{model}`")
@@ -183,6 +183,6 @@ class OnnxSession:
             # The disk may be full although the memory is not.
             if not artifact.is_large:
                 return artifact.to_bytes()
-            error.filename = error.filename or gettempdir()  # which says where the room is missing
+            error.filename = error.filename or gettempdir()  # the user must know which disk is full
             raise
         return path

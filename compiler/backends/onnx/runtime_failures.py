@@ -1,4 +1,4 @@
-"""Exceptions of ONNX Runtime, known without importing it, and what helps against them."""
+"""Recognizes exceptions of ONNX Runtime without importing it, and gives advice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FEW_KERNELS = {
     "bfloat16": "ONNX Runtime has few kernels for it on a CPU, where float16 runs; on CUDA both do",
     "float64": "on a CPU, ONNX Runtime has no kernels of float64 for convolutions and some other operators",
 }
-"""What models of an element type meet."""
+"""Advice for models of an element type."""
 
 
 _AT_NODE = re.compile(r"running (\w+) node\. Name:'([^']*)' Status Message: (.*)", re.DOTALL)
@@ -22,20 +22,21 @@ class RunFailed(ValueError):
 
 
 def is_runtime_error(error: Exception) -> bool:
-    """Whether ONNX Runtime raised it."""
+    """Whether ONNX Runtime raised the error."""
+    # By the name of the module, so that ONNX Runtime need not be imported to ask.
     return isinstance(error, RunFailed) or type(error).__module__.startswith("onnxruntime")
 
 
 def run_failure(error: Exception, shapes: Mapping[str, tuple[int, ...]]) -> RunFailed:
-    """The error for an exception of ONNX Runtime, and for inputs of these shapes. It names an input without elements: many kernels fail on
-    one, with a message about something else."""
+    """Make the error for an exception of ONNX Runtime with inputs of these shapes. It names an input without elements, since many kernels
+    fail on one with a message about something else."""
     empty = next((name for name, shape in shapes.items() if 0 in shape), None)
     because = f"the input `{empty}` is {list(shapes[empty])}: without elements, " if empty is not None else ""
     return RunFailed(f"{because}{runtime_message(error)}")
 
 
 def runtime_message(error: Exception | str) -> str:
-    """ONNX Runtime's message, on one line, without its codes. For an error at run time, the stage and the reason."""
+    """Return ONNX Runtime's message on one line, without its codes. For an error at run time, the stage and the reason."""
     message = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ", "", " ".join(str(error).split()))
     at_node = _AT_NODE.search(message)
     if at_node is None:
@@ -45,12 +46,13 @@ def runtime_message(error: Exception | str) -> str:
 
 
 def load_failure(error: Exception, dtypes: Collection[str]) -> Exception:
-    """ONNX Runtime's exception for a model that it cannot load, with a text that says so and what helps. It has the same class."""
+    """Make an exception for a model that ONNX Runtime cannot load, with advice in its text. It has the class of ONNX Runtime's
+    exception."""
     message = runtime_message(error)
     return type(error)("; ".join((f"ONNX Runtime cannot load the model: {message}", *kernel_hints(message, dtypes))))
 
 
 def kernel_hints(message: str, dtypes: Collection[str]) -> Iterator[str]:
-    """What to say of a message of ONNX Runtime about a model that holds these element types."""
+    """Yield advice for a message of ONNX Runtime about a model with these element types."""
     if "Could not find an implementation" in message:
         yield from (hint for dtype, hint in FEW_KERNELS.items() if dtype in dtypes)

@@ -1,6 +1,7 @@
-"""Symbolic dimensions at run time: small int64 tensors computed from the shapes of the model's inputs.
+"""Computes symbolic dimensions at run time: small int64 tensors from the shapes of the model's inputs.
 
-In: a `Dim`. Out: the name of a one-element tensor. Always: each expression, and each part of one, is computed once in a model.
+In: a `Dim`, such as `H/2`. Out: the name of a one-element tensor. Always: each expression, and each part of one, is computed once in a
+model.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _LONGEST = 40
 
 
 class UnresolvedSymbol(Exception):
-    """No axis of an input determines the size `name`: it occurs only in products, say."""
+    """No axis of an input determines the size `name`, for example because it occurs only in products."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"no axis of an input is `{name}`, or determines it")
@@ -28,14 +29,14 @@ class UnresolvedSymbol(Exception):
 
 
 class SizePart(Record):
-    """A number, or a tensor of one element. `lowest` is a lower bound; None: unknown."""
+    """A number, or a tensor of one element. `lowest` is a lower bound, or None if it is unknown."""
 
     value: int | str
     lowest: int | None
 
 
 class SymbolOrigin(Record):
-    """An axis from which a symbol can be read: it is `(size - offset) * divisor // factor` of that axis of the input `tensor`."""
+    """An axis from which a symbol can be read as `(size - offset) * divisor // factor` of that axis of the input `tensor`."""
 
     tensor: str
     axis: int
@@ -49,7 +50,7 @@ class SymbolOrigin(Record):
 
 
 def find_origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, SymbolOrigin]:
-    """The best axis for each symbol: one that is the symbol itself, else the first that determines it."""
+    """Find the best axis for each symbol: an axis of just this symbol, else the first that determines it."""
     origin_by_symbol: dict[str, SymbolOrigin] = {}
     for tensor, type in inputs:
         for axis, d in enumerate(type.shape):
@@ -64,7 +65,7 @@ def find_origins(inputs: Iterable[tuple[str, TensorType]]) -> dict[str, SymbolOr
 
 
 def _read_plain_symbol(d: Dim) -> tuple[str, int, int, int] | None:
-    """A symbol that is a multiple of others has no inverse: it is recognized by its text."""
+    """Recognize a plain symbol by its text. A symbol that is a multiple of others has no inverse."""
     text = format_dim(d)
     return (text, 1, 1, 0) if text.isidentifier() else None
 
@@ -80,7 +81,7 @@ class OnnxSizes:
         self._nodes: dict[tuple[object, ...], str] = {}
 
     def emit_size(self, d: Dim) -> str:
-        """`d` as a tensor of shape [1]."""
+        """Emit `d` as a tensor of shape [1]."""
         if d not in self._sizes:
             whole = fold_dim(
                 d,
@@ -98,12 +99,12 @@ class OnnxSizes:
         return self._sizes[d]
 
     def emit_scalar(self, d: Dim, dtype: DType) -> str:
-        """`d` as a tensor without axes."""
+        """Emit `d` as a tensor without axes."""
         number = self._emit_binary("Squeeze", self.emit_size(d), 0)
         return number if dtype == INT64 else self._emit_once("Cast", (number,), to=dtype)
 
     def emit_ints(self, values: tuple[Dim, ...]) -> str:
-        """The values as a tensor of shape [len(values)]: a constant where all are known."""
+        """Emit the values as a tensor of shape [len(values)], a constant if all are known."""
         pieces: list[str] = []
         for known, group in groupby(values, key=lambda d: isinstance(d, int)):
             run = list(group)
@@ -131,7 +132,7 @@ class OnnxSizes:
         return self._nodes[key]
 
     def _add_node(self, op_type: str, name: str, inputs: Sequence[str], attributes: dict[str, object]) -> str:
-        """Sizes are of the whole model, and in no block."""
+        """Add a node outside of all blocks, because sizes belong to the whole model."""
         frame, self.builder.frame = self.builder.frame, None
         node = self.builder.add_node(op_type, name, inputs, 1, attributes)
         self.builder.frame = frame

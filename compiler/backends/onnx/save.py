@@ -1,8 +1,8 @@
-"""Models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
+"""Writes models to files. Over two gigabytes, the limit of a protobuf message, weights go to a second file next to the first.
 
-In: a model whose initializers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` where it is needed. Always: a file
-is written whole or not at all; a few tensors at most are in memory; other weights have another hash, so that a graph never finds those
-of another model, whenever writing ends; what the disk has no room for is refused before the first byte.
+In: a model whose initializers are not read yet, and a path. Out: `NAME.onnx`, and `NAME.onnx.HASH.data` if it is needed. Always: a file is
+written completely or not at all. At most a few tensors are in memory. Different weights have different hashes, so a graph never finds the
+weights of another model, whenever writing stops. A model too large for the disk is refused before the first byte.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
 LARGEST = 2_000_000_000
-"""Bytes of initializers that fit into one file, with room for the nodes."""
+"""The most bytes of initializers in one file, with room for the nodes."""
 _ALIGNMENT = 4096
-"""Tensors start at pages, so that they can be mapped into memory; smaller ones stay in the model."""
+"""Tensors start at pages, so that they can be mapped into memory. Smaller ones stay in the model."""
 _BUFFER = 1 << 22
-"""Bytes that are written at once: a thousand small tensors are not two thousand calls of the system."""
+"""Bytes that are written at once, so that a thousand small tensors do not cost two thousand system calls."""
 
 Progress = Callable[[int, int], None]
-"""Called with the bytes that are written, and those that there will be."""
+"""Called with the bytes written so far, and their total."""
 OpenFile = Callable[[Path], BinaryIO | DirectFile]
-"""A new file, to write to."""
+"""Opens a new file for writing."""
 
 
 def _open_buffered(path: Path) -> BinaryIO:
@@ -53,7 +53,7 @@ def _open_buffered(path: Path) -> BinaryIO:
 
 
 class OnnxArtifact(Record):
-    """A model, not yet written."""
+    """A model that is not written yet."""
 
     graph: GraphAndTensors
     progress: Progress | None = None
@@ -76,7 +76,7 @@ class OnnxArtifact(Record):
         return b"".join(message.iter_chunks())
 
     def save(self, path: str, lasting: bool = True) -> None:
-        """`lasting` is False for a file that is read at once, and removed."""
+        """Write the model. `lasting` is False for a file that is read at once, and removed."""
         if self.is_large:
             self._save_external(Path(path), DirectFile if lasting else _open_buffered)
         else:
@@ -85,15 +85,16 @@ class OnnxArtifact(Record):
             self._write_file(Path(path), message.iter_chunks(), message.size)
 
     def save_for_mapping(self, path: str) -> None:
-        """Writes a temporary file. Its weights are in a second file, which ONNX Runtime maps into memory instead of copying it."""
+        """Write a temporary file. Its weights are in a second file, which ONNX Runtime maps into memory instead of copying it."""
         self._save_external(Path(path), _open_buffered)
 
     def _check_free_memory(self) -> None:
         largest = nlargest(MOST_AT_ONCE, (stored.nbytes for stored in self.graph.tensors.values()))
+        # A tensor is in memory twice while it is copied to C order.
         check_memory(max(2 * max(largest, default=0), sum(largest)), "its largest parameters take")
 
     def find_products(self) -> list[Product]:
-        """The products with weights."""
+        """Return the products with weights."""
         return find_products(
             self.graph.proto, {name: element_code(s.dtype) for name, s in self.graph.tensors.items() if s.dtype is not None}
         )
@@ -102,7 +103,7 @@ class OnnxArtifact(Record):
         return ModelStream(self.graph.proto, [embed_initializer(name, stored) for name, stored in self.graph.tensors.items()])
 
     def _save_external(self, path: Path, opened: OpenFile) -> None:
-        """Large tensors to a file of their own."""
+        """Write large tensors to a file of their own."""
         self._check_free_memory()
         external = {name: stored for name, stored in self.graph.tensors.items() if stored.nbytes >= _ALIGNMENT}
         digest = blake2b(digest_size=8)
@@ -110,6 +111,8 @@ class OnnxArtifact(Record):
         size = sum(s.nbytes + _count_padding(s.nbytes) for s in external.values())
         self._write_file(unnamed, _update_digest(_iter_padded(external.values()), digest), size, opened)
         data = path.with_name(f"{path.name}.{digest.hexdigest()}.data")
+        # The name has the hash of the content, so it is known only after writing. The graph comes last, when its data is in
+        # place.
         os.replace(unnamed, data)
         message = ModelStream(self.graph.proto, list(self._iter_initializers(external, data.name)))
         write_atomically(path, message.iter_chunks())
@@ -129,12 +132,12 @@ class OnnxArtifact(Record):
 
 
 def save_proto(proto: ModelProto, path: str | Path) -> None:
-    """Writes a model that is in memory to `path`."""
+    """Write a model that is in memory to `path`."""
     OnnxArtifact(from_proto(proto)).save(str(path))
 
 
 def from_proto(proto: ModelProto) -> GraphAndTensors:
-    """A model that is in memory."""
+    """Wrap a model that is in memory."""
     from onnx import numpy_helper
 
     light = ModelProto()
@@ -148,7 +151,7 @@ def from_proto(proto: ModelProto) -> GraphAndTensors:
 
 
 def write_atomically(path: Path, chunks: Iterable[Chunk], opened: OpenFile = _open_buffered) -> None:
-    """Writes a file under another name and moves it into place when it is complete."""
+    """Write a file under another name, and move it into place when it is complete."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with opened(temporary) as file:
@@ -181,7 +184,7 @@ def _count_padding(size: int) -> int:
 
 
 def _read_contiguous(stored: StoredTensor, empty: Allocator) -> Array:
-    """To write takes as long as to draw: what is between is not for the thread that writes."""
+    """Read a tensor in C order. Drawing takes as long as writing, so the copy is made in the thread that draws."""
     return make_contiguous(stored.read(), empty)
 
 
@@ -199,14 +202,14 @@ def _iter_padded(tensors: Iterable[StoredTensor]) -> Iterator[Chunk]:
 
 T = TypeVar("T")
 _AHEAD = 2
-"""Threads, and results that wait. Drawing a tensor takes longer than writing it."""
+"""The number of threads, and of results that wait. Drawing a tensor takes longer than writing it."""
 MOST_AT_ONCE = 1 + 2 * _AHEAD
-"""Tensors that are in memory: the one that is used, and in each thread one and its copy."""
+"""The most tensors in memory: the one in use, and in each thread one and its copy."""
 
 
 def run_ahead(functions: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """See the module's docstring."""
-    from concurrent.futures import ThreadPoolExecutor  # most models are written without
+    """Run functions in other threads, and yield their results in order."""
+    from concurrent.futures import ThreadPoolExecutor  # imported here, because most models are written without it
 
     with ThreadPoolExecutor(_AHEAD) as threads:
         waiting: deque[Future[T]] = deque()

@@ -1,7 +1,7 @@
-"""Special functions as series, of which ONNX has none.
+"""Emits special functions that ONNX lacks as series.
 
-In: a tensor of float64. Out: another one. Always: NaN and infinities give what PyTorch gives; the relative error is below 1e-6 of `erfc`
-and `erfinv`, and below 1e-11 of the others.
+In: a tensor of float64. Out: another one. Always: NaN and infinities give PyTorch's results. The relative error is below 1e-6 for `erfc`
+and `erfinv`, and below 1e-11 for the others.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ERFINV_FAR = (
     2.83297682,
 )
 _STEPS = 8
-"""The gamma function is reduced to arguments from this on, where Stirling's series is exact."""
+"""The gamma function is reduced to arguments from this number on, where Stirling's series is exact."""
 _STIRLING = (-691 / 360360, 1 / 1188, -1 / 1680, 1 / 1260, -1 / 360, 1 / 12)
 _DIGAMMA = (691 / 32760, -1 / 132, 1 / 240, -1 / 252, 1 / 120, -1 / 12)
 
@@ -62,7 +62,7 @@ def _evaluate_polynomial(x: TensorExpr, coefficients: Sequence[float]) -> Tensor
 
 
 def erfc(x: TensorExpr) -> TensorExpr:
-    """`1 - erf(x)`."""
+    """Compute `1 - erf(x)`."""
     size = abs(x)
     t = (size * 0.5 + 1.0).op("Reciprocal")
     tail = t * (_evaluate_polynomial(t, _ERFC) - size * size).exp()
@@ -70,21 +70,23 @@ def erfc(x: TensorExpr) -> TensorExpr:
 
 
 def erfinv(x: TensorExpr) -> TensorExpr:
-    """The inverse of erf."""
+    """Compute the inverse of erf."""
     w = -((-x + 1.0) * (x + 1.0)).log()
     near, far = _evaluate_polynomial(w - 2.5, _ERFINV_NEAR), _evaluate_polynomial(w.op("Sqrt") - 3.0, _ERFINV_FAR)
     factor = w.less(5.0).choose(near, far)
+    # At -1 and 1, `w` is infinite, and the fits do not hold.
     return x * w.equal(inf).choose(x.like(inf), factor)
 
 
 def _reflect_argument(x: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
-    """Whether the argument is below 1/2; it or else `1 - x`, and how far `x` is from the nearest integer, which is exact for -1e-20."""
+    """Return whether the argument is below 1/2; the argument or else `1 - x`; and the distance of `x` from the nearest integer, which is
+    exact even for -1e-20."""
     low = x.less(0.5)
     return low, low.choose(-x + 1.0, x), x - x.op("Round")
 
 
 def lgamma(x: TensorExpr) -> TensorExpr:
-    """The logarithm of the absolute value of the gamma function."""
+    """Compute the logarithm of the absolute value of the gamma function."""
     low, z, part = _reflect_argument(x)
     product = z
     for step in range(1, _STEPS):
@@ -98,7 +100,7 @@ def lgamma(x: TensorExpr) -> TensorExpr:
 
 
 def digamma(x: TensorExpr) -> TensorExpr:
-    """The derivative of that."""
+    """Compute the derivative of `lgamma`."""
     low, z, part = _reflect_argument(x)
     total = z.op("Reciprocal")
     for step in range(1, _STEPS):

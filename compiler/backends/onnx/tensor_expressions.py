@@ -1,8 +1,8 @@
-"""Arithmetic on tensors of an ONNX graph, written as arithmetic.
+"""Arithmetic on tensors of an ONNX graph, written as arithmetic: `(x * 0.5).op("Tanh")`.
 
 In: the graph that is being written, and names of tensors with their element types. Out: nodes. Always: both sides of an operation have one
-element type; numbers take that of the tensor. Where ONNX Runtime's CPU has no kernel for a type of integers, a wider one is used in
-between.
+element type, and numbers take the tensor's type. Where ONNX Runtime's CPU provider has no kernel for a type of integers, a wider one is
+used in between.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class TensorExpr(Record):
     dtype: DType
 
     def op(self, op_type: str, *others: TensorExpr | Number | Sequence[Dim], to: DType | None = None, **attributes: object) -> TensorExpr:
-        """The node of that type; its result has the element type `to`, or that of the tensor."""
+        """Add a node of that type. Its result has the element type `to`, or the type of the tensor."""
         names = [self.name, *(self.like(other).name for other in others)]
         return TensorExpr(self.site, self.site.add(op_type, names, **attributes), to or self.dtype)
 
     def like(self, other: TensorExpr | Number | Sequence[Dim]) -> TensorExpr:
-        """A tensor unchanged, a number as a tensor of this one's element type, sizes or axes as one of int64."""
+        """Convert an operand: a number to a tensor of this one's element type, sizes or axes to int64. A tensor stays unchanged."""
         if isinstance(other, TensorExpr):
             return other
         if isinstance(other, Sequence):
@@ -45,7 +45,7 @@ class TensorExpr(Record):
         return self if dtype == self.dtype else TensorExpr(self.site, self.site.cast(self.name, dtype), dtype)
 
     def within(self, via: DType, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
-        """An operation on this tensor in another element type; a result of that type is converted back."""
+        """Compute an operation on this tensor in another element type. A result of that type is converted back."""
         result = operation(self.cast(via))
         return result.cast(self.dtype) if result.dtype == via else result
 
@@ -86,12 +86,13 @@ class TensorExpr(Record):
         return self.op("Not")
 
     def truth(self) -> TensorExpr:
-        """Whether it is not 0."""
+        """Return whether it is not 0."""
         return self.cast(BOOL)
 
     def choose(self, then: TensorExpr, otherwise: TensorExpr | Number) -> TensorExpr:
-        """`then` where this is true, else `otherwise`."""
+        """Return `then` where this is true, else `otherwise`."""
         other = then.like(otherwise)
+        # ONNX Runtime has no Where of bool.
         if then.dtype == BOOL:
             return self.op("And", then).op("Or", self.negation().op("And", other))
         via = INT32 if then.dtype.name == "int8" else widen_integer(then.dtype)  # ONNX Runtime has Where of int8 since 1.31
@@ -100,12 +101,12 @@ class TensorExpr(Record):
 
 
 def widen_integer(dtype: DType) -> DType:
-    """int32 for int16, which has few kernels; other types unchanged."""
+    """Return int32 for int16, which has few kernels, and other types unchanged."""
     return INT32 if dtype.name == "int16" else dtype
 
 
 def compute_precisely(x: TensorExpr, operation: Callable[[TensorExpr], TensorExpr]) -> TensorExpr:
-    """An operation of several steps, in float32 for half types, as PyTorch does it."""
+    """Compute an operation of several steps, in float32 for half types, as PyTorch does."""
     return x.within(FLOAT32, operation) if x.dtype.size == 2 else operation(x)
 
 
@@ -117,7 +118,7 @@ def multiply_vector(matrix: TensorExpr, vector: TensorExpr) -> TensorExpr:
 
 
 def expm1(x: TensorExpr) -> TensorExpr:
-    """`exp(x) - 1` without loss near 0: there, `2 t / (1 - t)` with `t = tanh(x / 2)`."""
+    """Compute `exp(x) - 1` without loss of precision near 0: there, `2 t / (1 - t)` with `t = tanh(x / 2)`."""
 
     def steps(x: TensorExpr) -> TensorExpr:
         t = (x * 0.5).op("Tanh")
@@ -128,7 +129,8 @@ def expm1(x: TensorExpr) -> TensorExpr:
 
 
 def log1p(x: TensorExpr) -> TensorExpr:
-    """`log(1 + x)` without loss near 0: there, `log(u) x / (u - 1)` with `u = 1 + x` (Kahan), in which the roundings of `u` cancel."""
+    """Compute `log(1 + x)` without loss of precision near 0: there, `log(u) x / (u - 1)` with `u = 1 + x` (Kahan), in which the roundings
+    of `u` cancel."""
 
     def steps(x: TensorExpr) -> TensorExpr:
         u = x + 1.0
@@ -142,13 +144,14 @@ def log1p(x: TensorExpr) -> TensorExpr:
 
 
 def softplus(x: TensorExpr) -> TensorExpr:
-    """`log(1 + exp(x))`."""
+    """Compute `log(1 + exp(x))`."""
+    # ONNX Runtime has no Softplus of float64.
     if x.dtype != FLOAT64:
         return x.op("Softplus")
     return x.op("Max", 0.0) + log1p((-abs(x)).exp())
 
 
 def erf(x: TensorExpr) -> TensorExpr:
-    """The error function; in float64 it is only as exact as float32."""
+    """Compute the error function. In float64 it is only as exact as in float32."""
     # ONNX Runtime has Erf in float32 only on a CPU.
     return x.within(FLOAT32, lambda y: y.op("Erf")) if x.dtype == FLOAT64 else x.op("Erf")

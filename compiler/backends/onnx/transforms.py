@@ -1,4 +1,4 @@
-"""Emit Fourier transforms by ONNX's DFT.
+"""Emits Fourier transforms by ONNX's DFT.
 
 In: a tensor with a last axis of real and imaginary parts, or of real parts alone. Out: a tensor with both. Always: the transform is
 computed in float64, because ONNX Runtime's DFT in float32 loses several digits if the size is no power of 2.
@@ -18,7 +18,7 @@ def conjugate(x: TensorExpr) -> TensorExpr:
 
 
 def transform_axis(x: TensorExpr, axis: int, size: Dim, *, onesided: bool = False) -> TensorExpr:
-    """The sums of `x[t] * exp(-2 pi i k t / size)`, of an axis that is cut off or filled up with zeros to that size."""
+    """Compute the sums of `x[t] * exp(-2 pi i k t / size)` over an axis that is cut off or padded with zeros to that size."""
     ends = [x.site.scalar(number, INT64) for number in (size, axis)]
     return TensorExpr(x.site, x.site.add("DFT", [x.name, *ends], onesided=1 if onesided else None), FLOAT64)
 
@@ -30,14 +30,17 @@ def invert_transform(x: TensorExpr, axis: int, size: Dim) -> TensorExpr:
 
 
 def invert_real_transform(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
-    """The real part of that, of the first half of the frequencies, without the axis of two. The others are their conjugates.
+    """Compute the real part of the inverse from the first half of the frequencies, without the axis of two. The others are their
+    conjugates.
 
-    `rank` is that of `x`. If there are fewer frequencies, the others are 0.
+    `rank` is the rank of `x`. If there are fewer frequencies, the missing ones are 0.
     """
     site, half = x.site, size // 2 + 1
     first = TensorExpr(site, site.add("Slice", [x.name, *(site.ints([number]) for number in (0, half, axis))]), FLOAT64)
     length = site.add("Gather", [site.add("Shape", [first.name]), site.scalar(axis, INT64)])
     count = TensorExpr(site, site.add("Range", [site.scalar(0, INT64), length, site.scalar(1, INT64)]), INT64)
+    # Each frequency counts twice, for itself and its conjugate, except those that are their own: the first and, for an even
+    # size, the last.
     is_own_conjugate = count.equal(0).op("Or", (count + count).equal(size))
     factors = is_own_conjugate.choose(count.like(1), count.like(2)).cast(FLOAT64)
     column = factors.op("Reshape", TensorExpr(site, site.ints([-1, *[1] * (rank - 1 - axis)]), INT64))

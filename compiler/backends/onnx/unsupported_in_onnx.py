@@ -1,4 +1,5 @@
-"""What ONNX cannot express: raised by emitters; the walk over the graph adds the stage, and the caller makes it a diagnostic."""
+"""The errors for operators that ONNX cannot express. Emitters raise them, the walk over the graph adds the stage, and the caller makes a
+diagnostic."""
 
 from __future__ import annotations
 

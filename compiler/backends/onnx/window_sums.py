@@ -1,6 +1,7 @@
 """Sum windows of integers, which AveragePool does not accept, by products with matrices of 0 and 1.
 
-In: windows without dilation that slide along axes of a tensor. Out: their sums, and the number of positions that each covers, as int64.
+In: windows without dilation that slide along axes of a tensor. Out: their sums, and the number of positions that each covers, as int64:
+windows of 2 in [1, 2, 3] give 3 and 5.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class SlidingAxis:
         return self._emit_range(self.count) * self.window.stride - self.window.before
 
     def make_membership(self) -> str:
-        """The matrix [size, count] that is 1 where the position is in the window."""
+        """Make the matrix [size, count] that is 1 where the position is in the window."""
         positions = self._emit_range(self.size)
         column = TensorExpr(self.site, self.site.add("Unsqueeze", [positions.name, self.site.ints([1])]), INT64)
         ahead = column - self._find_starts()
@@ -43,14 +44,15 @@ class SlidingAxis:
         return outside.negation().cast(INT64).name
 
     def count_covered(self, *, padding: bool) -> TensorExpr:
-        """The number of positions that each window covers, [count]; with `padding`, those of the padding too, but none after it."""
+        """Count the positions that each window covers, [count]. With `padding`, padded positions count too, but none after the padding."""
         starts = self._find_starts()
         ends = (starts + self.window.taps).op("Min", self._offset_end(self.window.before if padding else 0))
         return ends - (starts if padding else starts.op("Max", 0))
 
 
 def _multiply_axis(site: Site, y: str, axis: int, rank: int, weights: str) -> str:
-    """An axis multiplied by a matrix [size, count]."""
+    """Multiply an axis by a matrix [size, count]."""
+    # MatMul contracts the last axis, so another axis is swapped with it, and back.
     if axis == rank - 1:
         return site.add("MatMul", [y, weights])
     swapped = list(range(rank))
@@ -60,14 +62,14 @@ def _multiply_axis(site: Site, y: str, axis: int, rank: int, weights: str) -> st
 
 
 def sum_windows(site: Site, tensor: str, rank: int, slides: Sequence[tuple[int, SlidingAxis]]) -> TensorExpr:
-    """The sums over the windows along each of the axes."""
+    """Sum over the windows along each of the axes."""
     for axis, slide in slides:
         tensor = _multiply_axis(site, tensor, axis, rank, slide.make_membership())
     return TensorExpr(site, tensor, INT64)
 
 
 def count_covered_positions(site: Site, rank: int, slides: Sequence[tuple[int, SlidingAxis]], *, padding: bool) -> TensorExpr:
-    """The number of positions that each window covers, along all of the axes."""
+    """Count the positions that each window covers, along all of the axes."""
     total: TensorExpr | None = None
     for axis, slide in slides:
         following = site.ints(range(1, rank - axis))

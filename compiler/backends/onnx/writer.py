@@ -1,4 +1,4 @@
-"""The protocol of what adds nodes and constants to an ONNX graph that is being written. Tensors are named by str."""
+"""The protocol for adding nodes and constants to an ONNX graph that is being written. Tensors are named by str."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ class GraphWriter(Protocol):
     """Adds nodes and constants to one graph."""
 
     def add(self, op_type: str, inputs: Sequence[str], **attributes: object) -> str:
-        """Adds a node with one output and gives its name. An absent optional input is `""`; attributes that are None are left out."""
+        """Add a node with one output and return its name. An absent optional input is `""`. Attributes that are None are left out."""
         ...
 
     def add_many(self, op_type: str, inputs: Sequence[str], outputs: int, **attributes: object) -> tuple[str, ...]:
-        """The same with several outputs."""
+        """Add a node with several outputs."""
         ...
 
     def constant(self, array: NDArray[Any] | np.generic) -> str:
-        """A constant; equal ones are shared."""
+        """Add a constant. Equal constants are shared."""
         ...
 
     def scalar(self, value: Dim | float | bool, dtype: DType) -> str:
-        """A 0-dimensional tensor of the type; of a symbolic dimension, computed at run time."""
+        """Add a 0-dimensional tensor of the type. A symbolic dimension is computed at run time."""
         ...
 
     def ints(self, values: Sequence[Dim]) -> str:
-        """A 1-dimensional int64 tensor: constant, or computed where dimensions are symbolic."""
+        """Add a 1-dimensional int64 tensor: constant, or computed where dimensions are symbolic."""
         ...
 
     def shape(self, shape: Shape) -> str:
-        """The same for a target shape of Reshape; uses -1 where one dimension is symbolic. Expand, which takes no -1, needs `ints`."""
+        """Add a target shape for Reshape, with -1 for one symbolic dimension. Expand, which takes no -1, needs `ints`."""
         ...
 
     def cast(self, tensor: str, dtype: DType) -> str:
-        """A Cast node."""
+        """Add a Cast node."""
         ...

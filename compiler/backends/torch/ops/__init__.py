@@ -1,4 +1,4 @@
-"""The emitters, one file a family, as the operators. Importing this package fills the tables."""
+"""Emitters for PyTorch, one file for each family of operators. Importing this package fills the tables."""
 
 from importlib import import_module
 from pkgutil import iter_modules

@@ -1,4 +1,4 @@
-"""Activations in PyTorch: `nn.ReLU()` in a sequence, `F.relu(x)` in `forward`."""
+"""Writes activations in PyTorch: `nn.ReLU()` in a sequence, `F.relu(x)` in `forward`."""
 
 from __future__ import annotations
 
@@ -63,16 +63,16 @@ _ALONG: dict[type[Operator], str] = {
     Softmax: "torch.nn.Softmax",
     Softmin: "torch.nn.Softmin",
 }
-"""Activations whose `dim` is always written: PyTorch warns where it is left out."""
+"""Activations whose `dim` is always written, because PyTorch warns if it is left out."""
 
 
 def _get_module_name(name: str) -> str:
-    """The module's name in the emitted source: `nn.ReLU`."""
+    """Return the module's name in the emitted source: `nn.ReLU`."""
     return name.removeprefix("torch.")
 
 
 def _list_options(op: Operator) -> dict[str, object]:
-    """The arguments by PyTorch's names, left out while they have their defaults, which are PyTorch's too."""
+    """Return the arguments by PyTorch's names, left out while they have their defaults, which are PyTorch's too."""
     return {"dim" if name == "axis" else name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
 
 
@@ -87,6 +87,7 @@ def emit_plain_function(op: Operator, site: TorchSite) -> Code:
 
 
 @function(Sigmoid, Tanh)
+# `F.sigmoid` and `F.tanh` only call these.
 def emit_torch_function(op: Operator, site: TorchSite) -> Code:
     return call_function(f"torch.{op.name}", site.x)
 
@@ -112,7 +113,7 @@ def emit_threshold_function(op: Threshold, site: TorchSite) -> Code:
 
 
 def _get_initial_slope(op: Prelu) -> object:
-    """The constant that the module starts with; another initializer is applied to it afterwards."""
+    """Return the constant that the module starts with. Another initializer is applied to it afterwards."""
     return op.init.values[0] if op.init is not None and op.init.kind == "constant" else 0.25
 
 

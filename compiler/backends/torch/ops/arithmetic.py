@@ -1,4 +1,4 @@
-"""Arithmetic in PyTorch: `x + 1`, `torch.maximum(x, y)`."""
+"""Writes arithmetic in PyTorch: `x + 1`, `torch.maximum(x, y)`."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ _BINARY: dict[type[Operator], str] = {
     Pow: "torch.pow",
 }
 FLOAT_NEUTRAL = ("*", "/", "**", "-")
-"""The operations whose neutral number changes no float: `x + 0` is another zero where `x` is -0.0, and `x // 1` is rounded."""
+"""The operations whose neutral number changes no float. `x + 0` makes 0.0 of -0.0, and `x // 1` is rounded."""
 
 
 @function(*_BINARY, target=_BINARY)
 def emit_binary(op: BinaryOperator, site: TorchSite) -> Code:
     if not op.scalars:
+        # PyTorch refuses `-` between booleans, so `x + -y` must not become `x - y`.
         return Infix(op.symbol, site.x, site.other, "none" if BOOL in (site.given.x.dtype, site.given.other.dtype) else "signs")
     number, freedom = to_code(op.other, "other"), _choose_freedom(op, site)
     return Infix(op.symbol, number, site.x, freedom) if op.number_first else Infix(op.symbol, site.x, number, freedom)
@@ -30,7 +31,7 @@ def emit_binary(op: BinaryOperator, site: TorchSite) -> Code:
 
 @function(FloorDiv, target="torch.floor_divide")
 def emit_floor_div(op: FloorDiv, site: TorchSite) -> Code:
-    """Of floats, floor_divide has no gradient; the same function with another name has."""
+    """Write `torch.div` for floats: `floor_divide` has no gradient, and the same function under this name has one."""
     if not site.results[0].dtype.is_float:
         return emit_binary(op, site)
     other = to_code(op.other, "other") if op.scalars else site.other

@@ -1,4 +1,4 @@
-"""Attention in PyTorch."""
+"""Writes attention in PyTorch: `F.scaled_dot_product_attention(q, k, v, is_causal=True)`."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def emit_attention(op: Attention, site: TorchSite) -> Code:
     masks: dict[str, object] = {}
     if "mask" in site.given:
         masks = {"attn_mask": _emit_mask(site)}
+    # The function has no notion of the mode: multiplying by `self.training` turns dropout off in evaluation.
     if op.dropout or has_origin(op.dropout):
         masks["dropout_p"] = Infix("*", to_code(to_float(op.dropout), "dropout"), TRAINING)
     return call_function(
@@ -32,14 +33,14 @@ def emit_attention(op: Attention, site: TorchSite) -> Code:
 
 
 def _emit_mask(site: TorchSite) -> Code:
-    """A mask for each head alone has an axis for the batch too: without it, PyTorch's kernels for attention as a whole refuse it."""
+    """Add a batch axis to a mask for each head: without it, PyTorch's fused kernels refuse the mask."""
     rank, own = site.given.q.rank, site.given.mask.rank
     return call_method(site.mask, "unsqueeze", 0) if (rank, own) == (4, 3) else site.mask
 
 
 @function(WindowMask)
 def emit_window_mask(op: WindowMask, site: TorchSite) -> Code:
-    """True where `j <= i + span - length`, and more than `i + span - length - window`."""
+    """Write a mask that is true where `j <= i + span - length` and, with a window, `j > i + span - length - window`."""
     ones = call_function("torch.ones", to_code(op.length, "length"), to_code(op.span, "span"), dtype=get_torch_dtype(BOOL), device=DEVICE)
     offset = op.span - op.length
     seen = call_method(ones, "tril", *(() if offset == 0 else (to_code(offset, "diagonal"),)))

@@ -1,4 +1,4 @@
-"""Functions of two numbers in PyTorch: `torch.hypot(x, y)`."""
+"""Writes functions of two numbers in PyTorch: `torch.hypot(x, y)`."""
 
 from __future__ import annotations
 

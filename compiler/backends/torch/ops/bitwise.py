@@ -1,4 +1,4 @@
-"""Logic and shifts of bits in PyTorch: `x & 7`, `torch.bitwise_left_shift(x, 2)`."""
+"""Writes logic and shifts of bits in PyTorch: `x & 7`, `torch.bitwise_left_shift(x, 2)`."""
 
 from __future__ import annotations
 

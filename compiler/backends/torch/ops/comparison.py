@@ -1,4 +1,4 @@
-"""Comparison, logic and choice in PyTorch: `x <= y`, `torch.where(mask, x, y)`."""
+"""Writes comparison, logic and choice in PyTorch: `x <= y`, `torch.where(mask, x, y)`."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Tables in PyTorch.
+"""Writes tables in PyTorch: `torch.arange(8) < 4`.
 
-A static table is a tensor that the constructor makes, as a parameter is (parameters.py). Any other table is computed in `forward`. Formulas
-are written as a person would write them, with `torch.arange` for the indices and broadcasting.
+A static table is a tensor that the constructor makes, as a parameter is (parameters.py). Any other table is computed in `forward`.
+Formulas are written as a person would write them, with `torch.arange` for the indices and broadcasting.
 """
 
 from __future__ import annotations
@@ -64,9 +64,9 @@ from .shape import emit_cast_to, emit_model_type
 
 FLOAT64 = DTYPES["float64"]
 _USUAL = {StrictLiteral(value): f"torch.{name}" for name, values in (("zeros", (0, 0.0)), ("ones", (1, 1.0))) for value in values}
-"""The functions for tensors of one number."""
+"""The functions that make tensors of one number."""
 _FEW = 64
-"""Numbers of a file that are written out."""
+"""The largest number of elements of a file that are written out."""
 
 
 @module(TableOperator, target="torch.arange and arithmetic")
@@ -87,6 +87,7 @@ def emit_converted_table(op: ConvertedTable, site: TorchSite) -> Code:
 @module(ExactTable)
 def emit_exact_table(op: ExactTable, site: TorchSite) -> Code:
     made = _TableWriter(op).write_table()
+    # Statements before the expression stay outside of the call.
     if isinstance(made, LetCode):
         return LetCode(made.bindings, call_function("Constant", made.result))
     return call_function("Constant", made)
@@ -98,7 +99,7 @@ def emit_exact_value(op: ExactTable, site: TorchSite) -> Code:
 
 
 class _Term:
-    """A part of a formula as code: a tensor, or one of Python's numbers; booleans, or numbers."""
+    """A part of a formula as code: a tensor or a Python number, of booleans (`truth`) or of numbers."""
 
     __slots__ = ("code", "tensor", "truth")
 
@@ -110,10 +111,11 @@ class _TableWriter:
     """Writes the formula of one table. Tensors are float64 where any operand is real, else int64."""
 
     def __init__(self, op: TableOperator, dtype: Code | None = None) -> None:
-        """`dtype`: an element type that is known at run time, instead of the table's own."""
+        """`dtype`: an element type that only run time knows, instead of the table's own."""
         self.op, self.dtype = op, dtype
         self.formula = fold_formula(op.formula, traced=True)
         self.uses = Counter(p.number for p in self._written_parts() if isinstance(p, IndexFormula))
+        # One index that is used once needs no variable.
         self.inline = sum(self.uses.values()) == 1
         self.real_indices: set[int] = set()
         self._find_real(self.formula)
@@ -128,7 +130,7 @@ class _TableWriter:
         return LetCode(tuple((self._name_index(axis), self._write_arange(axis)) for axis in sorted(self.uses)), root)
 
     def _expand_shape(self, root: Code) -> Code:
-        """The formula in the shape of the table, of which it may lack axes."""
+        """Expand the formula to the shape of the table, whose axes it may lack."""
         shape, used = self.op.shape, find_indices(self.formula)
         first = min(used)
         if fills_shape(self.formula, shape):
@@ -136,13 +138,15 @@ class _TableWriter:
         if all(axis in used or size == 1 for axis, size in enumerate(shape)):
             return Subscript(root, (Lit(None),) * first)
         root = call_method(root, "expand", *(to_code(d, "size") for d in shape))
+        # The elements of an expanded tensor share memory, and a buffer must own its elements to be written in place.
         return call_method(root, "clone") if self.op.is_static else root
 
     def _write_root(self, real: bool) -> Code:
-        """The formula, converted to the table's type."""
+        """Write the formula, converted to the table's type."""
         match self.formula:
             case ItemFormula() as item if self.dtype is None:
                 return self._write_items(item, self.op.element_type)
+            # `torch.where` of two floats gives the default type, so no conversion through float64 is needed.
             case CallFormula("where", (test, Const() as then, Const() as otherwise)) if real and self.op.element_type != FLOAT64:
                 branches = [Lit(c.value if isinstance(c.value, SymDim) else to_float(c.value)) for c in (then, otherwise)]
                 if any(isinstance(b.value, float) for b in branches):
@@ -152,7 +156,7 @@ class _TableWriter:
         return self._convert_type(term.code, found)
 
     def _write_constant(self) -> Code:
-        """A formula that depends on no index."""
+        """Write a formula that depends on no index."""
         real = is_real(self.formula, self.op.shape)
         value = self._write_term(self.formula, real)
         sizes = TupleCode(tuple(to_code(d, "size") for d in self.op.shape))
@@ -162,6 +166,7 @@ class _TableWriter:
             spread = call_method(number, "expand", *sizes.items) if sizes.items else number
             return call_method(spread, "clone") if self.op.is_static else spread
         code = value.code
+        # `torch.full` takes the type from the number, and a float does not make integers.
         if isinstance(code, Lit) and isinstance(code.value, float) and self.op.element_type.is_integer:
             code = emit_fill_value(code.value, self.op.element_type)
         usual = _USUAL.get(StrictLiteral(code.value)) if isinstance(code, Lit) else None
@@ -179,7 +184,7 @@ class _TableWriter:
     # --- indices ---------------------------------------------------------------------------------------------------------
 
     def _find_real(self, formula: Formula) -> None:
-        """Which indices are combined with real numbers: the others, as those that are only compared with integers, stay integers."""
+        """Find the indices that are combined with real numbers. The others, such as those compared with integers only, stay integers."""
         stack = [(formula, is_real(formula, self.op.shape))]
         while stack:
             part, real = stack.pop()
@@ -205,6 +210,7 @@ class _TableWriter:
 
     def _name_index(self, axis: int) -> str:
         name = self.op.indices[axis]
+        # The index is a variable of `forward` or of the constructor, next to the imports.
         return name + "_" if iskeyword(name) or name in ("self", "torch", "nn", "F") else name
 
     def _write_arange(self, axis: int) -> Code:
@@ -224,6 +230,7 @@ class _TableWriter:
                 return _Term(self._write_arange(axis) if self.inline else Local(self._name_index(axis)), tensor=True)
             case UnaryFormula("not", operand):
                 inner = self._write_boolean(operand)
+                # `~` of a Python bool is an integer (-2), so a plain boolean is flipped by `^ True`.
                 code = Prefix("~", inner.code) if inner.tensor else Infix("^", inner.code, Lit(True))
                 return _Term(code, tensor=inner.tensor, truth=True)
             case UnaryFormula(op, operand):
@@ -243,13 +250,14 @@ class _TableWriter:
         raise TypeError(f"not a formula: {formula!r}")
 
     def _write_items(self, formula: ItemFormula, dtype: DType) -> Code:
-        """The numbers of a list at the indices."""
+        """Write the numbers of a list at the indices."""
         if isinstance(formula.list, StoredList):
             return _emit_stored_array(formula.list.array, dtype)
         values = list_values(formula.list)
         kind = {"bool": BOOL, "int": INT64, "float": FLOAT32}[kind_of(formula.list, self.op.shape)]
         device = {} if self.op.is_static else {"device": DEVICE}
         whole = call_function("torch.tensor", Lit(values, "values"), dtype=make_dtype_keyword(dtype, kind), **device)
+        # A list along whole axes needs no lookup: broadcasting puts it in its place.
         if self._is_along_axes(formula):
             axes = find_indices(formula)
             places = tuple(SliceCode() if axis in axes else Lit(None) for axis in range(min(axes), len(self.op.shape)))
@@ -264,7 +272,7 @@ class _TableWriter:
         )
 
     def _written_parts(self) -> Iterator[Formula]:
-        """The formula and all in it, but lists and the indices of those that are along axes."""
+        """Iterate over the formula and its parts, except lists and the indices of lists along axes."""
         stack = [self.formula]
         while stack:
             part = stack.pop()
@@ -275,6 +283,7 @@ class _TableWriter:
                 stack += find_operands(part)
 
     def _item_index(self, index: Formula) -> Code:
+        # An index that is combined with real numbers elsewhere is float64 here too, and cannot index a tensor.
         real = self._is_real(index) or not self.real_indices.isdisjoint(find_indices(index))
         code = self._write_number(index, real).code
         return Method(code, "long") if real else code
@@ -311,6 +320,7 @@ class _TableWriter:
         return _Term(Infix(op, a.code, right_code, "neutral" if neutral else "signs"), tensor=tensor, truth=not arithmetic)
 
     def _write_where(self, test: Formula, then: Formula, otherwise: Formula, real: bool) -> _Term:
+        # A condition as 1 or 0 is the condition itself, converted.
         a, b = self._write_term(then, real), self._write_term(otherwise, real)
         truth = a.truth and b.truth
         if not truth:
@@ -337,6 +347,7 @@ class _TableWriter:
     def _write_call(self, name: str, argument: _Term, real: bool) -> _Term:
         if FUNCTIONS[name].result == "int":
             return self._write_rounding(name, argument) if real else argument
+        # Through float32 and back, so that the value is rounded as the spec says.
         if name == "float32":
             return _Term(Method(Method(self._to_tensor(argument, FLOAT64), "float"), "double"), tensor=True)
         if name == "abs":
@@ -351,7 +362,7 @@ class _TableWriter:
 
 
 def _emit_stored_array(array: TableArray, dtype: DType) -> Code:
-    """The numbers of a file: a few are written as they are, others compressed."""
+    """Write the numbers of a file: a few as they are, others compressed."""
     kind = {"b": BOOL, "i": INT64, "f": FLOAT32}.get(array.dtype.name[0], FLOAT32)
     if prod(array.shape) <= _FEW and array.dtype in (BOOL, INT64):
         return call_function(
@@ -368,5 +379,5 @@ def _to_nested_tuples(values: Any) -> Any:
 
 
 def _add_hint(code: Code, hint: str) -> Code:
-    """A number that the text has no name for, with one for its role."""
+    """Give a number without a name in the spec a hint for its role."""
     return Lit(code.value, hint) if isinstance(code, Lit) and not code.hint else code

@@ -1,4 +1,4 @@
-"""Convolutions in PyTorch."""
+"""Writes convolutions in PyTorch: `nn.Conv2d(3, 64, kernel_size=7)`."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ def emit_conv_function(op: Conv, site: TorchSite) -> Code:
     windows = op.make_windows(x)
     padded: Code = site.x
     padding: object = "same" if op.padding == "same" else collapse_sizes(tuple(w.before for w in windows))
+    # `F.conv` pads with zeros only, so other modes pad first, as PyTorch's modules do.
     if op.padding_mode != "zeros":
         amounts = tuple(size for w in reversed(windows) for size in (w.before, w.after))
         padded, padding = call_function("F.pad", site.x, amounts, mode=op.padding_mode), 0

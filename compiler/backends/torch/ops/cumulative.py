@@ -1,4 +1,4 @@
-"""Cumulative operators in PyTorch: `x.cummax(dim=1)`."""
+"""Writes cumulative operators in PyTorch: `x.cummax(dim=1)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dense layers in PyTorch."""
+"""Writes dense layers, bilinear layers and embeddings in PyTorch: `nn.Linear(3, 8)`."""
 
 from __future__ import annotations
 
@@ -59,6 +59,6 @@ def _list_table_sizes(op: Embedding | EmbeddingBag) -> dict[str, object]:
 
 
 def _list_row_options(op: Embedding | EmbeddingBag) -> dict[str, object]:
-    """`norm_type` is a float in PyTorch's kernel."""
+    """Return the options of an embedding's rows. `norm_type` must be a float: PyTorch's kernel takes no integer."""
     norm_type = 2.0 if op.max_norm is None else float(op.norm_type)
     return {"padding_idx": Default(op.padding_idx, None), "max_norm": Default(op.max_norm, None), "norm_type": Default(norm_type, 2.0)}

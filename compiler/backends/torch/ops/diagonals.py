@@ -1,4 +1,4 @@
-"""Diagonals in PyTorch: `x.diagonal(dim1=1, dim2=2)`."""
+"""Writes diagonals in PyTorch: `x.diagonal(dim1=1, dim2=2)`."""
 
 from __future__ import annotations
 

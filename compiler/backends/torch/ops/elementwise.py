@@ -1,4 +1,4 @@
-"""Functions of each element in PyTorch: `torch.exp(x)`, `-x`."""
+"""Writes functions of each element in PyTorch: `torch.exp(x)`, `-x`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mixtures of experts in PyTorch: a product for each group that rows have chosen."""
+"""Writes mixtures of experts in PyTorch: a product for each group that rows have chosen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Space to channels and back in PyTorch. Each has the form of a module and that of a function."""
+"""Writes space to channels and back in PyTorch. Each operator has a module form and a function form."""
 
 from __future__ import annotations
 

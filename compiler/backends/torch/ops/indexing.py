@@ -1,4 +1,4 @@
-"""Elements by their indices in PyTorch: `x.gather(1, index)`."""
+"""Writes elements by their indices in PyTorch: `x.gather(1, index)`."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .shape import emit_cast_to
 
 
 def _emit_index(site: TorchSite) -> Code:
-    """Indices of int32 are converted: only newer versions of PyTorch take them here."""
+    """Convert indices of int32, which only newer versions of PyTorch accept here."""
     return site.index if site.given.index.dtype == INT64 else emit_cast_to(site.index, INT64)
 
 
 def _emit_fill_value(op: Scatter | MaskedFill, site: TorchSite) -> Code:
-    """An integral float as an integer: `masked_fill(mask, 0)`; PyTorch takes none beyond 64 bits."""
+    """Write an integral float as an integer: `masked_fill(mask, 0)`. PyTorch takes no integer beyond 64 bits."""
     value = convert_fill_value(op.name, op.value, site.given.x.dtype)
     whole = isinstance(value, float) and value.is_integer() and abs(value) < 2**63
     return to_code(int(value) if whole else value, "value")

@@ -1,4 +1,4 @@
-"""Joining and dividing tensors in PyTorch."""
+"""Writes joining and dividing of tensors in PyTorch: `torch.cat((x, y), dim=1)`."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ def emit_stack(op: Stack, site: TorchSite) -> Code:
 
 
 def _is_whole(op: Split | Chunk, site: TorchSite) -> bool:
-    """Whether there is only one piece, which is the tensor."""
+    """Whether there is only one piece, which is the tensor itself."""
     return len(op.piece_sizes(normalize_axis(op.name, op.axis, site.given.x), site.given)) == 1
 
 
 @function(Split, target="torch.split")
 def emit_split(op: Split, site: TorchSite) -> Code:
+    # The step expects a tensor, and `split` gives a tuple even of one.
     if _is_whole(op, site):
         return site.x
     sizes = op.sizes

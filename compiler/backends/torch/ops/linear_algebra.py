@@ -1,4 +1,4 @@
-"""Linear algebra in PyTorch: `x @ y`, `torch.einsum("bij,bjk->bik", x, y)`."""
+"""Writes linear algebra in PyTorch: `x @ y`, `torch.einsum("bij,bjk->bik", x, y)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Losses in PyTorch: `F.cross_entropy(x, target)`, with the names and defaults of its own arguments."""
+"""Writes losses in PyTorch: `F.cross_entropy(x, target)`, with the names and defaults of PyTorch's arguments."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ _LOSSES: dict[type[Operator], str] = {
     SoftMarginLoss: "SoftMarginLoss",
     TripletMarginLoss: "TripletMarginLoss",
 }
-"""With the names of PyTorch's modules."""
+"""The losses, with the names of PyTorch's modules."""
 _NAMES = {cls: f"torch.nn.functional.{cls.name}, torch.nn.{module}" for cls, module in _LOSSES.items()}
 
 
 @function(*_LOSSES, target=_NAMES)
 def emit_loss(op: Loss, site: TorchSite) -> Code:
-    """Inputs by position, those that may be absent by name."""
+    """Write required inputs by position, and optional ones by name."""
     own = [site[name] for name, operand in op.operands.items() if operand.required]
     tensors = {name: Default(site.get(name), None) for name, operand in op.operands.items() if operand.optional}
     options = {name: Default(op.args[name], arg.default) for name, arg in op.signature.items()}
@@ -58,7 +58,7 @@ def emit_loss(op: Loss, site: TorchSite) -> Code:
 
 @function(GaussianNllLoss, target="torch.nn.functional.gaussian_nll_loss, torch.nn.GaussianNLLLoss")
 def emit_gaussian_nll_loss(op: GaussianNllLoss, site: TorchSite) -> Code:
-    """PyTorch takes a number for the variances if it is a float."""
+    """Write the loss. PyTorch takes a number for the variances only if it is a float."""
     var = site.var if "var" in site.given else to_code(to_float(op.var), "var")
     options = {"full": Default(op.full, False), "eps": Default(op.eps, 1e-6), "reduction": Default(op.reduction, "mean")}
     return call_function("F.gaussian_nll_loss", site.x, site.target, var, **options)

@@ -1,4 +1,4 @@
-"""Multi-head attention in PyTorch: the module, called with the masks in the form it takes."""
+"""Writes multi-head attention in PyTorch: the module, called with the masks in the form that it takes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ from ..torch_framework import DEVICE, get_torch_dtype, make_dtype_keyword
 @module(MultiheadAttention, CausalMultiheadAttention, target="torch.nn.MultiheadAttention")
 def emit_multihead_attention(op: MultiheadAttention, site: TorchSite) -> Code:
     features, keys, values = op.feature_sizes(site.given)
+    # PyTorch keeps one joint projection where keys and values have the width of the queries, which changes the keys of the
+    # state dict.
     others = {} if op.is_joint(site.given) else {"kdim": Default(keys, features), "vdim": Default(values, features)}
     return construct_module(
         "nn.MultiheadAttention",
@@ -54,12 +56,13 @@ def emit_multihead_attention_call(op: MultiheadAttention, site: TorchSite) -> Co
     if weights and not op.average_attn_weights:
         options["average_attn_weights"] = False
     tensors = (site.query, site[op.key_input(site.given)], site[op.value_input(site.given)])
+    # The module always returns a pair; `need_weights=False` makes the second item None, and allows the fused kernel.
     whole = call_function(SelfMember(), *tensors, **options, need_weights=Default(weights, True))
     return whole if weights else Subscript(whole, (Lit(0),))
 
 
 def _emit_mask(site: TorchSite, name: str, weights: bool) -> Code:
-    """Where the weights are results, masks must be of the type of the queries."""
+    """Write a mask. Where the weights are results, it must have the type of the queries."""
     dtype, wanted = site.given[name].dtype, site.given.query.dtype
     return call_method(site[name], "to", AttributeCode(site.query, "dtype")) if weights and dtype not in (BOOL, wanted) else site[name]
 
@@ -68,6 +71,7 @@ def _emit_mask(site: TorchSite, name: str, weights: bool) -> Code:
 def emit_causal_mask(op: CausalMask, site: TorchSite) -> Code:
     length, span = Lit(op.length, "length"), Lit(op.span, "span")
     like = site.get("x")
+    # PyTorch has a function for this mask only if queries and keys are equally many.
     if like is not None:
         options = {name: AttributeCode(like, name) for name in ("device", "dtype")}
         return call_function("nn.Transformer.generate_square_subsequent_mask", length, **options)

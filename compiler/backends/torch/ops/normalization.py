@@ -1,4 +1,4 @@
-"""Normalizations in PyTorch: modules, as most of them have parameters or behave differently in training."""
+"""Writes normalizations in PyTorch: modules, since most of them have parameters or behave differently in training."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from ..window_names import add_rank
 @module(BatchNorm, target="torch.nn.BatchNorm1d, torch.nn.BatchNorm2d, torch.nn.BatchNorm3d")
 def emit_batch_norm_module(op: BatchNorm, site: TorchSite) -> Code:
     x = site.given.x
+    # PyTorch's BatchNorm1d takes [N, C] as well as [N, C, L].
     name = "nn.BatchNorm1d" if x.rank == 2 else add_rank("nn.BatchNorm", x)
     return construct_module(
         name,
@@ -79,6 +80,7 @@ def emit_rms_norm_module(op: RMSNorm, site: TorchSite) -> Code:
 
 @given(BatchNorm)
 def emit_batch_norm_function(op: BatchNorm, site: TorchSite) -> Code:
+    # Running statistics need the module, which has no argument for a weight.
     if op.track_running_stats:
         return _emit_scaling(site)
     return call_function("F.batch_norm", site.x, None, None, site.weight, *site.present("bias"), training=True, eps=Default(op.eps, 1e-5))
@@ -92,7 +94,7 @@ def emit_instance_norm_function(op: InstanceNorm, site: TorchSite) -> Code:
 
 
 def _emit_scaling(site: TorchSite) -> Code:
-    """The module has no weight: its result is scaled and shifted, each channel by its own number."""
+    """Scale and shift the result of a module without a weight, each channel by its own number."""
     scaled = Infix("*", CallCode(SelfMember(), (site.x,)), _expand_per_channel(site, "weight"))
     return Infix("+", scaled, _expand_per_channel(site, "bias")) if "bias" in site.given else scaled
 

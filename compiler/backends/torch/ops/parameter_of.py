@@ -1,4 +1,4 @@
-"""Parameters of other stages in PyTorch: attributes of their modules."""
+"""Writes parameters of other stages in PyTorch: attributes of their modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parameters and buffers in PyTorch: tensors that the constructor makes.
+"""Writes parameters and buffers in PyTorch: tensors that the constructor makes, such as `torch.zeros(64)`.
 
 Their module form is the expression of that tensor, and in `forward` they are `self.label`.
 """
@@ -37,7 +37,7 @@ def emit_parameter(op: ParamOperator, site: TorchSite) -> Code:
 
 
 def emit_fill_value(value: Any, dtype: DType) -> Code:
-    """A number as one of an element type, from which `torch.full` takes the type."""
+    """Write a number as one of an element type, because `torch.full` takes the type from it."""
     if dtype.is_float:
         return to_code(to_float(value), "value")
     return (

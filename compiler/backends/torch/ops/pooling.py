@@ -1,4 +1,4 @@
-"""Pools in PyTorch. Each has the form of a module and that of a function, with the same arguments."""
+"""Writes pools in PyTorch. Each has a module form and a function form, with the same arguments."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .parameters import to_float
 
 
 def _list_stride_keywords(windows: tuple[Window, ...]) -> dict[str, object]:
-    """The stride is left out where it is the kernel."""
+    """Return the stride, which is left out if it equals the kernel."""
     kernel = collapse_sizes(tuple(w.taps for w in windows))
     return {"stride": Default(collapse_sizes(tuple(w.stride for w in windows)), kernel)}
 
@@ -32,7 +32,7 @@ def _list_max_keywords(op: MaxPool, site: TorchSite) -> dict[str, object]:
 
 
 def _needs_no_indices(site: TorchSite) -> bool:
-    """PyTorch has another kernel for one axis without indices, which takes no integers."""
+    """Whether to ask for indices that nothing uses: PyTorch's kernel for one axis without indices takes no integers."""
     return site.given.x.rank == 3 and site.given.x.dtype.is_integer and len(site.results) == 1
 
 
@@ -40,6 +40,7 @@ def _needs_no_indices(site: TorchSite) -> bool:
 def emit_max_pool_module(op: MaxPool, site: TorchSite) -> Code:
     x = site.given.x
     if _needs_no_indices(site):
+        # A statement is never in a row of modules, so the function form is used there too.
         return LetCode((), emit_max_pool_function(op, site))
     return construct_module(
         add_rank("nn.MaxPool", x), {"kernel_size": _emit_kernel_size(op.make_windows(x))}, **_list_max_keywords(op, site)
@@ -84,7 +85,7 @@ def emit_avg_pool_function(op: AvgPool, site: TorchSite) -> Code:
 
 
 def _get_power(op: LpPool, site: TorchSite) -> int | float:
-    """With an integer power, integers stay integers, and their mean is truncated."""
+    """Return the power, as a float for integers: with an integer power, integers stay integers, and their mean is truncated."""
     return op.p if site.given.x.dtype.is_float else to_float(op.p)
 
 
@@ -144,7 +145,7 @@ def emit_adaptive_max_pool_function(op: AdaptiveMaxPool, site: TorchSite) -> Cod
 
 
 def _get_spatial_axes(site: TorchSite) -> int | tuple[int, ...]:
-    """The axes that are removed, one as a number."""
+    """Return the axes that are removed, a single one as a number."""
     first, *others = range(2, site.given.x.rank)
     return (first, *others) if others else first
 
@@ -161,7 +162,7 @@ def emit_global_max_pool_function(op: GlobalMaxPool, site: TorchSite) -> Code:
 
 @module(GlobalAvgPool)
 def emit_global_avg_pool_module(op: GlobalAvgPool, site: TorchSite) -> Code:
-    """Not a single module of PyTorch, but what one writes within a sequence; it has no parameters to name."""
+    """Write the two modules that people write for it in a sequence. Neither has parameters to name."""
     pool = construct_module(add_rank("nn.AdaptiveAvgPool", site.given.x), {"output_size": 1})
     return call_function("nn.Sequential", pool, call_function("nn.Flatten"))
 
@@ -169,6 +170,6 @@ def emit_global_avg_pool_module(op: GlobalAvgPool, site: TorchSite) -> Code:
 @module(GlobalMaxPool)
 def emit_global_max_pool_module(op: GlobalMaxPool, site: TorchSite) -> Code:
     if not site.given.x.dtype.is_float:
-        return LetCode((), emit_global_max_pool_function(op, site))  # the module takes no integers
+        return LetCode((), emit_global_max_pool_function(op, site))  # PyTorch's module takes no integers
     pool = construct_module(add_rank("nn.AdaptiveMaxPool", site.given.x), {"output_size": 1})
     return call_function("nn.Sequential", pool, call_function("nn.Flatten"))

@@ -1,4 +1,4 @@
-"""`rearrange` in PyTorch: reshape, permute, reshape, as few of them as do."""
+"""Writes `rearrange` in PyTorch: reshape, permute and reshape, as few of them as possible."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def emit_rearrange(op: Rearrange, site: TorchSite) -> Code:
 
 
 def _split_groups(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
-    """`code` with the axes divided that the groups name. None where an axis of size 1 comes or goes."""
+    """Divide the axes of `code` that the groups name. None if an axis of size 1 is added or removed."""
     divided = [axis for axis, group in enumerate(groups) if len(group) != 1]
     if not divided or any(not groups[axis] for axis in divided):
         return None
@@ -47,7 +47,7 @@ def _split_groups(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequ
 
 
 def _join_groups(code: Code, groups: Sequence[Group], sizes: Shape, hints: Sequence[str]) -> Code | None:
-    """`code` with the axes joined that are in one group."""
+    """Join the axes of `code` that are in one group. None if an axis of size 1 is added or removed."""
     joined = [axis for axis, group in enumerate(groups) if len(group) != 1]
     if not joined or any(not groups[axis] for axis in joined):
         return None

@@ -1,4 +1,4 @@
-"""Recurrent layers in PyTorch: modules that return the output and the states."""
+"""Writes recurrent layers in PyTorch: modules that return the output and the states."""
 
 from __future__ import annotations
 
@@ -33,5 +33,6 @@ def emit_recurrent_module(op: Recurrent, site: TorchSite) -> Code:
 @invocation(Rnn, Lstm, Gru)
 def emit_recurrent_call(op: Recurrent, site: TorchSite) -> Code:
     first = site.inputs[1:]
+    # LSTM takes and returns its two states as a tuple; the others have a single state.
     whole = call_function(SelfMember(), site.x, *(first if len(first) < 2 else (TupleCode(first),)))
     return NestedResults(whole, (1, len(op.state_widths())))

@@ -1,4 +1,4 @@
-"""Recurrent cells in PyTorch: modules that take their states, if any, after the input."""
+"""Writes recurrent cells in PyTorch: modules that take their states, if any, after the input."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def emit_cell_module(op: RecurrentCell, site: TorchSite) -> Code:
 
 @invocation(LstmCell)
 def emit_lstm_cell_call(op: LstmCell, site: TorchSite) -> Code:
-    """Its two states go in, and come out, as a tuple."""
+    """Write the call of an LSTM cell, whose two states are a tuple, both as input and as output."""
     states = site.inputs[1:]
     whole = call_function(SelfMember(), site.x, *((TupleCode(states),) if states else ()))
     return Subscript(whole, (Lit(0),)) if len(site.results) == 1 else whole

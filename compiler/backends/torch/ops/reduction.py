@@ -1,4 +1,4 @@
-"""Reductions in PyTorch: `x.mean(dim=(2, 3), keepdim=True)`."""
+"""Writes reductions in PyTorch: `x.mean(dim=(2, 3), keepdim=True)`."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ from ..torch_emitters import TorchSite, function
 
 
 def _list_axis_keywords(op: Reduction) -> dict[str, object]:
-    """`dim=` and `keepdim=`, as far as they are needed."""
+    """Return `dim=` and `keepdim=`, as far as they are needed."""
     written = op.explicit_axes()
     keepdim = {"keepdim": Default(op.keepdim, False)}
+    # `keepdim` without `dim` is an error in PyTorch.
     if written is None:
         return {"dim": Lit(None), **keepdim} if op.keepdim else {}
     return {"dim": to_code(written[0] if len(written) == 1 else written, "dim"), **keepdim}
@@ -44,6 +45,7 @@ def emit_reduction(op: Reduction, site: TorchSite) -> Code:
 
 @function(Max, Min, target={Max: "torch.max, torch.amax", Min: "torch.min, torch.amin"})
 def emit_extreme(op: MinMaxReduction, site: TorchSite) -> Code:
+    # Only `max` along one axis returns indices; `amax` reduces several axes.
     if op.has_indices:
         both = call_method(site.x, op.name, **_list_axis_keywords(op))
         return both if len(site.results) == 2 else AttributeCode(both, "values")
@@ -71,6 +73,7 @@ def emit_normalize(op: Normalize, site: TorchSite) -> Code:
 def emit_logsumexp(op: Logsumexp, site: TorchSite) -> Code:
     if op.explicit_axes() is not None:
         return call_method(site.x, "logsumexp", **_list_axis_keywords(op))
+    # `logsumexp` has no form without axes. A scalar has none, and PyTorch accepts 0 for it.
     every = tuple(range(site.given.x.rank)) or 0
     return call_method(site.x, "logsumexp", dim=to_code(every, "dim"), keepdim=Default(op.keepdim, False))
 

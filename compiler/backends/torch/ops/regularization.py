@@ -1,4 +1,4 @@
-"""Operators that draw at random in training, in PyTorch."""
+"""Writes operators that draw random numbers in training, in PyTorch: `nn.Dropout(0.1)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resampling in PyTorch: `nn.Upsample` in a sequence, `F.interpolate` elsewhere."""
+"""Writes resampling in PyTorch: `nn.Upsample` in a sequence, `F.interpolate` elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..torch_emitters import TorchSite, function, module
 
 
 def _emit_one_or_all(values: tuple[object, ...] | None) -> Code | None:
-    """One number where all axes have the same."""
+    """Write one number where all axes have the same."""
     if values is None:
         return None
     return to_code(values[0] if len(set(values)) == 1 else values, "size")

@@ -1,4 +1,4 @@
-"""Rotary position embedding in PyTorch, which has no module for it: by the definitions of library.py."""
+"""Writes rotary position embedding in PyTorch by the definitions of library.py, since PyTorch has no module for it."""
 
 from __future__ import annotations
 
@@ -40,8 +40,10 @@ def emit_rotary_call(op: RotaryAngles, site: TorchSite) -> Code:
 
 @function(OpenRotaryAngles)
 def emit_open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
-    """As RotaryEmbedding does, which needs the number of features when it is made, and computes in float32."""
+    """Write RotaryEmbedding's computation in `forward`. The module needs the number of features when it is made, and computes in
+    float32."""
     dtype = site.given.x.dtype
+    # float64 for the powers, as in RotaryEmbedding: the last bit of a power in float32 depends on the processor.
     steps = call_function("torch.arange", 0, to_code(op.dims, "dims"), 2, dtype=get_torch_dtype(FLOAT64))
     exact = Infix("/", Lit(1), Infix("**", to_code(op.base, "base"), Infix("/", steps, to_code(op.dims, "dims"))))
     frequencies = call_method(
@@ -53,7 +55,7 @@ def emit_open_rotary_angles(op: OpenRotaryAngles, site: TorchSite) -> Code:
 
 
 def _emit_positions(op: RotaryAngles, site: TorchSite) -> Code:
-    """From 0, or those given, with axes of size 1 for those between the batch and the positions, as for heads."""
+    """Write positions from 0, or the given ones with axes of size 1 between the batch and the positions, as for heads."""
     if "positions" not in site.given:
         return call_function("torch.arange", to_code(op.length, "length"), device=AttributeCode(site.x, "device"))
     return Subscript(site.positions, (SliceCode(), *(Lit(None),) * op.between)) if op.between else site.positions

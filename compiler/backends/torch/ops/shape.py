@@ -1,4 +1,4 @@
-"""Changes of shape in PyTorch: methods of the tensor."""
+"""Writes changes of shape in PyTorch as methods of the tensor: `x.flatten(1)`."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def emit_cast_to(code: Code, dtype: DType) -> Code:
 
 
 def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
-    """Arguments of a `reshape`: -1 for the size that is known only at run time, of several for the most complex one."""
+    """Write the sizes for a `reshape`, with -1 for the most complex of the sizes that are known only at run time."""
     symbolic = [i for i, size in enumerate(sizes) if isinstance(size, SymDim)]
     open_ = max(symbolic, key=lambda i: (len(format_dim(sizes[i])), i), default=None)
     hints = names or ("size",) * len(sizes)
@@ -50,7 +50,8 @@ def open_sizes(sizes: Shape, names: Sequence[str] = ()) -> tuple[Code, ...]:
 
 
 def emit_reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] = ()) -> Code:
-    """`code`, of shape `before`, in the shape `after`: by `flatten`, `unflatten` or the like where that suffices, else by `reshape`."""
+    """Write `code` of shape `before` in the shape `after`, by `flatten`, `unflatten` or a similar method if that suffices, else by
+    `reshape`."""
     head = _count_common(before, after)
     tail = _count_common(before[head:][::-1], after[head:][::-1])
     old, new = before[head : len(before) - tail], after[head : len(after) - tail]
@@ -68,7 +69,7 @@ def emit_reshaped(code: Code, before: Shape, after: Shape, names: Sequence[str] 
 
 
 def emit_reordered(code: Code, order: Sequence[int]) -> Code:
-    """`code` with its axes in that order: by `transpose` where two are swapped."""
+    """Write `code` with its axes in that order, by `transpose` where two axes are swapped."""
     moved = [i for i, axis in enumerate(order) if i != axis]
     return call_method(code, "transpose", *moved) if len(moved) == 2 else call_method(code, "permute", *order)
 
@@ -93,7 +94,7 @@ def emit_flatten_function(op: Flatten, site: TorchSite) -> Code:
 
 
 def _make_axis_range(start: int, end: tuple[int, ...]) -> tuple[int, ...]:
-    """The arguments of `flatten`: none for all axes."""
+    """Return the arguments of `flatten`, none for all axes."""
     return (start, *end) if start or end else ()
 
 
@@ -108,7 +109,7 @@ def emit_unflatten_function(op: Unflatten, site: TorchSite) -> Code:
 
 
 def _emit_unflattened_sizes(op: Unflatten, site: TorchSite) -> Code:
-    """The sizes, the -1 that was written kept."""
+    """Write the sizes. A -1 in the spec stays."""
     if -1 in op.sizes:
         return TupleCode(tuple(to_code(size, "size") for size in op.sizes))
     return TupleCode(open_sizes(op.sizes))
@@ -119,6 +120,7 @@ def emit_reshape(op: Reshape, site: TorchSite) -> Code:
     shape = site.results[0].shape
     if -1 in op.shape and not any(isinstance(size, SymDim) for size in op.shape):
         shape = op.shape
+    # `reshape()` without arguments is an error, so the shape of a scalar is written as a tuple.
     return call_method(site.x, "reshape", *open_sizes(shape)) if shape else call_method(site.x, "reshape", TupleCode(()))
 
 
@@ -136,6 +138,7 @@ def emit_transpose(op: Transpose, site: TorchSite) -> Code:
 def emit_squeeze(op: Squeeze, site: TorchSite) -> Code:
     dropped = op.dropped_axes(site.given)
     if len(dropped) == 1:
+        # Only axes of size 1 are named: `squeeze()` without axes would also remove a batch of one sample.
         return call_method(site.x, "squeeze", op.axis[0] if op.axis and len(op.axis) == 1 else dropped[0])
     return call_method(site.x, "squeeze", to_code(dropped)) if dropped else site.x
 

@@ -1,4 +1,4 @@
-"""Slices, padding and repetition in PyTorch."""
+"""Writes slices, padding and repetition in PyTorch: `x[:, 1:]`, `F.pad(x, (1, 1))`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PADS = {"reflect": "nn.ReflectionPad", "replicate": "nn.ReplicationPad", "circu
 
 
 def emit_item(code: Code, axis: int, item: Code) -> Code:
-    """`code[:, :, item]`."""
+    """Write `code[:, :, item]`."""
     return Subscript(code, (*(SliceCode(),) * axis, item))
 
 
@@ -56,7 +56,7 @@ def emit_pad_module(op: Pad, site: TorchSite) -> Code:
 
 
 def _get_pad_value(op: Pad, site: TorchSite) -> int | float:
-    """An integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
+    """Write an integral float as an integer: `F.pad(x, (1, 1), value=-1)`."""
     value = op.convert_fill_value(site.given.x.dtype)
     return int(value) if isinstance(value, bool) or (isinstance(value, float) and value.is_integer()) else value
 
@@ -69,6 +69,7 @@ def emit_flip(op: Flip, site: TorchSite) -> Code:
 @function(Roll, target="torch.roll")
 def emit_roll(op: Roll, site: TorchSite) -> Code:
     if op.axis is None:
+        # Without an axis, PyTorch rolls the flattened tensor.
         return call_function("torch.roll", site.x, to_code(op.shifts[0], "shift"))
     return call_function("torch.roll", site.x, shifts=_emit_one_or_all(op.shifts), dims=_emit_one_or_all(op.axis))
 

@@ -1,4 +1,4 @@
-"""Order in PyTorch: `x.topk(3)`. Values and indices come together; the values alone are an attribute."""
+"""Writes sorting in PyTorch: `x.topk(3)`. Values and indices come together; `.values` gives the values alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Special functions in PyTorch: `torch.erfc(x)`."""
+"""Writes special functions in PyTorch: `torch.erfc(x)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fourier transforms in PyTorch, whose complex numbers are viewed as real ones."""
+"""Writes Fourier transforms in PyTorch, whose complex numbers are viewed as real ones with a last axis of two."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..torch_emitters import TorchSite, function
 
 
 def _emit_complex(x: Code) -> Code:
+    # `view_as_complex` requires the pairs to be next to each other in memory.
     return call_function("torch.view_as_complex", call_method(x, "contiguous"))
 
 
@@ -29,7 +30,7 @@ def emit_rfft(op: Rfft, site: TorchSite) -> Code:
 
 @function(Irfft, Fft, Ifft, target="torch.fft.{}")
 def emit_complex_transform(op: Irfft | Fft | Ifft, site: TorchSite) -> Code:
-    """The axis of two is none of PyTorch's."""
+    """Write a transform of complex numbers. PyTorch's tensor lacks the last axis of two, so negative axes move by one."""
     axis = op.axis + 1 if op.axis < 0 else op.axis
     found = call_function(f"torch.fft.{op.name}", _emit_complex(site.x), **_list_options(op, axis))
     return found if isinstance(op, Irfft) else _emit_real(found)

@@ -1,4 +1,4 @@
-"""Functions of angles, and hyperbolic ones, in PyTorch: `torch.sin(x)`."""
+"""Writes functions of angles, and hyperbolic ones, in PyTorch: `torch.sin(x)`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pools of two tensors in PyTorch."""
+"""Writes pools of two tensors in PyTorch: `F.max_unpool2d(x, indices, 2)`."""
 
 from __future__ import annotations
 

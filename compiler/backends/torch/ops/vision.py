@@ -1,4 +1,4 @@
-"""Operators that look between pixels, in PyTorch: torchvision has them, the emitted source defines them for itself."""
+"""Writes operators that look between pixels, in PyTorch. torchvision has them; the emitted source defines them, and does not need it."""
 
 from __future__ import annotations
 
