@@ -336,5 +336,5 @@ def _total_node(node: Node) -> OpNode:
     """Make a node that sums the terms that another node averages or sums."""
     assert isinstance(node, OpNode)
     op: Any = node.op
-    result, own = Value(node.outputs[0].type, node.span), op.make_total() if getattr(op, "is_mean", False) else op
-    return OpNode(own, node.inputs, (result,), node.label, node.span, node.specs, node.tie, node.shared, node.parts, node.frozen)
+    result, total = Value(node.outputs[0].type, node.span), op.make_total() if getattr(op, "is_mean", False) else op
+    return OpNode(total, node.inputs, (result,), node.label, node.span, node.specs, node.tie, node.shared, node.parts, node.frozen)

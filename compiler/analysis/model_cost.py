@@ -225,11 +225,11 @@ class _GraphCounter:
         return StageCost(node.label, node.op.name, results, self._add_shared(node.shared, learned), *computing)
 
     def _count_computation(self, op: Operator, types: tuple[TensorType, ...], results: tuple[TensorType, ...]) -> tuple[Dim, Dim, Dim]:
-        given = op.bind_inputs(types, self.program.facts)
+        inputs = op.bind_inputs(types, self.program.facts)
         memory: Dim = 0
         for type in results:
             memory = memory + numel(type.shape) * type.dtype.size
-        return per_sample(op.count_flops(given, results)), per_sample(op.count_multiply_adds(given, results)), per_sample(memory)
+        return per_sample(op.count_flops(inputs, results)), per_sample(op.count_multiply_adds(inputs, results)), per_sample(memory)
 
     def _count_call(self, node: CallNode) -> StageCost:
         inner = self.counted[id(node.graph)]
@@ -258,13 +258,13 @@ class _GraphCounter:
 def _multiply_graph(step: _GraphCost, length: Dim) -> _GraphCost:
     """Multiply the cost of one step of a loop by the number of steps. The steps share their parameters."""
     rows = tuple(_multiply_steps(row, length) for row in step.rows)
-    flops, multiply_adds, memory = (length * one for one in (step.flops, step.multiply_adds, step.activation_bytes))
+    flops, multiply_adds, memory = (length * cost for cost in (step.flops, step.multiply_adds, step.activation_bytes))
     return replace(step, rows=rows, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory)
 
 
 def _multiply_steps(row: StageCost, length: Dim) -> StageCost:
-    flops, multiply_adds, memory = (length * one for one in (row.flops, row.multiply_adds, row.activation_bytes))
-    detail = tuple(_multiply_steps(one, length) for one in row.detail)
+    flops, multiply_adds, memory = (length * item for item in (row.flops, row.multiply_adds, row.activation_bytes))
+    detail = tuple(_multiply_steps(item, length) for item in row.detail)
     return replace(row, flops=flops, multiply_adds=multiply_adds, activation_bytes=memory, detail=detail)
 
 

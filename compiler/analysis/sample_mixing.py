@@ -44,4 +44,4 @@ def _is_along_batch(node: OpNode) -> bool:
     if node.outputs[0].type.shape != shape:
         return False
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return any(isinstance(one, int) and count_batch_axes((shape[one],)) for one in axes)
+    return any(isinstance(axis_, int) and count_batch_axes((shape[axis_],)) for axis_ in axes)

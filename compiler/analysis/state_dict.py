@@ -79,11 +79,11 @@ def has_learned_parameters(program: Program) -> bool:
     return any(spec.trainable for node in nodes for spec in node.specs)
 
 
-def _resolve_tie(name: str, found: Mapping[str, ParameterInfo]) -> str:
+def _resolve_tie(name: str, infos: Mapping[str, ParameterInfo]) -> str:
     """The name at the end of a chain of ties."""
     # Two stages tied to each other are an error elsewhere; this loop must end before it is reported.
     seen = {name}
-    while (further := found[name].tied_to) is not None and further not in seen:
+    while (further := infos[name].tied_to) is not None and further not in seen:
         seen.add(further)
         name = further
     return name
@@ -122,9 +122,9 @@ class _ParameterCollector:
             else:
                 self._visit_graph(node.graph, stage_path, _map_modules(node, homes), frozen or node.frozen)
 
-    def _visit_operator(self, node: OpNode, own: str, path: str, frozen: bool) -> None:
+    def _visit_operator(self, node: OpNode, stage_path: str, path: str, frozen: bool) -> None:
         for spec, sizes in self.specs[id(node)]:
-            name = join_labels(own, spec.name)
+            name = join_labels(stage_path, spec.name)
             if name in self.found:
                 continue
             tie = node.tie if node.tie is not None and node.tie.name == spec.name else None

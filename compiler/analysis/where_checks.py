@@ -61,9 +61,9 @@ def _sizes_by_name(inputs: Inputs, dims: Mapping[str, Dim], shapes: Shapes) -> d
     axes = [pair for name, type_ in inputs for pair in zip(type_.shape, shapes[name], strict=True)]
     sizes = {name: size for dim, size in axes for name, declared in dims.items() if declared == dim}
     for dim, size in axes:
-        found = None if isinstance(dim, int) else invert_linear(dim)
-        if found is not None:
-            name, factor, divisor, offset = found
+        linear = None if isinstance(dim, int) else invert_linear(dim)
+        if linear is not None:
+            name, factor, divisor, offset = linear
             # Rounded down if it is not exact. The last loop of `check_conditions` then finds that the axis has
             # another size.
             sizes.setdefault(name, (size - offset) * divisor // factor)

@@ -145,7 +145,7 @@ class _DefinitionElaborator:
         for name, operand in self.op.operands.items():
             values = [
                 self.frame.add_input(Value(type_, self.body.span), name, len(self.graph.inputs) + index)
-                for index, type_ in enumerate(t for t, own in zip(given.types, given.names, strict=True) if own == name)
+                for index, type_ in enumerate(t for t, operand_name in zip(given.types, given.names, strict=True) if operand_name == name)
             ]
             widened = [self._add_cast(value, FLOAT32) if _is_half(value.type.dtype) else value for value in values]
             if isinstance(operand, Inputs):
@@ -200,9 +200,9 @@ class _DefinitionElaborator:
         wanted = [t.dtype for t in results]
         # Shorter than `values` where a caller needs the first results only.
         cast = [self._add_cast(v, d) if _is_half(d) and v.type.dtype != d else v for v, d in zip(values, wanted, strict=False)]
-        found = [v.type for v in cast]
-        if found != list(results):
-            shown = [", ".join(f"{t.dtype} {show_shape(t.shape)}" for t in types) or "nothing" for types in (found, results)]
+        types_found = [v.type for v in cast]
+        if types_found != list(results):
+            shown = [", ".join(f"{t.dtype} {show_shape(t.shape)}" for t in types) or "nothing" for types in (types_found, results)]
             raise WrongDefinition(self.op.name, f"gives {shown[0]}; its rule gives {shown[1]}")
         self.graph.outputs = cast
 

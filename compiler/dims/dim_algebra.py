@@ -56,8 +56,8 @@ class DimFold(Generic[R]):
         # the text longer.
         if len(terms_of(top)) != 1:
             return 1
-        found = rewrite_in_symbols(top)
-        return found.terms[0].denominator if found.terms and not found.group and not found.terms[0].divisors else 1
+        total = rewrite_in_symbols(top)
+        return total.terms[0].denominator if total.terms and not total.group and not total.terms[0].divisors else 1
 
 
 class _CallbackFold(DimFold[R]):

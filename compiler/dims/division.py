@@ -66,7 +66,7 @@ def floordiv(a: Dim, b: Dim) -> Dim:
 
 def _floor_by_int(terms: Terms, k: int) -> Dim:
     spend_effort(len(terms))
-    whole: Terms = {}
+    quotient: Terms = {}
     rest: Terms = {}
     common = k
     for m, c in terms.items():
@@ -75,9 +75,9 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
             rest[m] = c
             common = gcd(common, c)
         elif c // k:
-            whole[m] = c // k
+            quotient[m] = c // k
     if not rest:
-        return dim_from_terms(whole)
+        return dim_from_terms(quotient)
     constant = terms.get((), 0) % k
     # `(2*T + 3)//4` is `(T + 1)//2`: rounding down the constant is exact, because the other terms are even.
     if common > 1:
@@ -89,24 +89,24 @@ def _floor_by_int(terms: Terms, k: int) -> Dim:
         rest = {m: -c for m, c in rest.items()}
         if constant < k - 1:
             rest[()] = k - 1 - constant
-        return dim_from_terms(whole) - _floor_of_rest(SymDim(rest), k)
+        return dim_from_terms(quotient) - _floor_of_rest(SymDim(rest), k)
     if constant:
         rest[()] = constant
-    return dim_from_terms(whole) + _floor_of_rest(SymDim(rest), k)
+    return dim_from_terms(quotient) + _floor_of_rest(SymDim(rest), k)
 
 
 def _inner_floor(d: Dim) -> FloorQuotient | None:
     """The only floor division that is a term of `d` by itself, with a positive divisor. None if there are several."""
-    found = None
+    inner = None
     for m, c in terms_of(d).items():
         if c == 1 and len(m) == 1 and isinstance(m[0], FloorQuotient):
             low = bounds(m[0].bottom)[0]
             if low is None or low <= 0:
                 continue
-            if found is not None:
+            if inner is not None:
                 return None
-            found = m[0]
-    return found
+            inner = m[0]
+    return inner
 
 
 def _floor_of_rest(top: Dim, bottom: Dim) -> Dim:
@@ -144,13 +144,13 @@ def _floor_by_dim(a: Dim, b: SymDim) -> Dim:
     known = _known_floor(a, b)
     if known is not None:
         return known
-    whole, rest = polynomial_divmod(a, b)
+    quotient, rest = polynomial_divmod(a, b)
     if rest == 0:
-        return whole
+        return quotient
     top, bottom = _cancel_common_factors(rest, b)
     if isinstance(bottom, int):
-        return whole + floordiv(top, bottom)
-    return whole + _floor_of_rest(top, bottom)
+        return quotient + floordiv(top, bottom)
+    return quotient + _floor_of_rest(top, bottom)
 
 
 def _cancel_common_factors(a: Dim, b: Dim) -> tuple[Dim, Dim]:
@@ -166,8 +166,8 @@ def shared_factor(monomials: list[Monomial]) -> Monomial:
     """The greatest monomial that is in all of these."""
     shared = list(monomials[0])
     for m in monomials[1:]:
-        left = list(m)
-        shared = [x for x in shared if _remove_atom(left, x)]
+        remaining = list(m)
+        shared = [x for x in shared if _remove_atom(remaining, x)]
     return tuple(shared)
 
 
@@ -188,12 +188,12 @@ def divide_monomial(m: Monomial, factor: Monomial) -> Monomial | None:
     """The monomial that gives `m` times `factor`. None if `factor` does not divide `m`."""
     if not factor:
         return m
-    left = list(m)
+    remaining = list(m)
     for atom in factor:
-        if atom not in left:
+        if atom not in remaining:
             return None
-        left.remove(atom)
-    return tuple(left)
+        remaining.remove(atom)
+    return tuple(remaining)
 
 
 def constant_ratio(a: Dim, b: Dim) -> tuple[int, int] | None:
@@ -217,21 +217,21 @@ def polynomial_divmod(a: Dim, b: Dim) -> tuple[Dim, Dim]:
     divisor = terms_of(b)
     head = leading_monomial(divisor)
     lead = divisor[head]
-    left = dict(terms_of(a))
-    whole: Terms = {}
+    remaining = dict(terms_of(a))
+    quotient: Terms = {}
     rest: Terms = {}
-    while left:
-        spend_effort(len(left))
-        m = leading_monomial(left) if len(divisor) > 1 else next(iter(left))
-        c = left[m]
+    while remaining:
+        spend_effort(len(remaining))
+        m = leading_monomial(remaining) if len(divisor) > 1 else next(iter(remaining))
+        c = remaining[m]
         factor = divide_monomial(m, head)
         times = 0 if factor is None or (len(divisor) == 1 and c % lead) else c // lead
         if factor is not None and times:
-            whole[factor] = whole.get(factor, 0) + times
-            left = add_terms(left, multiply_terms({factor: times}, divisor), -1)
-        if m in left:
-            rest[m] = left.pop(m)
-    return dim_from_terms({m: c for m, c in whole.items() if c}), dim_from_terms(rest)
+            quotient[factor] = quotient.get(factor, 0) + times
+            remaining = add_terms(remaining, multiply_terms({factor: times}, divisor), -1)
+        if m in remaining:
+            rest[m] = remaining.pop(m)
+    return dim_from_terms({m: c for m, c in quotient.items() if c}), dim_from_terms(rest)
 
 
 # --- greatest and least ----------------------------------------------------------------------------------------------------

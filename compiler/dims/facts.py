@@ -129,9 +129,9 @@ class Facts(Record):
             return None
         # `1024 / W` is H under the fact `H*W == 1024`: a form of a in which b is a factor gives the shorter quotient.
         for variant in self._equal_forms(a):
-            whole, rest = polynomial_divmod(variant, b)
+            quotient, rest = polynomial_divmod(variant, b)
             if rest == 0:
-                return whole
+                return quotient
         return floordiv(a, b)
 
     # --- a few values ------------------------------------------------------------------------------------------------------
@@ -142,7 +142,7 @@ class Facts(Record):
         choices = [(name, values) for name, values in self.choices if name in used]
         if not choices or prod(len(values) for _, values in choices) > _MOST_CASES:
             return None
-        found: set[bool | None] = set()
+        answers: set[bool | None] = set()
         for case in product(*(values for _, values in choices)):
             sizes = {name: size for (name, _), size in zip(choices, case, strict=True)}
             try:
@@ -151,10 +151,10 @@ class Facts(Record):
                 return None
             # Cases that contradict the other facts do not count: no input can have these sizes.
             if facts is not None:
-                found.add(question(facts, left, right))
-            if len(found) > 1:
+                answers.add(question(facts, left, right))
+            if len(answers) > 1:
                 return None
-        return found.pop() if found else None
+        return answers.pop() if answers else None
 
     def _with_sizes(self, sizes: Mapping[str, Dim]) -> Facts | None:
         """The facts if some symbols have these values; None if they cannot have them."""
@@ -180,8 +180,8 @@ class Facts(Record):
 
     def _is_multiple_of_nonzero(self, d: Dim, nonzero: Dim) -> bool:
         """Whether d is an integer multiple of a polynomial that is not zero."""
-        whole, rest = polynomial_divmod(d, nonzero)
-        return rest == 0 and isinstance(whole, int) and whole != 0
+        quotient, rest = polynomial_divmod(d, nonzero)
+        return rest == 0 and isinstance(quotient, int) and quotient != 0
 
     # --- order -------------------------------------------------------------------------------------------------------------
 
@@ -208,10 +208,10 @@ class Facts(Record):
             useful = list(_find_canceling_facts(form, self.nonnegatives))
             for count in range(1, _MOST_FACTS_TOGETHER + 1):
                 for some in combinations(useful, count):
-                    left = form
+                    remaining = form
                     for fact in some:
-                        left = left - fact
-                    if _is_nonnegative(left, scale):
+                        remaining = remaining - fact
+                    if _is_nonnegative(remaining, scale):
                         return True
         return False
 
@@ -266,7 +266,7 @@ def _is_never_zero(d: Dim) -> bool:
 
 def _find_canceling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
     """Multiples of facts that cancel a term of d."""
-    found: dict[Dim, None] = {}
+    useful: dict[Dim, None] = {}
     # Three nested loops: the effort counts their steps before they run, because a `where` may have any number of
     # conditions.
     spend_effort(sum(len(terms_of(fact)) for fact in nonnegatives) * len(terms_of(d)))
@@ -280,10 +280,10 @@ def _find_canceling_facts(d: Dim, nonnegatives: tuple[Dim, ...]) -> list[Dim]:
                 # inequality.
                 if factor is None or any(a.lower is None or a.lower < 0 for a in factor):
                     continue
-                found[fact * dim_from_terms({factor: max(1, c // e)})] = None
-                if len(found) >= _MOST_CANDIDATES:
-                    return list(found)
-    return list(found)
+                useful[fact * dim_from_terms({factor: max(1, c // e)})] = None
+                if len(useful) >= _MOST_CANDIDATES:
+                    return list(useful)
+    return list(useful)
 
 
 def _has_min_max(d: Dim) -> bool:
@@ -331,7 +331,7 @@ def _canonicalize_floors(facts: Facts, d: Dim) -> Dim:
 
 def _canonicalize_floor(top: Dim, k: int) -> Dim:
     """`top // k` with coefficients within -k/2..k/2, the first positive, and (for small k) the constant less than k - 1."""
-    whole: Terms = {}
+    quotient: Terms = {}
     rest: Terms = {}
     spend_effort(len(terms_of(top)))
     for m, c in terms_of(top).items():
@@ -340,15 +340,15 @@ def _canonicalize_floor(top: Dim, k: int) -> Dim:
         if m and 2 * part > k:
             part -= k
         rest[m] = part
-        whole[m] = (c - part) // k
-    left = dim_from_terms({m: c for m, c in rest.items() if c})
-    total = dim_from_terms({m: c for m, c in whole.items() if c})
-    if isinstance(left, int):
-        return total + left // k
-    head = min((m for m in left.terms if m), key=lambda m: (-len(m), [a.order for a in m]))
-    if left.terms[head] < 0:
-        return total - _apply_hermite_identity(k - 1 - left, k)
-    return total + _apply_hermite_identity(left, k)
+        quotient[m] = (c - part) // k
+    remaining = dim_from_terms({m: c for m, c in rest.items() if c})
+    total = dim_from_terms({m: c for m, c in quotient.items() if c})
+    if isinstance(remaining, int):
+        return total + remaining // k
+    head = min((m for m in remaining.terms if m), key=lambda m: (-len(m), [a.order for a in m]))
+    if remaining.terms[head] < 0:
+        return total - _apply_hermite_identity(k - 1 - remaining, k)
+    return total + _apply_hermite_identity(remaining, k)
 
 
 def _apply_hermite_identity(top: Dim, k: int) -> Dim:

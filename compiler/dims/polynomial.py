@@ -43,7 +43,7 @@ class Atom:
         """The dimensions inside."""
         return ()
 
-    def _set_fields(self, key: str, bounds: Bounds, own: frozenset[str] = frozenset()) -> None:
+    def _set_fields(self, key: str, bounds: Bounds, local: frozenset[str] = frozenset()) -> None:
         Atom.serial += 1
         inside = self.parts()
         self.size = 1 + sum(text_size(p) for p in inside)
@@ -51,7 +51,7 @@ class Atom:
         # would have a key of thousands of letters.
         self.order = (key if self.size <= _LONG_KEY else f"~{self.size}", Atom.serial)
         self.lower, self.upper = bounds
-        self.names = own.union(*(free_symbols(p) for p in inside))
+        self.names = local.union(*(free_symbols(p) for p in inside))
 
 
 class Symbol(Atom):
@@ -133,15 +133,15 @@ _lock = allocate_lock()
 
 def _intern_atom(kind: Callable[..., A], *fields: Any) -> A:
     key = (kind, *fields)
-    found = _interned.get(key)
-    if found is None:
-        made = kind(*fields)
+    atom = _interned.get(key)
+    if atom is None:
+        new_atom = kind(*fields)
         # Another thread may have made the same atom meanwhile. There must be one only, since atoms are compared by identity.
         with _lock:
-            found = _interned.get(key)
-            if found is None:
-                found = _interned[key] = made
-    return found  # type: ignore[return-value]
+            atom = _interned.get(key)
+            if atom is None:
+                atom = _interned[key] = new_atom
+    return atom  # type: ignore[return-value]
 
 
 def _symbol_atom(name: str, lower: int | None, upper: int | None) -> Symbol:

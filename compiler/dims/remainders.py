@@ -42,13 +42,13 @@ def introduce_remainders(d: Dim) -> Dim:
 def _replace_best_quotient(d: Dim) -> Dim | None:
     quotients = [(m, a) for m in terms_of(d) for a in m if isinstance(a, FloorQuotient)]
     # The largest first: a quotient inside of it disappears with it.
-    for monomial, quotient in sorted(quotients, key=lambda found: -found[1].size):
-        found = min(
+    for monomial, quotient in sorted(quotients, key=lambda best: -best[1].size):
+        best = min(
             (*_replace_quotient(d, monomial, quotient), *_merge_nested_quotients(d, monomial, quotient)), key=_term_counts, default=d
         )
         # Fewer terms each time, so the loop of the caller ends.
-        if _term_counts(found)[0] < _term_counts(d)[0]:
-            return found
+        if _term_counts(best)[0] < _term_counts(d)[0]:
+            return best
     return None
 
 
@@ -83,5 +83,5 @@ def _merge_nested_quotients(d: Dim, monomial: Monomial, quotient: FloorQuotient)
             continue
         bottom = -terms[monomial] // number
         if bottom > 1 and floordiv(dim_from_atom(first), bottom) == dim_from_atom(quotient):
-            found = dim_from_terms({others: number}) * dim_from_atom(Remainder(dim_from_atom(first), bottom))
-            yield d - dim_from_terms({monomial: terms[monomial], term: number}) + found
+            merged = dim_from_terms({others: number}) * dim_from_atom(Remainder(dim_from_atom(first), bottom))
+            yield d - dim_from_terms({monomial: terms[monomial], term: number}) + merged

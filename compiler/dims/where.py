@@ -82,16 +82,16 @@ class _ConditionSolver:
     def solve_conditions(self, conditions: Sequence[WhereCondition]) -> Declared:
         ignored = [c for c in conditions if not self._is_declared(c)]
         stated = [c for c in conditions if self._is_declared(c)]
-        left = [(c, origin) for origin in stated for c in implied_comparisons(origin)]
+        remaining = [(c, origin) for origin in stated for c in implied_comparisons(origin)]
         # All equations first: bounds and remainders of an eliminated symbol are then conditions on the symbols of its
         # form.
-        left = [(c, origin) for c, origin in left if not self._eliminate_symbol(c, origin)]
-        asked = [(c, origin) for c, origin in left + self.implied if not self._narrow_range(c, origin)]
+        remaining = [(c, origin) for c, origin in remaining if not self._eliminate_symbol(c, origin)]
+        asked = [(c, origin) for c, origin in remaining + self.implied if not self._narrow_range(c, origin)]
         final = self._final_forms()
         facts = self._remaining_facts(asked, final)
         choices = dict[str, tuple[int, ...]]()
-        for one in (c for c in stated if isinstance(c, OneOf)):
-            self._narrow_choices(one, choices)
+        for listed in (c for c in stated if isinstance(c, OneOf)):
+            self._narrow_choices(listed, choices)
         return Declared(final, replace(facts, choices=tuple(choices.items())), self.contradictions, ignored)
 
     def _is_declared(self, c: WhereCondition) -> bool:
@@ -148,8 +148,8 @@ class _ConditionSolver:
         terms = terms_of(d)
         inside = [a for m in terms for a in m if len(m) > 1 or not isinstance(a, Symbol)]
         # A symbol that also occurs in a product or a floor cannot be isolated.
-        taken = frozenset().union(*(a.names for a in inside))
-        alone = [(m[0].name, c) for m, c in terms.items() if len(m) == 1 and isinstance(m[0], Symbol) and m[0].name not in taken]
+        entangled = frozenset().union(*(a.names for a in inside))
+        alone = [(m[0].name, c) for m, c in terms.items() if len(m) == 1 and isinstance(m[0], Symbol) and m[0].name not in entangled]
         # Prefer `S == ...` as the author wrote it, then the name that was declared last: `H == W` makes W an H.
         sides = {lone_symbol_name(left), lone_symbol_name(right)} - {None}
         open_ = [(name, c) for name, c in alone if self._divides_all(terms, c)]
@@ -173,8 +173,8 @@ class _ConditionSolver:
         if isinstance(d, int):
             return True if comparison_holds(c.op, d) else self._report_contradiction(origin)
         if c.op == "==":
-            found = as_modular(d)
-            return self._narrow_remainder(origin, *found) if found is not None else self._check_integer_solution(origin, d)
+            modular = as_modular(d)
+            return self._narrow_remainder(origin, *modular) if modular is not None else self._check_integer_solution(origin, d)
         if c.op == "!=":
             return False
         return self._narrow_bound(c.op, d, origin)
@@ -187,9 +187,9 @@ class _ConditionSolver:
         if linear is None or linear[0] not in self.ranges:
             return False
         name, times, constant = linear
-        own = self.ranges[name]
+        known = self.ranges[name]
         if not isinstance(k, int):
-            return self._narrow_by_symbolic_divisor(own, name, times, constant, k, rest)
+            return self._narrow_by_symbolic_divisor(known, name, times, constant, k, rest)
         # Solve `times*S + constant == rest` modulo k: divide all by the common factor, then multiply by the inverse
         # of `times`.
         common = gcd(times, k)
@@ -198,14 +198,14 @@ class _ConditionSolver:
         k //= common
         rest = (rest - constant) // common * pow(times // common, -1, k) % k if k > 1 else 0
         # `H % 4 == 0` and `H % 6 == 0` together are `H % 12 == 0`.
-        combined = chinese_remainder(own.step, own.rest, k, rest)
-        if combined is None or not own.has_value_between(own.lower, own.upper, *combined):
+        combined = chinese_remainder(known.step, known.rest, k, rest)
+        if combined is None or not known.has_value_between(known.lower, known.upper, *combined):
             return self._report_contradiction(origin)
-        own.step, own.rest = combined
+        known.step, known.rest = combined
         return True
 
-    def _narrow_by_symbolic_divisor(self, own: _Range, name: str, times: int, constant: int, k: Dim, rest: int) -> bool:
-        if (times, constant, rest) != (1, 0, 0) or own.divisor is not None:
+    def _narrow_by_symbolic_divisor(self, known: _Range, name: str, times: int, constant: int, k: Dim, rest: int) -> bool:
+        if (times, constant, rest) != (1, 0, 0) or known.divisor is not None:
             return False
         terms = terms_of(k)
         if len(terms) != 1 or not all(isinstance(a, Symbol) and a.name in self.ranges for m in terms for a in m):
@@ -214,7 +214,7 @@ class _ConditionSolver:
         # instead.
         if self._depends_on(free_symbols(k), name):
             return False
-        own.divisor = k
+        known.divisor = k
         return True
 
     def _depends_on(self, names: frozenset[str], goal: str) -> bool:
@@ -246,77 +246,79 @@ class _ConditionSolver:
         if linear is None or linear[0] not in self.ranges:
             return False
         name, times, constant = linear
-        own = self.ranges[name]
-        lower, upper = own.lower, own.upper
+        known = self.ranges[name]
+        lower, upper = known.lower, known.upper
         if times > 0:
             lower = max(lower, ceil_div(-constant, times))
         else:
             most = constant // -times
             upper = most if upper is None else min(upper, most)
-        if not own.has_value_between(lower, upper, own.step, own.rest):
+        if not known.has_value_between(lower, upper, known.step, known.rest):
             return self._report_contradiction(origin)
-        own.lower, own.upper = lower, upper
+        known.lower, known.upper = lower, upper
         return True
 
-    def _narrow_choices(self, one: OneOf, choices: dict[str, tuple[int, ...]]) -> None:
+    def _narrow_choices(self, listed: OneOf, choices: dict[str, tuple[int, ...]]) -> None:
         """Note the values of the only symbol of a dimension that nothing else rules out."""
-        d = substitute_symbols(one.left, self.forms)
+        d = substitute_symbols(listed.left, self.forms)
         linear = as_linear(d)
         if linear is None or linear[0] not in self.ranges:
-            if isinstance(d, int) and d not in one.values:
-                self._report_contradiction(one)
+            if isinstance(d, int) and d not in listed.values:
+                self._report_contradiction(listed)
             return
         name, times, constant = linear
-        own = self.ranges[name]
+        known = self.ranges[name]
         # The condition may be on `2*T + 1`; the choices are those of T.
-        sizes = {(v - constant) // times for v in one.values if (v - constant) % times == 0}
-        allowed = {s for s in sizes if own.lower <= s <= (own.upper or s) and s % own.step == own.rest}
+        sizes = {(v - constant) // times for v in listed.values if (v - constant) % times == 0}
+        allowed = {s for s in sizes if known.lower <= s <= (known.upper or s) and s % known.step == known.rest}
         values = tuple(sorted(allowed & set(choices.get(name, allowed))))
         if not values:
-            self._report_contradiction(one)
+            self._report_contradiction(listed)
         choices[name] = values
 
     # --- the result --------------------------------------------------------------------------------------------------------
 
     def _final_forms(self) -> dict[str, Dim]:
         """The form of each name, with everything that is known about single symbols."""
-        made: dict[str, Dim] = {}
+        forms: dict[str, Dim] = {}
         todo = [name for name in self.names if name in self.ranges]
         # A form may contain the form of its divisor, so divisors come first. `_depends_on` has excluded cycles.
         while todo:
             for name in list(todo):
                 divisor = self.ranges[name].divisor
-                if divisor is None or free_symbols(divisor) <= made.keys():
-                    made[name] = self._final_form(name, self.ranges[name], made)
+                if divisor is None or free_symbols(divisor) <= forms.keys():
+                    forms[name] = self._final_form(name, self.ranges[name], forms)
                     todo.remove(name)
-        return {name: made[name] if name in made else substitute_symbols(self.forms[name], made) for name in self.names}
+        return {name: forms[name] if name in forms else substitute_symbols(self.forms[name], forms) for name in self.names}
 
-    def _final_form(self, name: str, own: _Range, made: Mapping[str, Dim]) -> Dim:
+    def _final_form(self, name: str, known: _Range, forms: Mapping[str, Dim]) -> Dim:
         # `H % 32 == 0` makes H the product `32*(H/32)`: then `H//2*2 == H` is an identity of polynomials
         # (docs/decisions/022-facts-of-where.md).
-        if own.step > 1:
-            low = ceil_div(own.lower - own.rest, own.step)
-            high = None if own.upper is None else (own.upper - own.rest) // own.step
-            return own.step * make_quotient(name, own.step, own.rest, low, high) + own.rest
-        if own.divisor is None or own.lower == own.upper:
-            return make_symbol(name, lower=own.lower, upper=own.upper)
-        divisor = substitute_symbols(own.divisor, made)
+        if known.step > 1:
+            low = ceil_div(known.lower - known.rest, known.step)
+            high = None if known.upper is None else (known.upper - known.rest) // known.step
+            return known.step * make_quotient(name, known.step, known.rest, low, high) + known.rest
+        if known.divisor is None or known.lower == known.upper:
+            return make_symbol(name, lower=known.lower, upper=known.upper)
+        divisor = substitute_symbols(known.divisor, forms)
         terms = terms_of(divisor)
         # An elimination may have made the divisor a sum, by which a quotient cannot be written. The condition is a
         # fact then.
         if len(terms) != 1 or not all(isinstance(a, Symbol | Quotient) for m in terms for a in m):
-            return make_symbol(name, lower=own.lower, upper=own.upper)
+            return make_symbol(name, lower=known.lower, upper=known.upper)
         least, most = bounds(divisor)
-        low = ceil_div(own.lower, most) if most else min(own.lower, 1)
-        return divisor * make_quotient(name, divisor, 0, low, None if own.upper is None else own.upper // (least or 1))
+        low = ceil_div(known.lower, most) if most else min(known.lower, 1)
+        return divisor * make_quotient(name, divisor, 0, low, None if known.upper is None else known.upper // (least or 1))
 
     def _remaining_facts(self, asked: list[tuple[Condition, WhereCondition]], final: Mapping[str, Dim]) -> Facts:
         """The facts that the remaining conditions state. Each condition is checked against the conditions before it."""
-        for name, own in self.ranges.items():
+        for name, known in self.ranges.items():
             # A bound of a form with a divisor is rounded to a multiple of the divisor. If the form doesn't prove the
             # bound, it becomes a fact.
-            limits = [Condition(op, make_symbol(name), b) for op, b in own.bounds_as_comparisons() if is_unproved_bound(final[name], op, b)]
-            divisible = [Condition("==", make_symbol(name) % own.divisor, 0)] if own.divisor is not None else []
+            limits = [
+                Condition(op, make_symbol(name), b) for op, b in known.bounds_as_comparisons() if is_unproved_bound(final[name], op, b)
+            ]
+            divisible = [Condition("==", make_symbol(name) % known.divisor, 0)] if known.divisor is not None else []
             asked = [*asked, *((c, c) for c in (*limits, *divisible))]
         facts = Facts.empty()
         for c, origin in asked:

@@ -29,9 +29,9 @@ def suggest_equality(a: Dim, b: Dim) -> str | None:
     for m in terms_of(d):
         for atom in m:
             if isinstance(atom, FloorQuotient) and isinstance(atom.bottom, int):
-                found = _suggest_residue(a, b, atom)
-                if found is not None:
-                    return found
+                residue = _suggest_residue(a, b, atom)
+                if residue is not None:
+                    return residue
     return _format_equation(d)
 
 
@@ -118,7 +118,7 @@ def suggest_divisibility(k: Dim, a: Dim) -> str:
     if linear is not None:
         atom, times, constant = linear
         if gcd(times, k) == 1:
-            found = _format_residue(atom, k, -constant * pow(times, -1, k) % k)
-            if found is not None:
-                return found
+            residue = _format_residue(atom, k, -constant * pow(times, -1, k) % k)
+            if residue is not None:
+                return residue
     return f"{remainder_text(format_dim(a), format_dim(k))} == 0"

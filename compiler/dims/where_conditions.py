@@ -62,12 +62,12 @@ def substitute_sides(c: Condition, forms: Mapping[str, Dim]) -> tuple[Dim, Dim] 
 
 def may_be_empty(conditions: Iterable[WhereCondition]) -> frozenset[str]:
     """The raw symbols that a condition lets be 0, or less."""
-    found = set()
+    names = set()
     for c in conditions:
         name, least = _stated_minimum(c)
         if name and least <= 0:
-            found.add(name)
-    return frozenset(found)
+            names.add(name)
+    return frozenset(names)
 
 
 def _stated_minimum(c: WhereCondition) -> tuple[str, int]:
@@ -97,9 +97,9 @@ def add_condition(facts: Facts, op: str, left: Dim, right: Dim) -> Facts | None:
             return facts if known is (op == "==") else None
         if op == "!=":
             return replace(facts, nonzeros=(*nonzeros, d, -d))
-        found = as_modular(d)
-        if found is not None:
-            return replace(facts, multiples=(*multiples, (found[1], found[0] - found[2])))
+        modular = as_modular(d)
+        if modular is not None:
+            return replace(facts, multiples=(*multiples, (modular[1], modular[0] - modular[2])))
         return replace(facts, zeros=(*zeros, d))
     room = Condition(op, left, right).slack
     assert room is not None
@@ -139,9 +139,9 @@ def as_modular(d: Dim) -> tuple[Dim, Dim, int] | None:
             if not share or c % share:
                 continue
             unit = -c // share
-            left = d - unit * (atom.top - atom.bottom * dim_from_atom(atom))
-            if isinstance(left, int) and left % unit == 0:
-                return atom.top, atom.bottom, -left // unit
+            remaining = d - unit * (atom.top - atom.bottom * dim_from_atom(atom))
+            if isinstance(remaining, int) and remaining % unit == 0:
+                return atom.top, atom.bottom, -remaining // unit
     return None
 
 

@@ -50,12 +50,12 @@ class ColumnMissing(Problem):
             shown = "\\t" if between == "\t" else between
             return (f'its only column looks like several: say what is between them, `separator="{shown}"` after the path in the spec',)
         name = self.near[0] if self.near else "NAME"
-        names = [name if one == self.column else one for one in self.asked] or [name]
+        names = [name if column == self.column else column for column in self.asked] or [name]
         listed = f"[{', '.join(names)}]" if self.asked else name
-        said = f"say which column it is: `--column {self.input}={','.join(names)}`"
+        help_ = f"say which column it is: `--column {self.input}={','.join(names)}`"
         if self.input == UNNAMED_INPUT:  # a keyword, which is no argument of a setting
-            return (f"{said}, or name the input as the column: `{name} = input ...`",)
-        return (f"{said}, or `{self.input}={listed}` after the path in the spec",)
+            return (f"{help_}, or name the input as the column: `{name} = input ...`",)
+        return (f"{help_}, or `{self.input}={listed}` after the path in the spec",)
 
 
 class ColumnShape(Problem):

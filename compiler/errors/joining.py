@@ -30,8 +30,8 @@ class SplitSum(Problem):
     found: TensorType
 
     def format_message(self) -> str:
-        whole = f"the {format_dim(self.found.shape[self.axis])} of axis {self.axis} of {self.found}"
-        return f"the pieces {show_shape(self.sizes)} add up to {format_dim(self.total)}, not to {whole}"
+        shape = f"the {format_dim(self.found.shape[self.axis])} of axis {self.axis} of {self.found}"
+        return f"the pieces {show_shape(self.sizes)} add up to {format_dim(self.total)}, not to {shape}"
 
 
 class UnknownCount(Problem):
@@ -45,8 +45,8 @@ class UnknownCount(Problem):
     suggestion: str = ""
 
     def format_message(self) -> str:
-        whole = f"axis {self.axis} of {self.found}"
-        return f"the number of pieces that `{self.operator} {format_dim(self.size)}` makes of {whole} is known only at run time"
+        shape = f"axis {self.axis} of {self.found}"
+        return f"the number of pieces that `{self.operator} {format_dim(self.size)}` makes of {shape} is known only at run time"
 
     def format_help(self) -> tuple[str, ...]:
         return (self.suggestion,) if self.suggestion else ()

@@ -58,7 +58,7 @@ class LabelTwice(Problem):
 
     def format_help(self) -> tuple[str, ...]:
         braces = re.findall(r"\{([^{}]*)\}", self.written)
-        if braces and all(one.strip().isidentifier() for one in braces):
+        if braces and all(example.strip().isidentifier() for example in braces):
             again = f"if an outer loop repeats it, add the variable of that loop: `as {self.written}.{{j}}`"
             return (again, "if several uses of a block `as _` repeat it, give each use a label of its own")
         if self.written:

@@ -114,16 +114,16 @@ class FlatGraph:
             block_frame = Frame(node.graph.name, own_path, frame) if node.graph.kind == "block" else frame
             yield from self._walk_graph(node.graph, own_path, inner, inside, block_frame)
             if node.scan is not None:
-                made = tuple([inner[id(v)] for v in node.graph.outputs])
-                yield FlatScanEnd(made, self._assign_keys(node.outputs, keys))
+                step_outputs = tuple([inner[id(v)] for v in node.graph.outputs])
+                yield FlatScanEnd(step_outputs, self._assign_keys(node.outputs, keys))
                 continue
             for value, result in zip(node.outputs, node.graph.outputs, strict=True):
                 keys[id(value)] = inner[id(result)]
 
     def _assign_keys(self, values: Sequence[Value], keys: dict[int, int]) -> tuple[int, ...]:
         """Assign the next keys to values."""
-        found = tuple(range(self._next, self._next + len(values)))
+        new_keys = tuple(range(self._next, self._next + len(values)))
         self._next += len(values)
-        for value, key in zip(values, found, strict=True):
+        for value, key in zip(values, new_keys, strict=True):
             keys[id(value)] = key
-        return found
+        return new_keys

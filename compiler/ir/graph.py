@@ -112,15 +112,15 @@ class Scan(Record):
         """The number of inputs that are not captured."""
         return self.states + len(self.axes)
 
-    def step_input_types(self, given: Sequence[TensorType]) -> list[TensorType]:
+    def step_input_types(self, inputs: Sequence[TensorType]) -> list[TensorType]:
         """The types of the inputs of a step, by the types of the inputs of the call."""
-        scanned = zip(given[self.states : self.own_count], self.axes, strict=True)
-        return [*given[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in scanned), *given[self.own_count :]]
+        scanned = zip(inputs[self.states : self.own_count], self.axes, strict=True)
+        return [*inputs[: self.states], *(t.with_shape((*t.shape[:a], *t.shape[a + 1 :])) for t, a in scanned), *inputs[self.own_count :]]
 
-    def output_types(self, made: Sequence[TensorType]) -> list[TensorType]:
+    def output_types(self, step_types: Sequence[TensorType]) -> list[TensorType]:
         """The types of the outputs of the call, by the types of the outputs of a step."""
-        steps = zip(made[self.states :], self.stacked, strict=True)
-        return [*made[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
+        steps = zip(step_types[self.states :], self.stacked, strict=True)
+        return [*step_types[: self.states], *(t.with_shape((*t.shape[:a], self.length, *t.shape[a:])) for t, a in steps)]
 
 
 class CallNode:

@@ -9,12 +9,12 @@ from .flat_graph import FlatGraph, FlatItem, FlatNode, FlatScan
 from .graph import OpNode, Program
 
 
-def is_same_program(one: Program, other: Program) -> bool:
+def is_same_program(program: Program, other: Program) -> bool:
     """Whether two programs have equal inputs and outputs, and the same operators with the same keys, one after the other."""
-    if _interface_key(one) != _interface_key(other):
+    if _interface_key(program) != _interface_key(other):
         return False
     # `FlatGraph` numbers values in the order of computation, so equal keys mean equal connections.
-    flat, others = FlatGraph(one.main), FlatGraph(other.main)
+    flat, others = FlatGraph(program.main), FlatGraph(other.main)
     pairs = zip_longest(flat, others)
     return (
         all(a is not None and b is not None and _item_key(a) == _item_key(b) for a, b in pairs)

@@ -31,8 +31,8 @@ def replace_inputs(node: Node, instead: Mapping[int, Value]) -> None:
 def set_inputs(node: Node, values: Sequence[Value]) -> None:
     """Set the inputs of a node, as many as it has."""
     if isinstance(node, CallNode):
-        taken = [values[one.at : one.at + len(one.values)] for one in node.graph.tuples]
-        node.tuples = tuple(_with_values(parts, own) for parts, own in zip(node.tuples, taken, strict=True))
+        groups = [values[group.at : group.at + len(group.values)] for group in node.graph.tuples]
+        node.tuples = tuple(_with_values(parts, values_of_group) for parts, values_of_group in zip(node.tuples, groups, strict=True))
     elif node.parts:
         node.parts = _with_values(node.parts, values)
     node.inputs = tuple(values)
@@ -57,4 +57,4 @@ def _with_values(parts: Parts, values: Sequence[Value]) -> Parts:
         values_of_part = tuple(values[position : position + len(before)])
         position += len(before)
         result.append((part,) if all(a is b for a, b in zip(before, values_of_part, strict=True)) else values_of_part)
-    return tuple(one for several in result for one in several)
+    return tuple(part_ for several in result for part_ in several)

@@ -82,8 +82,8 @@ class _ValueCopies:
     values."""
 
     def __init__(self, graph: Graph, places: SymbolValues) -> None:
-        made = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
-        self._values = {id(v): _substitute_in_value(v, places) for v in made}
+        values = [*graph.inputs, *(v for node in graph.nodes for v in node.outputs)]
+        self._values = {id(v): _substitute_in_value(v, places) for v in values}
         self._tuples: dict[int, ValueTuple] = {}
 
     def map_value(self, value: Value) -> Value:
@@ -112,6 +112,6 @@ def _substitute_in_value(value: Value, places: SymbolValues) -> Value:
 
 
 def _substitute_in_choice(choice: Choice, places: SymbolValues, twins: _ValueCopies) -> Choice:
-    inner = tuple(_substitute_in_choice(one, places, twins) for one in choice.inner)
-    given, results = twins.map_parts(choice.given), twins.map_parts(choice.results)
-    return replace(choice, test=substitute_in_formula(choice.test, places), inner=inner, given=given, results=results)
+    inner = tuple(_substitute_in_choice(inner_choice, places, twins) for inner_choice in choice.inner)
+    inputs, results = twins.map_parts(choice.given), twins.map_parts(choice.results)
+    return replace(choice, test=substitute_in_formula(choice.test, places), inner=inner, given=inputs, results=results)

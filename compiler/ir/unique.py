@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 
-def make_unique_name(wanted: str, taken: set[str]) -> str:
-    """Return the name, with a number if it is taken already, and add it to `taken`."""
-    found, number = wanted, 1
-    while found in taken:
+def make_unique_name(wanted: str, used: set[str]) -> str:
+    """Return the name, with a number if it is taken already, and add it to `used`."""
+    name, number = wanted, 1
+    while name in used:
         number += 1
-        found = f"{wanted}_{number}"
-    taken.add(found)
-    return found
+        name = f"{wanted}_{number}"
+    used.add(name)
+    return name

@@ -94,9 +94,9 @@ class _GraphChecker:
         """Check that the formula of each size has the value of the size."""
         for size in value.type.shape:
             if isinstance(size, TracedInt) and not is_opaque(size.origin):
-                found = evaluate_dim(size.origin, values)
-                if found != size:
-                    self._fail(f"{value} has a size {int(size)} whose formula {size.origin} is {found}")
+                value_of_formula = evaluate_dim(size.origin, values)
+                if value_of_formula != size:
+                    self._fail(f"{value} has a size {int(size)} whose formula {size.origin} is {value_of_formula}")
 
     def _fail(self, text: str) -> NoReturn:
         raise GraphInvalid(f"{self.graph}: {text}")
@@ -163,7 +163,7 @@ class _GraphChecker:
         self._check_types(name, "inputs", inputs, [v.type for v in graph.inputs])
         self._check_types(name, "outputs", [v.type for v in node.outputs], outputs)
         self._check_tuples(node.outputs, node.tails, f"the results of {name}")
-        if [len(one.values) for one in node.tails] != [len(flatten_parts(tail.parts)) for tail in graph.tails]:
+        if [len(tail_.values) for tail_ in node.tails] != [len(flatten_parts(tail.parts)) for tail in graph.tails]:
             self._fail(f"{name} has other tuples of results than its graph")
         if node.tails and node.tails[0].at != len(graph.single_outputs):
             self._fail(f"{name} has other tuples of results than its graph")
@@ -177,13 +177,13 @@ class _GraphChecker:
 
     def _check_scan(self, node: CallNode, scan: Scan, name: str) -> tuple[list[TensorType], list[TensorType]]:
         """Return the types of the inputs of a step, and of the outputs of the call if the outputs of a step are stacked."""
-        given, made = [v.type for v in node.inputs], [v.type for v in node.graph.outputs]
-        if len(given) != scan.own_count + node.graph.captures or len(made) != scan.states + len(scan.stacked):
+        input_types, step_types = [v.type for v in node.inputs], [v.type for v in node.graph.outputs]
+        if len(input_types) != scan.own_count + node.graph.captures or len(step_types) != scan.states + len(scan.stacked):
             self._fail(f"{name} has another number of states or tensors than its graph")
-        states = zip(given[: scan.states], made, strict=False)
+        states = zip(input_types[: scan.states], step_types, strict=False)
         if any((before.dtype, before.rank) != (after.dtype, after.rank) for before, after in states):
             self._fail(f"{name} changes the type of a state")
-        return scan.step_input_types(given), [*given[: scan.states], *scan.output_types(made)[scan.states :]]
+        return scan.step_input_types(input_types), [*input_types[: scan.states], *scan.output_types(step_types)[scan.states :]]
 
     def _check_types(self, name: str, what: str, outer: Sequence[TensorType], inner: Sequence[TensorType]) -> None:
         if len(outer) != len(inner):

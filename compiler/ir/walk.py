@@ -97,4 +97,4 @@ def find_route(graph: Graph, path: str) -> list[Node]:
         return [node, *rest] if rest else []
     # The step of a `scan` has no label of its own: its stages have the paths of the graph around it.
     inside = (find_route(node.graph, path) for node in graph.nodes if isinstance(node, CallNode) and node.scan is not None)
-    return next((found for found in inside if found), [])
+    return next((route for route in inside if route), [])

@@ -73,8 +73,8 @@ def refuse_zero(op: NumberOrTensor, dtype: DType) -> None:
     known = [n for n in op.scalars if not isinstance(n, SymDim)]
     # Integers have no infinity for `x // 0`. A symbolic size is not a divisor that is known to be 0.
     if known and dtype.is_integer and not op.number_first and op.convert_number(dtype) == 0:
-        found = "0" if known[0] == 0 else f"{known[0]}, which {dtype} takes as 0"
-        raise OperatorError(BadArgument(op.name, "other", found, f"must not be 0 for {dtype} tensors"), argument_location("other"))
+        shown = "0" if known[0] == 0 else f"{known[0]}, which {dtype} takes as 0"
+        raise OperatorError(BadArgument(op.name, "other", shown, f"must not be 0 for {dtype} tensors"), argument_location("other"))
 
 
 class Add(BinaryOperator):

@@ -53,8 +53,8 @@ class CausalOperator(Operator):
         if given.facts.are_equal(length, span) or self.align == "start":
             return
         if self.align is None:
-            at = (given.position(queries), given.position(keys))
-            raise OperatorError(CausalAlignment(self.name, length, span, suggest_equality(length, span) or "", at), STAGE)
+            positions = (given.position(queries), given.position(keys))
+            raise OperatorError(CausalAlignment(self.name, length, span, suggest_equality(length, span) or "", positions), STAGE)
         enough = given.facts.is_at_least(span, length)
         if enough is False:
             needed = (

@@ -162,16 +162,17 @@ def require_labels(operator: str, given: OpInputs) -> None:
     try:
         require_same_shape(operator, given, "x", "target", labels_of(x))
     except OperatorError:
-        at = (given.position("x"), given.position("target"))
+        positions = (given.position("x"), given.position("target"))
         # Keras and NLP models have the classes last. The check of shapes cannot know that, so look for it before
         # reporting.
         suggestion = _classes_elsewhere(given)
         if not suggestion and all(given.facts.are_equal(a, b) for a, b in zip(x, target, strict=False)) and len(x) == len(target):
-            suggestion = f"if these are one-hot, `{{{at[1]}}} -> argmax axis=1` gives the class numbers"
+            suggestion = f"if these are one-hot, `{{{positions[1]}}} -> argmax axis=1` gives the class numbers"
         if not suggestion:
             raise
         raise OperatorError(
-            ShapeMismatch(f"compute `{operator}` of", x, target, f"`target` must be {show_shape(labels_of(x))}", suggestion, at), STAGE
+            ShapeMismatch(f"compute `{operator}` of", x, target, f"`target` must be {show_shape(labels_of(x))}", suggestion, positions),
+            STAGE,
         ) from None
 
 
@@ -195,8 +196,8 @@ def require_class_weight(operator: str, given: OpInputs) -> None:
     if same is False:
         raise OperatorError(WrongSize(operator, f"{format_dim(classes)} weights, one for each class", weight), given.at("weight"))
     if same is None:
-        at = (given.position("x"), given.position("weight"))
+        positions = (given.position("x"), given.position("weight"))
         need = "there is one weight for each class"
         raise OperatorError(
-            Unprovable(operator, classes, weight.shape[0], need, suggest_equality(classes, weight.shape[0]) or "", at), STAGE
+            Unprovable(operator, classes, weight.shape[0], need, suggest_equality(classes, weight.shape[0]) or "", positions), STAGE
         )

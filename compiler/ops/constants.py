@@ -174,9 +174,9 @@ class TableOperator(Operator):
             # `list[i / 2]` may be meant as `list[i // 2]`: a formula rounds only where the text says so.
             if kind_of(index, self.shape) == "float":
                 raise OperatorError(RealItemIndex(), argument_location("formula"))
-            found = find_interval(index, self.shape)
-            if found.low < 0 or found.high >= size or not found.is_finite:
-                raise OperatorError(ItemOutside(size, found.low, found.high), argument_location("formula"))
+            interval = find_interval(index, self.shape)
+            if interval.low < 0 or interval.high >= size or not interval.is_finite:
+                raise OperatorError(ItemOutside(size, interval.low, interval.high), argument_location("formula"))
 
     def _may_divide_by_zero(self, part: BinaryFormula) -> bool:
         return kind_of(part, self.shape) == "int" and may_be_zero(part.right, self.shape)

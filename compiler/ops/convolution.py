@@ -42,10 +42,10 @@ class _Convolution(WithBias):
     def _check_groups(self, x: TensorType, channels: Dim, which: str) -> None:
         """Refuse groups that do not divide the channels. Symbolic channels are refused later, with the parameters that they would need."""
         if isinstance(channels, int) and channels % self.groups:
-            at = 0 if which == "input" else None
+            position = 0 if which == "input" else None
             both = (x.shape[1], self.channels)
             what = count_of(channels, f"{which} channel")
-            problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
+            problem = NotDivisible(self.name, f"{self.groups} groups", what, at=position, divided=both, number=self.groups)
             raise OperatorError(problem, argument_location("groups" if which == "input" else "channels"))
 
     def _kernel_sizes(self, x: TensorType) -> tuple[int, ...]:

@@ -41,18 +41,18 @@ class Equation(Record):
 
     def find_holders(self, shapes: Sequence[Shape], facts: Facts) -> dict[str, list[int]]:
         """Find, for each label, the operands in which its size is not known to be 1, by their positions."""
-        found: dict[str, list[int]] = {}
+        holders: dict[str, list[int]] = {}
         for index, (labels, shape) in enumerate(zip(self.operands, shapes, strict=True)):
             for label, size in dict(zip(labels, shape, strict=True)).items():
                 if facts.are_equal(size, 1) is not True:
-                    found.setdefault(label, []).append(index)
-        return found
+                    holders.setdefault(label, []).append(index)
+        return holders
 
 
 def read_equation(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     """Read the equation for these operands, or raise an `OperatorError`."""
-    left, arrow, right = (part.replace(" ", "") for part in text.replace(_DOTS, _MARK).partition("->"))
-    terms = left.split(",")
+    operands_text, arrow, result_text = (part.replace(" ", "") for part in text.replace(_DOTS, _MARK).partition("->"))
+    terms = operands_text.split(",")
     if len(terms) != len(shapes):
         raise _make_refusal(text, f"it names {_format_count(len(terms), 'tensor')}, but {_format_count(len(shapes), 'tensor')} came in")
     written = [_split_term(text, term) for term in terms]
@@ -62,7 +62,7 @@ def read_equation(text: str, shapes: Sequence[Shape], facts: Facts) -> Equation:
     # operand.
     dots = sorted((label for label in sizes if label.startswith(".")), reverse=True, key=lambda label: int(label[1:]))
     if arrow:
-        result = _read_explicit_output(text, _split_term(text, right), sizes, dots)
+        result = _read_explicit_output(text, _split_term(text, result_text), sizes, dots)
     else:
         counts = Counter(label for labels in operands for label in labels)
         result = (*dots, *sorted(label for label, count in counts.items() if count == 1 and label.isalpha()))
@@ -112,13 +112,13 @@ def _find_label_sizes(text: str, operands: tuple[Labels, ...], shapes: Sequence[
     sizes: dict[str, Dim] = {}
     homes: dict[str, int] = {}
     for index, (labels, shape) in enumerate(zip(operands, shapes, strict=True)):
-        own: dict[str, Dim] = {}
+        local: dict[str, Dim] = {}
         for label, size in zip(labels, shape, strict=True):
             # `ii` in one operand is a diagonal: there, an axis of 1 does not broadcast.
-            if label in own:
-                _refuse_unless_equal(text, label, own[label], size, (index, index), shapes, facts)
-            own[label] = size
-        for label, size in own.items():
+            if label in local:
+                _refuse_unless_equal(text, label, local[label], size, (index, index), shapes, facts)
+            local[label] = size
+        for label, size in local.items():
             known = sizes.get(label, 1)
             if facts.are_equal(known, 1):
                 sizes[label], homes[label] = size, index

@@ -168,9 +168,9 @@ class Fold(_Blocks):
         """Return height and width of the image."""
         size = self.output_size * 2 if len(self.output_size) == 1 else self.output_size
         if len(size) != 2:
-            found = "[" + ", ".join(map(format_dim, size)) + "]"
+            shown = "[" + ", ".join(map(format_dim, size)) + "]"
             needed = "must be one number, or one for each of the two axes of the image"
-            raise OperatorError(BadArgument(self.name, "output_size", found, needed), argument_location("output_size"))
+            raise OperatorError(BadArgument(self.name, "output_size", shown, needed), argument_location("output_size"))
         return size
 
     def _refuse_unless_as_many(self, blocks: Dim, given: OpInputs) -> None:

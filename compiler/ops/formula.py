@@ -197,8 +197,8 @@ def list_shape(formula: ListFormula) -> tuple[int, ...] | None:
     if isinstance(formula, StoredList):
         return formula.array.shape
     inner: set[tuple[int, ...] | None] = {list_shape(item) if isinstance(item, ListFormula) else () for item in formula.items}
-    found = inner.pop() if len(inner) == 1 else None
-    return None if found is None else (len(formula.items), *found)
+    shape = inner.pop() if len(inner) == 1 else None
+    return None if shape is None else (len(formula.items), *shape)
 
 
 def is_static(formula: Formula) -> bool:

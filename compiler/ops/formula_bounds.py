@@ -119,11 +119,11 @@ class _FormulaAnalysis:
     # --- kinds -----------------------------------------------------------------------------------------------------------
 
     def get_kind(self, formula: Formula) -> NumberKind:
-        found = self._kinds.get(id(formula))
-        if found is None:
-            found = self._kinds[id(formula)] = self._find_kind(formula)
+        kind = self._kinds.get(id(formula))
+        if kind is None:
+            kind = self._kinds[id(formula)] = self._find_kind(formula)
             self._kept.append(formula)
-        return found
+        return kind
 
     def _find_kind(self, formula: Formula) -> NumberKind:
         match formula:
@@ -163,26 +163,26 @@ class _FormulaAnalysis:
     # --- intervals and normal forms --------------------------------------------------------------------------------------
 
     def get_known(self, formula: Formula) -> _Known:
-        found = self._known.get(id(formula))
-        if found is None:
-            found = self._known[id(formula)] = self._analyze_part(formula)
+        known = self._known.get(id(formula))
+        if known is None:
+            known = self._known[id(formula)] = self._analyze_part(formula)
             self._kept.append(formula)
-        return found
+        return known
 
     def _analyze_part(self, formula: Formula) -> _Known:
-        found = self._find_interval(formula)
+        interval = self._find_interval(formula)
         if self.get_kind(formula) == "float":
-            return _Known(found)
-        found = _limit_to_int64(found)
-        if not found.is_finite:
-            return _Known(found)
+            return _Known(interval)
+        interval = _limit_to_int64(interval)
+        if not interval.is_finite:
+            return _Known(interval)
         form = self._find_form(formula)
         # A form is only of use if its value is exact in int64 and float64. Otherwise, the part is a symbol with the
         # bounds of its interval.
-        if form is None or text_size(form) > _MAX_FORM_SIZE or not _is_exact(found & make_interval(*bounds(form))):
-            return _Known(found, self._get_symbol(formula, found))
+        if form is None or text_size(form) > _MAX_FORM_SIZE or not _is_exact(interval & make_interval(*bounds(form))):
+            return _Known(interval, self._get_symbol(formula, interval))
         # Both bounds hold, and each is sharper in some cases: intervals for powers, forms for `i - i`.
-        return _Known(found & make_interval(*bounds(form)), form)
+        return _Known(interval & make_interval(*bounds(form)), form)
 
     def _find_interval(self, formula: Formula) -> Interval:
         match formula:
@@ -253,18 +253,18 @@ class _FormulaAnalysis:
                 return self.get_known(argument).form
         return None
 
-    def _get_symbol(self, formula: Formula, found: Interval) -> Dim:
+    def _get_symbol(self, formula: Formula, interval: Interval) -> Dim:
         """Return the symbol for an integer of which only the bounds are known. Equal formulas have the same symbol."""
         if formula not in self._symbols:
-            low, high = (int(end) if math.isfinite(end) else None for end in (found.low, found.high))
+            low, high = (int(end) if math.isfinite(end) else None for end in (interval.low, interval.high))
             self._symbols[formula] = make_symbol(f"[{len(self._symbols)}]", lower=low, upper=high)
         return self._symbols[formula]
 
     def _make_facts(self) -> Facts:
         """Make the facts that each index is below the size of its axis, for symbolic sizes."""
         rooms = [(self._symbols.get(IndexFormula(axis)), extent) for axis, extent in enumerate(self._shape)]
-        found = [extent - 1 - index for index, extent in rooms if isinstance(extent, SymDim) and isinstance(index, SymDim)]
-        return Facts(nonnegatives=tuple([room for room in found if isinstance(room, SymDim)]))
+        margins = [extent - 1 - index for index, extent in rooms if isinstance(extent, SymDim) and isinstance(index, SymDim)]
+        return Facts(nonnegatives=tuple([room for room in margins if isinstance(room, SymDim)]))
 
 
 def _join_truths(op: str, a: bool | None, b: bool | None) -> bool | None:
@@ -275,18 +275,18 @@ def _join_truths(op: str, a: bool | None, b: bool | None) -> bool | None:
     return None if a is None or b is None else not decisive
 
 
-def _limit_to_int64(found: Interval) -> Interval:
+def _limit_to_int64(interval: Interval) -> Interval:
     """Limit the interval of an integer to int64. A larger integer wraps in int64, and grows on in float64, where NaN may follow."""
-    ends = [end for end in (found.low, found.high) if math.isfinite(end)]
+    ends = [end for end in (interval.low, interval.high) if math.isfinite(end)]
     # An infinite end only means that no bound is known: see the module's docstring on sizes without a bound.
-    if found.nan or any(not -_INT64 <= end < _INT64 for end in ends):
+    if interval.nan or any(not -_INT64 <= end < _INT64 for end in ends):
         return ANYTHING
-    return found if _is_exact(found) else replace(found, low=_round_out(found.low, -1), high=_round_out(found.high, 1))
+    return interval if _is_exact(interval) else replace(interval, low=_round_out(interval.low, -1), high=_round_out(interval.high, 1))
 
 
-def _is_exact(found: Interval) -> bool:
+def _is_exact(interval: Interval) -> bool:
     """Whether int64 and float64 have the same integers."""
-    return all(abs(end) <= _EXACT for end in (found.low, found.high) if math.isfinite(end))
+    return all(abs(end) <= _EXACT for end in (interval.low, interval.high) if math.isfinite(end))
 
 
 def _round_out(end: float, sign: int) -> float:

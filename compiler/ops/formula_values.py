@@ -60,23 +60,23 @@ def fold_formula(formula: Formula, *, traced: bool = False) -> Formula:
     return rewrite_upward(formula, change)
 
 
-def _fold_part(whole: Formula, function: Callable[..., Any]) -> Formula:
-    inside = find_operands(whole)
+def _fold_part(part: Formula, function: Callable[..., Any]) -> Formula:
+    inside = find_operands(part)
     numbers = [o.value for o in inside if isinstance(o, Const) and not isinstance(o.value, SymDim)]
     if len(numbers) < len(inside):
-        return whole
+        return part
     try:
-        value = _CONVERSIONS[kind_of(whole, ())](function(*numbers))
+        value = _CONVERSIONS[kind_of(part, ())](function(*numbers))
     except (ArithmeticError, ValueError, TypeError):
-        return whole
-    if has_origin(tuple(numbers)) and not (isinstance(whole, (UnaryFormula, BinaryFormula)) and has_origin(value)):
-        return whole
+        return part
+    if has_origin(tuple(numbers)) and not (isinstance(part, (UnaryFormula, BinaryFormula)) and has_origin(value)):
+        return part
     # An infinity that the author wrote may go on. One that arises, such as `exp(1000)`, stays a formula, so that
     # `find_valueless` reports it.
     if isinstance(value, float) and (math.isfinite(value) or (math.isinf(value) and any(map(math.isinf, numbers)))):
         return Const(value)
     # Backends compute in int64, where a greater integer would wrap: it stays a formula.
-    return Const(value) if abs(value) < 2**63 else whole
+    return Const(value) if abs(value) < 2**63 else part
 
 
 _CONVERSIONS: dict[NumberKind, Callable[[Any], Any]] = {"bool": bool, "int": lambda v: v if is_integer(v) else int(v), "float": float}
@@ -170,6 +170,6 @@ def _evaluate_part(formula: Formula, places: Any, dtype: Any) -> Any:
     raise TypeError(f"not a formula: {formula!r}")
 
 
-def list_values(whole: ListFormula) -> tuple[Any, ...]:
+def list_values(formula: ListFormula) -> tuple[Any, ...]:
     """Return the numbers of a list as nested tuples."""
-    return tuple([list_values(i) if isinstance(i, ListFormula) else i.value for i in whole.items if isinstance(i, (ListFormula, Const))])
+    return tuple([list_values(i) if isinstance(i, ListFormula) else i.value for i in formula.items if isinstance(i, (ListFormula, Const))])

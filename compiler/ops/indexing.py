@@ -60,11 +60,11 @@ def require_same_rank(operator: str, given: OpInputs, name: str, what: str) -> N
 
 def require_within(operator: str, given: OpInputs, name: str, but: int | None = None) -> None:
     """Refuse indices whose size is greater than that of the input `name`, along any axis except `but`."""
-    index, whole = given.index, given[name]
-    for axis, (part, size) in enumerate(zip(index.shape or (1,), whole.shape or (1,), strict=True)):
+    index, tensor = given.index, given[name]
+    for axis, (part, size) in enumerate(zip(index.shape or (1,), tensor.shape or (1,), strict=True)):
         fits = True if axis == but else given.facts.is_at_least(size, part)
         if fits is False:
-            needed = f"indices of at most {format_dim(size)} along axis {axis}, as {show_shape(whole.shape)} has"
+            needed = f"indices of at most {format_dim(size)} along axis {axis}, as {show_shape(tensor.shape)} has"
             raise OperatorError(WrongSize(operator, needed, index), given.at("index"))
         if fits is None:
             need = f"axis {axis} of {show_shape(index.shape)} is at most {format_dim(size)}"
@@ -181,10 +181,10 @@ class IndexSelect(Layout):
 
     def _refuse_unless_one(self, count: Dim, given: OpInputs) -> None:
         """Refuse several indices into a tensor without axes, which has one element."""
-        one = given.facts.are_equal(count, 1)
-        if one is False:
+        is_one = given.facts.are_equal(count, 1)
+        if is_one is False:
             raise OperatorError(WrongSize(self.name, "one index for a single number", given.index), given.at("index"))
-        if one is None:
+        if is_one is None:
             raise OperatorError(
                 Unprovable(self.name, count, 1, "a single number has one part", suggest_equality(count, 1) or ""), given.at("index")
             )
@@ -209,15 +209,15 @@ class IndexAdd(Operator):
             raise OperatorError(WrongRank(self.name, needed, source), given.at("source"))
         require_exact_scalar(self.name, x, self.alpha, "alpha")
         wanted = (*x.shape[:axis], index.shape[0] if index.rank else 1, *x.shape[axis + 1 :])
-        for place, (found, size) in enumerate(zip(source.shape or (1,), wanted, strict=True)):
-            same = given.facts.are_equal(found, size)
+        for place, (actual, size) in enumerate(zip(source.shape or (1,), wanted, strict=True)):
+            same = given.facts.are_equal(actual, size)
             if same is False:
                 shape = f"values of shape {show_shape(wanted)}, a part of axis {axis} for each index"
                 raise OperatorError(WrongSize(self.name, shape, source), given.at("source"))
             if same is None:
-                at = (given.position("source"), given.position("index" if place == axis else "x"))
+                positions = (given.position("source"), given.position("index" if place == axis else "x"))
                 need = f"axis {place} of the values must be " + ("the number of indices" if place == axis else "that of the tensor")
-                raise OperatorError(Unprovable(self.name, found, size, need, suggest_equality(found, size) or "", at), STAGE)
+                raise OperatorError(Unprovable(self.name, actual, size, need, suggest_equality(actual, size) or "", positions), STAGE)
         return (x,)
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

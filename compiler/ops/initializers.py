@@ -104,15 +104,15 @@ class InitKind(Kind[Init]):
 INIT = InitKind()
 
 
-def with_values(name: str, given: Mapping[str, float | str]) -> Init:
+def with_values(name: str, arguments: Mapping[str, float | str]) -> Init:
     """Return the initializer with these arguments, and defaults for the others. `InvalidArgument` if they do not make a distribution."""
-    values = tuple(given.get(a.name, a.default) for a in INITIALIZERS[name].arguments)
-    made = Init(name, values)  # type: ignore[arg-type]
+    values = tuple(arguments.get(a.name, a.default) for a in INITIALIZERS[name].arguments)
+    init = Init(name, values)  # type: ignore[arg-type]
     if name in ("uniform", "trunc_normal"):
-        low, high = (value_of(made, end) for end in _FREE)
+        low, high = (value_of(init, end) for end in _FREE)
         if low > high or (low == high and name == "trunc_normal"):
             raise InvalidArgument("its lower end `a` is not below its upper end `b`")
-    return made
+    return init
 
 
 def value_of(init: Init, name: str) -> Any:
@@ -122,16 +122,16 @@ def value_of(init: Init, name: str) -> Any:
 
 def check_init(init: Init, shape: Shape, dtype: DType, name: str) -> None:
     """Refuse an initializer that cannot draw such a tensor. `name` is the argument whose value it is."""
-    at = argument_location(name)
+    location = argument_location(name)
     if not dtype.is_float:
         _check_integers(init, dtype, name)
     elif init.kind == _ORTHOGONAL and dtype.name not in ("float32", "float64"):
-        raise OperatorError(InitNeedsPrecision(init.kind, dtype), at)
+        raise OperatorError(InitNeedsPrecision(init.kind, dtype), location)
     for value in init.values:
         if isinstance(value, (int, float)) and dtype.is_float and abs(value) > dtype.limits[1]:
-            raise OperatorError(InitUnfit(value, dtype), at)
+            raise OperatorError(InitUnfit(value, dtype), location)
     if len(shape) < INITIALIZERS[init.kind].axes:
-        raise OperatorError(InitNeedsMatrix(init.kind, shape), at)
+        raise OperatorError(InitNeedsMatrix(init.kind, shape), location)
 
 
 def _check_integers(init: Init, dtype: DType, name: str) -> None:

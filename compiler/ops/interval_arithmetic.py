@@ -129,8 +129,8 @@ def apply_binary(op: str, a: Interval, b: Interval, *, integers: bool) -> Interv
         case "//":
             # `floor(a / b)` in float64 may be one off for large numbers, because the quotient is rounded before the
             # floor.
-            found = _mark_special(_evaluate_corners(_floor_divide, a, b), *flags, nan=a.infinite)
-            return found if integers else _widen_interval(found, beyond=_FLOAT_INTEGERS)
+            result = _mark_special(_evaluate_corners(_floor_divide, a, b), *flags, nan=a.infinite)
+            return result if integers else _widen_interval(result, beyond=_FLOAT_INTEGERS)
         case "%":
             return _mark_special(_remainder_interval(a, b, integers), *flags, nan=a.infinite)
     raise ValueError(op)
@@ -154,8 +154,8 @@ def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
             far = [_make_saturating(round_to_float32)(_farthest_end(end)) for end in (x.low, x.high)]
             return _mark_special(_evaluate_ends(_make_saturating(round_to_float32), x), any(map(math.isinf, far)), x.nan)
         case "exp":
-            found = _widen_interval(_evaluate_ends(_make_saturating(math.exp), x))
-            return replace(found, low=max(found.low, 0.0), infinite=found.high == INF)
+            result = _widen_interval(_evaluate_ends(_make_saturating(math.exp), x))
+            return replace(result, low=max(result.low, 0.0), infinite=result.high == INF)
         case "log" | "sqrt" if x.high < 0:
             return ANYTHING
         case "log":
@@ -169,9 +169,9 @@ def apply_function(name: str, arguments: Sequence[Interval]) -> Interval:
     return ANYTHING
 
 
-def _mark_special(found: Interval, infinite: bool, either: bool, *, nan: bool = False) -> Interval:
+def _mark_special(interval: Interval, infinite: bool, either: bool, *, nan: bool = False) -> Interval:
     """Add flags to the interval of a result: `infinite` and `either` (NaN) come from the operands, `nan` from the operation."""
-    return replace(found, infinite=found.infinite or infinite, nan=found.nan or either or nan)
+    return replace(interval, infinite=interval.infinite or infinite, nan=interval.nan or either or nan)
 
 
 def _evaluate_corners(function: Callable[[Any, Any], float], a: Interval, b: Interval) -> Interval:
@@ -206,24 +206,24 @@ def _remainder_interval(a: Interval, b: Interval, integers: bool) -> Interval:
 
 def _power_interval(a: Interval, b: Interval, integers: bool) -> Interval:
     if b.low == b.high >= 0 and b.low % 1 == 0:
-        found = _evaluate_corners(_raise_power, a, b)
+        result = _evaluate_corners(_raise_power, a, b)
         # An even power has its least value in the middle, not at an end.
         if a.low < 0 < a.high and b.low % 2 == 0:
-            found = replace(found, low=min(found.low, 1 if b.low == 0 else 0))
+            result = replace(result, low=min(result.low, 1 if b.low == 0 else 0))
     elif a.low >= 0:
-        found = _evaluate_corners(_raise_power, a, b)
+        result = _evaluate_corners(_raise_power, a, b)
         if a.low == 0:
-            found = replace(found, low=0)
+            result = replace(result, low=0)
     # A negative base to an unknown power has either sign.
     elif integers and b.low >= 0:
         largest = _evaluate_corners(_raise_power, Interval(1, max(-a.low, a.high, 1)), b)
-        found = replace(largest, low=-largest.high)
+        result = replace(largest, low=-largest.high)
     else:
         return ANYTHING
     if integers:  # which grow with a size without a bound, but do not overflow because of it
         has_bounds = not any(map(math.isinf, (a.low, a.high, b.low, b.high)))
-        return ANYTHING if found.infinite and has_bounds else replace(found, infinite=False)
-    return _widen_interval(found)
+        return ANYTHING if result.infinite and has_bounds else replace(result, infinite=False)
+    return _widen_interval(result)
 
 
 def _raise_power(x: float, y: float) -> float:

@@ -29,19 +29,19 @@ def _must_agree(operator: str, given: OpInputs, but: int | None = None) -> None:
     """Refuse inputs whose shapes differ, except along the axis `but`."""
     first = given.types[0]
     for i in range(1, len(given)):
-        x, at = given.types[i], (0, i)
+        x, positions = given.types[i], (0, i)
         if x.rank != first.rank:
             why = f"one has {first.rank} axes, the other {x.rank}"
-            raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
+            raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=positions), STAGE)
         for axis, (a, b) in enumerate(zip(first.shape, x.shape, strict=True)):
             same = True if axis == but else given.facts.are_equal(a, b)
             if same is False:
                 rest = "" if but is None else f"; only axis {but} may"
                 why = f"axis {axis} differs: {format_dim(a)} and {format_dim(b)}{rest}"
-                raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=at), STAGE)
+                raise OperatorError(ShapeMismatch(operator, first.shape, x.shape, why, at=positions), STAGE)
             if same is None:
                 raise OperatorError(
-                    Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", suggest_equality(a, b) or "", at), STAGE
+                    Unprovable(operator, a, b, f"axis {axis} of all inputs must agree", suggest_equality(a, b) or "", positions), STAGE
                 )
 
 

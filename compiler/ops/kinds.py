@@ -143,8 +143,8 @@ class ExtendedKind(Kind["int | float"]):
         return _or_words(self.words)
 
     def convert_value(self, value: object) -> int | float:
-        found = _parse_extended(value, self.words)
-        return NumberKind().convert_value(value) if found is None else found
+        special = _parse_extended(value, self.words)
+        return NumberKind().convert_value(value) if special is None else special
 
 
 class ScalarKind(Kind["Dim | float | bool"]):
@@ -170,8 +170,8 @@ class AnyScalarKind(ScalarKind):
         return _or_words(self.words)
 
     def convert_value(self, value: object) -> Dim | float | bool:
-        found = _parse_extended(value, self.words)
-        return super().convert_value(value) if found is None else found
+        special = _parse_extended(value, self.words)
+        return super().convert_value(value) if special is None else special
 
 
 def _or_words(words: tuple[str, ...]) -> str:

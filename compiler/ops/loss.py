@@ -103,20 +103,20 @@ class Loss(Operator):
 
 def require_same_shape(operator: str, given: OpInputs, first: str, second: str, wanted: Shape) -> None:
     """Refuse the input `second` unless its shape is provably `wanted`, which follows from the shape of `first`."""
-    at = (given.position(first), given.position(second))
+    positions = (given.position(first), given.position(second))
     left, right = given[first].shape, given[second].shape
     answers = [given.facts.are_equal(a, b) for a, b in zip(wanted, right, strict=False)]
     if len(wanted) != len(right) or False in answers:
         # PyTorch's mse_loss only warns here. `[N, 1]` and `[N]` would give N * N losses, a mistake that trains
         # without an error.
         why = "a loss does not broadcast" if wanted is left else f"`{second}` must be {show_shape(wanted)}"
-        suggestion = _suggest_squeeze(given, wanted, right, at, wanted is left)
-        raise OperatorError(ShapeMismatch(f"compute `{operator}` of", left, right, why, suggestion, at), STAGE)
+        suggestion = _suggest_squeeze(given, wanted, right, positions, wanted is left)
+        raise OperatorError(ShapeMismatch(f"compute `{operator}` of", left, right, why, suggestion, positions), STAGE)
     if None in answers:
         axis = answers.index(None)
         a, b = wanted[axis], right[axis]
         need = f"axis {axis} of `{second}` must be that of `{first}`: a loss does not broadcast"
-        raise OperatorError(Unprovable(operator, a, b, need, suggest_equality(a, b) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, a, b, need, suggest_equality(a, b) or "", positions), STAGE)
 
 
 def _suggest_squeeze(given: OpInputs, wanted: Shape, right: Shape, at: tuple[int, int], alike: bool) -> str:
@@ -141,7 +141,7 @@ def _one_too_many(given: OpInputs, longer: Shape, shorter: Shape) -> int | None:
 
 def require_to_broadcast(operator: str, given: OpInputs, name: str, shape: Shape) -> None:
     """Refuse the input `name` unless it broadcasts to `shape`, the shape of the first input."""
-    found = given[name]
-    whole = broadcast(shape, found.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
-    if len(whole) != len(shape) or not all(given.facts.are_equal(a, b) for a, b in zip(whole, shape, strict=True)):
-        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", found), given.at(name))
+    tensor = given[name]
+    result = broadcast(shape, tensor.shape, given.facts, operator, f"multiply, in `{operator}`,", (0, given.position(name)))
+    if len(result) != len(shape) or not all(given.facts.are_equal(a, b) for a, b in zip(result, shape, strict=True)):
+        raise OperatorError(WrongSize(operator, f"`{name}` to broadcast to {show_shape(shape)}", tensor), given.at(name))

@@ -159,9 +159,9 @@ class MultiheadAttention(CausalOperator, WithBias):
         *batch, length, _ = given.query.shape
         each: Shape = (length, keys)
         # PyTorch's mask of three axes has one matrix for each head of each sample, joined in one axis.
-        whole: Shape = (numel(tuple(batch)) * self.heads, *each)
-        wanted = {2: each, 3: whole}.get(given.attn_mask.rank)
-        require_mask_shape(self.name, given, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(whole)}")
+        for_each_head: Shape = (numel(tuple(batch)) * self.heads, *each)
+        wanted = {2: each, 3: for_each_head}.get(given.attn_mask.rank)
+        require_mask_shape(self.name, given, "attn_mask", wanted, f"shape {show_shape(each)} or {show_shape(for_each_head)}")
 
     def feature_sizes(self, given: OpInputs) -> tuple[Dim, Dim, Dim]:
         """Return the numbers of features of queries, keys and values."""

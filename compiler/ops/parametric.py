@@ -65,8 +65,8 @@ class Parametric(Operator):
         used = {self._init_argument(spec) for spec in self.parameters(given)}
         # The flags that are off may be the reason, such as `bias=false`: the message names them.
         flags = () if WEIGHT in given else tuple(name for name, arg in self.signature.items() if arg.kind is FLAG and not self.args[name])
-        own = {name: words for name, words in _INITIALIZED.items() if name in self.signature and name not in used}
-        return {name: UnusedArgument(f"this `{self.name}` has no {words} of its own", flags) for name, words in own.items()}
+        unused = {name: words for name, words in _INITIALIZED.items() if name in self.signature and name not in used}
+        return {name: UnusedArgument(f"this `{self.name}` has no {words} of its own", flags) for name, words in unused.items()}
 
     def has_weight_input(self, types: tuple[TensorType, ...]) -> bool:
         """Whether one of the inputs, with these types, is the weight."""
@@ -89,19 +89,19 @@ class Parametric(Operator):
         """Check the tensors that replace parameters."""
         if BIAS in given and WEIGHT not in given:
             raise OperatorError(BiasAlone(self.name), given.at(BIAS))
-        own = [name for name in self.as_tensors if name in given]
-        specs = {spec.name: spec for spec in self.default_parameters(given)} if own else {}
+        replaced = [name for name in self.as_tensors if name in given]
+        specs = {spec.name: spec for spec in self.default_parameters(given)} if replaced else {}
         if WEIGHT in given and WEIGHT in self.as_tensors:
             _check_no_batch(self.name, given, self.as_tensors, specs.get(WEIGHT))
-        for name in own:
+        for name in replaced:
             if name not in specs:
                 raise OperatorError(NoPlaceFor(self.name, name, self.args.get("affine", True)), given.at(name))
             _check_tensor(self.name, given, specs[name])
 
     def _init_argument(self, spec: ParameterSpec) -> str:
         """Return the argument that initializes a parameter, or an empty text. Weights of the roles in FOLLOWING use `init` by default."""
-        found = ARGUMENTS.get(spec.role, "")
-        return "init" if spec.role in FOLLOWING and self.args.get(found) is None else found
+        argument = ARGUMENTS.get(spec.role, "")
+        return "init" if spec.role in FOLLOWING and self.args.get(argument) is None else argument
 
     def _apply_init(self, spec: ParameterSpec) -> ParameterSpec:
         init = self.args.get(self._init_argument(spec))
@@ -114,20 +114,20 @@ class Parametric(Operator):
 
 def _check_tensor(operator: str, given: OpInputs, spec: ParameterSpec) -> None:
     """Refuse a tensor that does not have the type of the parameter that it replaces."""
-    tensor, at = given[spec.name], given.position(spec.name)
+    tensor, position = given[spec.name], given.position(spec.name)
     if tensor.dtype != spec.dtype:
-        raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, at)), given.at(spec.name))
+        raise OperatorError(DTypeMismatch(operator, given.types[0], tensor, (0, position)), given.at(spec.name))
     wrong = WrongSize(operator, f"a {spec.name} {show_shape(spec.shape)}", tensor)
     if tensor.rank != len(spec.shape):
         raise OperatorError(wrong, given.at(spec.name))
-    for needed, found in zip(spec.shape, tensor.shape, strict=True):
-        equal = given.facts.are_equal(needed, found)
+    for needed, actual in zip(spec.shape, tensor.shape, strict=True):
+        equal = given.facts.are_equal(needed, actual)
         if equal is False:
             raise OperatorError(wrong, given.at(spec.name))
         if equal is None:
             need = f"a {spec.name} {show_shape(spec.shape)}"
             raise OperatorError(
-                Unprovable(operator, needed, found, need, suggest_equality(needed, found) or "", (0, at)), given.at(spec.name)
+                Unprovable(operator, needed, actual, need, suggest_equality(needed, actual) or "", (0, position)), given.at(spec.name)
             )
 
 
@@ -139,8 +139,8 @@ def _check_no_batch(operator: str, given: OpInputs, parameters: tuple[str, ...],
         if weight is not None and tensor.shape[1:] == weight.shape:
             remedy = "one weight is for all samples; for a weight of each sample, write the product with `@` or `einsum`"
             raise OperatorError(WrongSize(operator, f"a {WEIGHT} {show_shape(weight.shape)}", tensor, remedy), given.at(WEIGHT))
-        own = len(given) - len([name for name in parameters if name in given])
-        expected = f"{'one tensor' if own == 1 else 'two tensors'}, or its {' and '.join(parameters)} too"
+        count = len(given) - len([name for name in parameters if name in given])
+        expected = f"{'one tensor' if count == 1 else 'two tensors'}, or its {' and '.join(parameters)} too"
         raise OperatorError(WrongTensors(operator, expected, len(given), "join the tensors, for example by `-> concat axis=-1`"), STAGE)
 
 

@@ -55,9 +55,9 @@ class _Pool(Operator):
             return
         for axis, (size, window) in enumerate(zip(x.shape[2:], self.make_windows(x), strict=True), start=2):
             if given.facts.is_at_least(size, window.taps) is False:
-                found = f"{window.taps} for axis {axis} of {x}"
+                shown = f"{window.taps} for axis {axis} of {x}"
                 needed = "must be at most the size without its padding, where there are three spatial axes"
-                raise OperatorError(BadArgument(self.name, "kernel", found, needed), argument_location("kernel"))
+                raise OperatorError(BadArgument(self.name, "kernel", shown, needed), argument_location("kernel"))
 
 
 class _PaddedPool(_Pool):
@@ -70,9 +70,9 @@ class _PaddedPool(_Pool):
         windows = super().make_windows(x)
         for window in windows:
             if 2 * window.before > window.taps:
-                found = f"{window.before} for a kernel of {window.taps}"
+                shown = f"{window.before} for a kernel of {window.taps}"
                 raise OperatorError(
-                    BadArgument(self.name, "padding", found, "must be at most half of the kernel"), argument_location("padding")
+                    BadArgument(self.name, "padding", shown, "must be at most half of the kernel"), argument_location("padding")
                 )
         return windows
 

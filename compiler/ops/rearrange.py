@@ -138,30 +138,30 @@ class Rearrange(Layout):
     def _solve_group(self, axis: int, group: Group, sizes: dict[str, Dim], given: OpInputs) -> None:
         """Compute the sizes of the names of a group from the size of its axis."""
         x, facts = given.x, given.facts
-        whole, part = x.shape[axis], _format_group(group)
+        size, part = x.shape[axis], _format_group(group)
         unknown = [name for name in group if name not in sizes]
         known = numel(tuple(sizes[name] for name in group if name in sizes))
-        at = next((argument_location(name) for name in group if name in sizes), argument_location("pattern"))
+        location = next((argument_location(name) for name in group if name in sizes), argument_location("pattern"))
         if len(unknown) > 1:
             raise OperatorError(PatternSizeOpen(part, tuple(unknown)), argument_location("pattern"))
         if unknown:
-            sizes[unknown[0]] = self._divide_size(axis, known, part, given, at)
+            sizes[unknown[0]] = self._divide_size(axis, known, part, given, location)
             return
-        same = facts.are_equal(whole, known)
+        same = facts.are_equal(size, known)
         if same is False:
-            raise OperatorError(PatternSize(part, known, axis, x), at)
+            raise OperatorError(PatternSize(part, known, axis, x), location)
         if same is None:
             need = f"`{part}`, axis {axis} of {show_shape(x.shape)}, is {format_dim(known)}"
-            raise OperatorError(UnprovableSize(need, "the pattern needs it", suggest_equality(whole, known) or ""), at)
+            raise OperatorError(UnprovableSize(need, "the pattern needs it", suggest_equality(size, known) or ""), location)
 
-    def _divide_size(self, axis: int, known: Dim, part: str, given: OpInputs, at: Location) -> Dim:
-        whole, facts = given.x.shape[axis], given.facts
-        quotient = facts.exact_div(whole, known)
+    def _divide_size(self, axis: int, known: Dim, part: str, given: OpInputs, location: Location) -> Dim:
+        size, facts = given.x.shape[axis], given.facts
+        quotient = facts.exact_div(size, known)
         if quotient is not None:
             return quotient
-        if facts.divides(known, whole) is False:
-            raise OperatorError(PatternIndivisible(part, known, axis, given.x), at)
-        raise OperatorError(UnprovableMultiple(self.name, known, whole, suggest_divisibility(known, whole)), at)
+        if facts.divides(known, size) is False:
+            raise OperatorError(PatternIndivisible(part, known, axis, given.x), location)
+        raise OperatorError(UnprovableMultiple(self.name, known, size, suggest_divisibility(known, size)), location)
 
     def _parse_pattern(self) -> Pattern:
         """Read the pattern and check its names."""

@@ -44,11 +44,11 @@ def require_sequence(operator: str, given: OpInputs, name: str, needed: str) -> 
 
 def require_states(operator: str, given: OpInputs, states: Sequence[State]) -> None:
     """Refuse inputs after the first unless they are exactly these states, or there are none."""
-    found = len(given) - 1
-    if found not in (0, len(states)):
+    count = len(given) - 1
+    if count not in (0, len(states)):
         hint = f"pass it `(x, h, c) -> {operator} ...`"
         raise OperatorError(WrongTensors(operator, f"one tensor, or it and {len(states)} states", len(given), hint), STAGE)
-    for name, (kind, shape) in zip(given.names[1:], states[:found], strict=True):
+    for name, (kind, shape) in zip(given.names[1:], states[:count], strict=True):
         _require_state(operator, given, name, f"a {kind} state of shape {show_shape(shape)}", shape)
 
 

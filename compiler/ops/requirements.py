@@ -25,15 +25,15 @@ def require_same_dtype(operator: str, given: OpInputs) -> None:
 def require_same_size(operator: str, given: OpInputs, pair: tuple[str, str], axis: int, verb: str, what: str) -> None:
     """Refuse two inputs that differ in the size of an axis. `what` names the axes in the plural: `their last axes`."""
     left, right = given[pair[0]], given[pair[1]]
-    at = (given.position(pair[0]), given.position(pair[1]))
+    positions = (given.position(pair[0]), given.position(pair[1]))
     x, y = left.shape[axis], right.shape[axis]
     same = given.facts.are_equal(x, y)
     if same is False:
         raise OperatorError(
-            ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {format_dim(x)} and {format_dim(y)}", at=at), STAGE
+            ShapeMismatch(verb, left.shape, right.shape, f"{what} must agree: {format_dim(x)} and {format_dim(y)}", at=positions), STAGE
         )
     if same is None:
-        raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", suggest_equality(x, y) or "", at), STAGE)
+        raise OperatorError(Unprovable(operator, x, y, f"{what} must agree", suggest_equality(x, y) or "", positions), STAGE)
 
 
 def require_elements(operator: str, given: OpInputs, name: str, axes: Iterable[int]) -> None:

@@ -138,9 +138,9 @@ class Upsample(Operator):
 
     def _check_options(self) -> None:
         if (self.size is None) == (self.scale is None):
-            found = "neither" if self.size is None else "both"
+            shown = "neither" if self.size is None else "both"
             needed = "or else `scale` must be given"
-            raise OperatorError(BadArgument(self.name, "size", found, needed, "`scale=2` makes each size twice as large"), STAGE)
+            raise OperatorError(BadArgument(self.name, "size", shown, needed, "`scale=2` makes each size twice as large"), STAGE)
         if self.align_corners is not None and self.mode not in _AXES:
             needed = f"goes with {', '.join(f'`{m}`' for m in _AXES)} only"
             raise OperatorError(BadArgument(self.name, "align_corners", f"`mode={self.mode}`", needed), argument_location("align_corners"))
@@ -245,13 +245,13 @@ class GridSample(Operator):
             raise OperatorError(BadArgument(self.name, "mode", "`bicubic`", needed), argument_location("mode"))
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 
-    def _refuse_unless(self, found: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
-        same = given.facts.are_equal(found, wanted)
+    def _refuse_unless(self, size: Dim, wanted: Dim, needed: str, given: OpInputs) -> None:
+        same = given.facts.are_equal(size, wanted)
         if same is False:
             raise OperatorError(WrongSize(self.name, needed, given.grid), given.at("grid"))
         if same is None:
             raise OperatorError(
-                Unprovable(self.name, wanted, found, f"it needs {needed}", suggest_equality(wanted, found) or ""), given.at("grid")
+                Unprovable(self.name, wanted, size, f"it needs {needed}", suggest_equality(wanted, size) or ""), given.at("grid")
             )
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:

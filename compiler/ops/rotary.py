@@ -95,17 +95,17 @@ class Rotary(Operator):
         wanted = next((f for f in forms if len(f) == positions.rank), None)
         if wanted is None:
             raise OperatorError(WrongRank(self.name, needed, positions), given.at("positions"))
-        for found, size in zip(positions.shape, wanted, strict=True):
-            same = given.facts.are_equal(found, size)
+        for actual, size in zip(positions.shape, wanted, strict=True):
+            same = given.facts.are_equal(actual, size)
             if same is False:
                 raise OperatorError(WrongSize(self.name, needed, positions), given.at("positions"))
             if same is None:
-                raise OperatorError(Unprovable(self.name, size, found, f"it takes {needed}", suggest_equality(size, found) or ""), STAGE)
+                raise OperatorError(Unprovable(self.name, size, actual, f"it takes {needed}", suggest_equality(size, actual) or ""), STAGE)
 
     def write_definition(self, given: OpInputs) -> str:
-        """Bind `whole` in front of the text: whether all features are rotated. The text itself cannot ask what only the facts prove."""
-        whole = given.facts.are_equal(self.rotated_size(given.x), given.x.shape[-1]) is True
-        return f"let whole = {str(whole).lower()}\n{cleandoc(self.definition)}"
+        """Bind `is_whole` in front of the text: whether all features are rotated. The text itself cannot ask what only the facts prove."""
+        is_whole = given.facts.are_equal(self.rotated_size(given.x), given.x.shape[-1]) is True
+        return f"let whole = {str(is_whole).lower()}\n{cleandoc(self.definition)}"
 
     def count_flops(self, given: OpInputs, results: tuple[TensorType, ...]) -> Dim:
         """Two products and a sum for each rotated feature. Cosines and sines, which all heads share, do not count."""

@@ -100,12 +100,12 @@ def fit_sizes(
                 _make_count_problem(operator, what, before, sizes, same is None), at, (*around[0], *batch, *sizes, *around[1])
             )
         return sizes
-    whole = given.facts.exact_div(total, needed)
-    if whole is None:
+    inferred = given.facts.exact_div(total, needed)
+    if inferred is None:
         if given.facts.divides(needed, total) is False:
             raise OperatorError(ElementCount(operator, what, sizes, total, needed), at)
         raise OperatorError(UnprovableMultiple(operator, needed, total, suggest_divisibility(needed, total)), at)
-    return tuple(whole if size == -1 else size for size in sizes)
+    return tuple(inferred if size == -1 else size for size in sizes)
 
 
 def _drop_common_sizes(before: Shape, after: Shape) -> tuple[Dim, Dim]:
@@ -127,13 +127,13 @@ def _lacks_batch(before: Shape, sizes: Shape) -> bool:
 
 def _make_count_problem(operator: str, what: str, before: Shape, sizes: Shape, open_: bool) -> Problem:
     """Make the problem of a wrong number of elements, or of a number that the facts do not decide (`open_`)."""
-    found, needed = numel(before), numel(sizes)
+    count, needed = numel(before), numel(sizes)
     if _lacks_batch(before, sizes):
         suggestion = f"the batch axis is part of the shape: `{show_shape((before[0], *sizes))}`"
-        return ElementCount(operator, what, sizes, found, needed, suggestion)
+        return ElementCount(operator, what, sizes, count, needed, suggestion)
     if open_:
-        return UnprovableCount(operator, what, sizes, found, needed, suggest_equality(*_drop_common_sizes(before, sizes)) or "")
-    return ElementCount(operator, what, sizes, found, needed)
+        return UnprovableCount(operator, what, sizes, count, needed, suggest_equality(*_drop_common_sizes(before, sizes)) or "")
+    return ElementCount(operator, what, sizes, count, needed)
 
 
 class Permute(Layout):

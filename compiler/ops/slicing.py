@@ -174,8 +174,8 @@ class Pad(Layout):
             last = "one" if axes == 1 else str(axes)
             needed = f"{axes + 1} or {axes + 2} axes to pad the last {last} with `mode={self.mode}`"
             missing = x.rank - 2 - axes
-            whole = show_shape((*self.padding, *[0] * (2 * missing)))
-            all_ = f"name the other axes too: `pad {whole}`" if missing > 0 and x.rank <= 5 else ""
+            full = show_shape((*self.padding, *[0] * (2 * missing)))
+            all_ = f"name the other axes too: `pad {full}`" if missing > 0 and x.rank <= 5 else ""
             raise OperatorError(WrongRank(self.name, needed, x, all_), argument_location("padding"))
         if x.dtype.kind == "bool" and self.mode != "circular":
             raise OperatorError(

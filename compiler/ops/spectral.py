@@ -75,8 +75,8 @@ class Rfft(Fourier):
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         x = given.x if given.x.dtype.is_float else given.x.with_dtype(FLOAT32)
         require_elements(self.name, given, "x", (self.transform_axis(x),))
-        found = self.with_axis_size(x, self.time_length(x) // 2 + 1)
-        return (found.with_shape((*found.shape, 2)),)
+        result = self.with_axis_size(x, self.time_length(x) // 2 + 1)
+        return (result.with_shape((*result.shape, 2)),)
 
 
 class _OfPairs(Fourier):
@@ -109,11 +109,11 @@ class Irfft(_OfPairs):
 
     def infer_types(self, given: OpInputs) -> tuple[TensorType, ...]:
         require_pairs(self.name, given)
-        found = self.with_axis_size(given.x, self.time_length(given.x))
+        result = self.with_axis_size(given.x, self.time_length(given.x))
         if given.facts.is_at_least(self.time_length(given.x), 1) is False:
-            problem = EmptyResult(self.name, found.shape[:-1], self.transform_axis(given.x), needs_elements=True)
+            problem = EmptyResult(self.name, result.shape[:-1], self.transform_axis(given.x), needs_elements=True)
             raise OperatorError(problem, argument_location("axis"))
-        return (found.with_shape(found.shape[:-1]),)
+        return (result.with_shape(result.shape[:-1]),)
 
 
 class Fft(_OfPairs):

@@ -121,7 +121,7 @@ class FractionalMaxPool(Operator):
         ratios = self.axis_ratios(x)
         if len(ratios) != x.rank - 2:
             raise wrong_count(self.name, "output_ratio", ratios, x)
-        found = []
+        counts = []
         for axis, (size, ratio) in enumerate(zip(x.shape[2:], ratios, strict=True), start=2):
             if not isinstance(size, int):
                 needed = f"the size of axis {axis} to be known before run time"
@@ -131,8 +131,8 @@ class FractionalMaxPool(Operator):
             if not int(size * ratio):
                 needed = f"must make one window or more of the {size} along axis {axis} of {x}"
                 raise OperatorError(BadArgument(self.name, "output_ratio", f"{ratio:g}", needed), argument_location("output_ratio"))
-            found.append(int(size * ratio))
-        return tuple(found)
+            counts.append(int(size * ratio))
+        return tuple(counts)
 
     def _check_one(self) -> None:
         """Check that exactly one of `size` and `output_ratio` is given."""

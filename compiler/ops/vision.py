@@ -27,14 +27,16 @@ IMAGES = axes("N C H W", "[N, C, height, width]")
 
 def _require_size(operator: str, given: OpInputs, name: str, axis: int, size: Dim, what: str) -> None:
     """Refuse the input `name` unless its axis has that size. `what` names the size: `as many rows as the result`."""
-    found = given[name]
-    same = given.facts.are_equal(found.shape[axis], size)
+    tensor = given[name]
+    same = given.facts.are_equal(tensor.shape[axis], size)
     if same is False:
-        raise OperatorError(WrongSize(operator, f"{what}, {format_dim(size)} along axis {axis}", found), given.at(name))
+        raise OperatorError(WrongSize(operator, f"{what}, {format_dim(size)} along axis {axis}", tensor), given.at(name))
     if same is None:
         need = f"axis {axis} must be {what}"
-        at = (given.position(name), 0)
-        raise OperatorError(Unprovable(operator, found.shape[axis], size, need, suggest_equality(found.shape[axis], size) or "", at), STAGE)
+        positions = (given.position(name), 0)
+        raise OperatorError(
+            Unprovable(operator, tensor.shape[axis], size, need, suggest_equality(tensor.shape[axis], size) or "", positions), STAGE
+        )
 
 
 class DeformConv(WithBias):
@@ -79,30 +81,30 @@ class DeformConv(WithBias):
         for count, which, name in ((x.shape[1], "input", "groups"), (self.channels, "output", "channels")):
             if isinstance(count, int) and count % self.groups:
                 both = (x.shape[1], self.channels)
-                what, at = count_of(count, f"{which} channel"), 0 if which == "input" else None
-                problem = NotDivisible(self.name, f"{self.groups} groups", what, at=at, divided=both, number=self.groups)
+                what, position = count_of(count, f"{which} channel"), 0 if which == "input" else None
+                problem = NotDivisible(self.name, f"{self.groups} groups", what, at=position, divided=both, number=self.groups)
                 raise OperatorError(problem, argument_location(name))
-        own = self.offset_groups(given)
-        counts = {"offset": 2 * own * taps, "mask": own * taps}
+        groups = self.offset_groups(given)
+        counts = {"offset": 2 * groups * taps, "mask": groups * taps}
         for name in given.names[1:]:
             _require_size(self.name, given, name, 0, x.shape[0], "the size of the batch")
-            _require_size(self.name, given, name, 1, counts[name], f"{counts[name] // own} for each group of channels")
+            _require_size(self.name, given, name, 1, counts[name], f"{counts[name] // groups} for each group of channels")
             for axis, size in enumerate(sizes, start=2):
                 _require_size(self.name, given, name, axis, size, "the size of the result")
         return (x.with_shape((x.shape[0], self.channels, *sizes)),)
 
     def offset_groups(self, given: OpInputs) -> int:
         """Return the number of groups of channels with their own offsets."""
-        found, channels = given.offset.shape[1], given.x.shape[1]
+        size, channels = given.offset.shape[1], given.x.shape[1]
         # The number of groups is not an argument: as in torchvision, it follows from the size of the offset.
         each = 2 * self.count_taps()
-        if not isinstance(found, int) or found % each:
+        if not isinstance(size, int) or size % each:
             needed = f"a multiple of {each} along axis 1, two for each tap"
             raise OperatorError(WrongSize(self.name, needed, given.offset), given.at("offset"))
-        own = found // each
-        if isinstance(channels, int) and channels % own:
-            raise OperatorError(NotDivisible(self.name, f"{own} groups of offsets", f"{channels} channels"), given.at("offset"))
-        return own
+        groups = size // each
+        if isinstance(channels, int) and channels % groups:
+            raise OperatorError(NotDivisible(self.name, f"{groups} groups of offsets", f"{channels} channels"), given.at("offset"))
+        return groups
 
     def default_parameters(self, given: OpInputs) -> tuple[ParameterSpec, ...]:
         x = given.x

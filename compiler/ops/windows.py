@@ -99,10 +99,10 @@ def wrong_count(operator: str, name: str, values: Sequence[object], x: TensorTyp
     ]
     shown = "x".join(text) if text and all(isinstance(value, int) for value in values) else f"[{', '.join(text)}]"
     advice = _count_advice(name, values, x)
-    one = text[0] if not advice and len(set(text)) == 1 else ""
-    if one:
-        advice = f"for the same number along every axis, write `{one}`"
-    return OperatorError(BadArgument(operator, name, f"{shown} for {x}", needed, advice, one), argument_location(name))
+    common = text[0] if not advice and len(set(text)) == 1 else ""
+    if common:
+        advice = f"for the same number along every axis, write `{common}`"
+    return OperatorError(BadArgument(operator, name, f"{shown} for {x}", needed, advice, common), argument_location(name))
 
 
 def _count_advice(name: str, values: Sequence[object], x: TensorType) -> str:

@@ -33,13 +33,13 @@ def numpy_dtype(dtype: DType) -> NumpyType:
 def _load_bfloat16() -> NumpyType:
     import ml_dtypes  # few models need it
 
-    found: NumpyType = np.dtype(ml_dtypes.bfloat16)
-    return found
+    dtype: NumpyType = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
-def dtype_of(found: NumpyType) -> DType | None:
+def dtype_of(dtype: NumpyType) -> DType | None:
     """The `DType` of a NumPy type; None for a type that netc does not have."""
-    return DTYPES.get(found.name)
+    return DTYPES.get(dtype.name)
 
 
 def to_array(value: object) -> Array:
@@ -65,8 +65,8 @@ def to_array(value: object) -> Array:
 
 def is_float(array: Array) -> bool:
     """Whether the array holds floats of any width."""
-    found = dtype_of(array.dtype)
-    return found is not None and found.is_float
+    dtype = dtype_of(array.dtype)
+    return dtype is not None and dtype.is_float
 
 
 def to_tensor(array: Array) -> torch.Tensor:

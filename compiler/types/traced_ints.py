@@ -66,9 +66,9 @@ class TracedInt(int, TracedLeaf):
     """An integer with its formula. `+ - * // % **` and negation keep it; with anything but integers they give what `int` gives."""
 
     def __new__(cls, value: int, origin: SymDim) -> TracedInt:
-        made = super().__new__(cls, value)
-        made.origin = origin
-        return made
+        traced = super().__new__(cls, value)
+        traced.origin = origin
+        return traced
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickle has plain numbers: the symbols belong to a graph of this process.
@@ -140,9 +140,9 @@ def _opaque_formula(names: Iterable[str]) -> Dim:
 @lru_cache(maxsize=4096)
 def formula_symbol(name: str) -> SymDim:
     """Return the symbol of a formula. All uses of a block get one object, which caches its bounds, hash and size."""
-    made = make_symbol(name, lower=None)
-    assert isinstance(made, SymDim)
-    return made
+    symbol = make_symbol(name, lower=None)
+    assert isinstance(symbol, SymDim)
+    return symbol
 
 
 def is_integer(value: object) -> TypeGuard[int]:
@@ -195,8 +195,8 @@ def substitute_formulas(origin: Dim, places: Mapping[str, Any]) -> Dim:
     >>> substitute_formulas(4 * formula_symbol("width") + 1, {"width": TracedInt(64, 2 * formula_symbol("size"))})
     8*size + 1
     """
-    found = _formulas_for(formula_symbols(origin), places)
-    return _substitute_cached(origin, found) if found else origin
+    formulas = _formulas_for(formula_symbols(origin), places)
+    return _substitute_cached(origin, formulas) if formulas else origin
 
 
 _Substitution = tuple[tuple[str, Dim], ...]
@@ -210,11 +210,13 @@ def _formulas_for(names: frozenset[str], places: Mapping[str, Any]) -> _Substitu
 @lru_cache(maxsize=16_384)
 def _substitute_cached(origin: Dim, places: _Substitution) -> Dim:
     """Substitute in a formula. Cached, because equal layers need the same formulas, and so does an editor after each change."""
-    given = dict(places)
+    formulas = dict(places)
     # Nothing can be substituted in a formula that is not there: the result depends on the symbols of both.
-    if is_opaque(origin) or any(map(is_opaque, given.values())):
-        return _opaque_formula(n for name in formula_symbols(origin) for n in (formula_symbols(given[name]) if name in given else (name,)))
-    return substitute_symbols(origin, given)
+    if is_opaque(origin) or any(map(is_opaque, formulas.values())):
+        return _opaque_formula(
+            n for name in formula_symbols(origin) for n in (formula_symbols(formulas[name]) if name in formulas else (name,))
+        )
+    return substitute_symbols(origin, formulas)
 
 
 def is_opaque(origin: Dim) -> bool:
@@ -225,8 +227,8 @@ def is_opaque(origin: Dim) -> bool:
 @lru_cache(maxsize=4096)
 def formula_symbols(origin: Dim) -> frozenset[str]:
     """The symbols of a formula. The symbols of a formula that was too large are included."""
-    found = free_symbols(origin)
-    return frozenset(n for name in found for n in (name[len(OPAQUE_PREFIX) :].split("|") if name.startswith(OPAQUE_PREFIX) else (name,)))
+    names = free_symbols(origin)
+    return frozenset(n for name in names for n in (name[len(OPAQUE_PREFIX) :].split("|") if name.startswith(OPAQUE_PREFIX) else (name,)))
 
 
 def strip_formulas(value: Any) -> Any:
@@ -268,8 +270,8 @@ Decided = dict[Decision, None]
 def make_decision(op: str, left: Any, right: Any) -> Decision | None:
     """Make a decision of `left op right`, which holds. None if it holds for all positive values, so that the graph does not depend on
     it."""
-    made = Decision(op, origin_of(left), origin_of(right))
-    return None if always_holds(made) else made
+    decision = Decision(op, origin_of(left), origin_of(right))
+    return None if always_holds(decision) else decision
 
 
 def names_in(value: object) -> frozenset[str]:
@@ -283,38 +285,38 @@ def make_pinning_decision(names: Iterable[str]) -> Decision | None:
     return Decision(IS, left, 0) if isinstance(left, SymDim) else None
 
 
-def always_holds(made: Decision) -> bool:
+def always_holds(decision: Decision) -> bool:
     """Whether a decision that holds here holds for all positive values."""
-    if made.op == IS:
-        return not isinstance(made.left, SymDim)
-    if made.op == DIVIDES:
-        return Facts.empty().provably_divides(made.left, made.right)
-    difference = made.right - made.left
+    if decision.op == IS:
+        return not isinstance(decision.left, SymDim)
+    if decision.op == DIVIDES:
+        return Facts.empty().provably_divides(decision.left, decision.right)
+    difference = decision.right - decision.left
     if isinstance(difference, int):
         return True
-    if made.op == "==":
+    if decision.op == "==":
         return False
-    one_sided = isinstance(made.left, int) or isinstance(made.right, int)
+    one_sided = isinstance(decision.left, int) or isinstance(decision.right, int)
     # Names with a bracket are sizes of inputs. A parameter such as `heads` may be 0 or less.
     if one_sided and not all("[" in name for name in free_symbols(difference)):
         return False
     # A sum of products of positive symbols, without a constant, is positive.
     return () not in difference.terms and (
-        all(c > 0 for c in difference.terms.values()) or (made.op == "!=" and all(c < 0 for c in difference.terms.values()))
+        all(c > 0 for c in difference.terms.values()) or (decision.op == "!=" and all(c < 0 for c in difference.terms.values()))
     )
 
 
-def substitute_decision(made: Decision, places: Mapping[str, Any]) -> Decision | None:
+def substitute_decision(decision: Decision, places: Mapping[str, Any]) -> Decision | None:
     """Substitute a caller's values in a decision of the graph that it calls. None if the decision always holds there."""
-    if made.op == IS:
+    if decision.op == IS:
         return make_pinning_decision(
-            n for name in formula_symbols(made.left) for n in (names_in(places[name]) if name in places else (name,))
+            n for name in formula_symbols(decision.left) for n in (names_in(places[name]) if name in places else (name,))
         )
-    return _substitute_decision_cached(made, _formulas_for(formula_symbols(made.left) | formula_symbols(made.right), places))
+    return _substitute_decision_cached(decision, _formulas_for(formula_symbols(decision.left) | formula_symbols(decision.right), places))
 
 
 @lru_cache(maxsize=16_384)
-def _substitute_decision_cached(made: Decision, places: _Substitution) -> Decision | None:
-    given = dict(places)
-    seen = Decision(made.op, substitute_formulas(made.left, given), substitute_formulas(made.right, given))
+def _substitute_decision_cached(decision: Decision, places: _Substitution) -> Decision | None:
+    values = dict(places)
+    seen = Decision(decision.op, substitute_formulas(decision.left, values), substitute_formulas(decision.right, values))
     return None if always_holds(seen) else seen
