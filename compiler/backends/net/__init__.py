@@ -1,4 +1,4 @@
-"""Graph to the text of a spec: what elaboration does, backwards. A program that was elaborated from a text has the definitions of that."""
+"""Writes the text of a spec for a graph, the reverse of elaboration. A program that was elaborated from a text keeps its definitions."""
 
 from __future__ import annotations
 

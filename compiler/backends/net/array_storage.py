@@ -1,6 +1,6 @@
-"""Where the arrays are kept that tables of a spec are.
+"""Names the arrays that tables of a spec read, for the file that they are stored in.
 
-In: a program, and the file that they go to. Out: their names in it, and the arrays under these. Always: equal arrays are kept once.
+In: a program, and the file for its arrays. Out: their names in it, and the arrays under these. Always: equal arrays are stored once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .tensor_names import make_free_name, to_snake_case
 
 
 class StoredNames:
-    """The names of a program's arrays in `file`; without a file, each stays where it is."""
+    """The names of a program's arrays in `file`. Without a file, each array stays where it is."""
 
     def __init__(self, main: Graph | None = None, file: str = "") -> None:
         self.file = file
@@ -44,7 +44,7 @@ class StoredNames:
 
 
 def serialize_arrays(arrays: Iterable[TableArray]) -> bytes:
-    """The file that has these arrays under their names."""
+    """Return the bytes of a file that has these arrays under their names."""
     from safetensors.numpy import save
 
     made: bytes = save({array.name: array.load_array() for array in arrays})

@@ -1,7 +1,7 @@
-"""A spec as files: the text, and next to it the arrays that its tables are.
+"""Writes a spec as files: the text, and next to it the arrays that its tables read.
 
-In: a program, and comments. Out: `x.net`, and `x.net.safetensors` if there are arrays. Always: a text without arrays is one file; a program
-that was elaborated from a text has the definitions of that.
+In: a program, and comments. Out: `x.net`, and `x.net.safetensors` if there are arrays. Always: a text without arrays is one file. A
+program that was elaborated from a text has the definitions of that text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .spec_source import write_program
 
 
 class SpecArtifact(Record):
-    """A spec, not yet written."""
+    """A spec that is not written yet."""
 
     program: Program
     comments: tuple[str, ...] = ()
@@ -40,8 +40,8 @@ class SpecArtifact(Record):
 
 
 def write_spec(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
-    """The text that a program was elaborated from, as one file, or one that is made of its graph. `comments` and `stored` are for the
-    latter."""
+    """Write the text that a program was elaborated from as one file, or a text made from its graph. `comments` and `stored` are for a text
+    made from the graph."""
     # The original text says more than its graph: names, comments, conditions and formulas.
     with suppress(CannotBundle):
         return bundle_text(program)
@@ -49,5 +49,5 @@ def write_spec(program: Program, comments: Sequence[str] = (), stored: StoredNam
 
 
 def name_stored_arrays(program: Program, name: str) -> StoredNames:
-    """The arrays of a program in the file that belongs to a text of this name."""
+    """Name the arrays of a program in the file that belongs to a text of this name."""
     return StoredNames(program.main, f"{name}.safetensors")

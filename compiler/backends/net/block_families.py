@@ -1,7 +1,8 @@
-"""Bodies that are alike are one block, and what differs between them are its parameters.
+"""Makes similar bodies one block, with parameters for their differences.
 
-In: the main graph of a program. Out: the `BlockFamily` of each called graph, with its arguments at each call. Always: the bodies of one
-block differ only in literals, and, if the graphs have one name, in stages that only some of them have.
+In: the main graph of a program. Out: the `BlockFamily` of each called graph, with its arguments at each call: `layer 64` and `layer 128`
+for two bodies. Always: the bodies of one block differ only in literals and, if the graphs have one name, in stages that only some of them
+have.
 """
 
 from __future__ import annotations
@@ -42,13 +43,13 @@ from .tensor_names import to_identifier, to_snake_case
 from .twins import pair_twins, possible_ways
 
 LONG = 4
-"""The stages of a sequence that may be a block."""
+"""The least number of stages of a sequence that may become a block."""
 OFTEN = 3
-"""The number of places in the text where such a sequence would be."""
+"""The least number of places in the text at which such a sequence would be written."""
 
 
 class BlockFamily:
-    """A block: its body, with `Parameter`s in the place of the literals that differ."""
+    """A block: its body, with `Parameter`s in place of the literals that differ."""
 
     def __init__(self, block: BlockGroup, taken: Collection[str]) -> None:
         self.members = block.graphs
@@ -62,9 +63,9 @@ class BlockFamily:
         self.inputs: Sequence[str] = ()
         """The names of its inputs."""
         self.results: Sequence[str] = ()
-        """The names of its results, empty where they have none."""
+        """The names of its results. A result without a name is empty."""
         self.words: Sequence[str] = ()
-        """The names of its inputs where they are words of the source, else empty."""
+        """The names of its inputs that are words of the source. Other inputs are empty."""
         parameters = BlockParameters(self.members, taken)
         own = [(at, found) for at, variant in enumerate(block.variants) for _, _, found in variant.members]
         slots = list(_iterate_slots(block.body))
@@ -77,16 +78,17 @@ class BlockFamily:
         self._made = [(graph, {id(value) for node in graph.nodes for value in node.outputs}) for graph in searched]
 
     def find_maker(self, value: Value) -> Graph:
-        """The member that makes the tensor; what depends on an optional input is made by a member that is given it."""
+        """Return the member that makes the tensor. A tensor that depends on an optional input is made by a member that has the input."""
         return next((graph for graph, made in self._made if id(value) in made), self.members[0])
 
     def make_stage(self, graph: Graph, label: str | None) -> Stage:
-        """The use of a member."""
+        """Make the stage for a use of a member."""
         return Stage(self, tuple(zip(self.parameters, self.given[id(graph)], strict=True)), label=label)
 
 
 def _iterate_slots(tree: Any, name: str = "", stage: str = "") -> Iterator[tuple[LiteralSlot, str, str]]:
-    """The slots of a body in order, those of choices with the names of these; and what the stage is called that they are in."""
+    """Iterate over the slots of a body in order. Slots of choices have the choices' names. The last item is the name of the stage
+    around."""
     match tree:
         case LiteralSlot():
             yield tree, name, stage
@@ -112,6 +114,7 @@ def _get_stage_word(stage: Any) -> str:
 
 def _get_literal(slot: LiteralSlot, name: str, variant: int, found: Sequence[Literal]) -> Literal | None:
     value = get_slot_literal(slot, variant, {variant: found})
+    # The flag of a choice is a literal of the body itself, so it has no name of its own.
     return Literal(value, name, False) if isinstance(value, bool) else value
 
 
@@ -122,6 +125,7 @@ class BlockFamilies:
         self.families: list[BlockFamily] = []
         self.family_of: dict[int, BlockFamily] = {}
         self.chains: dict[int, tuple[Any, ...]] = {}
+        # A block of the language has no way to take a shared stage, so calls that pass one are inlined first.
         main = inline_shared_calls(main)
         self.taken = {*Operator.registry, *(to_snake_case(graph.name) for graph in collect_graphs(main))}
         self.places = _find_places(main)
@@ -151,13 +155,13 @@ class BlockFamilies:
             self.family_of.update((id(graph), family) for graph in family.members)
 
     def _make_entry(self, graph: Graph, rewritten: Graph | None = None, taken: Taken | None = None) -> BlockEntry:
-        """The graph with its body. `rewritten`, if given, computes the same and is written instead."""
+        """Make the entry of a graph with its body. `rewritten`, if given, computes the same and is written instead."""
         making = GraphBody(rewritten or graph, self)
         body = making.make_body()
         return BlockEntry(graph, making.values, body, taken)
 
     def _iterate_twins(self, entries: Sequence[BlockEntry]) -> Iterator[Sequence[BlockEntry]]:
-        """Ways in which the graphs of one name have an optional input: entries for all graphs that are given it, or do without it."""
+        """Iterate over ways in which the graphs of one name have an optional input: entries for all graphs with and without it."""
         by_count: dict[int, list[BlockEntry]] = {}
         for entry in entries:
             by_count.setdefault(len(entry.graph.inputs), []).append(entry)
@@ -165,7 +169,7 @@ class BlockFamilies:
             yield from self._pair_entries(without, by_count.get(count + 1, ()))
 
     def _pair_entries(self, without: Sequence[BlockEntry], given: Sequence[BlockEntry]) -> Iterator[Sequence[BlockEntry]]:
-        """The entries with an optional input, in each way in which one of the graphs `given` it has the twin of another one."""
+        """Iterate over the entries with an optional input, for each way in which a graph with the input has a twin without it."""
         keys: dict[int, Any] = {}
 
         def key(node: Node) -> Any:
@@ -191,7 +195,7 @@ class BlockFamilies:
                 yield entries
 
     def _make_key(self, node: Node) -> tuple[Any, Any]:
-        """The key of a node among twins. Loops, and uses of shared stages, are like no other node."""
+        """Make the key of a node among twins. Loops, and uses of shared stages, equal no other node."""
         if node.shared is not None or (isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None)):
             return id(node), ()
         words: tuple[str, ...] = ()
@@ -204,8 +208,8 @@ class BlockFamilies:
         return (shape_key(stage), *words, len(node.inputs), len(node.outputs)), values
 
     def _is_block(self, alike: Sequence[tuple[BlockEntry, tuple[Any, ...]]]) -> bool:
-        """Whether a sequence would be written so often, and is so long, that it is better written once. Those that are counted without a
-        gap are a loop anyway."""
+        """Whether a sequence is long and frequent enough to be written once. Sequences that are counted without a gap become a loop
+        anyway."""
         places = {place for entry, _ in alike for place in self.places[id(entry.graph)]}
         apart = [(name, label) for name, label in places if not _decrement_label(label) or (name, _decrement_label(label)) not in places]
         return len(alike[0][1]) >= LONG and len(apart) >= OFTEN
@@ -218,19 +222,19 @@ class BlockFamilies:
         return self.family_of[id(graph)].make_stage(graph, label)
 
     def find_optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
-        """The optional input that a call passes, and which inputs and results of the block the call's are."""
+        """Return the optional input that a call passes, and which inputs and results of the block belong to the call."""
         family = self.family_of.get(id(node.graph))
         taken = family.taken.get(id(node.graph)) if family is not None else None
         return (family.optional, taken) if family is not None and family.optional is not None and taken is not None else None
 
 
 def _drop_equal_bodies(entries: Sequence[BlockEntry]) -> list[Graph]:
-    """One graph for each body."""
+    """Return one graph for each different body."""
     return list({shape_key(entry.body): entry.graph for entry in entries}.values())
 
 
 def _find_places(main: Graph) -> dict[int, set[tuple[str, str]]]:
-    """For each graph that is called, where: the names of the graphs around, and the labels."""
+    """Find where each graph is called: the names of the calling graphs, and the labels."""
     places: dict[int, set[tuple[str, str]]] = {}
     for graph in collect_graphs(main):
         for node in graph.nodes:
@@ -240,7 +244,7 @@ def _find_places(main: Graph) -> dict[int, set[tuple[str, str]]]:
 
 
 def _decrement_label(label: str) -> str:
-    """The label that has the number before; empty for one without a number."""
+    """Return the label with the previous number. Empty for a label without a number."""
     head = label.rstrip("0123456789")
     return f"{head}{int(label[len(head) :]) - 1}" if head != label else ""
 
@@ -258,7 +262,7 @@ def _match_chain(body: Body) -> tuple[Any, ...] | None:
 
 
 def _make_group_key(graph: Graph) -> object:
-    """Equal for graphs that may be one block: sequences of one name have nothing else in common."""
+    """Return a key that is equal for graphs that may be one block. Sequences of one name have nothing else in common."""
     return id(graph) if graph.kind == "sequence" else graph.name
 
 

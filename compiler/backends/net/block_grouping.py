@@ -1,7 +1,7 @@
 """Groups bodies that can be written as one block.
 
-In: graphs with their bodies. Out: the `BlockGroup`s, each with the body of all its graphs, in which a `Slot` is where literals are. Always:
-graphs of one block have one name, unless they differ in literals alone.
+In: graphs with their bodies. Out: the `BlockGroup`s, each with a body for all its graphs, in which `LiteralSlot`s replace literals.
+Always: graphs of one block have one name, unless they differ in literals only.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .variadic import merge_inputs
 
 
 class BlockEntry(Record):
-    """A graph, its body, and the values of its tensors' numbers. `taken` is set if the body has an optional input, which the graph is
-    given: it says which inputs and results of the body the graph's are."""
+    """A graph, its body, and the values of its tensors' numbers. `taken` is set if the body has an optional input and the graph gets it:
+    it maps inputs and results of the body to those of the graph."""
 
     graph: Graph
     values: Sequence[Value]
@@ -32,7 +32,7 @@ class BlockEntry(Record):
 
 
 class BlockVariant:
-    """Graphs whose bodies differ in literals alone, and that are all given the optional input, or none of them."""
+    """Graphs whose bodies differ in literals only. Either all of them get the optional input, or none."""
 
     def __init__(self, body: Body, taken: Taken | None) -> None:
         self.body = body
@@ -41,8 +41,8 @@ class BlockVariant:
 
 
 class BlockGroup:
-    """Variants, the body of all of them, and the values of its tensors' numbers. `taken` says for the variants that have other inputs or
-    results which of the block's they are; the last input is optional if there are such."""
+    """Variants, a body for all of them, and the values of its tensors' numbers. `taken` maps, for variants with other inputs or results,
+    the block's to the variant's. If there are such variants, the last input is optional."""
 
     def __init__(self, variant: BlockVariant) -> None:
         self.variants = [variant]
@@ -60,7 +60,7 @@ class BlockGroup:
 
     @property
     def taken_by_graph(self) -> dict[int, Taken | None]:
-        """For each graph, by id, which inputs and results of the block it has, None if all but the optional input."""
+        """For each graph, by id, the block's inputs and results that it has. None if it has all except the optional input."""
         return {id(graph): self.taken.get(at) for at, variant in enumerate(self.variants) for graph, _, _ in variant.members}
 
     @property
@@ -69,14 +69,14 @@ class BlockGroup:
         return not self.taken and len({len(graph.inputs) for graph in self.graphs}) > 1
 
     def add_variant(self, variant: BlockVariant) -> None:
-        """The block with a further variant. Raises `Different`."""
+        """Add a variant. Raises `Different`."""
         self.body = merge_bodies(self.body, insert_slots(variant.body, len(self.variants)), len(self.variants))
         if variant.taken is not None:
             self.taken[len(self.variants)] = variant.taken
         self.variants.append(variant)
 
     def add_with_optional(self, variant: BlockVariant) -> None:
-        """The block with a variant that is given a tensor which the others compute, or which nothing gives to them. Raises `Different`."""
+        """Add a variant with a tensor that the others compute themselves, or lack. Raises `Different`."""
         at = len(self.variants)
         for ours, theirs, taken in () if self.taken else iterate_optional_pairs(self.body, insert_slots(variant.body, at)):
             try:
@@ -96,8 +96,9 @@ class BlockGroup:
 def group_blocks(
     entries: Sequence[BlockEntry], twins: Callable[[Sequence[BlockEntry]], Iterable[Sequence[BlockEntry]]]
 ) -> list[BlockGroup]:
-    """The blocks. If a name would have several blocks, they are tried without a name for the last operand of their results, and with each
-    result of `twins`, which gives entries for the same graphs that have an optional input. Either is kept if it gives fewer blocks."""
+    """Group entries into blocks. If a name would have several blocks, two more ways are tried: without a name for the last operand of the
+    results, and with each result of `twins`, which makes entries with an optional input for the same graphs. A way is kept if it gives
+    fewer blocks."""
     best = _make_blocks(entries)
     several = _find_repeated_names(best)
     # Searching for twins is the expensive part, and not needed where each name has one block.
@@ -108,6 +109,7 @@ def group_blocks(
     for name in sorted(_find_repeated_names(best)):
         for alike in twins([entry for entry in entries if entry.graph.name == name]):
             new = {id(entry.graph): entry for entry in alike}
+            # Graphs that end up alone with the optional input gain nothing from it, so they keep their own entries.
             blocks = _make_blocks([new.get(id(entry.graph), entry) for entry in entries])
             alone = {id(graph) for block in blocks if len(set(block.taken_by_graph.values())) == 1 for graph in block.graphs}
             tried = [entry if id(entry.graph) in alone else new.get(id(entry.graph), entry) for entry in entries]
@@ -119,19 +121,19 @@ def group_blocks(
 
 
 def _find_repeated_names(blocks: Sequence[BlockGroup]) -> set[str]:
-    """The names that several blocks have."""
+    """Return the names that several blocks have."""
     names = [name for block in blocks for name in {graph.name for graph in block.graphs}]
     return {name for name, count in Counter(names).items() if count > 1}
 
 
 def _has_its_inputs(block: BlockGroup) -> bool:
-    """Whether each input is one of a graph of the block: an optional input that no graph is given would be none."""
+    """Whether some graph of the block has each input. An optional input that no graph gets would have no use."""
     inputs = {id(value) for graph in block.graphs for value in graph.inputs}
     return all(id(value) in inputs for value in block.values[: 1 if block.is_variadic else block.body.inputs])
 
 
 def _inline_last_name(body: Body) -> Body:
-    """The body without a name for what is only one operand of its result."""
+    """Return the body without a name for a single operand of its result."""
     match body:
         case Body(inputs, (*others, Assign((int() as number,), Chain() as chain)), (Binary(symbol, Ref(left), Ref(right)),)):
             if number == left != right:
@@ -142,12 +144,13 @@ def _inline_last_name(body: Body) -> Body:
 
 
 def _make_blocks(entries: Sequence[BlockEntry]) -> list[BlockGroup]:
-    """Graphs as the variants of blocks. Those of one name with different numbers of inputs take them as one tuple, if that makes them one
-    block."""
+    """Make graphs the variants of blocks. Graphs of one name with different numbers of inputs take them as one tuple, if that makes them
+    one block."""
     counts: dict[str, set[int]] = {}
     for entry in entries:
         counts.setdefault(entry.graph.name, set()).add(len(entry.graph.inputs))
     names = {name for name, blocks in counts.items() if len(blocks) > 1}
+    # Whether a tuple of inputs helps is known only after merging. Names are only removed, so this ends.
     while True:
         blocks = _merge_variants(_make_variants(entries, names))
         apart = {graph.name for block in blocks if not block.is_variadic for graph in block.graphs}
@@ -157,7 +160,7 @@ def _make_blocks(entries: Sequence[BlockEntry]) -> list[BlockGroup]:
 
 
 def _make_variants(entries: Sequence[BlockEntry], names: Collection[str]) -> Iterable[BlockVariant]:
-    """The graphs by their bodies without literals; those with these names take their inputs as one tuple."""
+    """Group the graphs by their bodies without literals. Graphs with these names take their inputs as one tuple."""
     alike: dict[Any, BlockVariant] = {}
     for entry in entries:
         graph, values = entry.graph, entry.values
@@ -170,10 +173,11 @@ def _make_variants(entries: Sequence[BlockEntry], names: Collection[str]) -> Ite
 
 
 def _merge_variants(variants: Iterable[BlockVariant]) -> list[BlockGroup]:
-    """The variants as few blocks."""
+    """Merge the variants into as few blocks as possible, greedily."""
     blocks: list[BlockGroup] = []
     for variant in variants:
         graph = variant.members[0][0]
+        # Sequences are no blocks of the source, so they may not differ in stages.
         alike = [block for block in blocks if block.name == graph.name and graph.kind != "sequence"]
         ways = [*(block.add_variant for block in alike), *(block.add_with_optional for block in alike)]
         if not any(_try_add(add, variant) for add in ways):

@@ -1,7 +1,7 @@
-"""Graphs as bodies: which tensors get names, and which are written where they are used.
+"""Turns graphs into bodies: decides which tensors get names, and which are written where they are used.
 
-In: a graph, and what its calls are. Out: a `Body`, and for each number of a tensor the graph's value. Always: the order of computation is
-kept; a tensor that is used more than once has a name; the inputs of a model are declared in their order.
+In: a graph, and the stages for its calls. Out: a `Body`, and for each number of a tensor the graph's value: `h = x -> conv 8`, `h + x`.
+Always: the order of computation is kept. A tensor that is used more than once has a name. The inputs of a model are declared in order.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ from .twins import Alternative
 
 
 class GraphBody:
-    """A body that is being made. `values` has the value of each number."""
+    """A body under construction. `values` has the value of each number."""
 
     def __init__(self, graph: Graph, callees: Callees) -> None:
         self.graph = graph
@@ -74,7 +74,7 @@ class GraphBody:
         self.statements: list[Any] = []
         self.values: list[Value] = []
         self.pending: dict[int, Any] = {}
-        """The trees that are written where their tensor is used, by the value's id."""
+        """By the value's id, the trees that are written where their tensor is used."""
         self.numbers: dict[int, int] = {}
         self.declared = {id(shared): shared.label for shared in (*graph.declares, *graph.modules)}
         self.shared: set[int] = set()
@@ -84,7 +84,7 @@ class GraphBody:
         self.uses = _count_uses(graph)
 
     def make_body(self) -> Body:
-        """The body."""
+        """Make the body."""
         graph = self.graph
         for value in graph.inputs:
             self.number_tensor(value)
@@ -97,13 +97,13 @@ class GraphBody:
         return Body(len(graph.inputs), tuple(self.statements), results)
 
     def make_inner_body(self, graph: Graph) -> Self:
-        """The body of a graph whose text is inside of this one's, with numbers of this one."""
+        """Make the body of a graph whose text is inside this one. It shares the numbers."""
         made = type(self)(graph, self.callees)
         made.values = self.values
         return made
 
     def add_nodes(self) -> None:
-        """Writes all nodes, those that repeat as loops."""
+        """Write all nodes, repeated ones as loops."""
         self._add_statements(self.graph.nodes)
 
     def _add_statements(self, nodes: Sequence[Node]) -> None:
@@ -116,7 +116,7 @@ class GraphBody:
                 self._define_outputs(node.outputs, extend_chain(self.take_tensor(node.inputs[node.carried]), self._make_loop(node)))
 
     def _declare_inputs(self) -> None:
-        """Declares the inputs in their order. The last one has no name if it has none in the graph: `input` is no name in a text."""
+        """Declare the inputs in order. The last one has no name if it has none in the graph, since `input` is a keyword."""
         inputs = self.graph.inputs
         for number, value in enumerate(inputs):
             if value is inputs[-1] and self.uses.get(id(value)) == 1 and value.name in ("", "input"):
@@ -139,6 +139,7 @@ class GraphBody:
             states, own = node.scan.states, node.scan.own_count
             loop = make_scan(self, node)
             head = self._make_head(node.inputs[states:own])
+            # The states of a loop come last in a spec, and first in a `Scan`.
             unread = [None] * (len(loop.results) - len(node.outputs) + states)
             self._define_outputs((*node.outputs[states:], *unread, *node.outputs[:states]), Chain(head, (loop,)))
             return
@@ -155,7 +156,7 @@ class GraphBody:
         self._define_outputs(node.outputs, constant if constant is not None else self._compute_node(node))
 
     def _add_iteration(self, node: CallNode) -> None:
-        """Writes the nodes of an iteration that is in no loop."""
+        """Write the nodes of an iteration that is in no loop."""
         graph = node.graph
         self.uses |= _count_uses(graph)
         for inner, outer in zip(graph.inputs, node.inputs, strict=True):
@@ -165,7 +166,7 @@ class GraphBody:
             self.numbers[id(outer)] = self.name_tensor(inner).number
 
     def _add_alternative(self, node: Alternative) -> None:
-        """Writes what depends on whether the optional input is given."""
+        """Write a tensor that depends on whether the optional input is given."""
         refs = list(map(self.name_tensor, node.inputs))
         count = len(node.graph.inputs)
         given = self._make_branch(node.graph, refs[:count], node.is_given)
@@ -174,7 +175,7 @@ class GraphBody:
         self.statements.append(Assign((self.number_tensor(value),), IfGiven(refs[0], given, otherwise)))
 
     def _make_branch(self, graph: Graph, inputs: Sequence[Ref], is_taken: bool) -> Steps:
-        """A branch of an alternative. Where it is not taken, it has no literals, so that it makes no parameters."""
+        """Make a branch of an alternative. A branch that is not taken has no literals, so that it makes no parameters."""
         branch = self.make_inner_body(graph)
         branch.numbers = {id(value): ref.number for value, ref in zip(graph.inputs, inputs, strict=True)}
         branch.add_nodes()
@@ -183,7 +184,7 @@ class GraphBody:
         return steps if is_taken else rewrite_downward(steps, lambda part: LiteralSlot(()) if isinstance(part, Literal) else None)
 
     def _add_optional_call(self, node: CallNode, name: OptionalInput, taken: Taken) -> None:
-        """A call that passes an optional tensor by its name. What else the block returns is not used."""
+        """Write a call that passes an optional tensor by name. Further results of the block are not used."""
         tree = self._apply_stage(self._make_stage(node), [node.inputs[at] for at in taken.inputs], (name,))
         outputs: list[Value | None] = [None] * name.results
         for at, value in zip(taken.results, node.outputs, strict=True):
@@ -191,7 +192,7 @@ class GraphBody:
         self._define_outputs(outputs, tree)
 
     def _flush_stage(self, stage: str | SharedStage) -> None:
-        """Writes what is still to be written with a stage, as its parameter is read: the stage comes before."""
+        """Write the pending trees that contain a stage before its parameter is read: the stage must come first."""
         pending = {key for key, tree in self.pending.items() if has_part(tree, lambda part: is_stage(part, stage))}
         for value in (v for node in self.graph.nodes for v in node.outputs) if pending else ():
             if id(value) in pending:
@@ -205,7 +206,7 @@ class GraphBody:
         return self._apply_stage(self._make_stage(node), node.inputs, get_named_operands(node.op) if isinstance(node, OpNode) else ())
 
     def _make_stage(self, node: Node) -> Any:
-        """The node as a stage without its tensors; an iteration over several lists as its body."""
+        """Make the stage of a node without its tensors. An iteration over several lists becomes its body."""
         if isinstance(node, CallNode) and node.graph.iteration is not None:
             return insert_templates(type(self)(node.graph, self.callees).make_body(), node.graph.iteration)
         if node.shared is not None and id(node.shared) in self.declared:
@@ -213,20 +214,20 @@ class GraphBody:
         return make_operator_stage(node) if isinstance(node, OpNode) else self.callees.make_callee(node)
 
     def _use_shared(self, node: Node) -> Stage:
-        """A use of a shared stage, which is declared before the first one."""
+        """Make a use of a shared stage, which is declared before its first use."""
         assert node.shared is not None
         self.declare_shared(node.shared, node)
         return Stage(SharedStage(self.declared[id(node.shared)]))
 
     def declare_shared(self, module: SharedModule, use: Node) -> None:
-        """Declares a shared stage, which is what a use of it is, unless it is declared."""
+        """Declare a shared stage with the stage of one of its uses, unless it is declared already."""
         if id(module) not in self.shared:
             self.shared.add(id(module))
             stage = make_operator_stage(use) if isinstance(use, OpNode) else self.callees.make_callee(use)
             self.statements.append(Shared(module.label, strip_label(stage)))
 
     def _compute_by_mode(self, node: OpNode) -> Any:
-        """A tensor that is computed differently in training. If one way continues the other, `if` has only the further stages."""
+        """Write a tensor that is computed differently in training. If one way continues the other, `if` has only the further stages."""
         training, evaluation = node.inputs
         further = self.pending.get(id(evaluation))
         if isinstance(further, Chain) and id(training) not in self.pending and further.head == Ref(self.numbers[id(training)]):
@@ -242,8 +243,8 @@ class GraphBody:
         return extend_chain(head, InTraining(self.name_tensor(training)))
 
     def _make_arithmetic(self, node: OpNode) -> Any:
-        """The operator between its operands, if it has a symbol and no other arguments. A boolean, and a number that is not finite, have no
-        text there."""
+        """Write the operator between its operands, if it has a symbol and no other arguments. Booleans, and numbers that are not finite,
+        cannot be written there."""
         op = node.op
         if op.prefix_symbol and len(node.inputs) == 1 and not op.scalars:
             return Prefix(op.prefix_symbol, self.take_operand(node.inputs[0]))
@@ -256,7 +257,7 @@ class GraphBody:
         return Binary(op.symbol, first, second)
 
     def _apply_stage(self, stage: Any, inputs: Sequence[Value], named: Sequence[Any] = ()) -> Any:
-        """The stage on its tensors."""
+        """Apply the stage to its tensors."""
         own = len(inputs) - len(named)
         if named:
             tensors = tuple((name, self._take_argument(value)) for name, value in zip(named, inputs[own:], strict=True))
@@ -266,7 +267,7 @@ class GraphBody:
         return extend_chain(self._make_head(inputs[:own]), stage)
 
     def _add_growing_loop(self, run: RepeatedNodes) -> None:
-        """A loop whose result is a tuple: it gets a name."""
+        """Write a loop whose result is a tuple, under a name."""
         loop = Loop(run.over, run.binders, Growing(run.stage), run.label, run.start)
         tree = extend_chain(self._make_head(run.inputs), loop)
         whole = Value(run.outputs[0].type, self.graph.span, "features")
@@ -275,14 +276,14 @@ class GraphBody:
         self.kept.append(whole)
 
     def _make_head(self, inputs: Sequence[Value]) -> Any:
-        """Tensors as the beginning of a pipeline."""
+        """Make tensors the beginning of a pipeline."""
         tuple_number = self.tuples.get(tuple(map(id, inputs)))
         if tuple_number is not None:
             return Ref(tuple_number)
         return self.take_tensor(inputs[0]) if len(inputs) == 1 else TupleOf(self._take_tuple(inputs))
 
     def _make_loop(self, run: RepeatedNodes) -> Any:
-        """A loop over the nodes of a run: its stages are alike but for the literals of the loop."""
+        """Make a loop of the nodes of a run. Its stages differ only in the literals that the loop lists."""
         items = [Given() if index == run.carried else self.name_tensor(value) for index, value in enumerate(run.inputs)]
         passed = self.callees.find_optional(run.nodes[0]) if isinstance(run.nodes[0], CallNode) else None
         body: Any
@@ -298,7 +299,7 @@ class GraphBody:
         return Loop(run.over, run.binders, body, run.label, run.start)
 
     def _make_iteration(self, run: RepeatedNodes, body: Body, inputs: Sequence[int | None]) -> Any:
-        """The body of iterations, with numbers of this body; None is the tensor that the iteration before gives."""
+        """Make the body of iterations, with numbers of this body. None stands for the result of the previous iteration."""
         assert isinstance(run.nodes[0], CallNode)
         making = type(self)(run.nodes[0].graph, self.callees)
         making.make_body()
@@ -310,26 +311,27 @@ class GraphBody:
     # --- tensors ------------------------------------------------------------------------------------------------------
 
     def _define_outputs(self, outputs: Sequence[Value | None], tree: Any) -> None:
-        """Gives the results of a tree to what uses them; None is a result that no value is."""
+        """Assign the results of a tree to their uses. None is a result without a value."""
         used = [v for v in outputs if v is not None and self.uses.get(id(v))]
         if not used and has_part(tree, has_keys):
-            self.statements.append(Assign((None,) * len(outputs), tree))  # for its keys
+            self.statements.append(Assign((None,) * len(outputs), tree))  # unused, but its keys must stay in the state dict
             return
         if len(outputs) > 1 and not (used and used[0] is outputs[0] and len(used) == 1 and has_main_result(tree)):
             numbers = tuple(self.number_tensor(v) if v in used and v is not None else None for v in outputs)
             self.statements.append(Assign(numbers, tree))
+        # A parameter or table always has a statement of its own, which declares it.
         elif used and self.uses.get(id(used[0])) == 1 and not isinstance(tree, (Param, Table)):
             self.pending[id(used[0])] = tree
         elif used:
             self.statements.append(Assign((self.number_tensor(used[0]),), tree))
 
     def take_tensor(self, value: Value) -> Any:
-        """The tensor as the beginning of a pipeline."""
+        """Return the tensor as the beginning of a pipeline."""
         tree = self.pending.pop(id(value), None)
         return Ref(self.numbers[id(value)]) if tree is None else tree
 
     def take_operand(self, value: Value) -> Any:
-        """The tensor as part of arithmetic or a tuple: what is long gets a name before."""
+        """Return the tensor as an operand of arithmetic or an item of a tuple. A long tree gets a name first."""
         tree = self.pending.get(id(value))
         if tree is not None and not is_short(tree):
             del self.pending[id(value)]
@@ -337,12 +339,12 @@ class GraphBody:
         return self.take_tensor(value)
 
     def _take_argument(self, value: Value) -> Any:
-        """The tensor as one that is given by name: a name, or arithmetic of names."""
+        """Return the tensor as a keyword argument: a name, or arithmetic of names."""
         return self.take_tensor(value) if is_arithmetic(self.pending.get(id(value), Given())) else self.name_tensor(value)
 
     def _take_tuple(self, inputs: Sequence[Value]) -> tuple[Any, ...]:
-        """The tensors as a tuple. If they are long together, the computed ones get names. So does a pipeline that begins with a tuple,
-        because nested tuples are hard to read: the decoder of a U-Net would be one expression."""
+        """Return the tensors as a tuple. If they are long together, the computed ones get names. So does a pipeline that begins with a
+        tuple, because nested tuples are hard to read: the decoder of a U-Net would be one expression."""
         for value in inputs:
             if begins_with_tuple(self.pending.get(id(value))):
                 self.name_tensor(value)
@@ -354,7 +356,7 @@ class GraphBody:
         return tuple(self.take_operand(value) for value in inputs)
 
     def name_tensor(self, value: Value) -> Ref:
-        """The tensor by its name, which it gets now if it has none."""
+        """Return the tensor by its name, which it gets now if it has none."""
         tree = self.pending.pop(id(value), None)
         if tree is not None:
             self.statements.append(Assign((self.number_tensor(value),), tree))
@@ -372,7 +374,7 @@ class GraphBody:
 
 
 def _count_uses(graph: Graph) -> dict[int, int]:
-    """The number of times that each value is taken."""
+    """Count the uses of each value."""
     counts: dict[int, int] = {}
     for value in (*(v for node in graph.nodes for v in node.inputs), *graph.outputs, *(graph.training_outputs or ())):
         counts[id(value)] = counts.get(id(value), 0) + 1

@@ -1,8 +1,8 @@
-"""Bodies of one block that differ in what some of them have: `if` brings them together.
+"""Merges bodies of one block that differ in stages that only some of them have, with `if`s.
 
 In: bodies without their literals. Out: one body, in which a `LiteralSlot` says for each literal which literal of each variant it is, and a
-`Choice` holds the stages that only some variants have. Raises `Different` if too little is the same. Always: filling the slots with one
-variant's literals gives back that variant's body.
+`Choice` holds stages that only some variants have: `conv -> if norm { batch_norm } -> relu`. Raises `Different` if too little is the same.
+Always: filling the slots with one variant's literals gives that variant's body.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ MOST_FLAGS = 3
 
 
 class LiteralSlot(Tree):
-    """A literal of the block: for each variant its number among the variant's literals, or a boolean of the block's own."""
+    """A literal of the block: for each variant its number among the variant's literals, or a boolean of the block itself."""
 
     numbers: tuple[tuple[int, int | bool], ...]
 
 
 def insert_slots(body: Body, variant: int) -> Body:
-    """The body of one variant."""
+    """Replace the literals in the body of one variant by slots."""
     return with_literals(body, (LiteralSlot(((variant, number),)) for number in count()))
 
 
 def merge_bodies(body: Body, other: Body, variant: int) -> Body:
-    """The body of all variants up to this one, and that of this one, as one. Raises `Different`."""
+    """Merge the body of all variants so far with the body of the next one. Raises `Different`."""
     if body.inputs != other.inputs or len(body.statements) != len(other.statements) or len(body.results) != len(other.results):
         raise Different
     aligner = _Aligner(frozenset(range(variant)), frozenset((variant,)))
     made: Body = zip_trees((body, other), aligner.merge_column)
     common, differing = aligner.count_stages(made)
     flags = {part.flag for part in walk_tree(made) if isinstance(part, Choice)}
+    # Bodies that share little are easier to read as two blocks than as one with many `if`s.
     if (differing and common < 2) or differing > common or len(flags) > MOST_FLAGS:
         raise Different
     # A flag would put the stage next to others in some uses of the block.
@@ -48,13 +49,13 @@ def merge_bodies(body: Body, other: Body, variant: int) -> Body:
 
 
 class _Aligner:
-    """Two bodies side by side. `first` and `second` are their variants."""
+    """Aligns two bodies. `first` and `second` are their variants."""
 
     def __init__(self, first: frozenset[int], second: frozenset[int]) -> None:
         self.first, self.second = first, second
 
     def merge_column(self, column: Sequence[Any]) -> Any:
-        """Both as one."""
+        """Merge a column of two trees."""
         match column:
             case (Chain() as a, b) | (a, Chain() as b):
                 return self._merge_chains(_to_chain(a), _to_chain(b))
@@ -65,7 +66,8 @@ class _Aligner:
         return zip_trees(column, self.merge_column)
 
     def _merge_members(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
-        """The stages of two groups. If both are in one choice, the group counts no stages, and a stage alone keeps its number."""
+        """Merge the stages of two groups. A group with a choice counts no stages. If both are one choice, a single stage keeps its
+        number."""
         made = self._merge_stages(strip_numbers(a), strip_numbers(b))
         if len(made) == 1 and isinstance(made[0], Choice):
             return self._merge_stages(
@@ -79,7 +81,7 @@ class _Aligner:
         return Chain(head, stages) if stages else head
 
     def _merge_stages(self, a: Sequence[Any], b: Sequence[Any]) -> tuple[Any, ...]:
-        """The stages of both, with choices where only one of them has some."""
+        """Merge two rows of stages, with choices where only one of them has some."""
         best = self._compute_costs(a, b)
         made: list[Any] = []
         only_a: list[Any] = []
@@ -101,7 +103,7 @@ class _Aligner:
         return tuple(made)
 
     def _compute_costs(self, a: Sequence[Any], b: Sequence[Any]) -> dict[tuple[int, int], tuple[float, Any]]:
-        """The least number of stages that are not shared, from each pair of positions on, and what is shared there."""
+        """Compute, from each pair of positions on, the least number of stages that are not shared, and what is shared there."""
         # Alignment by dynamic programming, as in a diff: positions in both lists, the fewest unshared stages.
         best: dict[tuple[int, int], tuple[float, Any]] = {(len(a), len(b)): (0, None)}
         for i in range(len(a), -1, -1):
@@ -140,9 +142,10 @@ class _Aligner:
         return LiteralSlot((*flag.numbers, *((variant, value) for variant in sorted(self.second))))
 
     def _close_choice(self, made: list[Any], only_a: list[Any], only_b: list[Any]) -> None:
-        """Makes a choice of what one of them has."""
+        """Turn stages that only one of the bodies has into a choice."""
         if not only_a and not only_b:
             return
+        # The flag is true where the stages are: the `if` without an `else` reads better than one with an empty first branch.
         has = self.first if only_a and not only_b else self.second
         flag = LiteralSlot(tuple((variant, variant in has) for variant in sorted(self.first | self.second)))
         stages, others = (tuple(only_a), ()) if not only_b else (tuple(only_b), tuple(only_a))
@@ -152,7 +155,7 @@ class _Aligner:
 
     @staticmethod
     def count_stages(tree: Any) -> tuple[int, int]:
-        """The number of stages that all variants have, and of those that only some have."""
+        """Count the stages that all variants have, and the stages that only some have."""
         match tree:
             case Choice(_, stages, others):
                 return 0, sum(sum(_Aligner.count_stages(part)) for part in (stages, others))
@@ -165,7 +168,7 @@ class _Aligner:
 
 
 def _to_chain(tree: Any) -> Chain:
-    """A pipeline; of arithmetic with a tensor that has a name, the other operand with that as its last stage."""
+    """Convert a tree to a pipeline. Arithmetic with a named tensor becomes its other operand with the arithmetic as the last stage."""
     match tree:
         case Chain():
             return tree
@@ -189,7 +192,7 @@ def _name_choice(stages: Sequence[Any]) -> str:
 
 
 def get_slot_literal(slot: LiteralSlot, variant: int, literals: Mapping[int, Sequence[Any]]) -> Any:
-    """The literal of a variant, None where it has none; booleans of the block are given as they are."""
+    """Return the literal of a variant, or None if it has none. Booleans of the block are returned unchanged."""
     for of, number in slot.numbers:
         if of == variant:
             return number if isinstance(number, bool) else literals[variant][number]

@@ -1,7 +1,7 @@
-"""A program that was elaborated from a text, as one file that uses no other: the definitions that its model needs, as they are written.
+"""Writes a program that was elaborated from a text as one file that uses no other: the definitions that its model needs, as written.
 
 In: the `ProgramText` of a program. Out: a text with one model. Always: blocks, functions and `let`s have their names, parameters,
-conditions, loops, formulas and comments; a name that two files give to different definitions is changed in one of them.
+conditions, loops, formulas and comments. A name that two files give to different definitions is changed in one of them.
 
 For `model small = network 8 depth=2`, where `network` is `model network(width, depth, classes=10) { ... }`, the text has
 
@@ -38,11 +38,11 @@ _EXPECTS = (ast.ExpectCondition, ast.ExpectShape)
 
 
 class CannotBundle(Exception):
-    """A text that is not written as one file: `str()` says why."""
+    """The text cannot be written as one file. `str()` says why."""
 
 
 def bundle_text(program: Program) -> str:
-    """The text of a program, formatted, which gives the same program. Raises `CannotBundle`."""
+    """Return a formatted text that gives the same program. Raises `CannotBundle`."""
     if program.text is None:
         raise CannotBundle("it was made of no text")
     text = _BundleWriter(program.text).write_text()
@@ -59,7 +59,7 @@ class _BundleWriter:
         self.text = text
         self.used = UsedDefinitions(text)
         self.names: dict[int, str] = {}
-        """The names of definitions that have others than in their file, by the identity of their nodes."""
+        """The names of definitions that had to be renamed, by the identity of their nodes."""
         if any(isinstance(node, ast.StoredTableDecl) for item in self.used.needed.values() for node in walk_nodes(item.item)):
             raise CannotBundle("a table has its numbers in a file, whose path depends on where the text is")
 
@@ -70,6 +70,7 @@ class _BundleWriter:
         before: ast.Item | None = None
         for item in self.used.iterate_items():
             if id(item.item) not in models:
+                # Statements in a row stay together; definitions are separated by an empty line.
                 is_row = all(isinstance(one, ast.Statement) for one in (before, item.item)) and not _read_comment(item.item.span)
                 pieces += ["\n" if is_row else "\n\n", _read_comment(item.item.span), self._write_definition(item)]
                 before = item.item
@@ -81,8 +82,8 @@ class _BundleWriter:
         return made
 
     def _choose_names(self) -> None:
-        """Gives other names to definitions whose names another definition has. Blocks keep their names if they can, because stages without
-        labels have them in their keys, and so does the main file."""
+        """Rename definitions whose names another definition has. Blocks keep their names if possible, because unlabeled stages have them
+        in their keys. So does the main file."""
         taken: dict[str, int] = {}
         found = [*self.used.iterate_definitions()][::-1]
         for definition in sorted(found, key=lambda one: one.kind not in ("block", "model")):
@@ -92,7 +93,7 @@ class _BundleWriter:
                 taken[name] = node
 
     def _iterate_edits(self, item: ItemNames) -> Iterator[Edit]:
-        """The changes of names in an item."""
+        """Iterate over the changes of names in an item."""
         for one in item.occurrences:
             if one.definition is not None and id(one.definition.node) in self.names and one.role != "argument":
                 yield Edit(one.span, self.names[id(one.definition.node)])
@@ -103,11 +104,11 @@ class _BundleWriter:
         if isinstance(node, ast.Let) and self.text.model is None and node.name.name in self.text.params:
             edits = [Edit(node.value.span, _write_value(self.text.params[node.name.name], node.value))]
         if isinstance(node, _EXPECTS) and self.text.params:
-            return ""  # it may hold for the defaults alone
+            return ""  # it may hold only for the defaults
         return _apply_edits(node.span, edits)
 
     def _write_model(self, chain: list[ast.ModelDecl]) -> str:
-        """The model, with the arguments of those that are derived from it as defaults."""
+        """Write the model, with the arguments of derived models as defaults."""
         model, base = chain[0], chain[-1]
         values = self._write_values(base, self._collect_arguments(chain))
         names = [parameter.name.name for parameter in base.parameters]
@@ -124,7 +125,7 @@ class _BundleWriter:
         return given
 
     def _write_body(self, chain: list[ast.ModelDecl]) -> str:
-        """The body, without what is expected of other values of its parameters."""
+        """Write the body, without checks that hold only for other values of its parameters."""
         base = chain[-1]
         others = len(chain) > 1 or self.text.params
         dropped = [Edit(one.span, "") for one in base.body.statements if others and isinstance(one, _EXPECTS)]
@@ -173,7 +174,7 @@ def _iterate_parameters(model: ast.ModelDecl) -> Iterator[ast.ParameterDecl]:
 
 
 def _iterate_substitutions(item: ItemNames, model: ast.ModelDecl, values: Mapping[str, str], span: Span) -> Iterator[Edit]:
-    """A model's parameters, where they are named in a span, as their values."""
+    """Iterate over edits that replace a model's parameters by their values within a span."""
     own = {id(p) for p in model.parameters}
     for one in item.occurrences:
         if one.definition is None or id(one.definition.node) not in own or one.role == "argument":
@@ -186,7 +187,7 @@ def _iterate_substitutions(item: ItemNames, model: ast.ModelDecl, values: Mappin
 
 
 def _apply_edits(span: Span, edits: list[Edit]) -> str:
-    """The text of a span, after the edits that are in it."""
+    """Return the text of a span, after the edits within it."""
     inside = [edit for edit in edits if edit.span.file is span.file and span.start <= edit.span.start and edit.span.end <= span.end]
     text = span.file.text
     # From the end, so that earlier edits keep their positions.
@@ -196,7 +197,7 @@ def _apply_edits(span: Span, edits: list[Edit]) -> str:
 
 
 def _read_comment(span: Span) -> str:
-    """The lines of comments directly above a definition."""
+    """Return the lines of comments directly above a definition."""
     lines = span.file.text[: span.start].split("\n")[:-1]
     comment_lines: list[str] = []
     for line in reversed(lines):
@@ -207,7 +208,7 @@ def _read_comment(span: Span) -> str:
 
 
 def _write_value(value: Any, default: ast.Expr | None) -> str:
-    """A value that was set, as text."""
+    """Write a value that a user set."""
     match value:
         case bool():
             return "true" if value else "false"

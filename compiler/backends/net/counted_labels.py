@@ -1,4 +1,4 @@
-"""Labels that are counted: `layers.0`, `layers.1`."""
+"""Splits and compares labels that are counted: `layers.0`, `layers.1`."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def split_counted_label(node: Node) -> tuple[str, int]:
 
 
 def is_next_label(node: Node, other: Node) -> bool:
-    """Whether the second label is the next one."""
+    """Whether the second label follows the first."""
     prefix, number = split_counted_label(node)
     return number >= 0 and split_counted_label(other) == (prefix, number + 1)
 
 
 def strip_label(stage: Any) -> Any:
-    """The stage without its label."""
+    """Return the stage without its label."""
     if isinstance(stage, Group):
         return Group(stage.stages, "")
     if isinstance(stage, Body):

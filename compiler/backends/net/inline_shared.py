@@ -1,7 +1,7 @@
-"""Calls of graphs that use shared stages from outside, opened: a block of the language cannot be given a shared stage.
+"""Inlines calls of graphs that use shared stages from outside, because a block of the language cannot take a shared stage.
 
-In: a graph. Out: a copy in which the nodes of such calls are nodes of the graph itself, the label of the call before theirs. Always: keys
-and results are the same; the graph given is left as it was.
+In: a graph. Out: a copy in which the nodes of such calls are nodes of the graph itself, with the call's label before theirs: `enc.conv`.
+Always: keys and results stay the same, and the original graph is not changed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Values = dict[int, Value]
 
 
 def inline_shared_calls(main: Graph) -> Graph:
-    """The graph without calls of graphs that have `modules`; graphs without any are the same objects."""
+    """Return the graph without calls of graphs that have `modules`. Graphs without such calls are the same objects."""
     return _SharedInliner().inline_graph(main)
 
 
@@ -26,7 +26,7 @@ class _SharedInliner:
         self.done: dict[int, Graph] = {}
 
     def inline_graph(self, graph: Graph) -> Graph:
-        """The graph itself, where nothing in it is to be opened."""
+        """Return the inlined graph, or the graph itself if nothing in it is inlined."""
         if id(graph) not in self.done:
             self.done[id(graph)] = self._copy_graph(graph) if self._has_shared_calls(graph) else graph
         return self.done[id(graph)]
@@ -50,7 +50,8 @@ class _SharedInliner:
     def _iterate_nodes(
         self, graph: Graph, prefix: str, values: Values, shared: Mapping[int, SharedModule], declares: list[SharedModule]
     ) -> Iterator[Node]:
-        """`shared` are the stages that are meant by those of the graph. What an opened graph declares is added to `declares`."""
+        """Iterate over the nodes. `shared` maps shared stages of the graph to those outside. Declarations of inlined graphs go to
+        `declares`."""
         for node in graph.nodes:
             inputs = tuple(values.get(id(value), value) for value in node.inputs)
             if isinstance(node, CallNode) and node.graph.modules and node.scan is None:
@@ -68,6 +69,7 @@ class _SharedInliner:
             of = None if node.shared is None else shared.get(id(node.shared), node.shared)
             label = join_labels(prefix, node.label) if of is None else of.label if of is not node.shared else node.label
             if isinstance(node, OpNode):
+                # A path begins at the graph that has the node, so it moves with an inlined node.
                 op = _move_path(node.op, prefix) if isinstance(node.op, ParameterOf) and of is None else node.op
                 yield OpNode(op, inputs, outputs, label, node.span, node.specs, node.tie, of, frozen=node.frozen)
             else:

@@ -1,8 +1,7 @@
 """Writes iterations over several lists of modules as one body, with labels such as `attns.{i}`.
 
 In: the body of an iteration, and the beginnings of its labels. Out: the body of all iterations, with `{}` in place of the number. Always:
-the labels of two iterations give the same template. Labels without the number stay as they are, so that such iterations do not become a
-loop.
+the labels of two iterations give the same template. Labels without the number stay unchanged, so such iterations do not become a loop.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ PLACE = "{}"
 
 
 def insert_templates(body: T, iteration: Iteration) -> T:
-    """The body with templates in place of labels."""
+    """Replace labels in the body by templates."""
 
     def change(part: Any) -> Any:
         if not isinstance(part, Stage | Group | Param) or not part.label:
@@ -37,7 +36,7 @@ def has_templates(tree: Any) -> bool:
 
 
 def fill_templates(tree: T, counter: str) -> T:
-    """The tree with the loop's variable in its templates."""
+    """Put the loop's variable into the templates of a tree."""
 
     def change(part: Any) -> Any:
         label = getattr(part, "label", None) or ""
@@ -55,8 +54,9 @@ def _make_label_template(label: str, iteration: Iteration) -> str:
 
 
 def make_steps(body: Body, carried: int, fresh: int) -> Chain | Steps:
-    """The body of a loop, in which `in` is the input `carried`. The input gets a name, by the number `fresh`, if it is read several times
-    or at a place where `in` means another tensor."""
+    """Make the body of a loop, in which `in` is the input `carried`. The input gets a name, with the number `fresh`, if it is read several
+    times, or at a place where `in` means another tensor."""
+    # The uses outside and inside of constructs in which `in` means another tensor.
     uses = [0, 0]
 
     def count(tree: Any, is_inside: bool) -> None:

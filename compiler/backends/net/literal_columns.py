@@ -1,8 +1,8 @@
-"""The literals of a block at all its uses: which are parameters, and which follow from others.
+"""Decides which literals of a block become parameters, and which follow from others, by their values at all uses.
 
-In: for each literal of a block its value in each member, None where a member does not have it. Out: what is written for it, and the
-parameters. Always: a relation between literals is one that holds at every use, where at least two differ; numbers that are the same
-everywhere are written as numbers.
+In: for each literal of a block its value in each member, None where a member lacks it. Out: the expression written for it, and the
+parameters: widths 64 and 128 with 256 and 512 give `width` and `4 * width`. Always: a relation between literals holds at every use, and at
+least two uses differ. A number that is the same everywhere is written as a number.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from .spec_tree import Binary, Literal
 from .tensor_names import make_free_name, to_identifier
 
 SIZES = ("channels", "units", "groups", "dim", "shape")
-"""The arguments that are sizes of tensors: only between these is a relation that holds more than a coincidence."""
+"""The arguments that are sizes of tensors. Only between these is a relation more than a coincidence."""
 MULTIPLES = range(2, 17)
-"""The factors that are looked for between two parameters."""
+"""The factors that are tried between two parameters."""
 LiteralColumn = Sequence[Literal | None]
 Term = tuple[Any, Sequence[Dim]]
-"""The expression that the text has for a size, and its value at each use."""
+"""The expression for a size in the text, and its value at each use."""
 
 
 class BlockParameter(Tree):
@@ -57,13 +57,14 @@ class BlockParameters:
         self.given: list[list[Literal]] = [[] for _ in members]
 
     def add_parameter(self, column: LiteralColumn, stage: str = "") -> BlockParameter:
-        """A further one, of the stage of that name. Where a member lacks it, it has the default."""
+        """Add a parameter, for the stage of that name. A member that lacks it has the default."""
         present = [literal for literal in column if literal is not None]
         wanted = to_identifier((present[0].name or "value").lower(), "value")
         wanted = f"with_{wanted}" if wanted in self.taken else wanted
         name = make_free_name(f"{stage}_{wanted}" if wanted in self.names and stage else wanted, self.names)
         self.names.append(name)
         default = present[0].default
+        # A member without the stage has no value of its own, and any value will do: the first one becomes the default.
         if len(present) < len(column):
             default = present[0].value
         if default is not REQUIRED and any(strict_key(literal.value) == strict_key(default) for literal in present):
@@ -77,7 +78,7 @@ class LiteralColumns:
     """All literals of a block."""
 
     def __init__(self, columns: Sequence[LiteralColumn], parameters: BlockParameters, stages: Sequence[str]) -> None:
-        """`stages` are the names of the stages that they are in."""
+        """`stages` are the names of the stages that the literals are in."""
         self.columns = columns
         self.parameters = parameters
         self.keys = [_make_key(column) for column in columns]
@@ -92,6 +93,7 @@ class LiteralColumns:
         known: dict[Any, Any] = {}
         related = {key: self._find_relation(key) for key in self.varying}
         order = {key: at for at, key in reversed(list(enumerate(self.keys)))}
+        # Columns of all members come first, since a column with gaps may follow from one of them.
         for key in sorted(self.varying, key=lambda key: (None in key, order[key])):
             if related[key] is None:
                 written = self._find_covering(key, known) or self._find_formula(key, known)
@@ -110,8 +112,8 @@ class LiteralColumns:
         return None
 
     def _find_formula(self, key: Any, known: dict[Any, Any]) -> Any:
-        """The product or quotient of input sizes and earlier parameters that a size of a `reshape` equals at every use; None if there is
-        none. The widths of layers stay parameters, as readers expect from the source: `down 64`."""
+        """Return the product or quotient of input sizes and earlier parameters that equals the size of a `reshape` at every use, or None.
+        The widths of layers stay parameters, as in the source: `down 64`."""
         sizes = _collect_sizes(self.by_key[key])
         if sizes is None or any(literal is not None and literal.name != "shape" for literal in self.by_key[key]):
             return None
@@ -120,7 +122,7 @@ class LiteralColumns:
         return find_size_formula(sizes, axes, [(part, found) for part, found in columns if found is not None])
 
     def _list_input_axes(self) -> list[Term]:
-        """The sizes of the inputs' axes. Axis 0 is left out, since it is the batch."""
+        """List the sizes of the inputs' axes. Axis 0 is left out, since it is the batch."""
         members = [graph.inputs for graph in self.parameters.members]
         # Members with an optional input have other numbers for their inputs.
         if len({len(inputs) for inputs in members}) > 1:
@@ -134,7 +136,7 @@ class LiteralColumns:
         ]
 
     def _find_relation(self, key: Any) -> Any:
-        """The size of an input that it is at every use, or another literal with a factor; None for neither."""
+        """Return the size of an input that equals the literal at every use, or another literal with a factor, or None."""
         return self._find_input_size(self.by_key[key]) or self._find_multiple(key)
 
     def _write_relation(self, key: Any, related: dict[Any, Any], known: dict[Any, Any]) -> Any:
@@ -173,15 +175,16 @@ class LiteralColumns:
 
 
 def _make_key(column: LiteralColumn) -> tuple[object, ...]:
-    """Equal for literals that have the same values and are sizes, or arguments of one name."""
+    """Make a key that is equal for literals with the same values that are sizes, or arguments of one name."""
     name = next(literal.name for literal in column if literal is not None)
     return ("size" if name in SIZES else name, *(None if literal is None else strict_key(literal.value) for literal in column))
 
 
 def find_size_formula(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Sequence[Term]) -> Binary | None:
-    """The formula for a size: `in.channels // 4`, `in.channels // heads`, `window * window`, `N * window * window`; None if there is none.
+    """Find the formula for a size: `in.channels // 4`, `in.channels // heads`, `window * window`, `N * window * window`. None if there is
+    none.
 
-    The sizes of all uses are compared with their symbols, so that the formula holds for every size of the inputs.
+    The sizes of all uses are compared with their symbols, so the formula holds for every size of the inputs.
     """
     for part, found in axes:
         for factor in MULTIPLES:
@@ -203,13 +206,13 @@ def find_size_formula(sizes: Sequence[Dim], axes: Sequence[Term], parameters: Se
 
 
 def _collect_sizes(column: LiteralColumn) -> list[Dim] | None:
-    """The value of a size in each member; None if a member lacks it, or if it is no size."""
+    """Return the value of a size in each member. None if a member lacks it, or if it is no size."""
     values = [literal.value for literal in column if literal is not None and literal.name in SIZES]
     return values if len(values) == len(column) and all(_is_size(value) or value == 1 for value in values) else None
 
 
 def _collect_integers(column: LiteralColumn) -> list[int | None] | None:
-    """The values of a size, None where it is not there; None if it is no size."""
+    """Return the values of a size, with None where a member lacks it. None if it is no size."""
     values = [None if literal is None else literal.value for literal in column]
     if any(literal is not None and literal.name not in SIZES for literal in column):
         return None
@@ -224,5 +227,6 @@ def _find_axis(inputs: Sequence[Value], sizes: Sequence[Dim]) -> int | None:
     ranks = {value.type.rank for value in inputs}
     if len(ranks) > 1:
         return None
+    # The channels first: of two axes with the same size, the one that readers expect.
     order = sorted(range(1, ranks.pop()), key=lambda axis: axis != 1)
     return next((axis for axis in order if all(v.type.shape[axis] == s for v, s in zip(inputs, sizes, strict=True))), None)

@@ -1,7 +1,7 @@
-"""Nodes of a graph as stages: what is applied, without the tensors that it is applied to.
+"""Turns nodes of a graph into stages, without the tensors that they are applied to.
 
-In: a node, and what the graphs that it calls are. Out: a `Stage`, `Group`, or a tensor without inputs. Always: a stage has a label if, and
-only if, something in it has a key.
+In: a node, and the stages for graphs that it calls. Out: a `Stage`, a `Group`, or a tensor without inputs. Always: a stage has a label if
+and only if something in it has a key.
 """
 
 from __future__ import annotations
@@ -26,14 +26,15 @@ class Callees(Protocol):
     """Turns calls into stages."""
 
     def make_callee(self, node: CallNode) -> Any:
-        """A `Stage` or a `Group`, with its label."""
+        """Return a `Stage` or a `Group`, with its label."""
 
     def find_optional(self, node: CallNode) -> tuple[OptionalInput, Taken] | None:
-        """The optional input that the call passes, and which inputs and results of the block the call's are; None if it passes none."""
+        """Return the optional input that the call passes, and which inputs and results of the block belong to the call. None without
+        one."""
 
 
 def get_label(node: Node) -> str | None:
-    """The label, None for a stage without keys; `_` for one whose keys have no level of their own."""
+    """Return the label, None for a stage without keys, and `_` for a stage whose keys have no level of their own."""
     keys = has_keys(node.graph) if isinstance(node, CallNode) else any(spec.persistent for spec in node.specs) or node.tie is not None
     return (node.label or "_") if keys else None
 
@@ -47,7 +48,7 @@ def has_keys(graph: Graph) -> bool:
 
 
 def make_constant(node: OpNode) -> Any:
-    """A tensor that is made of nothing, None for an operator on tensors."""
+    """Make a tensor that has no inputs. None for an operator on tensors."""
     match node.op:
         case ParamOperator() as op:
             return Param(list_arguments(op), node.label)
@@ -66,11 +67,12 @@ def make_constant(node: OpNode) -> Any:
 
 
 def make_operator_stage(node: OpNode) -> Stage:
-    """An operator as a stage. Tensors that it is given by name are left to the caller."""
+    """Make the stage of an operator. The caller adds tensors that it takes by name."""
     op, label = node.op, get_label(node)
     if op.is_activation and label is None:
         return Stage(make_activation(op))
     arguments = list_arguments(op)
+    # An initializer has no effect on a weight that is tied or is an input.
     if node.tie is not None or (isinstance(op, Parametric) and op.has_weight_input(tuple(v.type for v in node.inputs))):
         arguments = tuple((name, value) for name, value in arguments if op.signature[name].kind is not INIT)
     if node.tie is not None:
@@ -81,13 +83,13 @@ def make_operator_stage(node: OpNode) -> Stage:
 
 
 def get_named_operands(op: Operator) -> tuple[str, ...]:
-    """The operands that the last inputs are given as, by name."""
+    """Return the names of the operands that the last inputs are passed as."""
     names: tuple[str, ...] = op.args.get(NAMED, ())
     return names
 
 
 def can_be_activation(stage: Stage, before: Stage) -> bool:
-    """Whether the stage can be the activation of the one before it."""
+    """Whether the stage can be the activation of the stage before it."""
     callee = before.callee
     return (
         isinstance(stage.callee, Literal)

@@ -1,6 +1,6 @@
-"""Members of sequences: which of them need no label, since their number is the one that they would have.
+"""Decides which members of sequences need no label, because their number is the one that they get anyway.
 
-In: the stages of a sequence, with labels. Out: the stages as they are written. Always: their keys are those that the labels say.
+In: the stages of a sequence, with labels. Out: the stages as they are written. Always: their keys are those of the labels.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ORDINAL = re.compile(r"[a-z_]+[1-9][0-9]*")
 
 
 def strip_numbers(stages: Sequence[Any]) -> Sequence[Any]:
-    """The stages of a sequence without labels that are those they would have anyway."""
+    """Remove labels that the stages of a sequence would get anyway. If any stage needs its label, label all that would clash."""
     at = 0
     for stage in stages:
         if not _is_numbered(stage, at, stage is stages[-1]):
@@ -43,12 +43,12 @@ def strip_numbers(stages: Sequence[Any]) -> Sequence[Any]:
 
 
 def strip_labels(stages: Sequence[Any]) -> Sequence[Any]:
-    """The stages with labels only where they are needed, for a group without parameters."""
+    """Remove labels that are not needed in a group without parameters."""
     return [_strip_stage_label(stage) for stage in stages]
 
 
 def _is_numbered(stage: Any, at: int, last: bool) -> bool:
-    """Whether the stage needs no label to be the member number `at` of a sequence."""
+    """Whether the stage needs no label to be member `at` of a sequence."""
     match stage:
         case Group() | Choice() | InTraining():
             return False
@@ -59,7 +59,7 @@ def _is_numbered(stage: Any, at: int, last: bool) -> bool:
 
 
 def _label_group(stage: Any, number: str, numbers: set[str]) -> Any:
-    """The stage; a group without a label gets one, since each of its stages would take a number otherwise."""
+    """Label a group that has no label, since otherwise each of its stages would take a number."""
     if not isinstance(stage, Group) or stage.label:
         return stage
     label = number if number not in numbers else make_free_name("stages", numbers)
@@ -68,9 +68,10 @@ def _label_group(stage: Any, number: str, numbers: set[str]) -> Any:
 
 
 def _is_one_member(body: Any) -> bool:
-    """Whether an iteration is one member of the sequence around its loop: of several stages each would be one."""
+    """Whether an iteration is one member of the sequence around its loop. Of several stages, each would be a member."""
     match body:
         case Chain(_, (Stage(activation=activation),)):
+            # An activation written as an argument is a member of its own.
             return activation is None
         case Chain():
             return False
@@ -78,7 +79,7 @@ def _is_one_member(body: Any) -> bool:
 
 
 def _label_stages(stages: Sequence[Any]) -> Sequence[Any]:
-    """The stages with labels for those whose numbers would be taken: they have no keys, so that any will do."""
+    """Label the stages whose numbers other stages have as labels. They have no keys, so any label will do."""
     numbers = {label for stage in stages for label in _list_labels(stage)}
     stages = [_label_group(stage, str(at), numbers) for at, stage in enumerate(stages)]
     return _StageLabeling(numbers).label_stages(stages)
@@ -110,7 +111,7 @@ class _StageLabeling:
 
 
 def _list_labels(stage: Any) -> Sequence[str]:
-    """The labels that a stage has in the sequence around it."""
+    """Return the labels that a stage has in the sequence around it."""
     match stage:
         case Stage(label=str() as label) | Group(label=label):
             return [label]
@@ -122,7 +123,7 @@ def _list_labels(stage: Any) -> Sequence[str]:
 
 
 def _count_members(stage: Any) -> int:
-    """The number of members of a sequence that a stage is."""
+    """Count the members of a sequence that a stage makes."""
     if isinstance(stage, Loop):
         return len(stage.over.items) if isinstance(stage.over, ListOf) else int(getattr(stage.over, "value", 0))
     return 1 + (isinstance(stage, Stage) and stage.activation is not None)
@@ -138,10 +139,10 @@ def _strip_stage_label(stage: Any) -> Any:
 
 
 def label_ordinals(body: Body) -> Body:
-    """A body with labels for stages whose number another stage has as its label: the first `relu`, next to `dense 3 as relu1`.
+    """Label stages whose number another stage has as its label: the first `relu`, next to `dense 3 as relu1`.
 
     They have no parameters, so any label will do. A loop with a level of its own has names of its own: in `repeat i in 2..4 as dense{i}
-    { dense 4 }`, a label would make a level more.
+    { dense 4 }`, a label would add a level.
     """
     labels = {label for part in walk_tree(body) if (label := getattr(part, "label", None))}
     # Most bodies have no label that looks like an ordinal, and stay as they are.
@@ -175,7 +176,7 @@ def label_ordinals(body: Body) -> Body:
 
 
 def _get_ordinal_word(stage: Any) -> str:
-    """The word before the number that a stage without a label gets."""
+    """Return the word before the number that a stage without a label gets."""
     match stage:
         case Stage(callee=str() as callee, label=None):
             return callee
@@ -184,12 +185,12 @@ def _get_ordinal_word(stage: Any) -> str:
         case Loop(label=None) | Group((Loop(),), ""):
             return "repeat"
         case Group((first, *others), "") if others and all(other == first for other in others):
-            return "repeat"  # which it is printed as
+            return "repeat"  # equal stages are printed as a loop
     return ""
 
 
 def has_first(tree: Any, up: int = 0) -> bool:
-    """Whether something in a loop's body is different in the first iteration. `up`: the number of loops around it in that body."""
+    """Whether something in a loop's body differs in the first iteration. `up`: the number of loops around it in that body."""
     match tree:
         case IfFirst():
             return bool(tree.up == up)

@@ -1,7 +1,7 @@
-"""The arguments of an operator as a spec has them.
+"""Lists the arguments of an operator as a spec has them.
 
-In: an operator with its arguments checked. Out: literals by the arguments' names, in the order of declaration. Always: those with their
-default value are among them, so that uses can be compared; what is None is left out.
+In: an operator with its arguments checked. Out: literals by the arguments' names, in the order of declaration. Always: arguments with
+their default value are included, so that uses can be compared. None is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Arguments = tuple[tuple[str, Any], ...]
 
 
 def list_arguments(op: Operator) -> Arguments:
-    """All that have a value. One without an effect has its default value, except initializers."""
+    """List all arguments that have a value. An argument without an effect has its default value, except initializers."""
     idle = {name: op.signature[name].default for name in op.find_unused_arguments() if op.signature[name].kind is not INIT}
     args = op.args | idle
     named = [(name, args[name]) for name in op.signature if name != NAMED and args[name] is not None]
@@ -31,7 +31,7 @@ def list_arguments(op: Operator) -> Arguments:
 
 
 def make_literal(declared: Arg[Any], name: str, value: object) -> Any:
-    """The value as literals: of sizes and shapes each item is one of its own, unless all are the same."""
+    """Convert a value to literals. Each item of sizes and shapes is a literal of its own, unless all are the same."""
     default = declared.default
     if isinstance(declared.kind, SizesKind) and isinstance(value, tuple):
         if len(set(value)) == 1:
@@ -39,7 +39,7 @@ def make_literal(declared: Arg[Any], name: str, value: object) -> Any:
         return ListOf(tuple(Literal(v, name) for v in value), joined=True)
     if isinstance(value, tuple) and isinstance(declared.kind, ListKind) and declared.kind.item is DIM:
         return ListOf(tuple(Literal(v, name) for v in value))
-    scalar = isinstance(declared.kind, ListKind) and declared.kind.scalar and declared.kind is not AXES  # which are always a list
+    scalar = isinstance(declared.kind, ListKind) and declared.kind.scalar and declared.kind is not AXES  # axes are always a list
     if scalar and isinstance(value, tuple) and len(value) == 1:
         return Literal(value[0], name, default)
     return Literal(value, name, default)
@@ -58,6 +58,6 @@ def is_idle(name: str, arguments: Sequence[tuple[str, Any]], signature: Mapping[
 
 
 def make_activation(op: Operator) -> Literal:
-    """An activation as a value, which a block may be given."""
+    """Make an activation a value, which can be an argument of a block."""
     arguments = tuple((name, value) for name, value in list_arguments(op) if not (isinstance(value, Literal) and is_default(value)))
     return Literal(Activation(op.name, arguments), "act")

@@ -1,8 +1,8 @@
-"""Bodies of one block of which some pass a tensor on that the others are not given: what they call has it as an optional input.
+"""Compares bodies of one block of which some pass on a tensor that others lack: their callee has it as an optional input.
 
-In: a body, and another one with one more input. Out: both with the same inputs and results, where they may be alike. Always: the result of
-the first body calls the same stages, with the tensor by its name; what only one of the bodies returns is at hand in the other, and is
-returned by both. Where a body itself computes something from the tensor, the graphs are compared (twins.py).
+In: a body, and another one with one more input. Out: both with the same inputs and results, if they may be alike. Always: the first body
+calls the same stages, with the tensor by its name. A result that only one of the bodies returns is computed in the other, too, and
+returned by both. If a body itself computes something from the tensor, the graphs are compared instead (twins.py).
 """
 
 from __future__ import annotations
@@ -18,9 +18,10 @@ from .spec_tree import Assign, Body, OptionalInput, Ref, Stage, Taken, renumber_
 
 
 def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body, Taken]]:
-    """Each way in which an input of the other is one that the body lacks: both with the same inputs, and what the other's are."""
+    """Iterate over the ways in which one input of the other body may be missing from this one. Yield both bodies with the same inputs, and
+    the mapping of the other's inputs."""
     last = body.inputs
-    if not last or other.inputs != last + 1:  # what a pipeline gives is never optional
+    if not last or other.inputs != last + 1:  # the input of a pipeline is never optional
         return
     ours = renumber_tensors(body, {at: at + 1 for at in range(last, count_tensors(body))})
     for extra in (*range(1, other.inputs), 0):
@@ -33,13 +34,13 @@ def iterate_optional_pairs(body: Body, other: Body) -> Iterator[tuple[Body, Body
 
 
 def count_tensors(body: Body) -> int:
-    """The number of tensors that have numbers."""
+    """Return the number of tensors that have numbers."""
     numbers = (number for one in body.statements if isinstance(one, Assign) for number in one.numbers if number is not None)
     return max((body.inputs - 1, *numbers)) + 1
 
 
 def _pass_on(body: Body, other: Body) -> Body:
-    """The body that passes the last input to all stages to which the other one passes it by name."""
+    """Return the body that passes its last input to all stages to which the other body passes it by name."""
     last = body.inputs
 
     def change(mine: Any, its: Any) -> Any:
@@ -53,14 +54,14 @@ def _pass_on(body: Body, other: Body) -> Body:
 
 
 def _may_lack(stage: Stage, name: Any) -> bool:
-    """Whether the stage is the same without the tensor of that name, rather than having a parameter then."""
+    """Whether the stage is the same without the tensor of that name, rather than having a parameter in its place."""
     return isinstance(name, OptionalInput) or (
         isinstance(stage.callee, str) and not issubclass(Operator.registry[stage.callee], Parametric)
     )
 
 
 def _map_along(mine: Any, its: Any, change: Any) -> Any:
-    """The tree with what `change` makes of its parts, each with that in the same place of another tree; None leaves a part as it is."""
+    """Rebuild the tree. `change` gets each part with the part in the same place of another tree. If it returns None, the part stays."""
     if isinstance(mine, tuple):
         alike = isinstance(its, tuple) and len(mine) == len(its)
         return tuple(_map_along(one, other, change) for one, other in zip(mine, its, strict=True)) if alike else mine
@@ -75,7 +76,7 @@ def _map_along(mine: Any, its: Any, change: Any) -> Any:
 
 
 def _align_numbers(body: Body, other: Body) -> tuple[Body, tuple[int, ...]] | None:
-    """The other body with the numbers and the results of this one; and which of these are its own."""
+    """Give the other body the numbers and the results of this one. Return it with the numbers of its own results."""
     if len(body.statements) != len(other.statements):
         return None
     numbers: dict[int, int] = {other.inputs - 1: body.inputs - 1}

@@ -1,8 +1,8 @@
-"""Members of a sequence that come again: two convolutions and a pooling, with 64 channels, with 128, with 256.
+"""Folds members of a sequence that repeat with other numbers, such as two convolutions and a pooling with 64, 128 and 256 channels.
 
-In: the members of a sequence, without labels, since their numbers are those that they would have. Out: the same members, those that come
-again as loops. Always: the iterations of a loop are alike but for literals, which the loop lists. Each is some members, any number of
-times, and others after them.
+In: the members of a sequence, without labels, since their numbers are those that they get anyway. Out: the same members, with loops for
+those that repeat. Always: the iterations of a loop differ only in literals, which the loop lists. An iteration is some members, any number
+of times, and others after them.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from .repeated_stages import is_worth_it, unify_stages
 from .spec_tree import Chain, Choice, Given, Group, Literal, Loop
 
 LONGEST_UNIT = 6
-"""The most members that are looked for as what an iteration has several times."""
+"""The largest number of members that may repeat within an iteration."""
 LONGEST_REST = 3
-"""The most members that are looked for after them."""
+"""The largest number of members after them in an iteration."""
 
 
 def fold_periods(stages: Sequence[Any]) -> Sequence[Any]:
-    """The members, with loops for what comes again."""
+    """Replace members that repeat by loops."""
     if any(isinstance(stage, Group | Choice) or getattr(stage, "label", None) is not None for stage in stages):
         return stages
     return list(_fold_loops(tuple(stages)))
 
 
 def _make_iterations(stages: tuple[Any, ...], run: Run) -> Iterator[tuple[Any, ...]]:
-    """The members of each, those that are there several times as a loop, and as one in all iterations if in any."""
+    """Yield the members of each iteration. If a unit repeats in any iteration, it is a loop in all of them."""
     at = run.start
     for count in run.counts:
         once, end = stages[at : at + run.unit], at + run.unit * count
@@ -58,7 +58,7 @@ def _fold_loops(stages: tuple[Any, ...]) -> Iterator[Any]:
 
 
 def _make_run_loop(stages: tuple[Any, ...], run: Run) -> Loop | None:
-    """The loop that the run is; None if it is no easier to read than its members."""
+    """Make the loop for a run. None if it is no easier to read than its members."""
     bodies = list(_make_iterations(stages, run))
     if len(bodies) == 1 and not run.rest and run.length > 2:
         return bodies[0][0] if isinstance(bodies[0][0], Loop) and run.counts[0] > 1 else None

@@ -1,7 +1,7 @@
-"""Stages that repeat: each is applied to the result of the one before.
+"""Finds stages that repeat, each applied to the result of the previous one.
 
-In: the nodes of a graph, and each of them as a stage. Out: the nodes, with one `RepeatedNodes` in place of the nodes of a loop. Always: the
-members of a loop have counted labels and differ only in literals, which the loop lists.
+In: the nodes of a graph, and each of them as a stage. Out: the nodes, with one `RepeatedNodes` in place of the nodes of a loop. Always:
+the members of a loop have counted labels and differ only in literals, which the loop lists.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from .variadic import find_growing_run
 
 _COUNTABLE = (int, float, str, TableArray, StoredPath)
 MOST_LISTS = 4
-"""The greatest number of different numbers that a loop lists for each iteration."""
+"""The greatest number of values that a loop lists for each iteration."""
 
 
 class RepeatedNodes:
-    """Nodes that are one loop. `carried` is the position of the input that the iteration before gives, None for a loop whose result is all
-    that it was given and the output of each; `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`. `around`: all nodes,
-    among which others may have labels that begin as theirs. `stage` is a `Body` if the nodes are iterations over several lists."""
+    """Nodes that are one loop. `carried` is the position of the input that the previous iteration gives. It is None for a loop whose
+    result is its inputs and the output of each iteration. `over`, `binders`, `stage`, `label` and `start` are those of a `Loop`. `around`
+    are all nodes, among which others may have labels that begin the same. `stage` is a `Body` if the nodes are iterations over several
+    lists."""
 
     def __init__(self, nodes: Sequence[Node], carried: int | None, stages: Sequence[Any], around: Sequence[Node]) -> None:
         self.nodes = nodes
@@ -38,7 +39,7 @@ class RepeatedNodes:
         self.carried = carried
         prefix, first = split_counted_label(nodes[0])
         self.over, self.binders, self.stage = unify_stages(stages)
-        if isinstance(self.stage, Body):  # its labels have the number, and the loop has none
+        if isinstance(self.stage, Body):  # the labels in the body have the number, so the loop needs no label
             self.start, self.label = None, ""
             return
         # A loop with a label has that level of the keys to itself.
@@ -48,7 +49,7 @@ class RepeatedNodes:
 
 
 def iterate_repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: Mapping[int, int]) -> Iterator[Node | RepeatedNodes]:
-    """The nodes in order, a loop in the place of its first member."""
+    """Iterate over the nodes in order, with a loop in place of its first member."""
     following = {id(value): node for node in nodes for value in node.inputs if uses.get(id(value)) == 1}
     users: dict[int, list[Node]] = {}
     for node in nodes:
@@ -72,7 +73,7 @@ def iterate_repeated(nodes: Sequence[Node], stage: Callable[[Node], Any], uses: 
 
 
 def _find_run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, Node]) -> tuple[list[Node], int, list[Any]]:
-    """The longest loop that begins with the node."""
+    """Find the longest loop that begins with the node."""
     run: list[Node] = [node]
     stages: list[Any] = []
     carried = -1
@@ -96,8 +97,8 @@ def _find_run(node: Node, stage: Callable[[Node], Any], following: Mapping[int, 
 
 
 def is_worth_it(stages: Sequence[Any]) -> bool:
-    """Whether a loop is easier to read than its members: two of them only if they are the same, several if few numbers differ, and fewer
-    in the first alone than there are members."""
+    """Whether a loop is easier to read than its members. Two members must be the same. Of several, only a few numbers may differ, and
+    fewer numbers in the first member alone than there are members."""
     columns = zip(*map(find_literals, stages), strict=True)
     differing = {key for column in columns if len(set(key := tuple(strict_key(literal.value) for literal in column))) > 1}
     first = sum(len(set(key[1:])) == 1 for key in differing)
@@ -109,7 +110,7 @@ def _are_same_except(inputs: Sequence[Value], others: Sequence[Value], carried: 
 
 
 def _is_countable(first: Any, other: Any) -> bool:
-    """Whether what differs between two iterations can be in a list: numbers can, activations cannot."""
+    """Whether the differences of two iterations can be in a list. Numbers can, activations cannot."""
     pairs = zip(find_literals(first), find_literals(other), strict=True)
     return all(isinstance(a.value, _COUNTABLE) or strict_key(a.value) == strict_key(b.value) for a, b in pairs)
 
@@ -142,7 +143,7 @@ def unify_stages(stages: Sequence[Any], *, first: bool = True) -> tuple[Any, tup
 
 
 def _fill_literals(tree: Any, made: Iterator[Any], up: int) -> Any:
-    """The tree with what is made of each literal, inside of this number of further loops."""
+    """Replace the literals of a tree, at a depth of `up` further loops."""
     match tree:
         case Literal():
             found = next(made)

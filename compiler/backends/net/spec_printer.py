@@ -1,7 +1,7 @@
-"""Trees as text, in lines that the formatter arranges.
+"""Prints trees as text, in lines that the formatter arranges.
 
-In: a body, and names for its tensors. Out: its lines. Always: what is written parses to the same tree; a name is no keyword, and no text of
-the model's origin becomes part of it but labels and names that were checked.
+In: a body, and names for its tensors. Out: its lines. Always: the text parses to the same tree. A name is no keyword. Nothing of the
+model's origin becomes text, except labels and names that were checked.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ LONGEST_STAGE = 80
 
 
 class SpecPrinter(ValuePrinter):
-    """Writes one body. `names` are those of the tensors by their numbers, `inputs` what an input of the model is declared as, `parameters`
-    the names of the block's parameters, `blocks` those of all blocks."""
+    """Writes one body. `names` are the tensors' names by their numbers, `inputs` the declarations of the model's inputs, `parameters` the
+    names of the block's parameters, `blocks` the names of all blocks."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class SpecPrinter(ValuePrinter):
         """The paths of the parameters of stages that the body reads."""
 
     def print_body(self, body: Body) -> list[str]:
-        """The statements, one a line."""
+        """Print the statements, one on each line."""
         # Before printing: a stage without a label is numbered by its operator, and another stage may have that name as its label.
         body = label_ordinals(body)
         self.read = [part.path for part in walk_tree(body) if isinstance(part, ParameterOfStage)]
@@ -87,10 +87,11 @@ class SpecPrinter(ValuePrinter):
         lines = [self._print_statement(statement) for statement in statements]
         last = statements[-1] if statements else None
         named = isinstance(last, Assign) and len(results) == 1 and results == tuple(map(Ref, last.numbers))  # type: ignore[arg-type]
+        # A result that the last statement names is returned by the statement itself.
         return lines if named else [*lines, self._print_results(results)]
 
     def _print_results(self, results: Sequence[Any]) -> str:
-        """The results, as the last statement of a body."""
+        """Print the results as the last statement of a body."""
         match results:
             case (InMode(training, evaluation),):
                 return f"if training {{ {self._print_results(training)} }} else {{ {self._print_results(evaluation)} }}"
@@ -99,7 +100,7 @@ class SpecPrinter(ValuePrinter):
         return f"out {', '.join(self.print_expression(result) for result in results)}"
 
     def _make_binders(self, binders: Sequence[str]) -> tuple[str, ...]:
-        """Names of a loop that no tensor, parameter or loop around it has."""
+        """Make names of a loop that no tensor, parameter or loop around it has."""
         taken = self._list_used_names()
         found: list[str] = []
         for wanted in binders:
@@ -107,7 +108,8 @@ class SpecPrinter(ValuePrinter):
         return tuple(found)
 
     def _make_counter(self) -> str:
-        """The name of the number of an iteration. It must hide no tensor: `(w, i) = x.topk(2)` is read as `i` in the body of a loop."""
+        """Make a name for the number of an iteration. It must hide no tensor: `(w, i) = x.topk(2)` is read as `i` in the body of a
+        loop."""
         taken = self._list_used_names()
         return next((name for name in COUNTERS if name not in taken), None) or make_free_name("i", taken)
 
@@ -115,7 +117,7 @@ class SpecPrinter(ValuePrinter):
         return {*self.names, *self.parameters, *self.counters, *(name for around in self.binders for name in around)}
 
     def _name_shared(self, label: str) -> str:
-        """The name of the shared stage with this label: not one with which the path of another stage begins."""
+        """Name the shared stage with this label. The path of another stage must not begin with the name."""
         if label not in self.shared:
             others = {path.partition(".")[0] for path in self.read if path.rpartition(".")[0] != label}
             taken = {*self.names, *self.parameters, *self.blocks, *self.shared.values(), *Operator.registry, *others}
@@ -206,7 +208,7 @@ class SpecPrinter(ValuePrinter):
         match stage:
             case Group((Loop(label="") as loop,), label) if not loop.start:
                 return self._print_loop(Loop(loop.over, loop.binders, loop.body, label))
-            case Group(stages, ""):  # it has no parameters, and the body around it numbers its stages
+            case Group(stages, ""):  # without parameters; the body around it numbers its stages
                 return f"({' -> '.join(map(self._print_stage, fold_periods(strip_labels(stages))))})"
             case Group(stages, label):
                 return f"{self._print_row(stages)} as {label}"
@@ -232,7 +234,7 @@ class SpecPrinter(ValuePrinter):
         return " ".join([*words, *suffix])
 
     def _print_row(self, stages: Sequence[Any]) -> str:
-        """A sequence in parentheses. Its members have labels where their numbers are not their keys."""
+        """Print a sequence in parentheses. Its members have labels where their numbers are not their keys."""
         return f"({' -> '.join(map(self._print_stage, fold_periods(strip_numbers(stages))))})"
 
     def _print_branch(self, stages: Sequence[Any]) -> str:
@@ -252,6 +254,7 @@ class SpecPrinter(ValuePrinter):
 
     def _print_loop(self, loop: Loop) -> str:
         over = self.print_value(loop.over)
+        # The number of the iteration is needed only for labels and for conditions on the first one.
         index = loop.start is not None or has_first(loop.body) or has_templates(loop.body)
         i = self._make_counter()
         self.counters.append(i)
@@ -290,8 +293,8 @@ _FORMULA_IN_BRACKETS = re.compile(r"^(\w+=)?\(([^()]* (?:[-+*/%]|//|\*\*) [^()]*
 
 
 def _add_arguments(name: str, arguments: Sequence[str]) -> list[str]:
-    """The stage with its arguments, as words. Long arguments are written in parentheses, as in a call, because a line can be broken only
-    inside brackets. `tie=` stays outside, because its path is only read there."""
+    """Join a stage with its arguments, as words. Many long arguments are written in parentheses, as in a call, because a line can be
+    broken only inside brackets. `tie=` stays outside, because its path is read only there."""
     if len(arguments) <= 2 or len(name) + sum(len(text) + 1 for text in arguments) <= LONGEST_STAGE:
         return [name, *arguments]
     after = [text for text in arguments if text.startswith("tie=")]
@@ -300,7 +303,7 @@ def _add_arguments(name: str, arguments: Sequence[str]) -> list[str]:
 
 
 def _list_iteration_stages(stages: Sequence[Any]) -> Sequence[Any]:
-    """The stages of an iteration, which is the sequence if there is one: its only member needs a label to have a level of its own."""
+    """Return the stages of an iteration. If it is a single sequence, a label keeps the level of the sequence's only member."""
     match stages:
         case (Group((Stage(label=str(), activation=None),) as only),):
             return only

@@ -1,6 +1,6 @@
-"""Loops at run time: the statements of a step, and the new values of its states.
+"""Writes loops at run time: the statements of a step, and the new values of its states.
 
-In: a call that is a scan, and the body that it is in. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it; the
+In: a call that is a scan, and the body around it. Out: a `Scanned`. Always: a step's tensors have numbers of the body around it. The
 states get their new values last, so that everything else in the step reads the old ones. A loop of which only the last states are used
 returns a state, because a body needs a result.
 """
@@ -47,7 +47,7 @@ class StepBody(Protocol):
 
 
 def make_scan(around: StepBody, node: CallNode) -> Scanned:
-    """The loop, without the tensors that it scans."""
+    """Make the loop, without the tensors that it scans."""
     scan, graph = node.scan, node.graph
     assert scan is not None
     if len({*scan.stacked, scan.axes[0]}) > 1:
@@ -61,14 +61,14 @@ def make_scan(around: StepBody, node: CallNode) -> Scanned:
     states = [step.number_tensor(value) for value in graph.inputs[: scan.states]]
     _name_scanned(step, scan.states, scan.own_count)
     step.add_nodes()
-    for value in graph.outputs[scan.states :]:  # before the states get their new values
+    for value in graph.outputs[scan.states :]:  # a pending tree would be written after the states have their new values
         if id(value) in step.pending and any(_reads(step.pending[id(value)], state) for state in states):
             step.name_tensor(value)
     new = [_keep_state(step, step.name_tensor(value), value, state, states) for state, value in zip(states, graph.outputs, strict=False)]
     results = tuple(step.take_tensor(value) for value in graph.outputs[scan.states :])
     results = tuple(_name_result(step, result, value, states) for result, value in zip(results, graph.outputs[scan.states :], strict=True))
     statements, results, last = _reuse_state_numbers(step.statements, results, states, [ref.number for ref in new])
-    if not results:  # a body needs a result; nothing reads this one, so no backend computes it
+    if not results:  # a body needs a result; nothing reads it, so no backend computes it
         results = (Ref(next(n for n, v in zip(states, graph.inputs, strict=False) if v.type.rank >= scan.axes[0])),)
     axes = ListOf(tuple(Literal(axis, "axis") for axis in scan.axes)) if len(set(scan.axes)) > 1 else Literal(scan.axes[0], "axis")
     made = tuple(zip(states, starts, strict=True))
@@ -76,7 +76,7 @@ def make_scan(around: StepBody, node: CallNode) -> Scanned:
 
 
 def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: SharedModule, node: CallNode) -> None:
-    """Lets the step use a shared stage of the body around it, which declares it before the loop."""
+    """Let the step use a shared stage of the body around it, which declares it before the loop."""
     use = next((one for one in node.graph.nodes if one.shared is inner), None)
     if use is None:
         raise UnsupportedByTarget(SpecUnsupported("a loop at run time that passes a shared stage on"), node.span)
@@ -86,7 +86,8 @@ def _share_stage(around: StepBody, step: StepBody, inner: SharedModule, outer: S
 
 
 def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequence[int]) -> Ref:
-    """The new value of a state. If it is the old value of another state, it gets a name of its own, since that state changes too."""
+    """Return the new value of a state. If it is the old value of another state, it gets a name of its own, since that state changes
+    too."""
     if ref.number == state or ref.number not in states:
         return ref
     number = step.number_tensor(Value(value.type, value.span, value.name))
@@ -95,7 +96,7 @@ def _keep_state(step: StepBody, ref: Ref, value: Value, state: int, states: Sequ
 
 
 def _name_result(step: StepBody, result: Any, value: Value, states: Sequence[int]) -> Any:
-    """A result by a name that it gets before the states have their new values, if it is computed of the old ones."""
+    """Name a result that is computed from old values of the states, before they get their new values."""
     if not any(_reads(result, state) for state in states):
         return result
     number = step.number_tensor(Value(value.type, value.span, value.name))
@@ -104,7 +105,7 @@ def _name_result(step: StepBody, result: Any, value: Value, states: Sequence[int
 
 
 def _name_scanned(step: StepBody, first: int, end: int) -> None:
-    """Names for what a step gets of the scanned tensors."""
+    """Name the slices of the scanned tensors that a step gets."""
     given = step.graph.inputs[first:end]
     if len(given) == 1 and step.uses.get(id(given[0])) == 1:
         step.pending[id(given[0])] = Given()
@@ -115,8 +116,8 @@ def _name_scanned(step: StepBody, first: int, end: int) -> None:
 def _reuse_state_numbers(
     statements: Sequence[Any], results: Trees, states: Sequence[int], new: Sequence[int]
 ) -> tuple[Trees, Trees, Trees]:
-    """The statements and results with a state's own number for its new value where nothing needs the old one afterwards; and statements
-    that give the others theirs."""
+    """Give a state's own number to its new value, if nothing needs the old one afterwards. Return the statements, the results, and
+    statements that assign the other states."""
     whole, last = (tuple(statements), results), list[Any]()
     for state, value in zip(states, new, strict=True):
         at = next((k for k, one in enumerate(whole[0]) if isinstance(one, Assign) and value in one.numbers), None)

@@ -1,4 +1,4 @@
-"""A program as a spec.
+"""Writes a program as a spec.
 
 In: a program. Out: the text, formatted. Always: it compiles to a program with the same keys, shapes and results.
 """
@@ -28,7 +28,7 @@ from .written_values import ValuePrinter, print_literal
 
 
 def write_program(program: Program, comments: Sequence[str] = (), stored: StoredNames | None = None) -> str:
-    """The spec. `comments` are lines before it. `stored`: where its tables read arrays; without that, where those of the program do."""
+    """Write the spec. `comments` are lines before it. `stored` says where its tables read arrays. Without it, they read the program's."""
     _check_supported(program)
     families = BlockFamilies(program.main)
     taken = set(Operator.registry) | set(program.symbols)
@@ -45,17 +45,18 @@ def write_program(program: Program, comments: Sequence[str] = (), stored: Stored
     text = "\n".join(lines).strip("\n") + "\n"
     formatted, problems = format_source(SourceFile(f"{program.main.name}.net", text))
     if formatted is None:
+        # The formatter parses the text, so a mistake of this writer never leaves it.
         raise AssertionError(f"the text that was made does not parse: {problems[0].message}\n{text}")
     return formatted
 
 
 def _wrap_comment(comment: str) -> list[str]:
-    """The comment in lines of at most 120 columns with their `# `; paths are not divided."""
+    """Wrap the comment in lines of at most 120 columns with their `# `. Paths are not divided."""
     return textwrap.wrap(comment, 118, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _check_supported(program: Program) -> None:
-    """Raises `UnsupportedByTarget` for what has no text yet."""
+    """Raise `UnsupportedByTarget` for programs that have no text yet."""
     main = program.main
     if any(one.listed for one in main.tuples):
         raise UnsupportedByTarget(SpecUnsupported("a list of inputs"), main.span)
@@ -72,6 +73,7 @@ def _write_block(family: BlockFamily, blocks: Sequence[str], stored: StoredNames
     if family.variadic:
         tensor_names = [names.bind_input(inputs[0], "x")]
         heads = [f"{tensor_names[0]}...", *parameters]
+    # A block with a single input needs no name for it: `in` is the input, except where a group or loop has its own.
     elif len(inputs) == 1 and not uses_input_inside(family.body):
         tensor_names = ["in"]
         heads = parameters
@@ -121,12 +123,12 @@ def _write_main(program: Program, families: BlockFamilies, blocks: Sequence[str]
 
 
 def _collect_symbols(value: Value) -> set[str]:
-    """The symbols in a declaration."""
+    """Collect the symbols in a declaration."""
     return {name for size in value.type.shape for name in free_symbols(size)}
 
 
 def _write_input(type_: TensorType) -> str:
-    """An input's declaration."""
+    """Write an input's declaration."""
     batch = type_.is_batch and type_.shape[0] == _get_batch_symbol(type_)
     sizes = [print_literal(size) for size in (type_.shape[1:] if batch else type_.shape)]
     plain = len(sizes) > 1 and all(re.fullmatch(r"\d+|[A-Z]\w*", size) for size in sizes) and sizes[0].isdecimal()

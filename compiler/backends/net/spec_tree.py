@@ -1,7 +1,7 @@
-"""A body of a spec as a tree, before it is text.
+"""The tree of a body of a spec, before it becomes text.
 
-In: what body_trees.py reads off a graph. Out: records that are equal if and only if their text is. Always: tensors are numbered in the
-order in which a body makes them, not named; each literal is a leaf of its own, so that two bodies can be compared but for their literals.
+In: a graph, which body_trees.py reads. Out: records that are equal if and only if their texts are. Always: tensors are numbered in the
+order in which a body makes them, not named. Each literal is a leaf of its own, so that two bodies can be compared without their literals.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from ...ops.argument import REQUIRED
 
 
 class Literal(Tree):
-    """A value that is known at compile time: what an operator has in its arguments, or the number of an iteration's list.
+    """A value that is known at compile time: an argument of an operator, or an item of an iteration's list.
 
-    `name` is the argument that it is, from which a parameter takes its name, and `default` what the argument would be without it. `axes`:
-    it is the same for all of a number of axes, `3x3`.
+    `name` is the name of the argument, from which a parameter takes its name, and `default` the argument's default. `axes`: the value is
+    the same for a number of axes, `3x3`.
     """
 
     is_literal: ClassVar[bool] = True
@@ -38,14 +38,14 @@ class Activation(Record):
 
 
 class ListOf(Tree):
-    """`[2, 3]`: items that are literals; `joined`: written `2x3` where they are numbers."""
+    """`[2, 3]`: a list of literals. If `joined`, numbers are written `2x3`."""
 
     items: tuple[Any, ...]
     joined: bool = False
 
 
 class Ref(Tree):
-    """A tensor of the body: the inputs first, then those that statements name."""
+    """A tensor of the body: first the inputs, then the tensors that statements name."""
 
     number: int
 
@@ -61,7 +61,7 @@ class TupleOf(Tree):
 
 
 class Binary(Tree):
-    """`a + b`; either may be a literal."""
+    """`a + b`, where either operand may be a literal."""
 
     symbol: str
     left: Any
@@ -98,9 +98,9 @@ class ListItem(Tree):
 class Stage(Tree):
     """`conv 64 3x3 stride=2 relu as conv1`.
 
-    `callee` is the name of an operator, a `Family` of bodies, a `SharedStage`, or a literal that is an activation. `arguments` are all that
-    it has, those with their default value too. `tensors` are given by name, a string or an `OptionalInput`. `label` is None without one.
-    `activation` is a literal.
+    `callee` is the name of an operator, a `BlockFamily`, a `SharedStage`, or a literal that is an activation. `arguments` include those
+    with their default value. `tensors` are passed by name, a string or an `OptionalInput`. `label` is None without one. `activation` is a
+    literal.
     """
 
     callee: Any
@@ -111,20 +111,20 @@ class Stage(Tree):
 
 
 class SharedStage(Record):
-    """A shared stage, by the label that it has in the body that declares it."""
+    """A shared stage, by its label in the body that declares it."""
 
     label: str
 
 
 class Taken(Record):
-    """For each input of the block the number of the graph's input that it is, and for each result of the graph that of the block's."""
+    """For each input of the block the number of the graph's input, and for each result of the graph the number of the block's result."""
 
     inputs: tuple[int, ...]
     results: tuple[int, ...]
 
 
 class OptionalInput(Record):
-    """The name of the optional input of a block, which is a `Family`: it gets its names later."""
+    """The name of the optional input of a block. The block is a `BlockFamily`, because it gets its names later."""
 
     of: Any
 
@@ -146,9 +146,9 @@ class Group(Tree):
 
 
 class Loop(Tree):
-    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` names, or the literal number of iterations. `start` is
-    the number of the first one where its label says it, `{i}`; `label` is None in a sequence, where its members are counted anyway. `body`
-    is an expression in which `Given` is what the iteration gets."""
+    """`repeat 3 as layers { ... }`. `over` is a `ListOf` the items that `binders` name, or the literal number of iterations. `start` is
+    the number of the first iteration if labels have it, `{i}`. `label` is None in a sequence, where members are counted anyway. `body` is
+    an expression in which `Given` is the input of the iteration."""
 
     over: Any
     binders: tuple[str, ...]
@@ -158,7 +158,7 @@ class Loop(Tree):
 
 
 class Choice(Tree):
-    """`if flag { stages } else { others }`; `name` is what the flag may be called."""
+    """`if flag { stages } else { others }`. `name` is a name for the flag."""
 
     flag: Any
     stages: tuple[Any, ...]
@@ -167,8 +167,8 @@ class Choice(Tree):
 
 
 class Scanned(Tree):
-    """`scan (h = start) axis=1 { statements; out results }`. `states` are the numbers of the states with what they start with; the
-    statements give them their new values."""
+    """`scan (h = start) axis=1 { statements; out results }`. `states` are the numbers of the states with their first values. The
+    statements assign their new values."""
 
     states: tuple[tuple[int, Any], ...]
     axes: Any
@@ -186,7 +186,7 @@ class IfGiven(Tree):
 
 
 class Picked(Tree):
-    """One of the results of a call that has several, by its number, as what an iteration of a loop gives."""
+    """One of several results of a call, by its number, as the result of an iteration of a loop."""
 
     value: Any
     number: int
@@ -201,14 +201,14 @@ class InMode(Tree):
 
 
 class Item(Tree):
-    """The value of a loop's binder; `up` is the number of loops inside of that loop."""
+    """The value of a loop's binder. `up` is the number of loops between the loop and the value."""
 
     number: int
     up: int = 0
 
 
 class IfFirst(Tree):
-    """`(a if i == 0 else b)`: a literal that the first iteration has, and that of all others."""
+    """`(a if i == 0 else b)`: a literal of the first iteration, and one of all others."""
 
     first: Literal
     others: Literal
@@ -268,20 +268,20 @@ class ParameterOfStage(Tree):
 
 
 class Inline(Tree):
-    """`in + x`: arithmetic as what is done to the input of a branch, which is the `Given` in it."""
+    """`in + x`: arithmetic on the input of a branch, which is the `Given` in it."""
 
     value: Any
 
 
 class InTraining(Tree):
-    """`if training { ... }`: an expression of which the head may be `Given`. `negated`: `if not training { ... }`."""
+    """`if training { ... }`: an expression whose head may be `Given`. `negated`: `if not training { ... }`."""
 
     value: Any
     negated: bool = False
 
 
 class Assign(Tree):
-    """`(a, b) = expression`; the numbers of the tensors, None for one that is not used."""
+    """`(a, b) = expression`, with the numbers of the tensors. A tensor that is not used is None."""
 
     numbers: tuple[int | None, ...]
     value: Any
@@ -295,20 +295,20 @@ class Shared(Tree):
 
 
 class Growing(Tree):
-    """The body of a loop whose result is what it was given, and one tensor more: `(kept...) = in; out kept, kept -> stage`."""
+    """The body of a loop whose result is its inputs and one tensor more: `(kept...) = in; out kept, kept -> stage`."""
 
     stage: Any
 
 
 class Steps(Tree):
-    """Statements and a result, as the body of a loop or a branch."""
+    """Statements and a result: the body of a loop or a branch."""
 
     statements: tuple[Any, ...]
     result: Any
 
 
 class Body(Tree):
-    """Statements, and the results. `inputs` is their number."""
+    """Statements and results. `inputs` is the number of inputs."""
 
     inputs: int
     statements: tuple[Any, ...]
@@ -316,7 +316,7 @@ class Body(Tree):
 
 
 def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
-    """The tree with other numbers for these tensors."""
+    """Replace the numbers of these tensors in the tree."""
 
     def change(part: Any) -> Any:
         match part:
@@ -332,7 +332,7 @@ def renumber_tensors(tree: Any, numbers: Mapping[int, int]) -> Any:
 
 
 def iterate_tensors(tree: Any) -> Iterator[int]:
-    """The numbers of all tensors that have a name in the text."""
+    """Iterate over the numbers of all tensors that have a name in the text."""
     for part in walk_tree(tree):
         match part:
             case Ref(number):

@@ -1,4 +1,4 @@
-"""Formulas of tables as trees, in which each number is a literal."""
+"""Converts formulas of tables to trees, in which each number is a literal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .spec_tree import Binary, FunctionCall, IndexName, ListItem, Literal, Prefi
 
 
 def formula_to_tree(formula: Formula, indices: Sequence[str]) -> Tree:
-    """The formula as a tree, with the names of the table's indices."""
+    """Convert the formula, with the names of the table's indices."""
     match formula:
         case Const(value):
             return Literal(value, "value")

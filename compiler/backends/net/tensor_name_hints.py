@@ -1,7 +1,7 @@
 """Suggests names for tensors, from their uses and their origins.
 
-In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors, and what none may be called. Always: a word is a
-hint; whether it can be a name, and whether it is free, is decided by `Names`.
+In: bodies, and graphs with their calls. Out: words for the numbers of a body's tensors, and words that no tensor may have. Always: a word
+is a hint. `BodyNames` decides whether it can be a name, and whether it is free.
 """
 
 from __future__ import annotations
@@ -43,11 +43,12 @@ _THROUGH = (Mul, Cast, Expand, Permute, Unsqueeze)
 
 
 def find_hints(body: Body) -> dict[int, str]:
-    """The names of the operands that tensors are given as, of the inputs of blocks that take them, and of stages that made them."""
+    """Find the names of operands, of inputs of blocks, and of stages that the tensors belong to."""
     found: dict[int, str] = {}
     for number, word in _iterate_hints(body):
         if word and not word.isdecimal() and word != "_":
             found.setdefault(number, word)
+    # `x = if given(y) { y } else { ... }`: the optional input is named after what replaces it.
     for statement in body.statements:
         match statement:
             case Assign((int() as number,), IfGiven(Ref(given), Steps((), Ref(again)), Steps(_, Chain(_, stages)))) if given == again:
@@ -101,7 +102,7 @@ def _iterate_hints(tree: Any) -> Iterator[tuple[int, str]]:
 
 
 def _get_operand_word(name: str | OptionalInput) -> str:
-    """The name of an operand; of an optional input, what it is called if that says something."""
+    """Return the name of an operand. For an optional input, its name if that is a word of the source."""
     return name if isinstance(name, str) else name.of.words[-1] if name.of.words else ""
 
 
@@ -110,7 +111,7 @@ def _get_last_label(stage: Any) -> str:
 
 
 def _get_node_word(node: OpNode | CallNode | None) -> str:
-    """The last part of the label of what has one result, if that is a word."""
+    """Return the last part of the label of a node with one result, if that is a word."""
     word = "" if node is None or len(node.outputs) > 1 else (get_label(node) or "").rpartition(".")[2]
     return "" if word.isdecimal() or word == "_" else word
 
@@ -128,8 +129,8 @@ class CallerNames:
                     self._calls.setdefault(id(node.graph), (graph, node))
 
     def find_word(self, value: Value, graph: Graph) -> str:
-        """A word for a tensor of a graph, empty for none."""
-        for _ in range(100):  # the depth of a network's blocks, and of what is between them
+        """Find a word for a tensor of a graph. Empty if there is none."""
+        for _ in range(100):  # more than the depth of a network's blocks and the operators between them
             made = self._makers.get(id(value))
             if value.name or (made is not None and _get_node_word(made[1])):
                 return value.name or _get_node_word(made[1] if made is not None else None)

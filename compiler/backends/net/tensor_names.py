@@ -1,7 +1,10 @@
-"""Names of tensors and blocks.
+"""Makes names for tensors and blocks.
 
-In: what a graph calls its tensors, and the stages that make them. Out: names of the language. Always: no keyword, and no
-operator that a branch begins with, each once in a body.
+In: the graph's names of tensors, and the stages that make them. Out: names of the language. Always: each name is used once in a body, and
+is no keyword, and no operator that a branch begins with.
+
+>>> to_snake_case("BasicBlock"), make_free_name("h", {"h", "h2"}), to_identifier("Linear1", "x")
+('basic_block', 'h3', 'linear1')
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ _WORDS = {
 
 
 def to_snake_case(name: str) -> str:
-    """`BasicBlock` as `basic_block`, `Conv1D` as `conv1d`."""
+    """Write `BasicBlock` as `basic_block`, and `Conv1D` as `conv1d`."""
     words = re.sub(r"([a-z])([A-Z])|([A-Z0-9])([A-Z][a-z])", lambda m: f"{m[1] or m[3]}_{m[2] or m[4]}", name)
     made = re.sub(r"\W+", "_", words).strip("_").lower() or "block"
     made = f"block_{made}" if made[0].isdecimal() else made
@@ -38,13 +41,13 @@ def to_snake_case(name: str) -> str:
 
 
 def to_identifier(wanted: str, otherwise: str) -> str:
-    """The name in small letters, `otherwise` if it can be none."""
+    """Return the name in small letters, or `otherwise` if it cannot be a name."""
     name = wanted if _NAME.fullmatch(wanted) else wanted.lower()
     return name if _NAME.fullmatch(name) and name not in load_tables().keywords and name.strip("_") else otherwise
 
 
 def make_free_name(wanted: str, taken: Collection[str], number: int = 2) -> str:
-    """The name; if it is taken, with the first free number from `number` on. After a digit the number follows a `_`: `e1_2`, not `e12`."""
+    """Return the name, with the first free number from `number` on if it is taken. After a digit, a `_` precedes it: `e1_2`, not `e12`."""
     name = wanted
     while name in taken:
         name, number = f"{wanted}_{number}" if wanted[-1].isdecimal() else f"{wanted}{number}", number + 1
@@ -63,15 +66,15 @@ class BodyNames:
         """For each wanted name, the number at which the search for a free one starts."""
 
     def bind_exact(self, name: str) -> str:
-        """A name that is an output's, if it can be one."""
+        """Bind the name of an output, if it can be a name."""
         return self._bind_name(to_identifier(name, to_snake_case(name)))
 
     def bind_input(self, value: Value, otherwise: str) -> str:
-        """The name of an input."""
+        """Bind the name of an input."""
         return self._bind_name(to_identifier(value.name, otherwise))
 
     def bind_tensor(self, value: Value, graph: Graph, hint: str = "") -> str:
-        """The name of a tensor that a node makes: its own, that of the stage, what the hint says, or a general one."""
+        """Bind the name of a tensor that a node makes: its own, the stage's, the hint, or a general word."""
         if id(graph) not in self._makers:
             self._makers[id(graph)] = {id(made): node for node in _iterate_nodes(graph) for made in node.outputs}
         node = self._makers[id(graph)].get(id(value))
@@ -92,7 +95,7 @@ class BodyNames:
 
 
 def _iterate_nodes(graph: Graph) -> Iterator[Node]:
-    """The nodes of a graph, of the steps of its scans and of its iterations."""
+    """Iterate over the nodes of a graph, of the steps of its scans and of its iterations."""
     for node in graph.nodes:
         yield node
         if isinstance(node, CallNode) and (node.scan is not None or node.graph.iteration is not None):

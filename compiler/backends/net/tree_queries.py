@@ -1,7 +1,7 @@
-"""Questions about trees of pipelines: whether one is short, has parameters of its own, or may be continued.
+"""Answers questions about trees of pipelines: whether one is short, has parameters of its own, or may be continued.
 
-In: a tree, as spec_tree.py defines them. Out: the answer, or the tree with one more stage. For `x -> dense 8 -> relu`, `count_stages` is 2,
-and `extend_chain` of `x -> dense 8` with `relu` writes the activation as an argument: `x -> dense 8 relu`.
+In: a tree, as spec_tree.py defines them. Out: the answer, or the tree with one more stage. For `x -> dense 8 -> relu`, `count_stages` is
+2, and `extend_chain` of `x -> dense 8` with `relu` writes the activation as an argument: `x -> dense 8 relu`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .node_stages import can_be_activation
 from .spec_tree import Binary, Chain, Declaration, Given, Group, Literal, Loop, Prefix, Ref, Scanned, SharedStage, Stage, TupleOf
 
 LONGEST = 3
-"""The number of stages that may be written inside of an operand or a tuple."""
+"""The number of stages that may be written inside an operand or a tuple."""
 
 
 def extend_chain(head: Any, stage: Any) -> Chain:
@@ -51,7 +51,7 @@ def has_keys(part: Any) -> bool:
 
 
 def is_stage(part: Any, stage: str | SharedStage) -> bool:
-    """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared one."""
+    """Whether a part of a tree is, or may contain, the stage at a path, or is a use of a shared stage."""
     used = part.callee if isinstance(part, Stage) and isinstance(part.callee, SharedStage) else None
     if isinstance(stage, str):
         label = (getattr(part, "label", None) or "") if used is None else used.label
@@ -64,7 +64,7 @@ def begins_with_tuple(tree: Any) -> bool:
 
 
 def is_short(tree: Any) -> bool:
-    """Whether the tree may be written inside of another one."""
+    """Whether the tree may be written inside another one."""
     return count_stages(tree) <= LONGEST
 
 

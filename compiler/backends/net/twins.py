@@ -1,8 +1,8 @@
-"""Graphs of one class of which one is given a tensor more, such as `forward(self, x, skip=None)` with and without `skip`.
+"""Pairs graphs of one class of which one gets a tensor more, such as `forward(self, x, skip=None)` with and without `skip`.
 
-In: a graph, and another one with a further input. Out: both with the same inputs and the same nodes, among which an `Alternative` has what
-only one of them computes: `if given(skip) { y + skip } else { y }`. Always: each graph computes what it computed before; all other nodes
-are alike but for literals, so that the bodies are. Bodies are not compared here, because a node more may give other tensors a name.
+In: a graph, and another one with a further input. Out: both with the same inputs and the same nodes, except that an `Alternative` has the
+nodes of only one of them: `if given(skip) { y + skip } else { y }`. Always: each graph computes what it computed before. All other nodes
+differ in literals only, and so do the bodies. Bodies are not compared here, because one more node may give other tensors a name.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from ...ops.parameter_of import ParameterOf
 from .node_stages import get_label
 
 Key = Callable[[Node], tuple[Hashable, Hashable]]
-"""The first part is equal for nodes that are alike but for literals and inputs, and both for those that differ in inputs alone."""
+"""Makes the key of a node. The first part is equal for nodes that differ in literals and inputs only, both for nodes that differ in inputs
+only."""
 
 
 class Alternative(CallNode):
     """A tensor that depends on whether the optional input is given, which is the first of `inputs`.
 
     `graph` computes it from the optional input and the next inputs, and `otherwise` from the last inputs. `is_given`: whether the graph
-    that the node is in has the optional input.
+    with this node has the optional input.
     """
 
     def __init__(self, graph: Graph, otherwise: Graph, inputs: tuple[Value, ...], is_given: bool) -> None:
@@ -37,9 +38,9 @@ class Alternative(CallNode):
 
 
 class TwinWay(Record):
-    """A way in which graphs may be twins. `inputs` has for each input the number that it has in the graph with one more, of which the last
-    is the optional one, and `results` for each result of that graph its number in the one without the optional tensor. That one may also
-    return the tensor that it computes instead. `several`: a region ends where a node is like the other graph's own one."""
+    """A way in which graphs may be twins. `inputs` has for each input its number in the graph with one more, where the last one is
+    optional. `results` has for each result of that graph its number in the other graph, which may also return the tensor that it computes
+    instead. `several`: a region ends where a node equals the other graph's own one."""
 
     inputs: tuple[int, ...]
     results: tuple[int, ...]
@@ -47,7 +48,7 @@ class TwinWay(Record):
 
 
 def possible_ways(graph: Graph, other: Graph) -> list[TwinWay]:
-    """The ways in which the other graph may be the first one with an optional input, the best first."""
+    """List the ways in which the other graph may be the first one with an optional input, the best first."""
     last = len(graph.inputs)
     if not last or len(other.inputs) != last + 1 or len(graph.outputs) - len(other.outputs) not in (0, 1):
         return []
@@ -60,7 +61,7 @@ def possible_ways(graph: Graph, other: Graph) -> list[TwinWay]:
 
 
 def pair_twins(graph: Graph, other: Graph, way: TwinWay, key: Key) -> tuple[Graph, Graph] | None:
-    """Both graphs with the optional input last, and with alternatives; None if they differ in more than that."""
+    """Return both graphs with the optional input last, and with alternatives. None if they differ in more than that."""
     if (
         not (_is_plain(graph) and _is_plain(other))
         or len(other.outputs) != len(way.results)
@@ -74,7 +75,7 @@ def pair_twins(graph: Graph, other: Graph, way: TwinWay, key: Key) -> tuple[Grap
 
 
 class _Region:
-    """Nodes that only one of the graphs has, in order. `output` is the only tensor that others use, and `inputs` are those from outside."""
+    """Nodes that only one of the graphs has, in order. `output` is the only tensor that others use, and `inputs` come from outside."""
 
     def __init__(self, nodes: Sequence[Node], output: Value) -> None:
         made = {id(value) for node in nodes for value in node.outputs}
@@ -84,7 +85,7 @@ class _Region:
         self.inputs = list(read.values()) if nodes else [output]
 
     def make_graph(self, around: Graph, inputs: Sequence[Value]) -> Graph:
-        """The nodes as a graph."""
+        """Make the nodes a graph."""
         made = Graph(around.name, "block", around.span)
         made.inputs, made.nodes, made.outputs = list(inputs), list(self.nodes), [self.output]
         return made
@@ -92,7 +93,7 @@ class _Region:
 
 class _Pairing:
     """The nodes of two graphs that are alike, from the inputs on and from the results back, and the regions between them. `values` and
-    `nodes` have the graph's own for those of the other graph, by id."""
+    `nodes` map those of the other graph, by id, to the graph's own."""
 
     def __init__(self, graph: Graph, other: Graph, way: TwinWay, key: Key) -> None:
         self.graph, self.other, self.way, self.key = graph, other, way, key
@@ -115,7 +116,7 @@ class _Pairing:
         self._check_regions(only_other, only_own)
         alone = (own for region, own in self.regions if not region.nodes)
         self.instead = next((own.output if own.nodes else Value(self.extra.type, self.extra.span) for own in alone), self.extra)
-        """The tensor that nodes use in place of the optional tensor, if some of them use it as it is."""
+        """The tensor that nodes use in place of the optional tensor, if some of them use it directly."""
 
     def _pair_values(self, value: Value, own: Value) -> None:
         self.values[id(value)] = own
@@ -134,12 +135,13 @@ class _Pairing:
             inputs = [self.values.get(id(value)) for value in node.inputs]
             alike = waiting.get((self.key(node)[0], tuple(map(id, inputs)))) if None not in inputs else None
             if alike:
+                # Of several nodes that are alike, one with the same literals is the better partner.
                 own = next((own for own in alike if self.key(own) == self.key(node)), alike[0])
                 alike.remove(own)
                 self._pair_nodes(node, own)
 
     def _pair_backward(self) -> dict[int, tuple[Value, Value]]:
-        """Pairs the nodes after the differences. The result has the tensors at which it stops: the other graph's with the own one."""
+        """Pair the nodes after the differences. Return the tensors at which this stops: the other graph's with the own one."""
         makers = {
             id(value): (node, at) for graph in (self.graph, self.other) for node in graph.nodes for at, value in _iterate_outputs(node)
         }
@@ -171,7 +173,7 @@ class _Pairing:
         return node is not None and id(node) not in self.nodes and self.key(node)[0] == self.key(own)[0]
 
     def _find_like(self, own: Node, value: Value, makers: Mapping[int, tuple[Node, int]]) -> Value | None:
-        """The nearest tensor before this one that a node like the own one makes: the region lies between them."""
+        """Find the nearest earlier tensor that is made by a node like the own one. The region ends there."""
         waiting = [value]
         seen: set[int] = set()
         for one in waiting:
@@ -185,10 +187,11 @@ class _Pairing:
         return None
 
     def _check_regions(self, only_other: Sequence[Node], only_own: Sequence[Node]) -> None:
-        """Raises `Different` unless the regions are all that differs, and less than what is alike."""
+        """Raise `Different` unless the regions are the only differences, and smaller than the common part."""
         for nodes, regions in ((only_other, [r for r, _ in self.regions]), (only_own, [r for _, r in self.regions])):
             if sorted(id(node) for region in regions for node in region.nodes) != sorted(map(id, nodes)):
                 raise Different
+        # Both branches of an `if` are in the text, so their labels must differ.
         labels = [label for node in (*only_other, *only_own) for label in _list_labels(node)]
         if "_" in labels or len(set(labels)) < len(labels) or not all(map(_is_movable, (*only_other, *only_own))):
             raise Different
@@ -198,7 +201,7 @@ class _Pairing:
             raise Different
 
     def rewrite_graphs(self) -> tuple[Graph, Graph]:
-        """Both graphs with alternatives. Raises `Different` if a region's tensors are used elsewhere."""
+        """Return both graphs with alternatives. Raises `Different` if a region's tensors are used elsewhere."""
         places: dict[int, tuple[Alternative, Alternative]] = {}
         nodes: list[Node] = []
         others: list[Node] = []
@@ -212,6 +215,7 @@ class _Pairing:
             if region.nodes:
                 places[id(region.nodes[-1])] = pair
                 continue
+            # The optional tensor itself, `source = if given(states) { states } else { x }`, exists from the start.
             # The optional tensor itself, `source = if given(states) { states } else { x }`, which is known from the start on.
             if not all(value in self.graph.inputs for value in otherwise.inputs):
                 raise Different
@@ -234,16 +238,17 @@ class _Pairing:
         )
 
     def _list_results(self) -> list[Value]:
-        """The other graph's tensors for all results of the graph. What only the graph returns is computed, or given, in both."""
+        """Return the other graph's tensors for all results of the graph. A result that only the graph returns is computed, or given, in
+        both."""
         its = dict(zip(self.way.results, self.other.outputs, strict=True))
         return [its[at] if at in its else self._get_other_value(own) for at, own in enumerate(self.graph.outputs)]
 
     def _replace_extra(self, values: Sequence[Value]) -> tuple[Value, ...]:
-        """The tensors that a node of the other graph uses now."""
+        """Return the tensors that a node of the other graph uses now."""
         return tuple(self.instead if value is self.extra else value for value in values)
 
     def _list_own_values(self, values: Sequence[Value], own: Sequence[Value]) -> tuple[Value, ...]:
-        """The tensors that a node of the graph uses now, with those of its twin and its own."""
+        """Return the tensors that a node of the graph uses now, from its twin's tensors and its own."""
         for value, its in zip(values, own, strict=True):
             end = self.ends.get(id(value))
             if (end[1] if end is not None else self.values.get(id(value))) is not its:
@@ -251,7 +256,7 @@ class _Pairing:
         return tuple(map(self._get_own_value, values))
 
     def _get_own_value(self, value: Value) -> Value:
-        """The own tensor that stands for one of the other graph: for the result of an alternative that result."""
+        """Return the own tensor for a tensor of the other graph. For the result of an alternative, the result itself."""
         if id(value) in self.ends:
             return self._replace_extra((value,))[0]
         if id(value) not in self.values:
@@ -259,7 +264,7 @@ class _Pairing:
         return self.values[id(value)]
 
     def _get_other_value(self, own: Value) -> Value:
-        """The other graph's tensor for an own one."""
+        """Return the other graph's tensor for an own one."""
         made = next((value for value, end in self.ends.values() if end is own and id(own) not in self.origins), None)
         if made is None and id(own) not in self.origins:
             raise Different
@@ -271,7 +276,7 @@ def _iterate_outputs(node: Node) -> Iterable[tuple[int, Value]]:
 
 
 def _find_reaching_nodes(value: Value, nodes: Sequence[Node]) -> list[Node]:
-    """The nodes that the tensor is computed by, in order."""
+    """Return the nodes that compute the tensor, in order."""
     wanted = {id(value)}
     reaching: list[Node] = []
     for node in reversed(nodes):
@@ -286,7 +291,7 @@ def _is_plain(graph: Graph) -> bool:
 
 
 def _list_labels(node: Node) -> Iterable[str]:
-    """The labels in the text. An iteration has none, but its nodes do."""
+    """Return the labels in the text. An iteration has none, but its nodes do."""
     if isinstance(node, CallNode) and node.graph.iteration is not None:
         return [label for inner in node.graph.nodes for label in _list_labels(inner)]
     label = get_label(node)
@@ -294,7 +299,7 @@ def _list_labels(node: Node) -> Iterable[str]:
 
 
 def _is_movable(node: Node) -> bool:
-    """Whether the node may be inside of an `if`: it uses no stage from outside, and is no loop at run time."""
+    """Whether the node may be inside an `if`: it uses no stage from outside, and is no loop at run time."""
     if isinstance(node, OpNode):
         return node.shared is None and node.tie is None and not isinstance(node.op, ParameterOf)
     if node.graph.iteration is not None and not all(map(_is_movable, node.graph.nodes)):

@@ -1,7 +1,7 @@
 """Finds the definitions that a model needs, in its text and in the files that it uses.
 
-In: the `ProgramText` of a program. Out: the items of each file that the model's names lead to. Always: nothing is evaluated, so a name that
-only a value decides may lead to a definition that is not needed, or to none.
+In: the `ProgramText` of a program. Out: the items of each file that the model's names lead to. Always: nothing is evaluated. If a value
+decides what a name means, the name may lead to a definition that is not needed, or to none.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from ...ir.program_text import ProgramText
 
 
 class UsedDefinitions:
-    """The definitions that the model of a text needs. `files` are all files, those that others use first; `needed` are the items, by the
-    identity of their nodes."""
+    """The definitions that the model of a text needs. `files` are all files, used ones before those that use them. `needed` are the items,
+    by the identity of their nodes."""
 
     def __init__(self, text: ProgramText) -> None:
         self.text = text
@@ -31,7 +31,7 @@ class UsedDefinitions:
             self._mark_needed(self.main.by_node[id(item)])
 
     def list_model_chain(self) -> list[ast.ModelDecl]:
-        """The model, and those that it is derived from; empty if the file's own statements are the model."""
+        """List the model, and the models that it is derived from. Empty if the file's own statements are the model."""
         models = {item.name.name: item for item in self.text.file.items if isinstance(item, ast.ModelDecl)}
         found = [] if self.text.model is None else [self.text.model]
         while found and found[-1].base is not None:
@@ -39,7 +39,7 @@ class UsedDefinitions:
         return found
 
     def iterate_items(self) -> Iterator[ItemNames]:
-        """The items that are needed, in the order of the files and of their texts. Of a `let` of several names, one."""
+        """Iterate over the needed items, in the order of the files and of their texts. A `let` of several names is one item."""
         for file in self.files.values():
             seen: set[int] = set()
             for item in file.items:
@@ -54,13 +54,13 @@ class UsedDefinitions:
             yield from sorted((one for one in own if id(one.node) in self.needed), key=lambda one: one.span.start)
 
     def _list_roots(self) -> list[ast.Item]:
-        """The models of the chain, or the statements that are the model."""
+        """List the models of the chain, or the statements that are the model."""
         return [*self.list_model_chain()] or [
             i for i in self.text.file.items if isinstance(i, ast.Statement) and not isinstance(i, ast.Let)
         ]
 
     def _bind_file(self, file: ast.File) -> FileNames:
-        """Binds a file after those that it uses."""
+        """Bind a file after those that it uses."""
         self.files[file.span.file.name] = bind_file(file, self._find_imported)
         return self.files[file.span.file.name]
 
@@ -85,10 +85,11 @@ class UsedDefinitions:
                 definitions += self._iterate_let_names(item.item)
             for definition in definitions:
                 found = self.files[definition.span.file.name].by_node.get(id(definition.node))
+                # A train section is not part of the model, even if it uses the same names.
                 if found is not None and not isinstance(found.item, ast.TrainDecl):
                     stack.append(found)
 
     def _iterate_let_names(self, let: ast.Let) -> Iterator[Definition]:
-        """The definitions of all names of a `let`."""
+        """Iterate over the definitions of all names of a `let`."""
         file = self.files[let.span.file.name]
         yield from (d for d in file.top.names.values() if isinstance(d.node, ast.Let) and d.node.span.start == let.span.start)

@@ -1,8 +1,7 @@
-"""Blocks that take any number of tensors, and loops that give them one more each time, as the layers of a DenseNet.
+"""Finds blocks that take any number of tensors, and loops that give them one more each time, as the layers of a DenseNet.
 
-In: the bodies of graphs that have one name, the nodes of a graph. Out: bodies whose first input is all of them; runs of nodes that are a
-loop. Always: a body takes its inputs as one tuple and in no other way; a tensor of a loop is used by its later members, and by what takes
-all.
+In: the bodies of graphs that have one name, and the nodes of a graph. Out: bodies whose first input is all of them, and runs of nodes that
+are a loop. Always: a body uses its inputs only as one tuple. A tensor of a loop is used only by later members, and by nodes that take all.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from .spec_tree import Assign, Body, Chain, Ref, TupleOf
 
 
 def merge_inputs(body: Body) -> Body | None:
-    """The body in which `Ref(0)` is the tuple of all inputs; None if they are used in another way."""
+    """Return the body in which `Ref(0)` is the tuple of all inputs. None if the inputs are used in another way."""
     count = body.inputs
     whole = TupleOf(tuple(map(Ref, range(count)))) if count > 1 else Ref(0)
     if _count_input_uses(body, count) != count or _count_heads(body, whole) != 1:
@@ -29,6 +28,7 @@ def merge_inputs(body: Body) -> Body | None:
             case Chain(head, stages) if head == whole or head == _shift_tuple(whole, count):
                 return Chain(Ref(0), stages)
             case Ref(number):
+                # Negative numbers mark inputs that were visited, so that they are not taken for tensors with new numbers.
                 return Ref(number - count + 1) if number >= count else Ref(number - count)
         return None
 
@@ -37,7 +37,7 @@ def merge_inputs(body: Body) -> Body | None:
 
 
 def _shift_tuple(whole: Any, count: int) -> Any:
-    """The tuple of inputs after their numbers were made negative, so that they are not taken for others."""
+    """Return the tuple of inputs with the negative numbers that mark them as visited."""
     return rewrite_downward(whole, lambda part: Ref(part.number - count) if isinstance(part, Ref) else None)
 
 
@@ -48,17 +48,17 @@ def _shift_statements(statements: tuple[Any, ...], count: int) -> tuple[Any, ...
 
 
 def _count_input_uses(tree: Any, count: int) -> int:
-    """The number of times that inputs are used."""
+    """Count the uses of inputs."""
     return sum(isinstance(part, Ref) and part.number < count for part in walk_tree(tree))
 
 
 def _count_heads(tree: Any, whole: Any) -> int:
-    """The number of pipelines that begin with all inputs."""
+    """Count the pipelines that begin with all inputs."""
     return sum(isinstance(part, Chain) and part.head == whole for part in walk_tree(tree))
 
 
 def find_growing_run(node: Node, nodes: Sequence[Node], stage: Callable[[Node], Any], users: Mapping[int, Sequence[Node]]) -> list[Node]:
-    """The longest loop that begins with the node, of members that take what the one before took, and what it gave; one node for none."""
+    """Find the longest loop from the node on. Each member takes the inputs and the output of the previous one. One node means no loop."""
     run = [node]
     if node.shared is not None or len(node.outputs) != 1 or not node.inputs:
         return run

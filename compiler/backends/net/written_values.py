@@ -1,7 +1,10 @@
-"""Compile-time values as text: arguments, and what is in their place in a block or a loop.
+"""Writes compile-time values as text: arguments, and the parameters and loop items in their place.
 
-In: literals, parameters, items of loops. Out: text. Always: what comes from the model's origin is a number, a word of the language, or in
-quotes.
+In: literals, parameters, items of loops. Out: text. Always: a value from the model's origin becomes a number, a word of the language, or a
+text in quotes.
+
+>>> print_literal(512**-0.5), print_literal(0.00001), print_literal((2, True))
+('512 ** -0.5', '1e-5', '[2, true]')
 """
 
 from __future__ import annotations
@@ -29,14 +32,14 @@ from .spec_tree import Activation, Binary, FunctionCall, IfFirst, IndexName, Ite
 _ONE_WORD = re.compile(r"\w[\w.]*(\[[^\]]*\])?|\d[\w.]*e-?\d+")
 _PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 LONG_NUMBER = 14
-"""The digits of a number that says nothing to a reader."""
+"""The number of digits from which a number says nothing to a reader."""
 MOST_SQUARE = 1e6
 COUNTERS = "ijklmn"
 """The names of the numbers of iterations, from the outermost loop, unless something in the body has that name."""
 
 
 class ValuePrinter:
-    """Writes the values of one body. `names` are those of its tensors by their numbers, `parameters` those of the block."""
+    """Writes the values of one body. `names` are its tensors' names by their numbers, `parameters` the block's parameters."""
 
     def __init__(self, names: Sequence[str], parameters: Sequence[str], stored: StoredNames) -> None:
         self.names, self.parameters, self.stored = names, parameters, stored
@@ -53,6 +56,7 @@ class ValuePrinter:
         words: list[str] = []
         at = 0
         for name, value in sorted(arguments, key=lambda item: positional.index(item[0]) if item[0] in positional else len(positional)):
+            # A value that changes nothing is not written, even if it is not the default.
             if (isinstance(value, Literal) and is_default(value)) or is_idle(name, arguments, signature):
                 continue
             text = self.print_argument(value, callee)
@@ -64,7 +68,7 @@ class ValuePrinter:
     # --- values -------------------------------------------------------------------------------------------------------
 
     def print_argument(self, value: Any, callee: Any = None) -> str:
-        """A value as an argument: in brackets where the language needs them."""
+        """Print a value as an argument, in brackets where the language needs them."""
         if isinstance(value, Literal) and value.name == "tie":
             return str(value.value) if _PATH.fullmatch(value.value) and value.value not in load_tables().keywords else f'"{value.value}"'
         if isinstance(value, Literal) and isinstance(value.value, str) and value.value not in _list_words(callee, value.name):
@@ -75,12 +79,12 @@ class ValuePrinter:
         return text if _ONE_WORD.fullmatch(text) or text[0] in '["' else f"({text})"
 
     def print_expression(self, tree: Any, least: int = NET.loosest) -> str:
-        """The text of an expression, in brackets if it binds less tightly than `least`."""
+        """Print an expression, in brackets if it binds less tightly than `least`."""
         text, strength = self.print_tree(tree)
         return text if strength >= least else f"({text})"
 
     def print_tree(self, tree: Any) -> tuple[str, int]:
-        """The text of arithmetic, and how tightly its outermost operator binds."""
+        """Print arithmetic, and return how tightly its outermost operator binds."""
         match tree:
             case Binary(symbol, left, right):
                 own, of_left, of_right = NET.operand_strengths(symbol)
@@ -116,6 +120,7 @@ class ValuePrinter:
             case IfFirst(first, others, up):
                 i = self.counters[-1 - up]
                 start = self.starts[-1 - up]
+                # A condition is shorter than `true if i == 0 else false`.
                 if isinstance(first, Literal) and type(first.value) is bool and isinstance(others, Literal) and type(others.value) is bool:
                     return f"{i} == {start}" if first.value else f"{i} > {start}"
                 return f"{self.print_value(first)} if {i} == {start} else {self.print_value(others)}"
@@ -133,8 +138,9 @@ class ValuePrinter:
 
 
 def _list_positional(callee: Any) -> list[str]:
-    """The arguments that are written without their names, in order."""
+    """List the arguments that are written without their names, in order."""
     if isinstance(callee, BlockFamily):
+        # More than three values in a row are hard to tell apart, so further ones have names.
         return [name for name in callee.parameters if name not in callee.defaults][:3]
     if isinstance(callee, str):
         return [name for name, declared in Operator.registry[callee].signature.items() if declared.positional]
@@ -148,7 +154,7 @@ def _list_words(callee: Any, name: str) -> Sequence[str]:
 
 
 def print_literal(value: Any) -> str:
-    """A compile-time value."""
+    """Print a compile-time value."""
     match value:
         case bool():
             return "true" if value else "false"
@@ -188,8 +194,8 @@ def _print_float(value: float) -> str:
 
 
 def _print_root(value: float) -> str:
-    """A number that is the root of an integer, or its reciprocal, to the last bit: the scale of attention, the bounds of weights. Empty if
-    it is none, or if it is short as it is."""
+    """Print the root of an integer, or its reciprocal, if the number is exactly that: the scale of attention, the bounds of weights. Empty
+    if it is none, or if the number is short."""
     if len(repr(value)) < LONG_NUMBER:
         return ""
     for power, square in ((0.5, value * value), (-0.5, 1 / (value * value))):
