@@ -45,7 +45,6 @@ def bound_result(op: Operator, inputs: Sequence[Known]) -> Known:
 
 def _bound_add(op: Any, inputs: Sequence[Known]) -> Known:
     # A hidden score stays hidden, whatever is added to it.
-    # The other addend is unbounded in theory, but no finite score outweighs the mask in float32.
     return min((x for x in inputs if is_hidden(x) and x is not None), default=None)
 
 

@@ -216,7 +216,6 @@ class _Pairing:
                 places[id(region.nodes[-1])] = pair
                 continue
             # The optional tensor itself, `source = if given(states) { states } else { x }`, exists from the start.
-            # The optional tensor itself, `source = if given(states) { states } else { x }`, which is known from the start on.
             if not all(value in self.graph.inputs for value in otherwise.inputs):
                 raise Different
             for one, made in zip(pair, (nodes, others), strict=True):

@@ -32,12 +32,12 @@ def are_consecutive(labels: Iterable[str]) -> bool:
 
 
 def to_camel_case(name: str) -> str:
-    # Uppercase only the first letter: `conv_bnReLU` keeps the capitals that its author chose.
     """`basic_block` as the name of a class: `BasicBlock`. Never empty.
 
     Numbers stay apart, and letters after a number are capitals, as in published names: `Llama2_7B`, `Resnext50_32X4D`, `Conv1x1`.
     """
     joined = ""
+    # Uppercase only the first letter: `conv_bnReLU` keeps the capitals that its author chose.
     for word in re.findall(r"[A-Za-z0-9]+", name):
         number = word[0].isdigit()
         apart = "_" if number and joined[-1:].isdigit() else ""

@@ -4,6 +4,5 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 # Importing a module registers its rules, so a new file needs no entry anywhere.
-# Importing a module registers its rules, so a new file needs no entry anywhere.
 for module in iter_modules(__path__, f"{__name__}."):
     import_module(module.name)

@@ -1,1 +1,2 @@
-"""The emitters, one file a family, as the operators. A family is imported when one of its emitters is asked for (`onnx_emitters.py`)."""
+"""Emitters for ONNX, one file for each family of operators. A family is imported when one of its emitters is needed
+(`onnx_emitters.py`)."""

@@ -61,6 +61,7 @@ def emit_clip(op: Relu6 | Hardtanh, site: Site) -> str:
     x = site.x
     low, high = op.convert_limits(x.dtype).values() if isinstance(op, Hardtanh) else (0, 6)
     convert = float if x.dtype.is_float else int
+    # ONNX Runtime has no Clip of int16.
     return x.within(widen_integer(x.dtype), lambda y: y.op("Clip", convert(low), convert(high))).name
 
 

@@ -134,6 +134,7 @@ _EXTREMES: dict[type[Operator], str] = {
 
 @emits(*_EXTREMES, onnx=_EXTREMES)
 def emit_min_max(op: Pair, site: Site) -> str:
+    # PyTorch casts both sides to their common type before it compares them.
     dtype = result_type(site.given)
     a, b = site.x.cast(dtype), site.other.cast(dtype)
     if dtype == BOOL:

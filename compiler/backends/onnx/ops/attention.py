@@ -102,6 +102,7 @@ def _to_four_axes(op: Attention, site: Site, name: str, scores: Shape) -> Tensor
     x, shape = site[name], site.given[name].shape
     ahead = scores[:-2]
     if name != "q" and op.is_grouped(site.given):
+        # ONNX groups heads of keys and values itself; otherwise they are repeated, as PyTorch does.
         if _can_group_heads(op, site):
             ahead = (*ahead[:-1], shape[-3])
         else:

@@ -33,6 +33,7 @@ def emit_bitwise_not(op: BitwiseNot, site: Site) -> str:
 @emits(BitwiseLeftShift, BitwiseRightShift, onnx="Gather, Mul and Div")
 def emit_shift(op: Shift, site: Site) -> str:
     a, b = cast_operands(op, site)
+    # A signed number has one position less to the right, since its sign bit is not shifted out.
     positions = 8 * a.dtype.size - (a.dtype.kind == "int" and isinstance(op, BitwiseRightShift))
     via = INT32 if a.dtype.size < 4 else a.dtype
     amount, number = b.cast(via), a.cast(via)
@@ -42,6 +43,7 @@ def emit_shift(op: Shift, site: Site) -> str:
         return inside.choose(number * power, 0).cast(a.dtype).name
     # Subtracting the remainder first makes Div exact; it would round towards zero, a shift rounds down.
     whole = (number - number.op("Mod", power)) / power
+    # A shift beyond all positions gives 0, and -1 for negative numbers.
     sign = number.less(0).cast(via)
     return inside.choose(whole, sign.like(0) - sign).cast(a.dtype).name
 

@@ -46,6 +46,7 @@ def emit_cumulative_extreme(op: CumulativeExtreme, site: Site) -> str | tuple[st
         return (site.x.op("Identity").name, site.scalar(0, INT64))[: len(site.results)]
     axis = normalize_axis(op.name, op.axis, given)
     size = given.shape[axis]
+    # ONNX Runtime 1.31 has ReduceMax for neither INT16 nor BFLOAT16: compute all smaller types in 32 bits.
     x = site.x
     if x.dtype.size < 4:
         x = x.cast(FLOAT32 if x.dtype.is_float else INT32)
@@ -61,6 +62,7 @@ def _scan_by_doubling(op: CumulativeExtreme, x: TensorExpr, axis: int, size: int
     def choose_extreme(before: Parts, after: Parts) -> Parts:
         chosen = after[0].op(compare, before[0], to=BOOL)
         if x.dtype.is_float:
+            # A NaN after a number is the extreme, and the last of several NaNs has the index.
             chosen = chosen.op("Or", after[0].op("IsNaN", to=BOOL))
         return tuple(chosen.choose(new, old) for old, new in zip(before, after, strict=True))
 
@@ -100,5 +102,6 @@ def emit_diff(op: Diff, site: Site) -> str:
             TensorExpr(site, site.add("Slice", [x.name, *(site.ints([n]) for n in (start, stop, axis))]), x.dtype)
             for start, stop in ((1, end), (0, -1))
         )
+        # The difference of booleans is their exclusive or.
         x = after.op("Xor" if x.dtype == BOOL else "Sub", before)
     return x.cast(site.given.x.dtype).name

@@ -16,6 +16,7 @@ from ..tensor_expressions import TensorExpr, compute_precisely
 @emits(Dense, onnx="Gemm, or MatMul and Add")
 def emit_dense(op: Dense, site: Site) -> str:
     x, weight = site.x.name, site.parameter("weight")
+    # Gemm takes matrices only.
     if site.given.x.rank == 2:
         bias = [site.parameter("bias")] if op.has_bias(site.given) else []  # ONNX Runtime's quantizer takes `""` for a tensor
         return site.add("Gemm", [x, weight, *bias], transB=1)
@@ -48,6 +49,7 @@ def _gather_rows(op: Embedding | EmbeddingBag, site: Site) -> TensorExpr:
     rows = TensorExpr(site, site.add("Gather", [site.parameter("weight"), site.indices.name], axis=0), dtype)
     if op.max_norm is None:
         return rows
+    # PyTorch adds the same 1e-7 to a length before it divides by it.
     lengths = compute_precisely(rows, lambda x: p_norm(x, float(op.norm_type), [-1], keepdims=True))
     return lengths.greater(float(op.max_norm)).choose(rows * (lengths.like(float(op.max_norm)) / (lengths + 1e-7)), rows)
 
@@ -77,6 +79,7 @@ def emit_embedding_bag(op: EmbeddingBag, site: Site) -> str:
 def _reduce_bags(op: EmbeddingBag, rows: TensorExpr, counted: TensorExpr | None, reduce: Reduce) -> TensorExpr:
     if op.mode == "sum":
         return reduce(rows if counted is None else counted.choose(rows, 0.0), "add")
+    # The mean divides by the rows that count, which differ from bag to bag.
     number = reduce(_make_ones(rows) if counted is None else counted.cast(rows.dtype), "add")
     if op.mode == "max":
         return number.truth().choose(reduce(rows if counted is None else counted.choose(rows, -inf), "max"), 0.0)
@@ -109,6 +112,7 @@ def _make_offset_reducer(op: EmbeddingBag, site: Site) -> Reduce:
         shape = _make_ints(site, (count,)).op("Concat", y.op("Shape", to=INT64, start=1), axis=0)
         none = y.like(0.0 if how == "add" else -inf).op("Expand", shape)
         totals = none.op("ScatterElements", index, y, axis=0, reduction=how)
+        # With `include_last_offset`, the last offset is the end, and begins no bag.
         return totals.op("Slice", _make_ints(site, (0,)), _make_ints(site, (-1,))) if op.include_last_offset else totals
 
     return reduce

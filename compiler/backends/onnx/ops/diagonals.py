@@ -30,6 +30,7 @@ def emit_diag_embed(op: DiagEmbed, site: Site) -> str:
     x, given = site.x, site.given.x
     side, above = op.side_length(given), max(-op.offset, 0)
     count = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, side, 1)]), INT64)
+    # Clamped, because positions outside of the diagonal are looked up too, before zeros replace them.
     source = count if not op.offset else (count - above).op("Max", 0).op("Min", given.shape[-1] - 1)
     # Row i holds its element of the input in column `i + offset`, and zeros elsewhere.
     column = TensorExpr(site, site.add("Unsqueeze", [count.name, site.ints([1])]), INT64)

@@ -1,4 +1,4 @@
-"""Mixtures of experts in ONNX: the rows of each group are gathered, multiplied, and scattered to where they were."""
+"""Emits mixtures of experts: the rows of each group are gathered, multiplied, and scattered back to their places."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from ..tensor_expressions import TensorExpr
 from .shape import reshape_tensor, transpose_tensor
 
 _BLOCKS = ("float32", "float16", "float64", "int8", "uint8")
-"""What ONNX Runtime has DepthToSpace for."""
+"""The element types for which ONNX Runtime has DepthToSpace."""
 
 
 @emits(PixelShuffle, onnx="DepthToSpace")
@@ -68,12 +68,12 @@ def _pad_image(op: Unfold, site: Site) -> str:
     before = [*[0] * (site.given.x.rank - 2), *op.expand_pair("padding")]
     if not any(before):
         return site.x.name
-    # Of all axes: ONNX Runtime miscounts those that are given when it moves a Transpose past the Pad.
+    # An amount for each axis: given a list of axes, ONNX Runtime miscounts them when it moves a Transpose past the Pad.
     return site.add("Pad", [site.x.name, site.ints([*before, *before])])
 
 
 def _find_tap_positions(site: Site, window: Window, count: Dim) -> str:
-    """The matrix [taps, count] of where each tap of each block lies."""
+    """Make the matrix [taps, count] of the positions of each tap of each block."""
     taps = (np.arange(window.taps) * window.dilation)[:, None]
     if isinstance(count, int):
         return site.constant(taps + np.arange(count) * window.stride)
@@ -88,6 +88,7 @@ def _make_int_constant(site: Site, array: Array) -> str:
 @emits(Fold, onnx="Col2Im")
 def emit_fold(op: Fold, site: Site) -> str:
     x = site.x
+    # Col2Im takes no booleans.
     sums = x.cast(FLOAT32) if x.dtype.kind == "bool" else x
     alone, front = site.given.x.rank == 2, TensorExpr(site, site.ints([0]), INT64)
     sums = sums.op("Unsqueeze", front) if alone else sums

@@ -19,13 +19,13 @@ _REDUCTIONS = {"add": "add", "multiply": "mul", "sum": "add", "mean": "add", "pr
 
 
 def _add_axis(site: Site, name: str) -> TensorExpr:
-    """An input, a tensor without axes as one with a single element on one axis."""
+    """Return an input. A tensor without axes gets one axis with a single element, because ONNX's operators need an axis."""
     tensor = site[name]
     return tensor if site.given[name].rank else tensor.op("Reshape", TensorExpr(site, site.ints([1]), INT64))
 
 
 def _drop_axis(y: TensorExpr, rank: int) -> TensorExpr:
-    """The other way round, for a result that has no axes."""
+    """Remove the added axis from a result that has no axes."""
     return y if rank else y.op("Reshape", TensorExpr(y.site, y.site.ints([]), INT64))
 
 
@@ -54,6 +54,7 @@ def emit_scatter_reduce(op: ScatterReduce, site: Site) -> str:
     x = _add_axis(site, "x")
     via = _choose_compute_dtype(x.dtype, op.reduce)
     base, source = x.cast(via), _slice_source(site).cast(via)
+    # Without `include_self`, elements that are written start from the neutral element, and others keep their value.
     if not op.include_self:
         base = _scatter_values(site, base, _fill_indices(site, _get_neutral_value(op.reduce, via), via))
     y = _scatter_values(site, base, source, op.reduce)
@@ -79,9 +80,10 @@ def _get_neutral_value(reduce: str, dtype: DType) -> int | float:
 
 
 def _slice_source(site: Site) -> TensorExpr:
-    """The values to write, in the shape of the indices."""
+    """Return the values to write, in the shape of the indices."""
     source = _add_axis(site, "src")
     pairs = zip(site.given.index.shape or (1,), site.given.src.shape or (1,), strict=True)
+    # PyTorch accepts a source that is longer than the indices, ONNX does not.
     longer = {axis: part for axis, (part, whole) in enumerate(pairs) if site.given.facts.are_equal(part, whole) is not True}
     if not longer:
         return source
@@ -90,7 +92,7 @@ def _slice_source(site: Site) -> TensorExpr:
 
 
 def _fill_indices(site: Site, value: int | float | bool, dtype: DType) -> TensorExpr:
-    """One value for each index."""
+    """Repeat one value for each index."""
     number = TensorExpr(site, site.scalar(value, dtype), dtype)
     return number.op("Expand", TensorExpr(site, site.ints(site.given.index.shape or (1,)), INT64))
 
@@ -102,7 +104,7 @@ def _scatter_values(site: Site, x: TensorExpr, source: TensorExpr, reduce: str |
 
 
 def _count_writes(op: ScatterReduce, site: Site, base: TensorExpr) -> TensorExpr:
-    """The number of values written to each element, at least one."""
+    """Count the values written to each element, at least one."""
     shape = TensorExpr(site, site.ints(site.given.x.shape or (1,)), INT64)
     ones = TensorExpr(site, site.scalar(1, base.dtype), base.dtype).op("Expand", shape)
     if not op.include_self:
@@ -111,7 +113,7 @@ def _count_writes(op: ScatterReduce, site: Site, base: TensorExpr) -> TensorExpr
 
 
 def _divide_total(total: TensorExpr, count: TensorExpr) -> TensorExpr:
-    """Of integers, rounded down."""
+    """Divide the total. Integers are rounded down."""
     if total.dtype.is_float:
         return total / count
     a, b = total.cast(INT64), count.cast(INT64)
@@ -125,6 +127,7 @@ def emit_index_add(op: IndexAdd, site: Site) -> str:
     alpha = cast_scalar(op.alpha, x.dtype)
     assert isinstance(alpha, (int, float))
     values = source.cast(via)
+    # ONNX Runtime adds no booleans, so they are counted.
     if x.dtype.kind == "bool":
         via, values = INT32, (source if alpha else source.op("And", False)).cast(INT32)
     elif alpha != 1:
@@ -149,6 +152,7 @@ def emit_index_select(op: IndexSelect, site: Site) -> str:
 
 @emits(OneHot, onnx="OneHot")
 def emit_one_hot(op: OneHot, site: Site) -> str:
+    # ONNX Runtime 1.31 has OneHot of no other integers, nor of BOOL and FLOAT64.
     via = op.dtype if op.dtype in (FLOAT32, INT64) else INT64
     ends = site.constant(np.array([0, 1], dtype=numpy_dtype(via)))
     indices = _add_axis(site, "indices").name
@@ -160,6 +164,7 @@ def emit_one_hot(op: OneHot, site: Site) -> str:
 
 @emits(Tril, Triu, onnx="Trilu")
 def emit_triangle(op: Tril | Triu, site: Site) -> str:
+    # ONNX Runtime has no Trilu of smaller integers.
     narrow = site.given.x.dtype.is_integer and site.given.x.dtype.size < 4
     x = site.x.cast(INT32) if narrow else site.x
     diagonal = [] if op.diagonal == 0 else [TensorExpr(site, site.scalar(op.diagonal, INT64), INT64)]

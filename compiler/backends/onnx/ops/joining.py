@@ -1,4 +1,4 @@
-"""Joining and dividing tensors in ONNX."""
+"""Emits joining and dividing of tensors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..onnx_emitters import Site, emits
 
 
 def _cast_inputs(site: Site) -> list[str]:
-    """The inputs, all of the result's type."""
+    """Return the inputs, all cast to the result's type: Concat takes one type only."""
     dtype = site.results[0].dtype
     return [name if x.dtype == dtype else site.cast(name, dtype) for name, x in zip(site.inputs, site.given, strict=True)]
 
@@ -31,8 +31,10 @@ def emit_split(op: Split | Chunk, site: Site) -> str | tuple[str, ...]:
     x = site.given.x
     axis = normalize_axis(op.name, op.axis, x)
     sizes = op.piece_sizes(axis, site.given)
+    # Split into one part would be a node that copies.
     if len(sizes) == 1:
         return site.x.name
+    # `num_outputs` needs no size, so a symbolic one need not be computed.
     if len(set(sizes)) == 1 and isinstance(sizes[0], SymDim):
         return site.add_many("Split", [site.x.name], len(sizes), axis=axis, num_outputs=len(sizes))
     return site.add_many("Split", [site.x.name, site.ints(sizes)], len(sizes), axis=axis)

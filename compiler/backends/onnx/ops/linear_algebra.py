@@ -1,4 +1,4 @@
-"""Linear algebra in ONNX."""
+"""Emits linear algebra: MatMul, Einsum and sums of products."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from ..tensor_expressions import INT32, TensorExpr, multiply_vector
 @emits(Matmul, onnx="MatMul")
 def emit_matmul(op: Matmul, site: Site) -> str:
     x, other = site.x, site.other
+    # ONNX Runtime has no MatMul of smaller integers.
     via = INT32 if x.dtype.is_integer and x.dtype.size < 4 else x.dtype
     if site.given.other.rank == 1 < site.given.x.rank:
         return x.within(via, lambda y: multiply_vector(y, other.cast(via))).name
@@ -24,7 +25,7 @@ def emit_matmul(op: Matmul, site: Site) -> str:
 
 @emits(Einsum, onnx="Einsum")
 def emit_einsum(op: Einsum, site: Site) -> str:
-    # `...` becomes letters, and axes of 1 are expanded: ONNX takes the first size that it sees for a letter.
+    # `...` becomes letters, and axes of size 1 are expanded: ONNX takes the first size that it sees for a letter.
     dtype = site.results[0].dtype
     via = FLOAT32 if dtype.name == "bfloat16" else dtype
     if not dtype.is_float and dtype.size < 4:
@@ -58,7 +59,7 @@ def emit_cosine_similarity(op: CosineSimilarity, site: Site) -> str:
     axis = op.axis % max(common.rank, 1)
 
     def normalize_vectors(name: str) -> TensorExpr:
-        """The vectors of one side, each divided by its length: in their own type, as PyTorch does it."""
+        """Divide the vectors of one side by their lengths, in their own type, as PyTorch does."""
         x, type_ = site[name], site.given[name]
         side = _broadcast_to(x if type_.dtype.is_float else x.cast(common.dtype), type_.shape, common.shape)
         length = _reduce_axis(side, "ReduceL2", axis, common.rank, keepdims=1).op("Max", float(op.eps))
@@ -107,6 +108,7 @@ def emit_cdist(op: Cdist, site: Site) -> str:
     if p == inf:
         return reduce_last_axis(apart, "ReduceMax").name
     if p == 0:
+        # A NaN counts as itself, not as one difference.
         unequal = apart.op("IsNaN", to=BOOL).choose(apart, apart.truth().cast(x.dtype))
         return reduce_last_axis(unequal, "ReduceSum").name
     if p in (1, 2):

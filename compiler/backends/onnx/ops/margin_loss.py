@@ -1,4 +1,4 @@
-"""Losses with a margin in ONNX."""
+"""Emits losses with a margin."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, log1p
 
 _SMALL = 1e-12
-"""What PyTorch adds to squares of lengths."""
+"""The number that PyTorch adds to squares of lengths."""
 
 
 def _cast_targets(site: Site) -> TensorExpr:
-    """The targets, in the element type that is computed in."""
+    """Return the targets in the element type of the computation."""
     return site.target.cast(cast_for_compute(site[site.given.names[0]]).dtype)
 
 
@@ -34,6 +34,7 @@ def _make_axes(x: TensorExpr, *axes: int) -> TensorExpr:
 @emits(HingeEmbeddingLoss, onnx="Sub, Max, Equal, Where and ReduceMean")
 def emit_hinge_embedding_loss(op: HingeEmbeddingLoss, site: Site) -> str:
     x, target = cast_for_compute(site.x), _cast_targets(site)
+    # A target that is neither 1 nor -1 contributes nothing, as in PyTorch.
     zero = x.like(0.0)
     apart = target.equal(1.0).choose(zero, hinge(-x + float(op.margin)))
     alike = target.equal(-1.0).choose(zero, x)
@@ -79,7 +80,7 @@ def _compute_distance(op: TripletMarginLoss, a: TensorExpr, b: TensorExpr) -> Te
     return p_norm(a - b + float(op.eps), float(op.p), [-1])
 
 
-# Of classes, PyTorch adds up the margins that are above 0, which NaN is not.
+# For classes, PyTorch adds only margins above 0, and NaN is not above 0.
 
 
 @emits(MultiMarginLoss, onnx="GatherElements, Sub, Max, Mul, Where and ReduceMean")
@@ -99,8 +100,9 @@ def emit_multi_margin_loss(op: MultiMarginLoss, site: Site) -> str:
 
 @emits(MultilabelMarginLoss, onnx="CumSum, OneHot, GatherElements, Sub, Max, Where and ReduceMean")
 def emit_multilabel_margin_loss(op: MultilabelMarginLoss, site: Site) -> str:
-    """Every number in the list, against every class: axis -2 has the list, axis -1 the classes."""
+    """Compare every listed class with every class. Axis -2 has the list, axis -1 the classes."""
     x, target = cast_for_compute(site.x), site.target
+    # The list of a sample ends at its first negative number.
     ended = target.less(0).cast(INT64).op("CumSum", TensorExpr(site, site.scalar(-1, INT64), INT64)).greater(0)
     number = ended.choose(target.like(0), target)
     classes = site.given.x.shape[-1]

@@ -1,4 +1,4 @@
-"""What differs between training and evaluation, in evaluation."""
+"""Emits operators that depend on the mode, for evaluation."""
 
 from __future__ import annotations
 

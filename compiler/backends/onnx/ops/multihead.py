@@ -1,5 +1,4 @@
-"""Multi-head attention in ONNX: products with the projections around the operator Attention, or, where the weights are a result too, around
-its steps."""
+"""Emits multi-head attention: projections around the operator Attention, or around its steps if the weights are a result too."""
 
 from __future__ import annotations
 
@@ -20,6 +19,7 @@ from .attention import compose_attention, make_causal_mask, scale_queries, to_ad
 def emit_multihead_attention(op: MultiheadAttention, site: Site) -> tuple[str, ...]:
     q, k, v = (TensorExpr(site, name, site.given.query.dtype) for name in _Projections(op, site).emit_projections())
     masks = _Masks(op, site)
+    # Attention does not return the weights, and ONNX Runtime has no kernel for a mask in float64.
     apart = len(site.results) > 1 or (masks.has_any and q.dtype == FLOAT64) or not site.has("Attention")
     attended, *weights = (_emit_composed if apart else _emit_fused)(op, site, (q, k, v), masks)
     result = _project(site, attended, site.parameter("out_proj.weight"))
@@ -64,7 +64,8 @@ def _project(site: Site, x: str, weight: str) -> str:
 
 
 class _Masks:
-    """The masks as one: bool, true where a query may see a key, or floating-point and added; `[N or 1, heads or 1, L, S]` or `[L, S]`."""
+    """The masks merged into one: bool, true where a query may see a key, or floats to be added; `[N or 1, heads or 1, L, S]` or `[L,
+    S]`."""
 
     def __init__(self, op: MultiheadAttention, site: Site) -> None:
         self.op, self.site = op, site
@@ -76,7 +77,7 @@ class _Masks:
 
     @property
     def needs_explicit_causal(self) -> bool:
-        """Whether Attention's own way of being causal will not do."""
+        """Whether Attention's own `is_causal` does not fit."""
         return "padding" in self.site.given or bool(self.op.added) or self.ends_together
 
     @property
@@ -95,7 +96,7 @@ class _Masks:
                 else to_additive_mask(merged, self.dtype) + to_additive_mask(mask, self.dtype)
             )
         if "padding" in self.site.given and len(masks) == 1:
-            # ONNX Runtime lets a mask stretch along the batch and the heads only.
+            # ONNX Runtime broadcasts a mask along the batch and the heads only.
             merged = merged.op("Expand", TensorExpr(self.site, self.site.ints([self.batch, 1, self.length, self.keys]), INT64))
         return self._pad_added_keys(merged) if self.op.added else merged
 
@@ -116,7 +117,7 @@ class _Masks:
         return [mask.op("Unsqueeze", TensorExpr(self.site, self.site.ints(axes), INT64))]
 
     def _read_mask(self, name: str) -> TensorExpr:
-        """PyTorch's module has true where a query may not see a key."""
+        """Read a mask. PyTorch's module has true where a query may not see a key, ONNX the opposite."""
         mask = self.site[name]
         return mask.negation() if mask.dtype == BOOL else mask.cast(self.dtype)
 
@@ -125,14 +126,14 @@ class _Masks:
         return TensorExpr(self.site, make_causal_mask(self.site, self.length, self.keys, offset), BOOL)
 
     def _pad_added_keys(self, mask: TensorExpr) -> TensorExpr:
-        """What is added to the keys is seen by all queries."""
+        """Extend the mask so that all queries see the keys that the operator adds."""
         seen = self.site.scalar(True if mask.dtype == BOOL else 0.0, mask.dtype)
         names = [mask.name, self.site.ints([0, self.op.added]), seen, self.site.ints([-1])]
         return TensorExpr(self.site, self.site.add("Pad", names), mask.dtype)
 
 
 class _Projections:
-    """The projections of queries, keys and values: as few products as there are different inputs."""
+    """The projections of queries, keys and values, with one product for each different input."""
 
     def __init__(self, op: MultiheadAttention, site: Site) -> None:
         self.op, self.site = op, site
@@ -153,7 +154,7 @@ class _Projections:
         return q, k, v
 
     def _append_row(self, x: str, last: str) -> str:
-        """One key or value more, the same for all samples."""
+        """Append one key or value, the same for all samples."""
         row = self.site.add("Expand", [last, self.site.ints([self.batch, 1, self.features])])
         return self.site.add("Concat", [x, row], axis=1)
 
@@ -162,6 +163,7 @@ class _Projections:
             weights = [self.site.parameter(f"{part}_proj_weight") for part in "qkv"]
             return self._project_separately(weights)
         weight = self.site.parameter("in_proj_weight")
+        # Self-attention: one product with the joint weight, split afterwards.
         if len(self.inputs) == 1:
             return self._split_in_three(self._add_named_bias(self._multiply_input("query", weight), "in_proj_bias"), axis=-1)
         return self._project_separately(list(self._split_in_three(weight, axis=0)))

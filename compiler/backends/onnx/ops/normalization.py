@@ -1,4 +1,4 @@
-"""Normalizations in ONNX: its own operators, which need scales and shifts where PyTorch's may have none."""
+"""Emits normalizations. ONNX's operators need scales and shifts where PyTorch's modules may have none."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from ..tensor_expressions import TensorExpr, multiply_vector
 from ..window_sums import SlidingAxis, sum_windows
 
 _EPSILON = {"float64": 2.0**-52}
-"""The smallest step of the type that PyTorch computes a root mean square in, where that is not float32."""
+"""The default `eps` of the type in which PyTorch computes a root mean square, where that type is not float32."""
 
 
 def _make_full_constant(site: Site, shape: Shape, value: float, x: TensorType) -> str:
-    """A constant of a shape that is known: the rules see to that."""
+    """Make a constant of a known shape. The operators' rules require known sizes here."""
     return site.constant(np.full(cast("tuple[int, ...]", shape), value, dtype=numpy_dtype(x.dtype)))
 
 
@@ -35,7 +35,7 @@ def _scale_and_shift(op: BatchNorm | InstanceNorm, site: Site) -> list[str]:
 
 
 def _emit_running_norm(op: BatchNorm | InstanceNorm, site: Site) -> str:
-    """By the statistics that training has kept."""
+    """Normalize by the statistics that training has kept."""
     terms = [site.x.name, *_scale_and_shift(op, site), site.parameter("running_mean"), site.parameter("running_var")]
     return site.add("BatchNormalization", terms, epsilon=float(op.eps))
 
@@ -55,7 +55,7 @@ def _emit_in_steps(op: BatchNorm | InstanceNorm, site: Site, axes: list[int]) ->
 
 
 def _scale_channels(op: BatchNorm | InstanceNorm | GroupNorm, site: Site, y: TensorExpr) -> TensorExpr:
-    """With the scale and the shift of each channel."""
+    """Apply the scale and the shift of each channel."""
     if op.affine:
         y = y * _unsqueeze_parameter(site, "weight")
     if op.affine and op.has_bias(site.given):
@@ -69,6 +69,7 @@ def emit_instance_norm(op: InstanceNorm, site: Site) -> str:
     x = site.given.x
     if op.track_running_stats:
         return _emit_running_norm(op, site)
+    # LayerNormalization with `epsilon=0` would give NaN for a constant plane, PyTorch gives 0.
     if not op.eps:
         return _emit_in_steps(op, site, list(range(2, x.rank)))
     return _normalize_groups(op, site, x.shape[1])
@@ -82,7 +83,7 @@ def emit_group_norm(op: GroupNorm, site: Site) -> str:
 
 
 def _normalize_groups(op: GroupNorm | InstanceNorm, site: Site, groups: Dim) -> str:
-    """Normalizes each group of channels by its own mean and deviation."""
+    """Normalize each group of channels by its own mean and deviation."""
     x = site.given.x
     size = numel(x.shape[1:]) // groups
     rows = site.add("Reshape", [site.x.name, site.ints([0, groups, size])])
@@ -92,14 +93,14 @@ def _normalize_groups(op: GroupNorm | InstanceNorm, site: Site, groups: Dim) -> 
 
 
 def _unsqueeze_parameter(site: Site, name: str) -> TensorExpr:
-    """A parameter [C] as [C, 1, ...]."""
+    """Reshape a parameter [C] to [C, 1, ...]."""
     x, parameter = site.given.x, site.parameter(name)
     axes = range(1, x.rank - 1)
     return TensorExpr(site, site.add("Unsqueeze", [parameter, site.ints(axes)]) if axes else parameter, x.dtype)
 
 
 def _choose_stash_type(x: TensorType) -> int | None:
-    """The type to compute statistics in: float32 unless that is less than what comes in."""
+    """Return the type for computing statistics: float32, unless the input is more precise."""
     return 11 if x.dtype.name == "float64" else None
 
 
@@ -125,8 +126,8 @@ def emit_rms_norm(op: RMSNorm, site: Site) -> str | None:
 
 @emits(LocalResponseNorm, onnx="Mul, AveragePool, Pow and Div")
 def emit_local_response_norm(op: LocalResponseNorm, site: Site) -> str:
-    # Not LRN: ONNX Runtime slides a running sum over the channels, so one that is not finite spoils all that follow. It takes images only,
-    # and an even size reaches further forwards there, in PyTorch backwards.
+    # Not LRN: ONNX Runtime slides a running sum over the channels, so one channel that is not finite spoils all that follow.
+    # It also takes images only, and an even size reaches further forwards there, but backwards in PyTorch.
     number, means = site.x.cast(site.results[0].dtype), _average_squares(op, site)
     return (number / (means * op.alpha + op.k).op("Pow", op.beta)).name
 
@@ -145,9 +146,10 @@ def emit_spectral_normalize(op: SpectralNormalize, site: Site) -> str:
 
 
 def _average_squares(op: LocalResponseNorm, site: Site) -> TensorExpr:
-    """Of the neighboring channels of each."""
+    """Average the squares of the neighboring channels of each channel."""
     x, squares = site.given.x, site.x * site.x
     before, after = op.size // 2, (op.size - 1) // 2
+    # AveragePool takes no integers.
     if not x.dtype.is_float:
         slide = SlidingAxis(site, Window(op.size, before=before, after=after), x.shape[1], x.shape[1])
         return (sum_windows(site, squares.name, x.rank, [(1, slide)]) / op.size).cast(FLOAT32)

@@ -1,4 +1,4 @@
-"""Parameters of other stages in ONNX: their initializers."""
+"""Emits parameters of other stages: their initializers."""
 
 from __future__ import annotations
 

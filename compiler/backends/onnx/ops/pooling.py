@@ -1,4 +1,4 @@
-"""Pools in ONNX."""
+"""Emits pools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _make_attributes(windows: tuple[Window, ...], *, ceil: bool) -> dict[str, ob
 
 
 _WIDE = ("int64", "int32", "int16")
-"""Integers that ONNX has no MaxPool for."""
+"""The integers for which ONNX has no MaxPool."""
 
 
 @emits(MaxPool, onnx="MaxPool, or Gather and ReduceMax")
@@ -63,9 +63,10 @@ def emit_avg_pool(op: AvgPool, site: Site) -> str:
 
 
 def _pool_with_divisor(site: Site, windows: tuple[Window, ...], *, ceil: bool, divisor: int) -> str:
-    """Sums of windows by `divisor`: means of windows that are all full, as padding counts."""
+    """Divide the sums of windows by `divisor`. All windows are full, because padding counts, so sums follow from means."""
     x = site.given.x
     y, attributes = site.x.name, _make_attributes(windows, ceil=False)
+    # With `ceil_mode`, a window may reach over the end. Padding there makes it full.
     if ceil:
         counts = [w.count_windows(size, ceil=True) for w, size in zip(windows, x.shape[2:], strict=True)]
         reach = [(n - 1) * w.stride + w.span for n, w in zip(counts, windows, strict=True)]
@@ -77,7 +78,7 @@ def _pool_with_divisor(site: Site, windows: tuple[Window, ...], *, ceil: bool, d
 
 
 def _average_integers(op: AvgPool, site: Site) -> str:
-    """Integers are divided towards 0, as in PyTorch."""
+    """Average integers, dividing towards 0, as PyTorch does."""
     x = site.given.x
     sides = zip(op.make_windows(x), x.shape[2:], site.results[0].shape[2:], strict=True)
     slides = [(axis, SlidingAxis(site, *side)) for axis, side in enumerate(sides, start=2)]
@@ -91,7 +92,7 @@ def _average_integers(op: AvgPool, site: Site) -> str:
 def emit_lp_pool(op: LpPool, site: Site) -> str:
     x = site.results[0]
     windows = op.make_windows(site.given.x)
-    # LpPool takes absolute values first, and counts a window over the end otherwise; and it has no kernel on CUDA.
+    # LpPool takes absolute values first, and counts a window over the end differently. It has no kernel on CUDA.
     powers = site.add("Pow", [site.x.cast(x.dtype).name, site.scalar(op.p, x.dtype)])
     means = site.add("AveragePool", [powers], **_make_attributes(windows, ceil=op.ceil_mode))
     sums = site.add("Mul", [means, site.scalar(prod(w.taps for w in windows), x.dtype)])
@@ -99,7 +100,7 @@ def emit_lp_pool(op: LpPool, site: Site) -> str:
 
 
 def _find_equal_windows(site: Site, counts: Sequence[int]) -> dict[str, object] | None:
-    """The windows of an adaptive pool where they are known, equal and adjacent."""
+    """Return the windows of an adaptive pool as attributes, if they are known, equal and adjacent."""
     steps = []
     for size, count in zip(site.given.x.shape[2:], counts, strict=True):
         if not isinstance(size, int) or size % count:

@@ -1,4 +1,4 @@
-"""Losses of probabilities in ONNX."""
+"""Emits losses of probabilities."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import TensorExpr, log1p
 
 LEAST_LOG = -100.0
-"""What PyTorch takes logarithms of probabilities to be at least."""
+"""The least logarithm of a probability: PyTorch clamps there, so that a probability of 0 gives no infinite loss."""
 
 
 @emits(BinaryCrossEntropy, onnx="Log, Max, Mul, Sub and ReduceMean")
@@ -44,5 +44,5 @@ def emit_kl_div(op: KlDiv, site: Site) -> str:
 
 
 def _multiply_by_log(x: TensorExpr) -> TensorExpr:
-    """`x log(x)`, of 0 too."""
+    """Compute `x log(x)`, which is 0 for 0."""
     return x.equal(0.0).choose(x, x * x.log())

@@ -1,4 +1,4 @@
-"""`emit_rearrange` in ONNX: Reshape, Transpose, Reshape, as few of them as do."""
+"""Emits `rearrange`: Reshape, Transpose and Reshape, as few of them as possible."""
 
 from __future__ import annotations
 

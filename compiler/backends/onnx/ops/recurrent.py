@@ -1,6 +1,6 @@
-"""Recurrent layers in ONNX: one operator of that name a layer, on `[T, N, features]`. A single sequence is a batch of one.
+"""Emits recurrent layers: one operator of that name for each layer, on `[T, N, features]`. A single sequence is a batch of one.
 
-The initializers stay in PyTorch's layout; their blocks of rows are put into ONNX's order in the graph, which ONNX Runtime does once, as it
+The initializers stay in PyTorch's layout. The graph puts their blocks of rows into ONNX's order, which ONNX Runtime does once, when it
 loads the model. A layer with projections, or in float64, is a Scan: see recurrence.py.
 """
 
@@ -31,17 +31,17 @@ def emit_lstm(op: Lstm, site: Site) -> tuple[str, ...]:
 
 
 class _LayerEmitter:
-    """All layers of one use. `order` has the number of PyTorch's gate for each of ONNX's."""
+    """Emits all layers of one use. `order` has the number of PyTorch's gate for each of ONNX's gates."""
 
     def __init__(self, op: Recurrent, site: Site, op_type: str, order: tuple[int, ...], **attributes: object) -> None:
         self.op, self.site, self.op_type, self.order = op, site, op_type, order
         self.attributes = {**attributes, "hidden_size": op.hidden, "direction": "bidirectional" if op.bidirectional else None}
         self.given = site.given.x.dtype
         self.stepwise = bool(op.projection) or self.given == FLOAT64
-        """Whether it is a Scan."""
+        """Whether the layer is a Scan."""
         narrow = self.given.name == "bfloat16" or (self.stepwise and self.given.size == 2)
         self.dtype = FLOAT32 if narrow else self.given
-        """What it is computed in: ONNX Runtime has no kernels for bfloat16, and does not take float16 within a Scan."""
+        """The type of the computation: ONNX Runtime has no kernels for bfloat16, and accepts no float16 within a Scan."""
         self.wanted = len(site.results) - 1
         """The number of states that are results."""
         self.single = site.given.x.rank == 2
@@ -63,31 +63,32 @@ class _LayerEmitter:
         return tuple(name if self.dtype == self.given else self.site.cast(name, self.given) for name in results)
 
     def _add_batch_axis(self, name: str) -> str:
-        """Sequences and states have the batch on axis 1."""
+        """Add the batch axis to sequences and states: it is axis 1."""
         return self.site.add("Unsqueeze", [name, self.site.ints([1])]) if self.single else name
 
     def _drop_batch_axis(self, name: str, batch: int) -> str:
         return self.site.add("Squeeze", [name, self.site.ints([batch])]) if self.single else name
 
     def _emit_layer(self, flow: str, ends: list[str], starts: list[str]) -> list[str]:
-        """The output `[T, directions, N, units]`, and the states `[directions, N, units]` that are results."""
+        """Emit one layer. Return the output `[T, directions, N, units]` and the states `[directions, N, units]` that are results."""
         if self.stepwise:
             return self._emit_scans(flow, ends, starts)
         inputs = [flow, self._stack_weights(ends, "weight_ih"), self._stack_weights(ends, "weight_hh")]
         if self.op.bias or starts:
             inputs.append(self._stack_weights(ends, "bias_ih", "bias_hh") if self.op.bias else "")
+        # The fifth input, the lengths of sequences, is absent.
         if starts:
             inputs += ["", *starts]
         return list(self.site.add_many(self.op_type, inputs, 1 + self.wanted, **self.attributes))
 
     def _stack_weights(self, ends: list[str], *names: str) -> str:
-        """The parameters of these names, `[directions, rows, ...]`."""
+        """Stack the parameters of these names to `[directions, rows, ...]`."""
         return self._stack_tensors(
             [self._concat_rows([p for name in names for p in self._reorder_gates(name + end)]) for end in ends], axis=0
         )
 
     def _reorder_gates(self, name: str) -> list[str]:
-        """The blocks of rows of a parameter in ONNX's order."""
+        """Split a parameter into its blocks of rows, in ONNX's order."""
         gates = self._split_rows(self._read_parameter(name), len(self.order))
         return [gates[gate] for gate in self.order]
 
@@ -108,11 +109,11 @@ class _LayerEmitter:
     # --- putting together and taking apart -----------------------------------------------------------------------------------
 
     def _concat_directions(self, y: str, order: list[int]) -> str:
-        """The directions, on axis 1, on the last axis; the others in the order given."""
+        """Move the directions from axis 1 into the last axis. The other axes get the given order."""
         moved = self.site.add("Transpose", [y], perm=order)
         if self.op.directions == 1:
             return self.site.add("Squeeze", [moved, self.site.ints([2])])
-        units = self.op.directions * self.op.units  # rather than -1, which is no number where there are no elements
+        units = self.op.directions * self.op.units  # not -1, which Reshape cannot infer if there are no elements
         return self.site.add("Reshape", [moved, self.site.ints([0, 0, units])])
 
     def _concat_rows(self, parts: list[str]) -> str:

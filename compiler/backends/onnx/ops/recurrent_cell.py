@@ -1,4 +1,4 @@
-"""Recurrent cells in ONNX: a product with the input, one with the state, and the step between them (recurrence.py)."""
+"""Emits recurrent cells: a product with the input, one with the state, and the step between them (recurrence.py)."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def emit_cell(op: RecurrentCell, site: Site) -> tuple[str, ...]:
 
 
 class _CellEmitter:
-    """The nodes of one step."""
+    """Emits the nodes of one step."""
 
     def __init__(self, op: RecurrentCell, site: Site) -> None:
         self.op, self.site = op, site
         self.given = site.given.x.dtype
         self.dtype = FLOAT32 if self.given.name == "bfloat16" else self.given
-        """What it is computed in: ONNX Runtime has no kernels for bfloat16."""
+        """The type of the computation: ONNX Runtime has no kernels for bfloat16."""
 
     def emit_step(self) -> tuple[str, ...]:
         x, *states = (self._cast_to_compute(name) for name in self.site.inputs)
@@ -45,7 +45,7 @@ class _CellEmitter:
         return self.site.add("Add", [product, bias]) if bias else product
 
     def _make_zero_product(self) -> str:
-        """What the matrix and bias of the state make of zeros."""
+        """Return the product of a zero state: the bias, or zeros."""
         if self.op.bias:
             return self._read_parameter("bias_hh")
         assert isinstance(self.op.hidden, int), "sizes of parameters are known"

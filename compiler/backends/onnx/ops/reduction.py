@@ -1,4 +1,4 @@
-"""Reductions in ONNX."""
+"""Emits reductions."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ from ..tensor_expressions import INT32, TensorExpr, compute_precisely, widen_int
 
 
 def _reduce_axes(site: Site, x: TensorExpr, op_type: str, op: Reduction, *, keepdim: bool | None = None) -> TensorExpr:
-    """All axes that the operator reduces."""
+    """Reduce all axes of the operator."""
     kept, axes = op.keepdim if keepdim is None else keepdim, _list_axes(site, op)
     names = [] if axes is None else [site.ints(axes)]
     return TensorExpr(site, site.add(op_type, [x.name, *names], keepdims=int(kept)), x.dtype)
 
 
 def _list_axes(site: Site, op: Reduction) -> tuple[int, ...] | None:
-    """None: all."""
+    """List the axes, or return None for all of them."""
     x = site.given.x
     return None if op.explicit_axes() is None or not x.rank else op.reduced_axes(x)
 
 
 def _count_elements(op: Reduction, site: Site) -> Dim:
-    """The number of elements that each result is made of."""
+    """Return the number of elements that each result is made of."""
     x = site.given.x
     return numel(tuple(x.shape[axis] for axis in op.reduced_axes(x)))
 
@@ -63,7 +63,7 @@ def _may_be_empty(op: Reduction, site: Site) -> bool:
 
 
 def _reduce_keeping_nan(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
-    """The same, but NaN where there is one."""
+    """Reduce the axes. The result is NaN where an element is NaN."""
     return reduce_keeping_nan(x, op_type, _list_axes(site, op), keepdims=op.keepdim)
 
 
@@ -90,7 +90,7 @@ def _divide_sum(op: Mean, site: Site, x: TensorExpr) -> TensorExpr:
 
 
 def _reduce_integers(op: Reduction, site: Site) -> TensorExpr | None:
-    """Sums and products in int64, exact beyond 2**53; None if the result is no int64, or if there is no exact form."""
+    """Compute sums and products in int64, exact beyond 2**53. None if the result is no int64, or if there is no exact form."""
     x = site.given.x
     if site.results[0].dtype != INT64 or not x.rank or not x.dtype.is_integer:
         return None
@@ -117,7 +117,7 @@ def emit_min_max(op: MinMaxReduction, site: Site) -> str | tuple[str, ...]:
 
 
 def _find_position(site: Site, x: TensorExpr, op_type: str, op: Reduction) -> TensorExpr:
-    """Along the one axis."""
+    """Find the position of the extreme along the one axis."""
     if not site.given.x.rank:
         return TensorExpr(site, site.scalar(0, INT64), INT64)
     number = x.cast(INT32) if x.dtype.name in ("int16", "bool") else x
@@ -136,6 +136,7 @@ def emit_arg_reduction(op: ArgReduction, site: Site) -> str:
     x = site.x
     if op.explicit_axes() is not None:
         return _find_position(site, x, _POSITIONS[type(op)], op).name
+    # Without axes, PyTorch's position counts the elements of the flattened tensor.
     number = x.cast(widen_integer(x.dtype))
     flat = TensorExpr(site, site.add("Reshape", [number.name, site.ints([-1])]), number.dtype)
     position_ = find_extreme_position(flat, _POSITIONS[type(op)], 0, keepdims=False)
@@ -210,10 +211,10 @@ def emit_cumprod(op: Cumprod, site: Site) -> str:
 
 
 def _scan_products(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr:
-    """ONNX has no CumProd before opset 26. Products of the last 1, 2, 4, 8... elements, each the product of two of half the length."""
+    """Multiply the last 1, 2, 4, 8... elements, each time two products of half the length. ONNX has no CumProd before opset 26."""
     site, reach = x.site, 1
     while reach < size:
-        before = [reach if at == axis else 0 for at in range(rank)]  # of all axes, as in folding.py
+        before = [reach if at == axis else 0 for at in range(rank)]  # an amount for each axis, as in folding.py
         ends = [site.ints([n]) for n in (0, size, axis)]
         shifted = site.add("Pad", [x.name, site.ints([*before, *[0] * rank]), site.scalar(1, x.dtype)])
         x, reach = x.op("Mul", TensorExpr(site, site.add("Slice", [shifted, *ends]), x.dtype)), 2 * reach
@@ -221,7 +222,7 @@ def _scan_products(x: TensorExpr, axis: int, rank: int, size: int) -> TensorExpr
 
 
 def _multiply_triangle(x: TensorExpr, axis: int, rank: int, size: Dim) -> TensorExpr:
-    """Of a size that is known only at run time: the product of every row of a triangle."""
+    """Multiply along an axis whose size is known only at run time: every row of a triangle is a product."""
     site = x.site
     indices = TensorExpr(site, site.add("Range", [site.scalar(n, INT64) for n in (0, size, 1)]), INT64)
     rows = TensorExpr(site, site.add("Unsqueeze", [indices.name, site.ints([1])]), INT64)

@@ -1,4 +1,4 @@
-"""Losses of numbers in ONNX."""
+"""Emits losses of real numbers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..tensor_expressions import TensorExpr
 
 
 def _cast_inputs(site: Site) -> dict[str, TensorExpr]:
-    """The inputs, in the element type that is computed in."""
+    """Return the inputs in the element type of the computation."""
     return {name: cast_for_compute(site[name]) for name in site.given.names}
 
 
@@ -31,7 +31,7 @@ def emit_mse_loss(op: MseLoss, site: Site) -> str:
 
 
 def _reduce_weighted(op: L1Loss | MseLoss, site: Site, given: dict[str, TensorExpr], each: TensorExpr) -> str:
-    """The mean of what is weighted is divided by the sum of the weights."""
+    """Reduce the loss. A weighted mean is divided by the sum of the weights."""
     weight = given.get("weight")
     if weight is None:
         return reduce_loss(op, each).cast(site.given.x.dtype).name
@@ -66,6 +66,7 @@ def emit_poisson_nll_loss(op: PoissonNllLoss, site: Site) -> str:
     each = x.exp() - target * x if op.log_input else x - target * (x + float(op.eps)).log()
     if op.full:
         stirling = target * target.log() - target + (target * (2 * pi)).log() * 0.5
+        # Stirling's approximation holds for targets above 1 only, and PyTorch leaves it out below.
         each = each + target.op("LessOrEqual", 1.0, to=BOOL).choose(target.like(0.0), stirling)
     return reduce_loss(op, each).cast(site.given.x.dtype).name
 
@@ -82,7 +83,7 @@ def emit_gaussian_nll_loss(op: GaussianNllLoss, site: Site) -> str:
 
 
 def _read_variances(op: GaussianNllLoss, site: Site, given: dict[str, TensorExpr]) -> TensorExpr:
-    """With the last axis, if they are given without."""
+    """Return the variances, with a last axis if they were passed without it."""
     if "var" not in given:
         return given["x"].like(float(op.var))  # type: ignore[arg-type]
     var = given["var"]

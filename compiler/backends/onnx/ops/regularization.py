@@ -1,4 +1,4 @@
-"""Operators that draw at random in training, in ONNX: nothing, but for `emit_rrelu`, whose slope is the mean of both ends."""
+"""Emits operators that draw random numbers in training: nothing, except for `rrelu`, whose slope is the mean of its bounds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resampling in ONNX: Resize and GridSample, where they are the same as in PyTorch."""
+"""Emits resampling: Resize and GridSample, where they equal PyTorch's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..tensor_expressions import TensorExpr
 from ..unsupported_in_onnx import UnsupportedInOnnx
 
 _RESIZE_TYPES = ("float32", "float16", "uint8")
-"""What ONNX Runtime has Resize for; everything can be looked up."""
+"""The element types for which ONNX Runtime has Resize. Lookups work for every type."""
 _NEAREST = {"mode": "nearest", "coordinate_transformation_mode": "asymmetric", "nearest_mode": "floor"}
 _NEAREST_EXACT = {"mode": "nearest", "coordinate_transformation_mode": "half_pixel", "nearest_mode": "round_prefer_ceil"}
 
@@ -35,6 +35,7 @@ def emit_upsample(op: Upsample, site: Site) -> str:
     if op.antialias and (op.align_corners or op.mode == "lanczos"):
         return _emit_antialias(op, site, stretches)
     cubic = op.mode == "bicubic"
+    # Cubic weights, and linear ones of several axes, come from a kernel that skips an axis whose size stays.
     apart = cubic or (len(stretches) > 1 and any(s.size != s.result for s in stretches))
     if apart and not op.align_corners and not op.antialias and any(map(may_stay_unchanged, stretches)):
         raise UnsupportedInOnnx(
@@ -47,7 +48,7 @@ def emit_upsample(op: Upsample, site: Site) -> str:
         stretches,
         mode="cubic" if cubic else "linear",
         coordinate_transformation_mode="align_corners" if op.align_corners else "half_pixel",
-        # With `antialias`, PyTorch has the cubic of Pillow, and gives no weight to what is outside.
+        # With `antialias`, PyTorch uses Pillow's cubic, and gives no weight to positions outside.
         cubic_coeff_a=-0.5 if cubic and op.antialias else None,
         antialias=1 if op.antialias else None,
         exclude_outside=1 if op.antialias else None,
@@ -82,7 +83,7 @@ def _emit_antialias(op: Upsample, site: Site, stretches: Sequence[Stretch]) -> s
 
 
 def _adjust_scale(stretch: Stretch) -> np.float32:
-    """The scale in float32, a trace more or less where the product with a known size, rounded down, would be another than PyTorch's."""
+    """Return the scale in float32, slightly changed if its product with a known size would round down to another size than PyTorch's."""
     assert stretch.scale is not None
     factor, size, result = np.float32(stretch.scale), stretch.size, stretch.result
     if isinstance(size, int) and isinstance(result, int):
@@ -106,7 +107,7 @@ def _emit_nearest(site: Site, stretches: Sequence[Stretch], *, exact: bool) -> s
 
 
 def _emit_area(site: Site, stretches: Sequence[Stretch]) -> str:
-    """The mean of the elements that each element of the result covers: of whole blocks, where they are adjacent."""
+    """Average the elements that each element of the result covers: whole blocks if these are adjacent."""
     facts = site.given.facts
     blocks = [facts.exact_div(s.size, s.result) for s in stretches]
     known = [block for block in blocks if isinstance(block, int)]
@@ -126,6 +127,6 @@ def emit_grid_sample(op: GridSample, site: Site) -> str:
 
 
 def _reflect_grid(grid: TensorExpr) -> TensorExpr:
-    """To and fro between -1 and 1."""
+    """Reflect positions into the range from -1 to 1."""
     ahead = grid + 1.0
     return -abs(ahead - (ahead / 4.0).op("Floor") * 4.0 - 2.0) + 1.0

@@ -1,4 +1,4 @@
-"""Rotary position embedding in ONNX: the operator of that name, on `[N, heads, T, D]` or `[N, T, D]`, given the cosines and sines."""
+"""Emits rotary position embedding: ONNX's operator, on `[N, heads, T, D]` or `[N, T, D]`, with cosines and sines as inputs."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def _emit_rotation(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
     shape = site.given.x.shape
     inner_shape = _make_operator_shape(shape)
     inputs = [x if inner_shape == shape else _reshape_to(x, inner_shape), *_cosine_and_sine(op, site, x.dtype)]
+    # The operator always takes positions for each sample, even if they are the same for all.
     if not _has_sample_positions(site):
         rows = TensorExpr(site, site.add("Expand", [_emit_range(site, 0, shape[-2], 1), site.ints([inner_shape[0], shape[-2]])]), INT64)
         inputs.append(rows)
@@ -40,7 +41,7 @@ def _emit_rotation(op: Rotary, site: Site, x: TensorExpr) -> TensorExpr:
 
 
 def _make_operator_shape(shape: Shape) -> Shape:
-    """The shape as the operator takes it: with a batch, and the heads on one axis."""
+    """Return the shape that the operator takes, with a batch, and the heads on one axis."""
     if len(shape) == 2:
         return (1, *shape)
     return shape if len(shape) < 5 else (shape[0], numel(shape[1:-2]), *shape[-2:])
@@ -59,7 +60,7 @@ def _has_sample_positions(site: Site) -> bool:
 
 
 def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, TensorExpr]:
-    """Of all angles, `[T, dims / 2]` or `[N, T, dims / 2]`, rounded to the type given; exact as PyTorch has them before."""
+    """Compute cosines and sines of all angles, `[T, dims / 2]` or `[N, T, dims / 2]`, in float32, and round them to the type."""
     positions = site.positions.name if "positions" in site.given else _emit_range(site, 0, site.given.x.shape[-2], 1)
     column = TensorExpr(site, site.add("Unsqueeze", [site.cast(positions, FLOAT32), site.ints([-1])]), FLOAT32)
     angles = column * _make_frequencies(op, site)
@@ -67,6 +68,7 @@ def _cosine_and_sine(op: Rotary, site: Site, dtype: DType) -> tuple[TensorExpr, 
 
 
 def _make_frequencies(op: Rotary, site: Site) -> TensorExpr:
+    # The frequencies are computed in float64 and rounded once, as library.py does for PyTorch.
     dims = op.rotated_size(site.given.x)
     if isinstance(dims, int):
         exact = 1 / np.power(float(op.base), np.arange(0, dims, 2, dtype=np.float64) / dims)

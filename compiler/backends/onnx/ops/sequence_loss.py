@@ -1,4 +1,4 @@
-"""Losses of sequences in ONNX: there are none."""
+"""Refuses losses of sequences, which ONNX does not have."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Other shapes in ONNX."""
+"""Emits changes of shape."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from ..onnx_emitters import Site, emits
 
 
 def reshape_tensor(site: Site, tensor: str, before: Shape, after: Shape) -> str:
-    """A tensor of shape `before` in the shape `after`. Of sizes that are known only at run time, those that keep their position are copied,
-    and the most complex of the others is left open: it would have to be computed."""
+    """Reshape a tensor from `before` to `after`. Sizes that are known only at run time are copied if they keep their position. The most
+    complex of the others becomes -1, since it would have to be computed."""
     if before == after:
         return tensor
     target = [0 if isinstance(size, SymDim) and before[i : i + 1] == (size,) else size for i, size in enumerate(after)]
@@ -59,6 +59,7 @@ def emit_unsqueeze(op: Unsqueeze, site: Site) -> str:
 
 @emits(Expand, onnx="Expand")
 def emit_expand(op: Expand, site: Site) -> str:
+    # A size of 1 keeps the axis of the input: Expand broadcasts in both directions.
     sizes = [1 if kept else size for kept, size in zip(op.find_kept_axes(site.given), site.results[0].shape, strict=True)]
     if site.results[0].shape == site.given.x.shape:
         return site.x.name

@@ -1,4 +1,4 @@
-"""Short-time Fourier transforms in ONNX: windows by Gather, then DFT in float64. (STFT has neither padding nor float64 for float32.)"""
+"""Emits short-time Fourier transforms: windows by Gather, then DFT in float64. ONNX's STFT has no padding, and no float64 for float32."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _END = 2**63 - 1
 
 
 def _make_window_weights(op: ShortTime, site: Site) -> TensorExpr | None:
-    """The weights, with zeros around them up to the size of a window; None: they are all 1."""
+    """Make the weights, with zeros around them up to the size of a window. None if all are 1."""
     size, missing = op.window_size(), op.n_fft - op.window_size()
     before = missing // 2
     if "window" not in site.given:
@@ -29,7 +29,7 @@ def _make_window_weights(op: ShortTime, site: Site) -> TensorExpr | None:
 
 
 def _find_window_positions(site: Site, op: ShortTime, count: Dim) -> TensorExpr:
-    """The matrix [count, n_fft] of the elements of each window."""
+    """Make the matrix [count, n_fft] of the positions of each window's elements."""
     ends = [site.scalar(number, INT64) for number in (0, count * op.hop_size(), op.hop_size())]
     starts = TensorExpr(site, site.add("Unsqueeze", [site.add("Range", ends), site.ints([1])]), INT64)
     return starts + TensorExpr(site, site.constant(np.arange(op.n_fft)), INT64)
@@ -60,13 +60,14 @@ def emit_stft(op: Stft, site: Site) -> str:
 
 @emits(Istft, onnx="DFT, Mul, Col2Im and Div")
 def emit_istft(op: Istft, site: Site) -> str:
-    """The windows are added up, and divided by the sum of the squares of their weights."""
+    """Add up the windows, and divide by the sum of the squares of their weights."""
     given = site.given.x
     batched = given.rank == 4
     x = site.x.cast(FLOAT64)
     x = x if batched else _unsqueeze_axes(x, 0)
     size = op.n_fft
     windows = invert_real_transform(x, 1, 4, size) * (size**-0.5 if op.normalized else 1 / size)
+    # The window weighs the signal in both directions, so its square is divided out.
     weights = _make_window_weights(op, site)
     squares = TensorExpr(site, site.constant(np.ones((size, 1))), FLOAT64)
     if weights is not None:
@@ -86,7 +87,7 @@ def _find_output_end(op: Istft, site: Site) -> Dim:
 
 
 def _overlap_add(op: Istft, site: Site, windows: TensorExpr) -> TensorExpr:
-    """[N, n_fft, windows] -> [N, T]. ONNX Runtime adds float32 only."""
+    """Add up windows, [N, n_fft, windows] -> [N, T], by Col2Im, which ONNX Runtime has for float32 and float64."""
     image = [TensorExpr(site, site.ints(sizes), INT64) for sizes in ((1, op.padded_length(site.given.x)), (1, op.n_fft))]
     via = FLOAT32 if site.given.x.dtype == FLOAT32 else FLOAT64
     added = windows.cast(via).op("Col2Im", *image, strides=[1, op.hop_size()])
@@ -98,7 +99,7 @@ def _slice_time(x: TensorExpr, start: Dim, stop: Dim) -> TensorExpr:
 
 
 def _pad_to_length(op: Istft, site: Site, y: TensorExpr) -> TensorExpr:
-    """Zeros up to the length, if that is given."""
+    """Pad with zeros up to the requested length, if there is one."""
     if op.length is None:
         return y
     size = site.add("Shape", [y.name], start=1, end=2)

@@ -1,4 +1,4 @@
-"""Slices, padding and repetition in ONNX."""
+"""Emits slices, padding and repetition."""
 
 from __future__ import annotations
 
@@ -44,12 +44,14 @@ def emit_pad(op: Pad, site: Site) -> str:
 
 
 def _pad_or_crop(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, Dim]]) -> str:
-    """The tensor with elements added at the ends of these axes, or removed where an amount is negative. ONNX's Pad accepts negative
-    amounts, but not every runtime does, so these become a slice."""
+    """Add elements at the ends of these axes, or remove them where an amount is negative. ONNX's Pad accepts negative amounts, but not
+    every runtime does, so these become a slice."""
     shape = site.given.x.shape
     split = {axis: [op.split_amount(end, site.given.facts) for end in ends] for axis, ends in amounts.items()}
     more = {axis: (before[0], after[0]) for axis, (before, after) in split.items()}
     less = {axis: (before[1], after[1]) for axis, (before, after) in split.items()}
+    # Constant and circular padding look only at what is left after cropping; reflections look at elements that are cropped
+    # later.
     if op.mode in ("constant", "circular"):
         return _pad_ends(op, site, TensorExpr(site, _crop_ends(site, x.name, shape, less), x.dtype), more)
     added = {axis: before + after for axis, (before, after) in more.items()}
@@ -62,15 +64,14 @@ def _pad_ends(op: Pad, site: Site, x: TensorExpr, amounts: dict[int, tuple[Dim, 
     if not amounts:
         return x.name
     ends = [amounts.get(axis, (0, 0)) for axis in range(site.given.x.rank)]
-    # all axes, since ONNX Runtime moves a transpose through Pad as if it had no axes (1.31)
+    # Amounts for all axes: ONNX Runtime moves a Transpose through Pad as if Pad had no axes (1.31).
     pads = site.ints([before for before, _ in ends] + [after for _, after in ends])
     fill = [site.scalar(op.convert_fill_value(site.given.x.dtype), x.dtype)] if op.mode == "constant" else []
     return site.add("Pad", [x.name, pads, *fill], mode=_MODES[op.mode])
 
 
 def _crop_ends(site: Site, tensor: str, shape: Shape, amounts: dict[int, tuple[Dim, Dim]]) -> str:
-    """The tensor without that many elements at the ends. A symbolic amount is subtracted from the size: if it is 0 at run time, `-0` would
-    be an empty slice."""
+    """Remove elements at the ends. A symbolic amount is subtracted from the size: if it is 0 at run time, `-0` would be an empty slice."""
     for axis, (before, after) in amounts.items():
         if (before, after) != (0, 0):
             stop: Dim = -after if isinstance(after, int) else shape[axis] - after
@@ -106,7 +107,7 @@ def emit_roll(op: Roll, site: Site) -> str:
 
 
 def _roll_axis(site: Site, tensor: str, axis: int, size: Dim, shift: int) -> str:
-    """By two slices where the shift is provably less than the axis, else by Gather."""
+    """Roll an axis by two slices if the shift is provably less than the axis, else by Gather."""
     shift = shift % size if isinstance(size, int) else shift
     if shift == 0:
         return tensor

@@ -1,5 +1,5 @@
-"""Order along an axis in ONNX: everything is TopK, of all elements for a sort. TopK keeps the order of equal elements, and does not say
-where NaN goes: so floats are ordered by keys in which NaN is infinite, and what is infinite finite."""
+"""Emits sorting: everything is TopK, of all elements for a sort. TopK keeps the order of equal elements, but does not say where NaN goes.
+Floats are therefore ordered by keys in which NaN is infinite, and infinities are finite."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from ..onnx_emitters import Site, emits
 from ..tensor_expressions import FLOAT64, INT32, TensorExpr
 
 _WIDER = {"bool": DTYPES["uint8"], "float16": FLOAT32, "bfloat16": FLOAT32, "float32": FLOAT64}
-"""TopK leaves bool out; of floats, the type of their keys. float64 has no wider one: there, the greatest number equals infinity."""
+"""The types of keys: TopK takes no bool, and keys of floats need a wider type. float64 has none, so its greatest number equals
+infinity."""
 
 
 @emits(Topk, onnx="TopK, of keys without NaN, and GatherElements")
@@ -37,7 +38,7 @@ def emit_argsort(op: Argsort, site: Site) -> str:
 
 
 def _sort_with_indices(site: Site, k: Dim | None, axis: int, *, largest: bool, sort: bool = True) -> tuple[str, str]:
-    """Values and indices; `k` None: all."""
+    """Return values and indices. If `k` is None, all of them."""
     x = site.given.x
     if not x.rank:
         return site.x.op("Identity").name, site.scalar(0, INT64)
@@ -61,11 +62,12 @@ def _make_sort_keys(x: TensorExpr) -> TensorExpr:
 
 @emits(Bucketize, onnx="Unsqueeze, Less and ReduceSum")
 def emit_bucketize(op: Bucketize, site: Site) -> str:
-    """The boundaries that a search would pass: all of them for NaN."""
+    """Count the boundaries that a search would pass, which are all of them for NaN."""
     dtype = result_type(site.given)
     if dtype.size < 4:
         dtype = FLOAT32 if dtype.is_float else INT32
     column = TensorExpr(site, site.add("Unsqueeze", [site.x.cast(dtype).name, site.ints([site.given.x.rank])]), dtype)
+    # The comparison is false for NaN, so its negation counts every boundary.
     stop = site.boundaries.cast(dtype).op("Greater" if op.right else "GreaterOrEqual", column, to=BOOL)
     passed = stop.negation().cast(INT64)
     return site.add("ReduceSum", [passed.name, site.ints([-1])], keepdims=0)

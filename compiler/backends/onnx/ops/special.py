@@ -1,4 +1,4 @@
-"""Special functions in ONNX: series, in float64, which are exact for float32."""
+"""Emits special functions as series in float64, which are exact enough for float32."""
 
 from __future__ import annotations
 

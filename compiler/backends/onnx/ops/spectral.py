@@ -1,4 +1,4 @@
-"""Fourier transforms in ONNX: DFT in float64."""
+"""Emits Fourier transforms as DFT in float64."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..transforms import invert_real_transform, invert_transform, transform_axis
 
 
 def _scale_result(op: Fourier, site: Site, x: TensorExpr) -> str:
-    """Divided by the size, its root or neither, in the element type of the result."""
+    """Divide by the size, by its root or not at all, and cast to the element type of the result."""
     size = op.time_length(site.given.x)
     if op.norm == "ortho":
         x = x / x.like(size).op("Sqrt")

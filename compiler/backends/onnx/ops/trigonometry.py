@@ -1,4 +1,4 @@
-"""Functions of angles, and hyperbolic ones, in ONNX."""
+"""Emits functions of angles, and hyperbolic functions."""
 
 from __future__ import annotations
 
@@ -30,4 +30,5 @@ def emit_trigonometry(op: Operator, site: Site) -> str:
 @emits(Tan, onnx="Tan")
 def emit_tan(op: Tan, site: Site) -> str:
     x = cast_to_result(site)
+    # ONNX Runtime has no Tan of float64.
     return (x.op("Sin") / x.op("Cos")).name if x.dtype == FLOAT64 else x.op("Tan").name

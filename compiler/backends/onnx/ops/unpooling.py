@@ -1,4 +1,4 @@
-"""Pools of two tensors in ONNX: elements are scattered over zeros (MaxUnpool counts positions within the whole tensor), or gathered."""
+"""Emits pools of two tensors: elements are scattered over zeros or gathered. ONNX's MaxUnpool counts positions within the full tensor."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ def _make_ints(site: Site, values: tuple[Dim, ...]) -> TensorExpr:
 
 
 def _find_window_elements(site: Site, axis: int, kernel: int, count: int, size: Dim) -> TensorExpr:
-    """The elements of each window along an axis, [N, C, count, kernel]. The last window is at the end."""
+    """Return the elements of each window along an axis, [N, C, count, kernel]. The last window is at the end of the axis."""
     dtype = site.given.x.dtype
     last = site.given.x.rank - 1
-    number = last - axis if last == 3 else axis - 2  # of two axes, PyTorch has the sample of the last one first
+    number = last - axis if last == 3 else axis - 2  # for two axes, PyTorch puts the sample of the last axis first
     sample = site.samples.op("Gather", _make_ints(site, (number,)), axis=2)
     end = TensorExpr(site, site.scalar(size - kernel, INT64), INT64)
     steps = np.arange(count, dtype=numpy_dtype(dtype))
@@ -68,7 +68,7 @@ def _find_window_elements(site: Site, axis: int, kernel: int, count: int, size: 
 
 
 def _move_windows_last(site: Site, x: TensorExpr, shape: tuple[Dim, ...], sides: tuple[tuple[int, int], ...]) -> TensorExpr:
-    """[N, C, count * kernel, ...] -> [N, C, count, ..., kernels]."""
+    """Reshape [N, C, count * kernel, ...] to [N, C, count, ..., kernels]."""
     split = (*shape[:2], *(number for kernel, count in sides for number in (count, kernel)))
     order = [0, 1, *range(2, len(split), 2), *range(3, len(split), 2)]
     y = transpose_tensor(site, reshape_tensor(site, x.name, shape, split), order)

@@ -1,4 +1,4 @@
-"""Operators that look between pixels, in ONNX. (ONNX Runtime has RoiAlign of older opsets only.)"""
+"""Emits operators that look between pixels. ONNX Runtime has RoiAlign of older opsets only, so it is composed."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def emit_roi_align(op: RoiAlign, site: Site) -> str:
 
 
 class _SampledAxis(Record):
-    """Along one axis, of each box: where the points are, [K, bins * most], whether that is in the image, whether it is one of the box's,
-    and the number of these for each element, [K, 1, 1]."""
+    """The points of each box along one axis: their positions, [K, bins * most]; whether each is inside the image; whether it belongs to
+    the box; and the number of the box's points for each element, [K, 1, 1]."""
 
     places: TensorExpr
     inside: TensorExpr
@@ -52,7 +52,7 @@ class _SampledAxis(Record):
 
 
 class _BoxSampler:
-    """The points of boxes, [K, rows, columns], and the pixels around them."""
+    """Samples the points of boxes, [K, rows, columns], from the pixels around them."""
 
     def __init__(self, op: RoiAlign, site: Site, x: TensorExpr) -> None:
         self.op, self.site, self.x = op, site, x
@@ -72,6 +72,7 @@ class _BoxSampler:
                 row, column = rows.op("Floor") + float(i), columns.op("Floor") + float(j)
                 weight = (-abs(rows - row) + 1.0) * (-abs(columns - column) + 1.0)
                 place = self._clamp_index(row, self.height) * self._make_int(self.width) + self._clamp_index(column, self.width)
+                # Points outside of the image read pixel 0 with a weight of 0.
                 index = within.choose(place, 0)
                 part = pixels.op("Gather", first + index, axis=0) * self._unsqueeze_axes(within.choose(weight, 0.0), 3)
                 total = part if total is None else total + part
@@ -79,12 +80,13 @@ class _BoxSampler:
         return self._average_points(total, bins, (down, along))
 
     def _average_points(self, total: TensorExpr, bins: tuple[int, int], sides: tuple[_SampledAxis, _SampledAxis]) -> TensorExpr:
-        """Of the points of each element: [K, rows, columns, C] -> [K, C, *bins]."""
+        """Average the points of each element: [K, rows, columns, C] -> [K, C, *bins]."""
         ratio = self.op.sampling_ratio
         if ratio > 0:
             image = total.op("Transpose", perm=[0, 3, 1, 2])
             return image.op("AveragePool", kernel_shape=[ratio, ratio], strides=[ratio, ratio]) if ratio > 1 else image
         (down, along), ends = sides, [self._make_ints(n) for n in (self.number, *bins, self.channels)]
+        # Boxes have different numbers of points: those that a box does not have count as 0.
         total = self._unsqueeze_axes(self._combine_axes(down.used, along.used), 3).choose(total, 0.0)
         shape = ends[0].op("Concat", ends[1], down.most, ends[2], along.most, ends[3], axis=0)
         sums = reduce_axes(total.op("Reshape", shape), "ReduceSum", [2, 4]).op("Transpose", perm=[0, 3, 1, 2])
@@ -111,7 +113,7 @@ class _BoxSampler:
         return self._unsqueeze_axes(down, 2).op("And", self._unsqueeze_axes(along, 1))
 
     def _count_points(self, length: TensorExpr) -> tuple[TensorExpr, TensorExpr, TensorExpr]:
-        """The points of an element of this length: their number for each box, the greatest of these, and a number for each."""
+        """Return the number of points in an element of this length for each box, the greatest number, and the numbers of the points."""
         ratio = self.op.sampling_ratio
         if ratio > 0:
             return self.x.like(float(ratio)), self._make_ints(ratio), self._make_constant(np.arange(ratio))
@@ -121,11 +123,11 @@ class _BoxSampler:
         return count, most.op("Reshape", self._make_ints(1)), zero.op("Range", most, one).cast(self.x.dtype)
 
     def _gather_column(self, number: int) -> TensorExpr:
-        """A column of the boxes, [K, 1]."""
+        """Gather a column of the boxes, [K, 1]."""
         return self.boxes.op("Gather", TensorExpr(self.site, self.site.ints([number]), INT64), axis=1)
 
     def _flatten_pixels(self) -> TensorExpr:
-        """All pixels of all images, [N * H * W, C]."""
+        """Flatten all pixels of all images to [N * H * W, C]."""
         return self.x.op("Transpose", perm=[0, 2, 3, 1]).op("Reshape", self._make_ints(-1, self.channels))
 
     def _clamp_index(self, place: TensorExpr, size: Dim) -> TensorExpr:

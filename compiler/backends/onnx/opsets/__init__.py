@@ -1,6 +1,6 @@
-"""Operators in the form of an opset.
+"""Lowers operators to the form of an older opset.
 
-In: nodes in the form of the newest opset that netc writes. Out: nodes that the opset asked for has. Always: what an opset has is read from
-onnx's own schemas (`schemas.py`); what replaces the rest is in one table (`forms.py`), and what has no replacement is refused with the
-lowest opset that has it.
+In: nodes in the form of the newest opset that netc writes. Out: nodes that the requested opset has: for opset 17, ReduceMean with its axes
+as an attribute. Always: `schemas.py` reads from onnx's own schemas what an opset has. Replacements are in one table (`forms.py`). A node
+without a replacement is refused, with the lowest opset that has it.
 """

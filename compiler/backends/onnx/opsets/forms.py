@@ -1,7 +1,7 @@
-"""Replacements of operators that an opset does not have in the form that netc writes: the one table of that.
+"""The table of replacements for operators that an opset lacks in the form that netc writes.
 
-In: the node that was asked for. Out: nodes of forms that are older; each is looked at in turn, so that one may replace another. Always:
-half types are computed in float32, as ONNX Runtime's kernels of the newer forms do.
+In: the requested node. Out: nodes of older forms. Each of these is checked in turn, so one replacement may lead to another. Always: half
+types are computed in float32, as in ONNX Runtime's kernels of the newer forms.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .node import RequestedNode
 
 Names = tuple[str, ...]
 Form = Callable[[RequestedNode], "Names | None"]
-"""The results; None where the node's own numbers are not known, or there is no replacement."""
+"""Returns the results. None if the node's own numbers are unknown, or if there is no replacement."""
 
 
 def _move_axes_to_attribute(node: RequestedNode) -> Names | None:
@@ -62,7 +62,7 @@ def _replace_pad(node: RequestedNode) -> Names | None:
 
 
 def _pad_axes(node: RequestedNode) -> Names | None:
-    """Before opset 18, Pad has amounts for all axes: those that are padded become the last ones of a tensor of three axes, one by one."""
+    """Pad one axis after the other, as the middle one of three. Before opset 18, Pad has amounts for all axes."""
     axes = node.read_integers(3)
     if axes is None:
         return None
@@ -74,7 +74,7 @@ def _pad_axes(node: RequestedNode) -> Names | None:
 
 
 def _pad_along(node: RequestedNode, x: str, axis: int, ends: list[str], fill: str) -> str:
-    """Along one axis: the tensor as [before, the axis, after]."""
+    """Pad along one axis, with the tensor as [before, the axis, after]."""
     open_, zero = node.ints([-1]), node.ints([0])
     after = [] if axis == -1 else [node.add("Shape", [x], start=axis + 1)]
     sizes_after = node.add("ReduceProd", [after[0], zero], keepdims=1) if after else node.ints([1])
@@ -86,7 +86,7 @@ def _pad_along(node: RequestedNode, x: str, axis: int, ends: list[str], fill: st
 
 
 def _wrap_pad(node: RequestedNode) -> Names | None:
-    """Before opset 19, Pad does not go around: the ends are put together."""
+    """Put the ends together by Concat. Before opset 19, Pad has no wrap mode."""
     amounts = node.read_integers(1)
     if amounts is None or min(amounts, default=0) < 0:
         return None
@@ -98,14 +98,15 @@ def _wrap_pad(node: RequestedNode) -> Names | None:
         if after:
             parts.append(node.add("Slice", [x, *(node.ints([n]) for n in (0, after, axis))]))
         x = node.add("Concat", parts, axis=axis) if len(parts) > 1 else x
-    return (x if x != node.inputs[0] else node.add("Identity", [x]),)
+    return (x if x != node.inputs[0] else node.add("Identity", [x]),)  # the result must be a new value
 
 
 def _replace_bitwise_not(node: RequestedNode) -> Names:
-    """In two's complement; unsigned, what is left to the greatest number."""
+    """Negate the bits in two's complement. For unsigned integers, subtract from the greatest number."""
     x = node.make_expr(0)
     if x.dtype.kind == "uint":
         return ((-x.cast(INT32) + float(2 ** (8 * x.dtype.size) - 1)).cast(x.dtype).name,)
+    # Compute in 32 bits: runtimes rarely have kernels for arithmetic of smaller integers.
     wide = x.cast(INT32) if x.dtype.size < 4 else x
     return ((-wide - 1).cast(x.dtype).name,)
 
@@ -121,4 +122,4 @@ FORMS: Mapping[str, Form] = {
     "Resize": _replace_resize,
     "Split": _split_equally,
 }
-"""By the operator that is asked for."""
+"""The replacements, by the requested operator."""

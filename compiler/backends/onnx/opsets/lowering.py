@@ -1,7 +1,7 @@
-"""Nodes for one opset, as a builder gets them.
+"""Writes nodes for one opset into a builder.
 
 In: nodes in the newest form. Out: nodes that the opset has, in the builder. Always: element types that the opset lacks for an operator are
-converted around it; every value that is made here has a known element type where its inputs have.
+converted around it. A new value has a known element type if its inputs have.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from .schemas import (
 )
 
 _WIDER = {"bfloat16": "float32", "float16": "float32", "bool": "uint8", "int8": "int32", "uint8": "int32", "int16": "int32"}
-"""What replaces an element type that an operator does not take."""
+"""The wider element type for one that an operator does not take."""
 
 
 class Lowering:
-    """See the module's docstring."""
+    """Lowers the nodes of one builder."""
 
     def __init__(self, builder: GraphBuilder, opset: int) -> None:
         self.builder = builder
@@ -58,7 +58,7 @@ class Lowering:
         return find_schema(op_type, self.opset) is not None
 
     def _add_with_casts(self, op_type: str, name: str, inputs: Sequence[str], count: int, attributes: dict[str, object]) -> BuilderNode:
-        """The node, with conversions around it where the opset lacks a type."""
+        """Add the node, with conversions around it where the opset lacks a type."""
         types = [self.dtypes.get(value) if value else None for value in inputs]
         wide = self._find_wider_types(op_type, types)
         if not wide:
@@ -70,13 +70,14 @@ class Lowering:
         node = self._add_plain(op_type, name, given, count, attributes, [self.dtypes.get(value) if value else None for value in given])
         narrow = dict(zip(list_input_variables(op_type, self.opset, len(inputs)), types, strict=True))
         back = [narrow.get(own) if own in wide else None for own in list_output_variables(op_type, self.opset, count)]
+        # A result is converted back only if its type variable was widened: a comparison gives bool anyway.
         if not any(back):
             return node
         assert count == 1, "nodes with several results have types that all opsets have"
         return self.dtypes.producers[self._add_cast(name, node.outputs[0], back[0])]
 
     def _find_wider_types(self, op_type: str, types: Sequence[DType | None]) -> dict[str, DType]:
-        """The types that are needed in place of those given, by type variable."""
+        """Find the wider types that are needed, by type variable."""
         wide: dict[str, DType] = {}
         for variable, dtype in zip(list_input_variables(op_type, self.opset, len(types)), types, strict=True):
             known = list_allowed_types(op_type, self.opset, variable)
@@ -110,7 +111,7 @@ class Lowering:
         return node
 
     def _lower_bodies(self, attributes: dict[str, object]) -> dict[str, object]:
-        """The nodes of loops that are attributes have what the opset has: parts that are equal need no number."""
+        """Remove attributes of nodes in loops that the opset lacks: `num_outputs` of equal parts is one."""
         for value in attributes.values():
             for node in value.node if isinstance(value, GraphProto) else ():
                 known = find_schema(node.op_type, self.opset).attributes
@@ -132,7 +133,7 @@ class _ValueTypes(dict[str, "DType | None"]):
         stored = self._builder.stored.get(value)
         return stored.dtype if stored is not None else None
 
-    def get(self, value: str, default: object = None) -> DType | None:
+    def get(self, value: str, default: object = None) -> DType | None:  # `dict.get` would not call `__missing__`
         return self[value]
 
     def record_node(self, node: BuilderNode, types: Sequence[DType | None]) -> None:

@@ -1,7 +1,7 @@
-"""A node that was asked for, and the graph that gets other nodes in its place.
+"""A requested node, and the graph that gets other nodes in its place.
 
-In: a node of a builder. Out: nodes in the builder. Always: it is a `GraphWriter`, so that a replacement of an operator is written as
-arithmetic; the last node has the name of the one that was asked for.
+In: a node of a builder. Out: nodes in the builder. Always: it is a `GraphWriter`, so that replacements are written as arithmetic. The last
+node has the name of the requested one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ..tensor_expressions import TensorExpr
 
 
 class RequestedNode:
-    """See the module's docstring."""
+    """A node that an opset lacks, as the writer of its replacement."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class RequestedNode:
         self._dtypes = dtypes
 
     def make_expr(self, index: int) -> TensorExpr:
-        """An input, whose element type must be known."""
+        """Return an input, whose element type must be known."""
         dtype = self._dtypes[self.inputs[index]]
         assert dtype is not None
         return TensorExpr(self, self.inputs[index], dtype)
 
     def read_integers(self, index: int) -> list[int] | None:
-        """The numbers of an input that is a constant; None if it is computed."""
+        """Return the numbers of a constant input. None if it is computed."""
         stored = self._builder.stored.get(self.inputs[index])
         return None if stored is None else [int(number) for number in stored.read().reshape(-1)]
 

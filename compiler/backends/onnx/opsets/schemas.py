@@ -1,7 +1,7 @@
-"""What an opset has, from the schemas of onnx.
+"""Reads from onnx's schemas what an opset has.
 
 In: an operator in some form: its attributes, inputs and element types. Out: whether an opset has that form, and the element types of its
-results. Always: a value of an attribute that came later than the attribute, which schemas do not say, is in `VALUES`.
+results. Always: `VALUES` lists values of attributes that are newer than the attribute, because schemas do not say that.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ....types.tensor_types import DTYPES, DType
 from ...backend import OPSETS
 
 Types = Sequence[DType | None]
-"""Element types of inputs; None: not known, or absent."""
+"""Element types of inputs, or None if unknown or absent."""
 
 VALUES: Mapping[tuple[str, str, object], int] = {
     ("GridSample", "mode", "linear"): 20,
@@ -27,14 +27,14 @@ VALUES: Mapping[tuple[str, str, object], int] = {
     ("ScatterND", "reduction", "max"): 18,
     ("ScatterND", "reduction", "min"): 18,
 }
-"""Since which opset an attribute may have a value."""
+"""The first opset in which an attribute may have a value."""
 
 _NAMES = {f"tensor({'double' if name == 'float64' else 'float' if name == 'float32' else name})": dtype for name, dtype in DTYPES.items()}
 _TEXTS = {dtype.name: text for text, dtype in _NAMES.items()}
 
 
 class NodeForm(Record):
-    """A node as it is asked for: its type, the number of its inputs, the attributes that it has."""
+    """A requested node: its type, the number of its inputs, and its attributes."""
 
     op_type: str
     inputs: int
@@ -43,7 +43,7 @@ class NodeForm(Record):
 
 @cache
 def _get_newest_opset() -> int:
-    """The newest opset that onnx has."""
+    """Return the newest opset of the installed onnx."""
     from onnx import defs
 
     return defs.onnx_opset_version()
@@ -51,7 +51,7 @@ def _get_newest_opset() -> int:
 
 @cache
 def find_schema(op_type: str, opset: int) -> Any:
-    """The operator in an opset; None if it has none of that name."""
+    """Find the schema of an operator in an opset. None if the opset has no operator of that name."""
     from onnx import defs  # imports all of onnx
 
     try:
@@ -73,19 +73,20 @@ def has_form(form: NodeForm, opset: int) -> bool:
 
 
 def find_lowest_opset(form: NodeForm, above: int) -> int | None:
-    """The first opset above that one which has the form."""
+    """Find the first later opset that has the form."""
     return next((opset for opset in OPSETS if opset > above and has_form(form, opset)), None)
 
 
 def list_input_variables(op_type: str, opset: int, count: int) -> list[str]:
-    """For each of `count` inputs, the type variable of the schema."""
+    """List the schema's type variable for each of `count` inputs."""
     declared = find_schema(op_type, opset).inputs
+    # The last input of a schema may be variadic, as in Concat.
     return [declared[min(index, len(declared) - 1)].type_str for index in range(count)]
 
 
 @cache
 def list_allowed_types(op_type: str, opset: int, variable: str) -> frozenset[str]:
-    """The element types of a type variable, by name."""
+    """List the element types of a type variable, by name."""
     for constraint in find_schema(op_type, opset).type_constraints:
         if constraint.type_param_str == variable:
             return frozenset(_NAMES[text].name for text in constraint.allowed_type_strs if text in _NAMES)
@@ -93,7 +94,7 @@ def list_allowed_types(op_type: str, opset: int, variable: str) -> frozenset[str
 
 
 def infer_result_types(op_type: str, types: Types, attributes: Mapping[str, object], count: int) -> list[DType | None]:
-    """The element types of `count` results."""
+    """Infer the element types of `count` results."""
     to = attributes.get("to")
     if isinstance(to, DType):
         return [to] * count
@@ -110,6 +111,6 @@ def infer_result_types(op_type: str, types: Types, attributes: Mapping[str, obje
 
 
 def list_output_variables(op_type: str, opset: int, count: int) -> list[str]:
-    """For each of `count` results, the type variable of the schema."""
+    """List the schema's type variable for each of `count` results."""
     declared = find_schema(op_type, opset).outputs
     return [declared[min(index, len(declared) - 1)].type_str for index in range(count)]

@@ -1,7 +1,7 @@
 """Optimize an ONNX graph before it is written.
 
-In: a builder and the names of its outputs. Out: the builder, with its nodes and stored tensors changed. Always: names of inputs and outputs
-stay; no parameter is read here, its new values are computed when the file is written.
+In: a builder and the names of its outputs. Out: the builder, with its nodes and stored tensors changed: no BatchNormalization after a
+Conv. Always: names of inputs and outputs stay. No parameter is read here; its new values are computed when the file is written.
 """
 
 from __future__ import annotations
@@ -18,19 +18,23 @@ from .open_graph import OpenGraph
 from .past import fuse_past
 
 PASSES: tuple[tuple[str, Callable[[OpenGraph], None]], ...] = (
+    # First, since the patterns below look for stored tensors: a transposed weight is one only after folding.
     ("", fold_constants),
     ("BatchNormalization", fold_batch_normalization),
     ("Mul", fold_scales),
     ("LayerNormalization", fold_normalization),
+    # `past` is joined before the heads are merged: a fused Attention has three axes, where the join is no longer recognized.
     ("Attention", fuse_past),
     ("Attention", fuse_split_heads),
     ("LayerNormalization", keep_sums),
 )
-"""In order: each sees what those before it have made. With the type of the nodes that it is about: a graph without any is left as it is."""
+"""The passes in order, since each sees the results of those before it. Each has the type of the node that it is about: a graph without
+such nodes is left unchanged."""
 
 
 def optimize_graph(builder: GraphBuilder, outputs: Sequence[str], types: Mapping[str, TensorType]) -> None:
-    """All passes, each on a graph without unused nodes. `outputs` are provisional names, `types` those of values that are in no loop."""
+    """Run all passes, each on a graph without unused nodes. `outputs` are provisional names, `types` the types of values outside of
+    loops."""
     for op_type, run in PASSES:
         if not op_type or any(node.op_type == op_type for node in builder.nodes):
             run(OpenGraph(builder, outputs, types))

@@ -1,7 +1,7 @@
 """Constant folding of arithmetic: compute ONNX operators on small constants in NumPy.
 
-In: arrays. Out: an array, or None where it would be larger than a number of bytes, or NumPy computes something else. Always: the element
-types are those of ONNX.
+In: arrays. Out: an array, or None if it would exceed a number of bytes, or if NumPy computes something else. Always: the element types are
+ONNX's.
 """
 
 from __future__ import annotations
@@ -36,12 +36,13 @@ _BOOLEANS: dict[str, Callable[..., Any]] = {
     "And": np.logical_and,
     "Or": np.logical_or,
 }
-"""Elementwise functions, by what they give."""
+"""Elementwise functions, by the type of their results."""
 
 
 def _make_elementwise(function: Callable[..., Any], is_boolean: bool = False) -> Compute:
     def compute(arrays: Sequence[Array], largest: int) -> Array | None:
         shape = np.broadcast_shapes(*(a.shape for a in arrays))
+        # The size is checked before computing: a broadcast of two vectors may be huge.
         if prod(shape) * (1 if is_boolean else max(a.itemsize for a in arrays)) > largest:
             return None
         with np.errstate(all="ignore"):
@@ -52,6 +53,7 @@ def _make_elementwise(function: Callable[..., Any], is_boolean: bool = False) ->
 
 def _compute_range(arrays: Sequence[Array], largest: int) -> Array | None:
     start, stop, step = (a.item() for a in arrays)
+    # ONNX defines the length of a Range by this formula, which NumPy's arange follows only up to rounding.
     count = max(ceil((stop - start) / step), 0)
     if count * arrays[0].itemsize > largest:
         return None

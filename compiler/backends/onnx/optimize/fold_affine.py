@@ -1,7 +1,7 @@
-"""Scales and shifts of what a layer computes, put into its weights.
+"""Folds scales and shifts after a layer into its weights.
 
-In: a graph. Out: the same, without BatchNormalization after convolutions, without a scale after the product of a dense layer, and with the
-scale and shift of a normalization as its own. Always: only where the layer has no other use, and its weights none; the new numbers are
+In: a graph. Out: the same function, without BatchNormalization after convolutions, without a scale after the product of a dense layer, and
+with the scale and shift after a normalization as its own. Always: only if the layer and its weights have no other use. The new numbers are
 computed in float64 when they are written, from one weight at a time.
 """
 
@@ -17,15 +17,16 @@ from ..onnx_builder import BuilderNode
 from .open_graph import OpenGraph
 
 _CHANNEL_AXES = {"Conv": 0, "ConvTranspose": 1}
-"""The axis of the channels that come out, in the weights."""
+"""The axis of the output channels in the weights."""
 
 
 def compute_when_read(source: StoredTensor, shape: tuple[int, ...], compute: Callable[[], Array]) -> StoredTensor:
-    """A tensor of the type of `source`, computed in float64."""
+    """Return a tensor of the type of `source`, computed in float64."""
     assert source.dtype is not None
     dtype = numpy_dtype(source.dtype)
 
     def read() -> Array:
+        # Damaged weights must give the same NaN as the unfolded layer, without a warning.
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
             return compute().astype(dtype, copy=False)
 
@@ -37,14 +38,14 @@ def _read_float64(tensor: StoredTensor) -> Array:
 
 
 def _multiply_weight(weight: StoredTensor, factor: Array) -> Array:
-    """The weight times what is broadcast to it, computed in float64 a few numbers at a time, in the weight's own type."""
+    """Multiply the weight by a factor that broadcasts to it, in float64 a few numbers at a time. The result has the weight's type."""
     array = weight.read()
     result = np.empty(array.shape, array.dtype)
     return np.multiply(array, factor, out=result, dtype=np.float64, casting="unsafe")
 
 
 def fold_batch_normalization(graph: OpenGraph) -> None:
-    """`(W x + b - mean) / sqrt(variance + eps) * scale + shift`."""
+    """Fold `(W x + b - mean) / sqrt(variance + eps) * scale + shift` into the weight and bias of a convolution."""
     gone = [norm for norm in graph.nodes if norm.op_type == "BatchNormalization" and _try_fold_normalization(graph, norm)]
     _bypass_nodes(graph, gone)
 
@@ -53,10 +54,12 @@ def _try_fold_normalization(graph: OpenGraph, norm: BuilderNode) -> bool:
     layer = graph.find_producer(norm.inputs[0], "Conv") or graph.find_producer(norm.inputs[0], "ConvTranspose")
     if layer is None or not all(value in graph.stored for value in (*norm.inputs[1:], *filter(None, layer.inputs[1:]))):
         return False
+    # The output channels of a grouped ConvTranspose are no axis of its weight.
     if layer.op_type == "ConvTranspose" and layer.attributes.get("group") not in (None, 1):
         return False
     weight = graph.stored[layer.inputs[1]]
     scale, shift, mean, variance = (graph.stored[value] for value in norm.inputs[1:])
+    # A shared weight would be scaled for its other user as well.
     if weight.dtype is None or not weight.dtype.is_float or len(graph.users[layer.inputs[1]]) > 1:
         return False
     bias = graph.stored[layer.inputs[2]] if len(layer.inputs) > 2 and layer.inputs[2] else None
@@ -65,6 +68,7 @@ def _try_fold_normalization(graph: OpenGraph, norm: BuilderNode) -> bool:
     axis = _CHANNEL_AXES[layer.op_type]
 
     def compute_factor() -> Array:
+        # ONNX stores `epsilon` as float32, and the unfolded node would add that.
         return _read_float64(scale) / np.sqrt(_read_float64(variance) + np.float32(epsilon))
 
     def scale_weight() -> Array:
@@ -82,7 +86,7 @@ def _try_fold_normalization(graph: OpenGraph, norm: BuilderNode) -> bool:
 
 
 def fold_scales(graph: OpenGraph) -> None:
-    """A scale of each feature after a dense layer, also across a Transpose, as in ConvNeXt."""
+    """Fold a scale of each feature after a dense layer into its weight, also across a Transpose, as in ConvNeXt."""
     _bypass_nodes(graph, [node for node in graph.nodes if node.op_type == "Mul" and _try_fold_scale(graph, node)])
 
 
@@ -116,15 +120,16 @@ def _try_fold_scale(graph: OpenGraph, mul: BuilderNode) -> bool:
 
 
 def _is_of_features(shape: tuple[int, ...], features: int, order: object) -> bool:
-    """Whether a scale of that shape is one number for each feature, which are on the last axis before axes are put in that order."""
+    """Whether a scale of that shape has one number for each feature. Features are on the last axis before axes are put in that order."""
     if features == 1 or shape.count(1) != len(shape) - 1 or features not in shape:
         return False
+    # Counted from the end, since a scale may have fewer axes than the tensor.
     axis = shape.index(features) - len(shape)
     return axis == -1 if not isinstance(order, tuple | list) else order[axis] == len(order) - 1
 
 
 def fold_normalization(graph: OpenGraph) -> None:
-    """LayerNormalization without a scale, which is followed by one, and by a shift."""
+    """Take a scale, and a shift after it, into a LayerNormalization without a scale."""
     gone: list[BuilderNode] = []
     for norm in graph.nodes:
         if norm.op_type == "LayerNormalization" and len(norm.inputs) == 2 and norm.inputs[1] in graph.builder.list_constants():
@@ -133,7 +138,7 @@ def fold_normalization(graph: OpenGraph) -> None:
 
 
 def _absorb_affine(graph: OpenGraph, norm: BuilderNode) -> list[BuilderNode]:
-    """The nodes whose numbers the normalization has taken."""
+    """Let the normalization take the numbers of the nodes after it. Return these nodes."""
     ones = graph.stored[norm.inputs[1]]
     mul = graph.find_only_user(norm.outputs[0])
     scale = _find_other_input(graph, mul, "Mul", norm.outputs[0], ones.shape)
@@ -149,7 +154,7 @@ def _absorb_affine(graph: OpenGraph, norm: BuilderNode) -> list[BuilderNode]:
 
 
 def _find_other_input(graph: OpenGraph, node: BuilderNode | None, op_type: str, value: str, shape: tuple[int, ...]) -> str | None:
-    """The other input of the node, if it is a tensor of that shape."""
+    """Return the other input of the node, if it is a tensor of that shape."""
     if node is None or node.op_type != op_type:
         return None
     other = node.inputs[1] if node.inputs[0] == value else node.inputs[0]
@@ -157,7 +162,7 @@ def _find_other_input(graph: OpenGraph, node: BuilderNode | None, op_type: str, 
 
 
 def _bypass_nodes(graph: OpenGraph, gone: list[BuilderNode]) -> None:
-    """The first inputs of nodes, or what is computed, are their results; a result with a name of its own keeps it."""
+    """Remove nodes whose numbers were folded. A result with a name of its own keeps it."""
     for node in gone:
         value = next(name for name in node.inputs if name not in graph.stored)
         graph.bypass_node(node, value)

@@ -1,8 +1,8 @@
 """Constant folding: replace nodes whose inputs are all stored tensors by stored tensors.
 
 For example, a dense layer transposes its weight: the file then stores `fc.weight/Transpose` and no Transpose node. In: a graph. Out: the
-same graph with fewer nodes. Always: weights are moved and converted when they are written, one at a time; results computed from constants
-are small; the file does not grow, so a tied weight that is used both as it is and transposed is stored once.
+same graph with fewer nodes. Always: weights are moved and converted when they are written, one at a time. Results computed from constants
+are small. The file does not grow, so a tied weight that is used both directly and transposed is stored once.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from .open_graph import OpenGraph
 SMALL = 1 << 16
 """Bytes that may be stored twice."""
 COMPUTED_BYTES = 1 << 18
-"""Bytes that are stored in place of what computes them of constants. Otherwise ONNX Runtime would compute them when it loads the file."""
+"""The largest result, in bytes, that replaces the nodes that compute it from constants. ONNX Runtime computes larger ones on loading."""
 
 
 def fold_constants(graph: OpenGraph) -> None:
-    """Nodes in loops that depend on no step were put before them by the builder, so that it is enough to look there."""
+    """Fold the nodes outside of loops. The builder has moved nodes that depend on no step out of the loops already."""
     folding = _Folding(graph)
     graph.remove_nodes(folding.try_fold)
     graph.replace_values(folding.replacements)
@@ -34,16 +34,17 @@ class _Folding:
         self.graph = graph
         self.stored = graph.stored
         self.replacements: dict[str, str] = {}
-        """Of results of nodes that are folded: the stored tensors in their place."""
+        """The stored tensors in place of results of folded nodes."""
         self._results: dict[object, tuple[str, ...]] = {}
         self._origins: dict[str, str] = {}
-        """By stored tensor: the one that it is made of."""
+        """By stored tensor, the one that it was made from, which gives it its name."""
         self._constants = graph.builder.list_constants()
 
     def try_fold(self, node: BuilderNode) -> bool:
         node.inputs = [self.replacements.get(value, value) for value in node.inputs]
         if not node.inputs or node.body is not None or not all(value in self.stored for value in node.inputs if value):
             return False
+        # A folded value takes the name of its stored tensor, but an output of the graph must keep its name.
         if not self.graph.outputs.isdisjoint(node.outputs):
             return False
         results = self._fold_node(node)
@@ -56,6 +57,7 @@ class _Folding:
 
     def _fold_node(self, node: BuilderNode) -> tuple[str, ...] | None:
         key = self._make_key(node)
+        # Two nodes that move one weight alike share the result.
         if key in self._results:
             return self._results[key]
         tensors = [self.stored[value] if value else None for value in node.inputs]
@@ -81,6 +83,7 @@ class _Folding:
         inputs = set(filter(None, node.inputs))
         if size <= COMPUTED_BYTES and self._constants.issuperset(inputs):
             return results
+        # A parameter stays in the file anyway, if anything else uses it: then its moved copy would come on top.
         moved = [value for value in inputs if value not in self._constants or self.stored[value].nbytes > SMALL]
         alone = all(self._make_key(taker) == self._make_key(node) for value in moved for taker in self.graph.users[value])
         return results if alone and size <= sum(self.stored[value].nbytes for value in moved) + SMALL else None
@@ -97,7 +100,7 @@ class _Folding:
         return [stored_tensor(result)]
 
     def _make_key(self, node: BuilderNode | None) -> object:
-        """Equal for nodes that make the same; None for what is no node."""
+        """Make a key that is equal for nodes with equal results. None for the graph itself."""
         if node is None:
             return None
         inputs = tuple([self.replacements.get(value, value) for value in node.inputs])

@@ -1,8 +1,8 @@
-"""Attention on three axes, `[batch, length, heads * features]`, which splits and merges the heads itself.
+"""Fuses the splitting and merging of heads into Attention, which then takes three axes, `[batch, length, heads * features]`.
 
-In: a graph. Out: the same, where an Attention of four axes gets heads that were split just before, and its heads are merged just after; a
-RotaryEmbedding in between is one of three axes too. Always: windows and such, axes before the batch, are part of the batch, as they are for
-four axes.
+In: a graph. Out: the same function. If the heads of an Attention of four axes are split just before it and merged just after it, it takes
+three axes. So does a RotaryEmbedding in between. Always: further axes in front, as of windows, are part of the batch, as they are for four
+axes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .open_graph import OpenGraph
 
 
 class _HeadSplit(Record):
-    """What is split into heads: its name, and its shape `[..., length, heads * features]`; the shape after, `[..., heads, length,
-    features]`; a RotaryEmbedding between it and Attention."""
+    """A split into heads: the name and the shape before, `[..., length, heads * features]`; the number of heads, after which the shape is
+    `[..., heads, length, features]`; and a RotaryEmbedding between the split and Attention."""
 
     value: str
     shape: Shape
@@ -31,7 +31,7 @@ class _HeadSplit(Record):
 
 
 def fuse_split_heads(graph: OpenGraph) -> None:
-    """All of them; nodes that nothing takes any more are left out when the graph is written."""
+    """Fuse all splits. Nodes that nothing takes any more are left out when the graph is written."""
     for node in list(graph.nodes):
         if node.op_type == "Attention" and node.attributes.get("q_num_heads") is None:
             _fuse_heads(graph, node)
@@ -43,6 +43,7 @@ def _fuse_heads(graph: OpenGraph, node: BuilderNode) -> None:
     if merge is None:
         return
     q, k, v = splits
+    # The attribute `kv_num_heads` is one number for both.
     if q is None or k is None or v is None or k.heads != v.heads:
         return
     if any(_count_batch(split.shape) is None for split in (q, k, v)):
@@ -61,9 +62,10 @@ def _fuse_heads(graph: OpenGraph, node: BuilderNode) -> None:
 
 
 def _match_split(graph: OpenGraph, value: str) -> _HeadSplit | None:
-    """What is split and turned to make a value of four axes."""
+    """Match the split and transpose that make a value of four axes."""
     rotary = graph.find_producer(value, "RotaryEmbedding")
     if rotary is not None:
+        # The operator rotates the heads itself if it knows their number, but only on three axes.
         inner = _match_split(graph, rotary.inputs[0]) if rotary.attributes.get("num_heads") is None else None
         plain = inner is not None and inner.rotary is None and len(inner.shape) == 3
         return _HeadSplit(inner.value, inner.shape, inner.heads, rotary) if inner is not None and plain else None
@@ -80,6 +82,7 @@ def _match_split(graph: OpenGraph, value: str) -> _HeadSplit | None:
         or (outer_reshape is None) != (merged_type.rank == 3)
     ):
         return None
+    # The heads become an attribute, so their number must be known.
     *ahead, heads, length, features = split_type.shape
     if not isinstance(heads, int) or merged_type.shape != (*ahead, length, heads * features):
         return None
@@ -87,7 +90,7 @@ def _match_split(graph: OpenGraph, value: str) -> _HeadSplit | None:
 
 
 def _is_head_swap(turn: BuilderNode) -> bool:
-    """Whether the heads and the length change places, and nothing else."""
+    """Whether only the heads and the length change places."""
     order = turn.attributes.get("perm")
     if not isinstance(order, tuple | list) or len(order) < 4:
         return False
@@ -96,7 +99,7 @@ def _is_head_swap(turn: BuilderNode) -> bool:
 
 
 def _match_merge(graph: OpenGraph, node: BuilderNode) -> tuple[BuilderNode, BuilderNode] | None:
-    """The nodes that turn the result and merge its heads."""
+    """Match the nodes that transpose the result and merge its heads."""
     value = node.outputs[0]
     node_after = graph.find_only_user(value)
     if node_after is not None and node_after.op_type == "Reshape":
@@ -112,6 +115,7 @@ def _match_merge(graph: OpenGraph, node: BuilderNode) -> tuple[BuilderNode, Buil
         return None
     *ahead, heads, length, features = apart.shape
     if merged_shape != (*ahead, length, heads * features) or (
+        # A Reshape can infer one size only.
         len(merged_shape) > 3 and sum(not isinstance(size, int) for size in merged_shape) > 1
     ):
         return None
@@ -119,7 +123,7 @@ def _match_merge(graph: OpenGraph, node: BuilderNode) -> tuple[BuilderNode, Buil
 
 
 def _count_batch(shape: Shape) -> Dim | None:
-    """The size of all axes before the last two as one; None where ONNX would have to compute a shape."""
+    """Return the product of all axes before the last two. None if ONNX would have to compute a shape."""
     known = len(shape) == 3 or all(isinstance(size, int) for size in shape[-2:])
     return numel(shape[:-2]) if known else None
 
@@ -139,7 +143,7 @@ def _merge_heads(graph: OpenGraph, node: BuilderNode, split: _HeadSplit, index: 
 
 
 def _make_reshape_target(graph: OpenGraph, shape: Sequence[Dim | None]) -> str:
-    """The sizes for a Reshape; one at most is not known."""
+    """Make the sizes for a Reshape, at most one of which is unknown."""
     known = [size if isinstance(size, int) else -1 for size in shape]
     return graph.builder.add_constant(np.array(known, dtype=np.int64))
 

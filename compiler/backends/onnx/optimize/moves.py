@@ -1,7 +1,7 @@
-"""Fold operators that move and convert elements, on tensors that are not read yet.
+"""Folds operators that move and convert elements, on tensors that are not read yet.
 
-In: a node and the tensors that it gets. Out: what it makes, its elements moved when they are read; None where that is not known here.
-Always: constants that say where to, such as axes, are in memory.
+In: a node and its input tensors. Out: its results, whose elements are moved when they are read, or None if the node is not supported.
+Always: constants that say where elements go, such as axes, are in memory.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ Move = Callable[[BuilderNode, StoredInputs], "Sequence[StoredTensor] | None"]
 
 
 def move_when_read(source: StoredTensor, move: Callable[[Array], Array]) -> StoredTensor:
-    """A tensor whose elements are those of `source`, moved; its shape is known by moving nothing."""
+    """Return a tensor with the elements of `source`, moved. Moving an array without memory gives its shape."""
+    # `broadcast_to` makes an array of the shape without its elements.
     shape = move(np.broadcast_to(np.zeros((), dtype=np.bool_), source.shape)).shape
     return StoredTensor(shape, source.kind, lambda: move(source.read()))
 
@@ -44,6 +45,7 @@ def _fold_squeeze(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTens
 
 def _fold_reshape(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
     source, wanted = _get_first(given), _read_integers(given[1])
+    # With `allowzero`, 0 is a size and not a copy of the input's.
     if node.attributes.get("allowzero") or wanted.count(-1) > 1:
         return None
     shape = [source.shape[axis] if size == 0 else size for axis, size in enumerate(wanted)]
@@ -56,6 +58,7 @@ def _fold_reshape(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTens
 def _fold_split(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
     source, count = _get_first(given), len(node.outputs)
     axis: Any = node.attributes.get("axis") or 0
+    # With sizes as an input, or an uneven division, the parts differ.
     if len(given) > 1 or source.shape[axis] % count:
         return None
     return [move_when_read(source, partial(_slice_part, axis=axis, index=index, count=count)) for index in range(count)]
@@ -77,13 +80,14 @@ def _fold_concat(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTenso
 def _fold_cast(node: BuilderNode, given: StoredInputs) -> Sequence[StoredTensor] | None:
     source, to = _get_first(given), node.attributes["to"]
     assert isinstance(to, DType)
+    # ONNX does not define the cast of a float beyond the range of an integer.
     if source.dtype is None or (source.dtype.is_float and not to.is_float):
         return None
     return [StoredTensor(source.shape, to.name, lambda: _cast_array(source.read(), to))]
 
 
 def _cast_array(array: Array, to: DType) -> Array:
-    with np.errstate(over="ignore"):  # a number that is too large is infinite
+    with np.errstate(over="ignore"):  # a number beyond the type's range becomes infinite
         return array.astype(numpy_dtype(to))
 
 

@@ -1,7 +1,8 @@
-"""Sums before normalizations, in a form that ONNX Runtime leaves alone.
+"""Protects sums before normalizations from a fusion of ONNX Runtime.
 
-In: a graph. Out: the same, with `Sum` of two in place of `Add`, where LayerNormalization takes it. Always: in float32, where ONNX Runtime's
-CPU has Sum. It would fuse Add and LayerNormalization into SkipLayerNormalization, which takes ten times as long as LayerNormalization.
+In: a graph. Out: the same function, with `Sum` of two tensors in place of an `Add` that a LayerNormalization takes. Always: only in
+float32, for which ONNX Runtime's CPU provider has Sum. It would fuse Add and LayerNormalization into SkipLayerNormalization, which takes
+ten times as long as LayerNormalization.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The graph of a builder, open to be changed: what takes a value, and what makes it.
+"""The graph of a builder, open to changes, with the producer and the users of each value.
 
-In: a builder and the values that are asked for. Out: its nodes, changed in place. Always: nodes that nothing needs are left out before it
-is looked at; names are provisional ones.
+In: a builder and the requested values. Out: its nodes, changed in place. Always: unused nodes are removed first. Names are provisional.
 """
 
 from __future__ import annotations
@@ -15,26 +14,26 @@ from ..onnx_builder import BuilderNode, GraphBuilder, LoopBody, select_used
 
 
 class OpenGraph:
-    """See the module's docstring."""
+    """A graph with the producer and the users of each value."""
 
     def __init__(self, builder: GraphBuilder, outputs: Sequence[str], types: Mapping[str, TensorType]) -> None:
-        """`types`: those of values, as far as they are known."""
+        """`types`: the types of values, as far as they are known."""
         self.builder = builder
         self.types = types
         self.outputs = frozenset(outputs)
         builder.nodes = select_used(builder.nodes, set(outputs))
         self.stored = builder.stored
         self.producers = {output: node for node in self.nodes for output in node.outputs}
-        """Nodes that are in no loop."""
+        """The nodes outside of loops, by the values that they make."""
         self.users: dict[str, list[BuilderNode | None]] = defaultdict(list)
-        """What takes each value, once for each time; None: the graph itself, or a loop as the result of a step."""
+        """The users of each value, once for each use. None stands for the graph itself, or for a loop with the value as a result."""
         for output in outputs:
             self.users[output].append(None)
         self._count_users(self.nodes)
 
     @property
     def nodes(self) -> list[BuilderNode]:
-        """Those that are in no loop, in order."""
+        """The nodes outside of loops, in order."""
         return self.builder.nodes
 
     def _count_users(self, nodes: Sequence[BuilderNode]) -> None:
@@ -47,29 +46,29 @@ class OpenGraph:
                 self._count_users(node.body.nodes)
 
     def find_only_user(self, value: str) -> BuilderNode | None:
-        """The node in no loop that alone takes a value, which is no output; None if there is no such node."""
+        """Return the node outside of loops that is the only user of a value. None if there is none, or if the value is an output."""
         taking = self.users[value]
         node = taking[0] if len(taking) == 1 else None
         return node if node is not None and self.producers.get(node.outputs[0]) is node else None
 
     def find_producer(self, value: str, op_type: str) -> BuilderNode | None:
-        """The node of that type that makes the value for one taker alone."""
+        """Return the node of that type that makes the value, if the value has one user only."""
         node = self.producers.get(value)
         return node if node is not None and node.op_type == op_type and len(self.users[value]) == 1 else None
 
     def store_tensor(self, wanted: str, tensor: StoredTensor) -> str:
-        """Adds a tensor; gives its name."""
+        """Add a tensor and return its name."""
         name = self.builder.value_names.make_unique(wanted)
         self.stored[name] = tensor
         return name
 
     def replace_values(self, names: Mapping[str, str]) -> None:
-        """What takes a value takes another one instead."""
+        """Let users of a value take another one instead."""
         if names:
             _replace_inputs(self.nodes, names)
 
     def bypass_node(self, node: BuilderNode, value: str) -> None:
-        """Removes a node: what makes `value`, for it alone, makes its result in its place."""
+        """Remove a node. The producer of `value`, which only this node uses, makes its result instead."""
         maker = self.producers[value]
         (result,) = node.outputs
         maker.outputs = tuple(result if output == value else output for output in maker.outputs)
@@ -77,7 +76,7 @@ class OpenGraph:
         self.builder.nodes = [other for other in self.nodes if other is not node]
 
     def remove_nodes(self, gone: Callable[[BuilderNode], bool]) -> None:
-        """Removes nodes that are in no loop."""
+        """Remove nodes outside of loops."""
         self.builder.nodes = [node for node in self.nodes if not gone(node)]
 
 
@@ -90,7 +89,7 @@ def _replace_inputs(nodes: Sequence[BuilderNode], names: Mapping[str, str]) -> N
 
 
 def iter_bodies(nodes: Sequence[BuilderNode]) -> Iterator[LoopBody]:
-    """Those of all loops, inner ones too."""
+    """Iterate over the bodies of all loops, including inner ones."""
     for node in nodes:
         if node.body is not None:
             yield node.body

@@ -1,8 +1,8 @@
-"""Keys and values of a stream: Attention joins them to those of the positions before itself.
+"""Fuses the joining of keys and values of a stream to those of earlier positions into Attention.
 
-In: a graph. Out: the same, where an Attention whose keys and values are each joined to earlier ones just before, and are outputs, takes the
-earlier ones as `past_key` and `past_value`, and gives the joined ones as `present_key` and `present_value`. Always: nothing but the graph's
-outputs takes what is joined, so the order of the nodes remains right.
+In: a graph. Out: the same function. If the keys and values of an Attention are each joined to earlier ones just before, and are outputs,
+it takes the earlier ones as `past_key` and `past_value`, and returns the joined ones as `present_key` and `present_value`. Always: only
+the graph's outputs use the joined tensors, so the order of the nodes stays valid.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ _LENGTH = 2
 
 def fuse_past(graph: OpenGraph) -> None:
     for node in list(graph.nodes):
+        # `is_causal` would align queries with the first key, past ones included.
         if node.op_type == "Attention" and len(node.outputs) == 1 and len(node.inputs) in (3, 4) and not node.attributes.get("is_causal"):
             _fuse_past_node(graph, node)
 
@@ -33,7 +34,7 @@ def _fuse_past_node(graph: OpenGraph, node: BuilderNode) -> None:
 
 
 def _match_join(graph: OpenGraph, node: BuilderNode, value: str) -> BuilderNode | None:
-    """What joins earlier positions to new ones, for Attention and an output alone."""
+    """Match the Concat of earlier and new positions, if only Attention and an output use its result."""
     join = graph.producers.get(value)
     taking = graph.users[value]
     alone = len(taking) == 2 and None in taking and any(taker is node for taker in taking) and value in graph.outputs

@@ -1,1 +1,1 @@
-"""Models in integers of few bits, made by `onnxruntime.quantization`."""
+"""Quantizes models to integers of few bits with `onnxruntime.quantization`."""

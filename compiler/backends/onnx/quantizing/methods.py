@@ -1,7 +1,7 @@
-"""Files to files by `onnxruntime.quantization`: what is asked of it, and why.
+"""Calls `onnxruntime.quantization` on files, with the options that netc needs.
 
-In: the path of a model in float32. Out: the model with integers for weights, in memory. Always: the model that is read stays as it is; what
-is written on the way is in a folder of the caller.
+In: the path of a model in float32. Out: the model with integers for weights, in memory. Always: the source file stays unchanged. Temporary
+files are in a folder of the caller.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from onnx import ModelProto, numpy_helper
 from ....types.numpy_types import Array
 
 _BLOCK = 32
-"""Weights of a column that have a scale in common, of four bits: with 128, the default, the error is about a third larger."""
+"""The number of weights of a column that share a scale, for four bits. With 128, the default, the error is about a third larger."""
 _PRODUCTS = ["MatMul", "Gemm", "Conv"]
-"""What becomes integer products. Left to itself ONNX Runtime takes ONNX's Attention for its own operator of that name, and writes a model
-that it cannot load; and it rounds the tables of embeddings and the sums of residual connections too."""
+"""The operators that become integer products. By default, ONNX Runtime takes ONNX's Attention for its own operator of that name, and
+writes a model that it cannot load. It also rounds the tables of embeddings and the sums of residual connections."""
 
 
 class NotInstalled(Exception):
-    """A package is not there that ONNX Runtime needs for a method; its name is the text."""
+    """ONNX Runtime needs a package for a method that is not installed. The text is the package's name."""
 
 
 class NotFiniteScale(Exception):
-    """A scale would be NaN or infinite, as what it is for is."""
+    """A scale would be NaN or infinite, because its tensor is."""
 
 
 Batches = Iterable[Mapping[str, Array]]
 
 
 def quantize_model(source: Path, folder: Path, method: str, calibration: Batches | None, is_large: bool) -> ModelProto:
-    """The model at `source`, quantized by `int8` or `int4`. `folder` is for what is made on the way; `is_large`: it is more than one
+    """Return the model at `source`, quantized by `int8` or `int4`. `folder` is for temporary files. `is_large`: the model exceeds one
     protobuf message. Raises `NotFiniteScale`."""
     target = folder / "quantized.onnx"
     with _silence_logs(), np.errstate(all="ignore"):
         try:
             _choose_method(method, calibration)(source, target, is_large)
-        except AssertionError:  # of ONNX Runtime, for a range that is NaN
+        except AssertionError:  # ONNX Runtime asserts that a range is not NaN
             raise NotFiniteScale from None
     model = onnx.load(target)
     _check_scales(model)
@@ -64,7 +64,7 @@ def _choose_method(method: str, calibration: Batches | None) -> QuantizeFile:
 
 
 def _quantize_dynamic(source: Path, target: Path, is_large: bool) -> None:
-    """Scales of activations are computed while the model runs."""
+    """Quantize weights. The scales of activations are computed while the model runs."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
@@ -110,12 +110,13 @@ def _make_static_method(batches: Batches) -> QuantizeFile:
 
 
 def _quantize_four_bits(source: Path, target: Path, is_large: bool) -> None:
-    """Only weights are quantized, in blocks, and activations stay as they are."""
+    """Quantize only weights, in blocks. Activations stay unchanged."""
     try:
         from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
     except ImportError as error:
         raise NotInstalled(error.name or "onnx_ir") from None
     quantizer = MatMulNBitsQuantizer(onnx.load(source), bits=4, block_size=_BLOCK, op_types_to_quantize=("MatMul",))
+    # The quantizer handles MatMul only.
     quantizer.model.replace_gemm_with_matmul()
     quantizer.process()
     quantizer.model.save_model_to_file(str(target), is_large)
@@ -131,7 +132,7 @@ def _check_scales(model: ModelProto) -> None:
 
 
 def _forget_steps(model: ModelProto) -> None:
-    """Removes what ONNX Runtime notes of its own steps, and initializers and types of tensors that are gone."""
+    """Remove ONNX Runtime's notes on its own steps, and types of tensors that no longer exist."""
     kept = [(prop.key, prop.value) for prop in model.metadata_props if not prop.key.startswith("onnx.")]
     del model.metadata_props[:]
     for key, value in kept:
@@ -141,7 +142,7 @@ def _forget_steps(model: ModelProto) -> None:
 
 @contextmanager
 def _silence_logs() -> Iterator[None]:
-    """ONNX Runtime advises steps before quantizing that do nothing for the graphs of netc; ranges that are NaN are errors here."""
+    """Silence advice on steps that do nothing for netc's graphs, and warnings of NaN, which is reported as an error."""
     before = logging.root.manager.disable
     logging.disable(max(before, logging.WARNING))
     try:

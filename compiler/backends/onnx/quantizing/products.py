@@ -1,7 +1,7 @@
-"""The products of a model with its weights: what quantizing is about.
+"""Finds the products of a model with its weights, which quantizing is about.
 
-In: a `ModelProto`, as netc writes it or quantized. Out: its products with something that no input decides, in the order of the graph.
-Always: a product of two activations, such as queries and keys, is none of them; those within loops and branches are included.
+In: a `ModelProto`, as netc writes it or quantized. Out: its products with constants, in the order of the graph: `fc` is a MatMul. Always:
+a product of two activations, such as queries and keys, is not included. Products within loops and branches are.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from ..messages import AttributeProto, GraphProto, ModelProto, NodeProto, Tensor
 FLOATS = ("MatMul", "Gemm", "Conv", "ConvTranspose", "Einsum", "LSTM", "GRU", "RNN")
 """The operators that multiply by weights in a graph that is not quantized."""
 INTEGERS = ("MatMulInteger", "ConvInteger", "MatMulNBits")
-"""What they become, where the product itself is another operator."""
+"""The operators that they become, where the product itself is another operator."""
 _SMALL = {getattr(TensorProto, name) for name in ("INT8", "UINT8", "INT4", "UINT4")}
 
 _TYPED = {"Transpose": 0, "Reshape": 0, "Identity": 0, "QuantizeLinear": 2}
-"""Operators whose result has the element type of an input, by the number of that."""
+"""Operators whose result has the element type of an input, with the index of that input."""
 
 
 class Product(Record):
-    """A node. `dtype` is the element type of its weights, as ONNX numbers them; None where it is not known without computing."""
+    """A node. `dtype` is ONNX's number for the element type of its weights, or None if it is unknown without computing."""
 
     name: str
     operator: str
@@ -32,15 +32,15 @@ class Product(Record):
 
 
 def find_products(model: ModelProto, elsewhere: Mapping[str, int] | None = None) -> list[Product]:
-    """All products with weights. `elsewhere`: the element types of initializers that are not in the model yet."""
+    """Find all products with weights. `elsewhere`: the element types of initializers that are not in the model yet."""
     return list(_find_in_graph(model.graph, dict(elsewhere or {})))
 
 
 def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[Product]:
-    """`outer`: what is constant in the graphs around it, with the element types that are known."""
+    """Find the products of one graph. `outer`: the constants of the graphs around it, with their element types as far as known."""
     constants = outer | {tensor.name: tensor.data_type for tensor in graph.initializer}
     expanded: set[str] = set()
-    """Results of DequantizeLinear of integers that are constant."""
+    """Results of DequantizeLinear of constant integers."""
     for node in graph.node:
         for inner in _iter_bodies(node):
             yield from _find_in_graph(inner, constants)
@@ -51,6 +51,7 @@ def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[
                 yield Product(node.name, node.op_type, done, constants[weights[0]])
         if node.op_type == "DequantizeLinear" and constants.get(node.input[0]) in _SMALL:
             expanded.update(node.output)
+        # A node whose inputs are all constant computes a constant, as a transposed weight is.
         inputs = [name for name in node.input if name]
         if node.op_type == "Constant" or (inputs and all(name in constants for name in inputs)):
             dtype = constants.get(inputs[_TYPED[node.op_type]]) if node.op_type in _TYPED else None
@@ -58,7 +59,7 @@ def _find_in_graph(graph: GraphProto, outer: dict[str, int | None]) -> Iterator[
 
 
 def _has_weight_factor(node: NodeProto, weights: Iterable[str]) -> bool:
-    """Whether the weights are factors: a bias, an initial state and a zero point are none."""
+    """Whether the weights are factors. A bias, an initial state and a zero point are not."""
     return bool(set(node.input[:2]) & set(weights)) if node.op_type != "Einsum" else True
 
 

@@ -1,7 +1,7 @@
-"""Copy weights that several nodes share, so that the quantizer can change each product's weight alone.
+"""Copies weights that several nodes share, so that the quantizer can change each product's weight alone.
 
-In: a model whose initializers are not read yet. Out: the same function, in which no product uses a transposed weight that another node uses
-too. Always: no tensor is read; the copies take `copied` bytes, only while the model is quantized.
+In: a model whose initializers are not read yet. Out: the same function, in which no product uses a transposed weight that another node
+uses too. Always: no tensor is read. The copies take `copied` bytes, only while the model is quantized.
 
 ONNX Runtime's quantizer transposes the weight of a Gemm in place, even if another node uses it, and does not treat the result of a
 Transpose as constant.
@@ -30,7 +30,7 @@ class SeparatedModel(Record):
 
 
 def separate_weights(graph: GraphAndTensors) -> SeparatedModel:
-    """See the module's docstring."""
+    """Return the model with copies in place of shared transposed weights."""
     proto = type(graph.proto)()
     proto.CopyFrom(graph.proto)
     tensors = dict(graph.tensors)
@@ -53,7 +53,7 @@ def _is_transposed_weight(node: NodeProto, tensors: Mapping[str, StoredTensor]) 
 
 
 def _add_transposed_copy(name: str, tensors: dict[str, StoredTensor]) -> str:
-    """The name of the transposed copy."""
+    """Add a transposed copy and return its name."""
     stored = tensors[name]
     copy = f"{name}/Copy"
 

@@ -258,7 +258,7 @@ class LiteralDifferences:
         return NameCode(name)
 
     def _choose_name(self, name: str) -> str:
+        """Return the name, its last word (`features` for `in_features`) or `value`, made unique."""
         # `in_features` may be the name of an argument around the comprehension; `features` reads as well.
-        """The name, its last word (`features` for `in_features`), or what always is a name."""
         free = next((n for n in (name, name.rpartition("_")[2]) if n and n not in self.taken), "value")
         return make_unique(free, self.taken | self.found.keys())

@@ -87,8 +87,8 @@ def emit_plain_function(op: Operator, site: TorchSite) -> Code:
 
 
 @function(Sigmoid, Tanh)
-# `F.sigmoid` and `F.tanh` only call these.
 def emit_torch_function(op: Operator, site: TorchSite) -> Code:
+    # `F.sigmoid` and `F.tanh` only call these.
     return call_function(f"torch.{op.name}", site.x)
 
 
