@@ -136,10 +136,10 @@ def measure(jobs: Sequence[Job], rounds: int, folder: str) -> list[Measured]:
 def _difference(own: str, other: str) -> float | None:
     import numpy as np
 
-    from ..importing.array_difference import difference
+    from ..importing.array_difference import measure_difference
 
     with np.load(own) as mine, np.load(other) as theirs:
         pairs = [(mine[name], theirs[name]) for name in mine.files if name in theirs.files]
         if len(pairs) != max(len(mine.files), len(theirs.files)) or any(a.shape != b.shape for a, b in pairs):
             return None
-        return max((difference(a, b) for a, b in pairs), default=0.0)
+        return max((measure_difference(a, b) for a, b in pairs), default=0.0)

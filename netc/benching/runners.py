@@ -17,8 +17,8 @@ from netc.compiler.frontends.torch.capture_output import silence_output
 from netc.compiler.types.numpy_types import to_array
 from netc.compiler.types.tensor_types import DTYPES
 
-from ..importing.first_difference import tensors_in
-from ..importing.module_origin import named_module
+from ..importing.first_difference import list_tensors
+from ..importing.module_origin import load_named_module
 from ..inputs.random_inputs import draw_array
 from .job import Job
 
@@ -93,7 +93,7 @@ class TorchRunner(Runner):
         if job.device == "cuda" and not torch.cuda.is_available():
             raise WrongModel("this PyTorch finds no CUDA device")
         self.torch: Any = torch
-        self._named, self._weights, self._tensor, self._quiet = named_module, load_file, to_tensor, silence_output
+        self._named, self._weights, self._tensor, self._quiet = load_named_module, load_file, to_tensor, silence_output
 
     def load(self) -> None:
         module = self.module()
@@ -110,7 +110,7 @@ class TorchRunner(Runner):
     def results(self) -> list[Array]:
         given, named = self._given()
         with self.torch.inference_mode(), self._quiet():
-            made = tensors_in(self.run(*given, **named))
+            made = list_tensors(self.run(*given, **named))
         return [to_array(tensor.cpu()) for tensor in made]
 
     def bound(self) -> Callable[[], object]:

@@ -22,7 +22,7 @@ from ..benching.contender_names import AGAINST
 from ..benching.contenders import Settings, Subject
 from ..benching.examples import NoExamples, examples
 from ..benching.job import Declared, Job
-from ..importing.input_declarations import WrongInput, declared_inputs
+from ..importing.input_declarations import WrongInput, parse_inputs
 from ..inputs.random_inputs import NoSizes, choose_input_shapes
 from .command_failure import CommandFailed, missing_file
 from .importing import parse_argument
@@ -137,8 +137,8 @@ def _make_module_subject(options: BenchOptions, settings: Settings) -> Subject:
     path = options.path
     assert path is not None
     try:
-        declared = declared_inputs(options.inputs)
-        shapes = choose_input_shapes(declared_inputs(options.inputs, options.choice.dims).program)
+        declared = parse_inputs(options.inputs)
+        shapes = choose_input_shapes(parse_inputs(options.inputs, options.choice.dims).program)
     except (WrongInput, NoSizes) as error:
         raise ValueError(f"--input: {error}") from None
     names = [name or f"input_{index}" for index, name in enumerate(declared.names)]

@@ -11,7 +11,7 @@ import click
 from netc.compiler.frontends.imported_model import ImportFailed
 
 from ..files.atomic_writing import check_writable, is_stream, write_bytes, write_files
-from ..importing.input_declarations import WrongInput, declared_inputs
+from ..importing.input_declarations import WrongInput, parse_inputs
 from ..inputs.set_values import NotAValue, parse_constant
 from .command_failure import CommandFailed, missing_file
 from .completion import FileName
@@ -75,13 +75,13 @@ def command(
     refuse_overwriting(weights_path, source, output)
 
     from ..importing.proof import NotProved
-    from ..importing.run_import import spec_of
+    from ..importing.run_import import import_spec
 
     for path in (output, *([weights_path] if weights_path is not None else [])):
         check_writable(path)  # before the import, which takes minutes for a large model
     try:
         origin = _read_origin(source, inputs, examples, arguments, fixed, values, outputs, train, dequantize)
-        spec = spec_of(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
+        spec = import_spec(origin, verify=not no_verify, name="" if is_stream(output) else os.path.basename(output))
     except ImportFailed as error:
         raise CommandFailed("\n  ".join((f"cannot import `{source}`:", *error.format_lines()))) from None
     except NotProved as error:
@@ -96,7 +96,7 @@ def command(
         write_bytes(output, spec.text.encode())
     else:
         spec.save(output)
-    write_status(spec.report())
+    write_status(spec.format_report())
     for text in spec.notes:
         write_note(text)
 
@@ -121,7 +121,7 @@ def _read_origin(
     dequantize: bool,
 ) -> Origin:
     """Read SOURCE, which its ending classifies: an ONNX file, an exported program, or else the name of a PyTorch module."""
-    from ..importing.exported_program import exported_origin
+    from ..importing.exported_program import make_exported_origin
 
     match get_suffix(source):
         case ".onnx" | ".pt2" if not os.path.isfile(source):
@@ -131,31 +131,31 @@ def _read_origin(
         case ".onnx":
             return _read_onnx(source, values, outputs, dequantize)
         case ".pt2":
-            return exported_origin(source)
+            return make_exported_origin(source)
     return _read_module(source, inputs, examples, arguments, fixed, train)
 
 
 def _read_onnx(path: str, values: dict[str, str], outputs: tuple[str, ...], dequantize: bool) -> Origin:
-    from ..importing.onnx_origin import onnx_origin
+    from ..importing.onnx_origin import make_onnx_origin
 
-    return onnx_origin(path, {name: parse_argument(text) for name, text in values.items()}, dequantize=dequantize, outputs=outputs)
+    return make_onnx_origin(path, {name: parse_argument(text) for name, text in values.items()}, dequantize=dequantize, outputs=outputs)
 
 
 def _read_module(
     source: str, inputs: tuple[str, ...], examples: str | None, arguments: dict[str, str], fixed: dict[str, str], train: bool
 ) -> Origin:
-    from ..importing.module_origin import NoModule, declared_origin, named_module
+    from ..importing.module_origin import NoModule, load_named_module, make_declared_origin
 
     if ":" not in source:
         raise click.UsageError(f"`{source}` is neither an .onnx file nor the name of a module, `package.module:name`")
     if not inputs:
         raise click.UsageError('say what the module takes: `--input 3x224x224`, `--input "tokens=[T] int64"`')
     try:
-        declared = declared_inputs(inputs)
+        declared = parse_inputs(inputs)
         sizes = _parse_sizes(examples or "", declared.symbols)
-        module = named_module(source, {name: parse_argument(text) for name, text in arguments.items()})
+        module = load_named_module(source, {name: parse_argument(text) for name, text in arguments.items()})
         forward = {name: parse_argument(text) for name, text in fixed.items()}
-        return declared_origin(module, declared, source, forward, train=train, sizes=sizes)
+        return make_declared_origin(module, declared, source, forward, train=train, sizes=sizes)
     except WrongInput as error:
         raise click.BadParameter(str(error), param_hint="--input") from None
     except NoModule as error:

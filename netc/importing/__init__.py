@@ -1,1 +1,1 @@
-"""Models that exist, as specs: read, written as text, and proved to be the same."""
+"""Imports existing models as specs: reads them, writes them as text, and proves that text and model agree. The entry is run_import.py."""

@@ -1,4 +1,5 @@
-"""How much two arrays differ. In: arrays of one shape. Out: a number, infinite where one has a number and the other has none."""
+"""Measures how much two arrays differ. In: arrays of one shape. Out: a number, infinite if only one of them has a finite number
+somewhere."""
 
 from __future__ import annotations
 
@@ -12,16 +13,20 @@ if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
 LIMIT = 1e-5
-"""The largest difference, of the largest absolute value, of arrays that are taken for the same."""
+"""The largest difference at which arrays count as equal, relative to the largest absolute value."""
 
 
-def difference(own: Array, other: Array) -> float:
-    """The largest difference, relative to the largest finite number of the other array."""
-    if not own.size:
+def measure_difference(result: Array, expected: Array) -> float:
+    """Return the largest difference, relative to the largest finite number of the expected array.
+
+    >>> measure_difference(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
+    0.5
+    """
+    if not result.size:
         return 0.0
-    if own.dtype.kind != "c" and not is_float(own):
-        return 0.0 if np.array_equal(own, other) else 1.0
-    a, b = own.astype(np.float64), other.astype(np.float64)
+    if result.dtype.kind != "c" and not is_float(result):
+        return 0.0 if np.array_equal(result, expected) else 1.0
+    a, b = result.astype(np.float64), expected.astype(np.float64)
     same = (a == b) | (np.isnan(a) & np.isnan(b))
     finite = np.isfinite(b)
     scale = max(float(np.max(np.abs(b[finite]), initial=0.0)), 1e-30)

@@ -1,7 +1,8 @@
-"""The inputs with which an import is proved, and what the original gives for them.
+"""Draws the inputs with which an import is proved, and runs the original on them.
 
-In: a model, its origin, the shapes of the inputs, weights and a generator. Out: inputs, and results. Always: inputs are drawn, so that
-nothing that the examples have in common is taken for a rule; where the original takes no drawn integers, they are those of its examples.
+In: a model, its origin, the shapes of the inputs, weights and a generator. Out: inputs, and the original's results. Always: inputs are
+drawn, so that the proof does not depend on what the examples have in common. If the original refuses drawn integers, the examples' integers
+are used.
 """
 
 from __future__ import annotations
@@ -31,25 +32,29 @@ _SHARES = (0.5, 0.25, 0.75, 0.1, 0.9, 0.0, 1.0)
 def draw_and_run(
     model: Model, origin: Origin, shapes: Mapping[str, tuple[int, ...]], weights: Mapping[str, Array], generator: np.random.Generator
 ) -> tuple[list[Array], list[Array]]:
-    """Inputs, and what the origin makes of them. What it makes of masks that leave nothing is NaN, or is not, by the kernel that PyTorch
-    chooses: so integers and booleans are drawn until the results are finite, the first ones otherwise."""
+    """Draw inputs, and return them with the origin's results.
+
+    If a mask hides all keys of a query, PyTorch gives NaN or not, depending on the kernel that it chooses. So integers and booleans are
+    drawn again until the results are finite. If they never are, the first inputs are used.
+    """
     inputs = [draw_array(t.dtype, shapes[name], generator) for name, t in model.inputs.items()]
     if not all(map(is_float, inputs)) and divides_integers(model.program):
+        # Drawn integers begin at 0, and every runtime treats a division of integers by 0 in another way.
         inputs = [a + np.asarray(1, a.dtype) if a.dtype.kind in "iu" else a for a in inputs]
-    inputs, expected = _run_first(origin, [inputs, *_other_choices(inputs, origin.examples)], weights)
+    inputs, expected = _run_first(origin, [inputs, *_list_other_choices(inputs, origin.examples)], weights)
     if all(map(is_float, inputs)):
         return inputs, expected
-    drawn, made = inputs, expected
+    drawn, results = inputs, expected
     for share in _SHARES:
-        if all(bool(np.isfinite(array).all()) for array in made if is_float(array)):
-            return drawn, made
+        if all(bool(np.isfinite(array).all()) for array in results if is_float(array)):
+            return drawn, results
         drawn = [a if is_float(a) else (generator.random(a.shape) < share).astype(a.dtype) for a in inputs]
-        made = origin.run(drawn, weights)
+        results = origin.run(drawn, weights)
     return inputs, expected
 
 
 def _run_first(origin: Origin, choices: Sequence[list[Array]], weights: Mapping[str, Array]) -> tuple[list[Array], list[Array]]:
-    """The first inputs that the origin takes, with its results. Raises `ImportFailed` if it takes none, with what it says of the first."""
+    """Return the first inputs that the origin accepts, with its results. Raises its first `ImportFailed` if it accepts none."""
     refused: ImportFailed | None = None
     for inputs in choices:
         try:
@@ -60,29 +65,33 @@ def _run_first(origin: Origin, choices: Sequence[list[Array]], weights: Mapping[
     raise refused
 
 
-def _other_choices(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:
-    """Other inputs for an origin that refuses those that were drawn: what the examples have, then zeros in place of the integers of one
-    input, then of all of them. A table of one row has no index 1."""
-    yield from _from_examples(inputs, examples)
-    integers = tuple(at for at, one in enumerate(inputs) if one.dtype.kind in "iu")
-    choices = dict.fromkeys((*((at,) for at in integers), integers)) if integers else ()
+def _list_other_choices(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:
+    """Yield other inputs for an origin that refuses the drawn ones.
+
+    They have the integers of the examples, then zeros as the integers of one input, then of all: a table of one row has no index 1.
+    """
+    yield from _take_from_examples(inputs, examples)
+    integers = tuple(index for index, array in enumerate(inputs) if array.dtype.kind in "iu")
+    choices = dict.fromkeys((*((index,) for index in integers), integers)) if integers else ()
     for zeroed in choices:
-        yield [np.zeros_like(one) if at in zeroed else one for at, one in enumerate(inputs)]
+        yield [np.zeros_like(array) if index in zeroed else array for index, array in enumerate(inputs)]
 
 
-def _from_examples(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:
-    """The inputs with the integers and booleans of the examples: the four numbers of a box are indices of tables, and so is the difference
-    of two of them, which must not be negative. Then the examples themselves, as floats have limits too."""
+def _take_from_examples(inputs: list[Array], examples: Sequence[Array]) -> Iterator[list[Array]]:
+    """Yield the inputs with the integers and booleans of the examples, and then the examples themselves, because floats have limits too.
+
+    For example, the four numbers of a box are indices of tables, and so is the difference of two of them, which must not be negative.
+    """
     if len(examples) != len(inputs) or not all(example.size for example in examples):
         return
-    repeated = [_repeated(example, one.shape) for one, example in zip(inputs, examples, strict=True)]
+    repeated = [_repeat_example(example, array.shape) for array, example in zip(inputs, examples, strict=True)]
     if not all(map(is_float, inputs)):
-        yield [one if is_float(one) else example for one, example in zip(inputs, repeated, strict=True)]
+        yield [array if is_float(array) else example for array, example in zip(inputs, repeated, strict=True)]
     yield repeated
 
 
-def _repeated(example: Array, shape: tuple[int, ...]) -> Array:
-    """The example in another size: along each axis it begins again."""
+def _repeat_example(example: Array, shape: tuple[int, ...]) -> Array:
+    """Return an example in another size, by repeating it along each axis."""
     for axis, size in enumerate(shape):
         example = np.take(example, np.arange(size), axis, mode="wrap")
     return example
@@ -96,7 +105,7 @@ _DIVISIONS = ("div", "floor_div", "remainder", "fmod")
 
 
 def divides_integers(program: Program) -> bool:
-    """Whether a graph of the program divides integers by a tensor."""
+    """Return whether a graph of the program divides integers by a tensor."""
     return any(_has_integer_divisor(node, graph) for graph in collect_graphs(program.main) for node in graph.nodes)
 
 
@@ -107,5 +116,5 @@ def _has_integer_divisor(node: Node, graph: Graph) -> bool:
     if not divisor.type.dtype.is_float:
         return True
     # The importer of ONNX divides integers as float64.
-    maker = next((one for one in graph.nodes if any(value is divisor for value in one.outputs)), None)
+    maker = next((candidate for candidate in graph.nodes if any(value is divisor for value in candidate.outputs)), None)
     return isinstance(maker, OpNode) and maker.op.name == "cast" and maker.inputs[0].type.dtype.kind == "int"

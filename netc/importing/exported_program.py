@@ -1,4 +1,4 @@
-"""Exported programs, `.pt2` files of torch.export, as origins."""
+"""Reads exported programs, `.pt2` files of torch.export, as origins."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from netc.compiler.frontends.torch.capture_output import silence_output
 from netc.compiler.types.numpy_types import to_array, to_tensor
 
 from .archives import check_archive
-from .first_difference import tensors_in
+from .first_difference import list_tensors
 from .module_origin import fill_weights
 from .origin import Origin
 
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
 
-def exported_origin(path: str) -> Origin:
-    """The program as an origin. Raises `ImportFailed`, also for a file of which PyTorch would execute more than operators."""
+def make_exported_origin(path: str) -> Origin:
+    """Read a `.pt2` file. Raises `ImportFailed`, also for a file with code that PyTorch would execute."""
     import torch
 
     begun = time.monotonic()
@@ -32,12 +32,12 @@ def exported_origin(path: str) -> Origin:
         with silence_output():
             program = torch.export.load(path)
     except Exception as error:  # what a damaged archive raises is not stated anywhere
-        said = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ImportFailed((Obstacle("the file", f"is no exported program: {said}", path),)) from None
-    return Origin(path, from_exported(program), _Run(program), True, None, time.monotonic() - begun)
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise ImportFailed((Obstacle("the file", f"is no exported program: {reason}", path),)) from None
+    return Origin(path, from_exported(program), _ProgramRunner(program), True, None, time.monotonic() - begun)
 
 
-class _Run:
+class _ProgramRunner:
     """Runs the program with given weights."""
 
     def __init__(self, program: ExportedProgram) -> None:
@@ -50,9 +50,9 @@ class _Run:
         module = self.program.module()
         with torch.no_grad():
             fill_weights(module, weights)
-            given: list[Any] = list(map(to_tensor, inputs))
+            tensors: list[Any] = list(map(to_tensor, inputs))
             spec = self.program.call_spec.in_spec
             assert spec is not None
-            args, kwargs = tree_unflatten(given, spec)
-            made = module(*args, **kwargs)
-        return [to_array(tensor) for tensor in tensors_in(made)]
+            args, kwargs = tree_unflatten(tensors, spec)
+            results = module(*args, **kwargs)
+        return [to_array(tensor) for tensor in list_tensors(results)]

@@ -1,7 +1,7 @@
-"""Where a spec that is not the model begins to differ.
+"""Finds the first module whose results differ, if a spec is not the model that it was imported from.
 
-In: the calls of modules within the original and within the module that was made of the spec. Out: a sentence on the first one, in the order
-of the original, whose results differ. Always: calls are matched by the paths of modules, which are those of the keys.
+In: the module calls of the original and of the module that the spec became. Out: a sentence about the first call, in the order of the
+original, whose results differ. Always: calls are matched by the paths of modules, which the keys of the weights contain.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from netc.compiler.types.numpy_types import to_array
 from netc.dsl.record import Record
 
-from .array_difference import LIMIT, difference
+from .array_difference import LIMIT, measure_difference
 
 if TYPE_CHECKING:
     import torch
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 class Call(Record):
-    """One call of a module: its path, and the arrays that it was given and that it made. `number`: of the calls of this module."""
+    """One call of a module, with the arrays of its inputs and outputs. `number` counts the calls of one module from 0."""
 
     path: str
     number: int
-    given: Sequence[Array]
-    made: Sequence[Array]
+    inputs: Sequence[Array]
+    outputs: Sequence[Array]
 
 
-def calls_of(module: torch.nn.Module, run: Callable[[], Any]) -> list[Call]:
-    """The calls of the modules inside while `run` runs, in the order in which they end."""
-    found: list[Call] = []
+def record_calls(module: torch.nn.Module, run: Callable[[], Any]) -> list[Call]:
+    """Record the calls of the modules inside while `run` runs, in the order in which they end."""
+    calls: list[Call] = []
     counts: dict[str, int] = {}
 
     def noting(path: str) -> Any:
         def note(_: Any, args: Any, kwargs: Any, made: Any) -> None:
             counts[path] = counts.get(path, -1) + 1
-            found.append(Call(path, counts[path], _arrays((args, kwargs)), _arrays(made)))
+            calls.append(Call(path, counts[path], _copy_arrays((args, kwargs)), _copy_arrays(made)))
 
         return note
 
@@ -47,41 +47,41 @@ def calls_of(module: torch.nn.Module, run: Callable[[], Any]) -> list[Call]:
     finally:
         for hook in hooks:
             hook.remove()
-    return found
+    return calls
 
 
-def _arrays(values: Any) -> list[Array]:
-    """Copies, since what follows may change them in place."""
-    return [to_array(tensor.detach().clone()) for tensor in tensors_in(values)]
+def _copy_arrays(values: Any) -> list[Array]:
+    """Copy the tensors, because later operators may change them in place."""
+    return [to_array(tensor.detach().clone()) for tensor in list_tensors(values)]
 
 
-def tensors_in(made: Any) -> list[Any]:
+def list_tensors(tree: Any) -> list[Any]:
     from torch import Tensor
     from torch.utils._pytree import tree_leaves
 
-    return [leaf for leaf in tree_leaves(made) if isinstance(leaf, Tensor)]
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
 
 
-def first_difference(original: Sequence[Call], own: Sequence[Call]) -> str:
-    """Where the results differ first; empty if no call can be compared."""
-    known = {(call.path, call.number): call for call in own}
+def find_first_difference(original: Sequence[Call], imported: Sequence[Call]) -> str:
+    """Describe the first call whose results differ. Empty if no call can be compared."""
+    known = {(call.path, call.number): call for call in imported}
     before = ""
     for call in original:
         other = known.get((call.path, call.number))
-        if other is None or not _comparable(call.made, other.made):
+        if other is None or not _are_comparable(call.outputs, other.outputs):
             continue
-        if _same(call.made, other.made):
+        if _are_equal(call.outputs, other.outputs):
             before = call.path
-        elif _comparable(call.given, other.given) and _same(call.given, other.given):
+        elif _are_comparable(call.inputs, other.inputs) and _are_equal(call.inputs, other.inputs):
             return f"the first stage that differs is `{call.path}`"
         else:
             return f"what `{call.path}` is given differs first" + (f", after `{before}`" if before else "")
     return f"it differs after `{before}`" if before else ""
 
 
-def _comparable(some: Sequence[Array], others: Sequence[Array]) -> bool:
+def _are_comparable(some: Sequence[Array], others: Sequence[Array]) -> bool:
     return len(some) == len(others) and all(a.shape == b.shape for a, b in zip(some, others, strict=True))
 
 
-def _same(some: Sequence[Array], others: Sequence[Array]) -> bool:
-    return all(difference(a, b) <= LIMIT for a, b in zip(some, others, strict=True))
+def _are_equal(some: Sequence[Array], others: Sequence[Array]) -> bool:
+    return all(measure_difference(a, b) <= LIMIT for a, b in zip(some, others, strict=True))

@@ -1,8 +1,10 @@
-"""An ONNX file evaluated in float64, by the reference implementation of the onnx package.
+"""Evaluates an ONNX file in float64, by the reference implementation of the onnx package.
 
-In: a model in float32, float16 or bfloat16. Out: what its outputs are, with rounding errors that do not matter. Always: what is computed
-is what the file says, operator by operator, a few of which are mended here; neither netc nor ONNX Runtime is asked. It is slow, and only
-for files on which these two disagree. With a `seed`, all numbers of the file and of its inputs but integers are half a digit of their type
+In: a model in float32, float16 or bfloat16. Out: its outputs, with rounding errors that do not matter. Always: the file is computed
+operator by operator, with fixes for a few operators of the reference. Neither netc nor ONNX Runtime takes part. This is slow, and only for
+files on which these two disagree.
+
+With a `seed`, all numbers of the file and of its inputs but integers are half a digit of their type
 off, up or down, and the results of its operators are rounded to float32 at random: the outputs move as far as rounding errors move them.
 `run_reference` is the same in the file's own types, for files that ONNX Runtime cannot run.
 """
@@ -25,13 +27,13 @@ if TYPE_CHECKING:
     from netc.compiler.types.numpy_types import Array
 
 _FLOATS = {TensorProto.FLOAT: 2.0**-24, TensorProto.FLOAT16: 2.0**-11, TensorProto.BFLOAT16: 2.0**-8}
-"""Half of the last digit of each type, relative to the number."""
+"""The relative size of half of the last digit, for each type."""
 _TYPED = ("to", "dtype")
 """Attributes that are element types."""
 
 
 class BatchNormalization(OpRun):
-    """That of onnx takes the batch's own mean before operator set 14."""
+    """Batch normalization. The onnx package's own takes the mean of the batch before operator set 14."""
 
     op_domain = ""
 
@@ -42,7 +44,7 @@ class BatchNormalization(OpRun):
 
 
 class GlobalMaxPool(OpRun):
-    """That of onnx loses an axis where there is one spatial one."""
+    """Global max pooling. The onnx package's own loses an axis if there is one spatial axis."""
 
     op_domain = ""
 
@@ -51,7 +53,7 @@ class GlobalMaxPool(OpRun):
 
 
 class STFT(OpRun):
-    """That of onnx does not run on real signals without a last axis, which ONNX Runtime takes."""
+    """Short-time Fourier transform. The onnx package's own fails for real signals without a last axis, which ONNX Runtime accepts."""
 
     op_domain = ""
 
@@ -60,28 +62,28 @@ class STFT(OpRun):
         size = int(length) if length is not None else signal.shape[1] if window is None else window.size
         frames = np.lib.stride_tricks.sliding_window_view(signal, size, axis=1)[:, :: int(step)]
         transform = np.fft.rfft if onesided else np.fft.fft
-        made = transform(frames if window is None else frames * window)
-        return (np.stack([made.real, made.imag], axis=-1).astype(x.dtype),)
+        spectrum = transform(frames if window is None else frames * window)
+        return (np.stack([spectrum.real, spectrum.imag], axis=-1).astype(x.dtype),)
 
 
 class NotEvaluated(Exception):
-    """Why the reference implementation gave nothing."""
+    """The reference implementation cannot evaluate the model. The text is the reason."""
 
 
-def evaluated(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int | None = None) -> list[Array]:
-    """The outputs. Raises `NotEvaluated`."""
+def evaluate_float64(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int | None = None) -> list[Array]:
+    """Evaluate a model in float64, and return its outputs. Raises `NotEvaluated`."""
     double = onnx.ModelProto()
     double.CopyFrom(model)
-    numbers = Numbers(seed)
-    numbers.graph(double.graph)
+    converter = Float64Converter(seed)
+    converter.convert_graph(double.graph)
     for function in double.functions:
         for node in function.node:
-            numbers.node(node)
-    return run_reference(double, {name: numbers.array(array) for name, array in inputs.items()}, seed)
+            converter.convert_node(node)
+    return run_reference(double, {name: converter.convert_array(array) for name, array in inputs.items()}, seed)
 
 
 def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int | None = None) -> list[Array]:
-    """The outputs, in the model's own types; with a seed, what its nodes compute in float64 is rounded. Raises `NotEvaluated`."""
+    """Evaluate a model in its own types, and return its outputs. With a seed, results in float64 are rounded. Raises `NotEvaluated`."""
     try:
         evaluator = ReferenceEvaluator(model, new_ops=[BatchNormalization, GlobalMaxPool, STFT])
         if seed is not None:
@@ -89,10 +91,10 @@ def run_reference(model: onnx.ModelProto, inputs: Mapping[str, Array], seed: int
             for node in evaluator.rt_nodes_:
                 node.run = partial(_run_rounded, node.run, generator)
         with np.errstate(all="ignore"):
-            made = evaluator.run(None, dict(inputs))
+            outputs = evaluator.run(None, dict(inputs))
     except Exception as error:  # it raises whatever its operators do
         raise NotEvaluated(f"{type(error).__name__}: {str(error)[:200]}") from None
-    return [np.asarray(array) for array in made]
+    return [np.asarray(array) for array in outputs]
 
 
 def _run_rounded(run: Callable[..., tuple[Any, ...]], generator: np.random.Generator, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
@@ -103,8 +105,7 @@ def _run_rounded(run: Callable[..., tuple[Any, ...]], generator: np.random.Gener
 
 
 def find_defect(model: onnx.ModelProto) -> str:
-    """The first error of ONNX's checker in a model, shortened; empty if there is none. Missing shapes, which no runtime needs, do not
-    count."""
+    """Return the first error of ONNX's checker, shortened, or an empty text. Missing shapes do not count, because no runtime needs them."""
     copy = onnx.ModelProto()
     copy.CopyFrom(model)
     graphs = [copy.graph]
@@ -121,44 +122,45 @@ def find_defect(model: onnx.ModelProto) -> str:
     return ""
 
 
-class Numbers:
-    """Makes floats float64: arrays, and all of a model in place. With a seed, they are half a digit off."""
+class Float64Converter:
+    """Converts floats to float64, in arrays, and in a model in place. With a seed, it moves them by half a digit."""
 
     def __init__(self, seed: int | None) -> None:
         self._signs = None if seed is None else np.random.default_rng(seed)
 
-    def array(self, array: Array) -> Array:
-        """The array, if it is of floats; others as they are."""
+    def convert_array(self, array: Array) -> Array:
+        """Convert an array of floats. Other arrays stay as they are."""
         if not is_float(array):
             return array
         exact = array.astype(np.float64)
         half = _FLOATS.get(helper.np_dtype_to_tensor_dtype(array.dtype), 0.0)
         if self._signs is None:
             return exact
+        # Integers such as 0 and 1 are exact in every type, so rounding did not make them.
         return np.where(np.mod(exact, 1) == 0, exact, exact * (1 + half * self._signs.choice((-1.0, 1.0), exact.shape)))
 
-    def graph(self, graph: onnx.GraphProto) -> None:
+    def convert_graph(self, graph: onnx.GraphProto) -> None:
         for tensor in graph.initializer:
-            self._tensor(tensor)
+            self._convert_tensor(tensor)
         for info in (*graph.input, *graph.output, *graph.value_info):
             if info.type.tensor_type.elem_type in _FLOATS:
                 info.type.tensor_type.elem_type = TensorProto.DOUBLE
         for node in graph.node:
-            self.node(node)
+            self.convert_node(node)
 
-    def node(self, node: onnx.NodeProto) -> None:
+    def convert_node(self, node: onnx.NodeProto) -> None:
         for attribute in node.attribute:
             if attribute.HasField("t"):
-                self._tensor(attribute.t)
+                self._convert_tensor(attribute.t)
             if attribute.name in _TYPED and attribute.i in _FLOATS:
                 attribute.i = TensorProto.DOUBLE
             for graph in (attribute.g, *attribute.graphs):
-                self.graph(graph)
+                self.convert_graph(graph)
         if node.op_type == "Constant" and len(node.attribute) == 1 and node.attribute[0].name in ("value_float", "value_floats"):
             number: Any = helper.get_attribute_value(node.attribute[0])
             node.attribute[0].CopyFrom(helper.make_attribute("value", numpy_helper.from_array(np.array(number, np.float64))))
 
-    def _tensor(self, tensor: onnx.TensorProto) -> None:
+    def _convert_tensor(self, tensor: onnx.TensorProto) -> None:
         if tensor.data_type in _FLOATS:
             array = numpy_helper.to_array(tensor)
-            tensor.CopyFrom(numpy_helper.from_array(np.asarray(self.array(array)), tensor.name))
+            tensor.CopyFrom(numpy_helper.from_array(np.asarray(self.convert_array(array)), tensor.name))

@@ -1,7 +1,7 @@
-"""Import for Python: `netc.from_torch`, `netc.from_onnx`.
+"""Defines the imports of the Python API: `netc.from_torch` and `netc.from_onnx`.
 
-In: a module with example inputs, or the path of an ONNX file. Out: a `Model`, whose `spec()` is the text. Raises `ImportFailed` for what
-has no counterpart, `NotProved` if the model made is not the same.
+In: a module with example inputs, or the path of an ONNX file. Out: a `Model`, whose `spec()` is the text. Raises `ImportFailed` for parts
+without a counterpart, and `NotProved` if the imported model does not agree with the original.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..inputs.argument_checks import check_path, check_seed
 from ..inputs.argument_types import check_arguments
-from .onnx_origin import onnx_origin
-from .run_import import spec_of
+from .onnx_origin import make_onnx_origin
+from .run_import import import_spec
 
 if TYPE_CHECKING:
     import torch
@@ -44,11 +44,11 @@ def from_torch(
     """
     from netc.compiler.frontends.torch.call_arguments import split_arguments
 
-    from .module_origin import module_origin
+    from .module_origin import make_module_origin
 
     positional, named = split_arguments(inputs)
-    return spec_of(
-        module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=check_seed(seed)
+    return import_spec(
+        make_module_origin(module, positional, named, dims, type(module).__name__, train=train), verify=verify, seed=check_seed(seed)
     ).model
 
 
@@ -72,5 +72,5 @@ def from_onnx(
 
     Raises `ImportFailed`, with all that cannot be imported, and `NotProved`.
     """
-    origin = onnx_origin(check_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
-    return spec_of(origin, verify=verify, seed=check_seed(seed)).model
+    origin = make_onnx_origin(check_path(path), fixed or {}, dequantize=dequantize, outputs=tuple(outputs))
+    return import_spec(origin, verify=verify, seed=check_seed(seed)).model

@@ -1,7 +1,7 @@
-"""Inputs as an importer is given them: `3x224x224`, `tokens=[T] int64`, as a spec declares them.
+"""Parses the declarations of inputs that the user passes to an import: `3x224x224`, `tokens=[T] int64`.
 
-In: texts. Out: types by name, and example arrays. Always: two symbolic dimensions have different sizes, and a batch has two samples, since
-torch.export takes a size of 1, or two equal ones, for more than they are.
+In: texts. Out: types by name, and example arrays. Always: two symbolic dimensions have different sizes, and a batch has two samples,
+because torch.export specializes on a size of 1, and takes two equal sizes for one.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ _NAMED = re.compile(r"\s*([A-Za-z_]\w*)\s*=\s*(.+)", re.DOTALL)
 
 
 class WrongInput(ValueError):
-    """A text that declares no input."""
+    """A text does not declare an input."""
 
 
 class DeclaredInputs(Record):
-    """`names` are None for those that are given by position."""
+    """The declared inputs. `names` has None for an input by position."""
 
     names: tuple[str | None, ...]
     program: Program
@@ -45,10 +45,10 @@ class DeclaredInputs(Record):
     @property
     def conditions(self) -> list[Condition]:
         """The comparisons of every `where`. Raises `WrongInput` for a list of sizes."""
-        found = [condition for condition, _ in self.program.conditions]
-        if not all(isinstance(condition, Condition) for condition in found):
+        conditions = [condition for condition, _ in self.program.conditions]
+        if not all(isinstance(condition, Condition) for condition in conditions):
             raise WrongInput("the `where` of an input to import cannot list sizes: write comparisons")
-        return [condition for condition in found if isinstance(condition, Condition)]
+        return [condition for condition in conditions if isinstance(condition, Condition)]
 
     @property
     def symbols(self) -> tuple[str, ...]:
@@ -58,32 +58,35 @@ class DeclaredInputs(Record):
         used = {name: None for type_ in self.types for size in type_.shape for name in sorted(free_symbols(size))}
         return tuple(name for name in used if name != BATCH)
 
-    def example_sizes(self, given: Mapping[str, int]) -> list[Mapping[str, int]]:
-        """The sizes to try as examples, one after the other: the given ones, and usual sizes of images and sequences for the others."""
+    def list_example_sizes(self, explicit: Mapping[str, int]) -> list[Mapping[str, int]]:
+        """List the sizes to try as examples: the explicit ones, and usual sizes of images and sequences for the others."""
         from ..inputs.random_inputs import choose_varied_shapes
 
-        free = [name for name in self.symbols if name not in given]
-        smallest = {**choose_varied_shapes(self.program, 1)[0][0], **given}
-        ladders = {name: self._ladder(name) for name in free}
+        free = [name for name in self.symbols if name not in explicit]
+        smallest = {**choose_varied_shapes(self.program, 1)[0][0], **explicit}
+        ladders = {name: self._list_usual_sizes(name) for name in free}
         rungs = range(max(map(len, ladders.values()), default=0))
-        found = [{**smallest, **{name: ladder[min(rung, len(ladder) - 1)] for name, ladder in ladders.items()}} for rung in rungs]
-        return [sizes for sizes in found if self._allows(sizes)] or [smallest]
+        candidates = [{**smallest, **{name: ladder[min(rung, len(ladder) - 1)] for name, ladder in ladders.items()}} for rung in rungs]
+        return [sizes for sizes in candidates if self._allows_sizes(sizes)] or [smallest]
 
-    def _ladder(self, name: str) -> list[int]:
-        """Usual sizes of a dimension, in ascending order. Different dimensions get different sizes, so that torch.export does not take them
-        for one. Networks for images halve their sizes five times or more, and windows of sound have hundreds of samples."""
-        at = self.symbols.index(name)
+    def _list_usual_sizes(self, name: str) -> list[int]:
+        """List usual sizes of a dimension, in ascending order.
+
+        Different dimensions get different sizes, so that torch.export does not take them for one. Networks for images halve their sizes
+        five times or more, and windows of sound have hundreds of samples.
+        """
+        index = self.symbols.index(name)
         for type_ in self.types:
-            own, named = type_.shape[1:], [size for size in type_.shape[1:] if isinstance(size, SymDim)]
+            sizes, named = type_.shape[1:], [size for size in type_.shape[1:] if isinstance(size, SymDim)]
             if not type_.dtype.is_float or not any(name in free_symbols(size) for size in named):
                 continue
             if len(named) > 1:
-                return [first + at * first // 2 for first in IMAGES]
-            if len(own) <= 2:
-                return [first + at * first // 8 for first in (*SEQUENCES, *SOUNDS)]
-        return [first + at * first // 8 for first in SEQUENCES]
+                return [first + index * first // 2 for first in IMAGES]
+            if len(sizes) <= 2:
+                return [first + index * first // 8 for first in (*SEQUENCES, *SOUNDS)]
+        return [first + index * first // 8 for first in SEQUENCES]
 
-    def _allows(self, sizes: Mapping[str, int]) -> bool:
+    def _allows_sizes(self, sizes: Mapping[str, int]) -> bool:
         known = dict(sizes)
         known |= {
             name: evaluate_dim(dim, sizes)
@@ -92,49 +95,49 @@ class DeclaredInputs(Record):
         }
         return all(condition_holds(condition, known) for condition, _ in self.program.conditions)
 
-    def examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
-        """A random array for each input, with these symbolic sizes."""
+    def draw_examples(self, sizes: Mapping[str, int], seed: int = 0) -> list[Array]:
+        """Draw a random array for each input, with these symbolic sizes."""
         import numpy as np
 
         from ..inputs.random_inputs import draw_array
 
         generator = np.random.default_rng(seed)
-        shapes = [tuple(evaluate_dim(size, sizes) for size in shape) for shape in self._raw_shapes()]
+        shapes = [tuple(evaluate_dim(size, sizes) for size in shape) for shape in self._list_raw_shapes()]
         return [draw_array(type_.dtype, shape, generator) for type_, shape in zip(self.types, shapes, strict=True)]
 
-    def _raw_shapes(self) -> list[tuple[Dim, ...]]:
-        """The shapes with the declared names. A `where` may have replaced a name by a formula of another one."""
+    def _list_raw_shapes(self) -> list[tuple[Dim, ...]]:
+        """Return the shapes with the declared names. A `where` may have replaced a name by a formula of another one."""
         named = {
             dim: make_symbol(name) for name, dim in self.program.dims.items() if isinstance(dim, SymDim) and not str(dim).isidentifier()
         }
         return [tuple(named.get(size, size) if isinstance(size, SymDim) else size for size in type_.shape) for type_ in self.types]
 
-    def dims(self) -> list[Mapping[int, str]]:
-        """The names of the symbolic axes of each. Raises `WrongInput` for a size that is computed."""
-        found: list[Mapping[int, str]] = []
-        for shape in self._raw_shapes():
+    def list_axes(self) -> list[Mapping[int, str]]:
+        """Return the names of the symbolic axes of each input. Raises `WrongInput` for a size that is computed."""
+        axes: list[Mapping[int, str]] = []
+        for shape in self._list_raw_shapes():
             symbolic = {axis: str(size) for axis, size in enumerate(shape) if isinstance(size, SymDim)}
             computed = next((size for size in symbolic.values() if not size.isidentifier()), None)
             if computed is not None:
                 raise WrongInput(f"the size of an axis is a number or a name, not `{computed}`")
-            found.append(symbolic)
-        return found
+            axes.append(symbolic)
+        return axes
 
 
-def declared_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -> DeclaredInputs:
-    """What the texts declare, with `sizes` of symbolic dimensions. Raises `WrongInput`."""
-    named = [(found[1], found[2]) if (found := _NAMED.fullmatch(text)) else (None, text) for text in texts]
+def parse_inputs(texts: Sequence[str], sizes: Mapping[str, int] | None = None) -> DeclaredInputs:
+    """Parse declarations of inputs, with `sizes` for symbolic dimensions. Raises `WrongInput`."""
+    named = [(match[1], match[2]) if (match := _NAMED.fullmatch(text)) else (None, text) for text in texts]
     lines: list[str] = []
-    for at, (_, text) in enumerate(named):
+    for index, (_, text) in enumerate(named):
         words = text.strip().removeprefix("input ").strip()
         declaration = words.partition(" where ")[0].replace("batch=false", "")
         if "=" in declaration or any(sign in words for sign in ("\n", ";", "->", "#", "{")):
             raise WrongInput(f"`{text}` is no shape and element type, such as `3x224x224` or `[T] int64`")
-        lines.append(f"input_{at} = input {words}")
-    lines.append("out " + ", ".join(f"input_{at}" for at in range(len(named))))
+        lines.append(f"input_{index} = input {words}")
+    lines.append("out " + ", ".join(f"input_{index}" for index in range(len(named))))
     analysis = analyze(SourceFile("<input>", "\n".join(lines)), Choice(dims=dict(sizes or {})))
     if analysis.program is None:
         error = next((d for d in analysis.diagnostics if d.severity == "error"), None)
-        said = "it does not parse" if error is None else "; ".join((error.message, *error.help))
-        raise WrongInput(f"`{', '.join(texts)}` declares no inputs: {said}")
+        reason = "it does not parse" if error is None else "; ".join((error.message, *error.help))
+        raise WrongInput(f"`{', '.join(texts)}` declares no inputs: {reason}")
     return DeclaredInputs(tuple(name for name, _ in named), analysis.program)

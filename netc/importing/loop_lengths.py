@@ -1,8 +1,8 @@
-"""Sizes that a Python loop counts to: torch.export reads a loop for one length alone, and says that the size can only be that.
+"""Imports modules with a Python loop over a symbolic size, which torch.export can read for one length only.
 
-In: a module and its arguments, and the name of such a size. Out: the model for every length. It is read at two lengths, whose texts must
-differ in numbers alone: where one has 5 and the other 7 it is `T`, 4 and 6 are `T - 1`. Always: the text is proved at other lengths, as
-any other; if it is none, the failure is that of torch.export.
+In: a module and its arguments, and the name of such a size. Out: the model for every length. netc reads the module at two lengths, whose
+texts must differ in numbers alone: 5 in one and 7 in the other become `T`, and 4 and 6 become `T - 1`. Always: the text is proved at other
+lengths. If this fails, torch.export's own failure is raised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Dims = Mapping[str | int, Any]
 LENGTHS = 5, 7
 FURTHER = 1, 67
-"""The lengths at which the text is proved in addition: code that treats some positions in another way does so for few of them."""
+"""The further lengths at which the text is proved. Code that treats some positions differently usually does so for the first few."""
 _INPUTS = re.compile(r"^(?:\w+ = )?input .*?(?=$| ->)", re.MULTILINE)
 
 
@@ -46,28 +46,30 @@ def read_at_lengths(
     stated: Sequence[Condition],
     implied_batch: bool | None,
 ) -> Imported:
-    """The model for every size of the name that torch.export fixes. Raises `fixed` if there is none."""
-    found: list[tuple[Imported, str]] = []
-    others = [one for one in stated if fixed.name not in str(one)]
+    """Import the module for all lengths of the size that torch.export fixed. Raises `fixed` if that is not possible."""
+    readings: list[tuple[Imported, str]] = []
+    others = [condition for condition in stated if fixed.name not in str(condition)]
     for length in LENGTHS:
-        resized = _resized(module, arguments, dims, fixed.name, length)
+        resized = _resize_arguments(module, arguments, dims, fixed.name, length)
         if resized is None:
             raise fixed
         try:
-            imported = from_module(module, resized, _without(dims, fixed.name), stated=others, implied_batch=implied_batch)
-            found.append((imported, _looping_text(imported.program)))
+            imported = from_module(module, resized, _drop_name(dims, fixed.name), stated=others, implied_batch=implied_batch)
+            readings.append((imported, _write_loop_text(imported.program)))
         except (ImportFailed, UnsupportedByTarget, _NoLoop):
             raise fixed from None
-    shortest = _resized(module, arguments, dims, fixed.name, 1)
-    conditions = [str(one) for one in stated] + ([] if shortest is not None and _runs(module, *shortest) else [f"{fixed.name} >= 2"])
-    program = _general_program([text for _, text in found], fixed.name, conditions)
+    shortest = _resize_arguments(module, arguments, dims, fixed.name, 1)
+    conditions = [str(condition) for condition in stated] + (
+        [] if shortest is not None and _can_run(module, *shortest) else [f"{fixed.name} >= 2"]
+    )
+    program = _compile_general_text([text for _, text in readings], fixed.name, conditions)
     if program is None:
         raise fixed
 
     def fail() -> Imported:
         raise fixed
 
-    first = found[0][0]
+    first = readings[0][0]
     note = f"The module's code loops over {fixed.name}, and was read at {' and '.join(f'{fixed.name}={n}' for n in LENGTHS)}."
     return Imported(
         program,
@@ -79,8 +81,8 @@ def read_at_lengths(
     )
 
 
-def _runs(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> bool:
-    """Whether the module takes these arguments."""
+def _can_run(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> bool:
+    """Return whether the module accepts these arguments."""
     import torch
 
     modes = {inner: inner.training for inner in module.modules()}
@@ -97,11 +99,11 @@ def _runs(module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str
 
 
 class _NoLoop(Exception):
-    """There is no loop over time."""
+    """The program has no loop over time."""
 
 
-def _looping_text(program: Program) -> str:
-    """The text of a program, in which a `scan` must be."""
+def _write_loop_text(program: Program) -> str:
+    """Write the text of a program. Raises `_NoLoop` if it has no `scan`."""
     tidy_program(program)
     stored = name_stored_arrays(program, "lengths.net")
     if fold_time_loops(program) is None or stored.arrays:
@@ -109,71 +111,75 @@ def _looping_text(program: Program) -> str:
     return write_program(program, (), stored)
 
 
-def _resized(
+def _resize_arguments(
     module: torch.nn.Module, arguments: tuple[Sequence[Any], Mapping[str, Any]], dims: Dims, name: str, length: int
 ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-    """The arguments with another size of that name; None if not all of them are tensors that are known by position or name."""
+    """Return the arguments with another length. None if an axis with that name is not of a tensor by position or name."""
     import torch
 
     positional, named = list(arguments[0]), dict(arguments[1])
     order = list(inspect.signature(module.forward).parameters)
     for key, axes in dims.items():
-        at = key if isinstance(key, int) else order.index(key) if key in order and key not in named else -1
-        for axis in (axis for axis, one in _named_axes(axes) if one == name):
-            tensor = named.get(str(key)) if at < 0 else positional[at] if at < len(positional) else None
+        index = key if isinstance(key, int) else order.index(key) if key in order and key not in named else -1
+        for axis in (axis for axis, axis_name in _list_named_axes(axes) if axis_name == name):
+            tensor = named.get(str(key)) if index < 0 else positional[index] if index < len(positional) else None
             if not isinstance(tensor, torch.Tensor):
                 return None
             resized = tensor.index_select(axis, torch.arange(length) % tensor.shape[axis])
-            if at < 0:
+            if index < 0:
                 named[str(key)] = resized
             else:
-                positional[at] = resized
+                positional[index] = resized
     return tuple(positional), named
 
 
-def _named_axes(axes: Any) -> list[tuple[int, Any]]:
+def _list_named_axes(axes: Any) -> list[tuple[int, Any]]:
     return list(axes.items()) if isinstance(axes, Mapping) else list(enumerate(axes or ()))
 
 
-def _without(dims: Dims, name: str) -> Dims:
-    """The names of axes without that one."""
+def _drop_name(dims: Dims, name: str) -> Dims:
+    """Return the names of axes without one of the names."""
     return {
-        key: {axis: one for axis, one in axes.items() if one != name}
+        key: {axis: axis_name for axis, axis_name in axes.items() if axis_name != name}
         if isinstance(axes, Mapping)
-        else [None if one == name else one for one in axes]
+        else [None if axis_name == name else axis_name for axis_name in axes]
         for key, axes in dims.items()
     }
 
 
-def _general_program(texts: Sequence[str], name: str, stated: Sequence[str]) -> Program | None:
-    """The program of the text for every length; None if the texts differ in more than numbers, or if it does not compile."""
-    text = general_text(texts, name)
+def _compile_general_text(texts: Sequence[str], name: str, stated: Sequence[str]) -> Program | None:
+    """Compile the text for all lengths. None if the texts differ in more than numbers, or if it does not compile."""
+    text = generalize_texts(texts, name)
     for conditions in ([*stated], [*stated, f"{name} >= 2"]):  # of T - 1 positions there may be none
         if text is None:
             return None
         where = f" where {', '.join(conditions)}" if conditions else ""
         *_, last = _INPUTS.finditer(text)
         analysis = analyze(SourceFile("lengths.net", text[: last.end()] + where + text[last.end() :]), Choice())
-        if analysis.program is not None and not any(one.severity == "error" for one in analysis.diagnostics):
+        if analysis.program is not None and not any(diagnostic.severity == "error" for diagnostic in analysis.diagnostics):
             return analysis.program
     return None
 
 
-def general_text(texts: Sequence[str], name: str) -> str | None:
-    """The text of all lengths, of those of `LENGTHS`; None if they differ in more than numbers."""
+def generalize_texts(texts: Sequence[str], name: str) -> str | None:
+    """Return the text for all lengths, from the texts at `LENGTHS`. None if they differ in more than numbers.
+
+    >>> generalize_texts(["slice 0 stop=4", "slice 0 stop=6"], "T")
+    'slice 0 stop=(T - 1)'
+    """
     parts = [re.split(r"(\d+)", text) for text in texts]
-    if len({len(one) for one in parts}) > 1 or any(one[::2] != parts[0][::2] for one in parts):
+    if len({len(pieces) for pieces in parts}) > 1 or any(pieces[::2] != parts[0][::2] for pieces in parts):
         return None
     short, long = LENGTHS
-    found: list[str] = []
+    general: list[str] = []
     for first, second in zip(*parts, strict=True):
         if first == second:
-            found.append(first)
+            general.append(first)
             continue
         factor, rest = divmod(int(second) - int(first), long - short)
         offset = int(first) - factor * short
         if rest or factor < 1:
             return None
         size = name if factor == 1 else f"{factor} * {name}"
-        found.append(size if not offset and factor == 1 else f"({size})" if not offset else f"({size} {'+-'[offset < 0]} {abs(offset)})")
-    return re.sub(rf"\binput ({name}(?:x\w+)*)", lambda shape: f"input [{shape[1].replace('x', ', ')}]", "".join(found))
+        general.append(size if not offset and factor == 1 else f"({size})" if not offset else f"({size} {'+-'[offset < 0]} {abs(offset)})")
+    return re.sub(rf"\binput ({name}(?:x\w+)*)", lambda shape: f"input [{shape[1].replace('x', ', ')}]", "".join(general))

@@ -34,16 +34,15 @@ def require_memory(program: Program, sizes: Mapping[str, int]) -> None:
         for node in graph.nodes:
             needed = _count_bytes(node, sizes)
             if needed > most:
-                at = ", ".join(f"{name}={size}" for name, size in sizes.items())
-                why = (
-                    f"takes and makes tensors of {needed / 2**30:.3g} GiB{f' with {at}' if at else ''}, and {most / 2**30:.3g} GiB are left"
-                )
+                where = ", ".join(f"{name}={size}" for name, size in sizes.items())
+                tensors = f"takes and makes tensors of {needed / 2**30:.3g} GiB{f' with {where}' if where else ''}"
+                why = f"{tensors}, and {most / 2**30:.3g} GiB are left"
                 help = "`--no-verify` imports it without a comparison"
                 raise ImportFailed((Obstacle("the comparison", f"needs more memory than there is: a stage {why}", node.label or "", help),))
 
 
 def read_available_memory() -> int | None:
-    """The bytes that processes may still take, or all of the machine where the system does not tell. None if nothing is known."""
+    """Return the bytes that processes may still take, or all bytes of the machine if the system does not say. None if nothing is known."""
     try:
         for line in _MEMORY_INFO.read_text().splitlines():
             if line.startswith(_AVAILABLE):
@@ -54,11 +53,12 @@ def read_available_memory() -> int | None:
 
 
 def _count_bytes(node: Node, sizes: Mapping[str, int]) -> int:
+    # A tensor that a node reads twice is in memory once.
     tensors = {id(value): value for value in (*node.inputs, *node.outputs)}
-    return sum(_size_of(value.type, sizes) for value in tensors.values())
+    return sum(_count_tensor_bytes(value.type, sizes) for value in tensors.values())
 
 
-def _size_of(type_: TensorType, sizes: Mapping[str, int]) -> int:
+def _count_tensor_bytes(type_: TensorType, sizes: Mapping[str, int]) -> int:
     total = type_.dtype.size
     for dim in type_.shape:
         total *= evaluate_dim(dim, dict(sizes)) if free_symbols(dim) <= sizes.keys() else 1

@@ -1,7 +1,7 @@
-"""PyTorch modules: `package.module:name`, `file.py:name`, or objects.
+"""Reads PyTorch modules as origins: `package.module:name`, `file.py:name`, or objects.
 
-In: a name or a module, and its inputs. Out: an `Origin`. Always: a module is imported only if it is named, since that runs its code; it is
-given back with the weights that it had.
+In: a name or a module, and its inputs. Out: an `Origin`. Always: a Python module is imported only if the user named it, because that runs
+its code. A PyTorch module has its own weights again afterwards.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from netc.dsl.diagnostics.suggest import find_similar_names
 from netc.dsl.record import replace
 
 from ..inputs.random_inputs import BATCH
-from .first_difference import Call, calls_of, tensors_in
-from .float64_reference import NotEvaluated, Numbers
+from .first_difference import Call, list_tensors, record_calls
+from .float64_reference import Float64Converter, NotEvaluated
 from .loop_lengths import read_at_lengths
 from .origin import Origin
 from .rounding import RandomRounding
-from .training_mode import step_of
+from .training_mode import run_training_step
 
 if TYPE_CHECKING:
     import torch
@@ -48,45 +48,45 @@ T = TypeVar("T")
 
 
 class NoModule(ValueError):
-    """There is no module of this name, or it cannot be made."""
+    """There is no module of this name, or it cannot be created."""
 
 
-def named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
-    """The module that a name is, called with these arguments if it is a class or a function. Raises `NoModule`."""
+def load_named_module(name: str, arguments: Mapping[str, Any]) -> torch.nn.Module:
+    """Load the module with a name, and call it with these arguments if it is a class or a function. Raises `NoModule`."""
     from torch import nn
 
     place, _, path = name.partition(":")
-    found: Any = _imported(place, name)
+    target: Any = _import_place(place, name)
     for part in path.split("."):
         try:
-            found = getattr(found, part)
+            target = getattr(target, part)
         except AttributeError:
-            raise NoModule(f"`{place}` has no `{path}`{_near(found, part)}") from None
-    if isinstance(found, nn.Module) and not arguments:
-        return found
-    if not callable(found) or isinstance(found, nn.Module):
+            raise NoModule(f"`{place}` has no `{path}`{_suggest_names(target, part)}") from None
+    if isinstance(target, nn.Module) and not arguments:
+        return target
+    if not callable(target) or isinstance(target, nn.Module):
         raise NoModule(f"`{name}` is no class or function that makes a module")
 
     try:
         with isolate_user_code():
-            made = found(**arguments)
+            module = target(**arguments)
     except Exception as error:  # it is the user's code
         raise NoModule(f"`{name}` cannot be called: {type(error).__name__}: {error}") from error
-    if not isinstance(made, nn.Module):
-        raise NoModule(f"`{name}` makes a {type(made).__name__}, and no torch.nn.Module")
-    return made
+    if not isinstance(module, nn.Module):
+        raise NoModule(f"`{name}` makes a {type(module).__name__}, and no torch.nn.Module")
+    return module
 
 
-def _imported(place: str, name: str) -> Any:
+def _import_place(place: str, name: str) -> Any:
     try:
         with isolate_user_code():
-            return _file(place) if place.endswith(".py") else _import_module(place)
+            return _import_file(place) if place.endswith(".py") else _import_module(place)
     except Exception as error:  # importing runs code
         raise NoModule(f"`{name}`: `{place}` cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def _import_module(name: str) -> Any:
-    """The module of this name: installed, or a file or package of the working directory, as for `python -m`."""
+    """Import a Python module that is installed or in the working directory, as `python -m` does."""
     here = os.getcwd()
     sys.path.append(here)
     try:
@@ -95,8 +95,8 @@ def _import_module(name: str) -> Any:
         sys.path.remove(here)
 
 
-def _file(path: str) -> Any:
-    """The module that a file is."""
+def _import_file(path: str) -> Any:
+    """Import a file as a Python module."""
     spec = spec_from_file_location(os.path.splitext(os.path.basename(path))[0], path)
     assert spec is not None
     assert spec.loader is not None
@@ -105,12 +105,12 @@ def _file(path: str) -> Any:
     return module
 
 
-def _near(found: object, name: str) -> str:
-    names = find_similar_names(name, dir(found))
+def _suggest_names(owner: object, name: str) -> str:
+    names = find_similar_names(name, dir(owner))
     return f"; did you mean {' or '.join(f'`{n}`' for n in names)}?" if names else ""
 
 
-def declared_origin(
+def make_declared_origin(
     module: torch.nn.Module,
     inputs: DeclaredInputs,
     what: str,
@@ -119,30 +119,36 @@ def declared_origin(
     train: bool = False,
     sizes: Mapping[str, int] | None = None,
 ) -> Origin:
-    """The module as an origin, with inputs as a spec declares them; `fixed` are its other arguments, `sizes` the examples of symbolic
-    sizes. Without those, usual ones are tried, smaller ones first. Raises `ImportFailed`."""
+    """Make the origin of a module whose inputs were declared as in a spec.
+
+    `fixed` are its other arguments, and `sizes` the example sizes. Without them, usual sizes are tried, smaller ones first. Raises
+    `ImportFailed`.
+    """
     origin: Origin | None = None
     failures: list[ImportFailed] = []
-    for one in inputs.example_sizes(sizes or {}):
+    for example in inputs.list_example_sizes(sizes or {}):
         if _fail_alike(failures):
             break  # larger examples change nothing
         try:
-            found = _declared_origin(module, inputs, what, fixed, one, train)
+            candidate = _make_origin_at(module, inputs, what, fixed, example, train)
         except ImportFailed as failed:
             failures.append(failed)
             continue
-        if origin is None or _count_upper_bounds(found) < _count_upper_bounds(origin):
-            origin = found
+        if origin is None or _count_upper_bounds(candidate) < _count_upper_bounds(origin):
+            origin = candidate
         if not _count_upper_bounds(origin):
             break
     if origin is None:
-        raise failures[0] if sizes else _with_example(failures[0], inputs)
+        raise failures[0] if sizes else _add_example_help(failures[0], inputs)
     return origin
 
 
 def _fail_alike(failures: Sequence[ImportFailed]) -> bool:
-    """Whether the last two examples fail for one reason, which others will not change. A loop over time is written out for each length, so
-    that every example finds its own size to be the only one, and takes longer than the one before."""
+    """Return whether the last two examples failed for one reason, which other sizes will not change.
+
+    A loop over time is written out for each length. So every example finds its own size to be the only one, and takes longer than the one
+    before.
+    """
     if len(failures) < 2:
         return False
     before, last = failures[-2:]
@@ -152,33 +158,37 @@ def _fail_alike(failures: Sequence[ImportFailed]) -> bool:
 
 
 def _count_upper_bounds(origin: Origin) -> int:
-    """The number of sizes with an upper bound. The bound may stem from the size of the example."""
+    """Count the sizes with an upper bound. The bound may stem from the size of the example."""
     return sum(getattr(condition, "op", "") == "<=" for condition, _ in origin.imported.program.conditions)
 
 
-def _with_example(failed: ImportFailed, inputs: DeclaredInputs) -> ImportFailed:
-    """The failure; where torch.export is the one that fails, with the option that gives other examples."""
+def _add_example_help(failed: ImportFailed, inputs: DeclaredInputs) -> ImportFailed:
+    """Add the option for other examples to a failure of torch.export."""
     if not inputs.symbols:
         return failed
     names = ",".join(f"{name}=..." for name in inputs.symbols)
     help_ = f"give sizes that the module takes with `--example {names}`"
-    return ImportFailed(tuple(replace(one, help=one.help or help_) if one.what == "torch.export" else one for one in failed.obstacles))
+    return ImportFailed(
+        tuple(
+            replace(obstacle, help=obstacle.help or help_) if obstacle.what == "torch.export" else obstacle for obstacle in failed.obstacles
+        )
+    )
 
 
-def _declared_origin(
+def _make_origin_at(
     module: torch.nn.Module, inputs: DeclaredInputs, what: str, fixed: Mapping[str, Any], sizes: Mapping[str, int], train: bool
 ) -> Origin:
     import torch
 
-    tensors = [torch.from_numpy(array) for array in inputs.examples(sizes)]
+    tensors = [torch.from_numpy(array) for array in inputs.draw_examples(sizes)]
     positional = tuple(t for name, t in zip(inputs.names, tensors, strict=True) if name is None)
     named: dict[str, Any] = {name: t for name, t in zip(inputs.names, tensors, strict=True) if name is not None}
-    keys = [at if name is None else name for at, name in enumerate(inputs.names)]
-    dims = dict(zip(keys, inputs.dims(), strict=True))
-    return module_origin(module, positional, {**named, **fixed}, dims, what, train=train, stated=inputs.conditions, implied_batch=True)
+    keys = [index if name is None else name for index, name in enumerate(inputs.names)]
+    dims = dict(zip(keys, inputs.list_axes(), strict=True))
+    return make_module_origin(module, positional, {**named, **fixed}, dims, what, train=train, stated=inputs.conditions, implied_batch=True)
 
 
-def module_origin(
+def make_module_origin(
     module: torch.nn.Module,
     positional: Sequence[Any],
     named: Mapping[str, Any],
@@ -189,8 +199,11 @@ def module_origin(
     stated: Sequence[Condition] = (),
     implied_batch: bool | None = None,
 ) -> Origin:
-    """The module as an origin: its arguments are example tensors, and values that stay as they are. `dims` are the names of symbolic axes.
-    With `train` it is also what the module does in training. `stated` and `implied_batch`: see `from_module`. Raises `ImportFailed`."""
+    """Make the origin of a module from example arguments: tensors, and values that stay as they are.
+
+    `dims` are the names of symbolic axes. With `train`, the origin can also do a step of training. For `stated` and `implied_batch`, see
+    `from_module`. Raises `ImportFailed`.
+    """
     begun = time.monotonic()
     try:
         imported = from_module(module, (tuple(positional), dict(named)), dims, train=train, stated=stated, implied_batch=implied_batch)
@@ -198,38 +211,48 @@ def module_origin(
         if train or not dims or fixed.name == BATCH:
             raise
         imported = read_at_lengths(module, (positional, named), dims, fixed, stated, implied_batch)
-    run = _Run(module, positional, named)
+    run = _ModuleRunner(module, positional, named)
     seconds = time.monotonic() - begun
-    moved = None if run.is_rounded else run.moved
-    step = run.step if train else None
-    return Origin(what, imported, run, True, run.calls, seconds, exact=run.exact, moved=moved, step=step, examples=run.examples)
+    moved = None if run.is_half_precision else run.run_perturbed
+    step = run.run_step if train else None
+    return Origin(
+        what,
+        imported,
+        run,
+        True,
+        run.run_calls,
+        seconds,
+        run_float64=run.run_float64,
+        run_perturbed=moved,
+        run_step=step,
+        examples=run.examples,
+    )
 
 
-class _Run:
-    """Runs a module with given weights, in evaluation mode unless a step of training is asked for, and leaves it as it was. Tensors among
-    its arguments are replaced by inputs."""
+class _ModuleRunner:
+    """Runs a module with other inputs and weights, and leaves it as it was. It runs in evaluation mode, except for a step of training."""
 
     def __init__(self, module: torch.nn.Module, positional: Sequence[Any], named: Mapping[str, Any]) -> None:
         self.module, self.positional, self.named = module, tuple(positional), dict(named)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        return [to_array(tensor) for tensor in tensors_in(self._with(inputs, weights, lambda run: run()))]
+        return [to_array(tensor) for tensor in list_tensors(self._run_with(inputs, weights, lambda run: run()))]
 
     @property
     def examples(self) -> list[Array]:
         """The tensors with which the module was called."""
-        return [to_array(tensor) for tensor in tensors_in((self.positional, self.named))]
+        return [to_array(tensor) for tensor in list_tensors((self.positional, self.named))]
 
     @property
-    def is_rounded(self) -> bool:
-        """Whether it computes with floats of 16 bits."""
+    def is_half_precision(self) -> bool:
+        """Whether it computes with 16-bit floats."""
         import torch
 
-        tensors = (*self.module.state_dict().values(), *tensors_in((self.positional, self.named)))
+        tensors = (*self.module.state_dict().values(), *list_tensors((self.positional, self.named)))
         return any(tensor.dtype in (torch.float16, torch.bfloat16) for tensor in tensors)
 
-    def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        """What the module gives in float64, as are the tensors that its code makes. Raises `NotEvaluated`."""
+    def run_float64(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        """Run the module in float64, including the tensors that its code creates. Raises `NotEvaluated`."""
         import torch
 
         usual = torch.get_default_dtype()
@@ -242,29 +265,29 @@ class _Run:
             torch.set_default_dtype(torch.float64)
             with torch.no_grad():
                 fill_weights(double, weights)
-            return _Run(double, self.positional, self.named)(wide, {})
+            return _ModuleRunner(double, self.positional, self.named)(wide, {})
         except ImportFailed as error:
             raise NotEvaluated(str(error)) from None
         finally:
             torch.set_default_dtype(usual)
 
-    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
-        """The same with all numbers of the inputs and weights half a digit of float32 off, and all results rounded to float32 at random.
-        Raises `NotEvaluated`."""
-        off = Numbers(seed).array
+    def run_perturbed(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
+        """Run the module in float64 with rounding errors: all numbers of inputs and weights are half a digit of float32 off, and all
+        results are rounded to float32 at random. Raises `NotEvaluated`."""
+        off = Float64Converter(seed).convert_array
         with RandomRounding(seed):
-            return self.exact([off(array) for array in inputs], _Moved(weights, seed))
+            return self.run_float64([off(array) for array in inputs], _PerturbedWeights(weights, seed))
 
-    def calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
-        """The calls of the modules inside."""
-        return self._with(inputs, weights, lambda run: calls_of(self.module, run))
+    def run_calls(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
+        """Run the module, and return the calls of the modules inside."""
+        return self._run_with(inputs, weights, lambda run: record_calls(self.module, run))
 
-    def step(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Step:
-        """A step of training."""
-        return self._with(inputs, weights, lambda run: step_of(self.module, run))
+    def run_step(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> Step:
+        """Run a step of training."""
+        return self._run_with(inputs, weights, lambda run: run_training_step(self.module, run))
 
-    def _with(self, inputs: Sequence[Array], weights: Mapping[str, Array], use: Callable[[Callable[[], Any]], T]) -> T:
-        """What `use` makes of a function that runs the module."""
+    def _run_with(self, inputs: Sequence[Array], weights: Mapping[str, Array], use: Callable[[Callable[[], Any]], T]) -> T:
+        """Call `use` with a function that runs the module on these inputs and weights, and return its result."""
         import torch
 
         module = self.module
@@ -285,15 +308,18 @@ class _Run:
         import torch
         from torch.utils._pytree import tree_map_only
 
-        given = iter(inputs)
-        positional, named = tree_map_only(torch.Tensor, lambda _: to_tensor(next(given)), (self.positional, self.named))
+        arrays = iter(inputs)
+        positional, named = tree_map_only(torch.Tensor, lambda _: to_tensor(next(arrays)), (self.positional, self.named))
         return positional, named
 
 
 @contextmanager
 def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> Iterator[None]:
-    """A module with these weights, which is as it was afterwards. Parameters change places with the arrays that they are given, so that
-    large models are in memory twice and not four times. Buffers are copied, since the module may change them while it runs."""
+    """Give a module other weights within the context.
+
+    Parameters change places with the arrays, so that large models are in memory twice and not four times. Buffers are copied, because the
+    module may change them while it runs.
+    """
     names = {name for name, _ in module.named_parameters(remove_duplicate=False)}
     places: list[tuple[torch.Tensor, torch.Tensor]] = []
     kept: list[tuple[torch.Tensor, torch.Tensor]] = []
@@ -309,39 +335,41 @@ def exchange_weights(module: torch.nn.Module, weights: Mapping[str, Array]) -> I
             if key not in weights:
                 continue
             array = weights[key]
-            given = torch_tensor(array)
-            is_own = array.flags.writeable and array.flags.c_contiguous and given.dtype == target.dtype
-            alone = target.numel() and target.data_ptr() not in seen and given.data_ptr() not in seen
-            if key in names and is_own and alone and given.data_ptr() != target.data_ptr():
-                exchange(target, given)
-                places.append((target, given))
-                seen.update((target.data_ptr(), given.data_ptr()))
+            replacement = torch_tensor(array)
+            # Only an array that torch can share without a copy can change places with a parameter.
+            is_own = array.flags.writeable and array.flags.c_contiguous and replacement.dtype == target.dtype
+            alone = target.numel() and target.data_ptr() not in seen and replacement.data_ptr() not in seen
+            if key in names and is_own and alone and replacement.data_ptr() != target.data_ptr():
+                exchange(target, replacement)
+                places.append((target, replacement))
+                seen.update((target.data_ptr(), replacement.data_ptr()))
             elif target.data_ptr() not in seen:
                 kept.append((target, target.clone()))
-                target.copy_(given)
+                target.copy_(replacement)
         yield
     finally:
         for target, before in reversed(kept):
             target.copy_(before)
-        for target, given in reversed(places):
-            exchange(target, given)
+        for target, replacement in reversed(places):
+            exchange(target, replacement)
 
 
 def fill_weights(module: torch.nn.Module, values: Mapping[str, Array]) -> None:
-    """Sets the tensors of a module, without what `load_state_dict` does for old checkpoints; one after the other, as each is converted."""
+    """Set the tensors of a module one after the other, so that only one is in memory twice. `load_state_dict` would also convert old
+    checkpoints, which these are not."""
     for key, target in module.state_dict().items():
         if key in values:
             target.copy_(torch_tensor(values[key]))
 
 
-class _Moved(Mapping[str, "Array"]):
-    """Weights of which all numbers are half a digit of float32 off, each made when it is read: float64 takes twice the memory."""
+class _PerturbedWeights(Mapping[str, "Array"]):
+    """Weights whose numbers are half a digit of float32 off. Each is computed when it is read, because float64 takes twice the memory."""
 
     def __init__(self, weights: Mapping[str, Array], seed: int) -> None:
-        self.weights, self.numbers = weights, Numbers(seed)
+        self.weights, self.converter = weights, Float64Converter(seed)
 
     def __getitem__(self, key: str) -> Array:
-        return self.numbers.array(self.weights[key])
+        return self.converter.convert_array(self.weights[key])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.weights)

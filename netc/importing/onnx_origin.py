@@ -1,4 +1,4 @@
-"""ONNX files as origins of imports. ONNX Runtime runs them, or the reference implementation of the onnx package if it cannot."""
+"""Reads ONNX files as origins. ONNX Runtime runs them, or the reference implementation of the onnx package if it cannot."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from netc.compiler.frontends.imported_model import ImportFailed, Obstacle
 from netc.compiler.frontends.onnx import float_model, from_file, read_whole
 
 from .first_difference import Call
-from .float64_reference import NotEvaluated, evaluated, find_defect, run_reference
+from .float64_reference import NotEvaluated, evaluate_float64, find_defect, run_reference
 from .onnx_process import CannotLoad, CannotRun, Crashed, OnnxProcess, RuntimeFailure
-from .origin import Calls, Origin
+from .origin import Origin, RunCalls
 
 if TYPE_CHECKING:
     import onnx
@@ -24,28 +24,30 @@ if TYPE_CHECKING:
 UNVERIFIED = "`--no-verify` imports it without a comparison"
 
 
-def onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False, outputs: Sequence[str] = ()) -> Origin:
-    """The file as an origin. `fixed` are values of inputs and sizes of axes, `outputs` are the tensors to output in place of its own
-    outputs. With `dequantize`, the origin is the float model that the file represents, and it is compared with the file. Raises
-    `ImportFailed`."""
+def make_onnx_origin(path: str, fixed: Mapping[str, object], *, dequantize: bool = False, outputs: Sequence[str] = ()) -> Origin:
+    """Read an ONNX file as an origin.
+
+    `fixed` are values of inputs and sizes of axes. `outputs` are the tensors that replace the file's own outputs. With `dequantize`, the
+    origin is the float model that the file represents, and the proof also measures its distance from the file. Raises `ImportFailed`.
+    """
     begun = time.monotonic()
     imported = from_file(path, fixed=fixed, dequantize=dequantize, outputs=outputs)
     seconds = time.monotonic() - begun
-    own = _Run(lambda: read_whole(path, outputs).SerializeToString() if outputs else path, fixed)
+    file_runner = _OnnxRunner(lambda: read_whole(path, outputs).SerializeToString() if outputs else path, fixed)
     if not dequantize:
-        return _make_origin(path, imported, own, seconds)
+        return _make_origin(path, imported, file_runner, seconds)
     # ONNX Runtime fuses DequantizeLinear and MatMul to a product of integers, for which it rounds the other factor too.
-    floats = _Run(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
-    return _make_origin(path, imported, floats, seconds, own)
+    floats = _OnnxRunner(lambda: float_model(path, outputs).SerializeToString(), fixed, optimize=False)
+    return _make_origin(path, imported, floats, seconds, file_runner)
 
 
-def _make_origin(path: str, imported: Imported, run: _Run, seconds: float, rounded: _Run | None = None) -> Origin:
-    calls = run.calls(imported.tensors)
-    return Origin(path, imported, run, False, calls, seconds, rounded, run.exact, run.moved, judge=lambda: run.judge)
+def _make_origin(path: str, imported: Imported, run: _OnnxRunner, seconds: float, rounded: _OnnxRunner | None = None) -> Origin:
+    calls = run.make_calls(imported.tensors)
+    return Origin(path, imported, run, False, calls, seconds, rounded, run.run_float64, run.run_perturbed, describe_judge=lambda: run.judge)
 
 
-class _Run:
-    """Runs a file, or the bytes of one, as it is. `judge` is a sentence about the program that runs it, empty for ONNX Runtime."""
+class _OnnxRunner:
+    """Runs a file, or the bytes of a model. `judge` is a sentence about the program that runs it, empty for ONNX Runtime."""
 
     def __init__(self, source: Callable[[], str | bytes], fixed: Mapping[str, object], *, optimize: bool = True) -> None:
         self.source, self.fixed, self.optimize = source, fixed, optimize
@@ -57,7 +59,7 @@ class _Run:
         return OnnxProcess(self.source(), optimize=self.optimize)
 
     def __call__(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        feeds = self._feeds(inputs)
+        feeds = self._make_feeds(inputs)
         if self.judge:
             return self._run_reference(feeds)
         try:
@@ -72,7 +74,7 @@ class _Run:
         return self._run_reference(feeds)
 
     def _refuse_invalid(self, error: RuntimeFailure) -> None:
-        """Raises `ImportFailed` for a file that ONNX's own checker refuses too, since its results are not defined."""
+        """Raise `ImportFailed` for a file that ONNX's own checker refuses too, because its results are not defined."""
         why = find_defect(self._model)
         if why:
             raise ImportFailed((Obstacle("the file", f"is not valid ONNX: {why}; ONNX Runtime says: {error}", "", UNVERIFIED),)) from error
@@ -84,30 +86,30 @@ class _Run:
             why = f"cannot be run, so it cannot be compared: ONNX Runtime says {self.why}; the reference implementation says {error}"
             raise ImportFailed((Obstacle("the file", why, "", UNVERIFIED),)) from error
 
-    def exact(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
-        """What the file says, in float64. Raises `NotEvaluated`."""
-        return evaluated(self._model, self._feeds(inputs))
+    def run_float64(self, inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Array]:
+        """Evaluate the file in float64. Raises `NotEvaluated`."""
+        return evaluate_float64(self._model, self._make_feeds(inputs))
 
-    def moved(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
-        """The same with all numbers half a digit off, and all results rounded. Raises `NotEvaluated`."""
-        return evaluated(self._model, self._feeds(inputs), seed)
+    def run_perturbed(self, inputs: Sequence[Array], weights: Mapping[str, Array], seed: int) -> list[Array]:
+        """Evaluate the file in float64 with rounding errors: numbers half a digit off, and results rounded. Raises `NotEvaluated`."""
+        return evaluate_float64(self._model, self._make_feeds(inputs), seed)
 
-    def calls(self, tensors: Mapping[str, tuple[str, str]]) -> Calls:
-        """What stages take and make, as tensors that the file has: `tensors` are their names by the paths of the stages."""
+    def make_calls(self, tensors: Mapping[str, tuple[str, str]]) -> RunCalls:
+        """Return a function that records the inputs and results of stages. `tensors` has their names in the file by the stages' paths."""
 
         def run(inputs: Sequence[Array], weights: Mapping[str, Array]) -> list[Call]:
             names = list(dict.fromkeys(name for pair in tensors.values() for name in pair))
-            found = self._tensors(names, inputs)
-            pairs = [(path, found.get(given), found.get(made)) for path, (given, made) in tensors.items()]
-            return [Call(path, 0, (given,), (made,)) for path, given, made in pairs if given is not None and made is not None]
+            arrays = self._run_tensors(names, inputs)
+            pairs = [(path, arrays.get(before), arrays.get(after)) for path, (before, after) in tensors.items()]
+            return [Call(path, 0, (before,), (after,)) for path, before, after in pairs if before is not None and after is not None]
 
         return run
 
-    def _tensors(self, names: Sequence[str], inputs: Sequence[Array]) -> dict[str, Array]:
-        """The tensors with these names; none if the file does not run with all of them as outputs."""
+    def _run_tensors(self, names: Sequence[str], inputs: Sequence[Array]) -> dict[str, Array]:
+        """Return the tensors with these names. Empty if the file does not run with all of them as outputs."""
         import onnx
 
-        model, feeds = onnx.ModelProto(), self._feeds(inputs)
+        model, feeds = onnx.ModelProto(), self._make_feeds(inputs)
         model.CopyFrom(self._model)
         known = {info.name for info in (*model.graph.input, *model.graph.output)}
         model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in known)
@@ -115,10 +117,10 @@ class _Run:
         if not wanted:  # ONNX Runtime takes an empty list for all outputs
             return feeds
         try:
-            made = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run_model(wanted=wanted, feeds=feeds)
+            outputs = OnnxProcess(model.SerializeToString(), optimize=self.optimize).run_model(wanted=wanted, feeds=feeds)
         except (ValueError, RuntimeFailure):  # protobuf raises a ValueError for more than 2 GiB
             return {}
-        return {**feeds, **dict(zip(wanted, made, strict=True))}
+        return {**feeds, **dict(zip(wanted, outputs, strict=True))}
 
     @cached_property
     def _model(self) -> onnx.ModelProto:
@@ -137,8 +139,8 @@ class _Run:
         stored = {tensor.name for tensor in model.graph.initializer}
         return [info.name for info in model.graph.input if info.name not in stored]
 
-    def _feeds(self, inputs: Sequence[Array]) -> dict[str, Array]:
+    def _make_feeds(self, inputs: Sequence[Array]) -> dict[str, Array]:
         import numpy as np
 
-        given = iter(inputs)
-        return {name: np.asarray(self.fixed[name]) if name in self.fixed else next(given) for name in self._input_names}
+        arrays = iter(inputs)
+        return {name: np.asarray(self.fixed[name]) if name in self.fixed else next(arrays) for name in self._input_names}

@@ -58,7 +58,7 @@ class OnnxProcess:
         self._read_answer(CannotLoad)
 
     def run_model(self, feeds: Mapping[str, Array], wanted: Sequence[str] | None = None) -> list[Array]:
-        """The outputs, or those that are wanted, in order. Raises `CannotRun` or `Crashed`."""
+        """Run the model, and return its outputs, or the `wanted` ones in order. Raises `CannotRun` or `Crashed`."""
         try:
             onnx_worker.write_arrays(self._stdin, dict(feeds), wanted=wanted)
         except BrokenPipeError:

@@ -1,8 +1,8 @@
-"""Models that other tools wrote, as the texts that commands read: `.onnx`.
+"""Reads `.onnx` files wherever a command reads a spec: `netc summary model.onnx`.
 
-In: the path of a file. Out: an `ImportedSource`, the spec that it becomes, or an `Unreadable` with all that has no counterpart. Always: the
-text is not compared with the file, which `netc import` does; nothing of a file is executed, so `.pt2`, which PyTorch unpickles, is not
-among them.
+In: the path of a file. Out: an `ImportedSource`, the spec that it becomes, or an `Unreadable` that lists everything without a counterpart.
+Always: the text is not compared with the file; `netc import` does that. Nothing of a file is executed. So `.pt2` files, which PyTorch
+unpickles, are not read here.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from netc.dsl.source import SourceFile, Span
 from ..files.file_problems import CannotImport, FileProblem
 from ..files.safetensors_arrays import TextWithArrays
 from ..files.source_files import Unreadable, read_file
-from .onnx_origin import onnx_origin
+from .onnx_origin import make_onnx_origin
 from .proof import NotProved
-from .run_import import ImportedSpec, spec_of
+from .run_import import ImportedSpec, import_spec
 
 
 class ImportedSource(TextWithArrays):
-    """The text of a spec, and the weights by key that belong to it."""
+    """The text of a spec, and its weights by key."""
 
     def __init__(self, name: str, spec: ImportedSpec, weights: Mapping[str, Any]) -> None:
         super().__init__(name, spec.text, spec.files)
@@ -31,13 +31,13 @@ class ImportedSource(TextWithArrays):
 
 
 def read_model_file(path: str) -> SourceFile:
-    """The spec of a model's file. Raises `Unreadable`."""
+    """Read a model file as a spec. Raises `Unreadable`."""
     if not os.path.isfile(path):
         return read_file(path)  # which says why
     problem: FileProblem
     try:
-        origin = onnx_origin(path, {})
-        return ImportedSource(path, spec_of(origin, verify=False), origin.imported.weights)
+        origin = make_onnx_origin(path, {})
+        return ImportedSource(path, import_spec(origin, verify=False), origin.imported.weights)
     except ImportFailed as error:
         problem = CannotImport(path, error.format_lines())
     except NotProved as error:

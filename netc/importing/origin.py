@@ -1,4 +1,4 @@
-"""What a model is imported from, and how it runs there.
+"""Describes what a model is imported from, and how it runs there.
 
 In: a PyTorch module, a `.pt2` file, or an ONNX file. Out: an `Origin`. Always: the model runs as it did before netc saw it.
 """
@@ -18,34 +18,39 @@ if TYPE_CHECKING:
     from .training_mode import Step
 
 Run = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Array]"]
-"""From inputs in order, and weights by key, to outputs in order."""
+"""Runs the model: from inputs in order, and weights by key, to outputs in order."""
 
-Moved = Callable[["Sequence[Array]", "Mapping[str, Array]", int], "list[Array]"]
-"""The same with rounding errors, which depend on a seed."""
+RunPerturbed = Callable[["Sequence[Array]", "Mapping[str, Array]", int], "list[Array]"]
+"""Runs the model with rounding errors, which depend on a seed."""
 
-Calls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
-"""The same, but to the calls of the modules inside."""
+RunCalls = Callable[["Sequence[Array]", "Mapping[str, Array]"], "list[Call]"]
+"""Runs the model, and returns the calls of the modules inside."""
 
-Steps = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
-"""The same, but to a step of training."""
+RunStep = Callable[["Sequence[Array]", "Mapping[str, Array]"], "Step"]
+"""Runs a step of training."""
 
 
 class Origin(Record):
-    """A model where it comes from. `what` is its name in messages: a path, or `package.module:name`. `redrawn`: it runs with any weights,
-    so that numbers can be drawn for the proof; else with its own alone. `calls` has those of the modules inside. `rounded` is the quantized
-    model that it was made of, `exact` the same model in float64, `moved` that with the rounding errors of float32. `step` is a step of
-    training, if the import has that. `judge` says, after a run, who ran the model if it is not the runtime that it is made for. `examples`
-    are inputs that it is known to take, in order; none of a file."""
+    """A model where it comes from."""
 
     what: str
+    """Its name in messages: a path, or `package.module:name`."""
     imported: Imported
     run: Run
-    redrawn: bool
-    calls: Calls | None = None
+    accepts_weights: bool
+    """Whether it runs with any weights, so that the proof can draw some. A file runs with its own weights only."""
+    run_calls: RunCalls | None = None
     seconds: float = 0.0
-    rounded: Run | None = None
-    exact: Run | None = None
-    moved: Moved | None = None
-    step: Steps | None = None
-    judge: Callable[[], str] | None = None
+    """The time that reading took."""
+    run_quantized: Run | None = None
+    """Runs the quantized model, if the origin is the float model that it represents."""
+    run_float64: Run | None = None
+    """Runs the model in float64."""
+    run_perturbed: RunPerturbed | None = None
+    """Runs the model in float64 with the rounding errors of float32."""
+    run_step: RunStep | None = None
+    """Runs a step of training, if the import has what the model does there."""
+    describe_judge: Callable[[], str] | None = None
+    """Says, after a run, who ran the model if its own runtime could not."""
     examples: Sequence[Array] = ()
+    """Inputs that it is known to accept, in order. A file has none."""

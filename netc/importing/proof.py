@@ -1,8 +1,9 @@
-"""The proof that a spec is the model that it was imported from.
+"""Proves that a spec is the model that it was imported from.
 
-In: the model compiled from the text, and its origin. Out: a `Proof`, or a `NotProved` that says what differs. Always: compared are the keys
-and shapes of all parameters and buffers, and the outputs for two sizes of every symbolic dimension, in PyTorch and in ONNX Runtime; where
-the origin can be given other weights, with some in which no two tensors are alike.
+In: the model compiled from the text, and its origin. Out: a `Proof`, or a `NotProved` that says what differs. Always: the proof compares
+the keys and shapes of all parameters and buffers, and the outputs for two sizes of every symbolic dimension, in PyTorch and in ONNX
+Runtime. If the origin accepts other weights, it runs with weights in which no two tensors are alike: equal weights would hide swapped
+layers.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.record import Record
 
 from ..inputs.random_inputs import choose_varied_shapes
-from .array_difference import LIMIT, difference
+from .array_difference import LIMIT, measure_difference
 from .drawn_inputs import draw_and_run
-from .first_difference import calls_of, first_difference
+from .first_difference import find_first_difference, record_calls
 from .float64_reference import NotEvaluated
 from .memory_guard import require_memory
 from .onnx_process import CRASHED
@@ -34,18 +35,18 @@ if TYPE_CHECKING:
 
 
 SLACK = 2.0
-"""How much farther from float64 than the original a result may be, as its digits fall otherwise."""
+"""How much farther from float64 than the original a result may be: its last digits fall differently."""
 
 
 KERNELS = 4.0
-"""How much farther than rounding errors move a result it may be: exp, tanh and erf of good libraries are up to 4 digits in the last place
-off, where a rounding error is at most one."""
+"""How much farther than rounding errors a result may be: exp, tanh and erf of good libraries are off by up to 4 units in the last place,
+and a rounding error is at most one unit."""
 _RUNS = 3
-"""How many times rounding errors are drawn: those of one run may cancel, where an output has few numbers."""
+"""How many times rounding errors are drawn. In one run they may cancel, if an output has few numbers."""
 
 
 WORST = 1e-2
-"""How far the original may be from float64, or rounding errors may move that, for the distance to be a measure."""
+"""The largest distance of the original from float64, or between runs with rounding errors, at which the distance says anything."""
 
 
 class Proof(Record):
@@ -69,182 +70,195 @@ class NoKernel(Exception):
 
 
 class NotProved(Exception):
-    """The spec is not the model: `what` is a whole sentence."""
+    """The spec does not agree with the model. `what` is a whole sentence."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
         self.what = what
 
 
-class Unsteady(NotProved):
-    """The original is so far from itself in float64, or rounding errors move it so far, that nothing is known."""
+class Unstable(NotProved):
+    """The original is so far from itself in float64, or rounding errors move it so far, that the comparison says nothing."""
 
 
 Sizes = tuple[Mapping[str, int], Mapping[str, tuple[int, ...]]]
 """Sizes of the symbolic dimensions, and the shapes of the inputs with them."""
 
 
-def prove(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, at: Sequence[Sizes] = ()) -> Proof:
-    """Compares, for this number of sizes, or for those that are given. Where rounding errors are larger than the limit, a wrong model that
-    differs by less could pass: so it must also pass with weights nearer to its own, with which most models are steadier. Raises
-    `NotProved`."""
+def prove_import(model: Model, origin: Origin, seed: int = 0, sizes: int = 2, points: Sequence[Sizes] = ()) -> Proof:
+    """Compare a model with its origin, at a number of sizes, or at the given `points`. Raises `NotProved`.
+
+    If rounding errors are larger than the limit, a wrong model that differs by less could pass. So the model must also pass with weights
+    nearer to its own, with which most models are more stable.
+    """
     _compare_keys(model, origin)
     try:
-        proof = _prove_with_noise(model, origin, seed, sizes, at, NOISE)
-    except Unsteady:
-        if not origin.redrawn:
+        proof = _prove_with_noise(model, origin, seed, sizes, points, NOISE)
+    except Unstable:
+        if not origin.accepts_weights:
             raise
-        return _prove_with_noise(model, origin, seed, sizes, at, LITTLE)
-    if not proof.inexact or not origin.redrawn:
+        return _prove_with_noise(model, origin, seed, sizes, points, SMALL_NOISE)
+    if not proof.inexact or not origin.accepts_weights:
         return proof
     try:
-        steadier = _prove_with_noise(model, origin, seed, sizes, at, LITTLE)
-    except Unsteady:
+        steadier = _prove_with_noise(model, origin, seed, sizes, points, SMALL_NOISE)
+    except Unstable:
         return proof
     return min(proof, steadier, key=lambda one: one.inexact)
 
 
-def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, at: Sequence[Sizes], noise: float) -> Proof:
+def _prove_with_noise(model: Model, origin: Origin, seed: int, sizes: int, given_points: Sequence[Sizes], noise: float) -> Proof:
     generator = np.random.default_rng(seed)
-    weights = drawn_weights(model, origin, generator, noise)
-    points = at or choose_varied_shapes(model.program, sizes)
+    weights = draw_weights(model, origin, generator, noise)
+    points = given_points or choose_varied_shapes(model.program, sizes)
     for known, _ in points:
         require_memory(model.program, known)
-    cases = [_Case(model, origin, one, weights, generator) for one in points]
-    rounded = None if origin.rounded is None else max(_apart(origin.rounded(one.inputs, weights), one.expected) for one in cases)
-    judges = [_Judge(origin, one.inputs, weights, one.expected, one.sizes) for one in cases]
+    cases = [_Case(model, origin, case, weights, generator) for case in points]
+    rounded = (
+        None
+        if origin.run_quantized is None
+        else max(_measure_quantization(origin.run_quantized(case.inputs, weights), case.expected) for case in cases)
+    )
+    judges = [_OutputJudge(origin, case.inputs, weights, case.expected, case.sizes) for case in cases]
     largest: dict[str, float] = {}
     skipped = ""
-    for target, made_of in (("PyTorch", _torch), ("ONNX Runtime", _onnx)):  # one after the other, as each has the weights once more
-        if target == "ONNX Runtime" and CRASHED in _judge_of(origin):
+    # One target after the other, because each has the weights in memory once more.
+    for target, make_run in (("PyTorch", _make_torch_run), ("ONNX Runtime", _make_onnx_run)):
+        if target == "ONNX Runtime" and CRASHED in _describe_judge(origin):
             skipped = "it crashes on the original"
             continue
         try:
-            run = made_of(model, weights)
+            run = make_run(model, weights)
         except NoKernel as error:
             skipped = str(error)
             continue
-        results = [_made(target, run, one.inputs) for one in cases]
+        results = [_run_target(target, run, case.inputs) for case in cases]
         del run  # before anything is evaluated in float64
-        for one, judge, made in zip(cases, judges, results, strict=True):
+        for case, judge, result in zip(cases, judges, results, strict=True):
             try:
-                most = judge.difference(target, made, list(model.outputs))
+                most = judge.compare_outputs(target, result, list(model.outputs))
             except NotProved as error:
-                raise _with_stage(error, model, origin, one.inputs, weights) from None
+                raise _add_first_stage(error, model, origin, case.inputs, weights) from None
             largest[target] = max(largest.get(target, 0.0), most)
     inexact = max(judge.inexact for judge in judges)
-    steps = () if origin.step is None else [_in_training(model, origin.step(one.inputs, weights), one.inputs, weights) for one in cases]
-    return Proof(tuple(one.sizes for one in cases), largest, rounded, inexact, max(steps, default=None), skipped, _judge_of(origin))
+    steps = (
+        ()
+        if origin.run_step is None
+        else [_compare_training_steps(model, origin.run_step(case.inputs, weights), case.inputs, weights) for case in cases]
+    )
+    return Proof(tuple(case.sizes for case in cases), largest, rounded, inexact, max(steps, default=None), skipped, _describe_judge(origin))
 
 
 class Comparison:
-    """A model and its origin at further sizes, in PyTorch alone. `inputs_of` is a model with the same inputs."""
+    """Compares a model with its origin at further sizes, in PyTorch alone. `inputs_of` is a model with the same inputs."""
 
     def __init__(self, origin: Origin, inputs_of: Model, model: Model | None, seed: int) -> None:
         self.origin, self.inputs_of, self.model = origin, inputs_of, model
         self.generator = np.random.default_rng(seed)
-        self.weights = drawn_weights(inputs_of, origin, self.generator)
-        self.run = None if model is None else _torch(model, self.weights)
+        self.weights = draw_weights(inputs_of, origin, self.generator)
+        self.run = None if model is None else _make_torch_run(model, self.weights)
 
     def compare_at(self, sizes: Sizes) -> None:
-        """Raises `ImportFailed` if the origin fails at these sizes, `NotProved` if the model differs, or there is none."""
+        """Raise `ImportFailed` if the origin fails at these sizes, and `NotProved` if the model differs or there is none."""
         case = _Case(self.inputs_of, self.origin, sizes, self.weights, self.generator)
         if self.run is None:
             raise NotProved("the text does not compile without the condition")
-        judge = _Judge(self.origin, case.inputs, self.weights, case.expected, case.sizes)
-        judge.difference("PyTorch", _made("PyTorch", self.run, case.inputs), list(self.inputs_of.outputs))
+        judge = _OutputJudge(self.origin, case.inputs, self.weights, case.expected, case.sizes)
+        judge.compare_outputs("PyTorch", _run_target("PyTorch", self.run, case.inputs), list(self.inputs_of.outputs))
 
 
 NOISE = 0.5
-"""How far drawn weights are from those of the model, in their deviations."""
-LITTLE = 0.05
-"""The same for models that are unsteady with other weights, as EfficientNets of fifty blocks: they enlarge rounding errors to percents."""
+"""The distance of drawn weights from the model's, in standard deviations."""
+SMALL_NOISE = 0.05
+"""The distance for models that are unstable with other weights. EfficientNets of fifty blocks amplify rounding errors to percents."""
 
 
-def drawn_weights(model: Model, origin: Origin, generator: np.random.Generator, noise: float = NOISE) -> dict[str, Array]:
-    """The weights with which both are compared: where the origin takes others than its own, no two tensors of them are alike."""
+def draw_weights(model: Model, origin: Origin, generator: np.random.Generator, noise: float = NOISE) -> dict[str, Array]:
+    """Draw the weights for the comparison. No two tensors are alike, unless the origin accepts only its own weights."""
     weights = dict(origin.imported.weights)
-    if origin.redrawn:
-        weights = {key: _redrawn(key, array, generator, noise) for key, array in weights.items()}
+    if origin.accepts_weights:
+        weights = {key: _perturb_weight(key, array, generator, noise) for key, array in weights.items()}
         weights |= {key: weights[info.tied_to] for key, info in model.parameters.items() if info.tied_to in weights and key in weights}
     return weights
 
 
 class _Case:
-    """Inputs of some sizes, and what the origin makes of them."""
+    """Inputs of some sizes, and the origin's results."""
 
-    def __init__(self, model: Model, origin: Origin, at: Sizes, weights: Mapping[str, Array], generator: np.random.Generator) -> None:
-        self.sizes, shapes = at
+    def __init__(self, model: Model, origin: Origin, point: Sizes, weights: Mapping[str, Array], generator: np.random.Generator) -> None:
+        self.sizes, shapes = point
         self.inputs, self.expected = draw_and_run(model, origin, shapes, weights, generator)
 
 
-def _judge_of(origin: Origin) -> str:
-    return "" if origin.judge is None else origin.judge()
+def _describe_judge(origin: Origin) -> str:
+    return "" if origin.describe_judge is None else origin.describe_judge()
 
 
-def _made(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[Array]) -> list[Array]:
-    """What a target gives. Raises `NotProved` where it gives nothing, as for an index beyond an axis."""
+def _run_target(target: str, run: Callable[[list[Array]], list[Array]], inputs: list[Array]) -> list[Array]:
+    """Run a target. Raises `NotProved` if it fails, as for an index beyond an axis."""
     try:
         return run(inputs)
     except Exception as error:  # PyTorch and ONNX Runtime raise exceptions of many kinds
         raise NotProved(f"what was made fails in {target}: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
 
 
-def _in_training(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
-    """The largest difference in a step of training. Raises `NotProved`."""
-    from .training_mode import step_of  # and PyTorch, which the ONNX files that commands read do without
+def _compare_training_steps(model: Model, expected: Step, inputs: list[Array], weights: Mapping[str, Array]) -> float:
+    """Compare a step of training, and return the largest difference. Raises `NotProved`."""
+    from .training_mode import run_training_step  # and PyTorch, which the ONNX files that commands read do without
 
     module = model.module(weights)
-    found = step_of(module, lambda: _called(module, inputs))
-    if [array.shape for array in found.outputs] != [array.shape for array in expected.outputs]:
-        shapes = [[list(array.shape) for array in one.outputs] for one in (found, expected)]
+    imported = run_training_step(module, lambda: _call_module(module, inputs))
+    if [array.shape for array in imported.outputs] != [array.shape for array in expected.outputs]:
+        shapes = [[list(array.shape) for array in step.outputs] for step in (imported, expected)]
         raise NotProved(f"in training the outputs have the shapes {shapes[0]}, and had {shapes[1]}")
-    pairs = [(f"output {at + 1}", *pair) for at, pair in enumerate(zip(found.outputs, expected.outputs, strict=True))]
-    pairs += [(f"`{key}` after the step", found.state[key], expected.state[key]) for key in weights]
-    differences = {what: difference(own, other) for what, own, other in pairs}
+    pairs = [(f"output {index + 1}", *pair) for index, pair in enumerate(zip(imported.outputs, expected.outputs, strict=True))]
+    pairs += [(f"`{key}` after the step", imported.state[key], expected.state[key]) for key in weights]
+    differences = {what: measure_difference(result, other) for what, result, other in pairs}
     for what, value in differences.items():
         if value > LIMIT:
             raise NotProved(f"in training {what} differs by {value:.2g} of its largest value")
     return max(differences.values(), default=0.0)
 
 
-def _apart(quantized: list[Array], expected: list[Array]) -> float:
-    """How far the outputs of a quantized model are from the floats that it represents; those that are no floats are left out."""
+def _measure_quantization(quantized: list[Array], expected: list[Array]) -> float:
+    """Return the distance of a quantized model's outputs from the floats that it represents. Outputs that are not floats are left out."""
     pairs = [(q, e) for q, e in zip(quantized, expected, strict=True) if q.dtype == e.dtype and q.shape == e.shape]
-    return max((difference(q, e) for q, e in pairs), default=0.0)
+    return max((measure_difference(q, e) for q, e in pairs), default=0.0)
 
 
-def _with_stage(error: NotProved, model: Model, origin: Origin, inputs: list[Array], weights: Mapping[str, Array]) -> NotProved:
-    """The error, with the first stage that differs if the origin can say what its modules compute."""
-    if origin.calls is None:
+def _add_first_stage(error: NotProved, model: Model, origin: Origin, inputs: list[Array], weights: Mapping[str, Array]) -> NotProved:
+    """Add the first stage that differs to an error, if the origin can record the calls of its modules."""
+    if origin.run_calls is None:
         return error
     module = model.module(weights).eval()
-    own = calls_of(module, lambda: _called(module, inputs))
-    stage = first_difference(origin.calls(inputs, weights), own)
+    imported = record_calls(module, lambda: _call_module(module, inputs))
+    stage = find_first_difference(origin.run_calls(inputs, weights), imported)
     return type(error)(f"{error.what}; {stage}") if stage else error
 
 
 def _compare_keys(model: Model, origin: Origin) -> None:
     shapes = {key: tuple(array.shape) for key, array in origin.imported.weights.items()}
-    own = {key: tuple(info.shape) for key, info in model.parameters.items() if info.tied_to is None or key in shapes}
-    if shapes == own:
+    imported = {key: tuple(info.shape) for key, info in model.parameters.items() if info.tied_to is None or key in shapes}
+    if shapes == imported:
         return
-    differing = [key for key in {**shapes, **own} if shapes.get(key) != own.get(key)]
-    shown = ", ".join(f"`{key}` is {_shown(own.get(key))} and was {_shown(shapes.get(key))}" for key in differing[:3])
+    differing = [key for key in {**shapes, **imported} if shapes.get(key) != imported.get(key)]
+    shown = ", ".join(f"`{key}` is {_format_shape(imported.get(key))} and was {_format_shape(shapes.get(key))}" for key in differing[:3])
     raise NotProved(f"{len(differing)} of {len(shapes)} parameters differ: {shown}")
 
 
-def _shown(shape: tuple[Any, ...] | None) -> str:
+def _format_shape(shape: tuple[Any, ...] | None) -> str:
     return "not there" if shape is None else str(list(shape))
 
 
-def _redrawn(key: str, array: Array, generator: np.random.Generator, share: float) -> Array:
-    """Numbers of the same order, so that parameters that begin as ones or zeros count; matrices have the same variance, as deep models
-    that enlarge what they compute enlarge rounding errors too."""
+def _perturb_weight(key: str, array: Array, generator: np.random.Generator, share: float) -> Array:
+    """Draw numbers near a weight, so that parameters that begin as ones or zeros count too.
+
+    Matrices keep their variance: a deep model that amplifies its tensors amplifies rounding errors too.
+    """
     if not is_float(array):
         return array
     if array.dtype.kind != "f":  # bfloat16, which NumPy does not compute with
-        return _redrawn(key, array.astype(np.float32), generator, share).astype(array.dtype)
+        return _perturb_weight(key, array.astype(np.float32), generator, share).astype(array.dtype)
     noise = generator.standard_normal(array.shape).astype(array.dtype)
     scale = float(np.std(array)) if array.size > 1 else 0.0
     if key.endswith("running_var"):
@@ -254,56 +268,55 @@ def _redrawn(key: str, array: Array, generator: np.random.Generator, share: floa
     return np.asarray(drawn * np.asarray((1 + share**2) ** -0.5 if scale and array.ndim > 1 else 1.0, array.dtype), array.dtype)
 
 
-def _torch(model: Model, weights: Mapping[str, Array]) -> Any:
+def _make_torch_run(model: Model, weights: Mapping[str, Array]) -> Any:
     module = model.module(weights).eval()
 
-    return lambda inputs: [to_array(tensor) for tensor in flat_tensors(_called(module, inputs))]
+    return lambda inputs: [to_array(tensor) for tensor in flatten_tensors(_call_module(module, inputs))]
 
 
-def _called(module: Any, inputs: list[Array]) -> Any:
+def _call_module(module: Any, inputs: list[Array]) -> Any:
     import torch
 
     with torch.no_grad():
         return module(*map(to_tensor, inputs))
 
 
-def flat_tensors(made: Any) -> Iterator[Any]:
-    """The tensors that a module made, in order."""
-    if isinstance(made, tuple | list):
-        for one in made:
-            yield from flat_tensors(one)
+def flatten_tensors(results: Any) -> Iterator[Any]:
+    """Yield the tensors of a module's result, in order."""
+    if isinstance(results, tuple | list):
+        for item in results:
+            yield from flatten_tensors(item)
     else:
-        yield made
+        yield results
 
 
-def _onnx(model: Model, weights: Mapping[str, Array]) -> Any:
-    """The model in ONNX Runtime. Raises `NoKernel`."""
+def _make_onnx_run(model: Model, weights: Mapping[str, Array]) -> Any:
+    """Return a function that runs the model in ONNX Runtime. Raises `NoKernel`."""
     from onnxruntime.capi.onnxruntime_pybind11_state import NotImplemented as Lacking
 
     try:
         session = model.session(weights)
     except Lacking as error:
-        found = _LACKING.search(str(error))
-        raise NoKernel(f"it has no {found[1]} of these element types" if found else str(error)) from None
+        match = _LACKING.search(str(error))
+        raise NoKernel(f"it has no {match[1]} of these element types" if match else str(error)) from None
 
     def run(inputs: list[Array]) -> list[Array]:
-        made = session(*inputs)
-        return list(made.values()) if isinstance(made, dict) else [made]
+        results = session(*inputs)
+        return list(results.values()) if isinstance(results, dict) else [results]
 
     return run
 
 
 _LACKING = re.compile(r"implementation for (\w+)\(")
-"""How ONNX Runtime names the operator that it cannot compute."""
+"""Matches the operator in ONNX Runtime's message about a missing kernel."""
 
 
-class _Judge:
-    """Compares with what the origin gave for some inputs; where that is more than the limit away, with the origin in float64.
+class _OutputJudge:
+    """Compares outputs with the origin's and, if they differ by more than the limit, with the origin in float64.
 
-    Results of the origin have rounding errors of their own. A file whose results depend on how sums are rounded gives others in any other
-    program. So a target may be about as far from what is computed in float64 as the origin is itself, or as that moves if all numbers are
-    half a digit off and all steps round at random; but where the origin is so far that it says nothing, only if another target is as near
-    as that.
+    The origin's results have rounding errors of their own, and every program rounds sums differently. So a target may be about as far from
+    float64 as the origin is itself, or as rounding errors move the result. If the origin is so far off that its distance says nothing, the
+    target passes only if another target agrees with float64 for this output.
     """
 
     def __init__(
@@ -312,63 +325,68 @@ class _Judge:
         self.origin, self.inputs, self.weights, self.expected, self.sizes = origin, inputs, weights, expected, sizes
         self.inexact = 0.0
         self.confirmed = set[int]()
-        """The outputs that a target has as float64 has them."""
+        """The outputs for which some target agrees with float64."""
 
     @cached_property
-    def exact(self) -> list[Array] | None:
-        """The outputs in float64, if the origin can be evaluated so."""
-        return self._evaluated(self.origin.exact)
+    def exact_outputs(self) -> list[Array] | None:
+        """The outputs in float64, or None if the origin cannot be evaluated in it."""
+        return self._evaluate_origin(self.origin.run_float64)
 
     @cached_property
-    def moved(self) -> list[list[Array]]:
-        """The same with rounding errors, a few times."""
-        run = self.origin.moved
-        runs = [] if run is None else [self._evaluated(run, seed) for seed in range(_RUNS)]
+    def perturbed_outputs(self) -> list[list[Array]]:
+        """The outputs in float64 with rounding errors, a few times."""
+        run = self.origin.run_perturbed
+        runs = [] if run is None else [self._evaluate_origin(run, seed) for seed in range(_RUNS)]
         return [outputs for outputs in runs if outputs is not None]
 
-    def _evaluated(self, run: Callable[..., list[Array]] | None, *seed: int) -> list[Array] | None:
+    def _evaluate_origin(self, run: Callable[..., list[Array]] | None, *seed: int) -> list[Array] | None:
         if run is None:
             return None
         try:
-            made = run(self.inputs, self.weights, *seed)
+            outputs_of_run = run(self.inputs, self.weights, *seed)
         except NotEvaluated:
             return None
-        same = len(made) == len(self.expected) and all(a.shape == b.shape for a, b in zip(made, self.expected, strict=True))
-        return made if same else None
+        same = len(outputs_of_run) == len(self.expected) and all(
+            a.shape == b.shape for a, b in zip(outputs_of_run, self.expected, strict=True)
+        )
+        return outputs_of_run if same else None
 
-    def difference(self, target: str, found: list[Array], names: list[str]) -> float:
-        """The largest difference. Raises `NotProved` beyond the limit."""
-        if len(found) != len(self.expected):
-            raise NotProved(f"{target} gives {len(found)} outputs, and there were {len(self.expected)}")
+    def compare_outputs(self, target: str, results: list[Array], names: list[str]) -> float:
+        """Return the largest difference of the outputs. Raises `NotProved` beyond the limit."""
+        if len(results) != len(self.expected):
+            raise NotProved(f"{target} gives {len(results)} outputs, and there were {len(self.expected)}")
         largest = 0.0
-        for at, (name, own, other) in enumerate(zip(names, found, self.expected, strict=True)):
-            where = f"`{name}` in {target}" + "".join(f"{', ' if n else ' with '}{s}" for n, s in enumerate(self._sizes()))
-            if own.shape != other.shape or own.dtype != other.dtype:
-                raise NotProved(f"{where} is {own.dtype} {list(own.shape)}, and was {other.dtype} {list(other.shape)}")
-            largest = max(largest, self._one(at, own, where))
+        for index, (name, result, other) in enumerate(zip(names, results, self.expected, strict=True)):
+            where = f"`{name}` in {target}" + "".join(f"{', ' if n else ' with '}{s}" for n, s in enumerate(self._format_sizes()))
+            if result.shape != other.shape or result.dtype != other.dtype:
+                raise NotProved(f"{where} is {result.dtype} {list(result.shape)}, and was {other.dtype} {list(other.shape)}")
+            largest = max(largest, self._compare_output(index, result, where))
         return largest
 
-    def _sizes(self) -> list[str]:
+    def _format_sizes(self) -> list[str]:
         return [f"{name}={size}" for name, size in self.sizes.items()]
 
-    def _one(self, at: int, own: Array, where: str) -> float:
-        found = difference(own, self.expected[at])
-        if found <= LIMIT:
-            return found
-        if self.exact is None or not is_float(own):
-            raise NotProved(f"{where} differs by {found:.2g} of its largest value")
-        mine, its = difference(own, self.exact[at]), difference(self.expected[at], self.exact[at])
-        far = 0.0 if mine <= LIMIT else self._rounding(at)
+    def _compare_output(self, index: int, result: Array, where: str) -> float:
+        distance = measure_difference(result, self.expected[index])
+        if distance <= LIMIT:
+            return distance
+        if self.exact_outputs is None or not is_float(result):
+            raise NotProved(f"{where} differs by {distance:.2g} of its largest value")
+        mine, its = (
+            measure_difference(result, self.exact_outputs[index]),
+            measure_difference(self.expected[index], self.exact_outputs[index]),
+        )
+        far = 0.0 if mine <= LIMIT else self._measure_rounding(index)
         if mine <= LIMIT or (far <= WORST and mine <= min(KERNELS * far, SLACK * WORST)):
-            self.confirmed.add(at)
-        elif not (mine <= SLACK * its and (its <= WORST or at in self.confirmed)):
-            error = Unsteady if max(its, far) > WORST else NotProved
-            raise error(f"{where} differs by {found:.2g} of its largest value, by {mine:.2g} from float64; the original by {its:.2g}")
+            self.confirmed.add(index)
+        elif not (mine <= SLACK * its and (its <= WORST or index in self.confirmed)):
+            error = Unstable if max(its, far) > WORST else NotProved
+            raise error(f"{where} differs by {distance:.2g} of its largest value, by {mine:.2g} from float64; the original by {its:.2g}")
         self.inexact = max(self.inexact, its)
         return mine
 
-    def _rounding(self, at: int) -> float:
-        """How far rounding errors move an output."""
-        if self.exact is None:
+    def _measure_rounding(self, index: int) -> float:
+        """Return how far rounding errors move an output."""
+        if self.exact_outputs is None:
             return 0.0
-        return max((difference(outputs[at], self.exact[at]) for outputs in self.moved), default=0.0)
+        return max((measure_difference(outputs[index], self.exact_outputs[index]) for outputs in self.perturbed_outputs), default=0.0)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def round_at_random(array: Array, generator: np.random.Generator) -> Array:
-    """The numbers of a float64 array, each rounded up or down to float32. Infinite and larger numbers stay as they are."""
+    """Round each number of a float64 array up or down to float32, at random. Infinite numbers and those beyond float32 stay as they are."""
     with np.errstate(over="ignore"):
         nearest = array.astype(np.float32)
     beyond = np.nextafter(nearest, np.where(array > nearest, np.float32(np.inf), np.float32(-np.inf)))
@@ -46,11 +46,11 @@ class RandomRounding(TorchDispatchMode):  # type: ignore[no-untyped-call] # PyTo
         result = func(*args, **(kwargs or {}))
         if not func.is_view:  # a view shares the numbers of its input, which must not change
             for tensor in tree_iter(result):
-                self._round(tensor)
+                self._round_tensor(tensor)
         return result
 
-    def _round(self, tensor: object) -> None:
-        """Rounds in place, which keeps the layout that the code around may depend on."""
+    def _round_tensor(self, tensor: object) -> None:
+        """Round in place, which keeps the memory layout that other code may depend on."""
         import torch
 
         if isinstance(tensor, torch.Tensor) and tensor.dtype == torch.float64:

@@ -1,6 +1,9 @@
-"""What `netc import`, `netc.from_torch` and `netc.from_onnx` do: from an origin to a text that was proved.
+"""Turns an origin into a proved text, for `netc import`, `netc.from_torch` and `netc.from_onnx`.
 
-In: an origin. Out: an `ImportedSpec`. Raises `ImportFailed` for what has no counterpart, `NotProved` if the text is not the model.
+The steps: tidy the graph, fold loops, write and compile the text, leave out conditions on sizes that are not needed, and prove the text. If
+a shorter text is not proved, a longer one is tried: loops are written out, or the source is read in another way.
+
+In: an origin. Out: an `ImportedSpec`. Raises `ImportFailed` for parts without a counterpart, and `NotProved` if text and model differ.
 """
 
 from __future__ import annotations
@@ -30,8 +33,8 @@ from ..api import model_of
 from ..files.atomic_writing import write_files
 from ..files.safetensors_arrays import SUFFIX, TextWithArrays
 from ..inputs.random_inputs import choose_varied_shapes, replace_size
-from .domain import Domain, domain_of
-from .proof import NotProved, Proof, Sizes, prove
+from .domain import Domain, find_domain
+from .proof import NotProved, Proof, Sizes, prove_import
 
 if TYPE_CHECKING:
     from ..model import Model
@@ -39,8 +42,8 @@ if TYPE_CHECKING:
 
 
 class ImportedSpec(Record):
-    """A spec that was imported. `proof` is None if none was asked for; `seconds` are those of reading, of writing and compiling, and of the
-    proof. `arrays` are the tables that no formula gives: the file next to the text has them."""
+    """An imported spec. `proof` is None without verification. `seconds` are the times of reading, of writing and compiling, and of the
+    proof. `arrays` are constants without a formula, which are in a file next to the text."""
 
     text: str
     model: Model
@@ -56,7 +59,7 @@ class ImportedSpec(Record):
         return {self.arrays[0].path: {array.name: array for array in self.arrays}} if self.arrays else {}
 
     def save(self, path: str) -> None:
-        """Writes the text, and the file with its arrays if it has any, both or neither."""
+        """Write the text, and the file with its arrays if it has any: both or neither."""
 
         def write(temporary: str) -> None:
             with open(temporary, "wb") as file:
@@ -67,8 +70,8 @@ class ImportedSpec(Record):
 
         write_files(path, write, re.escape(SUFFIX))
 
-    def report(self) -> str:
-        """What was made, in two lines."""
+    def format_report(self) -> str:
+        """Describe the import in two lines."""
         learned, tensors = count_parameters(self.model.parameters), len(self.model.parameters)
         lines = f"{len(self.text.splitlines())} lines, {learned:,} parameters in {tensors} tensors"
         if self.arrays:
@@ -92,23 +95,25 @@ class ImportedSpec(Record):
         return f"{lines}\n{proved}: largest difference in {differences}\nin {took}"
 
 
-def spec_of(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "") -> ImportedSpec:
-    """The spec of a model, proved unless `verify` is false. `name` is what its file is called. Raises `ImportFailed` for constants that are
-    larger than the tables of a spec may be."""
+def import_spec(origin: Origin, *, verify: bool = True, seed: int = 0, name: str = "") -> ImportedSpec:
+    """Import a model as a spec, and prove it unless `verify` is false.
+
+    `name` is the name of the spec's file. Raises `ImportFailed` for constants that are larger than the tables of a spec may be.
+    """
     try:
-        return _spec_as_read(origin, verify=verify, seed=seed, name=name)
+        return _import_as_read(origin, verify=verify, seed=seed, name=name)
     except NotProved:
         if origin.imported.otherwise is None:
             raise
         again = replace(origin, imported=origin.imported.otherwise())
         try:
-            return _spec_as_read(again, verify=verify, seed=seed, name=name)
+            return _import_as_read(again, verify=verify, seed=seed, name=name)
         except NotProved:
             pass
         raise
 
 
-def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
+def _import_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> ImportedSpec:
     begun = time.monotonic()
     written = masked_attentions(origin.imported.program.main)
     tidy_program(origin.imported.program)
@@ -116,45 +121,45 @@ def _spec_as_read(origin: Origin, *, verify: bool, seed: int, name: str) -> Impo
         origin = replace(origin, imported=replace(origin.imported, notes=(*origin.imported.notes, NOTHING_LEFT)))
     unroll = fold_time_loops(origin.imported.program)
     try:
-        return _written(origin, begun, verify=verify, seed=seed, name=name)
+        return _write_and_prove(origin, begun, verify=verify, seed=seed, name=name)
     except (NotProved, UnsupportedByTarget):
         if unroll is None:
             raise
     unroll()
-    return _written(origin, begun, verify=verify, seed=seed, name=name)
+    return _write_and_prove(origin, begun, verify=verify, seed=seed, name=name)
 
 
-def _written(origin: Origin, begun: float, *, verify: bool, seed: int, name: str) -> ImportedSpec:
-    """The spec of a model that has been tidied."""
-    writer = _Writer(origin, name, verify=verify)
-    made = writer.compiled(origin.imported.program.conditions)
+def _write_and_prove(origin: Origin, begun: float, *, verify: bool, seed: int, name: str) -> ImportedSpec:
+    """Write and prove the spec of a tidied model."""
+    writer = _SpecWriter(origin, name, verify=verify)
+    compiled_text = writer.compile_text(origin.imported.program.conditions)
     domain = None
     if verify and origin.imported.widened and origin.imported.program.conditions:
-        domain = domain_of(origin, made.model, lambda conditions: writer.compiled(conditions).model, seed)
-        made = writer.compiled(domain.conditions, domain.notes)
+        domain = find_domain(origin, compiled_text.model, lambda conditions: writer.compile_text(conditions).model, seed)
+        compiled_text = writer.compile_text(domain.conditions, domain.notes)
     compiled = time.monotonic()
     proof = None
     if verify:
         try:
-            proof = prove(made.model, origin, seed, at=_proved_sizes(made.model, origin, domain))
+            proof = prove_import(compiled_text.model, origin, seed, points=_list_proof_sizes(compiled_text.model, origin, domain))
         except NotProved:
             if domain is None or not domain.is_wider:
                 raise
-            made = writer.compiled(origin.imported.program.conditions, domain.all_notes)
-            proof = prove(made.model, origin, seed)
-    made.model.weights = origin.imported.weights
+            compiled_text = writer.compile_text(origin.imported.program.conditions, domain.all_notes)
+            proof = prove_import(compiled_text.model, origin, seed)
+    compiled_text.model.weights = origin.imported.weights
     seconds = (origin.seconds, compiled - begun, time.monotonic() - compiled)
-    return ImportedSpec(made.text, made.model, proof, seconds, writer.arrays, made.notes)
+    return ImportedSpec(compiled_text.text, compiled_text.model, proof, seconds, writer.arrays, compiled_text.notes)
 
 
-def _proved_sizes(model: Model, origin: Origin, domain: Domain | None) -> list[Sizes]:
-    """The sizes for the proof: those of the domain or usual ones, and what the import asks for."""
+def _list_proof_sizes(model: Model, origin: Origin, domain: Domain | None) -> list[Sizes]:
+    """List the sizes for the proof: the domain's or usual ones, and further ones that the import asks for."""
     usual: list[Sizes] = list(choose_varied_shapes(model.program, 2) if domain is None else domain.sizes)
     further = [replace_size(model.program, usual[0][0], name, size) for name, size in origin.imported.further]
     return [*usual, *(sizes for sizes in further if sizes is not None)]
 
 
-class _Made(Record):
+class _CompiledText(Record):
     """A text, the model that it compiles to, and the notes for the user."""
 
     text: str
@@ -162,7 +167,7 @@ class _Made(Record):
     notes: tuple[str, ...]
 
 
-class _Writer:
+class _SpecWriter:
     """Writes the text of an origin. Raises `ImportFailed` for constants that are larger than the tables of a spec may be."""
 
     def __init__(self, origin: Origin, name: str, *, verify: bool) -> None:
@@ -177,21 +182,21 @@ class _Writer:
     def arrays(self) -> tuple[TableArray, ...]:
         return tuple(self.stored.arrays)
 
-    def compiled(self, conditions: Sequence[tuple[WhereCondition, str]], notes: Sequence[str] = ()) -> _Made:
-        """The text with these conditions in its `where`. Raises `NotProved` if it does not compile."""
+    def compile_text(self, conditions: Sequence[tuple[WhereCondition, str]], notes: Sequence[str] = ()) -> _CompiledText:
+        """Write and compile the text with these conditions in its `where`. Raises `NotProved` if it does not compile."""
         read = self.origin.imported.program
         program = Program(read.main, read.facts, read.symbols, tuple(conditions), read.dims)
         known = (*self.origin.imported.notes, *notes)
-        comments = [f"Imported by netc from {_in_one_line(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
-        text = write_program(program, [*comments, *map(_in_one_line, known)], self.stored)
+        comments = [f"Imported by netc from {_to_one_line(self.origin.what)}" + ("." if self.verify else ", and not compared with it.")]
+        text = write_program(program, [*comments, *map(_to_one_line, known)], self.stored)
         arrays = {self.stored.file: {array.name: array for array in self.stored.arrays}}
         analysis = analyze(TextWithArrays(self.name, text, arrays), Choice())
         errors = [d for d in analysis.diagnostics if d.severity == "error"]
         if errors:
             raise NotProved(f"the text that was made does not compile: {errors[0].message}: `{errors[0].span.text[:80]}`")
-        return _Made(text, model_of(analysis, Choice()), known)
+        return _CompiledText(text, model_of(analysis, Choice()), known)
 
 
-def _in_one_line(text: str) -> str:
-    """The text for a comment."""
+def _to_one_line(text: str) -> str:
+    """Return a text for a comment: a line break would end the comment."""
     return escape_controls(" ".join(text.split()))

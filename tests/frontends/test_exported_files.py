@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing import archives
-from netc.importing.exported_program import exported_origin
-from netc.importing.run_import import spec_of
+from netc.importing.exported_program import make_exported_origin
+from netc.importing.run_import import import_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -65,12 +65,12 @@ def described(change: Callable[[dict[str, Any]], None]) -> Callable[[str, bytes]
 
 def refused(path: str) -> str:
     with pytest.raises(ImportFailed) as caught:
-        exported_origin(path)
+        make_exported_origin(path)
     return str(caught.value)
 
 
 def test_what_torch_export_writes(exported: Path) -> None:
-    made = spec_of(exported_origin(str(exported)))
+    made = import_spec(make_exported_origin(str(exported)))
     assert "conv 4 3x3 stride=2" in made.text
     assert made.proof is not None
 

@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.onnx_origin import onnx_origin
-from netc.importing.run_import import spec_of
+from netc.importing.onnx_origin import make_onnx_origin
+from netc.importing.run_import import import_spec
 
 GENERATOR = np.random.default_rng(0)
 NUMBERS: dict[str, Any] = {"coefficients": GENERATOR.standard_normal(12).tolist(), "intercepts": GENERATOR.standard_normal(3).tolist()}
@@ -97,7 +97,7 @@ def test_attention_that_is_written_out_with_a_mask_has_a_note(tmp_path: Path) ->
     numbers = {"half": np.float32(0.5), "zero": np.float32(0), "ninf": np.float32(-np.inf)}
     path = tmp_path / "model.onnx"
     path.write_bytes(model(nodes, shapes, ["y"], numbers, types={"m": TensorProto.BOOL}).SerializeToString())
-    made = spec_of(onnx_origin(str(path), {}))
+    made = import_spec(make_onnx_origin(str(path), {}))
     assert "-> attention" in made.text
     assert any("no key" in note for note in made.notes)
     assert "no key" in made.text

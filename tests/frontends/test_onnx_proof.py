@@ -15,11 +15,11 @@ from onnx import numpy_helper
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing import onnx_origin as onnx_origin_module
-from netc.importing.float64_reference import evaluated
-from netc.importing.onnx_origin import onnx_origin
+from netc.importing.float64_reference import evaluate_float64
+from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.onnx_process import CannotRun, Crashed, OnnxProcess
 from netc.importing.proof import NotProved
-from netc.importing.run_import import ImportedSpec, spec_of
+from netc.importing.run_import import ImportedSpec, import_spec
 
 WEIGHT = np.random.default_rng(0).standard_normal((64, 64)).astype(np.float32)
 
@@ -43,11 +43,11 @@ def proved(given: onnx.ModelProto, folder: Path, wrong: str = "", factor: float 
     """Imports it, with a weight that is not the file's."""
     path = folder / "model.onnx"
     path.write_bytes(given.SerializeToString())
-    origin = onnx_origin(str(path), {})
+    origin = make_onnx_origin(str(path), {})
     if wrong:
         weights: Any = origin.imported.weights
         weights[wrong] = weights[wrong] * np.float32(factor)
-    return spec_of(origin)
+    return import_spec(origin)
 
 
 @pytest.mark.parametrize("stage", ["first", "second", "third"])
@@ -62,7 +62,7 @@ def test_a_file_whose_rounding_errors_are_large(tmp_path: Path) -> None:
     made = proved(shifted(300.0), tmp_path)
     assert made.proof is not None
     assert 1e-5 < made.proof.inexact < 1e-2
-    assert "compared in float64" in made.report()
+    assert "compared in float64" in made.format_report()
 
 
 def test_an_error_is_no_rounding_error(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_float64_is_what_pytorch_computes_in_float64(opset: int) -> None:
     numbers = {name: generator.random(4).astype(np.float32) + 0.5 for name in ("scale", "bias", "mean", "var")}
     nodes = [node("BatchNormalization", ["x", *numbers], ["n"], epsilon=1e-3), node("GlobalMaxPool", ["n"], ["y"])]
     x = generator.standard_normal((2, 4, 9)).astype(np.float32)
-    (found,) = evaluated(model(nodes, {"x": ["N", 4, "T"]}, ["y"], numbers, opset=opset), {"x": x})
+    (found,) = evaluate_float64(model(nodes, {"x": ["N", 4, "T"]}, ["y"], numbers, opset=opset), {"x": x})
     scale, bias, mean, var = (torch.from_numpy(a.astype(np.float64)) for a in numbers.values())
     wanted = torch.nn.functional.batch_norm(torch.from_numpy(x.astype(np.float64)), mean, var, scale, bias, eps=float(np.float32(1e-3)))
     np.testing.assert_allclose(found, wanted.amax(2, keepdim=True).numpy(), rtol=1e-12)
@@ -94,7 +94,7 @@ def test_constants_and_casts_in_nodes_are_evaluated_in_float64() -> None:
     third = numpy_helper.from_array(np.float32(1 / 3))
     nodes = [node("Constant", [], ["a"], value=third), node("Constant", [], ["b"], value_float=0.1), node("Cast", ["i"], ["f"], to=1)]
     given = model([*nodes, node("Mul", ["a", "b"], ["c"]), node("Mul", ["c", "f"], ["y"])], {"i": ["N"]}, ["y"], types={"i": 7})
-    (found,) = evaluated(given, {"i": np.array([3, 7])})
+    (found,) = evaluate_float64(given, {"i": np.array([3, 7])})
     assert found.tolist() == [float(np.float32(1 / 3)) * float(np.float32(0.1)) * i for i in (3, 7)]
 
 
@@ -104,10 +104,10 @@ def test_numbers_that_are_half_a_digit_off_move_the_result_as_rounding_errors_do
     nodes = [node("Mul", ["x", "a"], ["p"]), node("Mul", ["x", "b"], ["q"]), node("Sub", ["p", "q"], ["y"])]
     close = model(nodes, {"x": ["N", 64]}, ["y"], {"a": WEIGHT[0], "b": WEIGHT[0] * np.float32(1.0001)})
     for given, least, most in ((close, 1e-5, 1e-2), (chain(), 1e-9, 1e-6)):
-        exact, moved = (evaluated(given, {"x": x}, seed)[0] for seed in (None, 0))
+        exact, moved = (evaluate_float64(given, {"x": x}, seed)[0] for seed in (None, 0))
         assert least < np.abs(moved - exact).max() / np.abs(exact).max() < most
     whole = model([node("Mul", ["x", "three"], ["y"])], {"x": ["N", 64]}, ["y"], {"three": np.float32(3)})
-    (found,) = evaluated(whole, {"x": np.round(x)}, seed=0)
+    (found,) = evaluate_float64(whole, {"x": np.round(x)}, seed=0)
     assert np.array_equal(found, np.round(x) * 3)
 
 
@@ -128,7 +128,7 @@ def test_a_file_that_is_too_new_for_onnx_runtime_is_run_by_the_reference_impleme
     with pytest.raises(Exception, match=r"opset|IR version"):
         session(given)
     made = proved(given, tmp_path)
-    assert "reference implementation of onnx" in made.report()
+    assert "reference implementation of onnx" in made.format_report()
     with pytest.raises(NotProved):
         proved(with_opset(chain(), onnx.defs.onnx_opset_version()), tmp_path, "second.weight")
 
@@ -193,6 +193,6 @@ def test_a_product_with_quantized_weights(tmp_path: Path, axis: int | None) -> N
     nodes = [node("DequantizeLinear", ["q", "s"], ["w"], **({} if axis is None else {"axis": axis})), node("MatMul", ["x", "w"], ["y"])]
     path = tmp_path / "model.onnx"
     path.write_bytes(model(nodes, {"x": ["N", 64]}, ["y"], {"q": weight, "s": scale}).SerializeToString())
-    made = spec_of(onnx_origin(str(path), {}, dequantize=True))
+    made = import_spec(make_onnx_origin(str(path), {}, dequantize=True))
     assert made.proof is not None
     assert max(made.proof.differences.values()) < 1e-6

@@ -20,8 +20,8 @@ from torch import nn
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.onnx import from_model
-from netc.importing.onnx_origin import onnx_origin
-from netc.importing.run_import import ImportedSpec, spec_of
+from netc.importing.onnx_origin import make_onnx_origin
+from netc.importing.run_import import ImportedSpec, import_spec
 
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore")]
 
@@ -78,7 +78,7 @@ def words(tmp_path: Path) -> str:
 
 def is_the_float_model(quantized: str, original: str, tolerance: float) -> ImportedSpec:
     """It has the same operators and keys as the model that was quantized, and its weights as far as they were kept."""
-    made, wanted = spec_of(onnx_origin(quantized, {}, dequantize=True)), spec_of(onnx_origin(original, {}))
+    made, wanted = import_spec(make_onnx_origin(quantized, {}, dequantize=True)), import_spec(make_onnx_origin(original, {}))
     lines = [[line for line in spec.text.splitlines() if line and not line.startswith("#")] for spec in (made, wanted)]
     assert lines[0] == lines[1]
     assert set(made.model.weights) == set(wanted.model.weights)
@@ -99,7 +99,7 @@ def test_static(pictures: str, tmp_path: Path, form: Any, per_channel: bool, act
     quantization.quantize_static(pictures, path, Samples(), quant_format=form, **options)
     made = is_the_float_model(path, pictures, 0.02)
     assert "The file is quantized" in made.text
-    assert "the quantized file differs by" in made.report()
+    assert "the quantized file differs by" in made.format_report()
 
 
 @pytest.mark.parametrize("per_channel", [False, True])

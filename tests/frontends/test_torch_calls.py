@@ -18,9 +18,9 @@ from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.frontends.torch.keys import Keys
 from netc.compiler.frontends.torch.module_calls import ModuleCall
 from netc.importing.array_difference import LIMIT
-from netc.importing.module_origin import module_origin
+from netc.importing.module_origin import make_module_origin
 from netc.importing.proof import WORST, NotProved
-from netc.importing.run_import import spec_of
+from netc.importing.run_import import import_spec
 
 
 class _Wrapped(nn.Module):
@@ -160,7 +160,7 @@ def test_rounding_errors_of_the_module_itself_are_no_difference() -> None:
 
     usual = torch.get_default_dtype()
     module = Of(forward, norm=nn.GroupNorm(1, 2))
-    proof = spec_of(module_origin(module, (torch.randn(2, 2, 3, 3),), {}, None, "module")).proof
+    proof = import_spec(make_module_origin(module, (torch.randn(2, 2, 3, 3),), {}, None, "module")).proof
     assert proof is not None
     assert LIMIT < proof.inexact < WORST
     assert torch.get_default_dtype() == usual
@@ -168,10 +168,10 @@ def test_rounding_errors_of_the_module_itself_are_no_difference() -> None:
 
 def test_a_difference_that_is_not_rounding_is_one() -> None:
     module = Of(lambda m, x: x.tanh())
-    origin = module_origin(module, (torch.randn(2, 3),), {}, None, "module")
+    origin = make_module_origin(module, (torch.randn(2, 3),), {}, None, "module")
     module.function = lambda m, x: x.tanh() * (1 + 1e-4)
     with pytest.raises(NotProved, match=r"differs by 0\.0001 of its largest value, by 0\.0001 from float64"):
-        spec_of(origin)
+        import_spec(origin)
 
 
 @pytest.mark.parametrize(

@@ -12,15 +12,15 @@ from torch import Tensor, nn
 
 import netc
 from netc.importing import proof
-from netc.importing.module_origin import module_origin
+from netc.importing.module_origin import make_module_origin
 from netc.importing.origin import Origin
-from netc.importing.proof import LIMIT, NotProved, Unsteady, prove
+from netc.importing.proof import LIMIT, NotProved, Unstable, prove_import
 from netc.importing.rounding import RandomRounding, round_at_random
-from netc.importing.run_import import spec_of
+from netc.importing.run_import import import_spec
 
 
 def origin_of(module: nn.Module, *inputs: Tensor) -> Origin:
-    return module_origin(module, inputs, {}, {0: {0: "N"}}, "module")
+    return make_module_origin(module, inputs, {}, {0: {0: "N"}}, "module")
 
 
 def test_numbers_are_rounded_to_a_number_of_float32_next_to_them() -> None:
@@ -103,7 +103,7 @@ class LosesDigits(nn.Module):
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.sample(2)
 def test_digits_that_an_operator_loses_inside_are_rounding(seed: int) -> None:
-    found = spec_of(origin_of(LosesDigits(seed), torch.randn(2, 6))).proof
+    found = import_spec(origin_of(LosesDigits(seed), torch.randn(2, 6))).proof
     assert found is not None
 
 
@@ -122,7 +122,7 @@ def test_another_model_that_loses_digits_is_refused(wrong: Callable[[LosesDigits
     origin = origin_of(module, torch.randn(2, 6))
     module.forward = wrong.__get__(module)  # type: ignore[attr-defined, method-assign]
     with pytest.raises(NotProved, match="from float64; the original by"):
-        spec_of(origin)
+        import_spec(origin)
 
 
 class Growth(nn.Module):
@@ -150,18 +150,18 @@ def growth(request: pytest.FixtureRequest) -> tuple[Origin, str]:
     """With rates that differ by half of their deviation, many are beyond 3.57: after 25 steps, rounding errors are still a measure, and
     after 60, they are as large as the results. With a twentieth, all settle."""
     origin = origin_of(Growth(request.param), torch.randn(2, 64, generator=torch.Generator().manual_seed(0)))
-    return origin, spec_of(origin, verify=False).text
+    return origin, import_spec(origin, verify=False).text
 
 
 @pytest.mark.sample(1)
 def test_an_unsteady_model_is_proved_with_weights_near_its_own(growth: tuple[Origin, str], monkeypatch: pytest.MonkeyPatch) -> None:
     origin, text = growth
-    found = prove(netc.compile(text), origin)
+    found = prove_import(netc.compile(text), origin)
     assert max(found.differences.values()) < LIMIT
-    monkeypatch.setattr(proof, "LITTLE", proof.NOISE)
+    monkeypatch.setattr(proof, "SMALL_NOISE", proof.NOISE)
     if "y60" in text:
-        with pytest.raises(Unsteady):
-            prove(netc.compile(text), origin)
+        with pytest.raises(Unstable):
+            prove_import(netc.compile(text), origin)
 
 
 @pytest.mark.parametrize("wrong", ["* second + first", "* first * 1.0001 + second", "* (first + 1e-4) + second"])
@@ -172,4 +172,4 @@ def test_a_wrong_text_of_an_unsteady_model_is_refused(growth: tuple[Origin, str]
     origin, text = growth
     assert text.count("* first + second") == 1
     with pytest.raises(NotProved, match="of its largest value"):
-        prove(netc.compile(text.replace("* first + second", wrong)), origin)
+        prove_import(netc.compile(text.replace("* first + second", wrong)), origin)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.module_origin import module_origin
-from netc.importing.proof import NotProved, prove
+from netc.importing.module_origin import make_module_origin
+from netc.importing.proof import NotProved, prove_import
 
 pytestmark = pytest.mark.slow
 
@@ -205,7 +205,7 @@ def test_what_cannot_be_imported_in_training_says_so() -> None:
 @pytest.mark.parametrize("wrong", ["dropout 0.2 -> batch_norm as 2", "dropout 0.4 -> batch_norm momentum=0.2 as 2"])
 def test_the_proof_finds_what_differs_in_training_alone(wrong: str) -> None:
     module = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.4), nn.BatchNorm1d(4))
-    origin = module_origin(module, (torch.randn(2, 3),), {}, None, "module", train=True)
-    prove(netc.compile("x = input 3\nx -> dense 4 as 0 -> dropout 0.4 -> batch_norm as 2"), origin)
+    origin = make_module_origin(module, (torch.randn(2, 3),), {}, None, "module", train=True)
+    prove_import(netc.compile("x = input 3\nx -> dense 4 as 0 -> dropout 0.4 -> batch_norm as 2"), origin)
     with pytest.raises(NotProved, match="in training"):
-        prove(netc.compile(f"x = input 3\nx -> dense 4 as 0 -> {wrong}"), origin)
+        prove_import(netc.compile(f"x = input 3\nx -> dense 4 as 0 -> {wrong}"), origin)

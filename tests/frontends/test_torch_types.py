@@ -9,14 +9,14 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.module_origin import module_origin
-from netc.importing.run_import import ImportedSpec, spec_of
+from netc.importing.module_origin import make_module_origin
+from netc.importing.run_import import ImportedSpec, import_spec
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
 def imported(module: nn.Module, *inputs: Tensor, train: bool = False, dims: dict[int, list[str | None]] | None = None) -> ImportedSpec:
-    return spec_of(module_origin(module, inputs, {}, dims, "module", train=train))
+    return import_spec(make_module_origin(module, inputs, {}, dims, "module", train=train))
 
 
 def network(dtype: torch.dtype) -> nn.Module:
@@ -32,7 +32,7 @@ def test_element_types(dtype: torch.dtype, compared: set[str]) -> None:
     assert made.proof is not None
     assert set(made.proof.differences) == compared
     assert made.proof.differences["PyTorch"] == 0
-    assert ("not compared in ONNX Runtime: it has no" in made.report()) == (len(compared) == 1)
+    assert ("not compared in ONNX Runtime: it has no" in made.format_report()) == (len(compared) == 1)
 
 
 class Larger(nn.Module):

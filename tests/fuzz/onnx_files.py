@@ -18,9 +18,9 @@ import onnx
 from onnx import AttributeProto, TensorProto, helper
 
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.onnx_origin import onnx_origin
+from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.proof import NotProved
-from netc.importing.run_import import spec_of
+from netc.importing.run_import import import_spec
 from tests.fuzz.campaign import Found, main, silent, write_anew
 from tests.onnx_suite.cases import cases
 
@@ -54,7 +54,7 @@ def check(random: Random, stem: str) -> Found:
     try:
         with silent(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            spec_of(onnx_origin(str(path), {}), verify=compared)
+            import_spec(make_onnx_origin(str(path), {}), verify=compared)
     except ImportFailed as failed:
         return Found("refused", "" if failed.obstacles else "no obstacle")
     except NotProved as error:

@@ -16,7 +16,7 @@ import torch
 from imports import onnx_files
 from torch import nn
 
-from netc.importing.module_origin import module_origin
+from netc.importing.module_origin import make_module_origin
 from netc.importing.origin import Origin
 
 
@@ -80,7 +80,7 @@ def origin(of: str, name: str) -> Origin:
         return _FILES[of](name)
     torch.manual_seed(0)
     made = case(of, name)
-    return module_origin(made.module.eval(), made.positional, made.named, made.dims, name)
+    return make_module_origin(made.module.eval(), made.positional, made.named, made.dims, name)
 
 
 def case(of: str, name: str) -> Case:

@@ -15,7 +15,7 @@ from imports.cases import origin
 
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.importing.proof import NotProved
-from netc.importing.run_import import spec_of
+from netc.importing.run_import import import_spec
 
 
 class Result(NamedTuple):
@@ -35,7 +35,7 @@ def measure(of: str, name: str, seed: int) -> Result:
     torch.set_num_threads(1)
     begun = time.monotonic()
     try:
-        spec = spec_of(origin(of, name), seed=seed)
+        spec = import_spec(origin(of, name), seed=seed)
     except ImportFailed as error:
         return Result(of, name, failure="; ".join(error.format_lines())[:300], seconds=(time.monotonic() - begun, 0, 0))
     except NotProved as error:

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from netc.importing.onnx_origin import onnx_origin
+from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.origin import Origin
 
 WHEELS = Path(__file__).parents[2] / "build" / "wheels"
@@ -42,7 +42,7 @@ def zoo_origin(name: str) -> Origin:
 
     path = Path(tempfile.mkdtemp()) / "model.onnx"
     SMALL[name].compiled().save(path, seed=1)
-    return onnx_origin(str(path), {})
+    return make_onnx_origin(str(path), {})
 
 
 def wheels() -> list[str]:
@@ -55,4 +55,4 @@ def wheels() -> list[str]:
 
 
 def wheel_origin(name: str) -> Origin:
-    return onnx_origin(str(WHEELS / name), FIXED.get(Path(name).name, {}))
+    return make_onnx_origin(str(WHEELS / name), FIXED.get(Path(name).name, {}))

@@ -20,8 +20,8 @@ from zoo import extent
 from zoo.catalogue import Entry, entries, files
 
 from netc.dsl.record import Record
-from netc.importing.module_origin import module_origin
-from netc.importing.run_import import spec_of
+from netc.importing.module_origin import make_module_origin
+from netc.importing.run_import import import_spec
 
 GOAL = 1.6
 VISION = [
@@ -57,8 +57,8 @@ class Compared(Record):
 
 def compared(entry: Entry, of: str, name: str) -> Compared:
     made = case(of, name)
-    origin = module_origin(made.module.eval(), made.positional, made.named, made.dims, name)
-    text = spec_of(origin, verify=False).text
+    origin = make_module_origin(made.module.eval(), made.positional, made.named, made.dims, name)
+    text = import_spec(origin, verify=False).text
     bodies = [re.sub(r"\b\d[\w.]*", "#", body) for body in _BLOCK.findall(text)]
     written = "\n".join(extent.texts(entry))
     return Compared(

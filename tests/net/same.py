@@ -14,7 +14,7 @@ from netc.compiler.ir.graph import CallNode, OpNode, Program
 from netc.compiler.ir.walk import collect_graphs
 from netc.compiler.ops.operator import strict_key
 from netc.compiler.ops.parametric import Parametric
-from netc.importing.proof import flat_tensors
+from netc.importing.proof import flatten_tensors
 from netc.inputs.random_inputs import choose_varied_shapes, draw_array
 
 
@@ -46,7 +46,7 @@ def same_results(model: netc.Model, other: netc.Model) -> bool:
     for _, shapes in choose_varied_shapes(model.program, 2):
         inputs = [torch.from_numpy(draw_array(t.dtype, shapes[name], generator)) for name, t in model.inputs.items()]
         with torch.no_grad():
-            pairs = zip(flat_tensors(one(*inputs)), flat_tensors(two(*inputs)), strict=True)
+            pairs = zip(flatten_tensors(one(*inputs)), flatten_tensors(two(*inputs)), strict=True)
             if not all(torch.equal(a, b) for a, b in pairs):
                 return False
     return True

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from netc.dsl.record import replace
-from netc.importing.module_origin import module_origin
+from netc.importing.module_origin import make_module_origin
 from netc.importing.proof import NotProved
-from netc.importing.run_import import spec_of
+from netc.importing.run_import import import_spec
 
 
 class Layer(nn.Module):
@@ -40,9 +40,9 @@ class Net(nn.Module):
 
 def difference(one: nn.Module, other: nn.Module) -> str:
     """What is said of one module that was taken for another one."""
-    origins = [module_origin(module, (torch.randn(2, 8),), {}, None, "a module") for module in (one, other)]
+    origins = [make_module_origin(module, (torch.randn(2, 8),), {}, None, "a module") for module in (one, other)]
     with pytest.raises(NotProved) as failed:
-        spec_of(replace(origins[1], imported=origins[0].imported))
+        import_spec(replace(origins[1], imported=origins[0].imported))
     return failed.value.what
 
 

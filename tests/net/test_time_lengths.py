@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 import netc
 from netc.compiler.frontends.imported_model import ImportFailed
-from netc.importing.loop_lengths import general_text
+from netc.importing.loop_lengths import generalize_texts
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 WIDTH = 6
@@ -88,4 +88,4 @@ def test_a_size_that_no_loop_counts_to_is_refused_as_before() -> None:
     ],
 )
 def test_texts_of_two_lengths(texts: tuple[str, str], wanted: str | None) -> None:
-    assert general_text(texts, "T") == wanted
+    assert generalize_texts(texts, "T") == wanted

@@ -15,7 +15,7 @@ import torch
 import netc
 from netc.compiler.types.numpy_types import to_array
 from netc.dsl.record import Record
-from netc.importing.array_difference import difference
+from netc.importing.array_difference import measure_difference
 from tests.parity import SEED, TOLERANCES, arguments, flattened
 
 FACTOR = 10
@@ -64,7 +64,7 @@ def _judge(target: str, found: Sequence[Any], wanted: Sequence[Any], dtypes: Seq
         if own.shape != other.shape:
             wrong.append(f"{target}, output {index}: {own.shape} and not {other.shape}")
             continue
-        far = difference(np.asarray(own), np.asarray(other))
+        far = measure_difference(np.asarray(own), np.asarray(other))
         if not far <= FACTOR * TOLERANCES.get(dtype, 0.0):
             wrong.append(f"{target}, output {index}: differs by {far:.1e} of the largest number")
 

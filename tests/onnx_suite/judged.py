@@ -23,9 +23,9 @@ from onnx_suite.cases import Case
 from netc.compiler.frontends.imported_model import ImportFailed
 from netc.compiler.types.numpy_types import is_float, to_array, to_tensor
 from netc.dsl.record import Record
-from netc.importing.onnx_origin import onnx_origin
+from netc.importing.onnx_origin import make_onnx_origin
 from netc.importing.proof import NotProved
-from netc.importing.run_import import spec_of
+from netc.importing.run_import import import_spec
 
 RIGHT, CONSTANT, REFUSED, WRONG, CRASHED = "right", "right with constant inputs", "refused", "wrong", "crashed"
 TIES = "right but for the order of equal elements"
@@ -89,7 +89,7 @@ def _run(case: Case, model: onnx.ModelProto, prove: bool) -> str:
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{case.name}.onnx"
         path.write_bytes(model.SerializeToString())
-        made = spec_of(onnx_origin(str(path), {}), verify=prove)
+        made = import_spec(make_onnx_origin(str(path), {}), verify=prove)
     compiled = made.model
     module = compiled.module(compiled.weights).eval()
     note, session = "", None

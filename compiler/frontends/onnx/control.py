@@ -173,7 +173,7 @@ class Control:
         count = self._count_steps(None if further is None else further + 1)
         if isinstance(count, int) and count > MOST_STEPS:
             raise ImportRefused(f"runs {count} times, more than {MOST_STEPS}")
-        # The attempt below may leave nodes and labels behind, which the unrolled steps must not see.
+        # The attempt below may add nodes and labels, which the unrolled steps must not see.
         before = self.importer.save_state()
         try:
             # A loop of netc needs states whose types stay the same. Where they change, a few steps are unrolled instead.
